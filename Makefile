@@ -1,0 +1,42 @@
+# Everything a reader needs: `make figures` and `make test`. The environment is made once and
+# again only when pyproject.toml or constraints.txt change.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help install figures test lint bench clean
+
+help:
+	@echo "make figures   install, fetch, measure and draw every figure into figures/out/"
+	@echo "make test      install and run the whole test suite"
+	@echo "make lint      ruff and pyright"
+	@echo "make bench     measure the speed targets, both sides in one run"
+	@echo "make clean     remove rebuilt records and figures (the environment stays)"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(f"Python 3.11 or later is needed, {sys.executable} is {sys.version.split()[0]}; set PYTHON=..." if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+
+$(STAMP): $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]" -c constraints.txt
+	@touch $@
+
+install: $(STAMP)
+
+figures: $(STAMP)
+	$(BIN)/tapa figures
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+bench: $(STAMP)
+	$(BIN)/tapa bench
+
+clean:
+	rm -rf figures/out figures/records .pytask

@@ -1,0 +1,48 @@
+"""What a check may say (`Verdict`) and what it must show (`Evidence`)."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Verdict(enum.StrEnum):
+    """Answer to "is it true?". A comparison of balls that is not true is not false, hence `UNKNOWN`."""
+
+    PROVED = "proved"  # a symbolic identity, or a proof whose every step is a checked claim
+    CERTIFIED = "certified"  # ball arithmetic, on the whole of a stated domain
+    SUPPORTED = "supported"  # agrees on samples: never a proof
+    UNKNOWN = "unknown"
+    REFUTED = "refuted"  # an explicit counterexample that meets every hypothesis
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One computed fact beside what was predicted, with everything needed to judge it.
+
+    Attributes:
+        what: the fact in words, e.g. "C_D(10) at base 1e4, D = 64".
+        verdict: what this fact alone says of its claim.
+        computed: the computed side, as a float or as exact text.
+        predicted: the side it is held against; None where there is none.
+        radius: radius of the ball that contains the exact value; None if there is no ball.
+        standard_error: of an estimate; None if nothing was sampled.
+        seed: of the generator, where something was drawn.
+        precision: "exact", "53 bit", "128 bit ball", "float32", ...
+    """
+
+    what: str
+    verdict: Verdict
+    computed: float | str
+    predicted: float | str | None = None
+    radius: float | None = None
+    standard_error: float | None = None
+    seed: int | None = None
+    precision: str = "exact"
+
+    def __post_init__(self) -> None:
+        for name in ("radius", "standard_error"):
+            value = getattr(self, name)
+            # an infinite ball contains everything and certifies nothing; NaN fails the comparison too
+            if value is not None and not 0 <= value < float("inf"):
+                raise ValueError(f"evidence {self.what!r}: {name}={value} is not finite and >= 0")

@@ -1,0 +1,93 @@
+"""The glossary is well formed, its formulas are the sign convention, and the code keeps to its names."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jaxtyping import Float
+
+from analysis.notation import GLOSSARY, named
+
+ROOT = Path(__file__).resolve().parents[1]
+UNITS = {"count", "1", "tokens", "rad/token", "turns or rad per token", "turns at distance 1"}
+AXES = {"n", "pairs", "length", "head_dim"}
+
+angles = st.floats(min_value=-np.pi, max_value=np.pi)
+positions = st.integers(min_value=0, max_value=1 << 20)
+vectors = st.tuples(*[st.floats(min_value=-8, max_value=8)] * 4)
+
+
+def test_every_line_is_complete():
+    for symbol in GLOSSARY:
+        assert symbol.unit in UNITS, symbol
+        assert set(symbol.shape.split()) <= AXES, symbol
+        example = np.zeros((2,) * len(symbol.shape.split()))
+        hint: Any = Float[np.ndarray, symbol.shape]
+        assert isinstance(example, hint), symbol  # jaxtyping can read the shape
+        assert symbol.paper, symbol
+        assert symbol.meaning, symbol
+        assert all(name.isidentifier() for name in symbol.name.split(", ")), symbol
+
+
+def test_no_name_stands_for_two_things():
+    names = [name for symbol in GLOSSARY for name in symbol.name.split(", ")]
+    assert sorted(set(names)) == sorted(names)
+
+
+@pytest.mark.parametrize("symbol", GLOSSARY, ids=lambda symbol: symbol.name)
+def test_every_name_is_found(symbol):
+    for name in symbol.name.split(", "):
+        assert named(name) is symbol
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(
+        KeyError, match="'theta_0' is not in the glossary; known: head_dim, base, inverse_base"
+    ):
+        named("theta_0")
+
+
+def _formula(name: str, q: tuple[float, float], k: tuple[float, float]) -> float:
+    """Value of the glossary's own formula for `a` or `b` on the pair d = 0."""
+    text = named(name).meaning.replace("{2d+1}", "[1]").replace("{2d}", "[0]").replace("_", "")
+    text = re.sub(r"\] (?=[qk])", "] * ", text)
+    assert re.fullmatch(r"([qk]\[[01]\]|[ *+-])+", text), text  # nothing else is evaluated
+    return eval(text, {"__builtins__": {}}, {"q": q, "k": k})
+
+
+def test_sign_and_angle_in_one_line():
+    """q on axis 0, k on axis 1, one rad/token, the query one token later: A = 0, B = 1, score sin 1."""
+    q, k = (1.0, 0.0), (0.0, 1.0)
+    assert (_formula("a", q, k), _formula("b", q, k)) == (0.0, 1.0)
+    assert (complex(*q) * np.exp(1j * 1.0) * complex(*k).conjugate()).real == pytest.approx(np.sin(1.0))
+
+
+@given(vectors, positions, positions, angles)
+def test_the_glossary_is_the_rotation_by_plus_m_omega(x: tuple, m: int, n: int, omega: float):
+    """Rotating q by +m omega, k by +n omega gives A cos + B sin of +(m - n) omega, with the glossary's A, B.
+
+    Rounding: m omega is off by at most half an ulp of 2^20 pi per position, each product is at most 128.
+    """
+    q, k = x[:2], x[2:]
+    rotated = complex(*q) * np.exp(1j * m * omega) * (complex(*k) * np.exp(1j * n * omega)).conjugate()
+    angle = (m - n) * omega
+    score = _formula("a", q, k) * np.cos(angle) + _formula("b", q, k) * np.sin(angle)
+    budget = 4 * 2.0**20 * np.pi * np.finfo(float).eps * 128
+    assert abs(rotated.real - score) < budget
+
+
+def test_names_that_mislead_are_not_used():
+    """The base's inverse is `inverse_base`; `theta_0` could be an angle, a base or TAPA's split."""
+    found = []
+    for path in (ROOT / "analysis").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+            if isinstance(node, ast.arg) and node.arg in ("theta_0", "theta0", "lambda_", "lam"):
+                found.append(f"{path.relative_to(ROOT)}:{node.lineno}: {node.arg}")
+    assert found == []
