@@ -1,0 +1,254 @@
+"""A model's configuration as one layer type sees it: which key holds what, in every style in use.
+
+Names and defaults follow transformers 5, whose configuration classes write `rope_parameters`, possibly one
+entry per layer type; published files have `rope_theta` beside `rope_scaling`, and older names still.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from analysis.errors import InputError
+from analysis.theory.rotation import partial_rotary_dim
+
+
+@runtime_checkable
+class HasToDict(Protocol):
+    """A configuration object, such as transformers' own."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The configuration as plain data."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What a model type takes where its configuration is silent, and what its code fixes."""
+
+    base: float | None = 10_000.0
+    sliding_base: float | None = None  # of sliding-attention layers, where it is another
+    share: float = 1.0  # of the head that is rotated
+    whole_head: bool = False  # its code cannot rotate less
+    interleaved: bool = False
+
+
+_WHOLE = Family(whole_head=True)
+_NEIGHBOURS = Family(base=None, interleaved=True)
+_UNKNOWN = Family(base=None)
+# published files leave out what equals these, transformers' own defaults
+_FAMILIES: Mapping[str, Family] = {
+    **dict.fromkeys(("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2"), _WHOLE),
+    "gemma3_text": Family(base=1_000_000.0, sliding_base=10_000.0, whole_head=True),
+    "gpt_neox": Family(share=0.25),
+    "phi": Family(share=0.5),
+    "phi3": Family(),
+    "gptj": Family(interleaved=True),
+    **dict.fromkeys(("cohere", "cohere2", "deepseek_v3", "ernie4_5", "glm", "glm4", "helium"), _NEIGHBOURS),
+}
+_BASE_KEYS = ("rotary_emb_base", "rope_theta")  # GPT-NeoX's own name first
+
+
+@dataclass(frozen=True, slots=True)
+class LayerConfig:
+    """The rope parameters of one layer type: `entry` holds them, `settings` the whole configuration."""
+
+    settings: Mapping[str, Any]
+    entry: Mapping[str, Any]
+    layer_type: str | None
+    nested: bool  # whether each layer type has an entry of its own
+
+    @classmethod
+    def read(cls, config: Mapping[str, Any] | HasToDict, layer_type: str | None) -> LayerConfig:
+        """Find the entry of a layer type; `InputError` if there is none or it cannot be told which."""
+        settings = _settings(config)
+        # transformers lets the old name win where a file has both
+        given = settings.get("rope_scaling") or settings.get("rope_parameters") or {}
+        if not isinstance(given, Mapping):
+            raise InputError(f"rope_scaling={given!r} is not a mapping of rope parameters")
+        if any(isinstance(value, Mapping) for value in given.values()):
+            return cls(settings, _choose(given, layer_type), layer_type, True)
+        _check_has_rope(settings, given)
+        if settings.get("rope_local_base_freq") is not None or _family(settings).sliding_base is not None:
+            # Gemma 3 in the old style: the scaling is for full attention only
+            entries = {"full_attention": given, "sliding_attention": {}}
+            return cls(settings, _choose(entries, layer_type), layer_type, True)
+        known = settings.get("layer_types")
+        if layer_type is not None and known and layer_type not in known:
+            raise InputError(f"layer_type={layer_type!r} is unknown; known: {', '.join(sorted(set(known)))}")
+        return cls(settings, given, layer_type, False)
+
+    @property
+    def kind(self) -> str:
+        """The rope type under transformers' present name; Phi 3 published LongRoPE as "su" and as "yarn"."""
+        kind = self.entry.get("rope_type") or self.entry.get("type") or "default"
+        is_phi = self.settings.get("model_type") in ("phi3", "phi4_multimodal")
+        return "longrope" if kind == "su" or (kind == "yarn" and is_phi) else str(kind)
+
+    @property
+    def interleaved(self) -> bool:
+        """Whether neighbouring dimensions form a pair; False where nothing says so."""
+        return bool(self.settings.get("rope_interleave", _family(self.settings).interleaved))
+
+    @property
+    def base(self) -> float:
+        """RoPE base of this layer type."""
+        family, settings = _family(self.settings), self.settings
+        value = self.entry.get("rope_theta")
+        if value is None and self.layer_type == "sliding_attention":
+            value = _first(settings.get("rope_local_base_freq"), family.sliding_base)
+        value = _first(value, *map(settings.get, _BASE_KEYS), family.base)
+        if value is None:
+            raise InputError("the configuration has no base; add 'rope_theta'")
+        return _number("rope_theta", value)
+
+    @property
+    def head_dim(self) -> int:
+        """Dimension of a head; under latent attention, of its rotated slice."""
+        settings = self.settings
+        value = _first(self._own_head_dim(), settings.get("head_dim"), settings.get("qk_rope_head_dim"))
+        if value is not None:
+            return _whole("head_dim", value)
+        hidden = _first(settings.get("hidden_size"), settings.get("n_embd"))
+        heads = _first(settings.get("num_attention_heads"), settings.get("n_head"))
+        if hidden is None or heads is None:
+            raise InputError(
+                "the configuration has neither 'head_dim' nor 'hidden_size', 'num_attention_heads'"
+            )
+        hidden, heads = _whole("hidden_size", hidden), _whole("num_attention_heads", heads)
+        if heads < 1 or hidden % heads:
+            raise InputError(f"hidden_size={hidden} is not a multiple of num_attention_heads={heads}")
+        return hidden // heads
+
+    def _own_head_dim(self) -> Any:
+        """The head dimension of this layer type, where it has one of its own (Gemma 4)."""
+        if self.layer_type == "full_attention" and self.settings.get("global_head_dim") is not None:
+            return self.settings["global_head_dim"]
+        changes = self.settings.get("per_layer_config") or {}
+        types = self.settings.get("layer_types") or ()
+        own = {
+            change["head_dim"]
+            for index, change in changes.items()
+            if "head_dim" in change and self.layer_type in types[int(index) : int(index) + 1]
+        }
+        if len(own) > 1:
+            raise InputError(f"layers of type {self.layer_type!r} differ in head_dim: {sorted(own)}")
+        return own.pop() if own else None
+
+    @property
+    def share(self) -> float:
+        """The share of the head, or of its pairs, that is rotated."""
+        keys = ("rotary_pct", "partial_rotary_factor")
+        given = _first(self.entry.get("partial_rotary_factor"), *map(self.settings.get, keys))
+        return _number("partial_rotary_factor", _first(given, _family(self.settings).share))
+
+    @property
+    def rotary_dim(self) -> int:
+        """Number of rotated dimensions; given outright by `rotary_dim` (GPT-J) or as a share of the head."""
+        if self.settings.get("rotary_dim") is not None:
+            return _whole("rotary_dim", self.settings["rotary_dim"])
+        if _family(self.settings).whole_head and self.share != 1:
+            raise InputError(
+                f"partial_rotary_factor={self.share}, but model_type={self.settings['model_type']!r} "
+                "rotates whole heads; remove it"
+            )
+        return partial_rotary_dim(self.head_dim, self.share)
+
+    @property
+    def shape(self) -> tuple[float, int, int]:
+        """base, head_dim, rotary_dim: what all rope types but the proportional start from."""
+        return self.base, self.head_dim, self.rotary_dim
+
+    @property
+    def context(self) -> int:
+        """`max_position_embeddings`, tokens."""
+        return _whole("max_position_embeddings", self._need(self.settings, "max_position_embeddings"))
+
+    @property
+    def trained_length(self) -> int:
+        """Length before the extension, tokens: a value for the whole model (Phi 3) before the entry's."""
+        key = "original_max_position_embeddings"
+        outer = None if self.nested else self.settings.get(key)
+        value = _first(outer, self.entry.get(key))
+        return self.context if value is None else _whole(key, value)
+
+    @property
+    def factor(self) -> float:
+        """The extension's factor; where it is null, the ratio of the two lengths."""
+        value = self.optional("factor")
+        return self.context / self.trained_length if value is None else value
+
+    def number(self, key: str) -> float:
+        """A number that the entry must give."""
+        return _number(key, self._need(self.entry, key))
+
+    def optional(self, key: str) -> float | None:
+        """A number, or None where the entry does not give it."""
+        value = self.entry.get(key)
+        return None if value is None else _number(key, value)
+
+    def numbers(self, key: str) -> list[float]:
+        """A list of numbers that the entry must give."""
+        values = self._need(self.entry, key)
+        if isinstance(values, str) or not isinstance(values, Sequence):
+            raise InputError(f"{key}={values!r} is not a list of numbers")
+        return [_number(key, value) for value in values]
+
+    def _need(self, where: Mapping[str, Any], key: str) -> Any:
+        if where.get(key) is None:
+            place = "the configuration" if where is self.settings else "its rope parameters"
+            raise InputError(f"rope type {self.kind!r} needs {key!r} in {place}")
+        return where[key]
+
+
+def _settings(config: Mapping[str, Any] | HasToDict) -> Mapping[str, Any]:
+    if isinstance(config, Mapping):
+        return config
+    if hasattr(config, "to_dict"):
+        return config.to_dict()
+    raise InputError(f"config is a {type(config).__name__}; give a mapping or an object with to_dict()")
+
+
+def _family(settings: Mapping[str, Any]) -> Family:
+    return _FAMILIES.get(settings.get("model_type") or "", _UNKNOWN)
+
+
+def _check_has_rope(settings: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    has_base = any(settings.get(key) is not None for key in _BASE_KEYS)
+    if given or has_base or _family(settings).base is not None:
+        return
+    hint = "; a multimodal model's is in its text_config" if "text_config" in settings else ""
+    keys = ", ".join(("rope_parameters", "rope_scaling", *_BASE_KEYS))
+    raise InputError(
+        f"the configuration (model_type={settings.get('model_type')!r}) has no RoPE, none of {keys}{hint}"
+    )
+
+
+def _choose(entries: Mapping[str, Any], layer_type: str | None) -> Mapping[str, Any]:
+    known = ", ".join(sorted(entries))
+    if layer_type is None:
+        raise InputError(f"the rotation differs between layer types; give one as layer_type: {known}")
+    if layer_type not in entries:
+        raise InputError(f"layer_type={layer_type!r} is unknown; known: {known}")
+    if entries[layer_type] is None:
+        raise InputError(f"layers of type {layer_type!r} have no RoPE in this configuration")
+    return entries[layer_type]
+
+
+def _first(*values: Any) -> Any:
+    """The first value that is not None; None if all are."""
+    return next((value for value in values if value is not None), None)
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputError(f"{name}={value!r} is not a number")
+    return float(value)
+
+
+def _whole(name: str, value: Any) -> int:
+    number = _number(name, value)
+    if not number.is_integer():
+        raise InputError(f"{name}={value!r} is not a whole number")
+    return int(number)
