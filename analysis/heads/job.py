@@ -1,0 +1,105 @@
+"""From a model's name and texts to the record of its heads: what `tapa measure` and `make figures` both run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+import xarray as xr
+
+from analysis import assets
+from analysis.errors import InputError
+from analysis.heads.checkpoint import load
+from analysis.heads.measure import Clock, measure
+from analysis.records import Provenance, Schema
+from analysis.texts import tokenized, windows
+
+HEADS = Schema("distance-bias", 1, made_by="tapa measure MODEL --text FILE")
+SUMMARY = Schema("distance-bias-summary", 1, made_by="tapa measure MODEL --text FILE --summary SUMMARY")
+SMOLLM2 = "smollm2"
+SMOLLM2_NAME = "SmolLM2-135M-Instruct"
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What decides the numbers of a measurement beside the model and the texts.
+
+    Attributes:
+        windows: number of token windows, >= 2; standard errors are over them.
+        length: tokens in a window.
+        seed: of the windows' places and of the shuffled control.
+    """
+
+    windows: int = 8
+    length: int = 2048
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.windows < 2:
+            raise InputError(f"windows={self.windows} gives no standard error; measure at least 2")
+
+
+def measure_model(
+    model: str, texts: Sequence[Path], settings: Settings, *, arguments: Sequence[str], progress: Progress
+) -> tuple[xr.Dataset, Provenance]:
+    """Measure every head of a model.
+
+    Args:
+        model: "smollm2" (fetched), a Hugging Face folder of safetensors, or a .gguf file.
+        texts: UTF-8 files; with none, "smollm2" is measured on the pinned texts.
+        settings: windows, length, seed.
+        arguments: the command line, for the record.
+        progress: called with (what, done, total).
+
+    Returns:
+        The dataset of `analysis.heads.assemble.assemble`, described, and its provenance.
+
+    Raises:
+        InputError: whatever cannot be used of the model, the texts or the settings.
+    """
+    folder = assets.fetch_smollm2(progress=progress) if model == SMOLLM2 else Path(model)
+    if not texts:
+        if model != SMOLLM2:
+            raise InputError(
+                f"no text for {model}; give --text FILE, UTF-8, at least {settings.length} tokens long"
+            )
+        texts = assets.fetch_texts(progress=progress)
+    checkpoint = load(folder)
+    if model == SMOLLM2:
+        checkpoint = replace(checkpoint, name=SMOLLM2_NAME)  # not the name of its folder in the cache
+    # before the texts are cut: the context is the harder limit, and the one the user can look up
+    if settings.length > checkpoint.context_length:
+        raise InputError(
+            f"length={settings.length} is longer than the context of {checkpoint.name}, "
+            f"{checkpoint.context_length} tokens; give a shorter --length"
+        )
+    documents = tokenized(texts, lambda text: checkpoint.encode(text).tolist())
+    chosen = windows(documents, settings.length, settings.windows, seed=settings.seed)
+    clock = Clock()
+    begun = time.perf_counter()
+    dataset = measure(checkpoint, chosen.tokens, seed=settings.seed, progress=progress, clock=clock)
+    provenance = Provenance.collect(
+        arguments,
+        asdict(settings) | {"model": checkpoint.name, "texts": [path.name for path in texts]},
+        seeds={"windows and token orders": settings.seed},
+        device="cpu",
+        precision="float32 forward and transforms, float64 angles and sums over windows",
+        threads=torch.get_num_threads(),
+        seconds=time.perf_counter() - begun,
+        model_sha256=checkpoint.sha256,
+        text_sha256=chosen.sha256,
+    )
+    dataset = dataset.assign_coords(window=list(range(settings.windows))).assign(
+        window_document=("window", list(chosen.documents)), window_offset=("window", list(chosen.offsets))
+    )
+    attributes = {
+        "model": checkpoint.name,
+        "statistics_seconds": clock.statistics,
+        "forward_seconds": clock.forward,
+    }
+    return dataset.assign_attrs(attributes), provenance

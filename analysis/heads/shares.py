@@ -1,0 +1,108 @@
+"""How much of a curve over distance a prediction explains, free of the windows' own noise.
+
+A sum of squares of a noisy curve counts the noise as signal. Products of *different* windows do not: for
+independent windows, the mean over w != w' of <x_w, y_w'> estimates <E x, E y> without bias. Every share here is
+a ratio of such products, and its standard error comes from leaving out one window at a time (jackknife).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float
+
+from analysis.errors import InputError
+
+Curves = Float[np.ndarray, "windows heads distances"]
+Gram = Float[np.ndarray, "heads windows windows"]
+
+
+def weights(distance: Float[np.ndarray, " distances"], kind: str) -> Float[np.ndarray, " distances"]:
+    """Weights of the distances, summing to 1: every distance alike, or every octave alike.
+
+    Args:
+        distance: tokens, >= 1.
+        kind: "uniform", or "log" for weights proportional to 1/distance.
+    """
+    known = {"uniform": np.ones_like(distance), "log": 1 / distance}
+    if kind not in known:
+        raise InputError(f"weighting {kind!r} is unknown; known: {', '.join(known)}")
+    return known[kind] / known[kind].sum()
+
+
+def centred(x: Curves, weight: Float[np.ndarray, " distances"]) -> Curves:
+    """Curves less their weighted mean over distance."""
+    return x - (x @ weight)[..., None]
+
+
+def gram(x: Curves, y: Curves, weight: Float[np.ndarray, " distances"]) -> Gram:
+    """<x_w, y_w'> over distances, for every head and pair of windows."""
+    return np.einsum("whl,vhl,l->hwv", x, y, weight, optimize=True)
+
+
+def cross(g: Gram) -> Float[np.ndarray, " heads"]:
+    """Mean over pairs of different windows: the estimate of <E x, E y>."""
+    count = g.shape[-1]
+    if count < 2:
+        raise InputError(f"{count} window gives no standard error; measure at least 2")
+    return (g.sum(axis=(-2, -1)) - np.trace(g, axis1=-2, axis2=-1)) / (count * (count - 1))
+
+
+def jackknife(
+    statistic: Callable[..., Float[np.ndarray, " heads"]], *grams: Gram
+) -> tuple[Float[np.ndarray, " heads"], Float[np.ndarray, " heads"]]:
+    """A statistic of Gram matrices over windows, and its jackknife standard error (needs 3 windows, else NaN)."""
+    value = statistic(*grams)
+    count = grams[0].shape[-1]
+    if count < 3:
+        return value, np.full_like(value, np.nan)
+    left_out = []
+    for w in range(count):
+        rest = np.delete(np.arange(count), w)
+        left_out.append(statistic(*(g[:, rest[:, None], rest] for g in grams)))
+    spread = np.square(np.stack(left_out) - np.mean(left_out, axis=0)).sum(axis=0)
+    return value, np.sqrt((count - 1) / count * spread)
+
+
+def share(
+    part: Curves, whole: Curves, weight: Float[np.ndarray, " distances"]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cov(part, whole) / Var(whole) over distance; the shares of parts that add up to the whole add up to 1."""
+    part, whole = centred(part, weight), centred(whole, weight)
+    return jackknife(lambda a, b: cross(a) / cross(b), gram(part, whole, weight), gram(whole, whole, weight))
+
+
+def explained(
+    prediction: Curves, whole: Curves, weight: Float[np.ndarray, " distances"]
+) -> tuple[np.ndarray, np.ndarray]:
+    """R^2 = 1 - |whole - prediction|^2 / |whole|^2 of the centred curves; below 0: worse than a constant."""
+    rest, whole = centred(whole - prediction, weight), centred(whole, weight)
+    return jackknife(
+        lambda a, b: 1 - cross(a) / cross(b), gram(rest, rest, weight), gram(whole, whole, weight)
+    )
+
+
+def share_of_scores(
+    measured: Curves, square_sum: Float[np.ndarray, "windows heads"], counts: Float[np.ndarray, " distances"]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Variance of the mean score between distances, over the variance of all causal scores.
+
+    Args:
+        measured: mean score at every distance that has a pair.
+        square_sum: sum of the squared scores of all causal pairs of a window.
+        counts: pairs at each distance.
+    """
+    weight = counts / counts.sum()
+    curves = centred(measured, weight)
+    between = gram(curves, curves, weight)
+    mean = measured @ weight
+    # per window on the diagonal, so that leaving out a window leaves out its rows and columns
+    second = np.einsum("wh,wv->hwv", square_sum / counts.sum(), np.eye(len(measured)))
+    means = np.einsum("wh,vh->hwv", mean, mean)
+
+    def ratio(between: Gram, second: Gram, means: Gram) -> Float[np.ndarray, " heads"]:
+        total = np.trace(second, axis1=-2, axis2=-1) / second.shape[-1] - cross(means)
+        return cross(between) / total
+
+    return jackknife(ratio, between, second, means)

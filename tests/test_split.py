@@ -1,0 +1,87 @@
+"""The split of one layer's scores: exact identities, and controls that must see what they are made to see."""
+
+import numpy as np
+import pytest
+import torch
+
+from analysis.errors import InputError
+from analysis.heads import lags
+from analysis.heads.split import VARIANTS, moments, split_layer
+from analysis.theory import frequencies as fr
+from tests.test_lags import scores_by_definition, vectors
+
+FREQ = fr.plain(1e3, 8)
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def split(q, k, scale=0.5):
+    return split_layer(q, k, FREQ, scale=scale, generator=generator())
+
+
+@pytest.mark.parametrize("variant", range(len(VARIANTS)))
+def test_measured_and_drift_from_the_full_matrix(variant):
+    q, k = vectors(0, 2, 40, 8) + 1, vectors(1, 1, 40, 8) - 0.5
+    found = split(q, k)
+    for head in range(2):
+        a, b = q[head, variant:], k[0, variant:]
+        size = len(a)
+        scores = 0.5 * scores_by_definition(a, b, FREQ)
+        for lag in (0, 1, 7, size - 1):
+            assert float(found.measured[variant, head, lag]) == pytest.approx(
+                np.diagonal(scores, -lag).mean()
+            )
+            # positions that meet at this lag, their means rotated: the definition of bias + drift
+            met = scores_by_definition(
+                a[lag:].mean(0).expand(size, 8), b[: size - lag].mean(0).expand(size, 8), FREQ
+            )[lag, 0]
+            mean = scores_by_definition(a.mean(0).expand(size, 8), b.mean(0).expand(size, 8), FREQ)[lag, 0]
+            assert float(found.drift[variant, head, lag]) == pytest.approx(0.5 * (met - mean), abs=1e-12)
+        causal = np.tril(scores)
+        assert float(found.square_sum[variant, head]) == pytest.approx(np.square(causal).sum())
+
+
+def test_dropping_the_first_token_removes_a_sink():
+    q, k = vectors(0, 1, 64, 8), vectors(1, 1, 64, 8)
+    k[0, 0] += 1000.0
+    found = split(q, k)
+    assert found.measured[0].abs().max() > 100
+    assert found.measured[1].nan_to_num().abs().max() < 50
+    assert torch.isnan(found.measured[1, :, -1]).all()  # no pair left at the longest distance
+
+
+def test_shuffled_control_falls_on_the_bias_and_the_measurement_need_not():
+    """Queries drift and copy their key at lag 3; over many token orders the control's mean is the bias."""
+    length, orders = 48, 200
+    k = vectors(1, 1, length, 8) + 0.7
+    table = lags.rotation_table(FREQ, length, 4, torch.complex128)
+    q = torch.roll(k, 3, dims=1) + torch.linspace(0, 2, length, dtype=torch.float64)[None, :, None]
+    samples = torch.stack(
+        [split_layer(q, k, FREQ, scale=1.0, generator=generator(s)).shuffled[0, 0] for s in range(orders)]
+    )
+    first = split(q, k, scale=1.0)
+    zq, zk = lags.complex_pairs(q, FREQ)[0], lags.complex_pairs(k, FREQ)[0]
+    bias = ((zq.mean(-1) * zk.mean(-1).conj())[:, None] * table).sum(0).real
+    error = samples.std(0) / orders**0.5
+    chosen = slice(0, length // 2)
+    z = ((samples.mean(0) - bias) / error)[chosen]
+    assert z.abs().max() < 4.5  # 24 correlated z values
+    assert error[chosen].max() < 0.1 * first.measured[0, 0, 3]
+    assert abs(first.measured[0, 0, 3] - bias[3]) > 20 * error[3]
+
+
+def test_a_decaying_encoding_is_refused():
+    q = vectors(0, 1, 20, 8)
+    with pytest.raises(InputError, match="xpos frequencies decay with distance"):
+        split_layer(q, q, fr.xpos(1e3, 8), scale=1.0, generator=generator())
+
+
+def test_moments_are_sums_over_quarters():
+    z = torch.complex(vectors(0, 2, 3, 30), vectors(1, 2, 3, 30))
+    found = moments(z)
+    assert found.count.tolist() == [8, 8, 7, 7]
+    assert torch.allclose(found.first.sum(0), z.sum(-1))
+    assert torch.allclose(found.power[1], z[..., 8:16].abs().square().sum(-1))
+    assert torch.allclose(found.square[3], (z[..., 23:] ** 2).sum(-1))
