@@ -1,0 +1,276 @@
+r"""The claims ledger: every statement of the paper under one label, with what proves or refutes it.
+
+How to write an entry (in a module `proofs/rope_*.py` or `proofs/tapa_*.py`, which `load` finds by its name):
+
+```python
+from collections.abc import Iterator
+from analysis.evidence import Evidence, Verdict
+from proofs.claims import attack, claim, practice, repair
+
+@claim(
+    "eq-28", where="App. C", kind="step", says=r"C_D(\lambda) > 1/4 - 2/L - e", assumes=("theta_0 < 1/10",),
+    uses=("lem-C.2",), outline="Lemma C.2 at e_0 = 1/4, then cos(pi/4) = sqrt(2)/2.",
+)
+def eq_28() -> Iterator[Evidence]:  # for or against the statement AS PRINTED
+    yield Evidence("what was computed", Verdict.REFUTED, computed=..., predicted=..., radius=...,
+                   precision="128 bit ball")
+
+@repair("eq-28", says=..., assumes=(...), uses=("lem-C.2*",), outline=...)  # optional
+def eq_28_repaired() -> Iterator[Evidence]: ...
+
+@attack("eq-28", domain="D = 4 first, lambda -> 1+, theta_0 -> 1/10")  # "eq-28*" attacks the repaired form
+def eq_28_attack() -> Iterator[Evidence]: ...
+
+@practice("eq-28")  # rows of plain values
+def eq_28_practice() -> Iterator[dict[str, object]]: ...
+```
+
+Then `proofs.verify.verify(["eq-28"], workers=0)` runs it in this process. Rules, each enforced with the label
+in the message:
+
+- A label is used once; `uses` names existing labels and has no cycle. "lem-C.2" is that claim as stated,
+  "lem-C.2*" the same as repaired. List only what the evidence rests on: an independent proof lists nothing.
+- The verdict is derived, never typed: any REFUTED refutes, any UNKNOWN leaves unknown, otherwise the weakest
+  of PROVED > CERTIFIED > SUPPORTED. A form is no stronger than what it uses; where it uses something refuted,
+  its proof is broken and the verdict UNKNOWN.
+- A check yields at least one `Evidence`. CERTIFIED, or a precision that says "ball", needs a finite radius.
+- REFUTED evidence in an attack refutes the form; where the form's own check calls it proved or certified, the
+  ledger contradicts itself, which is an error. An attack that finds nothing yields SUPPORTED (sampled) or
+  CERTIFIED (the whole domain covered).
+- A definition or an assumption has nothing to prove: its evidence is of consistency (do its printed forms
+  agree, can it be satisfied).
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import proofs
+from analysis.evidence import Evidence
+
+Check = Callable[[], Iterator[Evidence]]
+Rows = Callable[[], Iterator[dict[str, object]]]
+C = TypeVar("C", bound=Callable)
+
+KINDS = ("definition", "assumption", "theorem", "lemma", "remark", "equation", "step")
+REPAIRED = "*"  # suffix of a label: the claim as repaired
+_LABEL = re.compile(r"[a-z]+-[A-Za-z0-9]+([.\-][A-Za-z0-9]+)*")
+_PART = re.compile(
+    r"(Sec(?:tion|\.)\s*(?P<section>\d))|(App(?:endix|\.)\s*(?P<appendix>[A-I]))|(?P<front>Introduction)"
+)
+_ROOT = Path(__file__).resolve().parents[1]
+
+
+class LedgerError(ValueError):
+    """The ledger contradicts its own rules. The message begins with the label at fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One form of a claim, as stated or as repaired: the statement and the check that judges it."""
+
+    says: str
+    assumes: tuple[str, ...]
+    uses: tuple[str, ...]
+    outline: str
+    check: Check
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """The recorded attempt to refute one form: what was searched, and the search."""
+
+    domain: str
+    check: Check
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One statement of the paper; `part` ("Introduction", "Section n", "Appendix X") is read from `where`."""
+
+    label: str
+    where: str
+    kind: str
+    part: str
+    stated: Form
+
+
+class Ledger:
+    """A set of claims with their repairs, attacks and practice rows, in order of registration."""
+
+    def __init__(self) -> None:
+        self.claims: dict[str, Claim] = {}
+        self.repairs: dict[str, Form] = {}
+        self.attacks: dict[str, Attack] = {}  # keyed by node: "eq-28" or "eq-28*"
+        self.practices: dict[str, Rows] = {}
+
+    def claim(
+        self,
+        label: str,
+        *,
+        where: str,
+        kind: str,
+        says: str,
+        assumes: tuple[str, ...] = (),
+        uses: tuple[str, ...] = (),
+        outline: str = "",
+    ) -> Callable[[C], C]:
+        """Register the decorated check as the evidence for `label` as stated; see the module's docstring."""
+        if not _LABEL.fullmatch(label):
+            raise LedgerError(f"{label!r}: a label looks like 'thm-2.1', 'lem-C.1' or 'eq-28'")
+        if kind not in KINDS:
+            raise LedgerError(f"{label}: kind={kind!r}; one of {', '.join(KINDS)}")
+        part = _part(label, where)
+
+        def register(check: C) -> C:
+            form = _form(label, says, assumes, uses, outline, check)
+            self._add(self.claims, label, Claim(label, where, kind, part, form), "claim")
+            return check
+
+        return register
+
+    def repair(
+        self,
+        label: str,
+        *,
+        says: str,
+        assumes: tuple[str, ...] = (),
+        uses: tuple[str, ...] = (),
+        outline: str = "",
+    ) -> Callable[[C], C]:
+        """Register the decorated check as the evidence for the repaired statement of `label`."""
+
+        def register(check: C) -> C:
+            self._add(self.repairs, label, _form(label, says, assumes, uses, outline, check), "repair")
+            return check
+
+        return register
+
+    def attack(self, label: str, *, domain: str) -> Callable[[C], C]:
+        """Register the decorated search for a counterexample; `label` or `label*` (the repaired form)."""
+
+        def register(check: C) -> C:
+            self._add(self.attacks, label, Attack(domain, check, place(check)), "attack")
+            return check
+
+        return register
+
+    def practice(self, label: str) -> Callable[[C], C]:
+        """Register the decorated generator of rows: what the claim says at real bases, sizes and lengths."""
+
+        def register(rows: C) -> C:
+            self._add(self.practices, label, rows, "practice")
+            return rows
+
+        return register
+
+    def _add(self, where: dict, label: str, value: object, what: str) -> None:
+        if label in where:
+            raise LedgerError(f"{label}: {what} registered twice; a label is used once")
+        where[label] = value
+
+    def nodes(self) -> dict[str, Form]:
+        """Every form by node name: `label` as stated, `label*` as repaired, in order of registration."""
+        found: dict[str, Form] = {}
+        for label, claim_ in self.claims.items():
+            found[label] = claim_.stated
+            if label in self.repairs:
+                found[label + REPAIRED] = self.repairs[label]
+        return found
+
+    def check(self) -> None:
+        """Raise `LedgerError` for a cycle, or an unknown label in a repair, attack, practice or `uses`."""
+        nodes = self.nodes()
+        for what, known, registered in (
+            ("repair", self.claims, self.repairs),
+            ("attack", nodes, self.attacks),
+            ("practice", self.claims, self.practices),
+        ):
+            for label in registered:
+                if label not in known:
+                    raise LedgerError(f"{label}: {what} for an unknown label")
+        self.order()
+
+    def order(self, labels: Iterable[str] | None = None) -> list[str]:
+        """Both forms of the given claims (all by default) and every node they use, users after what they use.
+
+        `LedgerError` for an unknown label in `uses`, or a cycle.
+        """
+        nodes = self.nodes()
+        done: dict[str, None] = {}
+        for label in self.claims if labels is None else labels:
+            for node in (label, label + REPAIRED):
+                if node in nodes:
+                    _visit(node, nodes, (), done)
+        return list(done)
+
+
+def _visit(node: str, nodes: dict[str, Form], path: tuple[str, ...], done: dict[str, None]) -> None:
+    """Depth-first: append `node` to `done` after all that it uses."""
+    if node in done:
+        return
+    if node in path:
+        raise LedgerError(f"{node}: cycle {' -> '.join((*path[path.index(node) :], node))}")
+    for used in nodes[node].uses:
+        if used not in nodes:
+            form = "has no repaired form" if used.removesuffix(REPAIRED) in nodes else "is not in the ledger"
+            raise LedgerError(f"{node}: uses {used!r}, which {form}")
+        _visit(used, nodes, (*path, node), done)
+    done[node] = None
+
+
+def _part(label: str, where: str) -> str:
+    found = _PART.search(where)
+    if found is None:
+        raise LedgerError(
+            f"{label}: where={where!r} names no part; write 'Sec. 2', 'App. C' or 'Introduction'"
+        )
+    if found["section"]:
+        return f"Section {found['section']}"
+    return f"Appendix {found['appendix']}" if found["appendix"] else "Introduction"
+
+
+def _form(
+    label: str, says: str, assumes: tuple[str, ...], uses: tuple[str, ...], outline: str, check: Check
+) -> Form:
+    if not says.strip():
+        raise LedgerError(f"{label}: says is empty; write the statement")
+    for name, value in (("assumes", assumes), ("uses", uses)):
+        if isinstance(value, str):
+            raise LedgerError(f"{label}: {name}={value!r} is a string; write a tuple, ({value!r},)")
+    return Form(says, tuple(assumes), tuple(uses), outline, check, place(check))
+
+
+def place(check: Callable) -> str:
+    """ "proofs/rope_x.py:12", relative to the repository, of a check's first line."""
+    code = inspect.unwrap(check).__code__
+    path = Path(code.co_filename).resolve()
+    name = path.relative_to(_ROOT).as_posix() if path.is_relative_to(_ROOT) else path.name
+    return f"{name}:{code.co_firstlineno}"
+
+
+LEDGER = Ledger()  # what the module-level decorators fill; tests make their own
+claim, repair, attack, practice = LEDGER.claim, LEDGER.repair, LEDGER.attack, LEDGER.practice
+
+
+def load() -> Ledger:
+    """Import the theorem modules (`rope_*.py`, `tapa_*.py`, sorted by name) and return the ledger they
+    filled.
+
+    `verify` checks the ledger: the whole of it when it runs the whole, else the claims asked for and what
+    they use.
+    """
+    names = sorted(module.name for module in pkgutil.iter_modules(proofs.__path__))
+    for name in names:
+        if name.startswith(("rope_", "tapa_")):
+            importlib.import_module(f"proofs.{name}")
+    return LEDGER

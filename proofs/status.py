@@ -1,0 +1,281 @@
+"""What the ledger says, for readers: table rows, STATUS.md, one claim in full, the dependency graph's data.
+
+All verdicts come derived from `proofs.verify`; nothing here decides. STATUS.md carries no time and no
+machine, so it changes only when the ledger does; `compare` reads its verdicts back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from decimal import ROUND_CEILING, Decimal, localcontext
+from itertools import groupby
+from pathlib import Path
+
+from analysis.evidence import Evidence, Verdict
+from proofs.claims import REPAIRED
+from proofs.verify import Outcome, Result
+
+SUPPORTED = "unknown: supported by numbers only"
+NO_REPAIR = "-"
+PATH = Path(__file__).with_name("STATUS.md")  # the committed verdicts
+COLOURS = {
+    Verdict.PROVED: "seagreen",
+    Verdict.CERTIFIED: "yellowgreen",
+    Verdict.SUPPORTED: "lightgrey",  # grey, never green: numbers alone prove nothing
+    Verdict.UNKNOWN: "white",
+    Verdict.REFUTED: "firebrick",
+}
+_LENGTH = 160  # characters of a value or a fact before it is cut short
+_ROW = re.compile(r"^\| `(?P<label>[^`]+)` \|[^|]*\|(?P<stated>[^|]*)\|(?P<repaired>[^|]*)\|$", re.MULTILINE)
+_HEAD = """# Status of the claims
+
+Generated from the ledger (`proofs/rope_*.py`, `proofs/tapa_*.py`) by `tapa verify`. Every verdict
+is derived from evidence that is computed anew at each run, and limited by the verdicts of what it uses:
+
+- **proved**: a symbolic identity, or a proof whose every step is a checked claim;
+- **certified**: ball arithmetic on the whole of the stated domain, with the radius given;
+- **unknown**: not decided, or a proof that rests on something refuted, or supported by numbers only;
+- **refuted**: an explicit counterexample that meets every hypothesis.
+"""
+
+
+def verdict_text(outcome: Outcome | None) -> str:
+    """A verdict in words; where an ancestor leaves it unknown, the reason with it; "-" for no repair."""
+    if outcome is None:
+        return NO_REPAIR
+    if outcome.verdict is Verdict.SUPPORTED:
+        return SUPPORTED
+    if outcome.verdict is Verdict.UNKNOWN and outcome.reason:
+        return f"unknown: {outcome.reason}"
+    return str(outcome.verdict)
+
+
+def table(results: Iterable[Result]) -> list[dict[str, object]]:
+    """One row a claim, for the command line and JSON: label, where, stated, repaired, evidence, seconds."""
+    return [
+        {
+            "label": result.label,
+            "where": result.where,
+            "stated": verdict_text(result.as_stated),
+            "repaired": verdict_text(result.as_repaired) if result.as_repaired else None,
+            "evidence": _kinds(result),
+            "seconds": round(result.seconds, 2),
+        }
+        for result in results
+    ]
+
+
+def deciding(outcome: Outcome) -> tuple[Evidence, ...]:
+    """The evidence that makes the form's own verdict: all of it, or what refutes, or what is unknown."""
+    every = (*outcome.evidence, *(item for item in outcome.attack if item.verdict is Verdict.REFUTED))
+    if outcome.own in (Verdict.REFUTED, Verdict.UNKNOWN):
+        return tuple(item for item in every if item.verdict is outcome.own)
+    return every
+
+
+def evidence_kind(outcome: Outcome) -> str:
+    """In a few words: "exact", "128 bit ball, radius 1.2e-30", or both where a proof needs both."""
+    kinds: dict[str, float | None] = {}
+    for item in deciding(outcome):
+        known = kinds.get(item.precision)
+        wider = [r for r in (known, item.radius) if r is not None]
+        kinds[item.precision] = max(wider) if wider else None
+    return "; ".join(kind + (f", radius {_up(r)}" if r is not None else "") for kind, r in kinds.items())
+
+
+def _kinds(result: Result) -> str:
+    stated = evidence_kind(result.as_stated)
+    return (
+        stated if result.as_repaired is None else f"{stated} / repaired: {evidence_kind(result.as_repaired)}"
+    )
+
+
+def explain(result: Result) -> str:
+    """One claim in full, as text: statement, assumptions, outline, evidence, attack, practice, place."""
+    lines = [f"{result.label} ({result.kind}, {result.where})", ""]
+    for title, outcome in (("As stated", result.as_stated), ("As repaired", result.as_repaired)):
+        if outcome is not None:
+            lines += [f"{title}: {verdict_text(outcome)}", *_form_lines(outcome), ""]
+    for row in result.practice:
+        lines.append("in practice: " + ", ".join(f"{key} = {_value(value)}" for key, value in row.items()))
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _form_lines(outcome: Outcome) -> list[str]:
+    """The indented lines of one form."""
+    form = outcome.form
+    lines = [f"  says: {_squeeze(form.says)}"]
+    lines += [f"  assumes: {_squeeze(item)}" for item in form.assumes]
+    lines += [f"  uses: {', '.join(form.uses)}"] if form.uses else []
+    lines += [f"  outline: {_squeeze(form.outline)}"] if form.outline else []
+    lines += [f"  note: {outcome.reason}"] if outcome.reason else []
+    lines += [f"  {item.verdict}: {evidence_text(item)}" for item in outcome.evidence]
+    lines += [f"  attack: {_squeeze(outcome.domain)}"] if outcome.domain else []
+    lines += [f"  attack {item.verdict}: {evidence_text(item)}" for item in outcome.attack]
+    return [*lines, f"  code: {form.place}"]
+
+
+def evidence_text(item: Evidence, length: int | None = None) -> str:
+    """One fact on one line: what, computed against predicted, and its radius or standard error."""
+    sides = _value(item.computed) + ("" if item.predicted is None else f" against {_value(item.predicted)}")
+    trust = [item.precision]
+    trust += [f"radius {_up(item.radius)}"] if item.radius is not None else []
+    trust += [f"standard error {_up(item.standard_error)}"] if item.standard_error is not None else []
+    trust += [f"seed {item.seed}"] if item.seed is not None else []
+    return f"{_cut(item.what, length)}: {_cut(sides, length)} ({', '.join(trust)})"
+
+
+def status_markdown(results: Sequence[Result]) -> str:
+    """The text of STATUS.md, the same for the same ledger: counts, and a section per part of the paper."""
+    lines = [_HEAD, *_counts(results)]
+    ordered = sorted(results, key=_reading_order)
+    for part, group in groupby(ordered, key=lambda result: result.claim.part):
+        claims = list(group)
+        lines += ["", f"## {part}", "", "| claim | kind | as stated | as repaired |", "|---|---|---|---|"]
+        lines += [_row(result) for result in claims]
+        for result in claims:
+            lines += ["", *_entry(result)]
+    return "\n".join(lines) + "\n"
+
+
+def compare(results: Sequence[Result], path: Path, *, whole: bool = True) -> list[str]:
+    """Where derived verdicts differ from those of the STATUS.md at `path`, a line each; none if they agree.
+
+    With `whole`, the results are the entire ledger, and a claim that only the file has is a difference too.
+    """
+    if not path.is_file():
+        return [f"{path} does not exist; write it from the whole ledger"]
+    found = _ROW.finditer(path.read_text(encoding="utf-8"))
+    committed = {row["label"]: (row["stated"].strip(), row["repaired"].strip()) for row in found}
+    differences = []
+    for result in results:
+        derived = (verdict_text(result.as_stated), verdict_text(result.as_repaired))
+        if result.label not in committed:
+            differences.append(f"{result.label}: not in {path.name}")
+            continue
+        pairs = zip(("as stated", "as repaired"), derived, committed[result.label], strict=True)
+        differences += [
+            f"{result.label}: {form} {new!r}, {path.name} says {old!r}"
+            for form, new, old in pairs
+            if new != old
+        ]
+    known = {result.label for result in results}
+    gone = [label for label in committed if label not in known] if whole else []
+    return differences + [f"{label}: in {path.name}, not in the ledger" for label in gone]
+
+
+def graph(results: Sequence[Result]) -> dict[str, object]:
+    """The dependency graph as plain data: a node for each form, an edge from what is used to what uses it.
+
+    Border: the form's own evidence. Fill: the same with all ancestors, so a sound step on broken ground has a
+    green border and no green fill. Red is refuted; grey is supported by numbers only. Dotted edges lead from
+    a claim as stated to the same as repaired. Edges to claims outside `results` are left out.
+    """
+    outcomes: dict[str, tuple[Result, Outcome]] = {}
+    for result in results:
+        outcomes[result.label] = result, result.as_stated
+        if result.as_repaired is not None:
+            outcomes[result.label + REPAIRED] = result, result.as_repaired
+    edges = [_edge(used, node, outcomes) for node in outcomes for used in outcomes[node][1].form.uses]
+    repairs = [
+        {"source": node.removesuffix(REPAIRED), "target": node, "kind": "repairs", "broken": False}
+        for node in outcomes
+        if node.endswith(REPAIRED)
+    ]
+    return {
+        "nodes": [_node(node, result, outcome) for node, (result, outcome) in outcomes.items()],
+        "edges": [edge for edge in edges if edge["source"] in outcomes] + repairs,
+        "legend": {str(verdict): colour for verdict, colour in COLOURS.items()},
+    }
+
+
+def _node(node: str, result: Result, outcome: Outcome) -> dict[str, object]:
+    return {
+        "id": node,
+        "label": result.label,
+        "form": "repaired" if node.endswith(REPAIRED) else "stated",
+        "kind": result.kind,
+        "part": result.claim.part,
+        "verdict": str(outcome.verdict),
+        "reason": outcome.reason,
+        "border": COLOURS[outcome.own],
+        "fill": COLOURS[outcome.verdict],
+    }
+
+
+def _edge(used: str, node: str, outcomes: dict[str, tuple[Result, Outcome]]) -> dict[str, object]:
+    broken = used in outcomes and outcomes[used][1].verdict is Verdict.REFUTED
+    return {"source": used, "target": node, "kind": "uses", "broken": broken}
+
+
+def _counts(results: Sequence[Result]) -> list[str]:
+    stated = Counter(result.stated for result in results)
+    repaired = Counter(result.repaired for result in results if result.repaired is not None)
+    rows = [f"| {_name(verdict)} | {stated[verdict]} | {repaired[verdict]} |" for verdict in COLOURS]
+    return [f"{len(results)} claims.", "", "| verdict | as stated | as repaired |", "|---|---|---|", *rows]
+
+
+def _name(verdict: Verdict) -> str:
+    return SUPPORTED if verdict is Verdict.SUPPORTED else str(verdict)
+
+
+def _row(result: Result) -> str:
+    verdicts = f"{verdict_text(result.as_stated)} | {verdict_text(result.as_repaired)}"
+    return f"| `{result.label}` | {result.kind} | {verdicts} |"
+
+
+def _entry(result: Result) -> list[str]:
+    """The paragraphs of one claim: statement, verdicts, the first facts that decide, the attack."""
+    lines = [f"### {result.label}", "", f"{result.where}, {result.kind}, `{result.place.partition(':')[0]}`"]
+    for title, outcome in (("As stated", result.as_stated), ("As repaired", result.as_repaired)):
+        if outcome is None:
+            continue
+        lines += ["", f"{title}, **{verdict_text(outcome)}**: {_code(outcome.form.says)}"]
+        facts = deciding(outcome)
+        lines += ["", *(f"- {_code(evidence_text(item, _LENGTH))}" for item in facts[:3])]
+        lines += [f"- and {len(facts) - 3} more"] if len(facts) > 3 else []
+        if outcome.domain:
+            hits = Counter(str(item.verdict) for item in outcome.attack)
+            came = ", ".join(f"{number} {name}" for name, number in sorted(hits.items()))
+            lines.append(f"- attacked over {_code(outcome.domain)}: {came}")
+    return lines
+
+
+def _reading_order(result: Result) -> tuple[object, ...]:
+    """By part of the paper; in it, what has a name before what has a number, each in natural order."""
+    part, label = result.claim.part, result.label
+    front = ("Introduction", "Section", "Appendix").index(part.split()[0])
+    pieces = [
+        (not piece.isdigit(), int(piece) if piece.isdigit() else piece) for piece in re.split(r"(\d+)", label)
+    ]
+    return front, part, label.startswith("eq-"), pieces
+
+
+def _value(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else _squeeze(str(value))
+
+
+def _up(value: float) -> str:
+    """A radius to two digits, rounded up: never smaller than it is."""
+    with localcontext() as context:
+        context.rounding = ROUND_CEILING
+        return f"{Decimal(value):.1e}" if value else "0"
+
+
+def _squeeze(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _cut(text: str, length: int | None) -> str:
+    text = _squeeze(text)
+    return text if length is None or len(text) <= length else text[: length - 3] + "..."
+
+
+def _code(text: str) -> str:
+    """Text as inline code, so that TeX and comparisons are not read as Markdown."""
+    text = _squeeze(text)
+    ticks = "`" * (1 + max((len(run) for run in re.findall(r"`+", text)), default=0))
+    pad = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{ticks}{pad}{text}{pad}{ticks}"

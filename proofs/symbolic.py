@@ -1,0 +1,178 @@
+"""Exact algebra by SymPy: identities, limits, series; and SymPy expressions evaluated in balls.
+
+SymPy answers "zero" or nothing: an expression that it cannot rewrite to 0 is not thereby nonzero. Before
+giving up, `identity` evaluates the difference in balls at exact points: one ball away from 0 is a
+counterexample, otherwise the answer is UNKNOWN. Degrees of algebraic numbers are in `proofs.algebraic`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from math import prod
+from typing import Any
+
+import flint
+import sympy as sp
+from flint import acb, arb
+
+from analysis.errors import InputError
+from analysis.evidence import Evidence, Verdict
+from proofs.balls import ball, radius
+
+Expr = Any  # a SymPy expression or a number; SymPy's own annotations are too narrow to be of use
+Point = Mapping[Expr, Fraction | int]
+_REWRITES: tuple[Callable[[Expr], Expr], ...] = (
+    sp.expand,
+    sp.simplify,
+    sp.trigsimp,
+    lambda e: sp.expand(sp.expand_trig(e)),
+    lambda e: sp.simplify(sp.expand(e.rewrite(sp.exp))),
+    lambda e: sp.gammasimp(sp.combsimp(e)),
+    lambda e: sp.simplify(sp.logcombine(sp.expand_log(e))),
+    sp.radsimp,
+)
+
+
+def is_zero(expr: Expr) -> bool | None:
+    """True where one of a list of exact rewritings gives 0, else None: a failure to simplify says nothing.
+
+    `InputError` if the expression contains a float, which is no exact number.
+    """
+    expr = sp.sympify(expr)
+    if expr.has(sp.Float):
+        raise InputError(f"{expr} contains a float; write Rational(1, 10) for 0.1")
+    return True if any(rewrite(expr) == 0 for rewrite in _REWRITES) else None
+
+
+def identity(lhs: Expr, rhs: Expr, what: str, points: Sequence[Point] | None = None) -> Evidence:
+    """Evidence for lhs = rhs for all values of the symbols (within their assumptions).
+
+    PROVED if the difference rewrites to 0 exactly. Otherwise it is evaluated in balls at `points`, by default
+    eight that meet the symbols' assumptions: REFUTED at the first where it is certainly not 0, else UNKNOWN.
+    """
+    left, right = sp.sympify(lhs), sp.sympify(rhs)
+    if is_zero(left - right):
+        return Evidence(what, Verdict.PROVED, computed=str(left), predicted=str(right))
+    for point in sample_points(left, right) if points is None else points:
+        value = to_ball(left, point) - to_ball(right, point)
+        if value.is_finite() and not value.contains(0):
+            return _counterexample(what, left, right, point)
+    return Evidence(what, Verdict.UNKNOWN, computed=f"not simplified: {left - right}", predicted="0")
+
+
+def limit(expr: Expr, symbol: Expr, point: Expr, predicted: Expr, what: str, side: str = "+") -> Evidence:
+    """Evidence that expr -> predicted as symbol -> point from `side` ("+", "-" or "+-"), by Gruntz's method.
+
+    PROVED if the limit found equals the predicted one exactly, REFUTED if it certainly does not, else
+    UNKNOWN.
+    """
+    found, aim = sp.limit(sp.sympify(expr), symbol, point, side), sp.sympify(predicted)
+    if found.has(sp.Limit, sp.AccumBounds):
+        return Evidence(what, Verdict.UNKNOWN, computed=str(found), predicted=str(aim))
+    if not (found.is_infinite or aim.is_infinite):
+        return identity(found, aim, what)
+    verdict = Verdict.PROVED if found == aim else Verdict.REFUTED
+    return Evidence(what, verdict, computed=str(found), predicted=str(aim))
+
+
+def series(expr: Expr, symbol: Expr, point: Expr, predicted: Expr, order: int, what: str) -> Evidence:
+    """Evidence that `predicted` is the Taylor polynomial of expr at `point`, all powers below `order`."""
+    return identity(sp.series(sp.sympify(expr), symbol, point, order).removeO(), predicted, what)
+
+
+def sample_points(*exprs: Expr, number: int = 8) -> list[Point]:
+    """Exact points that meet the symbols' assumptions (integer, odd, ...); one, empty, if there are none."""
+    symbols = sorted(set().union(*(expr.free_symbols for expr in exprs)), key=str)
+    if not symbols:
+        return [{}]
+    return [{s: _value(s, 7 * k + 3 * i + 1) for i, s in enumerate(symbols)} for k in range(number)]
+
+
+def _value(symbol: Expr, k: int) -> Fraction:
+    """The k-th candidate, in a circle, that meets the symbol's assumptions; `InputError` if none does."""
+    candidates = (Fraction(sign * n, q) for n in range(1, 40) for q in (1, 2, 7) for sign in (1, -1))
+    fits = [x for x in candidates if _meets(symbol, x)]
+    if not fits:
+        raise InputError(f"no rational meets the assumptions of {symbol}; give points")
+    return fits[(11 * k) % len(fits)]
+
+
+def _meets(symbol: Expr, x: Fraction) -> bool:
+    value = sp.Rational(x.numerator, x.denominator)
+    facts = ((getattr(value, f"is_{name}"), wanted) for name, wanted in symbol.assumptions0.items())
+    return all(fact is wanted for fact, wanted in facts)
+
+
+def _counterexample(what: str, lhs: Expr, rhs: Expr, point: Point) -> Evidence:
+    left, right = to_ball(lhs, point), to_ball(rhs, point)
+    at = ", ".join(f"{symbol} = {value}" for symbol, value in point.items())
+    return Evidence(
+        f"{what}; at {at}" if at else what,
+        Verdict.REFUTED,
+        computed=left.str(15),
+        predicted=right.str(15),
+        radius=max(radius(part) for z in (left, right) for part in (z.real, z.imag)),
+        precision=f"{flint.ctx.prec} bit ball",
+    )
+
+
+_FUNCTIONS: dict[type, Callable[[acb], acb]] = {
+    sp.cos: acb.cos,
+    sp.sin: acb.sin,
+    sp.tan: acb.tan,
+    sp.exp: acb.exp,
+    sp.log: acb.log,
+    sp.cosh: acb.cosh,
+    sp.sinh: acb.sinh,
+    sp.atan: acb.atan,
+    sp.asin: acb.asin,
+    sp.acos: acb.acos,
+    sp.Ci: acb.ci,
+    sp.Si: acb.si,
+    sp.gamma: acb.gamma,
+    sp.erf: acb.erf,
+    sp.re: lambda z: acb(z.real),
+    sp.im: lambda z: acb(z.imag),
+    sp.conjugate: acb.conjugate,
+    sp.Abs: lambda z: acb(abs(z)),
+    sp.sign: lambda z: acb(z.real.sgn()),
+}
+_CONSTANTS: dict[Expr, Callable[[], acb]] = {
+    sp.pi: acb.pi,
+    sp.E: lambda: acb(1).exp(),
+    sp.I: lambda: acb(0, 1),
+    sp.EulerGamma: lambda: acb(arb.const_euler()),
+}
+
+
+def to_ball(expr: Expr, values: Mapping[Expr, Fraction | int | arb] | None = None) -> acb:
+    """Enclosure of an expression, with an exact value or a ball for each symbol; else `InputError`."""
+    expr, values = sp.sympify(expr), values or {}
+    if expr in _CONSTANTS:
+        return _CONSTANTS[expr]()
+    if isinstance(expr, sp.Rational):
+        return acb(ball(Fraction(int(expr.p), int(expr.q))))
+    if isinstance(expr, sp.Symbol) and expr in values:
+        return acb(ball(values[expr]))
+    if isinstance(expr, sp.Sum | sp.Product):
+        return to_ball(expr.subs(_rationals(values)).doit())
+    parts = [to_ball(arg, values) for arg in expr.args]
+    if isinstance(expr, sp.Add):
+        return sum(parts, acb(0))
+    if isinstance(expr, sp.Mul):
+        return prod(parts, start=acb(1))
+    if isinstance(expr, sp.Pow):
+        return parts[0] ** int(expr.exp) if expr.exp.is_Integer else parts[0].pow(parts[1])
+    if expr.func in _FUNCTIONS:
+        return _FUNCTIONS[expr.func](*parts)
+    raise InputError(f"{expr}: a {expr.func.__name__} without a value cannot be evaluated in balls")
+
+
+def _rationals(values: Mapping[Expr, Fraction | int | arb]) -> dict[Expr, Expr]:
+    exact = {}
+    for symbol, value in values.items():
+        if isinstance(value, arb):
+            raise InputError(f"{symbol} is a ball; a sum or product over it needs an exact value")
+        exact[symbol] = sp.Rational(value.numerator, value.denominator)
+    return exact

@@ -1,0 +1,272 @@
+"""Run the ledger: every check as a task of its own over processes, then verdicts from evidence and ancestors.
+
+`verify(["eq-28"], workers=0)` runs in this process, for a debugger; without labels the whole ledger runs.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import cache
+from multiprocessing import get_context
+
+from analysis.errors import InputError
+from analysis.evidence import Evidence, Verdict
+from proofs.balls import PRECISION, precision
+from proofs.claims import REPAIRED, Check, Claim, Form, Ledger, LedgerError, Rows, load, place
+from proofs.verdicts import own_verdict, settle
+
+Row = dict[str, object]
+Loader = Callable[[], Ledger]
+Progress = Callable[[int, int, str], None]
+
+_CHECK, _ATTACK, _PRACTICE = "check", "attack", "practice"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One function of the ledger: check or attack of a node ("eq-28", "eq-28*"), practice of a label."""
+
+    node: str
+    part: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one form of a claim came to.
+
+    Attributes:
+        form: statement, assumptions, what it uses, outline of the proof, place ("file:line") of the check.
+        verdict: derived from the evidence, the attack and the ancestors.
+        own: the same without the ancestors.
+        reason: which ancestor limits the verdict; empty where the form's own evidence decides.
+        evidence: what the check yielded.
+        domain: what the attack searched; empty without an attack.
+        attack: what the attack yielded.
+    """
+
+    form: Form
+    verdict: Verdict
+    own: Verdict
+    reason: str
+    evidence: tuple[Evidence, ...]
+    domain: str
+    attack: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A claim with both its outcomes, the rows of its practice, and the seconds all its checks took."""
+
+    claim: Claim
+    as_stated: Outcome
+    as_repaired: Outcome | None
+    practice: tuple[Row, ...]
+    seconds: float
+
+    @property
+    def label(self) -> str:
+        """The claim's label."""
+        return self.claim.label
+
+    @property
+    def where(self) -> str:
+        """Where in the paper."""
+        return self.claim.where
+
+    @property
+    def kind(self) -> str:
+        """One of `proofs.claims.KINDS`."""
+        return self.claim.kind
+
+    @property
+    def stated(self) -> Verdict:
+        """Verdict of the statement as printed."""
+        return self.as_stated.verdict
+
+    @property
+    def repaired(self) -> Verdict | None:
+        """Verdict of the repaired statement; None where there is none."""
+        return self.as_repaired.verdict if self.as_repaired else None
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """Evidence for or against the statement as printed."""
+        return self.as_stated.evidence
+
+    @property
+    def place(self) -> str:
+        """Where in the code: "proofs/rope_x.py:12"."""
+        return self.as_stated.form.place
+
+
+def verify(
+    labels: Iterable[str] | None = None,
+    workers: int | None = None,
+    *,
+    loader: Loader = load,
+    progress: Progress | None = None,
+) -> list[Result]:
+    """Results of the given claims (all of them by default), in the ledger's order, whatever finished first.
+
+    What the claims use is run too, since verdicts depend on it, but not returned. `workers` is the number of
+    processes: one per usable core by default, 0 for none but this. `loader` makes the ledger, here and in
+    every process, so it must be importable. `progress(done, total, label)` is called after each check.
+
+    Raises `InputError` for an unknown label or a negative number of workers, and `LedgerError`, with the
+    label, for whatever goes wrong inside a check.
+    """
+    ledger = loader()
+    if labels is None:
+        ledger.check()
+    wanted = _wanted(ledger, labels)
+    tasks = _tasks(ledger, wanted)
+    number = _cores() if workers is None else workers
+    if number < 0:
+        raise InputError(f"workers={number}; give a number of processes, or 0 for none but this")
+    if number == 0:
+        return _results(ledger, wanted, _run_here(tasks, ledger, progress))
+    return _results(ledger, wanted, _run(tasks, loader, number, progress))
+
+
+def _cores() -> int:
+    """Cores this process may use, where the system tells; else all."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _wanted(ledger: Ledger, labels: Iterable[str] | None) -> list[str]:
+    if isinstance(labels, str):
+        raise InputError(f"labels={labels!r} is a string; give a list, [{labels!r}]")
+    asked = set(ledger.claims if labels is None else labels)
+    unknown = sorted(asked - ledger.claims.keys())
+    if unknown:
+        known = ", ".join(ledger.claims)
+        raise InputError(f"no claim is called {', '.join(unknown)}; the ledger has {known}")
+    return [label for label in ledger.claims if label in asked]
+
+
+def _tasks(ledger: Ledger, wanted: Sequence[str]) -> list[Task]:
+    """Checks and attacks of the claims and of all they use; practice rows of the claims alone."""
+    nodes = ledger.order(wanted)
+    tasks = [Task(node, _CHECK) for node in nodes]
+    tasks += [Task(node, _ATTACK) for node in nodes if node in ledger.attacks]
+    return tasks + [Task(label, _PRACTICE) for label in wanted if label in ledger.practices]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one task yielded, evidence or rows, and the seconds it took."""
+
+    evidence: tuple[Evidence, ...] = ()
+    rows: tuple[Row, ...] = ()
+    seconds: float = 0.0
+
+
+def _perform(task: Task, ledger: Ledger) -> Found:
+    """Run one task at the ledger's precision."""
+    start = time.perf_counter()
+    evidence: tuple[Evidence, ...] = ()
+    rows: tuple[Row, ...] = ()
+    with precision(PRECISION):
+        if task.part == _PRACTICE:
+            rows = gather_rows(task.node, ledger.practices[task.node])
+        elif task.part == _ATTACK:
+            evidence = gather(f"{task.node}, attack", ledger.attacks[task.node].check)
+        else:
+            evidence = gather(task.node, ledger.nodes()[task.node].check)
+    return Found(evidence, rows, time.perf_counter() - start)
+
+
+@cache
+def _loaded(loader: Loader) -> Ledger:
+    """The ledger of a worker process, made once."""
+    return loader()
+
+
+def _perform_there(task: Task, loader: Loader) -> Found:
+    """`_perform` in a worker process: functions do not travel, the name of the loader does."""
+    return _perform(task, _loaded(loader))
+
+
+def _run_here(tasks: Sequence[Task], ledger: Ledger, progress: Progress | None) -> dict[Task, Found]:
+    done = {}
+    for task in tasks:
+        done[task] = _perform(task, ledger)
+        if progress:
+            progress(len(done), len(tasks), task.node)
+    return done
+
+
+def _run(tasks: Sequence[Task], loader: Loader, workers: int, progress: Progress | None) -> dict[Task, Found]:
+    """Tasks over fresh processes; the first error cancels what has not begun and is raised."""
+    done: dict[Task, Found] = {}
+    with ProcessPoolExecutor(min(workers, max(len(tasks), 1)), mp_context=get_context("spawn")) as pool:
+        tasks_of = {pool.submit(_perform_there, task, loader): task for task in tasks}
+        try:
+            for future in as_completed(tasks_of):
+                done[tasks_of[future]] = future.result()
+                if progress:
+                    progress(len(done), len(tasks), tasks_of[future].node)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+    return done
+
+
+def gather(node: str, check: Check) -> tuple[Evidence, ...]:
+    """Run a check to its end; `LedgerError` if it yields nothing or something that is not good evidence.
+
+    Whatever else the check raises comes back as a `LedgerError` that names the node and chains the cause.
+    """
+    try:
+        found = tuple(check())
+    except Exception as error:
+        raise LedgerError(f"{node}: {type(error).__name__} in {place(check)}: {error}") from error
+    if not found:
+        raise LedgerError(f"{node}: no evidence; a check yields at least one")
+    for item in found:
+        if not isinstance(item, Evidence):
+            raise LedgerError(f"{node}: yielded {type(item).__name__} {item!r} where Evidence is due")
+        if item.radius is None and (item.verdict is Verdict.CERTIFIED or "ball" in item.precision):
+            raise LedgerError(f"{node}: {item.what!r} is certified by balls but states no radius")
+    return found
+
+
+def gather_rows(node: str, rows: Rows) -> tuple[Row, ...]:
+    """Run a practice generator; `LedgerError` for no row, or a value not bool, int, float, str or None."""
+    try:
+        found = tuple(rows())
+    except Exception as error:
+        raise LedgerError(f"{node}, practice: {type(error).__name__} in {place(rows)}: {error}") from error
+    if not found:
+        raise LedgerError(f"{node}, practice: no row")
+    for row in found:
+        for key, value in row.items():
+            if value is not None and type(value) not in (bool, int, float, str):
+                kind = type(value).__name__
+                raise LedgerError(f"{node}, practice: {key}={value!r} is a {kind}, not a plain value")
+    return found
+
+
+def _results(ledger: Ledger, wanted: Sequence[str], done: dict[Task, Found]) -> list[Result]:
+    nodes = ledger.nodes()
+    forms = {task.node: found.evidence for task, found in done.items() if task.part == _CHECK}
+    attacks = {task.node: found.evidence for task, found in done.items() if task.part == _ATTACK}
+    own = {node: own_verdict(node, found, attacks.get(node, ())) for node, found in forms.items()}
+    final = settle(ledger, own)
+
+    def outcome(node: str) -> Outcome:
+        verdict, reason = final[node]
+        domain = ledger.attacks[node].domain if node in ledger.attacks else ""
+        return Outcome(nodes[node], verdict, own[node], reason, forms[node], domain, attacks.get(node, ()))
+
+    def result(label: str) -> Result:
+        repaired = outcome(label + REPAIRED) if label in ledger.repairs else None
+        rows = done.get(Task(label, _PRACTICE), Found()).rows
+        mine = [task for task in done if task.node.removesuffix(REPAIRED) == label]
+        seconds = sum(done[task].seconds for task in mine)
+        return Result(ledger.claims[label], outcome(label), repaired, rows, seconds)
+
+    return [result(label) for label in wanted]
