@@ -1,0 +1,200 @@
+"""Speed and memory, the fast way and the naive way in one run: what `tapa bench` measures and records."""
+
+from __future__ import annotations
+
+import gc
+import math
+import resource
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from analysis import assets
+from analysis.heads.checkpoint import load
+from analysis.heads.lags import mean_score
+from analysis.heads.measure import Clock, measure
+from analysis.records import Provenance, Schema, write_summary
+from analysis.texts import tokenized, windows
+from analysis.theory.bias import expected_score_curve
+from analysis.theory.frequencies import plain
+
+SCHEMA = Schema("bench", 1, made_by="tapa bench")
+Row = dict[str, Any]
+Progress = Callable[[str, int, int], None]
+
+
+def seconds(job: Callable[[], object], repeats: int) -> list[float]:
+    """Wall-clock seconds of `repeats` calls, after one call that is not counted."""
+    job()
+    times = []
+    for _ in range(repeats):
+        begun = time.perf_counter()
+        job()
+        times.append(time.perf_counter() - begun)
+    return times
+
+
+def against(fast: list[float], slow: list[float]) -> dict[str, float]:
+    """Median seconds of both sides and their ratio, with its extremes over all pairs of runs."""
+    return {
+        "fast_s": statistics.median(fast),
+        "slow_s": statistics.median(slow),
+        "ratio": statistics.median(slow) / statistics.median(fast),
+        "ratio_min": min(slow) / max(fast),
+        "ratio_max": max(slow) / min(fast),
+    }
+
+
+def _head(length: int, head_dim: int, seed: int) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    q, k = (torch.randn(length, head_dim, generator=generator) for _ in range(2))
+    return q, k
+
+
+def diagonal_means(
+    q: Float[Tensor, "length dim"], k: Float[Tensor, "length dim"]
+) -> Float[Tensor, " length"]:
+    """The naive way: the whole score matrix, then the mean of every diagonal."""
+    scores = q @ k.T
+    return torch.stack([scores.diagonal(-lag).mean() for lag in range(len(q))])
+
+
+def lag_speed(length: int = 16_384, head_dim: int = 64, *, seed: int = 0) -> list[Row]:
+    """Mean score at every distance of one head against QK^T with diagonal means, and against QK^T alone.
+
+    Both sides start from unrotated float32 vectors; the naive side is given its rotation for free.
+    """
+    q, k = _head(length, head_dim, seed)
+    frequencies = plain(1e4, head_dim)
+    fast = seconds(lambda: mean_score(q, k, frequencies), 15)
+    rows: list[Row] = []
+    for name, slow, repeats, target in (
+        ("diagonal means", lambda: diagonal_means(q, k), 2, 80),
+        ("QK^T alone", lambda: q @ k.T, 3, 20),
+    ):
+        what = f"mean score by distance against {name}, length {length}, head_dim {head_dim}"
+        rows.append({"what": what, **against(fast, seconds(slow, repeats)), "target": f"ratio >= {target}"})
+    return rows
+
+
+def lag_growth(
+    lengths: tuple[int, ...] = (4096, 16_384, 65_536), head_dim: int = 64, *, seed: int = 0
+) -> Row:
+    """Growth exponent of the time with length, from the first to the last length."""
+    frequencies = plain(1e4, head_dim)
+    medians = {}
+    for length in lengths:
+        q, k = _head(length, head_dim, seed)
+        medians[length] = min(seconds(lambda q=q, k=k: mean_score(q, k, frequencies), 9))
+    exponent = math.log(medians[lengths[-1]] / medians[lengths[0]]) / math.log(lengths[-1] / lengths[0])
+    what = f"mean score by distance, growth exponent {lengths[0]} to {lengths[-1]} tokens"
+    return {"what": what, "exponent": exponent, "seconds": medians, "target": "exponent < 1.2"}
+
+
+def curve_speed(length: int = 2**20, pairs: int = 64) -> Row:
+    """Expected score at every distance below `length` against a cosine and sine table by NumPy, in blocks."""
+    rng = np.random.default_rng(0)
+    omega = plain(1e4, 2 * pairs).omega
+    mu, nu = rng.standard_normal((2, pairs))
+
+    def table(block: int = 2**14) -> Float[np.ndarray, " length"]:
+        out = np.empty(length)
+        for start in range(0, length, block):
+            angle = np.arange(start, min(start + block, length))[:, None] * omega
+            out[start : start + block] = np.cos(angle) @ mu + np.sin(angle) @ nu
+        return out
+
+    fast = seconds(lambda: expected_score_curve(length, omega, mu, nu), 15)
+    slow = seconds(table, 3)
+    difference = np.abs(expected_score_curve(length, omega, mu, nu) - table()).max()
+    budget = float(np.abs(mu).sum() + np.abs(nu).sum())
+    what = f"expected score at {length} distances x {pairs} pairs against a table of cosines and sines"
+    return {
+        "what": what,
+        **against(fast, slow),
+        "difference": float(difference) / budget,
+        "target": "ratio >= 100, error < 1e-9 of sum |mu| + |nu| (error itself: tests, against balls)",
+    }
+
+
+def peak_memory_mb() -> float:
+    """The most memory this process has held so far, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def lag_memory(length: int = 65_536, head_dim: int = 64) -> Row:
+    """Peak memory that the mean score adds, in multiples of q and k themselves."""
+    q, k = _head(length, head_dim, 0)
+    gc.collect()
+    before = peak_memory_mb()
+    mean_score(q, k, plain(1e4, head_dim))
+    added = peak_memory_mb() - before
+    own = 2 * q.numel() * q.element_size() / 2**20
+    what = f"peak memory added by the mean score, length {length}"
+    return {"what": what, "added_mb": added, "times_q_and_k": added / own, "target": "O(length head_dim)"}
+
+
+def model_cost(count: int, length: int) -> Row:
+    """Time in statistics over time in forward passes, all heads of SmolLM2, and this process's peak memory."""
+    checkpoint = load(assets.fetch_smollm2())
+    documents = tokenized(assets.fetch_texts(), lambda text: checkpoint.encode(text).tolist())
+    chosen = windows(documents, length, count, seed=0)
+    clock = Clock()
+    measure(checkpoint, chosen.tokens, seed=0, clock=clock)
+    return {
+        "what": f"SmolLM2, {count} windows of {length} tokens, all heads",
+        "forward_s": clock.forward,
+        "statistics_s": clock.statistics,
+        "ratio": clock.statistics / clock.forward,
+        "peak_mb": peak_memory_mb(),
+        "target": "statistics at most 1/4 of the forward passes; below 2560 MB at 8192 tokens",
+    }
+
+
+def run(*, with_model: bool, progress: Progress) -> list[Row]:
+    """Every benchmark, memory first: a process's peak never falls again."""
+    jobs: list[Callable[[], Row | list[Row]]] = [lag_memory, lag_speed, lag_growth, curve_speed]
+    if with_model:
+        jobs += [lambda: model_cost(8, 2048), lambda: model_cost(2, 8192)]
+    rows: list[Row] = []
+    for done, job_ in enumerate(jobs):
+        progress("benchmarks", done, len(jobs))
+        found = job_()
+        rows += found if isinstance(found, list) else [found]
+    progress("benchmarks", len(jobs), len(jobs))
+    return rows
+
+
+def write(rows: list[Row], path: Path, arguments: list[str]) -> None:
+    """The record of a run: the rows with threads, versions and time."""
+    provenance = Provenance.collect(
+        arguments,
+        {"rows": [row["what"] for row in rows]},
+        seeds={"inputs": 0},
+        device="cpu",
+        precision="as each row says",
+        threads=torch.get_num_threads(),
+        seconds=0.0,
+    )
+    write_summary({"rows": rows}, path, provenance, schema=SCHEMA, digits=4)
+
+
+def as_text(rows: list[Row]) -> str:
+    """The rows for a reader."""
+    lines = []
+    for row in rows:
+        lines.append(row["what"])
+        shown = {k: v for k, v in row.items() if k not in ("what", "target")}
+        lines.append(
+            "    "
+            + ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in shown.items())
+        )
+        lines.append(f"    target: {row['target']}")
+    return "\n".join(lines)

@@ -1,0 +1,42 @@
+"""Runs the graph of tasks: fetch, measure, draw; only what is missing or out of date."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytask
+
+from analysis.errors import InputError
+from figures.places import ROOT
+
+HERE = Path(__file__).resolve().parent
+
+
+def figure_names() -> list[str]:
+    """Names of all figures: their modules' names without "fig_"."""
+    return sorted(path.stem.removeprefix("fig_") for path in HERE.glob("fig_*.py"))
+
+
+def build(names: Sequence[str] = (), *, force: bool = False) -> int:
+    """Make the named figures, or all, with the records that they need.
+
+    Returns:
+        The exit code: 0 if every step succeeded.
+
+    Raises:
+        InputError: for a name that is no figure.
+    """
+    known = figure_names()
+    if unknown := [name for name in names if name not in known]:
+        raise InputError(f"figure {unknown[0]!r} is unknown; known: {', '.join(known)}")
+    session = pytask.build(
+        paths=HERE,
+        config=ROOT / "pyproject.toml",
+        expression=" or ".join(f"[{name}]" for name in names),
+        force=force,
+        capture="no",
+        show_traceback=True,
+        stop_after_first_failure=True,
+    )
+    return int(session.exit_code)

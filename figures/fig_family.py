@@ -1,0 +1,38 @@
+"""Figure 2: the RoPE family's expected score against distance, read at eight times the trained length."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import xarray as xr
+from matplotlib.figure import Figure
+
+from figures.style import COLOURS, PAGE, distance_axis
+
+RECORDS = ("family",)
+CLAIMS = ("eq-17", "thm-2.3")
+
+
+def draw(records: Mapping[str, xr.Dataset]) -> Figure:
+    data = records["family"]
+    names = [str(name) for name in data.scheme.values if name != "RoPE"]
+    plain = data.gamma.sel(scheme="RoPE")
+    figure, axes = plt.subplots(2, 4, figsize=(PAGE, 3.2), sharex=True, sharey=True)
+    for ax, name in zip(axes.flat, names, strict=True):
+        ax.axvspan(1, data.trained_length, color=COLOURS["grey"], alpha=0.12, lw=0)
+        ax.plot(data.distance, plain, color=COLOURS["grey"], lw=0.8, label="RoPE")
+        ax.plot(
+            data.distance, data.gamma.sel(scheme=name), color=COLOURS["blue"], lw=0.9, label="this scheme"
+        )
+        factor = float(data.attention_factor.sel(scheme=name))
+        ax.set_title(name + (f", factor {factor:.2f}$^2$" if factor != 1 else ""))
+        ax.axhline(0, color="black", lw=0.5)
+        ax.set_xlim(1, float(data.distance.max()))
+    for ax in axes[1]:
+        distance_axis(ax)
+    for ax in axes[:, 0]:
+        ax.set_ylabel(r"$\Gamma_\lambda$ for $\mu_0=1$, $\nu_0=0$")
+    axes[0, 0].set_ylim(-0.24, 0.76)
+    axes[0, 0].legend(loc="lower left", ncols=2, columnspacing=1)
+    return figure

@@ -1,0 +1,21 @@
+"""Where records and figures lie, and what a measured record is made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RECORDS = ROOT / "figures" / "records"
+SUMMARIES = ROOT / "figures" / "summaries"
+OUT = ROOT / "figures" / "out"
+
+
+def record(name: str) -> Path:
+    """Path of the record `name`."""
+    return RECORDS / f"{name}.nc"
+
+
+def sources(*folders: str, only: tuple[str, ...] = ()) -> dict[str, Path]:
+    """Modules of these folders, all or `only` some, as dependencies of a task: an edit runs it again."""
+    found = sorted(path for folder in folders for path in (ROOT / folder).glob("*.py"))
+    return {str(p.relative_to(ROOT)): p for p in found if not only or p.name in only}

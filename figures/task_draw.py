@@ -1,0 +1,28 @@
+"""One task a figure: draws it from its records as PDF and PNG."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Annotated
+
+from pytask import Product, task
+
+from figures import style
+from figures.build import figure_names
+from figures.places import OUT, ROOT, record
+from figures.schemas import read
+
+for _name in figure_names():
+    _module = importlib.import_module(f"figures.fig_{_name}")
+
+    @task(id=_name)
+    def task_draw(
+        records: dict[str, Path] = {name: record(name) for name in _module.RECORDS},
+        code: tuple[Path, ...] = (Path(str(_module.__file__)), ROOT / "figures" / "style.py"),
+        products: Annotated[tuple[Path, Path], Product] = (OUT / f"{_name}.pdf", OUT / f"{_name}.png"),
+        name: str = _name,
+    ) -> None:
+        """Draw one figure."""
+        draw = importlib.import_module(f"figures.fig_{name}").draw
+        style.save(draw, {key: read(key, path) for key, path in records.items()}, products[0].with_suffix(""))

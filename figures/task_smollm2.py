@@ -1,0 +1,26 @@
+"""The real model's record: fetched by pinned hash, measured here; rebuilt, never committed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pytask import Product
+
+from analysis.heads import job
+from analysis.progress import progress_bar
+from analysis.records import write
+from figures.places import record, sources
+
+
+def task_smollm2(
+    library: dict[str, Path] = sources("analysis/theory", "analysis/heads")
+    | sources("analysis", only=("assets.py", "texts.py")),
+    path: Annotated[Path, Product] = record("smollm2"),
+) -> None:
+    """Every head of SmolLM2-135M on 8 windows of 2048 tokens of Elizabethan English."""
+    with progress_bar() as show:
+        data, provenance = job.measure_model(
+            job.SMOLLM2, (), job.Settings(), arguments=["tapa", "figures", "heads"], progress=show
+        )
+    write(data, path, provenance, schema=job.HEADS)

@@ -1,0 +1,75 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Quickstart: how much of a RoPE score does distance alone decide?
+#
+# RoPE turns pair $d$ of a query at position $m$ and of a key at position $n$ by $m\omega_d$ and $n\omega_d$. If
+# the products $A_d$ and $B_d$ of query and key (eq 4 of the paper) have means $\mu_d$ and $\nu_d$, the expected score
+# at distance $\lambda = m - n$ is
+#
+# $$\mathrm{E}\,s_\lambda = \frac{1}{\sqrt D}\sum_d \mu_d\cos\lambda\omega_d + \nu_d\sin\lambda\omega_d,$$
+#
+# whatever the tokens say. This notebook predicts that curve and measures it in a head.
+
+# %%
+import numpy as np
+import torch
+
+from analysis.heads.lags import mean_score
+from analysis.theory import bias
+from analysis.theory import frequencies as fr
+from figures.explore import bias_explorer, bias_plot
+
+# %% [markdown]
+# ## Predict: one $\mu_0$ and one $\nu_0$ for every pair
+#
+# The paper assumes a single $\mu_0$, $\nu_0$ (Assumption 2.1). Then the curve is $\mu_0 C_D + \nu_0 S_D$.
+
+# %%
+figure = bias_plot(base=1e4, head_dim=128, length=65_536)
+
+# %%
+bias_explorer()
+
+# %% [markdown]
+# ## Any encoding of the family, from arguments or from a model's `config.json`
+
+# %%
+yarn = fr.yarn(5e5, 128, factor=8.0, trained_length=8192)
+config = {"model_type": "llama", "hidden_size": 576, "num_attention_heads": 9, "rope_theta": 1e5}
+read = fr.from_config(config)
+print(f"YaRN: slowest pair {yarn.omega[-1]:.3g} rad/token, attention factor {yarn.attention_factor:.3f}")
+print(f"config: {read.kind}, {len(read.omega)} pairs, slowest {read.omega[-1]:.3g} rad/token")
+
+# %% [markdown]
+# ## Measure: the exact mean score at every distance
+#
+# Queries and keys with a mean, and noise around it. The measurement takes $L\log L$ operations, and no $L\times L$
+# matrix is ever formed.
+
+# %%
+length, head_dim = 4096, 64
+generator = torch.Generator().manual_seed(0)
+mean_q, mean_k = torch.randn(2, head_dim, generator=generator)
+q = mean_q + torch.randn(length, head_dim, generator=generator)
+k = mean_k + torch.randn(length, head_dim, generator=generator)
+rope = fr.plain(1e4, head_dim)
+measured = mean_score(q, k, rope, scale=head_dim**-0.5)
+
+first, second = rope.pairs.T
+mu = (mean_q[first] * mean_k[first] + mean_q[second] * mean_k[second]).double().numpy()
+nu = (mean_q[first] * mean_k[second] - mean_q[second] * mean_k[first]).double().numpy()
+predicted = bias.expected_score_curve(length, rope.omega, mu, nu, scale=head_dim**-0.5)
+for distance in (0, 1, 10, 100, 1000):
+    print(
+        f"distance {distance:5d}: measured {float(measured[distance]):7.3f}, predicted {predicted[distance]:7.3f}"
+    )
+print(f"rms difference over distances below 1000: {np.std(measured[:1000].numpy() - predicted[:1000]):.3f}")

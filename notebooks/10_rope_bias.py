@@ -1,0 +1,79 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # RoPE's distance bias in a real model
+#
+# The record below holds, for each of SmolLM2-135M's 270 heads, the exact mean score at every distance, and the part
+# of it that the means of queries and keys alone decide. `make figures` measures it; nothing here is computed twice.
+
+# %%
+from figures.explore import bias_explorer, bias_plot, head_explorer, head_plot
+from figures.places import record
+from figures.schemas import read
+
+data = read("smollm2", record("smollm2"))
+data[["measured", "bias", "paper", "shuffled"]]
+
+# %% [markdown]
+# ## What the formula says
+#
+# For one $\mu_0 > 0$ and $\nu_0 = 0$ the expected score falls like the logarithm of distance, until distance reaches
+# the base. The limit of many pairs is a cosine integral; the exact sum wobbles around it.
+
+# %%
+figure = bias_plot(base=1e5, head_dim=64, length=8192)
+
+# %%
+bias_explorer()
+
+# %% [markdown]
+# ## What the heads do
+#
+# Six heads, chosen by rule from the record. Black: measured, with two standard errors over windows. Orange: the
+# bias, made from the mean query and mean key of each window. Blue: the paper's prediction, with one $\mu_0$ and one
+# $\nu_0$ in place of a $\mu_d$ and a $\nu_d$ per pair. Green: the control with the order of the tokens shuffled.
+
+# %%
+for layer, head, why in zip(
+    data.telling_layer.values, data.telling_head.values, data.telling_why.values, strict=True
+):
+    figure = head_plot(data, int(layer), int(head))
+    figure.axes[0].set_title(f"layer {layer}, head {head}: {why}", loc="left")
+
+# %%
+head_explorer(data)
+
+# %% [markdown]
+# ## How many heads
+#
+# Share of the variance of all scores that lies between distances; $R^2$ of the mean curve under the bias and under the
+# paper's prediction (each octave of distance weighted alike); quartiles over heads, first token dropped.
+
+# %%
+shares = data.sel(first_token="dropped")
+quartiles = [0.25, 0.5, 0.75]
+for name in ("distance_share", "r2_bias", "r2_paper"):
+    values = shares[name] if name == "distance_share" else shares[name].sel(weighting="log")
+    print(f"{name:15s}", *(f"{float(v):6.2f}" for v in values.quantile(quartiles)))
+
+# %% [markdown]
+# ## Assumption 2.1
+#
+# One $\mu_0$ for every pair would put every point of the right panel at sd 0.
+
+# %%
+import matplotlib as mpl
+
+from figures import fig_assumption
+from figures.style import RC
+
+with mpl.rc_context(RC):
+    figure = fig_assumption.draw({"smollm2": data})

@@ -1,0 +1,68 @@
+"""What holds for every test: reproducible hypothesis, no window opens, shapes and types are checked.
+
+Every function and dataclass of `analysis` that a test calls has its jaxtyping signature checked, arguments
+and result. A test that hands over bad input on purpose, one that says `raises(`, calls the plain functions
+instead: it is there to read our own message, and the signature check would speak first.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import jaxtyping
+import matplotlib
+import pytest
+import xarray as xr
+from hypothesis import settings
+
+# An int is a float here, as in every type checker (PEP 484). The hook evaluates this text as it stands.
+CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+jaxtyping.install_import_hook("analysis", CHECKER)  # before any test module imports analysis
+
+matplotlib.use("Agg")
+
+from figures import places, schemas  # noqa: E402 - after the hook
+
+ROOT = places.ROOT
+
+# The machine's speed decides nothing; on CI the examples are the same at every run.
+settings.register_profile("project", deadline=None, derandomize="CI" in os.environ, print_blob=True)
+settings.load_profile("project")
+
+
+def expects_an_error(test: Callable) -> bool:
+    """Does the test's own source (below hypothesis' wrapper) say `raises(`?"""
+    wrapped = getattr(test, "hypothesis", None)
+    return "raises(" in inspect.getsource(wrapped.inner_test if wrapped else test)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Switch the signature checks off for the tests that read error messages, and back on after."""
+    before = jaxtyping.config.jaxtyping_disable
+    if isinstance(item, pytest.Function) and expects_an_error(item.function):
+        jaxtyping.config.update("jaxtyping_disable", True)
+    try:
+        return (yield)
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", before)
+
+
+@pytest.fixture(scope="session")
+def real_record() -> xr.Dataset:
+    """The real model's record, made by `tapa figures` itself: minutes on a fresh clone, seconds afterwards."""
+    tapa = Path(sys.executable).with_name("tapa")
+    done = subprocess.run([tapa, "figures"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return schemas.read("smollm2", places.record("smollm2"))
+
+
+@pytest.fixture(scope="session")
+def smollm2_record(real_record: xr.Dataset) -> Path:
+    """Path of the real model's record, once it is there."""
+    return places.record("smollm2")

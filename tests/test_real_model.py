@@ -1,0 +1,69 @@
+"""The real model: its record against the committed summary, its control, its row order."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import stats
+
+from analysis import assets
+from analysis.errors import InputError
+from analysis.heads import job
+from analysis.heads.checkpoint import load
+from analysis.heads.row_order import check_row_order, interleaved_order, reordered
+from analysis.heads.summary import layer_means
+from analysis.records import read_summary
+from figures.places import SUMMARIES
+
+
+def test_a_fresh_measurement_is_within_the_intervals_of_the_committed_summary(real_record: xr.Dataset):
+    summary = read_summary(SUMMARIES / "smollm2.json", expect_schema=job.SUMMARY)
+    fresh = real_record.sel(first_token="dropped", weighting="log")
+    assert summary["windows"] == fresh.attrs["windows"]
+    recorded, error = (np.array(summary["heads"][name]) for name in ("distance_share", "distance_share_se"))
+    assert recorded.shape == (30, 9)
+    assert np.all(np.abs(fresh.distance_share.values - recorded) <= 2 * error + 1e-3)
+    # intervals wide enough to hold anything would show nothing
+    assert np.median(error) < 0.05 * np.ptp(np.quantile(recorded, (0.05, 0.95)))
+    for name in ("r2_bias", "r2_paper"):
+        recorded, error = (np.array(summary["layers"][name + suffix]) for suffix in ("", "_se"))
+        assert np.all(
+            np.abs(layer_means(fresh, name)[0].values - recorded) <= 2 * error + 1e-2 * np.abs(recorded)
+        )
+
+
+@pytest.mark.parametrize("first_token", ["kept", "dropped"])
+def test_the_shuffled_control_falls_on_the_bias_within_its_standard_error(
+    real_record: xr.Dataset, first_token: str
+):
+    """z = gap / standard error over 8 windows is Student's t with 7 degrees of freedom at every distance."""
+    x = real_record.sel(first_token=first_token).isel(distance=slice(1, 1025))
+    beyond = (abs(x.control_gap / x.control_gap_se) > 2).mean(["head", "distance"]).values
+    expected = 2 * stats.t.sf(2, df=int(real_record.attrs["windows"]) - 1)
+    # the heads of a layer share their token orders, layers do not
+    error = beyond.std(ddof=1) / np.sqrt(len(beyond))
+    assert abs(beyond.mean() - expected) < 4 * error
+    assert error < expected / 4
+
+
+def test_the_control_sees_content_where_there_is_some(real_record: xr.Dataset):
+    """The same statistic for the measured curve itself: if it too fell on the bias, the control would be blind."""
+    x = real_record.sel(first_token="dropped").isel(distance=slice(1, 17))
+    assert float((abs(x.content / x.content_se) > 2).mean()) > 0.5
+
+
+def test_parts_add_up_and_shares_sum_to_one(real_record: xr.Dataset):
+    x = real_record
+    assert np.allclose(x.measured, x.bias + x.content, atol=1e-4, equal_nan=True)
+    assert np.allclose(x.share_bias + x.share_content, 1)
+
+
+def test_gguf_row_order_is_guarded(real_record: xr.Dataset):
+    checkpoint = load(assets.smollm2_gguf())  # runs the guard
+    found = check_row_order(checkpoint)
+    assert all(value > 2 * found["as loaded"] for name, value in found.items() if name != "as loaded")
+    order = interleaved_order(checkpoint.head_dim)
+    for rows in (order, order.argsort()):
+        with reordered(checkpoint, rows), pytest.raises(InputError, match="perplexity"):
+            check_row_order(checkpoint)
