@@ -1,0 +1,292 @@
+"""Theorem 2.2 at a finite D: no D serves all far distances, and where the first failure is at real sizes.
+
+At a fixed D the score is almost periodic in the distance, so the near value comes back at some far distance. For real
+bases and head dimensions that happens close to the edge of the far range; whole ranges of integers are certified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from functools import cache, reduce
+
+import sympy as sp
+from flint import arb
+
+from analysis.evidence import Evidence, Verdict
+from proofs.claims import attack, claim, practice, repair
+from proofs.interval import RopeSums, ball, below, minimum, precision
+from proofs.rope_bias_limit import RADIANS, TURNS, gap_floor
+from proofs.rope_common import (
+    BASES,
+    HEAD_DIMS,
+    LONGEST,
+    Distances,
+    exact,
+    identity,
+    near_integers,
+    scale,
+    short,
+    tried,
+)
+
+ROOT = Fraction(2, 3)  # theta_0^(2/D) of the exact example: D > 4L at every D
+
+
+def periodic_example(pairs: int, offset: int) -> Iterator[Evidence]:
+    """theta_d = (2/3)^d, d < pairs: Lambda = offset + 3^(pairs-1) repeats the distance `offset` exactly."""
+    base = ROOT**-pairs
+    far = offset + 3 ** (pairs - 1)
+    whole = all((far - offset) * ROOT**d % 1 == 0 for d in range(pairs))
+    near_range = offset > 1 and (8 * offset) ** 4 < base
+    yield exact(
+        "lambda = 2 lies in the near range and Lambda beyond the base",
+        near_range and far > base,
+        (offset, far > base),
+        "yes",
+    )
+    yield below("the base exceeds e^64, the printed threshold at nu_0 = 0", 64, ball(base).log())
+    yield below("and D exceeds 4L, as the lemmas ask", 4 * ball(base).log(), 2 * pairs)
+    yield exact(
+        "all (Lambda - lambda) theta_d are integers, so Delta = 0: (7) for mu_0 = 1", not whole, "0", "> 1/8"
+    )
+
+
+@claim(
+    "thm-2.2.uniform",
+    where="Sec. 2.2, Theorem 2.2",
+    kind="theorem",
+    says=(
+        r"Theorem 2.2 with a D_0 that depends on \mu_0, \nu_0, \theta_0 alone: for D > D_0, (7) holds for "
+        r"all near \lambda and all |\Lambda| > \theta_0^{-1}"
+    ),
+    assumes=("Assumption 2.1", "mu_0 != 0"),
+    outline=(
+        "False for every D and every theta_0: by Dirichlet's pigeonhole some T > 1/theta_0 brings all T "
+        "theta_d within eps of integers, so Gamma at lambda + T is within pi eps r of Gamma at lambda and "
+        "the gap is below |mu_0|/8. Exactly: D = 512, theta_0 = (2/3)^256, lambda = 2, Lambda = 2 + 3^255 "
+        "gives a gap of 0; (2/3)^{D/2} does so for every D."
+    ),
+)
+def uniform() -> Iterator[Evidence]:
+    yield from periodic_example(256, 2)
+
+
+def pigeonhole() -> Evidence:
+    """|Gamma(lambda + T) - Gamma(lambda)| <= (1/D)(D/2) 2 pi eps r: |mu_0|/8 at eps = 1/(8 pi sqrt(1+rho^2))."""
+    dim, eps, r = sp.symbols("D epsilon r", positive=True)
+    return identity(
+        "change of Gamma when each pair turns by at most eps",
+        (dim / 2) / dim * 2 * sp.pi * eps * r,
+        sp.pi * eps * r,
+    )
+
+
+@repair(
+    "thm-2.2.uniform",
+    says=(
+        r"for |\Lambda| \le \Lambda_{max}: D > c\sqrt{1+\rho^2}(b^{1/4}/8 + \Lambda_{max})/(1/4 - "
+        r"(0.2575+0.9138|\rho|)/L) is enough (turns); and for every D, \theta_0, \lambda the gap is below "
+        r"|\mu_0|/8 at some b < \Lambda \le \lambda + N^{D/2-1}\lceil b\rceil, N = \lceil "
+        r"8\pi\sqrt{1+\rho^2}\rceil"
+    ),
+    assumes=("mu_0 != 0", "b > 4096", "L > 1.03 + 3.66|rho|"),
+    uses=("thm-2.2*",),
+    outline=(
+        "First part: theorem 2.2 as repaired. Second: among the multiples 0..N^{D/2-1} of ceil(b) two "
+        "agree mod 1 within 1/N in every theta_d, d >= 1 (pair 0 has period 1); T is their difference and "
+        "Lambda = lambda + T."
+    ),
+)
+def uniform_repaired() -> Iterator[Evidence]:
+    yield pigeonhole()
+
+
+@attack(
+    "thm-2.2.uniform",
+    domain="theta_0 = (2/3)^{D/2} for D = 400 to 2048: the exact period against the far range",
+)
+def uniform_attack() -> Iterator[Evidence]:
+    for pairs in (200, 1024):
+        yield from (found for found in periodic_example(pairs, 2) if found.verdict is Verdict.REFUTED)
+
+
+@attack(
+    "thm-2.2.uniform*",
+    domain="D = 4, 6 with base 65537, lambda = 2: does a failure occur within the stated bound?",
+)
+def uniform_repaired_attack() -> Iterator[Evidence]:
+    base = 65_537
+    for head_dim in (4, 6):
+        sums = RopeSums.of(head_dim, base=base)
+        limit = sums.cos(2) - ball("1/8")
+        found, _ = Distances(sums.omega, 1, 0).first(base + 1, base + 200_000, limit)
+        steps = 2 + 26 ** (head_dim // 2 - 1) * base
+        yield tried(
+            f"D = {head_dim}: first failure", found is not None and found <= steps, found, f"<= {steps}"
+        )
+
+
+@cache
+def near_floor(base: int, head_dim: int, turns: bool, nu: int) -> tuple[arb, int]:
+    """Least Gamma over the near integers of both signs at mu_0 = 1, and the distance where it is."""
+    sums = RopeSums.of(head_dim, base=base, turns=turns)
+    signed = [s * lam for lam in near_integers(base) for s in ((1, -1) if nu else (1,))]
+    values = [sums.gamma(lam, 1, nu) for lam in signed]
+    least = min(range(len(values)), key=lambda i: float(values[i]))
+    return reduce(arb.min, values), signed[least]
+
+
+def first_failure(base: int, head_dim: int, turns: bool, nu: int, stop: int) -> tuple[int | None, int | None]:
+    """First integer Lambda in (b, stop) where (7) fails for some near integer, and first undecided one, in balls.
+
+    With nu != 0 both signs of Lambda are looked at: |Lambda| is returned.
+    """
+    with precision(64):
+        omega = RopeSums.of(head_dim, base=base, turns=turns).omega
+        top = near_floor(base, head_dim, turns, nu)[0] - ball("1/8")
+        found = [
+            Distances(omega, 1, sign * nu).first(base + 1, stop, top) for sign in ((1, -1) if nu else (1,))
+        ]
+    fails = [x for x, _ in found if x is not None]
+    unknown = [x for _, x in found if x is not None]
+    return min(fails, default=None), min(unknown, default=None)
+
+
+def failure(base: int, head_dim: int, turns: bool, nu: int, expected: int) -> Iterator[Evidence]:
+    """Evidence that (7) holds at all integers in (b, expected) and fails at `expected`."""
+    found, doubtful = first_failure(base, head_dim, turns, nu, expected + 1)
+    where = f"base {base}, D = {head_dim}, {'turns' if turns else 'radians'}, nu_0/mu_0 = {nu}"
+    what = f"{where}: first far integer where (7) fails"
+    clear = found == expected and (doubtful is None or doubtful > expected)
+    yield Evidence(
+        what,
+        Verdict.CERTIFIED if clear else Verdict.UNKNOWN,
+        str(found),
+        str(expected),
+        radius=0.0,
+        precision="64 bit ball",
+    )
+    yield gap_at(base, head_dim, turns, nu, expected)
+
+
+def gap_at(base: int, head_dim: int, turns: bool, nu: int, far: int) -> Evidence:
+    """The gap at the near integer of least Gamma and one far distance of the worse sign, against 1/8."""
+    sums = RopeSums.of(head_dim, base=base, turns=turns)
+    near, lam = near_floor(base, head_dim, turns, nu)
+    gap, sign = min(
+        ((near - sums.gamma(s * far, 1, nu), s) for s in (1, -1)), key=lambda pair: float(pair[0])
+    )
+    return below(
+        f"gap at lambda = {lam}, Lambda = {sign * far}, D = {head_dim}, base {base}", gap, "1/8", strict=False
+    )
+
+
+FIRST = (  # base, head_dim, turns, nu, first failing integer beyond the base
+    (100_000, 64, True, 0, 101_473),
+    (500_000, 64, True, 0, 598_837),
+    (1_000_000, 64, True, 0, 1_270_923),
+    (100_000, 128, True, 1, 101_528),
+    (500_000, 128, True, 1, 500_778),
+    (100_000, 64, False, 1, 105_507),
+)
+LATE = (  # found by a float64 search, not certified to be the first
+    (100_000, 128, True, 0, 50_359_005),
+    (500_000, 128, True, 0, 30_820_001),
+    (1_000_000, 128, True, 0, 492_374_227),
+)
+
+
+@claim(
+    "thm-2.2.first",
+    where="Sec. 2.2, Theorem 2.2",
+    kind="step",
+    says=(
+        r"at mu_0 = 1, nu_0 = 0 in turns, D = 64, (7) first fails at \Lambda = 101473, 598837, 1270923 for bases "
+        r"10^5, 5\cdot10^5, 10^6; with nu_0 = 1 and D = 128 at 101528 and 500778 for bases 10^5, 5\cdot10^5; in "
+        r"radians, nu_0 = 1, D = 64, base 10^5, at 105507"
+    ),
+    outline=(
+        "Every integer from the base to the failure is bounded in balls; the near distance is the near integer of "
+        "least Gamma, both signs where nu_0 != 0."
+    ),
+)
+def first() -> Iterator[Evidence]:
+    for row in FIRST:
+        yield from failure(*row)
+
+
+@attack("thm-2.2.first", domain="D = 128, nu_0 = 0: distances found by a longer search, up to 5e8")
+def first_attack() -> Iterator[Evidence]:
+    for row in LATE:
+        found = gap_at(*row)
+        yield tried(f"(7) fails: {found.what}", found.verdict is Verdict.CERTIFIED, found.computed, "<= 1/8")
+
+
+@practice("thm-2.2.uniform")
+def uniform_practice() -> Iterator[dict[str, object]]:
+    """Rows: known failures of (7) beyond the base, and how far the pigeonhole looks for one."""
+    for rows, how in ((FIRST, "first, certified"), (LATE, "first of a float64 search, failure certified")):
+        for base, head_dim, turns, nu, far in rows:
+            count = (8 * arb.pi() * (1 + ball(nu) ** 2).sqrt()).ceil()
+            steps = (head_dim // 2 - 1) * count.log() + ball(base).log()
+            yield {
+                "base": base,
+                "head_dim": head_dim,
+                "angle": "turns" if turns else "radians",
+                "nu_0/mu_0": nu,
+                "(7) fails at Lambda": far,
+                "how found": how,
+                "log10 of the pigeonhole's bound": short(steps / ball(10).log()),
+            }
+
+
+@practice("thm-2.2")
+def regimes() -> Iterator[dict[str, object]]:
+    """Rows: what is proved, what balls certify and what is seen, at nu_0 = 0, for distances up to 2^20."""
+    for base in BASES:
+        near = near_integers(base)
+        for head_dim in HEAD_DIMS:
+            for turns in (True, False):
+                yield _regime(base, head_dim, turns, near)
+
+
+def _regime(base: int, head_dim: int, turns: bool, near: range) -> dict[str, object]:
+    convention = TURNS if turns else RADIANS
+    floor = gap_floor(convention, ball(base).log(), 0)
+    row: dict[str, object] = {
+        "base": base,
+        "head_dim": head_dim,
+        "angle": "turns" if turns else "radians",
+        "near integers": len(near),
+        "certified: least C_D on the whole near interval": _near_minimum(base, head_dim, turns),
+        "far integers up to 2^20": max(0, LONGEST - base),
+        "proved: gap as D -> oo at least": short(floor),
+        "proved: D needed for Lambda up to 2^20": short(
+            scale(turns) * (LONGEST + near.stop) / (floor - ball("1/8"))
+        ),
+    }
+    if not near or base >= LONGEST:
+        return row | {"certified": "empty: no near or no far integer", "seen: least gap": None}
+    found, doubtful = first_failure(base, head_dim, turns, 0, LONGEST)
+    clear = "holds at every integer up to 2^20" if found is None else f"holds up to {found}, where it fails"
+    return row | {
+        "certified": clear if doubtful is None else f"undecided at {doubtful}",
+        "seen: least gap": _least_gap(base, head_dim, turns),
+    }
+
+
+def _near_minimum(base: int, head_dim: int, turns: bool) -> float:
+    """Least C_D over all real distances from 1 to b^(1/4)/8, by subdivision."""
+    sums = RopeSums.of(head_dim, base=base, turns=turns)
+    end = (ball(base) ** (ball(1) / 4) / 8).upper()
+    return short(minimum(sums.cos, sums.cos_slope, 1, end, tol="1e-4"), 4)
+
+
+def _least_gap(base: int, head_dim: int, turns: bool) -> float:
+    """Least gap over 400 far distances spread evenly in the logarithm up to 2^20."""
+    sums = RopeSums.of(head_dim, base=base, turns=turns)
+    near = near_floor(base, head_dim, turns, 0)[0]
+    span = Fraction(LONGEST, base)
+    distances = {round(base * float(span) ** (i / 399)) + 1 for i in range(400)}
+    return short(min((near - sums.cos(lam) for lam in distances), key=float))

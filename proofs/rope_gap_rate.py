@@ -1,0 +1,272 @@
+"""Theorem 2.3 itself: the gap of a fixed pair of distances closes, how fast at most and how slowly at least."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sympy as sp
+from flint import arb
+
+from analysis.evidence import Evidence
+from proofs.claims import attack, claim, practice
+from proofs.interval import Real, RopeSums, ball, below, ci, si
+from proofs.rope_bias_limit import limit_gap
+from proofs.rope_common import BASES, LONGEST, exact, identity, scale, search, short
+
+R, C, DELTA, LOG, DIM, EPS, X = sp.symbols("r c delta L D epsilon x", positive=True)
+BOUND = R * (2 / DIM + (1 + sp.log(C * DELTA / 2)) / LOG)  # for c delta >= 2
+
+
+def chord() -> Evidence:
+    """|e^{ix} - e^{iy}|^2 = 4 sin^2((x-y)/2), hence at most min(2, |x-y|)^2."""
+    x, y = sp.symbols("x y", real=True)
+    square = (sp.cos(x) - sp.cos(y)) ** 2 + (sp.sin(x) - sp.sin(y)) ** 2
+    return identity("squared chord", square, 2 - 2 * sp.cos(x - y))
+
+
+def integral_of_minimum(extra: int = 1) -> Iterator[Evidence]:
+    """(1/2) int_0^oo min(2, c delta e^{-Lx}) dx, split at x* = ln(c delta/2)/L, against (extra + ln(c delta/2))/L."""
+    cut = sp.log(C * DELTA / 2) / LOG
+    tail = sp.integrate(C * DELTA * sp.exp(-LOG * X), (X, 0, sp.oo)) * sp.exp(-LOG * cut)
+    yield identity(
+        "half the integral", sp.simplify((2 * cut + tail) / 2), (extra + sp.log(C * DELTA / 2)) / LOG
+    )
+    whole = sp.integrate(C * DELTA * sp.exp(-LOG * X), (X, 0, sp.oo)) / 2
+    yield identity("half the integral of c delta e^{-Lx} alone", whole, C * DELTA / (2 * LOG))
+
+
+def gap_bound(distance: Real, head_dim: int, log_base: arb, turns: bool) -> arb:
+    """Bound of |Delta|/r: c delta (1/D + 1/(2L)), or 2/D + (1 + ln(c delta/2))/L where c delta >= 2."""
+    angle = scale(turns) * ball(distance)
+    linear = angle * (1 / ball(head_dim) + 1 / (2 * log_base))
+    if not angle >= 2:
+        return linear
+    return arb.min(linear, 2 / ball(head_dim) + (1 + (angle / 2).log()) / log_base)
+
+
+@claim(
+    "eq-8",
+    where="Sec. 2.2, eq 8",
+    kind="equation",
+    says=(
+        r"for all even D, bases b > 1, all \lambda, \Lambda, \delta = |\lambda-\Lambda|: |\Delta| \le r "
+        r"c\delta(1/D + 1/(2L)), and |\Delta| \le r(2/D + (1+\ln(c\delta/2))/L) where c\delta \ge 2 (every "
+        r"\delta \ge 1 in turns): so (8) holds for D > 4r/\epsilon, b > (e\pi\delta)^{2r/\epsilon}"
+    ),
+    outline=(
+        "Per pair |mu cos + nu sin| of two angles differs by at most r|e^{ix} - e^{iy}| <= r h(2d/D), h(x) "
+        "= min(2, c delta theta_0^x), which falls; (1/D) sum h(2d/D) <= h(0)/D + (1/2) int_0^1 h. No lemma "
+        "is needed, and neither D > 4L nor lambda > 1."
+    ),
+)
+def eq_8() -> Iterator[Evidence]:
+    yield chord()
+    yield from integral_of_minimum()
+    halves = BOUND.subs({DIM: 4 * R / EPS, LOG: 2 * R / EPS * sp.log(sp.E * C * DELTA / 2)})
+    yield identity(
+        "the bound at D = 4r/epsilon, L = (2r/epsilon) ln(e c delta/2)",
+        sp.simplify(sp.expand_log(halves, force=True)),
+        EPS,
+    )
+
+
+@attack(
+    "eq-8",
+    domain=(
+        "D = 2..256, bases 11/10 to 1e40, distance pairs of both signs and fractions, both conventions, "
+        "the worst direction of (mu_0, nu_0)"
+    ),
+)
+def eq_8_attack() -> Iterator[Evidence]:
+    yield search("squared bound less (Delta/r)^2 in the worst direction", _bound_cases())
+
+
+def _bound_cases() -> Iterator[tuple[str, arb]]:
+    pairs = (("0", "1"), ("1", "2"), ("-1/2", "3/2"), ("2", "65536"), ("-1000", "1000000"), ("1/100", "1/50"))
+    for head_dim in (2, 4, 64, 256):
+        for base in ("11/10", "10", "10000", "1e40"):
+            for turns in (True, False):
+                sums = RopeSums.of(head_dim, base=base, turns=turns)
+                for near, far in pairs:
+                    x, y = sums.cos(near) - sums.cos(far), sums.sin(near) - sums.sin(far)
+                    bound = gap_bound(ball(far) - ball(near), head_dim, ball(base).log(), turns)
+                    yield (
+                        f"D={head_dim}, base {base}, {near} to {far}, turns={turns}",
+                        bound * bound - x * x - y * y,
+                    )
+
+
+@claim(
+    "thm-2.3",
+    where="Sec. 2.2, Theorem 2.3",
+    kind="theorem",
+    says=(
+        r"Assumption 2.1: for any \epsilon > 0, m, n, m', n' > 0: (1/\sqrt D)|E Attn_\lambda - E "
+        r"Attn_\Lambda| < \epsilon for sufficiently small \theta_0 and large D"
+    ),
+    assumes=("Assumption 2.1",),
+    uses=("eq-8", "eq-18*"),
+    outline=(
+        "In the strongest reading, D_0 and the threshold on theta_0 chosen independently of each other: "
+        "(8) as made explicit. The printed proof does not give it: eq-37, eq-40. The pair stays fixed "
+        "while the base grows; theorem 2.2's own ranges move with the base: rem-base.range."
+    ),
+)
+def theorem() -> Iterator[Evidence]:
+    first, second = sp.limit(2 * R / DIM, DIM, sp.oo), sp.limit((1 + sp.log(C * DELTA / 2)) / LOG, LOG, sp.oo)
+    yield exact(
+        "joint limit of the bound: a function of D alone plus one of L alone",
+        (first, second) == (0, 0),
+        (first, second),
+        "(0, 0)",
+    )
+
+
+@attack(
+    "thm-2.3",
+    domain=(
+        "theta_0 -> 0 and D -> infinity along D = L, D = sqrt(L), D = e^L: the gap of (2, 65536) at mu_0 = "
+        "nu_0 = 1"
+    ),
+)
+def theorem_attack() -> Iterator[Evidence]:
+    cases = []
+    for exponent in (20, 80, 320):
+        for head_dim in (8, exponent, 512):
+            sums = RopeSums.of(head_dim - head_dim % 2, base=ball(10) ** exponent)
+            gap = abs(sums.gamma(2, 1, 1) - sums.gamma(65536, 1, 1))
+            bound = ball(2).sqrt() * gap_bound(
+                65534, head_dim - head_dim % 2, ball(10).log() * exponent, True
+            )
+            cases.append((f"base 1e{exponent}, D = {head_dim}", bound - gap))
+    yield search("bound less |Delta|", cases)
+
+
+def cin(x: arb) -> arb:
+    """Cin(x) = gamma + ln x - Ci(x)."""
+    return arb.const_euler() + x.log() - ci(x)
+
+
+def final_gap(near: Real, far: Real, mu: Real, nu: Real, turns: bool = True) -> arb:
+    """K, to which 2L times the limit gap tends: mu (Cin(c far) - Cin(c near)) + nu (Si(c near) - Si(c far))."""
+    x, y = scale(turns) * ball(near), scale(turns) * ball(far)
+    return ball(mu) * (cin(y) - cin(x)) + ball(nu) * (si(x) - si(y))
+
+
+@claim(
+    "thm-2.3.rate",
+    where="Sec. 2.2, Theorem 2.3",
+    kind="theorem",
+    says=(
+        r"0 < \lambda < \Lambda: 2L\lim_D\Delta = \mu_0(Cin(c\Lambda)-Cin(c\lambda)) + "
+        r"\nu_0(Si(c\lambda)-Si(c\Lambda)) + R, |R| \le |\mu_0|(c\Lambda\theta_0)^2/4 + "
+        r"|\nu_0|c\Lambda\theta_0: the gap closes like 1/\ln b and no faster; from g to \epsilon takes a "
+        r"base b^{g/\epsilon}"
+    ),
+    uses=("lem-cin",),
+    outline=(
+        "Ci(cl) - Ci(cl theta_0) = L - Cin(cl) + Cin(cl theta_0). At nu_0 = 0 the constant is mu_0 times "
+        "int_{c lambda}^{c Lambda} (1-cos t)/t dt > 0."
+    ),
+)
+def rate() -> Iterator[Evidence]:
+    theta, near = sp.symbols("theta0 lambda", positive=True)
+    entire = sp.Function("Cin")
+
+    def cosine(x: sp.Expr) -> sp.Expr:
+        return sp.EulerGamma + sp.log(x) - entire(x)
+
+    both = sp.expand_log(cosine(C * near) - cosine(C * near * theta), force=True)
+    yield identity(
+        "Ci(cl) - Ci(cl theta_0)",
+        sp.simplify(both),
+        -sp.log(theta) - entire(C * near) + entire(C * near * theta),
+    )
+    yield identity("first-order slope of Si at 0, |Si(x)| <= x", sp.limit(sp.sin(X) / X, X, 0), sp.Integer(1))
+
+
+@attack(
+    "thm-2.3.rate",
+    domain="bases 1e3 to 1e60, pairs (1, 2), (2, 8192), (2, 2^20), nu_0/mu_0 = -1, 0, 1, both conventions",
+)
+def rate_attack() -> Iterator[Evidence]:
+    cases = []
+    for base in (10**3, 10**9, 10**60):
+        for near, far in ((1, 2), (2, 8192), (2, LONGEST)):
+            for nu in (-1, 0, 1):
+                for turns in (True, False):
+                    angle = scale(turns) * far / base
+                    gap = 2 * ball(base).log() * limit_gap(base, near, far, nu, turns)
+                    rest = abs(gap - final_gap(near, far, 1, nu, turns))
+                    cases.append(
+                        (
+                            f"base {base}, ({near}, {far}), nu {nu}, turns={turns}",
+                            angle**2 / 4 + abs(nu) * angle - rest + ball("1e-30"),
+                        )
+                    )
+    yield search("bound of R less |R|", cases)
+
+
+@practice("thm-2.3.rate")
+def rate_practice() -> Iterator[dict[str, object]]:
+    """Rows: K of some pairs at mu_0 = 1; the gap is about K/(2 ln b) once b is well beyond Lambda."""
+    for near, far in ((1, 2), (2, 8192), (2, 65536), (2, LONGEST)):
+        for nu in (0, 1):
+            yield {
+                "pair": f"{near}, {far}",
+                "nu_0": nu,
+                "K, turns": short(final_gap(near, far, 1, nu)),
+                "K, radians": short(final_gap(near, far, 1, nu, turns=False)),
+                "relative remainder at base 10 Lambda, turns": short(
+                    (scale(True) / 10) ** 2 / 4 / final_gap(near, far, 1, 0)
+                ),
+            }
+
+
+@claim(
+    "thm-2.3.slow",
+    where="Sec. 2.2, Theorem 2.3",
+    kind="step",
+    says=(
+        r"\nu_0 = 0, turns, pair (2, 65536): in the limit D \to \infty the gap is above \mu_0/8 for every "
+        r"base from 10^6 to 10^{17}"
+    ),
+    uses=("thm-2.3.rate",),
+    outline=(
+        "2L Delta/mu_0 >= K - (c Lambda theta_0)^2/4 with K = Cin(c 65536) - Cin(2c) > 10.39, above L/4 up "
+        "to L = 39.9."
+    ),
+)
+def slow() -> Iterator[Evidence]:
+    constant = final_gap(2, 65536, 1, 0)
+    rest = (2 * arb.pi() * 65536 / 10**6) ** 2 / 4
+    yield below("K = Cin(c 65536) - Cin(2c) is above", "10.35", constant)
+    yield below(
+        "L/4 at base 1e17 against K less the remainder at base 1e6", 17 * ball(10).log() / 4, constant - rest
+    )
+
+
+@attack("thm-2.3.slow", domain="bases 10^k, k = 6..17, D -> infinity")
+def slow_attack() -> Iterator[Evidence]:
+    cases = ((f"base 1e{k}", limit_gap(10**k, 2, 65536, 0) - ball("1/8")) for k in range(6, 18))
+    yield search("limit gap less 1/8", cases)
+
+
+@practice("thm-2.3")
+def theorem_practice() -> Iterator[dict[str, object]]:
+    """Rows: the gap of a fixed pair at real bases, nu_0 = 0, mu_0 = 1, and the base that a smaller gap takes."""
+    for far in (8192, 65536, LONGEST):
+        constant = final_gap(2, far, 1, 0)
+        for base in BASES:
+            sums = RopeSums.of(128, base=base)
+            yield {
+                "pair": f"2, {far}",
+                "base": base,
+                "gap at D = 128": short(sums.cos(2) - sums.cos(far)),
+                "gap as D -> oo": short(limit_gap(base, 2, far, 0)),
+                "bound 2/D + (1+ln(c delta/2))/L at D = 128": short(
+                    gap_bound(far - 2, 128, ball(base).log(), True)
+                ),
+                "log10 of the base for a gap of 1/8": short(4 * constant / ball(10).log()),
+                "log10 of the base for a gap of 1/100": short(50 * constant / ball(10).log()),
+            }

@@ -1,0 +1,225 @@
+"""Theorem 2.1, first half: the expected score as one shifted sine per pair, and the paper's route (eqs 21 to 23).
+
+The second half, what the statement itself is worth, is in `rope_limit_points`; degrees and bases in `rope_degrees`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import sympy as sp
+from flint import arb
+
+from analysis.evidence import Evidence
+from proofs.claims import attack, claim, repair
+from proofs.interval import ball
+from proofs.rope_common import exact, identity, search, tried
+
+MU, NU, GAMMA, ANGLE = sp.symbols("mu nu gamma x", real=True)
+RADIUS = sp.sqrt(MU**2 + NU**2)
+Phase = Callable[[sp.Expr, sp.Expr], sp.Expr]
+
+
+def printed_phase(mu: sp.Expr, nu: sp.Expr) -> sp.Expr:
+    return sp.atan(mu / nu)
+
+
+def phase_identity(phase: Phase, mu: sp.Expr, nu: sp.Expr) -> Evidence:
+    """mu cos x + nu sin x = r sin(x + phase) for all x, which is r sin(phase) = mu and r cos(phase) = nu."""
+    if nu == 0 and phase is printed_phase:
+        return exact(f"phi at (mu, nu) = ({mu}, {nu})", False, "arctan(mu/0) is undefined", "a phase")
+    radius, phi = sp.sqrt(mu**2 + nu**2), phase(mu, nu)
+    found = sp.simplify(radius * sp.sin(phi)), sp.simplify(radius * sp.cos(phi))
+    holds = all(sp.simplify(got - want) == 0 for got, want in zip(found, (mu, nu), strict=True))
+    return exact(f"(r sin phi, r cos phi) at (mu, nu) = ({mu}, {nu})", holds, found, (mu, nu))
+
+
+@claim(
+    "eq-21",
+    where="App. B, eq 21",
+    kind="equation",
+    says=(
+        r"(2/\sqrt D) E Attn = (2/D)\sum_d(\mu_0\cos + \nu_0\sin)(2\pi\lambda\theta_d) = "
+        r"(2r/D)\sum_d\sin(2\pi\lambda\theta_d+\phi), \phi = \arctan(\mu_0/\nu_0)"
+    ),
+    outline="arctan has a positive cosine, so the sign is wrong for nu_0 < 0 and phi is undefined at nu_0 = 0.",
+)
+def eq_21() -> Iterator[Evidence]:
+    for mu, nu in ((1, 1), (1, -1), (1, 0)):
+        yield phase_identity(printed_phase, sp.Integer(mu), sp.Integer(nu))
+
+
+@repair(
+    "eq-21",
+    says=r"the same with \phi = atan2(\mu_0, \nu_0), the angle of \nu_0 + i\mu_0, for all (\mu_0, \nu_0) \ne (0, 0)",
+    uses=("eq-3*",),
+    outline=(
+        "r sin(x + phi) = sin x (r cos phi) + cos x (r sin phi), pair by pair; the printed phi is right for nu_0 > "
+        "0."
+    ),
+)
+def eq_21_repaired() -> Iterator[Evidence]:
+    phi = sp.atan2(MU, NU)
+    yield identity("r sin(atan2(mu, nu))", RADIUS * sp.sin(phi), MU)
+    yield identity("r cos(atan2(mu, nu))", RADIUS * sp.cos(phi), NU)
+    addition = sp.expand_trig(sp.sin(ANGLE + sp.Symbol("p"))) - sp.sin(ANGLE) * sp.cos(sp.Symbol("p"))
+    yield identity("sin(x + p) - sin x cos p", addition, sp.cos(ANGLE) * sp.sin(sp.Symbol("p")))
+
+
+@attack("eq-21", domain="both signs and zeros of mu_0 and nu_0")
+def eq_21_attack() -> Iterator[Evidence]:
+    for mu, nu in ((0, 1), (0, -1), (-1, 0), (-2, -3)):
+        yield phase_identity(printed_phase, sp.Integer(mu), sp.Integer(nu))
+
+
+@attack("eq-21*", domain="both signs and zeros of mu_0 and nu_0, exactly")
+def eq_21_repaired_attack() -> Iterator[Evidence]:
+    for mu, nu in ((0, 1), (0, -1), (1, 0), (-1, 0), (-2, -3), (5, -1)):
+        found = phase_identity(sp.atan2, sp.Integer(mu), sp.Integer(nu))
+        yield tried(found.what, found.verdict.value == "proved", found.computed, found.predicted)
+
+
+def target_angle(beta: sp.Expr, phi: sp.Expr, mu: int, nu: int, gamma: sp.Expr) -> Evidence:
+    """r sin(2 pi beta + phi) against gamma: the angle that all pairs should be steered to."""
+    radius = sp.sqrt(sp.Integer(mu) ** 2 + nu**2)
+    value = radius * sp.sin(2 * sp.pi * beta + phi)
+    holds = sp.simplify(value - gamma) == 0
+    differs = abs(sp.N(value - gamma, 30)) > sp.Rational(1, 10**9)
+    shown = sp.simplify(value) if holds else sp.N(value, 12)
+    return exact(
+        f"r sin(2 pi beta + phi) at mu = {mu}, nu = {nu}, gamma = {gamma}",
+        True if holds else not differs,
+        shown,
+        gamma,
+    )
+
+
+def printed_beta(gamma: sp.Expr, radius: sp.Expr, phi: sp.Expr) -> sp.Expr:
+    return sp.asin(gamma / radius) / (2 * sp.pi) - phi
+
+
+def repaired_beta(gamma: sp.Expr, radius: sp.Expr, phi: sp.Expr) -> sp.Expr:
+    return (sp.asin(gamma / radius) - phi) / (2 * sp.pi)
+
+
+@claim(
+    "eq-21.beta",
+    where="App. B, after eq 21",
+    kind="step",
+    says=r"\beta = \arcsin(\gamma/r)/2\pi - \phi mod 1 is the angle in turns with r\sin(2\pi\beta+\phi) = \gamma",
+    outline="phi is in radians and is not divided by 2 pi: mu_0 = nu_0 = 1, gamma = 0 gives sin(pi/4 - pi^2/2), not 0.",
+)
+def eq_21_beta() -> Iterator[Evidence]:
+    phi = sp.pi / 4
+    yield target_angle(printed_beta(sp.Integer(0), sp.sqrt(2), phi), phi, 1, 1, sp.Integer(0))
+
+
+@repair(
+    "eq-21.beta",
+    says=r"\beta = (\arcsin(\gamma/r) - \phi)/2\pi mod 1, for r > 0; for r = 0 every angle will do",
+    outline="2 pi beta + phi = arcsin(gamma/r).",
+)
+def eq_21_beta_repaired() -> Iterator[Evidence]:
+    radius, phi = sp.symbols("r phi", positive=True)
+    beta = repaired_beta(GAMMA, radius, phi)
+    yield identity("r sin(2 pi beta + phi)", radius * sp.sin(sp.expand(2 * sp.pi * beta + phi)), GAMMA)
+
+
+@attack("eq-21.beta", domain="gamma = -r, 0, r and mu_0 = 0 (the one place where phi = 0 for nu_0 > 0)")
+def eq_21_beta_attack() -> Iterator[Evidence]:
+    for mu, nu, gamma in ((0, 1, sp.Integer(1)), (1, 1, sp.sqrt(2)), (1, 1, -sp.sqrt(2))):
+        phi = sp.atan2(mu, nu)
+        yield target_angle(printed_beta(gamma, sp.sqrt(sp.Integer(mu) ** 2 + nu**2), phi), phi, mu, nu, gamma)
+
+
+def orbit(theta: sp.Expr, count: int) -> set[sp.Expr]:
+    """The fractional parts of lambda theta, lambda = 1..count, for a rational theta."""
+    return {(lam * theta) % 1 for lam in range(1, count + 1)}
+
+
+def golden_relation() -> Evidence:
+    """D = 6, theta_0 = sqrt(5) - 2: theta_1 = g and theta_2 = g^2 are independent over Q, and g + g^2 = 1."""
+    golden = (sp.sqrt(5) - 1) / 2
+    inverse_base = sp.simplify(sp.expand(golden**3) - (sp.sqrt(5) - 2))
+    total = sp.simplify(sp.expand(golden + golden**2))
+    what = (
+        "D = 6, theta_0 = sqrt(5) - 2: theta_1 + theta_2, an integer although theta_1/theta_2 is irrational"
+    )
+    return exact(
+        what, not (inverse_base == 0 and total == 1), total, "no integer combination of theta_1, theta_2"
+    )
+
+
+@claim(
+    "thm-2.1.weyl",
+    where="App. B, between eqs 21 and 22",
+    kind="step",
+    says=(
+        r"\theta_1..\theta_{D/2-1} independent over Q: ((\lambda\theta_1),...,(\lambda\theta_{D/2-1})), \lambda = "
+        r"1, 2, ..., is uniformly distributed in [0,1]^{D/2-1}"
+    ),
+    outline=(
+        "1 must be among the independent numbers (so it stands in the theorem that is cited). D = 4, theta_0 = "
+        "1/4: one nonzero theta_1 = 1/2 is independent, its multiples mod 1 are 0 and 1/2. D = 6, theta_0 = "
+        "sqrt(5)-2: theta_1 + theta_2 = 1."
+    ),
+)
+def weyl() -> Iterator[Evidence]:
+    theta = sp.Rational(1, 4) ** sp.Rational(2, 4)
+    points = orbit(theta, 1000)
+    yield exact(
+        "D = 4, theta_0 = 1/4: fractional parts of lambda theta_1", len(points) > 2, points, "dense in [0, 1]"
+    )
+    yield golden_relation()
+
+
+def character_sum(power: int = 1) -> Iterator[Evidence]:
+    """(z - 1)(1 + z + ... + z^{T-1}) = z^T - 1 by induction on T, so the mean of z^lambda is below 2/(T|z-1|)."""
+    z, count = sp.symbols("z T")
+    step = (z ** (count + power) - 1) - (z**count - 1)
+    yield identity("induction step", sp.powsimp(sp.expand(step)), sp.powsimp(sp.expand((z - 1) * z**count)))
+    yield identity("induction base T = 1", (z - 1) * 1, z**1 - 1)
+
+
+@repair(
+    "thm-2.1.weyl",
+    says=(
+        r"uniformly distributed in [0,1]^{D/2-1} if and only if 1, \theta_1, ..., \theta_{D/2-1} are independent "
+        r"over Q"
+    ),
+    outline=(
+        "Weyl's criterion: uniform iff for every integer vector k != 0 the mean of z^lambda, z = exp(2 pi i "
+        "k.theta), tends to 0. If k.theta is no integer, z != 1 and the mean over T terms is below 2/(T|z-1|); if "
+        "it is, z = 1 and the mean is 1."
+    ),
+)
+def weyl_repaired() -> Iterator[Evidence]:
+    yield from character_sum()
+
+
+@attack(
+    "thm-2.1.weyl", domain="D = 4 with every theta_0 = 1/c^2, c = 2..50, and D = 2 (nothing to distribute)"
+)
+def weyl_attack() -> Iterator[Evidence]:
+    counts = [len(orbit(sp.Rational(1, c), 200)) for c in range(2, 51)]
+    finite = counts == list(range(2, 51))
+    yield exact(
+        "D = 4, theta_0 = 1/c^2: points in the orbit of theta_1", not finite, counts[:6], "infinitely many"
+    )
+
+
+def from_integer(x: arb) -> arb:
+    """Distance of a narrow ball to the integer nearest to its midpoint."""
+    return abs(x - (x.mid() + arb("0.5")).floor())
+
+
+@attack(
+    "thm-2.1.weyl*",
+    domain="D = 4, theta_0 = 1/2 (1 and theta_1 independent): the first 400 multiples against ten targets",
+)
+def weyl_repaired_attack() -> Iterator[Evidence]:
+    theta, cases = (ball(1) / 2).sqrt(), []
+    for target in range(10):
+        best = min((from_integer(theta * lam - arb(target) / 10) for lam in range(1, 400)), key=float)
+        cases.append((f"target {target}/10", ball("1/50") - best))
+    yield search("1/50 less the distance to the orbit", cases)

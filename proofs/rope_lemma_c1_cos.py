@@ -1,0 +1,279 @@
+r"""Appendix E, third quarter: the oscillatory sum of C_D, eqs 56 to 60.
+
+At n_0 = 0, that is for lambda theta_0 <= 1/4, (56) and (59) divide by zero. (60) does not follow from (55) and (59),
+but is true on other grounds, on both sides and with a constant about eight times smaller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import sympy as sp
+from flint import arb
+
+from analysis.evidence import Evidence
+from proofs.claims import attack, claim, repair
+from proofs.interval import Real, ball, below, certify_positive, ci, cos_integral
+from proofs.rope_common import exact, search
+from proofs.rope_lemma_c1_cuts import TURN, first_cut, lam, last_cut
+from proofs.rope_lemma_c1_riemann import HYPOTHESES
+from proofs.rope_sums import L, k, n, r, theta, v, y
+from proofs.rope_tools import EDGES, Point, margins, same, termwise
+
+HALF, QUARTER = sp.Rational(1, 2), sp.Rational(1, 4)
+c = sp.Symbol("c", positive=True)
+BEGIN = {"cos": 4 * n + 1, "sin": 2 * n + 1}  # first end of period n, in quarters and in halves
+UNIT = {"cos": QUARTER, "sin": HALF}
+
+
+def undefined(label: str, point: Point, terms: tuple[int, int]) -> Evidence:
+    """The sum over n = terms[0]..terms[1] holds n = 0, where 1/(pi n^2) has no value; an empty sum holds nothing."""
+    holds = terms[0] <= 0 <= terms[1]
+    return exact(
+        f"{label}: 1/(pi n^2) at n = 0, which the sum holds at {point}", not holds and None, "1/0", "a number"
+    )
+
+
+@claim(
+    "eq-56",
+    where="App. E, eq 56",
+    kind="step",
+    says=r"|I_n^- + I_n^+| = |I_n^-| - |I_n^+| \le (4/(4n+1))(1/\pi) - (4/(4n+5))(1/\pi) \le 1/(\pi n^2) for n_0 "
+    r"\le n \le N_0",
+    assumes=HYPOTHESES,
+    outline="True for n >= 1. At n = 0, which is there wherever lambda theta_0 <= 1/4 and lambda >= 5/4, the last "
+    "member does not exist.",
+)
+def eq_56() -> Iterator[Evidence]:
+    point = Point(Fraction(1, 20), 12, Fraction(2))
+    yield undefined("eq 56", point, (first_cut(point), last_cut(point)))
+
+
+@repair(
+    "eq-56",
+    says=r"|I_n^- + I_n^+| \le 16/(\pi(4n+1)(4n+5)) for all n \ge 0, and this is at most 1/(\pi n^2) for n \ge 1",
+    uses=("eq-57", "eq-58"),
+    outline="|I_n^-| >= |I_n^+| as 1/y falls; then (57), (58), a common denominator, and n = 1 + r.",
+)
+def eq_56_repaired() -> Iterator[Evidence]:
+    yield from period_bound("cos", 16 / ((4 * n + 1) * (4 * n + 5)))
+
+
+def period_bound(wave: str, printed: sp.Expr) -> Iterator[Evidence]:
+    """The difference of the two reciprocals is `printed`, positive, and at most 1/n^2 from n = 1 on."""
+    begin, unit = BEGIN[wave], 1 / UNIT[wave]
+    yield same("common denominator", unit / begin - unit / (begin + unit), printed)
+    yield termwise("1/n^2 less it, at n = 1 + r", (1 / n**2 - printed).subs(n, 1 + r))
+    yield termwise("1/y - 1/(y + r): |I_n^-| >= |I_n^+|", 1 / y - 1 / (y + r))
+
+
+@attack("eq-56*", domain="n = 0 to 300")
+def eq_56_attack() -> Iterator[Evidence]:
+    yield search("16/(pi (4n+1)(4n+5)) - |I_n^- + I_n^+|", _periods())
+
+
+def _periods() -> Iterator[tuple[str, arb]]:
+    for i in range(301):
+        found = cos_integral(Fraction(4 * i + 1, 4), Fraction(4 * i + 5, 4))
+        yield f"n={i}", 16 / (arb.pi() * (4 * i + 1) * (4 * i + 5)) - abs(found)
+
+
+def half_period(wave: str, later: bool) -> Iterator[Evidence]:
+    """The sign, area and ends of I_n^- (or, `later`, I_n^+): its weight 1/y lies between those at the two ends."""
+    function = sp.cos if wave == "cos" else sp.sin
+    start = UNIT[wave] * BEGIN[wave] + (HALF if later else 0)
+    sign = 1 if later else -1
+    inside = sp.expand_trig(sp.expand(function(sp.expand(TURN * (start + r)))))
+    yield same(
+        "the wave on the interval is that of one sign of sin(2 pi r), r in [0, 1/2]",
+        inside,
+        sign * sp.sin(TURN * r),
+    )
+    area = sp.integrate(function(TURN * y), (y, start, start + HALF))
+    yield same("area", area, sign / sp.pi)
+    yield termwise("1/y at an end less 1/y beyond it", 1 / y - 1 / (y + r))
+
+
+@claim(
+    "eq-57",
+    where="App. E, eq 57",
+    kind="step",
+    says=r"|I_n^-| = -\int_{(4n+1)/4}^{(4n+3)/4} \cos(2\pi y)/y dy \le -(4/(4n+1)) \int \cos 2\pi y dy = "
+    r"(4/(4n+1))(1/\pi)",
+    outline="cos 2 pi y <= 0 there, 1/y is at most 4/(4n+1), and the area is 1/pi.",
+)
+def eq_57() -> Iterator[Evidence]:
+    yield from half_period("cos", later=False)
+
+
+@attack("eq-57", domain="n = 0 to 300")
+def eq_57_attack() -> Iterator[Evidence]:
+    def margin(i: int) -> arb:
+        return 4 / (arb.pi() * (4 * i + 1)) + cos_integral(Fraction(4 * i + 1, 4), Fraction(4 * i + 3, 4))
+
+    yield search("4/(pi (4n+1)) - |I_n^-|", ((f"n={i}", margin(i)) for i in range(301)))
+
+
+@claim(
+    "eq-58",
+    where="App. E, eq 58",
+    kind="step",
+    says=r"-|I_n^+| = -\int_{(4n+3)/4}^{(4n+5)/4} \cos(2\pi y)/y dy \le -(4/(4n+5)) \int \cos 2\pi y dy = "
+    r"-(4/(4n+5))(1/\pi)",
+    outline="cos 2 pi y >= 0 there, 1/y is at least 4/(4n+5), and the area is 1/pi. One text of the paper ends "
+    "with +(4/(4n+5))(1/pi): then the last equality is false, see eq-58.a; (56) needs the minus.",
+)
+def eq_58() -> Iterator[Evidence]:
+    yield from half_period("cos", later=True)
+
+
+@attack("eq-58", domain="n = 0 to 300")
+def eq_58_attack() -> Iterator[Evidence]:
+    def margin(i: int) -> arb:
+        return cos_integral(Fraction(4 * i + 3, 4), Fraction(4 * i + 5, 4)) - 4 / (arb.pi() * (4 * i + 5))
+
+    yield search("|I_n^+| - 4/(pi (4n+5))", ((f"n={i}", margin(i)) for i in range(301)))
+
+
+@claim(
+    "eq-58.a",
+    where="App. E, eq 58",
+    kind="step",
+    says=r"-(4/(4n+5)) \int_{(4n+3)/4}^{(4n+5)/4} \cos 2\pi y dy = +(4/(4n+5))(1/\pi), the sign as the text of v1 "
+    "that we hold has it",
+    outline="The integral is +1/pi, so the two sides have opposite signs; read as eq-58.",
+)
+def eq_58_a() -> Iterator[Evidence]:
+    area = sp.integrate(sp.cos(TURN * y), (y, n + 3 * QUARTER, n + 5 * QUARTER))
+    yield same("left and right side", -4 / (4 * n + 5) * area, 4 / (4 * n + 5) / sp.pi)
+
+
+@claim(
+    "eq-59",
+    where="App. E, eq 59",
+    kind="step",
+    says=r"\sum_{n=n_0}^{N_0} (I_n^- + I_n^+) \le (1/\pi) \sum 1/n^2 \le (1/\pi)(1/(n_0-1)) \le "
+    r"(1/\pi)(2/(\lambda\theta_0))",
+    assumes=HYPOTHESES,
+    outline="n_0 = 2 and 2 < lambda theta_0 <= 9/4 break the last inequality; n_0 = 1 (1/4 < lambda theta_0 <= "
+    "5/4) divides by zero, and n_0 = 0 makes the third member negative and the second undefined.",
+)
+def eq_59() -> Iterator[Evidence]:
+    yield last_step(Point(Fraction(1, 20), 12, Fraction(44)))
+    point = Point(Fraction(1, 20), 12, Fraction(2))
+    yield undefined("eq 59", point, (first_cut(point), last_cut(point)))
+
+
+def last_step(point: Point) -> Evidence:
+    """1/(n_0 - 1) <= 2/(lambda theta_0) at a point with n_0 >= 2, in exact fractions."""
+    left, right = Fraction(1, first_cut(point) - 1), 2 / point.far
+    return exact(
+        f"1/(n_0 - 1) <= 2/(lambda theta_0), n_0 = {first_cut(point)}, {point}",
+        left <= right,
+        left,
+        f"<= {right}",
+    )
+
+
+@repair(
+    "eq-59",
+    says=r"|\sum_{n=n_0}^{N_0} (I_n^- + I_n^+)| \le (1/\pi)(4/(4n_0+1) - 4/(4N_0+5)) < 1/(\pi\lambda\theta_0)",
+    assumes=HYPOTHESES,
+    uses=("eq-53", "eq-56*"),
+    outline="The bounds of eq-56* telescope, and lambda theta_0 <= (4 n_0 + 1)/4: half the printed bound, for "
+    "every n_0 >= 0.",
+)
+def eq_59_repaired() -> Iterator[Evidence]:
+    partial = 4 / (4 * k + 1) - 4 / (4 * n + 5)  # the sum from k to n
+    yield same("one more term", partial - partial.subs(n, n - 1), 16 / ((4 * n + 1) * (4 * n + 5)))
+    yield same("the first term", partial.subs(n, k), 16 / ((4 * k + 1) * (4 * k + 5)))
+    yield termwise("1/z - 1/(z + v), z = lambda theta_0, z + v = (4 n_0 + 1)/4", 1 / y - 1 / (y + v))
+
+
+@attack("eq-59*", domain=f"{EDGES}; the sum is one integral from (4 n_0 + 1)/4 to (4 N_0 + 5)/4")
+def eq_59_attack() -> Iterator[Evidence]:
+    def pairs(q: Point) -> Iterator[tuple[Real, Real]]:
+        lo, hi = Fraction(4 * first_cut(q) + 1, 4), Fraction(4 * last_cut(q) + 5, 4)
+        yield abs(cos_integral(lo, hi)), 1 / (arb.pi() * ball(q.far))
+
+    yield search("1/(pi lambda theta_0) - |sum|", margins(pairs))
+
+
+@claim(
+    "eq-60",
+    where="App. E, eq 60",
+    kind="step",
+    says=r"I/2 \le 2/(\theta_0 L \lambda \pi)",
+    assumes=HYPOTHESES,
+    uses=("eq-52", "lem-ci"),
+    outline="2 L I/2 = Ci(2 pi lambda) - Ci(2 pi lambda theta_0), so |I/2| < (1 + theta_0)/(4 pi lambda theta_0 L).",
+)
+def eq_60() -> Iterator[Evidence]:
+    yield from integral_bound(TURN, 2 / (theta * L * lam * sp.pi))
+
+
+def integral_bound(factor: sp.Expr, bound: sp.Expr) -> Iterator[Evidence]:
+    """(1/2L)(1/(c lambda) + 1/(c lambda theta_0)) stays below `bound`, where theta_0 = 1/(1 + v)."""
+    found = (1 / (factor * lam) + 1 / (factor * lam * theta)) / (2 * L)
+    yield termwise(
+        "bound - (1/2L)(1/(c lambda) + 1/(c lambda theta_0))", (bound - found).subs(theta, 1 / (1 + v))
+    )
+
+
+@repair(
+    "eq-60",
+    says=r"|I/2| < (1+\theta_0)/(2 c \lambda\theta_0 L), c = 2\pi in turns and 1 in radians; any \lambda > 0, "
+    r"\theta_0 in (0, 1). In turns the factor is (1+\theta_0)/(4\pi) against the printed 2/\pi: at least 7.2 times "
+    "smaller.",
+    uses=("eq-52", "lem-ci"),
+    outline="As eq-60. The factor cannot fall below 1/(4 pi), its limit as theta_0 -> 0: see the attack.",
+)
+def eq_60_repaired() -> Iterator[Evidence]:
+    yield from integral_bound(c, (1 + theta) / (2 * c * lam * theta * L))
+
+
+@attack("eq-60", domain="every lambda in [1, 400] with every theta_0 in [e^-12, 1/10], in boxes")
+def eq_60_attack() -> Iterator[Evidence]:
+    turn = 2 * arb.pi()
+    for sign in (1, -1):
+
+        def margin(log_distance: arb, log: arb, sign: int = sign) -> arb:
+            x = turn * (log_distance - log).exp()
+            return 8 - sign * x * (ci(turn * log_distance.exp()) - ci(x))
+
+        found = certify_positive(margin, None, (0, "2.3025"), (6, 12))
+        yield found.evidence(
+            f"8 {'-' if sign > 0 else '+'} x (Ci(2 pi lambda) - Ci(x)) > 0, x = 2 pi lambda theta_0"
+        )
+
+
+@attack("eq-60*", domain=f"{EDGES}; then the least factor, at theta_0 = 1e-9 and lambda theta_0 = 1000 + 1/4")
+def eq_60_repaired_attack() -> Iterator[Evidence]:
+    def bound(q: Point) -> arb:
+        return ball((1 + q.inverse_base) / q.far) / (4 * arb.pi() * q.log)
+
+    yield search("bound - |I/2|", margins(lambda q: [(abs(q.half_integral()), bound(q))]))
+    theta_0 = Fraction(1, 10**9)
+    point = Point(theta_0, 84, Fraction(4001, 4) / theta_0)
+    attained = ball(point.far) * point.log * abs(point.half_integral())
+    yield below("a factor 0.999/(4 pi) is exceeded", ball("0.999") / (4 * arb.pi()), attained)
+
+
+@claim(
+    "eq-60.a",
+    where="App. E, eq 60",
+    kind="step",
+    says=r"(55) and (59) inserted into (52) give (60): (1/2L)(2/(\lambda\theta_0) + 2/(\pi\lambda\theta_0)) \le "
+    r"2/(\pi\lambda\theta_0 L)",
+    outline="(1 + 1/pi) = 1.318 is not at most 2/pi = 0.637; with eq-55* and eq-59*, 1 + 1/(2 pi) is not either.",
+)
+def eq_60_a() -> Iterator[Evidence]:
+    yield insertion(sp.Integer(2), 2 / sp.pi)
+    yield insertion(sp.Integer(2), 1 / sp.pi)
+
+
+def insertion(ends: sp.Expr, periods: sp.Expr) -> Evidence:
+    """(ends + periods)/2 <= 2/pi: bounds of the ends and of the sum, times lambda theta_0, against eq 60."""
+    gap = 2 / sp.pi - (ends + periods) / 2
+    return exact("2/pi - (ends + periods)/2 >= 0", gap.is_nonnegative, gap, ">= 0")

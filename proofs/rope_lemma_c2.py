@@ -1,0 +1,268 @@
+r"""Lemma C.2, the lower bound of C_D at near distances: eqs 27 and 70 to 73.
+
+The lemma is true for every e_0 > 0, and 0.2808/L would do for 1/L; its proof needs e_0 < 1 (72) and loses a factor 1/2
+in (73).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import sympy as sp
+from flint import arb
+
+from analysis.evidence import Evidence
+from proofs.claims import attack, claim, repair
+from proofs.interval import ball, below, ci, cos_integral
+from proofs.rope_common import exact, search
+from proofs.rope_lemma_c1_cuts import TURN
+from proofs.rope_lemma_c1_riemann import HYPOTHESES, decomposition
+from proofs.rope_sums import D, L, P, a, b, x, y
+from proofs.rope_tools import EDGES, Point, margins, same
+
+share = sp.Symbol("e0", positive=True)
+NEAR = (*HYPOTHESES, r"\epsilon_0 > 0", r"\lambda\theta_0^{\epsilon_0} < 1/4")
+
+
+@claim(
+    "eq-70",
+    where="App. F, eq 70",
+    kind="step",
+    says=r"I/2 = (1/2L) (\int_{\lambda\theta_0}^{1/4} + \int_{1/4}^\lambda) \cos(2\pi y)/y dy",
+    assumes=HYPOTHESES,
+    uses=("eq-52",),
+    outline="The integral of eq 52, cut at 1/4; the first part runs backwards where lambda theta_0 > 1/4.",
+)
+def eq_70() -> Iterator[Evidence]:
+    near, cut, far = sp.Ci(TURN * x), sp.Ci(TURN / 4), sp.Ci(TURN * y)
+    yield same("(cut - far end) + (near end - cut)", (cut - far) + (near - cut), near - far)
+
+
+@attack("eq-70", domain=EDGES)
+def eq_70_attack() -> Iterator[Evidence]:
+    def pairs(q: Point) -> Iterator[tuple[arb, arb]]:
+        parts = cos_integral(q.far, Fraction(1, 4)) + cos_integral(Fraction(1, 4), q.distance)
+        yield abs(parts / (2 * q.log) - q.half_integral()), ball("1e-25")
+
+    yield search("1e-25 - |difference|", margins(pairs))
+
+
+@claim(
+    "eq-71",
+    where="App. F, eq 71",
+    kind="step",
+    says=r"|(1/2L) \int_{1/4}^\lambda \cos(2\pi y)/y dy| < (1/2L) 2 = 1/L",
+    assumes=HYPOTHESES,
+    uses=("lem-hump",),
+    outline="pi/2 is a zero of cos, so the integral lies between -4/pi and 0 by lem-hump, for every lambda >= 1/4; "
+    "it is not 'the same argument as (66)', whose middle term is a sum of other periods.",
+)
+def eq_71() -> Iterator[Evidence]:
+    yield first_hump(sp.Integer(2))
+
+
+def first_hump(bound: sp.Expr) -> Evidence:
+    """2/z < bound at the zero z = pi/2."""
+    gap = bound - 2 / (sp.pi / 2)
+    return exact("bound - 4/pi > 0", gap.is_positive, gap, "> 0")
+
+
+@repair(
+    "eq-71",
+    says=r"-(Ci(\pi/2) - Ci(7\pi/2))/(2L) = -0.2808/L \le (1/2L) \int_{1/4}^\lambda \cos(2\pi y)/y dy < 0 for "
+    r"\lambda > 1, attained at \lambda = 7/4; and -0.33521/L for every \lambda \ge 1/4, attained at 3/4",
+    assumes=(r"\lambda > 1",),
+    uses=("lem-ci", "lem-hump"),
+    outline="The integral is Ci(2 pi lambda) - Ci(pi/2). From 2 pi on Ci rises to 5 pi/2, falls to 7 pi/2, rises "
+    "to 9 pi/2 and stays within 2/(9 pi) of 0 beyond.",
+)
+def eq_71_repaired() -> Iterator[Evidence]:
+    yield from hump_constants("0.2808", "0.33521")
+
+
+def hump_constants(beyond: str, everywhere: str) -> Iterator[Evidence]:
+    """(Ci(pi/2) - Ci(7 pi/2))/2 and (Ci(pi/2) - Ci(3 pi/2))/2 against their decimals, and the extremes of Ci."""
+    quarter = arb.pi() / 2
+    yield below("(Ci(pi/2) - Ci(7 pi/2))/2", (ci(quarter) - ci(7 * quarter)) / 2, beyond)
+    yield below("(Ci(pi/2) - Ci(3 pi/2))/2", (ci(quarter) - ci(3 * quarter)) / 2, everywhere)
+    yield below("Ci(7 pi/2) < Ci(2 pi)", ci(7 * quarter), ci(4 * quarter))
+    yield below("from 9 pi/2 on Ci > Ci(7 pi/2)", ci(7 * quarter), -1 / (9 * quarter))
+    yield below(
+        "the greatest value from 2 pi on, Ci(5 pi/2), is below Ci(pi/2)", ci(5 * quarter), ci(quarter)
+    )
+
+
+@attack("eq-71*", domain="lambda = 1 + i/64, i = 1..5000; at lambda = 7/4 the constant is attained")
+def eq_71_attack() -> Iterator[Evidence]:
+    cases = (1 + Fraction(i, 64) for i in range(1, 5001))
+    values = ((q, -cos_integral(Fraction(1, 4), q)) for q in cases)
+    yield search(
+        "0.5616 - |integral|, |integral|",
+        ((f"lambda={q}", w) for q, v in values for w in (ball("0.5616") - v, v)),
+    )
+    yield below("0.28075 is exceeded at 7/4", "0.28075", -cos_integral(Fraction(1, 4), Fraction(7, 4)) / 2)
+
+
+@claim(
+    "eq-72",
+    where="App. F, eq 72",
+    kind="step",
+    says=r"(1/2L) \int_{\lambda\theta_0}^{1/4} \cos(2\pi y)/y dy > (1/2L) "
+    r"\int_{\lambda\theta_0}^{\lambda\theta_0^{\epsilon_0}} > (\cos 2\pi\lambda\theta_0^{\epsilon_0}/(2L)) "
+    r"\int_{\lambda\theta_0}^{\lambda\theta_0^{\epsilon_0}} dy/y = (1/2)(1-\epsilon_0) \cos "
+    r"2\pi\lambda\theta_0^{\epsilon_0}",
+    assumes=NEAR,
+    outline="At e_0 = 1 the second and third member are both 0, and 0 > 0 is false; for e_0 > 1 the integrand need "
+    "not be positive on [lambda theta_0, 1/4], which can run backwards.",
+)
+def eq_72() -> Iterator[Evidence]:
+    yield strict_middle(Point(Fraction(1, 20), 12, Fraction(2)), Fraction(1))
+
+
+def strict_middle(point: Point, e0: Fraction) -> Evidence:
+    """The second inequality of eq 72: false where its interval is one point, undecided here elsewhere."""
+    what = f"integral > cos(...) integral of dy/y, e_0={e0}, lambda theta_0={point.far}, {point}"
+    admissible = point.phase(e0) < arb.pi() / 2
+    return exact(what, False if e0 == 1 and admissible else None, "0 on both sides", "left > right")
+
+
+@repair(
+    "eq-72",
+    says=r"(72) holds for 0 < \epsilon_0 < 1, for every angular factor c with c\lambda\theta_0^{\epsilon_0} < \pi/2",
+    assumes=(r"0 < \epsilon_0 < 1",),
+    outline="lambda theta_0 < lambda theta_0^{e_0} < 1/4, and cos falls and is positive there.",
+)
+def eq_72_repaired() -> Iterator[Evidence]:
+    yield same("cos falls on [0, pi/2]", sp.cos(a - b) - sp.cos(a + b), 2 * sp.sin(a) * sp.sin(b))
+    yield same("slope of log", sp.diff(sp.log(y), y), 1 / y)
+    yield logarithm(1 - share)
+
+
+def logarithm(factor: sp.Expr) -> Evidence:
+    """(1/2L) log(lambda theta_0^e0 / (lambda theta_0)) is half of `factor`."""
+    ends = sp.log(P) - share * L - (sp.log(P) - L)
+    return same("(1/2L) int dy/y", ends / (2 * L), factor / 2)
+
+
+@attack(
+    "eq-72*",
+    domain=f"{EDGES}; e_0 just above log(4 lambda)/L, where it is below 1, 1/4 and 3/4 of the way to 1",
+)
+def eq_72_attack() -> Iterator[Evidence]:
+    def pairs(q: Point) -> Iterator[tuple[arb, arb]]:
+        for e0 in shares(q, (Fraction(1, 1000), Fraction(1, 4), Fraction(3, 4))):
+            yield main_term(q, e0), cos_integral(q.far, Fraction(1, 4)) / (2 * q.log)
+
+    yield search("left - right", margins(pairs))
+
+
+def shares(point: Point, steps: tuple[Fraction, ...]) -> Iterator[arb]:
+    """e_0 at the given parts of the way from log(4 lambda)/L to 1, where that interval is not empty."""
+    least = (4 * ball(point.distance)).log() / point.log
+    if least < 1:
+        yield from (least + (1 - least) * ball(step) for step in steps)
+
+
+def main_term(point: Point, e0: arb) -> arb:
+    """(1/2)(1 - e_0) cos 2 pi lambda theta_0^e_0."""
+    return (1 - e0) * point.phase(e0).cos() / 2
+
+
+@claim(
+    "eq-73",
+    where="App. F, eq 73",
+    kind="step",
+    says=r"|C_D| \ge I/2 - |\Delta|/2 \ge (1-\epsilon_0) \cos 2\pi\lambda\theta_0^{\epsilon_0} - 1/L - \epsilon, "
+    "'exactly (27)'",
+    assumes=NEAR,
+    outline="The factor 1/2 of (72) and (27) is missing: the right side comes near 1 while |C_D| <= 1/2. Besides, "
+    "(27) bounds C_D, not |C_D|; C_D = I/2 + Delta/2 gives that as well.",
+)
+def eq_73() -> Iterator[Evidence]:
+    tiny = Point(Fraction(1, 10**400), 10**6, Fraction(2))
+    yield above_half(tiny, Fraction(1, 100), Fraction(1, 100), 1)
+
+
+def above_half(point: Point, e0: Fraction, alpha: Fraction, factor: Fraction | int) -> Evidence:
+    """factor (1 - e_0) cos(...) - 1/L - e <= 1/2, as |C_D| <= 1/2 demands."""
+    right = main_term(point, ball(e0)) * 2 * ball(factor) - 1 / point.log - point.epsilon(alpha)
+    where = f"theta_0=1e-400, D={point.head_dim}, lambda={point.distance}, e_0={e0}, alpha={alpha}"
+    return below(f"right side <= 1/2, {where}", right, Fraction(1, 2), strict=False)
+
+
+@repair(
+    "eq-73",
+    says=r"C_D \ge I/2 - |\Delta|/2 \ge (1/2)(1-\epsilon_0) \cos 2\pi\lambda\theta_0^{\epsilon_0} - 1/L - \epsilon "
+    r"for 0 < \epsilon_0 < 1",
+    assumes=(*NEAR, r"\epsilon_0 < 1"),
+    uses=("eq-42*", "eq-51", "eq-70", "eq-71", "eq-72*"),
+    outline="C_D = I/2 + Delta/2; (70) to (72) and (51).",
+)
+def eq_73_repaired() -> Iterator[Evidence]:
+    yield decomposition()
+    yield logarithm(1 - share)
+
+
+@attack(
+    "eq-73*", domain=f"{EDGES}; alpha minimising; e_0 just above log(4 lambda)/L, 1/4 and 3/4 of the way to 1"
+)
+def eq_73_attack() -> Iterator[Evidence]:
+    def pairs(q: Point) -> Iterator[tuple[arb, arb]]:
+        for e0 in shares(q, (Fraction(1, 1000), Fraction(1, 4), Fraction(3, 4))):
+            yield main_term(q, e0) - 1 / q.log - q.least_epsilon(), q.sum()
+
+    yield search("C_D - right side", margins(pairs))
+
+
+@claim(
+    "eq-27",
+    where="App. C, eq 27",
+    kind="equation",
+    says=r"C_D(\lambda) > (1/2)(1-\epsilon_0) \cos 2\pi\lambda\theta_0^{\epsilon_0} - 1/L - \epsilon for all \alpha "
+    "> 0",
+    assumes=NEAR,
+    uses=("eq-42*", "eq-44", "eq-51", "eq-70", "eq-71", "eq-72*", "lem-hump"),
+    outline="For e_0 < 1, eq-73*. For e_0 >= 1 the first term is <= 0, and I/2 >= -(4/pi)/(2L) > -1/L by lem-hump: "
+    "the integral from pi/2 stays in [-4/pi, 0], and the part below pi/2, if any, is positive. For alpha >= 1, "
+    "|Delta/2| <= 1 <= alpha.",
+)
+def eq_27() -> Iterator[Evidence]:
+    yield first_hump(sp.Integer(2))
+    yield same("D/2 terms of 4/D, halved", D / 2 * (4 / D) / 2, sp.Integer(1))
+    yield logarithm(1 - share)
+
+
+@claim(
+    "lem-C.2",
+    where="App. C, Lemma C.2",
+    kind="lemma",
+    says=r"Given \theta_0 < 1/10, D > 4L, \lambda > 1 and \lambda\theta_0^{\epsilon_0} < 1/4 for some \epsilon_0 > "
+    r"0: C_D(\lambda) > (1/2)(1-\epsilon_0) \cos 2\pi\lambda\theta_0^{\epsilon_0} - 1/L - \epsilon for all \alpha > "
+    "0",
+    assumes=NEAR,
+    uses=("eq-27",),
+    outline="It is eq 27. For e_0 >= 1 the bound is negative and says little.",
+)
+def lemma() -> Iterator[Evidence]:
+    point = Point(Fraction(1, 11), 10, Fraction(2))
+    yield exact(
+        "the hypotheses can be met, e_0 = 1", point.far < Fraction(1, 4), point, "lambda theta_0 < 1/4"
+    )
+
+
+@attack(
+    "eq-27", domain=f"{EDGES}, D = 4096; alpha minimising; e_0 from its least value to 1, then 1, 3/2 and 4"
+)
+@attack(
+    "lem-C.2", domain=f"{EDGES}, D = 4096; alpha minimising; e_0 from its least value to 1, then 1, 3/2 and 4"
+)
+def lemma_attack() -> Iterator[Evidence]:
+    def pairs(q: Point) -> Iterator[tuple[arb, arb]]:
+        inside = list(shares(q, (Fraction(1, 1000), Fraction(1, 4), Fraction(3, 4))))
+        beyond = [ball(e) for e in (Fraction(1), Fraction(3, 2), Fraction(4)) if q.phase(e) < arb.pi() / 2]
+        found, error = q.sum(), 1 / q.log + q.least_epsilon()
+        for e0 in inside + beyond:
+            yield main_term(q, e0) - error, found
+
+    yield search("C_D - bound", margins(pairs, (0, 2, 64, 256, 4096)))

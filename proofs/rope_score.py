@@ -1,0 +1,281 @@
+"""RoPE's score and its expectation: eqs 2 to 5, notation and Assumption 2.1.
+
+The pair-by-pair identity is all there is to prove; what fails as printed is the notation at d = 0 and the angle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import sympy as sp
+from flint import acb, arb
+
+from analysis.evidence import Evidence, Verdict
+from proofs.claims import attack, claim, practice, repair
+from proofs.interval import ball, below
+from proofs.rope_common import BASES, HEAD_DIMS, exact, identity, search, short, tried
+
+Q0, Q1, K0, K1, X, Y = sp.symbols("q0 q1 k0 k1 x y", real=True)
+MU, NU, SIGMA = sp.symbols("mu nu sigma", real=True)
+A = Q0 * K0 + Q1 * K1  # eq 4
+B = Q0 * K1 - Q1 * K0
+
+
+def expansion(a: sp.Expr, b: sp.Expr, left: sp.Expr = X, right: sp.Expr = X) -> Evidence:
+    """Re[q conj(k) e^{i left}] against a cos(right) + b sin(right), for one pair and every q, k, angle."""
+    score = sp.re(sp.expand((Q0 + sp.I * Q1) * (K0 - sp.I * K1) * (sp.cos(left) + sp.I * sp.sin(left))))
+    return identity("Re[q k* e^{ix}] = A cos x + B sin x", score, a * sp.cos(right) + b * sp.sin(right))
+
+
+def relative(rotate_key: int = 1) -> Evidence:
+    """q turned by x, k by y (by -y at `rotate_key=-1`): Re[(q e^{ix}) conj(k e^{iy})] depends on x - y alone."""
+
+    def turn(real: sp.Expr, imaginary: sp.Expr, angle: sp.Expr) -> sp.Expr:
+        return (real + sp.I * imaginary) * (sp.cos(angle) + sp.I * sp.sin(angle))
+
+    rotated = sp.re(sp.expand(turn(Q0, Q1, X) * sp.conjugate(turn(K0, K1, rotate_key * Y))))
+    return identity(
+        "Re[(q e^{ix})(k e^{iy})*] = A cos(x-y) + B sin(x-y)", rotated, A * sp.cos(X - Y) + B * sp.sin(X - Y)
+    )
+
+
+@claim(
+    "not-2.1",
+    where="Sec. 2.1",
+    kind="definition",
+    says=r"1/\theta_0 is the base and \theta_d = \theta_0^{2d/D}, d = 0..D/2-1",
+)
+def notation() -> Iterator[Evidence]:
+    theta = sp.Rational(1, 4)
+    yield exact(
+        "theta_d at d = 0 against the base's inverse theta_0 = 1/4", theta**0 == theta, theta**0, theta
+    )
+
+
+@repair(
+    "not-2.1",
+    says=r"base b > 1; \theta_d = b^{-2d/D}, d = 0..D/2-1, so the first frequency is 1 and not 1/b",
+    outline="With the name theta_0 kept for 1/b alone, theta_d runs from 1 down to b^{-(1-2/D)}, never to 1/b.",
+)
+def notation_repaired() -> Iterator[Evidence]:
+    b, d, dim = sp.symbols("b d D", positive=True)
+    yield identity("first frequency", (b ** (-2 * d / dim)).subs(d, 0), sp.Integer(1))
+    yield identity("last frequency", (b ** (-2 * d / dim)).subs(d, dim / 2 - 1), b ** (2 / dim) / b)
+
+
+@attack("not-2.1", domain="D = 2 to 256: is there a base at which the two uses of theta_0 agree?")
+def notation_attack() -> Iterator[Evidence]:
+    yield exact("theta_0 = theta_0^0 only at theta_0 = 1, which (0, 1) excludes", False, "1", "theta_0 < 1")
+
+
+@claim(
+    "eq-2",
+    where="Sec. 2.1, eq 2",
+    kind="definition",
+    says=r"Attn = (1/\sqrt D) Re[\sum_d q^C_d (k^C_d)^* e^{i(m-n)\theta_d}]",
+    outline="Consistent with turning q by m theta_d and k by n theta_d: their product sees m - n alone.",
+)
+def eq_2() -> Iterator[Evidence]:
+    yield relative()
+
+
+@attack("eq-2", domain="random q, k and positions at D = 2..16: is the score a function of m - n?")
+def eq_2_attack() -> Iterator[Evidence]:
+    yield search("score unchanged by a common shift", _shift_cases(), strict=True)
+
+
+def _vectors(head_dim: int, salt: int) -> list[tuple[Fraction, Fraction]]:
+    """Deterministic rational pairs without structure, both signs."""
+    values = [Fraction(((7 * i * i + 13 * i + salt * 29) % 41) - 20, 7) for i in range(head_dim)]
+    return list(zip(values[::2], values[1::2], strict=True))
+
+
+def _rotated_score(head_dim: int, m: int, n: int) -> arb:
+    """The score from q and k each turned by its own position (radians), summed over the pairs, times sqrt(D)."""
+    total = acb(0)
+    for d, (q, k) in enumerate(zip(_vectors(head_dim, 1), _vectors(head_dim, 2), strict=True)):
+        angle = ball("1e4") ** (ball(-2 * d) / head_dim)
+        query = acb(ball(q[0]), ball(q[1])) * acb(0, m * angle).exp()
+        key = acb(ball(k[0]), ball(k[1])) * acb(0, n * angle).exp()
+        total += query * key.conjugate()
+    return total.real
+
+
+def _shift_cases() -> Iterator[tuple[str, arb]]:
+    for head_dim in (2, 4, 16):
+        for m, n in ((1, 0), (5, 900), (123456, 7)):
+            gap = _rotated_score(head_dim, m, n) - _rotated_score(head_dim, m + 1000, n + 1000)
+            yield f"D={head_dim}, m={m}, n={n}", ball("1e-20") - abs(gap)
+
+
+@claim(
+    "eq-3",
+    where="Sec. 2.1, eq 3",
+    kind="equation",
+    says=r"expanding (2): Attn = (1/\sqrt D) \sum_d (A_d \cos 2\pi(m-n)\theta_d + B_d \sin 2\pi(m-n)\theta_d)",
+    outline="(2) turns by (m-n) theta_d radians, (3) by (m-n) theta_d turns. D = 2, q = k = (1, 0), m - n = 1.",
+)
+def eq_3() -> Iterator[Evidence]:
+    gap = abs(arb(1).cos() - (2 * arb.pi()).cos())
+    yield below("D = 2, q = k = (1, 0), m - n = 1: |(2) - (3)| = |cos 1 - cos 2 pi|", gap, "1e-9")
+
+
+@repair(
+    "eq-3",
+    says=r"with e^{2\pi i(m-n)\theta_d} in (2), or without 2\pi in (3): equal for all q, k, m, n, D",
+    outline="One identity per pair; the sum over d is linear.",
+)
+def eq_3_repaired() -> Iterator[Evidence]:
+    yield expansion(A, B)
+
+
+@attack("eq-3", domain="for which distances do (2) and (3) agree? d = 0 alone, integer m - n from 1 to 1000")
+def eq_3_attack() -> Iterator[Evidence]:
+    gaps = [(lam, abs(arb(lam).cos() - 1)) for lam in range(1, 1001)]
+    nearest = min(gaps, key=lambda pair: float(pair[1]))
+    yield below(f"closest agreement, at m - n = {nearest[0]}", nearest[1], 0, strict=False)
+
+
+@attack("eq-3*", domain="D = 2, 4, 16, unstructured rational q and k, distances of both signs")
+def eq_3_repaired_attack() -> Iterator[Evidence]:
+    yield search("complex product against A cos + B sin", _expanded_cases())
+
+
+def _expanded_cases() -> Iterator[tuple[str, arb]]:
+    for head_dim in (2, 4, 16):
+        for lam in (0, 1, -1, 1000, -54321):
+            total = arb(0)
+            for d, (q, k) in enumerate(zip(_vectors(head_dim, 1), _vectors(head_dim, 2), strict=True)):
+                angle = lam * ball("1e4") ** (ball(-2 * d) / head_dim)
+                total += (
+                    ball(q[0] * k[0] + q[1] * k[1]) * angle.cos()
+                    + ball(q[0] * k[1] - q[1] * k[0]) * angle.sin()
+                )
+            yield (
+                f"D={head_dim}, distance {lam}",
+                ball("1e-20") - abs(total - _rotated_score(head_dim, lam, 0)),
+            )
+
+
+@claim(
+    "eq-4",
+    where="Sec. 2.1, eq 4",
+    kind="definition",
+    says=r"A_d = q_{2d}k_{2d} + q_{2d+1}k_{2d+1}, B_d = q_{2d}k_{2d+1} - q_{2d+1}k_{2d}",
+    outline="These are the real part and minus the imaginary part of q^C (k^C)^*, the coefficients that (3) needs.",
+)
+def eq_4() -> Iterator[Evidence]:
+    product = (Q0 + sp.I * Q1) * (K0 - sp.I * K1)
+    yield identity("Re q k* = A_d", sp.re(sp.expand(product)), A)
+    yield identity("Im q k* = -B_d", sp.im(sp.expand(product)), -B)
+
+
+@attack("eq-4", domain="both signs of B_d in the expansion: only one may fit")
+def eq_4_attack() -> Iterator[Evidence]:
+    wrong = expansion(A, -B)
+    yield tried(
+        "the opposite sign of B_d is refuted", wrong.verdict is Verdict.REFUTED, wrong.computed, "not 0"
+    )
+
+
+def deterministic_tokens(mu: sp.Expr, nu: sp.Expr) -> tuple[tuple[sp.Expr, ...], tuple[sp.Expr, ...]]:
+    """One pair (q, k) of fixed tokens with A = mu != 0, B = nu and both products q_d k_d equal to mu/2."""
+    half = mu / 2
+    t = (nu / half + sp.sqrt((nu / half) ** 2 + 4)) / 2  # t - 1/t = nu/half
+    return (t, sp.Integer(1)), (half / t, half)
+
+
+def realises(q: tuple[sp.Expr, ...], k: tuple[sp.Expr, ...], mu: sp.Expr, nu: sp.Expr) -> Iterator[Evidence]:
+    """Evidence that fixed tokens meet (5): A = mu, B = nu, and equal squares of the two products."""
+    yield identity("E A_d = mu_0", q[0] * k[0] + q[1] * k[1], mu)
+    yield identity("E B_d = nu_0", sp.radsimp(sp.simplify(q[0] * k[1] - q[1] * k[0])), nu)
+    yield identity("E (q_{2d} k_{2d})^2 = E (q_{2d+1} k_{2d+1})^2", (q[0] * k[0]) ** 2, (q[1] * k[1]) ** 2)
+
+
+@claim(
+    "asm-2.1",
+    where="Sec. 2.2, Assumption 2.1",
+    kind="assumption",
+    says=r"E A_d \equiv \mu_0, E B_d \equiv \nu_0, E|q_d k_d|^2 \equiv \sigma_0^2 for all m, n, d",
+    outline="Satisfiable for every (mu_0, nu_0), even by tokens without randomness: mu_0 != 0 by (t, 1), (s/t, s) with "
+    "s = mu_0/2 and t - 1/t = nu_0/s; mu_0 = 0 by (1, 0), (0, nu_0). So every (mu_0, nu_0) may be used in a "
+    "counterexample, and theorems 2.1 to 2.3 speak of mu_0 C_D + nu_0 S_D and of nothing else.",
+)
+def assumption() -> Iterator[Evidence]:
+    mu = sp.Symbol("mu", real=True, nonzero=True)
+    yield from realises(*deterministic_tokens(mu, NU), mu, NU)
+    yield from realises((sp.Integer(1), sp.Integer(0)), (sp.Integer(0), NU), sp.Integer(0), NU)
+
+
+@attack("asm-2.1", domain="which (mu_0, nu_0) cannot occur? exact tokens at both signs and at zeros")
+def assumption_attack() -> Iterator[Evidence]:
+    for mu, nu in ((1, 0), (-1, 5), (3, -100)):
+        for found in realises(
+            *deterministic_tokens(sp.Integer(mu), sp.Integer(nu)), sp.Integer(mu), sp.Integer(nu)
+        ):
+            fits = found.verdict is Verdict.PROVED
+            yield tried(f"(mu_0, nu_0) = ({mu}, {nu}): {found.what}", fits, found.computed, found.predicted)
+
+
+@practice("asm-2.1")
+def assumption_practice() -> Iterator[dict[str, object]]:
+    yield {
+        "tokens": "q, k independent with zero mean (random initial weights)",
+        "mu_0": 0,
+        "nu_0": 0,
+        "consequence": "theorems 2.1 to 2.3 speak of the constant 0",
+    }
+    yield {
+        "tokens": "trained heads",
+        "mu_0": "differs between the pairs of a head",
+        "nu_0": "differs between the pairs of a head",
+        "consequence": "the assumption is not met; see the measured heads",
+    }
+
+
+@claim(
+    "eq-5",
+    where="Sec. 2.2, eq 5",
+    kind="equation",
+    says=r"some \mu_0, \nu_0, \sigma_0 meet (5): exactly those with |\mu_0| \le 2\sigma_0, \sigma_0 \ge 0, \nu_0 free",
+    uses=("asm-2.1",),
+    outline="Jensen: |E A_d| <= E|q_{2d}k_{2d}| + E|q_{2d+1}k_{2d+1}| <= 2 sigma_0. Conversely mix the fixed tokens of "
+    "(2 sigma_0, nu_0) and (-2 sigma_0, nu_0) with weights p, 1-p; sigma_0 = 0 by (1, 0), (0, nu_0). sigma_0 does not "
+    "bound nu_0: B_d multiplies coordinates that (5) does not.",
+)
+def eq_5() -> Iterator[Evidence]:
+    sigma = sp.Symbol("sigma", positive=True)
+    p = (1 + MU / (2 * sigma)) / 2
+    yield identity("mixture: E A_d", p * 2 * sigma + (1 - p) * (-2 * sigma), MU)
+    yield identity("mixture: E (q_d k_d)^2", p * sigma**2 + (1 - p) * (-sigma) ** 2, sigma**2)
+    yield exact("mixture: 0 <= p <= 1 at both ends of |mu_0| <= 2 sigma_0", *_ends(p, sigma))
+
+
+def _ends(p: sp.Expr, sigma: sp.Symbol) -> tuple[bool, str, str]:
+    low, high = sp.simplify(p.subs(MU, -2 * sigma)), sp.simplify(p.subs(MU, 2 * sigma))
+    return bool(low == 0 and high == 1), f"p from {low} to {high}, linear in mu_0", "0 to 1"
+
+
+@attack(
+    "eq-5",
+    domain="products (x, y) or (y, x) with weight 1/2 each, x and y on a grid in [-2, 2]: |mu_0| <= 2 sigma_0?",
+)
+def eq_5_attack() -> Iterator[Evidence]:
+    grid = [Fraction(i, 4) for i in range(-8, 9)]
+    cases = ((f"x = {x}, y = {y}", ball(2 * (x * x + y * y) - (x + y) ** 2)) for x in grid for y in grid)
+    yield search("4 sigma_0^2 - mu_0^2", cases, strict=False)
+
+
+@practice("eq-2")
+def angle_practice() -> Iterator[dict[str, object]]:
+    """Rows: the slowest pair's period in tokens, in turns and as deployed."""
+    for base in BASES:
+        for head_dim in HEAD_DIMS:
+            slowest = ball(base) ** (1 - ball(2) / head_dim)
+            yield {
+                "base": base,
+                "head_dim": head_dim,
+                "longest period, turns": short(slowest),
+                "longest period, radians": short(2 * arb.pi() * slowest),
+            }

@@ -1,0 +1,258 @@
+r"""Analytic facts that Lemmas C.1 and C.2 rest on once repaired, for any angular factor c: 2 pi in turns, 1 in radians.
+
+lem-hump bounds an oscillatory integral that begins at a zero of its integrand, lem-ci and lem-cin the cosine and
+sine integrals, lem-riemann the error of the left Riemann sum of cos or sin (c lambda theta_0^x).
+Sources: f and g of Ci and Si are the auxiliary functions of Abramowitz and Stegun (1964), 5.2; the kernels Peano's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import sympy as sp
+from flint import arb
+
+from analysis.evidence import Evidence
+from proofs.claims import attack, claim
+from proofs.interval import ball, certify_positive, ci, si
+from proofs.rope_common import search
+from proofs.rope_tools import EDGES, WAVES, Point, points, rises, same, termwise
+
+x, s, y, r, h, L, D, u, v, P, theta = sp.symbols("x s y r h L D u v P theta_0", positive=True)
+a, b = sp.symbols("a b", real=True)
+d, k, n = sp.symbols("d k n", integer=True, nonnegative=True)
+WAVE = {"cos": sp.cos, "sin": sp.sin}
+KAPPA = 1 / (1 - sp.exp(-u)) - 1 / u  # of lem-riemann
+
+
+def kappa(point: Point) -> arb:
+    """kappa(u) of "lem-riemann" at u = 2 L / D."""
+    u_ = 2 * point.log / point.head_dim
+    return 1 / (1 - (-u_).exp()) - 1 / u_
+
+
+@claim(
+    "lem-hump",
+    where="App. E",
+    kind="step",
+    says=r"Let w be \pm sin or \pm cos and z > 0 a zero of w. For all X \ge z: \int_z^X w(y)/y dy is 0 or has the "
+    r"sign that w has just after z, and |\int_z^X w(y)/y dy| \le \int_z^{z+\pi} |w(y)|/y dy \le 2/z.",
+    outline="Successive humps alternate in sign and shrink, since w(y + pi) = -w(y) and 1/(y + pi) < 1/y. A sum of "
+    "alternating, shrinking terms, the last cut short, lies between 0 and its first term: here at most 2/z.",
+)
+def hump() -> Iterator[Evidence]:
+    yield from hump_steps()
+
+
+def hump_steps(period: sp.Expr = sp.pi, area: int = 2) -> Iterator[Evidence]:
+    """Alternation and shrinking of the humps of sin(y)/y and cos(y)/y, and the area of one hump of |sin|."""
+    for name, wave in WAVE.items():
+        yield same(f"{name}(y + pi) = -{name}(y)", wave(y + period), -wave(y))
+    yield termwise("1/y - 1/(y + pi)", 1 / y - 1 / (y + period))
+    yield same("area of a hump, int_0^pi sin", sp.integrate(sp.sin(s), (s, 0, sp.pi)), sp.Integer(area))
+
+
+@attack(
+    "lem-hump", domain="z = j pi (sin) or (j + 1/2) pi (cos), j = 1..12; X - z = 1/100, then 1/4 to 40 by 1/4"
+)
+def hump_attack() -> Iterator[Evidence]:
+    yield search("2/z less |the integral from z to X|", _humps())
+
+
+def _humps() -> Iterator[tuple[str, arb]]:
+    for name, integral, shift in (("sin", si, Fraction(0)), ("cos", ci, Fraction(1, 2))):
+        for j in range(1, 13):
+            zero = ball(j + shift) * arb.pi()
+            for step in (Fraction(1, 100), *(Fraction(i, 4) for i in range(1, 161))):
+                found = abs(integral(zero + ball(step)) - integral(zero))
+                yield f"{name}, z = {j + shift} pi, X = z + {step}", 2 / zero - found
+
+
+@claim(
+    "lem-ci",
+    where="App. E",
+    kind="step",
+    says=r"For all X > 0: Ci(X)^2 + (Si(X) - \pi/2)^2 < 1/X^2.",
+    outline="Let f = int_0^oo e^{-xs}/(1+s^2) ds and g = int_0^oo s e^{-xs}/(1+s^2) ds. Then f' = -g and g' = f - 1/x, "
+    "so f sin - g cos has the derivative and the limit of Ci, and pi/2 - f cos - g sin those of Si. Both are a "
+    "rotation of (f, g), whose length is at most int e^{-xs}/sqrt(1+s^2) ds < int e^{-xs} ds = 1/x.",
+)
+def cosine_integral() -> Iterator[Evidence]:
+    yield from auxiliary_steps()
+
+
+def auxiliary_steps(sign: int = -1) -> Iterator[Evidence]:
+    """f' = -g, g' = f - 1/x, the derivatives of Ci and Si (of -f cos + sign g sin), and the length of (f, g)."""
+    below = 1 / (1 + s**2)
+    f_kernel, g_kernel = sp.exp(-x * s) * below, s * sp.exp(-x * s) * below
+    yield same("f' = -g, under the integral", sp.diff(f_kernel, x), -g_kernel)
+    yield same("g' = f - 1/x, under the integral", sp.diff(g_kernel, x), f_kernel - sp.exp(-x * s))
+    yield same("int_0^oo e^{-xs} ds", sp.integrate(sp.exp(-x * s), (s, 0, sp.oo)), 1 / x)
+    f, g = sp.Function("f")(x), sp.Function("g")(x)
+    rules: Any = {sp.diff(f, x): -g, sp.diff(g, x): f - 1 / x}
+    cosine, sine = f * sp.sin(x) - g * sp.cos(x), -f * sp.cos(x) + sign * g * sp.sin(x)
+    yield same("(f sin - g cos)' = Ci'", sp.diff(cosine, x).subs(rules), sp.diff(sp.Ci(x), x))
+    yield same("(pi/2 - f cos - g sin)' = Si'", sp.diff(sine, x).subs(rules), sp.diff(sp.Si(x), x))
+    yield same("limit of Ci at infinity", sp.limit(sp.Ci(x), x, sp.oo), sp.Integer(0))
+    yield same("limit of Si at infinity", sp.limit(sp.Si(x), x, sp.oo), sp.pi / 2)
+    yield same("a rotation of (f, g)", cosine**2 + sine**2, f**2 + g**2)
+    yield same("length of the kernel, squared", f_kernel**2 + g_kernel**2, sp.exp(-2 * x * s) * below)
+    yield termwise("1 - 1/(1+s^2)", 1 - below)
+
+
+@attack("lem-ci", domain="every x in [1/64, 64], in boxes; beyond, 200 points to 1e6")
+def cosine_integral_attack() -> Iterator[Evidence]:
+    def margin(q: arb) -> arb:
+        return 1 - q * q * (ci(q) ** 2 + (si(q) - arb.pi() / 2) ** 2)
+
+    def slope(q: arb) -> arb:
+        rest = si(q) - arb.pi() / 2
+        return -2 * q * (ci(q) ** 2 + rest**2 + ci(q) * q.cos() + rest * q.sin())
+
+    yield certify_positive(margin, slope, Fraction(1, 64), 64).evidence("1 - x^2 (Ci^2 + (Si - pi/2)^2) > 0")
+    far = [64 * ball(Fraction(21, 20)) ** i for i in range(200)]
+    yield search("1 - x^2 (Ci^2 + (Si - pi/2)^2)", ((f"x={float(q):.6g}", margin(q)) for q in far))
+
+
+@claim(
+    "lem-cin",
+    where="App. F",
+    kind="step",
+    says=r"Cin(X) := \int_0^X (1 - \cos s)/s ds = \gamma + \log X - Ci(X), and 0 \le Cin(X) \le X^2/4 for all X > 0.",
+    outline="Both sides have the derivative (1 - cos X)/X and the limit 0 at 0. Then 1 - cos s = 2 sin^2(s/2) >= "
+    "0, and 1 - cos s <= s^2/2, so that Cin <= int_0^X s/2 ds.",
+)
+def cin() -> Iterator[Evidence]:
+    yield from cin_steps()
+
+
+def cin_steps(quadratic: sp.Rational = sp.S.One / 4) -> Iterator[Evidence]:
+    """Derivative and limit of gamma + log - Ci, the sign of 1 - cos, and 1 - cos s <= 2 quadratic s^2."""
+    found = sp.EulerGamma + sp.log(x) - sp.Ci(x)
+    yield same("Cin'", sp.diff(found, x), (1 - sp.cos(x)) / x)
+    yield same("Cin at 0", sp.limit(found, x, 0), sp.Integer(0))
+    yield same("1 - cos s is a square", 1 - sp.cos(s), 2 * sp.sin(s / 2) ** 2)
+    yield rises("2 quadratic u^2 - (1 - cos u)", 2 * quadratic * u**2 - 1 + sp.cos(u), u, 2)
+    yield same("int_0^X 2 quadratic s ds", sp.integrate(2 * quadratic * s, (s, 0, x)), quadratic * x**2)
+
+
+@attack("lem-cin", domain="X = 2^-20 to 2^20")
+def cin_attack() -> Iterator[Evidence]:
+    sizes = [ball(Fraction(2) ** i) for i in range(-20, 21)]
+    cins = [arb.const_euler() + q.log() - ci(q) for q in sizes]
+    yield search("Cin", ((f"X={float(q):.6g}", c) for q, c in zip(sizes, cins, strict=True)))
+    rest = ((f"X={float(q):.6g}", q * q / 4 - c) for q, c in zip(sizes, cins, strict=True))
+    yield search("X^2/4 - Cin(X)", rest)
+
+
+@claim(
+    "lem-riemann",
+    where="App. E",
+    kind="step",
+    says=r"For all c, \lambda > 0, 0 < \theta_0 < 1, even D and 0 \le k \le D/2, with \Delta_d as in (42) for cos "
+    r"or sin, P = c\lambda\theta_0^{2k/D} and u = 2L/D: (1/2) |\sum_{d=k}^{D/2-1} \Delta_d| \le \kappa(u) (P - "
+    r"c\lambda\theta_0)/D, \kappa(u) = 1/(1-e^{-u}) - 1/u < \min(1, 1/2 + u/12).",
+    outline="Delta_d = -int_0^h (h - r) f'(2d/D + r) dr with h = 2/D, and |f'(x)| <= c lambda L theta_0^x; "
+    "integrate, then sum the geometric series over d. The bounds of kappa are Taylor's, on (1 - u + ...)e^u.",
+)
+def riemann() -> Iterator[Evidence]:
+    yield from riemann_steps()
+    yield from kappa_bounds()
+
+
+def riemann_steps(kappa_: sp.Expr = KAPPA) -> Iterator[Evidence]:
+    """The kernel of one interval, the size of f', one interval's bound, and their sum with constant kappa_."""
+    f = sp.Function("f")
+    primitive = (h - r) * (f(a + r) - f(a))
+    kernel = f(a) - f(a + r) + (h - r) * sp.diff(f(a + r), r)
+    yield same("Delta_d = -int_0^h (h - r) f'(a + r) dr, by parts", sp.diff(primitive, r), kernel)
+    yield same("the boundary terms", primitive.subs(r, h) - primitive.subs(r, 0), sp.Integer(0))
+    phase = P * sp.exp(-L * y)
+    for wave, slope in ((sp.cos, sp.sin(phase)), (sp.sin, -sp.cos(phase))):
+        yield same(
+            f"slope of {wave.__name__}(c lambda theta_0^x)", sp.diff(wave(phase), y), L * phase * slope
+        )
+    one = sp.integrate((h - r) * L * sp.exp(-L * r), (r, 0, h))
+    yield same("int_0^h (h - r) L theta_0^r dr", one, h - (1 - sp.exp(-L * h)) / L)
+    total = (sp.exp(-u * k) - sp.exp(-u * d)) / (1 - sp.exp(-u))
+    yield same("geometric sum, one more term", total.subs(d, d + 1) - total, sp.exp(-u * d))
+    mean = (one / (1 - sp.exp(-L * h)) / 2).subs(h, 2 / D).subs(L, u * D / 2)
+    yield same("half of it over 1 - theta_0^(2/D) is kappa/D", mean, kappa_ / D)
+
+
+def kappa_bounds(slope: sp.Rational = sp.S.One / 12) -> Iterator[Evidence]:
+    """kappa < 1 and kappa <= 1/2 + slope u, cleared of denominators that are positive."""
+    cleared = sp.exp(u) * (1 - sp.exp(-u)) * u
+    for what, bound in (
+        ("1 - kappa", sp.Integer(1)),
+        ("1/2 + slope u - kappa", sp.Rational(1, 2) + slope * u),
+    ):
+        numerator = sp.expand(sp.simplify((bound - KAPPA) * cleared))
+        yield rises(f"({what}) u (e^u - 1)", numerator, u, 3)
+
+
+@attack("lem-riemann", domain=f"{EDGES}; k = 0, D/4, D/2 - 1; cos and sin")
+def riemann_attack() -> Iterator[Evidence]:
+    yield search("kappa (P - c lambda theta_0)/D - |sum of Delta_d|/2", _riemann_margins())
+
+
+def _riemann_margins() -> Iterator[tuple[str, arb]]:
+    for point in points(heads=(0, 64)):
+        half = point.head_dim // 2
+        for wave in WAVES:
+            terms = [point.term(i, wave) for i in range(half)]
+            for cut in (0, half // 2, half - 1):
+                bound = kappa(point) * (point.phase(Fraction(cut, half)) - point.phase(1)) / point.head_dim
+                yield f"{point}, k={cut}, {wave}", bound - abs(sum(terms[cut:], arb(0))) / 2
+
+
+@claim(
+    "lem-riemann.b",
+    where="App. E",
+    kind="step",
+    says=r"With F = c\lambda\theta_0 and the rest as in lem-riemann: (1/D) \sum_{d=k}^{D/2-1} \cos "
+    r"c\lambda\theta_0^{2d/D} = (1/2) \int_{2k/D}^1 \cos c\lambda\theta_0^x dx + (\cos P - \cos F)/(2D) + R, |R| "
+    r"\le (L/(4D^2)) (P - F + (P^2 - F^2)/2); likewise with sin.",
+    outline="The trapezoidal rule: its error on an interval is (1/2) int_0^h r(h - r) f'' dr, the kernel is at most "
+    "h^2/8, and |f''| <= L^2 (p + p^2) with p = c lambda theta_0^x, whose integral over [2k/D, 1] is elementary.",
+)
+def second_order() -> Iterator[Evidence]:
+    yield from trapezoid_steps()
+
+
+def trapezoid_steps(eighth: sp.Rational = sp.S.One / 8) -> Iterator[Evidence]:
+    """The trapezoidal kernel and its greatest value, f'' of both waves, and the integral of its bound."""
+    f = sp.Function("f")
+    primitive = r * (h - r) * sp.diff(f(a + r), r) / 2 - (h - 2 * r) * f(a + r) / 2
+    kernel = f(a + r) + r * (h - r) * sp.diff(f(a + r), r, 2) / 2
+    yield same("trapezoidal rule, by parts", sp.diff(primitive, r), kernel)
+    yield same("its ends", (primitive.subs(r, h) - primitive.subs(r, 0)).doit(), h * (f(a + h) + f(a)) / 2)
+    yield same("h^2/8 less the kernel is a square", eighth * h**2 - r * (h - r) / 2, (h - 2 * r) ** 2 / 8)
+    phase = P * sp.exp(-L * y)
+    for wave, other in ((sp.cos, -sp.sin(phase)), (sp.sin, sp.cos(phase))):
+        curved = L**2 * phase * (other - phase * wave(phase))
+        yield same(f"f'' of {wave.__name__}", sp.diff(wave(phase), y, 2), curved)
+    last = P * sp.exp(-L * s)
+    area = sp.integrate(L**2 * (phase + phase**2), (y, 0, s))
+    yield same("integral of L^2 (p + p^2)", area, L * (P - last + (P**2 - last**2) / 2))
+    yield same("half of h^2/8 at h = 2/D", eighth * (2 / D) ** 2 / 2, 1 / (4 * D**2))
+
+
+@attack("lem-riemann.b", domain=f"{EDGES}; k = 0, D/4; cos and sin")
+def second_order_attack() -> Iterator[Evidence]:
+    yield search("bound - |R|", _second_order_margins())
+
+
+def _second_order_margins() -> Iterator[tuple[str, arb]]:
+    for point in points(heads=(0, 64)):
+        dim = point.head_dim
+        for wave, (value, integral) in WAVES.items():
+            for cut in (0, dim // 4):
+                here, last = point.phase(Fraction(2 * cut, dim)), point.phase(1)
+                terms = (value(point.phase(Fraction(2 * i, dim))) for i in range(cut, dim // 2))
+                smooth = (integral(here) - integral(last)) / (2 * point.log)
+                rest = sum(terms, arb(0)) / dim - smooth - (value(here) - value(last)) / (2 * dim)
+                bound = (here - last + (here**2 - last**2) / 2) * point.log / (4 * dim**2)
+                yield f"{point}, k={cut}, {wave}", bound - abs(rest)

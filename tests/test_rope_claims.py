@@ -1,0 +1,336 @@
+"""The ledger's entries on RoPE's theorems: verdicts as derived, and planted errors, each of which a check catches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
+from functools import cache
+
+import pytest
+import sympy as sp
+from flint import arb
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.errors import InputError
+from analysis.evidence import Evidence, Verdict
+from proofs import (
+    rope_base_change,
+    rope_bias,
+    rope_bias_combined,
+    rope_bias_far,
+    rope_bias_limit,
+    rope_bias_theorem,
+    rope_concentration,
+    rope_decomposition,
+    rope_degrees,
+    rope_gap_closes,
+    rope_gap_rate,
+    rope_instability,
+    rope_interpolation,
+    rope_limit_points,
+    rope_score,
+    rope_steering,
+)
+from proofs.claims import load
+from proofs.interval import PRECISION, RopeSums, ball, precision
+from proofs.rope_common import Distances, exact, identity, near_integers, search
+from proofs.verdicts import own_verdict, settle
+from proofs.verify import gather, gather_rows
+
+# label: (as stated, as repaired); "-" where nothing needs repair
+EXPECTED = {
+    "not-2.1": ("refuted", "proved"),
+    "eq-2": ("proved", "-"),
+    "eq-3": ("refuted", "proved"),
+    "eq-4": ("proved", "-"),
+    "asm-2.1": ("proved", "-"),
+    "eq-5": ("proved", "-"),
+    "eq-17": ("refuted", "proved"),
+    "eq-18": ("refuted", "proved"),
+    "eq-19": ("proved", "-"),
+    "eq-20": ("refuted", "certified"),
+    "rem-A": ("refuted", "certified"),
+    "eq-21": ("refuted", "proved"),
+    "eq-21.beta": ("refuted", "proved"),
+    "thm-2.1.weyl": ("refuted", "proved"),
+    "eq-22": ("refuted", "proved"),
+    "eq-23": ("refuted", "proved"),
+    "thm-2.1.orbit": ("proved", "-"),
+    "thm-2.1.rank": ("proved", "-"),
+    "thm-2.1": ("proved", "-"),
+    "thm-2.1.sharp": ("proved", "-"),
+    "eq-6": ("proved", "-"),
+    "rem-B": ("proved", "-"),
+    "thm-2.1.radians": ("proved", "-"),
+    "thm-2.1.degree": ("proved", "-"),
+    "thm-2.1.reach": ("certified", "-"),
+    "eq-24": ("proved", "-"),
+    "eq-28": ("certified", "-"),
+    "eq-29": ("certified", "-"),
+    "eq-30": ("certified", "-"),
+    "eq-31": ("refuted", "certified"),
+    "eq-32": ("proved", "-"),
+    "eq-33": ("proved", "-"),
+    "eq-33.uniform": ("refuted", "proved"),
+    "eq-34": ("certified", "-"),
+    "eq-7": ("certified", "-"),
+    "thm-2.2.ci": ("certified", "-"),
+    "thm-2.2.riemann": ("proved", "-"),
+    "thm-2.2.limit": ("certified", "-"),
+    "thm-2.2": ("refuted", "certified"),
+    "thm-2.2.sharp": ("certified", "-"),
+    "thm-2.2.uniform": ("refuted", "certified"),
+    "thm-2.2.first": ("certified", "-"),
+    "eq-35": ("refuted", "proved"),
+    "eq-36": ("proved", "-"),
+    "eq-37": ("refuted", "certified"),
+    "eq-38": ("proved", "-"),
+    "eq-39": ("proved", "-"),
+    "eq-40": ("refuted", "certified"),
+    "eq-41": ("proved", "-"),
+    "eq-41.a": ("refuted", "proved"),
+    "eq-8": ("proved", "-"),
+    "thm-2.3": ("proved", "-"),
+    "thm-2.3.rate": ("proved", "-"),
+    "thm-2.3.slow": ("certified", "-"),
+    "rem-base": ("proved", "-"),
+    "rem-base.monotone": ("refuted", "certified"),
+    "rem-base.range": ("refuted", "certified"),
+    "rem-PI": ("refuted", "proved"),
+    "rem-PI.gap": ("proved", "-"),
+    "rem-PI.monotone": ("refuted", "proved"),
+    "rem-extensions": ("refuted", "certified"),
+}
+
+
+@pytest.fixture(autouse=True)
+def ledger_precision() -> Iterator[None]:
+    """Every check here runs at the ledger's precision, as under `verify`."""
+    with precision(PRECISION):
+        yield
+
+
+@pytest.fixture(scope="module")
+def verdicts() -> dict[str, Verdict]:
+    """Final verdict of every form of the labels above and of what they use: checks and attacks, no practice rows."""
+    ledger = load()
+    nodes, own = ledger.nodes(), {}
+    with precision(PRECISION):
+        for node in ledger.order(set(EXPECTED)):
+            found = gather(node, nodes[node].check)
+            tries = gather(f"{node}, attack", ledger.attacks[node].check) if node in ledger.attacks else ()
+            own[node] = own_verdict(node, found, tries)
+    return {node: verdict for node, (verdict, _) in settle(ledger, own).items()}
+
+
+@pytest.mark.parametrize("label", EXPECTED)
+def test_verdicts(label: str, verdicts: dict[str, Verdict]) -> None:
+    stated, repaired = EXPECTED[label]
+    assert verdicts[label].value == stated
+    assert (verdicts[f"{label}*"].value if f"{label}*" in verdicts else "-") == repaired
+
+
+def test_every_claim_was_attacked_and_every_failing_one_repaired() -> None:
+    ledger = load()
+    assert [label for label in EXPECTED if not {label, f"{label}*"} & ledger.attacks.keys()] == []
+    broken = [label for label, (stated, _) in EXPECTED.items() if stated in ("refuted", "unknown")]
+    assert [label for label in broken if label not in ledger.repairs] == []
+
+
+@pytest.mark.parametrize(
+    "label", ["thm-2.1", "thm-2.1.sharp", "thm-2.1.reach", "eq-7", "thm-2.3", "rem-A", "rem-PI"]
+)
+def test_practice_rows_are_plain_and_not_empty(label: str) -> None:
+    assert len(gather_rows(label, load().practices[label])) >= 3
+
+
+def one(found: Evidence) -> Iterable[Evidence]:
+    return (found,)
+
+
+MU, NU = rope_score.MU, rope_score.NU
+LOOSE = rope_bias_limit.Convention(True, "0.0895", "1.4181", "1.6748")  # Ci(7 pi/2) = -0.08956...
+PLANTED: dict[str, Callable[[], Iterable[Evidence]]] = {
+    "flipped sign of B_d": lambda: one(rope_score.expansion(rope_score.A, -rope_score.B)),
+    "A_d with the product of a single coordinate": lambda: one(
+        rope_score.expansion(rope_score.Q0 * rope_score.K0, rope_score.B)
+    ),
+    "2 pi lost on one side": lambda: one(
+        rope_score.expansion(rope_score.A, rope_score.B, right=2 * sp.pi * rope_score.X)
+    ),
+    "sin for cos": lambda: one(
+        rope_score.expansion(rope_score.A, rope_score.B, right=rope_score.X + sp.pi / 2)
+    ),
+    "key turned the wrong way": lambda: one(rope_score.relative(rotate_key=-1)),
+    "range of Z one too long": lambda: one(rope_decomposition.decomposition(8, 4)),
+    "range of Z one too short": lambda: one(rope_decomposition.decomposition(8, 2)),
+    "sgn(mu_0) dropped": lambda: one(rope_decomposition.gap_against_delta(-1, prefactor=False)),
+    "a factor 1/2 in the moment bound": lambda: rope_concentration.moment_bound(
+        sp.Symbol("x", real=True) ** 2 / 2
+    ),
+    "Chernoff rate doubled": lambda: one(
+        rope_concentration.chernoff(sp.Symbol("M"), 2 * rope_concentration.RATE)
+    ),
+    "Chernoff rate without the block size": lambda: one(
+        rope_concentration.chernoff(sp.Symbol("M"), rope_concentration.RATE * sp.Symbol("M"))
+    ),
+    "Laplace law of another scale": lambda: rope_concentration.laplace_law(scale=2),
+    "atan2 with its arguments exchanged": lambda: one(
+        rope_instability.phase_identity(lambda m, n: sp.atan2(n, m), sp.Integer(2), sp.Integer(-1))
+    ),
+    "phi not divided by 2 pi": lambda: one(
+        rope_instability.target_angle(
+            rope_instability.printed_beta(sp.Integer(1), sp.sqrt(2), sp.pi / 4),
+            sp.pi / 4,
+            1,
+            1,
+            sp.Integer(1),
+        )
+    ),
+    "geometric sum one term longer": lambda: rope_instability.character_sum(power=2),
+    "2 pi lost in the steered sum": lambda: rope_steering.eq_23_example(turns=False),
+    "constant 7 for 8": lambda: rope_limit_points.uniform_constant(sp.Integer(7)),
+    "degree one too small": lambda: one(rope_degrees.independence(8, range(9))),
+    "base 10^4 taken for independent": lambda: one(rope_degrees.degree_row(10_000, 128, 64)),
+    "dip of Ci tightened below the truth": lambda: rope_bias_limit.integral_bounds(LOOSE),
+    "1/8 for Ci tightened": lambda: one(rope_bias.cosine_beyond_one_turn("0.123")),
+    "variation doubled": lambda: rope_bias_limit.riemann_steps(factor=2),
+    "fourth root read as a square root": lambda: rope_bias_limit.near_algebra(root=2),
+    "constant above 3/8": lambda: one(rope_bias.near_cosine("0.38", 0)),
+    "far constant below the truth": lambda: rope_bias.far_cosine("0.04"),
+    "sine constant below the truth": lambda: rope_bias.sine_bound("0.83"),
+    "three terms 2/L for four": lambda: one(rope_bias_combined.combined(cosine=3)),
+    "error terms lost": lambda: one(rope_bias_combined.combined(error=0)),
+    "63 for 64": lambda: one(rope_bias_combined.threshold(63)),
+    "threshold tightened below what is proved": lambda: rope_bias_theorem.enough(
+        rope_bias_limit.TURNS, "1/8", "1.02", "3.65"
+    ),
+    "failure claimed above the proved threshold": lambda: one(
+        rope_bias_theorem.below_eighth(10, "1.03", "3.66")
+    ),
+    "first failure one too late": lambda: rope_bias_far.failure(100_000, 64, True, 0, 101_474),
+    "first failure one too early": lambda: rope_bias_far.failure(100_000, 64, True, 0, 101_472),
+    "strict sign at equality": lambda: one(rope_gap_closes.half_bound(4, "1/4", 2)),
+    "nu_0 terms lost": lambda: one(rope_gap_closes.exceeds(0, 1, "1/100")),
+    "cosine constant tightened": lambda: one(rope_gap_closes.lower_cosine("0.559")),
+    "tail of the integral lost": lambda: rope_gap_rate.integral_of_minimum(extra=0),
+    "rate that does not fall": lambda: rope_base_change.slope_steps(rate=4),
+    "interpolation the wrong way": lambda: one(rope_interpolation.dimension_base(sign=-1)),
+    "power of s lost": lambda: rope_interpolation.quarter_turn(order=2),
+}
+
+
+@pytest.mark.parametrize("error", PLANTED)
+def test_planted_errors_are_caught(error: str) -> None:
+    found = {item.verdict for item in PLANTED[error]()}
+    assert found & {Verdict.REFUTED, Verdict.UNKNOWN}
+
+
+def test_the_same_checks_pass_without_the_error() -> None:
+    sound = [
+        *one(rope_score.expansion(rope_score.A, rope_score.B)),
+        *one(rope_concentration.chernoff(sp.Symbol("M"), rope_concentration.RATE)),
+        *one(rope_bias.near_cosine("3/8", "0.22")),
+        *rope_bias.far_cosine("0.07"),
+        *rope_bias.sine_bound("0.84"),
+        *rope_limit_points.uniform_constant(sp.Integer(8)),
+        *rope_steering.eq_23_example(turns=True),
+    ]
+    assert {item.verdict for item in sound} <= {Verdict.PROVED, Verdict.CERTIFIED}
+
+
+@settings(max_examples=25)
+@given(
+    base=st.sampled_from((17, 10_000, 500_000)),
+    start=st.integers(1, 10**7),
+    offset=st.integers(0, 40),
+    nu=st.sampled_from((0, 1, -1)),
+    turns=st.booleans(),
+)
+def test_angle_addition_agrees_with_the_sum(base: int, start: int, offset: int, nu: int, turns: bool) -> None:
+    # the first distance at or above a bound just below the value at `offset` can lie no later than `offset`
+    sums = RopeSums.of(16, base=base, turns=turns)
+    bound = (sums.gamma(start + offset, 1, nu) - ball("1e-12")).lower()
+    found, doubtful = Distances(sums.omega, 1, nu, columns=7, rows=3).first(start, start + 41, bound)
+    assert found is not None
+    assert doubtful is None
+    assert start <= found <= start + offset
+    assert sums.gamma(found, 1, nu) >= bound
+    assert all(sums.gamma(lam, 1, nu) < bound for lam in range(start, found))
+
+
+def test_a_range_below_its_bound_is_certified_and_an_undecidable_one_is_not() -> None:
+    sums = RopeSums.of(8, base=100)
+    assert Distances(sums.omega, 1, 0).first(1, 300, 1) == (None, None)
+    wide = tuple(w.union(w + ball("1/100")) for w in sums.omega)
+    found, doubtful = Distances(wide, 1, 0).first(1, 300, ball("0.49"))
+    assert found is None
+    assert doubtful is not None
+
+
+@settings(max_examples=60)
+@given(base=st.integers(2, 5000), pairs=st.integers(1, 24))
+def test_degree_formula_agrees_with_factoring(base: int, pairs: int) -> None:
+    assert rope_degrees.Power(base, 2 * pairs).degree == rope_degrees.factored_degree(base, 2 * pairs)
+
+
+@settings(max_examples=40)
+@given(base=st.integers(2, 10**6), pairs=st.integers(1, 24))
+def test_chains_are_exact(base: int, pairs: int) -> None:
+    power = rope_degrees.Power(base, 2 * pairs)
+    # theta_j / theta_{j+n} = b^(n/(D/2)) is the integer c
+    assert power.ratio ** (pairs // power.degree) == base
+    assert power.chain * power.degree == pairs
+
+
+@cache
+def limit_points(head_dim: int, nu: int, turns: bool) -> tuple[arb, arb]:
+    return rope_degrees.Power(10_000, head_dim).reach(1, nu, turns=turns)
+
+
+@settings(max_examples=30)
+@given(lam=st.integers(1, 10**12), head_dim=st.sampled_from((64, 128)), nu=st.sampled_from((0, 1)))
+def test_no_distance_leaves_the_limit_points(lam: int, head_dim: int, nu: int) -> None:
+    for turns in (True, False):
+        low, high = limit_points(head_dim, nu, turns)
+        value = 2 * RopeSums.of(head_dim, base=10_000, turns=turns).gamma(lam, 1, nu)
+        assert low - ball("1e-6") < value < high + ball("1e-6")
+
+
+@given(base=st.integers(2, 10**10))
+def test_near_integers_are_those_of_the_near_range(base: int) -> None:
+    edge = Fraction(base)
+    near = near_integers(base)
+    assert all((8 * lam) ** 4 < edge for lam in near)
+    assert (8 * near.stop) ** 4 >= edge
+
+
+def test_a_search_answers_three_ways() -> None:
+    assert search("x", [("a", 1), ("b", 2)]).verdict is Verdict.SUPPORTED
+    assert search("x", [("a", 1), ("b", 0)]).verdict is Verdict.REFUTED
+    assert search("x", [("a", 0)], strict=False).verdict is Verdict.SUPPORTED
+    assert search("x", [("a", arb(0, 1))]).verdict is Verdict.UNKNOWN
+    assert search("x", [("a", arb("nan"))]).verdict is Verdict.UNKNOWN
+    with pytest.raises(InputError, match="the search has no case"):
+        search("x", [])
+
+
+def test_identity_and_exact_answer_three_ways() -> None:
+    x = sp.Symbol("x")
+    assert identity("i", sp.sin(x) ** 2 + sp.cos(x) ** 2, sp.Integer(1)).verdict is Verdict.PROVED
+    assert identity("i", sp.sin(x), sp.cos(x)).verdict is Verdict.REFUTED
+    assert [exact("e", answer, 1, 1).verdict.value for answer in (True, False, None)] == [
+        "proved",
+        "refuted",
+        "unknown",
+    ]
+
+
+def test_bad_input_is_named() -> None:
+    with pytest.raises(InputError, match=r"0 rows, 320 columns: all must be > 0"):
+        Distances((arb(1),), 1, 0, rows=0)
+    with pytest.raises(InputError, match="base=1, head_dim=64: need a base above 1"):
+        rope_degrees.Power(1, 64)
+    with pytest.raises(InputError, match="head_dim=63"):
+        rope_degrees.Power(10_000, 63)

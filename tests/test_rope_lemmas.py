@@ -1,0 +1,336 @@
+"""Lemmas C.1 and C.2: the verdict of every label, planted errors that the checks catch, and the bounds as properties.
+
+The checks are functions of the formula they judge: each planted error feeds one a wrong formula, and the checks that
+refute are fed true ones, so that none answers the same whatever it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+
+import mpmath
+import pytest
+import sympy as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.errors import InputError
+from analysis.evidence import Evidence, Verdict
+from proofs import rope_lemma_c1 as c1
+from proofs import rope_lemma_c1_cos as cosine
+from proofs import rope_lemma_c1_cuts as cuts
+from proofs import rope_lemma_c1_error as error
+from proofs import rope_lemma_c1_riemann as riemann
+from proofs import rope_lemma_c1_sin as sine
+from proofs import rope_lemma_c2 as c2
+from proofs import rope_lemma_c2_cin as cin
+from proofs import rope_sums as sums
+from proofs.interval import PRECISION, ball, below, precision
+from proofs.rope_tools import INVERSE_BASES, Point, least_head_dim, points, rises, termwise, vanishes
+from proofs.verdicts import weakest
+from proofs.verify import Result, verify
+
+PROVED, CERTIFIED, REFUTED, UNKNOWN = "proved", "certified", "refuted", "unknown"
+VERDICTS: dict[str, tuple[str, str | None]] = {
+    "lem-hump": (PROVED, None),
+    "lem-ci": (PROVED, None),
+    "lem-cin": (PROVED, None),
+    "lem-riemann": (PROVED, None),
+    "lem-riemann.b": (PROVED, None),
+    "eq-25": (PROVED, None),
+    "eq-26": (PROVED, None),
+    "eq-27": (PROVED, None),
+    "eq-42": (REFUTED, PROVED),
+    "eq-43": (PROVED, None),
+    "eq-44": (PROVED, None),
+    "eq-45": (PROVED, PROVED),
+    "eq-46": (PROVED, None),
+    "eq-47": (REFUTED, PROVED),
+    "eq-47.a": (PROVED, None),
+    "eq-48": (PROVED, PROVED),
+    "eq-49": (PROVED, None),
+    "eq-50": (PROVED, PROVED),
+    "eq-51": (PROVED, PROVED),
+    "eq-52": (PROVED, None),
+    "eq-53": (PROVED, None),
+    "eq-54": (PROVED, None),
+    "eq-55": (REFUTED, PROVED),
+    "eq-56": (REFUTED, PROVED),
+    "eq-57": (PROVED, None),
+    "eq-58": (PROVED, None),
+    "eq-58.a": (REFUTED, None),
+    "eq-59": (REFUTED, PROVED),
+    "eq-60": (PROVED, PROVED),
+    "eq-60.a": (REFUTED, None),
+    "eq-61": (PROVED, None),
+    "eq-62": (PROVED, None),
+    "eq-63": (PROVED, None),
+    "eq-64": (PROVED, None),
+    "eq-65": (REFUTED, PROVED),
+    "eq-66": (REFUTED, PROVED),
+    "eq-67": (REFUTED, PROVED),
+    "eq-68": (REFUTED, PROVED),
+    "eq-69": (PROVED, CERTIFIED),
+    "eq-70": (PROVED, None),
+    "eq-71": (PROVED, CERTIFIED),
+    "eq-72": (REFUTED, PROVED),
+    "eq-73": (REFUTED, PROVED),
+    "lem-C.1": (PROVED, PROVED),
+    "lem-C.1.empty": (PROVED, None),
+    "lem-C.2": (PROVED, PROVED),
+}
+
+
+@pytest.fixture(autouse=True)
+def ledger_precision():
+    with precision(PRECISION):
+        yield
+
+
+@pytest.fixture(scope="module")
+def results() -> dict[str, Result]:
+    return {result.label: result for result in verify(list(VERDICTS), workers=0)}
+
+
+def test_verdicts(results: dict[str, Result]) -> None:
+    found = {label: (str(r.stated), r.repaired and str(r.repaired)) for label, r in results.items()}
+    assert found == VERDICTS
+
+
+def test_every_numbered_equation_was_attacked(results: dict[str, Result]) -> None:
+    steps = {"eq-47.a", "eq-58.a", "eq-60.a"}  # parts of a printed chain, attacked with the chain
+    for label, result in results.items():
+        attacks = [*result.as_stated.attack, *(result.as_repaired.attack if result.as_repaired else ())]
+        assert attacks or label in steps, label
+        assert {item.verdict for item in attacks} <= {Verdict.SUPPORTED, Verdict.CERTIFIED}, label
+
+
+def test_whatever_is_refuted_has_a_repair_that_stands(results: dict[str, Result]) -> None:
+    for label, (stated, repaired) in VERDICTS.items():
+        if stated == REFUTED and "." not in label:
+            assert repaired in (PROVED, CERTIFIED), label
+            assert all(item.computed for item in results[label].evidence)
+
+
+def test_counterexamples_name_their_point(results: dict[str, Result]) -> None:
+    for label in ("eq-42", "eq-47", "eq-55", "eq-59", "eq-68"):
+        for item in results[label].evidence:
+            assert "theta_0=1/" in item.what
+            assert "D=" in item.what
+
+
+def verdict(found: Evidence | Iterable[Evidence]) -> Verdict:
+    items = [found] if isinstance(found, Evidence) else list(found)
+    return weakest(item.verdict for item in items)
+
+
+N, D, ALPHA = sums.n, sums.D, riemann.alpha
+HALF = sp.Rational(1, 2)
+SMALL = Point(Fraction(1, 20), 12, Fraction(2))
+PLANTED: dict[str, Callable[[], Evidence | Iterable[Evidence]]] = {
+    "humps a whole period apart do not alternate": lambda: sums.hump_steps(period=2 * sp.pi),
+    "a hump's area without its factor 2": lambda: sums.hump_steps(area=1),
+    "Si = pi/2 - f cos + g sin, sign flipped": lambda: sums.auxiliary_steps(sign=1),
+    "Cin <= x^2/8, the constant halved": lambda: sums.cin_steps(sp.Rational(1, 8)),
+    "kappa without its -1/u": lambda: sums.riemann_steps(1 / (1 - sp.exp(-sums.u))),
+    "kappa with its sign flipped": lambda: sums.riemann_steps(-sums.KAPPA),
+    "kappa <= 1/2 + u/13, too small": lambda: sums.kappa_bounds(sp.Rational(1, 13)),
+    "trapezoidal kernel <= h^2/12": lambda: sums.trapezoid_steps(sp.Rational(1, 12)),
+    "eq 42 as printed, one term too many": lambda: riemann.decomposition(N),
+    "eq 42 with one term too few": lambda: riemann.decomposition(N - 2),
+    "eq 44 with one of the two cosines": lambda: riemann.trivial_bound(2 / D),
+    "eq 45 below the Lipschitz constant": lambda: riemann.lipschitz(1 / D**2),
+    "eq 46 with cos for sin": lambda: riemann.slope_bound(sp.cos),
+    "eq 47's count, without its + 1": lambda: error.counted(ALPHA * D / 2),
+    "eq 48 with 2/5 for 1/2": lambda: error.taylor(sp.Rational(2, 5)),
+    "eq 49 with L for L^2": lambda: error.second_derivative(1),
+    "eq 50 with kappa <= 1/2": lambda: error.worst_kappa(HALF),
+    "eq 51 with half of its second term": lambda: error.riemann_error(printed=1),
+    "eq 51 compared at too small a phase": lambda: error.riemann_error(cut=1),
+    "eq 51 compared at too large a phase": lambda: error.riemann_error(cut=3),
+    "eq 52 with Si for Ci": lambda: cuts.substitution(sp.Si, sp.cos),
+    "eq 54 with periods of two turns": lambda: cuts.periods_meet(sp.Rational(1, 4), turns=2),
+    "eq 56 with 15 for 16": lambda: cosine.period_bound("cos", 15 / ((4 * N + 1) * (4 * N + 5))),
+    "eq 65 with the ends of eq 56": lambda: cosine.period_bound("sin", 16 / ((4 * N + 1) * (4 * N + 5))),
+    "eq 60 without the near end": lambda: cosine.integral_bound(
+        cosine.c, 1 / (2 * cosine.c * cuts.lam * sums.theta * sums.L)
+    ),
+    "eq 69 with 3/2 for 2": lambda: c1.sine_constant(sp.Rational(3, 2)),
+    "eq 71 with 1 for 2": lambda: c2.first_hump(sp.Integer(1)),
+    "eq 71* with 0.2807": lambda: c2.hump_constants("0.2807", "0.3353"),
+    "eq 72 with 1 + e0": lambda: c2.logarithm(1 + c2.share),
+    "Lemma C.2 with half the share of the cut": lambda: cin.main_terms(sums.k / D),
+    "emptiness claimed for twice the D": lambda: c1.emptiness(constant=16 * sp.exp(2)),
+    "emptiness claimed for smaller lambda": lambda: c1.emptiness(sine=5 * sp.pi * sp.exp(3)),
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_error_is_caught(name: str) -> None:
+    assert verdict(PLANTED[name]()) in (Verdict.REFUTED, Verdict.UNKNOWN)
+
+
+def test_a_refutation_turns_where_the_printed_step_is_true() -> None:
+    """The checks that refute are not blind: at harmless points, or with the right factor, they do not."""
+    assert verdict(cuts.chain_55(SMALL)) is Verdict.PROVED
+    assert verdict(cosine.last_step(Point(Fraction(1, 20), 12, Fraction(60)))) is Verdict.PROVED
+    assert verdict(sine.last_inequality(SMALL)) is Verdict.PROVED
+    assert verdict(cosine.insertion(HALF, HALF / sp.pi)) is Verdict.PROVED
+    assert verdict(cosine.undefined("eq 56", SMALL, (1, 5))) is Verdict.UNKNOWN
+    assert verdict(sine.empty_sums(SMALL)) is Verdict.UNKNOWN
+    assert verdict(sine.weight_bound(sp.Integer(4))) is Verdict.UNKNOWN
+    assert verdict(c2.strict_middle(SMALL, Fraction(1, 2))) is Verdict.UNKNOWN
+    assert verdict(vanishes("eq 42 repaired", riemann.excess(SMALL, 5))) is Verdict.UNKNOWN
+    tiny = Point(Fraction(1, 10**400), 10**6, Fraction(2))
+    halved = c2.above_half(tiny, Fraction(1, 100), Fraction(1, 100), Fraction(1, 2))
+    assert verdict(halved) is Verdict.CERTIFIED
+
+
+def test_the_proofs_by_form_say_no() -> None:
+    u = sums.u
+    assert rises("sin u <= u", u - sp.sin(u), u, 1).verdict is Verdict.PROVED
+    assert rises("u <= sin u", sp.sin(u) - u, u, 1).verdict is Verdict.REFUTED
+    assert rises("true, but not by form", sp.cosh(u) - 1, u, 1).verdict is not Verdict.REFUTED
+    assert termwise("x/(1 + x)", u / (1 + u)).verdict is Verdict.PROVED
+    assert termwise("x/(1 + x) - 1/2", u / (1 + u) - HALF).verdict is Verdict.REFUTED
+    assert termwise("a square is not termwise", (u - 1) ** 2).verdict is Verdict.UNKNOWN
+    real = sp.Symbol("w", real=True)
+    assert termwise("w of any sign", real).verdict is not Verdict.PROVED
+
+
+@pytest.mark.parametrize(
+    ("inverse_base", "head_dim", "distance", "message"),
+    [
+        (Fraction(1, 10), 64, Fraction(2), "inverse_base=1/10 is not in (0, 1/10)"),
+        (Fraction(0), 64, Fraction(2), "inverse_base=0 is not in"),
+        (Fraction(1, 20), 10, Fraction(2), "head_dim=10 is not even and > 4 L"),
+        (Fraction(1, 20), 13, Fraction(2), "head_dim=13 is not even"),
+        (Fraction(1, 20), 12, Fraction(1), "distance=1 is not > 1"),
+    ],
+)
+def test_a_point_meets_every_hypothesis(
+    inverse_base: Fraction, head_dim: int, distance: Fraction, message: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        Point(inverse_base, head_dim, distance)
+    assert message in str(caught.value)
+
+
+def test_the_search_begins_at_the_edges() -> None:
+    tried = list(points())
+    assert {p.inverse_base for p in tried} == set(INVERSE_BASES)
+    assert {p.inverse_base for p in tried if p.head_dim == least_head_dim(p.inverse_base)} == set(
+        INVERSE_BASES
+    )
+    assert min(p.distance for p in tried) - 1 <= Fraction(1, 10**9)
+    assert any(p.far == Fraction(1, 4) for p in tried)
+    assert any(p.distance.denominator == 1 for p in tried)
+    for theta in INVERSE_BASES:
+        with pytest.raises(InputError, match="4 L"):
+            Point(theta, least_head_dim(theta) - 2, Fraction(2))
+
+
+ROUNDING = 2.0**-50  # a bound and a sum, each rounded to float64, relative to a bound above 1/D
+
+SIZES = {
+    "theta": st.floats(1e-9, 0.9),
+    "pairs": st.integers(1, 40),
+    "distance": st.floats(1e-3, 1e4),
+    "turns": st.booleans(),
+    "part": st.floats(0, 1),
+}
+
+
+def exact_sum(function: Callable, theta: float, pairs: int, distance: float, turns: bool) -> mpmath.mpf:
+    """C_D or S_D by mpmath at 50 digits, from the definition (eq 24): a witness without balls."""
+    with mpmath.workdps(50):
+        factor = 2 * mpmath.pi if turns else 1
+        terms = (
+            function(factor * distance * mpmath.mpf(theta) ** (mpmath.mpf(d) / pairs)) for d in range(pairs)
+        )
+        return mpmath.fsum(terms) / (2 * pairs)
+
+
+def phase_and_log(theta: float, distance: float, turns: bool) -> tuple:
+    scale = 2 * ball(0).pi() if turns else ball(1)
+    return scale * ball(Fraction(distance)), -ball(Fraction(theta)).log()
+
+
+@given(**SIZES)
+@settings(max_examples=150, deadline=None)
+def test_lemma_c1_repaired_bounds_both_sums(
+    theta: float, pairs: int, distance: float, turns: bool, part: float
+) -> None:
+    with precision(PRECISION):
+        phase, log = phase_and_log(theta, distance, turns)
+        cut = round(part * pairs)
+        for wave, function in (("cos", mpmath.cos), ("sin", mpmath.sin)):
+            found = abs(exact_sum(function, theta, pairs, distance, turns))
+            for bound in c1.cut_bounds(phase, log, 2 * pairs, cut, wave):
+                assert float(found) <= float(bound.upper()) * (1 + ROUNDING) + ROUNDING
+
+
+@given(**SIZES)
+@settings(max_examples=150, deadline=None)
+def test_lemma_c2_repaired_encloses_the_cosine_sum(
+    theta: float, pairs: int, distance: float, turns: bool, part: float
+) -> None:
+    with precision(PRECISION):
+        phase, log = phase_and_log(theta, distance, turns)
+        lower, upper = cin.cin_bounds(phase, log, 2 * pairs, round(part * pairs))
+        found = float(exact_sum(mpmath.cos, theta, pairs, distance, turns))
+        assert float(lower.lower()) - ROUNDING * (1 + abs(float(lower))) <= found
+        assert found <= float(upper.upper()) + ROUNDING * (1 + abs(float(upper)))
+
+
+@given(
+    st.sampled_from(INVERSE_BASES), st.integers(0, 300), st.fractions("1.001", 10**6), st.fractions("1e-6", 3)
+)
+@settings(max_examples=100, deadline=None)
+def test_least_epsilon_is_the_infimum(
+    theta: Fraction, more: int, distance: Fraction, alpha: Fraction
+) -> None:
+    """Below e at every alpha, and reached: at log(q)/L, or as alpha -> 0."""
+    with precision(PRECISION):
+        point = Point(theta, least_head_dim(theta) + 2 * more, distance)
+        least = point.least_epsilon()
+        assert not point.epsilon(alpha) < least
+        steep = 2 * point.phase() * point.log / point.head_dim
+        best = (steep.log() / point.log).max(ball(0))
+        assert below("reached", abs(point.epsilon(best) - least), "1e-25").verdict is Verdict.CERTIFIED
+
+
+def test_epsilon_is_that_of_the_paper() -> None:
+    assert float(SMALL.epsilon(1)) == pytest.approx(1 + 4 * 3.141592653589793 * 2 / 20 / 12, rel=1e-14)
+
+
+def test_practice_rows_of_lemma_c1() -> None:
+    rows = list(c1.lemma_rows())
+    assert {(r["base"], r["head_dim"]) for r in rows if not r["D > 4L"]} == {(2 * 10**8, 64), (4 * 10**9, 64)}
+    for row in rows:
+        for wave, value in (("cosine", "|C_D|"), ("sine", "|S_D|")):
+            assert row[value] <= row[f"{wave} bound, repaired"] + ROUNDING
+            assert row[f"{wave} bound, repaired"] < row[f"{wave} bound"]
+        assert row["cosine bound"] > 0.5  # lem-C.1.empty at every size
+        assert row["D for a cosine bound below 1/2"] > 54_000
+    assert sum(row["cosine bound, repaired"] < 0.5 for row in rows) > 0.8 * len(rows)
+
+
+def test_practice_rows_of_lemma_c2() -> None:
+    rows = list(cin.lemma_rows())
+    for row in rows:
+        assert (
+            row["lower bound, repaired"] - ROUNDING <= row["C_D"] <= row["upper bound, repaired"] + ROUNDING
+        )
+        if row["lower bound"] is not None:
+            assert row["lower bound"] < row["lower bound, repaired"]
+        admitted = 4 * row["distance"] / (1 if row["turns"] else 2 * 3.141592653589793) < row["base"]
+        assert row["e_0 below 1 exists"] == admitted
+
+
+def test_practice_rows_of_epsilon() -> None:
+    for row in riemann.eq_26_rows():
+        if row["D > 4L"]:
+            point = Point(Fraction(1, row["base"]), row["head_dim"], Fraction(row["distance"]))
+            assert row["least epsilon"] == pytest.approx(float(point.least_epsilon()), rel=8 * ROUNDING)
