@@ -8,11 +8,12 @@ ROOT = Path(__file__).resolve().parent.parent
 RECORDS = ROOT / "figures" / "records"
 SUMMARIES = ROOT / "figures" / "summaries"
 OUT = ROOT / "figures" / "out"
+TEXTS = ("claims",)  # records of words, not of arrays
 
 
 def record(name: str) -> Path:
-    """Path of the record `name`."""
-    return RECORDS / f"{name}.nc"
+    """Path of the record `name`: JSON for words, netCDF for arrays."""
+    return RECORDS / f"{name}.{'json' if name in TEXTS else 'nc'}"
 
 
 def sources(*folders: str, only: tuple[str, ...] = ()) -> dict[str, Path]:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import matplotlib as mpl
-import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.rcsetup import cycler
@@ -48,10 +47,10 @@ RC: dict[Any, Any] = {
     "savefig.dpi": 200,
 }
 
-Draw = Callable[[Mapping[str, xr.Dataset]], Figure]
+Draw = Callable[[Mapping[str, Any]], Figure]  # from records: arrays or words
 
 
-def save(draw: Draw, records: Mapping[str, xr.Dataset], stem: Path) -> list[Path]:
+def save(draw: Draw, records: Mapping[str, Any], stem: Path) -> list[Path]:
     """Draw a figure from its records and write `stem`.pdf and `stem`.png; the PDF is the same for the same data."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     paths = [stem.with_suffix(".pdf"), stem.with_suffix(".png")]

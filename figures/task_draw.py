@@ -11,7 +11,7 @@ from pytask import Product, task
 from figures import style
 from figures.build import figure_names
 from figures.places import OUT, ROOT, record
-from figures.schemas import read
+from figures.schemas import read_any
 
 for _name in figure_names():
     _module = importlib.import_module(f"figures.fig_{_name}")
@@ -25,4 +25,4 @@ for _name in figure_names():
     ) -> None:
         """Draw one figure."""
         draw = importlib.import_module(f"figures.fig_{name}").draw
-        style.save(draw, {key: read(key, path) for key, path in records.items()}, products[0].with_suffix(""))
+        style.save(draw, {key: read_any(key, path) for key, path in records.items()}, products[0].with_suffix(""))

@@ -33,7 +33,9 @@ in the message:
 - The verdict is derived, never typed: any REFUTED refutes, any UNKNOWN leaves unknown, otherwise the weakest
   of PROVED > CERTIFIED > SUPPORTED. A form is no stronger than what it uses; where it uses something refuted,
   its proof is broken and the verdict UNKNOWN.
-- A check yields at least one `Evidence`. CERTIFIED, or a precision that says "ball", needs a finite radius.
+- A check yields at least one `Evidence`. CERTIFIED, or a precision that says "ball", needs a finite radius;
+  a side that shows a ball, "[1.5 +/- 2e-9]", needs both: precision "128 bit ball" and the radius.
+- A claim is attacked, as stated or as repaired.
 - REFUTED evidence in an attack refutes the form; where the form's own check calls it proved or certified, the
   ledger contradicts itself, which is an error. An attack that finds nothing yields SUPPORTED (sampled) or
   CERTIFIED (the whole domain covered).
@@ -60,6 +62,7 @@ Rows = Callable[[], Iterator[dict[str, object]]]
 C = TypeVar("C", bound=Callable)
 
 KINDS = ("definition", "assumption", "theorem", "lemma", "remark", "equation", "step")
+UNATTACKED = ("definition", "assumption")  # kinds that may lack an attack
 REPAIRED = "*"  # suffix of a label: the claim as repaired
 _LABEL = re.compile(r"[a-z]+-[A-Za-z0-9]+([.\-][A-Za-z0-9]+)*")
 _PART = re.compile(
@@ -188,7 +191,9 @@ class Ledger:
         return found
 
     def check(self) -> None:
-        """Raise `LedgerError` for a cycle, or an unknown label in a repair, attack, practice or `uses`."""
+        """Raise `LedgerError` for a cycle, an unknown label in a repair, attack, practice or `uses`, or a claim
+        that nobody attacked in either form; a definition or an assumption asserts nothing to attack.
+        """
         nodes = self.nodes()
         for what, known, registered in (
             ("repair", self.claims, self.repairs),
@@ -199,6 +204,12 @@ class Ledger:
                 if label not in known:
                     raise LedgerError(f"{label}: {what} for an unknown label")
         self.order()
+        for label, claim_ in self.claims.items():
+            attacked = {label, label + REPAIRED} & self.attacks.keys()
+            if not attacked and claim_.kind not in UNATTACKED:
+                raise LedgerError(
+                    f"{label}: no attack; search for a counterexample, its domain's edges first"
+                )
 
     def order(self, labels: Iterable[str] | None = None) -> list[str]:
         """Both forms of the given claims (all by default) and every node they use, users after what they use.

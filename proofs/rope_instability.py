@@ -88,7 +88,7 @@ def target_angle(beta: sp.Expr, phi: sp.Expr, mu: int, nu: int, gamma: sp.Expr) 
     shown = sp.simplify(value) if holds else sp.N(value, 12)
     return exact(
         f"r sin(2 pi beta + phi) at mu = {mu}, nu = {nu}, gamma = {gamma}",
-        True if holds else not differs,
+        True if holds else False if differs else None,
         shown,
         gamma,
     )

@@ -149,6 +149,16 @@ def eq_58_a() -> Iterator[Evidence]:
     yield same("left and right side", -4 / (4 * n + 5) * area, 4 / (4 * n + 5) / sp.pi)
 
 
+@attack("eq-58.a", domain="n = 0 to 300: is the left side, negative, ever at least the right side?")
+def eq_58_a_attack() -> Iterator[Evidence]:
+    def margin(i: int) -> arb:
+        quarters = [arb.pi() * (4 * i + k) / 2 for k in (3, 5)]
+        area = (quarters[1].sin() - quarters[0].sin()) / (2 * arb.pi())
+        return (area + 1 / arb.pi()) * -4 / (4 * i + 5)
+
+    yield search("left less right side", ((f"n={i}", margin(i)) for i in range(301)), strict=False)
+
+
 @claim(
     "eq-59",
     where="App. E, eq 59",
@@ -271,6 +281,15 @@ def eq_60_repaired_attack() -> Iterator[Evidence]:
 def eq_60_a() -> Iterator[Evidence]:
     yield insertion(sp.Integer(2), 2 / sp.pi)
     yield insertion(sp.Integer(2), 1 / sp.pi)
+
+
+@attack("eq-60.a", domain=f"{EDGES}: is what (55) and (59) give ever at most (60)?")
+def eq_60_a_attack() -> Iterator[Evidence]:
+    def pairs(q: Point) -> Iterator[tuple[arb, arb]]:
+        unit = 1 / (ball(q.far) * q.log)
+        yield unit * (1 + 1 / arb.pi()), unit * 2 / arb.pi()
+
+    yield search("(60) less what the chain gives", margins(pairs))
 
 
 def insertion(ends: sp.Expr, periods: sp.Expr) -> Evidence:

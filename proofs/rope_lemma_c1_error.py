@@ -120,6 +120,16 @@ def eq_47_a() -> Iterator[Evidence]:
     yield from kappa_bounds()
 
 
+@attack("eq-47.a", domain=f"{EDGES}; alpha = 1e-6, 1/10, 1/3, 1/2, 0.999")
+def eq_47_a_attack() -> Iterator[Evidence]:
+    def pairs(q: Point) -> Iterator[tuple[arb, arb]]:
+        steep = 2 * q.log / q.head_dim
+        for share in ALPHAS:
+            yield abs(far(q, share)), 2 * q.phase(share) * steep / q.head_dim / (steep.exp() - 1)
+
+    yield search("last member - |Delta''|", margins(pairs))
+
+
 @claim(
     "eq-48",
     where="App. E, eq 48",

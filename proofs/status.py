@@ -166,6 +166,44 @@ def compare(results: Sequence[Result], path: Path, *, whole: bool = True) -> lis
     return differences + [f"{label}: in {path.name}, not in the ledger" for label in gone]
 
 
+def entries(results: Iterable[Result]) -> list[dict[str, object]]:
+    """Every claim as plain data, in reading order: what `explain` says, for a record and a notebook."""
+    return [
+        {
+            "label": result.label,
+            "where": result.where,
+            "kind": result.kind,
+            "part": result.claim.part,
+            "stated": _form_entry(result.as_stated),
+            "repaired": _form_entry(result.as_repaired) if result.as_repaired else None,
+            "practice": _columns(result.practice),
+        }
+        for result in sorted(results, key=_reading_order)
+    ]
+
+
+def _columns(rows: Sequence[dict[str, object]]) -> dict[str, list]:
+    """Practice rows as a table whose columns keep their order."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return {"columns": names, "rows": [[row.get(name) for name in names] for row in rows]}
+
+
+def _form_entry(outcome: Outcome) -> dict[str, object]:
+    form = outcome.form
+    return {
+        "verdict": verdict_text(outcome),
+        "says": _squeeze(form.says),
+        "assumes": [_squeeze(item) for item in form.assumes],
+        "uses": list(form.uses),
+        "outline": _squeeze(form.outline),
+        "note": outcome.reason,
+        "evidence": [f"{item.verdict}: {evidence_text(item)}" for item in outcome.evidence],
+        "domain": _squeeze(outcome.domain),
+        "attack": [f"{item.verdict}: {evidence_text(item)}" for item in outcome.attack],
+        "code": form.place.partition(":")[0],
+    }
+
+
 def graph(results: Sequence[Result]) -> dict[str, object]:
     """The dependency graph as plain data: a node for each form, an edge from what is used to what uses it.
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -23,6 +24,7 @@ Row = dict[str, object]
 Loader = Callable[[], Ledger]
 Progress = Callable[[int, int, str], None]
 
+_BALL = re.compile(r"\d+ bit ball")
 _CHECK, _ATTACK, _PRACTICE = "check", "attack", "practice"
 
 
@@ -231,6 +233,12 @@ def gather(node: str, check: Check) -> tuple[Evidence, ...]:
             raise LedgerError(f"{node}: yielded {type(item).__name__} {item!r} where Evidence is due")
         if item.radius is None and (item.verdict is Verdict.CERTIFIED or "ball" in item.precision):
             raise LedgerError(f"{node}: {item.what!r} is certified by balls but states no radius")
+        shows = "+/-" in f"{item.computed} {item.predicted}"
+        if shows and (item.radius is None or not _BALL.fullmatch(item.precision)):
+            raise LedgerError(
+                f"{node}: {item.what!r} shows a ball, so its precision is that of a ball and its radius is due, "
+                f"not {item.precision!r} and {item.radius}"
+            )
     return found
 
 

@@ -27,6 +27,7 @@ jaxtyping.install_import_hook("analysis", CHECKER)  # before any test module imp
 matplotlib.use("Agg")
 
 from figures import places, schemas  # noqa: E402 - after the hook
+from proofs.verify import Result, verify  # noqa: E402 - after the hook
 
 ROOT = places.ROOT
 
@@ -66,3 +67,9 @@ def real_record() -> xr.Dataset:
 def smollm2_record(real_record: xr.Dataset) -> Path:
     """Path of the real model's record, once it is there."""
     return places.record("smollm2")
+
+
+@pytest.fixture(scope="session")
+def whole_ledger() -> list[Result]:
+    """Every claim, checked once for all tests: about half a minute on two cores."""
+    return verify()

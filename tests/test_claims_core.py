@@ -50,10 +50,22 @@ def mend(ledger: Ledger, label: str, *found: Verdict, uses: tuple[str, ...] = ()
 
 
 def run(ledger: Ledger, labels: list[str] | None = None) -> dict[str, Result]:
-    return {result.label: result for result in verify(labels, workers=0, loader=lambda: ledger)}
+    return {result.label: result for result in verify(labels, workers=0, loader=lambda: attacked(ledger))}
+
+
+def attacked(ledger: Ledger) -> Ledger:
+    """The same, with an attack that finds nothing on every claim that has none."""
+    for label in ledger.claims:
+        if not {label, f"{label}*"} & ledger.attacks.keys():
+            ledger.attack(label, domain="one sample")(check(Verdict.SUPPORTED))
+    return ledger
 
 
 def small_ledger() -> Ledger:
+    return attacked(bare_ledger())
+
+
+def bare_ledger() -> Ledger:
     """A definition, a refuted lemma with its repair, and steps that rest on either; made anew in every process."""
     ledger = Ledger()
     add(ledger, "def-1", where="Sec. 2")
@@ -77,7 +89,7 @@ def failing_ledger() -> Ledger:
         raise ZeroDivisionError("planted")
 
     ledger.claim("eq-66", where="App. E", kind="equation", says="planted")(broken)
-    return ledger
+    return attacked(ledger)
 
 
 # The rules of registration ---------------------------------------------------------------------------
@@ -159,7 +171,7 @@ def test_a_cycle_is_shown_whole_and_a_claim_may_use_its_own_other_form() -> None
     ledger = Ledger()
     add(ledger, "eq-1", uses=("eq-1*",))
     mend(ledger, "eq-1")
-    ledger.check()
+    attacked(ledger).check()
     for i, j in ((2, 3), (3, 4), (4, 2)):
         add(ledger, f"eq-{i}", uses=(f"eq-{j}",))
     with pytest.raises(LedgerError, match=re.escape("eq-2: cycle eq-2 -> eq-3 -> eq-4 -> eq-2")):
@@ -177,6 +189,19 @@ def test_order_puts_what_is_used_before_what_uses_it(parents: list[list[int]], r
     assert sorted(order) == sorted(ledger.nodes())
     for node, form in ledger.nodes().items():
         assert all(order.index(used) < order.index(node) for used in form.uses)
+
+
+def test_a_claim_that_nobody_attacked_is_an_error_unless_it_asserts_nothing() -> None:
+    ledger = Ledger()
+    for kind in ("definition", "assumption"):
+        ledger.claim(f"x-{kind}", where="Sec. 2", kind=kind, says="a word")(check(Verdict.PROVED))
+    ledger.check()
+    add(ledger, "eq-1")
+    with pytest.raises(LedgerError, match=r"^eq-1: no attack; search for a counterexample"):
+        verify(workers=0, loader=lambda: ledger)
+    mend(ledger, "eq-1")
+    ledger.attack("eq-1*", domain="the repaired form")(check(Verdict.SUPPORTED))
+    ledger.check()
 
 
 # What a check may yield ------------------------------------------------------------------------------
@@ -201,6 +226,18 @@ def infinite() -> Iterator[Evidence]:
         (
             lambda: iter([Evidence("a gap", Verdict.REFUTED, computed=1.0, precision="128 bit ball")]),
             "eq-1: 'a gap' is certified by balls but states no radius",
+        ),
+        (
+            lambda: iter([Evidence("a sum", Verdict.PROVED, computed="[1.5 +/- 2e-9]")]),
+            "eq-1: 'a sum' shows a ball, so its precision is that of a ball and its radius is due",
+        ),
+        (
+            lambda: iter([Evidence("a sum", Verdict.REFUTED, 0.0, "> [1.5 +/- 2e-9]", radius=2e-9)]),
+            "eq-1: 'a sum' shows a ball, so its precision",
+        ),
+        (
+            lambda: iter([Evidence("a", Verdict.UNKNOWN, "[1 +/- 2]", radius=2.0, precision="balls")]),
+            "eq-1: 'a' shows a ball, so its precision",
         ),
         (lambda: 1 // 0, "eq-1: ZeroDivisionError in tests/test_claims_core.py:"),
     ],
@@ -334,11 +371,12 @@ def test_an_independent_proof_survives_the_refuted_step_of_the_printed_one() -> 
 
 
 def test_an_attack_that_finds_a_counterexample_refutes_what_was_only_supported() -> None:
-    ledger = small_ledger()
+    ledger = bare_ledger()
     ledger.attack("eq-29", domain="everywhere")(check(Verdict.SUPPORTED, Verdict.REFUTED))
     found = run(ledger)
     assert found["eq-29"].stated is Verdict.REFUTED
     assert found["eq-30"].as_stated.reason == "broken proof: uses eq-29, refuted"
+    ledger = bare_ledger()
     ledger.attack("def-1", domain="everywhere")(check(Verdict.REFUTED))
     with pytest.raises(LedgerError, match=r"^def-1: proved, yet its attack found a counterexample"):
         run(ledger)
@@ -357,9 +395,9 @@ def test_processes_and_this_one_give_the_same_results_in_the_ledgers_order() -> 
     here = verify(workers=0, loader=small_ledger)
     assert without_seconds(there) == without_seconds(here)
     assert [result.label for result in there] == ["def-1", "lem-C.1", "eq-28", "eq-29", "eq-30"]
-    # 5 claims, 2 repairs, 2 attacks, 1 practice
-    assert [done for done, _, _ in calls] == list(range(1, 11))
-    assert {total for _, total, _ in calls} == {10}
+    # 5 claims, 2 repairs, 6 attacks, 1 practice
+    assert [done for done, _, _ in calls] == list(range(1, 15))
+    assert {total for _, total, _ in calls} == {14}
     first = there[2]
     assert first.practice == ({"base": 10_000, "near range empty": True},)
     assert first.place.startswith("tests/test_claims_core.py:")

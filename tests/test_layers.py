@@ -85,13 +85,13 @@ TABLE = (
     Layer(
         "figures/task_*",
         ("figures.task_*", "figures.build", "figures.places", "figures.schemas"),
-        ("figures", "figures.*", *L2),
+        ("figures", "figures.*", *L2, "proofs.status", "proofs.verify"),
         ("pytask", "xarray"),
         never=("analysis.pip_stream",),
     ),
     Layer(
-        "figures/explore",  # the notebooks' sliders: a notebook holds no logic of its own
-        ("figures.explore",),
+        "figures/explore",  # the notebooks' sliders and tables: a notebook holds no logic of its own
+        ("figures.explore", "figures.claims_view"),
         ("figures", "figures.*", *L2),
         ("ipywidgets", "matplotlib", "numpy", "xarray"),
         never=(*L3, "figures.task_*", "analysis.pip_stream"),
@@ -230,6 +230,9 @@ PLANTED = [
     ("figures/build.py", "import matplotlib", "figures/task_* imports matplotlib"),
     ("figures/task_bias.py", "import torch", "figures/task_* imports torch"),
     ("figures/task_bias.py", "import proofs.rope_a", "figures/task_* imports proofs.rope_a"),
+    ("figures/task_bias.py", "from proofs import claims", "figures/task_* imports proofs.claims"),
+    ("figures/claims_view.py", "from proofs import status", "figures/explore imports proofs.status"),
+    ("figures/fig_bias.py", "from proofs.verify import verify", "figures/fig_* imports proofs.verify"),
     ("analysis/progress.py", "import torch", "L2, progress imports torch"),
     ("analysis/pip_stream.py", "from analysis import errors", "pip imports analysis.errors"),
     ("analysis/records.py", "from analysis.pip_stream import main", "L2 imports analysis.pip_stream"),
@@ -259,8 +262,9 @@ def tree(tmp_path: Path) -> Path:
         "proofs/claims.py": "import importlib\nimportlib.import_module(f'proofs.{x}')\nfrom flint import arb",
         "proofs/rope_a.py": "from analysis.evidence import Evidence\nfrom analysis import notation",
         "proofs/status.py": "import sympy, mpmath\nfrom .claims import x",
+        "proofs/verify.py": "from proofs.claims import x",
         "figures/fig_bias.py": "import matplotlib\nfrom figures import style\nfrom analysis import records",
-        "figures/task_bias.py": "import pytask\nfrom analysis.theory import bias\nfrom .fig_bias import draw",
+        "figures/task_bias.py": "import pytask\nfrom proofs import status, verify\nfrom .fig_bias import draw",
         "figures/explore.py": "import ipywidgets\nfrom analysis.theory import bias\nfrom . import fig_bias",
         "figures/build.py": "import pytask\nimport importlib\nimportlib.import_module(f'figures.fig_{x}')",
         "figures/style.py": "import matplotlib",

@@ -99,11 +99,11 @@ def test_verdicts(results: dict[str, Result]) -> None:
 
 
 def test_every_numbered_equation_was_attacked(results: dict[str, Result]) -> None:
-    steps = {"eq-47.a", "eq-58.a", "eq-60.a"}  # parts of a printed chain, attacked with the chain
     for label, result in results.items():
         attacks = [*result.as_stated.attack, *(result.as_repaired.attack if result.as_repaired else ())]
-        assert attacks or label in steps, label
-        assert {item.verdict for item in attacks} <= {Verdict.SUPPORTED, Verdict.CERTIFIED}, label
+        assert attacks, label
+        hits = {item.verdict for item in attacks} - {Verdict.SUPPORTED, Verdict.CERTIFIED}
+        assert hits <= ({Verdict.REFUTED} if result.stated is Verdict.REFUTED else set()), label
 
 
 def test_whatever_is_refuted_has_a_repair_that_stands(results: dict[str, Result]) -> None:

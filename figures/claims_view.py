@@ -1,0 +1,119 @@
+"""Claims of the ledger's record for a notebook: a claim with its check, and what it says at real sizes, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.errors import InputError
+from figures.places import record
+from figures.schemas import read_any
+
+FACTS = 3  # shown of each form; `tapa verify --explain LABEL` shows all
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Markdown that a notebook renders."""
+
+    text: str
+
+    def _repr_markdown_(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        """Short: where Markdown is rendered, nobody reads its source."""
+        return f"Markdown, {len(self.text)} characters"
+
+
+@dataclass(frozen=True)
+class Claims:
+    """The claims of a record, by label."""
+
+    entries: Mapping[str, Mapping[str, Any]]
+
+    @classmethod
+    def read(cls) -> Claims:
+        """From the record that `tapa figures claims` makes; `InputError` says so where there is none."""
+        found: Any = read_any("claims", record("claims"))
+        return cls({entry["label"]: entry for entry in found["claims"]})
+
+    def show(self, *labels: str, facts: int = FACTS) -> Shown:
+        """Each claim: verdicts as stated and as repaired, the first facts behind them, the attack, the code."""
+        return Shown("\n\n".join(self._claim(label, facts) for label in labels))
+
+    def practice(
+        self, label: str, columns: Sequence[str] = (), where: Mapping[str, object] | None = None
+    ) -> Shown:
+        """What a claim says at real sizes: its rows, all columns or those named, where the given columns agree."""
+        table = self._entry(label)["practice"]
+        names = list(columns) or table["columns"]
+        unknown = [name for name in (*names, *(where or {})) if name not in table["columns"]]
+        if unknown or not table["rows"]:
+            known = ", ".join(table["columns"]) or "none: it has no rows"
+            raise InputError(f"{label}: column {', '.join(unknown)} is unknown; known: {known}")
+        rows = [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
+        kept = [row for row in rows if all(row[name] == value for name, value in (where or {}).items())]
+        return Shown(_table(names, [[_cell(row[name]) for name in names] for row in kept]))
+
+    def verdicts(self, parts: Sequence[str] = ()) -> Shown:
+        """One row a claim: where, as stated, as repaired; of the whole paper or of some of its parts."""
+        chosen = [entry for entry in self.entries.values() if not parts or entry["part"] in parts]
+        rows = [
+            [
+                f"`{entry['label']}`",
+                entry["where"],
+                *(_verdict(entry[form]) for form in ("stated", "repaired")),
+            ]
+            for entry in chosen
+        ]
+        return Shown(_table(["claim", "where", "as stated", "as repaired"], rows))
+
+    def _entry(self, label: str) -> Mapping[str, Any]:
+        if label not in self.entries:
+            raise InputError(f"no claim is called {label}; the record has {', '.join(self.entries)}")
+        return self.entries[label]
+
+    def _claim(self, label: str, facts: int) -> str:
+        entry = self._entry(label)
+        lines = [f"**`{label}`** ({entry['where']}; `{entry['stated']['code']}`)", ""]
+        for form in ("stated", "repaired"):
+            if entry[form]:
+                lines += _form(form, entry[form], facts)
+        return "\n".join(lines)
+
+
+def _form(name: str, form: Mapping[str, Any], facts: int) -> list[str]:
+    lines = [f"- as {name}: **{form['verdict']}**" + (f" ({form['note']})" if form["note"] else "")]
+    # what decides comes first: a refutation, or what is left open
+    ranked = sorted(form["evidence"], key=lambda line: not line.startswith(("refuted", "unknown")))
+    shown = [*ranked[:facts], *([f"and {len(ranked) - facts} more"] if len(ranked) > facts else [])]
+    lines += [f"    - {_code(line)}" for line in shown]
+    if form["attack"]:
+        lines.append(f"    - attacked over {_code(form['domain'])}: {_code(form['attack'][0])}")
+    return lines
+
+
+def _verdict(form: Mapping[str, Any] | None) -> str:
+    return form["verdict"] if form else "-"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; a bar inside a cell would end it."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "-" if value is None else str(value)
+
+
+def _code(text: str) -> str:
+    """Inline code, where comparisons and powers are not read as Markdown."""
+    short = text if len(text) <= 220 else text[:217] + "..."
+    return "`" + short.replace("`", "'") + "`"

@@ -1,0 +1,198 @@
+"""What sections 1 and 3 say of TAPA's bias: a unique limit, bias eliminated, values that do not vanish."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sympy as sp
+from flint import arb
+
+from analysis.evidence import Evidence
+from proofs.balls import ball, below
+from proofs.claims import attack, claim, practice, repair
+from proofs.rope_common import exact, search, short, tried
+from proofs.subdivision import maximum
+from proofs.symbolic import identity, limit
+from proofs.tapa_common import HEAD_DIMS, LONGEST, SHARE, Split, T, cosine_mean
+
+X, RATE = sp.symbols("x p", positive=True)
+DIMS = 32  # (1-theta)D of D = 64, theta = 1/2
+REACH = 16  # (2^20)^(2 alpha) at alpha = 1/10: how much t^2 grows from distance 1 to 2^20
+
+
+@claim(
+    "rem-3.limits",
+    where="Sec. 3, before Theorem 3.2",
+    kind="remark",
+    says=(
+        r"the limit points of RoPE's bias as |m-n| \to \infty are O(1/D)-dense (Theorem 2.1), that of TAPA is "
+        r"unique, 0"
+    ),
+    assumes=("the hypotheses of Theorems 2.1 and 3.2",),
+    uses=("thm-2.1", "thm-3.2"),
+    outline=(
+        "|E Attn| < C |m-n|^-p with p = alpha(1-theta)D > 0. RoPE's statement is of (2/sqrt D) E Attn, TAPA's of E "
+        "Attn itself. Without a joint density TAPA's limit need not exist: thm-3.2.tokens, thm-3.3 (two coins)."
+    ),
+)
+def limits() -> Iterator[Evidence]:
+    yield limit(X**-RATE, X, sp.oo, 0, "|m-n|^-p as the distance grows, any p > 0")
+
+
+@attack("rem-3.limits", domain="a phase without a density: phi = 1/4 for certain, alpha = 1")
+def limits_attack() -> Iterator[Evidence]:
+    values = {sp.cos(sp.pi * lag / 2) for lag in range(1, 41)}
+    yield tried(
+        "cos(2 pi |m-n|/4): limit points, outside the hypotheses", values == {-1, 0, 1}, values, "three"
+    )
+
+
+def gap(u: arb, reach: int = REACH) -> arb:
+    """Share of the mean at distance 0 that is lost between two distances, u = t^2 at the nearer, n = 32."""
+    half = DIMS // 2
+    return (1 + u) ** -half - (1 + reach * u) ** -half
+
+
+def gap_slope(u: arb, reach: int = REACH) -> arb:
+    """Derivative of `gap` in u."""
+    half = DIMS // 2
+    return half * (reach * (1 + reach * u) ** (-half - 1) - (1 + u) ** (-half - 1))
+
+
+def largest_gap() -> arb:
+    """The largest `gap` over all u >= 0: on [0, 1] by subdivision; beyond it is below (1 + u)^-16 <= 2^-16."""
+    return maximum(gap, gap_slope, 0, 1, tol="1e-6")
+
+
+@claim(
+    "rem-3.eliminates",
+    where="Introduction and Sec. 3",
+    kind="remark",
+    says=r"TAPA eliminates undesired distance bias; read: E Attn does not depend on |m-n|",
+    outline=(
+        "Normal tokens with E q_A.k_A != 0, D = 64, theta = 1/2, alpha = 0.1: the mean at distance 1 is not "
+        "that at 2^20."
+    ),
+)
+def eliminates() -> Iterator[Evidence]:
+    difference = cosine_mean(DIMS, 1, spread="1/10") - cosine_mean(DIMS, LONGEST, spread="1/10")
+    what = "sd of phi 1/10 turn: (E Attn at 1 less at 2^20) over E Attn at 0"
+    yield below(what, difference, 0, strict=False)
+
+
+@repair(
+    "rem-3.eliminates",
+    says=(
+        r"the bias vanishes in the limit (thm-3.2) but not at a distance: for independent centred normal "
+        r"phases it is (E q_A.k_A/\sqrt a)(1+t^2)^{-n/2}, strictly decreasing in |m-n|; at \alpha = 1/10, n = "
+        r"32 the share of it that is lost between distances 1 and 2^{20} is at most 0.7661 over all scales of "
+        r"the phase, and 0.766 is reached"
+    ),
+    uses=("thm-3.2.gaussian",),
+    outline=(
+        "With u = t^2 at distance 1, t^2 = 16u at 2^20: the share is (1+u)^-16 - (1+16u)^-16, largest at a "
+        "phase of sd about 0.1 turn. TAPA prefers near tokens as RoPE does in Theorem 2.2, within the range "
+        "that matters."
+    ),
+)
+def eliminates_repaired() -> Iterator[Evidence]:
+    slope = sp.diff(sp.log(1 + T**2), T)
+    yield exact("ln(1+t^2) rises, so (1+t^2)^(-n/2) falls for every n", slope.is_positive, slope, "> 0")
+    yield below("largest share lost", largest_gap(), "0.7661")
+    yield below("a share that is reached, at u = 1/84", "0.766", gap(ball("1/84")))
+    yield below("beyond u = 1: at most 2^-16", ball(2) ** -16, "0.766")
+
+
+@attack(
+    "rem-3.eliminates*", domain="the slope of the share against differences, u = 1/1000, 1/84, 1; u up to 100"
+)
+def eliminates_attack() -> Iterator[Evidence]:
+    cases = (
+        (f"u = {u}", ball("0.7661") - gap(ball(u))) for u in ("1/1000", "1/100", "1/84", "1/10", "1", "100")
+    )
+    yield search("0.7661 less the share", cases)
+    for u in ("1/1000", "1/84", "1"):
+        step = ball("1e-12")
+        quotient = (gap(ball(u) + step) - gap(ball(u))) / step
+        yield below(
+            f"slope at u = {u} less the difference quotient", abs(quotient - gap_slope(ball(u))), "1e-7"
+        )
+
+
+@practice("rem-3.eliminates")
+def eliminates_practice() -> Iterator[dict[str, object]]:
+    """Rows: the share of the mean at distance 0 that is left; alpha = 0.1, theta = 1/2; sd of phi as in small heads."""
+    for head in HEAD_DIMS:
+        for spread in ("0.04", "0.1", "0.18", "1"):
+            n = Split(head, SHARE).phase
+            left = {
+                f"left at {lag}": short(cosine_mean(n, lag, spread=spread)) for lag in (1, 128, 8192, LONGEST)
+            }
+            yield {"head_dim": head, "sd of phi, turns": spread, **left}
+
+
+@claim(
+    "rem-3.pointwise",
+    where="Sec. 3, after Theorem 3.2",
+    kind="remark",
+    says=(
+        r"pointwise attention values need not converge to zero: for fixed q, k they do not, unless q_A.k_A = 0"
+    ),
+    assumes=("0 < alpha < 1 or q_P.k_P = 0",),
+    outline=(
+        "q_P.k_P = 0: constant. Else 2 pi |m-n|^alpha phi grows without bound in steps that tend to 0, so it comes "
+        "arbitrarily near to every angle: the limit points are all of [-A, A], A = |q_A.k_A|/sqrt(theta D)."
+    ),
+)
+def pointwise() -> Iterator[Evidence]:
+    yield identity(sp.cos(2 * sp.pi * X * 0), sp.Integer(1), "cosine at q_P.k_P = 0")
+    for alpha in (sp.Rational(1, 10), sp.Rational(1, 2), sp.Rational(9, 10)):
+        yield limit(X**alpha, X, sp.oo, sp.oo, f"|m-n|^{alpha}")
+        yield limit(sp.diff(X**alpha, X), X, sp.oo, 0, f"slope of |m-n|^{alpha}")
+
+
+@practice("rem-3.pointwise")
+def pointwise_practice() -> Iterator[dict[str, object]]:
+    """Rows: turns of the cosine between distance 1 and a context's end, alpha = 0.1, at the phases of small heads."""
+    for phase in ("0.04", "0.18", "1"):
+        for lag in (8192, LONGEST):
+            turns = ball(phase) * (ball(lag) ** ball("1/10") - 1)
+            yield {"phi, turns": phase, "to distance": lag, "turns from distance 1": short(turns)}
+
+
+@attack(
+    "rem-3.pointwise",
+    domain="phi = 1, alpha = 1/10: least and greatest cosine among the distances (j/8)^10 rounded up",
+)
+def pointwise_attack() -> Iterator[Evidence]:
+    lags = [-(-(j**10) // 8**10) for j in range(80, 97)]
+    values = [(2 * arb.pi() * ball(lag) ** ball("1/10")).cos() for lag in lags]
+    yield below("least cosine", min(values, key=float), "-0.99")
+    yield below("greatest cosine, negated", -max(values, key=float), "-0.99")
+
+
+@claim(
+    "rem-3.nondegenerate",
+    where="Sec. 3, before Theorem 3.3",
+    kind="remark",
+    says=r"TAPA stays non-degenerate as distance grows: the variance has a positive limit",
+    assumes=("a joint density, one for all m, n", "E(q_A.k_A)^2 finite"),
+    uses=("thm-3.3*",),
+    outline=(
+        "What is left of Theorem 3.3 without any hypothesis on moments: the limit is exactly half of E Attn^2 at "
+        "distance 0, and that is positive for a density."
+    ),
+)
+def nondegenerate() -> Iterator[Evidence]:
+    square, size = sp.symbols("square a", positive=True)
+    yield identity(square / (2 * size), (square / size) / 2, "limit against half of E Attn^2 at distance 0")
+    yield exact("positive", (square / (2 * size)).is_positive, square / (2 * size), "> 0")
+
+
+@attack(
+    "rem-3.nondegenerate",
+    domain="tokens without a density: q_P.k_P = 1/4 for certain, alpha = 1, odd distances",
+)
+def nondegenerate_attack() -> Iterator[Evidence]:
+    values = {sp.cos(sp.pi * lag / 2) for lag in range(1, 40, 2)}
+    yield tried("score over q_A.k_A at odd distances", values == {0}, values, "0: the density is needed")

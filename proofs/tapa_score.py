@@ -1,0 +1,245 @@
+"""TAPA's score: Definition 3.1 and eqs 9, 11, 12, 13. The algebra is exact; the scale 1/sqrt(D) needs a word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import sympy as sp
+
+from analysis.errors import InputError
+from analysis.evidence import Evidence
+from proofs.balls import ball
+from proofs.claims import attack, claim, practice, repair
+from proofs.rope_common import exact, short, tried
+from proofs.symbolic import Expr, identity
+from proofs.tapa_common import ALPHA, HEAD_DIMS, LONGEST, SHARE, Split, quadratic, refutes
+
+DISTANCE, POWER = sp.symbols("d alpha", positive=True)
+
+
+def score(matrix: Expr, phase: Expr, q: Expr, k: Expr, distance: Expr, alpha: Expr = POWER) -> Expr:
+    """Eq 9: q^T M k cos(2 pi |m-n|^alpha phi), with phi already evaluated at (q, k)."""
+    return (q.T * matrix * k)[0] * sp.cos(2 * sp.pi * sp.Abs(distance) ** alpha * phase)
+
+
+@claim(
+    "def-3.1",
+    where="Sec. 3, Definition 3.1",
+    kind="definition",
+    says=(
+        r"TAPA of (\phi, M, \alpha), \phi smooth, M any D x D matrix, \alpha > 0: q^T M k \cos(2\pi|m-n|^\alpha"
+        r"\phi(q,k))"
+    ),
+    outline=(
+        "Consistent: a real number for every q, k, m, n; at m = n it is q^T M k since 0^alpha = 0 for alpha > 0 "
+        "(alpha = 0 would switch the distance off instead); the same for m-n and n-m, so it sees no direction."
+    ),
+)
+def definition() -> Iterator[Evidence]:
+    q, k, _ = quadratic(2)
+    phase = sp.Symbol("phi", real=True)
+    signed = sp.Symbol("lambda", real=True)
+    one = sp.eye(2)
+    yield identity(score(one, phase, q, k, sp.Integer(0)), (q.T * k)[0], "m = n: the plain inner product")
+    yield identity(
+        score(one, phase, q, k, -signed), score(one, phase, q, k, signed), "no direction: m-n against n-m"
+    )
+
+
+@attack("def-3.1", domain="alpha = 0, the excluded end, and alpha in 1/100..2 at distances 0 and 1")
+def definition_attack() -> Iterator[Evidence]:
+    at_zero = [sp.Integer(0) ** sp.Rational(alpha) for alpha in ("1/100", "1/10", "1", "2")]
+    yield tried("0^alpha for alpha > 0", all(x == 0 for x in at_zero), at_zero, "0: no phase at m = n")
+    one = [sp.Integer(d) ** 0 for d in (1, 2, LONGEST)]
+    yield tried("alpha = 0: |m-n|^alpha at 1, 2, 2^20", all(x == 1 for x in one), one, "1: no distance left")
+
+
+@claim(
+    "eq-9",
+    where="Sec. 3, eq 9",
+    kind="definition",
+    says=r"Attn_{\phi,M,\alpha}(q,k) = q^T M k \cos(2\pi|m-n|^\alpha\phi(q,k))",
+    uses=("def-3.1",),
+    outline="|Attn| <= |q^T M k|: the phase only damps, and turns the sign.",
+)
+def eq_9() -> Iterator[Evidence]:
+    x = sp.Symbol("x", real=True)
+    yield identity(1 - sp.cos(x) ** 2, sp.sin(x) ** 2, "1 - cos^2 is a square, so |cos| <= 1")
+
+
+@attack("eq-9", domain="integer phases at integer distances and alpha = 1: the cosine then never moves")
+def eq_9_attack() -> Iterator[Evidence]:
+    values = {sp.cos(2 * sp.pi * d * phase) for d in range(1, 20) for phase in (1, 2, -3)}
+    yield tried("cos(2 pi d phi), phi whole", values == {sp.Integer(1)}, values, "{1}, allowed by eq 9")
+
+
+def reduction(matrix: Expr, phase: Expr, scale: Expr) -> Iterator[Evidence]:
+    """Score with the given M and phi against scale q.k, for D = len(M)."""
+    q, k, _ = quadratic(matrix.shape[0])
+    yield identity(
+        score(matrix, phase, q, k, DISTANCE), scale * (q.T * k)[0], "score against the inner product"
+    )
+
+
+@claim(
+    "rem-3.reduces",
+    where="Sec. 3, after eq 9",
+    kind="remark",
+    says=r"M = I_D and \phi \equiv 0 give the standard inner product attention, read as q^T k",
+    outline="cos 0 = 1; the form q^T I k has coefficients delta_ij for every D.",
+)
+def reduces() -> Iterator[Evidence]:
+    for head in (1, 2, 4):
+        yield from reduction(sp.eye(head), sp.Integer(0), sp.Integer(1))
+
+
+@attack("rem-3.reduces", domain="a constant phase that is not 0: half a turn at odd distances, alpha = 1")
+def reduces_attack() -> Iterator[Evidence]:
+    q, k, _ = quadratic(2)
+    flipped = score(sp.eye(2), sp.Rational(1, 2), q, k, sp.Integer(1), sp.Integer(1))
+    yield tried(
+        "phi = 1/2, m-n = 1", sp.expand(flipped + (q.T * k)[0]) == 0, flipped, "-q.k: phi = 0 is needed"
+    )
+
+
+@claim(
+    "rem-3.reduces.scaled",
+    where="Sec. 3, after eq 9",
+    kind="remark",
+    says=r"M = I_D and \phi \equiv 0 give the scaled product q^T k/\sqrt D that (2) and transformers use",
+    outline="The factor 1/sqrt(D) is missing; D = 4, q = k = (1, 0, 0, 0): 1 against 1/2.",
+)
+def reduces_scaled() -> Iterator[Evidence]:
+    yield from reduction(sp.eye(4), sp.Integer(0), sp.Rational(1, 2))
+
+
+@repair(
+    "rem-3.reduces.scaled",
+    says=r"M = I_D/\sqrt D and \phi \equiv 0 give q^T k/\sqrt D",
+    outline="The scale belongs into M, where eq 13 has it.",
+)
+def reduces_scaled_repaired() -> Iterator[Evidence]:
+    for head in (1, 2, 3, 4):
+        yield from reduction(sp.eye(head) / sp.sqrt(head), sp.Integer(0), 1 / sp.sqrt(head))
+
+
+@attack("rem-3.reduces.scaled", domain="D = 1..4: only D = 1 agrees")
+def reduces_scaled_attack() -> Iterator[Evidence]:
+    scales = [sp.sqrt(head) for head in range(1, 5)]
+    yield tried("D with 1 = 1/sqrt(D)", [s for s in scales if s == 1] == [1], scales, "D = 1 alone")
+
+
+@claim(
+    "eq-11",
+    where="Sec. 3, eq 11",
+    kind="definition",
+    says=(
+        r"q = (q_A, q_P), k = (k_A, k_P), q_A, k_A \in R^{\theta D}, q_P, k_P \in R^{(1-\theta)D}, \theta \in (0,1)"
+    ),
+    assumes=("theta D is an integer (implied: of all theta in (0, 1) only D-1 are meant)",),
+    outline="The two parts exhaust the head, and neither is empty.",
+)
+def eq_11() -> Iterator[Evidence]:
+    head, share = sp.symbols("D theta", positive=True)
+    yield identity(share * head + (1 - share) * head, head, "dimensions of both parts")
+    sizes = [Split(64, Fraction(a, 64)).phase for a in range(1, 64)]
+    yield exact(
+        "D = 64: sizes of the phase for theta = 1/64..63/64", sizes == list(range(63, 0, -1)), len(sizes), 63
+    )
+
+
+@attack("eq-11", domain="theta = 1/10..9/10 at D = 64, 128, 256: which give whole parts?")
+def eq_11_attack() -> Iterator[Evidence]:
+    for head in HEAD_DIMS:
+        whole = [f"{i}/10" for i in range(1, 10) if _whole(head, Fraction(i, 10))]
+        yield tried(
+            f"D = {head}: theta in tenths that split the head", whole == ["5/10"], whole, "5/10 alone"
+        )
+
+
+def _whole(head: int, share: Fraction) -> bool:
+    try:
+        Split(head, share)
+    except InputError:
+        return False
+    return True
+
+
+def matrices(head: int, amplitude: int) -> tuple[Expr, Expr]:
+    """M and N of eq 13."""
+    phase = head - amplitude
+    m = sp.diag(*([1 / sp.sqrt(amplitude)] * amplitude + [0] * phase))
+    return m, sp.diag(*([0] * amplitude + [1 / sp.sqrt(phase)] * phase))
+
+
+def special_case(head: int, amplitude: int, m: Expr, n: Expr) -> Evidence:
+    """Eq 12 for the given split against eq 9 with phi = q^T N k, q and k symbolic."""
+    q, k, _ = quadratic(head)
+    top = sum(q[i] * k[i] for i in range(amplitude)) / sp.sqrt(amplitude)
+    turn = sum(q[i] * k[i] for i in range(amplitude, head)) / sp.sqrt(head - amplitude)
+    printed = top * sp.cos(2 * sp.pi * DISTANCE**POWER * turn)
+    general = score(m, (q.T * n * k)[0], q, k, DISTANCE)
+    return identity(printed, general, f"eq 12 as eq 9, D = {head}, theta D = {amplitude}")
+
+
+@claim(
+    "eq-12",
+    where="Sec. 3, eq 12",
+    kind="definition",
+    says=(
+        r"Attn_{\theta,\alpha} = (q_A^T k_A/\sqrt{\theta D}) \cos(2\pi|m-n|^\alpha q_P^T k_P/\sqrt{(1-\theta)D})"
+    ),
+    uses=("eq-11",),
+    outline=(
+        "For independent q, k of mean 0 and variance 1: variance 1 of the score at distance 0, and standard "
+        "deviation 1 turn of the phase at distance 1, so the cosine has gone round before the next token."
+    ),
+)
+def eq_12() -> Iterator[Evidence]:
+    size = sp.Symbol("a", positive=True, integer=True)
+    yield identity(size * (1 / sp.sqrt(size)) ** 2, sp.Integer(1), "variance of q.k/sqrt(a) at unit scale")
+
+
+@attack("eq-12", domain="the smallest head, D = 2, theta = 1/2; D = 1 cannot be split")
+def eq_12_attack() -> Iterator[Evidence]:
+    yield tried("D = 1, theta = 1/2", not _whole(1, SHARE), "refused", "no whole parts")
+    yield tried("D = 2, theta = 1/2", _whole(2, SHARE), "one dimension each", "whole parts")
+
+
+@practice("eq-12")
+def eq_12_practice() -> Iterator[dict[str, object]]:
+    """Rows: how far |m-n|^alpha moves, and how many tokens the trained exponent needs for one more turn."""
+    for distance in (1, 100, 8192, LONGEST):
+        power = ball(distance) ** ball(ALPHA)
+        yield {
+            "distance": distance,
+            "|m-n|^0.1": short(power),
+            "turns per token at phi = 1": short(ball(ALPHA) * power / distance),
+            "more tokens until the phase has doubled": 1023 * distance,
+        }
+
+
+@claim(
+    "eq-13",
+    where="Sec. 3, eq 13",
+    kind="equation",
+    says=(
+        r"(12) is (9) with (10), M = diag(I_{\theta D}, 0)/\sqrt{\theta D}, N = diag(0, I_{(1-\theta)D})"
+        r"/\sqrt{(1-\theta)D}"
+    ),
+    uses=("eq-9", "eq-10", "eq-12"),
+    outline=(
+        "Bilinear forms agree when their coefficients do: delta_ij/sqrt(theta D) for i < theta D; likewise N."
+    ),
+)
+def eq_13() -> Iterator[Evidence]:
+    for head in range(2, 6):
+        for amplitude in range(1, head):
+            yield special_case(head, amplitude, *matrices(head, amplitude))
+
+
+@attack("eq-13", domain="M and N exchanged at the smallest split, D = 2")
+def eq_13_attack() -> Iterator[Evidence]:
+    m, n = matrices(2, 1)
+    yield refutes(special_case(2, 1, n, m))

@@ -1,0 +1,200 @@
+"""Theorem 3.3 (eq 15): false as stated and with a Schwartz density; what the variance tends to, and when it is enough.
+
+Every counterexample is exact: fixed tokens, a Gaussian law with a rational covariance, and two coin flips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from itertools import product
+
+import sympy as sp
+
+from analysis.evidence import Evidence
+from proofs.balls import ball
+from proofs.claims import attack, claim, practice, repair
+from proofs.rope_common import exact, search, short, tried
+from proofs.symbolic import identity, limit
+from proofs.tapa_common import HEAD_DIMS, LONGEST, SHARE, GaussianTokens, Split, counterexample, quadratic
+from proofs.tapa_variance_gaussian import CORRELATION, SIZE, exact_variance, limit_variance, twisted
+
+SIGMA_SQ, MU = sp.symbols("sigma_sq mu", positive=True)
+
+
+def fixed_tokens(head: int, share: Fraction) -> Iterator[Evidence]:
+    """q = k = (1, ..., 1), no randomness: Assumption 2.1 with mu_0 = 2, nu_0 = 0, sigma_0 = 1; variance 0."""
+    split = Split(head, share)
+    law = [([1] * head, [1] * head)]
+    first = range(split.amplitude)
+    square = mean(law, lambda q, k: sum(q[i] * k[i] for i in first) ** 2)
+    spread = square - mean(law, lambda q, k: sum(q[i] * k[i] for i in first)) ** 2
+    what = f"q = k = (1, ..., 1) for certain, D = {head}, theta D = {split.amplitude}: variance at every distance"
+    yield from counterexample(assumption(law), exact(what, spread >= Fraction(1, 2), spread, ">= 1/2"))
+
+
+Law = Sequence[tuple[Sequence[int | Fraction], Sequence[int | Fraction]]]  # equally likely pairs (q, k)
+
+
+def mean(law: Law, value: Callable[..., Fraction | int]) -> Fraction:
+    """Mean of value(q, k)."""
+    return sum((Fraction(value(q, k)) for q, k in law), Fraction(0)) / len(law)
+
+
+def assumption(law: Law) -> Iterator[Evidence]:
+    """Assumption 2.1 for a finite law: one E A_d, one E B_d over the pairs, one E (q_d k_d)^2 over the coordinates."""
+    head = len(law[0][0])
+    pairs, every = range(0, head, 2), range(head)
+    a = {mean(law, lambda q, k, d=d: q[d] * k[d] + q[d + 1] * k[d + 1]) for d in pairs}
+    b = {mean(law, lambda q, k, d=d: q[d] * k[d + 1] - q[d + 1] * k[d]) for d in pairs}
+    squares = {mean(law, lambda q, k, d=d: (q[d] * k[d]) ** 2) for d in every}
+    for name, values in (("E A_d = mu_0", a), ("E B_d = nu_0", b), ("E (q_d k_d)^2 = sigma_0^2", squares)):
+        yield exact(name, len(values) == 1, ", ".join(map(str, values)), "one value for all d")
+
+
+def two_coins() -> Iterator[Evidence]:
+    """D = 2, theta = 1/2, alpha = 1: q_0, k_0 = +-1/2 by fair coins, q_1 = k_1 = 1/2, so phi = 1/4 always.
+
+    The score is q_0 k_0 cos(pi |m-n|/2): 0 at every odd distance. No cross terms exist, as theta D = 1.
+    """
+    half = Fraction(1, 2)
+    law = [((x, half), (y, half)) for x, y in product((half, -half), repeat=2)]
+    odd = sp.Symbol("j", integer=True)
+    phase = mean(law, lambda q, k: q[1] * k[1])
+    hypotheses = [
+        *assumption(law),
+        exact("phi for certain", {q[1] * k[1] for q, k in law} == {phase}, phase, "one value"),
+        identity(sp.cos(sp.pi * (2 * odd + 1) / 2), sp.Integer(0), "cos(2 pi |m-n| phi) at odd distances"),
+    ]
+    floor = mean(law, lambda q, k: (q[0] * k[0]) ** 2) / 2
+    what = "q_0, k_0 = +-1/2 by fair coins, q_1 = k_1 = 1/2, D = 2, alpha = 1: variance at odd distances"
+    yield from counterexample(hypotheses, exact(what, floor <= 0, 0, f">= {floor}"))
+
+
+@claim(
+    "thm-3.3",
+    where="Sec. 3, Theorem 3.3",
+    kind="theorem",
+    says=(
+        r"under Assumption 2.1: \liminf_{|m-n| \to \infty} Var Attn_{\theta,\alpha}(q^{(m)},k^{(n)}) \ge \sigma_0^2/2"
+    ),
+    assumes=("Assumption 2.1",),
+    outline=(
+        "Fixed tokens q = k = (1, ..., 1) meet Assumption 2.1 with sigma_0 = 1 and have variance 0. It fails "
+        "with random tokens and theta D = 1 too (two coins), where only a density is missing, and with a "
+        "Schwartz density (eq-15)."
+    ),
+)
+def theorem() -> Iterator[Evidence]:
+    yield from fixed_tokens(4, SHARE)
+    yield from two_coins()
+
+
+@attack("thm-3.3", domain="fixed tokens at D = 2, 4, 64, 128 and every share that splits D = 4")
+def theorem_attack() -> Iterator[Evidence]:
+    for head, share in ((2, SHARE), (64, SHARE), (128, SHARE), (4, Fraction(1, 4)), (4, Fraction(3, 4))):
+        yield list(fixed_tokens(head, share))[-1]
+
+
+@claim(
+    "thm-3.3.lebesgue",
+    where="App. H",
+    kind="step",
+    says=(
+        r"(q,k) has a density and E|G| < \infty, G = G(q,k): E[G \cos(2\pi s q_P.k_P)] \to 0 as s \to \infty"
+    ),
+    outline=(
+        "k_1 of k_P is not 0 almost surely. With k and the other coordinates fixed, u = q_P.k_P replaces q_1, "
+        "du = |k_1| dq_1; so the finite signed measure G dP has a density in u, integrable over the line "
+        "(Fubini), and the lemma of Riemann and Lebesgue applies: a step function in u gives (sin - sin)/(2 pi "
+        "s) per step, and steps are dense in L^1."
+    ),
+)
+def lebesgue() -> Iterator[Evidence]:
+    for size in (1, 2, 5):
+        q, k, _ = quadratic(size)
+        new = sp.Matrix([(q.T * k)[0], *q[1:]])
+        yield identity(new.jacobian(q).det(), k[0], f"du/dq_1 in dimension {size}")
+    lo, hi, s, u = sp.symbols("lo hi s u", real=True, positive=True)
+    step = (sp.sin(2 * sp.pi * s * hi) - sp.sin(2 * sp.pi * s * lo)) / (2 * sp.pi * s)
+    yield identity(
+        sp.diff(sp.sin(2 * sp.pi * s * u) / (2 * sp.pi * s), u), sp.cos(2 * sp.pi * s * u), "one step"
+    )
+    yield limit(step.subs({lo: 1, hi: 2}), s, sp.oo, 0, "one step as s grows")
+
+
+@attack("thm-3.3.lebesgue", domain="laws without a density: q_P.k_P = 0, 1/4, 1 for certain; s whole")
+def lebesgue_attack() -> Iterator[Evidence]:
+    for phase in (Fraction(0), Fraction(1, 4), Fraction(1)):
+        turn = 2 * sp.pi * sp.Rational(phase.numerator, phase.denominator)
+        returns = [sp.cos(4 * j * turn) for j in range(1, 5)]
+        yield tried(
+            f"phase {phase} at s = 4, 8, 12, 16", returns == [1] * 4, returns, "1: a density is needed"
+        )
+
+
+@repair(
+    "thm-3.3",
+    says=(
+        r"(q,k) has any joint density and E(q_A.k_A)^2 < \infty: Var Attn \to E(q_A.k_A)^2/(2\theta D) = "
+        r"\sigma_0^2/2 + (1/2\theta D)\sum_{i \ne j} E q_ik_iq_jk_j > 0; so (15) holds if and only if that sum "
+        r"of cross terms is \ge 0, always for \theta D = 1, and whenever \theta D is even and \mu_0^2\theta D "
+        r"\ge 4\sigma_0^2"
+    ),
+    assumes=("a joint density (the same for all m, n)", "E (q_d k_d)^2 = sigma_0^2 for all d"),
+    uses=("eq-12", "eq-82*", "eq-83*", "thm-3.3.lebesgue"),
+    outline=(
+        "Var = E Attn^2 - (E Attn)^2; cos^2 x = (1 + cos 2x)/2; both oscillating means tend to 0 by the step "
+        "above. For theta D even, q_A.k_A is the sum of theta D/2 of the A_d, so E(q_A.k_A)^2 >= (mu_0 theta "
+        "D/2)^2 (Jensen). The limit is 0 only if q_A.k_A = 0 almost surely, which a density forbids. Cross "
+        "terms vanish for coordinates of q uncorrelated, of mean 0 and independent of k. For a Schwartz "
+        "density the rate is that of (84) and (81)."
+    ),
+)
+def theorem_repaired() -> Iterator[Evidence]:
+    cross = sp.Symbol("cross", real=True)
+    yield identity(
+        (SIZE * SIGMA_SQ + cross) / (2 * SIZE) - SIGMA_SQ / 2, cross / (2 * SIZE), "limit less sigma_0^2/2"
+    )
+    jensen = (MU * SIZE / 2) ** 2 / (2 * SIZE)
+    yield identity(
+        jensen.subs(MU, 2 * sp.sqrt(SIGMA_SQ / SIZE)), SIGMA_SQ / 2, "Jensen at mu_0^2 theta D = 4 sigma_0^2"
+    )
+    yield exact("Jensen's bound rises with mu_0", sp.diff(jensen, MU).is_positive, sp.diff(jensen, MU), "> 0")
+
+
+@attack(
+    "thm-3.3*",
+    domain="unit normal tokens, r = 0 (no cross terms): exact variance at 1 to 2^20 against 1/2; n = 1, 2, 32",
+)
+def theorem_repaired_attack() -> Iterator[Evidence]:
+    cases = (
+        (f"n = {n}, distance {lag}", exact_variance(0, n, lag) - ball("1/2"))
+        for n in (1, 2, 32)
+        for lag in (1, 100, LONGEST)
+    )
+    yield search("variance less sigma_0^2/2", cases)
+    for r in (0, CORRELATION):
+        yield from breaks_never(twisted(r, sign=1))
+
+
+def breaks_never(tokens: GaussianTokens) -> Iterator[Evidence]:
+    """Cross terms >= 0: the limit must not be below sigma_0^2/2."""
+    cross, found = tokens.cross_terms(2), limit_variance(tokens, 2)
+    enough = bool(cross >= 0 and found >= sp.Rational(1, 2))
+    yield tried(f"cross terms {cross}: limit of the variance", enough, found, ">= 1/2")
+
+
+@practice("thm-3.3")
+def theorem_practice() -> Iterator[dict[str, object]]:
+    """Rows: exact variance of unit normal tokens (theta = 1/2, alpha = 0.1), and with r = 0.9 inside every pair."""
+    for head in HEAD_DIMS:
+        n = Split(head, SHARE).phase
+        yield {
+            "head_dim": head,
+            "variance at distance 0": 1,
+            "at 1": short(exact_variance(0, n, 1)),
+            "at 2^20": short(exact_variance(0, n, LONGEST)),
+            "cross terms by r = 0.9 in every pair, at 2^20": short(exact_variance("9/10", n, LONGEST)),
+            "|mu_0|/sigma_0 from which (15) is safe, theta D even": short(ball(4) / ball(n).sqrt() / 2, 3),
+        }

@@ -1,0 +1,286 @@
+"""Planted errors, counted by kind over the whole ledger, and those that no module's own test plants.
+
+The modules' tests plant errors in the formula that a check judges. Here errors go into what every check rests on: the
+sums, the balls, the comparisons, the hypotheses; and a table holds that each kind the ledger must catch is planted.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+
+import pytest
+import sympy as sp
+from flint import arb
+
+from analysis.errors import InputError
+from analysis.evidence import Evidence, Verdict
+from proofs import interval as iv
+from proofs import rope_bias, rope_bias_limit, rope_bias_theorem
+from proofs.claims import Ledger, LedgerError
+from proofs.rope_common import search
+from proofs.rope_sums import u
+from proofs.rope_tools import Point, termwise
+from proofs.verify import verify
+from tests.test_agreement import disagreements
+
+ROPE, LEMMAS, TAPA = "tests.test_rope_claims", "tests.test_rope_lemmas", "tests.test_tapa_claims"
+
+# kind: errors of that kind in the modules' own tests, each by its name in that test's PLANTED
+KINDS: dict[str, tuple[tuple[str, str], ...]] = {
+    "a flipped sign": (
+        (ROPE, "flipped sign of B_d"),
+        (ROPE, "key turned the wrong way"),
+        (ROPE, "interpolation the wrong way"),
+        (LEMMAS, "Si = pi/2 - f cos + g sin, sign flipped"),
+        (LEMMAS, "kappa with its sign flipped"),
+        (LEMMAS, "eq 72 with 1 + e0"),
+        (TAPA, "Hessian with a flipped sign"),
+    ),
+    "a dropped factor": (
+        (ROPE, "2 pi lost on one side"),
+        (ROPE, "a factor 1/2 in the moment bound"),
+        (ROPE, "sgn(mu_0) dropped"),
+        (LEMMAS, "a hump's area without its factor 2"),
+        (LEMMAS, "eq 51 with half of its second term"),
+        (LEMMAS, "eq 49 with L for L^2"),
+        (TAPA, "footnote 2 without its 1/2"),
+        (TAPA, "x^T J x without its 1/2"),
+    ),
+    "a constant tightened below the truth": (
+        (ROPE, "dip of Ci tightened below the truth"),
+        (ROPE, "far constant below the truth"),
+        (ROPE, "63 for 64"),
+        (LEMMAS, "eq 45 below the Lipschitz constant"),
+        (LEMMAS, "eq 48 with 2/5 for 1/2"),
+        (LEMMAS, "eq 69 with 3/2 for 2"),
+        (LEMMAS, "eq 71* with 0.2807"),
+        (TAPA, "weights with a constant below the truth"),
+        (TAPA, "best constant tightened by 1 in 1000"),
+    ),
+    "a hypothesis removed": (
+        (ROPE, "base 10^4 taken for independent"),
+        (ROPE, "degree one too small"),
+        (ROPE, "strict sign at equality"),
+        (LEMMAS, "emptiness claimed for smaller lambda"),
+    ),
+    "sin for cos": (
+        (ROPE, "sin for cos"),
+        (LEMMAS, "eq 46 with cos for sin"),
+        (LEMMAS, "eq 52 with Si for Ci"),
+        (LEMMAS, "eq 65 with the ends of eq 56"),
+    ),
+    "an off-by-one in a sum's range": (
+        (ROPE, "range of Z one too long"),
+        (ROPE, "range of Z one too short"),
+        (ROPE, "geometric sum one term longer"),
+        (LEMMAS, "eq 42 as printed, one term too many"),
+        (LEMMAS, "eq 42 with one term too few"),
+        (LEMMAS, "eq 47's count, without its + 1"),
+        (TAPA, "flops: an addition too many"),
+        (TAPA, "linear phase with too few ones"),
+        (TAPA, "Jacobian with one power too many"),
+    ),
+}
+
+
+def test_every_kind_is_planted_often_enough() -> None:
+    named = [place for places in KINDS.values() for place in places]
+    for module, name in named:
+        assert name in importlib.import_module(module).PLANTED, (module, name)
+    assert len(set(named)) == len(named) >= 25
+    for kind, places in KINDS.items():
+        assert {module for module, _ in places} >= {ROPE, LEMMAS}, kind
+
+
+# Errors in the sums that everything rests on: the other witness sees them --------------------------------
+
+
+def exact_sums(base: float, head_dim: int, turns: bool) -> iv.RopeSums:
+    return iv.RopeSums.of(head_dim, base=iv.dyadic(base), turns=turns)
+
+
+class Planted(iv.RopeSums):
+    """Sums with one error; the class says which."""
+
+    @classmethod
+    def sums(cls, base: float, head_dim: int, turns: bool) -> iv.RopeSums:
+        true = exact_sums(base, head_dim, turns)
+        return cls(true.head_dim, true.omega, true.inverse_base)
+
+
+class FlippedSign(Planted):
+    def sin(self, distance: iv.Real) -> arb:
+        return -super().sin(distance)
+
+
+class FactorDropped(Planted):
+    def cos(self, distance: iv.Real) -> arb:
+        return 2 * super().cos(distance)
+
+
+class SinForCos(Planted):
+    def cos(self, distance: iv.Real) -> arb:
+        return super().sin(distance)
+
+
+class OnePairShort(Planted):
+    @classmethod
+    def sums(cls, base: float, head_dim: int, turns: bool) -> iv.RopeSums:
+        true = exact_sums(base, head_dim, turns)
+        return cls(true.head_dim, true.omega[:-1], true.inverse_base)
+
+
+class OneTurnLong(Planted):
+    """theta_d for d = 1 .. D/2 in place of 0 .. D/2 - 1."""
+
+    @classmethod
+    def sums(cls, base: float, head_dim: int, turns: bool) -> iv.RopeSums:
+        true = exact_sums(base, head_dim, turns)
+        step = (true.inverse_base.log() * 2 / head_dim).exp()
+        return cls(true.head_dim, tuple(w * step for w in true.omega), true.inverse_base)
+
+
+class Radians(Planted):
+    @classmethod
+    def sums(cls, base: float, head_dim: int, turns: bool) -> iv.RopeSums:
+        return super().sums(base, head_dim, False)
+
+
+class RoundedBase(Planted):
+    """The base rounded to a single-precision float: an error of 6e-8."""
+
+    @classmethod
+    def sums(cls, base: float, head_dim: int, turns: bool) -> iv.RopeSums:
+        true = exact_sums(base * (1 + 2.0**-24), head_dim, turns)
+        return cls(true.head_dim, true.omega, true.inverse_base)
+
+
+@pytest.mark.parametrize(
+    "error", [FlippedSign, FactorDropped, SinForCos, OnePairShort, OneTurnLong, Radians, RoundedBase]
+)
+def test_an_error_in_the_sums_is_seen_by_the_other_witness(error: type[Planted]) -> None:
+    with iv.precision(160):
+        assert disagreements(True, Planted.sums, cases=6) == []
+        assert disagreements(True, error.sums, cases=6) != []
+
+
+# A ball replaced by its midpoint, a comparison negated: claim and attack contradict each other ------------
+
+LO, HI, BOUND = Fraction(1), Fraction(12), Fraction(-9, 100)  # Ci falls to -0.198 at 3 pi/2, not at 6.5
+
+
+def honest(width: arb) -> Evidence:
+    return iv.below("Ci > -0.09 on [1, 12]", iv.ball(BOUND), iv.ci(width))
+
+
+def by_midpoint(width: arb) -> Evidence:
+    """The middle of the interval stands for all of it."""
+    return iv.below("Ci > -0.09 on [1, 12]", iv.ball(BOUND), iv.ci(arb(width.mid())))
+
+
+def negated(width: arb) -> Evidence:
+    """`not (Ci <= bound)`: true for balls that overlap, which decide nothing."""
+    found = iv.ci(width)
+    assert not (found <= iv.ball(BOUND))
+    return Evidence(
+        "Ci > -0.09 on [1, 12]",
+        iv.verdict(not (found <= iv.ball(BOUND))),
+        computed=iv.text(found),
+        predicted=f"> {float(BOUND)}",
+        radius=iv.radius(found),
+        precision="128 bit ball",
+    )
+
+
+def ledger_of(judge: Callable[[arb], Evidence]) -> Ledger:
+    """One claim, judged on the whole interval, and an attack that tries points of it."""
+    ledger = Ledger()
+
+    @ledger.claim("lem-x", where="App. E", kind="lemma", says="Ci > -0.09 on [1, 12]")
+    def check() -> Iterator[Evidence]:
+        yield judge(iv.hull(LO, HI))
+
+    @ledger.attack("lem-x", domain="111 points of [1, 12]")
+    def attack() -> Iterator[Evidence]:
+        tried = (Fraction(10 + i, 10) for i in range(111))
+        yield search("Ci + 0.09", ((str(x), iv.ci(iv.ball(x)) - iv.ball(BOUND)) for x in tried))
+
+    return ledger
+
+
+@pytest.mark.parametrize("judge", [by_midpoint, negated])
+def test_an_interval_judged_by_less_than_all_of_it_contradicts_its_attack(
+    judge: Callable[[arb], Evidence],
+) -> None:
+    with pytest.raises(LedgerError, match=r"^lem-x: certified, yet its attack found a counterexample"):
+        verify(workers=0, loader=lambda: ledger_of(judge))
+
+
+def test_the_same_interval_judged_as_a_ball_is_refuted_by_its_attack() -> None:
+    with iv.precision(128):
+        assert honest(iv.hull(LO, HI)).verdict is Verdict.UNKNOWN
+    (result,) = verify(workers=0, loader=lambda: ledger_of(honest))
+    assert result.stated is Verdict.REFUTED
+
+
+def test_evidence_that_shows_a_ball_but_calls_itself_exact_is_refused() -> None:
+    def hidden(width: arb) -> Evidence:
+        return Evidence("Ci on [1, 12]", Verdict.PROVED, computed=iv.text(iv.ci(width)))
+
+    with pytest.raises(LedgerError, match=r"^lem-x: 'Ci on \[1, 12\]' shows a ball, so its precision"):
+        verify(workers=0, loader=lambda: ledger_of(hidden))
+
+
+# A hypothesis removed --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("removed", "point"),
+    [
+        ("theta_0 < 1/10", (Fraction(1, 2), 64, Fraction(2))),
+        ("theta_0 > 0", (Fraction(0), 64, Fraction(2))),
+        ("D even", (Fraction(1, 20), 65, Fraction(2))),
+        ("D > 4 L", (Fraction(1, 10**4), 36, Fraction(2))),
+        ("lambda > 1", (Fraction(1, 20), 64, Fraction(1))),
+    ],
+)
+def test_a_counterexample_must_meet_every_hypothesis(
+    removed: str, point: tuple[Fraction, int, Fraction]
+) -> None:
+    with pytest.raises(InputError):
+        Point(*point)
+
+
+def verdicts(found: Iterator[Evidence]) -> set[Verdict]:
+    with iv.precision(128):
+        return {item.verdict for item in found}
+
+
+SOUND = {Verdict.PROVED, Verdict.CERTIFIED}
+LEAST = sp.Rational(1, 2) - u / 2 - u / 12  # 1 - u/2 - (1/2 + u/12) of eq-47.a
+
+
+def test_a_bound_without_its_hypothesis_is_refuted_and_with_it_proved() -> None:
+    v = sp.Symbol("v", positive=True)
+    assert termwise("D > 4 L: u < 1/2", LEAST.subs(u, 1 / (2 + v))).verdict is Verdict.PROVED
+    assert termwise("any D", LEAST).verdict is Verdict.REFUTED
+
+
+def test_the_cosine_bound_needs_its_near_range() -> None:
+    """(28) at best: lim C_D > 3/8 - 0.22/L where lambda < b^(1/4)/8, and not at lambda = b."""
+    assert verdicts(iter([rope_bias.near_cosine("3/8", "0.22")])) <= SOUND
+    with iv.precision(128):
+        base = iv.ball(10**30)
+        bound = iv.ball("3/8") - iv.ball("0.22") / base.log()
+        for distance, holds in (("3000000", True), (base, False)):
+            assert iv.less(bound, iv.cos_limit(distance, base=base)) is holds
+
+
+def test_theorem_2_2_needs_its_threshold() -> None:
+    """L > 1.03 + 3.66 |rho| is enough, a threshold without its slope is not."""
+    turns = rope_bias_limit.TURNS
+    assert verdicts(rope_bias_theorem.enough(turns, "1/8", "1.03", "3.66")) <= SOUND
+    assert verdicts(rope_bias_theorem.enough(turns, "1/8", "1.03", "0")) & {Verdict.REFUTED, Verdict.UNKNOWN}
+    assert verdicts(iter([rope_bias_theorem.below_eighth(10, "1.03", "0")])) == {Verdict.CERTIFIED}

@@ -1,0 +1,455 @@
+"""The entries on TAPA: their verdicts, errors planted in every check, and witnesses that share no formula with them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+
+import mpmath
+import numpy as np
+import pytest
+import sympy as sp
+from flint import arb
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.errors import InputError
+from analysis.evidence import Evidence, Verdict
+from proofs import (
+    tapa_bias,
+    tapa_common,
+    tapa_cost,
+    tapa_decay,
+    tapa_decay_hypotheses,
+    tapa_decay_printed,
+    tapa_decay_steps,
+    tapa_figure,
+    tapa_oscillatory,
+    tapa_phase,
+    tapa_score,
+    tapa_stationary,
+    tapa_variance,
+    tapa_variance_gaussian,
+    tapa_variance_printed,
+)
+from proofs.balls import PRECISION, ball, precision
+from proofs.claims import load
+from proofs.verdicts import weakest
+from proofs.verify import Result, verify
+
+P, C, R, U = Verdict.PROVED, Verdict.CERTIFIED, Verdict.REFUTED, Verdict.UNKNOWN
+HALF = sp.Rational(1, 2)
+
+EXPECTED: dict[str, tuple[Verdict, Verdict | None]] = {
+    "def-3.1": (P, None),
+    "eq-9": (P, None),
+    "eq-10": (P, None),
+    "eq-11": (P, None),
+    "eq-12": (P, None),
+    "eq-13": (P, None),
+    "eq-14": (P, None),
+    "eq-15": (R, P),
+    "eq-16": (R, P),
+    "rem-3.reduces": (P, None),
+    "rem-3.reduces.scaled": (R, P),
+    "rem-3.stationary": (P, None),
+    "rem-3.parameters": (P, None),
+    "rem-3.flops": (R, P),
+    "rem-3.limits": (P, None),
+    "rem-3.eliminates": (R, C),
+    "rem-3.pointwise": (P, None),
+    "rem-3.nondegenerate": (P, None),
+    "rem-4.5": (R, P),
+    "rem-4.5.linear": (P, None),
+    "thm-3.2": (P, P),
+    "thm-3.2.kernel": (P, None),
+    "thm-3.2.majorant": (P, None),
+    "thm-3.2.weights": (P, None),
+    "thm-3.2.gaussian": (P, None),
+    "thm-3.2.printed": (R, P),
+    "thm-3.2.equal": (P, None),
+    "thm-3.2.sphere": (P, None),
+    "thm-3.2.ball": (P, None),
+    "thm-3.2.rank": (P, None),
+    "thm-3.2.tokens": (P, None),
+    "eq-74": (P, None),
+    "eq-75": (R, P),
+    "eq-75.lambda": (R, P),
+    "eq-76": (P, None),
+    "eq-77": (R, P),
+    "eq-78": (P, None),
+    "eq-79": (P, None),
+    "eq-80": (P, P),
+    "eq-81": (P, None),
+    "thm-3.3": (R, P),
+    "thm-3.3.lebesgue": (P, None),
+    "thm-3.3.infimum": (P, None),
+    "thm-3.3.printed": (U, P),
+    "eq-82": (R, P),
+    "eq-83": (R, P),
+    "eq-84": (P, None),
+    "fig-1": (U, None),
+    "fig-1.protocol": (R, P),
+    "fig-1.symmetric": (R, P),
+    "fig-1.zero": (C, None),
+}
+
+
+def own_labels() -> list[str]:
+    return [label for label, claim in load().claims.items() if "proofs/tapa_" in claim.stated.place]
+
+
+@pytest.fixture(scope="module")
+def results() -> dict[str, Result]:
+    return {result.label: result for result in verify(own_labels(), workers=0)}
+
+
+def test_every_entry_has_the_verdict_that_the_log_tells_of(results: dict[str, Result]) -> None:
+    assert {label: (found.stated, found.repaired) for label, found in results.items()} == EXPECTED
+
+
+def test_every_entry_was_attacked(results: dict[str, Result]) -> None:
+    quiet = [
+        label
+        for label, found in results.items()
+        if not found.as_stated.attack and not (found.as_repaired and found.as_repaired.attack)
+    ]
+    assert quiet == []
+
+
+def test_whatever_fails_is_repaired_or_says_what_is_missing(results: dict[str, Result]) -> None:
+    for label, found in results.items():
+        if found.stated is Verdict.REFUTED:
+            assert found.repaired in (P, C), label
+    assert "both trained 7B models" in str(results["fig-1"].evidence[0].computed)
+
+
+def test_the_theorems_and_their_equations_say_what_they_mean_in_practice(results: dict[str, Result]) -> None:
+    for label in ("thm-3.2", "thm-3.3", "eq-12", "eq-14", "eq-15", "rem-3.flops", "rem-3.eliminates"):
+        assert len(results[label].practice) >= 3, label
+
+
+def test_the_printed_proof_of_theorem_3_3_names_its_broken_premises(results: dict[str, Result]) -> None:
+    assert results["thm-3.3.printed"].as_stated.reason == "broken proof: uses eq-82, eq-83, refuted"
+
+
+# Planted errors: the right formula passes, the wrong one is refuted -----------------------------------
+
+Check = Callable[[], Evidence | Iterable[Evidence]]
+
+
+def verdict(check: Check) -> Verdict:
+    with precision(PRECISION):  # what the ledger runs its checks at
+        found = check()
+        found = [found] if isinstance(found, Evidence) else list(found)
+    return weakest(item.verdict for item in found)
+
+
+def scaled_matrices() -> Evidence:
+    """M of eq 13 with 1/sqrt(D) in place of 1/sqrt(theta D)."""
+    m, n = tapa_score.matrices(4, 2)
+    return tapa_score.special_case(4, 2, m * sp.sqrt(2) / sp.sqrt(4), n)
+
+
+def asymptotic(power: int) -> Evidence:
+    return tapa_stationary.next_order(power)
+
+
+PLANTED: dict[str, tuple[Check, Check]] = {
+    "footnote 2 without its 1/2": (
+        lambda: tapa_phase.footnote(2, HALF),
+        lambda: tapa_phase.footnote(2, sp.Integer(1)),
+    ),
+    "x^T J x without its 1/2": (
+        lambda: tapa_decay_printed.form(3, HALF),
+        lambda: tapa_decay_printed.form(3, sp.Integer(1)),
+    ),
+    "lambda twice too large": (
+        lambda: tapa_decay_printed.wave_number(sp.Integer(1)),
+        lambda: tapa_decay_printed.wave_number(sp.Integer(2)),
+    ),
+    "scale of M": (lambda: tapa_score.special_case(4, 2, *tapa_score.matrices(4, 2)), scaled_matrices),
+    "Hessian with a flipped sign": (
+        lambda: tapa_phase.hessian(sp.diag(1), sp.Integer(-1)),
+        lambda: tapa_phase.hessian(sp.diag(1), sp.Integer(1)),
+    ),
+    "flops: nothing added": (
+        lambda: tapa_cost.same_everywhere(Counter({"multiply": 2, "cosine": 1, "add": -1})),
+        lambda: tapa_cost.same_everywhere(Counter()),
+    ),
+    "flops: an addition too many": (
+        lambda: tapa_cost.same_everywhere(Counter({"multiply": 2, "cosine": 1, "add": -1})),
+        lambda: tapa_cost.same_everywhere(Counter({"multiply": 2, "cosine": 1})),
+    ),
+    "linear phase with too few ones": (
+        lambda: tapa_phase.fits("q_P, k_P", lambda share: 2 * (1 - share), ones=2),
+        lambda: tapa_phase.fits("q_P, k_P", lambda share: 2 * (1 - share), ones=1),
+    ),
+    "Jacobian with one power too many": (
+        lambda: tapa_oscillatory.jacobian(3, 3),
+        lambda: tapa_oscillatory.jacobian(3, 4),
+    ),
+    "wave operator with 2 pi^2": (
+        lambda: tapa_oscillatory.operator(4 * sp.pi**2),
+        lambda: tapa_oscillatory.operator(2 * sp.pi**2),
+    ),
+    "Lorentz integral 1 for 1/2": (
+        lambda: tapa_oscillatory.lorentz(2 * sp.pi, HALF),
+        lambda: tapa_oscillatory.lorentz(2 * sp.pi, sp.Integer(1)),
+    ),
+    "weights with a constant below the truth": (
+        lambda: tapa_oscillatory.induction(sp.Integer(1)),
+        lambda: tapa_oscillatory.induction(sp.Integer(2)),
+    ),
+    "exponent n for n/2 in one dimension": (
+        lambda: tapa_oscillatory.per_dimension(HALF),
+        lambda: tapa_oscillatory.per_dimension(sp.Integer(1)),
+    ),
+    "decay rate n for n/2": (
+        lambda: tapa_oscillatory.decay_rate(HALF),
+        lambda: tapa_oscillatory.decay_rate(sp.Integer(1)),
+    ),
+    "n^n for n^(n/2)": (
+        lambda: tapa_decay.in_tokens(tapa_common.N / 2),
+        lambda: tapa_decay.in_tokens(tapa_common.N),
+    ),
+    "best constant tightened by 1 in 1000": (
+        lambda: tapa_decay.best_constant_holds("1"),
+        lambda: tapa_decay.best_constant_holds("999/1000"),
+    ),
+    "C' with the wrong lambda": (
+        lambda: tapa_decay_steps.constants(sp.Integer(2)),
+        lambda: tapa_decay_steps.constants(sp.Integer(1)),
+    ),
+    "lambda bounded by 3/sqrt(D)": (
+        lambda: tapa_decay_steps.least_wave(sp.Integer(4)),
+        lambda: tapa_decay_steps.least_wave(sp.Integer(9)),
+    ),
+    "second derivatives with lambda^-2": (lambda: asymptotic(1), lambda: asymptotic(2)),
+    "half exponent claimed for too low a power": (
+        lambda: tapa_decay_hypotheses.half_exponent(4),
+        lambda: tapa_decay_hypotheses.half_exponent(2),
+    ),
+    "primitive with sin t for 4 sin t": (
+        lambda: tapa_decay_hypotheses.ball_primitive(sp.Integer(4), ball_wave()),
+        lambda: tapa_decay_hypotheses.ball_primitive(sp.Integer(1), ball_wave()),
+    ),
+    "sin for cos in the square": (
+        lambda: tapa_variance_printed.square_of_score(sp.cos),
+        lambda: tapa_variance_printed.square_of_score(sp.sin),
+    ),
+    "cross terms dropped": (
+        lambda: tapa_variance_printed.expansion(3, 1),
+        lambda: tapa_variance_printed.expansion(3, 0),
+    ),
+    "cross terms counted twice": (
+        lambda: tapa_variance_printed.expansion(3, 1),
+        lambda: tapa_variance_printed.expansion(3, 2),
+    ),
+    "I with x^T J x for q.k": (
+        lambda: tapa_variance_printed.with_density(HALF),
+        lambda: tapa_variance_printed.with_density(sp.Integer(1)),
+    ),
+    "angle not doubled in II": (
+        lambda: tapa_variance_gaussian.rate(2),
+        lambda: tapa_variance_gaussian.rate(1),
+    ),
+    "positive cross terms taken for a counterexample": (
+        lambda: tapa_variance_gaussian.breaks(tapa_variance_gaussian.twisted(HALF, sign=1), 2),
+        lambda: tapa_variance_gaussian.breaks(tapa_variance_gaussian.twisted(HALF, sign=-1), 2),
+    ),
+}
+
+
+def ball_wave() -> sp.Expr:
+    s = tapa_common.S
+    return 15 * ((3 - s**2) * sp.sin(s) - 3 * s * sp.cos(s)) / s**5
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_error_is_refuted_and_the_right_formula_is_not(name: str) -> None:
+    right, wrong = PLANTED[name]
+    assert verdict(right) in (P, C, Verdict.SUPPORTED)
+    assert verdict(wrong) is Verdict.REFUTED
+
+
+def test_a_counterexample_that_violates_a_hypothesis_refutes_nothing() -> None:
+    singular = tapa_variance_gaussian.twisted(sp.Integer(1))  # no density
+    other_scale = tapa_variance_gaussian.breaks(tapa_variance_gaussian.twisted(HALF), 2, sigma_sq=2)
+    for found in (list(tapa_variance_gaussian.breaks(singular, 2)), list(other_scale)):
+        assert [item.verdict for item in found] == [Verdict.UNKNOWN]
+    assert "leading minors" in next(tapa_variance_gaussian.breaks(singular, 2)).what
+
+
+def test_unequal_tokens_do_not_meet_assumption_2_1() -> None:
+    assert weakest(item.verdict for item in tapa_variance.assumption([((1, 1), (1, 2))])) is Verdict.REFUTED
+    assert weakest(item.verdict for item in tapa_variance.assumption([((1, 1), (1, 1))])) is Verdict.PROVED
+
+
+def test_the_constant_of_eq_77_holds_where_lambda_is_small() -> None:
+    """The counterexample needs the wave: at lambda = 1/100 the printed bound is far above the integral."""
+    assert tapa_stationary.breaks(1, Fraction(1, 100), 1).verdict is Verdict.CERTIFIED
+    assert tapa_stationary.breaks(1, 64, 1).verdict is Verdict.REFUTED
+
+
+def test_a_claim_refuted_on_purpose_must_be_refuted() -> None:
+    right = tapa_phase.footnote(2, HALF)
+    assert tapa_common.refutes(right).verdict is Verdict.REFUTED
+    assert tapa_common.refutes(tapa_phase.footnote(2, sp.Integer(1))).verdict is Verdict.SUPPORTED
+
+
+def test_the_share_of_the_bias_that_is_lost_is_bounded_from_both_sides() -> None:
+    largest = tapa_bias.largest_gap()
+    assert largest < ball("0.7661")
+    assert not largest < ball("0.766")
+    dense = max(float(tapa_bias.gap(arb(i) / 10_000)) for i in range(1, 1000))
+    assert dense < float(largest.upper())
+    assert (
+        float(largest.lower()) - dense < 1e-4
+    )  # grid of width 1e-4, slope below 16 * 16 near 0, quadratic at the top
+
+
+# Witnesses ----------------------------------------------------------------------------------------------
+
+small = st.integers(-3, 3).map(lambda i: sp.Rational(i, 4))
+
+
+@st.composite
+def laws(draw: st.DrawFn, head: int = 2) -> tapa_common.GaussianTokens:
+    """A centred Gaussian law of (q, k) with a random rational covariance B B^T."""
+    size = 2 * head
+    entries = draw(st.lists(small, min_size=size * size, max_size=size * size))
+    factor = sp.Matrix(size, size, entries)
+    return tapa_common.GaussianTokens(factor * factor.T)
+
+
+@settings(max_examples=15)
+@given(law=laws())
+def test_wick_agrees_with_the_trace_formula(law: tapa_common.GaussianTokens) -> None:
+    """E (q.k)^2 = tr(Sq Sk) + tr(C C) + (tr C)^2, C = E q k^T: matrices, no pairings."""
+    d, cov = law.head_dim, law.covariance
+    queries, keys, cross = cov[:d, :d], cov[d:, d:], cov[:d, d:]
+    expected = (queries * keys).trace() + (cross * cross).trace() + cross.trace() ** 2
+    assert sp.simplify(law.amplitude_square(d) - expected) == 0
+
+
+@settings(max_examples=10)
+@given(law=laws())
+def test_the_limit_of_the_variance_is_the_squares_and_the_cross_terms(
+    law: tapa_common.GaussianTokens,
+) -> None:
+    squares = sum(law.moment([i, i], [i, i]) for i in range(2))
+    found = tapa_variance_gaussian.limit_variance(law, 2)
+    assert sp.simplify(found - (squares + law.cross_terms(2)) / 4) == 0
+
+
+def quadrature(s: float, mean_q: float, mean_k: float) -> complex:
+    """E exp(-2 pi i s q k) by mpmath over q within 9 standard deviations; over k by hand."""
+
+    def inner(q: mpmath.mpf) -> mpmath.mpc:
+        return mpmath.exp(
+            -((q - mean_q) ** 2) / 2 - 2j * mpmath.pi * s * q * mean_k - 2 * (mpmath.pi * s * q) ** 2
+        )
+
+    edges = [mean_q - 9, mean_q - 3, -1, 0, 1, mean_q + 3, mean_q + 9]
+    return complex(mpmath.quad(inner, sorted(edges)) / mpmath.sqrt(2 * mpmath.pi))
+
+
+@settings(max_examples=12)
+@given(s=st.floats(0.01, 2), b=st.integers(-2, 2), c=st.integers(-2, 2))
+def test_the_gaussian_mean_agrees_with_quadrature(s: float, b: int, c: int) -> None:
+    exact = complex(sp.N(tapa_common.one_pair(sp.Float(s), b, c), 20))
+    assert abs(exact - quadrature(s, b, c)) < 1e-9  # mpmath's own error at 15 digits, with room
+    modulus = float(tapa_decay.shifted_mean(Fraction(s), b, c))
+    assert abs(abs(exact) - modulus) < 1e-12
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_the_mean_cosine_agrees_with_sampling(n: int) -> None:
+    rng = np.random.default_rng(20_250 + n)
+    q, k = rng.standard_normal((2, 400_000, n))
+    for lag in (1, 50):
+        values = np.cos(2 * np.pi * lag**0.1 * 0.3 * np.sum(q * k, axis=1) / np.sqrt(n))
+        error = values.std() / np.sqrt(values.size)
+        expected = float(tapa_common.cosine_mean(n, lag, spread="3/10"))
+        assert error < 2e-3
+        assert abs(values.mean() - expected) < 4 * error
+
+
+@pytest.mark.parametrize("lag", [1, 20])
+def test_the_counterexample_to_theorem_3_3_has_its_variance_in_samples(lag: int) -> None:
+    """Normal tokens of eq 15 at D = 4, r = 0.9, drawn and scored by eq 12: the variance is far below 1/2."""
+    rng = np.random.default_rng(33)
+    law = tapa_variance_gaussian.twisted(sp.Rational(9, 10))
+    root = np.linalg.cholesky(np.array(law.covariance, dtype=float))
+    draws = rng.standard_normal((400_000, 8)) @ root.T
+    q, k = draws[:, :4], draws[:, 4:]
+    angle = 2 * np.pi * lag**0.1 * np.sum(q[:, 2:] * k[:, 2:], axis=1) / np.sqrt(2)
+    score = np.sum(q[:, :2] * k[:, :2], axis=1) / np.sqrt(2) * np.cos(angle)
+    squares = score**2
+    error = squares.std() / np.sqrt(squares.size)
+    expected = float(tapa_variance_gaussian.exact_variance("9/10", 2, lag))
+    assert error < 2e-3
+    assert abs(squares.mean() - expected) < 4 * error
+    assert squares.mean() + 4 * error < 0.5
+
+
+def test_the_solid_ball_agrees_with_sampling() -> None:
+    rng = np.random.default_rng(5)
+    points = rng.standard_normal((2, 400_000, 5))
+    radius = rng.random((2, 400_000, 1)) ** 0.2
+    q, k = points / np.linalg.norm(points, axis=-1, keepdims=True) * radius
+    for t in (1.0, 6.0):
+        values = np.cos(t * np.sum(q * k, axis=1))
+        error = values.std() / np.sqrt(values.size)
+        assert error < 2e-3
+        assert abs(values.mean() - float(tapa_decay_hypotheses.ball_mean(Fraction(t)))) < 4 * error
+
+
+def test_the_fringes_gather_the_mass_where_the_wave_is_one() -> None:
+    """Z times the integral of e^{-i pi lambda xJx} h, n = 1, lambda = 3, by sampling under the normal law."""
+    rng = np.random.default_rng(77)
+    q, k = rng.standard_normal((2, 400_000))
+    angle = 2 * np.pi * 3 * q * k
+    values = np.cos(angle) * (1 + np.cos(angle))
+    error = values.std() / np.sqrt(values.size)
+    assert error < 2e-3
+    assert abs(values.mean() - float(tapa_stationary.fringe_integral(1, 3))) < 4 * error
+
+
+@pytest.mark.parametrize("head", [2, 64, 129])
+def test_the_counter_counts_what_a_product_of_vectors_costs(head: int) -> None:
+    assert tapa_cost.vanilla_operations(head) == Counter({"multiply": head + 1, "add": head - 1})
+    assert tapa_cost.vanilla_operations(head, folded=True) == Counter({"multiply": head, "add": head - 1})
+
+
+def test_symmetric_laws_are_told_from_skewed_ones() -> None:
+    _, law = tapa_figure.hidden_bias()
+    assert sum(law.values()) == 1
+    assert tapa_figure.symmetric(law)
+    assert not tapa_figure.symmetric({Fraction(2): Fraction(1, 3), Fraction(-1): Fraction(2, 3)})
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: tapa_common.Split(64, Fraction(3, 10)),
+            r"amplitude_share=3/10 of head_dim=64 gives 96/5 dimensions",
+        ),
+        (lambda: tapa_common.Split(4, Fraction(1)), r"amplitude_share=1 of head_dim=4 gives 4 dimensions"),
+        (
+            lambda: tapa_common.gaussian_integral(tapa_common.Q**2, tapa_common.Q),
+            r"give a quadratic with negative",
+        ),
+        (lambda: tapa_common.cosine_mean(0, 1), r"dims=0; the phase needs at least one"),
+        (lambda: tapa_common.GaussianTokens(sp.eye(6)), r"a covariance of shape 6 x 6 is not symmetric"),
+        (lambda: tapa_common.GaussianTokens(sp.Matrix(4, 4, range(16))), r"4 x 4 is not symmetric"),
+        (lambda: tapa_cost.tapa_operations(4, 4), r"vectors of length 0 is empty"),
+        (lambda: tapa_decay_hypotheses.returns([], 2), r"no phase; a law needs"),
+    ],
+)
+def test_bad_input_is_named(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        call()
