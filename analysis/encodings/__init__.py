@@ -1,0 +1,34 @@
+"""Positional encodings: the attention score before softmax, one small class each. Import from here.
+
+Every class declares what it is, and one parametrised test proves the declarations for all:
+
+relative       the score depends on positions through the distance m - n alone;
+symmetric      and not on the sign of the distance;
+inner_product  at given positions the score is bilinear in q and k, an inner product of vectors transformed by
+               position, so that FFT gives its mean at every distance (`heads.lags.mean_score`);
+trainable      it holds tensors that may be learned.
+
+Partial rotation, xPos and every RoPE extension are `Rope` with other frequencies (`theory.frequencies`).
+
+Scores come in float32 at least, in float64 for float64 vectors. Inner products of amplitudes are taken in the
+vectors' own type, as attention does; angles, phases, distance powers and biases never in less than float32.
+Causality is not an encoding's business: both signs of the distance get a score.
+"""
+
+from analysis.encodings.additive import Alibi, Nope, SlidingWindow, alibi_slopes
+from analysis.encodings.base import Encoding
+from analysis.encodings.phase import GeneralTapa, LinearTapa, PhaseEncoding, Tapa
+from analysis.encodings.rotary import Rope
+
+__all__ = [
+    "Alibi",
+    "Encoding",
+    "GeneralTapa",
+    "LinearTapa",
+    "Nope",
+    "PhaseEncoding",
+    "Rope",
+    "SlidingWindow",
+    "Tapa",
+    "alibi_slopes",
+]

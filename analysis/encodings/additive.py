@@ -1,0 +1,171 @@
+"""No position, a position that is added to the score, and a window: NoPE, ALiBi, sliding windows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from analysis.encodings.base import (
+    Distances,
+    Encoding,
+    KeyPositions,
+    Keys,
+    Matched,
+    MatchedScores,
+    Queries,
+    QueryPositions,
+    ScaledEncoding,
+    Scores,
+    check_head_dim,
+    distances,
+    matched_inner,
+    wide,
+)
+from analysis.errors import InputError
+from analysis.theory.rotation import check_above
+
+
+@dataclass(frozen=True, eq=False)
+class Nope(ScaledEncoding):
+    """No positional encoding (Kazemnejad et al. 2023, arXiv 2305.19466): scale q.k.
+
+    Attributes:
+        head_dim: of q and k.
+        scale: factor of the score; None for 1/sqrt(head_dim).
+    """
+
+    symmetric: ClassVar[bool] = True
+    inner_product: ClassVar[bool] = True
+    head_dim: int
+    scale: float | None = None
+
+    def __post_init__(self) -> None:
+        check_head_dim(self.head_dim)
+        check_above("scale", self.factor, 0)
+
+    def scores(
+        self, q: Queries, k: Keys, query_positions: QueryPositions, key_positions: KeyPositions
+    ) -> Scores:
+        """scale q.k, whatever the positions."""
+        self.check_vectors(q, k)
+        return self.factor * (q @ k.mT).to(wide(q.dtype))
+
+    def pairwise(self, q: Matched, k: Matched, distance: Distances) -> MatchedScores:
+        """scale q.k, the same at every distance."""
+        self.check_vectors(q, k)
+        inner = self.factor * matched_inner(q, k)
+        return inner[..., None].expand(*inner.shape, len(distance))
+
+
+def alibi_slopes(heads: int) -> tuple[float, ...]:
+    """ALiBi's slopes 2^(-8 i / heads), i = 1 .. heads, for a power of two (Press et al. 2021, released code).
+
+    For another number: those of the power of two below it, then every other one of the power above it.
+    Raises `InputError` unless heads is a positive whole number.
+    """
+    if isinstance(heads, bool) or not isinstance(heads, int) or heads < 1:
+        raise InputError(f"heads={heads} is not a positive whole number")
+    power = 1 << (heads.bit_length() - 1)
+    slopes = [2.0 ** (-8 * i / power) for i in range(1, power + 1)]
+    between = [2.0 ** (-4 * i / power) for i in range(1, 2 * (heads - power), 2)]
+    return tuple(slopes + between)
+
+
+@dataclass(frozen=True, eq=False)
+class Alibi(ScaledEncoding):
+    """Attention with linear biases (Press et al. 2021, arXiv 2108.12409): scale q.k - slope |m - n|.
+
+    Attributes:
+        head_dim: of q and k.
+        slopes: >= 0, per token: one for all heads, or one for each head, which are then the leading axis of q
+            and k next to the positions (`alibi_slopes`).
+        scale: factor of the inner product; None for 1/sqrt(head_dim).
+    """
+
+    symmetric: ClassVar[bool] = True
+    inner_product: ClassVar[bool] = False
+    head_dim: int
+    slopes: Sequence[float]
+    scale: float | None = None
+
+    def __post_init__(self) -> None:
+        check_head_dim(self.head_dim)
+        check_above("scale", self.factor, 0)
+        object.__setattr__(self, "slopes", tuple(float(slope) for slope in self.slopes))
+        if not self.slopes or not all(0 <= slope < math.inf for slope in self.slopes):
+            raise InputError(f"slopes={self.slopes} must be one or more finite numbers, none below 0")
+
+    def scores(
+        self, q: Queries, k: Keys, query_positions: QueryPositions, key_positions: KeyPositions
+    ) -> Scores:
+        """scale q.k - slope |m - n|; `InputError` also if there are several slopes, but not one for each head."""
+        self.check_vectors(q, k)
+        inner = self.factor * (q @ k.mT).to(wide(q.dtype))
+        return self._biased(inner, distances(query_positions, key_positions, inner.dtype))
+
+    def pairwise(self, q: Matched, k: Matched, distance: Distances) -> MatchedScores:
+        """scale q.k - slope |distance| of each sample. Raises as `scores`."""
+        self.check_vectors(q, k)
+        inner = self.factor * matched_inner(q, k)[..., None]
+        return self._biased(inner, distance.to(inner.dtype))
+
+    def _biased(self, inner: Tensor, distance: Tensor) -> Tensor:
+        if len(self.slopes) == 1:
+            return inner - self.slopes[0] * distance.abs()
+        heads = inner.shape[-3] if inner.ndim > 2 else 1
+        if len(self.slopes) != heads:
+            raise InputError(f"{len(self.slopes)} slopes do not fit vectors with {heads} heads")
+        slopes = torch.tensor(self.slopes, dtype=inner.dtype, device=inner.device)
+        return inner - slopes[:, None, None] * distance.abs()
+
+
+@dataclass(frozen=True, eq=False)
+class SlidingWindow(Encoding):
+    """Any encoding whose score is minus infinity from `window` tokens of distance on (Beltagy et al. 2020).
+
+    A query sees `window` keys up to its own position, as in released models: distances 0 .. window - 1.
+
+    Attributes:
+        encoding: of the keys that are seen.
+        window: tokens, at least 1.
+    """
+
+    inner_product: ClassVar[bool] = False
+    encoding: Encoding
+    window: int
+
+    def __post_init__(self) -> None:
+        if isinstance(self.window, bool) or not isinstance(self.window, int) or self.window < 1:
+            raise InputError(f"window={self.window} is not a positive whole number of tokens")
+
+    @property
+    def head_dim(self) -> int:
+        """Of the encoding inside."""
+        return self.encoding.head_dim
+
+    @property
+    def symmetric(self) -> bool:
+        """As the encoding inside: both sides of a window are cut alike."""
+        return self.encoding.symmetric
+
+    @property
+    def trainable(self) -> bool:
+        """As the encoding inside."""
+        return self.encoding.trainable
+
+    def scores(
+        self, q: Queries, k: Keys, query_positions: QueryPositions, key_positions: KeyPositions
+    ) -> Scores:
+        """Scores of the encoding inside, -inf where |m - n| >= window."""
+        scores = self.encoding.scores(q, k, query_positions, key_positions)
+        away = (query_positions[:, None] - key_positions).abs() >= self.window
+        return scores.masked_fill(away, -math.inf)
+
+    def pairwise(self, q: Matched, k: Matched, distance: Distances) -> MatchedScores:
+        """Scores of the encoding inside, -inf where |distance| >= window."""
+        return self.encoding.pairwise(q, k, distance).masked_fill(distance.abs() >= self.window, -math.inf)

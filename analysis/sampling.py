@@ -1,0 +1,264 @@
+"""Monte Carlo of any encoding's score under any law of q and k: mean and variance by distance, with errors.
+
+Four ways, all unbiased for the mean:
+
+plain                independent draws of (q, k);
+sobol                scrambled Sobol points, in independent scrambles whose spread gives the error (Owen 1997);
+conditional          TAPA under a Gaussian law: draws of q_P alone, the rest averaged exactly (`conditional`);
+conditional-sobol    the same with Sobol points.
+
+Memory is that of a chunk of draws, whatever their number. Chunks are cut and seeded without regard to who works
+on them and added up in their order, so a seed gives the same numbers, to the last bit, from any workers.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+import xarray as xr
+from jaxtyping import Float, Float64
+from scipy.stats import qmc
+from torch import Tensor
+
+from analysis.conditional import ConditionalTapa
+from analysis.encodings import Encoding, Tapa
+from analysis.errors import InputError
+from analysis.running_sums import Sums, with_errors
+from analysis.samplers import Gaussian, Sampler, Uniforms
+from analysis.theory.bias import checked_distance
+from analysis.workers import HERE, Workers, run
+
+Method = Literal["plain", "sobol", "conditional", "conditional-sobol"]
+
+CHUNK = 2**13  # draws at a time
+SCRAMBLES = 32
+_BLOCK = 2**20  # scores at a time: 8 MB
+_PILOT = 256  # draws that place the origin of the sums
+_BITS = 30  # of a Sobol coordinate
+
+At = Callable[[Float[Tensor, " distances"], Float[Tensor, " distances"]], tuple[Tensor, Tensor]]
+"""From distances and an origin at each to first and second moment about it, (samples, distances)."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The score itself and its square, about an origin, of draws of (q, k)."""
+
+    encoding: Encoding
+    sampler: Sampler
+
+    @property
+    def dimensions(self) -> int:
+        """Uniform numbers that a draw takes."""
+        return self.sampler.dimensions
+
+    def at(self, uniforms: Uniforms) -> At:
+        """Draw."""
+        q, k = self.sampler.draw(uniforms)
+
+        def moments(distance: Tensor, origin: Tensor) -> tuple[Tensor, Tensor]:
+            away = self.encoding.pairwise(q, k, distance) - origin
+            return away, away.square()
+
+        return moments
+
+
+@dataclass(frozen=True)
+class Conditional:
+    """Its moments given q_P, about an origin, of draws of q_P."""
+
+    tapa: ConditionalTapa
+
+    @property
+    def dimensions(self) -> int:
+        """Uniform numbers that a draw takes."""
+        return self.tapa.dimensions
+
+    def at(self, uniforms: Uniforms) -> At:
+        """Draw."""
+        given = self.tapa.given(uniforms)
+
+        def moments(distance: Tensor, origin: Tensor) -> tuple[Tensor, Tensor]:
+            first, second = self.tapa.moments(given, distance)
+            return first - origin, second - origin * (2 * first - origin)
+
+        return moments
+
+
+Integrand = Scores | Conditional
+
+
+def estimate(
+    encoding: Encoding,
+    sampler: Sampler,
+    distances: Float64[np.ndarray, " distances"],
+    samples: int,
+    *,
+    method: Method = "plain",
+    seed: int,
+    workers: Workers = HERE,
+    scrambles: int = SCRAMBLES,
+) -> xr.Dataset:
+    """Mean and variance of the score at every distance, with their standard errors.
+
+    Args:
+        encoding, sampler: of one head_dim.
+        distances: query position minus key position, tokens, signed.
+        samples: draws altogether; for Sobol points `scrambles` times a power of two.
+        method: see the module.
+        seed: >= 0.
+        workers: who does the work; plays no part in the numbers.
+        scrambles: independent scrambles of Sobol points, >= 2; the error has one degree of freedom less.
+
+    Returns:
+        Over distance: mean, mean_se, variance, variance_se; mean_top and variance_top, the share of the scatter
+        that the largest draw (or scramble) makes up. Where that is not small, above 1/10 or among scrambles
+        1/2, rare draws decide, and the error bar is too short. `samples`, `method`, `seed` as attributes.
+
+    Raises:
+        InputError: a value out of its range, a method that is unknown or has no closed form here, a score that is
+            not finite, workers that cannot be reached.
+    """
+    lags = _checked(encoding, sampler, distances, samples, method, seed, scrambles)
+    integrand = _integrand(encoding, sampler, method)
+    children = np.random.SeedSequence(seed).spawn(2)
+    origin = _pilot(integrand, lags, children[0])
+    job = _Job(integrand, lags, origin)
+    if method.endswith("sobol"):
+        each = _points_each(samples, scrambles)
+        tasks = ((child, each) for child in children[1].spawn(scrambles))
+        found = run(job.scramble, tasks, workers)
+    else:
+        found = run(job.chunk, _chunks(children[1], samples), workers)
+    return with_errors(_added(found), origin, lags).assign_attrs(method=method, samples=samples, seed=seed)
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """What every task has in common; travels to the workers."""
+
+    integrand: Integrand
+    distances: Float64[np.ndarray, " distances"]
+    origin: Float64[np.ndarray, "2 distances"]
+
+    def chunk(self, task: tuple[np.random.SeedSequence, int]) -> Sums:
+        """Sums over independent draws."""
+        seed, count = task
+        return self._sums(open_uniforms(np.random.default_rng(seed), count, self.integrand.dimensions))
+
+    def scramble(self, task: tuple[np.random.SeedSequence, int]) -> Sums:
+        """Means over one scramble's points, as a single observation: its points are not independent."""
+        seed, count = task
+        rng = np.random.default_rng(seed)
+        points = qmc.Sobol(self.integrand.dimensions, scramble=True, bits=_BITS, rng=rng)
+        parts = (points.random(min(CHUNK, count - start)) for start in range(0, count, CHUNK))
+        # cells' midpoints: a scrambled coordinate may be 0
+        total = _added(self._sums(part + 2.0 ** -(_BITS + 1)) for part in parts)
+        return Sums(1, total.mean, np.zeros_like(total.spread), total.mean**2)
+
+    def _sums(self, uniforms: Uniforms) -> Sums:
+        moments, count = self.integrand.at(uniforms), len(uniforms)
+        columns = [self._block(moments, block) for block in _blocks(len(self.distances), count)]
+        mean, spread, top = (np.concatenate(parts, axis=1) for parts in zip(*columns, strict=True))
+        return Sums(count, mean, spread, top)
+
+    def _block(self, moments: At, block: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Means, spreads and largest squares at some distances."""
+        c, c_square = torch.tensor(self.origin[:, block])
+        first, second = moments(torch.tensor(self.distances[block]), c)
+        x = torch.stack([first, second - c_square])
+        means, top = x.mean(dim=1), x.square().amax(dim=1)
+        u, w = x - means[:, None]
+        spread = torch.stack([(u * u).sum(dim=0), (u * w).sum(dim=0), (w * w).sum(dim=0)])
+        return means.numpy(), spread.numpy(), top.numpy()
+
+
+def open_uniforms(rng: np.random.Generator, samples: int, dimensions: int) -> Uniforms:
+    """Uniform numbers that are neither 0 nor 1."""
+    return np.maximum(rng.random((samples, dimensions)), 2.0**-54)
+
+
+def _added(parts: Iterator[Sums]) -> Sums:
+    """Their sum, in their order."""
+    return functools.reduce(operator.add, parts)
+
+
+def _integrand(encoding: Encoding, sampler: Sampler, method: Method) -> Integrand:
+    if not method.startswith("conditional"):
+        return Scores(encoding, sampler)
+    if not isinstance(encoding, Tapa) or not isinstance(sampler, Gaussian):
+        raise InputError(
+            f"method={method!r} averages TAPA's score under a Gaussian law in closed form, not "
+            f"{type(encoding).__name__}'s under {type(sampler).__name__}; take plain or sobol"
+        )
+    return Conditional(ConditionalTapa(encoding, sampler.law))
+
+
+def _pilot(
+    integrand: Integrand, distances: Float64[np.ndarray, " distances"], seed: np.random.SeedSequence
+) -> Float64[np.ndarray, "2 distances"]:
+    """Rough means: sums about them lose no digits where a mean is far from zero."""
+    job = _Job(integrand, distances, np.zeros((2, len(distances))))
+    mean, square = next(run(job.chunk, [(seed, _PILOT)], HERE)).mean
+    bad = np.flatnonzero(~np.isfinite(square))
+    if bad.size:
+        raise InputError(
+            f"the score at distance={distances[bad[0]]:g} is not finite; leave that distance out, "
+            "a window may hide it or a number overflow"
+        )
+    return np.stack([mean, square - mean**2])
+
+
+def _chunks(seed: np.random.SeedSequence, samples: int) -> Iterator[tuple[np.random.SeedSequence, int]]:
+    """Seed and draws of every chunk; all are full but the last."""
+    starts = range(0, samples, CHUNK)
+    return ((seed.spawn(1)[0], min(CHUNK, samples - start)) for start in starts)
+
+
+def _points_each(samples: int, scrambles: int) -> int:
+    each = samples // scrambles
+    if each < 1 or samples % scrambles or each & (each - 1) or each >= 2**_BITS:
+        lower = scrambles * 2 ** max(0, math.floor(math.log2(max(each, 1))))
+        raise InputError(
+            f"samples={samples}: {scrambles} scrambles of Sobol points take {scrambles} times a power of two "
+            f"below 2^{_BITS}; give {lower} or {2 * lower}"
+        )
+    return each
+
+
+def _blocks(distances: int, samples: int) -> list[slice]:
+    """Slices of the distances with about 2^20 scores each."""
+    step = max(1, _BLOCK // samples)
+    return [slice(start, start + step) for start in range(0, distances, step)]
+
+
+def _checked(
+    encoding: Encoding,
+    sampler: Sampler,
+    distances: Float64[np.ndarray, " distances"],
+    samples: int,
+    method: str,
+    seed: int,
+    scrambles: int,
+) -> Float64[np.ndarray, " distances"]:
+    """The distances, all else refused unless it is in its range."""
+    if method not in get_args(Method):
+        raise InputError(f"method={method!r} is unknown; known: {', '.join(get_args(Method))}")
+    if encoding.head_dim != sampler.head_dim:
+        raise InputError(
+            f"the encoding is for head_dim={encoding.head_dim}, the sampler draws {sampler.head_dim} dimensions"
+        )
+    for name, value, least in (("samples", samples, 2), ("seed", seed, 0), ("scrambles", scrambles, 2)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+            raise InputError(f"{name}={value} is not a whole number of at least {least}")
+    lags = checked_distance(distances)
+    if lags.ndim != 1 or not lags.size:
+        raise InputError(f"distances of shape {lags.shape} are not a list of at least one distance")
+    return lags

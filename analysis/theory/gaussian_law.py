@@ -1,0 +1,252 @@
+"""The law of one query and one key: jointly Gaussian, any means, any covariance, singular ones included."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float64, Real
+
+from analysis.errors import InputError
+
+_ASYMMETRY = 2.0**-40  # relative to the largest entry; up to it the two halves are averaged
+_NEGATIVE = 2.0**-44  # negative eigenvalue over the size that rounding of a covariance may leave
+_RANK = 2.0**-51  # eigenvalue over size and largest one, below which a direction has no variance
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Mean, second moment and variance of a score at every distance.
+
+    Attributes:
+        mean: E[score].
+        second: E[score^2], >= 0.
+        variance: >= 0; rounding moves it by a few 2^-53 of `second`, which matters where the mean is much
+            larger than the spread.
+    """
+
+    mean: Float64[np.ndarray, "*n"]
+    second: Float64[np.ndarray, "*n"]
+    variance: Float64[np.ndarray, "*n"]
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianLaw:
+    """N(mean, covariance) of the stacked vector (q, k) before any position is applied.
+
+    The covariance may be singular: a variance of zero, equal q and k, projections of a smaller hidden vector.
+    A direction whose share of variance is below size * 2^-51 (of the correlation matrix) counts as having
+    none, because a float64 covariance cannot tell it from none.
+
+    Attributes:
+        mean: of q, then of k.
+        covariance: symmetric positive semidefinite. Asymmetry of the size of rounding is averaged away.
+
+    Raises:
+        InputError: shapes that do not fit (both are named), a value that is not finite, a covariance that is
+            not symmetric or not positive semidefinite (its smallest eigenvalue is named).
+    """
+
+    mean: Float64[np.ndarray, " size"]
+    covariance: Float64[np.ndarray, "size size"]
+
+    def __post_init__(self) -> None:
+        mean, covariance = as_floats("mean", self.mean), as_floats("covariance", self.covariance)
+        if mean.ndim != 1 or mean.size < 2 or mean.size % 2:
+            raise InputError(f"mean has shape {mean.shape}; it holds q and k, so 2 head_dim numbers")
+        if covariance.shape != (mean.size, mean.size):
+            raise InputError(
+                f"covariance has shape {covariance.shape}, mean has shape {mean.shape}; "
+                f"they fit if the covariance is ({mean.size}, {mean.size})"
+            )
+        object.__setattr__(self, "mean", mean)
+        object.__setattr__(self, "covariance", _symmetric("covariance", covariance))
+        self._spectrum  # noqa: B018 - checks that the covariance is one
+        for array in (self.mean, self.covariance):
+            array.flags.writeable = False
+
+    @property
+    def head_dim(self) -> int:
+        """Dimension of q and of k."""
+        return self.mean.size // 2
+
+    @property
+    def mean_q(self) -> Float64[np.ndarray, " head_dim"]:
+        """E q."""
+        return self.mean[: self.head_dim]
+
+    @property
+    def mean_k(self) -> Float64[np.ndarray, " head_dim"]:
+        """E k."""
+        return self.mean[self.head_dim :]
+
+    @cached_property
+    def factor(self) -> Float64[np.ndarray, "size rank"]:
+        """L with L L^T = covariance and as many columns as there are directions with variance.
+
+        Each coordinate is measured in its own standard deviation, so scaling q or k scales L exactly.
+        """
+        values, vectors = self._spectrum
+        kept = values > values.size * _RANK * max(values.max(), 0.0)
+        return self.spread[:, None] * vectors[:, kept] * np.sqrt(values[kept])
+
+    @cached_property
+    def spread(self) -> Float64[np.ndarray, " size"]:
+        """Standard deviation of every coordinate."""
+        return np.sqrt(self.covariance.diagonal())
+
+    @cached_property
+    def _spectrum(self) -> tuple[np.ndarray, np.ndarray]:
+        return _correlation_spectrum(self.covariance, "covariance")
+
+
+def independent(head_dim: int, *, sd: float = 1.0, mu: float = 0.0) -> GaussianLaw:
+    """All coordinates independent with one standard deviation, and E A_d = mu, E B_d = 0 in every pair.
+
+    The means are sqrt(|mu|/2) in q and the same with the sign of mu in k (Wang et al. 2025, Assumption 2.1).
+    Raises `InputError` for head_dim < 1, sd < 0, or a value that is not finite.
+    """
+    return _pairwise(head_dim, sd, 0.0, mu)
+
+
+def correlated(head_dim: int, rho: float, *, sd: float = 1.0, mu: float = 0.0) -> GaussianLaw:
+    """As `independent`, but q_j and k_j have correlation rho, which adds 2 rho sd^2 to every E A_d.
+
+    Raises `InputError` also for rho outside [-1, 1].
+    """
+    if not -1 <= rho <= 1:
+        raise InputError(f"rho={rho} is not a correlation; give a number in [-1, 1]")
+    return _pairwise(head_dim, sd, rho, mu)
+
+
+def equal(head_dim: int, *, sd: float = 1.0) -> GaussianLaw:
+    """q = k, centred, with independent coordinates: a singular law. Raises `InputError` as `independent`."""
+    return _pairwise(head_dim, sd, 1.0, 0.0)
+
+
+def projected(
+    w_q: Real[np.ndarray, "head_dim hidden"],
+    w_k: Real[np.ndarray, "head_dim hidden"],
+    hidden_covariance: Real[np.ndarray, "hidden hidden"],
+    hidden_mean: Real[np.ndarray, " hidden"] | None = None,
+) -> GaussianLaw:
+    """q = w_q h and k = w_k h of one Gaussian hidden vector h; singular if h is shorter than 2 head_dim.
+
+    Raises `InputError` for shapes that do not fit, or a hidden covariance that is none.
+    """
+    rows_q, rows_k = as_floats("w_q", w_q), as_floats("w_k", w_k)
+    if rows_q.ndim != 2 or rows_q.shape != rows_k.shape:
+        raise InputError(
+            f"w_q has shape {rows_q.shape}, w_k has shape {rows_k.shape}; both are (head_dim, hidden)"
+        )
+    rows = np.concatenate([rows_q, rows_k])
+    hidden = rows.shape[1]
+    inner = as_floats("hidden_covariance", hidden_covariance)
+    centre = np.zeros(hidden) if hidden_mean is None else as_floats("hidden_mean", hidden_mean)
+    for name, array, shape in (
+        ("hidden_covariance", inner, (hidden, hidden)),
+        ("hidden_mean", centre, (hidden,)),
+    ):
+        if array.shape != shape:
+            raise InputError(f"{name} has shape {array.shape}, w_q has shape {rows_q.shape}; give {shape}")
+    inner = _symmetric("hidden_covariance", inner)
+    _correlation_spectrum(inner, "hidden_covariance")
+    return GaussianLaw(rows @ centre, rows @ inner @ rows.T)
+
+
+def fit(
+    q: Real[np.ndarray, "queries head_dim"], k: Real[np.ndarray, "keys head_dim"], *, paired: bool = True
+) -> GaussianLaw:
+    """The law with the mean and the (unbiased) covariance of a sample of queries and keys, one a row.
+
+    Args:
+        q, k: before any position is applied. Fewer rows than 2 head_dim give a singular law.
+        paired: whether row i of q goes with row i of k. If not, q and k are taken to be independent, and
+            their numbers may differ.
+
+    Raises:
+        InputError: fewer than two rows, shapes that do not fit (both are named), or a value not finite.
+    """
+    queries, keys = as_floats("q", q), as_floats("k", k)
+    shapes = f"q has shape {queries.shape}, k has shape {keys.shape}"
+    if queries.ndim != 2 or keys.ndim != 2 or queries.shape[1] != keys.shape[1]:
+        raise InputError(f"{shapes}; both are (samples, head_dim)")
+    if min(len(queries), len(keys)) < 2:
+        raise InputError(f"{shapes}; a covariance takes 2 samples or more")
+    if paired and len(queries) != len(keys):
+        raise InputError(f"{shapes}; pairs need as many queries as keys, or say paired=False")
+    mean = np.concatenate([queries.mean(axis=0), keys.mean(axis=0)])
+    if paired:
+        return GaussianLaw(mean, _sample_covariance(np.concatenate([queries, keys], axis=1)))
+    size = queries.shape[1]
+    covariance = np.zeros((2 * size, 2 * size))
+    covariance[:size, :size] = _sample_covariance(queries)
+    covariance[size:, size:] = _sample_covariance(keys)
+    return GaussianLaw(mean, covariance)
+
+
+def as_floats(name: str, values: Any) -> Float[np.ndarray, "*shape"]:
+    """An own float64 copy of finite real numbers; `InputError` names the first that is none."""
+    try:
+        copy = np.array(values).astype(np.float64, casting="same_kind")
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} is not an array of real numbers") from error
+    bad = copy[~np.isfinite(copy)]
+    if bad.size:
+        raise InputError(f"{name} holds {bad.flat[0]}, which is not finite")
+    return copy
+
+
+def _pairwise(head_dim: int, sd: float, rho: float, mu: float) -> GaussianLaw:
+    if isinstance(head_dim, bool) or not isinstance(head_dim, int | np.integer) or head_dim < 1:
+        raise InputError(f"head_dim={head_dim} is not a whole number of at least 1")
+    if not 0 <= sd < math.inf:
+        raise InputError(f"sd={sd} must be finite and at least 0")
+    if not math.isfinite(mu):
+        raise InputError(f"mu={mu} is not finite")
+    centre = np.full(head_dim, math.sqrt(abs(mu) / 2))
+    covariance = sd**2 * np.kron([[1.0, rho], [rho, 1.0]], np.eye(head_dim))
+    return GaussianLaw(np.concatenate([centre, math.copysign(1.0, mu) * centre]), covariance)
+
+
+def _symmetric(name: str, matrix: np.ndarray) -> np.ndarray:
+    gap = np.abs(matrix - matrix.T)
+    if gap.max(initial=0.0) > _ASYMMETRY * np.abs(matrix).max(initial=0.0):
+        i, j = (int(index) for index in np.unravel_index(gap.argmax(), gap.shape))
+        raise InputError(
+            f"{name} is not symmetric: entry ({i}, {j}) is {matrix[i, j]:.6g}, "
+            f"({j}, {i}) is {matrix[j, i]:.6g}"
+        )
+    return (matrix + matrix.T) / 2
+
+
+def _correlation_spectrum(covariance: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues and eigenvectors of the correlation matrix, with 0 on its diagonal where nothing varies.
+
+    A covariance is positive semidefinite if and only if its correlation matrix is (Sylvester's law of
+    inertia), and in the latter a small coordinate cannot hide behind a large one.
+    """
+    variance = covariance.diagonal()
+    if (variance < 0).any() or covariance[variance == 0].any():
+        raise _not_semidefinite(name, np.linalg.eigvalsh(covariance)[0])
+    unit = np.sqrt(np.where(variance > 0, variance, 1.0))
+    values, vectors = np.linalg.eigh(covariance / unit / unit[:, None])
+    if values[0] < -len(unit) * _NEGATIVE:
+        raise _not_semidefinite(name, min(np.linalg.eigvalsh(covariance)[0], 0.0), values[0])
+    return values, vectors
+
+
+def _not_semidefinite(name: str, least: float, correlation: float | None = None) -> InputError:
+    also = "" if correlation is None else f" ({correlation:.6g} of its correlation matrix)"
+    return InputError(
+        f"{name} is not positive semidefinite, its smallest eigenvalue is {least:.6g}{also}; "
+        "estimate it in float64, or take a product W W^T"
+    )
+
+
+def _sample_covariance(rows: np.ndarray) -> np.ndarray:
+    centred = rows - rows.mean(axis=0)
+    return centred.T @ centred / (len(rows) - 1)
