@@ -172,8 +172,8 @@ def run(*, with_model: bool, progress: Progress) -> list[Row]:
     return rows
 
 
-def write(rows: list[Row], path: Path, arguments: list[str]) -> None:
-    """The record of a run: the rows with threads, versions and time."""
+def write(rows: list[Row], path: Path, arguments: list[str], taken: float) -> None:
+    """The record of a run that took `taken` seconds: the rows with threads, versions and time."""
     provenance = Provenance.collect(
         arguments,
         {"rows": [row["what"] for row in rows]},
@@ -181,7 +181,7 @@ def write(rows: list[Row], path: Path, arguments: list[str]) -> None:
         device="cpu",
         precision="as each row says",
         threads=torch.get_num_threads(),
-        seconds=0.0,
+        seconds=taken,
     )
     write_summary({"rows": rows}, path, provenance, schema=SCHEMA, digits=4)
 

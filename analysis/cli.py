@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Distance bias in RoPE and TAPA: predicted, measured on real checkpoints, and drawn from records.",
 )
+INTERRUPTED = 130  # what typer makes of Ctrl-C, and shells of a process that SIGINT ended
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for a machine to read.")]
 
 
@@ -85,7 +87,7 @@ def curve(
     turns: Annotated[
         bool, typer.Option("--turns", help="Angles in turns, as the paper prints them.")
     ] = False,
-    to: Annotated[int, typer.Option(help="Longest distance, tokens.")] = 65_536,
+    to: Annotated[float, typer.Option(help="Longest distance, tokens.")] = 65_536,
     points: Annotated[int, typer.Option(help="About how many distances.")] = 17,
     as_json: Json = False,
 ) -> None:
@@ -127,10 +129,12 @@ def measure(
     Examples: `tapa measure smollm2`, `tapa measure my-llama/ --text book.txt --windows 4 --out my.nc`
     """
     from analysis.heads import job
-    from analysis.heads.summary import headline, summarise
+    from analysis.heads.summary import for_json, headline, summarise
     from analysis.records import ensure_writable, write, write_summary
 
     settings = job.Settings(windows, length, seed)
+    if summary is not None and summary.absolute() == out.absolute():
+        raise InputError(f"--out and --summary are both {out}; give two names")
     for path in filter(None, (out, summary)):
         ensure_writable(path)
     with progress_bar() as show:
@@ -140,7 +144,7 @@ def measure(
         write_summary(summarise(data), summary, provenance, schema=job.SUMMARY, digits=4)
     numbers = headline(data)
     if as_json:
-        typer.echo(json.dumps({"record": str(out), **numbers}))
+        typer.echo(json.dumps({"record": str(out), **for_json(numbers)}))
         return
     for name, values in numbers.items():
         typer.echo(f"{name:24s}" + "".join(f"{value:8.3f}" for value in values))
@@ -149,10 +153,14 @@ def measure(
 
 @app.command()
 def verify(
-    labels: Annotated[list[str], typer.Argument(help="Claims to check; the whole ledger if none is named.")] = [],
+    labels: Annotated[
+        list[str], typer.Argument(help="Claims to check; the whole ledger if none is named.")
+    ] = [],
     explain: Annotated[str | None, typer.Option(help="Everything about one claim, in words.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes; one per core if not given.")] = None,
-    write_status: Annotated[bool, typer.Option("--write", help="Write proofs/STATUS.md instead of comparing.")] = False,
+    write_status: Annotated[
+        bool, typer.Option("--write", help="Write proofs/STATUS.md instead of comparing.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Check the paper's statements: verdict as stated, verdict as repaired. Exit code 1 if STATUS.md says otherwise.
@@ -166,7 +174,9 @@ def verify(
         raise InputError("--write needs the whole ledger; give it without labels")
     wanted = [explain] if explain else labels
     with progress_bar() as show:
-        results = check(wanted or None, workers, progress=lambda done, total, label: show("claims", done, total))
+        results = check(
+            wanted or None, workers, progress=lambda done, total, label: show("claims", done, total)
+        )
     if explain:
         typer.echo("\n\n".join(status.explain(result) for result in results))
     elif as_json:
@@ -217,16 +227,21 @@ def bench(
     from analysis.records import ensure_writable
 
     ensure_writable(out)
+    begun = time.perf_counter()
     with progress_bar() as show:
         rows = benchmarks.run(with_model=model, progress=show)
-    benchmarks.write(rows, out, sys.argv)
+    benchmarks.write(rows, out, sys.argv, time.perf_counter() - begun)
     typer.echo(json.dumps(rows) if as_json else benchmarks.as_text(rows))
 
 
 def main() -> None:
-    """Entry point: bad input is one line on stderr and exit code 2; an interrupt leaves nothing half-written."""
+    """Entry point: bad input is one line on stderr and exit code 2; an interrupt is one line and 130."""
     try:
         app()
     except InputError as error:
         errors.print(f"tapa: {error}", markup=False, soft_wrap=True)
         sys.exit(2)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            errors.print("tapa: interrupted; nothing is half-written")
+        raise

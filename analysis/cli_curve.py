@@ -10,6 +10,7 @@ from typing import Any
 from analysis import curves
 from analysis.errors import InputError
 from analysis.theory import frequencies as fr
+from analysis.theory.rotation import check_at_least
 
 
 def from_options(
@@ -35,7 +36,7 @@ def from_options(
         "linear": lambda: fr.linear(base, head_dim, **sizes, factor=factor, turns=turns),
         "ntk": lambda: fr.ntk(base, head_dim, **sizes, factor=factor, turns=turns),
         "dynamic": lambda: fr.dynamic_ntk(
-            base, head_dim, **sizes, **trained, length=round(factor * trained_length), turns=turns
+            base, head_dim, **sizes, **trained, length=_stretched(factor, trained_length), turns=turns
         ),
         "yarn": lambda: fr.yarn(base, head_dim, **sizes, **trained),
         "llama3": lambda: fr.llama3(base, head_dim, **sizes, **trained),
@@ -47,6 +48,13 @@ def from_options(
     if rotary_dim is not None and kind == "proportional":
         raise InputError("--rotary-dim does not go with --kind proportional; give --share")
     return makers[kind]()
+
+
+def _stretched(factor: float, trained_length: int) -> int:
+    """The length to read; refuses a factor that is no number or too large for one."""
+    check_at_least("factor", factor, 1)
+    check_at_least("factor x trained length", factor * trained_length, 1)
+    return round(factor * trained_length)
 
 
 def from_file(path: Path, layer_type: str | None) -> fr.Frequencies:
@@ -66,10 +74,8 @@ def from_file(path: Path, layer_type: str | None) -> fr.Frequencies:
     return fr.from_config(config, layer_type=layer_type)
 
 
-def table(frequencies: fr.Frequencies, *, mu: float, nu: float, to: int, points: int) -> dict[str, Any]:
+def table(frequencies: fr.Frequencies, *, mu: float, nu: float, to: float, points: int) -> dict[str, Any]:
     """Distances with the exact sum and, where it has a closed form, the limit."""
-    if points < 2:
-        raise InputError(f"points={points} draws no curve; give at least 2")
     distance = curves.spread_distances(to, points)
     limit = curves.gamma_limit(frequencies, distance, mu=mu, nu=nu)
     return {

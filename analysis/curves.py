@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,13 +16,22 @@ from analysis.theory import frequencies as fr
 
 CLOSED_FORM = Schema("closed-form", 1, made_by="tapa figures bias_by_base")
 FAMILY = Schema("rope-family", 1, made_by="tapa figures family")
+MOST_POINTS = 2**20
 Distances = Float[np.ndarray, " distances"]
 
 
-def spread_distances(longest: int, count: int) -> Distances:
-    """About `count` different whole distances 1 .. longest, evenly spread on a logarithmic axis."""
-    if longest < 1:
-        raise InputError(f"longest distance {longest} must be at least 1 token")
+def spread_distances(longest: float, count: int) -> Distances:
+    """About `count` different whole distances 1 .. longest, evenly spread on a logarithmic axis.
+
+    Raises:
+        InputError: unless longest is whole and in 1 .. 2^53 (beyond it float64 skips integers), and count is
+            in 2 .. 2^20.
+    """
+    if not 1 <= longest <= bias.MAX_DISTANCE or longest != math.floor(longest):
+        most = f"{bias.MAX_DISTANCE:.16g}"
+        raise InputError(f"longest distance {longest:.17g} is not a whole number of tokens in 1 .. {most}")
+    if not 2 <= count <= MOST_POINTS:
+        raise InputError(f"points={count} is outside 2 .. {MOST_POINTS}")
     return np.unique(np.round(np.geomspace(1, longest, count)))
 
 

@@ -21,7 +21,10 @@ errors = Console(stderr=True, highlight=False)
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A callback (what, done, total) that draws one bar per `what`, with the time gone and the time left."""
+    """A callback (what, done, total) that draws one bar per `what`, with the time gone and the time left.
+
+    Nothing is drawn before the first call: input that is refused at once leaves its one line alone.
+    """
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -31,12 +34,17 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
         TimeRemainingColumn(),
         TextColumn("left"),
     )
-    with Progress(*columns, console=errors) as bars:
-        known: dict[str, TaskID] = {}
+    bars = Progress(*columns, console=errors)
+    known: dict[str, TaskID] = {}
 
-        def show(what: str, done: int, total: int) -> None:
-            if what not in known:
-                known[what] = bars.add_task(what, total=total)
-            bars.update(known[what], completed=done, total=total)
+    def show(what: str, done: int, total: int) -> None:
+        bars.start()
+        if what not in known:
+            known[what] = bars.add_task(what, total=total)
+        bars.update(known[what], completed=done, total=total)
 
+    try:
         yield show
+    finally:
+        if bars.live.is_started:
+            bars.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +22,8 @@ def figure_names() -> list[str]:
 def build(names: Sequence[str] = (), *, force: bool = False) -> int:
     """Make the named figures, or all, with the records that they need.
 
+    Code that was edited after this process had imported it is not seen: `tapa figures` is a process of its own.
+
     Returns:
         The exit code: 0 if every step succeeded.
 
@@ -30,6 +33,9 @@ def build(names: Sequence[str] = (), *, force: bool = False) -> int:
     known = figure_names()
     if unknown := [name for name in names if name not in known]:
         raise InputError(f"figure {unknown[0]!r} is unknown; known: {', '.join(known)}")
+    # a task module that was imported before is not run again, and the tasks that it decorates would be missed
+    for imported in [name for name in sys.modules if name.startswith("figures.task_")]:
+        del sys.modules[imported]
     session = pytask.build(
         paths=HERE,
         config=ROOT / "pyproject.toml",

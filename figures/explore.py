@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import ipywidgets as widgets
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -20,7 +23,7 @@ def bias_plot(
     """Expected score of plain RoPE over sqrt(D) against distance: the exact sum and its limit (eqs 17, 24, 52)."""
     frequencies = fr.plain(base, head_dim)
     distance = curves.spread_distances(length, 1200)
-    with mpl.rc_context(RC):
+    with _styled():
         figure, ax = plt.subplots(figsize=(1.4 * COLUMN, 2.4))
         ax.plot(
             distance,
@@ -59,7 +62,7 @@ def bias_explorer() -> widgets.Widget:
 def head_plot(record: xr.Dataset, layer: int, head: int, first_token: str = "dropped") -> Figure:
     """One head of a measured record: mean score by distance, its bias part, the paper's prediction, the control."""
     data = record.sel(first_token=first_token)
-    with mpl.rc_context(RC):
+    with _styled():
         figure, ax = plt.subplots(figsize=(1.4 * COLUMN, 2.4))
         fig_heads.head_curves(ax, data, layer, head)
         ax.set_ylabel("mean score")
@@ -76,6 +79,18 @@ def head_explorer(record: xr.Dataset) -> widgets.Widget:
         head=widgets.IntSlider(value=0, min=0, max=record.sizes["head"] - 1, description="head"),
         first_token=widgets.ToggleButtons(options=["dropped", "kept"], description="first token"),
     )
+
+
+@contextlib.contextmanager
+def _styled() -> Iterator[None]:
+    """The figures' style for the length of a `with`.
+
+    The backend is loaded first. A notebook's switches interaction on when it loads; inside the `with` that would
+    be taken back at its end, and no figure after the first would be shown.
+    """
+    plt.switch_backend(mpl.get_backend())
+    with mpl.rc_context(RC):
+        yield
 
 
 def _shown(draw):

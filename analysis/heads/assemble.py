@@ -138,10 +138,15 @@ def _pair_variables(
         mu, mu_se = mean_and_error(np.real(product))
         nu, nu_se = mean_and_error(-np.imag(product))
         square_a, square_b = _squares(samples, variant, selection, rotated)
-        sd_a, sd_b = np.sqrt(square_a - mu**2), np.sqrt(square_b - nu**2)
+        sd_a, sd_b = _root(square_a - mu**2), _root(square_b - nu**2)
         for name, value in zip(result, (mu, mu_se, nu, nu_se, sd_a, sd_b), strict=True):
             result[name].append(value)
     return {name: np.stack(values) for name, values in result.items()}
+
+
+def _root(variance: Array) -> Array:
+    """Square root of a variance, which rounding may leave a little below 0 where nothing varies."""
+    return np.sqrt(np.maximum(variance, 0))
 
 
 def _squares(samples: LayerSamples, variant: int, selection: slice, rotated: int) -> tuple[Array, Array]:
@@ -211,5 +216,5 @@ def _score_variables(
     squares = np.stack([w.square_sum[variant].double().numpy() for w in samples.windows])
     value, error = shares.share_of_scores(measured[..., present], squares, counts[present])
     grand = (measured[..., present] @ (counts[present] / counts.sum())).mean(axis=0)
-    sd = np.sqrt(squares.mean(axis=0) / counts.sum() - grand**2)
+    sd = _root(squares.mean(axis=0) / counts.sum() - grand**2)
     return {"score_sd": sd, "distance_share": value, "distance_share_se": error}

@@ -12,10 +12,10 @@ import xarray as xr
 
 from analysis import assets
 from analysis.errors import InputError
-from analysis.heads.checkpoint import load
-from analysis.heads.measure import Clock, measure
+from analysis.heads.checkpoint import Checkpoint, load
+from analysis.heads.measure import SHORTEST, Clock, measure
 from analysis.records import Provenance, Schema
-from analysis.texts import tokenized, windows
+from analysis.texts import read_text, tokenized, windows
 
 HEADS = Schema("distance-bias", 1, made_by="tapa measure MODEL --text FILE")
 SUMMARY = Schema("distance-bias-summary", 1, made_by="tapa measure MODEL --text FILE --summary SUMMARY")
@@ -31,8 +31,8 @@ class Settings:
 
     Attributes:
         windows: number of token windows, >= 2; standard errors are over them.
-        length: tokens in a window.
-        seed: of the windows' places and of the shuffled control.
+        length: tokens in a window, >= `measure.SHORTEST`.
+        seed: >= 0, of the windows' places and of the shuffled control.
     """
 
     windows: int = 8
@@ -42,6 +42,10 @@ class Settings:
     def __post_init__(self) -> None:
         if self.windows < 2:
             raise InputError(f"windows={self.windows} gives no standard error; measure at least 2")
+        if self.length < SHORTEST:
+            raise InputError(f"length={self.length} is too short for a window; give {SHORTEST} or more")
+        if self.seed < 0:
+            raise InputError(f"seed={self.seed} is below 0; give 0 or more")
 
 
 def measure_model(
@@ -62,22 +66,14 @@ def measure_model(
     Raises:
         InputError: whatever cannot be used of the model, the texts or the settings.
     """
-    folder = assets.fetch_smollm2(progress=progress) if model == SMOLLM2 else Path(model)
-    if not texts:
-        if model != SMOLLM2:
-            raise InputError(
-                f"no text for {model}; give --text FILE, UTF-8, at least {settings.length} tokens long"
-            )
-        texts = assets.fetch_texts(progress=progress)
-    checkpoint = load(folder)
-    if model == SMOLLM2:
-        checkpoint = replace(checkpoint, name=SMOLLM2_NAME)  # not the name of its folder in the cache
-    # before the texts are cut: the context is the harder limit, and the one the user can look up
-    if settings.length > checkpoint.context_length:
+    for path in texts:
+        read_text(path)  # a mistyped name must not cost a download and a model's loading
+    if not texts and model != SMOLLM2:
         raise InputError(
-            f"length={settings.length} is longer than the context of {checkpoint.name}, "
-            f"{checkpoint.context_length} tokens; give a shorter --length"
+            f"no text for {model}; give --text FILE, UTF-8, at least {settings.length} tokens long"
         )
+    checkpoint = _opened(model, settings, progress)
+    texts = texts or assets.fetch_texts(progress=progress)
     documents = tokenized(texts, lambda text: checkpoint.encode(text).tolist())
     chosen = windows(documents, settings.length, settings.windows, seed=settings.seed)
     clock = Clock()
@@ -103,3 +99,18 @@ def measure_model(
         "forward_seconds": clock.forward,
     }
     return dataset.assign_attrs(attributes), provenance
+
+
+def _opened(model: str, settings: Settings, progress: Progress) -> Checkpoint:
+    """The checkpoint of that name, if windows of this length fit into its context."""
+    folder = assets.fetch_smollm2(progress=progress) if model == SMOLLM2 else Path(model)
+    checkpoint = load(folder)
+    if model == SMOLLM2:
+        checkpoint = replace(checkpoint, name=SMOLLM2_NAME)  # not the name of its folder in the cache
+    # before the texts are cut: the context is the harder limit, and the one the user can look up
+    if settings.length > checkpoint.context_length:
+        raise InputError(
+            f"length={settings.length} is longer than the context of {checkpoint.name}, "
+            f"{checkpoint.context_length} tokens; give a shorter --length"
+        )
+    return checkpoint

@@ -8,6 +8,7 @@ exp(i m omega_d), the score is Re sum_d zq_d(m) conj(zk_d(n)), and one complex t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -17,6 +18,8 @@ from torch import Tensor
 
 from analysis.errors import InputError
 from analysis.theory.frequencies import Frequencies
+
+_IN_CACHE = 2**19  # complex numbers transformed at a time
 
 
 def complex_pairs(
@@ -44,13 +47,14 @@ def complex_pairs(
         real, imag = turned[..., : rotary // 2], turned[..., rotary // 2 :]
     else:
         real, imag = turned[..., 0::2], turned[..., 1::2]
-    # any pairing of the unrotated dimensions gives the same inner product; a lone last one gets a zero
-    extra = rest.shape[-1] % 2
-    rest = torch.nn.functional.pad(rest, (0, extra)) if extra else rest
-    factor = frequencies.attention_factor
-    real = torch.cat([factor * real, rest[..., 0::2]], dim=-1)
-    imag = torch.cat([factor * imag, rest[..., 1::2]], dim=-1)
-    return torch.complex(real.mT.contiguous(), imag.mT.contiguous())
+    z = torch.complex(real, imag)
+    if frequencies.attention_factor != 1:
+        z = frequencies.attention_factor * z
+    if rest.shape[-1]:
+        # any pairing of the unrotated dimensions gives the same inner product; a lone last one gets a zero
+        rest = torch.nn.functional.pad(rest, (0, rest.shape[-1] % 2))
+        z = torch.cat([z, torch.complex(rest[..., 0::2], rest[..., 1::2])], dim=-1)
+    return z.mT.contiguous()  # once, as complex numbers: transposing the parts apart takes five times as long
 
 
 def rotation_table(
@@ -58,13 +62,18 @@ def rotation_table(
 ) -> Complex[Tensor, "pairs length"]:
     """exp(i m omega_d) for positions m = 0..length-1; 1 for the pairs that are not rotated.
 
-    Angles are formed in float64: at position 1e5 a float32 angle is off by 0.004 rad.
+    Angles are formed in float64: at position 1e5 a float32 angle is off by 0.004 rad. By angle addition,
+    m = a w + b, so there are only about 2 sqrt(length) sines and cosines a pair.
     """
     omega = torch.from_numpy(frequencies.omega).to(torch.float64)
-    angle = omega[:, None] * torch.arange(length, dtype=torch.float64)
-    table = torch.ones(pairs, length, dtype=torch.complex128)
-    table[: len(omega)] = torch.polar(torch.ones_like(angle), angle)
-    return table.to(dtype)
+    width = math.isqrt(max(length - 1, 0)) + 1
+    steps = torch.arange(width, dtype=torch.float64)
+    fine, coarse = (
+        torch.polar(torch.ones(()).double(), omega[:, None] * steps * step) for step in (1, width)
+    )
+    table = torch.ones(pairs, length, dtype=dtype)
+    table[: len(omega)] = (coarse[:, :, None] * fine[:, None, :]).flatten(1)[:, :length].to(dtype)
+    return table
 
 
 def lag_sums(
@@ -72,12 +81,29 @@ def lag_sums(
 ) -> Float[Tensor, "*heads length"]:
     """Sum of Re sum_d q_d(n + distance) conj(k_d(n)) over n, for every distance 0..length-1.
 
-    Leading axes broadcast, so the key of a group is transformed once for all its queries.
+    Leading axes broadcast, so the key of a group is transformed once for all its queries. Works through the
+    pairs a few at a time, so that what is being transformed stays in the processor's cache.
     """
-    length = q.shape[-1]
+    pairs, length = q.shape[-2:]
+    heads = torch.broadcast_shapes(q.shape[:-2], k.shape[:-2])
     size = next_fast_len(2 * length - 1)  # zero padding keeps distance -1 from wrapping onto length-1
-    spectrum = torch.linalg.vecdot(torch.fft.fft(k, n=size), torch.fft.fft(q, n=size), dim=-2)
+    block = max(1, _IN_CACHE // (size * math.prod(heads)))
+    spectrum = torch.zeros(*heads, size, dtype=q.dtype)
+    for start in range(0, pairs, block):
+        some = slice(start, start + block)
+        ahead, behind = (torch.fft.fft(z[..., some, :], n=size) for z in (q, k))
+        add_pair_products(spectrum, ahead, behind)
     return torch.fft.ifft(spectrum).real[..., :length]
+
+
+def add_pair_products(
+    total: Complex[Tensor, "*heads length"],
+    a: Complex[Tensor, "*#heads pairs length"],
+    b: Complex[Tensor, "*#heads pairs length"],
+) -> None:
+    """Adds sum_d a_d conj(b_d) to `total`, in place: four times as fast as one product and one sum."""
+    for x, y in zip(a.unbind(-2), b.conj().unbind(-2), strict=True):
+        total.addcmul_(x, y)
 
 
 def pair_counts(length: int, *, dropped: int = 0) -> Float[Tensor, " length"]:
@@ -104,17 +130,25 @@ def mean_score(
     """
     if q.shape[-2] != k.shape[-2]:
         raise InputError(f"q holds {q.shape[-2]} positions, k holds {k.shape[-2]}")
-    for name, x in (("q", q), ("k", k)):
-        if not torch.isfinite(x).all():
-            raise InputError(f"{name} holds a value that is not finite")
     zq, zk = complex_pairs(q, frequencies), complex_pairs(k, frequencies)
     table = rotation_table(frequencies, zq.shape[-1], zq.shape[-2], zq.dtype)
-    rq, rk = zq * table, zk * table
-    counts = pair_counts(zq.shape[-1]).to(q.dtype)
+    zq.mul_(table)
+    zk.mul_(table)
     if frequencies.log_decay is None:
-        return scale * lag_sums(rq, rk) / counts
-    by_pair = lag_sums(rq.unsqueeze(-2), rk.unsqueeze(-2))
-    return scale * (by_pair * _decay(frequencies, by_pair)).sum(dim=-2) / counts
+        sums = lag_sums(zq, zk)
+    else:
+        by_pair = lag_sums(zq.unsqueeze(-2), zk.unsqueeze(-2))
+        sums = (by_pair * _decay(frequencies, by_pair)).sum(dim=-2)
+    if not torch.isfinite(sums).all():  # a transform spreads what is not finite over every distance
+        name = (
+            "q"
+            if not torch.isfinite(q).all()
+            else "k"
+            if not torch.isfinite(k).all()
+            else "the product of q and k"
+        )
+        raise InputError(f"{name} holds a value that is not finite")
+    return scale * sums / pair_counts(sums.shape[-1]).to(sums.dtype)
 
 
 def _decay(
@@ -152,9 +186,9 @@ def causal_square_sum(
     for start in range(0, length, block):
         a = rows_q[:, :, start : start + block].flatten(1, 2)
         b = rows_k[:, start : start + block]
-        earlier = torch.linalg.vecdot(a @ gram, a)
-        within = torch.linalg.vecdot(*[(a @ b.mT).unflatten(1, (group, -1)).tril()] * 2)
-        total += (earlier.unflatten(1, (group, -1)) + within).sum(dim=-1)
+        earlier = ((a @ gram) * a).unflatten(1, (group, -1)).sum(dim=(-2, -1))
+        within = torch.linalg.vector_norm((a @ b.mT).unflatten(1, (group, -1)).tril(), dim=(-2, -1)).square()
+        total += earlier + within
         gram += b.mT @ b
     return total
 

@@ -15,8 +15,10 @@ from analysis.errors import InputError
 from analysis.heads.assemble import LayerSamples, assemble
 from analysis.heads.capture import LayerCapture, run
 from analysis.heads.checkpoint import Checkpoint
-from analysis.heads.split import split_layer
+from analysis.heads.split import QUARTERS, split_layer
 from analysis.heads.summary import described
+
+SHORTEST = 2 * QUARTERS  # tokens: no position quarter is empty when the first token is dropped
 
 
 @dataclass
@@ -39,7 +41,8 @@ def measure(
 
     Args:
         checkpoint: a loaded model.
-        tokens: token ids, (windows, length) with at least 2 windows; windows are taken as independent.
+        tokens: token ids, (windows, length) with at least 2 windows of at least `SHORTEST` tokens; windows are
+            taken as independent.
         seed: of the token orders of the shuffled control.
         progress: called with ("window", done, total).
         clock: filled with the time spent.
@@ -49,11 +52,13 @@ def measure(
         windows. Scores are before soft-cap, mask and softmax, in the layer's own scale.
 
     Raises:
-        InputError: for fewer than 2 windows, or a window longer than the model's context.
+        InputError: for fewer than 2 windows, or windows too short, or longer than the model's context.
     """
     count, length = tokens.shape
     if count < 2:
         raise InputError(f"{count} window gives no standard error; measure at least 2")
+    if length < SHORTEST:
+        raise InputError(f"window of {length} tokens is too short; measure at least {SHORTEST}")
     if length > checkpoint.context_length:
         raise InputError(
             f"window of {length} tokens is longer than the model's context of {checkpoint.context_length}"

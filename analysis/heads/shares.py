@@ -49,6 +49,12 @@ def cross(g: Gram) -> Float[np.ndarray, " heads"]:
     return (g.sum(axis=(-2, -1)) - np.trace(g, axis1=-2, axis2=-1)) / (count * (count - 1))
 
 
+def ratio(part: Gram, whole: Gram) -> Float[np.ndarray, " heads"]:
+    """cross(part) / cross(whole); NaN where the whole does not vary over distance: no share of nothing."""
+    below = cross(whole)
+    return cross(part) / np.where(below == 0, np.nan, below)
+
+
 def jackknife(
     statistic: Callable[..., Float[np.ndarray, " heads"]], *grams: Gram
 ) -> tuple[Float[np.ndarray, " heads"], Float[np.ndarray, " heads"]]:
@@ -70,7 +76,7 @@ def share(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cov(part, whole) / Var(whole) over distance; the shares of parts that add up to the whole add up to 1."""
     part, whole = centred(part, weight), centred(whole, weight)
-    return jackknife(lambda a, b: cross(a) / cross(b), gram(part, whole, weight), gram(whole, whole, weight))
+    return jackknife(ratio, gram(part, whole, weight), gram(whole, whole, weight))
 
 
 def explained(
@@ -78,9 +84,7 @@ def explained(
 ) -> tuple[np.ndarray, np.ndarray]:
     """R^2 = 1 - |whole - prediction|^2 / |whole|^2 of the centred curves; below 0: worse than a constant."""
     rest, whole = centred(whole - prediction, weight), centred(whole, weight)
-    return jackknife(
-        lambda a, b: 1 - cross(a) / cross(b), gram(rest, rest, weight), gram(whole, whole, weight)
-    )
+    return jackknife(lambda a, b: 1 - ratio(a, b), gram(rest, rest, weight), gram(whole, whole, weight))
 
 
 def share_of_scores(
@@ -101,8 +105,8 @@ def share_of_scores(
     second = np.einsum("wh,wv->hwv", square_sum / counts.sum(), np.eye(len(measured)))
     means = np.einsum("wh,vh->hwv", mean, mean)
 
-    def ratio(between: Gram, second: Gram, means: Gram) -> Float[np.ndarray, " heads"]:
+    def between_over_all(between: Gram, second: Gram, means: Gram) -> Float[np.ndarray, " heads"]:
         total = np.trace(second, axis1=-2, axis2=-1) / second.shape[-1] - cross(means)
-        return cross(between) / total
+        return cross(between) / np.where(total == 0, np.nan, total)
 
-    return jackknife(ratio, between, second, means)
+    return jackknife(between_over_all, between, second, means)

@@ -19,11 +19,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Complex, Float
+from jaxtyping import Complex, Float, Shaped
 from torch import Tensor
 
 from analysis.errors import InputError
 from analysis.heads.lags import (
+    add_pair_products,
     causal_square_sum,
     complex_pairs,
     first_key_scores,
@@ -66,16 +67,28 @@ class LayerWindow:
     moments_k: tuple[Moments, ...]
 
 
-def moments(z: Complex[Tensor, "heads pairs length"], *, dropped: int = 0) -> Moments:
-    """Sums of z, |z|^2 and z^2 over each quarter of the window, without its first `dropped` tokens."""
+def moments(z: Complex[Tensor, "heads pairs length"]) -> tuple[Moments, ...]:
+    """Sums of z, |z|^2 and z^2 over each quarter of the window, for each of `VARIANTS`."""
     parts = torch.tensor_split(z, QUARTERS, dim=-1)
-    parts = (parts[0][..., dropped:], *parts[1:])
-    return Moments(
+    kept = Moments(
         count=torch.tensor([p.shape[-1] for p in parts], dtype=torch.float64),
         first=torch.stack([p.sum(dim=-1) for p in parts]).to(torch.complex128),
-        power=torch.stack([torch.linalg.vecdot(p, p).real for p in parts]).to(torch.float64),
+        power=torch.stack([torch.view_as_real(p).square().sum(dim=(-2, -1)) for p in parts]).double(),
         square=torch.stack([(p * p).sum(dim=-1) for p in parts]).to(torch.complex128),
     )
+    token = z[..., 0].to(torch.complex128)
+    dropped = Moments(
+        count=kept.count - torch.eye(QUARTERS, dtype=torch.float64)[0],
+        first=_less(kept.first, token),
+        power=_less(kept.power, token.abs().square()),
+        square=_less(kept.square, token * token),
+    )
+    return kept, dropped
+
+
+def _less(sums: Shaped[Tensor, "quarters heads pairs"], token: Shaped[Tensor, "heads pairs"]) -> Tensor:
+    """The sums with one token taken out of the first quarter."""
+    return torch.cat([(sums[0] - token)[None], sums[1:]])
 
 
 def positional_means_curve(
@@ -87,10 +100,11 @@ def positional_means_curve(
 
     At distance l the queries are at l..length-1 and the keys at 0..length-1-l; q and k are not yet rotated.
     """
-    counts = pair_counts(q.shape[-1]).to(q.real.dtype)
-    tail = q.flip(-1).cumsum(-1).flip(-1) / counts
-    head = k.cumsum(-1).flip(-1) / counts
-    return (tail * head.conj() * table).sum(dim=-2).real
+    tail = q.flip(-1).cumsum(-1).flip(-1)
+    head = k.cumsum(-1).flip(-1) * table.conj()
+    sums = torch.zeros(*torch.broadcast_shapes(q.shape[:-2], k.shape[:-2]), q.shape[-1], dtype=q.dtype)
+    add_pair_products(sums, tail, head)
+    return sums.real / pair_counts(q.shape[-1]).square().to(sums.real.dtype)
 
 
 def means_curve(
@@ -140,8 +154,8 @@ def split_layer(
         drift=scale * drift.flatten(1, 2),
         shuffled=scale * shuffled.flatten(1, 2),
         square_sum=scale**2 * square_sum.flatten(1, 2),
-        moments_q=tuple(moments(zq, dropped=v) for v in range(len(VARIANTS))),
-        moments_k=tuple(moments(zk, dropped=v) for v in range(len(VARIANTS))),
+        moments_q=moments(zq),
+        moments_k=moments(zk),
     )
 
 

@@ -79,17 +79,38 @@ def control_check(data: xr.Dataset) -> dict[str, float]:
     """
     x = data.isel(distance=slice(1, data.sizes["distance"] // 2 + 1))
     z = (x.control_gap / x.control_gap_se).values
+    z = z[np.isfinite(z)]  # heads that say the same at every token leave no error to divide by
+    if not z.size:
+        return {"share_beyond_2se": np.nan, "mean_z": np.nan}
     return {"share_beyond_2se": float(np.mean(np.abs(z) > 2)), "mean_z": float(z.mean())}
 
 
 def headline(data: xr.Dataset) -> dict[str, list[float]]:
     """Quartiles over heads of the shares, octaves weighted alike, first token dropped."""
     x = data.sel(first_token="dropped", weighting="log")
-    return {name: np.quantile(x[name], (0.25, 0.5, 0.75)).tolist() for name in SHARES}
+    return {name: quantiles(x[name], (0.25, 0.5, 0.75)) for name in SHARES}
+
+
+def quantiles(values: xr.DataArray, at: tuple[float, ...]) -> list[float]:
+    """Quantiles over the heads that have a value; NaN if none has."""
+    known = values.values[np.isfinite(values.values)]
+    return np.quantile(known, at).tolist() if known.size else [np.nan] * len(at)
+
+
+def for_json(value: Any) -> Any:
+    """None for numbers that are not finite, all through: JSON has no NaN."""
+    if isinstance(value, dict):
+        return {key: for_json(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [for_json(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def summarise(data: xr.Dataset) -> dict[str, Any]:
-    """Quantiles over heads, each head's distance share, each layer's fits, Assumption 2.1, and the control."""
+    """Quantiles over heads, each head's distance share, each layer's fits, Assumption 2.1, and the control.
+
+    None stands for what 2 windows cannot give (a standard error of a share needs 3) or a dead head does not have.
+    """
     result: dict[str, Any] = {"windows": int(data.attrs["windows"]),
                               "length": data.sizes["distance"], "quantiles": list(QUANTILES)}  # fmt: skip
     for first_token in data.first_token.values:
@@ -97,7 +118,7 @@ def summarise(data: xr.Dataset) -> dict[str, Any]:
         part: dict[str, Any] = {"control": control_check(x)}
         for name in SHARES:
             values = x[name].sel(weighting="log") if "weighting" in x[name].dims else x[name]
-            part[name] = np.quantile(values, QUANTILES).tolist()
+            part[name] = quantiles(values, QUANTILES)
         for name in ("mu", "nu"):
             mean, sd = spread_over_pairs(x[name].sel(part="all"), x[f"{name}_se"].sel(part="all"))
             part[f"heads_where_sd_over_pairs_of_{name}_exceeds_its_mean"] = int((sd > abs(mean)).sum())
@@ -115,14 +136,14 @@ def summarise(data: xr.Dataset) -> dict[str, Any]:
         "heads_with_mean_of_nu_below_0": int((x.nu_pair_mean.sel(part="all") < 0).sum()),
         "in_score_sds": float((gap / x.score_sd).median()),
     } | {
-        name: np.quantile(value, (0.25, 0.5, 0.75)).tolist()
+        name: quantiles(value, (0.25, 0.5, 0.75))
         for name, value in (("measured", gap), ("from_mu", from_mu), ("from_nu", from_nu))
     }
     result["telling_heads"] = [list(c) for c in telling_heads(data)]
-    return result
+    return for_json(result)
 
 
 def layer_means(data: xr.Dataset, name: str) -> tuple[xr.DataArray, xr.DataArray]:
     """Mean of a share over the heads of each layer, and its standard error if heads err independently."""
     heads = data.sizes["head"]
-    return data[name].mean("head"), (data[f"{name}_se"] ** 2).sum("head") ** 0.5 / heads
+    return data[name].mean("head"), (data[f"{name}_se"] ** 2).sum("head", skipna=False) ** 0.5 / heads

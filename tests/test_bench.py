@@ -1,0 +1,185 @@
+"""The benchmarks at sizes that take no time: both sides compute the same, and the record says what was run.
+
+Nothing here looks at how long anything took.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from analysis import bench, cli
+from analysis.heads.lags import mean_score
+from analysis.heads.rotate import rotate
+from analysis.records import read_summary
+from analysis.theory.frequencies import plain
+from tests import tiny_models
+
+TINY = {
+    "lag_memory": lambda: LAG_MEMORY(length=256, head_dim=8),
+    "lag_speed": lambda: LAG_SPEED(length=64, head_dim=8),
+    "lag_growth": lambda: LAG_GROWTH(lengths=(64, 128, 256), head_dim=8),
+    "curve_speed": lambda: CURVE_SPEED(length=500, pairs=4),
+}
+LAG_MEMORY, LAG_SPEED, LAG_GROWTH, CURVE_SPEED = (getattr(bench, name) for name in TINY)
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every benchmark without a model, at a size of nothing."""
+    for name, job in TINY.items():
+        monkeypatch.setattr(bench, name, job)
+
+
+@pytest.fixture
+def fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tiny model and a text in the place of those that are fetched."""
+    folder = tiny_models.save(tiny_models.build("llama"), tmp_path / "model", tokenizer=True)
+    text = tmp_path / "text.txt"
+    text.write_text(" ".join(f"w{i}" for i in np.random.default_rng(0).integers(0, 96, 300)))
+    monkeypatch.setattr(bench.assets, "fetch_smollm2", lambda: folder)
+    monkeypatch.setattr(bench.assets, "fetch_texts", lambda: [text])
+
+
+# both sides of a comparison compute the same
+
+
+def test_the_naive_side_has_the_fast_sides_values():
+    """Given its rotation for free, as it is: diagonal means of rotated q and k are the mean score of the plain."""
+    q, k = (
+        torch.randn(97, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(s)) for s in (0, 1)
+    )
+    frequencies = plain(1e4, 16)
+    naive = bench.diagonal_means(*(rotate(x, torch.arange(97), frequencies) for x in (q, k)))
+    assert torch.allclose(naive, mean_score(q, k, frequencies), atol=1e-12)
+    assert not torch.allclose(naive, bench.diagonal_means(q, k), atol=1e-2)
+
+
+@pytest.mark.parametrize(("length", "pairs"), [(1, 1), (1000, 3), (2**14 + 5, 4)])
+def test_the_curve_and_the_table_agree(length: int, pairs: int):
+    row = bench.curve_speed(length=length, pairs=pairs)
+    # the table's phases: 2^-53 of up to 16389 rad, for each pair
+    assert 0 <= row["difference"] < 2e-12
+    assert f"{length} distances x {pairs} pairs" in row["what"]
+
+
+def test_a_curve_that_is_wrong_is_seen(monkeypatch: pytest.MonkeyPatch):
+    original = bench.expected_score_curve
+    monkeypatch.setattr(bench, "expected_score_curve", lambda length, *a: original(length, *a, start=1))
+    assert bench.curve_speed(length=1000, pairs=3)["difference"] > 1e-3
+
+
+# what is measured
+
+
+def test_seconds_are_those_of_each_call_but_the_first(monkeypatch: pytest.MonkeyPatch):
+    ticks = itertools.count()
+    calls: list[int] = []
+    monkeypatch.setattr(bench, "time", SimpleNamespace(perf_counter=lambda: float(next(ticks))))
+    assert bench.seconds(lambda: calls.append(next(ticks)), 3) == [2.0, 2.0, 2.0]  # one tick in each call
+    assert len(calls) == 4
+
+
+def test_two_sides_as_medians_with_the_extremes_of_their_ratio():
+    found = bench.against([1.0, 2.0, 4.0], [10.0, 30.0, 50.0])
+    assert found == {"fast_s": 2.0, "slow_s": 30.0, "ratio": 15.0, "ratio_min": 2.5, "ratio_max": 50.0}
+
+
+def test_growth_is_the_slope_between_the_ends(monkeypatch: pytest.MonkeyPatch):
+    """Seconds made up as length^1.5, the least of several runs taken."""
+    monkeypatch.setattr(bench, "seconds", lambda job, repeats: [len_of(job) ** 1.5, 9 * len_of(job) ** 1.5])
+
+    def len_of(job: Any) -> float:
+        return float(len(job.__defaults__[0]))
+
+    row = bench.lag_growth(lengths=(16, 64, 256), head_dim=4)
+    assert row["exponent"] == pytest.approx(1.5)
+    assert row["seconds"] == {16: 64.0, 64: 512.0, 256: 4096.0}
+    assert "16 to 256 tokens" in row["what"]
+
+
+def test_memory_is_counted_in_units_of_q_and_k(monkeypatch: pytest.MonkeyPatch):
+    peaks = iter([100.0, 103.0])
+    monkeypatch.setattr(bench, "peak_memory_mb", lambda: next(peaks))
+    row = bench.lag_memory(length=4096, head_dim=32)
+    assert row["added_mb"] == 3
+    assert row["times_q_and_k"] == pytest.approx(3)  # 2 x 4096 x 32 float32 are 1 MB
+
+
+def test_peak_memory_is_in_megabytes():
+    """An array of 64 MB that is written to cannot leave the peak below 64 MB, and this machine has no terabyte."""
+    held = np.ones(2**23)
+    assert held.nbytes / 2**20 <= bench.peak_memory_mb() < 2**20
+
+
+def test_the_models_cost_is_measured_on_every_head(fetched):
+    row = bench.model_cost(2, 32)
+    assert row["what"] == "SmolLM2, 2 windows of 32 tokens, all heads"
+    assert row["ratio"] == row["statistics_s"] / row["forward_s"] > 0
+    assert row["peak_mb"] > 0
+
+
+# the run and its record
+
+
+def test_a_run_gives_every_row_with_its_target(tiny):
+    told: list[tuple[str, int, int]] = []
+    rows = bench.run(with_model=False, progress=lambda *step: told.append(step))
+    assert told == [("benchmarks", done, 4) for done in range(5)]
+    assert len(rows) == 5  # speed has two naive sides
+    assert len({row["what"] for row in rows}) == 5
+    assert all(row["target"] for row in rows)
+    for row in rows:
+        assert all(np.isfinite(v) for v in row.values() if isinstance(v, float)), row
+
+
+def test_with_a_model_the_run_measures_it_at_two_lengths(tiny, monkeypatch: pytest.MonkeyPatch):
+    asked: list[tuple[int, int]] = []
+
+    def cost(count: int, length: int) -> bench.Row:
+        asked.append((count, length))
+        return {"what": "model", "target": "none"}
+
+    monkeypatch.setattr(bench, "model_cost", cost)
+    rows = bench.run(with_model=True, progress=lambda *step: None)
+    assert asked == [(8, 2048), (2, 8192)]
+    assert len(rows) == 7
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_the_command_writes_a_record_and_prints_the_rows(
+    as_json: bool, tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    path = tmp_path / "new" / "bench.json"
+    options = ["--json"] if as_json else []
+    monkeypatch.setattr(sys, "argv", ["tapa", "bench", "--no-model", "--out", str(path), *options])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert not end.value.code
+    rows = read_summary(path, expect_schema=bench.SCHEMA)["rows"]
+    provenance = json.loads(path.read_text())["provenance"]
+    assert provenance["command"].startswith("tapa bench --no-model --out bench.json")
+    assert provenance["threads"] == torch.get_num_threads()
+    assert provenance["seconds"] > 0
+    out = capsys.readouterr().out
+    if as_json:
+        assert [row["what"] for row in json.loads(out)] == [row["what"] for row in rows]
+    else:
+        assert [line for line in out.splitlines() if not line.startswith(" ")] == [
+            row["what"] for row in rows
+        ]
+        assert out.count("target: ") == len(rows)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_text_shows_every_number():
+    row = {"what": "a against b", "ratio": 123.456789, "seconds": {4: 0.5}, "target": "ratio >= 100"}
+    assert bench.as_text([row]) == "a against b\n    ratio 123.5, seconds {4: 0.5}\n    target: ratio >= 100"

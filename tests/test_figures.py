@@ -1,0 +1,413 @@
+"""Figures draw what their records hold: plotted data, not pixels; and the graph runs what is out of date."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis import curves
+from analysis.errors import InputError
+from analysis.heads.measure import measure
+from analysis.heads.model import Checkpoint
+from analysis.records import Provenance, write
+from analysis.theory import frequencies as fr
+from figures import build, explore, places, schemas, style
+from proofs.claims import load
+from tests import tiny_models
+
+HERE = ("assumption", "bias_by_base", "family", "heads")  # drawn from synthetic records below
+NAMES = build.figure_names()
+
+
+def module(name: str) -> ModuleType:
+    return importlib.import_module(f"figures.fig_{name}")
+
+
+@pytest.fixture(autouse=True)
+def small_and_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Few pixels: they are not what is tested."""
+    monkeypatch.setitem(style.RC, "savefig.dpi", 40)
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="session")
+def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, xr.Dataset]:
+    """Small records of every kind, written and read as the tasks do."""
+    tokens = np.random.default_rng(0).integers(0, 96, (3, 40))
+    model = Checkpoint.of(tiny_models.build("llama", dtype=torch.float64), name="tiny")
+    base, head_dim, trained, length = 1e4, 32, 128, 1024
+    made = {
+        "closed_form": curves.base_curves((1e4, 5e5, 1e6), 16, curves.spread_distances(4096, 60)),
+        "family": curves.family_curves(
+            curves.family(base, head_dim, trained, length), curves.spread_distances(2 * length, 60)
+        ).assign_attrs(base=base, head_dim=head_dim, trained_length=trained, length=length),
+        "smollm2": measure(model, tokens, seed=0),
+    }
+    folder, provenance = tmp_path_factory.mktemp("records"), Provenance.collect(
+        ["tapa", "figures"], {}, seeds={}, device="cpu", precision="float64", threads=1, seconds=1.0
+    )  # fmt: skip
+    read = {}
+    for name, dataset in made.items():
+        write(dataset, folder / f"{name}.nc", provenance, schema=schemas.SCHEMAS[name])
+        read[name] = schemas.read(name, folder / f"{name}.nc")
+    return read
+
+
+def lines(ax: Axes) -> list[np.ndarray]:
+    """What was plotted against distance or pair, without straight lines across the axes."""
+    return [np.asarray(line.get_xydata(), dtype=float) for line in ax.lines if len(line.get_xdata()) > 2]
+
+
+def against(x: xr.DataArray | np.ndarray, y: xr.DataArray | np.ndarray) -> np.ndarray:
+    return np.stack([np.asarray(x, dtype=float), np.asarray(y, dtype=float)], axis=1)
+
+
+def assert_plotted(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
+    """Exactly these curves, in this order."""
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+# what every figure is
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_figure_names_its_records_and_claims(name: str):
+    figure = module(name)
+    assert figure.RECORDS
+    assert set(figure.RECORDS) <= set(schemas.SCHEMAS)
+    assert figure.CLAIMS
+    assert set(figure.CLAIMS) <= set(load().claims)
+    assert (figure.__doc__ or "").startswith("Figure ")
+
+
+def test_names_are_those_of_the_files():
+    assert set(HERE) <= set(NAMES) == {path.stem[4:] for path in places.ROOT.glob("figures/fig_*.py")}
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_a_figure_is_saved_as_pdf_and_png(name: str, records, tmp_path: Path):
+    figure = module(name)
+    pdf, png = style.save(figure.draw, {key: records[key] for key in figure.RECORDS}, tmp_path / "new" / name)
+    assert (pdf.name, png.name) == (f"{name}.pdf", f"{name}.png")
+    assert pdf.read_bytes().startswith(b"%PDF")
+    assert b"/CreationDate" not in pdf.read_bytes()
+    assert plt.imread(png).std() > 0.01
+
+
+def test_the_same_data_make_the_same_pdf_and_other_data_another(records, tmp_path: Path):
+    data = records["closed_form"]
+    first, second, other = (
+        style.save(module("bias_by_base").draw, {"closed_form": x}, tmp_path / str(i))[0].read_bytes()
+        for i, x in enumerate((data, data, data.assign(cos_sum=0.9 * data.cos_sum)))
+    )
+    assert first == second
+    assert first != other
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_axes_are_labelled_and_no_wider_than_a_page(name: str, records):
+    figure: Figure = module(name).draw(records)
+    assert figure.get_size_inches()[0] <= style.PAGE
+    texts = " ".join(ax.get_xlabel() + " " + ax.get_ylabel() for ax in figure.axes)
+    assert "(tokens)" in texts or "pair d" in texts
+    assert all(ax.get_ylabel() for ax in figure.axes[:1])
+
+
+def test_colours_are_told_apart_without_hue():
+    """Luminance (ITU-R BT.709) of any two neighbours in the cycle differs by what grey print shows."""
+    rgb = np.array([[int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] for colour in style.CYCLE])
+    luminance = rgb @ [0.2126, 0.7152, 0.0722]
+    assert np.abs(np.diff(luminance)).min() > 0.03
+    assert len(set(style.CYCLE)) == len(style.CYCLE)
+
+
+# plotted data
+
+
+def test_bias_by_base_draws_sums_and_limits(records):
+    data = records["closed_form"]
+    figure = module("bias_by_base").draw(records)
+    for ax, kind in zip(figure.axes, ("cos", "sin"), strict=True):
+        expected = [
+            against(data.distance, data[f"{kind}_{what}"].sel(base=base))
+            for base in data.base
+            for what in ("sum", "limit")
+        ]
+        assert_plotted(lines(ax), expected)
+        assert ax.get_xscale() == "log"
+        bases = [
+            line.get_xdata()[0] for line in ax.lines if len(line.get_xdata()) == 2 and line.get_ls() == ":"
+        ]
+        assert bases == data.base.values.tolist()
+    legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert legend == ["1e4", "5e5", "1e6"]
+    assert "D = 16" in figure.axes[0].get_legend().get_title().get_text()
+
+
+def test_family_draws_every_scheme_beside_plain_rope(records):
+    data = records["family"]
+    figure = module("family").draw(records)
+    others = [str(name) for name in data.scheme.values if name != "RoPE"]
+    plain = against(data.distance, data.gamma.sel(scheme="RoPE"))
+    for ax, name in zip(figure.axes, others, strict=True):
+        assert_plotted(lines(ax), [plain, against(data.distance, data.gamma.sel(scheme=name))])
+        assert ax.get_title().startswith(name)
+        factor = float(data.attention_factor.sel(scheme=name))
+        assert (f"factor {factor:.2f}$^2$" in ax.get_title()) == (factor != 1)
+        low, high = ax.get_ylim()
+        inside = (data.gamma.sel(scheme=name) >= low) & (data.gamma.sel(scheme=name) <= high)
+        assert inside.all()
+
+
+def test_heads_draws_maps_and_six_heads(records):
+    data = records["smollm2"].sel(first_token="dropped")
+    figure = module("heads").draw(records)
+    maps = [ax for ax in figure.axes if ax.images and ax.get_xlabel() == "head"]
+    for ax, expected in zip(maps, (data.distance_share, data.r2_bias.sel(weighting="log")), strict=True):
+        np.testing.assert_array_equal(np.asarray(ax.images[0].get_array()), expected.values)
+        assert ax.images[0].origin == "lower"
+        assert ax.images[0].get_clim() == (0, 1)
+    curves_of = [ax for ax in figure.axes if ax.lines]
+    assert len(curves_of) == 6
+    for ax, i in zip(curves_of, range(6), strict=True):
+        layer, head = int(data.telling_layer[i]), int(data.telling_head[i])
+        assert_head(ax, data, layer, head)
+        assert ax.get_title(loc="left") == f"{layer}.{head} {data.telling_why.values[i]}"
+
+
+def assert_head(ax: Axes, data: xr.Dataset, layer: int, head: int) -> None:
+    x = data.sel(layer=layer, head=head).isel(distance=slice(1, data.sizes["distance"] // 2))
+    names = ("measured", "bias", "paper", "shuffled")
+    assert_plotted(lines(ax), [against(x.distance, x[name]) for name in names])
+    bands = [np.asarray(band.get_paths()[0].vertices) for band in ax.collections]
+    for name, band in zip(("measured", "shuffled"), bands, strict=True):
+        for edge in (x[name] - 2 * x[f"{name}_se"], x[name] + 2 * x[f"{name}_se"]):
+            assert {*map(tuple, against(x.distance, edge))} <= {*map(tuple, band)}
+    low, high = ax.get_ylim()
+    for name in names[:3]:
+        assert low <= float(x[name].min()) <= float(x[name].max()) <= high
+
+
+def test_assumption_draws_pairs_with_errors_and_all_heads(records):
+    data = records["smollm2"].sel(first_token="dropped", part="all")
+    figure = module("assumption").draw(records)
+    *heads, everything = [ax for ax in figure.axes if ax.lines]
+    assert len(heads) == 6
+    for ax, i in zip(heads, range(6), strict=True):
+        x = data.sel(layer=int(data.telling_layer[i]), head=int(data.telling_head[i]))
+        assert_plotted(lines(ax), [against(x.pair, x.mu), against(x.pair, x.nu)])
+        for name, bars in zip(("mu", "nu"), ax.collections, strict=True):
+            ends = np.stack([segment[:, 1] for segment in bars.get_segments()])
+            np.testing.assert_allclose(
+                ends, np.stack([x[name] - 2 * x[f"{name}_se"], x[name] + 2 * x[f"{name}_se"]], 1)
+            )
+        levels = [line.get_ydata()[0] for line in ax.lines if line.get_ls() == "--"]
+        assert levels == [float(x.mu.mean()), float(x.nu.mean())]
+    expected = [
+        against(abs(data[f"{name}_pair_mean"]).values.ravel(), data[f"{name}_pair_sd"].values.ravel())
+        for name in ("mu", "nu")
+    ]
+    assert_plotted(lines(everything), expected)
+    assert (everything.get_xscale(), everything.get_yscale()) == ("log", "log")
+
+
+# the notebooks' plots
+
+
+def test_bias_plot_draws_the_sum_and_its_limit():
+    figure = explore.bias_plot(base=5e5, head_dim=32, length=512, mu=0.5, nu=-1.0)
+    frequencies = fr.plain(5e5, 32)
+    distance = curves.spread_distances(512, 1200)
+    expected = [
+        against(distance, of(frequencies, distance, mu=0.5, nu=-1.0))
+        for of in (curves.gamma, curves.gamma_limit)
+    ]
+    assert_plotted(lines(figure.axes[0]), expected)
+
+
+@pytest.mark.parametrize("first_token", ["kept", "dropped"])
+def test_head_plot_draws_one_head(first_token: str, records):
+    figure = explore.head_plot(records["smollm2"], 2, 3, first_token)
+    assert_head(figure.axes[0], records["smollm2"].sel(first_token=first_token), 2, 3)
+
+
+def test_sliders_redraw_what_they_say(records, monkeypatch: pytest.MonkeyPatch):
+    """Moving a slider draws the plain function with its value, shows it once and lets go of it."""
+    shown: list[list[np.ndarray]] = []
+    monkeypatch.setattr(plt, "show", lambda: shown.append(lines(plt.gcf().axes[0])))
+    for explorer, moved, expected in (
+        (explore.bias_explorer(), {"head_dim": 16}, lines(explore.bias_plot(head_dim=16).axes[0])),
+        (
+            explore.head_explorer(records["smollm2"]),
+            {"layer": 1},
+            lines(explore.head_plot(records["smollm2"], 1, 0).axes[0]),
+        ),
+    ):
+        plt.close("all")
+        sliders = {child.description: child for child in explorer.children if hasattr(child, "description")}
+        for name, value in moved.items():
+            sliders[name.replace("_", " ")].value = value
+        assert_plotted(shown[-1], expected)
+        assert plt.get_fignums() == []
+
+
+def test_a_head_explorer_offers_every_head(records):
+    sliders = explore.head_explorer(records["smollm2"]).children
+    assert {s.description: s.max for s in sliders if hasattr(s, "max")} == {"layer": 2, "head": 3}
+
+
+# records by name
+
+
+def test_an_unknown_record_is_named(tmp_path: Path):
+    with pytest.raises(InputError, match="record 'nosuch' is unknown; known: "):
+        schemas.read("nosuch", tmp_path / "nosuch.nc")
+
+
+def test_a_record_of_another_kind_is_refused(records, tmp_path: Path):
+    provenance = Provenance.collect(
+        ["tapa"], {}, seeds={}, device="cpu", precision="", threads=1, seconds=0.0
+    )
+    write(records["family"].drop_attrs(), tmp_path / "x.nc", provenance, schema=curves.FAMILY)
+    with pytest.raises(
+        InputError, match=r"has schema rope-family/1, distance-bias/1 is read here; make it again"
+    ):
+        schemas.read("smollm2", tmp_path / "x.nc")
+
+
+def test_an_unknown_figure_is_named():
+    with pytest.raises(InputError, match="figure 'nosuch' is unknown; known: assumption, bias_by_base"):
+        build.build(["heads", "nosuch"])
+
+
+# the graph
+
+STEPS = """
+import json, sys
+from pathlib import Path
+# the copy alone, not the checkout that is installed
+sys.meta_path = [finder for finder in sys.meta_path if getattr(finder, "__name__", "") != "_EditableFinder"]
+import pytask
+from figures import build, places
+
+ROOT = Path(sys.argv[1])
+assert places.ROOT == ROOT, places.ROOT
+ran = []
+original = pytask.build
+
+def watched(**options):
+    session = original(**options)
+    ran.append([r.task.name.split("::")[-1] for r in session.execution_reports if r.outcome.name == "SUCCESS"])
+    return session
+
+pytask.build = watched
+
+def touch(name):
+    path = ROOT / name
+    path.write_text(path.read_text() + "\\n# edited\\n")
+
+assert build.build(["family"]) == 0
+for change in (
+    lambda: None,
+    lambda: None,
+    lambda: touch("figures/fig_family.py"),
+    lambda: touch("analysis/heads/shares.py"),
+    lambda: (ROOT / "figures/out/bias_by_base.png").unlink(),
+    lambda: touch("analysis/curves.py"),
+    lambda: touch("figures/style.py"),
+):
+    change()
+    assert build.build() == 0
+(ROOT / "result.json").write_text(json.dumps(ran))
+"""
+
+DRAWN = """
+import matplotlib.pyplot as plt
+
+RECORDS = ("{record}",)
+
+def draw(records):
+    return plt.figure(figsize=(1, 1))
+"""
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> list[set[str]]:
+    """Which tasks ran at each step of `STEPS`, in a copy of the project with its closed-form figures alone."""
+    root = tmp_path_factory.mktemp("project").resolve()
+    shutil.copy(places.ROOT / "pyproject.toml", root)
+    ignored = shutil.ignore_patterns("__pycache__", "out", "records")
+    for package in ("analysis", "figures"):
+        shutil.copytree(places.ROOT / package, root / package, ignore=ignored)
+    kept = {"task_closed_form.py", "task_draw.py"}
+    for path in (root / "figures").glob("*_*.py"):
+        if path.name.startswith(("fig_", "task_")) and path.name not in kept:
+            path.unlink()
+    for name, record in (("family", "family"), ("bias_by_base", "closed_form")):
+        (root / "figures" / f"fig_{name}.py").write_text(DRAWN.format(record=record))
+    done = subprocess.run(
+        [sys.executable, "-c", STEPS, root],
+        cwd=root, env=os.environ | {"PYTHONPATH": str(root)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [set(names) for names in json.loads((root / "result.json").read_text())]
+
+
+FAMILY, CLOSED = "task_family", "task_closed_form"
+DRAW = {"family": "task_draw[family]", "bias_by_base": "task_draw[bias_by_base]"}
+
+
+def test_a_named_figure_runs_its_own_branch(ran: list[set[str]]):
+    assert ran[0] == {FAMILY, DRAW["family"]}
+
+
+def test_the_rest_is_made_next_and_then_nothing_runs(ran: list[set[str]]):
+    assert ran[1] == {CLOSED, DRAW["bias_by_base"]}
+    assert ran[2] == set()
+
+
+def test_an_edited_figure_is_drawn_again_alone(ran: list[set[str]]):
+    assert ran[3] == {DRAW["family"]}
+
+
+def test_an_edit_elsewhere_runs_nothing(ran: list[set[str]]):
+    assert ran[4] == set()
+
+
+def test_a_missing_product_is_made_again_alone(ran: list[set[str]]):
+    assert ran[5] == {DRAW["bias_by_base"]}
+
+
+def test_an_edit_of_what_computes_runs_the_records_and_what_draws_them(ran: list[set[str]]):
+    assert ran[6] == {FAMILY, CLOSED, *DRAW.values()}
+
+
+def test_an_edited_style_redraws_everything_and_computes_nothing(ran: list[set[str]]):
+    assert ran[7] == set(DRAW.values())
+
+
+def test_the_heads_record_depends_on_what_measures_it():
+    library = places.sources("analysis/theory", "analysis/heads") | places.sources(
+        "analysis", only=("texts.py",)
+    )
+    assert {"analysis/heads/lags.py", "analysis/theory/bias.py", "analysis/texts.py"} <= set(library)
+    assert "analysis/cli.py" not in library
+    assert all(path.is_file() for path in library.values())

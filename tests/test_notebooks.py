@@ -1,0 +1,107 @@
+"""Every notebook runs from top to bottom in a kernel of its own, and its committed twin shows what it gives."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.py"))
+NEEDS = dict.fromkeys(
+    ("10_rope_bias", "20_claims"), "smollm2_record"
+)  # fixture: all that `tapa figures` makes
+
+
+@cache
+def executed(name: str) -> NotebookNode:
+    """The notebook with what each of its cells gives; an exception in a cell is one here."""
+    notebook = jupytext.read(FOLDER / f"{name}.py", fmt="py:percent")
+    client = NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}
+    )
+    return client.execute()
+
+
+def outputs(notebook: NotebookNode) -> list[NotebookNode]:
+    return [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+
+
+def kinds(notebook: NotebookNode) -> list[str]:
+    """MIME types of everything displayed."""
+    return [mime for output in outputs(notebook) for mime in output.get("data", {})]
+
+
+def unseen(notebook: NotebookNode) -> list[str]:
+    """Cells that make a figure and show none."""
+    return [
+        cell.source
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        and re.search(r"^ *figure = ", cell.source, re.MULTILINE)
+        and not any("image/png" in output.get("data", {}) for output in cell.outputs)
+    ]
+
+
+def printed(notebook: NotebookNode, stream: str = "stdout") -> str:
+    return "".join(output.text for output in outputs(notebook) if output.get("name") == stream)
+
+
+def test_the_notebooks_of_the_main_job_are_there():
+    assert {"00_quickstart", "10_rope_bias"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_runs_from_top_to_bottom(name: str, request: pytest.FixtureRequest):
+    if name in NEEDS:
+        request.getfixturevalue(NEEDS[name])
+    notebook = executed(name)
+    assert [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"] == list(
+        range(1, 1 + sum(cell.cell_type == "code" for cell in notebook.cells))
+    )
+    assert printed(notebook, "stderr") == ""  # no warning in front of a reader
+    assert unseen(notebook) == []
+
+
+@pytest.mark.parametrize("name", ["00_quickstart", "10_rope_bias"])
+def test_sliders_have_a_static_plot_beside_them(name: str, request: pytest.FixtureRequest):
+    if name in NEEDS:
+        request.getfixturevalue(NEEDS[name])
+    shown = kinds(executed(name))
+    sliders = shown.count("application/vnd.jupyter.widget-view+json")
+    assert 1 <= sliders <= shown.count("image/png")
+
+
+def test_all_six_heads_are_shown(smollm2_record: Path):
+    notebook = executed("10_rope_bias")
+    cell = next(cell for cell in notebook.cells if "head_plot(data" in cell.source)
+    assert sum("image/png" in output.get("data", {}) for output in cell.outputs) == 6
+
+
+def test_the_quickstart_predicts_what_it_measures():
+    text = printed(executed("00_quickstart"))
+    rows = re.findall(r"distance +(\d+): measured +(\S+), predicted +(\S+)", text)
+    assert [int(row[0]) for row in rows] == [0, 1, 10, 100, 1000]
+    measured, predicted = ([float(row[i]) for row in rows] for i in (1, 2))
+    # one score has sd of about sqrt(2 |mean|^2 + 64) / 8 = 1.7, its mean over 3000 positions 0.03; shared tokens
+    # add as much again
+    assert measured == pytest.approx(predicted, abs=0.25)
+    assert max(predicted) - min(predicted) > 1
+    assert float(re.findall(r"below 1000: (\S+)", text)[0]) < 0.1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_committed_twin_carries_outputs_of_a_clean_run(name: str):
+    notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+    assert outputs(notebook)
+    assert not [output for output in outputs(notebook) if output.output_type == "error"]
+    assert printed(notebook, "stderr") == ""
+    assert unseen(notebook) == []
+    counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
+    assert counts == list(range(1, len(counts) + 1))  # run once, in order
