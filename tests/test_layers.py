@@ -73,6 +73,7 @@ TABLE = (
         never=(*L3, "analysis.pip_stream"),
     ),
     Layer("L2, progress", ("analysis.progress",), L0, ("rich",)),
+    Layer("L2, workers", ("analysis.workers",), L0, ("torch", "joblib", "distributed")),
     Layer("pip", ("analysis.pip_stream",), (), ("pip",)),  # a program of its own, run by the user's pip
     Layer("L2", ("analysis.*",), L2, NUMBERS, never=(*L3, "analysis.pip_stream")),
     Layer("proofs", ("proofs", "proofs.*"), (*L0, "proofs", "proofs.*"), ("sympy", "mpmath", "flint")),
@@ -234,6 +235,8 @@ PLANTED = [
     ("figures/claims_view.py", "from proofs import status", "figures/explore imports proofs.status"),
     ("figures/fig_bias.py", "from proofs.verify import verify", "figures/fig_* imports proofs.verify"),
     ("analysis/progress.py", "import torch", "L2, progress imports torch"),
+    ("analysis/workers.py", "import numpy", "L2, workers imports numpy"),
+    ("analysis/records.py", "import joblib", "L2 imports joblib"),
     ("analysis/pip_stream.py", "from analysis import errors", "pip imports analysis.errors"),
     ("analysis/records.py", "from analysis.pip_stream import main", "L2 imports analysis.pip_stream"),
     ("analysis/records.py", "import notebooks", "L2 imports notebooks"),
