@@ -119,23 +119,35 @@ def windows(
     """
     taken = _check(documents, length, count, seed, bos_id)
     ordered = sorted(documents, key=lambda document: document[0])
-    room = np.array([len(tokens) // taken for _, tokens in ordered])
-    if count > room.sum():
+    if count > (room := sum(len(tokens) // taken for _, tokens in ordered)):
         raise InputError(
-            f"{count} windows of {length} tokens do not fit without overlap, {room.sum()} do; "
+            f"{count} windows of {length} tokens do not fit without overlap, {room} do; "
             f"ask for fewer or shorter windows, or give more text"
         )
-    rng = np.random.default_rng(seed)
-    places = [
-        (index, start)
-        for index, share in enumerate(_shares(room, count, rng))
-        for start in _starts(len(ordered[index][1]), taken, share, rng)
-    ]
+    places = placements([len(tokens) for _, tokens in ordered], taken, count, seed=seed)
     prefix = [] if bos_id is None else [bos_id]
     rows = [[*prefix, *ordered[index][1][start : start + taken]] for index, start in places]
     tokens = np.array(rows, dtype=np.int64)
     names = tuple(ordered[index][0] for index, _ in places)
     return Windows(tokens, names, tuple(start for _, start in places), tokens_sha256(tokens))
+
+
+def placements(sizes: Sequence[int], length: int, count: int, *, seed: int) -> list[tuple[int, int]]:
+    """Where `count` windows lie that share no token: index of the document and first token, in order.
+
+    Args:
+        sizes: of the documents in tokens.
+        length: of a window in tokens, >= 1.
+        count: of windows, at most the sum of size // length.
+        seed: >= 0; with it is drawn what `windows` says.
+    """
+    rng = np.random.default_rng(seed)
+    shares = _shares(np.array([size // length for size in sizes]), count, rng)
+    return [
+        (index, start)
+        for index, (size, share) in enumerate(zip(sizes, shares, strict=True))
+        for start in _starts(size, length, share, rng)
+    ]
 
 
 def _check(documents: Sequence[Document], length: int, count: int, seed: int, bos_id: int | None) -> int:
