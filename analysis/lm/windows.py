@@ -60,11 +60,9 @@ class Batches:
 
     def places(self, step: int, rank: int = 0, ranks: int = 1) -> list[tuple[int, int]]:
         """Of each window the index in `documents` and its first token; arguments as `at`."""
-        _at_least(step=(step, 0), ranks=(ranks, 1), rank=(rank, 0))
-        if rank >= ranks:
-            raise InputError(f"rank={rank} of {ranks} ranks; ranks count from 0 to {ranks - 1}")
+        _at_least(step=(step, 0))
         rng = np.random.default_rng([self.seed, step])
-        drawn = rng.integers(self._ends[-1], size=self.batch)[rank::ranks]
+        drawn = rng.integers(self._ends[-1], size=self.batch)[rows_of(rank, ranks)]
         index = np.searchsorted(self._ends, drawn, side="right")
         before = np.concatenate([[0], self._ends])[index]
         return list(zip(index.tolist(), (drawn - before).tolist(), strict=True))
@@ -82,6 +80,18 @@ class Batches:
         while True:
             yield self.at(step, rank, ranks)
             step += 1
+
+
+def rows_of(rank: int, ranks: int) -> slice:
+    """Rows of a batch that process `rank` of `ranks` gets: rank, rank + ranks, ...
+
+    Raises:
+        InputError: `rank` is not in 0..ranks - 1.
+    """
+    _at_least(ranks=(ranks, 1), rank=(rank, 0))
+    if rank >= ranks:
+        raise InputError(f"rank={rank} of {ranks} ranks; ranks count from 0 to {ranks - 1}")
+    return slice(rank, None, ranks)
 
 
 def batch_at(

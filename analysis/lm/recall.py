@@ -1,0 +1,270 @@
+"""Retrieval that a small model can be asked for: facts in real text, a question at the end, bytes all through.
+
+A fact is "[k7=q3]" (associative recall) or "[pass key 83021]" somewhere in the text; the last bytes are facts
+told again, and the model is asked for the value in them. Text around the facts has its "[" turned into "(", so
+nothing else looks like one. Instances depend on the documents, the task, the distance, seed and step alone:
+every method is asked the same.
+
+A question is answered exactly when each byte of its value is the likeliest one given the true bytes before it;
+that is also when greedy generation gives the whole value, so one reading scores both.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+from analysis.errors import InputError
+from analysis.lm.windows import Batches, Document, rows_of
+
+LETTERS = b"abcdefghijklmnopqrstuvwxyz"
+DIGITS = b"0123456789"
+_OPEN, _ROUND, _CLOSE = b"[("[0], b"[("[1], b"]"
+_ASK, _MIX = 1, 2  # keep the random numbers of instances and of mixtures apart, and from those of windows
+
+
+def _count(alphabets: tuple[bytes, ...]) -> int:
+    return math.prod(map(len, alphabets))
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What facts look like: `lead`, key, `middle`, value, "]".
+
+    Attributes:
+        lead: begins with "[".
+        key: for each byte of a key the bytes it is drawn from; none if there is but one fact.
+        middle: between key and value.
+        value: for each byte of a value the bytes it is drawn from, uniformly.
+        pairs: facts in an instance, their keys all different.
+        queries: facts that are asked for at the end, each once, 1 to `pairs`.
+    """
+
+    lead: bytes
+    key: tuple[bytes, ...]
+    middle: bytes
+    value: tuple[bytes, ...]
+    pairs: int = 1
+    queries: int = 1
+
+    def __post_init__(self) -> None:
+        if self.lead[:1] != b"[" or not self.value:
+            raise ValueError(
+                f'lead={self.lead!r} and value={self.value!r}: "[" must begin a fact, a value end it'
+            )
+        if not 1 <= self.pairs <= (keys := _count(self.key)):
+            raise InputError(f"pairs={self.pairs} is not in 1..{keys}; there are {keys} different keys")
+        if not 1 <= self.queries <= self.pairs:
+            raise InputError(
+                f"queries={self.queries} is not in 1..{self.pairs}; ask for each fact once at most"
+            )
+
+    @property
+    def before(self) -> int:
+        """Bytes of a fact before its value."""
+        return len(self.lead) + len(self.key) + len(self.middle)
+
+    @property
+    def size(self) -> int:
+        """Bytes of a fact."""
+        return self.before + len(self.value) + len(_CLOSE)
+
+    @property
+    def chance(self) -> float:
+        """Exact matches of a reader that knows how values are made, and has read none."""
+        return 1 / _count(self.value)
+
+    @property
+    def chance_of_any(self) -> float:
+        """Exact matches of a reader that gives the value of whichever fact, the key not regarded."""
+        return 1 / self.pairs + (1 - 1 / self.pairs) * self.chance
+
+    @property
+    def chance_bits(self) -> float:
+        """Bits per question that the first of these readers loses."""
+        return math.log2(_count(self.value))
+
+
+RECALL = Task(b"[", (LETTERS, DIGITS), b"=", (LETTERS, DIGITS), pairs=8)
+"""Associative recall, as "[k7=q3]"; chance is 1 in 260."""
+PASSKEY = Task(b"[pass key ", (), b"", (DIGITS,) * 5)
+"""One number to remember, as "[pass key 83021]"; chance is 1 in 100,000."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Questions:
+    """A batch of instances, or of instances and plain text.
+
+    Attributes:
+        tokens: bytes, (rows, length).
+        mask: True on the bytes of asked values, which are to be predicted from what stands before them.
+        distances: of each question the position of a value's byte less that of the same byte where the fact was
+            told, (rows, queries), in order of the questions; 0 in rows of plain text, which ask nothing.
+        values: bytes of a value; the mask of a row holds queries times as many.
+    """
+
+    tokens: Int64[Tensor, "rows length"]
+    mask: Bool[Tensor, "rows length"]
+    distances: Int64[Tensor, "rows queries"]
+    values: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """Of each question: was the whole value the likeliest, and how many bits did it take?"""
+
+    exact: Bool[Tensor, "rows queries"]
+    bits: Float[Tensor, "rows queries"]
+
+
+def recall_batch(
+    documents: Sequence[Document],
+    length: int,
+    batch: int,
+    *,
+    task: Task = RECALL,
+    distance: int | None = None,
+    seed: int,
+    step: int = 0,
+) -> Questions:
+    """A batch of instances, every row with `task.pairs` facts and `task.queries` questions.
+
+    Facts lie on a grid of their own size, cells drawn uniformly. With a `distance`, the grid lies such that the
+    one question's fact is exactly that far back; else its offset is drawn, and distances are what comes out.
+
+    Args:
+        documents: text around the facts, as bytes.
+        length: bytes of an instance, question and answer included.
+        batch: rows, >= 1.
+        task: what is asked.
+        distance: in bytes, task.size to length - task.size, for a task of one query; None to draw.
+        seed: >= 0.
+        step: >= 0; other steps are other instances.
+
+    Raises:
+        InputError: documents are not bytes or all shorter than `length`, the facts do not fit, or a number is
+            out of its range.
+    """
+    _check(documents, length, task, distance)
+    tokens = Batches(documents, length, batch, seed=seed).at(step).numpy()
+    return _asked(tokens, task, distance, np.random.default_rng([seed, step, _ASK]))
+
+
+class Mixture:
+    """Training batches in which a share of the rows, drawn one by one, are instances of a task."""
+
+    def __init__(self, batches: Batches, task: Task, share: float) -> None:
+        """Mix instances of `task` into `batches`.
+
+        Args:
+            batches: of text as bytes; their seed is the mixture's.
+            task: what is asked; with as many queries as pairs a row teaches most.
+            share: of the rows, 0 to 1.
+
+        Raises:
+            InputError: `share` is out of its range, documents are not bytes, or the facts do not fit.
+        """
+        if not 0 <= share <= 1:
+            raise InputError(f"share={share} is not in 0..1; give the part of the rows that shall ask")
+        _check(batches.documents, batches.length, task, None)
+        self.batches, self.task, self.share = batches, task, share
+
+    def questions_at(self, step: int, rank: int = 0, ranks: int = 1) -> Questions:
+        """Batch number `step`; arguments as `Batches.at`, and like there it depends on nothing else."""
+        tokens = self.batches.at(step).numpy()
+        rng = np.random.default_rng([self.batches.seed, step, _MIX])
+        asking = np.flatnonzero(rng.random(len(tokens)) < self.share)
+        asked = _asked(tokens[asking], self.task, None, rng)
+        mask = np.zeros(tokens.shape, bool)
+        distances = np.zeros((len(tokens), self.task.queries), np.int64)
+        tokens[asking], mask[asking], distances[asking] = asked.tokens, asked.mask, asked.distances
+        mine = rows_of(rank, ranks)
+        parts = (torch.from_numpy(part[mine].copy()) for part in (tokens, mask, distances))
+        return Questions(*parts, values=asked.values)
+
+    def at(self, step: int, rank: int = 0, ranks: int = 1) -> Int64[Tensor, "rows length"]:
+        """The tokens of `questions_at`: a mixture stands wherever `Batches` does."""
+        return self.questions_at(step, rank, ranks).tokens
+
+
+def score(logits: Float[Tensor, "rows length vocab"], questions: Questions) -> Scores:
+    """Scores of one reading; logits at position i are for the token at i + 1. Every row must ask."""
+    rows = len(questions.tokens)
+    mask = questions.mask[:, 1:]
+    wanted = questions.tokens[:, 1:][mask]
+    given = logits[:, :-1][mask].double()
+    shape = (rows, -1, questions.values)
+    bits = torch.nn.functional.cross_entropy(given, wanted, reduction="none") / math.log(2)
+    exact = (given.argmax(-1) == wanted).reshape(shape).all(-1)
+    return Scores(exact, bits.reshape(shape).sum(-1))
+
+
+def _check(documents: Sequence[Document], length: int, task: Task, distance: int | None) -> None:
+    for document in documents:
+        if document.tokens.dtype != np.uint8:
+            kind = document.tokens.dtype
+            raise InputError(
+                f"{document.name} has tokens of {kind}; retrieval asks bytes: give a corpus of bytes"
+            )
+    size = task.size
+    if distance is not None and task.queries != 1:
+        raise InputError(f"distance={distance} is for one query, the task has {task.queries}; give queries=1")
+    if distance is not None and not size <= distance <= length - size:
+        raise InputError(
+            f"distance={distance} is not in {size}..{length - size}, the range for length {length}"
+        )
+    offset = size - 1 if distance is None else (length - distance) % size
+    if (cells := (length - task.queries * size - offset) // size) < task.pairs:
+        raise InputError(
+            f"{task.pairs} facts of {size} bytes do not fit before {task.queries} questions in {length} bytes, "
+            f"{max(cells, 0)} do; give a longer length or fewer pairs"
+        )
+
+
+def _asked(tokens: np.ndarray, task: Task, distance: int | None, rng: np.random.Generator) -> Questions:
+    """Write facts and questions into windows of text."""
+    rows, length = tokens.shape
+    tokens = np.where(tokens == _OPEN, _ROUND, tokens)
+    mask = np.zeros(tokens.shape, bool)
+    tail = length - task.queries * task.size
+    distances = np.zeros((rows, task.queries), np.int64)
+    for row in range(rows):
+        starts = _cells(tail, task, distance, rng)
+        facts = _facts(task, rng)
+        asks = tail + task.size * np.arange(task.queries)
+        for place, fact in zip([*starts, *asks], [*facts, *facts], strict=False):
+            tokens[row, place : place + task.size] = fact
+        for place in asks + task.before:
+            mask[row, place : place + len(task.value)] = True
+        distances[row] = asks - starts[: task.queries]
+    return Questions(*map(torch.from_numpy, (tokens, mask, distances)), values=len(task.value))
+
+
+def _cells(tail: int, task: Task, distance: int | None, rng: np.random.Generator) -> np.ndarray:
+    """Where the facts begin, those that are asked for first."""
+    if distance is None:
+        offset = int(rng.integers(task.size))
+        cells = np.arange(offset, tail - task.size + 1, task.size)
+        return rng.choice(cells, task.pairs, replace=False)
+    asked = tail - distance
+    cells = np.arange(asked % task.size, tail - task.size + 1, task.size)
+    return np.append(asked, rng.choice(cells[cells != asked], task.pairs - 1, replace=False))
+
+
+def _facts(task: Task, rng: np.random.Generator) -> np.ndarray:
+    """`pairs` facts with different keys, as bytes (pairs, size)."""
+    keys = rng.choice(_count(task.key), task.pairs, replace=False)
+    values = rng.integers(_count(task.value), size=task.pairs)
+    fact = task.lead + b"?" * len(task.key) + task.middle + b"?" * len(task.value) + _CLOSE
+    facts = np.tile(np.frombuffer(fact, np.uint8), (task.pairs, 1))
+    for at, alphabets, numbers in ((len(task.lead), task.key, keys), (task.before, task.value, values)):
+        for place, alphabet in enumerate(alphabets):
+            numbers, digit = np.divmod(numbers, len(alphabet))
+            facts[:, at + place] = np.frombuffer(alphabet, np.uint8)[digit]
+    return facts
