@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
 
 from analysis.errors import InputError
@@ -230,41 +230,44 @@ def _check(documents: Sequence[Document], length: int, task: Task, distance: int
 def _asked(tokens: np.ndarray, task: Task, distance: int | None, rng: np.random.Generator) -> Questions:
     """Write facts and questions into windows of text."""
     rows, length = tokens.shape
-    tokens = np.where(tokens == _OPEN, _ROUND, tokens)
-    mask = np.zeros(tokens.shape, bool)
     tail = length - task.queries * task.size
-    distances = np.zeros((rows, task.queries), np.int64)
-    for row in range(rows):
-        starts = _cells(tail, task, distance, rng)
-        facts = _facts(task, rng)
-        asks = tail + task.size * np.arange(task.queries)
-        for place, fact in zip([*starts, *asks], [*facts, *facts], strict=False):
-            tokens[row, place : place + task.size] = fact
-        for place in asks + task.before:
-            mask[row, place : place + len(task.value)] = True
-        distances[row] = asks - starts[: task.queries]
-    return Questions(*map(torch.from_numpy, (tokens, mask, distances)), values=len(task.value))
+    starts, facts = _starts(rows, tail, task, distance, rng), _facts(rows, task, rng)
+    asks = np.tile(tail + task.size * np.arange(task.queries), (rows, 1))
+    places = np.concatenate([starts, asks], axis=1)[:, :, None] + np.arange(task.size)
+    told = np.concatenate([facts, facts[:, : task.queries]], axis=1)
+    values = asks[:, :, None] + task.before + np.arange(len(task.value))
+    tokens, mask = np.where(tokens == _OPEN, _ROUND, tokens), np.zeros(tokens.shape, bool)
+    row = np.arange(rows)[:, None, None]
+    tokens[row, places] = told
+    mask[row, values] = True
+    parts = map(torch.from_numpy, (tokens, mask, asks - starts[:, : task.queries]))
+    return Questions(*parts, values=len(task.value))
 
 
-def _cells(tail: int, task: Task, distance: int | None, rng: np.random.Generator) -> np.ndarray:
-    """Where the facts begin, those that are asked for first."""
+def _starts(
+    rows: int, tail: int, task: Task, distance: int | None, rng: np.random.Generator
+) -> Int64[np.ndarray, "rows pairs"]:
+    """Where the facts begin, those that are asked for first: cells of a grid before `tail`, without overlap."""
     if distance is None:
-        offset = int(rng.integers(task.size))
-        cells = np.arange(offset, tail - task.size + 1, task.size)
-        return rng.choice(cells, task.pairs, replace=False)
-    asked = tail - distance
-    cells = np.arange(asked % task.size, tail - task.size + 1, task.size)
-    return np.append(asked, rng.choice(cells[cells != asked], task.pairs - 1, replace=False))
+        offset = rng.integers(task.size, size=(rows, 1))
+    else:
+        offset = np.full((rows, 1), (tail - distance) % task.size)
+    cells = offset + task.size * np.arange(tail // task.size)
+    order = rng.random(cells.shape)
+    order[cells > tail - task.size] = 2  # no room for a whole fact: last
+    if distance is not None:
+        order[cells == tail - distance] = -1
+    return np.take_along_axis(cells, np.argsort(order, axis=1)[:, : task.pairs], axis=1)
 
 
-def _facts(task: Task, rng: np.random.Generator) -> np.ndarray:
-    """`pairs` facts with different keys, as bytes (pairs, size)."""
-    keys = rng.choice(_count(task.key), task.pairs, replace=False)
-    values = rng.integers(_count(task.value), size=task.pairs)
+def _facts(rows: int, task: Task, rng: np.random.Generator) -> UInt8[np.ndarray, "rows pairs size"]:
+    """Facts as bytes, the keys of a row all different."""
+    keys = rng.random((rows, _count(task.key))).argsort(axis=1)[:, : task.pairs]
+    values = rng.integers(_count(task.value), size=(rows, task.pairs))
     fact = task.lead + b"?" * len(task.key) + task.middle + b"?" * len(task.value) + _CLOSE
-    facts = np.tile(np.frombuffer(fact, np.uint8), (task.pairs, 1))
+    facts = np.tile(np.frombuffer(fact, np.uint8), (rows, task.pairs, 1))
     for at, alphabets, numbers in ((len(task.lead), task.key, keys), (task.before, task.value, values)):
         for place, alphabet in enumerate(alphabets):
             numbers, digit = np.divmod(numbers, len(alphabet))
-            facts[:, at + place] = np.frombuffer(alphabet, np.uint8)[digit]
+            facts[:, :, at + place] = np.frombuffer(alphabet, np.uint8)[digit]
     return facts
