@@ -1,0 +1,195 @@
+"""A small Llama (Touvron et al. 2023) whose encoding and attention are plugged in.
+
+RMS normalisation before each branch, attention with grouped queries, SwiGLU, the head tied to the embedding.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import zlib
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from analysis.encodings import Encoding
+from analysis.errors import InputError
+from analysis.lm.attention import Attend, explicit
+from analysis.lm.config import ModelConfig
+from analysis.lm.methods import encoding_of, hard_split_forms, rows_of
+
+INIT_STD = 0.02
+_EPS = 1e-6
+
+Tokens = Int[Tensor, "batch length"]
+Stream = Float[Tensor, "batch length width"]
+
+
+class RmsNorm(nn.Module):
+    """Root mean square 1 along the residual stream, in float32 at least, times a learned gain."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x: Stream) -> Stream:
+        return x * torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + _EPS) * self.weight
+
+
+class HeadProjection(nn.Module):
+    """W_q or W_k of all heads. The rows that make TAPA's phase are a parameter of their own.
+
+    So the optimiser may give them another learning rate; joined to the others at every use, they are one
+    matrix, whose output is q or k of each head with the phase last.
+    """
+
+    def __init__(self, width: int, heads: int, plain: int, phase: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.weight = nn.Parameter(torch.empty(heads * plain, width))
+        self.phase_weight = nn.Parameter(torch.empty(heads * phase, width)) if phase else None
+
+    def matrix(self) -> Float[Tensor, "rows width"]:
+        """All rows, head by head."""
+        if self.phase_weight is None:
+            return self.weight
+        parts = [part.unflatten(0, (self.heads, -1)) for part in (self.weight, self.phase_weight)]
+        return torch.cat(parts, dim=1).flatten(0, 1)
+
+    def forward(self, x: Stream) -> Float[Tensor, "batch heads length key_dim"]:
+        return F.linear(x, self.matrix()).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+class Attention(nn.Module):
+    """One layer's attention; outputs of `query` and `key` are before any position."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        rows = rows_of(config)
+        self.query = HeadProjection(config.width, config.heads, rows.plain, rows.phase)
+        self.key = HeadProjection(config.width, config.kv_heads, rows.plain, rows.phase)
+        self.value = HeadProjection(config.width, config.kv_heads, config.head_dim, 0)
+        self.out = nn.Linear(config.heads * config.head_dim, config.width, bias=False)
+        forms = None
+        if config.method.name == "tapa_general":
+            self.amplitude_form, self.phase_form = map(nn.Parameter, hard_split_forms(config))
+            forms = self.amplitude_form, self.phase_form
+        self.encoding = encoding_of(config, forms)
+
+    def forward(self, x: Stream, positions: Int[Tensor, " length"], attend: Attend) -> Stream:
+        mixed = attend(self.encoding, self.query(x), self.key(x), self.value(x), positions)
+        return self.out(mixed.transpose(1, 2).flatten(2))
+
+
+class FeedForward(nn.Module):
+    """SwiGLU (Shazeer 2020)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.gate = nn.Linear(config.width, config.hidden, bias=False)
+        self.up = nn.Linear(config.width, config.hidden, bias=False)
+        self.down = nn.Linear(config.hidden, config.width, bias=False)
+
+    def forward(self, x: Stream) -> Stream:
+        return self.down(F.silu(self.gate(x)) * self.up(x))
+
+
+class Block(nn.Module):
+    """Attention and SwiGLU, each added to the residual stream."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.attention_norm, self.attention = RmsNorm(config.width), Attention(config)
+        self.feed_forward_norm, self.feed_forward = RmsNorm(config.width), FeedForward(config)
+
+    def forward(self, x: Stream, positions: Int[Tensor, " length"], attend: Attend) -> Stream:
+        x = x + self.attention(self.attention_norm(x), positions, attend)
+        return x + self.feed_forward(self.feed_forward_norm(x))
+
+
+class Llama(nn.Module):
+    """The model.
+
+    Attributes:
+        config: its sizes and its method.
+        attend: how attention is computed, `attention.explicit` to begin with; set another at will.
+    """
+
+    def __init__(self, config: ModelConfig, *, seed: int = 0) -> None:
+        """Weights drawn from `seed`, each parameter from its own stream.
+
+        So two methods with one seed start from the same weights wherever they have the same parameters.
+        """
+        super().__init__()
+        self.config = config
+        self.attend: Attend = explicit
+        self.embedding = nn.Embedding(config.vocab_size, config.width)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.norm = RmsNorm(config.width)
+        self._initialise(seed)
+
+    def forward(self, tokens: Tokens) -> Float[Tensor, "batch length vocab"]:
+        """Logits of the next token at every place, float32 at least."""
+        positions = torch.arange(tokens.shape[-1], device=tokens.device)
+        x = self.embedding(tokens)
+        for block in self.blocks:
+            x = block(x, positions, self.attend)
+        with torch.autocast(x.device.type, enabled=False):
+            return F.linear(self.norm(x), self.embedding.weight)
+
+    def loss(self, tokens: Tokens) -> Float[Tensor, ""]:
+        """Mean cross entropy of every token but the first of each row, nats."""
+        logits = self(tokens[:, :-1])
+        return F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
+
+    def with_encoding(self, encoding: Encoding) -> Llama:
+        """A second model over the same weights, in every layer of which `encoding` takes the trained one's place.
+
+        Raises:
+            InputError: an encoding for other vectors, or a model whose encoding is itself learned.
+        """
+        twin = copy.deepcopy(self, {id(parameter): parameter for parameter in self.parameters()})
+        for block in twin.blocks:
+            trained = block.attention.encoding
+            if trained.trainable:
+                raise InputError(f"method {self.config.method.name} has learned encodings; they stay")
+            if trained.head_dim != encoding.head_dim:
+                raise InputError(
+                    f"the encoding is for head_dim={encoding.head_dim}, the model's heads have {trained.head_dim}"
+                )
+            block.attention.encoding = encoding
+        return twin
+
+    @property
+    def encodings(self) -> list[Encoding]:
+        """One a layer."""
+        return [block.attention.encoding for block in self.blocks]
+
+    def phase_parameters(self) -> list[str]:
+        """Names of the parameters that make TAPA's phase."""
+        return [name for name, _ in self.named_parameters() if name.split(".")[-1] in PHASE_NAMES]
+
+    @torch.no_grad()
+    def _initialise(self, seed: int) -> None:
+        """Normal 0.02; what is added to the residual stream over sqrt(2 layers) (Radford et al. 2019)."""
+        std = self.config.method.phase_init_std
+        for name, parameter in self.named_parameters():
+            if parameter.ndim != 2:
+                continue  # gains start at 1, forms as the hard split
+            scale = INIT_STD
+            if name.endswith(("out.weight", "down.weight")):
+                scale = INIT_STD / math.sqrt(2 * self.config.layers)
+            if name.endswith("phase_weight") and std is not None:
+                scale = std
+            parameter.copy_(scale * torch.randn(parameter.shape, generator=_generator(seed, name)))
+
+
+PHASE_NAMES = ("phase_weight", "phase_form")
+
+
+def _generator(seed: int, name: str) -> torch.Generator:
+    state = np.random.SeedSequence([seed, zlib.crc32(name.encode())]).generate_state(1, np.uint64)
+    return torch.Generator().manual_seed(int(state[0] >> 1))
