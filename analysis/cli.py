@@ -217,6 +217,30 @@ def figures(
 
 
 @app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="Name of a packaged recipe (cpu, gpu), or a .toml.")],
+    settings: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Recipe keys to change.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run; runs/RECIPE-METHOD-SEED if not given.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train a small model; interrupted and started again, it goes on, and ends with the same weights.
+
+    Examples: `tapa train cpu method=tapa seed=0`, `tapa train cpu lr=5e-4 steps=2000 --out runs/slow`,
+    `tapa train finetune from=runs/cpu-rope-0 length=512 method.extension=yarn`
+    """
+    from analysis.lm import job
+
+    with progress_bar() as show:
+        result = job.run(recipe, settings or [], out, arguments=sys.argv, progress=show)
+    if result is not None:  # of several processes one speaks
+        typer.echo(json.dumps(result) if as_json else job.as_text(result))
+
+
+@app.command()
 def bench(
     out: Annotated[Path, typer.Option(help="Record to write, JSON.")] = Path("figures/records/bench.json"),
     model: Annotated[bool, typer.Option(help="Also time the real model, about two minutes.")] = True,

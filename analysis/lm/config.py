@@ -66,7 +66,9 @@ class MethodConfig:
         if self.name not in METHODS:
             raise InputError(f"method {self.name!r} is unknown; {nearest(self.name, METHODS)}")
         if self.extension not in EXTENSIONS:
-            raise InputError(f"extension {self.extension!r} is unknown; {nearest(self.extension, EXTENSIONS)}")
+            raise InputError(
+                f"extension {self.extension!r} is unknown; {nearest(self.extension, EXTENSIONS)}"
+            )
         for option in fields(self)[1:]:
             value = getattr(self, option.name)
             if option.name not in METHODS[self.name] and value != option.default:

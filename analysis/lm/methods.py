@@ -19,7 +19,7 @@ from analysis.encodings import (
     alibi_slopes,
 )
 from analysis.errors import InputError
-from analysis.lm.config import MethodConfig, ModelConfig
+from analysis.lm.config import ModelConfig
 from analysis.theory import frequencies as fr
 from analysis.theory.gaussian import amplitude_dims
 

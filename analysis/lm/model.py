@@ -152,21 +152,21 @@ class Llama(nn.Module):
             InputError: an encoding for other vectors, or a model whose encoding is itself learned.
         """
         twin = copy.deepcopy(self, {id(parameter): parameter for parameter in self.parameters()})
-        for block in twin.blocks:
-            trained = block.attention.encoding
+        for attention in twin.attentions:
+            trained = attention.encoding
             if trained.trainable:
                 raise InputError(f"method {self.config.method.name} has learned encodings; they stay")
             if trained.head_dim != encoding.head_dim:
                 raise InputError(
-                    f"the encoding is for head_dim={encoding.head_dim}, the model's heads have {trained.head_dim}"
+                    f"the encoding is for head_dim={encoding.head_dim}, the model's is {trained.head_dim}"
                 )
-            block.attention.encoding = encoding
+            attention.encoding = encoding
         return twin
 
     @property
-    def encodings(self) -> list[Encoding]:
-        """One a layer."""
-        return [block.attention.encoding for block in self.blocks]
+    def attentions(self) -> list[Attention]:
+        """Attention of each layer, the first layer first."""
+        return [block.attention for block in self.blocks if isinstance(block, Block)]
 
     def phase_parameters(self) -> list[str]:
         """Names of the parameters that make TAPA's phase."""

@@ -44,19 +44,18 @@ def _checked(name: str, value: Any, hint: Any) -> Any:
     if is_dataclass(hint) and isinstance(value, Mapping):
         return build(hint, value, f"{name}.")  # type: ignore[arg-type]
     allowed = get_args(hint) or (hint,)
-    if value is None or value == "none":
-        if NoneType in allowed:
-            return None
+    if value in (None, "none") and NoneType in allowed:
+        return None
     if isinstance(value, int) and not isinstance(value, bool) and float in allowed:
         return float(value)
     if type(value) not in allowed:
-        wanted = " or ".join(kind.__name__ for kind in allowed if kind is not NoneType)
+        wanted = " or ".join(kind.__name__ for kind in allowed if kind is not NoneType)  # type: ignore[union-attr]
         raise InputError(f"{name}={value!r} is not of type {wanted}")
     return value
 
 
 def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
-    """"did you mean x?", or the whole list where nothing is near."""
+    """ "did you mean x?", or the whole list where nothing is near."""
     known = list(known)
     close = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {prefix}{close[0]}?" if close else f"known: {', '.join(known)}"
