@@ -59,7 +59,7 @@ def main() -> None:
     def show(what: str, done: int, total: int, note: str) -> None:
         print(done, note, flush=True)
 
-    folder, log = train(tiny_recipe(method, **numbers), Path(out), tiny_corpus(), progress=show)
+    _, log = train(tiny_recipe(method, **numbers), Path(out), tiny_corpus(), progress=show)
     print("losses", *map(repr, log.loss))
     if numbers.get("compile"):
         from torch._dynamo.utils import counters

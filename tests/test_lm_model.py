@@ -19,9 +19,7 @@ from analysis.lm.methods import encoding_of, extended, rows_of
 from analysis.lm.model import INIT_STD, Llama
 from analysis.theory import frequencies as fr
 
-SMALL = ModelConfig(
-    vocab_size=40, layers=2, width=32, heads=4, kv_heads=2, head_dim=8, hidden=48, context=16
-)
+SMALL = ModelConfig(vocab_size=40, layers=2, width=32, heads=4, kv_heads=2, head_dim=8, hidden=48, context=16)
 every_method = pytest.mark.parametrize("method", METHODS)
 
 
@@ -205,7 +203,12 @@ def test_loss_is_the_mean_over_all_but_the_first_token():
 
 
 def test_sizes_of_what_feeds_the_score():
-    assert [rows_of(config(name)).phase for name in ("rope", "tapa", "tapa_separate", "tapa_general")] == [0, 4, 8, 0]
+    assert [rows_of(config(name)).phase for name in ("rope", "tapa", "tapa_separate", "tapa_general")] == [
+        0,
+        4,
+        8,
+        0,
+    ]
     third = config(MethodConfig("tapa_separate", amplitude_share=2 / 3))
     assert (rows_of(third).plain, rows_of(third).phase) == (8, 4)
     assert len(Llama(config("tapa")).phase_parameters()) == 2 * 2

@@ -63,7 +63,9 @@ def test_the_packaged_recipes_have_the_sizes_that_they_state():
 
 
 def test_settings_go_on_top_of_the_recipe(tmp_path: Path):
-    recipe = load("cpu", ["method=tapa", "seed=7", "lr=5e-4", "method.phase_init_std=0.005", "steps=50", "warmup=0"])
+    recipe = load(
+        "cpu", ["method=tapa", "seed=7", "lr=5e-4", "method.phase_init_std=0.005", "steps=50", "warmup=0"]
+    )
     assert recipe.model.method == MethodConfig("tapa", phase_init_std=0.005)
     assert (recipe.seed, recipe.lr, recipe.steps) == (7, 5e-4, 50)
     assert load("cpu", ["method.base=500000"]).model.method.base == 5e5  # a whole number for a real one
@@ -99,7 +101,9 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("settings", "message"), BAD, ids=lambda x: " ".join(x) if isinstance(x, list) else "")
+@pytest.mark.parametrize(
+    ("settings", "message"), BAD, ids=lambda x: " ".join(x) if isinstance(x, list) else ""
+)
 def test_bad_settings_are_refused_on_one_line(settings: list[str], message: str):
     with pytest.raises(InputError) as caught:
         load("cpu", settings)
@@ -135,21 +139,23 @@ def test_fine_tuning_takes_sizes_and_method_from_the_checkpoint(trained: Path):
     plain = load("finetune", [f"from={trained}"])
     assert plain.model == tiny_recipe().model
     longer = load("finetune", [f"from={trained}", "length=64", "method.base=1e6", "lr=1e-3"])
-    assert longer.model == replace(
-        tiny_recipe().model, context=64, method=MethodConfig("rope", base=1e6)
-    )
+    assert longer.model == replace(tiny_recipe().model, context=64, method=MethodConfig("rope", base=1e6))
     assert longer.parent == str(trained)
 
 
 def test_an_extension_is_filled_in_from_the_two_lengths(trained: Path):
     method = load("finetune", [f"from={trained}", "length=64", "method.extension=yarn"]).model.method
     assert (method.factor, method.trained_length) == (4.0, 16)
-    given = load("finetune", [f"from={trained}", "length=64", "method.extension=pi", "method.factor=8"]).model.method
+    given = load(
+        "finetune", [f"from={trained}", "length=64", "method.extension=pi", "method.factor=8"]
+    ).model.method
     assert (given.factor, given.trained_length) == (8.0, 16)
 
 
 def test_fine_tuning_another_model_names_what_differs(trained: Path):
-    with pytest.raises(InputError, match=r"cannot be the start: width: 24, not 16; method.name: tapa, not rope"):
+    with pytest.raises(
+        InputError, match=r"cannot be the start: width: 24, not 16; method.name: tapa, not rope"
+    ):
         load("finetune", [f"from={trained}", "model.width=24", "method=tapa"])
 
 

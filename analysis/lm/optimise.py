@@ -35,7 +35,7 @@ class Diverged(InputError):
 def rate(recipe: Recipe, step: int) -> float:
     """Learning rate of step number `step`, counted from 0: linear up to lr, then a cosine down to a tenth."""
     if step < recipe.warmup:
-        return recipe.lr * (step + 1) / recipe.warmup
+        return recipe.lr * ((step + 1) / recipe.warmup)
     gone = (step - recipe.warmup) / max(1, recipe.steps - 1 - recipe.warmup)
     return recipe.lr * (FLOOR + (1 - FLOOR) * (1 + math.cos(math.pi * min(gone, 1.0))) / 2)
 

@@ -28,6 +28,7 @@ from analysis.lm.model import Llama
 
 FORMAT = "tapa-lm/1"
 MODEL, STATE = "model.safetensors", "state.safetensors"
+KEY = "tapa"  # of the metadata
 KEPT = 2  # complete checkpoints of a run
 _NAME = re.compile(r"step-(\d{6,})")
 
@@ -66,13 +67,14 @@ def save(
     Raises:
         InputError: it cannot be written, e.g. to a full disk; earlier checkpoints are untouched.
     """
-    metadata = {
+    about = {
         "format": FORMAT,
-        "config": json.dumps(config.to_dict()),
-        "step": str(step),
-        "recipe": json.dumps(dict(recipe)),
+        "config": config.to_dict(),
+        "step": step,
+        "recipe": dict(recipe),
         "corpus_sha256": corpus_sha256,
     }
+    metadata = {KEY: json.dumps(about)}  # one key: safetensors writes several in any order
     place, part = out / f"step-{step:06d}", out / f".step-{step:06d}.part"
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -116,24 +118,14 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise InputError(f"there is no checkpoint {path}; make one with `tapa train RECIPE`")
     try:
         with safe_open(file, framework="pt") as opened:
-            metadata = opened.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise damaged(file, error) from error
-    if metadata.get("format") != FORMAT:
-        raise InputError(
-            f"{file} is no model of `tapa train` (format {metadata.get('format')}, not {FORMAT})"
-        )
-    try:
-        return Checkpoint(
-            file,
-            ModelConfig.from_dict(json.loads(metadata["config"])),
-            int(metadata["step"]),
-            json.loads(metadata["recipe"]),
-            metadata["corpus_sha256"],
-        )
-    except (KeyError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise InputError(f"{file}: {error}") from error
+            about = json.loads((opened.metadata() or {}).get(KEY, "{}"))
+        if (found := about.get("format")) != FORMAT:
+            raise InputError(f"{file} is no model of `tapa train` (format {found}, not {FORMAT})")
+        config = ModelConfig.from_dict(about["config"])
+        return Checkpoint(file, config, about["step"], about["recipe"], about["corpus_sha256"])
+    except InputError:
+        raise
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise damaged(file, error) from error
 
 

@@ -1,0 +1,322 @@
+"""Training: it learns, it resumes bit for bit after SIGKILL, it stops where a number is not finite."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from filelock import FileLock
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from analysis.errors import InputError
+from analysis.lm import state
+from analysis.lm import train as training
+from analysis.lm.config import METHODS, MethodConfig
+from analysis.lm.job import RUN, SUMMARY, run_recipe
+from analysis.lm.model import Llama
+from analysis.lm.optimise import BETAS, EPS, FLOOR, Diverged, optimiser_of, rate, update
+from analysis.lm.recipe import Recipe
+from analysis.lm.train import train
+from analysis.records import provenance_of, read, read_summary
+from tests.lm_tiny import tiny_corpus, tiny_recipe
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Stop(Exception):
+    """Somebody pulls the plug."""
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / state.MODEL).read_bytes()
+
+
+def child(out: Path, method: str, *changes: str, **environment: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "tests.lm_tiny", str(out), method, *changes]
+    return subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}
+    )
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_learns_to_count(tmp_path: Path, method: str):
+    """From log 32 = 3.47 nats; the noise alone costs about 0.6."""
+    _, log = train(tiny_recipe(method, steps=60, save_every=60), tmp_path, tiny_corpus())
+    assert log.loss[0] == pytest.approx(3.47, abs=0.1)
+    assert log.validation_loss[-1] < 2.9
+    assert len(log.loss) == len(log.norm) == len(log.lr) == len(log.seconds) == 60
+
+
+@given(stop=st.integers(1, 12), method=st.sampled_from(["rope", "tapa"]))
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_an_interrupted_run_ends_like_one_that_was_not(
+    tmp_path_factory: pytest.TempPathFactory, stop: int, method: str
+):
+    whole, broken = tmp_path_factory.mktemp("whole"), tmp_path_factory.mktemp("broken")
+
+    def pull(what: str, done: int, total: int, note: str) -> None:
+        if done == stop:
+            raise Stop
+
+    recipe = tiny_recipe(method)
+    last, log = train(recipe, whole, tiny_corpus())
+    with pytest.raises(Stop):
+        train(recipe, broken, tiny_corpus(), progress=pull)
+    again, joined = train(recipe, broken, tiny_corpus())
+    assert weights(again) == weights(last)
+    assert (joined.loss, joined.norm, joined.validation_loss) == (log.loss, log.norm, log.validation_loss)
+    assert joined.validation_step == [4, 8, 12]
+
+
+def test_a_run_killed_at_random_steps_ends_with_the_same_weights(tmp_path: Path):
+    """SIGKILL leaves a process no time for anything; a checkpoint is due at every other step."""
+    changes = ("steps=40", "save_every=2")
+    draw = random.Random(8)
+    with child(tmp_path / "whole", "tapa", *changes) as whole:
+        for kill_after in (draw.randint(1, 12), draw.randint(1, 12)):
+            with child(tmp_path / "broken", "tapa", *changes) as run:
+                assert run.stdout is not None
+                for _ in range(kill_after):
+                    assert run.stdout.readline()
+                run.kill()
+            assert run.returncode == -signal.SIGKILL
+        with child(tmp_path / "broken", "tapa", *changes) as last:
+            last.communicate()
+        whole.communicate()
+    assert (whole.returncode, last.returncode) == (0, 0)
+    for name in (state.MODEL, state.STATE):
+        ends = [(tmp_path / out / "step-000040" / name) for out in ("whole", "broken")]
+        assert same_but_for_times(*ends), name
+
+
+def same_but_for_times(a: Path, b: Path) -> bool:
+    """Every tensor of the same bits, except how long each step took."""
+    x, y = state.read_tensors(a), state.read_tensors(b)
+    names = [name for name in x if name != "log/seconds"]
+    return x.keys() == y.keys() and all(torch.equal(x[name], y[name]) for name in names)
+
+
+def test_a_finished_run_is_left_alone(tmp_path: Path):
+    last, log = train(tiny_recipe(), tmp_path, tiny_corpus())
+    before = last.stat().st_mtime_ns
+    again, same = train(tiny_recipe(), tmp_path, tiny_corpus())
+    assert (again, same.loss) == (last, log.loss)
+    assert last.stat().st_mtime_ns == before
+
+
+def test_two_processes_do_what_one_does(tmp_path: Path):
+    """Data-parallel under gloo, as torchrun starts it: the same batches, half of each to either process."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}
+    ranks = [{"RANK": str(rank), "LOCAL_RANK": str(rank), **common} for rank in (0, 1)]
+    with child(tmp_path / "two", "tapa", **ranks[0]) as a, child(tmp_path / "two", "tapa", **ranks[1]) as b:
+        outputs = [run.communicate()[0].splitlines() for run in (a, b)]
+    assert (a.returncode, b.returncode) == (0, 0)
+    assert [len(lines) for lines in outputs] == [12 + 1, 1]  # one shows progress
+    two = [[float(x) for x in lines[-1].split()[1:]] for lines in outputs]
+    assert two[0] == two[1]
+    _, log = train(tiny_recipe("tapa"), tmp_path / "one", tiny_corpus())
+    # float32 sums in another order: 12 steps of size up to lr = 0.01 away from equal weights
+    assert two[0] == pytest.approx(log.loss, rel=1e-4)
+    assert two[0][0] == pytest.approx(log.loss[0], rel=4 * 2.0**-24)
+
+
+def test_compiled_once_and_the_same_within_rounding(tmp_path: Path):
+    """One graph for training and validation together, no break in it."""
+    with child(tmp_path / "compiled", "tapa", "compile=1", "steps=4", "validate_every=2") as run:
+        lines = run.communicate()[0].splitlines()
+    assert run.returncode == 0
+    assert lines[-1] == "graphs 1 breaks 0"
+    _, log = train(tiny_recipe("tapa", steps=4, validate_every=2), tmp_path / "plain", tiny_corpus())
+    assert [float(x) for x in lines[-2].split()[1:]] == pytest.approx(log.loss, rel=1e-4)
+
+
+@given(warmup=st.integers(0, 40), more=st.integers(2, 60), lr=st.floats(1e-6, 1.0))
+def test_the_learning_rate_rises_to_its_peak_and_falls_to_a_tenth(warmup: int, more: int, lr: float):
+    recipe = Recipe(steps=warmup + more, warmup=warmup, lr=lr)
+    rates = [rate(recipe, step) for step in range(recipe.steps)]
+    assert rates[: warmup + 1] == sorted(rates[: warmup + 1])
+    assert rates[warmup:] == sorted(rates[warmup:], reverse=True)
+    assert max(rates) == pytest.approx(lr)
+    assert rates[-1] == pytest.approx(FLOOR * lr)
+    assert min(rates) > 0
+
+
+def test_groups_at_one_rate_are_plain_adamw():
+    """Phase rows are a parameter of their own: with phase_lr_scale=1 that changes no number."""
+    recipe = tiny_recipe("tapa", weight_decay=0.1)
+    ours, theirs = Llama(recipe.model), Llama(recipe.model)
+    grouped = optimiser_of(ours, recipe)
+    matrices = [p for p in theirs.parameters() if p.ndim > 1]
+    plain = torch.optim.AdamW(
+        [{"params": matrices, "weight_decay": 0.1}, {"params": [p for p in theirs.parameters() if p.ndim == 1]}],
+        lr=1e-2, betas=BETAS, eps=EPS, weight_decay=0.0,
+    )  # fmt: skip
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(5):
+        tokens = torch.randint(32, (4, 17), generator=generator)
+        for model, optimiser in ((ours, grouped), (theirs, plain)):
+            optimiser.zero_grad()
+            model.loss(tokens).backward()
+        update(ours, grouped, 1e-2)
+        torch.nn.utils.clip_grad_norm_(theirs.parameters(), 1.0)
+        plain.step()
+    for (name, a), b in zip(ours.named_parameters(), theirs.parameters(), strict=True):
+        assert torch.allclose(a, b, rtol=1e-4, atol=1e-6), name
+
+
+def test_the_phase_learns_at_its_own_rate():
+    """AdamW's first step moves every entry by the learning rate, whatever the gradient's size."""
+    moved = {}
+    for scale in (1.0, 0.3):
+        recipe = tiny_recipe(MethodConfig("tapa", phase_lr_scale=scale, phase_init_std=1.0))
+        model = Llama(recipe.model)
+        before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+        model.loss(torch.arange(68).reshape(4, 17) % 32).backward()
+        update(model, optimiser_of(model, recipe), 1e-3)
+        moved[scale] = {
+            name: (p - before[name]).abs().median().item() for name, p in model.named_parameters()
+        }
+    for name, size in moved[1.0].items():
+        factor = 0.3 if "phase" in name else 1.0
+        assert moved[0.3][name] == pytest.approx(factor * size, rel=1e-3), name
+        assert size == pytest.approx(1e-3, rel=0.1), name
+
+
+def test_a_gradient_that_is_not_finite_stops_the_run_and_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    class Poisoned(Llama):
+        def loss(self, tokens):
+            found = super().loss(tokens)
+            if len(calls) == 5:
+                name = "blocks.1.attention.query.phase_weight"
+                dict(self.named_parameters())[name].register_hook(lambda g: g * float("nan"))
+            calls.append(1)
+            return found
+
+    calls: list[int] = []
+    monkeypatch.setattr(training, "Llama", Poisoned)
+    with pytest.raises(Diverged) as caught:
+        train(tiny_recipe("tapa", validate_every=12), tmp_path, tiny_corpus())
+    assert (caught.value.step, caught.value.what) == (5, "blocks.1.attention.query.phase_weight")
+    assert "step 6: the gradient of blocks.1.attention.query.phase_weight is not finite" in str(caught.value)
+    assert "step-000003 is kept; give a smaller lr" in str(caught.value)
+    monkeypatch.undo()
+    last = state.latest(tmp_path)
+    assert last is not None
+    assert all(torch.isfinite(p).all() for p in state.load_model(last).parameters())
+
+
+def test_a_run_that_diverges_leaves_a_record(tmp_path: Path):
+    recipe = tiny_recipe("tapa", lr=1e30)
+    with pytest.raises(Diverged, match="is not finite at lr="):
+        run_recipe(recipe, tmp_path, tiny_corpus(), arguments=["tapa", "train"], progress=training.silent)
+    summary = read_summary(tmp_path / "run.json", expect_schema=SUMMARY)
+    assert summary["diverged_after"] >= 1
+    assert summary["validation_loss"] is None
+
+
+def test_a_run_leaves_its_records(tmp_path: Path):
+    recipe = tiny_recipe("tapa")
+    result = run_recipe(
+        recipe, tmp_path, tiny_corpus(), arguments=["tapa", "train"], progress=training.silent
+    )
+    assert result is not None
+    curves = read(tmp_path / "run.nc", expect_schema=RUN)
+    assert curves.sizes == {"step": 12, "validation_step": 3}
+    assert float(curves.validation_loss[-1]) == result["validation_loss"]
+    origin = provenance_of(curves)
+    assert origin.configuration == recipe.to_dict() | {"processes": 1}
+    assert origin.text_sha256 == tiny_corpus().sha256
+    summary = read_summary(tmp_path / "run.json", expect_schema=SUMMARY)
+    assert summary["parameters"] == sum(p.numel() for p in Llama(recipe.model).parameters())
+    assert summary["tokens"] == 12 * 4 * 16
+
+
+def test_fine_tuning_starts_from_the_weights_it_is_given(tmp_path: Path):
+    first, _ = train(tiny_recipe(), tmp_path / "first", tiny_corpus())
+    model = replace(tiny_recipe().model, context=64, method=MethodConfig("rope", base=1e5))
+    recipe = tiny_recipe(parent=str(first), model=model, lr=1e-20, warmup=0, steps=1)
+    last, _ = train(recipe, tmp_path / "second", tiny_corpus())
+    before, after = state.load_model(first), state.load_model(last)
+    for a, b in zip(before.parameters(), after.parameters(), strict=True):
+        assert torch.equal(a, b)
+    assert after.config == model
+
+
+REFUSED = [
+    ({"batch": 3}, tiny_corpus(), "WORLD_SIZE", "batch=3 cannot be shared by 2 processes; give a multiple"),
+    (
+        {},
+        replace(tiny_corpus(), vocab_size=256),
+        None,
+        "the corpus has 256 kinds of tokens, model.vocab_size=32",
+    ),
+    ({}, tiny_corpus(size=16), None, "a window of 17 tokens is longer than each of 3 documents"),
+    (
+        {"lr": 2e-2, "batch": 2},
+        tiny_corpus(),
+        "trained",
+        "holds another run (batch: 2, not 4; lr: 0.02, not 0.01)",
+    ),
+    (
+        {},
+        replace(tiny_corpus(), sha256="cd" * 32),
+        "trained",
+        "holds another run (corpus sha256: cdcdcdcdcdcd...",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "corpus", "first", "message"), REFUSED, ids=lambda x: "")
+def test_what_cannot_be_trained_is_refused_on_one_line(
+    tmp_path, monkeypatch, changes, corpus, first, message
+):
+    if first == "trained":
+        train(tiny_recipe(steps=3, warmup=1), tmp_path, tiny_corpus())
+        changes = {"steps": 3, "warmup": 1, **changes}
+    if first == "WORLD_SIZE":
+        monkeypatch.setattr(training, "group_on", _two_processes)
+    with pytest.raises(InputError) as caught:
+        train(tiny_recipe(**changes), tmp_path, corpus)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def _two_processes(device: str):
+    from contextlib import nullcontext
+
+    from analysis.lm.parallel import Group
+
+    return nullcontext(Group(torch.device(device), rank=0, ranks=2))
+
+
+def test_a_folder_in_use_and_a_file_are_refused(tmp_path: Path):
+    with (
+        FileLock(tmp_path / ".lock"),
+        pytest.raises(InputError, match="is in use by another run; give another --out"),
+    ):
+        train(tiny_recipe(), tmp_path, tiny_corpus())
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="file is not a folder; give another --out"):
+        train(tiny_recipe(), tmp_path / "file", tiny_corpus())
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU, so asking for one is no mistake")
+def test_a_gpu_that_is_not_there_is_refused(tmp_path: Path):
+    with pytest.raises(
+        InputError, match=r"device=cuda needs 1 GPU\(s\) here, PyTorch finds 0; give device=cpu"
+    ):
+        train(tiny_recipe(device="cuda"), tmp_path, tiny_corpus())
