@@ -52,6 +52,7 @@ def run(
     found = corpus(
         recipe.corpus,
         seed=recipe.corpus_seed,
+        vocabulary=recipe.vocabulary,
         progress=lambda what, done, total: progress(what, done, total, ""),
     )
     return run_recipe(recipe, out, found, arguments=arguments, progress=progress)

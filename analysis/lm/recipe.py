@@ -15,6 +15,8 @@ from analysis.lm.tables import build, check_whole, differences, nearest
 from analysis.provenance import plain_value
 from analysis.theory.rotation import check_above, check_at_least
 
+BYTES = 256
+TASKS = ("recall", "passkey")
 PRECISIONS = ("float32", "bfloat16")
 DEVICES = ("cpu", "cuda")
 # What fine-tuning may change of the model that it starts from.
@@ -30,6 +32,8 @@ class Recipe:
         model: sizes, method, and as `context` the length that is trained.
         corpus: "texts", "code", "texts+code" or a folder, as `analysis.lm.text.corpus` takes it.
         corpus_seed: of the split by document, >= 0.
+        task: "recall" or "passkey" (`analysis.lm.recall`): what a part of the windows asks; None for text alone.
+        task_share: that part, in [0, 1].
         seed: of weights and batches, >= 0.
         parent: checkpoint whose weights the run starts from; None to draw them. Key `from` in a recipe.
         batch: windows of a step, over all processes.
@@ -49,6 +53,8 @@ class Recipe:
     model: ModelConfig = field(default_factory=ModelConfig)
     corpus: str = "texts"
     corpus_seed: int = 0
+    task: str | None = None
+    task_share: float = 0.0
     seed: int = 0
     parent: str | None = None
     batch: int = 32
@@ -73,9 +79,16 @@ class Recipe:
         check_at_least("weight_decay", self.weight_decay, 0)
         if self.warmup >= self.steps:
             raise InputError(f"warmup={self.warmup} leaves nothing of steps={self.steps}; give fewer")
-        for name, known in (("precision", PRECISIONS), ("device", DEVICES)):
+        if not 0 <= self.task_share <= 1 or (self.task is None) != (self.task_share == 0):
+            raise InputError(f"task={self.task} with task_share={self.task_share}; give both or neither")
+        for name, known in (("precision", PRECISIONS), ("device", DEVICES), ("task", (None, *TASKS))):
             if (value := getattr(self, name)) not in known:
-                raise InputError(f"{name}={value!r} is unknown; {nearest(str(value), known)}")
+                raise InputError(f"{name}={value!r} is unknown; {nearest(str(value), filter(None, known))}")
+
+    @property
+    def vocabulary(self) -> int | None:
+        """Of the byte-pair tokenizer to learn; None for bytes."""
+        return None if self.model.vocab_size == BYTES else self.model.vocab_size
 
     @property
     def length(self) -> int:

@@ -9,7 +9,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -21,6 +21,7 @@ from analysis.lm import state
 from analysis.lm.model import Llama
 from analysis.lm.optimise import Diverged, first_not_finite, moments, optimiser_of, rate, restore, update
 from analysis.lm.parallel import Group, group_on
+from analysis.lm.recall import PASSKEY, RECALL, Mixture
 from analysis.lm.recipe import Recipe
 from analysis.lm.text import Batches, Corpus
 
@@ -168,16 +169,19 @@ def _resume(run: Run, folder: Path) -> None:
     run.step = checkpoint.step
 
 
-def _batches(run: Run, corpus: Corpus) -> tuple[Batches, Batches]:
+def _batches(run: Run, corpus: Corpus) -> tuple[Batches | Mixture, Batches]:
     """Training batches, and those of the validation split; one token more than the model reads, as target."""
     recipe, size = run.recipe, run.recipe.length + 1
-    return (
-        Batches(corpus.train, size, recipe.batch, seed=recipe.seed),
-        Batches(corpus.validation, size, recipe.batch, seed=VALIDATION_SEED),
-    )
+    text = Batches(corpus.train, size, recipe.batch, seed=recipe.seed)
+    held_out = Batches(corpus.validation, size, recipe.batch, seed=VALIDATION_SEED)
+    if recipe.task is None:
+        return text, held_out
+    task = {"recall": RECALL, "passkey": PASSKEY}[recipe.task]
+    # every fact of a window is asked for: a window teaches most
+    return Mixture(text, replace(task, queries=task.pairs), recipe.task_share), held_out
 
 
-def _advance(run: Run, batches: Batches) -> None:
+def _advance(run: Run, batches: Batches | Mixture) -> None:
     """One step."""
     begun = time.perf_counter()
     run.optimiser.zero_grad(set_to_none=True)
@@ -207,7 +211,7 @@ def _validate(run: Run, held_out: Batches) -> float:
     return sum(losses) / len(losses)
 
 
-def _loss(run: Run, batches: Batches, step: int) -> Tensor:
+def _loss(run: Run, batches: Batches | Mixture, step: int) -> Tensor:
     group = run.group
     tokens = batches.at(step, group.rank, group.ranks).to(group.device)
     with torch.autocast(group.device.type, torch.bfloat16, enabled=run.recipe.precision == "bfloat16"):
