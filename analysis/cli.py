@@ -71,6 +71,7 @@ def fetch(what: Annotated[list[Asset], typer.Argument(help="What to fetch.")], a
 
 @app.command()
 def curve(
+    context: typer.Context,
     kind: Annotated[Kind, typer.Option(help="Rope type.")] = Kind.DEFAULT,
     config: Annotated[
         Path | None, typer.Option(help="A model's config.json, instead of the options below.")
@@ -98,6 +99,10 @@ def curve(
     """
     from analysis import cli_curve
 
+    given = {
+        name for name in context.params if str(context.get_parameter_source(name)).endswith("COMMANDLINE")
+    }
+    cli_curve.check_options(given, kind.value, from_file=config is not None)
     if config is not None:
         frequencies = cli_curve.from_file(config, layer_type)
     else:
@@ -130,6 +135,7 @@ def measure(
     """
     from analysis.heads import job
     from analysis.heads.summary import for_json, headline, summarise
+    from analysis.provenance import printable
     from analysis.records import ensure_writable, write, write_summary
 
     settings = job.Settings(windows, length, seed)
@@ -144,11 +150,11 @@ def measure(
         write_summary(summarise(data), summary, provenance, schema=job.SUMMARY, digits=4)
     numbers = headline(data)
     if as_json:
-        typer.echo(json.dumps({"record": str(out), **for_json(numbers)}))
+        typer.echo(json.dumps({"record": printable(str(out)), **for_json(numbers)}))
         return
     for name, values in numbers.items():
         typer.echo(f"{name:24s}" + "".join(f"{value:8.3f}" for value in values))
-    typer.echo(f"quartiles over heads, first token dropped; record: {out}")
+    typer.echo(f"quartiles over heads, first token dropped; record: {printable(str(out))}")
 
 
 @app.command()

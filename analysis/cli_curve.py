@@ -12,6 +12,31 @@ from analysis.errors import InputError
 from analysis.theory import frequencies as fr
 from analysis.theory.rotation import check_at_least
 
+ALWAYS = {"config", "mu", "nu", "to", "points", "as_json"}
+SHAPE = {"kind", "base", "head_dim", "rotary_dim"}
+USES = {  # options that each rope type makes something of
+    "default": SHAPE | {"turns"},
+    "linear": SHAPE | {"turns", "factor"},
+    "ntk": SHAPE | {"turns", "factor"},
+    "dynamic": SHAPE | {"turns", "factor", "trained_length"},
+    "yarn": SHAPE | {"factor", "trained_length"},  # no turns: the thresholds are defined in radians
+    "llama3": SHAPE | {"factor", "trained_length"},
+    "proportional": {"kind", "base", "head_dim", "turns", "share"},
+    "xpos": SHAPE | {"turns"},
+}
+
+
+def check_options(given: set[str], kind: str, *, from_file: bool) -> None:
+    """`InputError` naming an option of the command line that would decide nothing: silence would mislead."""
+    used, beside = ({"layer_type"}, "--config") if from_file else (USES[kind], f"--kind {kind}")
+    if idle := sorted(given - ALWAYS - used):
+        hint = f"; there go {', '.join(_option(name) for name in sorted(used))}"
+        raise InputError(f"{_option(idle[0])} does not go with {beside}{hint}")
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
 
 def from_options(
     kind: str,
@@ -27,7 +52,7 @@ def from_options(
     """Frequencies of a rope type from the command's options.
 
     Raises:
-        InputError: for a value out of its range, or an option that the rope type cannot use.
+        InputError: for a value out of its range.
     """
     sizes: dict[str, Any] = {"rotary_dim": rotary_dim}
     trained: dict[str, Any] = {"factor": factor, "trained_length": trained_length}
@@ -43,16 +68,13 @@ def from_options(
         "proportional": lambda: fr.proportional(base, head_dim, partial_rotary_factor=share, turns=turns),
         "xpos": lambda: fr.xpos(base, head_dim, **sizes, turns=turns),
     }
-    if turns and kind in ("yarn", "llama3"):
-        raise InputError(f"--turns does not go with --kind {kind}: its thresholds are defined in radians")
-    if rotary_dim is not None and kind == "proportional":
-        raise InputError("--rotary-dim does not go with --kind proportional; give --share")
     return makers[kind]()
 
 
 def _stretched(factor: float, trained_length: int) -> int:
     """The length to read; refuses a factor that is no number or too large for one."""
     check_at_least("factor", factor, 1)
+    check_at_least("trained_length", trained_length, 1)
     check_at_least("factor x trained length", factor * trained_length, 1)
     return round(factor * trained_length)
 
@@ -98,10 +120,14 @@ def as_text(result: dict[str, Any]) -> str:
     lines.append(f"{'distance':>10} {'exact':>10} {'limit':>10}")
     limits = result["limit"] or [None] * len(result["exact"])
     for distance, exact, limit in zip(result["distance"], result["exact"], limits, strict=True):
-        last = f"{limit:10.5f}" if limit is not None else f"{'-':>10}"
-        lines.append(f"{distance:10.0f} {exact:10.5f} {last}")
+        last = _number(limit) if limit is not None else f"{'-':>10}"
+        lines.append(f"{distance:10.0f} {_number(exact)} {last}")
     if result["limit"] is None:
         lines.append(
             f"limit: {result['kind']} frequencies are no geometric sequence; no closed form is known"
         )
     return "\n".join(lines)
+
+
+def _number(value: float) -> str:
+    return f"{value:10.5f}" if abs(value) < 1000 else f"{value:10.3e}"

@@ -17,6 +17,7 @@ from analysis.theory import frequencies as fr
 CLOSED_FORM = Schema("closed-form", 1, made_by="tapa figures bias_by_base")
 FAMILY = Schema("rope-family", 1, made_by="tapa figures family")
 MOST_POINTS = 2**20
+MOST_LOG_BASE = 709.0  # exp(709.8) overflows
 Distances = Float[np.ndarray, " distances"]
 
 
@@ -107,6 +108,9 @@ def gamma_limit(
     ratio = moving[:-1] / moving[1:]
     if frequencies.log_decay is not None or len(moving) < 2 or not np.allclose(ratio, ratio[0], rtol=1e-9):
         return None
+    log_base = len(moving) * math.log(ratio[0])
+    if log_base > MOST_LOG_BASE:
+        raise InputError(f"base exp({log_base:.4g}) of the sequence is beyond float64; lower base or factor")
     base, angle = float(ratio[0] ** len(moving)), moving[0] * distance
     share = 2 * len(moving) / frequencies.head_dim
     resting = (frequencies.rotary_dim - 2 * len(moving)) / 2 * frequencies.attention_factor**2

@@ -133,9 +133,9 @@ def plain_value(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain_value(item) for item in value]
     if isinstance(value, PurePath):
-        return value.name
+        return printable(value.name)
     if isinstance(value, str):
-        return _file_name(value) if _is_place(value) else str(value)
+        return printable(_file_name(value) if _is_place(value) else value)
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
@@ -162,7 +162,12 @@ def _without_folders(argument: str) -> str:
     option, equals, value = argument.partition("=")
     if equals and option.startswith("-"):
         return f"{option}={_without_folders(value)}"
-    return _file_name(argument) or argument
+    return printable(_file_name(argument) or argument)
+
+
+def printable(text: str) -> str:
+    """A name as text that can be written: bytes of a file name that are no UTF-8 become question marks."""
+    return text.encode("utf-8", errors="replace").decode("utf-8")
 
 
 def _canonical(value: Any) -> str:

@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_STARTS = (_HDF5_SIGNATURE, b'{\n "content":')  # of a record, of a summary
 _COMPRESSED = {"zlib": True, "complevel": 4, "shuffle": True, "fletcher32": True}
 
 
@@ -155,17 +156,30 @@ def ensure_writable(path: Path) -> None:
     """Call before a long computation: makes missing folders, tries a file beside `path`, leaves it untouched.
 
     Raises:
-        InputError: `path` is a folder, or nothing can be written beside it.
+        InputError: `path` is a folder, a device or a pipe, a file that no record has written, or nothing can be
+            written beside it.
     """
-    if os.path.isdir(path):  # unlike Path.is_dir, raises nothing for a name that is too long
-        raise InputError(f"{path} is a folder; give the name of a file to write")
     with _beside(path) as part:
         part.touch()
+        if os.path.exists(path) and not _starts_as_ours(path):
+            raise InputError(f"{path} exists and is no record; give another output path or remove it")
+
+
+def _starts_as_ours(path: Path) -> bool:
+    """Whether a file is empty or begins as what is written here: a text or a model's weights do not."""
+    with path.open("rb") as stream:
+        start = stream.read(max(map(len, _STARTS)))
+    return not start or start.startswith(_STARTS)
 
 
 @contextlib.contextmanager
 def _beside(path: Path) -> Iterator[Path]:
     """A name in the folder of `path` for a file that is gone afterwards, unless it was renamed."""
+    # os.path, unlike Path, raises nothing for a name that is too long
+    if os.path.isdir(path):
+        raise InputError(f"{path} is a folder; give the name of a file to write")
+    if os.path.exists(path) and not os.path.isfile(path):  # renaming over /dev/null would do away with it
+        raise InputError(f"{path} is a device or a pipe; give the name of a file to write")
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

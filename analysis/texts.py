@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from jaxtyping import Int
 
 from analysis.errors import InputError
+from analysis.provenance import printable
 
 Document = tuple[str, Sequence[int]]
 """Name of a text and its token ids."""
@@ -53,6 +55,9 @@ def read_text(path: Path) -> str:
         InputError: the file cannot be read, is not UTF-8 (the message says at which byte), or holds nothing
             but white space.
     """
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+        # it is read twice: once before a model is loaded, and once to be cut
+        raise InputError(f"text {path} is a device or a pipe; save it as a file")
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -88,8 +93,9 @@ def tokenized(
     seen: dict[str, int] = {}
     documents = []
     for path in paths:
-        seen[path.name] = seen.get(path.name, 0) + 1
-        name = path.name if seen[path.name] == 1 else f"{path.name} ({seen[path.name]})"
+        name = printable(path.name)
+        seen[name] = seen.get(name, 0) + 1
+        name = name if seen[name] == 1 else f"{name} ({seen[name]})"
         documents.append((name, tokenize(read_text(path))))
     if not documents:
         raise InputError("no text was given; name at least one UTF-8 file")

@@ -44,7 +44,8 @@ def _head(ax: Axes, data: xr.Dataset, telling: int) -> None:
             x.pair, x[name], 2 * x[f"{name}_se"], color=colour, lw=0.7, marker=".", ms=2.5, label=label
         )
         ax.axhline(float(x[name].mean()), color=colour, lw=0.7, ls="--")
-    ax.set_title(f"{layer}.{head} {data.telling_why.values[telling]!s}", loc="left", fontsize=7)
+    why = str(data.telling_why.values[telling])
+    ax.set_title(f"layer {layer}, head {head}:\n{why}", loc="left", fontsize=7)
 
 
 def _all_heads(ax: Axes, data: xr.Dataset) -> None:
@@ -53,7 +54,7 @@ def _all_heads(ax: Axes, data: xr.Dataset) -> None:
         ax.plot(abs(x[f"{name}_pair_mean"]).values.ravel(), x[f"{name}_pair_sd"].values.ravel(), ".", ms=2.5,
                 color=colour, label=label)  # fmt: skip
     limits = np.array([1e-3, 1e2])
-    ax.plot(limits, limits, color="black", lw=0.7, ls="--")
-    ax.text(0.97, 0.03, "Assumption 2.1: sd = 0", transform=ax.transAxes, ha="right", fontsize=7)
+    ax.plot(limits, limits, color="black", lw=0.7, ls="--", label="sd = |mean|")
+    ax.text(0.97, 0.03, "Assumption 2.1:\nsd = 0, far below", transform=ax.transAxes, ha="right", fontsize=7)
     ax.set(xscale="log", yscale="log", xlabel="|mean over pairs|", ylabel="sd over pairs")
     ax.legend(loc="upper left", handlelength=0.5)

@@ -31,14 +31,14 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
                 label=f"{base:.0e}".replace("+0", ""),
             )
             ax.axvline(base, color=colour, lw=0.5, ls=":")
-        ax.set_xlim(1, float(data.distance.max()))
+        ax.set_xlim(1, 1.3 * float(data.distance.max()))
         ax.set_ylabel(
-            rf"${name}_D$ (score$/\mu_0\sqrt{{D}}$)"
+            rf"${name}_D$: score$\,/\,(\mu_0\sqrt{{D}})$"
             if kind == "cos"
-            else rf"${name}_D$ (score$/\nu_0\sqrt{{D}}$)"
+            else rf"${name}_D$: score$\,/\,(\nu_0\sqrt{{D}})$"
         )
     axes[0].axhline(0, color="black", lw=0.5)
-    axes[0].legend(title=f"base; thin: D = {data.head_dim}, thick: limit", ncols=4, loc="upper right",
+    axes[0].legend(title=f"base (dotted); thin: D = {data.head_dim}, thick: limit", ncols=4, loc="upper right",
                    columnspacing=0.8, handlelength=1.2)  # fmt: skip
     axes[0].set_ylim(-0.2, 0.58)
     distance_axis(axes[1])

@@ -18,15 +18,15 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
     data = records["family"]
     names = [str(name) for name in data.scheme.values if name != "RoPE"]
     plain = data.gamma.sel(scheme="RoPE")
-    figure, axes = plt.subplots(2, 4, figsize=(PAGE, 3.2), sharex=True, sharey=True)
+    figure, axes = plt.subplots(2, 4, figsize=(PAGE, 3.4), sharex=True, sharey=True)
     for ax, name in zip(axes.flat, names, strict=True):
-        ax.axvspan(1, data.trained_length, color=COLOURS["grey"], alpha=0.12, lw=0)
-        ax.plot(data.distance, plain, color=COLOURS["grey"], lw=0.8, label="RoPE")
+        ax.axvspan(1, data.trained_length, color=COLOURS["grey"], alpha=0.12, lw=0, label="trained length")
+        ax.plot(data.distance, plain, color=COLOURS["grey"], lw=0.8, label="plain RoPE")
         ax.plot(
             data.distance, data.gamma.sel(scheme=name), color=COLOURS["blue"], lw=0.9, label="this scheme"
         )
         factor = float(data.attention_factor.sel(scheme=name))
-        ax.set_title(name + (f", factor {factor:.2f}$^2$" if factor != 1 else ""))
+        ax.set_title(name + (f" (scores $\\times$ {factor:.2f}$^2$)" if factor != 1 else ""))
         ax.axhline(0, color="black", lw=0.5)
         ax.set_xlim(1, float(data.distance.max()))
     for ax in axes[1]:
@@ -34,5 +34,6 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
     for ax in axes[:, 0]:
         ax.set_ylabel(r"$\Gamma_\lambda$ for $\mu_0=1$, $\nu_0=0$")
     axes[0, 0].set_ylim(-0.24, 0.76)
-    axes[0, 0].legend(loc="lower left", ncols=2, columnspacing=1)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=3)
     return figure

@@ -50,13 +50,14 @@ def _map(ax: Axes, values: xr.DataArray, title: str) -> None:
     ax.set_title(title)
     ax.set_xlabel("head")
     ax.grid(False)
-    ax.figure.colorbar(image, ax=ax, location="bottom", pad=0.02)
+    below = "min" if float(values.min()) < 0 else "neither"
+    ax.figure.colorbar(image, ax=ax, location="bottom", pad=0.02, extend=below)
 
 
 def _curves(ax: Axes, data: xr.Dataset, telling: int) -> None:
     layer, head = int(data.telling_layer[telling]), int(data.telling_head[telling])
     head_curves(ax, data, layer, head)
-    ax.set_title(f"{layer}.{head} {data.telling_why.values[telling]!s}", loc="left", fontsize=7)
+    ax.set_title(f"layer {layer}, head {head}: {data.telling_why.values[telling]!s}", loc="left", fontsize=7)
 
 
 def head_curves(ax: Axes, data: xr.Dataset, layer: int, head: int) -> None:

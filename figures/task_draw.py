@@ -25,4 +25,6 @@ for _name in figure_names():
     ) -> None:
         """Draw one figure."""
         draw = importlib.import_module(f"figures.fig_{name}").draw
-        style.save(draw, {key: read_any(key, path) for key, path in records.items()}, products[0].with_suffix(""))
+        style.save(
+            draw, {key: read_any(key, path) for key, path in records.items()}, products[0].with_suffix("")
+        )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,7 +25,7 @@ from analysis.theory.frequencies import plain
 from tests import tiny_models
 
 TINY = {
-    "lag_memory": lambda: LAG_MEMORY(length=256, head_dim=8),
+    "lag_memory": lambda: LAG_MEMORY(lengths=(256, 512, 1024), head_dim=8),
     "lag_speed": lambda: LAG_SPEED(length=64, head_dim=8),
     "lag_growth": lambda: LAG_GROWTH(lengths=(64, 128, 256), head_dim=8),
     "curve_speed": lambda: CURVE_SPEED(length=500, pairs=4),
@@ -74,7 +75,24 @@ def test_the_curve_and_the_table_agree(length: int, pairs: int):
 def test_a_curve_that_is_wrong_is_seen(monkeypatch: pytest.MonkeyPatch):
     original = bench.expected_score_curve
     monkeypatch.setattr(bench, "expected_score_curve", lambda length, *a: original(length, *a, start=1))
-    assert bench.curve_speed(length=1000, pairs=3)["difference"] > 1e-3
+    row = bench.curve_speed(length=1000, pairs=3)
+    assert row["difference"] > 1e-3
+    assert row["error"] > 1e-3
+    assert not row["met"]
+
+
+def test_the_error_against_balls_is_that_of_the_worst_distance():
+    """In units of sum |mu| + |nu| = 3; the curve of one pair that rests is mu, exactly."""
+    curve, omega = np.full(10, 2.0), np.zeros(1)
+    mu, nu = np.array([2.0]), np.array([-1.0])
+    assert bench.ball_error(curve, omega, mu, nu) <= 2**-100
+    curve[7] += 0.75
+    assert bench.ball_error(curve, omega, mu, nu) == pytest.approx(0.25)
+
+
+def test_rounding_of_the_curve_is_within_its_own_bound():
+    row = bench.curve_speed(length=2**17 + 3, pairs=5)
+    assert row["error"] < (2 * 5 + 32) * 2**-53  # as `expected_score_curve` promises
 
 
 # what is measured
@@ -107,11 +125,20 @@ def test_growth_is_the_slope_between_the_ends(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_memory_is_counted_in_units_of_q_and_k(monkeypatch: pytest.MonkeyPatch):
-    peaks = iter([100.0, 103.0])
-    monkeypatch.setattr(bench, "peak_memory_mb", lambda: next(peaks))
-    row = bench.lag_memory(length=4096, head_dim=32)
-    assert row["added_mb"] == 3
-    assert row["times_q_and_k"] == pytest.approx(3)  # 2 x 4096 x 32 float32 are 1 MB
+    """2 x 4096 x 32 float32 are 1 MB: linear growth is three of them a step, quadratic growth is missed."""
+    for peaks, multiples, met in (([100, 103, 109], [3, 3], True), ([100, 103, 115], [3, 6], False)):
+        found = iter(map(float, peaks))
+        monkeypatch.setattr(bench, "peak_memory_mb", lambda found=found: next(found))
+        row = bench.lag_memory(lengths=(4096, 8192, 16_384), head_dim=32)
+        assert row["peak_mb"] == dict(zip((4096, 8192, 16_384), peaks, strict=True))
+        assert row["times_q_and_k"] == pytest.approx(multiples)
+        assert row["met"] is met
+
+
+def test_memory_that_stands_still_says_nothing(monkeypatch: pytest.MonkeyPatch):
+    """A peak that something before has set hides the mean score's own."""
+    monkeypatch.setattr(bench, "peak_memory_mb", lambda: 100.0)
+    assert not bench.lag_memory(lengths=(64, 128, 256), head_dim=8)["met"]
 
 
 def test_peak_memory_is_in_megabytes():
@@ -124,7 +151,7 @@ def test_the_models_cost_is_measured_on_every_head(fetched):
     row = bench.model_cost(2, 32)
     assert row["what"] == "SmolLM2, 2 windows of 32 tokens, all heads"
     assert row["ratio"] == row["statistics_s"] / row["forward_s"] > 0
-    assert row["peak_mb"] > 0
+    assert row["met"] == (row["ratio"] <= 0.25 and row["peak_mb"] < 2.5e9 / 2**20)
 
 
 # the run and its record
@@ -137,6 +164,7 @@ def test_a_run_gives_every_row_with_its_target(tiny):
     assert len(rows) == 5  # speed has two naive sides
     assert len({row["what"] for row in rows}) == 5
     assert all(row["target"] for row in rows)
+    assert {type(row["met"]) for row in rows} <= {bool, np.bool_}
     for row in rows:
         assert all(np.isfinite(v) for v in row.values() if isinstance(v, float)), row
 
@@ -146,7 +174,7 @@ def test_with_a_model_the_run_measures_it_at_two_lengths(tiny, monkeypatch: pyte
 
     def cost(count: int, length: int) -> bench.Row:
         asked.append((count, length))
-        return {"what": "model", "target": "none"}
+        return {"what": "model", "target": "none", "met": True}
 
     monkeypatch.setattr(bench, "model_cost", cost)
     rows = bench.run(with_model=True, progress=lambda *step: None)
@@ -176,10 +204,13 @@ def test_the_command_writes_a_record_and_prints_the_rows(
         assert [line for line in out.splitlines() if not line.startswith(" ")] == [
             row["what"] for row in rows
         ]
-        assert out.count("target: ") == len(rows)
+        assert len(re.findall(r"target (met|MISSED): ", out)) == len(rows)
     assert list(path.parent.iterdir()) == [path]
 
 
 def test_text_shows_every_number():
-    row = {"what": "a against b", "ratio": 123.456789, "seconds": {4: 0.5}, "target": "ratio >= 100"}
-    assert bench.as_text([row]) == "a against b\n    ratio 123.5, seconds {4: 0.5}\n    target: ratio >= 100"
+    row = {"what": "a against b", "ratio": 123.456789, "seconds": {4: 0.51234567}, "times": [1.0, 2.123456],
+           "target": "ratio >= 100", "met": True}  # fmt: skip
+    numbers = "    ratio 123.5, seconds {4: 0.5123}, times [1, 2.123]\n"
+    assert bench.as_text([row]) == f"a against b\n{numbers}    target met: ratio >= 100"
+    assert bench.as_text([row | {"met": False}]).endswith("target MISSED: ratio >= 100")

@@ -165,6 +165,7 @@ def test_a_pickle_is_refused_unopened(suffix: str, spoiled: Path) -> None:
 
 def test_missing_paths_and_other_files(spoiled: Path) -> None:
     refused(spoiled / "nowhere", "nowhere: no such file or folder")
+    refused(spoiled / ("x" * 300), "xxx: no such file or folder")
     refused(spoiled / "model.safetensors", r"is one weight file; give its folder, .*: .*tiny-llama")
     refused(spoiled / "config.json", r"config.json is neither a folder .* nor a .gguf file")
     (spoiled / "config.json").unlink()
@@ -178,6 +179,9 @@ def test_truncated_safetensors(kept: float, spoiled: Path) -> None:
     file = spoiled / "model.safetensors"
     content = file.read_bytes()
     file.write_bytes(content[: int(kept * len(content))])
+    refused(spoiled, "model.safetensors is truncated or not safetensors: ")
+    file.unlink()
+    file.mkdir()
     refused(spoiled, "model.safetensors is truncated or not safetensors: ")
 
 

@@ -236,6 +236,16 @@ BAD_CURVES = [
     (["--kind", "yarn", "--trained-length", "0"], "trained_length=0 must be finite and at least 1"),
     (["--kind", "yarn", "--turns"], "--turns does not go with --kind yarn"),
     (["--kind", "proportional", "--rotary-dim", "64"], "--rotary-dim does not go with --kind proportional"),
+    (["--factor", "16"], "--factor does not go with --kind default; there go --base, --head-dim, --kind,"),
+    (["--kind", "linear", "--trained-length", "9"], "--trained-length does not go with --kind linear"),
+    (["--layer-type", "full_attention"], "--layer-type does not go with --kind default"),
+    (["--config", ".", "--base", "1e4"], "--base does not go with --config; there go --layer-type"),
+    (["--config", ".", "--turns"], "--turns does not go with --config"),
+    (["--head-dim", "1000000000000"], "head_dim=1000000000000 is above 16777216"),
+    (["--kind", "yarn", "--trained-length", "1" + 400 * "0"], "must be finite and at least 1"),
+    (["--kind", "dynamic", "--trained-length", "1" + 400 * "0"], "must be finite and at least 1"),
+    (["--kind", "ntk", "--factor", "1e308"], "of the sequence is beyond float64"),
+    (["--config", "x" * 300], "cannot be read: File name too long"),
     (["--kind", "proportional", "--share", "0"], "partial_rotary_factor=0.0 is outside (0, 1]"),
     (["--kind", "ntk", "--head-dim", "2"], "rotary_dim=2 is a single pair"),
     (["--config", "nosuch.json"], "nosuch.json cannot be read: No such file or directory"),
@@ -271,6 +281,9 @@ BAD_CONFIGS = [
         "rope type 'spiral' is unknown; known: default, dynamic",
     ),
     (json.dumps(OLD | {"num_attention_heads": 7}), [], "hidden_size=512 is not a multiple of"),
+    (json.dumps(OLD | {"model_type": ["llama"]}), [], "model_type=['llama'] is not a name"),
+    (json.dumps(OLD | {"rope_theta": 10**400}), [], "is too large for a number of float64"),
+    (json.dumps(OLD | {"per_layer_config": [1]}), [], "per_layer_config=[1] does not map indices of layers"),
     (json.dumps(GEMMA3), [], "give one as layer_type: full_attention, sliding_attention"),
     (json.dumps(GEMMA3), ["--layer-type", "local"], "layer_type='local' is unknown"),
 ]
@@ -502,6 +515,10 @@ BAD_MEASURES = [
     (nothing, ["--out", "r" * 300 + ".nc"], "cannot be written: File name too long"),
     (nothing, ["--summary", "text.txt/s.json"], "text.txt/s.json cannot be written: Not a directory"),
     (nothing, ["--summary", "r.nc"], "--out and --summary are both r.nc; give two names"),
+    (nothing, ["--text", "text.txt"], "text text.txt is given twice; its windows would not be independent"),
+    (nothing, ["--out", "text.txt"], "text.txt exists and is no record; give another output path"),
+    (nothing, ["--summary", "llama/config.json"], "llama/config.json exists and is no record"),
+    (nothing, ["--out", "llama/model.safetensors"], "llama/model.safetensors exists and is no record"),
 ]
 
 
@@ -518,6 +535,20 @@ def test_a_bad_measurement_is_refused_in_one_line_and_leaves_nothing(
     assert tree(place) == before
 
 
+def test_names_in_any_script_or_none(place: Path, monkeypatch, capsys):
+    """Unicode names are recorded; of a name that is no UTF-8 the record holds what can be written."""
+    text, record = os.fsdecode(b"caf\xe9.txt"), os.fsdecode(b"\xe9.nc")
+    (place / text).write_text(words(500))
+    (place / "llama").rename("模型 ü")
+    arguments = ["--text", text, *LENGTH, "--out", record]
+    out = printed(monkeypatch, capsys, "measure", "模型 ü", *arguments)
+    assert out.splitlines()[-1].endswith("record: ?.nc")
+    found = read(place / record, expect_schema=job.HEADS)
+    assert found.attrs["model"] == "模型 ü"
+    assert set(found.window_document.values) == {"caf?.txt"}
+    assert provenance_of(found).command.startswith("tapa measure 模型 ü --text caf?.txt")
+
+
 def test_a_model_without_a_text_is_told_so(place: Path, monkeypatch, capsys):
     with pytest.raises(SystemExit) as end:
         given(monkeypatch, "measure", "llama")()
@@ -531,10 +562,17 @@ def test_a_model_without_a_text_is_told_so(place: Path, monkeypatch, capsys):
         ("text.txt", "text.txt is neither a folder with config.json and model.safetensors nor a .gguf file"),
         ("llama/model.safetensors", "is one weight file; give its folder"),
         ("broken.gguf", "broken.gguf is truncated or not a GGUF file"),
+        ("words.gguf", "words.gguf is truncated or not a GGUF file"),
+        ("empty.gguf", "empty.gguf is truncated or not a GGUF file"),
+        ("folder.gguf", "folder.gguf has no model.safetensors"),
+        ("m" * 300, "m: no such file or folder"),
     ],
 )
 def test_what_is_no_checkpoint(model: str, fragment: str, place: Path, monkeypatch, capsys):
     (place / "broken.gguf").write_bytes(b"GGUF\x03\0\0\0")
+    (place / "words.gguf").write_text("a text")
+    (place / "empty.gguf").write_bytes(b"")
+    (place / "folder.gguf").mkdir()
     before = tree(place)
     with pytest.raises(SystemExit) as end:
         given(monkeypatch, "measure", model, "--text", "text.txt", *LENGTH)()
@@ -619,6 +657,19 @@ def test_an_unknown_figure_is_named_with_the_known_ones(monkeypatch, capsys):
     with pytest.raises(SystemExit) as end:
         given(monkeypatch, "figures", "heads", "nosuch")()
     refused(end.value, capsys, "figure 'nosuch' is unknown; known: assumption, bias_by_base")
+
+
+def test_a_step_of_unknown_length_is_full_when_it_is_over(monkeypatch: pytest.MonkeyPatch, capsys):
+    """And a line fits a terminal of 80 columns, however long the name of the step is."""
+    monkeypatch.setenv("COLUMNS", "80")
+    with progress_bar() as show:
+        show("verify", 0, 0)
+        show("download " + "x" * 80, 1, 2)
+        show("unpack", 0, 0)
+    lines = capsys.readouterr().err.splitlines()[-3:]
+    assert [re.search(r"\d+%", line).group() for line in lines] == ["100%", "50%", "100%"]
+    assert all("0:00:00 gone" in line for line in lines)
+    assert all(len(line.rstrip()) <= 80 for line in lines)
 
 
 def test_progress_draws_nothing_until_there_is_some(capsys: pytest.CaptureFixture[str]):

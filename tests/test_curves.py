@@ -143,6 +143,13 @@ def test_no_limit_where_there_is_no_closed_form(name: str):
     assert curves.gamma_limit(SCHEMES[name], np.array([1.0, 100.0])) is None
 
 
+def test_a_limit_beyond_float64_is_refused():
+    with pytest.raises(
+        InputError, match=r"base exp\(7\d\d.*\) of the sequence is beyond float64; lower base"
+    ):
+        curves.gamma_limit(fr.ntk(1e4, 64, factor=1e308), np.array([1.0]))
+
+
 def test_one_pair_has_no_limit():
     assert curves.gamma_limit(fr.plain(1e4, 2), np.array([1.0])) is None
 

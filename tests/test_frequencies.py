@@ -170,6 +170,15 @@ def test_yarn_keeps_what_turns_often_and_interpolates_what_turns_seldom(
     np.testing.assert_allclose(rope.omega[seldom], unextended[seldom] / factor, rtol=2 * ULP)
 
 
+def test_yarn_at_the_edge_of_the_floats() -> None:
+    """No pair turns as often as the one asks, every pair more often than the other: both ends of the ramp stay put."""
+    shape: dict[str, Any] = {"base": 1e4, "head_dim": 64, "factor": 8.0, "trained_length": 8192}
+    for end in ({"beta_fast": (1e308, 1e30)}, {"beta_slow": (1e-320, 1e-30)}):
+        name, values = next(iter(end.items()))
+        first, second = (yarn(**shape, **{name: value}).omega for value in values)
+        np.testing.assert_array_equal(first, second)
+
+
 def test_yarn_attention_factor() -> None:
     def factor_of(**more: float | None) -> float:
         return yarn(1e4, 64, factor=math.e**2, trained_length=4096, **more).attention_factor
@@ -311,6 +320,7 @@ SEARCHED = {**EXTENDED, "rotary_dim": 8, "short_factor": [1.0] * 4, "long_factor
 BAD_ARGUMENTS: list[tuple[Callable[..., object], dict[str, Any], str]] = [
     (plain, {"head_dim": 63}, "head_dim=63 is odd"),
     (plain, {"head_dim": -2}, "head_dim=-2 is not a positive"),
+    (plain, {"head_dim": 2**24 + 2}, "head_dim=16777218 is above 16777216; use the limit of many pairs"),
     (plain, {"base": 1.0}, "base=1.0 must be finite and above 1"),
     (plain, {"base": math.nan}, "base=nan must be finite and above 1"),
     (plain, {"base": math.inf}, "base=inf must be finite"),
@@ -324,6 +334,8 @@ BAD_ARGUMENTS: list[tuple[Callable[..., object], dict[str, Any], str]] = [
     (dynamic_ntk, {**EXTENDED, "length": 9, "factor": math.nan}, "factor=nan must be"),
     (yarn, {**EXTENDED, "factor": 0.9}, "factor=0.9 must be"),
     (yarn, {**EXTENDED, "trained_length": 0}, "trained_length=0 must be"),
+    (yarn, {**EXTENDED, "trained_length": 10**400}, "trained_length=10+ must be finite"),
+    (yarn, {**EXTENDED, "attention_factor": 1e308}, r"attention_factor=1e\+308 is above 1e\+100"),
     (
         yarn,
         {**EXTENDED, "trained_length": 1},

@@ -79,6 +79,7 @@ TABLE = (
         (*NUMBERS, "tokenizers"),
         never=(*L3, "analysis.pip_stream"),
     ),
+    Layer("L2, bench", ("analysis.bench",), L2, (*NUMBERS, "flint"), never=(*L3, "analysis.pip_stream")),
     Layer("L2, progress", ("analysis.progress",), L0, ("rich",)),
     Layer("L2, workers", ("analysis.workers",), L0, ("torch", "joblib", "distributed")),
     Layer("pip", ("analysis.pip_stream",), (), ("pip",)),  # a program of its own, run by the user's pip

@@ -228,10 +228,35 @@ def test_an_output_path_is_tried_first(tmp_path: Path):
     path = tmp_path / "new" / "x.nc"
     ensure_writable(path)
     assert list(path.parent.iterdir()) == []
-    path.write_text("mine")
+    write(dataset(), path, provenance(), schema=SCHEMA)
+    before = path.read_bytes()
     ensure_writable(path)
-    assert path.read_text() == "mine"
+    assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == ["x.nc"]
+
+
+def test_what_no_record_has_written_is_not_replaced(tmp_path: Path):
+    """A text or a checkpoint named as output by mistake; an empty file, a record and a summary are no loss."""
+    path = tmp_path / "x"
+    for data in (b"", b"mine", b"{}", b"\x89HDF"):
+        path.write_bytes(data)
+        if data:
+            with pytest.raises(InputError, match="x exists and is no record; give another output path or"):
+                ensure_writable(path)
+        else:
+            ensure_writable(path)
+        assert [path.read_bytes()] == [data]
+    write_summary({"n": 1}, path, provenance(), schema=SCHEMA)
+    ensure_writable(path)
+
+
+def test_a_pipe_is_not_replaced(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe")
+    for attempt in (ensure_writable, lambda path: write(dataset(), path, provenance(), schema=SCHEMA)):
+        with pytest.raises(InputError, match=r"pipe is a device or a pipe; give the name of a file to write$"):
+            attempt(tmp_path / "pipe")
+    assert (tmp_path / "pipe").is_fifo()
+    assert [file.name for file in tmp_path.iterdir()] == ["pipe"]
 
 
 def test_an_output_path_that_cannot_be_written(tmp_path: Path):
@@ -365,6 +390,22 @@ def test_no_place_on_a_machine_is_recorded():
     }
     assert found.seconds == 0.123
     assert "bob" not in str(found.to_attributes())
+
+
+def test_a_name_that_is_no_text_can_still_be_recorded(tmp_path: Path):
+    name = os.fsdecode(b"caf\xe9")  # as a file system may have it and UTF-8 has not
+    found = Provenance.collect(
+        ["tapa", name],
+        {"a": name, "b": Path(name)},
+        seeds={},
+        device="cpu",
+        precision="float64",
+        threads=1,
+        seconds=0.0,
+    )
+    assert (found.command, found.configuration) == ("tapa caf?", {"a": "caf?", "b": "caf?"})
+    write(dataset(), tmp_path / "r.nc", found, schema=SCHEMA)
+    assert provenance_of(read(tmp_path / "r.nc", expect_schema=SCHEMA)) == found
 
 
 def test_the_configuration_hash_knows_values_not_order_or_type_of_number():

@@ -493,6 +493,17 @@ NESTED = {"full_attention": {"rope_theta": 1e6}, "chunked_attention": None}
             "differs between layer types; give one as layer_type: chunked_atten",
         ),
         (gemma3(), "differs between layer types; give one as layer_type: full_attention, sliding_attention"),
+        ({**BARE, "model_type": ["llama"]}, r"model_type=\['llama'\] is not a name"),
+        ({**BARE, "layer_types": 5}, "layer_types=5 is not a list of names"),
+        ({**BARE, "per_layer_config": [1]}, r"per_layer_config=\[1\] does not map indices of layers"),
+        ({**BARE, "per_layer_config": {"a": 1}}, "does not map indices of layers to their changes"),
+        ({**BARE, "rope_theta": 10**400}, r"rope_theta=10{56}\.\.\. is too large for a number of float64"),
+        ({**BARE, "head_dim": 10**400}, r"head_dim=10+\.\.\. is too large"),
+        ({**BARE, "head_dim": 2**30}, "head_dim=1073741824 is above 16777216; use the limit of many pairs"),
+        (
+            {**BARE, "rope_scaling": {**YARN, "attention_factor": 1e308}},
+            r"attention_factor=1e\+308 is above 1e\+100",
+        ),
         (7, r"config is a int; give a mapping or an object with to_dict\(\)"),
     ],
 )

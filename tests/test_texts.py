@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import struct
 from collections import Counter
@@ -189,6 +190,18 @@ def test_a_text_that_is_not_there(tmp_path: Path):
         message = f"text {path} cannot be read: {reason}; give an existing file"
         with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
             read_text(path)
+
+
+def test_a_pipe_is_refused_unread(tmp_path: Path):
+    """A text is read twice, and the second time a pipe has nothing left; opening it would wait for a writer."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match=r"pipe is a device or a pipe; save it as a file$"):
+        read_text(tmp_path / "pipe")
+
+
+def test_a_name_that_is_no_text_can_still_be_recorded(tmp_path: Path):
+    path = put(tmp_path / os.fsdecode(b"caf\xe9.txt"), b"a")
+    assert tokenized([path], lambda text: [len(text)]) == [("caf?.txt", [1])]
 
 
 def test_tokenized_names_files_not_folders(tmp_path: Path):

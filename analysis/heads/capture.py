@@ -230,6 +230,11 @@ class _Pass:
         at = self.positions
         limit = rounding_budget(found.frequencies, int(at[-1]), query.dtype)
         for what, before, after in (("query", found.q, query), ("key", found.k, key)):
+            if not torch.isfinite(before).all():
+                raise InputError(
+                    f"{self.checkpoint.name}: layer {found.layer}: the {what} before rotation holds a value "
+                    f"that is not finite; the weights are damaged"
+                )
             ours = rotate(before[:, :, at].double(), at, found.frequencies)
             difference = relative_difference(ours, after[:, :, at].double(), found.frequencies)
             if not difference <= limit:

@@ -26,6 +26,7 @@ from analysis.heads.capture import verify
 from analysis.heads.families import family_of
 from analysis.heads.model import Checkpoint
 from analysis.heads.row_order import check_row_order
+from analysis.provenance import printable
 from analysis.theory.frequencies import from_config
 
 __all__ = ["Checkpoint", "load"]
@@ -67,7 +68,7 @@ def load(model_path: Path, *, dtype: torch.dtype = torch.float32) -> Checkpoint:
         _check_config(source)
         tokenizer = _tokenizer(source)
         model = _model(source, dtype)
-    name = source.path.resolve().name.removesuffix(".gguf")
+    name = printable(source.path.resolve().name.removesuffix(".gguf"))
     checkpoint = Checkpoint.of(model, name=name, tokenizer=tokenizer, sha256=files.sha256(source.weights))
     verify(checkpoint)
     if source.gguf_file and checkpoint.family.permuted_in_gguf:

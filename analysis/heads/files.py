@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,7 @@ def inspect(path: Path) -> Source:
         InputError: for a missing path, a pickle or a folder of pickles (neither is opened), a truncated or
             missing weight file, a missing config.json, or a .gguf whose rotation would be lost in reading.
     """
-    if not path.exists():
+    if not os.path.exists(path):  # False, where Path.exists raises, for a name that is too long
         raise InputError(f"{path}: no such file or folder")
     if path.is_dir():
         return _folder(path)
@@ -111,7 +112,7 @@ def _check_whole(file: Path) -> None:
     try:
         with safe_open(file, framework="pt"):
             pass  # opening compares the header's extents with the length of the file
-    except SafetensorError as error:
+    except (SafetensorError, OSError) as error:
         raise InputError(f"{file} is truncated or not safetensors: {error}") from error
 
 

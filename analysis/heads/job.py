@@ -66,8 +66,10 @@ def measure_model(
     Raises:
         InputError: whatever cannot be used of the model, the texts or the settings.
     """
-    for path in texts:
+    for index, path in enumerate(texts):
         read_text(path)  # a mistyped name must not cost a download and a model's loading
+        if any(path.samefile(other) for other in texts[:index]):
+            raise InputError(f"text {path} is given twice; its windows would not be independent")
     if not texts and model != SMOLLM2:
         raise InputError(
             f"no text for {model}; give --text FILE, UTF-8, at least {settings.length} tokens long"

@@ -144,7 +144,8 @@ def _yarn_ramp(
 ) -> tuple[float, float]:
     """Index up to which pairs are kept, and index from which they are interpolated in full."""
     low, high = (
-        rotary_dim * math.log(trained_length / (2 * math.pi * turns)) / (2 * math.log(base))
+        # one logarithm each: their quotient may overflow
+        rotary_dim * (math.log(trained_length / (2 * math.pi)) - math.log(turns)) / (2 * math.log(base))
         for turns in (beta_fast, beta_slow)
     )
     if truncate:

@@ -66,7 +66,7 @@ class LayerConfig:
         # transformers lets the old name win where a file has both
         given = settings.get("rope_scaling") or settings.get("rope_parameters") or {}
         if not isinstance(given, Mapping):
-            raise InputError(f"rope_scaling={given!r} is not a mapping of rope parameters")
+            raise InputError(f"rope_scaling={_short(given)} is not a mapping of rope parameters")
         if any(isinstance(value, Mapping) for value in given.values()):
             return cls(settings, _choose(given, layer_type), layer_type, True)
         _check_has_rope(settings, given)
@@ -74,9 +74,12 @@ class LayerConfig:
             # Gemma 3 in the old style: the scaling is for full attention only
             entries = {"full_attention": given, "sliding_attention": {}}
             return cls(settings, _choose(entries, layer_type), layer_type, True)
-        known = settings.get("layer_types")
+        known = settings.get("layer_types") or ()
+        if isinstance(known, str) or not isinstance(known, Sequence):
+            raise InputError(f"layer_types={_short(known)} is not a list of names")
         if layer_type is not None and known and layer_type not in known:
-            raise InputError(f"layer_type={layer_type!r} is unknown; known: {', '.join(sorted(set(known)))}")
+            names = ", ".join(sorted(set(map(str, known))))
+            raise InputError(f"layer_type={layer_type!r} is unknown; known: {names}")
         return cls(settings, given, layer_type, False)
 
     @property
@@ -127,13 +130,18 @@ class LayerConfig:
             return self.settings["global_head_dim"]
         changes = self.settings.get("per_layer_config") or {}
         types = self.settings.get("layer_types") or ()
-        own = {
-            change["head_dim"]
-            for index, change in changes.items()
-            if "head_dim" in change and self.layer_type in types[int(index) : int(index) + 1]
-        }
+        try:
+            own = {
+                change["head_dim"]
+                for index, change in changes.items()
+                if "head_dim" in change and self.layer_type in types[int(index) : int(index) + 1]
+            }
+        except (AttributeError, TypeError, ValueError):
+            raise InputError(
+                f"per_layer_config={_short(changes)} does not map indices of layers to their changes"
+            ) from None
         if len(own) > 1:
-            raise InputError(f"layers of type {self.layer_type!r} differ in head_dim: {sorted(own)}")
+            raise InputError(f"layers of type {self.layer_type!r} differ in head_dim: {sorted(own, key=str)}")
         return own.pop() if own else None
 
     @property
@@ -192,7 +200,7 @@ class LayerConfig:
         """A list of numbers that the entry must give."""
         values = self._need(self.entry, key)
         if isinstance(values, str) or not isinstance(values, Sequence):
-            raise InputError(f"{key}={values!r} is not a list of numbers")
+            raise InputError(f"{key}={_short(values)} is not a list of numbers")
         return [_number(key, value) for value in values]
 
     def _need(self, where: Mapping[str, Any], key: str) -> Any:
@@ -211,7 +219,10 @@ def _settings(config: Mapping[str, Any] | HasToDict) -> Mapping[str, Any]:
 
 
 def _family(settings: Mapping[str, Any]) -> Family:
-    return _FAMILIES.get(settings.get("model_type") or "", _UNKNOWN)
+    name = settings.get("model_type") or ""
+    if not isinstance(name, str):
+        raise InputError(f"model_type={_short(name)} is not a name")
+    return _FAMILIES.get(name, _UNKNOWN)
 
 
 def _check_has_rope(settings: Mapping[str, Any], given: Mapping[str, Any]) -> None:
@@ -243,12 +254,21 @@ def _first(*values: Any) -> Any:
 
 def _number(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError(f"{name}={value!r} is not a number")
-    return float(value)
+        raise InputError(f"{name}={_short(value)} is not a number")
+    try:
+        return float(value)
+    except OverflowError:
+        raise InputError(f"{name}={_short(value)} is too large for a number of float64") from None
+
+
+def _short(value: Any) -> str:
+    """A value as it is written, cut to 60 letters."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _whole(name: str, value: Any) -> int:
     number = _number(name, value)
     if not number.is_integer():
-        raise InputError(f"{name}={value!r} is not a whole number")
+        raise InputError(f"{name}={_short(value)} is not a whole number")
     return int(number)

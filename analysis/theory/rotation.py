@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -11,6 +12,8 @@ from jaxtyping import Float, Int
 
 from analysis.errors import InputError
 
+LARGEST_HEAD = 2**24  # its frequencies take 64 MB
+LARGEST_FACTOR = 1e100  # of attention: its square, and that times any score, is a float64
 Pairing = Literal["halves", "interleaved"]
 
 
@@ -50,6 +53,8 @@ class Frequencies:
         if self.pairing not in get_args(Pairing):
             raise InputError(f"pairing={self.pairing!r} is unknown; known: {', '.join(get_args(Pairing))}")
         check_above("attention_factor", self.attention_factor, 0)
+        if self.attention_factor > LARGEST_FACTOR:
+            raise InputError(f"attention_factor={self.attention_factor} is above {LARGEST_FACTOR}")
         if self.log_decay is not None:
             object.__setattr__(self, "log_decay", as_vector("log_decay", self.log_decay))
             if len(self.log_decay) != len(self.omega):
@@ -91,10 +96,12 @@ def plain(
         pairing: see `Frequencies`.
 
     Raises:
-        InputError: if a value is out of its range.
+        InputError: if a value is out of its range, or head_dim is above 2^24.
     """
     check_above("base", base, 1)
     check_even("head_dim", head_dim)
+    if head_dim > LARGEST_HEAD:
+        raise InputError(f"head_dim={head_dim} is above {LARGEST_HEAD}; use the limit of many pairs instead")
     rotary_dim = head_dim if rotary_dim is None else rotary_dim
     check_even("rotary_dim", rotary_dim)
     if rotary_dim > head_dim:
@@ -140,13 +147,13 @@ def check_even(name: str, value: int) -> None:
 
 def check_above(name: str, value: float, bound: float) -> None:
     """`InputError` unless value is finite and above bound."""
-    if not bound < value < math.inf:
+    if not bound < value <= sys.float_info.max:  # which a whole number may exceed
         raise InputError(f"{name}={value} must be finite and above {bound}")
 
 
 def check_at_least(name: str, value: float, bound: float) -> None:
     """`InputError` unless value is finite and not below bound."""
-    if not bound <= value < math.inf:
+    if not bound <= value <= sys.float_info.max:
         raise InputError(f"{name}={value} must be finite and at least {bound}")
 
 
