@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from enum import StrEnum
+from inspect import signature
 from pathlib import Path
 from typing import Annotated
 
@@ -71,7 +72,6 @@ def fetch(what: Annotated[list[Asset], typer.Argument(help="What to fetch.")], a
 
 @app.command()
 def curve(
-    context: typer.Context,
     kind: Annotated[Kind, typer.Option(help="Rope type.")] = Kind.DEFAULT,
     config: Annotated[
         Path | None, typer.Option(help="A model's config.json, instead of the options below.")
@@ -97,11 +97,10 @@ def curve(
     Examples: `tapa curve --base 500000 --to 1048576`, `tapa curve --kind yarn --factor 16 --json`,
     `tapa curve --config MODEL/config.json`
     """
+    options = dict(locals())
     from analysis import cli_curve
 
-    given = {
-        name for name in context.params if str(context.get_parameter_source(name)).endswith("COMMANDLINE")
-    }
+    given = {name for name, value in options.items() if value != signature(curve).parameters[name].default}
     cli_curve.check_options(given, kind.value, from_file=config is not None)
     if config is not None:
         frequencies = cli_curve.from_file(config, layer_type)

@@ -27,7 +27,7 @@ USES = {  # options that each rope type makes something of
 
 
 def check_options(given: set[str], kind: str, *, from_file: bool) -> None:
-    """`InputError` naming an option of the command line that would decide nothing: silence would mislead."""
+    """`InputError` naming an option, among those away from their defaults, that would decide nothing."""
     used, beside = ({"layer_type"}, "--config") if from_file else (USES[kind], f"--kind {kind}")
     if idle := sorted(given - ALWAYS - used):
         hint = f"; there go {', '.join(_option(name) for name in sorted(used))}"

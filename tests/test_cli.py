@@ -239,7 +239,7 @@ BAD_CURVES = [
     (["--factor", "16"], "--factor does not go with --kind default; there go --base, --head-dim, --kind,"),
     (["--kind", "linear", "--trained-length", "9"], "--trained-length does not go with --kind linear"),
     (["--layer-type", "full_attention"], "--layer-type does not go with --kind default"),
-    (["--config", ".", "--base", "1e4"], "--base does not go with --config; there go --layer-type"),
+    (["--config", ".", "--base", "5e5"], "--base does not go with --config; there go --layer-type"),
     (["--config", ".", "--turns"], "--turns does not go with --config"),
     (["--head-dim", "1000000000000"], "head_dim=1000000000000 is above 16777216"),
     (["--kind", "yarn", "--trained-length", "1" + 400 * "0"], "must be finite and at least 1"),
