@@ -34,7 +34,8 @@ def bias_plot(
         limit = curves.gamma_limit(frequencies, distance, mu=mu, nu=nu)
         if limit is not None:
             ax.plot(distance, limit, label="limit of many pairs")
-        ax.axvline(base, color=COLOURS["grey"], ls=":", label="distance = base")
+        if base <= length:
+            ax.axvline(base, color=COLOURS["grey"], ls=":", label="distance = base")
         ax.axhline(0, color="black", lw=0.5)
         ax.set_ylabel(r"expected score / $\sqrt{D}$")
         ax.set_xlim(1, length)
@@ -67,7 +68,9 @@ def head_plot(record: xr.Dataset, layer: int, head: int, first_token: str = "dro
         fig_heads.head_curves(ax, data, layer, head)
         ax.set_ylabel("mean score")
         distance_axis(ax)
-        ax.legend()
+        figure.legend(
+            loc="outside lower center", ncols=4, columnspacing=1.0
+        )  # on the curves it would hide some
     return figure
 
 

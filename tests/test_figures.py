@@ -171,7 +171,7 @@ def test_family_draws_every_scheme_beside_plain_rope(records):
         assert_plotted(lines(ax), [plain, against(data.distance, data.gamma.sel(scheme=name))])
         assert ax.get_title().startswith(name)
         factor = float(data.attention_factor.sel(scheme=name))
-        assert (f"factor {factor:.2f}$^2$" in ax.get_title()) == (factor != 1)
+        assert (f"(scores $\\times$ {factor:.2f}$^2$)" in ax.get_title()) == (factor != 1)
         low, high = ax.get_ylim()
         inside = (data.gamma.sel(scheme=name) >= low) & (data.gamma.sel(scheme=name) <= high)
         assert inside.all()
@@ -190,7 +190,8 @@ def test_heads_draws_maps_and_six_heads(records):
     for ax, i in zip(curves_of, range(6), strict=True):
         layer, head = int(data.telling_layer[i]), int(data.telling_head[i])
         assert_head(ax, data, layer, head)
-        assert ax.get_title(loc="left") == f"{layer}.{head} {data.telling_why.values[i]}"
+        why = data.telling_why.values[i]
+        assert ax.get_title(loc="left") == f"layer {layer}, head {head}: {why}"
 
 
 def assert_head(ax: Axes, data: xr.Dataset, layer: int, head: int) -> None:
