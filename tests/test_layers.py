@@ -196,6 +196,7 @@ PLANTED = [
     ("analysis/notation.py", "import torch", "L0 imports torch"),
     ("analysis/__init__.py", "from analysis import records", "L0 imports analysis.records"),
     ("analysis/errors.py", "from .theory.bias import x", "L0 imports analysis.theory.bias"),
+    ("analysis/bench.py", "import sympy", "L2, bench imports sympy"),
     ("analysis/theory/bias.py", "import torch", "L1 imports torch"),
     ("analysis/theory/bias.py", "from analysis.encodings import Rope", "L1 imports analysis.encodings"),
     ("analysis/theory/bias.py", "from ..heads import lags", "L1 imports analysis.heads.lags"),

@@ -253,7 +253,9 @@ def test_what_no_record_has_written_is_not_replaced(tmp_path: Path):
 def test_a_pipe_is_not_replaced(tmp_path: Path):
     os.mkfifo(tmp_path / "pipe")
     for attempt in (ensure_writable, lambda path: write(dataset(), path, provenance(), schema=SCHEMA)):
-        with pytest.raises(InputError, match=r"pipe is a device or a pipe; give the name of a file to write$"):
+        with pytest.raises(
+            InputError, match=r"pipe is a device or a pipe; give the name of a file to write$"
+        ):
             attempt(tmp_path / "pipe")
     assert (tmp_path / "pipe").is_fifo()
     assert [file.name for file in tmp_path.iterdir()] == ["pipe"]
