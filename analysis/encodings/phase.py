@@ -30,6 +30,26 @@ from analysis.theory.gaussian import amplitude_dims
 from analysis.theory.rotation import check_above
 
 
+def _made_once(x: Tensor) -> Tensor:
+    """x itself; in compiled code a table that is there before the loops that read it.
+
+    Powers of distances are shared by all heads of a batch. Left alone, the compiler takes them again in every
+    one of these, inside the loop over scores, where they cost as much as the cosine.
+    """
+    return _opaque_copy(x) if torch.compiler.is_compiling() else x
+
+
+@torch.library.custom_op("analysis::opaque_copy", mutates_args=(), schema="(Tensor x) -> Tensor")
+def _opaque_copy(x: Tensor) -> Tensor:
+    """A copy that the compiler cannot see through."""
+    return x.clone()
+
+
+@_opaque_copy.register_fake
+def _like(x: Tensor) -> Tensor:
+    return torch.empty_like(x)
+
+
 class PhaseEncoding(Encoding):
     """scale a.b cos(2 pi |m - n|^alpha x.y), with a, x made of q and b, y made of k (eq 9).
 
@@ -64,7 +84,7 @@ class PhaseEncoding(Encoding):
         """The amplitude's inner products in the vectors' own type, all else in float32 at least."""
         a, b, x, y = self.factors(q, k)
         turn = self.turn(distances(query_positions, key_positions, x.dtype), x.dtype)
-        return self.scale * (a @ b.mT).to(x.dtype) * torch.cos(turn * (x @ y.mT))
+        return self.scale * (a @ b.mT).to(x.dtype) * torch.cos(_made_once(turn) * (x @ y.mT))
 
     def pairwise(self, q: Matched, k: Matched, distance: Distances) -> MatchedScores:
         """All in float32 at least."""
