@@ -29,8 +29,10 @@ from proofs.interval import (
     text,
     verdict,
 )
-from proofs.rope_bias_limit import EDGE, TURNS
+from proofs.rope_bias_limit import EDGE, RADIANS, TURNS
 from proofs.rope_common import identity, search
+
+LEAST_BASE = 10  # of the lemmas: theta_0 < 1/10
 
 
 @claim(
@@ -131,9 +133,9 @@ def _near_cases(constant: arb, slope: int) -> Iterator[tuple[str, arb]]:
 
 
 def far_cosine(slope: Real) -> Iterator[Evidence]:
-    """|lim C_D(Lambda)| < slope/L for Lambda > b: (dip + 1/(2 pi 4096))/2 is enough above 0 on the minus side of Ci."""
+    """|lim C_D(Lambda)| < slope/L for Lambda > b > 10: (1/8 + 1/(20 pi))/2 is enough, refuted where 7b/4 exceeds it."""
     peak = abs(cos_limit(ball(EDGE) * 1000 * 7 / 4, base=EDGE * 1000)) * ball(EDGE * 1000).log()
-    enough = (ball("1/8") + 1 / (2 * arb.pi() * EDGE)) / 2  # |Ci(x)| < 1/8 beyond 2 pi: see `eq_29`
+    enough = (ball("1/8") + 1 / (2 * arb.pi() * LEAST_BASE)) / 2  # |Ci(x)| < 1/8 beyond 2 pi: see `eq_29`
     if less(slope, peak):
         yield below("attained at Lambda = (7/4) b, base 4096000", peak, slope)
     else:
@@ -151,10 +153,10 @@ def cosine_beyond_one_turn(bound: Real = "1/8") -> Evidence:
     where="App. C, eq 29",
     kind="step",
     says=r"C_D(\Lambda) < 2/L + e(\Lambda) for \Lambda > \theta_0^{-1}",
-    assumes=("theta_0 < 1/4096", "D > 4L", "Lambda > 1/theta_0"),
+    assumes=("theta_0 < 1/10", "D > 4L", "Lambda > 1/theta_0"),
     uses=("thm-2.2.ci", "lem-ci", "thm-2.2.riemann"),
     outline=(
-        "2 could be 0.07: 2L|lim C_D(Lambda)| <= |Ci(c Lambda)| + |Ci(c Lambda theta_0)| < 1/(4096 c) + "
+        "2 could be 0.071: 2L|lim C_D(Lambda)| <= |Ci(c Lambda)| + |Ci(c Lambda theta_0)| < 1/(10 c) + "
         "1/8. Both signs, as (31) needs."
     ),
 )
@@ -165,29 +167,34 @@ def eq_29() -> Iterator[Evidence]:
 
 @attack(
     "eq-29",
-    domain="Lambda theta_0 = 1+, 5/4, 7/4, 1000; bases 4097 to 1e30; D -> infinity, both signs of C_D",
+    domain="Lambda theta_0 = 1+, 5/4, 7/4, 1000; bases 10.001 to 1e30; D -> infinity, both signs of C_D",
 )
 def eq_29_attack() -> Iterator[Evidence]:
     cases = (
         (
             f"base {base}, Lambda = {factor} b",
-            2 / ball(base).log() - abs(cos_limit(base * ball(factor), base=base)),
+            2 / ball(base).log() - abs(cos_limit(ball(base) * ball(factor), base=base)),
         )
-        for base in (4097, 10**6, 10**30)
+        for base in ("10.001", 4097, 10**6, 10**30)
         for factor in ("1.0001", "5/4", "7/4", "1000")
     )
     yield search("2/L - |lim C_D(Lambda)|", cases)
 
 
 def sine_bound(slope: Real) -> Iterator[Evidence]:
-    """|lim S_D| < slope/L near and far: high/2 near; refuted where lambda = 3/2 exceeds it."""
+    """|lim S_D| < slope/L for lambda > 1, b > 10; refuted where lambda = 3/2 exceeds it.
+
+    Near: Si(c lambda) in (low, high) less Si(c lambda/b) in (0, Si(pi)], below 1.852. Far: two values in (low, high).
+    """
     base = 10**12
     attained = sin_limit("3/2", base=base) * ball(base).log()
     if less(slope, attained):
         yield below("attained at lambda = 3/2, base 1e12: L lim S_D", attained, slope)
     else:
-        yield below("near: L lim S_D < high/2", ball(TURNS.high) / 2, slope)
-        yield below("far: L |lim S_D| < far_sine/2", TURNS.far_sine() / 2, slope)
+        low, high = ball(TURNS.low), ball(TURNS.high)
+        yield below("near: L lim S_D < high/2", high / 2, slope)
+        yield below("near: -L lim S_D < (Si(pi) - low)/2", (ball(RADIANS.high) - low) / 2, slope)
+        yield below("far: L |lim S_D| < (high - low)/2", (high - low) / 2, slope)
 
 
 @claim(
@@ -195,22 +202,25 @@ def sine_bound(slope: Real) -> Iterator[Evidence]:
     where="App. C, eq 30",
     kind="step",
     says=r"S_D(\lambda) < 2/L + e(\lambda), S_D(\Lambda) < 2/L + e(\Lambda)",
-    assumes=("theta_0 < 1/4096", "D > 4L", "lambda > 1", "Lambda > 1/theta_0"),
-    uses=("thm-2.2.ci", "lem-ci", "thm-2.2.riemann"),
+    assumes=("theta_0 < 1/10", "D > 4L", "lambda > 1", "Lambda > 1/theta_0"),
+    uses=("thm-2.2.ci", "eq-67*", "thm-2.2.riemann"),
     outline=(
-        "2 could be 0.84 near and 0.08 far: Si(c lambda) - Si(c lambda theta_0) lies between 0 and Si(3 "
-        "pi) < 1.6748. Two-sided, as (31) needs."
+        "2 could be 0.84 near and 0.13 far: Si(c lambda) is in (1.4181, 1.6748) and Si(c lambda theta_0) in "
+        "(0, 1.852), beyond the base in (1.4181, 1.6748) as well. Two-sided, as (31) needs."
     ),
 )
 def eq_30() -> Iterator[Evidence]:
     yield from sine_bound(2)
 
 
-@attack("eq-30", domain="lambda = 3/2 (greatest Si), 1+, 1000; Lambda theta_0 = 1+, 3/2; bases 4097 to 1e30")
+@attack(
+    "eq-30",
+    domain="lambda = 3/2 (greatest Si), 1+, 5 (least at base 10), 1000; Lambda theta_0 = 1+, 3/2; bases 10.001 to 1e30",
+)
 def eq_30_attack() -> Iterator[Evidence]:
     cases = (
         (f"base {base}, distance {text(ball(lam), 6)}", 2 / ball(base).log() - abs(sin_limit(lam, base=base)))
-        for base in (4097, 10**6, 10**30)
-        for lam in ("3/2", "1.0001", "1000", base * Fraction(10001, 10000), base * Fraction(3, 2))
+        for base in (Fraction(10001, 1000), Fraction(4097), Fraction(10**6), Fraction(10**30))
+        for lam in ("3/2", "1.0001", "5", "1000", base * Fraction(10001, 10000), base * Fraction(3, 2))
     )
     yield search("2/L - |lim S_D|", cases)

@@ -70,6 +70,8 @@ def periodic_example(pairs: int, offset: int) -> Iterator[Evidence]:
     ),
 )
 def uniform() -> Iterator[Evidence]:
+    yield pigeonhole()
+    yield returning_gap(sp.Integer(8))
     yield from periodic_example(256, 2)
 
 
@@ -81,6 +83,14 @@ def pigeonhole() -> Evidence:
         (dim / 2) / dim * 2 * sp.pi * eps * r,
         sp.pi * eps * r,
     )
+
+
+def returning_gap(share: sp.Expr) -> Evidence:
+    """At eps = 1/(share pi sqrt(1+rho^2)) the gap of the returning distance is at most |mu_0|/share: is that > 1/8?"""
+    mu, rho = sp.symbols("mu rho", positive=True)
+    most = sp.simplify(sp.pi * (mu * sp.sqrt(1 + rho**2)) / (share * sp.pi * sp.sqrt(1 + rho**2)) / mu)
+    what = "every even D, theta_0 and near lambda: the most that Delta/|mu_0| can be at Lambda = lambda + T"
+    return exact(what, bool(most > sp.Rational(1, 8)), most, "> 1/8")
 
 
 @repair(

@@ -13,6 +13,7 @@ from flint import arb, arb_mat, ctx
 
 from analysis.errors import InputError
 from analysis.evidence import Evidence, Verdict
+from proofs import symbolic
 from proofs.interval import Real, ball, less, radius, text
 
 BASES = (10_000, 100_000, 500_000, 1_000_000, 200_000_000, 4_000_000_000)
@@ -32,24 +33,15 @@ def tried(what: str, survives: bool, computed: object, predicted: object) -> Evi
     return Evidence(what, answer, computed=str(computed), predicted=str(predicted))
 
 
-def identity(
-    what: str, left: sp.Expr, right: sp.Expr, samples: dict[sp.Symbol, int] | None = None
-) -> Evidence:
-    """Evidence that two expressions are equal: PROVED by simplification, REFUTED at a point where they differ.
+def identity(what: str, left: symbolic.Expr, right: symbolic.Expr) -> Evidence:
+    """Evidence that two expressions are equal: `proofs.symbolic.identity`, with complex expansion tried first.
 
-    Where simplification does not reach zero the difference is evaluated at small integers (or at `samples`); a
-    difference that is not zero there refutes, anything else stays UNKNOWN.
+    A failure to simplify refutes nothing: REFUTED takes a point where balls show the two sides apart.
     """
     gap = sp.simplify(sp.expand(left - right, complex=True))
-    if gap != 0:
-        gap = sp.simplify(sp.expand_trig(gap))
-    if gap == 0:
+    if gap == 0 or sp.simplify(sp.expand_trig(gap)) == 0:
         return exact(what, True, sp.sstr(left), sp.sstr(right))
-    names = sorted(gap.free_symbols, key=str)
-    point = samples or {name: index + 2 for index, name in enumerate(names)}
-    value = sp.N(gap.subs(point), 30)
-    differs = bool(value.is_number and abs(value) > sp.Rational(1, 10**9))
-    return exact(f"{what}, at {point}", False if differs else None, f"difference {value}", "0")
+    return symbolic.identity(left, right, what)
 
 
 def search(what: str, cases: Iterable[tuple[str, Real]], *, strict: bool = True) -> Evidence:

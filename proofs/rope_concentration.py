@@ -6,7 +6,7 @@ with constants that degrade exactly as the blocks grow.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 
 import sympy as sp
@@ -117,6 +117,7 @@ def moment_bound(quadratic: sp.Expr | None = None) -> Iterator[Evidence]:
 
     for lo, hi in (("-4", "-1/16"), ("1/16", "4")):
         yield certify_positive(slack, None, lo, hi).evidence(f"x + e^(x^2) - e^x > 0 on [{lo}, {hi}]")
+    yield from beyond_four(exponent)
     yield below("|x| <= 1/16: e^x - 1 - x <= x^2 sum_(k>=2) 1/k! = (e-2) x^2 < x^2", arb(1).exp() - 2, 1)
     rho = sp.Symbol("rho", positive=True)
     layer = sp.integrate(2 * rho * T * C1 * sp.exp(-(C2 - rho) * T**2).subs(C2 - rho, S), (T, 0, sp.oo))
@@ -132,6 +133,14 @@ def moment_bound(quadratic: sp.Expr | None = None) -> Iterator[Evidence]:
         ball("1/2") + 2 * arb(2).log(),
         2,
     )
+
+
+def beyond_four(exponent: Callable[[arb], arb]) -> Iterator[Evidence]:
+    """e^x <= x + e^{q(x)} for |x| >= 4, where q = `exponent` is a multiple of x^2: there q(x) >= |x| q(4)/4."""
+    rate = exponent(ball(4)) / 4
+    yield below("x >= 4: q(x) >= x q(4)/4 >= x, so e^q(x) >= e^x", 1, rate, strict=False)
+    what = "x <= -4: q(x) >= |x|, so e^q(x) > 1 + |x| > e^x - x"
+    yield below(what, 1, exponent(ball(-4)) / 4, strict=False)
 
 
 def chernoff(blocks: sp.Expr, rate: sp.Expr) -> Evidence:

@@ -30,6 +30,7 @@ def conclusion_fails_cosine() -> Iterator[Evidence]:
     """mu_0 = 100, nu_0 = 0, epsilon = 1, e0 = 0.24, base 1e100, lambda = 2, Lambda = 1e22, D = 1e30, alpha = 1/1000."""
     base, far, dim = ball(10) ** 100, 10**22, 10**30
     angle = 2 * arb.pi() * far * base ** (-ball("6/25"))
+    yield below("(36): Lambda theta_0^0.24", far * base ** (-ball("6/25")), "1/4")
     error = ball("1/1000") + 4 * arb.pi() * far * base ** (-ball("1/1000")) / dim
     yield below("(38): |mu_0| - epsilon/4 below |mu_0| cos", ball("99.75"), 100 * angle.cos())
     yield below("(39): e(Lambda) |mu_0|", 100 * error, "1/4")

@@ -11,7 +11,8 @@ from analysis.evidence import Evidence
 from proofs.claims import attack, claim, practice
 from proofs.interval import Real, RopeSums, ball, below, ci, si
 from proofs.rope_bias_limit import limit_gap
-from proofs.rope_common import BASES, LONGEST, exact, identity, scale, search, short
+from proofs.rope_common import BASES, HEAD_DIMS, LONGEST, exact, identity, scale, search, short
+from proofs.rope_tools import rises
 
 R, C, DELTA, LOG, DIM, EPS, X = sp.symbols("r c delta L D epsilon x", positive=True)
 BOUND = R * (2 / DIM + (1 + sp.log(C * DELTA / 2)) / LOG)  # for c delta >= 2
@@ -182,7 +183,13 @@ def rate() -> Iterator[Evidence]:
         sp.simplify(both),
         -sp.log(theta) - entire(C * near) + entire(C * near * theta),
     )
-    yield identity("first-order slope of Si at 0, |Si(x)| <= x", sp.limit(sp.sin(X) / X, X, 0), sp.Integer(1))
+    yield rises("x - sin x, so that |Si'| <= 1", X - sp.sin(X), X, 1)
+    own = sp.Si(C * near) - sp.Si(C * near * theta)
+    yield identity(
+        "slope of Si(cl) - Si(cl theta_0) in l is (sin cl - sin cl theta_0)/l",
+        sp.diff(own, near),
+        (sp.sin(C * near) - sp.sin(C * near * theta)) / near,
+    )
 
 
 @attack(
@@ -258,11 +265,14 @@ def theorem_practice() -> Iterator[dict[str, object]]:
     for far in (8192, 65536, LONGEST):
         constant = final_gap(2, far, 1, 0)
         for base in BASES:
-            sums = RopeSums.of(128, base=base)
+            gaps = {}
+            for head_dim in HEAD_DIMS:
+                sums = RopeSums.of(head_dim, base=base)
+                gaps[f"gap at D = {head_dim}"] = short(sums.cos(2) - sums.cos(far))
             yield {
                 "pair": f"2, {far}",
                 "base": base,
-                "gap at D = 128": short(sums.cos(2) - sums.cos(far)),
+                **gaps,
                 "gap as D -> oo": short(limit_gap(base, 2, far, 0)),
                 "bound 2/D + (1+ln(c delta/2))/L at D = 128": short(
                     gap_bound(far - 2, 128, ball(base).log(), True)

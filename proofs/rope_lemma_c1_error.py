@@ -79,11 +79,8 @@ def eq_47_repaired() -> Iterator[Evidence]:
 
 def counted(terms: sp.Expr) -> Evidence:
     """4/D for each of at most `terms` terms is at most 2 alpha + 4/D, and `terms` covers floor(alpha D/2) + 1."""
-    enough = all(
-        terms.subs({alpha: sp.Rational(i, 9), D: dim}) >= sp.floor(sp.Rational(i * dim, 18)) + 1
-        for i in range(9)
-        for dim in (2, 10, 18, 64)
-    )
+    whole = sp.Symbol("whole", positive=True)  # alpha D/2
+    enough = (sp.floor(whole) <= sp.expand(terms.subs(alpha, 2 * whole / D)) - 1) == sp.true
     found = same("4/D times the number of terms", sp.expand(4 / D * terms), 2 * alpha + 4 / D)
     return found if enough else exact("number of terms", False, terms, "floor(alpha D/2) + 1 <= terms")
 

@@ -175,7 +175,7 @@ def eq_4() -> Iterator[Evidence]:
 def eq_4_attack() -> Iterator[Evidence]:
     wrong = expansion(A, -B)
     yield tried(
-        "the opposite sign of B_d is refuted", wrong.verdict is Verdict.REFUTED, wrong.computed, "not 0"
+        "the opposite sign of B_d is refuted", wrong.verdict is Verdict.REFUTED, wrong.verdict, "refuted"
     )
 
 

@@ -99,15 +99,26 @@ def eq_23_example(turns: bool) -> Iterator[Evidence]:
         r"near (22), |(2/D)\sum_d\sin(\lambda_\epsilon\theta^{2d/D}+\phi) - \gamma/r| < \epsilon + O(1/D) (theta "
         r"read as theta_0)"
     ),
+    uses=("thm-2.1.weyl*",),
     outline=(
         "2 pi is missing. D = 8, theta_0 = 1/2, mu_0 = 0, nu_0 = gamma = 1: lambda = 19822 has all three lambda "
-        "theta_d within 0.021 of beta = 1/4 mod 1, and the printed sum is -0.93. For large D the numbers theta_d "
-        "and theta_d/(2 pi) are independent together with 1 (pi is transcendental), so lambda can meet (22) while "
-        "the printed sum is near any value."
+        "theta_d within 0.021 of beta = 1/4 mod 1, and the printed sum is -0.93. Nor does any constant in O(1/D) "
+        "help: for theta_0 = 1/p, p prime, the numbers 1, theta_d and theta_d/(2 pi), d >= 1, are independent (pi is "
+        "transcendental), so some lambda meets (22) with all lambda theta_d + phi near -pi/2 mod 2 pi, error 2."
     ),
 )
 def eq_23() -> Iterator[Evidence]:
     yield from eq_23_example(turns=False)
+    yield opposite()
+
+
+def opposite(value: int = -1) -> Evidence:
+    """gamma = r: the printed sum where all pairs d >= 1 are at `value`, pair 0 at its best; error as D grows."""
+    dim = sp.Symbol("D", positive=True)
+    error = 1 - 2 / dim * (1 + (dim / 2 - 1) * value)
+    found = sp.limit(error, dim, sp.oo)
+    what = "theta_0 = 1/p, p prime, gamma = r: error as D -> oo where lambda meets (22)"
+    return exact(what, bool(found <= 0), found, "0, as epsilon + O(1/D) demands")
 
 
 @repair(

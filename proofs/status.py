@@ -34,7 +34,8 @@ _HEAD = """# Status of the claims
 Generated from the ledger (`proofs/rope_*.py`, `proofs/tapa_*.py`) by `tapa verify`. Every verdict
 is derived from evidence that is computed anew at each run, and limited by the verdicts of what it uses:
 
-- **proved**: a symbolic identity, or a proof whose every step is a checked claim;
+- **proved**: a symbolic identity, or the argument in the claim's outline (`tapa verify --explain LABEL`) with each of
+  its computations checked by symbols; classical theorems that it rests on are named in it;
 - **certified**: ball arithmetic on the whole of the stated domain, with the radius given;
 - **unknown**: not decided, or a proof that rests on something refuted, or supported by numbers only;
 - **refuted**: an explicit counterexample that meets every hypothesis.

@@ -146,9 +146,10 @@ def eliminates_practice() -> Iterator[dict[str, object]]:
 )
 def pointwise() -> Iterator[Evidence]:
     yield identity(sp.cos(2 * sp.pi * X * 0), sp.Integer(1), "cosine at q_P.k_P = 0")
-    for alpha in (sp.Rational(1, 10), sp.Rational(1, 2), sp.Rational(9, 10)):
-        yield limit(X**alpha, X, sp.oo, sp.oo, f"|m-n|^{alpha}")
-        yield limit(sp.diff(X**alpha, X), X, sp.oo, 0, f"slope of |m-n|^{alpha}")
+    rest = 1 - RATE  # alpha = RATE, and 1 - alpha > 0
+    yield limit(X**RATE, X, sp.oo, sp.oo, "|m-n|^alpha, every alpha > 0")
+    yield identity(sp.diff(X**RATE, X), RATE * X**-rest, "slope of |m-n|^alpha is alpha |m-n|^-(1-alpha)")
+    yield limit(X**-T, X, sp.oo, 0, "|m-n|^-(1-alpha), every 1 - alpha > 0")
 
 
 @practice("rem-3.pointwise")

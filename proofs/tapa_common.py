@@ -115,6 +115,37 @@ def cosine_mean(dims: int, distance: Real, alpha: Real = ALPHA, spread: Real = 1
     return (1 + square) ** (-ball(dims) / 2)
 
 
+def column(name: str, size: Expr = N) -> Expr:
+    """A column of symbolic length."""
+    return sp.MatrixSymbol(name, size, 1)
+
+
+def stacked(upper: Expr, lower: Expr) -> tuple[Expr, Expr]:
+    """(upper, lower) as one row and as one column."""
+    return sp.BlockMatrix([[upper.T, lower.T]]), sp.BlockMatrix([[upper], [lower]])
+
+
+def off_diagonal(block: Expr) -> Expr:
+    """[[0, block], [block^T, 0]]."""
+    zero = sp.ZeroMatrix(*block.shape)
+    return sp.BlockMatrix([[zero, block], [block.T, zero]])
+
+
+def for_every_size(left: Expr, right: Expr, what: str) -> Evidence:
+    """Evidence that two sums of products of blocks, of one row and one column, are equal whatever the sizes.
+
+    Such a product is its own transpose; each term is written in one of its two ways. PROVED, or REFUTED where the
+    normal forms differ: they are sums of different bilinear monomials.
+    """
+    one, other = _bilinear(left), _bilinear(right)
+    return exact(f"{what}, every size", one == other, one, other)
+
+
+def _bilinear(expression: Expr) -> Expr:
+    terms = sp.MatAdd.make_args(sp.block_collapse(expression).doit())
+    return sp.MatAdd(*(min(term, sp.Transpose(term).doit(), key=str) for term in terms)).doit()
+
+
 def quadratic(head: int) -> tuple[Expr, Expr, Expr]:
     """q, k in R^head with symbolic entries, and the matrix J of eq 75 on (q, k)."""
     q, k = (sp.Matrix(sp.symbols(f"{name}0:{head}", real=True)) for name in "qk")

@@ -15,7 +15,8 @@ from proofs.rope_common import exact, search
 from proofs.rope_tools import termwise
 from proofs.subdivision import maximum
 from proofs.symbolic import Expr, identity
-from proofs.tapa_common import LONGEST, N, cosine_mean, counterexample, quadratic
+from proofs.tapa_common import LONGEST, N, cosine_mean, counterexample
+from proofs.tapa_decay_printed import form_everywhere
 
 LAG, POWER = sp.symbols("d alpha", positive=True)
 
@@ -74,9 +75,7 @@ def eq_78_attack() -> Iterator[Evidence]:
     ),
 )
 def eq_79() -> Iterator[Evidence]:
-    q, k, j = quadratic(2)
-    x = q.col_join(k)
-    yield identity((x.T * j * x)[0], 2 * (q.T * k)[0], "x_A^T J x_A = 2 q_A.k_A, twice the weights step")
+    yield form_everywhere(sp.Rational(1, 2))
     yield monomials(2, 2)
 
 

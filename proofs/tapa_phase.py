@@ -12,7 +12,19 @@ from proofs.balls import ball
 from proofs.claims import attack, claim, repair
 from proofs.rope_common import exact, search, tried
 from proofs.symbolic import Expr, identity
-from proofs.tapa_common import N, Q, S, cosine_mean, gaussian_integral, quadratic, refutes
+from proofs.tapa_common import (
+    N,
+    Q,
+    S,
+    column,
+    cosine_mean,
+    for_every_size,
+    gaussian_integral,
+    off_diagonal,
+    quadratic,
+    refutes,
+    stacked,
+)
 
 
 @claim(
@@ -26,8 +38,15 @@ from proofs.tapa_common import N, Q, S, cosine_mean, gaussian_integral, quadrati
     outline="Note the factor 1/2 of the footnote: eq 75 drops it.",
 )
 def eq_10() -> Iterator[Evidence]:
-    for head in (1, 2, 3):
-        yield footnote(head, sp.Rational(1, 2))
+    yield footnote_everywhere(sp.Rational(1, 2))
+    yield footnote(2, sp.Rational(1, 2))
+
+
+def footnote_everywhere(factor: Expr) -> Evidence:
+    """The footnote for every D, in blocks."""
+    q, k, matrix = column("q"), column("k"), sp.MatrixSymbol("N", N, N)
+    row, x = stacked(q, k)
+    return for_every_size(q.T * matrix * k, factor * row * off_diagonal(matrix) * x, "footnote 2")
 
 
 def footnote(head: int, factor: Expr) -> Evidence:
@@ -178,6 +197,8 @@ def sensitivity() -> Iterator[Evidence]:
     outline="Scale decides, not stationarity: what trains more stably here is a phase that starts small.",
 )
 def sensitivity_repaired() -> Iterator[Evidence]:
+    one, term = sp.symbols("one term", real=True)  # coordinate by coordinate: d(q k)/dq = k, d(q + k)/dq = 1
+    yield identity(sp.diff(one * term, one) ** 2, term**2, "one coordinate of the quadratic phase's gradient")
     for size in (1, 2, 5):
         q, k, _ = quadratic(size)
         linear, product = slopes(size)

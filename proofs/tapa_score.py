@@ -13,7 +13,19 @@ from proofs.balls import ball
 from proofs.claims import attack, claim, practice, repair
 from proofs.rope_common import exact, short, tried
 from proofs.symbolic import Expr, identity
-from proofs.tapa_common import ALPHA, HEAD_DIMS, LONGEST, SHARE, Split, quadratic, refutes
+from proofs.tapa_common import (
+    ALPHA,
+    HEAD_DIMS,
+    LONGEST,
+    SHARE,
+    N,
+    Split,
+    column,
+    for_every_size,
+    quadratic,
+    refutes,
+    stacked,
+)
 
 DISTANCE, POWER = sp.symbols("d alpha", positive=True)
 
@@ -234,9 +246,24 @@ def eq_12_practice() -> Iterator[dict[str, object]]:
     ),
 )
 def eq_13() -> Iterator[Evidence]:
-    for head in range(2, 6):
+    yield from special_everywhere()
+    for head in range(2, 4):
         for amplitude in range(1, head):
             yield special_case(head, amplitude, *matrices(head, amplitude))
+
+
+def special_everywhere(size: Expr | None = None) -> Iterator[Evidence]:
+    """q^T M k and q^T N k of eq 13 for every split a + n: amplitude and phase of eq 12; `size` for a in M."""
+    a = sp.Symbol("a", positive=True, integer=True)
+    query, key = (column(f"{name}_A", a) for name in "qk"), (column(f"{name}_P") for name in "qk")
+    (q_a, k_a), (q_p, k_p) = query, key
+    scales = (1 / sp.sqrt(a if size is None else size), 1 / sp.sqrt(N))
+    off = sp.ZeroMatrix(a, N)
+    m = sp.BlockMatrix([[scales[0] * sp.Identity(a), off], [off.T, sp.ZeroMatrix(N, N)]])
+    n = sp.BlockMatrix([[sp.ZeroMatrix(a, a), off], [off.T, scales[1] * sp.Identity(N)]])
+    row, column_ = stacked(q_a, q_p)[0], stacked(k_a, k_p)[1]
+    yield for_every_size(row * m * column_, q_a.T * k_a / sp.sqrt(a), "q^T M k is the amplitude of eq 12")
+    yield for_every_size(row * n * column_, q_p.T * k_p / sp.sqrt(N), "q^T N k is the phase of eq 12")
 
 
 @attack("eq-13", domain="M and N exchanged at the smallest split, D = 2")

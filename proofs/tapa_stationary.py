@@ -20,6 +20,7 @@ from proofs.rope_common import search
 from proofs.rope_tools import rises, termwise
 from proofs.symbolic import Expr, identity, limit
 from proofs.tapa_common import K, Q, S, counterexample, gaussian_integral, one_pair, quadratic
+from proofs.tapa_decay_printed import form_everywhere
 
 WAVE = sp.Symbol("lambda", positive=True)
 
@@ -176,12 +177,7 @@ def next_order(power: int) -> Evidence:
     ),
 )
 def eq_77_repaired() -> Iterator[Evidence]:
-    for size in (1, 2, 4):
-        q, k, j = quadratic(size)
-        x = q.col_join(k)
-        yield identity(
-            sp.pi * (x.T * j * x)[0], 2 * sp.pi * (q.T * k)[0], f"pi x^T J x = 2 pi q.k, dimension {size}"
-        )
+    yield form_everywhere(sp.Rational(1, 2))
     yield limit(S * one_pair(S), S, sp.oo, 1 / (2 * sp.pi), "lambda times the integral, one dimension")
     yield next_order(1)
 

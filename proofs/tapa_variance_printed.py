@@ -118,7 +118,10 @@ def eq_83() -> Iterator[Evidence]:
     ),
 )
 def eq_83_repaired() -> Iterator[Evidence]:
-    for size in (1, 2, 3, 5):
+    total, more = sp.symbols("S y", real=True)  # S the sum so far, S^2 = squares + cross terms
+    step = more**2 + 2 * total * more  # one square more, and both orders of every cross term with it
+    yield identity((total + more) ** 2 - total**2, step, "one coordinate more: induction over theta D")
+    for size in (1, 2, 5):
         yield expansion(size, 1)
     yield identity(SIZE * SIGMA_SQ / (2 * SIZE), SIGMA_SQ / 2, "theta D squares over 2 theta D")
 

@@ -151,11 +151,14 @@ def _wanted(ledger: Ledger, labels: Iterable[str] | None) -> list[str]:
 
 
 def _tasks(ledger: Ledger, wanted: Sequence[str]) -> list[Task]:
-    """Checks and attacks of the claims and of all they use; practice rows of the claims alone."""
+    """Practice rows of the claims; checks and attacks of the claims and of all they use.
+
+    The rows come first: some of them are the longest tasks, and one that starts last is waited for alone.
+    """
     nodes = ledger.order(wanted)
-    tasks = [Task(node, _CHECK) for node in nodes]
-    tasks += [Task(node, _ATTACK) for node in nodes if node in ledger.attacks]
-    return tasks + [Task(label, _PRACTICE) for label in wanted if label in ledger.practices]
+    tasks = [Task(label, _PRACTICE) for label in wanted if label in ledger.practices]
+    tasks += [Task(node, _CHECK) for node in nodes]
+    return tasks + [Task(node, _ATTACK) for node in nodes if node in ledger.attacks]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from analysis.evidence import Evidence, Verdict
 from proofs import (
     rope_base_change,
     rope_bias,
+    rope_bias_causal,
     rope_bias_combined,
     rope_bias_far,
     rope_bias_limit,
@@ -82,6 +83,7 @@ EXPECTED = {
     "thm-2.2.sharp": ("certified", "-"),
     "thm-2.2.uniform": ("refuted", "certified"),
     "thm-2.2.first": ("certified", "-"),
+    "thm-2.2.causal": ("certified", "-"),
     "eq-35": ("refuted", "proved"),
     "eq-36": ("proved", "-"),
     "eq-37": ("refuted", "certified"),
@@ -211,6 +213,12 @@ PLANTED: dict[str, Callable[[], Iterable[Evidence]]] = {
     ),
     "first failure one too late": lambda: rope_bias_far.failure(100_000, 64, True, 0, 101_474),
     "first failure one too early": lambda: rope_bias_far.failure(100_000, 64, True, 0, 101_472),
+    "helpful sines tightened above the truth": lambda: rope_bias_causal.sine_costs(
+        rope_bias_limit.TURNS, "0.64", "0.8895"
+    ),
+    "harmful sines tightened below the truth": lambda: rope_bias_causal.sine_costs(
+        rope_bias_limit.RADIANS, "0.16", "1.06"
+    ),
     "strict sign at equality": lambda: one(rope_gap_closes.half_bound(4, "1/4", 2)),
     "nu_0 terms lost": lambda: one(rope_gap_closes.exceeds(0, 1, "1/100")),
     "cosine constant tightened": lambda: one(rope_gap_closes.lower_cosine("0.559")),
@@ -227,12 +235,20 @@ def test_planted_errors_are_caught(error: str) -> None:
     assert found & {Verdict.REFUTED, Verdict.UNKNOWN}
 
 
+def test_counterexamples_vanish_where_what_they_rest_on_is_taken_away() -> None:
+    """A return twice as rough leaves (7) alone, and so do angles that are steered to the target itself."""
+    assert rope_bias_far.returning_gap(sp.Integer(8)).verdict is Verdict.REFUTED
+    assert rope_bias_far.returning_gap(sp.Integer(4)).verdict is Verdict.PROVED
+    assert rope_steering.opposite().verdict is Verdict.REFUTED
+    assert rope_steering.opposite(1).verdict is Verdict.PROVED
+
+
 def test_the_same_checks_pass_without_the_error() -> None:
     sound = [
         *one(rope_score.expansion(rope_score.A, rope_score.B)),
         *one(rope_concentration.chernoff(sp.Symbol("M"), rope_concentration.RATE)),
         *one(rope_bias.near_cosine("3/8", "0.22")),
-        *rope_bias.far_cosine("0.07"),
+        *rope_bias.far_cosine("0.071"),
         *rope_bias.sine_bound("0.84"),
         *rope_limit_points.uniform_constant(sp.Integer(8)),
         *rope_steering.eq_23_example(turns=True),

@@ -29,6 +29,7 @@ from proofs import (
     tapa_phase,
     tapa_score,
     tapa_stationary,
+    tapa_tables,
     tapa_variance,
     tapa_variance_gaussian,
     tapa_variance_printed,
@@ -89,6 +90,11 @@ EXPECTED: dict[str, tuple[Verdict, Verdict | None]] = {
     "eq-82": (R, P),
     "eq-83": (R, P),
     "eq-84": (P, None),
+    "tab-1": (R, P),
+    "tab-2": (P, None),
+    "tab-3": (P, None),
+    "rem-4.tokens": (R, P),
+    "rem-4.bases": (R, P),
     "fig-1": (U, None),
     "fig-1.protocol": (R, P),
     "fig-1.symmetric": (R, P),
@@ -254,6 +260,27 @@ PLANTED: dict[str, tuple[Check, Check]] = {
     "angle not doubled in II": (
         lambda: tapa_variance_gaussian.rate(2),
         lambda: tapa_variance_gaussian.rate(1),
+    ),
+    "a table's factor read wrongly": (
+        lambda: tapa_tables.zero_shot("327", "133"),
+        lambda: tapa_tables.zero_shot("327", "132"),
+    ),
+    "a per cent off": (lambda: tapa_tables.phases("11"), lambda: tapa_tables.phases("12")),
+    "tokens counted as steps": (
+        lambda: tapa_tables.below_share(Fraction(51, 100)),
+        lambda: tapa_tables.below_share(Fraction(1, 4)),
+    ),
+    "footnote 2 without its 1/2, every size": (
+        lambda: tapa_phase.footnote_everywhere(HALF),
+        lambda: tapa_phase.footnote_everywhere(sp.Integer(1)),
+    ),
+    "x^T J x without its 1/2, every size": (
+        lambda: tapa_decay_printed.form_everywhere(HALF),
+        lambda: tapa_decay_printed.form_everywhere(sp.Integer(1)),
+    ),
+    "scale of M, every size": (
+        lambda: tapa_score.special_everywhere(),
+        lambda: tapa_score.special_everywhere(tapa_common.N),
     ),
     "positive cross terms taken for a counterexample": (
         lambda: tapa_variance_gaussian.breaks(tapa_variance_gaussian.twisted(HALF, sign=1), 2),
