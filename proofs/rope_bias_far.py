@@ -62,6 +62,7 @@ def periodic_example(pairs: int, offset: int) -> Iterator[Evidence]:
         r"all near \lambda and all |\Lambda| > \theta_0^{-1}"
     ),
     assumes=("Assumption 2.1", "mu_0 != 0"),
+    uses=("asm-2.1",),
     outline=(
         "False for every D and every theta_0: by Dirichlet's pigeonhole some T > 1/theta_0 brings all T "
         "theta_d within eps of integers, so Gamma at lambda + T is within pi eps r of Gamma at lambda and "

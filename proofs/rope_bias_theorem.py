@@ -24,6 +24,7 @@ from proofs.rope_common import exact, scale, search
         r"Attn_\lambda - E Attn_\Lambda) > |\mu_0|/8 for sufficiently large D"
     ),
     assumes=("Assumption 2.1",),
+    uses=("asm-2.1",),
     outline=(
         "mu_0 = 0 is admitted by Assumption 2.1 (and is the case of random initial weights): (7) then "
         "reads 0 > 0. With D_0 free of Lambda it fails for every mu_0: thm-2.2.uniform."

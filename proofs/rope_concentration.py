@@ -59,6 +59,21 @@ def eq_19_attack() -> Iterator[Evidence]:
     yield search("e * exp(-eta^2/R^2) - 1", cases)
 
 
+def coin_tokens(spread: int = 1) -> Iterator[Evidence]:
+    """q = (1, ..., 1), k = ((mu_0 + X)/2)(1, ..., 1), X = +-spread: Assumption 2.1, and (19) with C_1 = e, C_2 = 1."""
+    mu, u = sp.Symbol("mu_0", real=True), sp.Symbol("u", positive=True)
+    coins = [(mu + x) / 2 for x in (spread, -spread)]  # k_d, with q_d = 1, by a fair coin
+    yield identity("E A_d = mu_0", sum(k + k for k in coins) / 2, mu)
+    yield identity("B_d = q_2d k_2d+1 - q_2d+1 k_2d, either coin", coins[0] - coins[0], sp.Integer(0))
+    yield identity("E (q_d k_d)^2, the same for all d", sum(k**2 for k in coins) / 2, (mu**2 + spread**2) / 4)
+    beyond = sum(1 for k in coins if sp.simplify(2 * k - mu) ** 2 > 1)
+    yield exact("P(|A_d - mu_0| > eta) = 0 for eta >= 1", beyond == 0, beyond, 0)
+    exponent = (1 - (1 / (1 + u)) ** 2).together()  # eta = 1/(1 + u) < 1, where the left side of (19) is 1
+    yield exact(
+        "e e^{-eta^2} > 1 for 0 < eta < 1: its exponent", exponent.factor().is_positive, exponent, "> 0"
+    )
+
+
 def equal_pairs(head_dim: int, margin: Real = "1/5") -> Evidence:
     """A_d = mu_0 + X with one sign X = +-1 for all d, B_d = 0: |Z_near - Z_far| = |C_D(near) - C_D(far)| > margin."""
     sums = RopeSums.of(head_dim, base=BASE)
@@ -95,6 +110,7 @@ def _riemann_error() -> arb:
     ),
 )
 def eq_20() -> Iterator[Evidence]:
+    yield from coin_tokens()
     yield equal_pairs_forever()
     yield from (equal_pairs(head_dim) for head_dim in HEAD_DIMS)
     dim = sp.Symbol("D", positive=True)
@@ -246,6 +262,7 @@ def _sign_cases() -> Iterator[tuple[str, arb]]:
     ),
 )
 def remark() -> Iterator[Evidence]:
+    yield from coin_tokens()
     x, mu, near, far = sp.symbols("X mu C_near C_far", real=True)
     ratio = sp.simplify(x * (near - far) / (mu * (near - far)))
     value = ratio.subs({x: 1, mu: 1})

@@ -130,6 +130,7 @@ def exceeds(mu: int, nu: int, alpha: str) -> Evidence:
         r"and -\Delta < the same with \lambda"
     ),
     assumes=("theta_0 < 1/10", "D > 4L", "lambda, Lambda > 1", "(36)", "any alpha > 0"),
+    uses=("asm-2.1",),
     outline=(
         "Four slips: the nu_0 terms are missing (mu_0 = 0, nu_0 = 1: both lines give Delta < 0 and -Delta < 0), e "
         "is subtracted where it must be added (large alpha makes the right side as negative as one likes), 1/L of "

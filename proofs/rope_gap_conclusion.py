@@ -46,7 +46,7 @@ def conclusion_fails_cosine() -> Iterator[Evidence]:
     where="App. D, eq 40",
     kind="step",
     says=r"\epsilon_0 < \epsilon/4 with (36), (38), (39) gives |\Delta| < \epsilon",
-    uses=("thm-2.2.riemann",),
+    uses=("asm-2.1", "thm-2.2.riemann"),
     outline=(
         "(37) would leave |mu_0| e0/2, so e0 must be below epsilon/|mu_0|; and nothing in (36), (38), (39) "
         "restrains nu_0."
