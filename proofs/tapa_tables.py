@@ -198,9 +198,9 @@ def tokens(protocol: tuple[int, int, int]) -> int:
     return steps * batch * length
 
 
-def share(fine_tuning: tuple[int, int, int] = FINE_TUNING) -> Fraction:
+def share() -> Fraction:
     """Tokens of the fine-tuning over those of the pretraining, in per cent."""
-    return 100 * Fraction(tokens(fine_tuning), tokens(PRETRAINING))
+    return 100 * Fraction(tokens(FINE_TUNING), tokens(PRETRAINING))
 
 
 @claim(

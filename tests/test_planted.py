@@ -7,8 +7,13 @@ sums, the balls, the comparisons, the hypotheses; and a table holds that each ki
 from __future__ import annotations
 
 import importlib
+import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
+from functools import cache
+from typing import Any
 
 import pytest
 import sympy as sp
@@ -17,12 +22,22 @@ from flint import arb
 from analysis.errors import InputError
 from analysis.evidence import Evidence, Verdict
 from proofs import interval as iv
-from proofs import rope_bias, rope_bias_limit, rope_bias_theorem
-from proofs.claims import Ledger, LedgerError
+from proofs import (
+    rope_bias,
+    rope_bias_limit,
+    rope_bias_theorem,
+    rope_gap_rate,
+    rope_instability,
+    rope_limit_points,
+    rope_score,
+    tapa_variance,
+)
+from proofs.claims import Ledger, LedgerError, load
 from proofs.rope_common import search
 from proofs.rope_sums import u
 from proofs.rope_tools import Point, termwise
-from proofs.verify import verify
+from proofs.tapa_common import counterexample
+from proofs.verify import gather, verify
 from tests.test_agreement import disagreements
 
 ROPE, LEMMAS, TAPA = "tests.test_rope_claims", "tests.test_rope_lemmas", "tests.test_tapa_claims"
@@ -92,6 +107,230 @@ def test_every_kind_is_planted_often_enough() -> None:
     assert len(set(named)) == len(named) >= 25
     for kind, places in KINDS.items():
         assert {module for module, _ in places} >= {ROPE, LEMMAS}, kind
+
+
+# Errors in the ledger's own modules: the registered check of a claim comes to another verdict -------------
+
+# name: module of proofs, what is replaced in it, by what (from the original), the node whose check must change
+MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
+    "B_d with its sign flipped": ("rope_score", "B", lambda b: -b, "eq-4"),
+    "A_d without its second product": ("rope_score", "A", lambda a: rope_score.Q0 * rope_score.K0, "eq-3*"),
+    "r without nu": ("rope_instability", "RADIUS", lambda r: rope_instability.MU, "eq-21*"),
+    "one pair more in the steered sum": (
+        "rope_limit_points",
+        "steering_error",
+        lambda f: lambda lost: f(lost) + 2 / rope_limit_points.DIM * rope_limit_points.V,
+        "thm-2.1",
+    ),
+    "degree of base^(2/(D-2))": (
+        "rope_degrees",
+        "factored_degree",
+        lambda f: lambda base, head_dim: f(base, head_dim - 2),
+        "thm-2.1.degree",
+    ),
+    "chains one longer": (
+        "rope_reach",
+        "Power",
+        lambda cls: lambda base, head_dim: cls(base * 10, head_dim),
+        "thm-2.1.reach",
+    ),
+    "Ci's dip above the truth": (
+        "rope_bias_limit",
+        "TURNS",
+        lambda c: replace(c, dip="0.0895"),
+        "thm-2.2.ci",
+    ),
+    "Si's peak below the truth": (
+        "rope_bias_limit",
+        "RADIANS",
+        lambda c: replace(c, high="1.851"),
+        "thm-2.2.ci",
+    ),
+    "angles in radians taken for turns": (
+        "rope_bias_limit",
+        "scale",
+        lambda f: lambda turns: f(True),
+        "thm-2.2.limit",
+    ),
+    "a base below 4096": ("rope_bias_limit", "EDGE", lambda edge: 10, "thm-2.2.limit"),
+    "a periodic example that is none": (
+        "rope_bias_far",
+        "ROOT",
+        lambda root: Fraction(3, 4),
+        "thm-2.2.uniform",
+    ),
+    "the far sine helps": (
+        "rope_bias_causal",
+        "far_edge",
+        lambda f: lambda c: f(c) - 1,
+        "thm-2.2.causal, attack",
+    ),
+    "2/D lost in the gap's bound": (
+        "rope_gap_rate",
+        "BOUND",
+        lambda bound: bound - 2 * rope_gap_rate.R / rope_gap_rate.DIM,
+        "eq-8",
+    ),
+    "Chernoff's rate doubled": ("rope_concentration", "RATE", lambda rate: 2 * rate, "eq-20*"),
+    "coins of 2": (
+        "rope_concentration",
+        "coin_tokens",
+        lambda f: lambda: f(2),
+        "rem-A",
+    ),
+    "kappa's sign flipped": ("rope_sums", "KAPPA", lambda k: 1 / (1 - sp.exp(-u)) + 1 / u, "lem-riemann"),
+    "sin for cos in the lemma's waves": (
+        "rope_tools",
+        "WAVES",
+        lambda waves: {"cos": waves["sin"], "sin": waves["cos"]},
+        "eq-42*, attack",
+    ),
+    "D > 4 L removed": (
+        "rope_lemma_c1_error",
+        "STEEP",
+        lambda steep: sp.Symbol("u", positive=True),
+        "eq-47.a",
+    ),
+    "13/24 for kappa tightened to 1/2": (
+        "rope_lemma_c1_error",
+        "WORST_KAPPA",
+        lambda k: sp.Rational(1, 2),
+        "eq-50*",
+    ),
+    "the period's first end one off": (
+        "rope_lemma_c1_cos",
+        "BEGIN",
+        lambda begin: {k: e + 1 for k, e in begin.items()},
+        "eq-57",
+    ),
+    "the last period one too many": (
+        "rope_lemma_c1_cuts",
+        "last_cut",
+        lambda f: lambda p: f(p) + 1,
+        "eq-53, attack",
+    ),
+    "radians for turns in a half period": ("rope_lemma_c1_cuts", "TURN", lambda turn: sp.Integer(1), "eq-57"),
+    "sin for cos in the score": (
+        "tapa_score",
+        "score",
+        lambda f: lambda *x: f(*x).replace(sp.cos, sp.sin),
+        "eq-13",
+    ),
+    "M without its root": (
+        "tapa_score",
+        "matrices",
+        lambda f: lambda d, a: tuple(m**2 for m in f(d, a)),
+        "eq-13",
+    ),
+    "J with -1 below": (
+        "tapa_common",
+        "off_diagonal",
+        lambda f: (
+            lambda block: sp.BlockMatrix(
+                [[sp.ZeroMatrix(*block.shape), block], [-block.T, sp.ZeroMatrix(*block.shape)]]
+            )
+        ),
+        "eq-10",
+    ),
+    "Gaussian integral without its factor": (
+        "tapa_common",
+        "gaussian_integral",
+        lambda f: lambda exponent, x: (sp.Integer(1), f(exponent, x)[1]),
+        "thm-3.2.gaussian",
+    ),
+    "pi for 2 pi in the phase": (
+        "tapa_oscillatory",
+        "one_pair",
+        lambda f: lambda s, *means: f(s / 2, *means),
+        "thm-3.2.kernel",
+    ),
+    "a law of the other sign": (
+        "tapa_variance_gaussian",
+        "twisted",
+        lambda f: lambda r, sign=-1: f(r, -sign),
+        "eq-15",
+    ),
+    "a law that does not meet Assumption 2.1": (
+        "tapa_variance",
+        "fixed_tokens",
+        lambda f: (
+            lambda head, share: counterexample(tapa_variance.assumption([((1, 1), (1, 2))]), *f(head, share))
+        ),
+        "thm-3.3",
+    ),
+    "a cosine that costs nothing": (
+        "tapa_cost",
+        "tapa_operations",
+        lambda f: lambda *x: f(*x) - Counter(cosine=1),
+        "rem-3.flops*",
+    ),
+    "the far end of the phase's range": (
+        "tapa_bias",
+        "gap",
+        lambda f: lambda u, reach=16: f(u, 20),
+        "rem-3.eliminates*",
+    ),
+    "Ci of twice the angle": ("rope_lemma_c2", "ci", lambda f: lambda x: f(2 * x), "eq-71*"),
+    "a dip of Ci beyond the truth": (
+        "rope_gap_closes",
+        "TURNS",
+        lambda c: replace(c, dip="0.2"),
+        "eq-37*",
+    ),
+    "the doubled cosine subtracted": (
+        "tapa_variance_printed",
+        "second_moment",
+        lambda f: lambda square, doubled: f(square, -doubled),
+        "eq-82*",
+    ),
+    "100 near distances for 101": ("tapa_figure", "NEAR", lambda near: range(100), "fig-1.zero"),
+    "a fine-tuning step half as long": (
+        "tapa_tables",
+        "FINE_TUNING",
+        lambda protocol: (500, 128, 16_384),
+        "rem-4.tokens*",
+    ),
+}
+
+
+def own_verdicts(node: str) -> list[Verdict]:
+    """Verdict of every fact that the registered check (or attack) of a node yields, as under `verify`."""
+    ledger = load()
+    name, _, attack = node.partition(", ")
+    with iv.precision(iv.PRECISION):
+        return [
+            item.verdict for item in gather(node, (ledger.attacks if attack else ledger.nodes())[name].check)
+        ]
+
+
+@cache
+def sound_verdicts(node: str) -> list[Verdict]:
+    return own_verdicts(node)
+
+
+@pytest.mark.parametrize("error", MUTATIONS)
+def test_an_error_in_the_ledger_changes_what_a_claim_comes_to(
+    error: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, attribute, mutate, node = MUTATIONS[error]
+    before = sound_verdicts(node)
+    original = getattr(importlib.import_module(f"proofs.{name}"), attribute)
+    mutated = mutate(original)
+    for module in [found for key, found in sys.modules.items() if key.startswith("proofs.")]:
+        if getattr(module, attribute, None) is original:  # wherever it was imported to
+            monkeypatch.setattr(module, attribute, mutated)
+    try:
+        after = own_verdicts(node)
+    except LedgerError:  # the check cannot be run any more, which fails the ledger as a whole
+        return
+    assert after != before
+
+
+def test_mutations_reach_every_part_of_the_paper() -> None:
+    ledger = load()
+    parts = {ledger.claims[node.partition(", ")[0].removesuffix("*")].part for *_, node in MUTATIONS.values()}
+    assert parts >= {"Section 2", "Section 3", "Section 4", *(f"Appendix {x}" for x in "ABCDEFGHI")}
+    assert len(MUTATIONS) >= 25
 
 
 # Errors in the sums that everything rests on: the other witness sees them --------------------------------
