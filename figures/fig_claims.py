@@ -18,14 +18,14 @@ from figures.style import PAGE
 RECORDS = ("claims",)
 CLAIMS = ("thm-2.1", "thm-2.2", "thm-2.3", "thm-3.2", "thm-3.3")
 
-COLUMNS = 9  # claims in a row
-PITCH = 1.3  # between rows, where a box and its label are one high
-BOX, BAR, NAME = 0.9, 0.34, 0.06  # width of a claim, height of its bar, gap between bar and label
+COLUMNS = 8  # claims in a row
+PITCH = 1.22  # between rows, where a box and its label are one high
+BOX, BAR, NAME = 0.88, 0.36, 0.05  # width of a claim, height of its bar, gap between bar and label
 BAND = 0.55  # extra space above each part of the paper
 LETTERS = {"proved": "P", "certified": "C", "supported": "S", "unknown": "?", "refuted": "R"}
 DARK = ("proved", "refuted")  # fills that want white letters
-LINE, BROKEN, BACK = "0.45", "firebrick", "0.95"
-INCHES = 0.27  # height of one unit
+LINE, BROKEN, BACK = "0.55", "firebrick", "0.96"
+INCHES = 0.255  # height of one unit
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ def draw(records: Mapping[str, Any]) -> Figure:
     for node in nodes.values():
         _bar(ax, node, nodes, places[node["label"]])
     for label, place in places.items():
-        name = ax.text(place.x + BOX / 2, place.y + BAR + NAME, label, ha="center", va="bottom", fontsize=4.6)
-        name.set(zorder=4, path_effects=[withStroke(linewidth=1.2, foreground=BACK)])
+        name = ax.text(place.x + BOX / 2, place.y + BAR + NAME, label, ha="center", va="bottom", fontsize=5.4)
+        name.set(zorder=4, path_effects=[withStroke(linewidth=1.8, foreground=BACK)])
     _legend(ax, graph["legend"], -height - 0.9)
     return figure
 
@@ -108,7 +108,7 @@ def _bar(ax: Axes, node: Mapping[str, Any], nodes: Mapping[str, Any], place: Pla
         color="white" if node["verdict"] in DARK else "black",
         ha="center",
         va="center_baseline",
-        fontsize=4.4,
+        fontsize=5,
         zorder=4,
     )
 
@@ -135,14 +135,20 @@ def _edge(ax: Axes, edge: Mapping[str, Any], nodes: Mapping[str, Any], places: M
     colour = BROKEN if edge["broken"] else LINE
     ax.add_patch(
         FancyArrowPatch(
-            path=path, arrowstyle="-|>", mutation_scale=3, lw=0.35, color=colour, alpha=0.8, zorder=1
+            path=path,
+            arrowstyle="-|>",
+            mutation_scale=3,
+            lw=0.5 if edge["broken"] else 0.35,
+            color=colour,
+            alpha=0.8,
+            zorder=1,
         )
     )
 
 
 def _legend(ax: Axes, colours: Mapping[str, str], y: float) -> None:
     for index, (verdict, letter) in enumerate(LETTERS.items()):
-        x = index * 1.75 - 0.6
+        x = index * 1.6 - 0.6
         text = "numbers only" if verdict == "supported" else verdict
         ax.add_patch(Rectangle((x, y), 0.4, BAR, facecolor=colours[verdict], edgecolor="0.3", lw=0.3))
         white = "white" if verdict in DARK else "black"

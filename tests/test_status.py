@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
@@ -11,7 +13,8 @@ from matplotlib.colors import to_rgba
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from figures import fig_claims, task_claims
-from figures.places import ROOT
+from figures.places import ROOT, record
+from figures.schemas import read_any
 from proofs import claims, status
 from proofs.verify import Result
 
@@ -37,12 +40,98 @@ def test_every_failing_claim_says_what_is_missing_or_how_it_is_mended(whole_ledg
             assert str(result.repaired) in ("proved", "certified"), result.label
 
 
+# what the paper claims, by the part of it, and every numbered equation beside
+STATEMENTS = {
+    "Section 2": "not-2.1 asm-2.1 thm-2.1 rem-B thm-2.2 thm-2.3 rem-base rem-base.range",
+    "Section 3": "def-3.1 rem-3.reduces rem-3.stationary rem-3.parameters rem-3.flops rem-3.limits thm-3.2 "
+    "rem-3.pointwise rem-3.nondegenerate thm-3.3",
+    "Section 4": "rem-4.tokens rem-4.bases tab-1 tab-2 tab-3 rem-4.5",
+    "Section 5": "rem-PI",
+    "Introduction": "rem-extensions rem-PI.monotone rem-3.eliminates",
+    "Appendix A": "rem-A",
+    "Appendix B": "thm-2.1.weyl",
+    "Appendix C": "lem-C.1 lem-C.2 eq-33.uniform",
+    "Appendix G": "thm-3.2.printed",
+    "Appendix H": "thm-3.3.printed",
+    "Appendix I": "fig-1 fig-1.protocol fig-1.symmetric",
+}
+BASES, DIMS, LONGEST = {10**4, 10**5, 5 * 10**5, 10**6, 2 * 10**8, 4 * 10**9}, {64, 128, 256}, 2**20
+
+
+def missing(labels: set[str]) -> list[str]:
+    """Statements and numbered equations of the paper without a claim."""
+    wanted = [label for line in STATEMENTS.values() for label in line.split()]
+    return [label for label in (*wanted, *(f"eq-{n}" for n in NUMBERED)) if label not in labels]
+
+
 def test_the_ledger_is_complete() -> None:
     """Every row of the paper's list of claims, and every numbered equation from 2 to 84."""
-    labels = claims.load().claims.keys()
-    rows = {"asm-2.1", "def-3.1", "thm-2.1", "thm-2.2", "thm-2.3", "thm-3.2", "thm-3.3", "lem-C.1", "lem-C.2"}
-    assert rows | {"rem-A", "fig-1"} <= labels
-    assert [n for n in NUMBERED if f"eq-{n}" not in labels] == []
+    ledger = claims.load()
+    assert missing(set(ledger.claims)) == []
+    for part, line in STATEMENTS.items():
+        assert {ledger.claims[label].part for label in line.split()} == {part}
+    for number in NUMBERED:
+        assert f"eq {number}" in ledger.claims[f"eq-{number}"].where, number
+
+
+@pytest.mark.parametrize("gone", ["eq-73", "thm-3.3", "tab-2"])
+def test_a_statement_without_a_claim_is_missed(gone: str) -> None:
+    assert missing(claims.load().claims.keys() - {gone}) == [gone]
+
+
+def test_definitions_and_steps_are_told_apart() -> None:
+    """What asserts something has an attack; a definition or assumption says what its evidence is of."""
+    ledger = claims.load()
+    for number in NUMBERED:
+        claim = ledger.claims[f"eq-{number}"]
+        assert (
+            claim.kind in ("definition", "assumption")
+            or {claim.label, f"{claim.label}*"} & ledger.attacks.keys()
+        )
+
+
+def test_theorems_and_lemmas_are_looked_at_at_real_sizes(whole_ledger: list[Result]) -> None:
+    """Bases from 1e4 to 4e9, head dimensions 64 to 256, distances to 2^20."""
+    practice = {result.label: result.practice for result in whole_ledger}
+    for label in ("thm-2.1", "thm-2.2", "thm-2.3", "lem-C.1", "lem-C.2"):
+        rows = practice[label]
+        words = " ".join(f"{key} {value}" for row in rows for key, value in row.items())
+        assert {row["base"] for row in rows} >= BASES, label
+        assert all(str(dim) in words for dim in DIMS), label
+        assert "2^20" in words or str(LONGEST) in words, label
+    for label in ("thm-3.2", "thm-3.3"):
+        assert {row["head_dim"] for row in practice[label]} >= DIMS, label
+        assert all(any("2^20" in key for key in row) for row in practice[label]), label
+
+
+def differences(entries: list[dict], results: list[Result]) -> list[str]:
+    """Claims of a record that do not say what the ledger says now."""
+    now = {entry["label"]: json.loads(json.dumps(entry)) for entry in status.entries(results)}
+    then = {entry["label"]: entry for entry in entries}
+    return sorted(label for label in now.keys() | then.keys() if now.get(label) != then.get(label))
+
+
+def test_the_figure_s_record_is_that_of_today(real_record: object, whole_ledger: list[Result]) -> None:
+    """`tapa figures` has just made it, or found it up to date."""
+    found = read_any("claims", record("claims"))
+    assert differences(found["claims"], whole_ledger) == []
+
+
+def test_a_stale_record_is_seen(whole_ledger: list[Result]) -> None:
+    entries = json.loads(json.dumps(status.entries(whole_ledger)))
+    assert differences(entries, whole_ledger) == []
+    entries[3]["stated"]["verdict"] = "proved" if entries[3]["stated"]["verdict"] != "proved" else "refuted"
+    gone = entries.pop()
+    assert differences(entries, whole_ledger) == sorted([entries[3]["label"], gone["label"]])
+
+
+def test_a_stale_status_md_is_seen(whole_ledger: list[Result], tmp_path: Path) -> None:
+    stale = tmp_path / "STATUS.md"
+    text = status.status_markdown(whole_ledger)
+    row = next(line for line in text.splitlines() if line.startswith("| `lem-C.1` |"))
+    stale.write_text(text.replace(row, row.replace("proved", "unknown", 1)), encoding="utf-8")
+    assert status.compare(whole_ledger, stale) == ["lem-C.1: as stated 'proved', STATUS.md says 'unknown'"]
+    assert stale.read_text(encoding="utf-8") != text
 
 
 def test_the_record_is_made_again_when_any_proof_changes() -> None:
