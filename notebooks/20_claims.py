@@ -15,8 +15,8 @@
 # checks it. Nothing is typed in: every verdict and number below is read from the record that `tapa figures
 # claims` makes by running the ledger. `tapa verify --explain LABEL` shows all of a claim.
 #
-# **Verdicts.** *Proved*: a symbolic identity, or a written argument whose computations are checked by symbols. *Certified*:
-# ball arithmetic on the whole of the stated domain. *Refuted*: an explicit counterexample that meets every
+# **Verdicts.** *Proved*: a symbolic identity, or a written argument whose computations are checked by symbols.
+# *Certified*: ball arithmetic on the whole of the stated domain. *Refuted*: an explicit counterexample that meets every
 # hypothesis. *Unknown*: undecided, or resting on something refuted.
 #
 # **Notation.** $b=1/\theta_0>1$ is the base, $L=\ln b$, $\theta_d=b^{-2d/D}$ for $d=0,\dots,D/2-1$. An

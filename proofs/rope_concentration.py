@@ -70,7 +70,7 @@ def coin_tokens(spread: int = 1) -> Iterator[Evidence]:
     yield exact("P(|A_d - mu_0| > eta) = 0 for eta >= 1", beyond == 0, beyond, 0)
     exponent = (1 - (1 / (1 + u)) ** 2).together()  # eta = 1/(1 + u) < 1, where the left side of (19) is 1
     yield exact(
-        "e e^{-eta^2} > 1 for 0 < eta < 1: its exponent", exponent.factor().is_positive, exponent, "> 0"
+        "e e^{-eta^2} > 1 for 0 < eta < 1: its exponent", sp.factor(exponent).is_positive, exponent, "> 0"
     )
 
 

@@ -134,7 +134,9 @@ def test_the_mean_value_form_excludes_a_false_bound_and_certifies_a_true_one_wit
     def above(bound: str) -> Callable[[arb], arb]:
         return lambda x: iv.ball(bound) - (x - x * x)
 
-    slope = lambda x: 2 * x - 1
+    def slope(x: arb) -> arb:
+        return 2 * x - 1
+
     assert iv.certify_positive(above("0.249999"), slope, 0, 1).holds is False
     with_slope = iv.certify_positive(above("0.250001"), slope, 0, 1)
     without = iv.certify_positive(above("0.250001"), None, 0, 1)
