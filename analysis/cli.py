@@ -246,6 +246,43 @@ def train(
 
 
 @app.command()
+def sweep(
+    experiments: Annotated[
+        list[str],
+        typer.Argument(help="table1, table2, table3, alpha, share, retrieval; all if none is named."),
+    ] = [],
+    workers: Annotated[int | None, typer.Option(help="Processes; one per core if not given.")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="A Dask scheduler's address, tcp://...")] = None,
+    slurm: Annotated[int | None, typer.Option(help="Submit that many SLURM tasks of one core.")] = None,
+    limit_minutes: Annotated[float | None, typer.Option(help="Stop then; the next sweep goes on.")] = None,
+    records: Annotated[Path, typer.Option(help="Folder of the records.")] = Path("figures/trained"),
+    runs: Annotated[Path, typer.Option(help="Folder of the checkpoints.")] = Path("figures/records/runs"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the runs.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Train and read the models of the experiments; what has a record is not run again. Hours in all.
+
+    Examples: `tapa sweep --dry-run`, `tapa sweep table2 --limit-minutes 90`, `tapa sweep --slurm 8`
+    """
+    from analysis.lm import sweep_job as job
+    from analysis.workers import Workers
+
+    if dry_run:
+        rows = job.listed(experiments, records, runs)
+        typer.echo(json.dumps(rows) if as_json else job.table(rows))
+        return
+    if slurm is not None:
+        typer.echo(job.submit(experiments, records, runs, tasks=slurm, minutes=limit_minutes))
+        return
+    with progress_bar() as show:
+        ended = job.perform(
+            experiments, records, runs, workers=Workers(workers, scheduler), minutes=limit_minutes,
+            arguments=sys.argv, progress=show,
+        )  # fmt: skip
+    typer.echo(json.dumps(ended) if as_json else job.as_text(ended))
+
+
+@app.command()
 def bench(
     out: Annotated[Path, typer.Option(help="Record to write, JSON.")] = Path("figures/records/bench.json"),
     model: Annotated[bool, typer.Option(help="Also time the real model, about two minutes.")] = True,

@@ -1,0 +1,275 @@
+"""The paper's experiments in miniature, as data: which models are trained, at which learning rates, how read.
+
+Every trained variant has the same budget for tuning: `RATES` (fine-tuning: `FINE_RATES`), full length, seed 0, chosen
+by the loss on the validation split at the trained length. The run at the chosen rate is seed 0 of the result;
+the other seeds follow at that rate. What several experiments have in common is trained once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from analysis.errors import InputError
+from analysis.lm.config import MethodConfig
+from analysis.lm.recipe import Recipe, load
+from analysis.lm.tables import nearest
+
+RATES = (2e-3, 1e-3, 4e-3, 5e-4)
+"""Learning rates of a run from scratch, in the order in which they are tried."""
+FINE_RATES = (3e-4, 1e-4, 1e-3)
+"""Of fine-tuning."""
+SEEDS = (0, 1, 2)
+STRETCH = 4
+"""Fine-tuning is at this many times the trained length."""
+FINE_FACTOR = 8.0
+"""Of PI and YaRN in fine-tuning: the paper reads to 8 times its trained length (64k of 8k)."""
+READ = 8
+"""Longest length that is read, over the trained length, without fine-tuning; 16 after it."""
+READ_FINE = 16
+TASK_SHARE = 0.25
+"""Of the windows in runs that learn retrieval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """Something that is trained, at several learning rates and with several seeds.
+
+    Attributes:
+        name: what its runs' names begin with.
+        method: how positions enter, as the training sees it.
+        stage: smaller ones are run first.
+        parent: name of the variant whose runs it goes on from; None to train from scratch.
+        read_as: extensions that its models are read under, "none" among them.
+        task: retrieval task in a part of the windows, as `Recipe.task`.
+    """
+
+    name: str
+    method: MethodConfig
+    stage: int
+    parent: str | None = None
+    read_as: tuple[str, ...] = ("none",)
+    task: str | None = None
+
+
+_EXTENDED = ("none", "pi", "ntk", "yarn")
+# TAPA's needs: slower and smaller phase rows; "tapa_plain" goes without.
+_TAPA = MethodConfig("tapa", phase_lr_scale=0.3, phase_init_std=0.005)
+_ROPE, _LARGE = MethodConfig("rope"), MethodConfig("rope", base=5e5)
+
+
+def _fine(name: str, parent: str, method: MethodConfig) -> Variant:
+    return Variant(name, method, 2, parent)
+
+
+_ALL = (
+    Variant("rope", _ROPE, 0, read_as=_EXTENDED),
+    Variant("tapa", _TAPA, 0),
+    Variant("alibi", MethodConfig("alibi"), 0),
+    Variant("nope", MethodConfig("nope"), 0),
+    _fine("rope_4x", "rope", _ROPE),
+    _fine("tapa_4x", "tapa", _TAPA),
+    _fine("yarn_4x", "rope", replace(_ROPE, extension="yarn", factor=FINE_FACTOR)),
+    _fine("pi_4x", "rope", replace(_ROPE, extension="pi", factor=FINE_FACTOR)),
+    _fine("raised_4x", "rope", _LARGE),
+    _fine("alibi_4x", "alibi", MethodConfig("alibi")),
+    _fine("nope_4x", "nope", MethodConfig("nope")),
+    Variant("tapa_plain", MethodConfig("tapa"), 3),
+    Variant("tapa_linear", replace(_TAPA, name="tapa_linear"), 3),
+    Variant("rope_large", _LARGE, 3, read_as=_EXTENDED),
+    Variant("window", MethodConfig("window"), 3),
+    Variant("partial", MethodConfig("partial"), 3),
+    Variant("rope_recall", _ROPE, 5, task="recall"),
+    Variant("tapa_recall", _TAPA, 5, task="recall"),
+    Variant("alibi_recall", MethodConfig("alibi"), 5, task="recall"),
+    Variant("nope_recall", MethodConfig("nope"), 5, task="recall"),
+    *(Variant(f"tapa_alpha{alpha:g}", replace(_TAPA, alpha=alpha), 6) for alpha in (0.01, 0.3, 1.0)),
+    *(Variant(f"tapa_share{share:g}", replace(_TAPA, amplitude_share=share), 6) for share in (0.25, 0.75)),
+    Variant("tapa_separate", replace(_TAPA, name="tapa_separate"), 6),
+)
+VARIANTS: Mapping[str, Variant] = {variant.name: variant for variant in _ALL}
+
+EXPERIMENTS: Mapping[str, tuple[str, ...]] = {
+    # as the paper's tables: no fine-tuning; fine-tuned at 4 times the length; linear against quadratic phase
+    "table2": ("rope", "rope_large", "tapa", "tapa_plain", "nope", "alibi", "window", "partial"),
+    "table1": tuple(variant.name for variant in _ALL if variant.parent),
+    "table3": ("tapa", "tapa_linear"),
+    # what its reviewers asked
+    "alpha": ("tapa", "tapa_alpha0.01", "tapa_alpha0.3", "tapa_alpha1"),
+    "share": ("tapa", "tapa_share0.25", "tapa_share0.75", "tapa_separate"),
+    "retrieval": tuple(variant.name for variant in _ALL if variant.task),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How large the experiments are.
+
+    Attributes:
+        scratch, fine: recipes whose method, seed, learning rate (and for `fine` sizes, start and length) the
+            runs replace.
+        rates, fine_rates: learning rates to choose from.
+        seeds: the first one is for tuning.
+        spans, target: held-out spans that are read, and tokens of each that are scored.
+        milestones: checkpoints of a run from scratch that are read, the last one included.
+    """
+
+    scratch: Recipe
+    fine: Recipe
+    rates: tuple[float, ...] = RATES
+    fine_rates: tuple[float, ...] = FINE_RATES
+    seeds: tuple[int, ...] = SEEDS
+    spans: int = 64
+    target: int = 64
+    milestones: int = 5
+
+    @property
+    def length(self) -> int:
+        """Trained length, tokens."""
+        return self.scratch.length
+
+
+def cpu() -> Scale:
+    """Recipe "cpu": minutes a run on one core."""
+    return Scale(replace(load("cpu"), save_every=100), load("finetune"))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One training run; everything about it follows from these fields and the scale.
+
+    Attributes:
+        variant: what is trained.
+        seed, lr: of this run.
+        parent: the run it goes on from.
+    """
+
+    variant: Variant
+    seed: int
+    lr: float
+    parent: Run | None = None
+
+    @property
+    def name(self) -> str:
+        """Readable and unique, e.g. "tapa-s0-lr1e-3"."""
+        return f"{self.variant.name}-s{self.seed}-lr{rate_name(self.lr)}"
+
+    def recipe(self, scale: Scale, start: str | None = None) -> Recipe:
+        """What the trainer gets.
+
+        Args:
+            scale: of the experiments.
+            start: checkpoint of the parent's run; its name if None, for comparisons.
+        """
+        method, task = self.variant.method, self.variant.task
+        if self.parent is None:
+            share = TASK_SHARE if task else 0.0
+            model = replace(scale.scratch.model, method=method)
+            return replace(
+                scale.scratch, model=model, seed=self.seed, lr=self.lr, task=task, task_share=share
+            )
+        if method.extension != "none":
+            method = replace(method, trained_length=scale.length)
+        model = replace(scale.scratch.model, method=method, context=STRETCH * scale.length)
+        return replace(scale.fine, model=model, seed=self.seed, lr=self.lr, parent=start or self.parent.name)
+
+    def lengths(self, scale: Scale) -> tuple[int, ...]:
+        """Lengths that are read: the trained one, doubled up to 8 times it; 16 times it after fine-tuning."""
+        longest = READ if self.parent is None else READ_FINE
+        return tuple(scale.length * 2**i for i in range(longest.bit_length()))
+
+    def configuration(self, scale: Scale) -> dict[str, Any]:
+        """All that decides the run's numbers, fit for a record."""
+        return {
+            "run": self.name,
+            "recipe": self.recipe(scale).to_dict(),
+            "lengths": list(self.lengths(scale)),
+            "read_as": list(self.variant.read_as),
+            "spans": scale.spans,
+            "target": scale.target,
+            "milestones": scale.milestones if self.parent is None else 0,
+        }
+
+
+def rate_name(lr: float) -> str:
+    """0.0005 as "5e-4"."""
+    digits, exponent = f"{lr:e}".split("e")
+    return f"{float(digits):g}e{int(exponent)}"
+
+
+def variants(experiments: Sequence[str] = ()) -> list[Variant]:
+    """What the named experiments train, or all, with what that goes on from.
+
+    Raises:
+        InputError: an experiment that is unknown.
+    """
+    for name in experiments:
+        if name not in EXPERIMENTS:
+            raise InputError(f"experiment {name!r} is unknown; {nearest(name, EXPERIMENTS)}")
+    named = {name for experiment in experiments or EXPERIMENTS for name in EXPERIMENTS[experiment]}
+    named |= {parent for name in named if (parent := VARIANTS[name].parent)}
+    return [variant for variant in _ALL if variant.name in named]
+
+
+def plan(wanted: Sequence[Variant], scale: Scale, chosen: Mapping[str, float | None]) -> list[Run]:
+    """Every run that can be named by now, the most telling first.
+
+    Args:
+        wanted: as `variants` gives them, parents included.
+        scale: of the experiments.
+        chosen: learning rate of each variant whose grid is complete; None where no run of the grid ended well.
+    """
+    found = [
+        (_stage(variant, seed, scale), i, run)
+        for variant in wanted
+        for seed in scale.seeds
+        for i, run in enumerate(_runs(variant, seed, scale, chosen))
+    ]
+    return [run for *_, run in sorted(found, key=lambda item: item[:2])]  # stable: variants keep their order
+
+
+def stage(run: Run, scale: Scale) -> int:
+    """Runs of an earlier stage are finished first."""
+    return _stage(run.variant, run.seed, scale)
+
+
+def _stage(variant: Variant, seed: int, scale: Scale) -> int:
+    tuned = seed == scale.seeds[0]
+    return variant.stage if tuned or variant.parent else variant.stage + 1
+
+
+def _runs(variant: Variant, seed: int, scale: Scale, chosen: Mapping[str, float | None]) -> Iterator[Run]:
+    rates: Sequence[float] = scale.fine_rates if variant.parent else scale.rates
+    if seed != scale.seeds[0]:
+        rates = [lr] if (lr := chosen.get(variant.name)) else []
+    if variant.parent is None:
+        yield from (Run(variant, seed, lr) for lr in rates)
+    elif begun := chosen.get(variant.parent):
+        start = Run(VARIANTS[variant.parent], seed, begun)
+        yield from (Run(variant, seed, lr, start) for lr in rates)
+
+
+def outdated(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """What a record's configuration says otherwise than a run's, as "recipe.lr: 0.001, not 0.002".
+
+    A key of the recipe that the record does not know is younger than the record: it counts as its default, which
+    is to mean what was done before there was a choice.
+    """
+    mine, theirs = _flat(wanted), _flat({"recipe": Recipe().to_dict()}) | _flat(found)
+    known = [key for key in theirs if key in mine or key in _flat(found)]
+    return [
+        f"{key}: {mine.get(key)}, not {theirs.get(key)}"
+        for key in dict.fromkeys([*mine, *known])
+        if (key in mine, mine.get(key)) != (key in theirs, theirs.get(key))
+    ]
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            found |= _flat(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = value
+    return found

@@ -1,0 +1,207 @@
+"""Running the experiments: every finished run is a record at once, and what has a record is not run again.
+
+A run's state is its files alone: checkpoints while it trains, then its weights and its record. So a sweep goes on
+wherever it was killed, and any number of them, in processes or on machines that share the folders, divide the
+work between them: a run's lock says that somebody is at it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from filelock import FileLock, Timeout
+
+from analysis.errors import InputError
+from analysis.lm import run_record, state
+from analysis.lm.experiments import Run, Scale, Variant, outdated, plan, stage
+from analysis.lm.optimise import Diverged
+from analysis.lm.places import Job, Places
+from analysis.lm.text import corpus
+from analysis.lm.train import Progress, silent, train
+from analysis.workers import HERE, Workers
+from analysis.workers import run as work
+
+Outcome = Literal["done", "diverged", "busy", "late"]
+
+
+class _Late(Exception):
+    """The deadline has passed in the middle of a run; its last checkpoint is kept."""
+
+
+def finished(run: Run, scale: Scale, places: Places) -> dict[str, Any] | None:
+    """The record's content of a run that is finished; None if it is not, or was of another configuration."""
+    if not places.record(run).exists():
+        return None
+    content = run_record.read(places.record(run))
+    return None if outdated(run.configuration(scale), content["configuration"]) else content
+
+
+def chosen_rates(wanted: Sequence[Variant], scale: Scale, places: Places) -> dict[str, float | None]:
+    """Learning rate of every variant whose grid is complete: of the least validation loss; None if none has one.
+
+    A variant that goes on from another has a grid as soon as the other's rate is chosen.
+    """
+    chosen: dict[str, float | None] = {}
+    for variant in sorted(wanted, key=lambda variant: variant.parent is not None):
+        runs = [run for run in plan([variant], scale, chosen) if run.seed == scale.seeds[0]]
+        if not runs:
+            if variant.parent in chosen:  # and ended well at no rate
+                chosen[variant.name] = None
+            continue
+        found = [finished(run, scale, places) for run in runs]
+        contents = [content for content in found if content is not None]
+        if len(contents) == len(runs):
+            losses = {c["lr"]: c["validation_loss"] for c in contents if c["diverged"] is None}
+            chosen[variant.name] = min(losses, key=lambda lr: losses[lr]) if losses else None
+    return chosen
+
+
+def pending(wanted: Sequence[Variant], scale: Scale, places: Places) -> list[Run]:
+    """Runs that can be done now, most telling first: without a record, or without weights that others go on from.
+
+    A run whose parent has no weights yet comes after the parent.
+    """
+    runs = plan(wanted, scale, chosen_rates(wanted, scale, places))
+    left = {run.name: run for run in runs if finished(run, scale, places) is None}
+    for run in list(left.values()):
+        if run.parent is not None and not places.weights(run.parent).exists():
+            left[run.parent.name] = run.parent
+    return [run for run in runs if run.name in left]
+
+
+def ready(runs: Sequence[Run], scale: Scale, places: Places) -> list[Run]:
+    """Of the runs that are left those of the earliest stage, without those that wait for their parent."""
+    able = [run for run in runs if run.parent is None or places.weights(run.parent).exists()]
+    first = min((stage(run, scale) for run in able), default=0)
+    return [run for run in able if stage(run, scale) == first]
+
+
+def sweep(
+    wanted: Sequence[Variant],
+    scale: Scale,
+    places: Places,
+    *,
+    workers: Workers = HERE,
+    minutes: float | None = None,
+    arguments: Sequence[str],
+    progress: Progress = silent,
+) -> dict[str, int]:
+    """Run what is not finished, stage by stage, until nothing is left, time is up or others do the rest.
+
+    Args:
+        wanted: as `experiments.variants`.
+        scale: of the experiments.
+        places: where everything is kept.
+        workers: who runs; one run occupies one process and one thread.
+        minutes: after which nothing is begun and what is under way stops at its last checkpoint.
+        arguments: the command line, for the records.
+        progress: told of runs done, of those that can be named by now.
+
+    Returns:
+        How many runs ended in which way, and how many are left, "left".
+
+    Raises:
+        InputError: whatever a run refuses, e.g. a full disk; the other runs' records are there.
+    """
+    if minutes is not None and not 0 < minutes < float("inf"):
+        raise InputError(f"limit of {minutes} minutes is not above 0; give minutes, or leave it out")
+    places = Places(places.records.absolute(), places.runs.absolute())
+    deadline = None if minutes is None else time.time() + 60 * minutes
+    ended: dict[str, int] = {"done": 0, "diverged": 0, "busy": 0, "late": 0}
+    others: set[str] = set()  # runs that somebody else is at
+    while True:
+        left = [run for run in pending(wanted, scale, places) if run.name not in others]
+        now = ready(left, scale, places)
+        if not now or ended["late"]:
+            return ended | {"left": len(pending(wanted, scale, places))}
+        jobs = [Job(run, scale, places, tuple(arguments), deadline) for run in now]
+        total = len(plan(wanted, scale, chosen_rates(wanted, scale, places)))
+        for run, outcome in zip(now, work(perform, jobs, workers), strict=True):
+            ended[outcome] += 1
+            others |= {run.name} if outcome == "busy" else set()
+            left_now = len(pending(wanted, scale, places))
+            progress("runs", total - left_now, total, f"{run.name}: {outcome}")
+
+
+def perform(job: Job) -> Outcome:
+    """Train, read and record one run, from wherever it stopped; in whatever process.
+
+    Raises:
+        InputError: as `train.train`, other than a divergence: that is a result.
+    """
+    folder = job.places.folder(job.run)
+    if job.deadline is not None and time.time() > job.deadline:
+        return "late"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".sweep.lock", timeout=0):
+            return _perform(job, folder)
+    except Timeout:
+        return "busy"
+    except _Late:
+        return "late"
+
+
+def _perform(job: Job, folder: Path) -> Outcome:
+    run, scale, places = job.run, job.scale, job.places
+    known = finished(run, scale, places)
+    if known is not None and (known["diverged"] is not None or places.weights(run).exists()):
+        return "done"  # by somebody else, since this job was listed
+    torch.compiler.reset()  # else the eighth model of a process is no longer compiled
+    start = None if run.parent is None else str(places.weights(run.parent))
+    recipe = run.recipe(scale, start)
+    data = corpus(recipe.corpus, seed=recipe.corpus_seed)
+    begun = time.perf_counter()
+    keep = _Milestones(folder, scale.milestones if run.parent is None else 0, recipe.steps, job.deadline)
+    keep.collect()
+    try:
+        last, log = train(recipe, folder, data, progress=keep)
+    except Diverged as error:
+        run_record.write_diverged(job, recipe, data, error, places.record(run))
+        return "diverged"
+    if known is None:  # else it is here for its weights alone
+        run_record.write(job, recipe, data, log, last, keep.files(), time.perf_counter() - begun)
+    _tidy(folder, last)
+    return "done"
+
+
+class _Milestones:
+    """Copies weights as training passes certain steps, and stops it at the deadline; the trainer's `progress`."""
+
+    def __init__(self, folder: Path, count: int, steps: int, deadline: float | None) -> None:
+        self.folder, self.deadline = folder, deadline
+        self.steps = {round(steps * i / count) for i in range(1, count)}
+
+    def __call__(self, what: str, done: int, total: int, note: str) -> None:
+        self.collect()
+        if self.deadline is not None and time.time() > self.deadline and done < total:
+            raise _Late
+
+    def collect(self) -> None:
+        """Copy what is there and due; done before training too, for a run that was killed in between."""
+        for step in self.steps:
+            weights, kept = self.folder / f"step-{step:06d}" / state.MODEL, self._file(step)
+            if weights.exists() and not kept.exists():
+                part = kept.with_suffix(".part")
+                shutil.copyfile(weights, part)
+                part.replace(kept)
+
+    def files(self) -> dict[int, Path]:
+        """Weights by step, first to last."""
+        return {step: self._file(step) for step in sorted(self.steps) if self._file(step).exists()}
+
+    def _file(self, step: int) -> Path:
+        return self.folder / f"milestone-{step:06d}.safetensors"
+
+
+def _tidy(folder: Path, last: Path) -> None:
+    """Keep the weights of a finished run, drop what it took to get there."""
+    shutil.copyfile(last / state.MODEL, part := folder / ".model.part")
+    part.replace(folder / state.MODEL)
+    for path in [*folder.glob("step-*"), *folder.glob("milestone-*")]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
