@@ -50,7 +50,7 @@ CORE = [ex.VARIANTS[name] for name in ("rope", "rope_4x", "tapa")]
 def test_a_sweep_ends_with_a_record_of_every_run(scale, places):
     assert tiny_sweep(CORE, scale, places) == {"done": 8, "diverged": 0, "busy": 0, "late": 0, "left": 0}
     names = {path.stem for path in places.records.iterdir()}
-    assert {name.rpartition("-")[0] for name in names} == {
+    assert {name.split("-lr")[0] for name in names} == {
         f"{variant.name}-s{seed}" for variant in CORE for seed in scale.seeds
     }
     for variant in CORE[:2]:
