@@ -132,7 +132,7 @@ class Scale:
 
 def cpu() -> Scale:
     """Recipe "cpu": minutes a run on one core."""
-    return Scale(replace(load("cpu"), save_every=100), load("finetune"))
+    return Scale(replace(load("cpu"), save_every=50), load("finetune"))
 
 
 @dataclass(frozen=True, slots=True)
