@@ -509,7 +509,7 @@ def test_the_control_falls_on_the_bias_within_its_standard_error():
 
 
 def test_a_control_that_does_not_shuffle_is_caught(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(split, "_shuffled", lambda z, generator: z)
+    monkeypatch.setattr(split, "draw_order", lambda length, _: split.Order(np.arange(1, length), length - 1))
     record = measure.measure(checkpoint(matching_heads()), repeating(6), seed=0)
     found = summary.control_check(record.sel(first_token="dropped"))
     assert found["share_beyond_2se"] > 5 * 2 * stats.t.sf(2, df=5)

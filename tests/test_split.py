@@ -1,11 +1,16 @@
 """The split of one layer's scores: exact identities, and controls that must see what they are made to see."""
 
+import itertools
+import math
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
 
 from analysis.errors import InputError
 from analysis.heads import lags
+from analysis.heads import split as split_module
 from analysis.heads.split import VARIANTS, moments, split_layer
 from analysis.theory import frequencies as fr
 from tests.test_lags import scores_by_definition, vectors
@@ -70,6 +75,50 @@ def test_shuffled_control_falls_on_the_bias_and_the_measurement_need_not():
     assert z.abs().max() < 4.5  # 24 correlated z values
     assert error[chosen].max() < 0.1 * first.measured[0, 0, 3]
     assert abs(first.measured[0, 0, 3] - bias[3]) > 20 * error[3]
+
+
+@pytest.mark.parametrize("length", [2, 3, 4])
+def test_every_order_of_a_window_is_equally_likely(length):
+    """With the first token and without it, from enough draws that a missing or double order would show."""
+    draws, source = 400 * math.factorial(length), generator()
+    kept, dropped = Counter(), Counter()
+    for _ in range(draws):
+        order = split_module.draw_order(length, source)
+        tokens = torch.arange(length, dtype=torch.float64)[None].to(torch.complex128)
+        ones = torch.ones(1, length, dtype=torch.complex128)
+        whole = split_module._reordered(tokens, ones, order)
+        kept[tuple(whole.real[0].int().tolist())] += 1
+        few = split_module._without_first(tokens, whole, ones, order)
+        dropped[tuple(few.real[0].int().tolist())] += 1
+    assert set(kept) == set(itertools.permutations(range(length)))
+    assert set(dropped) == set(itertools.permutations(range(1, length)))
+    for counts in (kept, dropped):
+        p = 1 / len(counts)
+        sd = math.sqrt(draws * p * (1 - p))
+        assert max(abs(n - draws * p) for n in counts.values()) <= 5 * sd
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_control_is_the_mean_score_of_its_orders(seed):
+    """Both variants against the scores of the reordered tokens one by one; a sink costs the other nothing."""
+    q, k = vectors(seed, 2, 12, 8), vectors(seed + 9, 1, 12, 8)
+    k[0, 0] += 1000.0
+    orders = [split_module.draw_order(12, generator(seed + i)) for i in range(2)]
+    zq, zk = lags.complex_pairs(q, FREQ), lags.complex_pairs(k, FREQ)
+    table = lags.rotation_table(FREQ, 12, 4, torch.complex128)
+    curves = split_module.control_curves(zq, zk, table, *orders)
+    ones = torch.ones_like(table)
+    tokens = [(x, split_module._reordered(x, ones, o)) for x, o in zip((zq, zk), orders, strict=True)]
+    for variant, curve in enumerate(curves):
+        a, b = (
+            split_module._without_first(x, whole, ones, o) if variant else whole
+            for (x, whole), o in zip(tokens, orders, strict=True)
+        )
+        for head in range(2):
+            turned = [x[h].mT * table[:, : x.shape[-1]].mT for x, h in ((a, head), (b, 0))]
+            scores = (turned[0] @ turned[1].mH).real.numpy()
+            for lag in range(len(scores)):
+                assert float(curve[head, lag]) == pytest.approx(np.diagonal(scores, -lag).mean())
 
 
 def test_a_decaying_encoding_is_refused():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import xarray as xr
@@ -55,12 +56,13 @@ def assemble(layers: list[LayerSamples]) -> xr.Dataset:
         raise InputError(
             f"layers rotate different numbers of pairs {sorted(rotated)}; measure one kind at a time"
         )
-    per_layer = [
-        xr.concat([_layer_variant(s, v) for v in range(len(VARIANTS))], "first_token") for s in layers
-    ]
-    dataset = xr.concat(per_layer, "layer").transpose(
-        "first_token", "weighting", "part", "layer", "head", ...
-    )
+    found = [[_layer_variant(s, v) for s in layers] for v in range(len(VARIANTS))]
+    # stacked as arrays: joining a labelled dataset for each layer takes longer than all their statistics
+    variables = {
+        name: (("first_token", "layer", *dims), np.array([[one[name][1] for one in row] for row in found]))
+        for name, (dims, _) in found[0][0].items()
+    }
+    dataset = xr.Dataset(variables).transpose("first_token", "weighting", "part", "layer", "head", ...)
     dataset["omega"] = ("layer", "pair"), np.stack([s.frequencies.omega for s in layers])
     for name, values in (
         ("scale", [s.scale for s in layers]),
@@ -84,22 +86,22 @@ def mean_and_error(x: Array) -> tuple[Array, Array]:
     return x.mean(axis=0), x.std(axis=0, ddof=1) / np.sqrt(len(x))
 
 
-def _layer_variant(samples: LayerSamples, variant: int) -> xr.Dataset:
-    """Everything about one layer with its first token kept or dropped."""
+def _layer_variant(samples: LayerSamples, variant: int) -> dict[str, tuple[tuple[str, ...], Array]]:
+    """Everything about one layer with its first token kept or dropped: dimensions and values by name."""
     pairs = _pair_products(samples, variant)
     curves = _curves(samples, variant, pairs["all"])
-    dataset = xr.Dataset()
+    found: dict[str, tuple[tuple[str, ...], Array]] = {}
     for name in CURVES:
         for suffix, value in zip(("", "_se"), mean_and_error(curves[name]), strict=True):
-            dataset[name + suffix] = ("head", "distance"), value.astype(np.float32)
+            found[name + suffix] = ("head", "distance"), value.astype(np.float32)
     rotated = len(samples.frequencies.omega)
     for name, value in _pair_variables(samples, variant, pairs, rotated).items():
-        dataset[name] = ("part", "head", "pair"), value
+        found[name] = ("part", "head", "pair"), value
     for name, value in _share_variables(curves).items():
-        dataset[name] = ("weighting", "head"), value
+        found[name] = ("weighting", "head"), value
     for name, value in _score_variables(samples, variant, curves["measured"]).items():
-        dataset[name] = "head", value
-    return dataset
+        found[name] = ("head",), value
+    return found
 
 
 def _pair_products(samples: LayerSamples, variant: int) -> dict[str, Complex[Array, "windows heads pairs"]]:
@@ -177,12 +179,18 @@ def _curves(
     rotated, rest = product[..., : len(omega)], np.real(product[..., len(omega) :]).sum(axis=-1)
     uniform = np.broadcast_to(rotated.mean(axis=-1, keepdims=True), rotated.shape)
     length = stacked["measured"].shape[-1]
-    table = np.exp(1j * np.outer(omega, np.arange(length)))
+    table = _table(omega.tobytes(), length)
     for name, weights in (("bias", rotated), ("paper", uniform)):
         stacked[name] = samples.scale * (np.real(weights @ table) + rest[..., None])
     stacked["content"] = stacked["measured"] - stacked["bias"]
     stacked["control_gap"] = stacked["shuffled"] - stacked["bias"]
     return stacked
+
+
+@lru_cache(maxsize=2)  # most models turn alike in every layer
+def _table(omega: bytes, length: int) -> Complex[Array, "pairs length"]:
+    """exp(i distance omega_d) for omega as float64 bytes."""
+    return np.exp(1j * np.outer(np.frombuffer(omega), np.arange(length)))
 
 
 def _share_variables(curves: dict[str, Curve]) -> dict[str, Float[Array, "weightings heads"]]:

@@ -19,7 +19,7 @@ from torch import Tensor
 from analysis.errors import InputError
 from analysis.theory.frequencies import Frequencies
 
-_IN_CACHE = 2**19  # complex numbers transformed at a time
+_IN_CACHE = 2**18  # complex numbers transformed at a time
 
 
 def complex_pairs(
@@ -87,23 +87,19 @@ def lag_sums(
     pairs, length = q.shape[-2:]
     heads = torch.broadcast_shapes(q.shape[:-2], k.shape[:-2])
     size = next_fast_len(2 * length - 1)  # zero padding keeps distance -1 from wrapping onto length-1
-    block = max(1, _IN_CACHE // (size * math.prod(heads)))
+    block = min(pairs, max(1, _IN_CACHE // (size * math.prod(heads))))
+    # padded inputs and their transforms: filled anew for each block, allocated once
+    padded = [torch.zeros(*z.shape[:-2], block, size, dtype=z.dtype) for z in (q, k)]
+    ahead, behind = (torch.empty_like(z) for z in padded)
     spectrum = torch.zeros(*heads, size, dtype=q.dtype)
     for start in range(0, pairs, block):
-        some = slice(start, start + block)
-        ahead, behind = (torch.fft.fft(z[..., some, :], n=size) for z in (q, k))
-        add_pair_products(spectrum, ahead, behind)
+        some = min(block, pairs - start)
+        for room, z, transform in zip(padded, (q, k), (ahead, behind), strict=True):
+            room[..., :some, :length] = z[..., start : start + some, :]
+            torch.fft.fft(room[..., :some, :], out=transform[..., :some, :])
+        a, b = ahead[..., :some, :], behind[..., :some, :].conj_physical_()
+        spectrum += (a.mul_(b) if a.shape[:-2] == heads else a * b).sum(dim=-2)
     return torch.fft.ifft(spectrum).real[..., :length]
-
-
-def add_pair_products(
-    total: Complex[Tensor, "*heads length"],
-    a: Complex[Tensor, "*#heads pairs length"],
-    b: Complex[Tensor, "*#heads pairs length"],
-) -> None:
-    """Adds sum_d a_d conj(b_d) to `total`, in place: four times as fast as one product and one sum."""
-    for x, y in zip(a.unbind(-2), b.conj().unbind(-2), strict=True):
-        total.addcmul_(x, y)
 
 
 def pair_counts(length: int, *, dropped: int = 0) -> Float[Tensor, " length"]:
@@ -165,7 +161,7 @@ def first_key_scores(
     q: Complex[Tensor, "*#heads pairs length"], k: Complex[Tensor, "*#heads pairs length"]
 ) -> Float[Tensor, "*heads length"]:
     """Score of every query with the key at position 0, indexed by distance: what a sink adds to `lag_sums`."""
-    return (q * k[..., :1].conj()).sum(dim=-2).real
+    return (k[..., :1].conj().mT @ q).squeeze(-2).real
 
 
 def causal_square_sum(
@@ -187,7 +183,7 @@ def causal_square_sum(
         a = rows_q[:, :, start : start + block].flatten(1, 2)
         b = rows_k[:, start : start + block]
         earlier = ((a @ gram) * a).unflatten(1, (group, -1)).sum(dim=(-2, -1))
-        within = torch.linalg.vector_norm((a @ b.mT).unflatten(1, (group, -1)).tril(), dim=(-2, -1)).square()
+        within = (a @ b.mT).unflatten(1, (group, -1)).tril_().square_().sum(dim=(-2, -1))
         total += earlier + within
         gram += b.mT @ b
     return total
