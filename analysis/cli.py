@@ -157,6 +157,64 @@ def measure(
 
 
 @app.command()
+def evaluate(
+    model: Annotated[
+        str, typer.Argument(help="A model of `tapa train`, smollm2, a Hugging Face folder, or a .gguf file.")
+    ],
+    text: Annotated[list[Path], typer.Option(help="UTF-8 text; repeat for several.")] = [],
+    out: Annotated[Path, typer.Option(help="Record to write, netCDF.")] = Path("evaluation.nc"),
+    lengths: Annotated[
+        str | None, typer.Option(help="Window lengths in tokens, such as 1024,2048; by default the model's.")
+    ] = None,
+    extension: Annotated[
+        str, typer.Option(help="RoPE extensions: none, pi, ntk, dynamic, yarn, llama3; several with commas.")
+    ] = "none",
+    factor: Annotated[
+        float | None, typer.Option(help="Of the extensions; by default longest over trained length.")
+    ] = None,
+    trained_length: Annotated[
+        int | None, typer.Option(help="That extensions go by, tokens; by default the model's.")
+    ] = None,
+    protocol: Annotated[str, typer.Option(help="non-overlapping, sliding or last-token.")] = "sliding",
+    stride: Annotated[
+        int | None, typer.Option(help="Of the protocol, tokens; by default trained length over 32.")
+    ] = None,
+    target: Annotated[int, typer.Option(help="Scored tokens of a span.")] = 1024,
+    spans: Annotated[int, typer.Option(help="Spans, over as many documents as possible.")] = 8,
+    seed: Annotated[int, typer.Option(help="Of the spans' places and of the bootstrap.")] = 0,
+    precision: Annotated[str, typer.Option(help="Of a Hugging Face model: float32 or bfloat16.")] = "float32",
+    as_json: Json = False,
+) -> None:
+    """Perplexity and bits per byte by context length, the same targets for every length and extension.
+
+    Examples: `tapa evaluate runs/rope --lengths 128,512,1024`,
+    `tapa evaluate smollm2 --lengths 4096,16384 --extension none,yarn --factor 2`
+    """
+    from analysis.lm import evaluate_job as job
+    from analysis.lm.evaluation import rows, table
+    from analysis.records import ensure_writable, write
+
+    settings = job.Settings(
+        job.whole_numbers("--lengths", lengths) if lengths else None,
+        protocol, stride, tuple(extension.split(",")), factor, trained_length, target, spans, seed, precision,
+    )  # fmt: skip
+    ensure_writable(out)
+    with progress_bar() as show:
+        data, provenance = job.evaluate_model(
+            model, text, settings, arguments=sys.argv, progress=show,
+            save=lambda data, provenance: write(data, out, provenance, schema=job.EVALUATION),
+        )  # fmt: skip
+    write(data, out, provenance, schema=job.EVALUATION)
+    if as_json:
+        protocol_used = {
+            name: data.attrs[name] for name in ("protocol", "stride", "factor", "trained_length")
+        }
+        typer.echo(json.dumps({"record": str(out), **protocol_used, "rows": rows(data)}))
+    else:
+        typer.echo(f"{table(data)}\nprotocol {settings.protocol}; record: {out}")
+
+
+@app.command()
 def verify(
     labels: Annotated[
         list[str], typer.Argument(help="Claims to check; the whole ledger if none is named.")

@@ -22,6 +22,7 @@ from analysis.encodings.base import (
     ScaledEncoding,
     Scores,
     check_head_dim,
+    computed_once,
     distances,
     matched_inner,
     wide,
@@ -116,12 +117,12 @@ class Alibi(ScaledEncoding):
 
     def _biased(self, inner: Tensor, distance: Tensor) -> Tensor:
         if len(self.slopes) == 1:
-            return inner - self.slopes[0] * distance.abs()
+            return inner - self.slopes[0] * computed_once(distance.abs())
         heads = inner.shape[-3] if inner.ndim > 2 else 1
         if len(self.slopes) != heads:
             raise InputError(f"{len(self.slopes)} slopes do not fit vectors with {heads} heads")
         slopes = torch.tensor(self.slopes, dtype=inner.dtype, device=inner.device)
-        return inner - slopes[:, None, None] * distance.abs()
+        return inner - slopes[:, None, None] * computed_once(distance.abs())
 
 
 @dataclass(frozen=True, eq=False)

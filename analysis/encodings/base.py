@@ -72,6 +72,11 @@ def distances(
     return (query_positions[:, None] - key_positions).to(dtype)
 
 
+def computed_once(x: Tensor) -> Tensor:
+    """x itself. Compiled code computes it into memory here, once, instead of anew for every head and row."""
+    return x.as_strided(x.shape, x.stride())
+
+
 def matched_inner(x: Matched, y: Matched) -> Float[Tensor, "*batch samples"]:
     """Inner product of the i-th x with the i-th y, in float32 at least."""
     return torch.linalg.vecdot(x.to(wide(x.dtype)), y.to(wide(y.dtype)))

@@ -19,6 +19,7 @@ from analysis.encodings.base import (
     QueryPositions,
     ScaledEncoding,
     Scores,
+    computed_once,
     wide,
 )
 from analysis.errors import InputError
@@ -112,7 +113,7 @@ class Rope(ScaledEncoding):
             steps = positions.double()[:, None] - centre
             size = size * torch.exp((-steps if inverse else steps) * decay)
         x = x.to(wide(x.dtype))
-        cos, sin = (size * angle.cos()).to(x.dtype), (size * angle.sin()).to(x.dtype)
+        cos, sin = (computed_once((size * wave).to(x.dtype)) for wave in (angle.cos(), angle.sin()))
         halves = self.frequencies.pairing == "halves"
         u, v = (x[..., :half], x[..., half:rotary]) if halves else (x[..., 0:rotary:2], x[..., 1:rotary:2])
         return torch.cat([u * cos - v * sin, u * sin + v * cos, x[..., rotary:]], dim=-1)

@@ -1,0 +1,152 @@
+"""Causal attention by tiles of one shape: never length x length, any encoding, compiled once for all lengths.
+
+The softmax runs along (online softmax; Milakov and Gimelshein 2018, Dao et al. 2022): each query keeps the
+largest score so far, its sum of exponentials and its weighted sum of values, and rescales both whenever a larger
+score turns up. Tiles above the diagonal, or wholly outside a sliding window, are never computed. Beside q, k,
+v and the result there is one tile of scores, whatever the length.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import cached_property
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+
+from analysis.encodings import Encoding, SlidingWindow
+from analysis.encodings.base import wide
+from analysis.errors import InputError
+
+TILE = (
+    512  # a tile of 4 heads in float32 is 4 MB: near the cache, and its inner products outweigh the rotation
+)
+
+State = tuple[Tensor, Tensor, Tensor]
+Step = Callable[[Encoding, Tensor, Tensor, Tensor, Tensor, Tensor, State], State]
+
+
+class Streaming:
+    """Attention by tiles, in place of a model's own: `model.attend = Streaming()`.
+
+    One object compiles once for each encoding class and width of vectors, at the first text; the batch size,
+    too, is part of the compiled shape, the length is not. For inference: no gradient is kept.
+
+    Attributes:
+        tile: queries and keys of a tile, >= 1.
+        compiled: whether the step over one tile goes through `torch.compile`; slower by a few times if not.
+    """
+
+    def __init__(self, tile: int = TILE, *, compiled: bool = True) -> None:
+        """Nothing is compiled before the first call; `InputError` if tile is not a positive whole number."""
+        if isinstance(tile, bool) or not isinstance(tile, int) or tile < 1:
+            raise InputError(f"tile={tile} is not a positive whole number of tokens")
+        self.tile, self.compiled = tile, compiled
+
+    @cached_property
+    def _step(self) -> Step:
+        """`step` of this object's own: others' compilations neither count against its limit nor slow it."""
+        if not self.compiled:
+            return step
+        return torch.compile(step, dynamic=False, fullgraph=True, recompile_limit=64, isolate_recompiles=True)
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        encoding: Encoding,
+        q: Float[Tensor, "batch heads length key_dim"],
+        k: Float[Tensor, "batch kv_heads length key_dim"],
+        v: Float[Tensor, "batch kv_heads length value_dim"],
+        positions: Int[Tensor, " length"],
+    ) -> Float[Tensor, "batch heads length value_dim"]:
+        """softmax(scores) v of every query over the keys up to its own place.
+
+        Args:
+            encoding: scores any tile of queries and keys.
+            q, k, v: before any position; query head h reads key head h // (heads // kv_heads).
+            positions: of queries and keys, tokens, ascending.
+
+        Raises:
+            InputError: positions that do not ascend, or heads that cannot be shared evenly.
+        """
+        _check(q, k, positions)
+        length, group = q.shape[2], q.shape[1] // k.shape[1]
+        q, k, v = (_padded(x, self.tile) for x in (q, k, v))
+        places = _padded_positions(positions, self.tile)
+        out = torch.empty(*q.shape[:3], v.shape[-1], dtype=v.dtype, device=v.device)
+        with torch.autocast(q.device.type, enabled=False):
+            for rows, seen in _tiles(encoding, places, self.tile):
+                state = _nothing_read(q[:, :, rows], v)
+                for columns in seen:
+                    keys, values = (x[:, :, columns].repeat_interleave(group, dim=1) for x in (k, v))
+                    state = self._step(
+                        encoding,
+                        q[:, :, rows].contiguous(),
+                        keys,
+                        values,
+                        places[rows],
+                        places[columns],
+                        state,
+                    )
+                _, total, mixed = state
+                out[:, :, rows] = (mixed / total[..., None]).to(out.dtype)
+        return out[:, :, :length]
+
+
+def step(
+    encoding: Encoding, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, columns: Tensor, state: State
+) -> State:
+    """The state of the queries at positions `rows` after the keys at `columns`, one head of keys for each of q.
+
+    A query that sees no key of a tile keeps its state: minus infinity never meets minus infinity.
+    """
+    best, total, mixed = state
+    ahead = (columns - rows[0]).float() > (rows - rows[0]).float()[:, None]  # whole numbers compare slowly
+    scores = encoding.scores(q, k, rows, columns).masked_fill(ahead, -math.inf)
+    largest = torch.maximum(best, scores.amax(dim=-1))
+    shift = torch.where(largest == -math.inf, 0.0, largest)
+    weights = torch.exp(scores - shift[..., None])
+    kept = torch.exp(best - shift)
+    mixed = mixed * kept[..., None] + (weights.to(v.dtype) @ v).to(mixed.dtype)
+    return largest, total * kept + weights.sum(dim=-1), mixed
+
+
+def _nothing_read(q: Tensor, v: Tensor) -> State:
+    """The state of queries before the first key."""
+    dtype = wide(q.dtype)
+    best = torch.full(q.shape[:3], -math.inf, dtype=dtype, device=q.device)
+    mixed = torch.zeros(*q.shape[:3], v.shape[-1], dtype=dtype, device=q.device)
+    return best, torch.zeros_like(best), mixed
+
+
+def _tiles(encoding: Encoding, places: Tensor, tile: int) -> Iterator[tuple[slice, list[slice]]]:
+    """Each tile of queries with the tiles of keys that it may see."""
+    window = encoding.window if isinstance(encoding, SlidingWindow) else None
+    slices = [slice(start, start + tile) for start in range(0, len(places), tile)]
+    for index, rows in enumerate(slices):
+        seen = slices[: index + 1]
+        if window is not None:  # a tile's last key is its nearest to the first query
+            first = int(places[rows.start])
+            seen = [columns for columns in seen if first - int(places[columns.stop - 1]) < window]
+        yield rows, seen
+
+
+def _padded(x: Tensor, tile: int) -> Tensor:
+    """Rows of zeros after the last one, up to a whole number of tiles."""
+    return F.pad(x, (0, 0, 0, -x.shape[2] % tile))
+
+
+def _padded_positions(positions: Tensor, tile: int) -> Tensor:
+    """Positions that go on after the last one: what is padded lies ahead of every query and sees itself."""
+    more = torch.arange(1, 1 + -len(positions) % tile, device=positions.device)
+    return torch.cat([positions.long(), positions[-1:].long() + more])
+
+
+def _check(q: Tensor, k: Tensor, positions: Tensor) -> None:
+    if q.shape[1] % k.shape[1]:
+        raise InputError(f"{q.shape[1]} query heads cannot share {k.shape[1]} key heads evenly")
+    if not bool((positions[1:] > positions[:-1]).all()):
+        raise InputError("positions do not ascend; attention by tiles needs texts in their order")
