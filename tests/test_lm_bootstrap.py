@@ -13,7 +13,7 @@ from scipy import stats
 from analysis.errors import InputError
 from analysis.lm.bootstrap import Interval, over_documents, over_seeds, proportion
 
-TRIALS = 600
+TRIALS = 400
 
 
 def documents(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -69,7 +69,7 @@ def test_an_interval_that_leaves_the_documents_out_would_be_seen():
 
 @given(
     losses=st.lists(st.floats(0.1, 9), min_size=2, max_size=12),
-    unit=st.floats(0.1, 10),
+    unit=st.sampled_from([0.25, 0.5, 2.0, 8.0]),  # scaling without rounding: ties stay ties
     seed=st.integers(0, 99),
     method=st.sampled_from(["bca", "percentile"]),
 )
@@ -129,17 +129,17 @@ def test_three_seeds_by_students_t():
     low, high = stats.t.interval(0.95, 2, loc=values.mean(), scale=stats.sem(values))
     assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
     rng = np.random.default_rng(0)
-    intervals = [over_seeds(row) for row in rng.standard_normal((4000, 3))]
+    intervals = [over_seeds(row) for row in rng.standard_normal((2000, 3))]
     covered = np.mean([interval.low <= 0 <= interval.high for interval in intervals])
-    assert abs(covered - 0.95) < 4 * math.sqrt(0.95 * 0.05 / 4000)
+    assert abs(covered - 0.95) < 4 * math.sqrt(0.95 * 0.05 / 2000)
 
 
 def test_no_bootstrap_of_three_seeds_could_do_that():
     """The range of three values holds the median in 3 of 4 cases, and no percentile of resamples leaves it."""
     rng = np.random.default_rng(0)
-    values = rng.standard_normal((4000, 3))
+    values = rng.standard_normal((2000, 3))
     inside = np.mean((values.min(axis=1) <= 0) & (values.max(axis=1) >= 0))
-    assert abs(inside - 0.75) < 4 * math.sqrt(0.75 * 0.25 / 4000)
+    assert abs(inside - 0.75) < 4 * math.sqrt(0.75 * 0.25 / 2000)
     drawn = over_documents(values[0], np.ones(3), seed=0, method="percentile")
     assert values[0].min() <= drawn.low <= drawn.high <= values[0].max()
 

@@ -236,13 +236,13 @@ def test_a_tile_of_no_size_is_refused(tile: int):
 
 
 def test_positions_out_of_order_are_refused():
-    with pytest.raises(InputError, match="^positions do not ascend"):
+    with pytest.raises(InputError, match=r"^positions do not ascend"):
         Streaming(8)(Nope(DIM), *heads(3), torch.tensor([0, 2, 1]))
 
 
 def test_heads_that_cannot_be_shared_are_refused():
     q, k, v = heads(3, kv_heads=3)
-    with pytest.raises(InputError, match="^4 query heads cannot share 3 key heads evenly$"):
+    with pytest.raises(InputError, match=r"^4 query heads cannot share 3 key heads evenly$"):
         Streaming(8)(Nope(DIM), q, k, v, torch.arange(3))
 
 

@@ -18,7 +18,7 @@ from analysis.lm.evaluate import Losses, Target, position_edges, score
 from analysis.lm.evaluation import EVALUATION, Cell, assemble
 from analysis.lm.extensions import Extension
 from analysis.lm.protocols import Protocol, scaled_stride
-from analysis.lm.subject import Subject, opened, text_of
+from analysis.lm.subject import Subject, opened, texts_of
 from analysis.lm.windows import Spans, spans
 from analysis.records import Provenance
 from analysis.texts import read_text
@@ -60,9 +60,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.lengths is not None and list(self.lengths) != sorted({*self.lengths}):
-            raise InputError(
-                f"lengths={list(self.lengths)} do not ascend; give each length once, shortest first"
-            )
+            raise InputError(f"lengths={list(self.lengths)} do not ascend; give each once, shortest first")
         if not self.extensions or len({*self.extensions}) != len(self.extensions):
             raise InputError(f"extensions={list(self.extensions)}: give one or more, each once")
         for name in self.extensions:
@@ -77,25 +75,40 @@ class Settings:
         if self.precision not in ("float32", "bfloat16"):
             raise InputError(f"precision={self.precision!r} is unknown; known: float32, bfloat16")
         for length in self.lengths or ():
-            self.protocol_at(max(self.lengths or ())).check(length)
+            self.protocol_for(max(self.lengths or ())).check(length)
 
-    def protocol_at(self, trained_length: int) -> Protocol:
-        """The protocol, its stride filled in for a model of this trained length."""
-        if self.stride is not None or self.protocol == "non-overlapping":
-            return Protocol(self.protocol, self.stride)
-        return Protocol(self.protocol, min(scaled_stride(trained_length), (self.lengths or (2**62,))[0] - 1))
+    def protocol_for(self, trained_length: int) -> Protocol:
+        """The protocol, with the paper's stride scaled to this trained length if none was given."""
+        scaled = None if self.protocol == "non-overlapping" else scaled_stride(trained_length)
+        if self.lengths and scaled:  # the shortest window must hold a stride
+            scaled = max(1, min(scaled, self.lengths[0] - 1))
+        return Protocol(self.protocol, scaled if self.stride is None else self.stride)
 
-    def resolved(self, subject: Subject) -> Settings:
-        """Everything that was left open, filled in for a model."""
-        trained = self.trained_length or subject.trained_length
-        lengths = self.lengths or subject.default_lengths
-        return replace(
-            self,
-            lengths=lengths,
-            stride=replace(self, lengths=lengths).protocol_at(subject.trained_length).stride,
-            factor=max(1.0, lengths[-1] / trained) if self.factor is None else self.factor,
-            trained_length=trained,
-        )
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Settings with everything filled in for one model."""
+
+    lengths: tuple[int, ...]
+    protocol: Protocol
+    extensions: tuple[Extension, ...]
+
+    @classmethod
+    def of(cls, settings: Settings, subject: Subject) -> Plan:
+        """What was left open follows from the model; `InputError` if it does not fit."""
+        filled = replace(settings, lengths=settings.lengths or subject.default_lengths)
+        lengths = filled.lengths or ()
+        trained = settings.trained_length or subject.trained_length
+        factor = max(1.0, lengths[-1] / trained) if settings.factor is None else settings.factor
+        extensions = tuple(Extension(name, float(factor), trained) for name in settings.extensions)
+        for extension in extensions:
+            subject.reader(lengths[0], extension)  # refused before any text is read
+        return cls(lengths, filled.protocol_for(subject.trained_length), extensions)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the extensions."""
+        return tuple(extension.name for extension in self.extensions)
 
 
 def whole_numbers(name: str, text: str) -> tuple[int, ...]:
@@ -135,26 +148,23 @@ def evaluate_model(
     for path in texts:
         read_text(path)  # a mistyped name must not cost a download and a model's loading
     subject = opened(model, precision=settings.precision, progress=progress)
-    settings = settings.resolved(subject)
-    extended = [Extension(name, settings.factor, settings.trained_length) for name in settings.extensions]
-    for extension in extended:
-        subject.reader(settings.lengths[0], extension)  # refused before any text is read
-    documents, sizes = text_of(subject, texts, progress)
-    chosen = spans(documents, settings.lengths[-1], settings.target, settings.spans, seed=settings.seed)
-    run = _Run(subject, settings, chosen, arguments)
+    plan = Plan.of(settings, subject)
+    documents, sizes = texts_of(subject, texts, progress)
+    chosen = spans(documents, plan.lengths[-1], settings.target, settings.spans, seed=settings.seed)
+    run = _Run(subject, settings, plan, chosen, arguments)
     targets = [Target(d.name, d.tokens, sizes[d.name], s, s + settings.target) for d, s in run.places]
     by_document = [(name, list(found)) for name, found in groupby(targets, key=lambda t: t.document)]
     jobs = [
         (extension, length, name, found)
         for name, found in by_document
-        for length in settings.lengths
-        for extension in extended
+        for length in plan.lengths
+        for extension in plan.extensions
     ]
     for done, (extension, length, name, found) in enumerate(jobs):
         progress("windows", done, len(jobs))
         read, rows = subject.reader(length, extension)
         run.cells[extension.name, length, name] = score(
-            read, found, length, run.protocol, edges=run.edges, rows=rows, first_token=subject.first_token
+            read, found, length, plan.protocol, edges=run.edges, rows=rows, first_token=subject.first_token
         )
         if save is not None:
             save(*run.record())
@@ -165,29 +175,43 @@ def evaluate_model(
 class _Run:
     """What has been read, and the record it makes at any time."""
 
-    def __init__(self, subject: Subject, settings: Settings, chosen: Spans, arguments: Sequence[str]) -> None:
-        self.subject, self.settings, self.chosen, self.arguments = subject, settings, chosen, arguments
+    def __init__(
+        self, subject: Subject, settings: Settings, plan: Plan, chosen: Spans, arguments: Sequence[str]
+    ) -> None:
+        self.subject, self.settings, self.plan = subject, settings, plan
+        self.chosen, self.arguments = chosen, arguments
         self.places = list(zip(chosen.documents, chosen.starts, strict=True))
-        self.protocol = Protocol(settings.protocol, settings.stride)
-        self.edges = position_edges(settings.lengths[-1])
+        self.edges = position_edges(plan.lengths[-1])
         self.cells: dict[Cell, Losses] = {}
         self.begun = time.perf_counter()
 
     def record(self) -> tuple[xr.Dataset, Provenance]:
         """Of the documents that are read at every length; of the first one, as far as it goes, if none is."""
-        settings = self.settings
         begun = list(dict.fromkeys(document for _, _, document in self.cells))
-        whole = len(settings.lengths or ()) * len(settings.extensions)
+        whole = len(self.plan.lengths) * len(self.plan.extensions)
         read = [name for name in begun if sum(name == document for _, _, document in self.cells) == whole]
         documents = read or begun[:1]
         cells = {cell: found for cell, found in self.cells.items() if cell[2] in documents}
-        data = assemble(
-            cells, settings.extensions, settings.lengths, documents, self.edges, seed=settings.seed
-        )
-        provenance = Provenance.collect(
+        seed = self.settings.seed
+        data = assemble(cells, self.plan.names, self.plan.lengths, documents, self.edges, seed=seed)
+        planned = whole * len({document.name for document in self.chosen.documents})
+        attributes = {
+            "model": self.subject.name,
+            "protocol": self.plan.protocol.name,
+            "stride": self.plan.protocol.stride or 0,
+            "factor": self.plan.extensions[0].factor,
+            "trained_length": self.plan.extensions[0].trained_length,
+            "complete": int(len(self.cells) == planned),
+            "peak_memory_mb": peak_memory_mb(),
+        }
+        return data.assign_attrs(attributes), self._provenance(documents)
+
+    def _provenance(self, documents: Sequence[str]) -> Provenance:
+        found = {"model": self.subject.name, "documents": documents, "resamples": RESAMPLES}
+        return Provenance.collect(
             self.arguments,
-            asdict(settings) | {"model": self.subject.name, "documents": documents, "resamples": RESAMPLES},
-            seeds={"spans and bootstrap": settings.seed},
+            asdict(self.settings) | asdict(self.plan) | found,
+            seeds={"spans and bootstrap": self.settings.seed},
             device="cpu",
             precision=f"{self.subject.precision} forward, float32 losses, float64 sums",
             threads=torch.get_num_threads(),
@@ -195,14 +219,3 @@ class _Run:
             model_sha256=self.subject.sha256,
             text_sha256=self.chosen.sha256,
         )
-        planned = whole * len({document.name for document in self.chosen.documents})
-        attributes = {
-            "model": self.subject.name,
-            "complete": int(len(self.cells) == planned),
-            "protocol": settings.protocol,
-            "stride": settings.stride or 0,
-            "factor": settings.factor,
-            "trained_length": settings.trained_length,
-            "peak_memory_mb": peak_memory_mb(),
-        }
-        return data.assign_attrs(attributes), provenance

@@ -39,18 +39,29 @@ def llama_reader(model: Llama, length: int, extension: Extension | None = None) 
     """
     if extension is not None and extension.name != "none":
         model = model.with_encoding(_extended(model, extension, length))
-    by_tiles = length > EXPLICIT
 
     @torch.inference_mode()
     def read(tokens: Int[Tensor, "rows length"]) -> Float[Tensor, "rows predictions"]:
-        before, model.attend = model.attend, _streaming if by_tiles else explicit
-        try:
+        with attending(model, length):
             logits = model(tokens[:, :-1])
-        finally:
-            model.attend = before
         return F.cross_entropy(logits.mT, tokens[:, 1:], reduction="none")
 
-    return read, 1 if by_tiles else max(1, SCORES // (model.config.heads * length**2))
+    return read, rows_at_once(model, length)
+
+
+def rows_at_once(model: Llama, length: int) -> int:
+    """Windows that are read together: one by tiles, else as many as keep the scores small."""
+    return 1 if length > EXPLICIT else max(1, SCORES // (model.config.heads * length**2))
+
+
+@contextlib.contextmanager
+def attending(model: Llama, length: int) -> Iterator[None]:
+    """The model with the attention for windows of one length, for the length of a `with`; then as it was."""
+    before, model.attend = model.attend, _streaming if length > EXPLICIT else explicit
+    try:
+        yield
+    finally:
+        model.attend = before
 
 
 def _extended(model: Llama, extension: Extension, length: int) -> Rope:
@@ -102,7 +113,8 @@ def head(
 ) -> Float[Tensor, "rows length vocab"]:
     """Logits of some positions; `check_head` proves them the model's own."""
     model, config = checkpoint.model, checkpoint.model.config
-    logits = model.get_output_embeddings()(hidden)
+    to_vocabulary: Any = model.get_output_embeddings()
+    logits = to_vocabulary(hidden)
     if (scale := getattr(config, "logit_scale", None)) is not None:
         logits = logits * scale
     if (cap := getattr(config, "final_logit_softcapping", None)) is not None:

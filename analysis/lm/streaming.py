@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -51,7 +52,8 @@ class Streaming:
         """`step` of this object's own: others' compilations neither count against its limit nor slow it."""
         if not self.compiled:
             return step
-        return torch.compile(step, dynamic=False, fullgraph=True, recompile_limit=64, isolate_recompiles=True)
+        options: dict[str, Any] = {"recompile_limit": 64, "isolate_recompiles": True}
+        return torch.compile(step, dynamic=False, fullgraph=True, **options)
 
     @torch.no_grad()
     def __call__(

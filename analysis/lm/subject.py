@@ -13,6 +13,7 @@ from jaxtyping import Int
 from safetensors import SafetensorError, safe_open
 
 from analysis import assets
+from analysis.download import silent
 from analysis.errors import InputError
 from analysis.heads import checkpoint as hugging_face
 from analysis.heads import files
@@ -22,11 +23,14 @@ from analysis.lm import state
 from analysis.lm.evaluate import Read
 from analysis.lm.extensions import Extension
 from analysis.lm.readers import check_head, llama_reader, pretrained_reader
-from analysis.lm.text import Document, corpus
+from analysis.lm.recipe import BYTES
+from analysis.lm.text import Corpus, Document, corpus
 from analysis.texts import read_text
 
 Progress = Callable[[str, int, int], None]
 Sizes = dict[str, Int[np.ndarray, " size"]]
+Texts = tuple[list[Document], Sizes]
+"""Documents as a model's tokens, and by their names the bytes that each token stands for."""
 Encode = Callable[[str], tuple[np.ndarray, np.ndarray]]
 
 
@@ -43,7 +47,7 @@ class Subject:
         reader: for windows of a length under an extension: what reads them, and how many at once.
         encode: tokens of a text, and the bytes that each stands for.
         first_token: put first in every window, None for none.
-        corpus: of a model of ours: name, seed and SHA-256 of what it was trained on.
+        own_texts: what is read if no text is given; None if there is no such thing.
     """
 
     name: str
@@ -54,7 +58,7 @@ class Subject:
     reader: Callable[[int, Extension], tuple[Read, int]]
     encode: Encode
     first_token: int | None = None
-    corpus: tuple[str, int, str] | None = None
+    own_texts: Callable[[Progress], Texts] | None = None
 
 
 def opened(model: str, *, precision: str, progress: Progress) -> Subject:
@@ -65,7 +69,12 @@ def opened(model: str, *, precision: str, progress: Progress) -> Subject:
     """
     if model == SMOLLM2:
         folder = assets.fetch_smollm2(progress=progress)
-        return _pretrained(replace(_loaded(folder, precision), name=SMOLLM2_NAME), precision)
+        subject = _pretrained(replace(_loaded(folder, precision), name=SMOLLM2_NAME), precision)
+
+        def pinned(progress: Progress) -> Texts:
+            return read_texts(subject, assets.fetch_texts(progress=progress))
+
+        return replace(subject, own_texts=pinned)
     path = Path(model)
     if not path.exists():
         raise InputError(
@@ -114,13 +123,17 @@ def _pretrained(checkpoint: Checkpoint, precision: str) -> Subject:
 
 def _ours(path: Path) -> Subject:
     found = state.read_checkpoint(path)
-    config, recipe = found.config, found.recipe
-    model = state.load_model(path)
-    if config.vocab_size != 256:
-        raise InputError(
-            f"{found.file} knows {config.vocab_size} tokens; only models of bytes are evaluated here"
-        )
+    config, model = found.config, state.load_model(path)
     trained = config.method.trained_length or config.context
+
+    def corpus_of(progress: Progress) -> Corpus:
+        return _corpus(found, progress)
+
+    def test_split(progress: Progress) -> Texts:
+        data = corpus_of(progress)
+        per_token = np.ones(256, np.int64) if data.tokenizer is None else data.tokenizer.token_bytes
+        return list(data.test), {d.name: per_token[d.tokens] for d in data.test}
+
     return Subject(
         name=f"{config.method.name}, step {found.step}",
         sha256=files.sha256([found.file]),
@@ -128,9 +141,37 @@ def _ours(path: Path) -> Subject:
         default_lengths=tuple(trained * times for times in (1, 2, 4, 8)),
         precision="float32",
         reader=lambda length, extension: llama_reader(model, length, extension),
-        encode=bytes_of,
-        corpus=(recipe["corpus"], recipe["corpus_seed"], found.corpus_sha256),
+        encode=bytes_of if config.vocab_size == BYTES else lambda text: _pairs_of(corpus_of(silent), text),
+        own_texts=test_split,
     )
+
+
+def _corpus(found: state.Checkpoint, progress: Progress) -> Corpus:
+    """What a checkpoint was trained on, made again.
+
+    Raises:
+        InputError: it was a folder, whose place is not recorded, or it has changed: then the test split may hold
+            what the model was trained on.
+    """
+    source, size = found.recipe["corpus"], found.config.vocab_size
+    if source not in ("texts", "code", "texts+code"):
+        raise InputError(
+            f"the model was trained on the folder {source}; give --text FILE that it has not seen"
+        )
+    vocabulary = None if size == BYTES else size
+    data = corpus(source, seed=found.recipe["corpus_seed"], vocabulary=vocabulary, progress=progress)
+    if data.sha256 != found.corpus_sha256:
+        raise InputError(
+            f"the corpus {source} is not the one that the model was trained on (sha256 {data.sha256}, "
+            f"not {found.corpus_sha256}); give --text FILE that it has not seen"
+        )
+    return data
+
+
+def _pairs_of(data: Corpus, text: str) -> tuple[np.ndarray, np.ndarray]:
+    assert data.tokenizer is not None  # the vocabulary is not that of bytes
+    tokens = data.tokenizer.encode(text.encode())
+    return tokens, data.tokenizer.token_bytes[tokens]
 
 
 def bytes_of(text: str) -> tuple[np.ndarray, np.ndarray]:
@@ -170,38 +211,28 @@ def first_token(checkpoint: Checkpoint) -> int | None:
     return tokenizer.bos_token_id if ids and ids[0] == tokenizer.bos_token_id else None
 
 
-def text_of(subject: Subject, texts: Sequence[Path], progress: Progress) -> tuple[list[Document], Sizes]:
-    """The documents that a model is evaluated on, as its tokens, and the bytes of each token.
+def texts_of(subject: Subject, texts: Sequence[Path], progress: Progress) -> Texts:
+    """What a model is evaluated on: the user's texts, or what goes with the model.
 
     Raises:
-        InputError: no text was given for a model that has none of its own, or what its corpus was cannot be
-            told or has changed: then its test split may hold what it was trained on.
+        InputError: no text was given for a model that has none of its own; or as that model's own say.
     """
-    documents: list[Document] = []
-    sizes: Sizes = {}
-    if not texts and subject.corpus is not None:
-        documents = list(_test_split(*subject.corpus, progress))
-        return documents, {d.name: np.ones(len(d.tokens), np.int64) for d in documents}
-    if not texts and subject.name != SMOLLM2_NAME:
+    if texts:
+        return read_texts(subject, texts)
+    if subject.own_texts is None:
         raise InputError(
             f"no text for {subject.name}; give --text FILE, UTF-8, longer than the longest window"
         )
-    for path in texts or assets.fetch_texts(progress=progress):
-        name = path.name if path.name not in sizes else f"{path.name} ({len(sizes)})"
+    return subject.own_texts(progress)
+
+
+def read_texts(subject: Subject, paths: Sequence[Path]) -> Texts:
+    """UTF-8 files as a model's tokens; files of one name in different folders get a number."""
+    documents: list[Document] = []
+    sizes: Sizes = {}
+    for path in paths:
+        count = sum(d.name == path.name or d.name.startswith(f"{path.name} (") for d in documents)
+        name = f"{path.name} ({count + 1})" if count else path.name
         tokens, sizes[name] = subject.encode(read_text(path))
         documents.append(Document(name, tokens))
     return documents, sizes
-
-
-def _test_split(source: str, seed: int, sha256: str, progress: Progress) -> Sequence[Document]:
-    if source not in ("texts", "code", "texts+code"):
-        raise InputError(
-            f"the model was trained on the folder {source}; give --text FILE that it has not seen"
-        )
-    found = corpus(source, seed=seed, progress=progress)
-    if found.sha256 != sha256:
-        raise InputError(
-            f"the corpus {source} is not the one that the model was trained on (sha256 {found.sha256}, "
-            f"not {sha256}); give --text FILE that it has not seen"
-        )
-    return found.test
