@@ -207,9 +207,22 @@ def model_cost(count: int, length: int) -> Row:
     }
 
 
+def attention_speed() -> list[Row]:
+    """Attention by tiles against its two matrix products: `bench_attention.streaming_speed`."""
+    from analysis.bench_attention import streaming_speed  # it times with this module's clock
+
+    return streaming_speed()
+
+
 def run(*, with_model: bool, progress: Progress) -> list[Row]:
     """Every benchmark, memory first: a process's peak never falls again."""
-    jobs: list[Callable[[], Row | list[Row]]] = [lag_memory, lag_speed, lag_growth, curve_speed]
+    jobs: list[Callable[[], Row | list[Row]]] = [
+        lag_memory,
+        lag_speed,
+        lag_growth,
+        curve_speed,
+        attention_speed,
+    ]
     if with_model:
         jobs += [lambda: model_cost(8, 2048), lambda: model_cost(2, 8192)]
     rows: list[Row] = []

@@ -18,6 +18,7 @@ import pytest
 import torch
 
 from analysis import bench, cli
+from analysis.bench_attention import streaming_speed
 from analysis.heads.lags import mean_score
 from analysis.heads.rotate import rotate
 from analysis.records import read_summary
@@ -29,8 +30,11 @@ TINY = {
     "lag_speed": lambda: LAG_SPEED(length=64, head_dim=8),
     "lag_growth": lambda: LAG_GROWTH(lengths=(64, 128, 256), head_dim=8),
     "curve_speed": lambda: CURVE_SPEED(length=500, pairs=4),
+    "attention_speed": lambda: streaming_speed(
+        length=64, tile=32, heads=2, head_dim=8, methods=("RoPE", "TAPA"), repeats=1, compiled=False
+    ),
 }
-LAG_MEMORY, LAG_SPEED, LAG_GROWTH, CURVE_SPEED = (getattr(bench, name) for name in TINY)
+LAG_MEMORY, LAG_SPEED, LAG_GROWTH, CURVE_SPEED = (getattr(bench, name) for name in list(TINY)[:4])
 
 
 @pytest.fixture
@@ -160,9 +164,9 @@ def test_the_models_cost_is_measured_on_every_head(fetched):
 def test_a_run_gives_every_row_with_its_target(tiny):
     told: list[tuple[str, int, int]] = []
     rows = bench.run(with_model=False, progress=lambda *step: told.append(step))
-    assert told == [("benchmarks", done, 4) for done in range(5)]
-    assert len(rows) == 5  # speed has two naive sides
-    assert len({row["what"] for row in rows}) == 5
+    assert told == [("benchmarks", done, 5) for done in range(6)]
+    assert len(rows) == 7  # speed has two naive sides, attention two methods
+    assert len({row["what"] for row in rows}) == 7
     assert all(row["target"] for row in rows)
     assert {type(row["met"]) for row in rows} <= {bool, np.bool_}
     for row in rows:
@@ -179,7 +183,7 @@ def test_with_a_model_the_run_measures_it_at_two_lengths(tiny, monkeypatch: pyte
     monkeypatch.setattr(bench, "model_cost", cost)
     rows = bench.run(with_model=True, progress=lambda *step: None)
     assert asked == [(8, 2048), (2, 8192)]
-    assert len(rows) == 7
+    assert len(rows) == 9
 
 
 @pytest.mark.parametrize("as_json", [False, True])

@@ -29,7 +29,7 @@ from tests import tiny_models
 from tests.index_server import Index, serve
 
 TAPA = Path(sys.executable).with_name("tapa")
-COMMANDS = ("fetch", "curve", "measure", "figures", "bench")
+COMMANDS = ("fetch", "curve", "measure", "evaluate", "figures", "bench")
 LENGTH = ["--length", "32", "--windows", "3"]
 
 
