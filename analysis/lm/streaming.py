@@ -25,6 +25,7 @@ from analysis.errors import InputError
 TILE = (
     512  # a tile of 4 heads in float32 is 4 MB: near the cache, and its inner products outweigh the rotation
 )
+NOTHING = -80.0  # nats below the largest score: 2e-35, above float32's smallest normal number
 
 State = tuple[Tensor, Tensor, Tensor]
 Step = Callable[[Encoding, Tensor, Tensor, Tensor, Tensor, Tensor, State], State]
@@ -110,7 +111,9 @@ def step(
     scores = encoding.scores(q, k, rows, columns).masked_fill(ahead, -math.inf)
     largest = torch.maximum(best, scores.amax(dim=-1))
     shift = torch.where(largest == -math.inf, 0.0, largest)
-    weights = torch.exp(scores - shift[..., None])
+    below = scores - shift[..., None]
+    # subnormal weights would slow the product with v a hundredfold, and cannot be seen beside the largest, 1
+    weights = torch.exp(below.clamp(min=NOTHING)).masked_fill(below < NOTHING, 0.0)
     kept = torch.exp(best - shift)
     mixed = mixed * kept[..., None] + (weights.to(v.dtype) @ v).to(mixed.dtype)
     return largest, total * kept + weights.sum(dim=-1), mixed
