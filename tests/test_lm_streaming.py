@@ -104,6 +104,32 @@ def test_large_scores_do_not_overflow():
     assert torch.allclose(found, at_once(Nope(DIM), 1e3 * q, 1e3 * k, v, torch.arange(33)), atol=1e-8)
 
 
+def test_no_weight_is_subnormal():
+    """They slow a matrix product a hundredfold, and a steep slope makes many: seen to, in plain softmax."""
+    encoding, found = Alibi(DIM, [1.0]), []
+
+    class Watch(torch.utils._python_dispatch.TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            out = func(*args, **(kwargs or {}))
+            if (
+                torch.is_tensor(out)
+                and out.is_floating_point()
+                and out.ndim == 4
+                and out.shape[2] == out.shape[3]
+            ):
+                found.append(int(((out != 0) & (out.abs() < torch.finfo(out.dtype).tiny)).sum()))
+            return out
+
+    q, k, v = heads(150, batch=1, dtype=torch.float32)
+    with Watch():
+        Streaming(64, compiled=False)(encoding, q, k, v, torch.arange(150))
+    assert sum(found) == 0
+    with Watch():
+        encoding.scores(q[:, :2], k, torch.arange(150), torch.arange(150)).tril().softmax(dim=-1)
+        torch.exp(encoding.scores(q[:, :2], k, torch.arange(150), torch.arange(150)))
+    assert sum(found) > 0
+
+
 def test_torch_agrees():
     q, k, v = heads(37, kv_heads=4)
     found = Streaming(16, compiled=False)(Nope(DIM), q, k, v, torch.arange(37))
