@@ -51,7 +51,7 @@ def matches_any(names: tuple[str, ...], pattern: str) -> bool:
 L0 = ("analysis", "analysis.errors", "analysis.evidence", "analysis.notation")
 L1 = (*L0, "analysis.theory", "analysis.theory.*")
 L2 = ("analysis", "analysis.*")
-L3 = ("analysis.cli", "analysis.cli.*")
+L3 = ("analysis.cli", "analysis.cli.*", "analysis.cli_lm")
 NUMBERS = ("numpy", "scipy", "torch", "xarray", "jaxtyping", "filelock", "platformdirs", "safetensors")
 
 # The first row whose `modules` matches a module is its row. The standard library is open to all.
