@@ -63,18 +63,26 @@ def unlisted_packages(root: Path) -> list[str]:
 
 
 def undeclared_imports(root: Path) -> list[str]:
-    """Third-party imports whose distribution is not in pyproject's dependencies."""
-    lines = project(root)["project"]["dependencies"]
-    declared = {canonicalize_name(Requirement(line).name) for line in lines} | INSTALLER
+    """Third-party imports whose distribution is not in pyproject's dependencies, nor, inside a function, in an extra
+    for users."""
+    table = project(root)["project"]
+    extras = table.get("optional-dependencies", {})
+    offered = [line for name, lines in extras.items() if name != "dev" for line in lines]
+    declared = {canonicalize_name(Requirement(line).name) for line in table["dependencies"]} | INSTALLER
+    optional = declared | {canonicalize_name(Requirement(line).name) for line in offered}
     distributions = packages_distributions()
     found = []
     for path in modules(root):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+        tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+        functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+        lazy = {id(inner) for function in functions for inner in ast.walk(function)}
+        for node in ast.walk(tree):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and not node.level:
                 names = [node.module or ""]
+            known = optional if id(node) in lazy else declared
             for top in {name.split(".")[0] for name in names} - set(PACKAGES) - sys.stdlib_module_names:
-                if not declared & {canonicalize_name(name) for name in distributions.get(top, [])}:
+                if not known & {canonicalize_name(name) for name in distributions.get(top, [])}:
                     found.append(f"{path.relative_to(root)}: {top} is not declared in pyproject.toml")
     return found
 
@@ -235,6 +243,7 @@ PLANTED = [
     ),
     (unlisted_packages, "analysis/theory/deep/x.py", "", "analysis/theory/deep: no __init__.py"),
     (undeclared_imports, "analysis/x.py", "def f():\n    import yaml", "analysis/x.py: yaml is not declared"),
+    (undeclared_imports, "analysis/x.py", "import distributed", "analysis/x.py: distributed is not declared"),
     (
         undeclared_imports,
         "proofs/x.py",

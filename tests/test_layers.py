@@ -100,7 +100,7 @@ TABLE = (
     ),
     Layer(
         "figures/explore",  # the notebooks' sliders and tables: a notebook holds no logic of its own
-        ("figures.explore", "figures.claims_view"),
+        ("figures.explore", "figures.claims_view", "figures.tapa_view"),
         ("figures", "figures.*", *L2),
         ("ipywidgets", "matplotlib", "numpy", "xarray"),
         never=(*L3, "figures.task_*", "analysis.pip_stream"),
@@ -268,6 +268,8 @@ def tree(tmp_path: Path) -> Path:
         "analysis/lm/text.py": "from analysis.lm.tokenizer import fit",
         "analysis/curves.py": "from analysis.clip import x",
         "analysis/clip.py": "import numpy",
+        "analysis/sampling.py": "from analysis.workers import x",
+        "analysis/workers.py": "import joblib, torch\nfrom analysis.errors import x\ndef f():\n    import distributed",
         "analysis/progress.py": "from rich.progress import Progress",
         "analysis/pip_stream.py": "from pip._internal.commands import create_command",
         "analysis/records.py": "import xarray as xr\nfrom . import errors, evidence",
