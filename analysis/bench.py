@@ -19,6 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from analysis import assets
+from analysis.efficiency import closed_form_speed, sampling_efficiency
 from analysis.heads.checkpoint import load
 from analysis.heads.lags import mean_score
 from analysis.heads.measure import Clock, measure
@@ -222,6 +223,8 @@ def run(*, with_model: bool, progress: Progress) -> list[Row]:
         lag_growth,
         curve_speed,
         attention_speed,
+        closed_form_speed,
+        sampling_efficiency,
     ]
     if with_model:
         jobs += [lambda: model_cost(8, 2048), lambda: model_cost(2, 8192)]

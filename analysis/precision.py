@@ -13,11 +13,13 @@ from torch import Tensor
 
 from analysis.encodings import Tapa
 from analysis.errors import InputError
+from analysis.records import Schema
 from analysis.samplers import Gaussian, rescaled
 from analysis.sampling import open_uniforms
 from analysis.theory.bias import checked_distance
 from analysis.theory.gaussian_law import independent
 
+PRECISION = Schema("score-precision", 1, made_by="tapa figures precision")
 TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 PHASES_IN = ("float32", "own type")
 _ROWS = 2**20  # scores at a time

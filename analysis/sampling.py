@@ -42,6 +42,7 @@ SCRAMBLES = 32
 _BLOCK = 2**20  # scores at a time: 8 MB
 _PILOT = 256  # draws that place the origin of the sums
 _BITS = 30  # of a Sobol coordinate
+_TRUSTED = {"draws": 0.1, "scrambles": 0.5}  # largest share of the scatter that one of them may make up
 
 At = Callable[[Float[Tensor, " distances"], Float[Tensor, " distances"]], tuple[Tensor, Tensor]]
 """From distances and an origin at each to first and second moment about it, (samples, distances)."""
@@ -178,6 +179,11 @@ class _Job:
         u, w = x - means[:, None]
         spread = torch.stack([(u * u).sum(dim=0), (u * w).sum(dim=0), (w * w).sum(dim=0)])
         return means.numpy(), spread.numpy(), top.numpy()
+
+
+def trusted(found: xr.Dataset) -> xr.DataArray:
+    """Whether no rare draw decides the mean that `estimate` gives, at each distance: else its error is too short."""
+    return found["mean_top"] < _TRUSTED["scrambles" if found.attrs["method"].endswith("sobol") else "draws"]
 
 
 def open_uniforms(rng: np.random.Generator, samples: int, dimensions: int) -> Uniforms:

@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RECORDS = ROOT / "figures" / "records"
 SUMMARIES = ROOT / "figures" / "summaries"
 OUT = ROOT / "figures" / "out"
-TEXTS = ("claims",)  # records of words, not of arrays
+TEXTS = ("claims", "rivals_summary")  # records of words, not of arrays
 
 
 def record(name: str) -> Path:
@@ -20,3 +20,9 @@ def sources(*folders: str, only: tuple[str, ...] = ()) -> dict[str, Path]:
     """Modules of these folders, all or `only` some, as dependencies of a task: an edit runs it again."""
     found = sorted(path for folder in folders for path in (ROOT / folder).glob("*.py"))
     return {str(p.relative_to(ROOT)): p for p in found if not only or p.name in only}
+
+
+def sampling_sources(*modules: str) -> dict[str, Path]:
+    """`sources` of what draws from laws of q and k and encodes, and of these modules of `analysis`."""
+    drawn = ("conditional.py", "running_sums.py", "samplers.py", "sampling.py", "workers.py")
+    return sources("analysis/theory", "analysis/encodings") | sources("analysis", only=(*drawn, *modules))

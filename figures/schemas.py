@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
-from analysis import curves, records
+from analysis import curves, precision, records, rival_summary, rivals, tapa_curves, untrained
 from analysis.errors import InputError
 from analysis.heads import job
 
 CLAIMS = records.Schema("claims", 1, "tapa figures claims")
-SCHEMAS = {"claims": CLAIMS, "closed_form": curves.CLOSED_FORM, "family": curves.FAMILY, "smollm2": job.HEADS}
+SCHEMAS = {
+    "claims": CLAIMS,
+    "closed_form": curves.CLOSED_FORM,
+    "family": curves.FAMILY,
+    "near_far": untrained.GAPS,
+    "precision": precision.PRECISION,
+    "random_heads": untrained.HEADS,
+    "rivals": rivals.RIVALS,
+    "rivals_summary": rival_summary.SUMMARY,
+    "smollm2": job.HEADS,
+    "tapa_map": tapa_curves.MAP,
+    "tapa_mean": tapa_curves.MEAN,
+    "tapa_variance": tapa_curves.VARIANCE,
+}
 
 
 def read(name: str, path: Path) -> xr.Dataset:
@@ -25,6 +40,29 @@ def read_any(name: str, path: Path) -> xr.Dataset | dict[str, Any]:
     if path.suffix == ".json":
         return records.read_summary(path, expect_schema=_schema(name))
     return read(name, path)
+
+
+def write_computed(
+    name: str,
+    dataset: xr.Dataset,
+    path: Path,
+    *,
+    figure: str,
+    configuration: Mapping[str, Any],
+    seed: int | None,
+    begun: float,
+) -> None:
+    """Write a record that took one thread since `begun`, seconds of `time.perf_counter`; no seed, nothing drawn."""
+    provenance = records.Provenance.collect(
+        ["tapa", "figures", figure],
+        configuration,
+        seeds={} if seed is None else {"draws": seed},
+        device="cpu",
+        precision="float64",
+        threads=1,
+        seconds=time.perf_counter() - begun,
+    )
+    records.write(dataset, path, provenance, schema=_schema(name))
 
 
 def _schema(name: str) -> records.Schema:

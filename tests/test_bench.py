@@ -33,8 +33,11 @@ TINY = {
     "attention_speed": lambda: streaming_speed(
         length=64, tile=32, heads=2, head_dim=8, methods=("RoPE", "TAPA"), repeats=1, compiled=False
     ),
+    "closed_form_speed": lambda: CLOSED_FORM_SPEED(distances=20, phase_dims=2, naive=10),
+    "sampling_efficiency": lambda: SAMPLING_EFFICIENCY(2**9, phases=(0.1,)),
 }
 LAG_MEMORY, LAG_SPEED, LAG_GROWTH, CURVE_SPEED = (getattr(bench, name) for name in list(TINY)[:4])
+CLOSED_FORM_SPEED, SAMPLING_EFFICIENCY = bench.closed_form_speed, bench.sampling_efficiency
 
 
 @pytest.fixture
@@ -97,6 +100,14 @@ def test_the_error_against_balls_is_that_of_the_worst_distance():
 def test_rounding_of_the_curve_is_within_its_own_bound():
     row = bench.curve_speed(length=2**17 + 3, pairs=5)
     assert row["error"] < (2 * 5 + 32) * 2**-53  # as `expected_score_curve` promises
+
+
+@pytest.mark.parametrize("phase_dims", [1, 5, 64])
+def test_the_closed_form_and_determinants_agree(phase_dims: int):
+    row = bench.closed_form_speed(distances=40, phase_dims=phase_dims, naive=10)
+    # two ways of 2 n factors, each a logarithm of at most 6 that is known to 2^-53 of the condition, below 1e4
+    assert 0 <= row["difference"] < 2 * phase_dims * 6 * 2.0**-53 * 1e4
+    assert f"n = {phase_dims}, against determinants" in row["what"]
 
 
 # what is measured
@@ -164,9 +175,9 @@ def test_the_models_cost_is_measured_on_every_head(fetched):
 def test_a_run_gives_every_row_with_its_target(tiny):
     told: list[tuple[str, int, int]] = []
     rows = bench.run(with_model=False, progress=lambda *step: told.append(step))
-    assert told == [("benchmarks", done, 5) for done in range(6)]
-    assert len(rows) == 7  # speed has two naive sides, attention two methods
-    assert len({row["what"] for row in rows}) == 7
+    assert told == [("benchmarks", done, 7) for done in range(8)]
+    assert len(rows) == 11  # speed has two naive sides, attention two methods, sampling three
+    assert len({row["what"] for row in rows}) == 11
     assert all(row["target"] for row in rows)
     assert {type(row["met"]) for row in rows} <= {bool, np.bool_}
     for row in rows:
@@ -183,7 +194,7 @@ def test_with_a_model_the_run_measures_it_at_two_lengths(tiny, monkeypatch: pyte
     monkeypatch.setattr(bench, "model_cost", cost)
     rows = bench.run(with_model=True, progress=lambda *step: None)
     assert asked == [(8, 2048), (2, 8192)]
-    assert len(rows) == 9
+    assert len(rows) == 13
 
 
 @pytest.mark.parametrize("as_json", [False, True])

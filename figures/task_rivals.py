@@ -1,0 +1,35 @@
+"""The record of all encodings under one law: mean and standard deviation of the score by distance."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+from pytask import Product
+
+from analysis import curves, rivals
+from figures.places import record, sampling_sources
+from figures.schemas import write_computed
+
+SETTINGS: dict[str, Any] = {
+    "head_dim": 128, "base": 5e5, "trained_length": 8192, "length": 65_536, "samples": 2**12,
+}  # fmt: skip
+MUS = (0.0, 0.2)
+POINTS, SAMPLED_POINTS, SEED = 300, 6, 0
+
+
+def task_rivals(
+    library: dict[str, Path] = sampling_sources("curves.py", "rivals.py"),
+    path: Annotated[Path, Product] = record("rivals"),
+) -> None:
+    """Without a mean and with one, to twice the length that the family is made ready for."""
+    begun = time.perf_counter()
+    distance, sampled = (
+        curves.spread_distances(2 * SETTINGS["length"], count) for count in (POINTS, SAMPLED_POINTS)
+    )
+    dataset = rivals.rival_curves(MUS, distance, sampled, seed=SEED, **SETTINGS)
+    configuration = SETTINGS | {"mus": MUS, "points": POINTS}
+    write_computed(
+        "rivals", dataset, path, figure="rivals", configuration=configuration, seed=SEED, begun=begun
+    )

@@ -1,0 +1,46 @@
+"""The records of untrained heads on real text: their scores by distance, and figure 1's protocol."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+from pytask import Product
+
+from analysis import assets, untrained
+from figures.places import record, sampling_sources
+from figures.schemas import write_computed
+
+TEXT: dict[str, Any] = {"windows": 4, "length": 512, "seed": 0}
+HEADS: dict[str, Any] = {"draws": 48, "seed": 1}
+GAPS: dict[str, Any] = {"heads": 10, "pairs": 10_000, "resamples": 400, "seed": 2}
+LIBRARY = sampling_sources("assets.py", "near_far.py", "random_transformer.py", "texts.py", "untrained.py")
+
+
+def task_random_heads(
+    library: dict[str, Path] = LIBRARY,
+    path: Annotated[Path, Product] = record("random_heads"),
+) -> None:
+    """Many heads for each initialisation, all pairs of tokens."""
+    begun = time.perf_counter()
+    hidden = untrained.read_text(assets.fetch_texts(), untrained.SHAPE, **TEXT)
+    dataset = untrained.untrained_heads(hidden, untrained.SHAPE, **HEADS)
+    write_computed(
+        "random_heads", dataset, path,
+        figure="random_heads", configuration={"text": TEXT, "heads": HEADS}, seed=HEADS["seed"], begun=begun,
+    )  # fmt: skip
+
+
+def task_near_far(
+    library: dict[str, Path] = LIBRARY,
+    path: Annotated[Path, Product] = record("near_far"),
+) -> None:
+    """Fewer heads, 10,000 pairs each, as in the paper."""
+    begun = time.perf_counter()
+    hidden = untrained.read_text(assets.fetch_texts(), untrained.SHAPE, **TEXT)
+    dataset = untrained.untrained_gaps(hidden, untrained.SHAPE, **GAPS)
+    write_computed(
+        "near_far", dataset, path,
+        figure="near_far", configuration={"text": TEXT, "gaps": GAPS}, seed=GAPS["seed"], begun=begun,
+    )  # fmt: skip
