@@ -30,6 +30,7 @@ ALPHA, SHARE = 0.1, 0.5  # as TAPA is trained
 SLOPE = 2.0**-8  # ALiBi's gentlest head of eight
 SMALL_PHASE = 0.1  # turns at distance 1: TAPA with a phase that leaves a mean
 Distances = Float64[np.ndarray, " distances"]
+Sampled = Float64[np.ndarray, " sampled"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +84,7 @@ def _tapa(head_dim: int, phase: Phase, factor: float) -> Rival:
 def rival_curves(
     mus: Sequence[float],
     distance: Distances,
-    sampled: Distances,
+    sampled: Sampled,
     *,
     head_dim: int = 128,
     base: float = 5e5,

@@ -46,21 +46,25 @@ FIXED = 0.25  # phase of every pair of tokens, turns at distance 1, where it has
 PAPER_ALPHA = 0.1
 BLIND, GONE = 0.9, 0.1  # share of the mean that is left: more than this far away, or less at distance 1
 Distances = Float64[np.ndarray, " distances"]
+Sampled = Float64[np.ndarray, " sampled"]
 
 
-def mean_law(head_dim: int, phase_sd: float) -> GaussianLaw:
-    """Unit normal q and k, q_A and k_A correlated, q_P and k_P independent; the phase has the given sd, turns."""
-    half = head_dim // 2
+def mean_law(head_dim: int, phase_sd: float, amplitude_dim: int | None = None) -> GaussianLaw:
+    """Unit normal q and k, q_A and k_A correlated, q_P and k_P independent; the phase has the given sd, turns.
+
+    Half of the dimensions are amplitude unless their number is given; `InputError` if it leaves a part empty.
+    """
+    amplitude = head_dim // 2 if amplitude_dim is None else amplitude_dim
     covariance = independent(head_dim).covariance.copy()
-    rows = np.arange(half)
+    rows = np.arange(amplitude)
     covariance[rows, head_dim + rows] = covariance[head_dim + rows, rows] = CORRELATION
-    return rescaled(GaussianLaw(np.zeros(2 * head_dim), covariance), half, phase=phase_sd)
+    return rescaled(GaussianLaw(np.zeros(2 * head_dim), covariance), amplitude, phase=phase_sd)
 
 
 def mean_curves(
     phase_sds: Sequence[float],
     distance: Distances,
-    sampled: Distances,
+    sampled: Sampled,
     *,
     head_dim: int = 128,
     alpha: float = 0.1,
@@ -123,7 +127,7 @@ def mean_curves(
 def _drawn(
     tapa: Tapa,
     law: GaussianLaw,
-    distance: Distances,
+    distance: Sampled,
     samples: int,
     method: Method,
     seed: int,
@@ -188,7 +192,7 @@ def variance_curves(
     phase_sd: float,
     other_sds: Sequence[float],
     distance: Distances,
-    sampled: Distances,
+    sampled: Sampled,
     *,
     head_dim: int = 128,
     alpha: float = 0.1,

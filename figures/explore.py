@@ -23,7 +23,7 @@ def bias_plot(
     """Expected score of plain RoPE over sqrt(D) against distance: the exact sum and its limit (eqs 17, 24, 52)."""
     frequencies = fr.plain(base, head_dim)
     distance = curves.spread_distances(length, 1200)
-    with _styled():
+    with styled():
         figure, ax = plt.subplots(figsize=(1.4 * COLUMN, 2.4))
         ax.plot(
             distance,
@@ -47,7 +47,7 @@ def bias_plot(
 def bias_explorer() -> widgets.Widget:
     """Sliders for base, head dimension, length, mu_0 and nu_0 over `bias_plot`."""
     return widgets.interactive(
-        _shown(bias_plot),
+        shown(bias_plot),
         base=widgets.FloatLogSlider(value=1e4, base=10, min=2, max=10, step=0.1, description="base"),
         head_dim=widgets.SelectionSlider(
             options=[16, 32, 64, 96, 128, 256], value=128, description="head dim"
@@ -63,7 +63,7 @@ def bias_explorer() -> widgets.Widget:
 def head_plot(record: xr.Dataset, layer: int, head: int, first_token: str = "dropped") -> Figure:
     """One head of a measured record: mean score by distance, its bias part, the paper's prediction, the control."""
     data = record.sel(first_token=first_token)
-    with _styled():
+    with styled():
         figure, ax = plt.subplots(figsize=(1.4 * COLUMN, 2.4))
         fig_heads.head_curves(ax, data, layer, head)
         ax.set_ylabel("mean score")
@@ -77,7 +77,7 @@ def head_plot(record: xr.Dataset, layer: int, head: int, first_token: str = "dro
 def head_explorer(record: xr.Dataset) -> widgets.Widget:
     """Sliders for layer and head over `head_plot`."""
     return widgets.interactive(
-        _shown(lambda layer, head, first_token: head_plot(record, layer, head, first_token)),
+        shown(lambda layer, head, first_token: head_plot(record, layer, head, first_token)),
         layer=widgets.IntSlider(value=0, min=0, max=record.sizes["layer"] - 1, description="layer"),
         head=widgets.IntSlider(value=0, min=0, max=record.sizes["head"] - 1, description="head"),
         first_token=widgets.ToggleButtons(options=["dropped", "kept"], description="first token"),
@@ -85,7 +85,7 @@ def head_explorer(record: xr.Dataset) -> widgets.Widget:
 
 
 @contextlib.contextmanager
-def _styled() -> Iterator[None]:
+def styled() -> Iterator[None]:
     """The figures' style for the length of a `with`.
 
     The backend is loaded first. A notebook's switches interaction on when it loads; inside the `with` that would
@@ -96,7 +96,7 @@ def _styled() -> Iterator[None]:
         yield
 
 
-def _shown(draw):
+def shown(draw):
     """A callback that shows the figure it draws and lets go of it."""
 
     def show(**values) -> None:
