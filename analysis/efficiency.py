@@ -37,20 +37,19 @@ def sampling_efficiency(
     for phase in phases:
         law = rescaled(assumption_2_1(64, mu=MU), encoding.amplitude_dim, phase=phase)
         cost = {method: _cost(encoding, Gaussian(law), samples, method, seed) for method in get_args(Method)}
-        for method in get_args(Method)[1:]:
-            ratios = {
-                f"{d:g}": float(plain / own)
-                for d, plain, own in zip(DISTANCES, cost["plain"], cost[method], strict=True)
-                if np.isfinite(plain / own)
+        found = {method: _ratios(cost["plain"], cost[method]) for method in get_args(Method)[1:]}
+        least = {method: min(ratios.values(), default=None) for method, ratios in found.items()}
+        met = max((ratio for ratio in least.values() if ratio is not None), default=0.0) >= 20
+        rows += [
+            {
+                "what": f"draws for the mean of a TAPA score, plain over {method}, phase sd {phase:g} turns",
+                "ratio": least[method],
+                "by_distance": ratios,
+                "target": "ratio >= 20 for the best method",
+                "met": met,
             }
-            rows.append(
-                {
-                    "what": f"draws for the mean of a TAPA score, plain over {method}, phase sd {phase:g} turns",
-                    "ratio": min(ratios.values(), default=None),
-                    "by_distance": ratios,
-                    "target": "ratio >= 20 for the best method",
-                }
-            )
+            for method, ratios in found.items()
+        ]
     return rows
 
 
@@ -86,6 +85,7 @@ def closed_form_speed(
         "ratio": statistics.median(slow) / statistics.median(fast),
         "difference": difference,
         "target": "fast_s <= 2 at 10,000 distances, n = 64",
+        "met": statistics.median(fast) <= 2,
     }
 
 
@@ -96,6 +96,14 @@ def _log_modulus(law: GaussianLaw, rate: float, phase_dims: int) -> float:
     form = np.kron([[0.0, 0.5], [0.5, 0.0]], np.eye(phase_dims))
     matrix = np.eye(2 * phase_dims) - 2j * rate * law.covariance[np.ix_(kept, kept)] @ form
     return -0.5 * float(np.linalg.slogdet(matrix)[1])
+
+
+def _ratios(
+    plain: Float64[np.ndarray, " distances"], own: Float64[np.ndarray, " distances"]
+) -> dict[str, float]:
+    """plain over own at each distance where both are to be trusted."""
+    pairs = zip(DISTANCES, plain, own, strict=True)
+    return {f"{d:g}": float(one / other) for d, one, other in pairs if np.isfinite(one / other)}
 
 
 def _cost(

@@ -100,10 +100,7 @@ def mean_curves(
     for phase_sd in phase_sds:
         law = mean_law(head_dim, phase_sd)
         whole = float(tapa_moments(law, 0.0, **settings).mean)
-        term = leading_term(law, **settings)
-        bound = term.log_constant - term.exponent * np.log(distance)
-        logs = np.stack([tapa_log_mean(law, distance, **settings)[1], bound]) - math.log(whole)
-        exact.append([*logs, local_exponent(law, distance, **settings)])
+        exact.append(_exact(law, distance, whole, settings))
         drawn.append([_drawn(tapa, law, sampled, samples, m, seed, workers) / whole for m in METHODS])
     curves, points = np.array(exact), np.array(drawn)
     at, of = ("phase_sd", "distance"), ("phase_sd", "estimator", "sampled")
@@ -122,6 +119,14 @@ def mean_curves(
     return xr.Dataset(variables, coords).assign_attrs(
         alpha=alpha, head_dim=head_dim, phase_dims=tapa.phase_dim, samples=samples, correlation=CORRELATION
     )
+
+
+def _exact(law: GaussianLaw, distance: Distances, whole: float, settings: dict[str, Any]) -> np.ndarray:
+    """Logarithm of the mean over `whole`, of its bound, and the mean's local exponent."""
+    term = leading_term(law, **settings)
+    bound = term.log_constant - term.exponent * np.log(distance)
+    logs = np.stack([tapa_log_mean(law, distance, **settings)[1], bound]) - math.log(whole)
+    return np.stack([*logs, local_exponent(law, distance, **settings)])
 
 
 def _drawn(

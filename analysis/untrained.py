@@ -5,10 +5,11 @@ A small Llama with random weights reads bytes; what its last layer's W_q and W_k
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import xarray as xr
@@ -152,17 +153,9 @@ def untrained_gaps(
     """
     readings, encodings = get_args(Reading), rivals_of(shape)
     seeds = np.random.SeedSequence(seed).generate_state(heads).tolist()
+    draw = functools.partial(_cell, shape, pairs=pairs, resamples=resamples)
     cells = [
-        near_far_gap(
-            encoding,
-            head_sampler(states, shape.head_dim, sd=_sd(name, shape), seed=one),
-            reading=reading,
-            near=NEAR,
-            far=FAR,
-            pairs=pairs,
-            resamples=resamples,
-            seed=one,
-        ).drop_vars("difference")
+        draw(encoding, states, name, reading, one)
         for name, states in hidden.items()
         for encoding in encodings.values()
         for reading in readings
@@ -190,6 +183,23 @@ def untrained_gaps(
     return xr.Dataset(variables, coords | {"bound": ["low", "high"]}).assign_attrs(
         hidden=shape.hidden, head_dim=shape.head_dim, pairs=pairs, gap_of_mu=per_mu, base=BASE
     )
+
+
+def _cell(
+    shape: Shape,
+    encoding: Encoding,
+    states: Hidden,
+    initialisation: str,
+    reading: Reading,
+    seed: int,
+    *,
+    pairs: int,
+    resamples: int,
+) -> xr.Dataset:
+    """The protocol on one head, whose weights and tokens the seed decides."""
+    sampler = head_sampler(states, shape.head_dim, sd=_sd(initialisation, shape), seed=seed)
+    options: dict[str, Any] = {"near": NEAR, "far": FAR, "pairs": pairs, "resamples": resamples, "seed": seed}
+    return near_far_gap(encoding, sampler, reading=reading, **options).drop_vars("difference")
 
 
 def _sd(initialisation: str, shape: Shape) -> float:

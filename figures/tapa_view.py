@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
@@ -27,7 +29,7 @@ def tapa_plot(
     """
     amplitude = amplitude_dims(head_dim, amplitude_share)
     law = tapa_curves.mean_law(head_dim, 1.0, amplitude)
-    settings = {"alpha": alpha, "amplitude_share": amplitude_share, "scale_phase": phase_sd}
+    settings: dict[str, Any] = {"alpha": alpha, "amplitude_share": amplitude_share, "scale_phase": phase_sd}
     distance = curves.spread_distances(longest, 300)
     found, whole = tapa_moments(law, distance, **settings), tapa_moments(law, 0.0, **settings)
     with styled():
