@@ -16,8 +16,8 @@
 # $$\frac{q_A\cdot k_A}{\sqrt{n_A}}\cos\!\Big(2\pi\,|m-n|^{\alpha}\,\varphi\Big),\qquad
 # \varphi=\frac{q_P\cdot k_P}{\sqrt n}.$$
 #
-# For Gaussian queries and keys its mean and variance are known exactly, at every distance. With $q_P$, $k_P$ independent
-# and $\varphi$ of standard deviation $s$ turns, the mean at distance $\lambda$ is that at distance 0 times
+# For Gaussian queries and keys its mean and variance are known exactly, at every distance. With $q_P$, $k_P$
+# independent and $\varphi$ of standard deviation $s$ turns, the mean at distance $\lambda$ is that at distance 0 times
 # $(1+t^2)^{-n/2}$, $t = 2\pi s\,|\lambda|^{\alpha}/\sqrt n$. The records that are drawn below come from `make figures`.
 
 # %%
@@ -58,8 +58,9 @@ tapa_explorer()
 # %% [markdown]
 # ## 1 The mean against distance, and the paper's bound
 #
-# Theorem 3.2 bounds the mean by $C\,|\lambda|^{-\alpha n}$ with a constant that it does not give. The smallest constant that
-# works for this law is used here. The bound holds, yet within a context it lies orders of magnitude above the mean.
+# Theorem 3.2 bounds the mean by $C\,|\lambda|^{-\alpha n}$ with a constant that it does not give. The smallest constant
+# that works for this law is used here. The bound holds, yet within a context it lies orders of magnitude above the
+# mean.
 
 # %%
 with mpl.rc_context(RC):
