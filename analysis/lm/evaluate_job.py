@@ -96,8 +96,8 @@ class Plan:
     @classmethod
     def of(cls, settings: Settings, subject: Subject) -> Plan:
         """What was left open follows from the model; `InputError` if it does not fit."""
-        filled = replace(settings, lengths=settings.lengths or subject.default_lengths)
-        lengths = filled.lengths or ()
+        lengths = settings.lengths or subject.default_lengths
+        filled = replace(settings, lengths=lengths)
         trained = settings.trained_length or subject.trained_length
         factor = max(1.0, lengths[-1] / trained) if settings.factor is None else settings.factor
         extensions = tuple(Extension(name, float(factor), trained) for name in settings.extensions)
