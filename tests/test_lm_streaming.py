@@ -289,3 +289,4 @@ def test_the_benchmark_times_both_sides():
     assert row["ratio"] == row["slow_s"] / row["fast_s"]
     assert row["peak_mb"] > 0
     assert "ratio <= 2" in row["target"]
+    assert row["met"] == (row["ratio"] <= 2 and row["peak_mb"] < 4096)
