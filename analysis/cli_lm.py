@@ -1,4 +1,4 @@
-"""Commands of `tapa` around the small models: train them, read them, run the experiments."""
+"""Commands of `tapa` around the small models: train them, read them, run the experiments, look at phases."""
 
 from __future__ import annotations
 
@@ -128,3 +128,39 @@ def sweep(
             arguments=sys.argv, progress=show,
         )  # fmt: skip
     typer.echo(json.dumps(ended) if as_json else job.as_text(ended))
+
+
+def phase(
+    model: Annotated[Path, typer.Argument(help="A TAPA checkpoint of `tapa train`, or its run's folder.")],
+    text: Annotated[
+        list[Path], typer.Option(help="UTF-8 text; the model's own validation split if none is given.")
+    ] = [],
+    layer: Annotated[int | None, typer.Option(help="Only this layer.")] = None,
+    head: Annotated[int | None, typer.Option(help="Only this head.")] = None,
+    out: Annotated[Path, typer.Option(help="Record to write, netCDF.")] = Path("phase.nc"),
+    windows: Annotated[int, typer.Option(help="Token windows; standard errors are over them.")] = 4,
+    length: Annotated[int, typer.Option(help="Tokens in a window.")] = 4096,
+    loss_windows: Annotated[int, typer.Option(help="Windows for the ablations' losses; 0 for none.")] = 32,
+    tokens: Annotated[bool, typer.Option(help="Also look for what tokens have to do with it.")] = True,
+    seed: Annotated[int, typer.Option(help="Of windows, probed pairs and shuffled phases.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """What the heads of a trained TAPA model do with their phase: by distance, by token, and what it is worth.
+
+    Examples: `tapa phase runs/cpu-tapa-0`, `tapa phase runs/cpu-tapa-0 --text book.txt --layer 1 --head 0`
+    """
+    from analysis import cli_phase
+    from analysis.heads import phase_job
+    from analysis.records import ensure_writable, write
+
+    settings = phase_job.Settings(windows, length, loss_windows, tokens, seed)
+    ensure_writable(out)
+    with progress_bar() as show:
+        data, provenance = phase_job.measure_phase(
+            model, text, settings, layer=layer, head=head, arguments=sys.argv, progress=show
+        )
+    write(data, out, provenance, schema=phase_job.PHASE)
+    if as_json:
+        typer.echo(json.dumps(cli_phase.for_json(data, out)))
+        return
+    typer.echo(f"{cli_phase.as_text(data)}\nrecord: {out}")

@@ -1,0 +1,91 @@
+"""What `tapa phase` prints: the heads ranked by what they lose, one line each, or one head at length."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+RANKED_BY = "no cosine"
+COLUMNS = ("phase_mean", "phase_sd", "past_quarter_all", "nope_index", "gaussian_share", "entropy")
+AT = (1, 16, 256, 2048)  # distances shown of one head
+
+
+def for_json(data: xr.Dataset, record: Path) -> dict[str, Any]:
+    """The numbers that are printed; what is not finite is None."""
+    found: dict[str, Any] = {"record": str(record), "method": data.attrs["method"]}
+    found["step"] = int(data.attrs["training_step"])
+    if "change" in data:
+        found["loss"] = _number(data.loss)
+        found["change"] = {
+            str(kind): [_number(data[name].sel(ablation=kind)) for name in ("change", "change_low", "change_high")]
+            for kind in data.ablation.values
+        }
+    found["heads"] = [
+        {"layer": layer, "head": head} | {name: _number(value) for name, value in numbers.items()}
+        for layer, head, numbers in _heads(data)
+    ]
+    return found
+
+
+def as_text(data: xr.Dataset) -> str:
+    """For a reader."""
+    lines = [
+        f"{data.attrs['method']} after {data.attrs['training_step']} steps, trained at {data.attrs['trained_length']} "
+        f"tokens; {data.attrs['windows']} windows of {data.attrs['length']} tokens"
+    ]
+    if "change" in data:
+        lines.append(f"loss {float(data.loss):.4f} nats a token at {data.attrs['trained_length']} tokens; rises by")
+        for kind in data.ablation.values:
+            low, high = (float(data[f"change_{end}"].sel(ablation=kind)) for end in ("low", "high"))
+            value = float(data.change.sel(ablation=kind))
+            lines.append(f"    {value:8.4f}  [{low:.4f}, {high:.4f}]  {kind}")
+    rows = _heads(data)
+    lines.append("head      " + "".join(f"{name:>18}" for name in rows[0][2]))
+    lines += [
+        f"{f'{layer}.{head}':10}" + "".join(f"{value:18.4f}" for value in numbers.values())
+        for layer, head, numbers in rows
+    ]
+    if len(rows) == 1:
+        lines += _one(data.isel(layer=0, head=0))
+    return "\n".join(lines)
+
+
+def _heads(data: xr.Dataset) -> list[tuple[int, int, dict[str, float]]]:
+    """Layer, head and numbers of each head, that which loses most first."""
+    rows = []
+    for layer in data["layer"].values:
+        for head in data["head"].values:
+            x = data.sel(layer=layer, head=head)
+            numbers = {name: float(x[name]) for name in COLUMNS}
+            if "head_change" in data:
+                numbers[f"loss, {RANKED_BY}"] = float(x.head_change.sel(head_ablation=RANKED_BY))
+            rows.append((int(layer), int(head), numbers))
+    return sorted(rows, key=lambda row: -row[2].get(f"loss, {RANKED_BY}", 0.0))
+
+
+def _one(x: xr.Dataset) -> list[str]:
+    """One head by distance, and by property of token pairs."""
+    names = ("amplitude", "cosine", "score", "product", "covariance", "gaussian", "turns_sd")
+    lines = ["distance  " + "".join(f"{name:>12}" for name in names)]
+    for distance in (d for d in AT if d < x.sizes["distance"]):
+        at = x.sel(distance=distance)
+        lines.append(f"{distance:<10}" + "".join(f"{float(at[name]):12.4f}" for name in names))
+    if "effect" in x:
+        lines.append(f"{'property':20}{'phi (sd)':>12}{'se':>10}{'|phi| (sd)':>12}{'se':>10}{'phase':>10}{'amplitude':>10}")
+        for name in x.property.values:
+            at = x.sel(property=name)
+            shown = [float(at[key]) for key in ("effect", "effect_se", "effect_abs", "effect_abs_se")]
+            told = [float(at.told.sel(told_by=part)) for part in ("phase", "amplitude")]
+            lines.append(
+                f"{name!s:20}" + "".join(f"{v:{w}.3f}" for v, w in zip([*shown, *told], (12, 10) * 2 + (10, 10), strict=True))
+            )
+    return lines
+
+
+def _number(value: float | np.ndarray | xr.DataArray) -> float | None:
+    number = float(value)
+    return number if math.isfinite(number) else None

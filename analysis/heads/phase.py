@@ -1,0 +1,314 @@
+"""What a TAPA head does over every causal pair of a window: amplitude, phase, cosine and score by distance.
+
+A score is a.b cos(2 pi |distance|^alpha x.y), with a, x made of the query and b, y of the key. Pairs are streamed
+in bands, a block of queries by a run of distances: no pair is left out, and memory is one band whatever the window.
+With the keys in reverse order a band of distances is a view of the block's matrix product in which each column is one
+distance, so that sums by distance are sums down columns.
+
+Keys before the window's first are zeros: a pair with one adds phase 0, cosine 1 and amplitude 0, which is taken off
+again exactly.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64
+from torch import Tensor
+
+from analysis.encodings import PhaseEncoding
+from analysis.errors import InputError
+from analysis.heads.lags import lag_sums, pair_counts
+from analysis.heads.phase_histogram import Histogram
+
+ROWS, SPAN = 64, 1024  # queries by distances in a band: buffers of 0.3 MB stay in a core's cache
+QUARTER = 0.25  # of a turn
+
+By = Float64[np.ndarray, " length"]
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """One head of one window: score = a.b cos(2 pi |distance|^alpha x.y).
+
+    Attributes:
+        a, b: of queries and keys; the scale of the amplitude is in `a`.
+        x, y: likewise; x.y is the phase phi, in turns at distance 1.
+        alpha: exponent of the distance.
+    """
+
+    a: Float[Tensor, "length amplitude"]
+    b: Float[Tensor, "length amplitude"]
+    x: Float[Tensor, "length phase"]
+    y: Float[Tensor, "length phase"]
+    alpha: float
+
+    @property
+    def length(self) -> int:
+        """Tokens in the window."""
+        return len(self.a)
+
+
+def factors(
+    encoding: PhaseEncoding, q: Float[Tensor, "heads length dim"], k: Float[Tensor, "kv_heads length dim"]
+) -> list[Factors]:
+    """Each query head of a layer with the key head that it reads.
+
+    Args:
+        q, k: before any position is applied; query head h reads key head h // (heads // kv_heads).
+
+    Raises:
+        InputError: a value that is not finite.
+    """
+    for name, values in (("q", q), ("k", k)):
+        if not torch.isfinite(values).all():
+            raise InputError(f"{name} holds a value that is not finite; the checkpoint cannot be measured")
+    served = k.repeat_interleave(len(q) // len(k), dim=0)
+    a, b, x, y = encoding.factors(q, served)
+    a = (encoding.scale * a).to(x.dtype)
+    return [Factors(*(part[h] for part in (a, b.to(x.dtype), x, y)), encoding.alpha) for h in range(len(q))]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curves:
+    """Means over all pairs at each distance 0..length-1, first index the query's own place.
+
+    Attributes:
+        amplitude: E a.b.
+        cosine, cosine_square: of the phase's cosine and its square.
+        score: E of amplitude times cosine.
+    """
+
+    amplitude: By
+    cosine: By
+    cosine_square: By
+    score: By
+
+    @property
+    def cosine_sd(self) -> By:
+        """Standard deviation of the cosine over the pairs at each distance."""
+        return np.sqrt(np.maximum(self.cosine_square - self.cosine**2, 0.0))
+
+    @property
+    def product(self) -> By:
+        """E amplitude times E cosine: what the two factors make apart."""
+        return self.amplitude * self.cosine
+
+    @property
+    def covariance(self) -> By:
+        """Covariance of amplitude and cosine over the pairs at each distance: `score` is `product` and this."""
+        return self.score - self.product
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spread:
+    """How phases and scores of all causal pairs, those of a token with itself left out, are spread.
+
+    Attributes:
+        phase, phase_square: E phi and E phi^2 at each distance, turns at distance 1; nan at distance 0.
+        past_quarter: share of the pairs at each distance whose phase is a quarter turn or more there, either way;
+            nan at distance 0.
+        histogram: of phi.
+        phase_mean, phase_sd: of phi over all pairs.
+        score_sd, amplitude_sd: over all pairs.
+        nope_index: squared correlation of score and amplitude over all pairs: the share of the score's variance
+            that remains when the cosine is held at the one value that serves best. 1 for a head without position.
+    """
+
+    phase: By
+    phase_square: By
+    past_quarter: By
+    histogram: Histogram
+    phase_mean: float
+    phase_sd: float
+    score_sd: float
+    amplitude_sd: float
+    nope_index: float
+
+
+def curves(head: Factors, *, rows: int = ROWS, span: int = SPAN) -> Curves:
+    """Means by distance, every causal pair of the window.
+
+    Args:
+        rows, span: size of a band; sums are the same to rounding.
+    """
+    bands = Bands(head, rows, span)
+    cosine, square, score = sums = np.zeros((3, head.length))
+    for run in bands.runs():
+        totals = head.a.new_zeros(3, bands.rows, run.stop - run.start)
+        for band in bands.blocks(run):
+            wave = bands.cosine(band)
+            cosines, squares, scores = totals[:, : band.rows, : band.span].unbind()
+            cosines.add_(wave)
+            squares.addcmul_(wave, wave)
+            scores.addcmul_(wave, band.amplitude)
+        sums[:, run] = totals.double().sum(1).numpy()
+        missing = bands.missing(run)
+        cosine[run] -= missing
+        square[run] -= missing
+    amplitude = _inner_by_distance(head.a, head.b)
+    count = pair_counts(head.length).numpy()
+    return Curves(*(part / count for part in (amplitude, cosine, square, score)))
+
+
+def spread(head: Factors, *, rows: int = ROWS, span: int = SPAN) -> Spread:
+    """The spread of phases and scores, every causal pair of the window but those at distance 0.
+
+    Raises:
+        InputError: a window of fewer than 3 tokens.
+    """
+    if head.length < 3:
+        raise InputError(f"a window of {head.length} tokens has no spread; give at least 3")
+    bands = Bands(head, rows, span, first=1)
+    phase, square, past = sums = np.zeros((3, head.length))
+    histogram, moments = Histogram(), np.zeros(5)
+    for run in bands.runs():
+        totals = head.a.new_zeros(3, bands.rows, run.stop - run.start)
+        for band in bands.blocks(run):
+            phases, squares, pasts = totals[:, : band.rows, : band.span].unbind()
+            phases.add_(band.phase)
+            squares.addcmul_(band.phase, band.phase)
+            pasts.add_(_past_quarter(band))
+            histogram.add(band.phase)
+            moments += _moments(bands.cosine(band), band)
+        sums[:, run] = totals.double().sum(1).numpy()
+        histogram.take_zeros(int(bands.missing(run).sum()))
+    count = pair_counts(head.length).numpy()
+    pairs = count[1:].sum()
+    mean = float(phase.sum() / pairs)
+    amplitude_sd, score_sd, correlation = _correlation(moments / pairs)
+    count[0] = np.nan
+    return Spread(
+        *(sums / count),
+        histogram,
+        phase_mean=mean,
+        phase_sd=math.sqrt(max(float(square.sum() / pairs) - mean**2, 0.0)),
+        score_sd=score_sd,
+        amplitude_sd=amplitude_sd,
+        nope_index=correlation**2,
+    )
+
+
+@dataclass(slots=True)
+class Band:
+    """A block of queries by a run of distances; column j of a view is distance near + j.
+
+    Attributes:
+        first, near: first query and least distance.
+        amplitude, phase: of each pair; overwritten when the next band comes.
+        turn: radians at each distance for a phase of 1.
+        wave, spare: room for results of the band's shape.
+    """
+
+    first: int
+    near: int
+    amplitude: Float[Tensor, "rows span"]
+    phase: Float[Tensor, "rows span"]
+    turn: Float[Tensor, " span"]
+    wave: Float[Tensor, "rows span"]
+    spare: Float[Tensor, "rows span"]
+
+    @property
+    def rows(self) -> int:
+        """Queries."""
+        return self.phase.shape[0]
+
+    @property
+    def span(self) -> int:
+        """Distances."""
+        return self.phase.shape[1]
+
+
+class Bands:
+    """Every causal pair of a head, band by band; buffers are made once and used again."""
+
+    def __init__(self, head: Factors, rows: int = ROWS, span: int = SPAN, *, first: int = 0) -> None:
+        """Prepare a head.
+
+        Args:
+            rows, span: size of a band, >= 1.
+            first: least distance.
+        """
+        self.head, self.first = head, first
+        self.rows, self.span = min(rows, head.length), min(span, head.length - first)
+        # keys in reverse order, and zeros for the keys before the first
+        self._keys = [
+            torch.cat([part.flip(0), part.new_zeros(self.rows - 1, part.shape[1])]) for part in (head.b, head.y)
+        ]
+        self._products = head.a.new_empty(2, self.rows * (self.rows + self.span))
+        self._room = head.a.new_empty(2, self.rows * self.span)
+        distance = torch.arange(head.length, dtype=torch.float64)
+        self._turn = (2 * math.pi * distance**head.alpha).to(head.a.dtype)
+
+    def runs(self) -> Iterator[slice]:
+        """Runs of distances, the shortest first."""
+        for near in range(self.first, self.head.length, self.span):
+            yield slice(near, min(near + self.span, self.head.length))
+
+    def blocks(self, run: slice) -> Iterator[Band]:
+        """The queries that have keys at a run's distances, block by block; early blocks reach less far."""
+        for first in range(run.start // self.rows * self.rows, self.head.length, self.rows):
+            last = min(first + self.rows, self.head.length)
+            yield self._band(first, last, run.start, min(run.stop, last))
+
+    def missing(self, run: slice) -> Float64[np.ndarray, " span"]:
+        """How many pairs with a key before the first the bands of a run hold at each distance."""
+        return np.arange(run.start, run.stop, dtype=np.float64) % self.rows  # the block that distance ends in
+
+    def cosine(self, band: Band) -> Float[Tensor, "rows span"]:
+        """Of each pair's phase at its distance, in `band.wave`."""
+        return torch.mul(band.phase, band.turn, out=band.wave).cos_()
+
+    def _band(self, first: int, last: int, near: int, far: int) -> Band:
+        rows, span, stride = last - first, far - near, last - first + far - near - 1
+        start = self.head.length - last + near  # of the reversed keys: that of query last-1 at distance near
+        views = []
+        queries = (self.head.a, self.head.x)
+        for product, query, keys in zip(self._products, queries, self._keys, strict=True):
+            out = product[: rows * stride].view(rows, stride)
+            torch.mm(query[first:last], keys[start : start + stride].T, out=out)
+            views.append(product.as_strided((rows, span), (stride - 1, 1), product.storage_offset() + rows - 1))
+        wave, spare = (part[: rows * span].view(rows, span) for part in self._room)
+        return Band(first, near, *views, self._turn[near:far], wave, spare)
+
+
+def _past_quarter(band: Band) -> Float[Tensor, "rows span"]:
+    """1 for each pair a quarter turn or more from 0, either way; else 0. Faster than a comparison."""
+    turns = torch.mul(band.phase, band.turn / (2 * math.pi * QUARTER), out=band.spare)
+    return turns.abs_().clamp_(max=1).floor_()
+
+
+def _moments(wave: Float[Tensor, "rows span"], band: Band) -> Float64[np.ndarray, " five"]:
+    """Sums of amplitude, its square, score, its square, and score times amplitude."""
+    score = wave.mul_(band.amplitude)
+    found = [band.amplitude.sum(0), torch.mul(band.amplitude, band.amplitude, out=band.spare).sum(0)]
+    found += [score.sum(0), torch.mul(score, score, out=band.spare).sum(0)]
+    found.append(torch.mul(score, band.amplitude, out=band.spare).sum(0))
+    return torch.stack(found).double().sum(-1).numpy()
+
+
+def _inner_by_distance(
+    x: Float[Tensor, "length dims"], y: Float[Tensor, "length dims"]
+) -> Float64[np.ndarray, " length"]:
+    """Sum of x(n + distance).y(n) over n at every distance, by FFT."""
+    pairs = []
+    for values in (x, y):
+        even = torch.nn.functional.pad(values, (0, values.shape[1] % 2))
+        pairs.append(torch.complex(even[:, 0::2], even[:, 1::2]).mT.contiguous())
+    return lag_sums(*pairs).double().numpy()
+
+
+def _correlation(means: Float64[np.ndarray, " five"]) -> tuple[float, float, float]:
+    """Standard deviations of amplitude and score, and their correlation (0 where one does not vary)."""
+    amplitude, amplitude_square, score, score_square, product = means.tolist()
+    sd = [
+        math.sqrt(max(square - mean**2, 0.0))
+        for mean, square in ((amplitude, amplitude_square), (score, score_square))
+    ]
+    scale = sd[0] * sd[1]
+    correlation = (product - amplitude * score) / scale if scale else 0.0
+    return sd[0], sd[1], min(max(correlation, -1.0), 1.0)

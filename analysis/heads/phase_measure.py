@@ -1,0 +1,256 @@
+"""Everything measured of the heads of one small TAPA model, layer by layer, as one labelled dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import xarray as xr
+from jaxtyping import Int64
+from torch import Tensor
+
+from analysis.encodings import Encoding, PhaseEncoding
+from analysis.heads import phase_ablate as ablate
+from analysis.heads.lags import pair_counts
+from analysis.heads.phase import Curves, Factors, Spread, curves, factors, spread
+from analysis.heads.phase_forward import read
+from analysis.heads.phase_histogram import Histogram
+from analysis.heads.phase_law import gaussian, measured_exponent, octaves, share_explained
+from analysis.heads.phase_probe import PARTS, couples, probe
+from analysis.heads.phase_tokens import PROPERTIES, effects, facts
+from analysis.lm.model import Llama
+
+QUANTILES = np.array([0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999])
+BINS = 48
+SAID = tuple(f"{part}{suffix}" for part in PARTS for suffix in ("", ", control"))
+
+Progress = Callable[[str, int, int], None]
+Variables = dict[str, tuple[str | tuple[str, ...], np.ndarray]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """Windows to measure on.
+
+    Attributes:
+        tokens: bytes, one window a row; standard errors are over windows.
+        documents: of each window its document's name.
+        seed: of the pairs to probe.
+    """
+
+    tokens: Int64[np.ndarray, "windows length"]
+    documents: Sequence[str]
+    seed: int = 0
+
+
+def measure(
+    model: Llama,
+    reading: Reading,
+    *,
+    layers: Sequence[int],
+    heads: Sequence[int],
+    tokens_too: bool = True,
+    progress: Progress,
+) -> xr.Dataset:
+    """Statistics of chosen heads over every causal pair of each window; see `_head` and `_knowledge`.
+
+    Args:
+        model: whose encoding has a phase.
+        layers, heads: which; of every chosen layer the chosen heads.
+        tokens_too: whether to look for what tokens have to do with the phase.
+    """
+    found: list[xr.Dataset] = []
+    counts = np.bincount(reading.tokens.ravel(), minlength=256)
+    known = [facts(row, counts) for row in reading.tokens]
+
+    def take(layer: int, encoding: Encoding, q: Tensor, k: Tensor, entropy: Tensor) -> None:
+        if layer not in layers:
+            return
+        assert isinstance(encoding, PhaseEncoding)
+        windows = [factors(encoding, q[w], k[w]) for w in range(len(q))]
+        parts = []
+        for head in heads:
+            progress("heads", len(found) * len(heads) + len(parts), len(layers) * len(heads))
+            own = [window[head] for window in windows]
+            variables = _head(own) | _mean_and_error("entropy", entropy[:, head].double().numpy())
+            parts.append(xr.Dataset(variables))
+        dataset = xr.concat(parts, "head")
+        if tokens_too:
+            chosen = [[window[head] for head in heads] for window in windows]
+            dataset = dataset.assign(_knowledge(chosen, known, reading, dataset["phase_sd"].values))
+        found.append(dataset)
+
+    read(model, torch.from_numpy(reading.tokens), take)
+    progress("heads", len(layers) * len(heads), len(layers) * len(heads))
+    length = reading.tokens.shape[1]
+    return xr.concat(found, "layer").assign_coords(
+        layer=list(layers),
+        head=list(heads),
+        distance=np.arange(length),
+        quantile=QUANTILES,
+        octave=octaves(length)[:-1],
+        **({"property": list(PROPERTIES), "told_by": list(SAID)} if tokens_too else {}),
+    )
+
+
+def _head(windows: list[Factors]) -> Variables:
+    """One head.
+
+    Over distance, means over all pairs of all windows: amplitude, cosine (`_se`), cosine_sd, score (`_se`), product,
+    covariance (score = product + covariance), gaussian (closed form with fitted moments), turns and turns_sd (phi
+    distance^alpha), past_quarter (share of pairs a quarter turn or more from 0).
+    Numbers: phase_mean, phase_sd (phi, over all pairs), past_quarter_all, amplitude_sd, score_sd, nope_index,
+    entropy (the last three with `_se`), gaussian_share (of the curve's variance, octaves alike).
+    phase_quantile (quantile); phase_edge (edge) and phase_share (bin): histogram of phi.
+    exponent_seen (step), between one octave and the next; exponent_gaussian (octave), at its beginning.
+    """
+    length, alpha = windows[0].length, windows[0].alpha
+    found, spreads = [curves(window) for window in windows], [spread(window) for window in windows]
+    names = ("amplitude", "cosine", "cosine_square", "score")
+    by_window = {name: np.stack([getattr(c, name) for c in found]) for name in names}
+    pooled = Curves(*(by_window[name].mean(axis=0) for name in names))
+    law = gaussian(windows)
+    distance = np.arange(length, dtype=np.float64)
+    predicted = law.mean(distance)
+    inner = slice(1, max(length // 2, 3))
+    at = octaves(length)[:-1].astype(np.float64)
+    variables: Variables = {
+        "amplitude": ("distance", pooled.amplitude),
+        **_mean_and_error("cosine", by_window["cosine"], "distance"),
+        "cosine_sd": ("distance", pooled.cosine_sd),
+        **_mean_and_error("score", by_window["score"], "distance"),
+        "product": ("distance", pooled.product),
+        "covariance": ("distance", pooled.covariance),
+        "gaussian": ("distance", predicted),
+        "gaussian_share": (
+            (),
+            np.array(share_explained(pooled.score[inner], predicted[inner], distance[inner])),
+        ),
+        "exponent_seen": ("step", measured_exponent(pooled.score)),
+        "exponent_gaussian": ("octave", law.exponent(at)),
+        "exponent_paper": ((), np.array(-alpha * windows[0].x.shape[1])),
+    }
+    return variables | _phases(spreads, distance**alpha)
+
+
+def _phases(spreads: list[Spread], power: np.ndarray) -> Variables:
+    """What `spread` says of one head, over windows."""
+    phase, square, past = (
+        np.mean([getattr(s, name) for s in spreads], axis=0) for name in ("phase", "phase_square", "past_quarter")
+    )
+    pairs = pair_counts(len(power)).numpy()[1:]
+    histogram = sum((s.histogram for s in spreads), Histogram())
+    mean = np.mean([s.phase_mean for s in spreads])
+    whole = np.mean([s.phase_sd**2 + s.phase_mean**2 for s in spreads])
+    edges, shares = histogram.binned(BINS)
+    return {
+        "turns": ("distance", phase * power),
+        "turns_sd": ("distance", np.sqrt(np.maximum(square - phase**2, 0.0)) * power),
+        "past_quarter": ("distance", past),
+        "past_quarter_all": ((), np.array((past[1:] * pairs).sum() / pairs.sum())),
+        "phase_mean": ((), np.array(mean)),
+        "phase_sd": ((), np.sqrt(np.maximum(whole - mean**2, 0.0))),
+        "phase_quantile": ("quantile", histogram.quantile(QUANTILES)),
+        "phase_edge": ("edge", edges),
+        "phase_share": ("bin", shares),
+        "amplitude_sd": ((), np.array(np.mean([s.amplitude_sd for s in spreads]))),
+        **_mean_and_error("score_sd", np.array([s.score_sd for s in spreads])),
+        **_mean_and_error("nope_index", np.array([s.nope_index for s in spreads])),
+    }
+
+
+def _mean_and_error(name: str, values: np.ndarray, dims: str | tuple[str, ...] = ()) -> Variables:
+    """Mean over windows, the first axis, and its standard error; nan for a single window."""
+    error = np.full(values.shape[1:], np.nan)
+    if len(values) > 1:
+        error = values.std(axis=0, ddof=1) / np.sqrt(len(values))
+    return {name: (dims, values.mean(axis=0)), f"{name}_se": (dims, np.asarray(error))}
+
+
+def _knowledge(windows: list[list[Factors]], known: list, reading: Reading, phase_sd: np.ndarray) -> Variables:
+    """What tokens have to do with the phase, over heads and properties.
+
+    effect, effect_abs (`_se` over windows): difference of phi, and of |phi|, that a property makes at equal distance,
+    in standard deviations of the head's phi. told, told_low, told_high: accuracy of a probe, chance 0.5.
+    """
+    unit = np.where(phase_sd > 0, phase_sd, np.nan)[:, None]
+    both = np.stack([effects(heads, facts_) for heads, facts_ in zip(windows, known, strict=True)]) / unit
+    variables: Variables = {}
+    for i, name in enumerate(("effect", "effect_abs")):
+        variables |= _over_windows(name, both[:, i], ("head", "property"))
+    told = np.full((3, len(windows[0]), len(PROPERTIES), len(SAID)), np.nan)
+    for p, name in enumerate(PROPERTIES):
+        chosen = [couples(facts_, name, seed=reading.seed + w) for w, facts_ in enumerate(known)]
+        for h in range(told.shape[1]):
+            said = probe([heads[h] for heads in windows], chosen, reading.documents, seed=reading.seed)
+            for s, key in enumerate(SAID):
+                told[:, h, p, s] = said[key].mean, said[key].low, said[key].high
+    dims = ("head", "property", "told_by")
+    return variables | {
+        name: (dims, told[i]) for i, name in enumerate(("told", "told_low", "told_high"))
+    }
+
+
+def _over_windows(name: str, values: np.ndarray, dims: tuple[str, ...]) -> Variables:
+    """Mean and standard error over the windows that have a value; nan where none, or one, has."""
+    there = np.isfinite(values)
+    count = there.sum(axis=0)
+    filled = np.where(there, values, 0.0)
+    mean = np.divide(filled.sum(axis=0), count, out=np.full(count.shape, np.nan), where=count > 0)
+    square = np.where(there, (values - mean) ** 2, 0.0).sum(axis=0)
+    per = count * (count - 1)
+    error = np.sqrt(np.divide(square, per, out=np.full(count.shape, np.nan), where=per > 0))
+    return {name: (dims, mean), f"{name}_se": (dims, error)}
+
+
+def ablations(
+    model: Llama,
+    reading: Reading,
+    *,
+    layers: Sequence[int],
+    heads: Sequence[int],
+    progress: Progress,
+) -> xr.Dataset:
+    """Loss with a part of the score taken away, in all heads and in each chosen one; intervals over documents.
+
+    Returns:
+        loss (nats a token) with `_low` and `_high`; change (ablation), and head_change (head_ablation, layer, head),
+        what the loss rises by, likewise; head_rank (head_ablation, layer, head), 1 for the head that loses most.
+    """
+    tokens = torch.from_numpy(reading.tokens)
+    means = ablate.head_means(model, tokens)
+    base = ablate.window_losses(model, tokens)
+    everything = torch.ones(len(model.attentions), model.config.heads, dtype=torch.bool)
+    jobs = len(ablate.KINDS) + len(ablate.PER_HEAD) * len(layers) * len(heads)
+    done = 0
+
+    def rise(kind: str, chosen: Tensor) -> list[float]:
+        nonlocal done
+        progress("ablations", done, jobs)
+        done += 1
+        losses = ablate.ablated_losses(model, tokens, kind, means, chosen, seed=reading.seed)
+        found = ablate.over_documents(losses - base, reading.documents)
+        return [found.mean, found.low, found.high]
+
+    whole = np.array([rise(kind, everything) for kind in ablate.KINDS])
+    single = np.empty((3, len(ablate.PER_HEAD), len(layers), len(heads)))
+    for i, kind in enumerate(ablate.PER_HEAD):
+        for j, layer in enumerate(layers):
+            for h, head in enumerate(heads):
+                one = torch.zeros_like(everything)
+                one[layer, head] = True
+                single[:, i, j, h] = rise(kind, one)
+    progress("ablations", jobs, jobs)
+    plain = ablate.over_documents(base, reading.documents)
+    variables: Variables = {}
+    for end, suffix in enumerate(("", "_low", "_high")):
+        variables["loss" + suffix] = (), np.array((plain.mean, plain.low, plain.high)[end])
+        variables["change" + suffix] = "ablation", whole[:, end]
+        variables["head_change" + suffix] = ("head_ablation", "layer", "head"), single[end]
+    flat = single[0].reshape(len(ablate.PER_HEAD), -1)
+    rank = (-flat).argsort(axis=1).argsort(axis=1).reshape(single[0].shape) + 1
+    variables["head_rank"] = ("head_ablation", "layer", "head"), rank
+    coords = {"ablation": list(ablate.KINDS), "head_ablation": list(ablate.PER_HEAD)}
+    return xr.Dataset(variables, coords | {"layer": list(layers), "head": list(heads)})
