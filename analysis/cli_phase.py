@@ -21,7 +21,9 @@ def for_json(data: xr.Dataset, record: Path) -> dict[str, Any]:
     if "change" in data:
         found["loss"] = _number(data.loss)
         found["change"] = {
-            str(kind): [_number(data[name].sel(ablation=kind)) for name in ("change", "change_low", "change_high")]
+            str(kind): [
+                _number(data[name].sel(ablation=kind)) for name in ("change", "change_low", "change_high")
+            ]
             for kind in data.ablation.values
         }
     found["heads"] = [
@@ -38,7 +40,9 @@ def as_text(data: xr.Dataset) -> str:
         f"tokens; {data.attrs['windows']} windows of {data.attrs['length']} tokens"
     ]
     if "change" in data:
-        lines.append(f"loss {float(data.loss):.4f} nats a token at {data.attrs['trained_length']} tokens; rises by")
+        lines.append(
+            f"loss {float(data.loss):.4f} nats a token at {data.attrs['trained_length']} tokens; rises by"
+        )
         for kind in data.ablation.values:
             low, high = (float(data[f"change_{end}"].sel(ablation=kind)) for end in ("low", "high"))
             value = float(data.change.sel(ablation=kind))
@@ -75,13 +79,18 @@ def _one(x: xr.Dataset) -> list[str]:
         at = x.sel(distance=distance)
         lines.append(f"{distance:<10}" + "".join(f"{float(at[name]):12.4f}" for name in names))
     if "effect" in x:
-        lines.append(f"{'property':20}{'phi (sd)':>12}{'se':>10}{'|phi| (sd)':>12}{'se':>10}{'phase':>10}{'amplitude':>10}")
+        lines.append(
+            f"{'property':20}{'phi (sd)':>12}{'se':>10}{'|phi| (sd)':>12}{'se':>10}{'phase':>10}{'amplitude':>10}"
+        )
         for name in x.property.values:
             at = x.sel(property=name)
             shown = [float(at[key]) for key in ("effect", "effect_se", "effect_abs", "effect_abs_se")]
             told = [float(at.told.sel(told_by=part)) for part in ("phase", "amplitude")]
             lines.append(
-                f"{name!s:20}" + "".join(f"{v:{w}.3f}" for v, w in zip([*shown, *told], (12, 10) * 2 + (10, 10), strict=True))
+                f"{name!s:20}"
+                + "".join(
+                    f"{v:{w}.3f}" for v, w in zip([*shown, *told], (12, 10) * 2 + (10, 10), strict=True)
+                )
             )
     return lines
 

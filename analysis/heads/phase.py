@@ -164,7 +164,7 @@ def spread(head: Factors, *, rows: int = ROWS, span: int = SPAN) -> Spread:
     if head.length < 3:
         raise InputError(f"a window of {head.length} tokens has no spread; give at least 3")
     bands = Bands(head, rows, span, first=1)
-    phase, square, past = sums = np.zeros((3, head.length))
+    sums = np.zeros((3, head.length))
     histogram, moments = Histogram(), np.zeros(5)
     for run in bands.runs():
         totals = head.a.new_zeros(3, bands.rows, run.stop - run.start)
@@ -179,14 +179,14 @@ def spread(head: Factors, *, rows: int = ROWS, span: int = SPAN) -> Spread:
         histogram.take_zeros(int(bands.missing(run).sum()))
     count = pair_counts(head.length).numpy()
     pairs = count[1:].sum()
-    mean = float(phase.sum() / pairs)
+    mean = float(sums[0].sum() / pairs)
     amplitude_sd, score_sd, correlation = _correlation(moments / pairs)
     count[0] = np.nan
     return Spread(
         *(sums / count),
         histogram,
         phase_mean=mean,
-        phase_sd=math.sqrt(max(float(square.sum() / pairs) - mean**2, 0.0)),
+        phase_sd=math.sqrt(max(float(sums[1].sum() / pairs) - mean**2, 0.0)),
         score_sd=score_sd,
         amplitude_sd=amplitude_sd,
         nope_index=correlation**2,
@@ -237,7 +237,8 @@ class Bands:
         self.rows, self.span = min(rows, head.length), min(span, head.length - first)
         # keys in reverse order, and zeros for the keys before the first
         self._keys = [
-            torch.cat([part.flip(0), part.new_zeros(self.rows - 1, part.shape[1])]) for part in (head.b, head.y)
+            torch.cat([part.flip(0), part.new_zeros(self.rows - 1, part.shape[1])])
+            for part in (head.b, head.y)
         ]
         self._products = head.a.new_empty(2, self.rows * (self.rows + self.span))
         self._room = head.a.new_empty(2, self.rows * self.span)
@@ -271,7 +272,9 @@ class Bands:
         for product, query, keys in zip(self._products, queries, self._keys, strict=True):
             out = product[: rows * stride].view(rows, stride)
             torch.mm(query[first:last], keys[start : start + stride].T, out=out)
-            views.append(product.as_strided((rows, span), (stride - 1, 1), product.storage_offset() + rows - 1))
+            views.append(
+                product.as_strided((rows, span), (stride - 1, 1), product.storage_offset() + rows - 1)
+            )
         wave, spare = (part[: rows * span].view(rows, span) for part in self._room)
         return Band(first, near, *views, self._turn[near:far], wave, spare)
 

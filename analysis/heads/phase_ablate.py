@@ -11,7 +11,8 @@ distance L          every pair is as far apart as the trained length;
 shuffled phases     each token's phase vectors are those of a random token of another window;
 mean amplitude      the amplitude is its mean over all causal pairs of the head.
 
-Means are the model's own on the same windows. Phases come from other windows so that no token learns of its future.
+Means are the model's own on the same windows. Shuffled phases come from other windows as the whole model reads them, so
+that no token learns of its future, not even by way of another window.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from torch.nn import functional as F
 
 from analysis.encodings import Encoding, PhaseEncoding
 from analysis.errors import InputError
-from analysis.heads.phase import curves, factors
 from analysis.heads.lags import pair_counts
+from analysis.heads.phase import curves, factors
 from analysis.heads.phase_forward import read
 from analysis.lm.attention import Keys, Mixed, Positions, Queries, Values
 from analysis.lm.model import Llama
@@ -81,14 +82,23 @@ def head_means(model: Llama, tokens: Int[Tensor, "windows length"]) -> Means:
     for batch in _batches(tokens):
         read(model, batch, add)
     weight = pair_counts(length).numpy() / pair_counts(length).sum().item()
-    return Means(*(torch.tensor(x, dtype=torch.float32) for x in (amplitude @ weight, cosine @ weight, cosine)))
+    return Means(
+        *(torch.tensor(x, dtype=torch.float32) for x in (amplitude @ weight, cosine @ weight, cosine))
+    )
 
 
 class Ablation:
     """Attention with a part of the score taken away, in chosen heads; a model calls it layer after layer."""
 
     def __init__(
-        self, kind: str, means: Means, chosen: Bool[Tensor, "layers heads"], *, trained_length: int, seed: int = 0
+        self,
+        kind: str,
+        means: Means,
+        chosen: Bool[Tensor, "layers heads"],
+        *,
+        trained_length: int,
+        donors: Sequence[tuple[Tensor, Tensor]] = (),
+        seed: int = 0,
     ) -> None:
         """Set up one ablation.
 
@@ -97,6 +107,7 @@ class Ablation:
             means: of the model, on the same windows.
             chosen: heads that it is done to; the others stay as they are.
             trained_length: L, tokens.
+            donors: of each layer the windows' own phase vectors, for shuffled phases; see `phase_vectors`.
             seed: of the shuffled phases.
 
         Raises:
@@ -105,7 +116,8 @@ class Ablation:
         if kind not in KINDS:
             raise InputError(f"ablation {kind!r} is unknown; known: {', '.join(KINDS)}")
         self.kind, self.means, self.chosen = kind, means, chosen
-        self.trained_length, self.seed, self._layer = trained_length, seed, -1
+        self.trained_length, self.donors, self.seed = trained_length, donors, seed
+        self._layer = -1
 
     def __call__(self, encoding: Encoding, q: Queries, k: Keys, v: Values, positions: Positions) -> Mixed:
         """The signature of `analysis.lm.attention.Attend`."""
@@ -148,20 +160,35 @@ class Ablation:
             case "mean amplitude":
                 return means.amplitude[layer, :, None, None] * cosine
             case "shuffled phases":
-                x, y = self._elsewhere(x), self._elsewhere(y)
+                x, y = (self._elsewhere(part, x.shape[2]) for part in self.donors[layer])
             case _:
                 apart = 1 if self.kind == "distance 1" else self.trained_length
                 turn = encoding.turn(torch.full_like(distance, apart), x.dtype)
         return amplitude * torch.cos(turn * (x @ y.mT))
 
-    def _elsewhere(self, part: Float[Tensor, "batch heads length dim"]) -> Float[Tensor, "batch heads length dim"]:
+    def _elsewhere(
+        self, part: Float[Tensor, "batch heads window dim"], length: int
+    ) -> Float[Tensor, "batch heads length dim"]:
         """For each token the vectors of one token of another window, the same one for queries, keys and heads."""
-        windows, length = part.shape[0], part.shape[2]
+        windows, whole = part.shape[0], part.shape[2]
         generator = torch.Generator().manual_seed(self.seed * len(self.chosen) + self._layer)
         ahead = torch.randint(1, windows, (windows, length), generator=generator)
         window = (torch.arange(windows)[:, None] + ahead) % windows
-        place = torch.randint(length, (windows, length), generator=generator)
+        place = torch.randint(whole, (windows, length), generator=generator)
         return part.transpose(1, 2)[window, place].transpose(1, 2)
+
+
+def phase_vectors(model: Llama, tokens: Int[Tensor, "windows length"]) -> list[tuple[Tensor, Tensor]]:
+    """x and y of each layer and window, (windows, heads, length, dim): their inner product is phi."""
+    found: list[tuple[Tensor, Tensor]] = []
+
+    def take(layer: int, encoding: Encoding, q: Tensor, k: Tensor, entropy: Tensor) -> None:
+        assert isinstance(encoding, PhaseEncoding)
+        _, _, x, y = encoding.factors(q, k.repeat_interleave(q.shape[1] // k.shape[1], dim=1))
+        found.append((x, y))
+
+    read(model, tokens, take)
+    return found
 
 
 @torch.no_grad()
@@ -191,12 +218,17 @@ def ablated_losses(
     """
     if len(tokens) < 2:
         raise InputError(f"{len(tokens)} window leaves no other for shuffled phases; give at least 2")
-    before = model.attend
-    model.attend = Ablation(kind, means, chosen, trained_length=model.config.context, seed=seed)
+    before, found = model.attend, []
     try:
-        return window_losses(model, tokens)
+        for batch in _batches(tokens):
+            donors = phase_vectors(model, batch) if kind == "shuffled phases" else ()
+            model.attend = Ablation(
+                kind, means, chosen, trained_length=model.config.context, donors=donors, seed=seed
+            )
+            found.append(window_losses(model, batch))
     finally:
         model.attend = before
+    return np.concatenate(found)
 
 
 def _batches(tokens: Int[Tensor, "windows length"]) -> tuple[Tensor, ...]:

@@ -78,8 +78,9 @@ class Histogram:
     ) -> tuple[Float64[np.ndarray, " edges"], Float64[np.ndarray, " bins"]]:
         """Edges of equal bins between the quantiles `tail` and 1 - `tail`, and the share in each, for drawing."""
         ends = self.quantile(np.array([tail, 1 - tail]))
-        if ends[0] == ends[1]:
-            ends = ends + np.array([-0.5, 0.5]) * (abs(ends[0]) or 1.0)
+        size = np.abs(ends).max()
+        if ends[1] - ends[0] < max(size * RELATIVE_WIDTH / 2**10, 2.0**-120):  # all of one value, or all 0
+            ends = ends.mean() + np.array([-0.5, 0.5]) * (size if size > 2.0**-120 else 1.0)
         at = np.linspace(*ends, bins + 1)
         return at, np.diff(self.share_below(at))
 

@@ -95,7 +95,8 @@ def measure_phase(
         data = data.merge(ablations(llama, short, layers=layers, heads=heads, progress=progress))
     provenance = Provenance.collect(
         arguments,
-        asdict(settings) | {"model": config.to_dict(), "step": checkpoint.step, "texts": [n for n, _ in documents]},
+        asdict(settings)
+        | {"model": config.to_dict(), "step": checkpoint.step, "texts": [n for n, _ in documents]},
         seeds={"windows, pairs to probe and shuffled phases": settings.seed},
         device="cpu",
         precision="float32 forward, tiles and losses; float64 sums over tiles, closed forms and probes",
@@ -134,14 +135,18 @@ def _chosen(what: str, index: int | None, count: int) -> list[int]:
     if index is None:
         return list(range(count))
     if not 0 <= index < count:
-        raise InputError(f"{what} {index} does not exist; the model's are {', '.join(map(str, range(count)))}")
+        raise InputError(
+            f"{what} {index} does not exist; the model's are {', '.join(map(str, range(count)))}"
+        )
     return [index]
 
 
 def _documents(checkpoint: Checkpoint, texts: Sequence[Path], progress: Progress) -> list[Document]:
     """Names and bytes of the texts, or of the validation documents of the model's own corpus."""
     if (size := checkpoint.config.vocab_size) != BYTES:
-        raise InputError(f"{checkpoint.file.name} reads {size} different tokens; only models of bytes are read here")
+        raise InputError(
+            f"{checkpoint.file.name} reads {size} different tokens; only models of bytes are read here"
+        )
     if texts:
         return tokenized(texts, lambda text: list(text.encode()))
     recipe = checkpoint.recipe

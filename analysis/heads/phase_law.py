@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -32,9 +33,7 @@ class Gaussian:
 
     def mean(self, distance: Curve) -> Curve:
         """E score at each distance."""
-        return tapa_moments(
-            self.law, distance, alpha=self.alpha, amplitude_share=self.amplitude_share
-        ).mean
+        return tapa_moments(self.law, distance, alpha=self.alpha, amplitude_share=self.amplitude_share).mean
 
     def exponent(self, distance: Curve) -> Curve:
         """d log|E score| / d log distance."""
@@ -66,8 +65,10 @@ def share_explained(measured: Curve, predicted: Curve, distance: Curve) -> float
     weight = 1 / distance
     weight = weight / weight.sum()
     centred = measured - (weight * measured).sum()
-    total = (weight * centred**2).sum()
-    return float(1 - (weight * (measured - predicted) ** 2).sum() / total) if total else float("nan")
+    total, rounding = (weight * centred**2).sum(), 2.0**-96 * (weight * measured**2).sum()
+    if total <= rounding:
+        return float("nan")
+    return float(1 - (weight * (measured - predicted) ** 2).sum() / total)
 
 
 def octaves(length: int) -> Int64[np.ndarray, " edges"]:
@@ -78,14 +79,15 @@ def octaves(length: int) -> Int64[np.ndarray, " edges"]:
 def octave_means(curve: Float64[np.ndarray, " length"], length: int) -> Float64[np.ndarray, " octaves"]:
     """Mean over all pairs at the distances of each octave, of a mean over the pairs at each distance 0..length-1."""
     edges, pairs = octaves(length), pair_counts(length).numpy()
-    within = [slice(low, high) for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    within = [slice(low, high) for low, high in pairwise(edges)]
     return np.array([(curve[at] * pairs[at]).sum() / pairs[at].sum() for at in within])
 
 
 def measured_exponent(score: Float64[np.ndarray, " length"]) -> Float64[np.ndarray, " steps"]:
-    """Slope of log|mean score| against log distance from each octave to the next; nan where the sign changes."""
+    """Slope of log|mean score| from each octave to the next, against their mean log distances; nan where the sign
+    changes. An octave's mean over all its pairs bears noise that single distances do not."""
     means = octave_means(score, len(score))
+    at = octave_means(np.log(np.maximum(np.arange(len(score)), 1)), len(score))
     same = np.sign(means[1:]) * np.sign(means[:-1]) > 0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        slope = np.log2(np.abs(means[1:] / means[:-1]))
-    return np.where(same, slope, np.nan)
+    ratio = np.divide(means[1:], means[:-1], out=np.full(len(means) - 1, np.nan), where=same)
+    return np.log(ratio) / np.diff(at)

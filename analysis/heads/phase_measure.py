@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,6 +71,10 @@ def measure(
             return
         assert isinstance(encoding, PhaseEncoding)
         windows = [factors(encoding, q[w], k[w]) for w in range(len(q))]
+        with one_thread():
+            found.append(statistics(windows, entropy))
+
+    def statistics(windows: list[list[Factors]], entropy: Tensor) -> xr.Dataset:
         parts = []
         for head in heads:
             progress("heads", len(found) * len(heads) + len(parts), len(layers) * len(heads))
@@ -80,7 +85,7 @@ def measure(
         if tokens_too:
             chosen = [[window[head] for head in heads] for window in windows]
             dataset = dataset.assign(_knowledge(chosen, known, reading, dataset["phase_sd"].values))
-        found.append(dataset)
+        return dataset
 
     read(model, torch.from_numpy(reading.tokens), take)
     progress("heads", len(layers) * len(heads), len(layers) * len(heads))
@@ -93,6 +98,17 @@ def measure(
         octave=octaves(length)[:-1],
         **({"property": list(PROPERTIES), "told_by": list(SAID)} if tokens_too else {}),
     )
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread for the length of a `with`: bands are so small that sharing them out costs more than it gains."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _head(windows: list[Factors]) -> Variables:
@@ -138,7 +154,8 @@ def _head(windows: list[Factors]) -> Variables:
 def _phases(spreads: list[Spread], power: np.ndarray) -> Variables:
     """What `spread` says of one head, over windows."""
     phase, square, past = (
-        np.mean([getattr(s, name) for s in spreads], axis=0) for name in ("phase", "phase_square", "past_quarter")
+        np.mean([getattr(s, name) for s in spreads], axis=0)
+        for name in ("phase", "phase_square", "past_quarter")
     )
     pairs = pair_counts(len(power)).numpy()[1:]
     histogram = sum((s.histogram for s in spreads), Histogram())
@@ -151,7 +168,7 @@ def _phases(spreads: list[Spread], power: np.ndarray) -> Variables:
         "past_quarter": ("distance", past),
         "past_quarter_all": ((), np.array((past[1:] * pairs).sum() / pairs.sum())),
         "phase_mean": ((), np.array(mean)),
-        "phase_sd": ((), np.sqrt(np.maximum(whole - mean**2, 0.0))),
+        "phase_sd": ((), np.asarray(np.sqrt(np.maximum(whole - mean**2, 0.0)))),
         "phase_quantile": ("quantile", histogram.quantile(QUANTILES)),
         "phase_edge": ("edge", edges),
         "phase_share": ("bin", shares),
@@ -166,10 +183,12 @@ def _mean_and_error(name: str, values: np.ndarray, dims: str | tuple[str, ...] =
     error = np.full(values.shape[1:], np.nan)
     if len(values) > 1:
         error = values.std(axis=0, ddof=1) / np.sqrt(len(values))
-    return {name: (dims, values.mean(axis=0)), f"{name}_se": (dims, np.asarray(error))}
+    return {name: (dims, np.asarray(values.mean(axis=0))), f"{name}_se": (dims, np.asarray(error))}
 
 
-def _knowledge(windows: list[list[Factors]], known: list, reading: Reading, phase_sd: np.ndarray) -> Variables:
+def _knowledge(
+    windows: list[list[Factors]], known: list, reading: Reading, phase_sd: np.ndarray
+) -> Variables:
     """What tokens have to do with the phase, over heads and properties.
 
     effect, effect_abs (`_se` over windows): difference of phi, and of |phi|, that a property makes at equal distance,
@@ -188,9 +207,7 @@ def _knowledge(windows: list[list[Factors]], known: list, reading: Reading, phas
             for s, key in enumerate(SAID):
                 told[:, h, p, s] = said[key].mean, said[key].low, said[key].high
     dims = ("head", "property", "told_by")
-    return variables | {
-        name: (dims, told[i]) for i, name in enumerate(("told", "told_low", "told_high"))
-    }
+    return variables | {name: (dims, told[i]) for i, name in enumerate(("told", "told_low", "told_high"))}
 
 
 def _over_windows(name: str, values: np.ndarray, dims: tuple[str, ...]) -> Variables:

@@ -32,7 +32,7 @@ PROPERTIES = (
 _OPEN, _CLOSE, _QUOTES, _NEWLINE = b"([{", b")]}", b"\"'`", ord("\n")
 FREQUENT, RARE = 0.5, 0.05  # share of all tokens that the commonest make up at least, the rarest at most
 
-Index = Int64[np.ndarray, "*shape"]
+Index = Int64[np.ndarray, "..."]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +58,7 @@ class Facts:
     rare: Bool[np.ndarray, " length"]
     frequent: Bool[np.ndarray, " length"]
 
-    def holds(self, name: str, query: Index, key: Index) -> Bool[np.ndarray, "*shape"]:
+    def holds(self, name: str, query: Index, key: Index) -> Bool[np.ndarray, ...]:
         """Does each pair have the property? Indices broadcast."""
         match name:
             case "same token" | "same line" | "same depth":
@@ -82,9 +82,7 @@ class Facts:
         return np.broadcast_to(flag[key], np.broadcast_shapes(np.shape(query), np.shape(key)))
 
 
-def facts(
-    tokens: Integer[np.ndarray, " length"], counts: Int64[np.ndarray, " vocabulary"]
-) -> Facts:
+def facts(tokens: Integer[np.ndarray, " length"], counts: Int64[np.ndarray, " vocabulary"]) -> Facts:
     """What is known of the tokens of a window.
 
     Args:
@@ -193,6 +191,6 @@ def _differences(sums: np.ndarray, count: np.ndarray, pairs: np.ndarray) -> np.n
     return np.divide(
         (weight * (having - lacking)).sum(axis=-1),
         total,
-        out=np.full(sums.shape[:2] + (len(count),), np.nan),
+        out=np.full((*sums.shape[:2], len(count)), np.nan),
         where=total > 0,
     )
