@@ -69,8 +69,8 @@ def factors(
             raise InputError(f"{name} holds a value that is not finite; the checkpoint cannot be measured")
     served = k.repeat_interleave(len(q) // len(k), dim=0)
     a, b, x, y = encoding.factors(q, served)
-    a = (encoding.scale * a).to(x.dtype)
-    return [Factors(*(part[h] for part in (a, b.to(x.dtype), x, y)), encoding.alpha) for h in range(len(q))]
+    a, b = (encoding.scale * a).to(x.dtype), b.to(x.dtype)
+    return [Factors(a[h], b[h], x[h], y[h], encoding.alpha) for h in range(len(q))]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -182,8 +182,11 @@ def spread(head: Factors, *, rows: int = ROWS, span: int = SPAN) -> Spread:
     mean = float(sums[0].sum() / pairs)
     amplitude_sd, score_sd, correlation = _correlation(moments / pairs)
     count[0] = np.nan
+    phase, square, past = sums / count
     return Spread(
-        *(sums / count),
+        phase,
+        square,
+        past,
         histogram,
         phase_mean=mean,
         phase_sd=math.sqrt(max(float(sums[1].sum() / pairs) - mean**2, 0.0)),
@@ -276,7 +279,8 @@ class Bands:
                 product.as_strided((rows, span), (stride - 1, 1), product.storage_offset() + rows - 1)
             )
         wave, spare = (part[: rows * span].view(rows, span) for part in self._room)
-        return Band(first, near, *views, self._turn[near:far], wave, spare)
+        amplitude, phase = views
+        return Band(first, near, amplitude, phase, self._turn[near:far], wave, spare)
 
 
 def _past_quarter(band: Band) -> Float[Tensor, "rows span"]:

@@ -81,7 +81,7 @@ class Histogram:
         size = np.abs(ends).max()
         if ends[1] - ends[0] < max(size * RELATIVE_WIDTH / 2**10, 2.0**-120):  # all of one value, or all 0
             ends = ends.mean() + np.array([-0.5, 0.5]) * (size if size > 2.0**-120 else 1.0)
-        at = np.linspace(*ends, bins + 1)
+        at = np.linspace(float(ends[0]), float(ends[1]), bins + 1)
         return at, np.diff(self.share_below(at))
 
 

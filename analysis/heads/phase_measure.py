@@ -75,7 +75,7 @@ def measure(
             found.append(statistics(windows, entropy))
 
     def statistics(windows: list[list[Factors]], entropy: Tensor) -> xr.Dataset:
-        parts = []
+        parts: list[xr.Dataset] = []
         for head in heads:
             progress("heads", len(found) * len(heads) + len(parts), len(layers) * len(heads))
             own = [window[head] for window in windows]
@@ -84,7 +84,7 @@ def measure(
         dataset = xr.concat(parts, "head")
         if tokens_too:
             chosen = [[window[head] for head in heads] for window in windows]
-            dataset = dataset.assign(_knowledge(chosen, known, reading, dataset["phase_sd"].values))
+            dataset = dataset.assign(_knowledge(chosen, known, reading, np.asarray(dataset["phase_sd"])))
         return dataset
 
     read(model, torch.from_numpy(reading.tokens), take)
