@@ -215,6 +215,13 @@ def attention_speed() -> list[Row]:
     return streaming_speed()
 
 
+def phase_speed() -> list[Row]:
+    """Curves of a TAPA head's phase: `bench_phase.phase_speed`."""
+    from analysis import bench_phase  # it times with this module's clock
+
+    return bench_phase.phase_speed()
+
+
 def run(*, with_model: bool, progress: Progress) -> list[Row]:
     """Every benchmark, memory first: a process's peak never falls again."""
     jobs: list[Callable[[], Row | list[Row]]] = [
@@ -225,6 +232,7 @@ def run(*, with_model: bool, progress: Progress) -> list[Row]:
         attention_speed,
         closed_form_speed,
         sampling_efficiency,
+        phase_speed,
     ]
     if with_model:
         jobs += [lambda: model_cost(8, 2048), lambda: model_cost(2, 8192)]

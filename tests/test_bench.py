@@ -19,6 +19,7 @@ import torch
 
 from analysis import bench, cli
 from analysis.bench_attention import streaming_speed
+from analysis.bench_phase import phase_speed
 from analysis.heads.lags import mean_score
 from analysis.heads.rotate import rotate
 from analysis.records import read_summary
@@ -35,6 +36,7 @@ TINY = {
     ),
     "closed_form_speed": lambda: CLOSED_FORM_SPEED(distances=20, phase_dims=2, naive=10),
     "sampling_efficiency": lambda: SAMPLING_EFFICIENCY(2**9, phases=(0.1,)),
+    "phase_speed": lambda: phase_speed(length=64, head_dim=8, tile=16, heads=2),
 }
 LAG_MEMORY, LAG_SPEED, LAG_GROWTH, CURVE_SPEED = (getattr(bench, name) for name in list(TINY)[:4])
 CLOSED_FORM_SPEED, SAMPLING_EFFICIENCY = bench.closed_form_speed, bench.sampling_efficiency
@@ -175,9 +177,9 @@ def test_the_models_cost_is_measured_on_every_head(fetched):
 def test_a_run_gives_every_row_with_its_target(tiny):
     told: list[tuple[str, int, int]] = []
     rows = bench.run(with_model=False, progress=lambda *step: told.append(step))
-    assert told == [("benchmarks", done, 7) for done in range(8)]
-    assert len(rows) == 11  # speed has two naive sides, attention two methods, sampling three
-    assert len({row["what"] for row in rows}) == 11
+    assert told == [("benchmarks", done, 8) for done in range(9)]
+    assert len(rows) == 13  # lags two naive sides, attention two methods, sampling three, phases two targets
+    assert len({row["what"] for row in rows}) == 13
     assert all(row["target"] for row in rows)
     assert {type(row["met"]) for row in rows} <= {bool, np.bool_}
     for row in rows:
@@ -194,7 +196,7 @@ def test_with_a_model_the_run_measures_it_at_two_lengths(tiny, monkeypatch: pyte
     monkeypatch.setattr(bench, "model_cost", cost)
     rows = bench.run(with_model=True, progress=lambda *step: None)
     assert asked == [(8, 2048), (2, 8192)]
-    assert len(rows) == 13
+    assert len(rows) == 15
 
 
 @pytest.mark.parametrize("as_json", [False, True])
