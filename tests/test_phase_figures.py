@@ -84,8 +84,5 @@ def test_dynamics_draw_every_head_and_their_median(data: xr.Dataset):
 
 
 def test_they_can_be_saved(data: xr.Dataset, tmp_path: Path):
-    for draw in (atlas.atlas, atlas.ablations):
-        paths = style.save(
-            lambda records, draw=draw: draw(records["phase"]), {"phase": data}, tmp_path / draw.__name__
-        )
-        assert all(path.stat().st_size > 1000 for path in paths)
+    paths = style.save(lambda records: atlas.ablations(records["phase"]), {"phase": data}, tmp_path / "x")
+    assert all(path.stat().st_size > 1000 for path in paths)

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from analysis.encodings import PhaseEncoding
 from analysis.errors import InputError
-from analysis.heads.lags import lag_sums, pair_counts
+from analysis.heads.lags import pair_counts
 from analysis.heads.phase_histogram import Histogram
 
 ROWS, SPAN = 64, 1024  # queries by distances in a band: buffers of 0.3 MB stay in a core's cache
@@ -137,22 +137,20 @@ def curves(head: Factors, *, rows: int = ROWS, span: int = SPAN) -> Curves:
         rows, span: size of a band; sums are the same to rounding.
     """
     bands = Bands(head, rows, span)
-    cosine, square, score = sums = np.zeros((3, head.length))
+    sums = np.zeros((4, head.length))
     for run in bands.runs():
-        totals = head.a.new_zeros(3, bands.rows, run.stop - run.start)
+        totals = head.a.new_zeros(4, bands.rows, run.stop - run.start)
         for band in bands.blocks(run):
             wave = bands.cosine(band)
-            cosines, squares, scores = totals[:, : band.rows, : band.span].unbind()
+            amplitudes, cosines, squares, scores = totals[:, : band.rows, : band.span].unbind()
+            amplitudes.add_(band.amplitude)
             cosines.add_(wave)
             squares.addcmul_(wave, wave)
             scores.addcmul_(wave, band.amplitude)
         sums[:, run] = totals.double().sum(1).numpy()
-        missing = bands.missing(run)
-        cosine[run] -= missing
-        square[run] -= missing
-    amplitude = _inner_by_distance(head.a, head.b)
-    count = pair_counts(head.length).numpy()
-    return Curves(*(part / count for part in (amplitude, cosine, square, score)))
+        sums[1:3, run] -= bands.missing(run)
+    amplitude, cosine, square, score = sums / pair_counts(head.length).numpy()
+    return Curves(amplitude, cosine, square, score)
 
 
 def spread(head: Factors, *, rows: int = ROWS, span: int = SPAN) -> Spread:
@@ -296,17 +294,6 @@ def _moments(wave: Float[Tensor, "rows span"], band: Band) -> Float64[np.ndarray
     found += [score.sum(0), torch.mul(score, score, out=band.spare).sum(0)]
     found.append(torch.mul(score, band.amplitude, out=band.spare).sum(0))
     return torch.stack(found).double().sum(-1).numpy()
-
-
-def _inner_by_distance(
-    x: Float[Tensor, "length dims"], y: Float[Tensor, "length dims"]
-) -> Float64[np.ndarray, " length"]:
-    """Sum of x(n + distance).y(n) over n at every distance, by FFT."""
-    pairs = []
-    for values in (x, y):
-        even = torch.nn.functional.pad(values, (0, values.shape[1] % 2))
-        pairs.append(torch.complex(even[:, 0::2], even[:, 1::2]).mT.contiguous())
-    return lag_sums(*pairs).double().numpy()
 
 
 def _correlation(means: Float64[np.ndarray, " five"]) -> tuple[float, float, float]:
