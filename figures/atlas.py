@@ -8,7 +8,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.style import COLOURS, COLUMN, PAGE, distance_axis
+from figures.style import COLOURS, COLUMN, CYCLE, PAGE, distance_axis
 
 SCORES = (
     ("score", "measured", COLOURS["black"], "-"),
@@ -64,7 +64,7 @@ def ablations(data: xr.Dataset) -> Figure:
         values = np.array([float(p.head_change) for p in picked])
         reach = np.concatenate([_reach(p, "head_change") for p in picked], axis=1)
         shifted = np.arange(len(places)) + 0.15 * (i - 1.5)
-        single.errorbar(shifted, values, yerr=reach, fmt=".", color=f"C{i}", lw=0.8, label=str(kind))
+        single.errorbar(shifted, values, yerr=reach, fmt=".", color=CYCLE[i], lw=0.8, label=str(kind))
     single.axhline(0, color="black", lw=0.5)
     single.set_xticks(np.arange(len(places)), places, rotation=90 if len(places) > 12 else 0)
     single.set(xlabel="head", ylabel="rise of the loss (nats a token)")

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import xarray as xr
 from matplotlib.figure import Figure
 
-from figures.style import COLUMN, distance_axis, panel
+from figures.style import COLUMN, CYCLE, distance_axis, panel
 
 RECORDS = ("closed_form",)
 CLAIMS = ("eq-24", "thm-2.2")
@@ -19,7 +19,7 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
     figure, axes = plt.subplots(2, 1, figsize=(COLUMN, 4.2), sharex=True)
     for ax, kind, name in zip(axes, ("cos", "sin"), ("C", "S"), strict=True):
         for i, base in enumerate(data.base.values):
-            colour = f"C{i}"
+            colour = CYCLE[i]
             curve = data.sel(base=base)
             ax.plot(data.distance, curve[f"{kind}_sum"], color=colour, lw=0.4, alpha=0.5, zorder=1)
             ax.plot(

@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.style import COLOURS, PAGE, distance_axis, panel
+from figures.style import COLOURS, CYCLE, PAGE, distance_axis, panel
 
 RECORDS = ("precision",)
 CLAIMS = ("eq-12",)
@@ -38,7 +38,7 @@ def _panel(ax: Axes, data: xr.Dataset) -> None:
         for where, style in STYLES.items():
             x = data.sel(phase_sd=phase_sd, phases_in=where)
             label = f"phase sd {phase_sd:g} turns" if style == "-" else None
-            ax.plot(x.distance, x.error, color=f"C{i}", ls=style, label=label)
+            ax.plot(x.distance, x.error, color=CYCLE[i], ls=style, label=label)
     ax.axhline(1, color="black", lw=0.5)
     ax.plot([], [], color="black", ls="--", label="phases in the vectors' type")
     gone = data.distance.where(data.lost.sel(phases_in="own type").max("phase_sd") == 1, drop=True)

@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.style import COLOURS, PAGE, distance_axis, panel
+from figures.style import COLOURS, CYCLE, PAGE, distance_axis, panel
 
 RECORDS = ("tapa_mean",)
 CLAIMS = ("thm-3.2", "rem-3.eliminates")
@@ -37,9 +37,9 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
 def _means(ax: Axes, data: xr.Dataset) -> None:
     for i, phase_sd in enumerate(data.phase_sd.values):
         x = data.sel(phase_sd=phase_sd)
-        ax.plot(data.distance, np.exp(x.log_mean), color=f"C{i}", label=f"phase sd {phase_sd:g} turns")
+        ax.plot(data.distance, np.exp(x.log_mean), color=CYCLE[i], label=f"phase sd {phase_sd:g} turns")
         for name, (marker, _) in MARKS.items():
-            _points(ax, x.sel(estimator=name), f"C{i}", marker)
+            _points(ax, x.sel(estimator=name), CYCLE[i], marker)
     for marker, label in MARKS.values():
         ax.plot([], [], marker, color=COLOURS["grey"], ms=3, mfc="none", label=label)
     ax.set(yscale="log", ylim=(LOWEST, 2), ylabel="mean score / mean at distance 0")
@@ -58,13 +58,13 @@ def _points(ax: Axes, x: xr.Dataset, colour: str, marker: str) -> None:
 def _gaps(ax: Axes, data: xr.Dataset) -> None:
     for i, phase_sd in enumerate(data.phase_sd.values):
         x = data.sel(phase_sd=phase_sd)
-        ax.plot(data.distance, (x.log_bound - x.log_mean) / LOG10, color=f"C{i}")
+        ax.plot(data.distance, (x.log_bound - x.log_mean) / LOG10, color=CYCLE[i])
     ax.set(ylim=(0, None), ylabel="decimal digits that the bound\nlies above the mean")
 
 
 def _exponents(ax: Axes, data: xr.Dataset) -> None:
     for i, phase_sd in enumerate(data.phase_sd.values):
-        ax.plot(data.distance, data.exponent.sel(phase_sd=phase_sd), color=f"C{i}")
+        ax.plot(data.distance, data.exponent.sel(phase_sd=phase_sd), color=CYCLE[i])
     bound = -float(data.alpha) * int(data.phase_dims)
     ax.axhline(bound, color="black", ls="--", lw=0.8)
     ax.text(1.3, bound + 0.15, rf"bound: $-\alpha n = {bound:g}$", fontsize=7)

@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.style import PAGE, distance_axis, panel
+from figures.style import CYCLE, PAGE, distance_axis, panel
 
 RECORDS = ("tapa_variance",)
 CLAIMS = ("thm-3.3", "eq-15")
@@ -38,10 +38,10 @@ def _laws(ax: Axes, data: xr.Dataset) -> None:
     for i, (law, style) in enumerate(zip(data.law.values, STYLES, strict=True)):
         x = data.sel(law=law)
         if np.isfinite(x.exact).all():
-            ax.plot(data.distance, x.exact, color=f"C{i}", ls=style, lw=0.9)
+            ax.plot(data.distance, x.exact, color=CYCLE[i], ls=style, lw=0.9)
         ax.errorbar(
             x.sampled, x.estimate, 2 * x.estimate_se,
-            fmt="o", color=f"C{i}", ms=2.5, elinewidth=0.8, label=str(law),
+            fmt="o", color=CYCLE[i], ms=2.5, elinewidth=0.8, label=str(law),
         )  # fmt: skip
     ax.text(1.2, 1.03, "bound", fontsize=7)
     ax.set_title(f"laws, phase sd {float(data.phase_sd_of_laws):g} turns", loc="left")
