@@ -27,8 +27,9 @@ install: $(STAMP)
 figures: $(STAMP)
 	$(BIN)/tapa figures
 
+# One thread in each process: threads of processes that share cores wait for one another.
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

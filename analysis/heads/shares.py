@@ -38,7 +38,7 @@ def centred(x: Curves, weight: Float[np.ndarray, " distances"]) -> Curves:
 
 def gram(x: Curves, y: Curves, weight: Float[np.ndarray, " distances"]) -> Gram:
     """<x_w, y_w'> over distances, for every head and pair of windows."""
-    return np.einsum("whl,vhl,l->hwv", x, y, weight, optimize=True)
+    return (weight * x).swapaxes(0, 1) @ np.moveaxis(y, 1, 0).swapaxes(1, 2)
 
 
 def cross(g: Gram) -> Float[np.ndarray, " heads"]:

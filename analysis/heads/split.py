@@ -174,9 +174,9 @@ def control_curves(
     sums = lag_sums(few_q, few_k)
     dropped = sums / pair_counts(end).to(sums.dtype)
     kept = _padded(sums, end + 1, 0.0)
-    longer = torch.nn.functional.pad(few_q, (0, 1))
     for place in {order_q.place, end}:  # queries that differ meet the keys 0 .. place
-        change = (all_q[..., place] - longer[..., place])[..., None, :]
+        before = few_q[..., place] if place < end else 0
+        change = (all_q[..., place] - before)[..., None, :]
         kept[..., : place + 1] += (change @ all_k[..., : place + 1].conj()).squeeze(-2).real.flip(-1)
     if (place := order_k.place) < end:  # a key at the end would meet no query of the shorter order
         change = (all_k[..., place] - few_k[..., place])[..., None, :]
