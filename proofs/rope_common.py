@@ -24,13 +24,24 @@ LONGEST = 2**20  # the longest context that the practice rows look at
 def exact(what: str, holds: bool | None, computed: object, predicted: object) -> Evidence:
     """Evidence decided by symbols or integers: PROVED, REFUTED, or UNKNOWN where `holds` is None."""
     answer = Verdict.UNKNOWN if holds is None else Verdict.PROVED if holds else Verdict.REFUTED
-    return Evidence(what, answer, computed=str(computed), predicted=str(predicted))
+    return Evidence(what, answer, computed=_written(computed), predicted=_written(predicted))
 
 
 def tried(what: str, survives: bool, computed: object, predicted: object) -> Evidence:
     """Evidence of an exact attempt to refute on samples: SUPPORTED if the claim survives, else REFUTED."""
     answer = Verdict.SUPPORTED if survives else Verdict.REFUTED
-    return Evidence(what, answer, computed=str(computed), predicted=str(predicted))
+    return Evidence(what, answer, computed=_written(computed), predicted=_written(predicted))
+
+
+def _written(value: object) -> str:
+    """As text that is the same at every run: a set has no order of its own, and its members are sorted."""
+    if isinstance(value, set | frozenset):
+        return (
+            "{"
+            + ", ".join(sorted((_written(item) for item in value), key=lambda text: (len(text), text)))
+            + "}"
+        )
+    return str(value)
 
 
 def identity(what: str, left: symbolic.Expr, right: symbolic.Expr) -> Evidence:
