@@ -27,9 +27,8 @@ install: $(STAMP)
 figures: $(STAMP)
 	$(BIN)/tapa figures
 
-# One thread in each process: threads of processes that share cores wait for one another.
 test: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
+	$(BIN)/python -m pytest
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

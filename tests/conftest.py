@@ -42,24 +42,6 @@ def expects_an_error(test: Callable) -> bool:
     return "raises(" in inspect.getsource(wrapped.inner_test if wrapped else test)
 
 
-# Tests of these files and fixtures share what takes minutes to make: one process runs them all.
-SHARED = {"test_notebooks", "test_status", "test_verify_cli", "real_record", "smollm2_record", "whole_ledger"}
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several processes run the tests, a file's stay together, and so do those that share a record.
-
-    The latter come first: they take longest.
-    """
-    shared = [bool(SHARED & {item.path.stem, *getattr(item, "fixturenames", ())}) for item in items]
-    for item, is_shared in zip(items, shared, strict=True):
-        item.add_marker(pytest.mark.xdist_group("records" if is_shared else item.path.stem))
-    items[:] = [
-        item for first in (True, False) for item, it in zip(items, shared, strict=True) if it is first
-    ]
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Switch the signature checks off for the tests that read error messages, and back on after."""
