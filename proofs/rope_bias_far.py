@@ -15,7 +15,7 @@ from flint import arb
 
 from analysis.evidence import Evidence, Verdict
 from proofs.claims import attack, claim, practice, repair
-from proofs.interval import RopeSums, ball, below, minimum, precision
+from proofs.interval import PRECISION, RopeSums, ball, below, minimum, precision
 from proofs.rope_bias_limit import RADIANS, TURNS, gap_floor
 from proofs.rope_common import (
     BASES,
@@ -141,12 +141,16 @@ def uniform_repaired_attack() -> Iterator[Evidence]:
 
 @cache
 def near_floor(base: int, head_dim: int, turns: bool, nu: int) -> tuple[arb, int]:
-    """Least Gamma over the near integers of both signs at mu_0 = 1, and the distance where it is."""
-    sums = RopeSums.of(head_dim, base=base, turns=turns)
-    signed = [s * lam for lam in near_integers(base) for s in ((1, -1) if nu else (1,))]
-    values = [sums.gamma(lam, 1, nu) for lam in signed]
-    least = min(range(len(values)), key=lambda i: float(values[i]))
-    return reduce(arb.min, values), signed[least]
+    """Least Gamma over the near integers of both signs at mu_0 = 1, and the distance where it is.
+
+    In the ledger's precision, whatever it is just now: the first caller's would be kept for all.
+    """
+    with precision(PRECISION):
+        sums = RopeSums.of(head_dim, base=base, turns=turns)
+        signed = [s * lam for lam in near_integers(base) for s in ((1, -1) if nu else (1,))]
+        values = [sums.gamma(lam, 1, nu) for lam in signed]
+        least = min(range(len(values)), key=lambda i: float(values[i]))
+        return reduce(arb.min, values), signed[least]
 
 
 def first_failure(base: int, head_dim: int, turns: bool, nu: int, stop: int) -> tuple[int | None, int | None]:
