@@ -19,7 +19,7 @@ from torch import Tensor
 from analysis.errors import InputError
 from analysis.theory.frequencies import Frequencies
 
-_IN_CACHE = 2**18  # complex numbers transformed at a time
+_IN_CACHE = 2**19  # complex numbers transformed at a time
 
 
 def complex_pairs(
