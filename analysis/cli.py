@@ -255,3 +255,7 @@ def main() -> None:
         if end.code == INTERRUPTED:
             errors.print("tapa: interrupted; nothing is half-written")
         raise
+
+
+if __name__ == "__main__":
+    main()

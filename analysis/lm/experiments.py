@@ -1,8 +1,9 @@
 """The paper's experiments in miniature, as data: which models are trained, at which learning rates, how read.
 
-Every trained variant has the same budget for tuning: `RATES` (fine-tuning: `FINE_RATES`), full length, seed 0, chosen
-by the loss on the validation split at the trained length. The run at the chosen rate is seed 0 of the result;
-the other seeds follow at that rate. What several experiments have in common is trained once.
+Every trained variant is tuned by the same rule: `RATES` (fine-tuning: `FINE_RATES`) at full length with seed 0, then
+rates beyond the edge at which the best one lies, until it is inside (`tuning.grow`); best is the least loss on the
+validation split at the trained length. The run at the chosen rate is seed 0 of the result; the other seeds follow at
+that rate. What several experiments have in common is trained once.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ from analysis.errors import InputError
 from analysis.lm.config import MethodConfig
 from analysis.lm.recipe import Recipe, load
 from analysis.lm.tables import nearest
+from analysis.lm.tuning import Grid, grow
 
-RATES = (2e-3, 1e-3, 4e-3, 5e-4)
-"""Learning rates of a run from scratch, in the order in which they are tried."""
-FINE_RATES = (3e-4, 1e-4, 1e-3)
+RATES = (2e-3, 1e-3, 4e-3)
+"""Learning rates of a run from scratch that are tried in any case, in this order."""
+FINE_RATES = (5e-4, 2.5e-4, 1e-3)
 """Of fine-tuning."""
+REACH = 2
+"""Most rates that are tried beyond either edge of these."""
 SEEDS = (0, 1, 2)
 STRETCH = 4
 """Fine-tuning is at this many times the trained length."""
@@ -109,7 +113,7 @@ class Scale:
     Attributes:
         scratch, fine: recipes whose method, seed, learning rate (and for `fine` sizes, start and length) the
             runs replace.
-        rates, fine_rates: learning rates to choose from.
+        rates, fine_rates, reach: learning rates to choose from, as `tuning.grow` takes them.
         seeds: the first one is for tuning.
         spans, target: held-out spans that are read, and tokens of each that are scored.
         milestones: checkpoints of a run from scratch that are read, the last one included.
@@ -119,6 +123,7 @@ class Scale:
     fine: Recipe
     rates: tuple[float, ...] = RATES
     fine_rates: tuple[float, ...] = FINE_RATES
+    reach: int = REACH
     seeds: tuple[int, ...] = SEEDS
     spans: int = 64
     target: int = 64
@@ -128,6 +133,10 @@ class Scale:
     def length(self) -> int:
         """Trained length, tokens."""
         return self.scratch.length
+
+    def grid(self, variant: Variant, losses: Mapping[float, float]) -> Grid:
+        """Learning rates of a variant, given the validation losses of those that were tried with the first seed."""
+        return grow(self.fine_rates if variant.parent else self.rates, losses, self.reach)
 
 
 def cpu() -> Scale:
@@ -213,19 +222,19 @@ def variants(experiments: Sequence[str] = ()) -> list[Variant]:
     return [variant for variant in _ALL if variant.name in named]
 
 
-def plan(wanted: Sequence[Variant], scale: Scale, chosen: Mapping[str, float | None]) -> list[Run]:
+def plan(wanted: Sequence[Variant], scale: Scale, grids: Mapping[str, Grid]) -> list[Run]:
     """Every run that can be named by now, the most telling first.
 
     Args:
         wanted: as `variants` gives them, parents included.
         scale: of the experiments.
-        chosen: learning rate of each variant whose grid is complete; None where no run of the grid ended well.
+        grids: of the variants by name, as far as they are known; another one's is the first rates.
     """
     found = [
         (_stage(variant, seed, scale), i, run)
         for variant in wanted
         for seed in scale.seeds
-        for i, run in enumerate(_runs(variant, seed, scale, chosen))
+        for i, run in enumerate(_runs(variant, seed, scale, grids))
     ]
     return [run for *_, run in sorted(found, key=lambda item: item[:2])]  # stable: variants keep their order
 
@@ -240,15 +249,21 @@ def _stage(variant: Variant, seed: int, scale: Scale) -> int:
     return variant.stage if tuned or variant.parent else variant.stage + 1
 
 
-def _runs(variant: Variant, seed: int, scale: Scale, chosen: Mapping[str, float | None]) -> Iterator[Run]:
-    rates: Sequence[float] = scale.fine_rates if variant.parent else scale.rates
-    if seed != scale.seeds[0]:
-        rates = [lr] if (lr := chosen.get(variant.name)) else []
-    if variant.parent is None:
-        yield from (Run(variant, seed, lr) for lr in rates)
-    elif begun := chosen.get(variant.parent):
+def tuning_runs(variant: Variant, scale: Scale, grids: Mapping[str, Grid]) -> list[Run]:
+    """The first seed's runs of a variant; none while its parent's rate is not chosen, or if it has none."""
+    return list(_runs(variant, scale.seeds[0], scale, grids))
+
+
+def _runs(variant: Variant, seed: int, scale: Scale, grids: Mapping[str, Grid]) -> Iterator[Run]:
+    start = None
+    if variant.parent is not None:
+        begun = grids[variant.parent].lr if variant.parent in grids else None
+        if begun is None:
+            return
         start = Run(VARIANTS[variant.parent], seed, begun)
-        yield from (Run(variant, seed, lr, start) for lr in rates)
+    grid = grids.get(variant.name) or scale.grid(variant, {})
+    tuned = [grid.lr] if grid.lr else []
+    yield from (Run(variant, seed, lr, start) for lr in (grid.rates if seed == scale.seeds[0] else tuned))
 
 
 def outdated(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:

@@ -7,9 +7,10 @@ work between them: a run's lock says that somebody is at it.
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,11 +19,13 @@ from filelock import FileLock, Timeout
 
 from analysis.errors import InputError
 from analysis.lm import run_record, state
-from analysis.lm.experiments import Run, Scale, Variant, outdated, plan, stage
+from analysis.lm.experiments import Run, Scale, Variant, outdated, plan, stage, tuning_runs
 from analysis.lm.optimise import Diverged
 from analysis.lm.places import Job, Places
+from analysis.lm.recipe import Recipe
 from analysis.lm.text import corpus
 from analysis.lm.train import Progress, silent, train
+from analysis.lm.tuning import Grid
 from analysis.workers import HERE, Workers
 from analysis.workers import run as work
 
@@ -41,24 +44,34 @@ def finished(run: Run, scale: Scale, places: Places) -> dict[str, Any] | None:
     return None if outdated(run.configuration(scale), content["configuration"]) else content
 
 
-def chosen_rates(wanted: Sequence[Variant], scale: Scale, places: Places) -> dict[str, float | None]:
-    """Learning rate of every variant whose grid is complete: of the least validation loss; None if none has one.
+def grids(wanted: Sequence[Variant], scale: Scale, places: Places) -> dict[str, Grid]:
+    """Learning rates of every variant by name, and the chosen one where the records decide it.
 
-    A variant that goes on from another has a grid as soon as the other's rate is chosen.
+    A variant that goes on from another has a grid as soon as the other's rate is chosen; if the other has none in
+    the end, nor has it.
     """
-    chosen: dict[str, float | None] = {}
+    known: dict[str, Grid] = {}
     for variant in sorted(wanted, key=lambda variant: variant.parent is not None):
-        runs = [run for run in plan([variant], scale, chosen) if run.seed == scale.seeds[0]]
-        if not runs:
-            if variant.parent in chosen:  # and ended well at no rate
-                chosen[variant.name] = None
-            continue
-        found = [finished(run, scale, places) for run in runs]
-        contents = [content for content in found if content is not None]
-        if len(contents) == len(runs):
-            losses = {c["lr"]: c["validation_loss"] for c in contents if c["diverged"] is None}
-            chosen[variant.name] = min(losses, key=lambda lr: losses[lr]) if losses else None
-    return chosen
+        parent = known.get(variant.parent) if variant.parent else None
+        if variant.parent and (parent is None or parent.lr is None):
+            known[variant.name] = Grid((), complete=parent is not None and parent.complete)
+        else:
+            known[variant.name] = _grid(variant, scale, places, known)
+    return known
+
+
+def _grid(variant: Variant, scale: Scale, places: Places, known: Mapping[str, Grid]) -> Grid:
+    """Grows with the records; a run that it asks for may be there already, so again until nothing is added."""
+    losses: dict[float, float] = {}
+    while True:
+        grid = scale.grid(variant, losses)
+        new = [
+            run for run in tuning_runs(variant, scale, {**known, variant.name: grid}) if run.lr not in losses
+        ]
+        found = {run.lr: content for run in new if (content := finished(run, scale, places))}
+        if not found:
+            return grid
+        losses |= {lr: math.inf if c["diverged"] else c["validation_loss"] for lr, c in found.items()}
 
 
 def pending(wanted: Sequence[Variant], scale: Scale, places: Places) -> list[Run]:
@@ -66,7 +79,7 @@ def pending(wanted: Sequence[Variant], scale: Scale, places: Places) -> list[Run
 
     A run whose parent has no weights yet comes after the parent.
     """
-    runs = plan(wanted, scale, chosen_rates(wanted, scale, places))
+    runs = plan(wanted, scale, grids(wanted, scale, places))
     left = {run.name: run for run in runs if finished(run, scale, places) is None}
     for run in list(left.values()):
         if run.parent is not None and not places.weights(run.parent).exists():
@@ -120,7 +133,7 @@ def sweep(
         if not now or ended["late"]:
             return ended | {"left": len(pending(wanted, scale, places))}
         jobs = [Job(run, scale, places, tuple(arguments), deadline) for run in now]
-        total = len(plan(wanted, scale, chosen_rates(wanted, scale, places)))
+        total = len(plan(wanted, scale, grids(wanted, scale, places)))
         for run, outcome in zip(now, work(perform, jobs, workers), strict=True):
             ended[outcome] += 1
             others |= {run.name} if outcome == "busy" else set()
@@ -157,7 +170,7 @@ def _perform(job: Job, folder: Path) -> Outcome:
     recipe = run.recipe(scale, start)
     data = corpus(recipe.corpus, seed=recipe.corpus_seed)
     begun = time.perf_counter()
-    keep = _Milestones(folder, scale.milestones if run.parent is None else 0, recipe.steps, job.deadline)
+    keep = _Milestones(folder, scale.milestones if run.parent is None else 0, recipe, job.deadline)
     keep.collect()
     try:
         last, log = train(recipe, folder, data, progress=keep)
@@ -171,11 +184,15 @@ def _perform(job: Job, folder: Path) -> Outcome:
 
 
 class _Milestones:
-    """Copies weights as training passes certain steps, and stops it at the deadline; the trainer's `progress`."""
+    """Copies weights as training passes certain steps, and stops it at the deadline; the trainer's `progress`.
 
-    def __init__(self, folder: Path, count: int, steps: int, deadline: float | None) -> None:
+    The steps are `count` equal parts of the training, each moved to the nearest checkpoint; the last is the end itself.
+    """
+
+    def __init__(self, folder: Path, count: int, recipe: Recipe, deadline: float | None) -> None:
         self.folder, self.deadline = folder, deadline
-        self.steps = {round(steps * i / count) for i in range(1, count)}
+        saved = [round(recipe.steps * i / (count * recipe.save_every)) for i in range(1, count)]
+        self.steps = {i * recipe.save_every for i in saved if 0 < i * recipe.save_every < recipe.steps}
 
     def __call__(self, what: str, done: int, total: int, note: str) -> None:
         self.collect()

@@ -12,7 +12,7 @@ from typing import Any
 from analysis.errors import InputError
 from analysis.lm.experiments import cpu, plan, variants
 from analysis.lm.places import Places
-from analysis.lm.sweep import chosen_rates, finished, sweep
+from analysis.lm.sweep import grids, finished, sweep
 from analysis.lm.train import Progress
 from analysis.workers import Workers
 
@@ -25,7 +25,7 @@ def listed(experiments: Sequence[str], records: Path, runs: Path) -> list[dict[s
     """
     wanted, scale, places = variants(experiments), cpu(), Places(records, runs)
     rows = []
-    for run in plan(wanted, scale, chosen_rates(wanted, scale, places)):
+    for run in plan(wanted, scale, grids(wanted, scale, places)):
         content = finished(run, scale, places)
         is_open = "begun" if places.folder(run).exists() else "to do"
         stands = is_open if content is None else "diverged" if content["diverged"] else "done"
