@@ -12,7 +12,7 @@ from typing import Any
 from analysis.errors import InputError
 from analysis.lm.experiments import cpu, plan, variants
 from analysis.lm.places import Places
-from analysis.lm.sweep import grids, finished, sweep
+from analysis.lm.sweep import finished, grids, sweep
 from analysis.lm.train import Progress
 from analysis.workers import Workers
 
