@@ -27,8 +27,10 @@ install: $(STAMP)
 figures: $(STAMP)
 	$(BIN)/tapa figures
 
+# A process for each core, and a file's tests stay in one process: they share what they make.
+# One thread in each: threads of processes that share cores wait for one another.
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -18,6 +18,7 @@ import jaxtyping
 import matplotlib
 import pytest
 import xarray as xr
+from filelock import FileLock
 from hypothesis import settings
 
 # An int is a float here, as in every type checker (PEP 484). The hook evaluates this text as it stands.
@@ -55,10 +56,17 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def real_record() -> xr.Dataset:
-    """The real model's record, made by `tapa figures` itself: minutes on a fresh clone, seconds afterwards."""
+def real_record(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
+    """The real model's record, made by `tapa figures` itself: minutes on a fresh clone, seconds afterwards.
+
+    Where several processes run the tests, one makes it and the others wait; it may use all threads meanwhile.
+    """
     tapa = Path(sys.executable).with_name("tapa")
-    done = subprocess.run([tapa, "figures"], cwd=ROOT, capture_output=True, text=True, check=False)
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    with FileLock(tmp_path_factory.getbasetemp().parent / "figures.lock"):
+        done = subprocess.run(
+            [tapa, "figures"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
     assert done.returncode == 0, done.stdout + done.stderr
     return schemas.read("smollm2", places.record("smollm2"))
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from analysis.errors import InputError
 from analysis.lm.experiments import cpu, plan, variants
+from analysis.lm.export import export
 from analysis.lm.places import Places
 from analysis.lm.sweep import finished, grids, sweep
 from analysis.lm.train import Progress
@@ -44,11 +45,12 @@ def perform(
     arguments: Sequence[str],
     progress: Progress,
 ) -> dict[str, int]:
-    """As `sweep.sweep`, on the scale of recipe "cpu"."""
-    return sweep(
-        variants(experiments), cpu(), Places(records, runs),
-        workers=workers, minutes=minutes, arguments=arguments, progress=progress,
-    )  # fmt: skip
+    """As `sweep.sweep`, on the scale of recipe "cpu"; then weights are exported, "kept" is their number."""
+    wanted, scale, places = variants(experiments), cpu(), Places(records, runs)
+    ended = sweep(
+        wanted, scale, places, workers=workers, minutes=minutes, arguments=arguments, progress=progress
+    )
+    return ended | {"kept": len(export(grids(wanted, scale, places), scale, places))}
 
 
 def submit(
@@ -94,5 +96,6 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
 
 def as_text(ended: dict[str, int]) -> str:
     """The result of `perform` for a reader."""
-    said = ", ".join(f"{count} {what}" for what, count in ended.items() if count or what in ("done", "left"))
-    return f"runs: {said}"
+    runs = {what: count for what, count in ended.items() if what != "kept"}
+    said = ", ".join(f"{count} {what}" for what, count in runs.items() if count or what in ("done", "left"))
+    return f"runs: {said}; models kept in half precision: {ended['kept']}"
