@@ -280,7 +280,7 @@ def unscaled_samples(original: Callable) -> Callable:
 
 
 def conjugated_products(original: Callable) -> Callable:
-    return lambda *args: {name: value.conj() for name, value in original(*args).items()}
+    return lambda *args: original(*args).conj()
 
 
 def bias_one_token_late(original: Callable) -> Callable:
@@ -297,13 +297,13 @@ def biased_error(original: Callable) -> Callable:
 
 
 def tiled(original: Callable) -> Callable:
-    return lambda values, heads: np.tile(values, (heads // len(values), *[1] * (values.ndim - 1)))
+    return lambda keys, heads: np.tile(keys, (1, heads // keys.shape[1], 1))
 
 
 PLANTED = [
     # what, variant, module, name, wrong version, variables that must give it away
     ("sign of B_d", "llama", split, "complex_pairs", conjugated, {"measured", "nu", "bias", "paper"}),
-    ("sign of B_d in the bias", "phi", assemble, "_pair_products", conjugated_products, {"nu", "bias"}),
+    ("sign of B_d in the bias", "phi", assemble, "_product", conjugated_products, {"nu", "bias"}),
     ("attention factor once", "llama-yarn", split, "complex_pairs", factor_once, {"measured", "mu", "bias"}),
     ("no scale in the curves", "llama", measure, "split_layer", unscaled, {"measured", "drift", "score_sd"}),
     ("no scale in the bias", "gemma3", measure, "LayerSamples", unscaled_samples, {"bias", "paper"}),

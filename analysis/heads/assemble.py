@@ -17,6 +17,7 @@ from analysis.theory.frequencies import Frequencies
 
 WEIGHTINGS = ("uniform", "log")
 PARTS = ("all", *(f"quarter {i + 1}" for i in range(QUARTERS)))
+SUMS = ("count", "first", "power", "square")
 CURVES = ("measured", "bias", "drift", "content", "paper", "shuffled", "control_gap")
 
 Array = np.ndarray
@@ -88,14 +89,14 @@ def mean_and_error(x: Array) -> tuple[Array, Array]:
 
 def _layer_variant(samples: LayerSamples, variant: int) -> dict[str, tuple[tuple[str, ...], Array]]:
     """Everything about one layer with its first token kept or dropped: dimensions and values by name."""
-    pairs = _pair_products(samples, variant)
-    curves = _curves(samples, variant, pairs["all"])
+    sums = _sums(samples, variant)
+    curves = _curves(samples, variant, _product(sums, "first", slice(None)))
     found: dict[str, tuple[tuple[str, ...], Array]] = {}
     for name in CURVES:
         for suffix, value in zip(("", "_se"), mean_and_error(curves[name]), strict=True):
             found[name + suffix] = ("head", "distance"), value.astype(np.float32)
     rotated = len(samples.frequencies.omega)
-    for name, value in _pair_variables(samples, variant, pairs, rotated).items():
+    for name, value in _pair_variables(sums, rotated).items():
         found[name] = ("part", "head", "pair"), value
     for name, value in _share_variables(curves).items():
         found[name] = ("weighting", "head"), value
@@ -104,43 +105,54 @@ def _layer_variant(samples: LayerSamples, variant: int) -> dict[str, tuple[tuple
     return found
 
 
-def _pair_products(samples: LayerSamples, variant: int) -> dict[str, Complex[Array, "windows heads pairs"]]:
-    """mu_d - i nu_d of every window: E over all pairs of positions of zq conj(zk), per position quarter."""
-    windows = [(w.moments_q[variant], w.moments_k[variant]) for w in samples.windows]
-    products = {}
-    for part, selection in _selections().items():
-        rows = []
-        for q, k in windows:
-            mean_q, mean_k = _mean(q, q.first, selection), _mean(k, k.first, selection)
-            rows.append(mean_q * _repeat(mean_k, len(mean_q)).conj())
-        products[part] = np.stack(rows)
-    return products
+class _Sums:
+    """One variant's moments of every window as arrays, leading axes (windows, quarters); keys as their heads are."""
+
+    def __init__(self, windows: list[tuple[Moments, Moments]]) -> None:
+        self.q, self.k = (
+            {name: np.stack([getattr(m, name).numpy() for m in side]) for name in SUMS}
+            for side in zip(*windows, strict=True)
+        )
+
+
+def _product(sums: _Sums, name: str, selection: slice) -> Complex[Array, "windows heads pairs"]:
+    """Mean over q's tokens times the conjugate of the mean over k's, for every query head, in every window."""
+    q, k = (
+        side[name][:, selection].sum(axis=1) / side["count"][:, selection].sum(axis=1)[:, None, None]
+        for side in (sums.q, sums.k)
+    )
+    return q * _repeat(k, q.shape[1]).conj()
+
+
+def _repeat(keys: Array, query_heads: int) -> Array:
+    """Key heads (the second axis) repeated for the query heads that read them."""
+    return np.repeat(keys, query_heads // keys.shape[1], axis=1)
+
+
+def _sums(samples: LayerSamples, variant: int) -> _Sums:
+    return _Sums([(w.moments_q[variant], w.moments_k[variant]) for w in samples.windows])
 
 
 def _selections() -> dict[str, slice]:
     return {"all": slice(None)} | {PARTS[i + 1]: slice(i, i + 1) for i in range(QUARTERS)}
 
 
-def _mean(moments: Moments, sums, selection: slice) -> Array:
-    return (sums[selection].sum(0) / moments.count[selection].sum()).numpy()
+def _pair_variables(sums: _Sums, rotated: int) -> dict[str, Float[Array, "parts heads pairs"]]:
+    """mu, nu with standard errors, and the sd of A_d and B_d over all pairs of positions.
 
-
-def _repeat(key_values: Array, query_heads: int) -> Array:
-    """Key heads repeated for the query heads that read them."""
-    return np.repeat(key_values, query_heads // len(key_values), axis=0)
-
-
-def _pair_variables(
-    samples: LayerSamples, variant: int, products: dict[str, Array], rotated: int
-) -> dict[str, Float[Array, "parts heads pairs"]]:
-    """mu, nu with standard errors, and the sd of A_d and B_d over all pairs of positions."""
+    mu_d - i nu_d is E over all pairs of positions of zq conj(zk). E A_d^2 and E B_d^2 follow from E|z|^2 and E z^2:
+    A = Re(zq conj zk), so A^2 = (|zq|^2 |zk|^2 + Re(zq^2 conj(zk^2))) / 2, and B^2 with a minus sign.
+    """
     result: dict[str, list[Array]] = {n: [] for n in ("mu", "mu_se", "nu", "nu_se", "sd_a", "sd_b")}
-    for part, selection in _selections().items():
-        product = products[part][..., :rotated]
+    for selection in _selections().values():
+        product = _product(sums, "first", selection)[..., :rotated]
         mu, mu_se = mean_and_error(np.real(product))
         nu, nu_se = mean_and_error(-np.imag(product))
-        square_a, square_b = _squares(samples, variant, selection, rotated)
-        sd_a, sd_b = _root(square_a - mu**2), _root(square_b - nu**2)
+        power, square = (
+            np.real(_product(sums, name, selection)).mean(axis=0)[..., :rotated]
+            for name in ("power", "square")
+        )
+        sd_a, sd_b = _root((power + square) / 2 - mu**2), _root((power - square) / 2 - nu**2)
         for name, value in zip(result, (mu, mu_se, nu, nu_se, sd_a, sd_b), strict=True):
             result[name].append(value)
     return {name: np.stack(values) for name, values in result.items()}
@@ -149,22 +161,6 @@ def _pair_variables(
 def _root(variance: Array) -> Array:
     """Square root of a variance, which rounding may leave a little below 0 where nothing varies."""
     return np.sqrt(np.maximum(variance, 0))
-
-
-def _squares(samples: LayerSamples, variant: int, selection: slice, rotated: int) -> tuple[Array, Array]:
-    """E A_d^2 and E B_d^2 over all pairs of positions, from E|z|^2 and E z^2 of queries and keys.
-
-    A = Re(zq conj zk), so A^2 = (|zq|^2 |zk|^2 + Re(zq^2 conj(zk^2))) / 2, and B^2 with a minus sign.
-    """
-    powers, squares = [], []
-    for w in samples.windows:
-        q, k = w.moments_q[variant], w.moments_k[variant]
-        heads = q.power.shape[1]
-        powers.append(_mean(q, q.power, selection) * _repeat(_mean(k, k.power, selection), heads))
-        product = _mean(q, q.square, selection) * _repeat(_mean(k, k.square, selection), heads).conj()
-        squares.append(np.real(product))
-    power, square = np.mean(powers, axis=0)[..., :rotated], np.mean(squares, axis=0)[..., :rotated]
-    return (power + square) / 2, (power - square) / 2
 
 
 def _curves(
@@ -177,36 +173,51 @@ def _curves(
     }
     omega = samples.frequencies.omega
     rotated, rest = product[..., : len(omega)], np.real(product[..., len(omega) :]).sum(axis=-1)
-    uniform = np.broadcast_to(rotated.mean(axis=-1, keepdims=True), rotated.shape)
-    length = stacked["measured"].shape[-1]
-    table = _table(omega.tobytes(), length)
-    for name, weights in (("bias", rotated), ("paper", uniform)):
-        stacked[name] = samples.scale * (np.real(weights @ table) + rest[..., None])
+    table, sums = _table(omega.tobytes(), stacked["measured"].shape[-1])
+    alike = np.ascontiguousarray(rotated.mean(axis=-1, keepdims=True))
+    for name, weights, turns in (("bias", rotated, table), ("paper", alike, sums)):
+        # real parts alone: half the products of complex numbers
+        parts = np.concatenate([np.real(weights), -np.imag(weights)], axis=-1)
+        stacked[name] = samples.scale * (parts @ turns + rest[..., None])
     stacked["content"] = stacked["measured"] - stacked["bias"]
     stacked["control_gap"] = stacked["shuffled"] - stacked["bias"]
     return stacked
 
 
 @lru_cache(maxsize=2)  # most models turn alike in every layer
-def _table(omega: bytes, length: int) -> Complex[Array, "pairs length"]:
-    """exp(i distance omega_d) for omega as float64 bytes."""
-    return np.exp(1j * np.outer(np.frombuffer(omega), np.arange(length)))
+def _table(
+    omega: bytes, length: int
+) -> tuple[Float[Array, "twice_pairs length"], Float[Array, "two length"]]:
+    """Cosines, then sines, of distance omega_d for omega as float64 bytes; their sums over the pairs."""
+    angles = np.outer(np.frombuffer(omega), np.arange(length))
+    both = np.stack([np.cos(angles), np.sin(angles)])
+    return both.reshape(-1, length), both.sum(axis=1)
 
 
 def _share_variables(curves: dict[str, Curve]) -> dict[str, Float[Array, "weightings heads"]]:
-    """Shares over the distances 1 .. half the window, where every distance has at least half the pairs."""
+    """Shares over the distances 1 .. half the window, where every distance has at least half the pairs.
+
+    Products of content and of what a prediction leaves over follow from those of measured, bias and paper.
+    """
     length = curves["measured"].shape[-1]
     chosen = slice(1, length // 2 + 1)
     distance = np.arange(length, dtype=float)[chosen]
-    part = {name: curves[name][..., chosen] for name in ("measured", "bias", "content", "paper")}
     result: dict[str, list[Array]] = {}
     for kind in WEIGHTINGS:
         weight = shares.weights(distance, kind)
+        g = shares.products(
+            {name: curves[name][..., chosen] for name in ("measured", "bias", "paper")}, weight
+        )
+        whole, bias = g["measured", "measured"], g["bias", "measured"]
+        left = {
+            name: whole - g[name, "measured"] - g["measured", name] + g[name, name]
+            for name in ("bias", "paper")
+        }
         found = {
-            "share_bias": shares.share(part["bias"], part["measured"], weight),
-            "share_content": shares.share(part["content"], part["measured"], weight),
-            "r2_bias": shares.explained(part["bias"], part["measured"], weight),
-            "r2_paper": shares.explained(part["paper"], part["measured"], weight),
+            "share_bias": shares.jackknife(shares.ratio, bias, whole),
+            "share_content": shares.jackknife(shares.ratio, whole - bias, whole),
+            "r2_bias": shares.jackknife(shares.unexplained_from_one, left["bias"], whole),
+            "r2_paper": shares.jackknife(shares.unexplained_from_one, left["paper"], whole),
         }
         for name, (value, error) in found.items():
             result.setdefault(name, []).append(value)

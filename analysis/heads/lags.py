@@ -168,7 +168,7 @@ def causal_square_sum(
     q: Complex[Tensor, "key_heads group pairs length"],
     k: Complex[Tensor, "key_heads pairs length"],
     *,
-    block: int = 128,
+    block: int = 64,
 ) -> Float[Tensor, "key_heads group"]:
     """Sum of squared scores over all pairs with key position <= query position, in O(length * pairs^2).
 

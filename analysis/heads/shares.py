@@ -7,7 +7,7 @@ a ratio of such products, and its standard error comes from leaving out one wind
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from jaxtyping import Float
@@ -15,7 +15,8 @@ from jaxtyping import Float
 from analysis.errors import InputError
 
 Curves = Float[np.ndarray, "windows heads distances"]
-Gram = Float[np.ndarray, "heads windows windows"]
+Gram = Float[np.ndarray, "heads *left_out windows windows"]
+PerHead = Float[np.ndarray, "heads *left_out"]
 
 
 def weights(distance: Float[np.ndarray, " distances"], kind: str) -> Float[np.ndarray, " distances"]:
@@ -36,12 +37,18 @@ def centred(x: Curves, weight: Float[np.ndarray, " distances"]) -> Curves:
     return x - (x @ weight)[..., None]
 
 
-def gram(x: Curves, y: Curves, weight: Float[np.ndarray, " distances"]) -> Gram:
-    """<x_w, y_w'> over distances, for every head and pair of windows."""
-    return (weight * x).swapaxes(0, 1) @ np.moveaxis(y, 1, 0).swapaxes(1, 2)
+def products(
+    curves: Mapping[str, Curves], weight: Float[np.ndarray, " distances"]
+) -> dict[tuple[str, str], Gram]:
+    """<x_w, y_w'> over distances of the centred curves, for every head, pair of windows and pair of names."""
+    count = len(next(iter(curves.values())))
+    x = np.stack([centred(curve, weight) for curve in curves.values()]).transpose(2, 0, 1, 3)
+    rows = x.reshape(len(x), -1, x.shape[-1])
+    blocks = ((weight * rows) @ rows.swapaxes(1, 2)).reshape(len(x), len(curves), count, -1, count)
+    return {(a, b): blocks[:, i, :, j] for i, a in enumerate(curves) for j, b in enumerate(curves)}
 
 
-def cross(g: Gram) -> Float[np.ndarray, " heads"]:
+def cross(g: Gram) -> PerHead:
     """Mean over pairs of different windows: the estimate of <E x, E y>."""
     count = g.shape[-1]
     if count < 2:
@@ -49,25 +56,23 @@ def cross(g: Gram) -> Float[np.ndarray, " heads"]:
     return (g.sum(axis=(-2, -1)) - np.trace(g, axis1=-2, axis2=-1)) / (count * (count - 1))
 
 
-def ratio(part: Gram, whole: Gram) -> Float[np.ndarray, " heads"]:
+def ratio(part: Gram, whole: Gram) -> PerHead:
     """cross(part) / cross(whole); NaN where the whole does not vary over distance: no share of nothing."""
     below = cross(whole)
     return cross(part) / np.where(below == 0, np.nan, below)
 
 
 def jackknife(
-    statistic: Callable[..., Float[np.ndarray, " heads"]], *grams: Gram
+    statistic: Callable[..., PerHead], *grams: Gram
 ) -> tuple[Float[np.ndarray, " heads"], Float[np.ndarray, " heads"]]:
     """A statistic of Gram matrices over windows, and its jackknife standard error (needs 3 windows, else NaN)."""
     value = statistic(*grams)
     count = grams[0].shape[-1]
     if count < 3:
         return value, np.full_like(value, np.nan)
-    left_out = []
-    for w in range(count):
-        rest = np.delete(np.arange(count), w)
-        left_out.append(statistic(*(g[:, rest[:, None], rest] for g in grams)))
-    spread = np.square(np.stack(left_out) - np.mean(left_out, axis=0)).sum(axis=0)
+    rest = np.array([np.delete(np.arange(count), w) for w in range(count)])
+    left_out = statistic(*(g[:, rest[:, :, None], rest[:, None, :]] for g in grams))
+    spread = np.square(left_out - left_out.mean(axis=-1, keepdims=True)).sum(axis=-1)
     return value, np.sqrt((count - 1) / count * spread)
 
 
@@ -75,16 +80,21 @@ def share(
     part: Curves, whole: Curves, weight: Float[np.ndarray, " distances"]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cov(part, whole) / Var(whole) over distance; the shares of parts that add up to the whole add up to 1."""
-    part, whole = centred(part, weight), centred(whole, weight)
-    return jackknife(ratio, gram(part, whole, weight), gram(whole, whole, weight))
+    found = products({"part": part, "whole": whole}, weight)
+    return jackknife(ratio, found["part", "whole"], found["whole", "whole"])
 
 
 def explained(
     prediction: Curves, whole: Curves, weight: Float[np.ndarray, " distances"]
 ) -> tuple[np.ndarray, np.ndarray]:
     """R^2 = 1 - |whole - prediction|^2 / |whole|^2 of the centred curves; below 0: worse than a constant."""
-    rest, whole = centred(whole - prediction, weight), centred(whole, weight)
-    return jackknife(lambda a, b: 1 - ratio(a, b), gram(rest, rest, weight), gram(whole, whole, weight))
+    found = products({"rest": whole - prediction, "whole": whole}, weight)
+    return jackknife(unexplained_from_one, found["rest", "rest"], found["whole", "whole"])
+
+
+def unexplained_from_one(rest: Gram, whole: Gram) -> PerHead:
+    """1 - cross(rest) / cross(whole)."""
+    return 1 - ratio(rest, whole)
 
 
 def share_of_scores(
@@ -98,14 +108,13 @@ def share_of_scores(
         counts: pairs at each distance.
     """
     weight = counts / counts.sum()
-    curves = centred(measured, weight)
-    between = gram(curves, curves, weight)
+    between = products({"measured": measured}, weight)["measured", "measured"]
     mean = measured @ weight
     # per window on the diagonal, so that leaving out a window leaves out its rows and columns
     second = np.einsum("wh,wv->hwv", square_sum / counts.sum(), np.eye(len(measured)))
     means = np.einsum("wh,vh->hwv", mean, mean)
 
-    def between_over_all(between: Gram, second: Gram, means: Gram) -> Float[np.ndarray, " heads"]:
+    def between_over_all(between: Gram, second: Gram, means: Gram) -> PerHead:
         total = np.trace(second, axis1=-2, axis2=-1) / second.shape[-1] - cross(means)
         return cross(between) / np.where(total == 0, np.nan, total)
 

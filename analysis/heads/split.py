@@ -104,20 +104,33 @@ def drift_curves(
     later = q[..., 1:].flip(-1).cumsum(-1).flip(-1)
     earlier = torch.nn.functional.pad(k[..., 1:].cumsum(-1), (1, 0)).flip(-1)
     turn = table.conj()
-    kept = torch.cat([later[..., :1] + q[..., :1], later], dim=-1)
+    kept = (earlier + k[..., :1]) * turn
+    # at distance 0 the first token is a query, too
+    sums = [inner(later[..., :1] + q[..., :1], kept[..., :1]), inner(later, kept[..., 1:])]
     return (
-        _positional_means(kept, (earlier + k[..., :1]) * turn) - means_curve(q, k, table),
-        _positional_means(later, (earlier * turn)[..., :-1])
+        _over_pairs(torch.cat(sums, dim=-1)) - means_curve(q, k, table),
+        _over_pairs(inner(later, (earlier * turn)[..., :-1]))
         - means_curve(q[..., 1:], k[..., 1:], table[..., :-1]),
     )
 
 
-def _positional_means(
+def inner(
     q: Complex[Tensor, "*#heads pairs length"], k: Complex[Tensor, "*#heads pairs length"]
 ) -> Float[Tensor, "*heads length"]:
+    """Re sum_d q_d conj(k_d) at every position; leading axes broadcast.
+
+    Added up a pair at a time, in real numbers: the products of all pairs are never in memory.
+    """
+    x, y = (torch.view_as_real(z).flatten(-2) for z in (q, k))
+    total = x.new_zeros(*torch.broadcast_shapes(x.shape[:-2], y.shape[:-2]), x.shape[-1])
+    for pair in range(x.shape[-2]):
+        total.addcmul_(x[..., pair, :], y[..., pair, :])
+    return total.unflatten(-1, (-1, 2)).sum(dim=-1)
+
+
+def _over_pairs(sums: Float[Tensor, "*heads length"]) -> Float[Tensor, "*heads length"]:
     """Inner products of summed queries and summed keys at every distance, over the squared number of pairs."""
-    sums = (q * k.conj()).sum(dim=-2).real
-    return sums / pair_counts(q.shape[-1]).square().to(sums.dtype)
+    return sums / pair_counts(sums.shape[-1]).square().to(sums.dtype)
 
 
 def means_curve(
