@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Complex, Float
+from jaxtyping import Complex, Float, Num
 
 from analysis.errors import InputError
 from analysis.heads import shares
@@ -115,7 +115,7 @@ class _Sums:
         )
 
 
-def _product(sums: _Sums, name: str, selection: slice) -> Complex[Array, "windows heads pairs"]:
+def _product(sums: _Sums, name: str, selection: slice) -> Num[Array, "windows heads pairs"]:
     """Mean over q's tokens times the conjugate of the mean over k's, for every query head, in every window."""
     q, k = (
         side[name][:, selection].sum(axis=1) / side["count"][:, selection].sum(axis=1)[:, None, None]
