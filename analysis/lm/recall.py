@@ -90,6 +90,17 @@ class Task:
         """Bits per question that the first of these readers loses."""
         return math.log2(_count(self.value))
 
+    def fits(self, length: int, distance: int | None = None) -> bool:
+        """Whether instances of `length` bytes hold the facts and questions, at this distance or at any drawn."""
+        if distance is not None and not self.size <= distance <= length - self.size:
+            return False
+        return self.cells(length, distance) >= self.pairs
+
+    def cells(self, length: int, distance: int | None = None) -> int:
+        """Places for facts before the questions that there always are in instances of `length` bytes."""
+        offset = self.size - 1 if distance is None else (length - distance) % self.size
+        return max((length - self.queries * self.size - offset) // self.size, 0)
+
 
 RECALL = Task(b"[", (LETTERS, DIGITS), b"=", (LETTERS, DIGITS), pairs=8)
 """Associative recall, as "[k7=q3]"; chance is 1 in 260."""
@@ -219,11 +230,10 @@ def _check(documents: Sequence[Document], length: int, task: Task, distance: int
         raise InputError(
             f"distance={distance} is not in {size}..{length - size}, the range for length {length}"
         )
-    offset = size - 1 if distance is None else (length - distance) % size
-    if (cells := (length - task.queries * size - offset) // size) < task.pairs:
+    if (cells := task.cells(length, distance)) < task.pairs:
         raise InputError(
             f"{task.pairs} facts of {size} bytes do not fit before {task.queries} questions in {length} bytes, "
-            f"{max(cells, 0)} do; give a longer length or fewer pairs"
+            f"{cells} do; give a longer length or fewer pairs"
         )
 
 

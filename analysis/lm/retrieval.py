@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 import xarray as xr
+from jaxtyping import Bool, Float
 
 from analysis.lm.bootstrap import over_documents, proportion
 from analysis.lm.model import Llama
@@ -22,7 +23,6 @@ from analysis.lm.windows import Document
 _NAMES = ("exact", "exact_low", "exact_high", "bits", "bits_low", "bits_high")
 
 
-@torch.inference_mode()
 def retrieval(
     model: Llama,
     documents: Sequence[Document],
@@ -68,6 +68,26 @@ def _at(
     model: Llama, documents: Sequence[Document], length: int, distance: int, task: Task, count: int, seed: int
 ) -> list[float]:
     """The numbers of `_NAMES` at one distance."""
+    hits, lost = answers(
+        model, documents, length=length, distance=distance, task=task, count=count, seed=seed
+    )
+    share = proportion(int(hits.sum()), count)
+    loss = over_documents(lost, np.ones(count), seed=seed)
+    return [share.value, share.low, share.high, loss.value, loss.low, loss.high]
+
+
+@torch.inference_mode()
+def answers(
+    model: Llama,
+    documents: Sequence[Document],
+    *,
+    length: int,
+    distance: int,
+    task: Task,
+    count: int,
+    seed: int,
+) -> tuple[Bool[np.ndarray, " count"], Float[np.ndarray, " count"]]:
+    """Of each instance at one distance: was the answer all right, and its bits; arguments as `retrieval`."""
     rows = min(count, rows_at_once(model, length))
     exact, bits = [], []
     for step in range(math.ceil(count / rows)):
@@ -76,7 +96,4 @@ def _at(
             scores = score(model(questions.tokens), questions)
         exact.append(scores.exact.flatten().numpy())
         bits.append(scores.bits.flatten().numpy())
-    hits, lost = np.concatenate(exact)[:count], np.concatenate(bits)[:count]
-    share = proportion(int(hits.sum()), count)
-    loss = over_documents(lost, np.ones(count), seed=seed)
-    return [share.value, share.low, share.high, loss.value, loss.low, loss.high]
+    return np.concatenate(exact)[:count], np.concatenate(bits)[:count]

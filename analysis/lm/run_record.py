@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from analysis import records
+from analysis.lm import asking, reading, state
 from analysis.lm import job as training
-from analysis.lm import reading, state
 from analysis.lm.experiments import READ_FINE
+from analysis.lm.model import Llama
 from analysis.lm.optimise import Diverged
 from analysis.lm.places import Job
 from analysis.lm.recipe import Recipe
@@ -56,6 +57,7 @@ def write(
         "diverged": None,
         "validation_loss": log.validation_loss[-1],
         "readings": readings,
+        "retrieval": _retrieval(model, data, job, recipe, lengths),
         "milestones": passed,
         "documents": reading.document_names(chosen),
         "document_tokens": _tokens(chosen),
@@ -104,6 +106,14 @@ def _head(job: Job, recipe: Recipe, log: Log) -> dict[str, Any]:
             "validation_loss": log.validation_loss,
         },
     }
+
+
+def _retrieval(
+    model: Llama, data: Corpus, job: Job, recipe: Recipe, lengths: tuple[int, ...]
+) -> list[dict[str, Any]]:
+    """Of runs that learn a task, and of the first ones without: they show whether it must be learned."""
+    asks = recipe.vocabulary is None and (recipe.task is not None or job.run.variant.stage == 0)
+    return asking.ask(model, data.test, recipe, lengths) if asks else []
 
 
 def _coarse(file: Path, chosen: Spans, lengths: tuple[int, ...]) -> list[dict[str, Any]]:
