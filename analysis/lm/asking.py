@@ -18,8 +18,8 @@ from analysis.lm.retrieval import answers
 from analysis.lm.windows import Document
 
 TASKS = {"recall": RECALL, "passkey": PASSKEY}
-COUNT = 256  # instances at a distance, fewer where they are long:
-BYTES = 2**17  # read at a distance
+COUNT, LONG_COUNT = 256, 128  # instances at a distance, and in windows beyond twice the trained length
+PLAIN_COUNT = 64  # of a model that never learned to answer
 NEAREST = 8
 CROWDED = 4  # times the trained length is the window in which a near fact is asked for again
 SEED = 0  # the same instances for every model
@@ -44,13 +44,16 @@ def ask(
     Raises:
         InputError: as `recall.recall_batch`.
     """
-    names = (recipe.task,) if recipe.task else tuple(TASKS)
-    found = []
-    for name in names:
-        for length, distance in questions(TASKS[name], lengths if recipe.task else lengths[:1]):
-            count = min(COUNT, BYTES // length)
-            found.append(_row(model, documents, name, length, distance, count))
-    return found
+    if recipe.task is None:
+        return [
+            _row(model, documents, name, length, distance, PLAIN_COUNT)
+            for name, task in TASKS.items()
+            for length, distance in questions(task, lengths[:1])
+        ]
+    return [
+        _row(model, documents, recipe.task, n, distance, COUNT if n <= 2 * lengths[0] else LONG_COUNT)
+        for n, distance in questions(TASKS[recipe.task], lengths)
+    ]
 
 
 def questions(task: Task, lengths: Sequence[int]) -> list[tuple[int, int]]:

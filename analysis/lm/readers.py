@@ -49,9 +49,9 @@ def llama_reader(model: Llama, length: int, extension: Extension | None = None) 
     return read, rows_at_once(model, length)
 
 
-def rows_at_once(model: Llama, length: int) -> int:
-    """Windows that are read together: one by tiles, else as many as keep the scores small."""
-    return 1 if length > EXPLICIT else max(1, SCORES // (model.config.heads * length**2))
+def rows_at_once(model: Llama, length: int, scores: int = SCORES) -> int:
+    """Windows that are read together: one by tiles, else as many as keep arrays of scores below `scores` numbers."""
+    return 1 if length > EXPLICIT else max(1, scores // (model.config.heads * length**2))
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from analysis.lm.readers import attending, rows_at_once
 from analysis.lm.recall import RECALL, Task, recall_batch, score
 from analysis.lm.windows import Document
 
+SCORES = 2**21  # numbers in the largest array of scores: on one core smaller arrays are faster
 _NAMES = ("exact", "exact_low", "exact_high", "bits", "bits_low", "bits_high")
 
 
@@ -88,7 +89,7 @@ def answers(
     seed: int,
 ) -> tuple[Bool[np.ndarray, " count"], Float[np.ndarray, " count"]]:
     """Of each instance at one distance: was the answer all right, and its bits; arguments as `retrieval`."""
-    rows = min(count, rows_at_once(model, length))
+    rows = min(count, rows_at_once(model, length, SCORES))
     exact, bits = [], []
     for step in range(math.ceil(count / rows)):
         questions = recall_batch(documents, length, rows, task=task, distance=distance, seed=seed, step=step)
