@@ -222,6 +222,13 @@ def phase_speed() -> list[Row]:
     return bench_phase.phase_speed()
 
 
+def training_speed() -> Row:
+    """Training steps of TAPA against RoPE's: `bench_training.training_speed`."""
+    from analysis import bench_training  # only this one needs the trainer
+
+    return bench_training.training_speed()
+
+
 def run(*, with_model: bool, progress: Progress) -> list[Row]:
     """Every benchmark, memory first: a process's peak never falls again."""
     jobs: list[Callable[[], Row | list[Row]]] = [
@@ -233,6 +240,7 @@ def run(*, with_model: bool, progress: Progress) -> list[Row]:
         closed_form_speed,
         sampling_efficiency,
         phase_speed,
+        training_speed,
     ]
     if with_model:
         jobs += [lambda: model_cost(8, 2048), lambda: model_cost(2, 8192)]

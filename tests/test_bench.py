@@ -20,12 +20,14 @@ import torch
 from analysis import bench, cli
 from analysis.bench_attention import streaming_speed
 from analysis.bench_phase import phase_speed
+from analysis.bench_training import training_speed
 from analysis.heads.lags import mean_score
 from analysis.heads.rotate import rotate
 from analysis.records import read_summary
 from analysis.theory.frequencies import plain
 from figures.places import SUMMARIES
 from tests import tiny_models
+from tests.lm_tiny import tiny_recipe
 
 TINY = {
     "lag_memory": lambda: LAG_MEMORY(lengths=(256, 512, 1024), head_dim=8),
@@ -38,6 +40,7 @@ TINY = {
     "closed_form_speed": lambda: CLOSED_FORM_SPEED(distances=20, phase_dims=2, naive=10),
     "sampling_efficiency": lambda: SAMPLING_EFFICIENCY(2**9, phases=(0.1,)),
     "phase_speed": lambda: phase_speed(length=64, head_dim=8, tile=16, heads=2),
+    "training_speed": lambda: training_speed(tiny_recipe(), steps=1),
 }
 LAG_MEMORY, LAG_SPEED, LAG_GROWTH, CURVE_SPEED = (getattr(bench, name) for name in list(TINY)[:4])
 CLOSED_FORM_SPEED, SAMPLING_EFFICIENCY = bench.closed_form_speed, bench.sampling_efficiency

@@ -76,7 +76,12 @@ def submit(
         sys.executable, "-m", "analysis.cli", "sweep", *experiments, "--workers", "1",
         "--records", str(records), "--runs", str(runs), *limit,
     ]  # fmt: skip
-    options = [f"--array=1-{tasks}", "--cpus-per-task=1", "--job-name=tapa-sweep", f"--chdir={Path.cwd()}"]
+    said = runs.absolute() / "slurm-%A_%a.out"
+    said.parent.mkdir(parents=True, exist_ok=True)
+    options = [
+        f"--array=1-{tasks}", "--cpus-per-task=1", "--job-name=tapa-sweep", f"--chdir={Path.cwd()}",
+        f"--output={said}",
+    ]  # fmt: skip
     script = "#!/bin/sh\nexec " + subprocess.list2cmdline(command) + "\n"
     done = subprocess.run([sbatch, *options], input=script, capture_output=True, text=True, check=False)
     if done.returncode:
