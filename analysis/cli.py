@@ -257,5 +257,6 @@ def main() -> None:
         raise
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # `python -m analysis.cli`, where the script is not at hand
+    sys.argv[0] = "tapa"
     main()
