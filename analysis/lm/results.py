@@ -17,7 +17,7 @@ from jaxtyping import Float
 
 from analysis.lm import matched, paper
 from analysis.lm.bootstrap import Interval, over_documents, over_seeds
-from analysis.lm.experiments import EXPERIMENTS, VARIANTS
+from analysis.lm.experiments import EXPERIMENTS, VARIANTS, rate_name
 from analysis.lm.gather import Chosen, missing, read_folder
 from analysis.lm.labels import label
 from analysis.lm.results_retrieval import not_read, retrieval
@@ -178,6 +178,7 @@ def _tuning(one: Chosen) -> Iterator[Row]:
             "label": label(one.variant),
             "variant": one.variant,
             "lr": content["lr"],
+            "rate": rate_name(content["lr"]),
             "validation_bits": None if diverged else loss * NAT,
             "diverged_after": diverged["after_steps"] if diverged else None,
             "bits_trained": plain[0]["bits_per_byte"] if plain else None,
