@@ -13,7 +13,7 @@ from typing import Annotated
 from pytask import Product
 
 from analysis.lm import gather, result_tables, results
-from analysis.records import Provenance, read_summary, write_summary
+from analysis.records import Provenance, write_summary
 from figures.places import TABLES, TRAINED, record, sources
 
 
@@ -21,8 +21,13 @@ def task_results(
     library: dict[str, Path] = sources("analysis/lm"),
     runs: dict[str, Path] = {path.stem: path for path in sorted(TRAINED.glob(gather.NAMES))},
     path: Annotated[Path, Product] = record("results"),
+    written: Annotated[dict[str, Path], Product] = {
+        f"{name}.{kind}": TABLES / f"{name}.{kind}"
+        for name in result_tables.names()
+        for kind in ("md", "csv")
+    },
 ) -> None:
-    """Everything that tables and figures take from the runs."""
+    """The record that figures draw, and the tables; one of which there is no run yet says so."""
     begun = time.perf_counter()
     content = results.summarise(TRAINED)
     provenance = Provenance.collect(
@@ -35,18 +40,6 @@ def task_results(
         seconds=time.perf_counter() - begun,
     )
     write_summary(content, path, provenance, schema=results.RESULTS, digits=7)
-
-
-def task_tables(
-    path: Path = record("results"),
-    written: Annotated[dict[str, Path], Product] = {
-        f"{name}.{kind}": TABLES / f"{name}.{kind}"
-        for name in result_tables.names()
-        for kind in ("md", "csv")
-    },
-) -> None:
-    """Tables of which there is no run yet say so."""
-    content = read_summary(path, expect_schema=results.RESULTS)
     for name, text in result_tables.files(content).items():
         written[name].parent.mkdir(parents=True, exist_ok=True)
         written[name].write_text(text, encoding="utf-8")
