@@ -80,11 +80,10 @@ def _panel(ax: Axes, rows: Sequence[Mapping[str, Any]], key: str, trained: int) 
 
 
 def _seeds(ax: Axes, rows: Sequence[Mapping[str, Any]], key: str, colour: str) -> None:
-    for row in rows:
-        for one in row["each"]:
-            error = None
-            if key == "share":
-                error = [[one["share"] - one["low"]], [one["high"] - one["share"]]]
-            ax.errorbar(
-                [row["distance"]], [one[key]], error, fmt=".", ms=3, color=colour, elinewidth=0.5, alpha=0.7
-            )
+    x = [row["distance"] for row in rows for _ in row["each"]]
+    each = [one for row in rows for one in row["each"]]
+    y = [one[key] for one in each]
+    error = None
+    if key == "share":
+        error = [[one["share"] - one["low"] for one in each], [one["high"] - one["share"] for one in each]]
+    ax.errorbar(x, y, error, fmt=".", ms=3, color=colour, elinewidth=0.5, alpha=0.7)
