@@ -164,3 +164,39 @@ def phase(
         typer.echo(json.dumps(cli_phase.for_json(data, out)))
         return
     typer.echo(f"{cli_phase.as_text(data)}\nrecord: {out}")
+
+
+def results(
+    tables: Annotated[
+        list[str],
+        typer.Argument(
+            help="table1 to table3, alpha, share, retrieval, tuning, matched; all if none is named."
+        ),
+    ] = [],
+    records: Annotated[Path, typer.Option(help="Folder of the runs' records.")] = Path("figures/trained"),
+    as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values of one table.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Tables of the experiments out of the records of `tapa sweep`: nothing is trained or read.
+
+    Examples: `tapa results`, `tapa results table2 matched`, `tapa results retrieval --csv > retrieval.csv`
+    """
+    from analysis.errors import InputError
+    from analysis.lm import result_tables
+    from analysis.lm import results as found
+
+    if as_csv and len(tables) != 1:
+        raise InputError(
+            f"--csv is for one table, {len(tables)} are named; known: {', '.join(result_tables.names())}"
+        )
+    content = found.summarise(records)
+    if as_json:
+        typer.echo(json.dumps(content))
+    elif as_csv:
+        typer.echo(result_tables.csv_text(content, tables[0]), nl=False)
+    else:
+        typer.echo(
+            "\n".join(
+                result_tables.markdown(content, name) for name in tables or result_tables.there(content)
+            )
+        )

@@ -8,7 +8,9 @@ ROOT = Path(__file__).resolve().parent.parent
 RECORDS = ROOT / "figures" / "records"
 SUMMARIES = ROOT / "figures" / "summaries"
 OUT = ROOT / "figures" / "out"
-TEXTS = ("claims", "rivals_summary")  # records of words, not of arrays
+TRAINED = ROOT / "figures" / "trained"  # committed records of trained models
+TABLES = ROOT / "figures" / "tables"  # committed too: they follow from those alone
+TEXTS = ("claims", "results", "rivals_summary")  # records of words, not of arrays
 
 
 def record(name: str) -> Path:

@@ -12,6 +12,7 @@ import xarray as xr
 from analysis import curves, precision, records, rival_summary, rivals, tapa_curves, untrained
 from analysis.errors import InputError
 from analysis.heads import job
+from analysis.lm import results
 
 CLAIMS = records.Schema("claims", 1, "tapa figures claims")
 SCHEMAS = {
@@ -21,6 +22,7 @@ SCHEMAS = {
     "near_far": untrained.GAPS,
     "precision": precision.PRECISION,
     "random_heads": untrained.HEADS,
+    "results": results.RESULTS,
     "rivals": rivals.RIVALS,
     "rivals_summary": rival_summary.SUMMARY,
     "smollm2": job.HEADS,

@@ -10,6 +10,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.rcsetup import cycler
+from matplotlib.ticker import LogLocator
 
 COLUMN, PAGE = 3.4, 7.0  # inches: one column, full width
 
@@ -78,3 +79,70 @@ def panel(ax: Axes, letter: str) -> None:
     ax.annotate(
         letter, (0, 1), (-24, 4), xycoords="axes fraction", textcoords="offset points", fontweight="bold"
     )
+
+
+# trained methods, alike in every figure: hue says which method, the line which kind of it
+METHODS: dict[str, tuple[str, str]] = {
+    "RoPE": (COLOURS["blue"], "-"),
+    "RoPE, base 5e5": (COLOURS["sky"], "-"),
+    "RoPE, raised base": (COLOURS["sky"], "-"),
+    "PI": (COLOURS["blue"], ":"),
+    "NTK": (COLOURS["blue"], "-."),
+    "YaRN": (COLOURS["blue"], "--"),
+    "partial RoPE": (COLOURS["vermilion"], "-."),
+    "TAPA": (COLOURS["orange"], "-"),
+    "TAPA, plain recipe": (COLOURS["orange"], "--"),
+    "TAPA, linear phase": (COLOURS["orange"], ":"),
+    "NoPE": (COLOURS["black"], "-"),
+    "ALiBi": (COLOURS["green"], "-"),
+    "sliding window": (COLOURS["purple"], "--"),
+}
+_ALIASES = {
+    "RoPE + PI": "PI",
+    "RoPE + NTK": "NTK",
+    "RoPE + YaRN": "YaRN",
+    "RoPE, base raised to 5e5": "RoPE, raised base",
+    "RoPE b=5e5": "RoPE",
+    "RoPE b=2e8": "RoPE, raised base",
+    "TAPA, quadratic": "TAPA",
+    "TAPA, linear": "TAPA, linear phase",
+}
+
+
+def method(label: str) -> tuple[str, dict[str, Any]] | None:
+    """A method's name in legends and how its line looks; None if it is not drawn."""
+    name = _ALIASES.get(label, label)
+    if name not in METHODS:
+        return None
+    colour, line = METHODS[name]
+    return name, {"color": colour, "ls": line}
+
+
+def legend_below(figure: Figure, columns: int) -> None:
+    """One legend for all panels below them, each name once, in the order of `METHODS`."""
+    handles: dict[str, Any] = {}
+    for ax in figure.axes:
+        handles |= {name: line for line, name in zip(*ax.get_legend_handles_labels(), strict=True)}
+    names = [name for name in METHODS if name in handles] + [name for name in handles if name not in METHODS]
+    figure.legend([handles[name] for name in names], names, loc="outside lower center", ncols=columns)
+
+
+def powers_of_two(ax: Axes) -> None:
+    """A logarithmic horizontal axis with plain numbers at powers of two, fractions below 1."""
+    ax.set_xscale("log", base=2)
+    ax.xaxis.set_major_locator(LogLocator(base=2, numticks=20))
+    ax.xaxis.set_major_formatter(lambda x, _: f"{x:g}" if x >= 1 else f"1/{1 / x:g}")
+
+
+def plain_log(ax: Axes) -> None:
+    """A logarithmic vertical axis with plain numbers, as many as its range asks for."""
+    ax.set_yscale("log")
+    low, high = ax.get_ylim()
+    ax.yaxis.set_major_locator(LogLocator(subs=(1,) if high / low > 100 else (1, 2, 3, 4, 5, 6, 8)))
+    ax.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
+    ax.yaxis.set_minor_formatter(lambda y, _: "")
+
+
+def nothing_yet(ax: Axes) -> None:
+    """A panel for which there is no run yet says so."""
+    ax.text(0.5, 0.5, "no run yet", transform=ax.transAxes, ha="center", va="center", color=COLOURS["grey"])

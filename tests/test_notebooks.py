@@ -69,7 +69,7 @@ def test_a_notebook_runs_from_top_to_bottom(name: str, request: pytest.FixtureRe
     assert unseen(notebook) == []
 
 
-@pytest.mark.parametrize("name", ["00_quickstart", "10_rope_bias", "30_tapa_phase"])
+@pytest.mark.parametrize("name", ["00_quickstart", "10_rope_bias", "30_tapa_phase", "40_extrapolation"])
 def test_sliders_have_a_static_plot_beside_them(name: str, request: pytest.FixtureRequest):
     if name in NEEDS:
         request.getfixturevalue(NEEDS[name])

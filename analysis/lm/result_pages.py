@@ -1,0 +1,197 @@
+"""The pages of the results' tables: Markdown, one function a kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from analysis.lm.experiments import VARIANTS, rate_name
+from analysis.lm.labels import label
+
+Content = Mapping[str, Any]  # of a record of results
+Row = Mapping[str, Any]
+
+INTERVALS = "[95 % over seeds, Student's t] (95 % over documents, bootstrap)"
+
+
+def readings(content: Content, name: str) -> list[str]:
+    """Of an experiment: perplexity by length, then bits with the rise and the differences."""
+    rows = content[name]
+    lengths = sorted({row["length"] for row in rows})
+    trained, longest = content["trained_length"], lengths[-1]
+    cells = {(row["variant"], row["extension"], row["length"]): row for row in rows}
+    methods = list(dict.fromkeys(key[:2] for key in cells))
+    rates = {row["variant"]: row["lr"] for row in content["settings"]}
+    perplexity = [
+        [
+            label(*method),
+            str(len(next(cells[*method, n] for n in lengths if (*method, n) in cells)["seeds"])),
+            rate_name(rates[method[0]]),
+            *(_cell(cells.get((*method, n)), "perplexity", ".4g", documents=False) for n in lengths),
+        ]
+        for method in methods
+    ]
+    against = next((label(row["against"]) for row in rows if row["against"]), None)
+    bits = [
+        [
+            label(*method),
+            *(_cell(cells.get((*method, n)), "bits", ".3f") for n in (trained, longest)),
+            _cell(cells.get((*method, longest)), "rise", "+.3f"),
+            *(_cell(cells.get((*method, n)), "difference", "+.3f") for n in (trained, longest)),
+        ]
+        for method in methods
+    ]
+    given = f"{content['bytes']:,} bytes of {len(content['documents'])} held-out documents, the same at every length"
+    ours = [
+        f"Trained at {trained} bytes. Perplexity per byte by context length, mean over seeds "
+        f"[95 % over seeds, Student's t]; {given}.",
+        _grid(["method", "seeds", "learning rate", *map(str, lengths)], perplexity),
+        f"Bits per byte, the rise from {trained} to {longest}, and the difference from "
+        f"{against or 'the baseline'} at both: mean over seeds {INTERVALS}.",
+        _grid(
+            ["method", f"at {trained}", f"at {longest}", "rise", f"difference at {trained}", f"at {longest}"],
+            bits,
+        ),
+    ]
+    return ours + _papers(content["paper"].get(name, []))
+
+
+def _papers(rows: Sequence[Row]) -> list[str]:
+    if not rows:
+        return []
+    lengths = sorted({row["length"] for row in rows})
+    cells = {(row["label"], row["length"]): f"{row['perplexity']:.2f}" for row in rows}
+    methods = list(dict.fromkeys(row["label"] for row in rows))
+    table = [[method, *(cells.get((method, n), "") for n in lengths)] for method in methods]
+    return [
+        f"The paper's 7B models, trained at 8192 tokens, perplexity per token ({rows[0]['source']}):",
+        _grid(["method", *map(str, lengths)], table),
+    ]
+
+
+def _tuning(content: Content) -> list[str]:
+    pages = [
+        "Validation loss at the trained length, bits per byte, seed 0, at every learning rate that was tried. "
+        "**Bold**: chosen. One rule for all: three rates, then steps of a factor of two beyond the edge that is best."
+    ]
+    for fine in (False, True):
+        rows = [row for row in content["tuning"] if (VARIANTS[row["variant"]].parent is not None) == fine]
+        if not rows:
+            continue
+        rates = sorted({row["lr"] for row in rows})
+        cells = {(row["variant"], row["lr"]): row for row in rows}
+        table = [
+            [label(variant) + _task(variant), *(_tried(cells.get((variant, lr))) for lr in rates)]
+            for variant in dict.fromkeys(row["variant"] for row in rows)
+        ]
+        pages += [
+            "Fine-tuning:" if fine else "From scratch:",
+            _grid(["method", *map(rate_name, rates)], table),
+        ]
+    return pages
+
+
+def _tried(row: Row | None) -> str:
+    if row is None:
+        return ""
+    if row["validation_bits"] is None:
+        return f"diverged, step {row['diverged_after']}"
+    text = f"{row['validation_bits']:.4f}"
+    return f"**{text}**{' (edge)' if row['at_edge'] else ''}" if row["chosen"] else text
+
+
+def _task(variant: str) -> str:
+    return f", with {task}" if (task := VARIANTS[variant].task) else ""
+
+
+def _matched(content: Content) -> list[str]:
+    trained = content["trained_length"]
+    table = [
+        [
+            label(row["variant"]),
+            str(len(row["seeds"]))
+            + (f" of {len(row['seeds']) + len(row['not_matched'])}" if row["not_matched"] else ""),
+            _cell(row, "bits_trained", ".3f"),
+            _cell(row, "bits", ".3f"),
+            _cell(row, "against_bits", ".3f"),
+            _cell(row, "difference", "+.3f"),
+            "; ".join(f"{here:.0f}, {there:.0f}" for here, there in row["steps"]),
+        ]
+        for row in content["matched"]
+    ]
+    head = ["method", "seeds", f"both at {trained}", f"at {8 * trained}", f"{label('rope')} at {8 * trained}"]
+    return [
+        f"Bits per byte of a method and of RoPE where both have the same loss at {trained} bytes: that of the worse "
+        f"one's end, the better one interpolated between checkpoints of its training. Mean over seeds {INTERVALS}. "
+        f"The steps are those of the method and of RoPE; a seed is left out where the better run's first checkpoint "
+        f"is better already.",
+        _grid([*head, "difference", "steps"], table),
+    ]
+
+
+def _retrieval(content: Content) -> list[str]:
+    pages = [
+        "Answers all right, in per cent, mean over seeds [95 % over seeds, Student's t], and bits of an answer, "
+        "teacher-forced. Columns: bytes from a fact to its question; in a window of as many bytes as the second number."
+    ]
+    for task in dict.fromkeys(row["task"] for row in content["retrieval_rows"]):
+        rows = [row for row in content["retrieval_rows"] if row["task"] == task]
+        rows.sort(key=lambda row: not row["learned"])
+        columns = sorted({(row["length"], row["distance"]) for row in rows})
+        cells = {(row["variant"], row["length"], row["distance"]): row for row in rows}
+        variants = list(dict.fromkeys(row["variant"] for row in rows))
+        first = rows[0]
+        pages.append(
+            f"Task {task}, exact answers; chance {100 * first['chance']:.3g} %"
+            + (
+                f", {100 * first['chance_of_any']:.3g} % for any fact's value"
+                if first["chance_of_any"] < 1
+                else ""
+            )
+            + f", {first['chance_bits']:.3g} bits:"
+        )
+        head = ["trained with", *(f"{distance} in {length}" for length, distance in columns)]
+        for key, form, unit in (("share", ".1f", 100.0), ("bits", ".2f", 1.0)):
+            table = [
+                [
+                    label(name) + (_task(name) or ", text alone"),
+                    *(_ranged(cells.get((name, *column)), key, form, unit) for column in columns),
+                ]
+                for name in variants
+            ]
+            pages.append(_grid(head, table))
+    return pages + (readings(content, "retrieval") if content["retrieval"] else [])
+
+
+def _ranged(row: Row | None, key: str, form: str, unit: float) -> str:
+    if row is None:
+        return ""
+    value, low, high = (None if row[k] is None else unit * row[k] for k in (key, f"{key}_low", f"{key}_high"))
+    return f"{value:{form}}" + ("" if low is None else f" [{low:{form}}, {high:{form}}]")
+
+
+PAGES: Mapping[str, Callable[[Content], list[str]]] = {
+    "tuning": _tuning,
+    "matched": _matched,
+    "retrieval": _retrieval,
+}
+
+
+# cells
+
+
+def _cell(row: Row | None, key: str, form: str, *, documents: bool = True) -> str:
+    """A number with its intervals, as far as it has them."""
+    if row is None or row[key] is None:
+        return ""
+    text = f"{row[key]:{form}}"
+    for kind, (opening, closing) in {"seeds": "[]", "documents": "()"}.items():
+        low, high = row.get(f"{key}_{kind}_low"), row.get(f"{key}_{kind}_high")
+        if low is not None and (documents or kind == "seeds"):
+            text += f" {opening}{low:{form}}, {high:{form}}{closing}"
+    return text
+
+
+def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

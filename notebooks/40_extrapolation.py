@@ -1,0 +1,117 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The paper's experiments in miniature: who extrapolates?
+#
+# The paper trains 7B models at 8k tokens and reads them at up to 64k. Here models of 0.8 million parameters are trained
+# on bytes at 128 and read at up to 1024 (2048 after fine-tuning), with several seeds, and with every method's
+# learning rate tuned by one rule. Nothing is trained here: all numbers come from the records of `tapa sweep` under
+# `figures/trained`. The tables are also under `figures/tables`, and `tapa results` prints them.
+
+# %%
+import matplotlib as mpl
+from IPython.display import Markdown
+
+from analysis.lm import results
+from analysis.lm.result_tables import markdown, there
+from figures import (
+    fig_extrapolation,
+    fig_knobs,
+    fig_places,
+    fig_quality,
+    fig_retrieval,
+    fig_tuning,
+)
+from figures.places import TRAINED
+from figures.results_view import reading_explorer, reading_plot
+from figures.style import RC
+
+found = results.summarise(TRAINED)
+records = {"results": found}
+print(f"{found['runs']} runs of {found['parameters']:,} parameters, trained at {found['trained_length']} bytes, "
+      f"read on {found['bytes']:,} bytes of {len(found['documents'])} documents")  # fmt: skip
+for line in found["missing"]:
+    print("not there:", line)
+
+# %% [markdown]
+# ## One method at one length
+#
+# Two intervals answer two questions. Over seeds (band, thick): would other initial weights give this? Over documents
+# (thin): would other texts?
+
+# %%
+figure = reading_plot(found, method="TAPA", length=1024)
+
+# %%
+reading_explorer(found)
+
+# %% [markdown]
+# ## 1 Perplexity by context length, ours above the paper's
+#
+# The layout is the same, the numbers are not to be compared: bytes above, tokens below. The dotted lines are the
+# lengths that were trained.
+
+# %%
+with mpl.rc_context(RC):
+    figure = fig_extrapolation.draw(records)
+
+# %%
+Markdown(markdown(found, "table2"))
+
+# %% [markdown]
+# ## 2 Where in the window it is lost
+#
+# The loss at every place of the longest window. A place is the number of bytes read before it.
+
+# %%
+with mpl.rc_context(RC):
+    figure = fig_places.draw(records)
+
+# %% [markdown]
+# ## 3 At equal quality
+#
+# TAPA learns more slowly than RoPE at this size, and a model that is worse at the trained length has less to lose
+# beyond it. So the methods are also compared where their loss at the trained length is the same.
+
+# %%
+with mpl.rc_context(RC):
+    figure = fig_quality.draw(records)
+
+# %%
+if "matched" in there(found):
+    display(Markdown(markdown(found, "matched")))
+
+# %% [markdown]
+# ## 4 The learning rate
+#
+# It is chosen by the validation loss at the trained length (left, ring). What it does beyond that length (middle)
+# decides nothing, and should be looked at before a rise is called a property of a method.
+
+# %%
+with mpl.rc_context(RC):
+    figure = fig_tuning.draw(records)
+
+# %% [markdown]
+# ## 5 Retrieval beside perplexity
+#
+# A model that forgets what is far can have a good perplexity. Facts like `[k7=q3]` stand in the text, and one is asked
+# for at the end. Models of text alone cannot answer at this size, so a quarter of the training windows ask.
+
+# %%
+with mpl.rc_context(RC):
+    figure = fig_retrieval.draw(records)
+
+# %% [markdown]
+# ## 6 TAPA's exponent and its share of amplitude dimensions
+
+# %%
+with mpl.rc_context(RC):
+    figure = fig_knobs.draw(records)
