@@ -1,0 +1,228 @@
+"""What the heads of a small model do beyond the trained length L, under any encoding, and with a bias taken away.
+
+Attention in the model's place (`Llama.attend`), a block of queries at a time, that measures as it reads, and that
+can alter scores by distance alone. With c(D) a head's mean score at distance D, and c(L) its level just within L,
+an alteration is, at the distances where it acts,
+
+subtract beyond    score - c(D)           from L on;
+hold beyond        score - c(D) + c(L)    from L on: the mean stays where it was at L;
+hold, shuffled     the same, with the distances from L on in another order: as much is taken away, in wrong places;
+hold within        score - c(D) + c(L)    below L only: the mean within L is taken away, beyond it all stays;
+hold, predicted    as "hold beyond", with the curve that RoPE's closed form gives from windows of L (`predicted`);
+clamp              the score of the same two tokens L - 1 apart, from L on.
+
+All but the last change a score by a number that depends on head and distance and on nothing else. The clamp leaves no
+position beyond L.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64, Int
+from torch import Tensor
+
+from analysis.encodings import Encoding
+from analysis.errors import InputError
+from analysis.heads.lags import pair_counts
+from analysis.lm.model import Llama
+
+BLOCK = 128  # queries at a time
+SHIFTS = ("subtract beyond", "hold beyond", "hold, shuffled", "hold within")
+"""Alterations by a number for each head and distance, from a measured curve."""
+PREDICTED, CLAMP = "hold, predicted", "clamp"
+KINDS = (*SHIFTS, PREDICTED, CLAMP)
+LEVEL = 0.75  # c(L) is the mean of c(D) from this share of L on, below L
+
+Scores = Float[Tensor, "batch heads rows columns"]
+
+
+@dataclass(slots=True)
+class Sums:
+    """Sums over windows and queries of one layer.
+
+    Attributes:
+        score, square: of scores, at each distance.
+        entropy: of each query's weights, nats, at each place.
+        far: of each query's weights on keys L or more away, at each place.
+    """
+
+    score: Float64[Tensor, "heads length"]
+    square: Float64[Tensor, "heads length"]
+    entropy: Float64[Tensor, "heads length"]
+    far: Float64[Tensor, "heads length"]
+
+    @classmethod
+    def zeros(cls, heads: int, length: int) -> Sums:
+        """Nothing added yet."""
+        return cls(*(torch.zeros(heads, length, dtype=torch.float64) for _ in range(4)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What was measured of all heads.
+
+    Attributes:
+        mean: mean score at each distance; nan where no key is seen.
+        square: mean squared score likewise.
+        entropy: mean over windows of the entropy of the weights of the query at each place, nats.
+        far: mean share of its weight on keys L or more away.
+        trained_length: L.
+    """
+
+    mean: Float64[np.ndarray, "layers heads length"]
+    square: Float64[np.ndarray, "layers heads length"]
+    entropy: Float64[np.ndarray, "layers heads length"]
+    far: Float64[np.ndarray, "layers heads length"]
+    trained_length: int
+
+
+@dataclass(eq=False)
+class Attention:
+    """Attention of all layers, measured and altered; a model calls it layer after layer (`attention.Attend`).
+
+    Attributes:
+        trained_length: L.
+        layers: of the model.
+        shift: of each layer a number for each head and distance that is added to scores; None for none.
+        clamped: whether keys L or more away are scored as if L - 1 away.
+        measured: whether to add up `sums`, one for each layer; windows must then be of one length.
+    """
+
+    trained_length: int
+    layers: int
+    shift: Float[Tensor, "layers heads length"] | None = None
+    clamped: bool = False
+    measured: bool = False
+    sums: list[Sums] = field(default_factory=list)
+    _layer: int = 0
+
+    def __call__(self, encoding: Encoding, q: Tensor, k: Tensor, v: Tensor, positions: Tensor) -> Tensor:
+        group = q.shape[1] // k.shape[1]
+        k, v = k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
+        if self.measured and self._layer == len(self.sums):
+            self.sums.append(Sums.zeros(q.shape[1], q.shape[2]))
+        mixed = []
+        for start in range(0, q.shape[2], BLOCK):
+            rows = slice(start, min(start + BLOCK, q.shape[2]))
+            near_q, near_k, values = q[:, :, rows], k[:, :, : rows.stop], v[:, :, : rows.stop]
+            at, before = positions[rows], positions[: rows.stop]
+            distance = at[:, None] - before
+            scores = encoding.scores(near_q, near_k, at, before)
+            scores = self._altered(scores, encoding, near_q, near_k, distance)
+            weights = scores.masked_fill(distance < 0, -math.inf).softmax(dim=-1)
+            if self.measured:
+                self._add(scores, weights, distance, rows)
+            mixed.append(weights.to(v.dtype) @ values)
+        self._layer = (self._layer + 1) % self.layers
+        return torch.cat(mixed, dim=2)
+
+    def _altered(
+        self, scores: Scores, encoding: Encoding, q: Tensor, k: Tensor, distance: Int[Tensor, "rows columns"]
+    ) -> Scores:
+        if self.shift is not None:
+            scores = scores + self.shift[self._layer][:, distance.clamp(min=0)]
+        beyond = distance >= self.trained_length
+        if self.clamped and beyond.any():
+            query_positions = torch.full((q.shape[2],), self.trained_length - 1)
+            at_the_edge = encoding.scores(q, k, query_positions, torch.zeros(k.shape[2], dtype=torch.int64))
+            scores = torch.where(beyond, at_the_edge, scores)
+        return scores
+
+    def _add(
+        self, scores: Scores, weights: Scores, distance: Int[Tensor, "rows columns"], rows: slice
+    ) -> None:
+        sums = self.sums[self._layer]
+        seen = torch.where(torch.isneginf(scores), torch.nan, scores)
+        sums.score[:, : rows.stop] += by_distance(seen.sum(dim=0))
+        sums.square[:, : rows.stop] += by_distance(seen.square().sum(dim=0))
+        sums.entropy[:, rows] -= torch.xlogy(weights, weights).sum(dim=(0, 3))
+        sums.far[:, rows] += weights.masked_fill(distance < self.trained_length, 0.0).sum(dim=(0, 3))
+
+
+def by_distance(scores: Float[Tensor, "heads rows columns"]) -> Float64[Tensor, "heads columns"]:
+    """Sums along the diagonals of the last `rows` rows of a square of `columns`; what lies above it is not read.
+
+    Keys in reverse order and rows of `rows` more entries, read as if each had one entry fewer: every row then
+    begins one place later, and one distance makes a column.
+    """
+    heads, rows, columns = scores.shape
+    wide = torch.nn.functional.pad(scores.flip(-1), (0, rows)).flatten(1)
+    read = rows + columns - 1
+    return wide[:, rows - 1 : rows - 1 + rows * read].unflatten(1, (rows, read))[..., :columns].double().sum(dim=1)
+
+
+@contextlib.contextmanager
+def attending(model: Llama, attention: Attention) -> Iterator[None]:
+    """The model with another attention for the length of a `with`; then as it was."""
+    before, model.attend = model.attend, attention
+    try:
+        yield
+    finally:
+        model.attend = before
+
+
+@torch.inference_mode()
+def observe(
+    model: Llama, tokens: Int[Tensor, "windows length"], trained_length: int, *, batch: int = 4
+) -> Seen:
+    """Measure all heads in windows longer than the trained length.
+
+    Raises:
+        InputError: windows no longer than the trained length.
+    """
+    count, length = tokens.shape
+    if length <= trained_length:
+        raise InputError(
+            f"windows of {length} tokens do not reach beyond the trained length of {trained_length}; give longer ones"
+        )
+    attention = Attention(trained_length, len(model.attentions), measured=True)
+    with attending(model, attention):
+        for part in tokens.split(batch):
+            model(part)
+    pairs = pair_counts(length) * count
+    return Seen(
+        *(torch.stack([getattr(sums, name) / pairs for sums in attention.sums]).numpy() for name in ("score", "square")),
+        *(torch.stack([getattr(sums, name) / count for sums in attention.sums]).numpy() for name in ("entropy", "far")),
+        trained_length,
+    )
+
+
+def shift_of(
+    kind: str, mean: Float64[np.ndarray, "layers heads reach"], trained_length: int, length: int, *, seed: int = 0
+) -> Float[Tensor, "layers heads length"]:
+    """What is added to scores at each distance below `length`, for one of `SHIFTS` or for `PREDICTED`.
+
+    Args:
+        mean: score of every head at each distance, measured or predicted.
+        trained_length: L.
+        seed: of the order of distances in "hold, shuffled"; every head has the same order.
+
+    Raises:
+        InputError: an unknown kind, or a curve that is shorter, or not finite because no key is seen that far away.
+    """
+    if kind not in (*SHIFTS, PREDICTED):
+        raise InputError(f"alteration {kind!r} is unknown; known: {', '.join((*SHIFTS, PREDICTED))}")
+    if length > mean.shape[-1] or not np.isfinite(mean[..., :length]).all():
+        raise InputError(f"mean scores are not known up to distance {length - 1}; measure longer windows")
+    beyond = np.arange(length) >= trained_length
+    level = 0.0 if kind == "subtract beyond" else level_at(mean, trained_length)[..., None]
+    taken = mean[..., :length] - level
+    if kind == "hold, shuffled":
+        order = np.arange(length)
+        order[beyond] = np.random.default_rng(seed).permutation(order[beyond])
+        taken = taken[..., order]
+    acts = ~beyond if kind == "hold within" else beyond
+    return torch.from_numpy(np.where(acts, -taken, 0.0)).float()
+
+
+def level_at(
+    mean: Float64[np.ndarray, "layers heads reach"], trained_length: int
+) -> Float64[np.ndarray, "layers heads"]:
+    """c(L): mean of the curve just within L."""
+    return mean[..., int(LEVEL * trained_length) : trained_length].mean(axis=-1)
