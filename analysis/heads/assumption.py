@@ -113,7 +113,9 @@ def verdicts(data: xr.Dataset) -> xr.Dataset:
         everywhere = whole.sel(part="all").values
         layers, heads = everywhere.shape[1:3]
         by_head = everywhere.reshape(len(everywhere), layers * heads, -1)
-        by_quarter = whole.sel(part=quarters).values.reshape(len(everywhere), layers * heads, len(quarters), -1)
+        by_quarter = whole.sel(part=quarters).values.reshape(
+            len(everywhere), layers * heads, len(quarters), -1
+        )
         every_head = [(layer, head) for layer in range(layers) for head in range(heads)]
         rows.append(_table("pairs", kind, constancy(by_head, (0,)), every_head))
         rows.append(_table("positions", kind, constancy(by_quarter, (0,)), every_head))

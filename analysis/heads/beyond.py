@@ -32,8 +32,9 @@ from analysis.errors import InputError
 from analysis.heads.lags import pair_counts
 from analysis.lm.model import Llama
 
-BLOCK = 128  # queries at a time
-SHIFTS = ("subtract beyond", "hold beyond", "hold, shuffled", "hold within")
+BLOCK = 256  # queries at a time
+WITHIN = "hold within"
+SHIFTS = ("subtract beyond", "hold beyond", "hold, shuffled", WITHIN)
 """Alterations by a number for each head and distance, from a measured curve."""
 PREDICTED, CLAMP = "hold, predicted", "clamp"
 KINDS = (*SHIFTS, PREDICTED, CLAMP)
@@ -115,7 +116,9 @@ class Attention:
             distance = at[:, None] - before
             scores = encoding.scores(near_q, near_k, at, before)
             scores = self._altered(scores, encoding, near_q, near_k, distance)
-            weights = scores.masked_fill(distance < 0, -math.inf).softmax(dim=-1)
+            diagonal = slice(rows.start, rows.stop)  # of the keys, only these can lie after a query
+            scores[..., diagonal].masked_fill_(distance[:, diagonal] < 0, -math.inf)
+            weights = scores.softmax(dim=-1)
             if self.measured:
                 self._add(scores, weights, distance, rows)
             mixed.append(weights.to(v.dtype) @ values)
@@ -126,7 +129,7 @@ class Attention:
         self, scores: Scores, encoding: Encoding, q: Tensor, k: Tensor, distance: Int[Tensor, "rows columns"]
     ) -> Scores:
         if self.shift is not None:
-            scores = scores + self.shift[self._layer][:, distance.clamp(min=0)]
+            scores = scores + toeplitz(self.shift[self._layer], *distance.shape)
         beyond = distance >= self.trained_length
         if self.clamped and beyond.any():
             query_positions = torch.full((q.shape[2],), self.trained_length - 1)
@@ -151,10 +154,25 @@ def by_distance(scores: Float[Tensor, "heads rows columns"]) -> Float64[Tensor, 
     Keys in reverse order and rows of `rows` more entries, read as if each had one entry fewer: every row then
     begins one place later, and one distance makes a column.
     """
-    heads, rows, columns = scores.shape
+    rows, columns = scores.shape[1:]
     wide = torch.nn.functional.pad(scores.flip(-1), (0, rows)).flatten(1)
     read = rows + columns - 1
-    return wide[:, rows - 1 : rows - 1 + rows * read].unflatten(1, (rows, read))[..., :columns].double().sum(dim=1)
+    return (
+        wide[:, rows - 1 : rows - 1 + rows * read]
+        .unflatten(1, (rows, read))[..., :columns]
+        .double()
+        .sum(dim=1)
+    )
+
+
+def toeplitz(
+    values: Float[Tensor, "heads length"], rows: int, columns: int
+) -> Float[Tensor, "heads rows columns"]:
+    """values[distance] for the last `rows` rows of a square of `columns`, 0 above its diagonal."""
+    heads = len(values)
+    line = values.new_zeros(heads, columns + rows - 1)  # distance columns - 1, ..., 0, -1, ...
+    line[:, :columns] = values[:, :columns].flip(-1)
+    return line.unfold(1, columns, 1).flip(1)  # row r begins at distance columns - rows + r
 
 
 @contextlib.contextmanager
@@ -185,16 +203,21 @@ def observe(
     with attending(model, attention):
         for part in tokens.split(batch):
             model(part)
-    pairs = pair_counts(length) * count
-    return Seen(
-        *(torch.stack([getattr(sums, name) / pairs for sums in attention.sums]).numpy() for name in ("score", "square")),
-        *(torch.stack([getattr(sums, name) / count for sums in attention.sums]).numpy() for name in ("entropy", "far")),
-        trained_length,
+    pairs, sums = pair_counts(length), attention.sums
+    mean, square, entropy, far = (
+        (torch.stack([getattr(layer, name) for layer in sums]) / count).numpy()
+        for name in ("score", "square", "entropy", "far")
     )
+    return Seen(mean / pairs.numpy(), square / pairs.numpy(), entropy, far, trained_length)
 
 
 def shift_of(
-    kind: str, mean: Float64[np.ndarray, "layers heads reach"], trained_length: int, length: int, *, seed: int = 0
+    kind: str,
+    mean: Float64[np.ndarray, "layers heads reach"],
+    trained_length: int,
+    length: int,
+    *,
+    seed: int = 0,
 ) -> Float[Tensor, "layers heads length"]:
     """What is added to scores at each distance below `length`, for one of `SHIFTS` or for `PREDICTED`.
 
@@ -217,7 +240,7 @@ def shift_of(
         order = np.arange(length)
         order[beyond] = np.random.default_rng(seed).permutation(order[beyond])
         taken = taken[..., order]
-    acts = ~beyond if kind == "hold within" else beyond
+    acts = ~beyond if kind == WITHIN else beyond
     return torch.from_numpy(np.where(acts, -taken, 0.0)).float()
 
 

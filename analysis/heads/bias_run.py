@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from analysis.heads.beyond import (
     CLAMP,
     KINDS,
     PREDICTED,
+    WITHIN,
     Attention,
     Seen,
     attending,
@@ -37,7 +39,7 @@ OBSERVED = (
 REACH = 8  # longest reading over the trained length
 TARGET = 64  # scored tokens of a span
 POINTS = 32  # distances at which a curve is kept
-_BATCH = 4
+_BATCH = 2
 _LONGEST = 2048 * 8  # tokens that are read at the longest length, all spans together
 
 Numbers = dict[str, Any]
@@ -148,9 +150,9 @@ def altered(
     """Losses with scores altered, at 2L, 4L, ... reach L, on the same targets.
 
     Returns:
-        For each length and way: bits_per_byte as the model is (`plain`), at L (`trained`) and altered; back: bits that
-        come back, with the interval over documents; share: of what was lost from L on, with its interval where every
-        document lost something.
+        For each length and way ("hold within" at 2L alone): bits_per_byte as the model is (`plain`), at L (`trained`)
+        and altered; back: bits that come back, with the interval over documents; share: of what was lost from L on,
+        with its interval where every document lost something.
     """
     trained = model.config.context
     if not np.isfinite(seen.mean[..., : reach * trained]).all():
@@ -165,7 +167,7 @@ def altered(
         plain = _nats(model, Attention(trained, layers), chosen, length)
         for kind in KINDS:
             curve = predicted if kind == PREDICTED else seen.mean
-            if curve is None:
+            if curve is None or (kind == WITHIN and length > 2 * trained):
                 continue
             shift = None if kind == CLAMP else shift_of(kind, curve, trained, length, seed=settings.seed)
             attention = Attention(trained, layers, shift=shift, clamped=kind == CLAMP)
@@ -207,7 +209,7 @@ def _curve(seen: Seen, reach: int) -> Numbers:
     trained = seen.trained_length
     departure = (seen.mean - level_at(seen.mean, trained)[..., None]).mean(axis=(0, 1))
     edges = np.unique(np.round(np.geomspace(1, reach * trained, POINTS + 1)).astype(int))
-    values = [float(departure[a:b].mean()) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    values = [float(departure[a:b].mean()) for a, b in pairwise(edges)]
     middle = np.sqrt(edges[:-1] * (edges[1:] - 1.0))
     return {"distance": middle.tolist(), "score": [v if math.isfinite(v) else None for v in values]}
 

@@ -109,9 +109,7 @@ def measure_model(
     return dataset.assign_attrs(attributes), provenance
 
 
-def _opened(
-    model: str, settings: Settings, progress: Progress
-) -> tuple[Checkpoint | OurModel, Settings]:
+def _opened(model: str, settings: Settings, progress: Progress) -> tuple[Checkpoint | OurModel, Settings]:
     """The checkpoint of that name, if windows of this length fit into its context, and settings with a length."""
     if model != SMOLLM2 and is_ours(Path(model)):
         checkpoint: Checkpoint | OurModel = ours.opened(Path(model))

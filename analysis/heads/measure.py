@@ -13,8 +13,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from analysis.errors import InputError
-from analysis.heads.assemble import LayerSamples, assemble
 from analysis.heads import ours
+from analysis.heads.assemble import LayerSamples, assemble
 from analysis.heads.capture import Consumer, LayerCapture, run
 from analysis.heads.checkpoint import Checkpoint
 from analysis.heads.ours import OurModel

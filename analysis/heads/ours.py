@@ -87,7 +87,11 @@ def opened(path: Path) -> OurModel:
 def _instead(method: str, path: Path) -> str:
     if method.startswith("tapa"):
         return f"its heads have a phase and no rotation; use `tapa phase {path}`"
-    kind = "its queries and keys are scaled apart as they rotate" if method == "xpos" else "its heads rotate nothing"
+    kind = (
+        "its queries and keys are scaled apart as they rotate"
+        if method == "xpos"
+        else "its heads rotate nothing"
+    )
     return f"{kind}; `tapa bias` measures mean scores by distance of every method"
 
 

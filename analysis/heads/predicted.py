@@ -21,7 +21,7 @@ ROTATING = ("rope", "partial", "window")
 
 
 def rotation(encoding: Encoding) -> tuple[Rope, int | None]:
-    """The rotation inside an encoding, and the window that a query sees, None for all; `InputError` if there is none."""
+    """The rotation inside an encoding, and the window that a query sees (None for all); `InputError` without one."""
     rope, window = encoding, None
     if isinstance(encoding, SlidingWindow):
         rope, window = encoding.encoding, encoding.window
