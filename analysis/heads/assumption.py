@@ -26,7 +26,9 @@ from scipy import stats
 
 from analysis.errors import InputError
 from analysis.heads import shares
+from analysis.records import Schema
 
+VERDICTS = Schema("assumption-verdicts", 1, made_by="tapa figures verdicts")
 KINDS = ("A", "B")
 QUESTIONS = ("pairs", "positions", "heads")
 LEVEL = 0.05
@@ -73,11 +75,14 @@ def constancy(entries: Entries, over: tuple[int, ...]) -> Constancy:
     between = count * (mean**2).sum(axis=-1)
     noise = ((contrasts - mean) ** 2).sum(axis=(0, 2)) / (count - 1)
     statistic = np.divide(between, noise, out=np.where(between > 0, np.inf, 0.0), where=noise > 0)
-    one = np.ones(whole.shape[-1])
-    share, error = shares.jackknife(
-        shares.ratio, shares.gram(contrasts, contrasts, one), shares.gram(whole, whole, one)
-    )
+    share, error = shares.jackknife(shares.ratio, _products(contrasts), _products(whole))
     return Constancy(statistic, stats.f.sf(statistic, 1, count - 1), share, error)
+
+
+def _products(x: Float[np.ndarray, "windows tests cells"]) -> Float[np.ndarray, "tests windows windows"]:
+    """Inner product of every window with every other, for each test."""
+    rows = x.swapaxes(0, 1)
+    return rows @ rows.swapaxes(1, 2)
 
 
 def holm(p: Float[np.ndarray, " tests"]) -> Float[np.ndarray, " tests"]:
