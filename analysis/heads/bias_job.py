@@ -97,6 +97,8 @@ def measured(task: Task) -> tuple[str, Numbers]:
     bits = {r["length"]: r["bits_per_byte"] for r in content["readings"] if r["extension"] == "none"}
     trained = checkpoint.config.context
     reach = min(REACH, max(bits) // trained)
+    if reach < 2:
+        raise InputError(f"{task.record} has no reading beyond the trained length of {trained} tokens")
     about = {name: content[name] for name in ("variant", "seed", "lr", "parent", "validation_loss")}
     found = row(state.load_model(task.weights), data, task.settings, reach=reach)
     losses = {str(length): value for length, value in bits.items()}

@@ -37,7 +37,7 @@ OBSERVED = (
     "near_far_gap", "rebound", "departure", "spread_drift", "entropy_rise", "far_mass", "prediction",
 )  # fmt: skip
 REACH = 8  # longest reading over the trained length
-TARGET = 64  # scored tokens of a span
+TARGET = 64  # scored tokens of a span, at most; half the trained length if that is less
 POINTS = 32  # distances at which a curve is kept
 _BATCH = 2
 _LONGEST = 2048 * 8  # tokens that are read at the longest length, all spans together
@@ -158,8 +158,8 @@ def altered(
     if not np.isfinite(seen.mean[..., : reach * trained]).all():
         return []  # a window hides what lies beyond: there is nothing to alter
     count = max(2, min(settings.spans, _LONGEST // (reach * trained)))
-    chosen = spans(data.test, reach * trained - TARGET, TARGET, count, seed=settings.seed)
-    names = [document.name for document in chosen.documents]
+    target = min(TARGET, trained // 2)
+    chosen = spans(data.test, reach * trained - target, target, count, seed=settings.seed)
     layers = len(model.attentions)
     at_trained = _nats(model, Attention(trained, layers), chosen, trained)
     found: list[Numbers] = []
@@ -173,15 +173,16 @@ def altered(
             attention = Attention(trained, layers, shift=shift, clamped=kind == CLAMP)
             nats = _nats(model, attention, chosen, length)
             losses = {"trained": at_trained, "plain": plain, "altered": nats}
-            found.append({"kind": kind, "length": length} | _compared(losses, names, settings.seed))
+            found.append({"kind": kind, "length": length} | _compared(losses, chosen, settings.seed))
     return found
 
 
-def _compared(losses: Mapping[str, Float64[np.ndarray, " spans"]], names: list[str], seed: int) -> Numbers:
+def _compared(losses: Mapping[str, Float64[np.ndarray, " spans"]], chosen: Spans, seed: int) -> Numbers:
     """Losses of spans as bits, and what comes back, over documents."""
+    names = np.array([document.name for document in chosen.documents])
     documents = sorted(set(names))
-    by = {key: np.array([x[np.array(names) == d].sum() for d in documents]) for key, x in losses.items()}
-    size = np.array([TARGET * names.count(d) for d in documents], dtype=np.float64)
+    by = {key: np.array([x[names == d].sum() for d in documents]) for key, x in losses.items()}
+    size = np.array([chosen.target * (names == d).sum() for d in documents], dtype=np.float64)
     bits = {key: float(x.sum() / size.sum() / math.log(2)) for key, x in by.items()}
     back, lost = by["plain"] - by["altered"], by["plain"] - by["trained"]
     share = over_documents(back, lost, seed=seed) if (lost > 0).all() else None
