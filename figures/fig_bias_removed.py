@@ -19,8 +19,10 @@ WAYS = {
     "hold beyond": ("bias held at its value at L", "blue", "-", "s"),
     "hold, predicted": ("the same, predicted from windows of L", "sky", "--", "D"),
     "subtract beyond": ("bias subtracted beyond L", "green", "-", "^"),
+    "hold on average": ("control: level alone", "yellow", ":", "*"),
     "hold, shuffled": ("control: distances shuffled", "orange", ":", "x"),
     "clamp": ("distance clamped at L", "purple", "-.", "v"),
+    "mask": ("nothing read beyond L", "grey", "-.", "+"),
 }
 
 
@@ -33,7 +35,8 @@ def draw(records: Mapping[str, Any]) -> Figure:
     figure, axes = plt.subplots(rows, columns, figsize=(PAGE, 0.5 + 1.9 * rows), squeeze=False, sharex=True)
     for ax, name in zip(axes.flat, shown, strict=False):
         _panel(ax, altered[name])
-        ax.set_title(f"{name} ({altered[name][0]['seeds']} seeds)", loc="left")
+        seeds = altered[name][0]["seeds"]
+        ax.set_title(f"{name} ({seeds} seed{'s' if seeds > 1 else ''})", loc="left")
     for ax in axes.flat[len(shown) :]:
         ax.axis("off")
     for ax in axes[:, 0]:

@@ -40,10 +40,10 @@ def draw(records: Mapping[str, Any]) -> Figure:
     for ax, (name, label), letter in zip(flat[1:7], OBSERVED.items(), "bcdefg", strict=True):
         _scatter(ax, rows, chosen, name)
         ax.set_title(_said(content["summary"]["correlations"][name]), loc="left", fontsize=5.5)
-        ax.set_xlabel(label)
+        ax.set_xlabel(label, fontsize=7)
         panel(ax, letter)
     for ax in (flat[1], flat[4]):
-        ax.set_ylabel("loss beyond L (bits/byte)")
+        ax.set_ylabel("rise of loss (bits/byte)", fontsize=7)
     flat[7].axis("off")
     present = dict.fromkeys(row["method"] for row in rows)
     for method in present:

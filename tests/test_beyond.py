@@ -14,6 +14,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.encodings import SlidingWindow
 from analysis.errors import InputError
 from analysis.heads import beyond, predicted
 from analysis.heads.beyond import Attention, attending, level_at, observe, shift_of
@@ -143,6 +144,10 @@ def test_in_the_first_layer_an_alteration_gives_the_mean_it_names(kind: str, met
         return
     # as much is taken away in all, and none of it within L
     np.testing.assert_allclose(found[:, ~is_far], mean[:, ~is_far], rtol=0, atol=budget)
+    if kind == "hold on average":
+        np.testing.assert_allclose(found[:, is_far].mean(axis=-1), level[:, 0], rtol=0, atol=budget)
+        np.testing.assert_allclose(np.diff(found[:, is_far]), np.diff(mean[:, is_far]), rtol=0, atol=2 * budget)
+        return
     taken = np.sort((mean - found)[:, is_far], axis=-1)
     np.testing.assert_allclose(taken, np.sort((mean - level)[:, is_far], axis=-1), rtol=0, atol=budget)
     if method != "nope":
@@ -152,7 +157,7 @@ def test_in_the_first_layer_an_alteration_gives_the_mean_it_names(kind: str, met
 @pytest.mark.parametrize("method", ["rope", "tapa", "alibi", "nope"])
 def test_clamped_pairs_score_as_if_the_trained_length_apart(method: str):
     llama = model(method)
-    attention = Attention(TRAINED, 2, clamped=True, measured=True)
+    attention = Attention(TRAINED, 2, far=beyond.CLAMP, measured=True)
     with torch.inference_mode(), attending(llama, attention):
         altered = llama(tokens())
     vectors: list[tuple] = []
@@ -176,6 +181,15 @@ def test_clamped_pairs_score_as_if_the_trained_length_apart(method: str):
     )
     changed = float((altered - plain)[:, TRAINED:].abs().max())
     assert changed < 1e-9 if method == "nope" else changed > 1e-6
+
+
+def test_masked_the_model_is_one_with_a_window():
+    llama = model("rope")
+    window = llama.with_encoding(SlidingWindow(llama.attentions[0].encoding, TRAINED))
+    with torch.inference_mode():
+        with attending(llama, Attention(TRAINED, 2, far=beyond.MASK)):
+            found = llama(tokens())
+        torch.testing.assert_close(found, window(tokens()), rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("method", ["rope", "partial"])

@@ -6,13 +6,14 @@ an alteration is, at the distances where it acts,
 
 subtract beyond    score - c(D)           from L on;
 hold beyond        score - c(D) + c(L)    from L on: the mean stays where it was at L;
-hold, shuffled     the same, with the distances from L on in another order: as much is taken away, in wrong places;
+hold on average    score less the mean over those distances of c(D) - c(L): their level is kept down, their shape not;
+hold, shuffled     as "hold beyond", with those distances in another order: as much is taken away, in wrong places;
 hold within        score - c(D) + c(L)    below L only: the mean within L is taken away, beyond it all stays;
 hold, predicted    as "hold beyond", with the curve that RoPE's closed form gives from windows of L (`predicted`);
-clamp              the score of the same two tokens L - 1 apart, from L on.
+clamp              the score of the same two tokens L - 1 apart, from L on: no position is left beyond L;
+mask               minus infinity, from L on: nothing beyond L is read.
 
-All but the last change a score by a number that depends on head and distance and on nothing else. The clamp leaves no
-position beyond L.
+All but the last two change a score by a number that depends on head and distance and on nothing else.
 """
 
 from __future__ import annotations
@@ -34,10 +35,10 @@ from analysis.lm.model import Llama
 
 BLOCK = 256  # queries at a time
 WITHIN = "hold within"
-SHIFTS = ("subtract beyond", "hold beyond", "hold, shuffled", WITHIN)
+SHIFTS = ("subtract beyond", "hold beyond", "hold on average", "hold, shuffled", WITHIN)
 """Alterations by a number for each head and distance, from a measured curve."""
-PREDICTED, CLAMP = "hold, predicted", "clamp"
-KINDS = (*SHIFTS, PREDICTED, CLAMP)
+PREDICTED, CLAMP, MASK = "hold, predicted", "clamp", "mask"
+KINDS = (*SHIFTS, PREDICTED, CLAMP, MASK)
 LEVEL = 0.75  # c(L) is the mean of c(D) from this share of L on, below L
 
 Scores = Float[Tensor, "batch heads rows columns"]
@@ -91,14 +92,14 @@ class Attention:
         trained_length: L.
         layers: of the model.
         shift: of each layer a number for each head and distance that is added to scores; None for none.
-        clamped: whether keys L or more away are scored as if L - 1 away.
+        far: `CLAMP` or `MASK`, what is done to keys L or more away; None for nothing.
         measured: whether to add up `sums`, one for each layer; windows must then be of one length.
     """
 
     trained_length: int
     layers: int
     shift: Float[Tensor, "layers heads length"] | None = None
-    clamped: bool = False
+    far: str | None = None
     measured: bool = False
     sums: list[Sums] = field(default_factory=list)
     _layer: int = 0
@@ -131,7 +132,9 @@ class Attention:
         if self.shift is not None:
             scores = scores + toeplitz(self.shift[self._layer], *distance.shape)
         beyond = distance >= self.trained_length
-        if self.clamped and beyond.any():
+        if self.far == MASK:
+            scores = scores.masked_fill(beyond, -math.inf)
+        elif self.far == CLAMP and beyond.any():
             query_positions = torch.full((q.shape[2],), self.trained_length - 1)
             at_the_edge = encoding.scores(q, k, query_positions, torch.zeros(k.shape[2], dtype=torch.int64))
             scores = torch.where(beyond, at_the_edge, scores)
@@ -240,6 +243,8 @@ def shift_of(
         order = np.arange(length)
         order[beyond] = np.random.default_rng(seed).permutation(order[beyond])
         taken = taken[..., order]
+    if kind == "hold on average":
+        taken = np.broadcast_to(taken[..., beyond].mean(axis=-1, keepdims=True), taken.shape)
     acts = ~beyond if kind == WITHIN else beyond
     return torch.from_numpy(np.where(acts, -taken, 0.0)).float()
 

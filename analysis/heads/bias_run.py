@@ -17,6 +17,7 @@ from analysis.errors import InputError
 from analysis.heads.beyond import (
     CLAMP,
     KINDS,
+    MASK,
     PREDICTED,
     WITHIN,
     Attention,
@@ -169,8 +170,9 @@ def altered(
             curve = predicted if kind == PREDICTED else seen.mean
             if curve is None or (kind == WITHIN and length > 2 * trained):
                 continue
-            shift = None if kind == CLAMP else shift_of(kind, curve, trained, length, seed=settings.seed)
-            attention = Attention(trained, layers, shift=shift, clamped=kind == CLAMP)
+            attention = Attention(trained, layers, far=kind if kind in (CLAMP, MASK) else None)
+            if attention.far is None:
+                attention.shift = shift_of(kind, curve, trained, length, seed=settings.seed)
             nats = _nats(model, attention, chosen, length)
             losses = {"trained": at_trained, "plain": plain, "altered": nats}
             found.append({"kind": kind, "length": length} | _compared(losses, chosen, settings.seed))
