@@ -117,16 +117,15 @@ def _opened(model: str, settings: Settings, progress: Progress) -> tuple[Checkpo
         checkpoint = load(assets.fetch_smollm2(progress=progress) if model == SMOLLM2 else Path(model))
     if model == SMOLLM2:
         checkpoint = replace(checkpoint, name=SMOLLM2_NAME)  # not the name of its folder in the cache
-    if settings.length is None:
-        own = checkpoint.context_length if isinstance(checkpoint, OurModel) else LENGTH
-        settings = replace(settings, length=own)
+    own = checkpoint.context_length if isinstance(checkpoint, OurModel) else LENGTH
+    length = settings.length or own
     # before the texts are cut: the context is the harder limit, and the one the user can look up
-    if settings.length > checkpoint.context_length:
+    if length > checkpoint.context_length:
         raise InputError(
-            f"length={settings.length} is longer than the context of {checkpoint.name}, "
+            f"length={length} is longer than the context of {checkpoint.name}, "
             f"{checkpoint.context_length} tokens; give a shorter --length"
         )
-    return checkpoint, settings
+    return checkpoint, replace(settings, length=length)
 
 
 def _documents(
