@@ -15,8 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
-from scipy import stats
+from jaxtyping import Float, Int
 
 from analysis.heads.beyond import KINDS
 from analysis.heads.bias_run import OBSERVED
@@ -27,6 +26,7 @@ FEWEST = 5  # runs, and variants that are drawn, for an interval
 
 Numbers = dict[str, Any]
 Values = Float[np.ndarray, " runs"]
+Codes = Int[np.ndarray, " runs"]
 
 
 def summarise(rows: Mapping[str, Numbers], *, seed: int) -> Numbers:
@@ -78,35 +78,43 @@ def correlations(runs: Sequence[Numbers], name: str, *, seed: int) -> Numbers:
     }
 
 
-def spearman(x: Values, y: Values, groups: np.ndarray | None = None) -> float:
+def spearman(x: Values, y: Values, groups: Codes | None = None) -> float:
     """Correlation of ranks, nan where one does not vary; with groups, of ranks less their group's mean."""
-    a, b = stats.rankdata(x), stats.rankdata(y)
-    if groups is not None:
-        for ranks in (a, b):
-            sums, counts = (np.bincount(groups, weights=w) for w in (ranks, np.ones_like(ranks)))
-            ranks -= (sums / np.maximum(counts, 1))[groups]
-    a, b = a - a.mean(), b - b.mean()
-    size = np.sqrt((a @ a) * (b @ b))
-    return float(a @ b / size) if size > 1e-9 * len(a) else float("nan")
+    return float(_spearman(np.ones((1, len(x))), x, y, groups)[0])
 
 
-def _estimate(
-    x: Values, y: Values, clusters: np.ndarray, groups: np.ndarray | None, seed: int
-) -> Numbers | None:
+def _spearman(
+    counts: Float[np.ndarray, "draws runs"], x: Values, y: Values, groups: Codes | None
+) -> Float[np.ndarray, " draws"]:
+    """The same of many draws at once, in each of which a run occurs so many times.
+
+    The rank of a value is the number of those below it, and half of those equal to it and one: a product of counts with
+    a matrix of comparisons.
+    """
+    ranks = []
+    for values in (x, y):
+        below = (values[:, None] < values) + (values[:, None] == values) / 2.0  # [other, own]
+        ranks.append(counts @ below + 0.5)
+    member = np.ones((len(x), 1)) if groups is None else np.eye(int(groups.max()) + 1)[groups]
+    sizes = np.maximum(counts @ member, 1)
+    a, b = (r - ((counts * r) @ member / sizes) @ member.T for r in ranks)
+    product, square_a, square_b = ((counts * u * v).sum(axis=1) for u, v in ((a, b), (a, a), (b, b)))
+    size = np.sqrt(square_a * square_b)
+    varies = size > 1e-9 * counts.sum(axis=1)
+    return np.divide(product, size, out=np.full(len(counts), np.nan), where=varies)
+
+
+def _estimate(x: Values, y: Values, clusters: Codes, groups: Codes | None, seed: int) -> Numbers | None:
     """Value, percentile interval over clusters drawn with replacement, and how many runs and clusters there are."""
-    names = np.unique(clusters)
+    count = len(np.unique(clusters))
     if len(x) < FEWEST or not np.isfinite(value := spearman(x, y, groups)):
         return None
-    found: Numbers = {"value": value, "runs": len(x), "clusters": len(names), "low": None, "high": None}
-    if len(names) < FEWEST:
+    found: Numbers = {"value": value, "runs": len(x), "clusters": count, "low": None, "high": None}
+    if count < FEWEST:
         return found
-    members = [np.flatnonzero(clusters == name) for name in names]
-    rng = np.random.default_rng(seed)
-    drawn = []
-    for _ in range(RESAMPLES):
-        index = np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))])
-        drawn.append(spearman(x[index], y[index], None if groups is None else groups[index]))
-    known = np.array([v for v in drawn if np.isfinite(v)])
+    times = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
+    drawn = _spearman(times[:, clusters].astype(np.float64), x, y, groups)
+    known = drawn[np.isfinite(drawn)]
     if len(known) >= RESAMPLES // 2:  # else the draws hardly ever vary
         found["low"], found["high"] = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
     return found
@@ -139,7 +147,7 @@ def pooled(rows: Mapping[str, Numbers], chosen: Mapping[str, float]) -> dict[str
     return found
 
 
-def _codes(names: Sequence[str]) -> np.ndarray:
+def _codes(names: Sequence[str]) -> Codes:
     return np.unique(np.array(names, dtype=str), return_inverse=True)[1]
 
 
