@@ -101,8 +101,7 @@ def _layer_variant(samples: LayerSamples, variant: int) -> dict[str, tuple[tuple
     rotated = len(samples.frequencies.omega)
     for name, value in _pair_variables(sums, rotated).items():
         found[name] = ("part", "head", "pair"), value
-    for name, part in (("mu_window", np.real), ("nu_window", lambda z: -np.imag(z))):
-        value = np.stack([part(product[..., :rotated]) for product in pairs.values()]).astype(np.float32)
+    for name, value in _window_variables(sums, rotated).items():
         found[name] = ("part", "window", "head", "pair"), value
     for name, value in _share_variables(curves).items():
         found[name] = ("weighting", "head"), value
@@ -162,6 +161,13 @@ def _pair_variables(sums: _Sums, rotated: int) -> dict[str, Float[Array, "parts 
         for name, value in zip(result, (mu, mu_se, nu, nu_se, sd_a, sd_b), strict=True):
             result[name].append(value)
     return {name: np.stack(values) for name, values in result.items()}
+
+
+def _window_variables(sums: _Sums, rotated: int) -> dict[str, Float[Array, "parts windows heads pairs"]]:
+    """mu and nu of every window alone."""
+    product = np.stack([_product(sums, "first", selection) for selection in _selections().values()])
+    product = product[..., :rotated].astype(np.complex64)
+    return {"mu_window": np.real(product), "nu_window": -np.imag(product)}
 
 
 def _root(variance: Array) -> Array:
