@@ -81,10 +81,10 @@ def test_what_is_lost_and_what_is_left_of_it():
             line, _, (bars,) = container
             own = [c for c in cells if c["kind"] == ("clamp" if kind == "plain" else kind)]
             left = [c["lost"][0] - (0 if kind == "plain" else c["back"][0]) for c in own]
-            np.testing.assert_allclose(line.get_ydata(), left)
+            np.testing.assert_allclose(np.asarray(line.get_ydata(), dtype=float), left)
             ends = [c["lost" if kind == "plain" else "back"] for c in own]
             for segment, (_, low, high) in zip(bars.get_segments(), ends, strict=True):
-                assert np.ptp(segment[:, 1]) == pytest.approx(high - low)
+                assert float(np.ptp(segment[:, 1])) == pytest.approx(high - low)
 
 
 def test_other_variants_are_drawn_where_the_usual_ones_are_not_there():

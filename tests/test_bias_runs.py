@@ -290,8 +290,8 @@ def test_unrelated_numbers_have_intervals_that_cover_zero():
     rng = np.random.default_rng(11)
     covered = 0
     for _ in range(100):
-        runs = [fake(f"rope_{i}", 0, 1e-3, *rng.standard_normal(2)) for i in range(20)]
-        found = bias_summary.correlations(runs, "rebound", seed=0)["over_runs"]
+        found = bias_summary._estimate(*rng.standard_normal((2, 20)), np.arange(20), None, 0)
+        assert found is not None
         covered += found["low"] <= 0 <= found["high"]
     assert covered >= 90 - 4 * math.sqrt(100 * 0.1 * 0.9)
 
@@ -342,7 +342,7 @@ def test_the_command_says_what_it_found(place: Path, monkeypatch, capsys: pytest
     assert run(monkeypatch, "runs", *SMALL, "--json") == 0
     summary = json.loads(capsys.readouterr().out)
     assert summary["record"] == "bias.json"
-    assert summary["chosen"]["rope"] == 1e-3
+    assert summary["chosen"]["rope"] == 1e-2  # of the least validation loss
 
 
 @pytest.mark.parametrize(
