@@ -117,12 +117,17 @@ def curve(
 @app.command()
 def measure(
     model: Annotated[
-        str, typer.Argument(help="smollm2, a Hugging Face folder (safetensors), or a .gguf file.")
+        str,
+        typer.Argument(
+            help="smollm2, a model of `tapa train`, a Hugging Face folder (safetensors), or a .gguf file."
+        ),
     ],
     text: Annotated[list[Path], typer.Option(help="UTF-8 text; repeat for several.")] = [],
     out: Annotated[Path, typer.Option(help="Record to write, netCDF.")] = Path("distance-bias.nc"),
     windows: Annotated[int, typer.Option(help="Token windows; standard errors are over them.")] = 8,
-    length: Annotated[int, typer.Option(help="Tokens in a window.")] = 2048,
+    length: Annotated[
+        int | None, typer.Option(help="Tokens in a window; 2048, or what a model of ours was trained at.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the windows' places and of the shuffled control.")] = 0,
     summary: Annotated[
         Path | None, typer.Option(help="Also write a summary of a few kilobytes, JSON.")
@@ -131,7 +136,8 @@ def measure(
 ) -> None:
     """Measure the mean score of every head at every distance, and how much of it distance alone decides.
 
-    Examples: `tapa measure smollm2`, `tapa measure my-llama/ --text book.txt --windows 4 --out my.nc`
+    Examples: `tapa measure smollm2`, `tapa measure my-llama/ --text book.txt --windows 4 --out my.nc`,
+    `tapa measure runs/cpu-rope-0`
     """
     from analysis.heads import job
     from analysis.heads.summary import for_json, headline, summarise
@@ -240,7 +246,7 @@ def bench(
     typer.echo(json.dumps(rows) if as_json else benchmarks.as_text(rows))
 
 
-for command in (cli_lm.train, cli_lm.evaluate, cli_lm.sweep, cli_lm.results, cli_lm.phase):
+for command in (cli_lm.train, cli_lm.evaluate, cli_lm.sweep, cli_lm.results, cli_lm.phase, cli_lm.bias):
     app.command()(command)
 
 

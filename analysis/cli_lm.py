@@ -1,4 +1,4 @@
-"""Commands of `tapa` around the small models: train them, read them, run the experiments, look at phases."""
+"""Commands of `tapa` around the small models: train, read, run experiments, look at phases and biases."""
 
 from __future__ import annotations
 
@@ -200,3 +200,40 @@ def results(
                 result_tables.markdown(content, name) for name in tables or result_tables.there(content)
             )
         )
+
+
+def bias(
+    runs: Annotated[Path, typer.Argument(help="Folder of the runs of `tapa sweep`.")],
+    records: Annotated[Path, typer.Option(help="Folder of their records.")] = Path("figures/trained"),
+    out: Annotated[Path, typer.Option(help="Record to write, JSON.")] = Path("figures/summaries/bias.json"),
+    variant: Annotated[list[str], typer.Option(help="Only runs of this variant; repeat for several.")] = [],
+    workers: Annotated[int | None, typer.Option(help="Processes; one per core if not given.")] = None,
+    windows: Annotated[int, typer.Option(help="Windows in which mean scores are measured.")] = 8,
+    spans: Annotated[int, typer.Option(help="Spans of the test split that are scored.")] = 16,
+    seed: Annotated[int, typer.Option(help="Of windows, spans, shuffled distances and bootstraps.")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Measure again what is up to date, too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Does the distance bias break extrapolation? Mean scores beyond the trained length against loss, run by run.
+
+    And what comes back of the loss when the bias is taken away there. Seconds a model; goes on where it was stopped.
+
+    Examples: `tapa bias figures/records/runs`, `tapa bias runs --records records --variant rope --variant tapa`
+    """
+    from analysis import cli_bias
+    from analysis.heads import bias_job
+    from analysis.heads.bias_run import Settings
+    from analysis.records import ensure_writable
+    from analysis.workers import Workers
+
+    settings = Settings(windows, spans, seed)
+    ensure_writable(out)
+    with progress_bar() as show:
+        content = bias_job.measure_runs(
+            runs, records, out, settings,
+            variants=variant, workers=Workers(workers), force=force, arguments=sys.argv, progress=show,
+        )  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps({"record": str(out), **content["summary"]}))
+        return
+    typer.echo(f"{cli_bias.as_text(content)}\nrecord: {out}")

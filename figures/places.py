@@ -9,13 +9,23 @@ RECORDS = ROOT / "figures" / "records"
 SUMMARIES = ROOT / "figures" / "summaries"
 OUT = ROOT / "figures" / "out"
 TRAINED = ROOT / "figures" / "trained"  # committed records of trained models
+CHECKPOINTS = TRAINED / "checkpoints"
 TABLES = ROOT / "figures" / "tables"  # committed too: they follow from those alone
 TEXTS = ("claims", "results", "rivals_summary")  # records of words, not of arrays
+GATHERED = ("bias",)  # from every trained model, whose weights are not here: committed as summaries
 
 
 def record(name: str) -> Path:
     """Path of the record `name`: JSON for words, netCDF for arrays."""
+    if name in GATHERED:
+        return SUMMARIES / f"{name}.json"
     return RECORDS / f"{name}.{'json' if name in TEXTS else 'nc'}"
+
+
+def checkpoints(*names: str) -> dict[str, Path]:
+    """The committed models, half precision, by variant: all, or those of `names` that are there, in their order."""
+    found = {path.stem: path for path in sorted(CHECKPOINTS.glob("*.safetensors"))}
+    return {name: found[name] for name in names or found if name in found}
 
 
 def sources(*folders: str, only: tuple[str, ...] = ()) -> dict[str, Path]:

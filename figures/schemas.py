@@ -11,11 +11,12 @@ import xarray as xr
 
 from analysis import curves, precision, records, rival_summary, rivals, tapa_curves, untrained
 from analysis.errors import InputError
-from analysis.heads import job
+from analysis.heads import assumption, bias_job, job
 from analysis.lm import results
 
 CLAIMS = records.Schema("claims", 1, "tapa figures claims")
 SCHEMAS = {
+    "bias": bias_job.BIAS,
     "claims": CLAIMS,
     "closed_form": curves.CLOSED_FORM,
     "family": curves.FAMILY,
@@ -29,6 +30,7 @@ SCHEMAS = {
     "tapa_map": tapa_curves.MAP,
     "tapa_mean": tapa_curves.MEAN,
     "tapa_variance": tapa_curves.VARIANCE,
+    "verdicts": assumption.VERDICTS,
 }
 
 

@@ -553,7 +553,8 @@ def test_the_number_of_threads_decides_nothing():
 def test_a_record_says_what_its_layers_are():
     record = record_of("gemma2")
     assert record.sizes == {
-        "first_token": 2, "weighting": 2, "part": 5, "layer": 3, "head": 4, "distance": LENGTH, "pair": 6, "telling": 6,
+        "first_token": 2, "weighting": 2, "part": 5, "layer": 3, "head": 4, "distance": LENGTH, "pair": 6,
+        "window": WINDOWS, "telling": 6,
     }  # fmt: skip
     assert record.first_token.values.tolist() == ["kept", "dropped"]
     assert record.part.values.tolist() == ["all", "quarter 1", "quarter 2", "quarter 3", "quarter 4"]

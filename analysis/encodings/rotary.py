@@ -91,6 +91,17 @@ class Rope(ScaledEncoding):
         by_wave = torch.cat([products.real, -products.imag], dim=-2).mT
         return self.factor * (by_wave @ torch.cat([waves.real, waves.imag]))
 
+    def rotated(self, x: Tensor, positions: Tensor) -> Tensor:
+        """x as `scores` rotates queries and keys, in float32 at least; first members of the pairs come first.
+
+        Raises:
+            InputError: under xPos, which scales queries and keys apart.
+        """
+        if self.frequencies.log_decay is not None:
+            raise InputError("xPos scales queries and keys apart; take scores instead of rotated vectors")
+        self.check_vectors(x)
+        return self._turned(x, positions)
+
     def _rates(self, device: torch.device) -> tuple[Tensor, Tensor | None]:
         """omega and decay of each rotated pair, float64."""
         decay = self.frequencies.log_decay

@@ -46,7 +46,8 @@ def assemble(layers: list[LayerSamples]) -> xr.Dataset:
         paper        bias with every mu_d, nu_d replaced by their mean over pairs (Assumption 2.1)
         shuffled     mean score with the token order of queries and of keys shuffled
         control_gap  shuffled - bias, whose expectation is 0
-    over (first_token, part, layer, head, pair): mu, nu (with `_se`), sd_a, sd_b
+    over (first_token, part, layer, head, pair): mu, nu (with `_se`), sd_a, sd_b; mu_window, nu_window (also over
+        window): of each window alone
     over (first_token, weighting, layer, head), each with `_se`:
         share_bias, share_content   Cov(part, measured) / Var(measured) over distance
         r2_bias, r2_paper           1 - |measured - prediction|^2 / |measured|^2, centred over distance
@@ -63,7 +64,9 @@ def assemble(layers: list[LayerSamples]) -> xr.Dataset:
         name: (("first_token", "layer", *dims), np.array([[one[name][1] for one in row] for row in found]))
         for name, (dims, _) in found[0][0].items()
     }
-    dataset = xr.Dataset(variables).transpose("first_token", "weighting", "part", "layer", "head", ...)
+    dataset = xr.Dataset(variables).transpose(
+        "first_token", "weighting", "part", "layer", "head", ..., "window"
+    )
     dataset["omega"] = ("layer", "pair"), np.stack([s.frequencies.omega for s in layers])
     for name, values in (
         ("scale", [s.scale for s in layers]),
@@ -98,6 +101,8 @@ def _layer_variant(samples: LayerSamples, variant: int) -> dict[str, tuple[tuple
     rotated = len(samples.frequencies.omega)
     for name, value in _pair_variables(sums, rotated).items():
         found[name] = ("part", "head", "pair"), value
+    for name, value in _window_variables(sums, rotated).items():
+        found[name] = ("part", "window", "head", "pair"), value
     for name, value in _share_variables(curves).items():
         found[name] = ("weighting", "head"), value
     for name, value in _score_variables(samples, variant, curves["measured"]).items():
@@ -156,6 +161,13 @@ def _pair_variables(sums: _Sums, rotated: int) -> dict[str, Float[Array, "parts 
         for name, value in zip(result, (mu, mu_se, nu, nu_se, sd_a, sd_b), strict=True):
             result[name].append(value)
     return {name: np.stack(values) for name, values in result.items()}
+
+
+def _window_variables(sums: _Sums, rotated: int) -> dict[str, Float[Array, "parts windows heads pairs"]]:
+    """mu and nu of every window alone."""
+    product = np.stack([_product(sums, "first", selection) for selection in _selections().values()])
+    product = product[..., :rotated].astype(np.complex64)
+    return {"mu_window": np.real(product), "nu_window": -np.imag(product)}
 
 
 def _root(variance: Array) -> Array:

@@ -10,11 +10,14 @@ import numpy as np
 import torch
 import xarray as xr
 from jaxtyping import Int
+from torch import Tensor
 
 from analysis.errors import InputError
+from analysis.heads import ours
 from analysis.heads.assemble import LayerSamples, assemble
-from analysis.heads.capture import LayerCapture, run
+from analysis.heads.capture import Consumer, LayerCapture, run
 from analysis.heads.checkpoint import Checkpoint
+from analysis.heads.ours import OurModel
 from analysis.heads.split import QUARTERS, split_layer
 from analysis.heads.summary import described
 
@@ -30,7 +33,7 @@ class Clock:
 
 
 def measure(
-    checkpoint: Checkpoint,
+    checkpoint: Checkpoint | OurModel,
     tokens: Int[np.ndarray, "windows length"],
     *,
     seed: int,
@@ -67,7 +70,7 @@ def measure(
     layers: dict[int, LayerSamples] = {}
     for w in range(count):
         before, begun = clock.statistics, time.perf_counter()
-        run(checkpoint, torch.from_numpy(tokens[w : w + 1]), _collector(layers, seed, w, clock))
+        _read(checkpoint, torch.from_numpy(tokens[w : w + 1]), _collector(layers, seed, w, clock))
         clock.forward += time.perf_counter() - begun - (clock.statistics - before)
         if progress:
             progress("window", w + 1, count)
@@ -75,6 +78,13 @@ def measure(
     dataset = described(assemble([layers[i] for i in sorted(layers)]))
     clock.statistics += time.perf_counter() - begun
     return dataset
+
+
+def _read(checkpoint: Checkpoint | OurModel, window: Tensor, consumer: Consumer) -> None:
+    if isinstance(checkpoint, OurModel):
+        ours.run(checkpoint, window, consumer)
+    else:
+        run(checkpoint, window, consumer)
 
 
 def _collector(

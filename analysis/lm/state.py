@@ -129,6 +129,19 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise damaged(file, error) from error
 
 
+def is_ours(path: Path) -> bool:
+    """Is it a run, a checkpoint or a model file of `tapa train`? Whatever is damaged is for its loader to say."""
+    if path.is_dir():
+        return not (path / "config.json").exists() and (latest(path) is not None or (path / MODEL).is_file())
+    if path.suffix != ".safetensors" or not path.is_file():
+        return False
+    try:
+        with safe_open(path, framework="pt") as file:
+            return KEY in (file.metadata() or {})
+    except (SafetensorError, OSError):
+        return True
+
+
 def load_model(path: Path, expected: ModelConfig | None = None) -> Llama:
     """A trained model, float32, in evaluation mode.
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Int
-from safetensors import SafetensorError, safe_open
 
 from analysis import assets
 from analysis.download import silent
@@ -22,9 +21,10 @@ from analysis.heads.model import Checkpoint
 from analysis.lm import state
 from analysis.lm.evaluate import Read
 from analysis.lm.extensions import Extension
+from analysis.lm.own_corpus import own_corpus
 from analysis.lm.readers import check_head, llama_reader, pretrained_reader
 from analysis.lm.recipe import BYTES
-from analysis.lm.text import Corpus, Document, corpus
+from analysis.lm.text import Corpus, Document
 from analysis.texts import read_text
 
 Progress = Callable[[str, int, int], None]
@@ -80,26 +80,11 @@ def opened(model: str, *, precision: str, progress: Progress) -> Subject:
         raise InputError(
             f"{path}: no such file or folder; give {SMOLLM2}, a model of `tapa train`, or another's"
         )
-    if not is_ours(path):
+    if not state.is_ours(path):
         return _pretrained(_loaded(path, precision), precision)
     if precision != "float32":
         raise InputError(f"precision={precision}: a model of `tapa train` is read in float32; leave it out")
     return _ours(path)
-
-
-def is_ours(path: Path) -> bool:
-    """Is it a run, a checkpoint or a model file of `tapa train`? Whatever is damaged is for its loader to say."""
-    if path.is_dir() and (path / files.CONFIG).exists():
-        return False
-    if path.is_dir():
-        return state.latest(path) is not None or (path / state.MODEL).is_file()
-    if path.suffix != ".safetensors":
-        return False
-    try:
-        with safe_open(path, framework="pt") as file:
-            return (file.metadata() or {}).get("format") == state.FORMAT
-    except (SafetensorError, OSError):
-        return True
 
 
 def _loaded(path: Path, precision: str) -> Checkpoint:
@@ -127,7 +112,7 @@ def _ours(path: Path) -> Subject:
     trained = config.method.trained_length or config.context
 
     def corpus_of(progress: Progress) -> Corpus:
-        return _corpus(found, progress)
+        return own_corpus(found, progress)
 
     def test_split(progress: Progress) -> Texts:
         data = corpus_of(progress)
@@ -144,28 +129,6 @@ def _ours(path: Path) -> Subject:
         encode=bytes_of if config.vocab_size == BYTES else lambda text: _pairs_of(corpus_of(silent), text),
         own_texts=test_split,
     )
-
-
-def _corpus(found: state.Checkpoint, progress: Progress) -> Corpus:
-    """What a checkpoint was trained on, made again.
-
-    Raises:
-        InputError: it was a folder, whose place is not recorded, or it has changed: then the test split may hold
-            what the model was trained on.
-    """
-    source, size = found.recipe["corpus"], found.config.vocab_size
-    if source not in ("texts", "code", "texts+code"):
-        raise InputError(
-            f"the model was trained on the folder {source}; give --text FILE that it has not seen"
-        )
-    vocabulary = None if size == BYTES else size
-    data = corpus(source, seed=found.recipe["corpus_seed"], vocabulary=vocabulary, progress=progress)
-    if data.sha256 != found.corpus_sha256:
-        raise InputError(
-            f"the corpus {source} is not the one that the model was trained on (sha256 {data.sha256}, "
-            f"not {found.corpus_sha256}); give --text FILE that it has not seen"
-        )
-    return data
 
 
 def _pairs_of(data: Corpus, text: str) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,127 @@
+"""The figures of verdicts and of bias against loss draw what their records hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import xarray as xr
+
+from analysis.heads import beyond
+from analysis.heads.assumption import verdicts
+from analysis.heads.bias_run import OBSERVED
+from analysis.heads.bias_summary import summarise
+from figures import fig_bias_removed, fig_bias_runs, fig_verdicts, places, style
+from tests.test_assumption import record
+from tests.test_bias_runs import fake
+from tests.test_figures import small_and_closed
+
+__all__ = ["small_and_closed"]  # a fixture that every test here uses
+
+
+def content(variants: tuple[str, ...] = ("rope", "tapa", "nope")) -> dict[str, Any]:
+    """Three seeds and one worse rate of each variant; of the last one nothing is altered."""
+    rng = np.random.default_rng(1)
+    rows = {}
+    for variant in variants:
+        for seed, lr in ((0, 1e-3), (0, 2e-3), (1, 1e-3), (2, 1e-3)):
+            x, rise, *backs = rng.random(2 + len(beyond.KINDS))
+            altered = [
+                {
+                    "kind": kind,
+                    "length": n,
+                    "bits_per_byte": {"plain": 4.0, "trained": 2.0, "altered": 4.0 - back / n},
+                }
+                for n in (32, 64)
+                for kind, back in zip(beyond.KINDS, backs, strict=True)
+            ]
+            score = [*rng.random(3), None]
+            rows[f"{variant}-s{seed}-lr{lr}"] = fake(
+                variant, seed, lr, float(x), float(rise), altered=[] if variant == "nope" else altered,
+                curve={"distance": [1.0, 8.0, 32.0, 60.0], "score": score}, trained_length=16,
+            )  # fmt: skip
+    return {"rows": rows, "summary": summarise(rows, seed=0)}
+
+
+def test_every_run_is_a_point_filled_at_the_chosen_rate():
+    made = content()
+    figure = fig_bias_runs.draw({"bias": made})
+    curves, *scatters, legend = figure.axes
+    rows = list(made["rows"].values())
+    drawn = [line for line in curves.lines if len(line.get_xdata()) == 4]
+    assert len(drawn) == 9  # at the chosen rates
+    np.testing.assert_array_equal(drawn[0].get_ydata()[:3], rows[0]["curve"]["score"][:3])
+    assert np.isnan(drawn[0].get_ydata()[3])
+    for ax, name in zip(scatters, fig_bias_runs.OBSERVED, strict=True):
+        points = {
+            (x, y) for line in ax.lines for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)
+        }
+        assert points == {(row["observed"][name], row["rise"]) for row in rows}
+        filled = [line for line in ax.lines if line.get_markerfacecolor() != "none"]
+        assert sum(len(line.get_xdata()) for line in filled) == 9
+        within = made["summary"]["correlations"][name]["within_methods"]
+        assert f"{within['value']:.2f} [{within['low']:.2f}, {within['high']:.2f}]" in ax.get_title(
+            loc="left"
+        )
+    assert set(fig_bias_runs.OBSERVED) <= set(OBSERVED)
+    assert legend.get_legend().get_title().get_text() == "12 runs"
+
+
+def test_what_is_lost_and_what_is_left_of_it():
+    made = content()
+    figure = fig_bias_removed.draw({"bias": made})
+    shown = [ax for ax in figure.axes if ax.lines]
+    assert [ax.get_title(loc="left") for ax in shown] == ["rope (3 seeds)", "tapa (3 seeds)"]
+    for ax, variant in zip(shown, ("rope", "tapa"), strict=True):
+        cells = made["summary"]["altered"][variant]
+        for container, kind in zip(ax.containers, fig_bias_removed.WAYS, strict=True):
+            line, _, (bars,) = container
+            own = [c for c in cells if c["kind"] == ("clamp" if kind == "plain" else kind)]
+            left = [c["lost"][0] - (0 if kind == "plain" else c["back"][0]) for c in own]
+            np.testing.assert_allclose(np.asarray(line.get_ydata(), dtype=float), left)
+            ends = [c["lost" if kind == "plain" else "back"] for c in own]
+            for segment, (_, low, high) in zip(bars.get_segments(), ends, strict=True):
+                assert float(np.ptp(segment[:, 1])) == pytest.approx(high - low)
+
+
+def test_other_variants_are_drawn_where_the_usual_ones_are_not_there():
+    made = content(("tapa_alpha0.3",))
+    titles = [ax.get_title(loc="left") for ax in fig_bias_removed.draw({"bias": made}).axes]
+    assert titles == ["tapa_alpha0.3 (3 seeds)"]
+
+
+def test_verdicts_draw_every_share_and_count_the_rejected():
+    first = verdicts(record())
+    data = xr.concat([first, first.assign_coords(model=("test", ["other"] * first.sizes["test"]))], "test")
+    figure = fig_verdicts.draw({"verdicts": data})
+    for ax, question in zip(figure.axes, fig_verdicts.QUESTIONS, strict=True):
+        own = data.isel(test=np.flatnonzero(data.question == question))
+        lines = [line for line in ax.lines if len(line.get_xdata())]
+        assert len(lines) == 4  # two models, A and B
+        drawn = np.concatenate([line.get_xdata() for line in lines])
+        np.testing.assert_allclose(np.sort(drawn), np.sort(own.share))
+        text = (
+            ax.texts[0].get_text()
+            if ax.texts[0].get_text().startswith("constancy")
+            else ax.texts[-1].get_text()
+        )
+        planted = own.isel(test=np.flatnonzero((own.model == "planted") & (own.kind == "A")))
+        rejected = int((planted.p_holm <= 0.05).sum())
+        assert f"A: {rejected} of {planted.sizes['test']}" in text
+
+
+@pytest.mark.parametrize("module", [fig_bias_runs, fig_bias_removed, fig_verdicts])
+def test_they_are_saved(module, tmp_path: Path):
+    records = {"bias": content(), "verdicts": verdicts(record())}
+    figure = module.draw({name: records[name] for name in module.RECORDS})
+    assert figure.get_size_inches()[0] <= style.PAGE
+    plt.close(figure)
+    paths = style.save(module.draw, {name: records[name] for name in module.RECORDS}, tmp_path / "x")
+    assert plt.imread(paths[1]).std() > 0.01
+
+
+def test_the_gathered_record_is_a_committed_summary():
+    assert places.record("bias") == places.SUMMARIES / "bias.json"
