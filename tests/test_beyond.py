@@ -146,7 +146,9 @@ def test_in_the_first_layer_an_alteration_gives_the_mean_it_names(kind: str, met
     np.testing.assert_allclose(found[:, ~is_far], mean[:, ~is_far], rtol=0, atol=budget)
     if kind == "hold on average":
         np.testing.assert_allclose(found[:, is_far].mean(axis=-1), level[:, 0], rtol=0, atol=budget)
-        np.testing.assert_allclose(np.diff(found[:, is_far]), np.diff(mean[:, is_far]), rtol=0, atol=2 * budget)
+        np.testing.assert_allclose(
+            np.diff(found[:, is_far]), np.diff(mean[:, is_far]), rtol=0, atol=2 * budget
+        )
         return
     taken = np.sort((mean - found)[:, is_far], axis=-1)
     np.testing.assert_allclose(taken, np.sort((mean - level)[:, is_far], axis=-1), rtol=0, atol=budget)
