@@ -240,7 +240,7 @@ def bench(
     typer.echo(json.dumps(rows) if as_json else benchmarks.as_text(rows))
 
 
-for command in (cli_lm.train, cli_lm.evaluate, cli_lm.sweep, cli_lm.phase):
+for command in (cli_lm.train, cli_lm.evaluate, cli_lm.sweep, cli_lm.phase, cli_lm.phase_dynamics):
     app.command()(command)
 
 

@@ -8,12 +8,40 @@ ROOT = Path(__file__).resolve().parent.parent
 RECORDS = ROOT / "figures" / "records"
 SUMMARIES = ROOT / "figures" / "summaries"
 OUT = ROOT / "figures" / "out"
+TRAINED = ROOT / "figures" / "trained"
+CHECKPOINTS = TRAINED / "checkpoints"
 TEXTS = ("claims", "rivals_summary")  # records of words, not of arrays
+KEPT = ("phase_dynamics",)  # records that it takes a training to make: committed
+FAMILIES = ("phase", "phase_short")  # a record of each TAPA checkpoint
 
 
 def record(name: str) -> Path:
     """Path of the record `name`: JSON for words, netCDF for arrays."""
-    return RECORDS / f"{name}.{'json' if name in TEXTS else 'nc'}"
+    return (TRAINED if name in KEPT else RECORDS) / f"{name}.{'json' if name in TEXTS else 'nc'}"
+
+
+def checkpoints(*names: str) -> dict[str, Path]:
+    """The committed models, half precision, by variant: all, or those of `names` that are there, in their order."""
+    found = {path.stem: path for path in sorted(CHECKPOINTS.glob("*.safetensors"))}
+    return {name: found[name] for name in names or found if name in found}
+
+
+def tapa_checkpoints() -> dict[str, Path]:
+    """Those whose heads have a phase."""
+    return {name: path for name, path in checkpoints().items() if name.split("_")[0] == "tapa"}
+
+
+def drawings(name: str, needs: tuple[str, ...]) -> dict[str, dict[str, Path]]:
+    """Every picture of the figure `name`, by its file's stem, with the records that it needs.
+
+    One, or one of each TAPA checkpoint if it needs a record of `FAMILIES`.
+    """
+    if not set(needs) & set(FAMILIES):
+        return {name: {key: record(key) for key in needs}}
+    return {
+        f"{name}-{of}": {key: record(f"{key}-{of}" if key in FAMILIES else key) for key in needs}
+        for of in tapa_checkpoints()
+    }
 
 
 def sources(*folders: str, only: tuple[str, ...] = ()) -> dict[str, Path]:
@@ -26,3 +54,14 @@ def sampling_sources(*modules: str) -> dict[str, Path]:
     """`sources` of what draws from laws of q and k and encodes, and of these modules of `analysis`."""
     drawn = ("conditional.py", "running_sums.py", "samplers.py", "sampling.py", "workers.py")
     return sources("analysis/theory", "analysis/encodings") | sources("analysis", only=(*drawn, *modules))
+
+
+def phase_sources() -> dict[str, Path]:
+    """`sources` of what reads a small model and measures its heads' phases."""
+    parts = ("", "_ablate", "_forward", "_histogram", "_job", "_law", "_measure", "_probe", "_tokens")
+    model = ("attention.py", "config.py", "methods.py", "model.py", "state.py")
+    return (
+        sources("analysis/theory", "analysis/encodings")
+        | sources("analysis/heads", only=("lags.py", *(f"phase{part}.py" for part in parts)))
+        | sources("analysis/lm", only=model)
+    )

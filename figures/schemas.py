@@ -11,7 +11,7 @@ import xarray as xr
 
 from analysis import curves, precision, records, rival_summary, rivals, tapa_curves, untrained
 from analysis.errors import InputError
-from analysis.heads import job
+from analysis.heads import job, phase_dynamics, phase_job, trained_gaps
 
 CLAIMS = records.Schema("claims", 1, "tapa figures claims")
 SCHEMAS = {
@@ -19,6 +19,9 @@ SCHEMAS = {
     "closed_form": curves.CLOSED_FORM,
     "family": curves.FAMILY,
     "near_far": untrained.GAPS,
+    "phase": phase_job.PHASE,
+    "phase_dynamics": phase_dynamics.DYNAMICS,
+    "phase_short": phase_job.PHASE,
     "precision": precision.PRECISION,
     "random_heads": untrained.HEADS,
     "rivals": rivals.RIVALS,
@@ -27,6 +30,7 @@ SCHEMAS = {
     "tapa_map": tapa_curves.MAP,
     "tapa_mean": tapa_curves.MEAN,
     "tapa_variance": tapa_curves.VARIANCE,
+    "trained_gaps": trained_gaps.GAPS,
 }
 
 
