@@ -10,7 +10,7 @@ SUMMARIES = ROOT / "figures" / "summaries"
 OUT = ROOT / "figures" / "out"
 TRAINED = ROOT / "figures" / "trained"
 CHECKPOINTS = TRAINED / "checkpoints"
-TEXTS = ("claims", "rivals_summary")  # records of words, not of arrays
+TEXTS = ("claims", "phase_summary", "rivals_summary")  # records of words, not of arrays
 KEPT = ("phase_dynamics",)  # records that it takes a training to make: committed
 FAMILIES = ("phase", "phase_short")  # a record of each TAPA checkpoint
 

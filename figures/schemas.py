@@ -11,7 +11,7 @@ import xarray as xr
 
 from analysis import curves, precision, records, rival_summary, rivals, tapa_curves, untrained
 from analysis.errors import InputError
-from analysis.heads import job, phase_dynamics, phase_job, trained_gaps
+from analysis.heads import job, phase_dynamics, phase_job, phase_summary, trained_gaps
 
 CLAIMS = records.Schema("claims", 1, "tapa figures claims")
 SCHEMAS = {
@@ -22,6 +22,7 @@ SCHEMAS = {
     "phase": phase_job.PHASE,
     "phase_dynamics": phase_dynamics.DYNAMICS,
     "phase_short": phase_job.PHASE,
+    "phase_summary": phase_summary.SUMMARY,
     "precision": precision.PRECISION,
     "random_heads": untrained.HEADS,
     "rivals": rivals.RIVALS,

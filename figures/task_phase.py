@@ -14,7 +14,7 @@ from analysis.workers import Workers, run
 from figures.places import phase_sources, record, tapa_checkpoints
 
 LONG = Settings(windows=2, length=4096, loss_windows=0, tokens=False)  # of the record "phase"
-SHORT = Settings(windows=64, length=128, loss_windows=32)  # of "phase_short"
+SHORT = Settings(windows=32, length=128, loss_windows=32)  # of "phase_short"
 
 for _name, _path in tapa_checkpoints().items():
 

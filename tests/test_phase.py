@@ -114,7 +114,9 @@ def check_spread(found: phase.Spread, full: dict[str, np.ndarray], reach: float)
     np.testing.assert_allclose(found.phase_square[1:], means[1], rtol=0, atol=100 * EPS * size)
     for name in ("score", "amplitude"):
         squares = [(d**2).mean() for d in diagonals(full[name])[1:]]
-        np.testing.assert_allclose(getattr(found, f"{name}_square")[1:], squares, rtol=0, atol=300 * EPS * size)
+        np.testing.assert_allclose(
+            getattr(found, f"{name}_square")[1:], squares, rtol=0, atol=300 * EPS * size
+        )
     past = [(np.abs(d) >= 0.25).mean() for d in diagonals(full["turns"])[1:]]
     np.testing.assert_allclose(found.past_quarter[1:], past, rtol=0, atol=1e-12)
     assert np.isnan([found.phase_square[0], found.past_quarter[0], found.phase[0]]).all()
