@@ -46,10 +46,10 @@ def _finish(axes: np.ndarray, data: xr.Dataset) -> None:
     exponents.axhline(paper, color="black", lw=1.4, ls="--")
     exponents.axhline(0, color="black", lw=0.5)
     exponents.annotate(
-        f"bound of eq 14: {paper:g}", (1, paper), (4, 4), textcoords="offset points", fontsize=7
-    )
+        f"bound of eq 14: {paper:g}", (0.98, paper), (0, 4), exponents.get_yaxis_transform(),
+        textcoords="offset points", ha="right", fontsize=7,
+    )  # fmt: skip
     exponents.set_ylabel("slope of log |mean score|")
-    exponents.set_yscale("symlog", linthresh=1)
     variance.axhline(1, color="black", lw=1.4, ls="--")
     variance.set(ylabel=r"Var score / ($\frac{1}{2}$ E amplitude$^2$)", ylim=(0, None))
     alike = [np.log(np.arange(seen, 2 * seen)).mean() for seen in data.seen.values]  # all weights equal

@@ -16,7 +16,7 @@ from analysis.workers import Workers
 from figures.places import CHECKPOINTS, checkpoints, phase_sources, record, sources
 from figures.schemas import write_computed
 
-SETTINGS: dict[str, Any] = {"count": 64, "pairs": 10_000, "seed": 0}
+SETTINGS: dict[str, Any] = {"count": 32, "pairs": 10_000, "seed": 0}
 NEEDED = ("rope", "tapa")
 ALSO = ("rope_large", "tapa_plain", "alibi", "nope")  # where they are there
 

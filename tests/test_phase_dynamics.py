@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,12 +40,23 @@ def recipe():
     return replace(tiny, model=replace(tiny.model, vocab_size=256, context=32))
 
 
-@pytest.fixture
-def whole(data, recipe, tmp_path: Path, monkeypatch) -> xr.Dataset:
-    for module in (phase_dynamics, phase_job):
-        monkeypatch.setattr(module, "corpus", lambda *_, **__: data)
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("dynamics") / "run"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tiny_corpus(data) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (phase_dynamics, phase_job):
+            patch.setattr(module, "corpus", lambda *_, **__: data)
+        yield
+
+
+@pytest.fixture(scope="module")
+def whole(recipe, run: Path, tiny_corpus) -> xr.Dataset:
     told = {"arguments": ["tapa", "phase-dynamics"], "progress": lambda *_: None}
-    found, provenance = watch(recipe, (0, 2, 6), tmp_path / "run", SETTINGS, **told)
+    found, provenance = watch(recipe, (0, 2, 6), run, SETTINGS, **told)
     assert provenance.configuration["steps"] == [0, 2, 6]
     return found
 
@@ -58,11 +70,11 @@ def test_the_run_is_that_of_the_experiments():
     assert max(STEPS) == asked.steps
 
 
-def test_every_step_is_measured_on_its_own_weights(whole, data, recipe, tmp_path: Path):
+def test_every_step_is_measured_on_its_own_weights(whole, data, recipe, run: Path, tmp_path: Path):
     assert whole.training_step.values.tolist() == [0, 2, 6]
     # once more, without anybody watching, saved at other steps
     last, log = train(replace(recipe, save_every=6), tmp_path / "alone", data)
-    ours = read_tensors(tmp_path / "run" / "step-000006" / "model.safetensors")
+    ours = read_tensors(run / "step-000006" / "model.safetensors")
     for name, weight in read_tensors(last / "model.safetensors").items():
         assert torch.equal(weight, ours[name]), name
     assert whole.validation_loss.values.tolist() == log.validation_loss
@@ -75,8 +87,8 @@ def test_every_step_is_measured_on_its_own_weights(whole, data, recipe, tmp_path
     assert len(np.unique(whole.phase_sd[:, 0, 0])) == 3
 
 
-def test_by_octave_is_the_mean_over_all_pairs(whole, data, recipe, tmp_path: Path):
-    alone, _ = phase_job.measure_phase(tmp_path / "run", [], SETTINGS, arguments=[], progress=lambda *_: None)
+def test_by_octave_is_the_mean_over_all_pairs(whole, run: Path):
+    alone, _ = phase_job.measure_phase(run, [], SETTINGS, arguments=[], progress=lambda *_: None)
     pairs = 64 - np.arange(64)
     for i, first in enumerate(whole.octave.values):
         at = slice(first, 2 * first)
@@ -88,11 +100,11 @@ def test_by_octave_is_the_mean_over_all_pairs(whole, data, recipe, tmp_path: Pat
     assert not [name for name in whole if "distance" in whole[name].dims]
 
 
-def test_started_again_it_goes_on(whole, recipe, tmp_path: Path, monkeypatch):
+def test_started_again_it_goes_on(whole, recipe, run: Path, monkeypatch):
     """With all weights there nothing is trained a second time."""
     monkeypatch.setattr("analysis.lm.train._advance", lambda *_: pytest.fail("a step was trained again"))
     told = {"arguments": ["tapa", "phase-dynamics"], "progress": lambda *_: None}
-    again, _ = watch(recipe, (0, 2, 6), tmp_path / "run", SETTINGS, **told)
+    again, _ = watch(recipe, (0, 2, 6), run, SETTINGS, **told)
     xr.testing.assert_identical(again, whole)
 
 

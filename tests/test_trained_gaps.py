@@ -111,7 +111,7 @@ def test_alibi_alone_has_the_gap_of_its_slope_and_nope_none():
     assert (data.sign_p.sel(checkpoint="nope") == 1).all()
     near, far = (np.arange(first, last + 1) for first, last in intervals(reach))
     for head, slope in enumerate((2.0**-4, 2.0**-8)):
-        x = data.sel(checkpoint="alibi", reading="distances", layer=1, head=head)
+        x = data.sel(checkpoint="alibi", reading="distances", reach=reach, layer=1, head=head)
         gap, spread = slope * (far.mean() - near.mean()), slope * math.sqrt(far.var() + near.var())
         error = spread / math.sqrt(pairs)
         assert abs(float(x["mean"]) - gap) < 4 * error

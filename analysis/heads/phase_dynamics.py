@@ -28,7 +28,7 @@ from analysis.texts import Document
 
 DYNAMICS = Schema("phase-dynamics", 1, made_by="tapa phase-dynamics")
 STEPS = (0, 10, 30, 100, 200, 300, 400, 600, 800, 1000)
-SETTINGS = Settings(windows=12, length=512, loss_windows=32)
+SETTINGS = Settings(windows=6, length=512, loss_windows=18)
 CURVES = ("amplitude", "cosine", "score", "product", "covariance", "gaussian", "turns_sd", "past_quarter")
 """Of these the mean over the pairs of each octave of distance is kept."""
 
@@ -141,14 +141,22 @@ def trained(recipe: Recipe, folder: Path, steps: Sequence[int], progress: Progre
         progress(what, done, total, note)
 
     _, log = train(recipe, folder, data, progress=show)
-    files = keep.files()
-    if 0 in steps:
-        start = Llama(recipe.model, seed=recipe.seed)
-        files[0] = state.save(
-            folder / "untrained", 0, start.state_dict(), {},
-            config=recipe.model, recipe=recipe.to_dict(), corpus_sha256=data.sha256,
-        )  # fmt: skip
+    files = keep.files() | ({0: _untrained(recipe, folder, data.sha256)} if 0 in steps else {})
     return [files[step] for step in sorted(steps)], log
+
+
+def _untrained(recipe: Recipe, folder: Path, corpus_sha256: str) -> Path:
+    """A run's weights before its first step."""
+    out = folder / "untrained"
+    if (
+        made := state.latest(out)
+    ) is not None:  # by this very run, or the trainer would have refused its folder
+        return made
+    start = Llama(recipe.model, seed=recipe.seed)
+    return state.save(
+        out, 0, start.state_dict(), {},
+        config=recipe.model, recipe=recipe.to_dict(), corpus_sha256=corpus_sha256,
+    )  # fmt: skip
 
 
 def joined(records: Sequence[xr.Dataset]) -> xr.Dataset:
@@ -176,7 +184,7 @@ def _thinned(record: xr.Dataset) -> xr.Dataset:
     for name in CURVES:
         at_zero = record[name].fillna(0.0)  # what has no value at distance 0 is not asked there
         kept[f"{name}_by_octave"] = xr.apply_ufunc(
-            octave_means, at_zero, length,
-            input_core_dims=[["distance"], []], output_core_dims=[["octave"]], vectorize=True,
+            octave_means, at_zero, kwargs={"length": length},
+            input_core_dims=[["distance"]], output_core_dims=[["octave"]], vectorize=True,
         )  # fmt: skip
-    return kept.astype({name: np.float32 for name in kept.data_vars if kept[name].dtype == np.float64})
+    return kept.map(lambda x: x.astype(np.float32) if x.dtype == np.float64 else x)
