@@ -37,7 +37,7 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
         if what == "sd":
             ax.set_xscale("log")
         else:
-            ax.set_xscale("symlog", linthresh=0.1)
+            ax.set_xscale("symlog", linthresh=1)
             ax.axvline(0, color="black", lw=0.5)
     axes[0].set_yticks([-i for i in range(len(rows))], [f"{name}, {reading}" for name, reading in rows])
     for ax, letter in zip(axes, "abc", strict=True):
@@ -54,7 +54,7 @@ def _row(ax: Axes, data: xr.Dataset, what: str, place: float) -> None:
         x = data.sel(reach=reach).stack(place=("layer", "head"))
         values, low, high = _values(x, what)
         height = place + 0.3 * (1 - i) + np.linspace(0.12, -0.12, len(values))
-        text = f"reach {int(reach)}: 0 to {int(x.near_last)} less {int(x.far_first)} to {int(reach)}"
+        text = f"to {int(x.near_last)} less {int(x.far_first)} to {int(reach)} tokens"
         ax.errorbar(
             values, height, xerr=[values - low, high - values], fmt=".", color=CYCLE[i], ms=2.5,
             elinewidth=0.7, label=text,

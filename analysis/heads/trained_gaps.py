@@ -2,8 +2,9 @@
 
 Appendix I of Wang et al. 2025 (arXiv 2509.12635) takes [0, 100] as near and [10000, 10100] as far. Here both are scaled
 to a reach R in place of 10100: near is [0, R/101], far the last of as many up to R. Both of its readings are drawn:
-"distances" lie in the intervals (the caption of `analysis.near_far` says more), or "positions" do. A window has 2 R
-tokens, and in the first reading every query is in its second half, so that near and far pairs have the same queries.
+"distances" lie in the intervals (`analysis.near_far` says more), or "positions" do. A window has 2 R tokens, and in the
+first reading every query is in its second half, so that near and far pairs have the same queries. There distance 0 is
+left out: one pair in 101 of the paper's, it would be every second one of a short reach.
 """
 
 from __future__ import annotations
@@ -75,11 +76,11 @@ def draw(reading: Reading, reach: int, pairs: int, seed: int) -> Pairs:
     rng = np.random.default_rng([seed, READINGS.index(reading), reach])
     query, key = np.empty((2, 2, pairs), dtype=np.int64)
     for side, interval in enumerate(intervals(reach)):
-        both = rng.integers(interval[0], interval[1], (2, pairs), endpoint=True)
         if reading == "distances":
             query[side] = rng.integers(reach, 2 * reach, pairs)
-            key[side] = query[side] - both[0]
+            key[side] = query[side] - rng.integers(max(interval[0], 1), interval[1], pairs, endpoint=True)
         else:
+            both = rng.integers(interval[0], interval[1], (2, pairs), endpoint=True)
             query[side], key[side] = both.max(axis=0), both.min(axis=0)
     return Pairs(query, key)
 
