@@ -246,7 +246,9 @@ def bench(
     typer.echo(json.dumps(rows) if as_json else benchmarks.as_text(rows))
 
 
-for command in (cli_lm.train, cli_lm.evaluate, cli_lm.sweep, cli_lm.results, cli_lm.phase, cli_lm.bias):
+for command in (
+    cli_lm.train, cli_lm.evaluate, cli_lm.sweep, cli_lm.results, cli_lm.phase, cli_lm.phase_dynamics, cli_lm.bias,
+):  # fmt: skip
     app.command()(command)
 
 

@@ -237,3 +237,39 @@ def bias(
         typer.echo(json.dumps({"record": str(out), **content["summary"]}))
         return
     typer.echo(f"{cli_bias.as_text(content)}\nrecord: {out}")
+
+
+def phase_dynamics(
+    variant: Annotated[
+        str, typer.Argument(help="TAPA variant of the experiments, see `tapa sweep --dry-run`.")
+    ] = "tapa",
+    lr: Annotated[float, typer.Option(help="Peak learning rate of the run.")] = 2e-3,
+    seed: Annotated[int, typer.Option(help="Of the run's weights and batches.")] = 0,
+    steps: Annotated[
+        str, typer.Option(help="Measured after so many optimiser steps; 0 is the untrained model.")
+    ] = "0,10,30,100,200,300,400,600,800,1000",
+    out: Annotated[Path, typer.Option(help="Record to write, netCDF.")] = Path("phase-dynamics.nc"),
+    run: Annotated[
+        Path | None, typer.Option(help="Folder of the run; runs/dynamics-VARIANT-SEED-LR if not given.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train a run of the experiments and measure its phases on the way; interrupted and started again, it goes on.
+
+    Examples: `tapa phase-dynamics`, `tapa phase-dynamics tapa_linear --lr 1e-3 --steps 0,100,1000`
+    """
+    from analysis import cli_phase
+    from analysis.heads.phase_dynamics import DYNAMICS, Watched, watch
+    from analysis.lm.evaluate_job import whole_numbers
+    from analysis.records import ensure_writable, write
+
+    watched = Watched(variant, lr, seed, whole_numbers("--steps", steps))
+    ensure_writable(out)
+    folder = run or Path("runs") / f"dynamics-{variant}-{seed}-{lr:g}"
+    with progress_bar() as show:
+        data, provenance = watch(watched.recipe(), watched.steps, folder, arguments=sys.argv, progress=show)
+    write(data, out, provenance, schema=DYNAMICS)
+    if as_json:
+        typer.echo(json.dumps(cli_phase.dynamics_rows(data, out)))
+        return
+    typer.echo(f"{cli_phase.dynamics_text(data)}\nrecord: {out}")

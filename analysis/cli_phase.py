@@ -58,6 +58,42 @@ def as_text(data: xr.Dataset) -> str:
     return "\n".join(lines)
 
 
+OVER_STEPS = ("phase_sd", "past_quarter_all", "nope_index", "gaussian_share", "entropy")
+
+
+def dynamics_rows(data: xr.Dataset, record: Path) -> dict[str, Any]:
+    """Of `phase_dynamics.watch`: at every step the loss and the median head's numbers; what is not finite is None."""
+    return {
+        "record": str(record),
+        "method": data.attrs["method"],
+        "steps": [
+            {"step": step} | {name: _number(value) for name, value in numbers.items()}
+            for step, numbers in _steps(data)
+        ],
+    }
+
+
+def dynamics_text(data: xr.Dataset) -> str:
+    """For a reader."""
+    rows = _steps(data)
+    lines = [f"{data.attrs['method']}, median of {data.sizes['layer'] * data.sizes['head']} heads"]
+    lines.append("step    " + "".join(f"{name:>18}" for name in rows[0][1]))
+    lines += [
+        f"{step:<8}" + "".join(f"{value:18.4f}" for value in numbers.values()) for step, numbers in rows
+    ]
+    return "\n".join(lines)
+
+
+def _steps(data: xr.Dataset) -> list[tuple[int, dict[str, float]]]:
+    """Step, and its loss with the medians over heads."""
+    rows = []
+    for step in data.training_step.values:
+        x = data.sel(training_step=step)
+        medians = {name: float(x[name].median()) for name in OVER_STEPS}
+        rows.append((int(step), {"loss": float(x["loss"])} | medians))
+    return rows
+
+
 def _heads(data: xr.Dataset) -> list[tuple[int, int, dict[str, float]]]:
     """Layer, head and numbers of each head, that which loses most first."""
     rows = []

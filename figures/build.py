@@ -39,7 +39,7 @@ def build(names: Sequence[str] = (), *, force: bool = False) -> int:
     session = pytask.build(
         paths=HERE,
         config=ROOT / "pyproject.toml",
-        expression=" or ".join(f"[{name}]" for name in names),
+        expression=" or ".join(f"[{name}] or [{name}-" for name in names),  # one picture, or one a checkpoint
         force=force,
         capture="no",
         show_traceback=True,

@@ -11,21 +11,39 @@ OUT = ROOT / "figures" / "out"
 TRAINED = ROOT / "figures" / "trained"  # committed records of trained models
 CHECKPOINTS = TRAINED / "checkpoints"
 TABLES = ROOT / "figures" / "tables"  # committed too: they follow from those alone
-TEXTS = ("claims", "results", "rivals_summary")  # records of words, not of arrays
-GATHERED = ("bias",)  # from every trained model, whose weights are not here: committed as summaries
+TEXTS = ("bias", "claims", "phase_summary", "results", "rivals_summary")  # records of words, not of arrays
+# made of many trained models, or by a training: committed
+KEPT = {"bias": SUMMARIES, "phase_dynamics": TRAINED}
+FAMILIES = ("phase", "phase_short")  # a record of each TAPA checkpoint
 
 
 def record(name: str) -> Path:
     """Path of the record `name`: JSON for words, netCDF for arrays."""
-    if name in GATHERED:
-        return SUMMARIES / f"{name}.json"
-    return RECORDS / f"{name}.{'json' if name in TEXTS else 'nc'}"
+    return KEPT.get(name, RECORDS) / f"{name}.{'json' if name in TEXTS else 'nc'}"
 
 
 def checkpoints(*names: str) -> dict[str, Path]:
     """The committed models, half precision, by variant: all, or those of `names` that are there, in their order."""
     found = {path.stem: path for path in sorted(CHECKPOINTS.glob("*.safetensors"))}
     return {name: found[name] for name in names or found if name in found}
+
+
+def tapa_checkpoints() -> dict[str, Path]:
+    """Those whose heads have a phase."""
+    return {name: path for name, path in checkpoints().items() if name.split("_")[0] == "tapa"}
+
+
+def drawings(name: str, needs: tuple[str, ...]) -> dict[str, dict[str, Path]]:
+    """Every picture of the figure `name`, by its file's stem, with the records that it needs.
+
+    One, or one of each TAPA checkpoint if it needs a record of `FAMILIES`.
+    """
+    if not set(needs) & set(FAMILIES):
+        return {name: {key: record(key) for key in needs}}
+    return {
+        f"{name}-{of}": {key: record(f"{key}-{of}" if key in FAMILIES else key) for key in needs}
+        for of in tapa_checkpoints()
+    }
 
 
 def sources(*folders: str, only: tuple[str, ...] = ()) -> dict[str, Path]:
@@ -38,3 +56,14 @@ def sampling_sources(*modules: str) -> dict[str, Path]:
     """`sources` of what draws from laws of q and k and encodes, and of these modules of `analysis`."""
     drawn = ("conditional.py", "running_sums.py", "samplers.py", "sampling.py", "workers.py")
     return sources("analysis/theory", "analysis/encodings") | sources("analysis", only=(*drawn, *modules))
+
+
+def phase_sources() -> dict[str, Path]:
+    """`sources` of what reads a small model and measures its heads' phases."""
+    parts = ("", "_ablate", "_forward", "_histogram", "_job", "_law", "_measure", "_probe", "_tokens")
+    model = ("attention.py", "config.py", "methods.py", "model.py", "state.py")
+    return (
+        sources("analysis/theory", "analysis/encodings")
+        | sources("analysis/heads", only=("lags.py", *(f"phase{part}.py" for part in parts)))
+        | sources("analysis/lm", only=model)
+    )

@@ -11,7 +11,7 @@ import xarray as xr
 
 from analysis import curves, precision, records, rival_summary, rivals, tapa_curves, untrained
 from analysis.errors import InputError
-from analysis.heads import assumption, bias_job, job
+from analysis.heads import assumption, bias_job, job, phase_dynamics, phase_job, phase_summary, trained_gaps
 from analysis.lm import results
 
 CLAIMS = records.Schema("claims", 1, "tapa figures claims")
@@ -21,6 +21,10 @@ SCHEMAS = {
     "closed_form": curves.CLOSED_FORM,
     "family": curves.FAMILY,
     "near_far": untrained.GAPS,
+    "phase": phase_job.PHASE,
+    "phase_dynamics": phase_dynamics.DYNAMICS,
+    "phase_short": phase_job.PHASE,
+    "phase_summary": phase_summary.SUMMARY,
     "precision": precision.PRECISION,
     "random_heads": untrained.HEADS,
     "results": results.RESULTS,
@@ -30,6 +34,7 @@ SCHEMAS = {
     "tapa_map": tapa_curves.MAP,
     "tapa_mean": tapa_curves.MEAN,
     "tapa_variance": tapa_curves.VARIANCE,
+    "trained_gaps": trained_gaps.GAPS,
     "verdicts": assumption.VERDICTS,
 }
 

@@ -1,4 +1,4 @@
-"""One task a figure: draws it from its records as PDF and PNG."""
+"""One task a picture: draws a figure from its records as PDF and PNG."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from pytask import Product, task
 
 from figures import style
 from figures.build import figure_names
-from figures.places import OUT, ROOT, record
+from figures.places import OUT, ROOT, drawings
 from figures.schemas import read_any
 
 for _name in figure_names():
     _module = importlib.import_module(f"figures.fig_{_name}")
+    for _stem, _records in drawings(_name, _module.RECORDS).items():
 
-    @task(id=_name)
-    def task_draw(
-        records: dict[str, Path] = {name: record(name) for name in _module.RECORDS},
-        code: tuple[Path, ...] = (Path(str(_module.__file__)), ROOT / "figures" / "style.py"),
-        products: Annotated[tuple[Path, Path], Product] = (OUT / f"{_name}.pdf", OUT / f"{_name}.png"),
-        name: str = _name,
-    ) -> None:
-        """Draw one figure."""
-        draw = importlib.import_module(f"figures.fig_{name}").draw
-        style.save(
-            draw, {key: read_any(key, path) for key, path in records.items()}, products[0].with_suffix("")
-        )
+        @task(id=_stem)
+        def task_draw(
+            records: dict[str, Path] = _records,
+            code: tuple[Path, ...] = (Path(str(_module.__file__)), ROOT / "figures" / "style.py"),
+            products: Annotated[tuple[Path, Path], Product] = (OUT / f"{_stem}.pdf", OUT / f"{_stem}.png"),
+            name: str = _name,
+        ) -> None:
+            """Draw one picture of a figure."""
+            draw = importlib.import_module(f"figures.fig_{name}").draw
+            style.save(
+                draw, {key: read_any(key, path) for key, path in records.items()}, products[0].with_suffix("")
+            )

@@ -31,12 +31,17 @@ def source(lines: int, seed: int) -> str:
 
 
 def model(
-    method: str | MethodConfig = "tapa", *, context: int = 32, gain: float = 8.0, seed: int = 0
+    method: str | MethodConfig = "tapa",
+    *,
+    context: int = 32,
+    gain: float = 8.0,
+    seed: int = 0,
+    heads: int = 2,
 ) -> Llama:
-    """Two layers of two query heads and one key head, with queries and keys `gain` times as large."""
+    """Two layers of `heads` query heads and one key head, with queries and keys `gain` times as large."""
     method = MethodConfig(method) if isinstance(method, str) else method
     config = ModelConfig(
-        layers=2, width=24, heads=2, kv_heads=1, head_dim=8, hidden=24, context=context, method=method
+        layers=2, width=24, heads=heads, kv_heads=1, head_dim=8, hidden=24, context=context, method=method
     )
     llama = Llama(config, seed=seed)
     with torch.no_grad():

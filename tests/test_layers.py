@@ -88,7 +88,7 @@ TABLE = (
     Layer(
         "figures/fig_*",
         ("figures.fig_*",),
-        ("figures", "figures.style", "analysis.records", "proofs.status"),
+        ("figures", "figures.style", "figures.ranking", "analysis.records", "proofs.status"),
         ("matplotlib", "numpy", "xarray"),
     ),
     Layer(
@@ -100,7 +100,13 @@ TABLE = (
     ),
     Layer(
         "figures/explore",  # the notebooks' sliders and tables: a notebook holds no logic of its own
-        ("figures.explore", "figures.claims_view", "figures.results_view", "figures.tapa_view"),
+        (
+            "figures.explore",
+            "figures.claims_view",
+            "figures.phase_view",
+            "figures.results_view",
+            "figures.tapa_view",
+        ),
         ("figures", "figures.*", *L2),
         ("ipywidgets", "matplotlib", "numpy", "xarray"),
         never=(*L3, "figures.task_*", "analysis.pip_stream"),

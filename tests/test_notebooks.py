@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py"))
 NEEDS = dict.fromkeys(
-    ("10_rope_bias", "20_claims", "30_tapa_phase"), "smollm2_record"
+    ("10_rope_bias", "20_claims", "30_tapa_phase", "50_learned_phase"), "smollm2_record"
 )  # fixture: all that `tapa figures` makes
 
 
@@ -69,7 +69,9 @@ def test_a_notebook_runs_from_top_to_bottom(name: str, request: pytest.FixtureRe
     assert unseen(notebook) == []
 
 
-@pytest.mark.parametrize("name", ["00_quickstart", "10_rope_bias", "30_tapa_phase", "40_extrapolation"])
+@pytest.mark.parametrize(
+    "name", ["00_quickstart", "10_rope_bias", "30_tapa_phase", "40_extrapolation", "50_learned_phase"]
+)
 def test_sliders_have_a_static_plot_beside_them(name: str, request: pytest.FixtureRequest):
     if name in NEEDS:
         request.getfixturevalue(NEEDS[name])

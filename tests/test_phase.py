@@ -112,6 +112,11 @@ def check_spread(found: phase.Spread, full: dict[str, np.ndarray], reach: float)
     means = np.array([[d.mean(), (d**2).mean()] for d in diagonals(full["phase"])[1:]]).T
     np.testing.assert_allclose(found.phase[1:], means[0], rtol=0, atol=100 * EPS * size)
     np.testing.assert_allclose(found.phase_square[1:], means[1], rtol=0, atol=100 * EPS * size)
+    for name in ("score", "amplitude"):
+        squares = [(d**2).mean() for d in diagonals(full[name])[1:]]
+        np.testing.assert_allclose(
+            getattr(found, f"{name}_square")[1:], squares, rtol=0, atol=300 * EPS * size
+        )
     past = [(np.abs(d) >= 0.25).mean() for d in diagonals(full["turns"])[1:]]
     np.testing.assert_allclose(found.past_quarter[1:], past, rtol=0, atol=1e-12)
     assert np.isnan([found.phase_square[0], found.past_quarter[0], found.phase[0]]).all()
@@ -312,8 +317,9 @@ def test_reading_hands_on_what_the_model_itself_has():
         for ours, theirs in zip((q, k), taken[2 * layer :], strict=False):
             # two float32 forwards in another order of sums
             assert torch.allclose(ours, theirs, rtol=1e-4, atol=1e-4)
-        assert entropy.shape == (2, 2)
-        assert (entropy > 0).all()
+        assert entropy.shape == (2, 2, 30)
+        assert (entropy[..., 0] == 0).all()  # the first token sees itself alone
+        assert (entropy[..., 1:] > 0).all()
         assert (entropy < math.log(30)).all()
     assert isinstance(model, nn.Module)
 

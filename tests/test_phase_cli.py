@@ -131,21 +131,6 @@ def test_one_head_alone_is_as_among_all(data: xr.Dataset, checkpoint: Path, text
         )
 
 
-def test_steps_of_one_run_are_joined_in_order(data: xr.Dataset):
-    later = data.assign_attrs(training_step=10)
-    joined = phase_job.dynamics([later, data])
-    assert joined.training_step.values.tolist() == [3, 10]
-    assert "score" not in joined
-    assert joined.phase_sd.sizes["training_step"] == 2
-    assert joined.attrs["method"] == "tapa"
-    with pytest.raises(InputError, match="no record was given"):
-        phase_job.dynamics([])
-    with pytest.raises(InputError, match="are not one run at several steps"):
-        phase_job.dynamics([data, data])
-    with pytest.raises(InputError, match="are not one run at several steps"):
-        phase_job.dynamics([data, later.isel(layer=[0])])
-
-
 # the command
 
 

@@ -1,4 +1,4 @@
-"""The plotted data of the phase figures are the record's."""
+"""The plotted data of the phase figures are the records', and every checkpoint has its pictures."""
 
 from __future__ import annotations
 
@@ -7,24 +7,67 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 
-from analysis.heads import phase_job
+from analysis.errors import InputError
+from analysis.heads import phase_job, trained_gaps
+from analysis.heads.phase_dynamics import joined
 from analysis.heads.phase_job import Settings
-from figures import atlas, style
+from figures import (
+    fig_ablations,
+    fig_atlas,
+    fig_decay,
+    fig_knowledge,
+    fig_phase_dynamics,
+    fig_trained_gaps,
+    phase_view,
+    places,
+    ranking,
+    style,
+)
 from tests import phase_tiny
+
+TEXT = "To be, or not to be:\nthat is the question"
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
-    folder = tmp_path_factory.mktemp("run")
-    texts = [folder / f"{i}.py" for i in range(2)]
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("phase")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(folder: Path) -> Path:
+    return phase_tiny.save(phase_tiny.model(), folder / "run")
+
+
+@pytest.fixture(scope="module")
+def records(folder: Path, checkpoint: Path) -> dict[str, xr.Dataset]:
+    texts = [folder / f"{i}.py" for i in range(3)]
     for i, path in enumerate(texts):
-        path.write_text(phase_tiny.source(20, i))
-    return phase_job.measure_phase(
-        phase_tiny.save(phase_tiny.model(), folder / "run"),
-        texts, Settings(2, 128, 4, tokens=False), arguments=["tapa"], progress=lambda *step: None,
-    )[0]  # fmt: skip
+        path.write_text(phase_tiny.source(30, i))
+    return {
+        name: phase_job.measure_phase(
+            checkpoint, texts, settings, arguments=["tapa"], progress=lambda *step: None
+        )[0]
+        for name, settings in (
+            ("phase", Settings(2, 128, 0, tokens=False)),
+            ("phase_short", Settings(3, 64, 4)),
+        )
+    }
+
+
+@pytest.fixture(scope="module")
+def gaps() -> xr.Dataset:
+    models = {name: phase_tiny.model(name) for name in ("tapa", "rope")}
+    documents = [(name, list(phase_tiny.source(40, i).encode())) for i, name in enumerate("abc")]
+    return trained_gaps.trained_gaps(models, documents, reaches=(8, 24), count=6, pairs=120, seed=0)
+
+
+@pytest.fixture
+def dynamic(records) -> xr.Dataset:
+    first, later = (records["phase_short"].assign_attrs(training_step=step) for step in (0, 9))
+    return joined([first, later.assign(phase_sd=2 * later.phase_sd)])
 
 
 @pytest.fixture(autouse=True)
@@ -33,38 +76,44 @@ def closed():
     plt.close("all")
 
 
-def test_the_atlas_draws_the_heads_that_lose_most(data: xr.Dataset):
-    figure = atlas.atlas(data, heads=3)
-    axes = np.array(figure.axes).reshape(3, 3)
+def by_loss(data: xr.Dataset) -> list[tuple[int, int]]:
+    """Heads by what they lose without their cosine, by another way than `ranked`."""
     loses = data.head_change.sel(head_ablation="no cosine").stack(place=("layer", "head"))
-    expected = [loses.place.values[i] for i in np.argsort(-loses.values)[:3]]
-    inner = slice(1, 64)
-    for (layer, head), (left, middle, right) in zip(expected, axes, strict=True):
-        x = data.sel(layer=layer, head=head)
+    return [tuple(loses.place.values[i]) for i in np.argsort(-loses.values, kind="stable")]
+
+
+def test_the_atlas_draws_the_heads_that_lose_most_first(records):
+    data, short = records["phase"], records["phase_short"]
+    axes = np.array(fig_atlas.draw(records).axes).reshape(4, 3)
+    far, near = slice(1, 64), slice(1, 32)
+    for (layer, head), (left, middle, right) in zip(by_loss(short), axes, strict=True):
+        x, y = (part.sel(layer=layer, head=head) for part in (data, short))
         assert left.get_ylabel() == f"{layer}.{head}"
-        steps = left.patches[0].get_data()
-        np.testing.assert_array_equal(steps.edges, x.phase_edge)
-        np.testing.assert_allclose(steps.values * np.diff(steps.edges), x.phase_share)
-        np.testing.assert_array_equal(middle.lines[0].get_ydata(), x.cosine[inner])
-        for line, (name, *_) in zip(right.lines, atlas.SCORES, strict=False):
-            np.testing.assert_array_equal(line.get_ydata(), x[name][inner])
+        for patch, one in zip(left.patches, (x, y), strict=True):
+            steps = patch.get_data()
+            np.testing.assert_array_equal(steps.edges, one.phase_edge)
+            np.testing.assert_allclose(steps.values * np.diff(steps.edges), one.phase_share)
+        for line, values in zip(middle.lines, (x.cosine[far], y.cosine[near]), strict=False):
+            np.testing.assert_array_equal(line.get_ydata(), values)
+        for line, (name, *_) in zip(right.lines, fig_atlas.SCORES, strict=False):
+            np.testing.assert_array_equal(line.get_ydata(), x[name][far])
             np.testing.assert_array_equal(line.get_xdata(), np.arange(1, 64))
+        assert [line.get_xdata()[0] for line in (middle.lines[-1], right.lines[-1])] == [32, 32]
         assert right.get_xscale() == "log"
 
 
-def test_without_ablations_heads_keep_their_order(data: xr.Dataset):
-    plain = data.drop_vars([name for name in data if "change" in str(name)])
-    assert atlas.ranked(plain) == [(0, 0), (0, 1), (1, 0), (1, 1)]
-    assert len(atlas.atlas(plain).axes) == 12
+def test_without_ablations_heads_keep_their_order(records):
+    assert ranking.ranked(records["phase"]) == [(0, 0), (0, 1), (1, 0), (1, 1)]
 
 
-def test_ablation_bars_and_their_intervals(data: xr.Dataset):
-    whole, single = atlas.ablations(data).axes
+def test_ablation_bars_and_their_intervals(records):
+    data = records["phase_short"]
+    whole, single = fig_ablations.draw(records).axes
     np.testing.assert_array_equal([bar.get_width() for bar in whole.patches], data.change)
     ends = np.array([segment[:, 0] for segment in whole.collections[0].get_segments()])
     np.testing.assert_allclose(ends, np.stack([data.change_low, data.change_high], axis=1))
     assert [label.get_text() for label in whole.get_yticklabels()] == data.ablation.values.tolist()
-    ranked = atlas.ranked(data)
+    ranked = by_loss(data)
     assert [label.get_text() for label in single.get_xticklabels()] == [f"{i}.{h}" for i, h in ranked]
     for container, kind in zip(single.containers, data.head_ablation.values, strict=True):
         x = data.head_change.sel(head_ablation=kind)
@@ -73,16 +122,187 @@ def test_ablation_bars_and_their_intervals(data: xr.Dataset):
         )
 
 
-def test_dynamics_draw_every_head_and_their_median(data: xr.Dataset):
-    later = data.assign(phase_sd=2 * data.phase_sd).assign_attrs(training_step=9)
-    axes = atlas.dynamics(phase_job.dynamics([data, later])).axes
+def test_knowledge_draws_shifts_with_their_certainty_and_every_probe(records):
+    data = records["phase_short"]
+    there = [p for p in data.property.values if np.isfinite(data.effect.sel(property=p)).any()]
+    data = data.sel(property=there)
+    shift, size, told, *_ = fig_knowledge.draw(records).axes
+    for ax, name in ((shift, "effect"), (size, "effect_abs")):
+        drawn = np.asarray(ax.images[0].get_array())
+        expected = [data[name].sel(layer=i, head=h).values for i, h in by_loss(data)]
+        np.testing.assert_array_equal(drawn, expected)
+        low, high = ax.images[0].get_clim()
+        assert low == -high == -np.nanmax(np.abs(expected))
+        sure = {(int(x), int(y)) for x, y in np.asarray(ax.lines[0].get_xydata())}
+        for y, (layer, head) in enumerate(by_loss(data)):
+            one = data.sel(layer=layer, head=head)
+            found = np.abs(one[name]) >= 4 * one[f"{name}_se"]
+            assert {x for x, row in sure if row == y} == set(np.flatnonzero(found))
+        assert [t.get_text() for t in ax.get_xticklabels()] == there
+    assert [t.get_text() for t in told.get_xticklabels()] == there
+    for line, (name, *_) in zip(told.lines, fig_knowledge.TOLD, strict=False):
+        expected = data.told.sel(told_by=name).transpose("property", "layer", "head").values.ravel()
+        np.testing.assert_array_equal(line.get_ydata(), expected)
+        assert set(np.round(line.get_xdata()).astype(int)) == set(range(len(there)))
+
+
+def test_decay_draws_scores_slopes_variances_and_entropies(records):
+    data = records["phase"]
+    scores, slopes, variance, entropy = fig_decay.draw(records).axes
+    inner = slice(1, 64)
+    for i, (layer, head) in enumerate(by_loss(records["phase_short"])):
+        x = data.sel(layer=layer, head=head)
+        for ax, values in (
+            (scores, x.score[inner]),
+            (slopes, x.exponent_seen),
+            (variance, x.variance_kept[inner]),
+            (entropy, x.entropy_by_seen),
+        ):
+            np.testing.assert_array_equal(ax.lines[i].get_ydata(), values)
+    levels = [
+        line.get_ydata()[0] for line in slopes.lines if line.get_ls() == "--" and len(line.get_xdata()) == 2
+    ]
+    assert levels == [float(data.exponent_paper[0, 0])]
+    alike = np.asarray(entropy.lines[4].get_ydata())  # log 1; (log 2 + log 3) / 2; ...
+    assert alike[:2] == pytest.approx([0.0, np.log(6) / 2])
+
+
+def test_dynamics_draw_every_head_and_their_median(records, dynamic):
+    axes = fig_phase_dynamics.draw({"phase_dynamics": dynamic}).axes
     *heads, median = axes[0].lines
-    values = data.phase_sd.values.ravel()
+    values = dynamic.phase_sd.isel(training_step=0).values.ravel()
     assert [line.get_ydata().tolist() for line in heads] == [[v, 2 * v] for v in values]
     np.testing.assert_allclose(median.get_ydata(), [np.median(values), 2 * np.median(values)])
-    assert all(line.get_xdata().tolist() == [3, 9] for line in axes[0].lines)
+    assert all(line.get_xdata().tolist() == [0, 9] for line in axes[0].lines)
+    for container, kind in zip(axes[4].containers, fig_phase_dynamics.TAKEN, strict=True):
+        np.testing.assert_array_equal(container[0].get_ydata(), dynamic.change.sel(ablation=kind))
+    score = records["phase_short"].score[0, 0]  # of a model trained at 32: octaves 1 and 16 to 31
+    pairs = 64 - np.arange(64)
+    fall = float(score[1]) - float((score[16:32] * pairs[16:32]).sum() / pairs[16:32].sum())
+    assert axes[5].lines[0].get_ydata()[0] == pytest.approx(fall, abs=1e-5)
 
 
-def test_they_can_be_saved(data: xr.Dataset, tmp_path: Path):
-    paths = style.save(lambda records: atlas.ablations(records["phase"]), {"phase": data}, tmp_path / "x")
+def test_figure_1_of_trained_heads(gaps: xr.Dataset):
+    mean, sd, ratio = fig_trained_gaps.draw({"trained_gaps": gaps}).axes
+    rows = [(name, reading) for reading in ("distances", "positions") for name in ("tapa", "rope")]
+    assert [label.get_text() for label in mean.get_yticklabels()] == [f"{n}, {r}" for n, r in rows]
+    at = iter(zip(*(ax.containers for ax in (mean, sd, ratio)), strict=True))
+    for place, (name, reading) in enumerate(rows):
+        for reach in (8, 24):
+            x = gaps.sel(checkpoint=name, reading=reading, reach=reach)
+            of_mean, of_sd, of_ratio = next(at)
+            points = of_mean[0].get_xydata()
+            np.testing.assert_array_equal(points[:, 0], x["mean"].values.ravel())
+            assert (np.abs(points[:, 1] + place) < 0.5).all()
+            np.testing.assert_array_equal(of_sd[0].get_xdata(), x["sd"].values.ravel())
+            np.testing.assert_array_equal(of_ratio[0].get_xdata(), (x["mean"] / x["sd"]).values.ravel())
+            ends = np.array([segment[:, 0] for segment in of_mean[2][0].get_segments()])
+            np.testing.assert_allclose(ends, np.stack([x.low.values.ravel(), x.high.values.ravel()], 1))
+    paper = [line.get_xdata()[0] for line in mean.lines if line.get_label() == "paper, trained 7B"]
+    assert paper == [0.03, 4.1]
+
+
+def test_they_can_be_saved(gaps, tmp_path: Path, monkeypatch):
+    monkeypatch.setitem(style.RC, "savefig.dpi", 40)
+    paths = style.save(fig_trained_gaps.draw, {"trained_gaps": gaps}, tmp_path / "x")
     assert all(path.stat().st_size > 1000 for path in paths)
+
+
+# the graph
+
+
+def test_every_tapa_checkpoint_has_its_own_pictures(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(places, "CHECKPOINTS", tmp_path)
+    for name in ("tapa", "tapa_linear", "rope"):
+        (tmp_path / f"{name}.safetensors").touch()
+    assert list(places.checkpoints()) == ["rope", "tapa", "tapa_linear"]
+    assert list(places.checkpoints("tapa_plain", "tapa", "rope")) == ["tapa", "rope"]
+    found = places.drawings("atlas", ("phase", "precision"))
+    assert set(found) == {"atlas-tapa", "atlas-tapa_linear"}
+    assert found["atlas-tapa_linear"] == {
+        "phase": places.record("phase-tapa_linear"), "precision": places.record("precision")
+    }  # fmt: skip
+    assert places.drawings("precision", ("precision",)) == {
+        "precision": {"precision": places.record("precision")}
+    }
+
+
+# the notebook's plot
+
+
+@pytest.fixture
+def tiny_models(checkpoint: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(places, "CHECKPOINTS", tmp_path)
+    (tmp_path / "tapa.safetensors").write_bytes((checkpoint / "model.safetensors").read_bytes())
+    phase_view.reading.cache_clear()
+    yield
+    phase_view.reading.cache_clear()
+
+
+def test_two_tokens_and_their_phase_are_drawn(tiny_models):
+    query, key = 30, 7
+    axes = phase_view.pair_plot(TEXT, query, key, 1, 0).axes
+    row = phase_view.reading("tapa", TEXT).row(1, 0, query)
+    wave, phases, attention = axes
+    x, y = wave.lines[0].get_data()
+    np.testing.assert_allclose(y, np.cos(2 * np.pi * x**0.1 * row.phase[key]), atol=1e-12)
+    assert wave.lines[1].get_xydata()[0] == pytest.approx([query - key, row.cosine[key]])
+    for ax, values in ((phases, row.phase), (attention, row.attention)):
+        np.testing.assert_array_equal([bar.get_height() for bar in ax.patches], values)
+        letters = [label.get_text() for label in ax.get_xticklabels()]
+        assert "".join(letters).replace("\u2423", " ").replace("\u00b6", "\n") == TEXT[: query + 1]
+
+
+def test_sliders_redraw_what_they_say(tiny_models, monkeypatch):
+    titles: list[str] = []
+    monkeypatch.setattr(plt, "show", lambda: titles.append(plt.gcf().axes[1].get_title(loc="left")))
+    sliders = {child.description: child for child in phase_view.pair_explorer(TEXT).children[:5]}
+    sliders["query"].value = 3
+    sliders["key"].value = 10
+    assert titles[-1] == "tapa 0.0: query 'n', key 'b', 7 apart"
+    sliders["layer"].value = 1
+    assert titles[-1].startswith("tapa 1.0:")
+    assert plt.get_fignums() == []
+
+
+def test_what_is_not_there_is_named(tiny_models):
+    for asked, message in (
+        ((TEXT, 3, 1, 0, 0, "rope"), "checkpoint 'rope' is not there; those with a phase: tapa"),
+        ((TEXT, 3, 4), "key=4 comes after query=3"),
+        ((TEXT, 99, 4), r"query=99 is no token of the text; give 0 to 40"),
+        ((TEXT, 3, -1), "key=-1 is no token"),
+        ((TEXT, 3, 1, 2), "layer 2 does not exist; the model's are 0, 1"),
+        (("x", 0, 0), "a text of 1 bytes has no pair"),
+    ):
+        with pytest.raises(InputError, match=message):
+            phase_view.pair_plot(*asked)
+
+
+def test_a_row_is_what_the_model_does(checkpoint: Path):
+    """Scores by the encoding itself, attention by the softmax of its whole matrix in float64."""
+    from analysis.heads.phase_forward import read
+    from analysis.heads.phase_pair import read_text
+
+    found = read_text(checkpoint, TEXT)
+    expected = []
+
+    def take(layer, encoding, q, k, entropy):
+        at = torch.arange(q.shape[2])
+        scores = encoding.scores(q.double(), k.double().repeat_interleave(2, dim=1), at, at)
+        hidden = at[:, None] < at
+        expected.append((scores[0], scores[0].masked_fill(hidden, -torch.inf).softmax(dim=-1)))
+
+    read(phase_tiny.model(), torch.tensor([list(TEXT.encode())]), take)
+    for layer, (scores, weights) in enumerate(expected):
+        for head in range(2):
+            for query in (0, 1, 40):
+                row = found.row(layer, head, query)
+                reach = 1e-4 * max(
+                    1.0, float(scores.abs().max())
+                )  # two float32 forwards, sums in another order
+                np.testing.assert_allclose(row.score, scores[head, query, : query + 1], rtol=0, atol=reach)
+                np.testing.assert_allclose(
+                    row.attention, weights[head, query, : query + 1], rtol=0, atol=reach
+                )
+                assert row.attention.sum() == pytest.approx(1)
+                np.testing.assert_array_equal(row.distance, query - np.arange(query + 1))

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.heads import phase_probe
 from analysis.heads.phase import Factors
 from analysis.heads.phase_probe import FEWEST, couples, probe
 from analysis.heads.phase_tokens import FREQUENT, PROPERTIES, RARE, effects, facts
@@ -192,3 +193,26 @@ def test_one_document_cannot_be_held_out():
     for documents, those in ((["a", "a"], [chosen, chosen]), (["a", "b"], [chosen, None])):
         said = probe([own, own], those, documents, seed=0)
         assert all(math.isnan(interval.mean) for interval in said.values())
+
+
+@pytest.mark.parametrize("constant", [False, True])
+def test_the_probe_is_ridge_regression_on_standard_scores(constant: bool):
+    """Once more with the scores themselves, by least squares of the stacked system, for every held-out fold."""
+    rng = np.random.default_rng(0)
+    held = np.array([0, 0, 1, 2])
+    features = [rng.normal(3.0, 2.0, (2 * n, 5)) @ rng.normal(size=(5, 5)) for n in (20, 31, 12, 40)]
+    if constant:  # as those of a linear phase
+        features = [np.column_stack([x, np.full(len(x), 0.7)]) for x in features]
+    signs = [rng.choice([-1.0, 1.0], len(x) // 2) for x in features]
+    found = phase_probe._accuracies(features, [x.T @ x for x in features], signs, held)
+    labels = [np.concatenate([sign, -sign]) for sign in signs]
+    for fold in range(3):
+        inside, outside = np.flatnonzero(held != fold), np.flatnonzero(held == fold)
+        train, y = (np.concatenate([part[i] for i in inside]) for part in (features, labels))
+        centre, scale = train.mean(axis=0), np.maximum(train.std(axis=0), 1e-6)
+        ridge = np.sqrt(1e-2 * len(train)) * np.eye(train.shape[1])
+        stacked = np.concatenate([(train - centre) / scale, ridge])
+        weight = np.linalg.lstsq(stacked, np.concatenate([y, np.zeros(len(ridge))]))[0]
+        for i in outside:
+            says = (features[i] - centre) / scale @ weight > 0
+            assert found[i] == (says == (labels[i] > 0)).mean()

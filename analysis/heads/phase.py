@@ -113,6 +113,7 @@ class Spread:
         past_quarter: share of the pairs at each distance whose phase is a quarter turn or more there, either way;
             nan at distance 0.
         histogram: of phi.
+        score_square, amplitude_square: E of their squares at each distance; nan at distance 0.
         phase_mean, phase_sd: of phi over all pairs.
         score_sd, amplitude_sd: over all pairs.
         nope_index: squared correlation of score and amplitude over all pairs: the share of the score's variance
@@ -123,6 +124,8 @@ class Spread:
     phase_square: By
     past_quarter: By
     histogram: Histogram
+    score_square: By
+    amplitude_square: By
     phase_mean: float
     phase_sd: float
     score_sd: float
@@ -162,8 +165,8 @@ def spread(head: Factors, *, rows: int = ROWS, span: int = SPAN) -> Spread:
     if head.length < 3:
         raise InputError(f"a window of {head.length} tokens has no spread; give at least 3")
     bands = Bands(head, rows, span, first=1)
-    sums = np.zeros((3, head.length))
-    histogram, moments = Histogram(), np.zeros(5)
+    sums, moments = np.zeros((3, head.length)), np.zeros((5, head.length))
+    histogram = Histogram()
     for run in bands.runs():
         totals = head.a.new_zeros(3, bands.rows, run.stop - run.start)
         for band in bands.blocks(run):
@@ -172,20 +175,23 @@ def spread(head: Factors, *, rows: int = ROWS, span: int = SPAN) -> Spread:
             squares.addcmul_(band.phase, band.phase)
             pasts.add_(_past_quarter(band))
             histogram.add(band.phase)
-            moments += _moments(bands.cosine(band), band)
+            moments[:, band.near : band.near + band.span] += _moments(bands.cosine(band), band)
         sums[:, run] = totals.double().sum(1).numpy()
         histogram.take_zeros(int(bands.missing(run).sum()))
     count = pair_counts(head.length).numpy()
     pairs = count[1:].sum()
     mean = float(sums[0].sum() / pairs)
-    amplitude_sd, score_sd, correlation = _correlation(moments / pairs)
+    amplitude_sd, score_sd, correlation = _correlation(moments.sum(axis=1) / pairs)
     count[0] = np.nan
     phase, square, past = sums / count
+    _, amplitude_square, _, score_square, _ = moments / count
     return Spread(
         phase,
         square,
         past,
         histogram,
+        score_square,
+        amplitude_square,
         phase_mean=mean,
         phase_sd=math.sqrt(max(float(sums[1].sum() / pairs) - mean**2, 0.0)),
         score_sd=score_sd,
@@ -287,13 +293,13 @@ def _past_quarter(band: Band) -> Float[Tensor, "rows span"]:
     return turns.abs_().clamp_(max=1).floor_()
 
 
-def _moments(wave: Float[Tensor, "rows span"], band: Band) -> Float64[np.ndarray, " five"]:
-    """Sums of amplitude, its square, score, its square, and score times amplitude."""
+def _moments(wave: Float[Tensor, "rows span"], band: Band) -> Float64[np.ndarray, "five span"]:
+    """Sums at each distance of amplitude, its square, score, its square, and score times amplitude."""
     score = wave.mul_(band.amplitude)
     found = [band.amplitude.sum(0), torch.mul(band.amplitude, band.amplitude, out=band.spare).sum(0)]
     found += [score.sum(0), torch.mul(score, score, out=band.spare).sum(0)]
     found.append(torch.mul(score, band.amplitude, out=band.spare).sum(0))
-    return torch.stack(found).double().sum(-1).numpy()
+    return torch.stack(found).double().numpy()
 
 
 def _correlation(means: Float64[np.ndarray, " five"]) -> tuple[float, float, float]:

@@ -16,7 +16,7 @@ from analysis.lm.model import Llama
 TILE = 256  # queries, and keys, scored at a time
 
 Consumer = Callable[[int, Encoding, Tensor, Tensor, Tensor], None]
-"""Told of each layer: index, encoding, q and k before any position, entropy of each head."""
+"""Told of each layer: index, encoding, q and k before any position, entropy of each query's attention."""
 Seen = tuple[Tensor, Tensor, Tensor, Tensor]
 """Running maximum, sum of weights, sum of weight times score, sum of weight times value."""
 
@@ -27,14 +27,14 @@ def read(model: Llama, tokens: Int[Tensor, "batch length"], consumer: Consumer) 
 
     Args:
         consumer: called once a layer, the first layer first, with q (batch, heads, length, dim), k (batch, kv_heads,
-            length, dim) and entropy (batch, heads), the mean over queries, nats.
+            length, dim) and entropy (batch, heads, length), nats.
     """
     positions = torch.arange(tokens.shape[-1])
     layers = iter(range(len(model.attentions)))
 
     def attend(encoding: Encoding, q: Queries, k: Keys, v: Values, at: Positions) -> Mixed:
         mixed, entropy = streamed(encoding, q, k, v, at)
-        consumer(next(layers), encoding, q, k, entropy.mean(dim=-1))
+        consumer(next(layers), encoding, q, k, entropy)
         return mixed
 
     x = model.embedding(tokens)

@@ -20,7 +20,7 @@ from analysis.lm.text import corpus
 from analysis.records import Provenance, Schema
 from analysis.texts import Document, read_text, tokenized, windows
 
-PHASE = Schema("phase", 1, made_by="tapa phase MODEL")
+PHASE = Schema("phase", 2, made_by="tapa phase MODEL")
 SHORTEST = 16  # tokens in a window: three octaves of distance
 BYTES = 256
 
@@ -84,15 +84,40 @@ def measure_phase(
         read_text(path)  # a mistyped name must not cost the model's loading
     checkpoint = tapa_checkpoint(model)
     config = checkpoint.config
-    layers, heads = _chosen("layer", layer, config.layers), _chosen("head", head, config.heads)
-    documents = _documents(checkpoint, texts, progress)
+    layers, heads = chosen("layer", layer, config.layers), chosen("head", head, config.heads)
+    documents = documents_of(checkpoint, texts, progress)
+    return measure_checkpoint(
+        checkpoint, documents, settings, layers=layers, heads=heads, arguments=arguments, progress=progress
+    )
+
+
+def measure_checkpoint(
+    checkpoint: Checkpoint,
+    documents: list[Document],
+    settings: Settings,
+    *,
+    layers: Sequence[int] | None = None,
+    heads: Sequence[int] | None = None,
+    arguments: Sequence[str],
+    progress: Progress,
+) -> tuple[xr.Dataset, Provenance]:
+    """As `measure_phase`, of a checkpoint whose heads have a phase, on documents that are read already.
+
+    Args:
+        layers, heads: which; None for all.
+    """
+    config = checkpoint.config
+    which = {
+        "layers": range(config.layers) if layers is None else layers,
+        "heads": range(config.heads) if heads is None else heads,
+    }
     reading = _reading(documents, settings.length, settings.windows, settings.seed)
     begun = time.perf_counter()
     llama = load_model(checkpoint.file)
-    data = measure(llama, reading, layers=layers, heads=heads, tokens_too=settings.tokens, progress=progress)
+    data = measure(llama, reading, **which, tokens_too=settings.tokens, progress=progress)
     if settings.loss_windows:
         short = _reading(documents, config.context, settings.loss_windows, settings.seed)
-        data = data.merge(ablations(llama, short, layers=layers, heads=heads, progress=progress))
+        data = data.merge(ablations(llama, short, **which, progress=progress))
     provenance = Provenance.collect(
         arguments,
         asdict(settings)
@@ -106,6 +131,29 @@ def measure_phase(
         text_sha256=sha256(np.ascontiguousarray(reading.tokens, dtype="<i8").tobytes()).hexdigest(),
     )
     return data.assign_attrs(_about(checkpoint, reading)), provenance
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Arguments of `measure_checkpoint`, for whatever process does it.
+
+    Attributes:
+        checkpoint: whose heads have a phase.
+        documents: names and bytes, as `documents_of`.
+        settings, arguments: as there.
+    """
+
+    checkpoint: Checkpoint
+    documents: list[Document]
+    settings: Settings
+    arguments: tuple[str, ...]
+
+
+def perform(job: Job) -> tuple[xr.Dataset, Provenance]:
+    """Measure all heads."""
+    return measure_checkpoint(
+        job.checkpoint, job.documents, job.settings, arguments=job.arguments, progress=lambda *told: None
+    )
 
 
 def tapa_checkpoint(path: Path) -> Checkpoint:
@@ -130,7 +178,7 @@ def tapa_checkpoint(path: Path) -> Checkpoint:
     return checkpoint
 
 
-def _chosen(what: str, index: int | None, count: int) -> list[int]:
+def chosen(what: str, index: int | None, count: int) -> list[int]:
     """All, or the one asked for."""
     if index is None:
         return list(range(count))
@@ -141,7 +189,7 @@ def _chosen(what: str, index: int | None, count: int) -> list[int]:
     return [index]
 
 
-def _documents(checkpoint: Checkpoint, texts: Sequence[Path], progress: Progress) -> list[Document]:
+def documents_of(checkpoint: Checkpoint, texts: Sequence[Path], progress: Progress) -> list[Document]:
     """Names and bytes of the texts, or of the validation documents of the model's own corpus."""
     if (size := checkpoint.config.vocab_size) != BYTES:
         raise InputError(
@@ -178,21 +226,3 @@ def _about(checkpoint: Checkpoint, reading: Reading) -> dict[str, object]:
         "windows": len(reading.tokens),
         "documents": len(set(reading.documents)),
     }
-
-
-def dynamics(records: Sequence[xr.Dataset]) -> xr.Dataset:
-    """Records of one run at several training steps as one, along training_step; curves by distance stay out.
-
-    Raises:
-        InputError: no record, two of one step, or records of different methods or shapes.
-    """
-    if not records:
-        raise InputError("no record was given; make some with `tapa phase CHECKPOINT`")
-    steps = [int(record.attrs["training_step"]) for record in records]
-    kinds = {(record.attrs["method"], record.sizes["layer"], record.sizes["head"]) for record in records}
-    if len(set(steps)) < len(steps) or len(kinds) > 1:
-        raise InputError(f"records of steps {steps} and of {sorted(kinds)} are not one run at several steps")
-    names = [name for name in records[0].data_vars if "distance" not in records[0][name].dims]
-    order = np.argsort(steps)
-    joined = xr.concat([records[i][names] for i in order], "training_step", combine_attrs="drop_conflicts")
-    return joined.assign_coords(training_step=[steps[i] for i in order])

@@ -79,8 +79,7 @@ def measure(
         for head in heads:
             progress("heads", len(found) * len(heads) + len(parts), len(layers) * len(heads))
             own = [window[head] for window in windows]
-            variables = _head(own) | _mean_and_error("entropy", entropy[:, head].double().numpy())
-            parts.append(xr.Dataset(variables))
+            parts.append(xr.Dataset(_head(own) | _entropies(entropy[:, head].double().numpy())))
         dataset = xr.concat(parts, "head")
         if tokens_too:
             chosen = [[window[head] for head in heads] for window in windows]
@@ -96,6 +95,7 @@ def measure(
         distance=np.arange(length),
         quantile=QUANTILES,
         octave=octaves(length)[:-1],
+        seen=octaves(length),
         **({"property": list(PROPERTIES), "told_by": list(SAID)} if tokens_too else {}),
     )
 
@@ -116,9 +116,10 @@ def _head(windows: list[Factors]) -> Variables:
 
     Over distance, means over all pairs of all windows: amplitude, cosine (`_se`), cosine_sd, score (`_se`), product,
     covariance (score = product + covariance), gaussian (closed form with fitted moments), turns and turns_sd (phi
-    distance^alpha), past_quarter (share of pairs a quarter turn or more from 0).
+    distance^alpha), past_quarter (share of pairs a quarter turn or more from 0), score_spread (sd over the pairs),
+    variance_kept (its square over half the mean squared amplitude there: eq 15 says that it stays 1 or more).
     Numbers: phase_mean, phase_sd (phi, over all pairs), past_quarter_all, amplitude_sd, score_sd, nope_index,
-    entropy (the last three with `_se`), gaussian_share (of the curve's variance, octaves alike).
+    entropy (the last three with `_se`), entropy_by_seen, gaussian_share (of the curve's variance, octaves alike).
     phase_quantile (quantile); phase_edge (edge) and phase_share (bin): histogram of phi.
     exponent_seen (step), between one octave and the next; exponent_gaussian (octave), at its beginning.
     """
@@ -148,6 +149,13 @@ def _head(windows: list[Factors]) -> Variables:
         "exponent_gaussian": ("octave", law.exponent(at)),
         "exponent_paper": ((), np.array(-alpha * windows[0].x.shape[1])),
     }
+    square, whole = (
+        np.mean([getattr(s, name) for s in spreads], axis=0) for name in ("score_square", "amplitude_square")
+    )
+    variance = np.maximum(square - pooled.score**2, 0.0)
+    variables["score_spread"] = "distance", np.sqrt(variance)
+    kept = np.divide(variance, whole / 2, out=np.full(length, np.nan), where=whole > 0)
+    variables["variance_kept"] = "distance", kept
     return variables | _phases(spreads, distance**alpha)
 
 
@@ -175,6 +183,19 @@ def _phases(spreads: list[Spread], power: np.ndarray) -> Variables:
         "amplitude_sd": ((), np.array(np.mean([s.amplitude_sd for s in spreads]))),
         **_mean_and_error("score_sd", np.array([s.score_sd for s in spreads])),
         **_mean_and_error("nope_index", np.array([s.nope_index for s in spreads])),
+    }
+
+
+def _entropies(entropy: np.ndarray) -> Variables:
+    """Of one head's attention, (window, query), nats: over all queries, and over those that see so many tokens.
+
+    `entropy_by_seen` (seen): queries that see from that many tokens to less than twice as many, themselves included.
+    """
+    edges = octaves(entropy.shape[1]) - 1
+    by_seen = np.add.reduceat(entropy, edges, axis=1) / np.diff(edges, append=entropy.shape[1])
+    return {
+        **_mean_and_error("entropy", entropy.mean(axis=1)),
+        **_mean_and_error("entropy_by_seen", by_seen, "seen"),
     }
 
 

@@ -91,12 +91,13 @@ def probe(
     found = {}
     for part in PARTS:
         features = [_features(windows[i], chosen[i], part) for i in kept]
+        squares = [x.T @ x for x in features]
         for suffix in ("", ", control"):
             rng = np.random.default_rng(seed)
             signs = [
                 rng.choice([-1.0, 1.0], len(x) // 2) if suffix else np.ones(len(x) // 2) for x in features
             ]
-            found[part + suffix] = over_documents(_accuracies(features, signs, held), names)
+            found[part + suffix] = over_documents(_accuracies(features, squares, signs, held), names)
     return found
 
 
@@ -110,20 +111,33 @@ def _features(window: Factors, couple: Couples | None, part: str) -> Float64[np.
 
 
 def _accuracies(
-    features: list[np.ndarray], signs: list[np.ndarray], held: np.ndarray
+    features: list[np.ndarray], squares: list[np.ndarray], signs: list[np.ndarray], held: np.ndarray
 ) -> Float64[np.ndarray, " windows"]:
-    """Share of each window's pairs that a probe fitted to the other folds gets right."""
+    """Share of each window's pairs that a probe fitted to the other folds gets right.
+
+    A fit needs sums over pairs alone, so that each window's are taken once: `squares` are the features' products.
+    """
     labels = [np.concatenate([sign, -sign]) for sign in signs]
+    products = [x.T @ y for x, y in zip(features, labels, strict=True)]
     accuracy = np.empty(len(features))
     for fold in np.unique(held):
         inside, outside = np.flatnonzero(held != fold), np.flatnonzero(held == fold)
-        train = np.concatenate([features[i] for i in inside])
-        centre, scale = train.mean(axis=0), train.std(axis=0)
-        scale = np.where(scale > 0, scale, 1.0)
-        x, y = (train - centre) / scale, np.concatenate([labels[i] for i in inside])
-        gram = x.T @ x + _RIDGE * len(x) * np.eye(x.shape[1])
-        weight = np.linalg.solve(gram, x.T @ y)
+        count = sum(len(features[i]) for i in inside)
+        centre = sum((features[i].sum(axis=0) for i in inside), np.zeros(len(squares[0]))) / count
+        square = sum((squares[i] for i in inside), np.zeros_like(squares[0])) / count
+        scale = _scale(np.diag(square), centre)
+        gram = (square - np.outer(centre, centre)) / np.outer(scale, scale)
+        # labels add up to 0, so that the centre does not count in the products
+        target = sum((products[i] for i in inside), np.zeros(len(scale))) / (count * scale)
+        weight = np.linalg.solve(gram + _RIDGE * np.eye(len(gram)), target) / scale
         for i in outside:
-            says = ((features[i] - centre) / scale) @ weight > 0
+            says = features[i] @ weight > centre @ weight
             accuracy[i] = (says == (labels[i] > 0)).mean()
     return accuracy
+
+
+def _scale(square: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """Standard deviation of each feature; 1 for one that does not vary, to rounding."""
+    variance = square - centre**2
+    varies = variance > 2.0**-40 * square
+    return np.sqrt(np.where(varies, variance, 1.0))

@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 from analysis.errors import InputError
 from analysis.lm import run_record, state
 from analysis.lm.experiments import Run, Scale, Variant, outdated, plan, stage, tuning_runs
+from analysis.lm.milestones import Milestones
 from analysis.lm.optimise import Diverged
 from analysis.lm.places import Job, Places
 from analysis.lm.recipe import Recipe
@@ -170,7 +171,7 @@ def _perform(job: Job, folder: Path) -> Outcome:
     recipe = run.recipe(scale, start)
     data = corpus(recipe.corpus, seed=recipe.corpus_seed)
     begun = time.perf_counter()
-    keep = _Milestones(folder, scale.milestones if run.parent is None else 0, recipe, job.deadline)
+    keep = _Until(folder, scale.milestones if run.parent is None else 0, recipe, job.deadline)
     keep.collect()
     try:
         last, log = train(recipe, folder, data, progress=keep)
@@ -183,37 +184,22 @@ def _perform(job: Job, folder: Path) -> Outcome:
     return "done"
 
 
-class _Milestones:
-    """Copies weights as training passes certain steps, and stops it at the deadline; the trainer's `progress`.
+class _Until(Milestones):
+    """Milestones of a run that stops at its deadline.
 
     The steps are `count` equal parts of the training, each moved to the nearest checkpoint; the last is the end itself.
     """
 
     def __init__(self, folder: Path, count: int, recipe: Recipe, deadline: float | None) -> None:
-        self.folder, self.deadline = folder, deadline
         saved = [round(recipe.steps * i / (count * recipe.save_every)) for i in range(1, count)]
-        self.steps = {i * recipe.save_every for i in saved if 0 < i * recipe.save_every < recipe.steps}
+        every = {i * recipe.save_every for i in saved}
+        super().__init__(folder, [step for step in every if 0 < step < recipe.steps])
+        self.deadline = deadline
 
     def __call__(self, what: str, done: int, total: int, note: str) -> None:
-        self.collect()
+        super().__call__(what, done, total, note)
         if self.deadline is not None and time.time() > self.deadline and done < total:
             raise _Late
-
-    def collect(self) -> None:
-        """Copy what is there and due; done before training too, for a run that was killed in between."""
-        for step in self.steps:
-            weights, kept = self.folder / f"step-{step:06d}" / state.MODEL, self._file(step)
-            if weights.exists() and not kept.exists():
-                part = kept.with_suffix(".part")
-                shutil.copyfile(weights, part)
-                part.replace(kept)
-
-    def files(self) -> dict[int, Path]:
-        """Weights by step, first to last."""
-        return {step: self._file(step) for step in sorted(self.steps) if self._file(step).exists()}
-
-    def _file(self, step: int) -> Path:
-        return self.folder / f"milestone-{step:06d}.safetensors"
 
 
 def _tidy(folder: Path, last: Path) -> None:

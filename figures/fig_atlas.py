@@ -1,0 +1,81 @@
+"""Figure 20: every head of a TAPA model: its phase, its cosine and its mean score by distance, split and predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from figures.ranking import label, ranked
+from figures.style import COLOURS, PAGE, distance_axis
+
+RECORDS = ("phase", "phase_short")
+CLAIMS = ("eq-12", "thm-3.2")
+HEADS = 8  # rows at most
+
+SCORES = (
+    ("score", "measured", COLOURS["black"], "-"),
+    ("product", "E amplitude E cosine", COLOURS["blue"], "-"),
+    ("covariance", "covariance", COLOURS["orange"], "-"),
+    ("gaussian", "Gaussian", COLOURS["green"], "--"),
+)
+
+
+def draw(records: Mapping[str, xr.Dataset]) -> Figure:
+    """Heads as rows, those that lose most without their cosine first; long windows, and short ones beside them."""
+    data, short = records["phase"], records["phase_short"]
+    rows = ranked(short)[:HEADS]
+    figure, axes = plt.subplots(len(rows), 3, figsize=(PAGE, 0.6 + 1.05 * len(rows)), squeeze=False)
+    for place, (left, middle, right) in zip(rows, axes, strict=True):
+        x, near = (part.sel(layer=place[0], head=place[1]) for part in (data, short))
+        _histogram(left, x, near)
+        _cosine(middle, x, near)
+        _scores(right, x)
+        for ax in (middle, right):
+            ax.axvline(data.attrs["trained_length"], color=COLOURS["grey"], lw=0.8, ls=":")
+        left.set_ylabel(label(place), rotation=0, ha="right", va="center")
+    titles = (r"density of $\phi$", "cosine, mean and sd", "mean score")
+    for ax, title in zip(axes[0], titles, strict=True):
+        ax.set_title(title)
+    axes[-1, 0].set_xlabel(r"$\phi$ (turns at distance 1)")
+    for ax in axes[-1, 1:]:
+        ax.set_xlabel("distance (tokens)")
+    handles, labels = axes[0, 2].get_legend_handles_labels()
+    window = axes[0, 1].get_legend_handles_labels()
+    figure.legend(
+        handles + window[0], labels + window[1], loc="outside lower center", ncols=3, columnspacing=1.2
+    )
+    said = f"{data.attrs['method']}, {data.attrs['training_step']} steps"
+    figure.suptitle(f"{said}: {data.attrs['windows']} windows of {data.attrs['length']} tokens", fontsize=8)
+    return figure
+
+
+def _histogram(ax: Axes, x: xr.Dataset, near: xr.Dataset) -> None:
+    edges = x.phase_edge.values
+    ax.stairs(x.phase_share / np.diff(edges), edges, fill=True, color=COLOURS["sky"])
+    ax.stairs(near.phase_share / np.diff(near.phase_edge), near.phase_edge.values, color=COLOURS["vermilion"])
+    ax.set_ylim(bottom=0)
+    ax.axvline(0, color="black", lw=0.5)
+
+
+def _cosine(ax: Axes, x: xr.Dataset, near: xr.Dataset) -> None:
+    for part, colour, name in ((x, "blue", "long windows"), (near, "vermilion", "windows as trained")):
+        inner = part.isel(distance=slice(1, part.sizes["distance"] // 2))
+        ax.plot(inner.distance, inner.cosine, color=COLOURS[colour], label=name)
+        if part is x:
+            low, high = inner.cosine - inner.cosine_sd, inner.cosine + inner.cosine_sd
+            ax.fill_between(inner.distance, low, high, color=COLOURS[colour], alpha=0.2, lw=0)
+    ax.set_ylim(-1.05, 1.05)
+    distance_axis(ax, "")
+
+
+def _scores(ax: Axes, x: xr.Dataset) -> None:
+    x = x.isel(distance=slice(1, x.sizes["distance"] // 2))
+    for name, text, colour, style in SCORES:
+        ax.plot(x.distance, x[name], color=colour, ls=style, lw=1.4 if name == "score" else 0.9, label=text)
+    ax.axhline(0, color="black", lw=0.5)
+    distance_axis(ax, "")

@@ -1,0 +1,68 @@
+"""Figure 22: which pairs of tokens have a large phase, and what phase vectors tell beside amplitude vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from figures.ranking import label, ranked
+from figures.style import COLOURS, DIVERGING, PAGE, panel
+
+RECORDS = ("phase_short",)
+CLAIMS = ("eq-12",)
+
+TOLD = (
+    ("phase", COLOURS["blue"], "o", -0.15),
+    ("amplitude", COLOURS["orange"], "s", 0.15),
+    ("phase, control", COLOURS["grey"], "x", -0.3),
+    ("amplitude, control", COLOURS["black"], "+", 0.3),
+)
+SURE = 4.0  # standard errors
+
+
+def draw(records: Mapping[str, xr.Dataset]) -> Figure:
+    """Heads by property: shift of phi and of its size at equal distance; below, a probe's accuracy head by head."""
+    data = records["phase_short"]
+    there = [str(p) for p in data.property.values if bool(np.isfinite(data.effect.sel(property=p)).any())]
+    data = data.sel(property=there)
+    figure, axes = plt.subplot_mosaic("ab;cc", figsize=(PAGE, 4.9), height_ratios=(1, 1.1))
+    _map(axes["a"], data, "effect", r"shift of $\phi$ (sd of $\phi$)")
+    _map(axes["b"], data, "effect_abs", r"shift of $|\phi|$ (sd of $\phi$)")
+    axes["b"].set_yticklabels([])
+    _told(axes["c"], data)
+    for letter, ax in axes.items():
+        panel(ax, letter)
+    return figure
+
+
+def _map(ax: Axes, data: xr.Dataset, name: str, title: str) -> None:
+    """A dot marks a shift of `SURE` standard errors over windows or more."""
+    places = ranked(data)
+    rows = [data.sel(layer=layer, head=head) for layer, head in places]
+    values, errors = (np.array([row[key].values for row in rows]) for key in (name, f"{name}_se"))
+    most = float(np.nanmax(np.abs(values)))
+    image = ax.imshow(values, aspect="auto", cmap=DIVERGING, vmin=-most, vmax=most)
+    sure = np.argwhere(np.abs(values) >= SURE * np.where(np.isfinite(errors), errors, np.inf))
+    ax.plot(sure[:, 1], sure[:, 0], ".", color="black", ms=3)
+    ax.set_xticks(range(data.sizes["property"]), data.property.values, rotation=60, ha="right")
+    ax.set_yticks(range(len(places)), [label(place) for place in places])
+    ax.set_title(title)
+    ax.grid(False)
+    ax.figure.colorbar(image, ax=ax, pad=0.02)
+
+
+def _told(ax: Axes, data: xr.Dataset) -> None:
+    for name, colour, marker, offset in TOLD:
+        told = data.told.sel(told_by=name).stack(place=("layer", "head")).transpose("property", "place")
+        at = np.arange(len(told))[:, None] + offset + np.zeros(told.shape)
+        ax.plot(at.ravel(), told.values.ravel(), marker, color=colour, ms=3, mew=0.7, ls="", label=name)
+    ax.axhline(0.5, color="black", lw=0.5)
+    ax.set_xticks(range(data.sizes["property"]), data.property.values, rotation=30, ha="right")
+    ax.set_ylabel("accuracy of a probe")
+    ax.legend(ncols=len(TOLD), loc="upper right")
+    ax.set_ylim(top=1.08)

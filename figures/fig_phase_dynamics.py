@@ -1,0 +1,64 @@
+"""Figure 24: the phases of a TAPA model from initialisation on: spread, use and worth at ten training steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from figures.ranking import reach
+from figures.style import COLOURS, CYCLE, PAGE, panel
+
+RECORDS = ("phase_dynamics",)
+CLAIMS = ("eq-12", "thm-3.2")
+
+OVER_STEPS = (
+    ("phase_sd", r"sd of $\phi$ (turns)"),
+    ("past_quarter_all", "pairs past a quarter turn"),
+    ("nope_index", "NoPE index"),
+    ("entropy", "entropy (nats)"),
+)
+TAKEN = ("no cosine", "cosine by distance", "shuffled phases", "mean amplitude")
+
+
+def draw(records: Mapping[str, xr.Dataset]) -> Figure:
+    """Thin lines are heads, thick ones their median; step 0 is drawn where the axis ceases to be logarithmic."""
+    data = records["phase_dynamics"]
+    figure, axes = plt.subplots(2, 3, figsize=(PAGE, 3.9), sharex=True)
+    *of_heads, worth, curve = axes.flat
+    for ax, (name, text) in zip(of_heads, OVER_STEPS, strict=True):
+        _heads(ax, data, data[name])
+        ax.set_ylabel(text)
+    for i, kind in enumerate(TAKEN):
+        x = data.sel(ablation=kind)
+        worth.errorbar(
+            data.training_step, x.change, yerr=reach(x, "change"), color=CYCLE[i], lw=0.9, label=kind
+        )
+    worth.set_ylabel("rise of the loss (nats a token)")
+    worth.legend()
+    _heads(curve, data, _fall(data))
+    curve.axhline(0, color="black", lw=0.5)
+    curve.set_ylabel("fall of the mean score")
+    of_heads[0].legend()
+    for ax, letter in zip(axes.flat, "abcdef", strict=True):
+        panel(ax, letter)
+        ax.set_xscale("symlog", linthresh=10)
+    for ax in axes[1]:
+        ax.set_xlabel("training step")
+    return figure
+
+
+def _fall(data: xr.Dataset) -> xr.DataArray:
+    """Mean score at distance 1 less that of the octave that ends at the trained length, or as near as there is."""
+    far = max(float(o) for o in data.octave.values if 2 * o <= data.attrs["trained_length"])
+    return data.score_by_octave.sel(octave=1) - data.score_by_octave.sel(octave=far)
+
+
+def _heads(ax: Axes, data: xr.Dataset, values: xr.DataArray) -> None:
+    rows = values.transpose("training_step", "layer", "head").values.reshape(data.sizes["training_step"], -1)
+    ax.plot(data.training_step, rows, color=COLOURS["grey"], lw=0.5)
+    ax.plot(data.training_step, np.median(rows, axis=1), color=COLOURS["blue"], lw=1.6, label="median head")

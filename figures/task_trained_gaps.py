@@ -1,0 +1,42 @@
+"""The record of figure 1's protocol on trained heads, by committed checkpoint."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+from pytask import Product
+
+from analysis.heads import trained_gaps
+from analysis.lm.state import load_model
+from analysis.lm.text import corpus
+from analysis.progress import progress_bar
+from analysis.workers import Workers
+from figures.places import CHECKPOINTS, checkpoints, phase_sources, record, sources
+from figures.schemas import write_computed
+
+SETTINGS: dict[str, Any] = {"count": 32, "pairs": 10_000, "seed": 0}
+NEEDED = ("rope", "tapa")
+ALSO = ("rope_large", "tapa_plain", "alibi", "nope")  # where they are there
+
+
+def task_trained_gaps(
+    library: dict[str, Path] = phase_sources()
+    | sources("analysis/heads", only=("trained_gaps.py",))
+    | sources("analysis", only=("near_far.py", "texts.py")),
+    files: dict[str, Path] = {name: CHECKPOINTS / f"{name}.safetensors" for name in NEEDED}
+    | checkpoints(*ALSO),
+    path: Annotated[Path, Product] = record("trained_gaps"),
+) -> None:
+    """Test documents of the corpus: no model was trained on them or chosen by them."""
+    begun = time.perf_counter()
+    models = {name: load_model(file) for name, file in files.items()}
+    with progress_bar() as show:
+        documents = [(d.name, d.tokens.tolist()) for d in corpus("texts", progress=show).test]
+        dataset = trained_gaps.trained_gaps(models, documents, **SETTINGS, workers=Workers(), progress=show)
+    configuration = SETTINGS | {"checkpoints": list(files), "reaches": trained_gaps.REACHES}
+    write_computed(
+        "trained_gaps", dataset, path,
+        figure="trained_gaps", configuration=configuration, seed=SETTINGS["seed"], begun=begun,
+    )  # fmt: skip
