@@ -56,7 +56,7 @@ def _panel(ax: Axes, rows: Sequence[Mapping[str, Any]], trained: int, *, bands: 
         ax.plot(x, [point["perplexity"] for point in points], marker=".", ms=3, label=name, **style)
         if bands and all(point["perplexity_seeds_low"] is not None for point in points):
             low, high = ([point[f"perplexity_seeds_{end}"] for point in points] for end in ("low", "high"))
-            ax.fill_between(x, low, high, color=style["color"], alpha=0.15, lw=0)
+            ax.fill_between(x, low, high, color=style["color"], alpha=0.12, lw=0)
     powers_of_two(ax)
     if not rows:
         nothing_yet(ax)
