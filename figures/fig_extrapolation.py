@@ -54,9 +54,9 @@ def _panel(ax: Axes, rows: Sequence[Mapping[str, Any]], trained: int, *, bands: 
         points = _with_start(points, rows)
         x = [point["length"] / trained for point in points]
         ax.plot(x, [point["perplexity"] for point in points], marker=".", ms=3, label=name, **style)
-        ends = [[point.get(f"perplexity_seeds_{end}") for point in points] for end in ("low", "high")]
-        if bands and None not in (*ends[0], *ends[1]):
-            ax.fill_between(x, *ends, color=style["color"], alpha=0.15, lw=0)
+        if bands and all(point["perplexity_seeds_low"] is not None for point in points):
+            low, high = ([point[f"perplexity_seeds_{end}"] for point in points] for end in ("low", "high"))
+            ax.fill_between(x, low, high, color=style["color"], alpha=0.12, lw=0)
     powers_of_two(ax)
     if not rows:
         nothing_yet(ax)

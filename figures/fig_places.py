@@ -46,8 +46,8 @@ def _panel(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
         x = np.sqrt(first * last)[kept]
         ax.plot(x, np.array(row["bits"])[kept], label=name, **style)
         if None not in row["low"]:
-            ends = (np.array(row[end])[kept] for end in ("low", "high"))
-            ax.fill_between(x, *ends, color=style["color"], alpha=0.15, lw=0)
+            low, high = (np.array(row[end])[kept] for end in ("low", "high"))
+            ax.fill_between(x, low, high, color=style["color"], alpha=0.15, lw=0)
     powers_of_two(ax)
     ax.set_xlabel("place in the window (bytes)")
     if not rows:

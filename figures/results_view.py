@@ -70,8 +70,8 @@ def _by_length(ax: Axes, rows: Sequence[Mapping[str, Any]], name: str, colour: s
     ax.plot(x, [row["bits"] for row in rows], marker=".", color=colour, label=name)
     _bars(ax, rows, x, colour)
     if all(row["bits_seeds_low"] is not None for row in rows):
-        ends = ([row[f"bits_seeds_{end}"] for row in rows] for end in ("low", "high"))
-        ax.fill_between(x, *ends, color=colour, alpha=0.2, lw=0)
+        low, high = ([row[f"bits_seeds_{end}"] for row in rows] for end in ("low", "high"))
+        ax.fill_between(x, low, high, color=colour, alpha=0.2, lw=0)
 
 
 def _bars(ax: Axes, rows: Sequence[Mapping[str, Any]], x: Sequence[float], colour: str) -> None:

@@ -270,6 +270,8 @@ def test_retrieval_has_scipys_exact_intervals_and_chance(everything):
         shares = [one["share"] for one in row["each"]]
         assert row["share"] == pytest.approx(np.mean(shares))
         assert 0 <= row["share_low"] <= row["share"] <= row["share_high"] <= 1
+        assert row["share_instances_low"] == min(one["low"] for one in row["each"]) < row["share"] + 1e-12
+        assert row["share_instances_high"] == max(one["high"] for one in row["each"]) > row["share"]
         assert row["chance"] == pytest.approx(2 ** -row["chance_bits"])
 
 
@@ -321,6 +323,9 @@ def test_the_tuning_table_shows_every_rate_and_marks_the_chosen_one():
     assert re.fullmatch(r"\*\*2\.3\d+\*\*", by_method["TAPA"][1])
     assert by_method["TAPA"][2] == "diverged, step 37"
     assert by_method["RoPE"][1].endswith("(edge)")
+    _, _, *after = grids(text)[1]
+    bits = [f"{plain_loss('tapa', stretch, 'none', 1):.3f}" for stretch in (1, 8)]
+    assert {line[0]: line[1:] for line in after}["TAPA"][:2] == [", ".join(bits)] * 2
 
 
 def test_a_table_without_runs_says_so():

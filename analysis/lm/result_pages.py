@@ -84,11 +84,23 @@ def _tuning(content: Content) -> list[str]:
             [label(variant) + _task(variant), *(_tried(cells.get((variant, lr))) for lr in rates)]
             for variant in dict.fromkeys(row["variant"] for row in rows)
         ]
+        after = [
+            [label(variant) + _task(variant), *(_came(cells.get((variant, lr))) for lr in rates)]
+            for variant in dict.fromkeys(row["variant"] for row in rows)
+        ]
         pages += [
             "Fine-tuning:" if fine else "From scratch:",
             _grid(["method", *map(rate_name, rates)], table),
+            "What came of it, which decides nothing: test bits per byte at the trained and at the longest length.",
+            _grid(["method", *map(rate_name, rates)], after),
         ]
     return pages
+
+
+def _came(row: Row | None) -> str:
+    if row is None or row["bits_longest"] is None:
+        return ""
+    return f"{row['bits_trained']:.3f}, {row['bits_longest']:.3f}"
 
 
 def _tried(row: Row | None) -> str:
@@ -131,8 +143,9 @@ def _matched(content: Content) -> list[str]:
 
 def _retrieval(content: Content) -> list[str]:
     pages = [
-        "Answers all right, in per cent, mean over seeds [95 % over seeds, Student's t], and bits of an answer, "
-        "teacher-forced. Columns: bytes from a fact to its question; in a window of as many bytes as the second number."
+        "Answers all right, in per cent, mean over seeds [95 % over seeds, Student's t] (95 % over instances, exact, "
+        "from the lowest end to the highest among the seeds), and bits of an answer, teacher-forced. "
+        "Columns: bytes from a fact to its question, in a window of so many bytes."
     ]
     for task in dict.fromkeys(row["task"] for row in content["retrieval_rows"]):
         rows = [row for row in content["retrieval_rows"] if row["task"] == task]
@@ -167,7 +180,10 @@ def _ranged(row: Row | None, key: str, form: str, unit: float) -> str:
     if row is None:
         return ""
     value, low, high = (None if row[k] is None else unit * row[k] for k in (key, f"{key}_low", f"{key}_high"))
-    return f"{value:{form}}" + ("" if low is None else f" [{low:{form}}, {high:{form}}]")
+    text = f"{value:{form}}" + ("" if low is None else f" [{low:{form}}, {high:{form}}]")
+    if (low := row.get(f"{key}_instances_low")) is not None:
+        text += f" ({unit * low:{form}}, {unit * row[f'{key}_instances_high']:{form}})"
+    return text
 
 
 PAGES: Mapping[str, Callable[[Content], list[str]]] = {

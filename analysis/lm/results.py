@@ -204,7 +204,8 @@ def _matched(name: str, against: str, read: Mapping[str, Chosen]) -> Iterator[Ro
     losses = [loss for loss, *_ in points]
     row["bits_trained"] = float(np.mean(losses) / counts.sum() * NAT) if points else None
     row["steps"] = [[here.step, there.step] for _, here, there in points]
-    mine, theirs = (np.array([point[i].long for point in points]) if points else None for i in (1, 2))
+    mine = np.array([here.long for _, here, _ in points]) if points else None
+    theirs = np.array([there.long for *_, there in points]) if points else None
     row |= _both("bits", mine, counts) | _both("against_bits", theirs, counts)
     yield row | _both("difference", None if mine is None or theirs is None else mine - theirs, counts)
 

@@ -22,10 +22,10 @@ def retrieval(one: Chosen) -> Iterator[dict[str, Any]]:
     """A row for each task, window length and distance, over the seeds whose records have scores.
 
     Yields:
-        "share" of exact answers, mean over seeds, and its t interval, cut to [0, 1]; "bits" of an answer, likewise;
-        chance, and "chance_bits"; "each", the share of every seed with its exact interval over instances. Models
-        of all seeds are asked the same instances, so answers of two seeds are not independent trials: they are not
-        pooled.
+        "share" of exact answers, mean over seeds, and its t interval, cut to [0, 1]; "bits" of an answer, likewise,
+        >= 0; chance, and "chance_bits"; "each", the share of every seed with its exact interval over instances, and
+        as "share_instances" the ends of these intervals that lie farthest out. Models of all seeds are asked the
+        same instances, so answers of two seeds are not independent trials: they are not pooled.
     """
     by_seed = {seed: {_cell(row): row for row in content.get(KEY, ())} for seed, content in one.seeds.items()}
     asked = sorted({cell for rows in by_seed.values() for cell in rows})
@@ -38,6 +38,7 @@ def retrieval(one: Chosen) -> Iterator[dict[str, Any]]:
         share = over_seeds(np.array([row["exact"] / row["trials"] for row in rows.values()]))
         bits = over_seeds(np.array([row["nats"] for row in rows.values()])).times(NAT)
         first = next(iter(rows.values()))
+        each = [_exactly(seed, row) for seed, row in sorted(rows.items())]
         yield {
             "label": label(one.variant),
             "variant": one.variant,
@@ -48,10 +49,12 @@ def retrieval(one: Chosen) -> Iterator[dict[str, Any]]:
             "seeds": sorted(rows),
             "trials": first["trials"],
             **_ends("share", Interval(share.value, max(share.low, 0.0), min(share.high, 1.0))),
-            **_ends("bits", bits),
+            "share_instances_low": min(one["low"] for one in each),
+            "share_instances_high": max(one["high"] for one in each),
+            **_ends("bits", Interval(bits.value, max(bits.low, 0.0), bits.high)),
             **{name: first[name] for name in COPIED},
             "chance_bits": first["chance_nats"] * NAT,
-            "each": [_exactly(seed, row) for seed, row in sorted(rows.items())],
+            "each": each,
         }
 
 
