@@ -38,7 +38,7 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
         worth.errorbar(
             data.training_step, x.change, yerr=reach(x, "change"), color=CYCLE[i], lw=0.9, label=kind
         )
-    worth.set_ylabel("rise of the loss (nats a token)")
+    worth.set_ylabel("rise of the loss (nats)")
     worth.legend()
     _heads(curve, data, _fall(data))
     curve.axhline(0, color="black", lw=0.5)
@@ -47,6 +47,7 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
     for ax, letter in zip(axes.flat, "abcdef", strict=True):
         panel(ax, letter)
         ax.set_xscale("symlog", linthresh=10)
+        ax.set_xlim(left=0)
     for ax in axes[1]:
         ax.set_xlabel("training step")
     return figure

@@ -54,7 +54,7 @@ def _row(ax: Axes, data: xr.Dataset, what: str, place: float) -> None:
         x = data.sel(reach=reach).stack(place=("layer", "head"))
         values, low, high = _values(x, what)
         height = place + 0.3 * (1 - i) + np.linspace(0.12, -0.12, len(values))
-        text = f"to {int(x.near_last)} less {int(x.far_first)} to {int(reach)} tokens"
+        text = f"near to {int(x.near_last)}, far {int(x.far_first)} to {int(reach)} tokens"
         ax.errorbar(
             values, height, xerr=[values - low, high - values], fmt=".", color=CYCLE[i], ms=2.5,
             elinewidth=0.7, label=text,
