@@ -51,8 +51,10 @@ def _question(ax: Axes, data: xr.Dataset) -> None:
                 shares, (np.arange(len(shares)) + 1) / len(shares), ls=style, color=colour, lw=1.0,
                 drawstyle="steps-post", label=f"{model}, E{kind}",
             )  # fmt: skip
-            said.append(f"{kind}: {int((x.p_holm <= LEVEL).sum())} of {x.sizes['test']}")
+            said.append(
+                f"{model.split('-')[0]} {kind}: {int((x.p_holm <= LEVEL).sum())} of {x.sizes['test']}"
+            )
     ax.text(
-        0.97, 0.03, "constancy rejected\n" + "\n".join(said), transform=ax.transAxes,
-        ha="right", va="bottom", fontsize=5.5,
+        0.42, 0.5, "constancy rejected\n" + "\n".join(said), transform=ax.transAxes,
+        ha="center", va="center", fontsize=6,
     )  # fmt: skip
