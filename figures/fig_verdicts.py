@@ -17,7 +17,7 @@ CLAIMS = ("eq-5",)
 LEVEL = 0.05
 QUESTIONS = {
     "pairs": "over pairs",
-    "positions": "over quarters of the window",
+    "positions": "over quarters",
     "heads": "over a layer's heads",
 }
 STYLES = {"A": "-", "B": "--"}
@@ -55,6 +55,6 @@ def _question(ax: Axes, data: xr.Dataset) -> None:
                 f"{model.split('-')[0]} {kind}: {int((x.p_holm <= LEVEL).sum())} of {x.sizes['test']}"
             )
     ax.text(
-        0.42, 0.5, "constancy rejected\n" + "\n".join(said), transform=ax.transAxes,
-        ha="center", va="center", fontsize=6,
+        0.42, 0.5, "constancy rejected\n" + "\n".join(said), transform=ax.transAxes, ha="center", va="center",
+        fontsize=6, bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
     )  # fmt: skip
