@@ -23,6 +23,7 @@ def as_text(content: Numbers) -> str:
             f"{name:16s}" + "".join(f"{_estimate(found[k]):>28s}" for k in ("over_runs", "within_methods"))
         )
     lines.append("\nbits per byte that come back at the longest length, mean over seeds at the chosen rate")
+    lines.append(f"{'':40s}{'bits that come back':>28s}{'share of those lost':>28s}{'lost':>8s}{'seeds':>7s}")
     for variant, cells in summary["altered"].items():
         longest = max(cell["length"] for cell in cells)
         lines += [_cell(variant, cell) for cell in cells if cell["length"] == longest]
@@ -34,11 +35,10 @@ def as_text(content: Numbers) -> str:
 
 
 def _cell(variant: str, cell: Numbers) -> str:
-    share = "" if cell["share"] is None else f"{100 * cell['share']:6.0f} % of"
-    lost = f"{cell['lost'][0]:.3f} lost"
+    share = "-" if cell["share"] is None else _interval(cell["share"])
     return (
-        f"{variant:16s}{cell['kind']:18s}{cell['length']:6d}{_interval(cell['back']):>28s}"
-        f"{share:>10s} {lost}, seeds: {cell['seeds']}"
+        f"{variant:16s}{cell['kind']:18s}{cell['length']:6d}{_interval(cell['back']):>28s}{share:>28s}"
+        f"{cell['lost'][0]:8.3f}{cell['seeds']:7d}"
     )
 
 

@@ -17,7 +17,7 @@ CLAIMS = ("eq-5",)
 LEVEL = 0.05
 QUESTIONS = {
     "pairs": "over pairs",
-    "positions": "over quarters of the window",
+    "positions": "over quarters",
     "heads": "over a layer's heads",
 }
 STYLES = {"A": "-", "B": "--"}
@@ -51,8 +51,10 @@ def _question(ax: Axes, data: xr.Dataset) -> None:
                 shares, (np.arange(len(shares)) + 1) / len(shares), ls=style, color=colour, lw=1.0,
                 drawstyle="steps-post", label=f"{model}, E{kind}",
             )  # fmt: skip
-            said.append(f"{kind}: {int((x.p_holm <= LEVEL).sum())} of {x.sizes['test']}")
+            said.append(
+                f"{model.split('-')[0]} {kind}: {int((x.p_holm <= LEVEL).sum())} of {x.sizes['test']}"
+            )
     ax.text(
-        0.97, 0.03, "constancy rejected\n" + "\n".join(said), transform=ax.transAxes,
-        ha="right", va="bottom", fontsize=5.5,
+        0.42, 0.5, "constancy rejected\n" + "\n".join(said), transform=ax.transAxes, ha="center", va="center",
+        fontsize=6, bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
     )  # fmt: skip

@@ -110,7 +110,7 @@ def test_verdicts_draw_every_share_and_count_the_rejected():
         )
         planted = own.isel(test=np.flatnonzero((own.model == "planted") & (own.kind == "A")))
         rejected = int((planted.p_holm <= 0.05).sum())
-        assert f"A: {rejected} of {planted.sizes['test']}" in text
+        assert f"planted A: {rejected} of {planted.sizes['test']}" in text
 
 
 @pytest.mark.parametrize("module", [fig_bias_runs, fig_bias_removed, fig_verdicts])

@@ -313,7 +313,7 @@ def test_what_comes_back_is_pooled_over_the_seeds_of_the_chosen_rate():
     assert (pooled["kind"], pooled["length"], pooled["seeds"]) == (beyond.CLAMP, 64, 3)
     half = stats.t.ppf(0.975, 2) * 0.2 / math.sqrt(3)
     assert pooled["back"] == pytest.approx([1.2, 1.2 - half, 1.2 + half])
-    assert pooled["share"] == pytest.approx(0.6)
+    assert pooled["share"] == pytest.approx([0.6, 0.6 - half / 2, 0.6 + half / 2])
     alone = bias_summary.summarise({"a": rows["a"]}, seed=0)["altered"]["rope"][0]
     assert alone["back"][1:] == [None, None]
     json.dumps(found, allow_nan=False)

@@ -123,7 +123,8 @@ def _estimate(x: Values, y: Values, clusters: Codes, groups: Codes | None, seed:
 def pooled(rows: Mapping[str, Numbers], chosen: Mapping[str, float]) -> dict[str, list[Numbers]]:
     """For each variant at its chosen rate, way and length: means over seeds, with Student's t intervals.
 
-    bits come back (`back`), and the share of what was lost beyond L (`share`, of the means); `seeds` says how many.
+    bits come back (`back`) of those lost beyond L (`lost`), and their share (`share`), each with its ends; `share` is
+    None where a model lost nothing. `seeds` says how many.
     """
     found: dict[str, list[Numbers]] = {}
     for variant, lr in chosen.items():
@@ -132,16 +133,16 @@ def pooled(rows: Mapping[str, Numbers], chosen: Mapping[str, float]) -> dict[str
         for kind, length in sorted(cells, key=lambda cell: (cell[1], KINDS.index(cell[0]))):
             same = [a for r in runs for a in r["altered"] if (a["kind"], a["length"]) == (kind, length)]
             bits = [a["bits_per_byte"] for a in same]
-            back = over_seeds(np.array([b["plain"] - b["altered"] for b in bits]))
-            lost = over_seeds(np.array([b["plain"] - b["trained"] for b in bits]))
+            backs = np.array([b["plain"] - b["altered"] for b in bits])
+            losses = np.array([b["plain"] - b["trained"] for b in bits])
             found.setdefault(variant, []).append(
                 {
                     "kind": kind,
                     "length": length,
                     "seeds": len(same),
-                    "back": _ends(back.value, back.low, back.high),
-                    "lost": _ends(lost.value, lost.low, lost.high),
-                    "share": back.value / lost.value if lost.value > 0 else None,
+                    "back": _pooled(backs),
+                    "lost": _pooled(losses),
+                    "share": _pooled(backs / losses) if (losses > 0).all() else None,
                 }
             )
     return found
@@ -151,5 +152,7 @@ def _codes(names: Sequence[str]) -> Codes:
     return np.unique(np.array(names, dtype=str), return_inverse=True)[1]
 
 
-def _ends(*values: float) -> list[float | None]:
-    return [value if np.isfinite(value) else None for value in values]
+def _pooled(values: Float[np.ndarray, " seeds"]) -> list[float | None]:
+    """Mean over seeds and the ends of its interval; None for the ends with a single seed."""
+    found = over_seeds(values)
+    return [value if np.isfinite(value) else None for value in (found.value, found.low, found.high)]
