@@ -80,9 +80,9 @@ def _keys(ax: Axes, found: Reading, query: int, key: int, values: np.ndarray, la
     """A value of every key, with its letter."""
     first = max(0, query + 1 - BEFORE)
     at = np.arange(first, query + 1)
-    colours = [COLOURS["vermilion" if place == key else "sky"] for place in at]
+    colours = [COLOURS["vermilion" if place == key else "sky"] for place in at.tolist()]
     ax.bar(at, values[first:], color=colours, width=0.8)
-    ax.set_xticks(at, [_letter(found, place) for place in at], fontsize=5, family="monospace")
+    ax.set_xticks(at, [_letter(found, place) for place in at.tolist()], fontsize=5, family="monospace")
     ax.tick_params(axis="x", length=0)
     ax.set_xlim(first - 0.7, query + 0.7)
     ax.set_ylabel(label)
