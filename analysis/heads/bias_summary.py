@@ -22,7 +22,7 @@ from analysis.heads.bias_run import OBSERVED
 from analysis.lm.bootstrap import LEVEL, over_seeds
 
 RESAMPLES = 2000
-FEWEST = 5  # runs, and variants that are drawn, for an interval
+FEWEST, DRAWN = 5, 8  # runs for a correlation; runs or variants that are drawn, for its interval
 
 Numbers = dict[str, Any]
 Values = Float[np.ndarray, " runs"]
@@ -110,7 +110,7 @@ def _estimate(x: Values, y: Values, clusters: Codes, groups: Codes | None, seed:
     if len(x) < FEWEST or not np.isfinite(value := spearman(x, y, groups)):
         return None
     found: Numbers = {"value": value, "runs": len(x), "clusters": count, "low": None, "high": None}
-    if count < FEWEST:
+    if count < DRAWN:
         return found
     times = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
     drawn = _spearman(times[:, clusters].astype(np.float64), x, y, groups)
