@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -54,12 +55,10 @@ def _panel(ax: Axes, cells: list[dict[str, Any]]) -> None:
         own = [cell for cell in cells if cell["kind"] == (kind if kind != "plain" else "clamp")]
         if not own:
             continue
-        zero = kind == "plain"
-        left = [cell["lost"][0] - (0.0 if zero else cell["back"][0]) for cell in own]
-        ends = [cell["lost"] if zero else cell["back"] for cell in own]
-        bars = [0.0 if low is None or high is None else (high - low) / 2 for _, low, high in ends]
+        ends = np.array([cell["lost" if kind == "plain" else "left"] for cell in own], dtype=float)
+        left, *bars = ends[:, 0], ends[:, 0] - ends[:, 1], ends[:, 2] - ends[:, 0]
         ax.errorbar(
-            [cell["length"] for cell in own], left, bars, label=label, color=COLOURS[colour], ls=style,
+            [cell["length"] for cell in own], left, np.nan_to_num(np.array(bars)), label=label, color=COLOURS[colour], ls=style,
             marker=marker, ms=3, capsize=2, elinewidth=0.6,
         )  # fmt: skip
     ax.axhline(0, color="black", lw=0.5)

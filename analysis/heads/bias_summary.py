@@ -123,8 +123,8 @@ def _estimate(x: Values, y: Values, clusters: Codes, groups: Codes | None, seed:
 def pooled(rows: Mapping[str, Numbers], chosen: Mapping[str, float]) -> dict[str, list[Numbers]]:
     """For each variant at its chosen rate, way and length: means over seeds, with Student's t intervals.
 
-    bits come back (`back`) of those lost beyond L (`lost`), and their share (`share`), each with its ends; `share` is
-    None where a model lost nothing. `seeds` says how many.
+    bits come back (`back`) of those lost beyond L (`lost`), what is left lost (`left`), and the share that comes back
+    (`share`, None where a model lost nothing), each with its ends. `seeds` says how many.
     """
     found: dict[str, list[Numbers]] = {}
     for variant, lr in chosen.items():
@@ -142,6 +142,7 @@ def pooled(rows: Mapping[str, Numbers], chosen: Mapping[str, float]) -> dict[str
                     "seeds": len(same),
                     "back": _pooled(backs),
                     "lost": _pooled(losses),
+                    "left": _pooled(losses - backs),
                     "share": _pooled(backs / losses) if (losses > 0).all() else None,
                 }
             )
