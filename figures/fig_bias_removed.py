@@ -56,9 +56,10 @@ def _panel(ax: Axes, cells: list[dict[str, Any]]) -> None:
         if not own:
             continue
         ends = np.array([cell["lost" if kind == "plain" else "left"] for cell in own], dtype=float)
-        left, *bars = ends[:, 0], ends[:, 0] - ends[:, 1], ends[:, 2] - ends[:, 0]
+        left = ends[:, 0]
+        bars = np.nan_to_num(np.array([left - ends[:, 1], ends[:, 2] - left]))  # one seed has no interval
         ax.errorbar(
-            [cell["length"] for cell in own], left, np.nan_to_num(np.array(bars)), label=label, color=COLOURS[colour], ls=style,
+            [cell["length"] for cell in own], left, bars, label=label, color=COLOURS[colour], ls=style,
             marker=marker, ms=3, capsize=2, elinewidth=0.6,
         )  # fmt: skip
     ax.axhline(0, color="black", lw=0.5)
