@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -54,10 +55,9 @@ def _panel(ax: Axes, cells: list[dict[str, Any]]) -> None:
         own = [cell for cell in cells if cell["kind"] == (kind if kind != "plain" else "clamp")]
         if not own:
             continue
-        zero = kind == "plain"
-        left = [cell["lost"][0] - (0.0 if zero else cell["back"][0]) for cell in own]
-        ends = [cell["lost"] if zero else cell["back"] for cell in own]
-        bars = [0.0 if low is None or high is None else (high - low) / 2 for _, low, high in ends]
+        ends = np.array([cell["lost" if kind == "plain" else "left"] for cell in own], dtype=float)
+        left = ends[:, 0]
+        bars = np.nan_to_num(np.array([left - ends[:, 1], ends[:, 2] - left]))  # one seed has no interval
         ax.errorbar(
             [cell["length"] for cell in own], left, bars, label=label, color=COLOURS[colour], ls=style,
             marker=marker, ms=3, capsize=2, elinewidth=0.6,

@@ -81,8 +81,8 @@ def test_what_is_lost_and_what_is_left_of_it():
             line, _, (bars,) = container
             own = [c for c in cells if c["kind"] == ("clamp" if kind == "plain" else kind)]
             left = [c["lost"][0] - (0 if kind == "plain" else c["back"][0]) for c in own]
+            ends = [c["lost" if kind == "plain" else "left"] for c in own]
             np.testing.assert_allclose(np.asarray(line.get_ydata(), dtype=float), left)
-            ends = [c["lost" if kind == "plain" else "back"] for c in own]
             for segment, (_, low, high) in zip(bars.get_segments(), ends, strict=True):
                 assert float(np.ptp(segment[:, 1])) == pytest.approx(high - low)
 

@@ -267,13 +267,13 @@ def test_correlations_over_runs_within_methods_and_of_each():
     runs = [
         fake(f"{method}_{v}", s, 1e-3, 10.0 * m + e, 10.0 * m - e)
         for m, method in enumerate(("rope", "tapa", "nope"))
-        for v in range(2)
-        for s in range(3)
+        for v in range(3)
+        for s in range(2)
         for e in rng.standard_normal(1)
     ]
     found = bias_summary.correlations(runs, "rebound", seed=0)
     whole, within = found["over_runs"], found["within_methods"]
-    assert (whole["runs"], whole["clusters"]) == (18, 6)
+    assert (whole["runs"], whole["clusters"]) == (18, 9)
     assert whole["low"] <= whole["value"] <= whole["high"]
     assert whole["value"] > 0.7
     assert within["high"] < -0.9
@@ -282,7 +282,7 @@ def test_correlations_over_runs_within_methods_and_of_each():
     nothing = bias_summary.correlations(runs, "prediction", seed=0)
     assert nothing == {"over_runs": None, "within_methods": None, "each_method": {}}
     few = bias_summary.correlations(runs[:6], "rebound", seed=0)["over_runs"]
-    assert (few["clusters"], few["low"]) == (2, None)  # variants are too few to be drawn
+    assert (few["clusters"], few["low"]) == (3, None)  # variants are too few to be drawn
 
 
 def test_unrelated_numbers_have_intervals_that_cover_zero():

@@ -22,7 +22,7 @@ from analysis.heads.bias_run import OBSERVED
 from analysis.lm.bootstrap import LEVEL, over_seeds
 
 RESAMPLES = 2000
-FEWEST = 5  # runs, and variants that are drawn, for an interval
+FEWEST, DRAWN = 5, 8  # runs for a correlation; runs or variants that are drawn, for its interval
 
 Numbers = dict[str, Any]
 Values = Float[np.ndarray, " runs"]
@@ -110,7 +110,7 @@ def _estimate(x: Values, y: Values, clusters: Codes, groups: Codes | None, seed:
     if len(x) < FEWEST or not np.isfinite(value := spearman(x, y, groups)):
         return None
     found: Numbers = {"value": value, "runs": len(x), "clusters": count, "low": None, "high": None}
-    if count < FEWEST:
+    if count < DRAWN:
         return found
     times = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
     drawn = _spearman(times[:, clusters].astype(np.float64), x, y, groups)
@@ -123,8 +123,8 @@ def _estimate(x: Values, y: Values, clusters: Codes, groups: Codes | None, seed:
 def pooled(rows: Mapping[str, Numbers], chosen: Mapping[str, float]) -> dict[str, list[Numbers]]:
     """For each variant at its chosen rate, way and length: means over seeds, with Student's t intervals.
 
-    bits come back (`back`) of those lost beyond L (`lost`), and their share (`share`), each with its ends; `share` is
-    None where a model lost nothing. `seeds` says how many.
+    bits come back (`back`) of those lost beyond L (`lost`), what is left lost (`left`), and the share that comes back
+    (`share`, None where a model lost nothing), each with its ends. `seeds` says how many.
     """
     found: dict[str, list[Numbers]] = {}
     for variant, lr in chosen.items():
@@ -142,6 +142,7 @@ def pooled(rows: Mapping[str, Numbers], chosen: Mapping[str, float]) -> dict[str
                     "seeds": len(same),
                     "back": _pooled(backs),
                     "lost": _pooled(losses),
+                    "left": _pooled(losses - backs),
                     "share": _pooled(backs / losses) if (losses > 0).all() else None,
                 }
             )
