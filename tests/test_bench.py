@@ -181,9 +181,9 @@ def test_the_models_cost_is_measured_on_every_head(fetched):
 def test_a_run_gives_every_row_with_its_target(tiny):
     told: list[tuple[str, int, int]] = []
     rows = bench.run(with_model=False, progress=lambda *step: told.append(step))
-    assert told == [("benchmarks", done, 8) for done in range(9)]
-    assert len(rows) == 13  # lags two naive sides, attention two methods, sampling three, phases two targets
-    assert len({row["what"] for row in rows}) == 13
+    assert told == [("benchmarks", done, 9) for done in range(10)]
+    assert len(rows) == 14  # lags two naive sides, attention two methods, sampling three, phases two targets
+    assert len({row["what"] for row in rows}) == 14
     assert all(row["target"] for row in rows)
     assert {type(row["met"]) for row in rows} <= {bool, np.bool_}
     for row in rows:
@@ -200,7 +200,7 @@ def test_with_a_model_the_run_measures_it_at_two_lengths(tiny, monkeypatch: pyte
     monkeypatch.setattr(bench, "model_cost", cost)
     rows = bench.run(with_model=True, progress=lambda *step: None)
     assert asked == [(8, 2048), (2, 8192)]
-    assert len(rows) == 15
+    assert len(rows) == 16
 
 
 @pytest.mark.parametrize("as_json", [False, True])

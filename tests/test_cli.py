@@ -656,7 +656,9 @@ def test_control_c_leaves_neither_a_record_nor_a_part_of_one(place: Path):
 def test_an_unknown_figure_is_named_with_the_known_ones(monkeypatch, capsys):
     with pytest.raises(SystemExit) as end:
         given(monkeypatch, "figures", "heads", "nosuch")()
-    refused(end.value, capsys, "figure 'nosuch' is unknown; known: assumption, bias_by_base")
+    refused(
+        end.value, capsys, "figure 'nosuch' is unknown; known: ablations, assumption, atlas, bias_by_base"
+    )
 
 
 def test_a_step_of_unknown_length_is_full_when_it_is_over(monkeypatch: pytest.MonkeyPatch, capsys):

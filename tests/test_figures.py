@@ -289,13 +289,15 @@ def test_a_record_of_another_kind_is_refused(records, tmp_path: Path):
     )
     write(records["family"].drop_attrs(), tmp_path / "x.nc", provenance, schema=curves.FAMILY)
     with pytest.raises(
-        InputError, match=r"has schema rope-family/1, distance-bias/1 is read here; make it again"
+        InputError, match=r"has schema rope-family/1, distance-bias/2 is read here; make it again"
     ):
         schemas.read("smollm2", tmp_path / "x.nc")
 
 
 def test_an_unknown_figure_is_named():
-    with pytest.raises(InputError, match="figure 'nosuch' is unknown; known: assumption, bias_by_base"):
+    with pytest.raises(
+        InputError, match="figure 'nosuch' is unknown; known: ablations, assumption, atlas, bias_by_base"
+    ):
         build.build(["heads", "nosuch"])
 
 

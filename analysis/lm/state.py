@@ -131,13 +131,19 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 def is_ours(path: Path) -> bool:
     """Is it a run, a checkpoint or a model file of `tapa train`? Whatever is damaged is for its loader to say."""
-    if path.is_dir():
-        return not (path / "config.json").exists() and (latest(path) is not None or (path / MODEL).is_file())
-    if path.suffix != ".safetensors" or not path.is_file():
+    if os.path.isdir(path):  # says no of a name that is too long, where `Path` raises
+        if (path / "config.json").exists():
+            return False
+        return latest(path) is not None or _has_our_key(path / MODEL)
+    return path.suffix == ".safetensors" and _has_our_key(path)
+
+
+def _has_our_key(file: Path) -> bool:
+    if not os.path.isfile(file):
         return False
     try:
-        with safe_open(path, framework="pt") as file:
-            return KEY in (file.metadata() or {})
+        with safe_open(file, framework="pt") as opened:
+            return KEY in (opened.metadata() or {})
     except (SafetensorError, OSError):
         return True
 
