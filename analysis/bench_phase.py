@@ -9,7 +9,7 @@ import torch
 from analysis.bench import Row, against, seconds
 from analysis.encodings import Tapa
 from analysis.heads.phase import curves, factors, spread
-from analysis.heads.phase_measure import one_thread
+from analysis.threads import threads
 
 
 def phase_speed(length: int = 4096, head_dim: int = 64, *, tile: int = 256, heads: int = 8) -> list[Row]:
@@ -30,7 +30,7 @@ def phase_speed(length: int = 4096, head_dim: int = 64, *, tile: int = 256, head
                 torch.mm(head.x[m], head.y[n].T, out=into[1])
                 into[1].cos_()
 
-    with one_thread():
+    with threads(1):
         sides = against(seconds(bare, 7), seconds(lambda: curves(head), 7))
         whole = statistics.median(seconds(lambda: (curves(head), spread(head)), 3)) * heads
     what = f"phase by distance of one head against two products and a cosine, length {length}"

@@ -10,15 +10,13 @@ from typing import Any
 
 import torch
 
-from analysis.lm.config import MethodConfig
+from analysis.lm.experiments import VARIANTS
 from analysis.lm.model import Llama
 from analysis.lm.optimise import optimiser_of, update
 from analysis.lm.recipe import Recipe, load
+from analysis.threads import threads
 
-METHODS = {
-    "RoPE": MethodConfig("rope"),
-    "TAPA": MethodConfig("tapa", phase_lr_scale=0.3, phase_init_std=0.005),
-}
+METHODS = {"RoPE": VARIANTS["rope"].method, "TAPA": VARIANTS["tapa"].method}  # as the experiments train them
 WARM_UP = 3  # steps before the clock: the first one compiles
 LEAST = 0.8  # TAPA's tokens a second over RoPE's
 
@@ -34,9 +32,7 @@ def training_speed(recipe: Recipe | None = None, *, steps: int = 30, seed: int =
         seed: of weights and tokens.
     """
     recipe = recipe or load("cpu")
-    before = torch.get_num_threads()
-    torch.set_num_threads(recipe.threads)
-    try:
+    with threads(recipe.threads):
         turns = {
             name: _step(replace(recipe, model=replace(recipe.model, method=m)), seed)
             for name, m in METHODS.items()
@@ -47,8 +43,6 @@ def training_speed(recipe: Recipe | None = None, *, steps: int = 30, seed: int =
                 begun = time.perf_counter()
                 step()
                 times[name].append(time.perf_counter() - begun)
-    finally:
-        torch.set_num_threads(before)
     taken = {name: statistics.median(values[WARM_UP:]) for name, values in times.items()}
     tokens = recipe.batch * recipe.length
     ratio = taken["RoPE"] / taken["TAPA"]

@@ -27,6 +27,7 @@ from analysis.lm.text import Corpus, from_texts
 from analysis.lm.windows import spans
 from analysis.records import Provenance, read_summary, write_summary
 from tests import phase_tiny
+from tests.refusals import said_in_one_line
 
 TRAINED, TARGET = 16, 8
 SETTINGS = Settings(windows=2, spans=4, seed=0)
@@ -366,11 +367,7 @@ def test_bad_input_is_one_line(
     arguments, message: str, place: Path, monkeypatch, capsys: pytest.CaptureFixture[str]
 ):
     assert run(monkeypatch, *arguments) == 2
-    out, err = capsys.readouterr()
-    lines = [line for line in err.splitlines() if line.startswith("tapa: ")]
-    assert len(lines) == 1
-    assert message in lines[0]
-    assert out == ""
+    said_in_one_line(capsys, message)
 
 
 def test_a_damaged_record_is_named(place: Path):

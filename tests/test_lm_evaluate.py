@@ -33,6 +33,7 @@ from analysis.lm.retrieval import retrieval
 from analysis.lm.windows import Document
 from analysis.records import provenance_of, read
 from tests import tiny_models
+from tests.refusals import said_in_one_line
 
 # protocols
 
@@ -534,9 +535,5 @@ def test_bad_input_is_one_line_and_exit_code_2(
         truncated(place)
         arguments = ["run", *arguments[1:]]
     assert run(monkeypatch, *arguments) == 2
-    out, err = capsys.readouterr()
-    lines = [line for line in err.splitlines() if line.startswith("tapa: ")]
-    assert len(lines) == 1
-    assert message in lines[0]
-    assert out == ""
+    said_in_one_line(capsys, message)
     assert not (place / "evaluation.nc").exists()

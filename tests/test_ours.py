@@ -22,6 +22,7 @@ from analysis.lm.text import from_texts
 from analysis.records import provenance_of, read
 from analysis.theory import frequencies as fr
 from tests import phase_tiny
+from tests.refusals import said_in_one_line
 
 CONTEXT, WINDOWS = 24, 3
 
@@ -219,8 +220,4 @@ def test_bad_input_is_one_line(
     arguments, message: str, place: Path, monkeypatch, capsys: pytest.CaptureFixture[str]
 ):
     assert run(monkeypatch, *arguments) == 2
-    out, err = capsys.readouterr()
-    lines = [line for line in err.splitlines() if line.startswith("tapa: ")]
-    assert len(lines) == 1
-    assert message in lines[0]
-    assert out == ""
+    said_in_one_line(capsys, message)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +21,7 @@ from analysis.heads.phase_law import gaussian, measured_exponent, octaves, share
 from analysis.heads.phase_probe import PARTS, couples, probe
 from analysis.heads.phase_tokens import PROPERTIES, effects, facts
 from analysis.lm.model import Llama
+from analysis.threads import threads
 
 QUANTILES = np.array([0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999])
 BINS = 48
@@ -71,7 +71,7 @@ def measure(
             return
         assert isinstance(encoding, PhaseEncoding)
         windows = [factors(encoding, q[w], k[w]) for w in range(len(q))]
-        with one_thread():
+        with threads(1):  # bands are so small that sharing them out costs more than it gains
             found.append(statistics(windows, entropy))
 
     def statistics(windows: list[list[Factors]], entropy: Tensor) -> xr.Dataset:
@@ -98,17 +98,6 @@ def measure(
         seen=octaves(length),
         **({"property": list(PROPERTIES), "told_by": list(SAID)} if tokens_too else {}),
     )
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """One thread for the length of a `with`: bands are so small that sharing them out costs more than it gains."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _head(windows: list[Factors]) -> Variables:

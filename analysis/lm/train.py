@@ -24,6 +24,7 @@ from analysis.lm.parallel import Group, group_on
 from analysis.lm.recall import PASSKEY, RECALL, Mixture
 from analysis.lm.recipe import Recipe
 from analysis.lm.text import Batches, Corpus
+from analysis.threads import threads
 
 VALIDATION_SEED = 0  # the same windows for every run of one length and batch
 
@@ -109,7 +110,7 @@ def train(recipe: Recipe, out: Path, corpus: Corpus, *, progress: Progress = sil
         InputError: a corpus smaller than a window or with another vocabulary, `out` holds another run or is in
             use, a checkpoint is damaged or cannot be written, or the recipe asks for a GPU and there is none.
     """
-    with group_on(recipe.device) as group, _threads(recipe.threads), _alone(out, group):
+    with group_on(recipe.device) as group, threads(recipe.threads), _alone(out, group):
         run = _begin(recipe, out, corpus, group)
         batches, held_out = _batches(run, corpus)
         while run.step < recipe.steps:
@@ -230,16 +231,6 @@ def _save(run: Run) -> None:
             corpus_sha256=run.corpus.sha256,
         )
     run.group.wait()
-
-
-@contextlib.contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextlib.contextmanager
