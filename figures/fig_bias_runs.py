@@ -35,7 +35,7 @@ def draw(records: Mapping[str, Any]) -> Figure:
     chosen = content["summary"]["chosen"]
     figure, axes = plt.subplots(2, 4, figsize=(PAGE, 3.9))
     flat = list(axes.flat)
-    _curves(flat[0], [row for row in rows if row["lr"] == chosen[row["variant"]]])
+    _curves(flat[0], [row for row in rows if row["lr"] == chosen.get(row["variant"])])
     panel(flat[0], "a")
     for ax, (name, label), letter in zip(flat[1:7], OBSERVED.items(), "bcdefg", strict=True):
         _scatter(ax, rows, chosen, name)
@@ -71,7 +71,7 @@ def _scatter(ax: Axes, rows: list[dict[str, Any]], chosen: dict[str, float], nam
                 row
                 for row in rows
                 if row["method"] == method
-                and (row["lr"] == chosen[row["variant"]]) == best
+                and (row["lr"] == chosen.get(row["variant"])) == best
                 and row["observed"][name] is not None
             ]
             face = _colour(method) if best else "none"

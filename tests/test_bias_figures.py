@@ -43,7 +43,7 @@ def content(variants: tuple[str, ...] = ("rope", "tapa", "nope")) -> dict[str, A
                 variant, seed, lr, float(x), float(rise), altered=[] if variant == "nope" else altered,
                 curve={"distance": [1.0, 8.0, 32.0, 60.0], "score": score}, trained_length=16,
             )  # fmt: skip
-    return {"rows": rows, "summary": summarise(rows, seed=0)}
+    return {"rows": rows, "summary": summarise(rows, dict.fromkeys(variants, 1e-3), seed=0)}
 
 
 def test_every_run_is_a_point_filled_at_the_chosen_rate():

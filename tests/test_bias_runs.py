@@ -58,6 +58,7 @@ def make_run(root: Path, name: str, data: Corpus, *, weights: bool = True, diver
         "validation_loss": 1.0 + 0.1 * number, "diverged": {"after_steps": 2} if diverged else None,
         "readings": [{"length": n, "extension": "none", "bits_per_byte": b} for n, b in bits.items()]
         + [{"length": 64, "extension": "pi", "bits_per_byte": 9.0}],
+        "documents": ["a"], "document_tokens": [64], "configuration": {"lengths": list(bits)},
     }  # fmt: skip
     origin = Provenance.collect(
         ["tapa", "sweep"], {}, seeds={}, device="cpu", precision="", threads=1, seconds=0.0
@@ -308,14 +309,14 @@ def test_what_comes_back_is_pooled_over_the_seeds_of_the_chosen_rate():
         "c": fake("rope", 2, 1e-3, 1.0, 1.0, altered=cell(1.4)),
         "d": fake("rope", 0, 2e-3, 1.0, 1.0, altered=cell(0.0)),  # trained worse
     }
-    found = bias_summary.summarise(rows, seed=0)
+    found = bias_summary.summarise(rows, {"rope": 1e-3, "tapa": 4e-3}, seed=0)
     assert found["chosen"] == {"rope": 1e-3}
     (pooled,) = found["altered"]["rope"]
     assert (pooled["kind"], pooled["length"], pooled["seeds"]) == (beyond.CLAMP, 64, 3)
     half = stats.t.ppf(0.975, 2) * 0.2 / math.sqrt(3)
     assert pooled["back"] == pytest.approx([1.2, 1.2 - half, 1.2 + half])
     assert pooled["share"] == pytest.approx([0.6, 0.6 - half / 2, 0.6 + half / 2])
-    alone = bias_summary.summarise({"a": rows["a"]}, seed=0)["altered"]["rope"][0]
+    alone = bias_summary.summarise({"a": rows["a"]}, {"rope": 1e-3}, seed=0)["altered"]["rope"][0]
     assert alone["back"][1:] == [None, None]
     json.dumps(found, allow_nan=False)
 

@@ -82,9 +82,14 @@ class PhaseEncoding(Encoding):
         self, q: Queries, k: Keys, query_positions: QueryPositions, key_positions: KeyPositions
     ) -> Scores:
         """The amplitude's inner products in the vectors' own type, all else in float32 at least."""
+        dtype = wide(q.dtype)
+        turn = self.turn(distances(query_positions, key_positions, dtype), dtype)
+        return self.turned_scores(q, k, _made_once(turn))
+
+    def turned_scores(self, q: Queries, k: Keys, turn: Float[Tensor, "rows columns"]) -> Scores:
+        """`scores`, given what `turn` says of each pair's distance: for whoever needs it more than once."""
         a, b, x, y = self.factors(q, k)
-        turn = self.turn(distances(query_positions, key_positions, x.dtype), x.dtype)
-        return self.scale * (a @ b.mT).to(x.dtype) * torch.cos(_made_once(turn) * (x @ y.mT))
+        return self.scale * (a @ b.mT).to(x.dtype) * torch.cos(turn * (x @ y.mT))
 
     def pairwise(self, q: Matched, k: Matched, distance: Distances) -> MatchedScores:
         """All in float32 at least."""

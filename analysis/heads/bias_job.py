@@ -16,7 +16,7 @@ from typing import Any
 from analysis.errors import InputError
 from analysis.heads.bias_run import REACH, Settings, row
 from analysis.heads.bias_summary import summarise
-from analysis.lm import run_record, state
+from analysis.lm import gather, run_record, state
 from analysis.lm.own_corpus import own_corpus
 from analysis.provenance import Provenance
 from analysis.records import Schema, read_summary, write_summary
@@ -76,13 +76,15 @@ def measure_runs(
     known = {} if force else _known(out)
     rows = {task.weights.parent.name: known[task.key] for task in tasks if task.key in known}
     todo = [task for task in tasks if task.key not in known]
+    read = gather.read_folder(records)  # the rate is chosen among all runs, measured here or not
+    chosen = {name: one.rate for name, one in read.items() if one.rate is not None}
     begun = time.perf_counter()
     progress("models", len(rows), len(tasks))
-    content = _content(settings, rows, left_out)
+    content = _content(settings, rows, left_out, chosen)
     for name, found in work(measured, todo, workers):
         rows[name] = found
         progress("models", len(rows), len(tasks))
-        content = _content(settings, rows, left_out)
+        content = _content(settings, rows, left_out, chosen)
         _write(content, out, settings, arguments, time.perf_counter() - begun)
     if not todo:  # left out or summarised otherwise than before
         _write(content, out, settings, arguments, time.perf_counter() - begun)
@@ -155,13 +157,15 @@ def _known(out: Path) -> dict[str, Numbers]:
     return {found["key"]: found for found in read_summary(out, expect_schema=BIAS)["rows"].values()}
 
 
-def _content(settings: Settings, rows: dict[str, Numbers], left_out: dict[str, str]) -> Numbers:
+def _content(
+    settings: Settings, rows: dict[str, Numbers], left_out: dict[str, str], chosen: dict[str, float]
+) -> Numbers:
     ordered = {name: rows[name] for name in sorted(rows)}
     return {
         "settings": asdict(settings),
         "rows": ordered,
         "left_out": left_out,
-        "summary": summarise(ordered, seed=settings.seed),
+        "summary": summarise(ordered, chosen, seed=settings.seed),
     }
 
 

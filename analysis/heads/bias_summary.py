@@ -29,16 +29,22 @@ Values = Float[np.ndarray, " runs"]
 Codes = Int[np.ndarray, " runs"]
 
 
-def summarise(rows: Mapping[str, Numbers], *, seed: int) -> Numbers:
+def summarise(rows: Mapping[str, Numbers], chosen: Mapping[str, float], *, seed: int) -> Numbers:
     """Correlations of what was observed with the rise of the loss, and what comes back when scores are altered.
 
     Only runs from scratch, all read at the same multiple of one trained length, are correlated.
 
+    Args:
+        rows: by run.
+        chosen: learning rate at which each variant is read.
+        seed: of the bootstraps.
+
     Returns:
-        chosen: learning rate of each variant, of the least validation loss among its first seed's runs; runs: how
-        many are correlated; correlations: for each observed number; altered: for each variant, way and length.
+        chosen: of the variants that have rows; runs: how many are correlated; correlations: for each observed
+        number; altered: for each variant, way and length.
     """
-    chosen = chosen_rates(rows)
+    named = sorted({found["variant"] for found in rows.values()})
+    chosen = {variant: chosen[variant] for variant in named if variant in chosen}
     scratch = [found for found in rows.values() if found["parent"] is None]
     return {
         "chosen": chosen,
@@ -46,16 +52,6 @@ def summarise(rows: Mapping[str, Numbers], *, seed: int) -> Numbers:
         "correlations": {name: correlations(scratch, name, seed=seed) for name in OBSERVED},
         "altered": pooled(rows, chosen),
     }
-
-
-def chosen_rates(rows: Mapping[str, Numbers]) -> dict[str, float]:
-    """Of each variant the learning rate with the least validation loss among the runs of its first seed."""
-    best: dict[str, Numbers] = {}
-    for found in rows.values():
-        old = best.get(found["variant"])
-        if old is None or (found["seed"], found["validation_loss"]) < (old["seed"], old["validation_loss"]):
-            best[found["variant"]] = found
-    return {variant: found["lr"] for variant, found in sorted(best.items())}
 
 
 def correlations(runs: Sequence[Numbers], name: str, *, seed: int) -> Numbers:

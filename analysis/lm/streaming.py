@@ -11,15 +11,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from analysis.encodings import Encoding, SlidingWindow
-from analysis.encodings.base import wide
+from analysis.encodings import Encoding, Nope, PhaseEncoding, Rope, SlidingWindow
+from analysis.encodings.base import distances, wide
 from analysis.errors import InputError
 
 TILE = (
@@ -28,7 +28,24 @@ TILE = (
 NOTHING = -80.0  # nats below the largest score: 2e-35, above float32's smallest normal number
 
 State = tuple[Tensor, Tensor, Tensor]
-Step = Callable[[Encoding, Tensor, Tensor, Tensor, Tensor, Tensor, State], State]
+Step = Callable[[Encoding, Tensor, Tensor, Tensor, "Tile", State], State]
+
+
+class Tile(NamedTuple):
+    """Which queries meet which keys.
+
+    Attributes:
+        rows, columns: positions of the queries and of the keys.
+        query_order, key_order: their places in the text; a query sees the keys up to its own place. Floats: whole
+            numbers compare slowly.
+        turn: of an encoding with a phase, what `PhaseEncoding.turn` says of the distances; None if not known.
+    """
+
+    rows: Tensor
+    columns: Tensor
+    query_order: Tensor
+    key_order: Tensor
+    turn: Tensor | None
 
 
 class Streaming:
@@ -79,36 +96,32 @@ class Streaming:
         length, group = q.shape[2], q.shape[1] // k.shape[1]
         q, k, v = (_padded(x, self.tile) for x in (q, k, v))
         places = _padded_positions(positions, self.tile)
+        encoding, q, k = _rotated(encoding, q, k, places)
+        tiles = _Tiles(encoding, places, self.tile, wide(q.dtype))
         out = torch.empty(*q.shape[:3], v.shape[-1], dtype=v.dtype, device=v.device)
         with torch.autocast(q.device.type, enabled=False):
-            for rows, seen in _tiles(encoding, places, self.tile):
+            for rows, seen in tiles:
                 state = _nothing_read(q[:, :, rows], v)
+                queries = q[:, :, rows].contiguous()
                 for columns in seen:
                     keys, values = (x[:, :, columns].repeat_interleave(group, dim=1) for x in (k, v))
-                    state = self._step(
-                        encoding,
-                        q[:, :, rows].contiguous(),
-                        keys,
-                        values,
-                        places[rows],
-                        places[columns],
-                        state,
-                    )
+                    state = self._step(encoding, queries, keys, values, tiles.at(rows, columns), state)
                 _, total, mixed = state
                 out[:, :, rows] = (mixed / total[..., None]).to(out.dtype)
         return out[:, :, :length]
 
 
-def step(
-    encoding: Encoding, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, columns: Tensor, state: State
-) -> State:
-    """The state of the queries at positions `rows` after the keys at `columns`, one head of keys for each of q.
+def step(encoding: Encoding, q: Tensor, k: Tensor, v: Tensor, tile: Tile, state: State) -> State:
+    """The state of a tile's queries after its keys, one head of keys for each of q.
 
     A query that sees no key of a tile keeps its state: minus infinity never meets minus infinity.
     """
     best, total, mixed = state
-    ahead = (columns - rows[0]).float() > (rows - rows[0]).float()[:, None]  # whole numbers compare slowly
-    scores = encoding.scores(q, k, rows, columns).masked_fill(ahead, -math.inf)
+    if tile.turn is not None and isinstance(encoding, PhaseEncoding):
+        scores = encoding.turned_scores(q, k, tile.turn)
+    else:
+        scores = encoding.scores(q, k, tile.rows, tile.columns)
+    scores = scores.masked_fill(tile.key_order > tile.query_order[:, None], -math.inf)
     largest = torch.maximum(best, scores.amax(dim=-1))
     shift = torch.where(largest == -math.inf, 0.0, largest)
     below = scores - shift[..., None]
@@ -127,16 +140,50 @@ def _nothing_read(q: Tensor, v: Tensor) -> State:
     return best, torch.zeros_like(best), mixed
 
 
-def _tiles(encoding: Encoding, places: Tensor, tile: int) -> Iterator[tuple[slice, list[slice]]]:
+def _rotated(encoding: Encoding, q: Tensor, k: Tensor, places: Tensor) -> tuple[Encoding, Tensor, Tensor]:
+    """RoPE's rotation once for each vector instead of at every tile: what is left is an inner product."""
+    if isinstance(encoding, SlidingWindow):
+        inner, q, k = _rotated(encoding.encoding, q, k, places)
+        return SlidingWindow(inner, encoding.window), q, k
+    if isinstance(encoding, Rope) and encoding.frequencies.log_decay is None:
+        a, b = (encoding.rotated(x, places).to(x.dtype) for x in (q, k))
+        return Nope(encoding.head_dim, encoding.factor), a, b
+    return encoding, q, k
+
+
+class _Tiles:
     """Each tile of queries with the tiles of keys that it may see."""
-    window = encoding.window if isinstance(encoding, SlidingWindow) else None
-    slices = [slice(start, start + tile) for start in range(0, len(places), tile)]
-    for index, rows in enumerate(slices):
-        seen = slices[: index + 1]
-        if window is not None:  # a tile's last key is its nearest to the first query
-            first = int(places[rows.start])
-            seen = [columns for columns in seen if first - int(places[columns.stop - 1]) < window]
-        yield rows, seen
+
+    def __init__(self, encoding: Encoding, places: Tensor, tile: int, dtype: torch.dtype) -> None:
+        self.encoding, self.places, self.tile, self.dtype = encoding, places, tile, dtype
+        self._order = torch.arange(len(places), dtype=torch.float32, device=places.device)
+        self._even = bool((places.diff() == 1).all())
+        self._turns: dict[int, Tensor] = {}  # by how many tiles of queries lie between
+
+    def __iter__(self) -> Iterator[tuple[slice, list[slice]]]:
+        window = self.encoding.window if isinstance(self.encoding, SlidingWindow) else None
+        slices = [slice(start, start + self.tile) for start in range(0, len(self.places), self.tile)]
+        for index, rows in enumerate(slices):
+            seen = slices[: index + 1]
+            if window is not None:  # a tile's last key is its nearest to the first query
+                first = int(self.places[rows.start])
+                seen = [columns for columns in seen if first - int(self.places[columns.stop - 1]) < window]
+            yield rows, seen
+
+    def at(self, rows: slice, columns: slice) -> Tile:
+        """One of them."""
+        order, places = self._order, self.places
+        return Tile(places[rows], places[columns], order[rows], order[columns], self._turn(rows, columns))
+
+    def _turn(self, rows: slice, columns: slice) -> Tensor | None:
+        """Powers of distances cost as much as cosines: taken once where tiles are alike, at even positions."""
+        if not (self._even and isinstance(self.encoding, PhaseEncoding)):
+            return None
+        apart = rows.start - columns.start
+        if apart not in self._turns:
+            distance = distances(self.places[rows], self.places[columns], self.dtype)
+            self._turns[apart] = self.encoding.turn(distance, self.dtype)
+        return self._turns[apart]
 
 
 def _padded(x: Tensor, tile: int) -> Tensor:
