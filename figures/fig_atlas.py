@@ -19,7 +19,7 @@ HEADS = 8  # rows at most
 
 SCORES = (
     ("score", "measured", COLOURS["black"], "-"),
-    ("product", "E amplitude E cosine", COLOURS["blue"], "-"),
+    ("product", "E amplitude E cosine", COLOURS["purple"], "-"),
     ("covariance", "covariance", COLOURS["orange"], "-"),
     ("gaussian", "Gaussian", COLOURS["green"], "--"),
 )

@@ -103,11 +103,7 @@ def test_verdicts_draw_every_share_and_count_the_rejected():
         assert len(lines) == 4  # two models, A and B
         drawn = np.concatenate([line.get_xdata() for line in lines])
         np.testing.assert_allclose(np.sort(drawn), np.sort(own.share))
-        text = (
-            ax.texts[0].get_text()
-            if ax.texts[0].get_text().startswith("constancy")
-            else ax.texts[-1].get_text()
-        )
+        (text,) = (found.get_text() for found in ax.texts if found.get_text().startswith("rejected"))
         planted = own.isel(test=np.flatnonzero((own.model == "planted") & (own.kind == "A")))
         rejected = int((planted.p_holm <= 0.05).sum())
         assert f"planted A: {rejected} of {planted.sizes['test']}" in text
