@@ -132,9 +132,7 @@ def _documents(
     checkpoint: Checkpoint | OurModel, texts: Sequence[Path], progress: Progress
 ) -> Sequence[Document]:
     """Names and tokens of the texts, or of what goes with the model."""
-    if isinstance(checkpoint, OurModel):
-        if not texts:
-            return checkpoint.held_out(progress)
-        return tokenized(texts, lambda text: checkpoint.encode(text, progress).tolist())
+    if isinstance(checkpoint, OurModel) and not texts:
+        return checkpoint.held_out(progress)
     texts = texts or assets.fetch_texts(progress=progress)
     return tokenized(texts, lambda text: checkpoint.encode(text).tolist())

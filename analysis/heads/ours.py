@@ -25,8 +25,7 @@ from analysis.lm import state
 from analysis.lm.attention import Attend
 from analysis.lm.methods import encoding_of
 from analysis.lm.model import Llama
-from analysis.lm.own_corpus import Progress, own_corpus
-from analysis.lm.recipe import BYTES
+from analysis.lm.own_corpus import Progress, own_corpus, own_tokenizer
 from analysis.texts import Document
 
 
@@ -56,14 +55,11 @@ class OurModel:
         """Tokens it was trained to read."""
         return self.checkpoint.config.context
 
-    def encode(self, text: str, progress: Progress) -> Int[Tensor, " length"]:
-        """Token ids of a text; a model of byte pairs takes the tokenizer of its own corpus."""
-        data = text.encode()
-        if self.checkpoint.config.vocab_size == BYTES:
-            return torch.from_numpy(np.frombuffer(data, np.uint8).astype(np.int64))
-        tokenizer = own_corpus(self.checkpoint, progress).tokenizer
-        assert tokenizer is not None  # the vocabulary is not that of bytes
-        return torch.from_numpy(tokenizer.encode(data).astype(np.int64))
+    def encode(self, text: str) -> Int[Tensor, " length"]:
+        """Token ids of a text: bytes, or pairs of its own tokenizer; errors as `own_tokenizer`."""
+        data, tokenizer = text.encode(), own_tokenizer(self.checkpoint)
+        tokens = np.frombuffer(data, np.uint8) if tokenizer is None else tokenizer.encode(data)
+        return torch.from_numpy(tokens.astype(np.int64))
 
     def held_out(self, progress: Progress) -> list[Document]:
         """Names and tokens of the validation documents of its corpus; errors as `own_corpus`."""

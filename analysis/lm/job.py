@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,10 @@ import xarray as xr
 
 from analysis.lm.model import Llama
 from analysis.lm.optimise import Diverged
+from analysis.lm.own_corpus import own_tokenizer
 from analysis.lm.recipe import Recipe, load
-from analysis.lm.text import Corpus, corpus
+from analysis.lm.state import read_checkpoint
+from analysis.lm.text import Corpus, corpus, tokenized
 from analysis.lm.train import VALIDATION_SEED, Log, Progress, train
 from analysis.records import Provenance, Schema, write, write_summary
 
@@ -49,13 +51,17 @@ def run(
     recipe = load(name, settings)
     if out is None:
         out = Path("runs") / f"{Path(name).stem}-{recipe.model.method.name}-{recipe.seed}"
-    found = corpus(
-        recipe.corpus,
-        seed=recipe.corpus_seed,
-        vocabulary=recipe.vocabulary,
-        progress=lambda what, done, total: progress(what, done, total, ""),
-    )
+    found = _corpus(recipe, lambda what, done, total: progress(what, done, total, ""))
     return run_recipe(recipe, out, found, arguments=arguments, progress=progress)
+
+
+def _corpus(recipe: Recipe, progress: Callable[[str, int, int], None]) -> Corpus:
+    """In byte pairs of its own, or of the model that the run goes on from: its weights know no others."""
+    if recipe.parent is None:
+        return corpus(recipe.corpus, seed=recipe.corpus_seed, vocabulary=recipe.vocabulary, progress=progress)
+    data = corpus(recipe.corpus, seed=recipe.corpus_seed, progress=progress)
+    tokenizer = own_tokenizer(read_checkpoint(Path(recipe.parent)))
+    return data if tokenizer is None else tokenized(data, tokenizer)
 
 
 def run_recipe(

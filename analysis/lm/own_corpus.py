@@ -1,4 +1,4 @@
-"""The corpus that a checkpoint was trained on, made again."""
+"""The corpus that a checkpoint was trained on, made again, and the tokenizer that goes with its weights."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable
 from analysis.errors import InputError
 from analysis.lm.recipe import BYTES
 from analysis.lm.state import Checkpoint
-from analysis.lm.text import Corpus, corpus
+from analysis.lm.text import Corpus, corpus, tokenized
+from analysis.lm.tokenizer import BytePairs
 
 Progress = Callable[[str, int, int], None]
 
@@ -19,16 +20,30 @@ def own_corpus(found: Checkpoint, progress: Progress) -> Corpus:
         InputError: it was a folder, whose place is not recorded, or it has changed: then what is held out may be
             what the model was trained on.
     """
-    source, size = found.recipe["corpus"], found.config.vocab_size
+    source = found.recipe["corpus"]
     if source not in ("texts", "code", "texts+code"):
         raise InputError(
             f"the model was trained on the folder {source}; give --text FILE that it has not seen"
         )
-    vocabulary = None if size == BYTES else size
-    data = corpus(source, seed=found.recipe["corpus_seed"], vocabulary=vocabulary, progress=progress)
+    data = corpus(source, seed=found.recipe["corpus_seed"], progress=progress)
+    if (tokenizer := own_tokenizer(found)) is not None:
+        data = tokenized(data, tokenizer)
     if data.sha256 != found.corpus_sha256:
         raise InputError(
             f"the corpus {source} is not the one that the model was trained on (sha256 {data.sha256}, "
             f"not {found.corpus_sha256}); give --text FILE that it has not seen"
         )
     return data
+
+
+def own_tokenizer(found: Checkpoint) -> BytePairs | None:
+    """What makes a text the model's tokens; None if bytes are its tokens.
+
+    Raises:
+        InputError: a model of byte pairs whose file holds no tokenizer.
+    """
+    if found.config.vocab_size == BYTES:
+        return None
+    if found.tokenizer is None:
+        raise InputError(f"{found.file} knows {found.config.vocab_size} tokens but not which; train it again")
+    return BytePairs(found.tokenizer)

@@ -1,6 +1,6 @@
 """Checkpoints: a folder per step, complete under its name or not there at all.
 
-`OUT/step-000200/` holds `model.safetensors` (weights; configuration, recipe and corpus in its metadata) and
+`OUT/step-000200/` holds `model.safetensors` (weights; configuration, recipe, corpus and tokenizer in its metadata) and
 `state.safetensors` (moments of the optimiser and the log so far). Batches are read by step number, so the step
 is also the place in the data. A folder is written beside its place, flushed to the disk and renamed.
 """
@@ -43,6 +43,7 @@ class Checkpoint:
         step: optimiser steps it has had.
         recipe: as `Recipe.to_dict`.
         corpus_sha256: of the corpus it was trained on.
+        tokenizer: as the tokenizers library writes it; None for bytes.
     """
 
     file: Path
@@ -50,6 +51,7 @@ class Checkpoint:
     step: int
     recipe: dict[str, Any]
     corpus_sha256: str
+    tokenizer: str | None = None
 
 
 def save(
@@ -61,8 +63,11 @@ def save(
     config: ModelConfig,
     recipe: Mapping[str, Any],
     corpus_sha256: str,
+    tokenizer: str | None = None,
 ) -> Path:
     """Write the checkpoint of a step, then drop all but the newest `KEPT`.
+
+    Without its tokenizer a model of byte pairs is worth nothing: it lies in the same file.
 
     Raises:
         InputError: it cannot be written, e.g. to a full disk; earlier checkpoints are untouched.
@@ -74,6 +79,8 @@ def save(
         "recipe": dict(recipe),
         "corpus_sha256": corpus_sha256,
     }
+    if tokenizer is not None:
+        about["tokenizer"] = tokenizer
     metadata = {KEY: json.dumps(about)}  # one key: safetensors writes several in any order
     place, part = out / f"step-{step:06d}", out / f".step-{step:06d}.part"
     try:
@@ -122,7 +129,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
         if (found := about.get("format")) != FORMAT:
             raise InputError(f"{file} is no model of `tapa train` (format {found}, not {FORMAT})")
         config = ModelConfig.from_dict(about["config"])
-        return Checkpoint(file, config, about["step"], about["recipe"], about["corpus_sha256"])
+        own = about["step"], about["recipe"], about["corpus_sha256"], about.get("tokenizer")
+        return Checkpoint(file, config, *own)
     except InputError:
         raise
     except (SafetensorError, OSError, ValueError, KeyError) as error:

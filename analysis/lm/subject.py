@@ -12,7 +12,6 @@ import torch
 from jaxtyping import Int
 
 from analysis import assets
-from analysis.download import silent
 from analysis.errors import InputError
 from analysis.heads import checkpoint as hugging_face
 from analysis.heads import files
@@ -21,10 +20,10 @@ from analysis.heads.model import Checkpoint
 from analysis.lm import state
 from analysis.lm.evaluate import Read
 from analysis.lm.extensions import Extension
-from analysis.lm.own_corpus import own_corpus
+from analysis.lm.own_corpus import own_corpus, own_tokenizer
 from analysis.lm.readers import check_head, llama_reader, pretrained_reader
-from analysis.lm.recipe import BYTES
-from analysis.lm.text import Corpus, Document
+from analysis.lm.text import Document
+from analysis.lm.tokenizer import BytePairs
 from analysis.texts import read_text
 
 Progress = Callable[[str, int, int], None]
@@ -110,13 +109,11 @@ def _ours(path: Path) -> Subject:
     found = state.read_checkpoint(path)
     config, model = found.config, state.load_model(path)
     trained = config.method.trained_length or config.context
-
-    def corpus_of(progress: Progress) -> Corpus:
-        return own_corpus(found, progress)
+    tokenizer = own_tokenizer(found)
 
     def test_split(progress: Progress) -> Texts:
-        data = corpus_of(progress)
-        per_token = np.ones(256, np.int64) if data.tokenizer is None else data.tokenizer.token_bytes
+        data = own_corpus(found, progress)
+        per_token = np.ones(256, np.int64) if tokenizer is None else tokenizer.token_bytes
         return list(data.test), {d.name: per_token[d.tokens] for d in data.test}
 
     return Subject(
@@ -126,15 +123,14 @@ def _ours(path: Path) -> Subject:
         default_lengths=tuple(trained * times for times in (1, 2, 4, 8)),
         precision="float32",
         reader=lambda length, extension: llama_reader(model, length, extension),
-        encode=bytes_of if config.vocab_size == BYTES else lambda text: _pairs_of(corpus_of(silent), text),
+        encode=bytes_of if tokenizer is None else lambda text: _pairs_of(tokenizer, text),
         own_texts=test_split,
     )
 
 
-def _pairs_of(data: Corpus, text: str) -> tuple[np.ndarray, np.ndarray]:
-    assert data.tokenizer is not None  # the vocabulary is not that of bytes
-    tokens = data.tokenizer.encode(text.encode())
-    return tokens, data.tokenizer.token_bytes[tokens]
+def _pairs_of(tokenizer: BytePairs, text: str) -> tuple[np.ndarray, np.ndarray]:
+    tokens = tokenizer.encode(text.encode())
+    return tokens, tokenizer.token_bytes[tokens]
 
 
 def bytes_of(text: str) -> tuple[np.ndarray, np.ndarray]:

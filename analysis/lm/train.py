@@ -229,6 +229,7 @@ def _save(run: Run) -> None:
             config=run.recipe.model,
             recipe=run.recipe.to_dict(),
             corpus_sha256=run.corpus.sha256,
+            tokenizer=run.corpus.tokenizer.json if run.corpus.tokenizer else None,
         )
     run.group.wait()
 
