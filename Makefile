@@ -27,10 +27,10 @@ install: $(STAMP)
 figures: $(STAMP)
 	$(BIN)/tapa figures
 
-# A process for each core, and a file's tests stay in one process: they share what they make.
+# A process for each core; which tests stay together, and in which order they come: tests/conftest.py.
 # One thread in each: threads of processes that share cores wait for one another.
 test: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -37,6 +37,7 @@ from figures import places, schemas  # noqa: E402 - after the hook
 from proofs.verify import Result, verify  # noqa: E402 - after the hook
 
 ROOT = places.ROOT
+REAL_MODEL, NOTEBOOKS = (ROOT / "tests" / f"test_{name}.py" for name in ("real_model", "notebooks"))
 
 # The machine's speed decides nothing; on CI the examples are the same at every run.
 settings.register_profile("project", deadline=None, derandomize="CI" in os.environ, print_blob=True)
@@ -47,6 +48,23 @@ def expects_an_error(test: Callable) -> bool:
     """Does the test's own source (below hypothesis' wrapper) say `raises(`?"""
     wrapped = getattr(test, "hypothesis", None)
     return "raises(" in inspect.getsource(wrapped.inner_test if wrapped else test)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Which tests share a process, and in which order they come.
+
+    A file's tests share what they make, a notebook's its outputs. One file that needs the real model's record comes
+    first, so that it is there when the others, the last, ask for it.
+    """
+    needing = {item.path for item in items if "real_record" in getattr(item, "fixturenames", ())}
+    needing.add(NOTEBOOKS)
+    items.sort(key=lambda item: 0 if item.path == REAL_MODEL else 2 if item.path in needing else 1)
+    for item in items:
+        group = item.path.stem
+        if item.path == NOTEBOOKS and (call := getattr(item, "callspec", None)):
+            group = call.params["name"]
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.hookimpl(wrapper=True)

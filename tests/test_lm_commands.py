@@ -13,7 +13,8 @@ from analysis import cli
 
 TINY = [
     "model.layers=1", "model.width=16", "model.heads=2", "model.kv_heads=1", "model.head_dim=8", "model.hidden=16",
-    "length=16", "batch=4", "steps=6", "warmup=1", "save_every=3", "validate_every=3", "validation_batches=1", "compile=false",
+    "length=16", "batch=4", "steps=6", "warmup=1", "save_every=3",
+    "validate_every=3", "validation_batches=1", "compile=false",
 ]  # fmt: skip
 
 TEXTS = ("--text", "mine/3.txt", "--text", "mine/4.txt")

@@ -80,14 +80,16 @@ def test_sliders_have_a_static_plot_beside_them(name: str, request: pytest.Fixtu
     assert 1 <= sliders <= shown.count("image/png")
 
 
-def test_all_six_heads_are_shown(smollm2_record: Path):
-    notebook = executed("10_rope_bias")
+@pytest.mark.parametrize("name", ["10_rope_bias"])
+def test_all_six_heads_are_shown(name: str, smollm2_record: Path):
+    notebook = executed(name)
     cell = next(cell for cell in notebook.cells if "head_plot(data" in cell.source)
     assert sum("image/png" in output.get("data", {}) for output in cell.outputs) == 6
 
 
-def test_the_quickstart_predicts_what_it_measures():
-    text = printed(executed("00_quickstart"))
+@pytest.mark.parametrize("name", ["00_quickstart"])
+def test_the_quickstart_predicts_what_it_measures(name: str):
+    text = printed(executed(name))
     rows = re.findall(r"distance +(\d+): measured +(\S+), predicted +(\S+)", text)
     assert [int(row[0]) for row in rows] == [0, 1, 10, 100, 1000]
     measured, predicted = ([float(row[i]) for row in rows] for i in (1, 2))
