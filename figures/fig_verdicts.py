@@ -26,14 +26,13 @@ STYLES = {"A": "-", "B": "--"}
 def draw(records: Mapping[str, xr.Dataset]) -> Figure:
     """Heads in order of the share of the mean square that is not constant; 0 is what the assumption says."""
     data = records["verdicts"]
-    figure, axes = plt.subplots(1, len(QUESTIONS), figsize=(PAGE, 2.9), sharey=True)
+    models = len(set(data.model.values.tolist()))
+    figure, axes = plt.subplots(1, len(QUESTIONS), figsize=(PAGE, 2.7 + 0.25 * models), sharey=True)
     for ax, (question, title), letter in zip(axes, QUESTIONS.items(), "abc", strict=True):
         said = _question(ax, data.isel(test=np.flatnonzero(data.question == question)))
         ax.set_title(f"constant {title}?", loc="left")
-        ax.set_xlabel("share that is not constant")
-        ax.text(
-            0.5, -0.24, "rejected: " + _lines(said), transform=ax.transAxes, ha="center", va="top", fontsize=6
-        )
+        lines = "\n".join(said)
+        ax.set_xlabel(f"share that is not constant\n\nrejected of A, of B:\n{lines}", fontsize=7)
         ax.set_xlim(-0.02, 1.02)
         panel(ax, letter)
     axes[0].set_ylabel("share of heads, or of layers (c)")
@@ -43,9 +42,10 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
 
 
 def _question(ax: Axes, data: xr.Dataset) -> list[str]:
-    """Draw one, and say of how many tests constancy is rejected."""
+    """Draw one, and say of each model of how many tests constancy is rejected."""
     said = []
     for colour, model in zip(CYCLE * 2, dict.fromkeys(data.model.values.tolist()), strict=False):
+        rejected = {}
         for kind, style in STYLES.items():
             x = data.isel(test=np.flatnonzero((data.model == model) & (data.kind == kind)))
             if not x.sizes["test"]:
@@ -55,11 +55,7 @@ def _question(ax: Axes, data: xr.Dataset) -> list[str]:
                 shares, (np.arange(len(shares)) + 1) / len(shares), ls=style, color=colour, lw=1.0,
                 drawstyle="steps-post", label=f"{model}, E{kind}",
             )  # fmt: skip
-            rejected = int((x.p_holm <= LEVEL).sum())
-            said.append(f"{model.split('-')[0]} {kind}: {rejected} of {x.sizes['test']}")
+            rejected[kind] = int((x.p_holm <= LEVEL).sum()), x.sizes["test"]
+        counts = ", ".join(f"{some} of {tests}" for some, tests in rejected.values())
+        said.append(f"{model.split('-')[0]}: {counts}")
     return said
-
-
-def _lines(said: list[str]) -> str:
-    """Two to a line."""
-    return "\n".join(", ".join(said[i : i + 2]) for i in range(0, len(said), 2))

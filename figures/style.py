@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import matplotlib as mpl
+from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.rcsetup import cycler
@@ -59,6 +60,7 @@ def save(draw: Draw, records: Mapping[str, Any], stem: Path) -> list[Path]:
         figure = draw(records)
         figure.savefig(paths[0], metadata={"CreationDate": None})
         figure.savefig(paths[1])
+    plt.close(figure)
     return paths
 
 
