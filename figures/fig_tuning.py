@@ -57,7 +57,11 @@ def _panel(ax: Axes, rows: Sequence[Mapping[str, Any]], key: str) -> None:
                 )
     ax.set_xscale("log")
     names = {row["lr"]: row["rate"] for row in rows}
-    turned: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}  # seven rates in a panel
+    turned: dict[str, Any] = {
+        "rotation": 45,
+        "ha": "right",
+        "rotation_mode": "anchor",
+    }  # seven rates in a panel
     ax.set_xticks(list(names), list(names.values()), **turned)
     ax.set_xticks([], minor=True)
     ax.set_xlabel("learning rate")
