@@ -57,12 +57,8 @@ def _panel(ax: Axes, rows: Sequence[Mapping[str, Any]], key: str) -> None:
                 )
     ax.set_xscale("log")
     names = {row["lr"]: row["rate"] for row in rows}
-    turned: dict[str, Any] = {
-        "rotation": 45,
-        "ha": "right",
-        "rotation_mode": "anchor",
-    }  # seven rates in a panel
-    ax.set_xticks(list(names), list(names.values()), **turned)
+    # turned, so that seven rates fit into a panel
+    ax.set_xticks(list(names), list(names.values()), rotation=45, ha="right", rotation_mode="anchor")
     ax.set_xticks([], minor=True)
     ax.set_xlabel("learning rate")
     if not rows:

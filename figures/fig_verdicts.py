@@ -45,7 +45,7 @@ def _question(ax: Axes, data: xr.Dataset) -> list[str]:
     """Draw one, and say of each model of how many tests constancy is rejected."""
     said = []
     for colour, model in zip(CYCLE * 2, dict.fromkeys(data.model.values.tolist()), strict=False):
-        rejected = {}
+        rejected = []
         for kind, style in STYLES.items():
             x = data.isel(test=np.flatnonzero((data.model == model) & (data.kind == kind)))
             if not x.sizes["test"]:
@@ -55,7 +55,6 @@ def _question(ax: Axes, data: xr.Dataset) -> list[str]:
                 shares, (np.arange(len(shares)) + 1) / len(shares), ls=style, color=colour, lw=1.0,
                 drawstyle="steps-post", label=f"{model}, E{kind}",
             )  # fmt: skip
-            rejected[kind] = int((x.p_holm <= LEVEL).sum()), x.sizes["test"]
-        counts = ", ".join(f"{some} of {tests}" for some, tests in rejected.values())
-        said.append(f"{model.split('-')[0]}: {counts}")
+            rejected.append(f"{int((x.p_holm <= LEVEL).sum())} of {x.sizes['test']}")
+        said.append(f"{model.split('-')[0]}: {', '.join(rejected)}")
     return said

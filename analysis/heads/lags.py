@@ -87,9 +87,8 @@ def lag_sums(
     """
     pairs, length = q.shape[-2:]
     heads = torch.broadcast_shapes(q.shape[:-2], k.shape[:-2])
-    size = cast(
-        "int", next_fast_len(2 * length - 1)
-    )  # zero padding keeps distance -1 from wrapping onto length-1
+    # zero padding keeps distance -1 from wrapping onto length-1
+    size = cast("int", next_fast_len(2 * length - 1))
     block = min(pairs, max(1, _IN_CACHE // (size * math.prod(heads))))
     # padded inputs and their transforms: filled anew for each block, allocated once
     padded = [torch.zeros(*z.shape[:-2], block, size, dtype=z.dtype) for z in (q, k)]

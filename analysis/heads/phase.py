@@ -25,7 +25,7 @@ from analysis.errors import InputError
 from analysis.heads.lags import pair_counts
 from analysis.heads.phase_histogram import Histogram
 
-ROWS, SPAN = 128, 1024  # queries by distances in a band: buffers of 0.5 MB stay in a core's cache
+ROWS, SPAN = 128, 1024  # queries by distances in a band: buffers of 0.6 MB stay in a core's cache
 QUARTER = 0.25  # of a turn
 
 By = Float64[np.ndarray, " length"]
@@ -148,7 +148,7 @@ def curves(head: Factors, *, rows: int = ROWS, span: int = SPAN) -> Curves:
             band.sum_by_distance(wave, total[1])
             band.sum_by_distance(torch.mul(wave, wave, out=band.spare), total[2])
             band.sum_by_distance(wave.mul_(band.amplitude), total[3])
-            sums[:, band.near : band.near + band.span] += total[:, 0].numpy()
+            sums[:, band.distances] += total[:, 0].numpy()
         sums[1:3, run] -= bands.missing(run)
     amplitude, cosine, square, score = sums / pair_counts(head.length).numpy()
     return Curves(amplitude, cosine, square, score)
@@ -167,14 +167,14 @@ def spread(head: Factors, *, rows: int = ROWS, span: int = SPAN) -> Spread:
     histogram = Histogram()
     for run in bands.runs():
         for band in bands.blocks(run):
-            total, at = bands.totals(band, 8), slice(band.near, band.near + band.span)
+            total = bands.totals(band, 8)
             band.sum_by_distance(band.phase, total[0])
             band.sum_by_distance(torch.mul(band.phase, band.phase, out=band.spare), total[1])
             band.sum_by_distance(_past_quarter(band), total[2])
             histogram.add(band.phase)
             _add_moments(bands.cosine(band), band, total[3:])
-            sums[:, at] += total[:3, 0].numpy()
-            moments[:, at] += total[3:, 0].numpy()
+            sums[:, band.distances] += total[:3, 0].numpy()
+            moments[:, band.distances] += total[3:, 0].numpy()
         histogram.take_zeros(int(bands.missing(run).sum()))
     count = pair_counts(head.length).numpy()
     pairs = count[1:].sum()
@@ -228,6 +228,11 @@ class Band:
     def span(self) -> int:
         """Distances."""
         return self.phase.shape[1]
+
+    @property
+    def distances(self) -> slice:
+        """Which: of whatever is ordered by distance."""
+        return slice(self.near, self.near + self.span)
 
     def sum_by_distance(self, values: Float[Tensor, "rows span"], out: Float[Tensor, "1 span"]) -> None:
         """Sums down the columns, by the product with ones: faster than a sum, and far faster than a running one."""

@@ -157,7 +157,7 @@ def effects(
     every = [Bands(head, rows, span, first=1) for head in heads]
     for run in every[0].runs():
         for blocks in zip(*(bands.blocks(run) for bands in every), strict=True):
-            at = slice(blocks[0].near, blocks[0].near + blocks[0].span)
+            at = blocks[0].distances
             masks = _masks(known, blocks[0].first, blocks[0].rows, at)
             count[:, at] += masks[:-1].sum(1).numpy()
             weights = masks.to(heads[0].x.dtype)

@@ -19,10 +19,10 @@ import xarray as xr
 
 from analysis.lm.model import Llama
 from analysis.lm.optimise import Diverged
-from analysis.lm.own_corpus import own_tokenizer
+from analysis.lm.own_corpus import in_own_tokens
 from analysis.lm.recipe import Recipe, load
 from analysis.lm.state import read_checkpoint
-from analysis.lm.text import Corpus, corpus, tokenized
+from analysis.lm.text import Corpus, corpus
 from analysis.lm.train import VALIDATION_SEED, Log, Progress, train
 from analysis.records import Provenance, Schema, write, write_summary
 
@@ -59,9 +59,8 @@ def _corpus(recipe: Recipe, progress: Callable[[str, int, int], None]) -> Corpus
     """In byte pairs of its own, or of the model that the run goes on from: its weights know no others."""
     if recipe.parent is None:
         return corpus(recipe.corpus, seed=recipe.corpus_seed, vocabulary=recipe.vocabulary, progress=progress)
-    data = corpus(recipe.corpus, seed=recipe.corpus_seed, progress=progress)
-    tokenizer = own_tokenizer(read_checkpoint(Path(recipe.parent)))
-    return data if tokenizer is None else tokenized(data, tokenizer)
+    parent = read_checkpoint(Path(recipe.parent))
+    return in_own_tokens(parent, corpus(recipe.corpus, seed=recipe.corpus_seed, progress=progress))
 
 
 def run_recipe(

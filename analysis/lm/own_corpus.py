@@ -25,15 +25,19 @@ def own_corpus(found: Checkpoint, progress: Progress) -> Corpus:
         raise InputError(
             f"the model was trained on the folder {source}; give --text FILE that it has not seen"
         )
-    data = corpus(source, seed=found.recipe["corpus_seed"], progress=progress)
-    if (tokenizer := own_tokenizer(found)) is not None:
-        data = tokenized(data, tokenizer)
+    data = in_own_tokens(found, corpus(source, seed=found.recipe["corpus_seed"], progress=progress))
     if data.sha256 != found.corpus_sha256:
         raise InputError(
             f"the corpus {source} is not the one that the model was trained on (sha256 {data.sha256}, "
             f"not {found.corpus_sha256}); give --text FILE that it has not seen"
         )
     return data
+
+
+def in_own_tokens(found: Checkpoint, of_bytes: Corpus) -> Corpus:
+    """Any corpus in the tokens that a model knows; errors as `own_tokenizer`."""
+    tokenizer = own_tokenizer(found)
+    return of_bytes if tokenizer is None else tokenized(of_bytes, tokenizer)
 
 
 def own_tokenizer(found: Checkpoint) -> BytePairs | None:
