@@ -13,7 +13,7 @@ from figures.style import COLOURS, PAGE, legend_below, method, nothing_yet, pane
 
 RECORDS = ("results",)
 CLAIMS = ("tab-2",)
-TASK = "recall"
+TASK = "needle"
 CROWDED = 4  # a near fact is asked for again in a window of so many times the trained length
 
 
@@ -29,7 +29,6 @@ def draw(records: Mapping[str, Any]) -> Figure:
         panel(ax, letter)
     for ax, level, words in (
         (axes[0], "chance", "chance"),
-        (axes[0], "chance_of_any", "any fact's value"),
         (axes[1], "chance_bits", "chance"),
     ):
         if rows:
@@ -45,21 +44,12 @@ def draw(records: Mapping[str, Any]) -> Figure:
 
 
 def _panel(ax: Axes, rows: Sequence[Mapping[str, Any]], key: str, trained: int) -> None:
-    """Lines: means over seeds, trained on the task; points: each seed, shares with exact intervals; rings: the same
-
-    distance in a longer window; crosses: models of text alone, whose bits are far above chance.
-    """
+    """Lines: means over seeds; points: each seed, shares with exact intervals; rings: a distance in a longer window."""
     for variant in dict.fromkeys(row["variant"] for row in rows):
         mine = [row for row in rows if row["variant"] == variant]
         if (found := method(mine[0]["label"])) is None:
             continue
         name, style = found
-        if not mine[0]["learned"]:
-            if key == "share":  # their bits are far above chance
-                ax.plot(
-                    [r["distance"] for r in mine], [r[key] for r in mine], "x", ms=4, color=style["color"]
-                )
-            continue
         near = [row for row in mine if row["length"] != CROWDED * trained or row["distance"] > trained]
         again = [row for row in mine if row not in near]
         ax.plot([r["distance"] for r in near], [r[key] for r in near], label=name, **style)
@@ -72,7 +62,6 @@ def _panel(ax: Axes, rows: Sequence[Mapping[str, Any]], key: str, trained: int) 
             color=style["color"],
         )
         _seeds(ax, near, key, style["color"])
-    ax.plot([], [], "x", color=COLOURS["grey"], ms=4, label="trained on text alone")
     ax.plot([], [], "o", color=COLOURS["grey"], ms=6, mfc="none", label="in a window of 4 times the length")
     powers_of_two(ax)
     if not rows:

@@ -10,7 +10,7 @@ import numpy as np
 
 from analysis.lm import asking, reading
 from analysis.lm.experiments import VARIANTS, Run, cpu
-from analysis.lm.recall import RECALL
+from analysis.lm.recall import TASKS
 
 SCALE = cpu()
 DOCUMENTS = tuple(f"{i}.txt" for i in range(8))
@@ -113,19 +113,21 @@ def record(
 
 def asked(run: Run, lengths: tuple[int, ...], rng: np.random.Generator) -> list[dict[str, Any]]:
     """Answers whose share falls with the distance, of runs that learn to answer; none right of others."""
-    if run.variant.task is None and run.variant.stage:
+    learned = run.variant.task
+    if learned is None and run.variant.stage:
         return []
     rows = []
-    for length, distance in asking.questions(RECALL, lengths if run.variant.task else lengths[:1]):
-        chance = max(0.004, 0.9 - 0.12 * math.log2(distance)) if run.variant.task else 0.0
-        trials = asking.COUNT
-        rows.append(
-            {
-                "task": "recall", "length": length, "distance": distance, "trials": trials,
-                "exact": int(rng.binomial(trials, chance)), "nats": 6 - 5 * chance, "chance": RECALL.chance,
-                "chance_of_any": RECALL.chance_of_any, "chance_nats": RECALL.chance_bits * math.log(2),
-            }
-        )  # fmt: skip
+    for name in (learned,) if learned else asking.PLAIN:
+        task = TASKS[name]
+        for length, distance in asking.questions(task, lengths if learned else lengths[:1]):
+            share = max(0.004, 0.9 - 0.12 * math.log2(distance)) if learned else 0.0
+            rows.append(
+                {
+                    "task": name, "length": length, "distance": distance, "trials": asking.COUNT,
+                    "exact": int(rng.binomial(asking.COUNT, share)), "nats": 6 - 5 * share, "chance": task.chance,
+                    "chance_of_any": task.chance_of_any, "chance_nats": task.chance_bits * math.log(2),
+                }
+            )  # fmt: skip
     return rows
 
 

@@ -15,7 +15,21 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from analysis.errors import InputError
-from analysis.lm.recall import PASSKEY, RECALL, Mixture, Questions, Task, recall_batch, score
+from analysis.lm import recipe as recipes
+from analysis.lm.lessons import Lessons
+from analysis.lm.recall import (
+    NEEDLE,
+    PASSKEY,
+    RECALL,
+    Mixture,
+    Questions,
+    Task,
+    recall_batch,
+    score,
+)
+from analysis.lm.recall import (
+    TASKS as NAMED,
+)
 from analysis.lm.windows import Batches, Document
 
 RNG = np.random.default_rng(7)
@@ -201,6 +215,66 @@ def test_the_share_of_a_mixture():
     assert error < 0.02
 
 
+@given(
+    task=st.sampled_from([NEEDLE, SHORT, RECALL]),
+    tellings=st.integers(2, 12),
+    share=st.sampled_from([0.0, 0.5, 1.0]),
+    seed=st.integers(0, 2**32),
+    step=st.integers(0, 10**6),
+    ranks=st.integers(1, 4),
+)
+@settings(max_examples=60)
+def test_lessons(task, tellings, share, seed, step, ranks):
+    """What is asked is what the row has told before under the same key; the rest is the corpus; ranks interleave."""
+    batches = Batches([TEXT], 129, 8, seed=seed)
+    lessons = Lessons(batches, task, share, tellings)
+    tokens, asked = lessons.asked_at(step)
+    for row, mask, window in zip(tokens, asked, batches.at(step), strict=True):
+        data = bytes(row.tolist())
+        if torch.equal(row, window) and not mask.any():
+            assert share < 1
+            continue
+        assert share > 0
+        found = list(re.finditer(rb"\[()([a-z])\]" if task is NEEDLE else pattern(task), data))
+        assert data.count(b"[") == len(found)
+        assert 2 <= len(found) <= tellings
+        told, wanted, covered = {}, set(), set()
+        for fact in found:
+            covered |= set(range(*fact.span()))
+            if fact[1] in told:
+                assert told[fact[1]] == fact[2]
+                wanted |= set(range(*fact.span(2)))
+            told[fact[1]] = fact[2]
+        assert set(mask.nonzero()[:, 0].tolist()) == wanted
+        plain = bytes(window.tolist()).replace(b"[", b"(")
+        assert all(data[i] == plain[i] for i in range(129) if i not in covered)
+    assert torch.equal(lessons.at(step), tokens)
+    for rank in range(ranks):
+        mine, theirs = lessons.asked_at(step, rank, ranks)
+        assert torch.equal(mine, tokens[rank::ranks])
+        assert torch.equal(theirs, asked[rank::ranks])
+
+
+def test_lessons_tell_at_every_distance():
+    """Of a single fact every number of tellings is as likely; a later telling may be as far as the window allows."""
+    lessons = Lessons(Batches([TEXT], 129, 2000, seed=0), NEEDLE, 1.0, 5)
+    tokens, asked = lessons.asked_at(0)
+    tellings = Counter(bytes(row.tolist()).count(b"[") for row in tokens)
+    assert set(tellings) == {2, 3, 4, 5}
+    # chi-squared with 3 degrees of freedom exceeds 16.3 once in a thousand
+    assert sum((n - 500) ** 2 / 500 for n in tellings.values()) < 16.3
+    reach = [(row == ord("[")).nonzero()[:, 0] for row in tokens]
+    distances = {int(places[1] - places[0]) for places in reach}
+    assert min(distances) == NEEDLE.size
+    assert max(distances) > 100
+    values = Counter(chr(t) for t in tokens[asked].tolist())
+    assert len(values) == 26
+
+
+def test_tasks_have_one_list_of_names():
+    assert tuple(NAMED) == recipes.TASKS
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -248,6 +322,12 @@ def test_what_is_no_task_or_mixture():
     with pytest.raises(ValueError, match=r"^lead=b'k' and value="):
         Task(b"k", (), b"", (b"x",))
     batches = Batches([TEXT], 129, 2, seed=0)
+    with pytest.raises(InputError, match=r"^tellings=1 is not in 2\.\.42, what fits into 129 bytes$"):
+        Lessons(batches, NEEDLE, 0.5, 1)
+    with pytest.raises(InputError, match=r"^tellings=43 is not in 2\.\.42"):
+        Lessons(batches, NEEDLE, 0.5, 43)
+    with pytest.raises(InputError, match=r"^share=-1 is not in 0\.\.1"):
+        Lessons(batches, NEEDLE, -1, 4)
     with pytest.raises(
         InputError, match=r"^share=1\.5 is not in 0\.\.1; give the part of the rows that shall ask$"
     ):

@@ -89,6 +89,7 @@ BAD = [
     (["precision=float16"], "precision='float16' is unknown; did you mean bfloat16?"),
     (["device=gpu"], "device='gpu' is unknown; "),
     (["task=recal", "task_share=0.5"], "task='recal' is unknown; did you mean recall?"),
+    (["task_tellings=4"], "task_tellings=4, task_weight=0 without a task; give one"),
     (["task=recall"], "task=recall with task_share=0.0; give both or neither"),
     (["task_share=0.5"], "task=None with task_share=0.5; give both or neither"),
     (["seed"], "'seed' is no setting; write key=value"),

@@ -22,9 +22,10 @@ from analysis.lm import state
 from analysis.lm import train as training
 from analysis.lm.config import METHODS, MethodConfig
 from analysis.lm.job import RUN, SUMMARY, run_recipe
+from analysis.lm.lessons import Lessons
 from analysis.lm.model import Llama
 from analysis.lm.optimise import BETAS, EPS, FLOOR, Diverged, optimiser_of, rate, update
-from analysis.lm.recall import RECALL, Mixture
+from analysis.lm.recall import NEEDLE, RECALL, Mixture
 from analysis.lm.recipe import Recipe
 from analysis.lm.text import Batches
 from analysis.lm.train import train
@@ -153,6 +154,27 @@ def test_a_part_of_the_windows_asks(tmp_path: Path):
     batch = Mixture(Batches(data.train, 129, 4, seed=0), task, 0.5).at(0)
     assert asked.loss == [Llama(model).loss(batch).item()]
     assert asked.loss != plain.loss
+
+
+def test_lessons_weigh_what_they_ask(tmp_path: Path):
+    """The loss is the mean over all bytes and, weighted, that over asked ones; validation is text alone."""
+    model = replace(tiny_recipe().model, vocab_size=256, context=128)
+    data = replace(tiny_corpus(), vocab_size=256)
+    recipe = tiny_recipe(
+        model=model, steps=1, warmup=0, task="needle", task_share=0.5, task_tellings=6, task_weight=3.0
+    )
+    _, log = train(recipe, tmp_path / "lessons", data)
+    _, plain = train(tiny_recipe(model=model, steps=1, warmup=0), tmp_path / "text", data)
+    batches = Batches(data.train, 129, 4, seed=0)
+    tokens, asked = Lessons(batches, NEEDLE, 0.5, 6).asked_at(0)
+    assert asked.any()
+    with torch.no_grad():
+        given_ = Llama(model)(tokens[:, :-1]).double().log_softmax(-1)
+    each = -given_.gather(-1, tokens[:, 1:, None])[..., 0]
+    wanted = each.mean() + 3 * each[asked[:, 1:]].mean()
+    assert log.loss == pytest.approx([wanted.item()], rel=1e-6)
+    # one step of other batches moves little: validation has no part that is asked
+    assert log.validation_loss[-1] == pytest.approx(plain.validation_loss[-1], rel=0.05)
 
 
 @given(warmup=st.integers(0, 40), more=st.integers(2, 60), lr=st.floats(1e-6, 1.0))

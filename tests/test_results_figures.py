@@ -128,16 +128,14 @@ def test_tuning_draws_every_rate_rings_the_chosen_and_crosses_the_diverged():
 def test_retrieval_draws_distances_in_order_and_the_crowded_window_apart(all_runs, drawn_figures):
     data = all_runs["results"]
     shares, bits = drawn_figures["retrieval"].axes
-    rows = [row for row in data["retrieval_rows"] if row["variant"] == "tapa_recall"]
+    rows = [row for row in data["retrieval_rows"] if row["variant"] == "tapa_needle"]
     near = [row for row in rows if (row["length"], row["distance"]) != (512, 64)]
     for ax, key in ((shares, "share"), (bits, "bits")):
         drawn = curves(ax)["TAPA"][0]
         assert_plotted([drawn], [against([r["distance"] for r in near], [r[key] for r in near])])
         assert (np.diff(drawn[:, 0]) > 0).all()
     levels = {line.get_ydata()[0] for line in shares.lines if list(line.get_xdata()) == [0, 1]}
-    assert {rows[0]["chance"], rows[0]["chance_of_any"]} <= levels
-    crosses = [line for line in shares.lines if line.get_marker() == "x" and len(line.get_xdata())]
-    assert len(crosses) == 4  # models of text alone
+    assert rows[0]["chance"] in levels
 
 
 def test_knobs_draw_a_line_a_length_and_separate_projections_apart(all_runs, drawn_figures):

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from analysis.lm.model import Llama
-from analysis.lm.recall import PASSKEY, RECALL, Task
+from analysis.lm.recall import TASKS, Task
 from analysis.lm.recipe import Recipe
 from analysis.lm.retrieval import answers
 from analysis.lm.windows import Document
 
-TASKS = {"recall": RECALL, "passkey": PASSKEY}
+PLAIN = ("recall", "passkey")  # what models of text alone are asked
 COUNT, LONG_COUNT = 256, 128  # instances at a distance, and in windows beyond twice the trained length
 PLAIN_COUNT = 64  # of a model that never learned to answer
 NEAREST = 8
@@ -28,7 +28,7 @@ SEED = 0  # the same instances for every model
 def ask(
     model: Llama, documents: Sequence[Document], recipe: Recipe, lengths: Sequence[int]
 ) -> list[dict[str, Any]]:
-    """How a trained model answers: its own task at every length, or both tasks at its own length if it has none.
+    """How a trained model answers: its own task at every length, or those of `PLAIN` at its own length.
 
     Args:
         model: of bytes, in evaluation mode.
@@ -47,8 +47,8 @@ def ask(
     if recipe.task is None:
         return [
             _row(model, documents, name, length, distance, PLAIN_COUNT)
-            for name, task in TASKS.items()
-            for length, distance in questions(task, lengths[:1])
+            for name in PLAIN
+            for length, distance in questions(TASKS[name], lengths[:1])
         ]
     return [
         _row(model, documents, recipe.task, n, distance, COUNT if n <= 2 * lengths[0] else LONG_COUNT)

@@ -32,8 +32,11 @@ FINE_FACTOR = 8.0
 READ = 8
 """Longest length that is read, over the trained length, without fine-tuning; 16 after it."""
 READ_FINE = 16
-TASK_SHARE = 0.25
-"""Of the windows in runs that learn retrieval."""
+LESSONS: Mapping[str, Mapping[str, Any]] = {
+    "needle": {"task_share": 0.5, "task_tellings": 16, "task_weight": 1.0},
+    "recall": {"task_share": 0.25},
+}
+"""How runs that learn retrieval are taught, as settings of `Recipe`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,14 @@ _TAPA = MethodConfig("tapa", phase_lr_scale=0.3, phase_init_std=0.005)
 _ROPE, _LARGE = MethodConfig("rope"), MethodConfig("rope", base=5e5)
 
 
+_ASKED = {
+    "rope": _ROPE,
+    "tapa": _TAPA,
+    "alibi": MethodConfig("alibi"),
+    "nope": MethodConfig("nope"),
+}  # what learns retrieval
+
+
 def _fine(name: str, parent: str, method: MethodConfig) -> Variant:
     return Variant(name, method, 2, parent)
 
@@ -84,13 +95,12 @@ _ALL = (
     Variant("rope_large", _LARGE, 3, read_as=_EXTENDED),
     Variant("window", MethodConfig("window"), 3),
     Variant("partial", MethodConfig("partial"), 3),
-    Variant("rope_recall", _ROPE, 5, task="recall"),
-    Variant("tapa_recall", _TAPA, 5, task="recall"),
-    Variant("alibi_recall", MethodConfig("alibi"), 5, task="recall"),
-    Variant("nope_recall", MethodConfig("nope"), 5, task="recall"),
+    *(Variant(f"{name}_needle", method, 5, task="needle") for name, method in _ASKED.items()),
     *(Variant(f"tapa_alpha{alpha:g}", replace(_TAPA, alpha=alpha), 6) for alpha in (0.01, 0.3, 1.0)),
     *(Variant(f"tapa_share{share:g}", replace(_TAPA, amplitude_share=share), 6) for share in (0.25, 0.75)),
     Variant("tapa_separate", replace(_TAPA, name="tapa_separate"), 6),
+    # not learned: the last to be run
+    *(Variant(f"{name}_recall", method, 8, task="recall") for name, method in _ASKED.items()),
 )
 VARIANTS: Mapping[str, Variant] = {variant.name: variant for variant in _ALL}
 
@@ -174,11 +184,9 @@ class Run:
         """
         method, task = self.variant.method, self.variant.task
         if self.parent is None:
-            share = TASK_SHARE if task else 0.0
             model = replace(scale.scratch.model, method=method)
-            return replace(
-                scale.scratch, model=model, seed=self.seed, lr=self.lr, task=task, task_share=share
-            )
+            lessons = LESSONS[task] if task else {}
+            return replace(scale.scratch, model=model, seed=self.seed, lr=self.lr, task=task, **lessons)
         if method.extension != "none":
             method = replace(method, trained_length=scale.length)
         model = replace(scale.scratch.model, method=method, context=STRETCH * scale.length)

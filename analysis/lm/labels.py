@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 LABELS = {
     "rope": "RoPE",
     "tapa": "TAPA",
@@ -22,7 +24,7 @@ EXTENSIONS = {"pi": "PI", "ntk": "NTK", "yarn": "YaRN"}
 
 def label(variant: str, extension: str = "none") -> str:
     """A variant as readers know it, under an extension at reading."""
-    name = LABELS.get(variant) or LABELS.get(variant.removesuffix("_4x").removesuffix("_recall"))
+    name = LABELS.get(variant) or LABELS.get(re.sub("_(4x|recall|needle)$", "", variant))
     if name is None:  # a knob of TAPA: tapa_alpha0.3
         knob = variant.removeprefix("tapa_")
         stem = knob.rstrip("0123456789.")

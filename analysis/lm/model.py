@@ -11,7 +11,7 @@ import zlib
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -140,10 +140,21 @@ class Llama(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             return F.linear(self.norm(x), self.embedding.weight)
 
-    def loss(self, tokens: Tokens) -> Float[Tensor, ""]:
-        """Mean cross entropy of every token but the first of each row, nats."""
-        logits = self(tokens[:, :-1])
-        return F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
+    def loss(
+        self, tokens: Tokens, asked: Bool[Tensor, "rows tokens"] | None = None, weight: float = 0.0
+    ) -> Float[Tensor, ""]:
+        """Mean cross entropy of every token but the first of each row, nats.
+
+        Args:
+            tokens: of each row.
+            asked: with it, `weight` times the mean over the tokens at which it is True is added.
+            weight: of that mean; nothing is added where no token is asked.
+        """
+        logits, targets = self(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten()
+        if asked is None:
+            return F.cross_entropy(logits, targets)
+        each, chosen = F.cross_entropy(logits, targets, reduction="none"), asked[:, 1:].flatten()
+        return each.mean() + weight * (each * chosen).sum() / chosen.sum().clamp(min=1)
 
     def with_encoding(self, encoding: Encoding) -> Llama:
         """A second model over the same weights, in every layer of which `encoding` takes the trained one's place.

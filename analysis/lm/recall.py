@@ -1,8 +1,8 @@
 """Retrieval that a small model can be asked for: facts in real text, a question at the end, bytes all through.
 
-A fact is "[k7=q3]" (associative recall) or "[pass key 83021]" somewhere in the text; the last bytes are facts
-told again, and the model is asked for the value in them. Text around the facts has its "[" turned into "(", so
-nothing else looks like one. Instances depend on the documents, the task, the distance, seed and step alone:
+A fact is "[k7=q3]" (associative recall), "[pass key 83021]" or "[q]" (a needle) somewhere in the text; the last bytes
+are facts told again, and the model is asked for the value in them. Text around the facts has its "[" turned into "(",
+so nothing else looks like one. Instances depend on the documents, the task, the distance, seed and step alone:
 every method is asked the same.
 
 A question is answered exactly when each byte of its value is the likeliest one given the true bytes before it;
@@ -106,6 +106,9 @@ RECALL = Task(b"[", (LETTERS, DIGITS), b"=", (LETTERS, DIGITS), pairs=8)
 """Associative recall, as "[k7=q3]"; chance is 1 in 260."""
 PASSKEY = Task(b"[pass key ", (), b"", (DIGITS,) * 5)
 """One number to remember, as "[pass key 83021]"; chance is 1 in 100,000."""
+NEEDLE = Task(b"[", (), b"", (LETTERS,))
+"""One letter to find in the text, as "[q]"; chance is 1 in 26."""
+TASKS = {"recall": RECALL, "passkey": PASSKEY, "needle": NEEDLE}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -216,13 +219,23 @@ def score(logits: Float[Tensor, "rows length vocab"], questions: Questions) -> S
     return Scores(exact, bits.reshape(shape).sum(-1))
 
 
-def _check(documents: Sequence[Document], length: int, task: Task, distance: int | None) -> None:
+def check_bytes(documents: Sequence[Document]) -> None:
+    """InputError where a document's tokens are not bytes."""
     for document in documents:
         if document.tokens.dtype != np.uint8:
             kind = document.tokens.dtype
             raise InputError(
                 f"{document.name} has tokens of {kind}; retrieval asks bytes: give a corpus of bytes"
             )
+
+
+def without_brackets(tokens: Int64[np.ndarray, "rows length"]) -> Int64[np.ndarray, "rows length"]:
+    """A copy with every "[" turned into "(", so that only facts look like facts."""
+    return np.where(tokens == _OPEN, _ROUND, tokens)
+
+
+def _check(documents: Sequence[Document], length: int, task: Task, distance: int | None) -> None:
+    check_bytes(documents)
     size = task.size
     if distance is not None and task.queries != 1:
         raise InputError(f"distance={distance} is for one query, the task has {task.queries}; give queries=1")
@@ -241,12 +254,12 @@ def _asked(tokens: np.ndarray, task: Task, distance: int | None, rng: np.random.
     """Write facts and questions into windows of text."""
     rows, length = tokens.shape
     tail = length - task.queries * task.size
-    starts, facts = _starts(rows, tail, task, distance, rng), _facts(rows, task, rng)
+    starts, facts = _starts(rows, tail, task, distance, rng), facts_of(rows, task, rng)
     asks = np.tile(tail + task.size * np.arange(task.queries), (rows, 1))
     places = np.concatenate([starts, asks], axis=1)[:, :, None] + np.arange(task.size)
     told = np.concatenate([facts, facts[:, : task.queries]], axis=1)
     values = asks[:, :, None] + task.before + np.arange(len(task.value))
-    tokens, mask = np.where(tokens == _OPEN, _ROUND, tokens), np.zeros(tokens.shape, bool)
+    tokens, mask = without_brackets(tokens), np.zeros(tokens.shape, bool)
     row = np.arange(rows)[:, None, None]
     tokens[row, places] = told
     mask[row, values] = True
@@ -270,8 +283,8 @@ def _starts(
     return np.take_along_axis(cells, np.argsort(order, axis=1)[:, : task.pairs], axis=1)
 
 
-def _facts(rows: int, task: Task, rng: np.random.Generator) -> UInt8[np.ndarray, "rows pairs size"]:
-    """Facts as bytes, the keys of a row all different."""
+def facts_of(rows: int, task: Task, rng: np.random.Generator) -> UInt8[np.ndarray, "rows pairs size"]:
+    """Facts of each row as bytes, the keys of a row all different."""
     keys = rng.random((rows, _count(task.key))).argsort(axis=1)[:, : task.pairs]
     values = rng.integers(_count(task.value), size=(rows, task.pairs))
     fact = task.lead + b"?" * len(task.key) + task.middle + b"?" * len(task.value) + _CLOSE

@@ -16,7 +16,7 @@ from analysis.provenance import plain_value
 from analysis.theory.rotation import check_above, check_at_least
 
 BYTES = 256
-TASKS = ("recall", "passkey")
+TASKS = ("recall", "passkey", "needle")
 PRECISIONS = ("float32", "bfloat16")
 DEVICES = ("cpu", "cuda")
 # What fine-tuning may change of the model that it starts from.
@@ -32,8 +32,12 @@ class Recipe:
         model: sizes, method, and as `context` the length that is trained.
         corpus: "texts", "code", "texts+code" or a folder, as `analysis.lm.text.corpus` takes it.
         corpus_seed: of the split by document, >= 0.
-        task: "recall" or "passkey" (`analysis.lm.recall`): what a part of the windows asks; None for text alone.
+        task: "recall", "passkey" or "needle" (`analysis.lm.recall`): what a part of the windows asks; None for text
+            alone.
         task_share: that part, in [0, 1].
+        task_tellings: 1: facts are told once and asked for at a window's end (`recall.Mixture`); more: most
+            tellings of facts in a window, every later one a question (`lessons.Lessons`).
+        task_weight: of the mean loss of the bytes that are asked, added to that of all bytes; >= 0.
         seed: of weights and batches, >= 0.
         parent: checkpoint whose weights the run starts from; None to draw them. Key `from` in a recipe.
         batch: windows of a step, over all processes.
@@ -55,6 +59,8 @@ class Recipe:
     corpus_seed: int = 0
     task: str | None = None
     task_share: float = 0.0
+    task_tellings: int = 1
+    task_weight: float = 0.0
     seed: int = 0
     parent: str | None = None
     batch: int = 32
@@ -71,16 +77,22 @@ class Recipe:
     save_every: int = 200
 
     def __post_init__(self) -> None:
-        for name in ("batch", "steps", "threads", "validate_every", "validation_batches", "save_every"):
+        counts = ("batch", "steps", "threads", "validate_every", "validation_batches", "save_every")
+        for name in (*counts, "task_tellings"):
             check_whole(name, getattr(self, name))
         for name in ("corpus_seed", "seed", "warmup"):
             check_whole(name, getattr(self, name), 0)
         check_above("lr", self.lr, 0)
-        check_at_least("weight_decay", self.weight_decay, 0)
+        for name in ("weight_decay", "task_weight"):
+            check_at_least(name, getattr(self, name), 0)
         if self.warmup >= self.steps:
             raise InputError(f"warmup={self.warmup} leaves nothing of steps={self.steps}; give fewer")
         if not 0 <= self.task_share <= 1 or (self.task is None) != (self.task_share == 0):
             raise InputError(f"task={self.task} with task_share={self.task_share}; give both or neither")
+        if self.task is None and (self.task_tellings, self.task_weight) != (1, 0):
+            raise InputError(
+                f"task_tellings={self.task_tellings}, task_weight={self.task_weight:g} without a task; give one"
+            )
         for name, known in (("precision", PRECISIONS), ("device", DEVICES), ("task", (None, *TASKS))):
             if (value := getattr(self, name)) not in known:
                 raise InputError(f"{name}={value!r} is unknown; {nearest(str(value), filter(None, known))}")

@@ -30,7 +30,7 @@ BASELINES: Mapping[str, str] = {
     "table3": "tapa",
     "alpha": "tapa",
     "share": "tapa",
-    "retrieval": "rope_recall",
+    "retrieval": "rope_needle",
 }
 """What each experiment's variants are compared with, at the same length."""
 RESAMPLING_SEED = 0

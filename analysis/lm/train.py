@@ -18,16 +18,18 @@ from torch import Tensor
 
 from analysis.errors import InputError
 from analysis.lm import state
+from analysis.lm.lessons import Lessons
 from analysis.lm.model import Llama
 from analysis.lm.optimise import Diverged, first_not_finite, moments, optimiser_of, rate, restore, update
 from analysis.lm.parallel import Group, group_on
-from analysis.lm.recall import PASSKEY, RECALL, Mixture
+from analysis.lm.recall import TASKS, Mixture
 from analysis.lm.recipe import Recipe
 from analysis.lm.text import Batches, Corpus
 from analysis.threads import threads
 
 VALIDATION_SEED = 0  # the same windows for every run of one length and batch
 
+AnyBatches = Batches | Mixture | Lessons
 # (what, steps done, steps in all, note)
 Progress = Callable[[str, int, int, str], None]
 
@@ -41,8 +43,8 @@ class Log:
     """What was seen on the way, kept in every checkpoint.
 
     Attributes:
-        loss, norm, lr, seconds: of each step: nats per token, gradient norm before clipping, learning rate
-            and time.
+        loss, norm, lr, seconds: of each step: nats per token (and `task_weight` times those of asked ones),
+            gradient norm before clipping, learning rate and time.
         validation_step, validation_loss: after that many steps, nats per token.
     """
 
@@ -78,7 +80,7 @@ class Run:
         recipe, out, corpus: what is trained, where checkpoints go, on what.
         group: the processes that share the work.
         model, optimiser: as they are after `step` steps.
-        loss: of a batch, compiled if the recipe says so.
+        loss: `Llama.loss`, compiled if the recipe says so.
         log: so far.
     """
 
@@ -88,7 +90,7 @@ class Run:
     group: Group
     model: Llama
     optimiser: torch.optim.AdamW
-    loss: Callable[[Tensor], Tensor]
+    loss: Callable[..., Tensor]
     step: int = 0
     log: Log = field(default_factory=Log)
 
@@ -170,19 +172,21 @@ def _resume(run: Run, folder: Path) -> None:
     run.step = checkpoint.step
 
 
-def _batches(run: Run, corpus: Corpus) -> tuple[Batches | Mixture, Batches]:
+def _batches(run: Run, corpus: Corpus) -> tuple[AnyBatches, Batches]:
     """Training batches, and those of the validation split; one token more than the model reads, as target."""
     recipe, size = run.recipe, run.recipe.length + 1
     text = Batches(corpus.train, size, recipe.batch, seed=recipe.seed)
     held_out = Batches(corpus.validation, size, recipe.batch, seed=VALIDATION_SEED)
     if recipe.task is None:
         return text, held_out
-    task = {"recall": RECALL, "passkey": PASSKEY}[recipe.task]
+    task = TASKS[recipe.task]
+    if recipe.task_tellings > 1:
+        return Lessons(text, task, recipe.task_share, recipe.task_tellings), held_out
     # every fact of a window is asked for: a window teaches most
     return Mixture(text, replace(task, queries=task.pairs), recipe.task_share), held_out
 
 
-def _advance(run: Run, batches: Batches | Mixture) -> None:
+def _advance(run: Run, batches: AnyBatches) -> None:
     """One step."""
     begun = time.perf_counter()
     run.optimiser.zero_grad(set_to_none=True)
@@ -212,11 +216,29 @@ def _validate(run: Run, held_out: Batches) -> float:
     return sum(losses) / len(losses)
 
 
-def _loss(run: Run, batches: Batches | Mixture, step: int) -> Tensor:
-    group = run.group
-    tokens = batches.at(step, group.rank, group.ranks).to(group.device)
+def _loss(run: Run, batches: AnyBatches, step: int) -> Tensor:
+    group, weight = run.group, run.recipe.task_weight
+    inputs = _tokens(batches, step, group) if weight == 0 else (*_asked(batches, step, group), weight)
     with torch.autocast(group.device.type, torch.bfloat16, enabled=run.recipe.precision == "bfloat16"):
-        return run.loss(tokens)
+        return run.loss(*inputs)
+
+
+def _tokens(batches: AnyBatches, step: int, group: Group) -> tuple[Tensor]:
+    return (batches.at(step, group.rank, group.ranks).to(group.device),)
+
+
+def _asked(batches: AnyBatches, step: int, group: Group) -> tuple[Tensor, Tensor]:
+    """Tokens, and which of them are asked: none of plain text."""
+    match batches:
+        case Lessons():
+            tokens, asked = batches.asked_at(step, group.rank, group.ranks)
+        case Mixture():
+            questions = batches.questions_at(step, group.rank, group.ranks)
+            tokens, asked = questions.tokens, questions.mask
+        case _:
+            tokens = batches.at(step, group.rank, group.ranks)
+            asked = torch.zeros(tokens.shape, dtype=torch.bool)
+    return tokens.to(group.device), asked.to(group.device)
 
 
 def _save(run: Run) -> None:
