@@ -59,6 +59,7 @@ def save(draw: Draw, records: Mapping[str, Any], stem: Path) -> list[Path]:
     with mpl.rc_context(RC):
         figure = draw(records)
         figure.savefig(paths[0], metadata={"CreationDate": None})
+        figure.set_layout_engine("none")  # the PNG has the PDF's layout, found once
         figure.savefig(paths[1])
     plt.close(figure)
     return paths

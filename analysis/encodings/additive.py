@@ -150,6 +150,11 @@ class SlidingWindow(Encoding):
         return self.encoding.head_dim
 
     @property
+    def reach(self) -> int:
+        """`window`."""
+        return self.window
+
+    @property
     def symmetric(self) -> bool:
         """As the encoding inside: both sides of a window are cut alike."""
         return self.encoding.symmetric
@@ -158,6 +163,11 @@ class SlidingWindow(Encoding):
     def trainable(self) -> bool:
         """As the encoding inside."""
         return self.encoding.trainable
+
+    def placed(self, q: Tensor, k: Tensor, positions: Tensor) -> tuple[Encoding, Tensor, Tensor]:
+        """As the encoding inside, seen through the same window."""
+        inner, q, k = self.encoding.placed(q, k, positions)
+        return SlidingWindow(inner, self.window), q, k
 
     def scores(
         self, q: Queries, k: Keys, query_positions: QueryPositions, key_positions: KeyPositions

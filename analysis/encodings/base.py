@@ -28,6 +28,7 @@ class Encoding(ABC):
     symmetric: ClassVar[bool]
     inner_product: ClassVar[bool]
     trainable: ClassVar[bool] = False
+    reach: ClassVar[int | None] = None  # distance in tokens from which on nothing is seen
     head_dim: int
 
     @abstractmethod
@@ -50,6 +51,23 @@ class Encoding(ABC):
 
         All of it in float32 at least. Raises `InputError` as `scores`.
         """
+
+    def placed(self, q: Tensor, k: Tensor, positions: Tensor) -> tuple[Encoding, Tensor, Tensor]:
+        """An encoding and vectors with the same scores at these positions, whatever can be done once done.
+
+        For whoever takes the scores of one text tile by tile. As it stands: nothing can.
+        """
+        return self, q, k
+
+    def table(
+        self, distance: Float[Tensor, "rows columns"], dtype: torch.dtype
+    ) -> Float[Tensor, "rows columns"] | None:
+        """What the scores need of distances alone, for whoever meets the same distances again; None: too little."""
+        return None
+
+    def scores_given(self, q: Queries, k: Keys, table: Float[Tensor, "rows columns"]) -> Scores:
+        """`scores`, given the `table` of the pairs' distances; for encodings that have one."""
+        raise NotImplementedError(f"{type(self).__name__} has no table of distances")
 
     def check_vectors(self, *vectors: Tensor) -> None:
         """`InputError` unless the last axis of each is `head_dim` long."""

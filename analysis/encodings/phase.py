@@ -21,6 +21,7 @@ from analysis.encodings.base import (
     Queries,
     QueryPositions,
     Scores,
+    computed_once,
     distances,
     matched_inner,
     wide,
@@ -28,26 +29,6 @@ from analysis.encodings.base import (
 from analysis.errors import InputError
 from analysis.theory.gaussian import amplitude_dims
 from analysis.theory.rotation import check_above
-
-
-def _made_once(x: Tensor) -> Tensor:
-    """x itself; in compiled code a table that is there before the loops that read it.
-
-    Powers of distances are shared by all heads of a batch. Left alone, the compiler takes them again in every
-    one of these, inside the loop over scores, where they cost as much as the cosine.
-    """
-    return _opaque_copy(x) if torch.compiler.is_compiling() else x
-
-
-@torch.library.custom_op("analysis::opaque_copy", mutates_args=(), schema="(Tensor x) -> Tensor")
-def _opaque_copy(x: Tensor) -> Tensor:
-    """A copy that the compiler cannot see through."""
-    return x.clone()
-
-
-@_opaque_copy.register_fake
-def _like(x: Tensor) -> Tensor:
-    return torch.empty_like(x)
 
 
 class PhaseEncoding(Encoding):
@@ -83,13 +64,19 @@ class PhaseEncoding(Encoding):
     ) -> Scores:
         """The amplitude's inner products in the vectors' own type, all else in float32 at least."""
         dtype = wide(q.dtype)
-        turn = self.turn(distances(query_positions, key_positions, dtype), dtype)
-        return self.turned_scores(q, k, _made_once(turn))
+        turn = self.table(distances(query_positions, key_positions, dtype), dtype)
+        return self.scores_given(q, k, computed_once(turn))  # powers cost as much as cosines
 
-    def turned_scores(self, q: Queries, k: Keys, turn: Float[Tensor, "rows columns"]) -> Scores:
-        """`scores`, given what `turn` says of each pair's distance: for whoever needs it more than once."""
+    def table(
+        self, distance: Float[Tensor, "rows columns"], dtype: torch.dtype
+    ) -> Float[Tensor, "rows columns"]:
+        """`turn`."""
+        return self.turn(distance, dtype)
+
+    def scores_given(self, q: Queries, k: Keys, table: Float[Tensor, "rows columns"]) -> Scores:
+        """`scores`, given `turn` of each pair's distance."""
         a, b, x, y = self.factors(q, k)
-        return self.scale * (a @ b.mT).to(x.dtype) * torch.cos(turn * (x @ y.mT))
+        return self.scale * (a @ b.mT).to(x.dtype) * torch.cos(table * (x @ y.mT))
 
     def pairwise(self, q: Matched, k: Matched, distance: Distances) -> MatchedScores:
         """All in float32 at least."""

@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from analysis.encodings.additive import Nope
 from analysis.encodings.base import (
     Distances,
+    Encoding,
     KeyPositions,
     Keys,
     Matched,
@@ -90,6 +92,13 @@ class Rope(ScaledEncoding):
             )
         by_wave = torch.cat([products.real, -products.imag], dim=-2).mT
         return self.factor * (by_wave @ torch.cat([waves.real, waves.imag]))
+
+    def placed(self, q: Tensor, k: Tensor, positions: Tensor) -> tuple[Encoding, Tensor, Tensor]:
+        """Vectors rotated once, of which an inner product is left; xPos, which scales by tile, as it stands."""
+        if self.frequencies.log_decay is not None:
+            return self, q, k
+        a, b = (self.rotated(x, positions).to(x.dtype) for x in (q, k))
+        return Nope(self.head_dim, self.factor), a, b
 
     def rotated(self, x: Tensor, positions: Tensor) -> Tensor:
         """x as `scores` rotates queries and keys, in float32 at least; first members of the pairs come first.

@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from analysis.encodings import Encoding, Nope, PhaseEncoding, Rope, SlidingWindow
+from analysis.encodings import Encoding
 from analysis.encodings.base import distances, wide
 from analysis.errors import InputError
 
@@ -38,14 +38,14 @@ class Tile(NamedTuple):
         rows, columns: positions of the queries and of the keys.
         query_order, key_order: their places in the text; a query sees the keys up to its own place. Floats: whole
             numbers compare slowly.
-        turn: of an encoding with a phase, what `PhaseEncoding.turn` says of the distances; None if not known.
+        table: of the distances, `Encoding.table`; None: the encoding has none, or tiles differ.
     """
 
     rows: Tensor
     columns: Tensor
     query_order: Tensor
     key_order: Tensor
-    turn: Tensor | None
+    table: Tensor | None
 
 
 class Streaming:
@@ -96,7 +96,7 @@ class Streaming:
         length, group = q.shape[2], q.shape[1] // k.shape[1]
         q, k, v = (_padded(x, self.tile) for x in (q, k, v))
         places = _padded_positions(positions, self.tile)
-        encoding, q, k = _rotated(encoding, q, k, places)
+        encoding, q, k = encoding.placed(q, k, places)
         tiles = _Tiles(encoding, places, self.tile, wide(q.dtype))
         out = torch.empty(*q.shape[:3], v.shape[-1], dtype=v.dtype, device=v.device)
         with torch.autocast(q.device.type, enabled=False):
@@ -117,10 +117,10 @@ def step(encoding: Encoding, q: Tensor, k: Tensor, v: Tensor, tile: Tile, state:
     A query that sees no key of a tile keeps its state: minus infinity never meets minus infinity.
     """
     best, total, mixed = state
-    if tile.turn is not None and isinstance(encoding, PhaseEncoding):
-        scores = encoding.turned_scores(q, k, tile.turn)
-    else:
+    if tile.table is None:
         scores = encoding.scores(q, k, tile.rows, tile.columns)
+    else:
+        scores = encoding.scores_given(q, k, tile.table)
     scores = scores.masked_fill(tile.key_order > tile.query_order[:, None], -math.inf)
     largest = torch.maximum(best, scores.amax(dim=-1))
     shift = torch.where(largest == -math.inf, 0.0, largest)
@@ -140,17 +140,6 @@ def _nothing_read(q: Tensor, v: Tensor) -> State:
     return best, torch.zeros_like(best), mixed
 
 
-def _rotated(encoding: Encoding, q: Tensor, k: Tensor, places: Tensor) -> tuple[Encoding, Tensor, Tensor]:
-    """RoPE's rotation once for each vector instead of at every tile: what is left is an inner product."""
-    if isinstance(encoding, SlidingWindow):
-        inner, q, k = _rotated(encoding.encoding, q, k, places)
-        return SlidingWindow(inner, encoding.window), q, k
-    if isinstance(encoding, Rope) and encoding.frequencies.log_decay is None:
-        a, b = (encoding.rotated(x, places).to(x.dtype) for x in (q, k))
-        return Nope(encoding.head_dim, encoding.factor), a, b
-    return encoding, q, k
-
-
 class _Tiles:
     """Each tile of queries with the tiles of keys that it may see."""
 
@@ -158,32 +147,31 @@ class _Tiles:
         self.encoding, self.places, self.tile, self.dtype = encoding, places, tile, dtype
         self._order = torch.arange(len(places), dtype=torch.float32, device=places.device)
         self._even = bool((places.diff() == 1).all())
-        self._turns: dict[int, Tensor] = {}  # by how many tiles of queries lie between
+        self._tables: dict[int, Tensor | None] = {}  # by how many tokens lie between
 
     def __iter__(self) -> Iterator[tuple[slice, list[slice]]]:
-        window = self.encoding.window if isinstance(self.encoding, SlidingWindow) else None
         slices = [slice(start, start + self.tile) for start in range(0, len(self.places), self.tile)]
         for index, rows in enumerate(slices):
             seen = slices[: index + 1]
-            if window is not None:  # a tile's last key is its nearest to the first query
+            if (
+                reach := self.encoding.reach
+            ) is not None:  # a tile's last key is its nearest to the first query
                 first = int(self.places[rows.start])
-                seen = [columns for columns in seen if first - int(self.places[columns.stop - 1]) < window]
+                seen = [columns for columns in seen if first - int(self.places[columns.stop - 1]) < reach]
             yield rows, seen
 
     def at(self, rows: slice, columns: slice) -> Tile:
         """One of them."""
         order, places = self._order, self.places
-        return Tile(places[rows], places[columns], order[rows], order[columns], self._turn(rows, columns))
+        return Tile(places[rows], places[columns], order[rows], order[columns], self._table(rows, columns))
 
-    def _turn(self, rows: slice, columns: slice) -> Tensor | None:
-        """Powers of distances cost as much as cosines: taken once where tiles are alike, at even positions."""
-        if not (self._even and isinstance(self.encoding, PhaseEncoding)):
-            return None
+    def _table(self, rows: slice, columns: slice) -> Tensor | None:
+        """Made once for all tiles that lie as far apart, at even positions."""
         apart = rows.start - columns.start
-        if apart not in self._turns:
+        if self._even and apart not in self._tables:
             distance = distances(self.places[rows], self.places[columns], self.dtype)
-            self._turns[apart] = self.encoding.turn(distance, self.dtype)
-        return self._turns[apart]
+            self._tables[apart] = self.encoding.table(distance, self.dtype)
+        return self._tables.get(apart)
 
 
 def _padded(x: Tensor, tile: int) -> Tensor:
