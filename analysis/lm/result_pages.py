@@ -24,17 +24,17 @@ def readings(content: Content, name: str) -> list[str]:
     rates = {row["variant"]: row["lr"] for row in content["settings"]}
     perplexity = [
         [
-            label(*method),
+            label(*method) + _task(method[0]),
             str(len(next(cells[*method, n] for n in lengths if (*method, n) in cells)["seeds"])),
             rate_name(rates[method[0]]),
             *(_cell(cells.get((*method, n)), "perplexity", ".4g", documents=False) for n in lengths),
         ]
         for method in methods
     ]
-    against = next((label(row["against"]) for row in rows if row["against"]), None)
+    against = next((label(row["against"]) + _task(row["against"]) for row in rows if row["against"]), None)
     bits = [
         [
-            label(*method),
+            label(*method) + _task(method[0]),
             *(_cell(cells.get((*method, n)), "bits", ".3f") for n in (trained, longest)),
             _cell(cells.get((*method, longest)), "rise", "+.3f"),
             *(_cell(cells.get((*method, n)), "difference", "+.3f") for n in (trained, longest)),
