@@ -30,7 +30,7 @@ figures: $(STAMP)
 # A process for each core; which tests stay together, and in which order they come: tests/conftest.py.
 # One thread in each: threads of processes that share cores wait for one another.
 test: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
