@@ -199,6 +199,8 @@ def test_mixtures(share, seed, step, ranks):
     if share in (0, 1):
         assert (whole.mask.any(dim=1) == bool(share)).all()
     assert torch.equal(mixture.at(step), whole.tokens)
+    assert all(map(torch.equal, mixture.asked_at(step), (whole.tokens, whole.mask)))
+    assert not batches.asked_at(step)[1].any()
     for rank in range(ranks):
         mine = mixture.questions_at(step, rank, ranks)
         for part, all_ in zip(

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Int64
 from torch import Tensor
 
 from analysis.errors import InputError
-from analysis.lm.recall import Task, check_bytes, facts_of, without_brackets
+from analysis.lm.recall import Task, check_bytes, check_share, facts_of, without_brackets
 from analysis.lm.windows import Batches, rows_of
 
 _TELL = 3  # keeps the random numbers of lessons apart from those of windows, instances and mixtures
@@ -38,8 +38,7 @@ class Lessons:
         Raises:
             InputError: a number is out of its range, documents are not bytes, or the tellings do not fit.
         """
-        if not 0 <= share <= 1:
-            raise InputError(f"share={share} is not in 0..1; give the part of the rows that shall ask")
+        check_share(share)
         check_bytes(batches.documents)
         cells = _cells(batches.length, task)
         if not _FEWEST <= tellings <= cells:
@@ -88,5 +87,5 @@ class Lessons:
 
 
 def _cells(length: int, task: Task) -> int:
-    """Tellings that always fit, wherever the grid lies."""
-    return max((length - (task.size - 1)) // task.size, 0)
+    """Tellings that always fit, wherever the grid lies: no room is kept for questions at the end."""
+    return task.cells(length + task.queries * task.size)

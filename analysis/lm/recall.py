@@ -184,8 +184,7 @@ class Mixture:
         Raises:
             InputError: `share` is out of its range, documents are not bytes, or the facts do not fit.
         """
-        if not 0 <= share <= 1:
-            raise InputError(f"share={share} is not in 0..1; give the part of the rows that shall ask")
+        check_share(share)
         _check(batches.documents, batches.length, task, None)
         self.batches, self.task, self.share = batches, task, share
 
@@ -202,6 +201,13 @@ class Mixture:
         parts = (torch.from_numpy(part[mine].copy()) for part in (tokens, mask, distances))
         return Questions(*parts, values=asked.values)
 
+    def asked_at(
+        self, step: int, rank: int = 0, ranks: int = 1
+    ) -> tuple[Int64[Tensor, "rows length"], Bool[Tensor, "rows length"]]:
+        """Tokens and mask of `questions_at`."""
+        questions = self.questions_at(step, rank, ranks)
+        return questions.tokens, questions.mask
+
     def at(self, step: int, rank: int = 0, ranks: int = 1) -> Int64[Tensor, "rows length"]:
         """The tokens of `questions_at`: a mixture stands wherever `Batches` does."""
         return self.questions_at(step, rank, ranks).tokens
@@ -217,6 +223,12 @@ def score(logits: Float[Tensor, "rows length vocab"], questions: Questions) -> S
     bits = torch.nn.functional.cross_entropy(given, wanted, reduction="none") / math.log(2)
     exact = (given.argmax(-1) == wanted).reshape(shape).all(-1)
     return Scores(exact, bits.reshape(shape).sum(-1))
+
+
+def check_share(share: float) -> None:
+    """InputError unless it is a part of a batch's rows."""
+    if not 0 <= share <= 1:
+        raise InputError(f"share={share} is not in 0..1; give the part of the rows that shall ask")
 
 
 def check_bytes(documents: Sequence[Document]) -> None:

@@ -153,10 +153,8 @@ class _Tiles:
         slices = [slice(start, start + self.tile) for start in range(0, len(self.places), self.tile)]
         for index, rows in enumerate(slices):
             seen = slices[: index + 1]
-            if (
-                reach := self.encoding.reach
-            ) is not None:  # a tile's last key is its nearest to the first query
-                first = int(self.places[rows.start])
+            if (reach := self.encoding.reach) is not None:
+                first = int(self.places[rows.start])  # a tile's last key is its nearest to the first query
                 seen = [columns for columns in seen if first - int(self.places[columns.stop - 1]) < reach]
             yield rows, seen
 

@@ -218,27 +218,11 @@ def _validate(run: Run, held_out: Batches) -> float:
 
 def _loss(run: Run, batches: AnyBatches, step: int) -> Tensor:
     group, weight = run.group, run.recipe.task_weight
-    inputs = _tokens(batches, step, group) if weight == 0 else (*_asked(batches, step, group), weight)
+    place = (step, group.rank, group.ranks)
+    drawn = (batches.at(*place),) if weight == 0 else batches.asked_at(*place)
+    inputs = [part.to(group.device) for part in drawn]
     with torch.autocast(group.device.type, torch.bfloat16, enabled=run.recipe.precision == "bfloat16"):
-        return run.loss(*inputs)
-
-
-def _tokens(batches: AnyBatches, step: int, group: Group) -> tuple[Tensor]:
-    return (batches.at(step, group.rank, group.ranks).to(group.device),)
-
-
-def _asked(batches: AnyBatches, step: int, group: Group) -> tuple[Tensor, Tensor]:
-    """Tokens, and which of them are asked: none of plain text."""
-    match batches:
-        case Lessons():
-            tokens, asked = batches.asked_at(step, group.rank, group.ranks)
-        case Mixture():
-            questions = batches.questions_at(step, group.rank, group.ranks)
-            tokens, asked = questions.tokens, questions.mask
-        case _:
-            tokens = batches.at(step, group.rank, group.ranks)
-            asked = torch.zeros(tokens.shape, dtype=torch.bool)
-    return tokens.to(group.device), asked.to(group.device)
+        return run.loss(*inputs) if weight == 0 else run.loss(*inputs, weight)
 
 
 def _save(run: Run) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Int64, Integer
+from jaxtyping import Bool, Int64, Integer
 from torch import Tensor
 
 from analysis.errors import InputError
@@ -74,6 +74,13 @@ class Batches:
         for row, (tokens, start) in zip(out, rows, strict=True):
             row[:] = tokens[start : start + self.length]
         return torch.from_numpy(out)
+
+    def asked_at(
+        self, step: int, rank: int = 0, ranks: int = 1
+    ) -> tuple[Int64[Tensor, "rows length"], Bool[Tensor, "rows length"]]:
+        """Batch number `step`, and which of its tokens are asked: none of plain text."""
+        tokens = self.at(step, rank, ranks)
+        return tokens, torch.zeros(tokens.shape, dtype=torch.bool)
 
     def since(self, step: int, rank: int = 0, ranks: int = 1) -> Iterator[Int64[Tensor, "rows length"]]:
         """Batches number `step`, `step` + 1, ... without end."""
