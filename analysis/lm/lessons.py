@@ -12,7 +12,7 @@ from jaxtyping import Bool, Int64
 from torch import Tensor
 
 from analysis.errors import InputError
-from analysis.lm.recall import Task, check_bytes, check_share, facts_of, without_brackets
+from analysis.lm.recall import Task, asking_rows, check_bytes, check_share, facts_of, without_brackets
 from analysis.lm.windows import Batches, rows_of
 
 _TELL = 3  # keeps the random numbers of lessons apart from those of windows, instances and mixtures
@@ -54,9 +54,7 @@ class Lessons:
 
         Arguments as `Batches.at`, and like there it depends on nothing else.
         """
-        tokens = self.batches.at(step).numpy()
-        rng = np.random.default_rng([self.batches.seed, step, _TELL])
-        telling = np.flatnonzero(rng.random(len(tokens)) < self.share)
+        tokens, telling, rng = asking_rows(self.batches, self.share, step, _TELL)
         mask = np.zeros(tokens.shape, bool)
         tokens[telling], mask[telling] = self._told(tokens[telling], rng)
         mine = rows_of(rank, ranks)

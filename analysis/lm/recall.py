@@ -190,9 +190,7 @@ class Mixture:
 
     def questions_at(self, step: int, rank: int = 0, ranks: int = 1) -> Questions:
         """Batch number `step`; arguments as `Batches.at`, and like there it depends on nothing else."""
-        tokens = self.batches.at(step).numpy()
-        rng = np.random.default_rng([self.batches.seed, step, _MIX])
-        asking = np.flatnonzero(rng.random(len(tokens)) < self.share)
+        tokens, asking, rng = asking_rows(self.batches, self.share, step, _MIX)
         asked = _asked(tokens[asking], self.task, None, rng)
         mask = np.zeros(tokens.shape, bool)
         distances = np.zeros((len(tokens), self.task.queries), np.int64)
@@ -223,6 +221,18 @@ def score(logits: Float[Tensor, "rows length vocab"], questions: Questions) -> S
     bits = torch.nn.functional.cross_entropy(given, wanted, reduction="none") / math.log(2)
     exact = (given.argmax(-1) == wanted).reshape(shape).all(-1)
     return Scores(exact, bits.reshape(shape).sum(-1))
+
+
+def asking_rows(
+    batches: Batches, share: float, step: int, stream: int
+) -> tuple[Int64[np.ndarray, "rows length"], Int64[np.ndarray, " asking"], np.random.Generator]:
+    """Text of batch number `step`, those of its rows that shall ask, and what draws their questions.
+
+    Rows are drawn one by one; another `stream` draws other rows and questions.
+    """
+    tokens = batches.at(step).numpy()
+    rng = np.random.default_rng([batches.seed, step, stream])
+    return tokens, np.flatnonzero(rng.random(len(tokens)) < share), rng
 
 
 def check_share(share: float) -> None:
