@@ -36,6 +36,16 @@ def test_differences_name_the_fields():
     assert a.differences(b) == ["width: 128, not 64", "method.base: 10000.0, not 500000.0"]
 
 
+def test_a_run_from_before_a_key_was_there_is_the_run_with_its_default():
+    old = Recipe(lr=2e-3).to_dict()
+    del old["task_weight"], old["model"]["kv_heads"]
+    assert Recipe(lr=2e-3).differences(old) == []
+    assert Recipe().differences(old) == ["lr: 0.001, not 0.002"]
+    asking = Recipe(lr=2e-3, task="needle", task_share=0.5, task_weight=1.0)
+    assert "task_weight: 1.0, not 0.0" in asking.differences(old)
+    assert Recipe(lr=2e-3).differences({**old, "gone": 1}) == ["gone: None, not 1"]
+
+
 def test_a_window_is_half_the_context_and_stays_when_the_context_grows():
     config = ModelConfig(context=64, method=MethodConfig("window"))
     assert config.method.window == 32

@@ -116,8 +116,11 @@ class Recipe:
         return plain_value({"length": length, **own, "model": model, "method": method})
 
     def differences(self, other: Mapping[str, Any]) -> list[str]:
-        """What differs from another recipe's `to_dict`."""
-        return differences(self.to_dict(), other)
+        """What differs from another recipe's `to_dict`; a key that it lacks, being older, has its default there."""
+        filled = Recipe().to_dict()
+        for name, value in other.items():
+            filled[name] = filled.get(name, {}) | value if isinstance(value, dict) else value
+        return differences(self.to_dict(), filled)
 
 
 def keys() -> list[str]:

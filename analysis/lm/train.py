@@ -161,7 +161,9 @@ def _resume(run: Run, folder: Path) -> None:
     if checkpoint.corpus_sha256 != run.corpus.sha256:
         found.append(f"corpus sha256: {run.corpus.sha256[:12]}..., not {checkpoint.corpus_sha256[:12]}...")
     if found:
-        raise InputError(f"{run.out} holds another run ({'; '.join(found)}); give another --out")
+        raise InputError(
+            f"{run.out} holds another run ({'; '.join(found)}); delete it, or give another --out"
+        )
     state.load_weights(run.model, checkpoint)
     kept = state.read_tensors(folder / state.STATE)
     try:
