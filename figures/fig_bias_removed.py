@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.lm.labels import label
 from figures.style import COLOURS, PAGE
 
 RECORDS = ("bias",)
@@ -37,7 +38,7 @@ def draw(records: Mapping[str, Any]) -> Figure:
     for ax, name in zip(axes.flat, shown, strict=False):
         _panel(ax, altered[name])
         seeds = altered[name][0]["seeds"]
-        ax.set_title(f"{name} ({seeds} seed{'s' if seeds > 1 else ''})", loc="left")
+        ax.set_title(f"{label(name)} ({seeds} seed{'s' if seeds > 1 else ''})", loc="left")
     for ax in axes.flat[len(shown) :]:
         ax.axis("off")
     for ax in axes[:, 0]:
@@ -51,7 +52,7 @@ def draw(records: Mapping[str, Any]) -> Figure:
 
 def _panel(ax: Axes, cells: list[dict[str, Any]]) -> None:
     lengths = sorted({cell["length"] for cell in cells})
-    for kind, (label, colour, style, marker) in WAYS.items():
+    for kind, (words, colour, style, marker) in WAYS.items():
         own = [cell for cell in cells if cell["kind"] == (kind if kind != "plain" else "clamp")]
         if not own:
             continue
@@ -59,7 +60,7 @@ def _panel(ax: Axes, cells: list[dict[str, Any]]) -> None:
         left = ends[:, 0]
         bars = np.nan_to_num(np.array([left - ends[:, 1], ends[:, 2] - left]))  # one seed has no interval
         ax.errorbar(
-            [cell["length"] for cell in own], left, bars, label=label, color=COLOURS[colour], ls=style,
+            [cell["length"] for cell in own], left, bars, label=words, color=COLOURS[colour], ls=style,
             marker=marker, ms=3, capsize=2, elinewidth=0.6,
         )  # fmt: skip
     ax.axhline(0, color="black", lw=0.5)

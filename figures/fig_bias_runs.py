@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.lm.labels import label
 from figures.style import COLOURS, PAGE, distance_axis, panel
 
 RECORDS = ("bias",)
@@ -37,17 +38,17 @@ def draw(records: Mapping[str, Any]) -> Figure:
     flat = list(axes.flat)
     _curves(flat[0], [row for row in rows if row["lr"] == chosen.get(row["variant"])])
     panel(flat[0], "a")
-    for ax, (name, label), letter in zip(flat[1:7], OBSERVED.items(), "bcdefg", strict=True):
+    for ax, (name, words), letter in zip(flat[1:7], OBSERVED.items(), "bcdefg", strict=True):
         _scatter(ax, rows, chosen, name)
         ax.set_title(_said(content["summary"]["correlations"][name]), loc="left", fontsize=5.5)
-        ax.set_xlabel(label, fontsize=7)
+        ax.set_xlabel(words, fontsize=7)
         panel(ax, letter)
     for ax in (flat[1], flat[4]):
         ax.set_ylabel("rise of loss (bits/byte)", fontsize=7)
     flat[7].axis("off")
     present = dict.fromkeys(row["method"] for row in rows)
     for method in present:
-        flat[7].plot([], [], "o", ms=4, color=_colour(method), label=method)
+        flat[7].plot([], [], "o", ms=4, color=_colour(method), label=label(method))
     flat[7].legend(loc="center left", title=f"{len(rows)} runs")
     return figure
 

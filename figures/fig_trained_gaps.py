@@ -10,6 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.lm.labels import label
 from figures.style import COLOURS, CYCLE, PAGE, panel
 
 RECORDS = ("trained_gaps",)
@@ -17,7 +18,7 @@ CLAIMS = ("fig-1", "fig-1.protocol")
 COLUMNS = (
     ("mean", "mean of near less far score"),
     ("sd", "standard deviation"),
-    ("ratio", "mean over standard deviation"),
+    ("ratio", "mean over\nstandard deviation"),
 )
 
 
@@ -39,7 +40,9 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
         else:
             ax.set_xscale("symlog", linthresh=1)
             ax.axvline(0, color="black", lw=0.5)
-    axes[0].set_yticks([-i for i in range(len(rows))], [f"{name}, {reading}" for name, reading in rows])
+    axes[0].set_yticks(
+        [-i for i in range(len(rows))], [f"{label(name)}\n{reading}" for name, reading in rows]
+    )
     for ax, letter in zip(axes, "abc", strict=True):
         panel(ax, letter)
     handles, labels = axes[0].get_legend_handles_labels()

@@ -10,6 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.lm.labels import LABELS
 from figures.style import CYCLE, PAGE, panel
 
 RECORDS = ("verdicts",)
@@ -45,6 +46,7 @@ def _question(ax: Axes, data: xr.Dataset) -> list[str]:
     """Draw one, and say of each model of how many tests constancy is rejected."""
     said = []
     for colour, model in zip(CYCLE * 2, dict.fromkeys(data.model.values.tolist()), strict=False):
+        name = LABELS.get(model, model.removesuffix("-Instruct"))
         rejected = []
         for kind, style in STYLES.items():
             x = data.isel(test=np.flatnonzero((data.model == model) & (data.kind == kind)))
@@ -53,8 +55,8 @@ def _question(ax: Axes, data: xr.Dataset) -> list[str]:
             shares = np.sort(x.share.values)
             ax.plot(
                 shares, (np.arange(len(shares)) + 1) / len(shares), ls=style, color=colour, lw=1.0,
-                drawstyle="steps-post", label=f"{model}, E{kind}",
+                drawstyle="steps-post", label=f"{name}, E{kind}",
             )  # fmt: skip
             rejected.append(f"{int((x.p_holm <= LEVEL).sum())} of {x.sizes['test']}")
-        said.append(f"{model.split('-')[0]}: {', '.join(rejected)}")
+        said.append(f"{name}: {', '.join(rejected)}")
     return said

@@ -13,6 +13,8 @@ from figures.build import figure_names
 from figures.places import OUT, ROOT, drawings
 from figures.schemas import read_any
 
+LOOKS = (ROOT / "figures" / "style.py", ROOT / "analysis" / "lm" / "labels.py")
+
 for _name in figure_names():
     _module = importlib.import_module(f"figures.fig_{_name}")
     for _stem, _records in drawings(_name, _module.RECORDS).items():
@@ -20,7 +22,7 @@ for _name in figure_names():
         @task(id=_stem)
         def task_draw(
             records: dict[str, Path] = _records,
-            code: tuple[Path, ...] = (Path(str(_module.__file__)), ROOT / "figures" / "style.py"),
+            code: tuple[Path, ...] = (Path(str(_module.__file__)), *LOOKS),
             products: Annotated[tuple[Path, Path], Product] = (OUT / f"{_stem}.pdf", OUT / f"{_stem}.png"),
             name: str = _name,
         ) -> None:

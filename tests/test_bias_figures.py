@@ -74,7 +74,7 @@ def test_what_is_lost_and_what_is_left_of_it():
     made = content()
     figure = fig_bias_removed.draw({"bias": made})
     shown = [ax for ax in figure.axes if ax.lines]
-    assert [ax.get_title(loc="left") for ax in shown] == ["rope (3 seeds)", "tapa (3 seeds)"]
+    assert [ax.get_title(loc="left") for ax in shown] == ["RoPE (3 seeds)", "TAPA (3 seeds)"]
     for ax, variant in zip(shown, ("rope", "tapa"), strict=True):
         cells = made["summary"]["altered"][variant]
         for container, kind in zip(ax.containers, fig_bias_removed.WAYS, strict=True):
@@ -90,7 +90,7 @@ def test_what_is_lost_and_what_is_left_of_it():
 def test_other_variants_are_drawn_where_the_usual_ones_are_not_there():
     made = content(("tapa_alpha0.3",))
     titles = [ax.get_title(loc="left") for ax in fig_bias_removed.draw({"bias": made}).axes]
-    assert titles == ["tapa_alpha0.3 (3 seeds)"]
+    assert titles == ["TAPA, alpha 0.3 (3 seeds)"]
 
 
 def test_verdicts_draw_every_share_and_count_the_rejected():

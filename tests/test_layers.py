@@ -88,7 +88,14 @@ TABLE = (
     Layer(
         "figures/fig_*",
         ("figures.fig_*",),
-        ("figures", "figures.style", "figures.ranking", "analysis.records", "proofs.status"),
+        (
+            "figures",
+            "figures.style",
+            "figures.ranking",
+            "analysis.lm.labels",
+            "analysis.records",
+            "proofs.status",
+        ),
         ("matplotlib", "numpy", "xarray"),
     ),
     Layer(
