@@ -37,7 +37,7 @@ def as_text(content: Numbers) -> str:
 def _cell(variant: str, cell: Numbers) -> str:
     share = "-" if cell["share"] is None else _interval(cell["share"])
     return (
-        f"{variant:16s}{cell['kind']:18s}{cell['length']:6d}{_interval(cell['back']):>28s}{share:>28s}"
+        f"{variant:16s}{cell['kind']:18s}{cell['length']:6d}{_interval(cell['back']):>28s} {share:>28s}"
         f"{cell['lost'][0]:8.3f}{cell['seeds']:7d}"
     )
 
