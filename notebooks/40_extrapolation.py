@@ -103,7 +103,7 @@ with mpl.rc_context(RC):
 # ## 5 Retrieval beside perplexity
 #
 # A model that forgets what is far can have a good perplexity. A letter stands in the text, like `[q]`, and is asked for
-# at the end. Models of text alone cannot answer at this size, and what a lesson tells once they do not learn to look up;
+# at the end. Models of text alone cannot answer at this size, and what is told once they do not learn to look up;
 # so half of the training windows tell a letter 2 to 16 times, and every later telling is a question.
 
 # %%
