@@ -185,7 +185,8 @@ def test_dynamics_draw_every_head_and_their_median(records, dynamic):
 def test_figure_1_of_trained_heads(gaps: xr.Dataset):
     mean, sd, ratio = fig_trained_gaps.draw({"trained_gaps": gaps}).axes
     rows = [(name, reading) for reading in ("distances", "positions") for name in ("tapa", "rope")]
-    assert [label.get_text() for label in mean.get_yticklabels()] == [f"{n}, {r}" for n, r in rows]
+    called = {"tapa": "TAPA", "rope": "RoPE"}
+    assert [label.get_text() for label in mean.get_yticklabels()] == [f"{called[n]}\n{r}" for n, r in rows]
     at = iter(zip(*(ax.containers for ax in (mean, sd, ratio)), strict=True))
     for place, (name, reading) in enumerate(rows):
         for reach in (8, 24):
