@@ -8,7 +8,7 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +34,25 @@ Row = dict[str, Any]
 Progress = Callable[[str, int, int], None]
 
 
+def in_turns(jobs: Sequence[Callable[[], object]], repeats: int) -> list[list[float]]:
+    """Wall-clock seconds of `repeats` calls of each job, after one call of each that is not counted.
+
+    They take turns, so that what else the machine does falls on all of them.
+    """
+    for job in jobs:
+        job()
+    times: list[list[float]] = [[] for _ in jobs]
+    for _ in range(repeats):
+        for own, job in zip(times, jobs, strict=True):
+            begun = time.perf_counter()
+            job()
+            own.append(time.perf_counter() - begun)
+    return times
+
+
 def seconds(job: Callable[[], object], repeats: int) -> list[float]:
     """Wall-clock seconds of `repeats` calls, after one call that is not counted."""
-    job()
-    times = []
-    for _ in range(repeats):
-        begun = time.perf_counter()
-        job()
-        times.append(time.perf_counter() - begun)
-    return times
+    return in_turns([job], repeats)[0]
 
 
 def against(fast: list[float], slow: list[float]) -> dict[str, float]:
@@ -95,10 +105,9 @@ def lag_growth(
 ) -> Row:
     """Growth exponent of the time (least of nine runs) with length, from the first to the last length."""
     frequencies = plain(1e4, head_dim)
-    least = {}
-    for length in lengths:
-        q, k = _head(length, head_dim, seed)
-        least[length] = min(seconds(lambda q=q, k=k: mean_score(q, k, frequencies), 9))
+    heads = [_head(length, head_dim, seed) for length in lengths]
+    runs = in_turns([lambda q=q, k=k: mean_score(q, k, frequencies) for q, k in heads], 9)
+    least = dict(zip(lengths, map(min, runs), strict=True))
     exponent = math.log(least[lengths[-1]] / least[lengths[0]]) / math.log(lengths[-1] / lengths[0])
     what = f"mean score by distance, growth exponent {lengths[0]} to {lengths[-1]} tokens"
     met = exponent < 1.2

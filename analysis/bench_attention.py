@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from analysis.bench import against, peak_memory_mb, seconds
+from analysis.bench import against, in_turns, peak_memory_mb
 from analysis.encodings import Alibi, Encoding, Nope, Rope, SlidingWindow, Tapa, alibi_slopes
 from analysis.lm.streaming import TILE, Streaming
 from analysis.theory.frequencies import plain
@@ -48,7 +48,7 @@ def streaming_speed(
     head_dim: int = 64,
     *,
     methods: Sequence[str] = METHODS,
-    repeats: int = 3,
+    repeats: int = 7,
     compiled: bool = True,
     seed: int = 0,
 ) -> list[dict[str, Any]]:
@@ -58,8 +58,10 @@ def streaming_speed(
     positions, rows = torch.arange(length), []
     for method in methods:
         attend, encoding = Streaming(tile, compiled=compiled), encoding_of(method, heads, head_dim)
-        products = seconds(lambda: two_products(q, k, v, tile), repeats)
-        whole = seconds(lambda a=attend, e=encoding: a(e, q, k, v, positions), repeats)
+        products, whole = in_turns(
+            [lambda: two_products(q, k, v, tile), lambda a=attend, e=encoding: a(e, q, k, v, positions)],
+            repeats,
+        )
         what = (
             f"{method} by tiles against its two matrix products, length {length}, {heads} heads of {head_dim}"
         )

@@ -6,7 +6,7 @@ import statistics
 
 import torch
 
-from analysis.bench import Row, against, seconds
+from analysis.bench import Row, against, in_turns, seconds
 from analysis.encodings import Tapa
 from analysis.heads.phase import curves, factors, spread
 from analysis.threads import threads
@@ -31,7 +31,7 @@ def phase_speed(length: int = 4096, head_dim: int = 64, *, tile: int = 256, head
                 into[1].cos_()
 
     with threads(1):
-        sides = against(seconds(bare, 7), seconds(lambda: curves(head), 7))
+        sides = against(*in_turns([bare, lambda: curves(head)], 15))
         whole = statistics.median(seconds(lambda: (curves(head), spread(head)), 3)) * heads
     what = f"phase by distance of one head against two products and a cosine, length {length}"
     every = f"curves and spread of the phase, {heads} heads, length {length}"

@@ -127,6 +127,14 @@ def test_seconds_are_those_of_each_call_but_the_first(monkeypatch: pytest.Monkey
     assert len(calls) == 4
 
 
+def test_jobs_take_turns(monkeypatch: pytest.MonkeyPatch):
+    calls: list[str] = []
+    monkeypatch.setattr(bench, "time", SimpleNamespace(perf_counter=lambda: float(len(calls))))
+    jobs = [lambda: calls.append("a"), lambda: calls.extend("bb")]
+    assert bench.in_turns(jobs, 2) == [[1.0, 1.0], [2.0, 2.0]]
+    assert "".join(calls) == "abb" * 3
+
+
 def test_two_sides_as_medians_with_the_extremes_of_their_ratio():
     found = bench.against([1.0, 2.0, 4.0], [10.0, 30.0, 50.0])
     assert found == {"fast_s": 2.0, "slow_s": 30.0, "ratio": 15.0, "ratio_min": 2.5, "ratio_max": 50.0}
@@ -134,7 +142,11 @@ def test_two_sides_as_medians_with_the_extremes_of_their_ratio():
 
 def test_growth_is_the_slope_between_the_ends(monkeypatch: pytest.MonkeyPatch):
     """Seconds made up as length^1.5, the least of several runs taken."""
-    monkeypatch.setattr(bench, "seconds", lambda job, repeats: [len_of(job) ** 1.5, 9 * len_of(job) ** 1.5])
+    monkeypatch.setattr(
+        bench,
+        "in_turns",
+        lambda jobs, repeats: [[len_of(job) ** 1.5, 9 * len_of(job) ** 1.5] for job in jobs],
+    )
 
     def len_of(job: Any) -> float:
         return float(len(job.__defaults__[0]))
