@@ -18,7 +18,7 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(f"Python 3.11 or later is needed, {sys.executable} is {sys.version.split()[0]}; set PYTHON=..." if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 
-# pip compiles what it installs on one core, its tests included: two minutes of a fresh install. Here all cores
+# pip compiles what it installs on one core, its tests included, a large part of a fresh install. Here all cores
 # compile; a file that is no Python of this version (a template) is left as it is, as pip leaves it.
 $(STAMP): $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -e ".[dev]" -c constraints.txt
