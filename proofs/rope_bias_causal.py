@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from flint import arb
 
 from analysis.evidence import Evidence
-from proofs.claims import attack, claim, practice
-from proofs.interval import Real, ball, below
+from proofs.balls import Real, ball, below
+from proofs.checks import BASES, scale, search, short
+from proofs.ledger import attack, claim, practice
 from proofs.rope_bias_limit import EDGE, RADIANS, TURNS, Convention, limit_gap
-from proofs.rope_common import BASES, scale, search, short
 
 
 def far_edge(convention: Convention) -> arb:

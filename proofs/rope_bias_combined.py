@@ -8,10 +8,10 @@ import sympy as sp
 from flint import arb
 
 from analysis.evidence import Evidence
-from proofs.claims import attack, claim, practice, repair
-from proofs.interval import ball, below, less, text
+from proofs.balls import ball, below, less, text
+from proofs.checks import BASES, exact, identity, near_integers, search, short, tried
+from proofs.ledger import attack, claim, practice, repair
 from proofs.rope_bias_limit import limit_gap
-from proofs.rope_common import BASES, exact, identity, near_integers, search, short, tried
 
 MU, NU, LOG, NEAR_ERROR, FAR_ERROR = sp.symbols(
     "mu nu L e_near e_far", positive=True

@@ -13,9 +13,11 @@ import sympy as sp
 from flint import arb
 
 from analysis.evidence import Evidence
-from proofs.claims import attack, claim
-from proofs.interval import Real, RopeSums, ball, below, certify_positive, ci, cos_limit, si, sin_limit, text
-from proofs.rope_common import exact, identity, scale, search
+from proofs.balls import Real, ball, below, text
+from proofs.checks import exact, identity, scale, search
+from proofs.integrals import RopeSums, ci, cos_limit, si, sin_limit
+from proofs.ledger import attack, claim
+from proofs.subdivision import certify_positive
 
 EDGE = 4096  # the near range 1 < lambda < b^(1/4)/8 is empty up to this base
 

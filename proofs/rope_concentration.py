@@ -13,9 +13,11 @@ import sympy as sp
 from flint import arb
 
 from analysis.evidence import Evidence
-from proofs.claims import attack, claim, practice, repair
-from proofs.interval import Real, RopeSums, ball, below, certify_positive, cos_limit
-from proofs.rope_common import HEAD_DIMS, exact, identity, search, short, tried
+from proofs.balls import Real, ball, below
+from proofs.checks import HEAD_DIMS, exact, identity, search, short, tried
+from proofs.integrals import RopeSums, cos_limit
+from proofs.ledger import attack, claim, practice, repair
+from proofs.subdivision import certify_positive
 
 C1, C2, S, T = sp.symbols("C1 C2 s t", positive=True)
 NEAR, FAR, BASE = 1, 20_001, 10_000  # the pair of distances of the counterexample

@@ -16,9 +16,10 @@ from flint import arb, arb_poly, fmpq, fmpq_mat, fmpz, fmpz_poly
 
 from analysis.errors import InputError
 from analysis.evidence import Evidence
-from proofs.claims import attack, claim
-from proofs.interval import Real, ball, maximum, minimum
-from proofs.rope_common import BASES, exact, tried
+from proofs.balls import Real, ball
+from proofs.checks import BASES, exact, tried
+from proofs.ledger import attack, claim
+from proofs.subdivision import maximum, minimum
 
 
 def perfect_power(base: int) -> tuple[int, int]:

@@ -8,12 +8,11 @@ import sympy as sp
 from flint import arb
 
 from analysis.evidence import Evidence
-from proofs.claims import attack, claim, repair
-from proofs.interval import RopeSums, ball, below, cos_limit
-from proofs.rope_common import exact, identity, search
-
-MU, NU, EPS = sp.symbols("mu nu epsilon", positive=True)
-LAM, THETA = sp.symbols("Lambda theta0", positive=True)
+from proofs.balls import ball, below
+from proofs.checks import exact, identity, search
+from proofs.integrals import RopeSums, cos_limit
+from proofs.ledger import attack, claim, repair
+from proofs.paper.appendix_d import EPS, LAM, MU, NU, THETA
 
 
 def conclusion_fails_sine() -> Iterator[Evidence]:

@@ -8,12 +8,12 @@ from itertools import pairwise
 import sympy as sp
 
 from analysis.evidence import Evidence
-from proofs.claims import attack, claim, practice, repair
-from proofs.interval import ball, below
-from proofs.rope_base_change import falling_from, gap
+from proofs.balls import ball, below
+from proofs.checks import BASES, exact, identity, search, short
+from proofs.ledger import attack, claim, practice, repair
+from proofs.paper.section_2_base import falling_from, gap
+from proofs.paper.theorem_2_3 import gap_bound
 from proofs.rope_bias_limit import limit_gap
-from proofs.rope_common import BASES, exact, identity, search, short
-from proofs.rope_gap_rate import gap_bound
 
 
 @claim(

@@ -15,11 +15,12 @@ import sympy as sp
 from flint import acb, arb
 
 from analysis.evidence import Evidence
-from proofs.claims import attack, claim, repair
-from proofs.interval import ball, cos_integral, integrate
-from proofs.rope_common import exact, search, tried
-from proofs.rope_lemma_c1_riemann import HYPOTHESES
-from proofs.rope_sums import L, P, n, r, s, theta, v, x, y
+from proofs.balls import ball
+from proofs.checks import exact, search, tried
+from proofs.integrals import cos_integral, integrate
+from proofs.ledger import attack, claim, repair
+from proofs.paper.appendix_e_riemann import HYPOTHESES
+from proofs.paper.classical_lemmas import L, P, n, r, s, theta, v, x, y
 from proofs.rope_tools import EDGES, Point, points, rises, same, termwise
 
 lam = sp.Symbol("lambda", positive=True)

@@ -14,12 +14,14 @@ import sympy as sp
 from flint import arb
 
 from analysis.evidence import Evidence
-from proofs.claims import attack, claim, repair
-from proofs.interval import Real, at_most, ball, below, certify_positive, ci
-from proofs.rope_common import exact, search
-from proofs.rope_lemma_c1_riemann import ALPHAS, HYPOTHESES, alpha, first
-from proofs.rope_sums import KAPPA, D, L, P, kappa_bounds, u, v, x
+from proofs.balls import Real, at_most, ball, below
+from proofs.checks import exact, search
+from proofs.integrals import ci
+from proofs.ledger import attack, claim, repair
+from proofs.paper.appendix_e_riemann import ALPHAS, HYPOTHESES, alpha, first
+from proofs.paper.classical_lemmas import KAPPA, D, L, P, kappa_bounds, u, v, x
 from proofs.rope_tools import EDGES, WAVES, Point, margins, rises, same, termwise
+from proofs.subdivision import certify_positive
 
 STEEP = 1 / (2 + v)  # every u = 2 L / D with D > 4 L
 WORST_KAPPA = sp.Rational(13, 24)  # 1/2 + u/12 at u = 1/2

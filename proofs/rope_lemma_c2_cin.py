@@ -12,11 +12,12 @@ import sympy as sp
 from flint import arb
 
 from analysis.evidence import Evidence
-from proofs.claims import attack, practice, repair
-from proofs.interval import Real, ball, ci, cos_sum
-from proofs.rope_common import BASES, HEAD_DIMS, search
-from proofs.rope_lemma_c1_riemann import decomposition
-from proofs.rope_sums import D, L, P, k, x
+from proofs.balls import Real, ball
+from proofs.checks import BASES, HEAD_DIMS, search
+from proofs.integrals import ci, cos_sum
+from proofs.ledger import attack, practice, repair
+from proofs.paper.appendix_e_riemann import decomposition
+from proofs.paper.classical_lemmas import D, L, P, k, x
 from proofs.rope_tools import EDGES, points, same
 
 

@@ -10,10 +10,10 @@ from math import lcm
 import sympy as sp
 
 from analysis.evidence import Evidence
-from proofs.claims import attack, claim
-from proofs.interval import ball
-from proofs.rope_common import identity, tried
-from proofs.rope_instability import character_sum, from_integer
+from proofs.balls import ball
+from proofs.checks import identity, tried
+from proofs.ledger import attack, claim
+from proofs.paper.appendix_b import character_sum, from_integer
 
 
 @claim(

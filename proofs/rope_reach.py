@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analysis.evidence import Evidence
-from proofs.claims import attack, claim, practice
-from proofs.interval import RopeSums, ball, below
-from proofs.rope_common import exact, search, short
+from proofs.balls import ball, below
+from proofs.checks import exact, search, short
+from proofs.integrals import RopeSums
+from proofs.ledger import attack, claim, practice
 from proofs.rope_degrees import Power
 
 

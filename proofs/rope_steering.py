@@ -8,10 +8,10 @@ import sympy as sp
 from flint import arb
 
 from analysis.evidence import Evidence
-from proofs.claims import attack, claim, repair
-from proofs.interval import ball, below, text
-from proofs.rope_common import exact, identity, search
-from proofs.rope_instability import from_integer, orbit
+from proofs.balls import ball, below, text
+from proofs.checks import exact, identity, search
+from proofs.ledger import attack, claim, repair
+from proofs.paper.appendix_b import from_integer, orbit
 
 
 @claim(

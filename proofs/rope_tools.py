@@ -18,22 +18,9 @@ from sympy.core.function import AppliedUndef
 
 from analysis.errors import InputError
 from analysis.evidence import Evidence, Verdict
-from proofs.interval import (
-    Real,
-    at_most,
-    ball,
-    ci,
-    cos_limit,
-    cos_sum,
-    less,
-    radius,
-    si,
-    sign,
-    sin_limit,
-    sin_sum,
-    text,
-)
-from proofs.symbolic import identity
+from proofs import exact as symbolic
+from proofs.balls import Real, at_most, ball, less, radius, sign, text
+from proofs.integrals import ci, cos_limit, cos_sum, si, sin_limit, sin_sum
 
 WAVES: dict[str, tuple[Callable[[arb], arb], Callable[[Real], arb]]] = {
     "cos": (arb.cos, ci),
@@ -44,7 +31,7 @@ WAVES: dict[str, tuple[Callable[[arb], arb], Callable[[Real], arb]]] = {
 def same(what: str, left: sp.Expr, right: sp.Expr) -> Evidence:
     """Evidence that two expressions are identical (`proofs.symbolic.identity`); no samples where f is any function."""
     undefined = (sp.sympify(left) - right).atoms(AppliedUndef)
-    return identity(left, right, what, points=() if undefined else None)
+    return symbolic.identity(left, right, what, points=() if undefined else None)
 
 
 def rises(what: str, g: sp.Expr, u: sp.Symbol, order: int) -> Evidence:

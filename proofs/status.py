@@ -14,7 +14,7 @@ from itertools import groupby
 from pathlib import Path
 
 from analysis.evidence import Evidence, Verdict
-from proofs.claims import REPAIRED
+from proofs.ledger import REPAIRED
 from proofs.verify import Outcome, Result
 
 SUPPORTED = "unknown: supported by numbers only"

@@ -14,10 +14,10 @@ import sympy as sp
 from analysis.errors import InputError
 from analysis.evidence import Evidence
 from proofs.balls import ball
-from proofs.claims import attack, claim, practice, repair
-from proofs.rope_common import exact, short, tried
-from proofs.symbolic import identity
-from proofs.tapa_common import HEAD_DIMS
+from proofs.checks import exact, short, tried
+from proofs.exact import identity
+from proofs.gaussian_tokens import HEAD_DIMS
+from proofs.ledger import attack, claim, practice, repair
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from flint import acb, arb
 from analysis.errors import InputError
 from analysis.evidence import Evidence
 from proofs.balls import Real, ball, below, equal
-from proofs.claims import attack, claim
-from proofs.interval import integrate, si
-from proofs.rope_common import exact, search, tried
-from proofs.symbolic import Expr, identity, limit
-from proofs.tapa_common import Q, S, gaussian_integral, log_normal, one_pair
+from proofs.checks import exact, search, tried
+from proofs.exact import Expr, identity, limit
+from proofs.gaussian_tokens import Q, S, gaussian_integral, log_normal, one_pair
+from proofs.integrals import integrate, si
+from proofs.ledger import attack, claim
 
 U = sp.Symbol("u", positive=True)
 PLACE = "Sec. 3, Theorem 3.2"

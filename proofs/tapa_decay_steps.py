@@ -9,16 +9,14 @@ from flint import arb
 
 from analysis.evidence import Evidence
 from proofs.balls import ball, below
-from proofs.claims import attack, claim, repair
-from proofs.interval import integrate
-from proofs.rope_common import exact, search
+from proofs.checks import exact, search
+from proofs.exact import Expr, identity
+from proofs.gaussian_tokens import LONGEST, N, cosine_mean, counterexample
+from proofs.integrals import integrate
+from proofs.ledger import attack, claim, repair
+from proofs.paper.appendix_g import LAG, POWER, form_everywhere
 from proofs.rope_tools import termwise
 from proofs.subdivision import maximum
-from proofs.symbolic import Expr, identity
-from proofs.tapa_common import LONGEST, N, cosine_mean, counterexample
-from proofs.tapa_decay_printed import form_everywhere
-
-LAG, POWER = sp.symbols("d alpha", positive=True)
 
 
 def monomials(size: int, power: int) -> Evidence:

@@ -13,12 +13,12 @@ from flint import acb, arb
 
 from analysis.evidence import Evidence
 from proofs.balls import Real, ball, below, equal
-from proofs.claims import attack, claim
-from proofs.interval import integrate
-from proofs.rope_common import search
+from proofs.checks import search
+from proofs.exact import Expr, identity, limit
+from proofs.gaussian_tokens import ZETA, K, S, T, cosine_mean, gaussian_integral, log_normal, one_pair
+from proofs.integrals import integrate
+from proofs.ledger import attack, claim
 from proofs.rope_tools import termwise
-from proofs.symbolic import Expr, identity, limit
-from proofs.tapa_common import ZETA, K, S, T, cosine_mean, gaussian_integral, log_normal, one_pair
 
 MEAN_Q, MEAN_K = sp.symbols("b c", real=True)
 

@@ -9,10 +9,9 @@ from flint import arb
 
 from analysis.evidence import Evidence
 from proofs.balls import ball
-from proofs.claims import attack, claim, repair
-from proofs.rope_common import exact, search, tried
-from proofs.symbolic import Expr, identity
-from proofs.tapa_common import (
+from proofs.checks import exact, search, tried
+from proofs.exact import Expr, identity
+from proofs.gaussian_tokens import (
     N,
     Q,
     S,
@@ -25,6 +24,7 @@ from proofs.tapa_common import (
     refutes,
     stacked,
 )
+from proofs.ledger import attack, claim, repair
 
 
 @claim(

@@ -15,12 +15,12 @@ from flint import arb
 
 from analysis.evidence import Evidence
 from proofs.balls import Real, ball, below
-from proofs.claims import attack, claim, repair
-from proofs.rope_common import search
+from proofs.checks import search
+from proofs.exact import Expr, identity, limit
+from proofs.gaussian_tokens import K, Q, S, counterexample, gaussian_integral, one_pair, quadratic
+from proofs.ledger import attack, claim, repair
+from proofs.paper.appendix_g import form_everywhere
 from proofs.rope_tools import rises, termwise
-from proofs.symbolic import Expr, identity, limit
-from proofs.tapa_common import K, Q, S, counterexample, gaussian_integral, one_pair, quadratic
-from proofs.tapa_decay_printed import form_everywhere
 
 WAVE = sp.Symbol("lambda", positive=True)
 

@@ -12,10 +12,10 @@ from flint import arb
 
 from analysis.evidence import Evidence
 from proofs.balls import Real, ball, below
-from proofs.claims import attack, claim, practice, repair
-from proofs.rope_common import exact, short, tried
-from proofs.symbolic import Expr, identity, limit
-from proofs.tapa_common import LONGEST, GaussianTokens, T, cosine_mean, counterexample
+from proofs.checks import exact, short, tried
+from proofs.exact import Expr, identity, limit
+from proofs.gaussian_tokens import LONGEST, GaussianTokens, T, cosine_mean, counterexample
+from proofs.ledger import attack, claim, practice, repair
 
 SIZE = sp.Symbol("a", positive=True)
 CORRELATION = sp.Rational(9, 10)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from analysis.evidence import Evidence, Verdict
-from proofs.claims import REPAIRED, Ledger, LedgerError
+from proofs.ledger import REPAIRED, Ledger, LedgerError
 
 _STRENGTH = (Verdict.PROVED, Verdict.CERTIFIED, Verdict.SUPPORTED, Verdict.UNKNOWN, Verdict.REFUTED)
 

@@ -17,7 +17,7 @@ from multiprocessing import get_context
 from analysis.errors import InputError
 from analysis.evidence import Evidence, Verdict
 from proofs.balls import PRECISION, precision
-from proofs.claims import REPAIRED, Check, Claim, Form, Ledger, LedgerError, Rows, load, place
+from proofs.ledger import REPAIRED, Check, Claim, Form, Ledger, LedgerError, Rows, load, place
 from proofs.verdicts import own_verdict, settle
 
 Row = dict[str, object]

@@ -19,9 +19,9 @@ from analysis.theory.bias import cos_sum, expected_score, expected_score_curve, 
 from analysis.theory.limit import cos_limit, limit_error, sin_limit
 from analysis.theory.rotation import plain
 from analysis.theory.thresholds import DistanceBiasTheorem, lemma_c1, lemma_c2, lemma_remainder
-from proofs import interval as iv
-from proofs.rope_common import near_integers
-from proofs.rope_lemma_c2 import main_term
+from proofs import balls, integrals
+from proofs.checks import near_integers
+from proofs.paper.appendix_f import main_term
 from proofs.rope_tools import Point
 
 ULP = 2.0**-53  # largest relative error of one rounding
@@ -31,7 +31,7 @@ HEAD_DIMS = (2, 4, 6, 64, 80, 128, 256)
 
 @pytest.fixture(autouse=True)
 def _precision() -> Iterator[None]:
-    with iv.precision(160):
+    with balls.precision(160):
         yield
 
 
@@ -53,7 +53,7 @@ def draw_distances(rng: np.random.Generator, count: int, largest: float = 2.0**2
 
 def off(value: float, exact: arb) -> float:
     """How far a float lies from the midpoint of a ball, beyond the ball's radius; 0 if inside."""
-    away = abs(iv.dyadic(float(value)) - exact.mid()) - exact.rad()
+    away = abs(balls.dyadic(float(value)) - exact.mid()) - exact.rad()
     return max(0.0, float(away.upper()))
 
 
@@ -63,11 +63,11 @@ def sum_budget(distance: float, head_dim: int, weight: float, turns: bool, extra
     return rounding + 2e-16 * abs(distance) * (2 * math.pi if turns else 1.0) * weight
 
 
-Sums = Callable[[float, int, bool], iv.RopeSums]
+Sums = Callable[[float, int, bool], integrals.RopeSums]
 
 
-def ball_sums(base: float, head_dim: int, turns: bool) -> iv.RopeSums:
-    return iv.RopeSums.of(head_dim, base=iv.dyadic(base), turns=turns)
+def ball_sums(base: float, head_dim: int, turns: bool) -> integrals.RopeSums:
+    return integrals.RopeSums.of(head_dim, base=balls.dyadic(base), turns=turns)
 
 
 def disagreements(turns: bool, sums_of: Sums = ball_sums, cases: int = 60, count: int = 25) -> list[str]:
@@ -86,10 +86,10 @@ def disagreements(turns: bool, sums_of: Sums = ball_sums, cases: int = 60, count
             strict=True,
         )
         for distance, cosine, sine, both in floats:
-            lam = iv.dyadic(distance)
-            balls = (sums.cos(lam), sums.sin(lam), sums.gamma(lam, iv.dyadic(mu), iv.dyadic(nu)))
+            lam = balls.dyadic(distance)
+            exact = (sums.cos(lam), sums.sin(lam), sums.gamma(lam, balls.dyadic(mu), balls.dyadic(nu)))
             weights = (1.0, 1.0, abs(mu) + abs(nu))
-            for name, value, ball, weight in zip("CSG", (cosine, sine, both), balls, weights, strict=True):
+            for name, value, ball, weight in zip("CSG", (cosine, sine, both), exact, weights, strict=True):
                 if off(value, ball) > sum_budget(distance, head_dim, weight, turns):
                     found.append(
                         f"{name} at base {base}, D = {head_dim}, distance {distance}: {value}, {ball}"
@@ -115,13 +115,13 @@ def test_scores_with_a_mean_per_pair_agree_for_the_floats_own_frequencies(turns:
         budget = (head_dim + 16) * ULP * scale * float(np.abs(mu).sum() + np.abs(nu).sum())
         scores = expected_score(distances, omega, mu, nu, scale=scale)
         for distance, score in zip(distances.tolist(), scores, strict=True):
-            assert off(score, ball_score(distance, omega, mu, nu) * iv.dyadic(scale)) <= budget
+            assert off(score, ball_score(distance, omega, mu, nu) * balls.dyadic(scale)) <= budget
 
 
 def ball_score(distance: float, omega: np.ndarray, mu: np.ndarray, nu: np.ndarray) -> arb:
-    angles = [iv.dyadic(distance) * iv.dyadic(w) for w in omega.tolist()]
+    angles = [balls.dyadic(distance) * balls.dyadic(w) for w in omega.tolist()]
     pairs = zip(angles, mu.tolist(), nu.tolist(), strict=True)
-    return sum((iv.dyadic(m) * x.cos() + iv.dyadic(n) * x.sin() for x, m, n in pairs), arb(0))
+    return sum((balls.dyadic(m) * x.cos() + balls.dyadic(n) * x.sin() for x, m, n in pairs), arb(0))
 
 
 @CONVENTIONS
@@ -149,7 +149,7 @@ def test_near_far_gaps_agree(turns: bool) -> None:
         weight = abs(mu) + abs(nu)
         gaps = near_far_gap(near, far, base, head_dim, mu, nu, turns=turns)
         for one, other, gap in zip(near.tolist(), far.tolist(), gaps, strict=True):
-            exact = [sums.gamma(iv.dyadic(x), iv.dyadic(mu), iv.dyadic(nu)) for x in (one, other)]
+            exact = [sums.gamma(balls.dyadic(x), balls.dyadic(mu), balls.dyadic(nu)) for x in (one, other)]
             budget = sum(sum_budget(x, head_dim, weight, turns) for x in (one, other)) + ULP * weight
             assert off(gap, exact[0] - exact[1]) <= budget
 
@@ -163,9 +163,9 @@ def test_limits_agree_at_2000_points(turns: bool) -> None:
         budget = 1e-15 * (1 + 1 / math.log(base))
         cosines, sines = cos_limit(distances, base, turns=turns), sin_limit(distances, base, turns=turns)
         for distance, cosine, sine in zip(distances.tolist(), cosines, sines, strict=True):
-            lam, ball = iv.dyadic(distance), iv.dyadic(base)
-            assert off(cosine, iv.cos_limit(lam, base=ball, turns=turns)) <= budget
-            assert off(sine, iv.sin_limit(lam, base=ball, turns=turns)) <= budget
+            lam, ball = balls.dyadic(distance), balls.dyadic(base)
+            assert off(cosine, integrals.cos_limit(lam, base=ball, turns=turns)) <= budget
+            assert off(sine, integrals.sin_limit(lam, base=ball, turns=turns)) <= budget
 
 
 @CONVENTIONS
@@ -177,12 +177,12 @@ def test_limits_with_their_end_term_are_those_of_the_integrals_ci_and_si(turns: 
         cosines = cos_limit(distances, base, head_dim=head_dim, turns=turns)
         sines = sin_limit(distances, base, head_dim=head_dim, turns=turns)
         for distance, cosine, sine in zip(distances.tolist(), cosines, sines, strict=True):
-            fast = iv.dyadic(distance) * (2 * arb.pi() if turns else 1)
-            slow, unit = fast / iv.dyadic(base), 2 * iv.dyadic(base).log()
+            fast = balls.dyadic(distance) * (2 * arb.pi() if turns else 1)
+            slow, unit = fast / balls.dyadic(base), 2 * balls.dyadic(base).log()
             budget = 1e-15 * (1 + 1 / math.log(base)) + 2.0**-52 * float(fast) / head_dim
             ends = (fast.cos() - slow.cos()) / (2 * head_dim), (fast.sin() - slow.sin()) / (2 * head_dim)
-            assert off(cosine, (iv.ci(fast) - iv.ci(slow)) / unit + ends[0]) <= budget
-            assert off(sine, (iv.si(fast) - iv.si(slow)) / unit + ends[1]) <= budget
+            assert off(cosine, (integrals.ci(fast) - integrals.ci(slow)) / unit + ends[0]) <= budget
+            assert off(sine, (integrals.si(fast) - integrals.si(slow)) / unit + ends[1]) <= budget
 
 
 @CONVENTIONS
@@ -195,10 +195,10 @@ def test_the_error_of_the_limit_bounds_what_the_balls_see(turns: bool) -> None:
         # relative rounding of the bound: a sum of at most D/2 terms of one sign
         bounds = limit_error(distances, base, head_dim, turns=turns) * (1 + head_dim * 2.0**-50)
         for distance, bound in zip(distances.tolist(), bounds, strict=True):
-            lam, ball = iv.dyadic(distance), iv.dyadic(base)
-            for exact, limit in ((sums.cos, iv.cos_limit), (sums.sin, iv.sin_limit)):
+            lam, ball = balls.dyadic(distance), balls.dyadic(base)
+            for exact, limit in ((sums.cos, integrals.cos_limit), (sums.sin, integrals.sin_limit)):
                 gap = abs(exact(lam) - limit(lam, base=ball, turns=turns))
-                assert iv.at_most(gap, iv.dyadic(float(bound))) is True
+                assert balls.at_most(gap, balls.dyadic(float(bound))) is True
 
 
 def lemma_points() -> Iterator[tuple[float, int, float, Point]]:
@@ -221,7 +221,7 @@ def test_the_remainder_and_lemma_c1_agree() -> None:
             budget = 16 * ULP * (value + (2 + abs(math.log(distance))) / log_base)
             assert off(value, exact) <= budget
             cosine, sine = (float(x) for x in lemma_c1(distance, base, head_dim, alpha))
-            main = 2 / (iv.ball(point.far) * point.log * arb.pi())
+            main = 2 / (balls.ball(point.far) * point.log * arb.pi())
             assert off(cosine, main + exact) <= budget + 16 * ULP * cosine
             assert off(sine, 2 / point.log + exact) <= budget + 16 * ULP * sine
 
@@ -235,7 +235,7 @@ def test_lemma_c2_agrees() -> None:
             if distance * base**-exponent >= 0.25:
                 continue
             value = float(lemma_c2(distance, base, head_dim, exponent, 0.25))
-            exact = main_term(point, iv.dyadic(exponent)) - 1 / point.log - point.epsilon("1/4")
+            exact = main_term(point, balls.dyadic(exponent)) - 1 / point.log - point.epsilon("1/4")
             # the cosine's angle is below pi/2 and carries the error of base^-exponent, e ln b roundings of it
             terms = abs(1 - exponent) * (4 + 2 * exponent * math.log(base)) + 2 + abs(value)
             terms += float(lemma_remainder(distance, base, head_dim, 0.25))
@@ -266,8 +266,8 @@ def test_whether_theorem_2_2_holds_is_what_the_balls_say(turns: bool) -> None:
         for one, other, holds in zip(
             near.tolist(), far.tolist(), theorem.holds(near, far, turns=turns), strict=True
         ):
-            values = [sums.gamma(iv.dyadic(x), iv.dyadic(mu), iv.dyadic(nu)) for x in (one, other)]
-            excess = (values[0] - values[1]) * (1 if mu > 0 else -1) - abs(iv.dyadic(mu)) / 8
+            values = [sums.gamma(balls.dyadic(x), balls.dyadic(mu), balls.dyadic(nu)) for x in (one, other)]
+            excess = (values[0] - values[1]) * (1 if mu > 0 else -1) - abs(balls.dyadic(mu)) / 8
             budget = sum(sum_budget(x, head_dim, weight, turns) for x in (one, other)) + 4 * ULP * weight
             decided.append(abs(float(excess)) > budget)
             assert holds == (excess > 0) or not decided[-1]
@@ -291,10 +291,10 @@ def test_the_head_dimension_that_equation_33_asks_for_agrees() -> None:
             found = (Point(1 / Fraction(base), head_dim, Fraction(x)).least_epsilon() for x in ends)
             return sum(found, arb(0))
 
-        bound = abs(iv.dyadic(mu)) / 32 / (abs(iv.dyadic(mu)) + abs(iv.dyadic(nu)))
+        bound = abs(balls.dyadic(mu)) / 32 / (abs(balls.dyadic(mu)) + abs(balls.dyadic(nu)))
         log_base, size = math.log(base), float(bound)
         error = 2 * 16 * ULP * (size + (2 + math.log(far)) / log_base) / min(1 / log_base, size / 2)
         room = 2 * math.ceil(least * error / 2) if least * error > 0.01 else 0  # whole pairs
-        assert iv.less(slack(least + room), bound) is True
+        assert balls.less(slack(least + room), bound) is True
         below = least - room - 2
-        assert below <= 4 * log_base or iv.less(slack(below), bound) is False
+        assert below <= 4 * log_base or balls.less(slack(below), bound) is False

@@ -20,10 +20,10 @@ from analysis.tapa_curves import CANCELLED, mean_curves, mean_law, phase_map, va
 from analysis.theory.gaussian import leading_term, tapa_log_mean, tapa_moments
 from analysis.theory.gaussian_law import GaussianLaw, equal
 from analysis.theory.sphere import mean_cosine
-from proofs import interval as iv
-from proofs.tapa_bias import largest_gap
-from proofs.tapa_common import GaussianTokens, S, cosine_mean
-from proofs.tapa_decay import best_constant, shifted_mean
+from proofs import balls
+from proofs.gaussian_tokens import GaussianTokens, S, cosine_mean
+from proofs.paper.section_3_remarks import largest_gap
+from proofs.paper.theorem_3_2 import best_constant, shifted_mean
 from proofs.tapa_decay_hypotheses import moment_cosine, same_coordinate
 from proofs.tapa_phase import linear_cosine
 from proofs.tapa_stationary import CORRELATION, correlated_mean
@@ -36,14 +36,14 @@ STANDARD = {"alpha": 0.1, "amplitude_share": 0.5}
 
 @pytest.fixture(autouse=True)
 def _precision() -> Iterator[None]:
-    with iv.precision(160):
+    with balls.precision(160):
         yield
 
 
 def close(value: float, exact: arb, size: arb | None = None) -> bool:
     """Within the promised share of a modulus, by default the value's own."""
     scale = abs(exact) if size is None else size
-    return bool(abs(iv.dyadic(float(value)) - exact) <= iv.dyadic(ERROR) * scale)
+    return bool(abs(balls.dyadic(float(value)) - exact) <= balls.dyadic(ERROR) * scale)
 
 
 def test_the_mean_of_independent_phases() -> None:
@@ -56,25 +56,25 @@ def test_the_mean_of_independent_phases() -> None:
         settings = {"alpha": alpha, "amplitude_share": 0.5}
         sign, log = tapa_log_mean(law, lag, **settings)
         whole = float(tapa_moments(law, 0.0, **settings).mean)
-        exact = cosine_mean(dims, iv.dyadic(lag), iv.dyadic(alpha), iv.dyadic(spread))
+        exact = cosine_mean(dims, balls.dyadic(lag), balls.dyadic(alpha), balls.dyadic(spread))
         assert sign == 1
-        assert abs(iv.dyadic(float(log) - math.log(whole)) - exact.log()) <= 1e-10 * (1 + abs(float(log)))
+        assert abs(balls.dyadic(float(log) - math.log(whole)) - exact.log()) <= 1e-10 * (1 + abs(float(log)))
 
 
 @pytest.mark.parametrize("spread", [0.03, 0.3, 1.0])
 def test_the_bound_has_the_ledgers_best_constant(spread: float) -> None:
     found = mean_curves((spread,), LAGS, LAGS[:1], samples=64, seed=0).isel(phase_sd=0)
-    constant = best_constant(64, iv.dyadic(spread)).log()
+    constant = best_constant(64, balls.dyadic(spread)).log()
     for lag, log in zip(found.distance.values, found.log_bound.values, strict=True):
-        exact = constant - ball_exponent(64) * iv.dyadic(float(lag)).log()
-        assert abs(iv.dyadic(float(log)) - exact) <= 1e-10 * abs(exact)
+        exact = constant - ball_exponent(64) * balls.dyadic(float(lag)).log()
+        assert abs(balls.dyadic(float(log)) - exact) <= 1e-10 * abs(exact)
     term = leading_term(mean_law(128, spread), **STANDARD)
     assert term.exponent == pytest.approx(6.4)
 
 
 def ball_exponent(dims: int) -> arb:
     """alpha n of eq 14 for the float 0.1."""
-    return iv.dyadic(0.1) * dims
+    return balls.dyadic(0.1) * dims
 
 
 def test_the_largest_share_of_the_mean_that_is_lost() -> None:
@@ -92,7 +92,7 @@ def test_the_largest_share_of_the_mean_that_is_lost() -> None:
 def one_coordinate(law: GaussianLaw, exact: sp.Expr) -> None:
     """A law of one phase dimension, its amplitude a constant 1: the mean is the real part of the expression."""
     for lag in LAGS:
-        s = iv.dyadic(float(lag)) ** iv.dyadic(0.1)
+        s = balls.dyadic(float(lag)) ** balls.dyadic(0.1)
         value = tapa_moments(law, float(lag), **STANDARD).mean
         expected = sp.N(exact.subs(S, sp.Float(str(s.mid().str(40, radius=False)), 40)), 40)
         assert abs(sp.Float(float(value), 40) - sp.re(expected)) <= ERROR * abs(expected)
@@ -114,7 +114,7 @@ def test_correlated_and_equal_phases() -> None:
 def test_equal_tokens_of_a_whole_head() -> None:
     """q = k: E cos of n = 4 dimensions is the real part of the fourth power of one coordinate's."""
     law, lag = equal(8), 100.0
-    u = 4 * arb.pi() * iv.dyadic(lag) ** iv.dyadic(0.1) / 2
+    u = 4 * arb.pi() * balls.dyadic(lag) ** balls.dyadic(0.1) / 2
     found = tapa_moments(law, lag, **STANDARD)
     exact = (acb(1, u) ** -2).real * 2  # E q_A.k_A / sqrt(4) = 2, independent of the phase
     assert close(float(found.mean), exact, 2 * abs(acb(1, u) ** -2))
@@ -126,7 +126,7 @@ def test_phases_with_means(mean_q: float, mean_k: float) -> None:
     for lag in (1.0, 100.0):
         s = float(lag) ** 0.1
         cosine = float(tapa_moments(of_phase(np.eye(2), (mean_q, mean_k)), lag, **STANDARD).mean)
-        exact = shifted_mean(iv.dyadic(s), iv.dyadic(mean_q), iv.dyadic(mean_k))
+        exact = shifted_mean(balls.dyadic(s), balls.dyadic(mean_q), balls.dyadic(mean_k))
         t = 2 * math.pi * s
         turn = t * mean_q * mean_k / (1 + t**2)  # the phase of E exp(i t q k), for the ledger's modulus
         assert abs(cosine - float(exact) * math.cos(turn)) <= 1e-10 * float(exact)
@@ -160,7 +160,7 @@ def test_the_variance_of_twisted_tokens(lag: float) -> None:
     law = exact_law(twisted(sp.Rational(9, 10)))
     found = float(tapa_moments(law, lag, **STANDARD).variance)
     # E A^2 is 2 of amplitude 0.19, the promised share of it
-    assert abs(found - float(exact_variance("9/10", 2, iv.dyadic(float(lag))))) <= 1e-10
+    assert abs(found - float(exact_variance("9/10", 2, balls.dyadic(float(lag))))) <= 1e-10
 
 
 def test_the_limits_of_the_variance_of_negative_cross_terms() -> None:
@@ -192,7 +192,7 @@ def test_draws_agree_with_the_ledger(method: str) -> None:
     found = estimate(Tapa(64), Gaussian(law), lags, 2**15, method=method, seed=3)  # pyright: ignore
     whole = 0.1 * 32 / math.sqrt(32)  # correlation 0.1 in 32 dimensions over sqrt(32)
     for i, lag in enumerate(lags):
-        exact = whole * float(cosine_mean(32, iv.dyadic(lag), spread="1/10"))
+        exact = whole * float(cosine_mean(32, balls.dyadic(lag), spread="1/10"))
         error = float(found["mean_se"][i])
         assert abs(float(found["mean"][i]) - exact) < 4 * error
         assert error < 0.02
@@ -203,7 +203,9 @@ def test_draws_of_twisted_tokens_agree_with_the_ledger() -> None:
     found = estimate(Tapa(4), Gaussian(law), LAGS[1:4], 2**15, seed=4)
     for i, lag in enumerate(LAGS[1:4]):
         error = float(found["variance_se"][i])
-        assert abs(float(found["variance"][i]) - float(exact_variance("9/10", 2, iv.dyadic(lag)))) < 4 * error
+        assert (
+            abs(float(found["variance"][i]) - float(exact_variance("9/10", 2, balls.dyadic(lag)))) < 4 * error
+        )
         assert error < 0.01
 
 

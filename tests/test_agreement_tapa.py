@@ -22,10 +22,10 @@ from analysis.theory import frequencies
 from analysis.theory.gaussian import leading_term, tapa_log_mean, tapa_moments
 from analysis.theory.gaussian_law import GaussianLaw
 from analysis.theory.gaussian_rotary import rotary_moments
-from proofs import interval as iv
-from proofs.symbolic import to_ball
-from proofs.tapa_common import GaussianTokens, S, cosine_mean, one_pair
-from proofs.tapa_decay import MEANS, best_constant
+from proofs import balls, integrals
+from proofs.exact import to_ball
+from proofs.gaussian_tokens import GaussianTokens, S, cosine_mean, one_pair
+from proofs.paper.theorem_3_2 import MEANS, best_constant
 from proofs.tapa_phase import linear_cosine
 from proofs.tapa_stationary import correlated_mean
 from proofs.tapa_variance_gaussian import exact_variance
@@ -37,7 +37,7 @@ PROMISED = 1e-10  # of the scale that `analysis.theory.gaussian` names
 
 @pytest.fixture(autouse=True)
 def _precision() -> Iterator[None]:
-    with iv.precision(192):
+    with balls.precision(192):
         yield
 
 
@@ -52,7 +52,7 @@ def dyadic(x: float, bits: int = 10) -> float:
 
 def off(value: float, exact: arb) -> float:
     """How far a float lies from a ball."""
-    return float(abs(iv.dyadic(float(value)) - exact).upper())
+    return float(abs(balls.dyadic(float(value)) - exact).upper())
 
 
 def rounding(n: int, a: int, alpha: float, lag: float) -> float:
@@ -88,10 +88,10 @@ def mean_disagreements(wave_of: Wave = cosine_mean, cases: int = 100) -> list[st
         share = a / (a + n)
         means = tapa_moments(law, lags, alpha=alpha, amplitude_share=share).mean
         signs, logs = tapa_log_mean(law, lags, alpha=alpha, amplitude_share=share)
-        top = iv.dyadic(float(q @ k)) / arb(a).sqrt()  # a few products of 11-bit numbers: exact
+        top = balls.dyadic(float(q @ k)) / arb(a).sqrt()  # a few products of 11-bit numbers: exact
         terms = float(np.abs(q * k).sum()) / math.sqrt(a)  # what the rounding of their sum is relative to
         for lag, mean, sign, log in zip(np.abs(lags).tolist(), means, signs, logs, strict=True):
-            wave = wave_of(n, iv.dyadic(lag), iv.dyadic(alpha), iv.dyadic(sd_q) * iv.dyadic(sd_k))
+            wave = wave_of(n, balls.dyadic(lag), balls.dyadic(alpha), balls.dyadic(sd_q) * balls.dyadic(sd_k))
             budget, modulus = rounding(n, a, alpha, lag), abs(top * wave).log()
             relative = budget * terms / abs(float(top)) + 4 * ULP * (1 + abs(float(modulus)))
             agrees = off(mean, top * wave) <= budget * terms * float(wave) + TINY
@@ -162,7 +162,7 @@ def test_linear_phases_agree() -> None:
         n, lag = int(rng.integers(1, 40)), float(np.ceil(10.0 ** rng.uniform(0, 6)))
         law = split_law(n, (np.ones(1), np.ones(1)), (1.0, 1.0))
         _, log = tapa_log_mean(law, lag, alpha=0.5, amplitude_share=1 / (n + 1), phase="linear")
-        exponent = to_ball(cosine, {S: iv.dyadic(lag).sqrt()}).real.log()
+        exponent = to_ball(cosine, {S: balls.dyadic(lag).sqrt()}).real.log()
         assert off(float(log), exponent) <= (16 + 4 * n) * ULP * (1 + abs(float(exponent)))
 
 
@@ -172,7 +172,7 @@ def test_the_leading_term_is_the_sharp_constant_of_theorem_3_2() -> None:
         n, spread = int(rng.choice([1, 2, 8, 64, 128])), dyadic(10.0 ** rng.uniform(-1, 1))
         law = split_law(n, (np.ones(1), np.ones(1)), (spread, 1.0))
         found = leading_term(law, alpha=0.125, amplitude_share=1 / (n + 1))
-        constant = best_constant(n, iv.dyadic(spread)).log()
+        constant = best_constant(n, balls.dyadic(spread)).log()
         assert found.exponent == n / 8
         assert (found.angle % (2 * math.pi), found.turns) == pytest.approx((0, 0), abs=n * 2.0**-48)
         assert off(found.log_constant, constant) <= (4 * n * n + 16 * n) * ULP + 8 * ULP * abs(
@@ -198,7 +198,7 @@ def test_variances_of_the_counterexample_to_theorem_3_3_agree() -> None:
         for lag, variance in zip(lags.tolist(), found.variance, strict=True):
             # alpha = 1/10 is no float: relative 2^-53 of alpha ln(lag) in u, with slope at most n
             budget = PROMISED * (1 - r * r) + n * ULP * math.log(2 * lag)
-            assert off(variance, exact_variance(iv.dyadic(r), n, iv.dyadic(lag))) <= budget
+            assert off(variance, exact_variance(balls.dyadic(r), n, balls.dyadic(lag))) <= budget
 
 
 def test_fourth_moments_agree_with_the_sum_over_pairings() -> None:
@@ -228,9 +228,9 @@ def test_rotary_means_are_the_ledger_s_sums() -> None:
         q[pairs[:, 0]], k[pairs[:, 0]], k[pairs[:, 1]] = 1, mu, nu
         law = GaussianLaw(np.concatenate([q, k]), np.zeros((2 * head_dim, 2 * head_dim)))
         lags = np.ceil(10.0 ** rng.uniform(0, 6, 10)) * rng.choice([-1.0, 1.0], 10)
-        sums = iv.RopeSums.of(head_dim, base=iv.dyadic(base), turns=False)
+        sums = integrals.RopeSums.of(head_dim, base=balls.dyadic(base), turns=False)
         for lag, mean in zip(lags.tolist(), rotary_moments(law, lags, rope).mean, strict=True):
-            value = sums.gamma(iv.dyadic(lag), iv.dyadic(mu), iv.dyadic(nu)) * arb(head_dim).sqrt()
+            value = sums.gamma(balls.dyadic(lag), balls.dyadic(mu), balls.dyadic(nu)) * arb(head_dim).sqrt()
             # the sum's rounding and that of omega (2e-16 of it, times the distance), as `bias` states them
             weight = (abs(mu) + abs(nu)) * math.sqrt(head_dim)
             assert off(mean, value) <= weight * ((2 * head_dim + 32) * ULP + 2e-16 * abs(lag))

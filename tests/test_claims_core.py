@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from analysis.errors import InputError
 from analysis.evidence import Evidence, Verdict
-from proofs import claims, status, verdicts
-from proofs.claims import Ledger, LedgerError
+from proofs import status, verdicts
+from proofs.ledger import Ledger, LedgerError, load
 from proofs.verify import Result, verify
 
 GOOD = (Verdict.PROVED, Verdict.CERTIFIED, Verdict.SUPPORTED)
@@ -546,7 +546,7 @@ def test_explain_tells_everything_there_is(results: list[Result]) -> None:
 
 
 def test_the_projects_own_ledger_keeps_the_rules() -> None:
-    ledger = claims.load()
+    ledger = load()
     ledger.check()
-    assert claims.load() is ledger
+    assert load() is ledger
     assert "thm-2.2" in ledger.claims

@@ -27,7 +27,7 @@ from analysis.heads.model import Checkpoint
 from analysis.records import Provenance, write
 from analysis.theory import frequencies as fr
 from figures import build, explore, places, schemas, style
-from proofs.claims import load
+from proofs.ledger import load
 from tests import tiny_models
 
 HERE = ("assumption", "bias_by_base", "family", "heads")  # drawn from synthetic records below

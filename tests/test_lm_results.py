@@ -24,7 +24,7 @@ from analysis.lm import gather, matched, paper, result_tables, results, run_reco
 from analysis.lm.experiments import EXPERIMENTS, SEEDS, VARIANTS
 from analysis.lm.labels import label
 from figures.places import TABLES, TRAINED
-from proofs import tapa_tables
+from proofs.paper import section_4
 from tests.lm_records import BEST, RATES, TOKENS, plain_loss, record, whole
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -350,12 +350,12 @@ def test_every_variant_has_a_label_of_its_own_in_its_experiment():
 
 def test_the_papers_numbers_are_those_of_the_ledgers_transcription():
     """Typed twice, here and in `proofs`; the file in which they were handed over is not committed."""
-    linear_and_quadratic = (tapa_tables.LINEAR, tapa_tables.FINE_TUNED["TAPA"])
-    theirs = (tapa_tables.FINE_TUNED.values(), tapa_tables.ZERO_SHOT.values(), linear_and_quadratic)
+    linear_and_quadratic = (section_4.LINEAR, section_4.FINE_TUNED["TAPA"])
+    theirs = (section_4.FINE_TUNED.values(), section_4.ZERO_SHOT.values(), linear_and_quadratic)
     for name, rows in zip(("table1", "table2", "table3"), theirs, strict=True):
         _, lengths, methods = paper.TABLES[name]
         assert list(methods.values()) == [tuple(map(float, row)) for row in rows]
-        windows = tapa_tables.WINDOWS[: len(lengths)]
+        windows = section_4.WINDOWS[: len(lengths)]
         assert [1024 * int(window.removesuffix("k")) for window in windows] == list(lengths)
 
 

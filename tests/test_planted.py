@@ -21,22 +21,21 @@ from flint import arb
 
 from analysis.errors import InputError
 from analysis.evidence import Evidence, Verdict
-from proofs import interval as iv
-from proofs import (
-    rope_bias,
-    rope_bias_limit,
-    rope_bias_theorem,
-    rope_gap_rate,
-    rope_instability,
-    rope_limit_points,
-    rope_score,
-    tapa_variance,
+from proofs import balls, integrals, rope_bias_limit
+from proofs.checks import search
+from proofs.gaussian_tokens import counterexample
+from proofs.ledger import Ledger, LedgerError, load
+from proofs.paper import (
+    appendix_b,
+    appendix_c,
+    section_2_score,
+    theorem_2_1,
+    theorem_2_2,
+    theorem_2_3,
+    theorem_3_3,
 )
-from proofs.claims import Ledger, LedgerError, load
-from proofs.rope_common import search
-from proofs.rope_sums import u
+from proofs.paper.classical_lemmas import u
 from proofs.rope_tools import Point, termwise
-from proofs.tapa_common import counterexample
 from proofs.verify import gather, verify
 from tests.test_agreement import disagreements
 
@@ -113,13 +112,18 @@ def test_every_kind_is_planted_often_enough() -> None:
 
 # name: module of proofs, what is replaced in it, by what (from the original), the node whose check must change
 MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
-    "B_d with its sign flipped": ("rope_score", "B", lambda b: -b, "eq-4"),
-    "A_d without its second product": ("rope_score", "A", lambda a: rope_score.Q0 * rope_score.K0, "eq-3*"),
-    "r without nu": ("rope_instability", "RADIUS", lambda r: rope_instability.MU, "eq-21*"),
+    "B_d with its sign flipped": ("paper.section_2_score", "B", lambda b: -b, "eq-4"),
+    "A_d without its second product": (
+        "paper.section_2_score",
+        "A",
+        lambda a: section_2_score.Q0 * section_2_score.K0,
+        "eq-3*",
+    ),
+    "r without nu": ("paper.appendix_b", "RADIUS", lambda r: appendix_b.MU, "eq-21*"),
     "one pair more in the steered sum": (
-        "rope_limit_points",
+        "paper.theorem_2_1",
         "steering_error",
-        lambda f: lambda lost: f(lost) + 2 / rope_limit_points.DIM * rope_limit_points.V,
+        lambda f: lambda lost: f(lost) + 2 / theorem_2_1.DIM * theorem_2_1.V,
         "thm-2.1",
     ),
     "degree of base^(2/(D-2))": (
@@ -154,7 +158,7 @@ MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
     ),
     "a base below 4096": ("rope_bias_limit", "EDGE", lambda edge: 10, "thm-2.2.limit"),
     "a periodic example that is none": (
-        "rope_bias_far",
+        "paper.theorem_2_2_uniform",
         "ROOT",
         lambda root: Fraction(3, 4),
         "thm-2.2.uniform",
@@ -166,9 +170,9 @@ MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
         "thm-2.2.causal, attack",
     ),
     "2/D lost in the gap's bound": (
-        "rope_gap_rate",
+        "paper.theorem_2_3",
         "BOUND",
-        lambda bound: bound - 2 * rope_gap_rate.R / rope_gap_rate.DIM,
+        lambda bound: bound - 2 * theorem_2_3.R / theorem_2_3.DIM,
         "eq-8",
     ),
     "Chernoff's rate doubled": ("rope_concentration", "RATE", lambda rate: 2 * rate, "eq-20*"),
@@ -178,7 +182,12 @@ MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
         lambda f: lambda: f(2),
         "rem-A",
     ),
-    "kappa's sign flipped": ("rope_sums", "KAPPA", lambda k: 1 / (1 - sp.exp(-u)) + 1 / u, "lem-riemann"),
+    "kappa's sign flipped": (
+        "paper.classical_lemmas",
+        "KAPPA",
+        lambda k: 1 / (1 - sp.exp(-u)) + 1 / u,
+        "lem-riemann",
+    ),
     "sin for cos in the lemma's waves": (
         "rope_tools",
         "WAVES",
@@ -198,7 +207,7 @@ MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
         "eq-50*",
     ),
     "the period's first end one off": (
-        "rope_lemma_c1_cos",
+        "paper.appendix_e_cos",
         "BEGIN",
         lambda begin: {k: e + 1 for k, e in begin.items()},
         "eq-57",
@@ -211,19 +220,19 @@ MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
     ),
     "radians for turns in a half period": ("rope_lemma_c1_cuts", "TURN", lambda turn: sp.Integer(1), "eq-57"),
     "sin for cos in the score": (
-        "tapa_score",
+        "paper.section_3_score",
         "score",
         lambda f: lambda *x: f(*x).replace(sp.cos, sp.sin),
         "eq-13",
     ),
     "M without its root": (
-        "tapa_score",
+        "paper.section_3_score",
         "matrices",
         lambda f: lambda d, a: tuple(m**2 for m in f(d, a)),
         "eq-13",
     ),
     "J with -1 below": (
-        "tapa_common",
+        "gaussian_tokens",
         "off_diagonal",
         lambda f: (
             lambda block: sp.BlockMatrix(
@@ -233,7 +242,7 @@ MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
         "eq-10",
     ),
     "Gaussian integral without its factor": (
-        "tapa_common",
+        "gaussian_tokens",
         "gaussian_integral",
         lambda f: lambda exponent, x: (sp.Integer(1), f(exponent, x)[1]),
         "thm-3.2.gaussian",
@@ -251,10 +260,10 @@ MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
         "eq-15",
     ),
     "a law that does not meet Assumption 2.1": (
-        "tapa_variance",
+        "paper.theorem_3_3",
         "fixed_tokens",
         lambda f: (
-            lambda head, share: counterexample(tapa_variance.assumption([((1, 1), (1, 2))]), *f(head, share))
+            lambda head, share: counterexample(theorem_3_3.assumption([((1, 1), (1, 2))]), *f(head, share))
         ),
         "thm-3.3",
     ),
@@ -265,27 +274,27 @@ MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
         "rem-3.flops*",
     ),
     "the far end of the phase's range": (
-        "tapa_bias",
+        "paper.section_3_remarks",
         "gap",
         lambda f: lambda u, reach=16: f(u, 20),
         "rem-3.eliminates*",
     ),
-    "Ci of twice the angle": ("rope_lemma_c2", "ci", lambda f: lambda x: f(2 * x), "eq-71*"),
+    "Ci of twice the angle": ("paper.appendix_f", "ci", lambda f: lambda x: f(2 * x), "eq-71*"),
     "a dip of Ci beyond the truth": (
-        "rope_gap_closes",
+        "paper.appendix_d",
         "TURNS",
         lambda c: replace(c, dip="0.2"),
         "eq-37*",
     ),
     "the doubled cosine subtracted": (
-        "tapa_variance_printed",
+        "paper.appendix_h",
         "second_moment",
         lambda f: lambda square, doubled: f(square, -doubled),
         "eq-82*",
     ),
-    "100 near distances for 101": ("tapa_figure", "NEAR", lambda near: range(100), "fig-1.zero"),
+    "100 near distances for 101": ("paper.appendix_i", "NEAR", lambda near: range(100), "fig-1.zero"),
     "a fine-tuning step half as long": (
-        "tapa_tables",
+        "paper.section_4",
         "FINE_TUNING",
         lambda protocol: (500, 128, 16_384),
         "rem-4.tokens*",
@@ -297,7 +306,7 @@ def own_verdicts(node: str) -> list[Verdict]:
     """Verdict of every fact that the registered check (or attack) of a node yields, as under `verify`."""
     ledger = load()
     name, _, attack = node.partition(", ")
-    with iv.precision(iv.PRECISION):
+    with balls.precision(balls.PRECISION):
         return [
             item.verdict for item in gather(node, (ledger.attacks if attack else ledger.nodes())[name].check)
         ]
@@ -336,37 +345,37 @@ def test_mutations_reach_every_part_of_the_paper() -> None:
 # Errors in the sums that everything rests on: the other witness sees them --------------------------------
 
 
-def exact_sums(base: float, head_dim: int, turns: bool) -> iv.RopeSums:
-    return iv.RopeSums.of(head_dim, base=iv.dyadic(base), turns=turns)
+def exact_sums(base: float, head_dim: int, turns: bool) -> integrals.RopeSums:
+    return integrals.RopeSums.of(head_dim, base=balls.dyadic(base), turns=turns)
 
 
-class Planted(iv.RopeSums):
+class Planted(integrals.RopeSums):
     """Sums with one error; the class says which."""
 
     @classmethod
-    def sums(cls, base: float, head_dim: int, turns: bool) -> iv.RopeSums:
+    def sums(cls, base: float, head_dim: int, turns: bool) -> integrals.RopeSums:
         true = exact_sums(base, head_dim, turns)
         return cls(true.head_dim, true.omega, true.inverse_base)
 
 
 class FlippedSign(Planted):
-    def sin(self, distance: iv.Real) -> arb:
+    def sin(self, distance: balls.Real) -> arb:
         return -super().sin(distance)
 
 
 class FactorDropped(Planted):
-    def cos(self, distance: iv.Real) -> arb:
+    def cos(self, distance: balls.Real) -> arb:
         return 2 * super().cos(distance)
 
 
 class SinForCos(Planted):
-    def cos(self, distance: iv.Real) -> arb:
+    def cos(self, distance: balls.Real) -> arb:
         return super().sin(distance)
 
 
 class OnePairShort(Planted):
     @classmethod
-    def sums(cls, base: float, head_dim: int, turns: bool) -> iv.RopeSums:
+    def sums(cls, base: float, head_dim: int, turns: bool) -> integrals.RopeSums:
         true = exact_sums(base, head_dim, turns)
         return cls(true.head_dim, true.omega[:-1], true.inverse_base)
 
@@ -375,7 +384,7 @@ class OneTurnLong(Planted):
     """theta_d for d = 1 .. D/2 in place of 0 .. D/2 - 1."""
 
     @classmethod
-    def sums(cls, base: float, head_dim: int, turns: bool) -> iv.RopeSums:
+    def sums(cls, base: float, head_dim: int, turns: bool) -> integrals.RopeSums:
         true = exact_sums(base, head_dim, turns)
         step = (true.inverse_base.log() * 2 / head_dim).exp()
         return cls(true.head_dim, tuple(w * step for w in true.omega), true.inverse_base)
@@ -383,7 +392,7 @@ class OneTurnLong(Planted):
 
 class Radians(Planted):
     @classmethod
-    def sums(cls, base: float, head_dim: int, turns: bool) -> iv.RopeSums:
+    def sums(cls, base: float, head_dim: int, turns: bool) -> integrals.RopeSums:
         return super().sums(base, head_dim, False)
 
 
@@ -391,7 +400,7 @@ class RoundedBase(Planted):
     """The base rounded to a single-precision float: an error of 6e-8."""
 
     @classmethod
-    def sums(cls, base: float, head_dim: int, turns: bool) -> iv.RopeSums:
+    def sums(cls, base: float, head_dim: int, turns: bool) -> integrals.RopeSums:
         true = exact_sums(base * (1 + 2.0**-24), head_dim, turns)
         return cls(true.head_dim, true.omega, true.inverse_base)
 
@@ -400,7 +409,7 @@ class RoundedBase(Planted):
     "error", [FlippedSign, FactorDropped, SinForCos, OnePairShort, OneTurnLong, Radians, RoundedBase]
 )
 def test_an_error_in_the_sums_is_seen_by_the_other_witness(error: type[Planted]) -> None:
-    with iv.precision(160):
+    with balls.precision(160):
         assert disagreements(True, Planted.sums, cases=6) == []
         assert disagreements(True, error.sums, cases=6) != []
 
@@ -411,24 +420,24 @@ LO, HI, BOUND = Fraction(1), Fraction(12), Fraction(-9, 100)  # Ci falls to -0.1
 
 
 def honest(width: arb) -> Evidence:
-    return iv.below("Ci > -0.09 on [1, 12]", iv.ball(BOUND), iv.ci(width))
+    return balls.below("Ci > -0.09 on [1, 12]", balls.ball(BOUND), integrals.ci(width))
 
 
 def by_midpoint(width: arb) -> Evidence:
     """The middle of the interval stands for all of it."""
-    return iv.below("Ci > -0.09 on [1, 12]", iv.ball(BOUND), iv.ci(arb(width.mid())))
+    return balls.below("Ci > -0.09 on [1, 12]", balls.ball(BOUND), integrals.ci(arb(width.mid())))
 
 
 def negated(width: arb) -> Evidence:
     """`not (Ci <= bound)`: true for balls that overlap, which decide nothing."""
-    found = iv.ci(width)
-    assert not (found <= iv.ball(BOUND))
+    found = integrals.ci(width)
+    assert not (found <= balls.ball(BOUND))
     return Evidence(
         "Ci > -0.09 on [1, 12]",
-        iv.verdict(not (found <= iv.ball(BOUND))),
-        computed=iv.text(found),
+        balls.verdict(not (found <= balls.ball(BOUND))),
+        computed=balls.text(found),
         predicted=f"> {float(BOUND)}",
-        radius=iv.radius(found),
+        radius=balls.radius(found),
         precision="128 bit ball",
     )
 
@@ -439,12 +448,12 @@ def ledger_of(judge: Callable[[arb], Evidence]) -> Ledger:
 
     @ledger.claim("lem-x", where="App. E", kind="lemma", says="Ci > -0.09 on [1, 12]")
     def check() -> Iterator[Evidence]:
-        yield judge(iv.hull(LO, HI))
+        yield judge(balls.hull(LO, HI))
 
     @ledger.attack("lem-x", domain="111 points of [1, 12]")
     def attack() -> Iterator[Evidence]:
         tried = (Fraction(10 + i, 10) for i in range(111))
-        yield search("Ci + 0.09", ((str(x), iv.ci(iv.ball(x)) - iv.ball(BOUND)) for x in tried))
+        yield search("Ci + 0.09", ((str(x), integrals.ci(balls.ball(x)) - balls.ball(BOUND)) for x in tried))
 
     return ledger
 
@@ -458,15 +467,15 @@ def test_an_interval_judged_by_less_than_all_of_it_contradicts_its_attack(
 
 
 def test_the_same_interval_judged_as_a_ball_is_refuted_by_its_attack() -> None:
-    with iv.precision(128):
-        assert honest(iv.hull(LO, HI)).verdict is Verdict.UNKNOWN
+    with balls.precision(128):
+        assert honest(balls.hull(LO, HI)).verdict is Verdict.UNKNOWN
     (result,) = verify(workers=0, loader=lambda: ledger_of(honest))
     assert result.stated is Verdict.REFUTED
 
 
 def test_evidence_that_shows_a_ball_but_calls_itself_exact_is_refused() -> None:
     def hidden(width: arb) -> Evidence:
-        return Evidence("Ci on [1, 12]", Verdict.PROVED, computed=iv.text(iv.ci(width)))
+        return Evidence("Ci on [1, 12]", Verdict.PROVED, computed=balls.text(integrals.ci(width)))
 
     with pytest.raises(LedgerError, match=r"^lem-x: 'Ci on \[1, 12\]' shows a ball, so its precision"):
         verify(workers=0, loader=lambda: ledger_of(hidden))
@@ -493,7 +502,7 @@ def test_a_counterexample_must_meet_every_hypothesis(
 
 
 def verdicts(found: Iterator[Evidence]) -> set[Verdict]:
-    with iv.precision(128):
+    with balls.precision(128):
         return {item.verdict for item in found}
 
 
@@ -509,17 +518,17 @@ def test_a_bound_without_its_hypothesis_is_refuted_and_with_it_proved() -> None:
 
 def test_the_cosine_bound_needs_its_near_range() -> None:
     """(28) at best: lim C_D > 3/8 - 0.22/L where lambda < b^(1/4)/8, and not at lambda = b."""
-    assert verdicts(iter([rope_bias.near_cosine("3/8", "0.22")])) <= SOUND
-    with iv.precision(128):
-        base = iv.ball(10**30)
-        bound = iv.ball("3/8") - iv.ball("0.22") / base.log()
+    assert verdicts(iter([appendix_c.near_cosine("3/8", "0.22")])) <= SOUND
+    with balls.precision(128):
+        base = balls.ball(10**30)
+        bound = balls.ball("3/8") - balls.ball("0.22") / base.log()
         for distance, holds in (("3000000", True), (base, False)):
-            assert iv.less(bound, iv.cos_limit(distance, base=base)) is holds
+            assert balls.less(bound, integrals.cos_limit(distance, base=base)) is holds
 
 
 def test_theorem_2_2_needs_its_threshold() -> None:
     """L > 1.03 + 3.66 |rho| is enough, a threshold without its slope is not."""
     turns = rope_bias_limit.TURNS
-    assert verdicts(rope_bias_theorem.enough(turns, "1/8", "1.03", "3.66")) <= SOUND
-    assert verdicts(rope_bias_theorem.enough(turns, "1/8", "1.03", "0")) & {Verdict.REFUTED, Verdict.UNKNOWN}
-    assert verdicts(iter([rope_bias_theorem.below_eighth(10, "1.03", "0")])) == {Verdict.CERTIFIED}
+    assert verdicts(theorem_2_2.enough(turns, "1/8", "1.03", "3.66")) <= SOUND
+    assert verdicts(theorem_2_2.enough(turns, "1/8", "1.03", "0")) & {Verdict.REFUTED, Verdict.UNKNOWN}
+    assert verdicts(iter([theorem_2_2.below_eighth(10, "1.03", "0")])) == {Verdict.CERTIFIED}

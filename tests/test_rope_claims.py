@@ -15,27 +15,30 @@ from hypothesis import strategies as st
 from analysis.errors import InputError
 from analysis.evidence import Evidence, Verdict
 from proofs import (
-    rope_base_change,
-    rope_bias,
     rope_bias_causal,
     rope_bias_combined,
-    rope_bias_far,
     rope_bias_limit,
-    rope_bias_theorem,
     rope_concentration,
-    rope_decomposition,
     rope_degrees,
-    rope_gap_closes,
-    rope_gap_rate,
-    rope_instability,
     rope_interpolation,
-    rope_limit_points,
-    rope_score,
     rope_steering,
 )
-from proofs.claims import load
-from proofs.interval import PRECISION, RopeSums, ball, precision
-from proofs.rope_common import Distances, exact, identity, near_integers, search
+from proofs.balls import PRECISION, ball, precision
+from proofs.checks import Distances, exact, identity, near_integers, search
+from proofs.integrals import RopeSums
+from proofs.ledger import load
+from proofs.paper import (
+    appendix_a,
+    appendix_b,
+    appendix_c,
+    appendix_d,
+    section_2_base,
+    section_2_score,
+    theorem_2_1,
+    theorem_2_2,
+    theorem_2_2_uniform,
+    theorem_2_3,
+)
 from proofs.verify import Result, gather_rows
 
 # label: (as stated, as repaired); "-" where nothing needs repair
@@ -136,23 +139,23 @@ def one(found: Evidence) -> Iterable[Evidence]:
     return (found,)
 
 
-MU, NU = rope_score.MU, rope_score.NU
+MU, NU = section_2_score.MU, section_2_score.NU
 LOOSE = rope_bias_limit.Convention(True, "0.0895", "1.4181", "1.6748")  # Ci(7 pi/2) = -0.08956...
 PLANTED: dict[str, Callable[[], Iterable[Evidence]]] = {
-    "flipped sign of B_d": lambda: one(rope_score.expansion(rope_score.A, -rope_score.B)),
+    "flipped sign of B_d": lambda: one(section_2_score.expansion(section_2_score.A, -section_2_score.B)),
     "A_d with the product of a single coordinate": lambda: one(
-        rope_score.expansion(rope_score.Q0 * rope_score.K0, rope_score.B)
+        section_2_score.expansion(section_2_score.Q0 * section_2_score.K0, section_2_score.B)
     ),
     "2 pi lost on one side": lambda: one(
-        rope_score.expansion(rope_score.A, rope_score.B, right=2 * sp.pi * rope_score.X)
+        section_2_score.expansion(section_2_score.A, section_2_score.B, right=2 * sp.pi * section_2_score.X)
     ),
     "sin for cos": lambda: one(
-        rope_score.expansion(rope_score.A, rope_score.B, right=rope_score.X + sp.pi / 2)
+        section_2_score.expansion(section_2_score.A, section_2_score.B, right=section_2_score.X + sp.pi / 2)
     ),
-    "key turned the wrong way": lambda: one(rope_score.relative(rotate_key=-1)),
-    "range of Z one too long": lambda: one(rope_decomposition.decomposition(8, 4)),
-    "range of Z one too short": lambda: one(rope_decomposition.decomposition(8, 2)),
-    "sgn(mu_0) dropped": lambda: one(rope_decomposition.gap_against_delta(-1, prefactor=False)),
+    "key turned the wrong way": lambda: one(section_2_score.relative(rotate_key=-1)),
+    "range of Z one too long": lambda: one(appendix_a.decomposition(8, 4)),
+    "range of Z one too short": lambda: one(appendix_a.decomposition(8, 2)),
+    "sgn(mu_0) dropped": lambda: one(appendix_a.gap_against_delta(-1, prefactor=False)),
     "a factor 1/2 in the moment bound": lambda: rope_concentration.moment_bound(
         sp.Symbol("x", real=True) ** 2 / 2
     ),
@@ -164,51 +167,49 @@ PLANTED: dict[str, Callable[[], Iterable[Evidence]]] = {
     ),
     "Laplace law of another scale": lambda: rope_concentration.laplace_law(scale=2),
     "atan2 with its arguments exchanged": lambda: one(
-        rope_instability.phase_identity(lambda m, n: sp.atan2(n, m), sp.Integer(2), sp.Integer(-1))
+        appendix_b.phase_identity(lambda m, n: sp.atan2(n, m), sp.Integer(2), sp.Integer(-1))
     ),
     "phi not divided by 2 pi": lambda: one(
-        rope_instability.target_angle(
-            rope_instability.printed_beta(sp.Integer(1), sp.sqrt(2), sp.pi / 4),
+        appendix_b.target_angle(
+            appendix_b.printed_beta(sp.Integer(1), sp.sqrt(2), sp.pi / 4),
             sp.pi / 4,
             1,
             1,
             sp.Integer(1),
         )
     ),
-    "geometric sum one term longer": lambda: rope_instability.character_sum(power=2),
+    "geometric sum one term longer": lambda: appendix_b.character_sum(power=2),
     "2 pi lost in the steered sum": lambda: rope_steering.eq_23_example(turns=False),
-    "constant 7 for 8": lambda: rope_limit_points.uniform_constant(sp.Integer(7)),
+    "constant 7 for 8": lambda: theorem_2_1.uniform_constant(sp.Integer(7)),
     "degree one too small": lambda: one(rope_degrees.independence(8, range(9))),
     "base 10^4 taken for independent": lambda: one(rope_degrees.degree_row(10_000, 128, 64)),
     "dip of Ci tightened below the truth": lambda: rope_bias_limit.integral_bounds(LOOSE),
-    "1/8 for Ci tightened": lambda: one(rope_bias.cosine_beyond_one_turn("0.123")),
+    "1/8 for Ci tightened": lambda: one(appendix_c.cosine_beyond_one_turn("0.123")),
     "variation doubled": lambda: rope_bias_limit.riemann_steps(factor=2),
     "fourth root read as a square root": lambda: rope_bias_limit.near_algebra(root=2),
-    "constant above 3/8": lambda: one(rope_bias.near_cosine("0.38", 0)),
-    "far constant below the truth": lambda: rope_bias.far_cosine("0.04"),
-    "sine constant below the truth": lambda: rope_bias.sine_bound("0.83"),
+    "constant above 3/8": lambda: one(appendix_c.near_cosine("0.38", 0)),
+    "far constant below the truth": lambda: appendix_c.far_cosine("0.04"),
+    "sine constant below the truth": lambda: appendix_c.sine_bound("0.83"),
     "three terms 2/L for four": lambda: one(rope_bias_combined.combined(cosine=3)),
     "error terms lost": lambda: one(rope_bias_combined.combined(error=0)),
     "63 for 64": lambda: one(rope_bias_combined.threshold(63)),
-    "threshold tightened below what is proved": lambda: rope_bias_theorem.enough(
+    "threshold tightened below what is proved": lambda: theorem_2_2.enough(
         rope_bias_limit.TURNS, "1/8", "1.02", "3.65"
     ),
-    "failure claimed above the proved threshold": lambda: one(
-        rope_bias_theorem.below_eighth(10, "1.03", "3.66")
-    ),
-    "first failure one too late": lambda: rope_bias_far.failure(100_000, 64, True, 0, 101_474),
-    "first failure one too early": lambda: rope_bias_far.failure(100_000, 64, True, 0, 101_472),
+    "failure claimed above the proved threshold": lambda: one(theorem_2_2.below_eighth(10, "1.03", "3.66")),
+    "first failure one too late": lambda: theorem_2_2_uniform.failure(100_000, 64, True, 0, 101_474),
+    "first failure one too early": lambda: theorem_2_2_uniform.failure(100_000, 64, True, 0, 101_472),
     "helpful sines tightened above the truth": lambda: rope_bias_causal.sine_costs(
         rope_bias_limit.TURNS, "0.64", "0.8895"
     ),
     "harmful sines tightened below the truth": lambda: rope_bias_causal.sine_costs(
         rope_bias_limit.RADIANS, "0.16", "1.06"
     ),
-    "strict sign at equality": lambda: one(rope_gap_closes.half_bound(4, "1/4", 2)),
-    "nu_0 terms lost": lambda: one(rope_gap_closes.exceeds(0, 1, "1/100")),
-    "cosine constant tightened": lambda: one(rope_gap_closes.lower_cosine("0.559")),
-    "tail of the integral lost": lambda: rope_gap_rate.integral_of_minimum(extra=0),
-    "rate that does not fall": lambda: rope_base_change.slope_steps(rate=4),
+    "strict sign at equality": lambda: one(appendix_d.half_bound(4, "1/4", 2)),
+    "nu_0 terms lost": lambda: one(appendix_d.exceeds(0, 1, "1/100")),
+    "cosine constant tightened": lambda: one(appendix_d.lower_cosine("0.559")),
+    "tail of the integral lost": lambda: theorem_2_3.integral_of_minimum(extra=0),
+    "rate that does not fall": lambda: section_2_base.slope_steps(rate=4),
     "interpolation the wrong way": lambda: one(rope_interpolation.dimension_base(sign=-1)),
     "power of s lost": lambda: rope_interpolation.quarter_turn(order=2),
 }
@@ -222,20 +223,20 @@ def test_planted_errors_are_caught(error: str) -> None:
 
 def test_counterexamples_vanish_where_what_they_rest_on_is_taken_away() -> None:
     """A return twice as rough leaves (7) alone, and so do angles that are steered to the target itself."""
-    assert rope_bias_far.returning_gap(sp.Integer(8)).verdict is Verdict.REFUTED
-    assert rope_bias_far.returning_gap(sp.Integer(4)).verdict is Verdict.PROVED
+    assert theorem_2_2_uniform.returning_gap(sp.Integer(8)).verdict is Verdict.REFUTED
+    assert theorem_2_2_uniform.returning_gap(sp.Integer(4)).verdict is Verdict.PROVED
     assert rope_steering.opposite().verdict is Verdict.REFUTED
     assert rope_steering.opposite(1).verdict is Verdict.PROVED
 
 
 def test_the_same_checks_pass_without_the_error() -> None:
     sound = [
-        *one(rope_score.expansion(rope_score.A, rope_score.B)),
+        *one(section_2_score.expansion(section_2_score.A, section_2_score.B)),
         *one(rope_concentration.chernoff(sp.Symbol("M"), rope_concentration.RATE)),
-        *one(rope_bias.near_cosine("3/8", "0.22")),
-        *rope_bias.far_cosine("0.071"),
-        *rope_bias.sine_bound("0.84"),
-        *rope_limit_points.uniform_constant(sp.Integer(8)),
+        *one(appendix_c.near_cosine("3/8", "0.22")),
+        *appendix_c.far_cosine("0.071"),
+        *appendix_c.sine_bound("0.84"),
+        *theorem_2_1.uniform_constant(sp.Integer(8)),
         *rope_steering.eq_23_example(turns=True),
     ]
     assert {item.verdict for item in sound} <= {Verdict.PROVED, Verdict.CERTIFIED}

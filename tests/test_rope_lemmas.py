@@ -17,16 +17,16 @@ from hypothesis import strategies as st
 
 from analysis.errors import InputError
 from analysis.evidence import Evidence, Verdict
-from proofs import rope_lemma_c1 as c1
-from proofs import rope_lemma_c1_cos as cosine
 from proofs import rope_lemma_c1_cuts as cuts
 from proofs import rope_lemma_c1_error as error
-from proofs import rope_lemma_c1_riemann as riemann
-from proofs import rope_lemma_c1_sin as sine
-from proofs import rope_lemma_c2 as c2
 from proofs import rope_lemma_c2_cin as cin
-from proofs import rope_sums as sums
-from proofs.interval import PRECISION, ball, below, precision
+from proofs.balls import PRECISION, ball, below, precision
+from proofs.paper import appendix_e_cos as cosine
+from proofs.paper import appendix_e_riemann as riemann
+from proofs.paper import appendix_e_sin as sine
+from proofs.paper import appendix_f as c2
+from proofs.paper import classical_lemmas as sums
+from proofs.paper import lemma_c1 as c1
 from proofs.rope_tools import INVERSE_BASES, Point, least_head_dim, points, rises, termwise, vanishes
 from proofs.verdicts import weakest
 from proofs.verify import Result

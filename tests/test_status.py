@@ -15,7 +15,8 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 from figures import fig_claims, task_claims
 from figures.places import ROOT, record
 from figures.schemas import read_any
-from proofs import claims, status
+from proofs import status
+from proofs.ledger import load
 from proofs.verify import Result
 
 RUN = "run `tapa verify --write`"
@@ -66,7 +67,7 @@ def missing(labels: set[str]) -> list[str]:
 
 def test_the_ledger_is_complete() -> None:
     """Every row of the paper's list of claims, and every numbered equation from 2 to 84."""
-    ledger = claims.load()
+    ledger = load()
     assert missing(set(ledger.claims)) == []
     for part, line in STATEMENTS.items():
         assert {ledger.claims[label].part for label in line.split()} == {part}
@@ -76,12 +77,12 @@ def test_the_ledger_is_complete() -> None:
 
 @pytest.mark.parametrize("gone", ["eq-73", "thm-3.3", "tab-2"])
 def test_a_statement_without_a_claim_is_missed(gone: str) -> None:
-    assert missing(claims.load().claims.keys() - {gone}) == [gone]
+    assert missing(load().claims.keys() - {gone}) == [gone]
 
 
 def test_definitions_and_steps_are_told_apart() -> None:
     """What asserts something has an attack; a definition or assumption says what its evidence is of."""
-    ledger = claims.load()
+    ledger = load()
     for number in NUMBERED:
         claim = ledger.claims[f"eq-{number}"]
         assert (

@@ -18,7 +18,7 @@ from sympy.core.facts import InconsistentAssumptions
 
 from analysis.errors import InputError
 from analysis.evidence import Verdict
-from proofs import algebraic, rope_common, symbolic
+from proofs import algebraic, checks, exact
 from proofs.balls import precision
 
 x, y = sp.symbols("x y", real=True)
@@ -45,19 +45,19 @@ IDENTITIES = [
 
 @pytest.mark.parametrize(("lhs", "rhs"), IDENTITIES)
 def test_an_identity_is_proved_and_its_flipped_sign_is_refuted_at_a_point(lhs: sp.Expr, rhs: sp.Expr) -> None:
-    assert symbolic.identity(lhs, rhs, "as it is").verdict is Verdict.PROVED
-    wrong = symbolic.identity(lhs, -rhs, "sign flipped")
+    assert exact.identity(lhs, rhs, "as it is").verdict is Verdict.PROVED
+    wrong = exact.identity(lhs, -rhs, "sign flipped")
     assert wrong.verdict is Verdict.REFUTED
     assert wrong.radius is not None
     assert wrong.radius < 1e-20
     assert "ball" in wrong.precision
-    assert symbolic.identity(lhs, rhs + sp.Rational(1, 10**12), "a trifle off").verdict is Verdict.REFUTED
+    assert exact.identity(lhs, rhs + sp.Rational(1, 10**12), "a trifle off").verdict is Verdict.REFUTED
 
 
 def test_an_identity_that_needs_its_assumption_is_not_proved_without() -> None:
     z = sp.Symbol("z", real=True)
-    assert symbolic.identity(sp.sqrt(p**2), p, "positive").verdict is Verdict.PROVED
-    refuted = symbolic.identity(sp.sqrt(z**2), z, "any sign")
+    assert exact.identity(sp.sqrt(p**2), p, "positive").verdict is Verdict.PROVED
+    refuted = exact.identity(sp.sqrt(z**2), z, "any sign")
     assert refuted.verdict is Verdict.REFUTED
     (value,) = re.findall(r"z = (-?[\d/]+)", refuted.what)
     assert Fraction(value) < 0
@@ -66,30 +66,30 @@ def test_an_identity_that_needs_its_assumption_is_not_proved_without() -> None:
 def test_what_is_neither_simplified_nor_told_from_zero_is_unknown() -> None:
     # pi against a fraction within 1e-60 of it: 128 bits cannot tell, and no algebra makes them equal
     near = sp.Rational(mpmath.nstr(mpmath.mp.pi, 15))
-    assert symbolic.identity(sp.pi, near, "15 digits").verdict is Verdict.REFUTED
+    assert exact.identity(sp.pi, near, "15 digits").verdict is Verdict.REFUTED
     with mpmath.workdps(70):
         near = sp.Rational(mpmath.nstr(+mpmath.pi, 65))
-    assert symbolic.identity(sp.pi, near, "65 digits").verdict is Verdict.UNKNOWN
+    assert exact.identity(sp.pi, near, "65 digits").verdict is Verdict.UNKNOWN
     with precision(300):
-        assert symbolic.identity(sp.pi, near, "65 digits").verdict is Verdict.REFUTED
+        assert exact.identity(sp.pi, near, "65 digits").verdict is Verdict.REFUTED
 
 
 def test_a_counterexample_is_looked_for_where_the_caller_says() -> None:
     only_at_two = (x - 1) * (x - 3)
-    assert symbolic.identity(only_at_two, sp.Integer(0), "roots", [{x: 1}, {x: 3}]).verdict is Verdict.UNKNOWN
-    assert symbolic.identity(only_at_two, sp.Integer(0), "roots", [{x: 2}]).verdict is Verdict.REFUTED
+    assert exact.identity(only_at_two, sp.Integer(0), "roots", [{x: 1}, {x: 3}]).verdict is Verdict.UNKNOWN
+    assert exact.identity(only_at_two, sp.Integer(0), "roots", [{x: 2}]).verdict is Verdict.REFUTED
 
 
 def test_floats_and_unreadable_expressions_are_refused() -> None:
     with pytest.raises(InputError, match="contains a float"):
-        symbolic.identity(0.1 + x, x, "float")
+        exact.identity(0.1 + x, x, "float")
     f = sp.Function("f")
     with pytest.raises(InputError, match=re.escape("f(x): a f without a value")):
-        symbolic.to_ball(f(x), {x: 1})
+        exact.to_ball(f(x), {x: 1})
     with pytest.raises(InputError, match="a Symbol without a value"):
-        symbolic.to_ball(x + y, {x: 1})
+        exact.to_ball(x + y, {x: 1})
     with pytest.raises(InputError, match="meets the assumptions of t"):
-        symbolic.sample_points(sp.Symbol("t", irrational=True) + 1)
+        exact.sample_points(sp.Symbol("t", irrational=True) + 1)
 
 
 @given(st.integers(0, 10**6))
@@ -101,7 +101,7 @@ def test_sample_points_meet_the_assumptions(seed: int) -> None:
         symbol = sp.Symbol("s", **chosen)
     except InconsistentAssumptions:
         assume(False)
-    points = symbolic.sample_points(symbol**2)
+    points = exact.sample_points(symbol**2)
     assert len(points) == 8
     for point in points:
         value = sp.Rational(point[symbol].numerator, point[symbol].denominator)
@@ -130,7 +130,7 @@ EXPRESSIONS = [
 @settings(max_examples=10)
 def test_expressions_in_balls_contain_mpmaths_value(k: int, a: Fraction, b: Fraction) -> None:
     expr, witness = EXPRESSIONS[k]
-    found = symbolic.to_ball(expr, {x: a, p: b})
+    found = exact.to_ball(expr, {x: a, p: b})
     with mpmath.workdps(60):
         value = witness(mpmath.mpf(a.numerator) / a.denominator, mpmath.mpf(b.numerator) / b.denominator)
         assert found.real.overlaps(arb(mpmath.nstr(value, 55)))
@@ -141,23 +141,23 @@ def test_expressions_in_balls_contain_mpmaths_value(k: int, a: Fraction, b: Frac
 def test_sums_are_written_out_and_want_exact_values() -> None:
     k = sp.Symbol("k", integer=True)
     total = sp.Sum(sp.cos(x * k), (k, 0, 5))
-    found = symbolic.to_ball(total, {x: Fraction(1, 2)})
+    found = exact.to_ball(total, {x: Fraction(1, 2)})
     assert abs(float(found.real) - sum(math.cos(j / 2) for j in range(6))) < 1e-14
     with pytest.raises(InputError, match="x is a ball"):
-        symbolic.to_ball(total, {x: arb(1)})
+        exact.to_ball(total, {x: arb(1)})
 
 
 def test_limits_and_series() -> None:
     t = sp.Symbol("t", positive=True)
-    limit = symbolic.limit
+    limit = exact.limit
     assert limit(sp.sin(x) / x, x, 0, 1, "sinc").verdict is Verdict.PROVED
     assert limit(sp.sin(x) / x, x, 0, 2, "sinc").verdict is Verdict.REFUTED
     assert limit(sp.sin(t), t, sp.oo, 0, "no limit").verdict is Verdict.UNKNOWN
     assert limit(1 / t, t, 0, sp.oo, "pole").verdict is Verdict.PROVED
     assert limit(1 / t, t, 0, 0, "pole").verdict is Verdict.REFUTED
     assert limit(1 / x, x, 0, sp.oo, "left of the pole", side="-").verdict is Verdict.REFUTED
-    assert symbolic.series(sp.cos(x), x, 0, 1 - x**2 / 2, 4, "cosine").verdict is Verdict.PROVED
-    assert symbolic.series(sp.cos(x), x, 0, 1 - x**2, 4, "half dropped").verdict is Verdict.REFUTED
+    assert exact.series(sp.cos(x), x, 0, 1 - x**2 / 2, 4, "cosine").verdict is Verdict.PROVED
+    assert exact.series(sp.cos(x), x, 0, 1 - x**2, 4, "half dropped").verdict is Verdict.REFUTED
 
 
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 6), st.integers(1, 24))
@@ -210,5 +210,5 @@ def test_a_set_is_written_the_same_at_every_run():
     """Its own order follows the hashes of its members, and these may differ from run to run."""
     members = [sp.Rational(1, 2), sp.Integer(0), sp.sqrt(2), sp.Integer(10)]
     for ordered in itertools.permutations(members):
-        found = rope_common.exact("a set", True, set(ordered), frozenset(ordered))
+        found = checks.exact("a set", True, set(ordered), frozenset(ordered))
         assert found.computed == found.predicted == "{0, 10, 1/2, sqrt(2)}"

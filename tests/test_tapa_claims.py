@@ -17,25 +17,27 @@ from hypothesis import strategies as st
 from analysis.errors import InputError
 from analysis.evidence import Evidence, Verdict
 from proofs import (
-    tapa_bias,
-    tapa_common,
+    gaussian_tokens,
     tapa_cost,
-    tapa_decay,
     tapa_decay_hypotheses,
-    tapa_decay_printed,
     tapa_decay_steps,
-    tapa_figure,
     tapa_oscillatory,
     tapa_phase,
-    tapa_score,
     tapa_stationary,
-    tapa_tables,
-    tapa_variance,
     tapa_variance_gaussian,
-    tapa_variance_printed,
 )
 from proofs.balls import PRECISION, ball, precision
-from proofs.claims import load
+from proofs.ledger import load
+from proofs.paper import (
+    appendix_g,
+    appendix_h,
+    appendix_i,
+    section_3_remarks,
+    section_3_score,
+    section_4,
+    theorem_3_2,
+    theorem_3_3,
+)
 from proofs.verdicts import weakest
 from proofs.verify import Result
 
@@ -103,7 +105,8 @@ EXPECTED: dict[str, tuple[Verdict, Verdict | None]] = {
 
 
 def own_labels() -> list[str]:
-    return [label for label, claim in load().claims.items() if "proofs/tapa_" in claim.stated.place]
+    tapa = ("Section 3", "Section 4", "Appendix G", "Appendix H", "Appendix I")
+    return [label for label, claim in load().claims.items() if claim.part in tapa]
 
 
 @pytest.fixture(scope="module")
@@ -155,8 +158,8 @@ def verdict(check: Check) -> Verdict:
 
 def scaled_matrices() -> Evidence:
     """M of eq 13 with 1/sqrt(D) in place of 1/sqrt(theta D)."""
-    m, n = tapa_score.matrices(4, 2)
-    return tapa_score.special_case(4, 2, m * sp.sqrt(2) / sp.sqrt(4), n)
+    m, n = section_3_score.matrices(4, 2)
+    return section_3_score.special_case(4, 2, m * sp.sqrt(2) / sp.sqrt(4), n)
 
 
 def asymptotic(power: int) -> Evidence:
@@ -169,14 +172,17 @@ PLANTED: dict[str, tuple[Check, Check]] = {
         lambda: tapa_phase.footnote(2, sp.Integer(1)),
     ),
     "x^T J x without its 1/2": (
-        lambda: tapa_decay_printed.form(3, HALF),
-        lambda: tapa_decay_printed.form(3, sp.Integer(1)),
+        lambda: appendix_g.form(3, HALF),
+        lambda: appendix_g.form(3, sp.Integer(1)),
     ),
     "lambda twice too large": (
-        lambda: tapa_decay_printed.wave_number(sp.Integer(1)),
-        lambda: tapa_decay_printed.wave_number(sp.Integer(2)),
+        lambda: appendix_g.wave_number(sp.Integer(1)),
+        lambda: appendix_g.wave_number(sp.Integer(2)),
     ),
-    "scale of M": (lambda: tapa_score.special_case(4, 2, *tapa_score.matrices(4, 2)), scaled_matrices),
+    "scale of M": (
+        lambda: section_3_score.special_case(4, 2, *section_3_score.matrices(4, 2)),
+        scaled_matrices,
+    ),
     "Hessian with a flipped sign": (
         lambda: tapa_phase.hessian(sp.diag(1), sp.Integer(-1)),
         lambda: tapa_phase.hessian(sp.diag(1), sp.Integer(1)),
@@ -218,12 +224,12 @@ PLANTED: dict[str, tuple[Check, Check]] = {
         lambda: tapa_oscillatory.decay_rate(sp.Integer(1)),
     ),
     "n^n for n^(n/2)": (
-        lambda: tapa_decay.in_tokens(tapa_common.N / 2),
-        lambda: tapa_decay.in_tokens(tapa_common.N),
+        lambda: theorem_3_2.in_tokens(gaussian_tokens.N / 2),
+        lambda: theorem_3_2.in_tokens(gaussian_tokens.N),
     ),
     "best constant tightened by 1 in 1000": (
-        lambda: tapa_decay.best_constant_holds("1"),
-        lambda: tapa_decay.best_constant_holds("999/1000"),
+        lambda: theorem_3_2.best_constant_holds("1"),
+        lambda: theorem_3_2.best_constant_holds("999/1000"),
     ),
     "C' with the wrong lambda": (
         lambda: tapa_decay_steps.constants(sp.Integer(2)),
@@ -243,45 +249,45 @@ PLANTED: dict[str, tuple[Check, Check]] = {
         lambda: tapa_decay_hypotheses.ball_primitive(sp.Integer(1), ball_wave()),
     ),
     "sin for cos in the square": (
-        lambda: tapa_variance_printed.square_of_score(sp.cos),
-        lambda: tapa_variance_printed.square_of_score(sp.sin),
+        lambda: appendix_h.square_of_score(sp.cos),
+        lambda: appendix_h.square_of_score(sp.sin),
     ),
     "cross terms dropped": (
-        lambda: tapa_variance_printed.expansion(3, 1),
-        lambda: tapa_variance_printed.expansion(3, 0),
+        lambda: appendix_h.expansion(3, 1),
+        lambda: appendix_h.expansion(3, 0),
     ),
     "cross terms counted twice": (
-        lambda: tapa_variance_printed.expansion(3, 1),
-        lambda: tapa_variance_printed.expansion(3, 2),
+        lambda: appendix_h.expansion(3, 1),
+        lambda: appendix_h.expansion(3, 2),
     ),
     "I with x^T J x for q.k": (
-        lambda: tapa_variance_printed.with_density(HALF),
-        lambda: tapa_variance_printed.with_density(sp.Integer(1)),
+        lambda: appendix_h.with_density(HALF),
+        lambda: appendix_h.with_density(sp.Integer(1)),
     ),
     "angle not doubled in II": (
         lambda: tapa_variance_gaussian.rate(2),
         lambda: tapa_variance_gaussian.rate(1),
     ),
     "a table's factor read wrongly": (
-        lambda: tapa_tables.zero_shot("327", "133"),
-        lambda: tapa_tables.zero_shot("327", "132"),
+        lambda: section_4.zero_shot("327", "133"),
+        lambda: section_4.zero_shot("327", "132"),
     ),
-    "a per cent off": (lambda: tapa_tables.phases("11"), lambda: tapa_tables.phases("12")),
+    "a per cent off": (lambda: section_4.phases("11"), lambda: section_4.phases("12")),
     "tokens counted as steps": (
-        lambda: tapa_tables.below_share(Fraction(51, 100)),
-        lambda: tapa_tables.below_share(Fraction(1, 4)),
+        lambda: section_4.below_share(Fraction(51, 100)),
+        lambda: section_4.below_share(Fraction(1, 4)),
     ),
     "footnote 2 without its 1/2, every size": (
         lambda: tapa_phase.footnote_everywhere(HALF),
         lambda: tapa_phase.footnote_everywhere(sp.Integer(1)),
     ),
     "x^T J x without its 1/2, every size": (
-        lambda: tapa_decay_printed.form_everywhere(HALF),
-        lambda: tapa_decay_printed.form_everywhere(sp.Integer(1)),
+        lambda: appendix_g.form_everywhere(HALF),
+        lambda: appendix_g.form_everywhere(sp.Integer(1)),
     ),
     "scale of M, every size": (
-        lambda: tapa_score.special_everywhere(),
-        lambda: tapa_score.special_everywhere(tapa_common.N),
+        lambda: section_3_score.special_everywhere(),
+        lambda: section_3_score.special_everywhere(gaussian_tokens.N),
     ),
     "positive cross terms taken for a counterexample": (
         lambda: tapa_variance_gaussian.breaks(tapa_variance_gaussian.twisted(HALF, sign=1), 2),
@@ -291,7 +297,7 @@ PLANTED: dict[str, tuple[Check, Check]] = {
 
 
 def ball_wave() -> sp.Expr:
-    s = tapa_common.S
+    s = gaussian_tokens.S
     return 15 * ((3 - s**2) * sp.sin(s) - 3 * s * sp.cos(s)) / s**5
 
 
@@ -311,8 +317,8 @@ def test_a_counterexample_that_violates_a_hypothesis_refutes_nothing() -> None:
 
 
 def test_unequal_tokens_do_not_meet_assumption_2_1() -> None:
-    assert weakest(item.verdict for item in tapa_variance.assumption([((1, 1), (1, 2))])) is Verdict.REFUTED
-    assert weakest(item.verdict for item in tapa_variance.assumption([((1, 1), (1, 1))])) is Verdict.PROVED
+    assert weakest(item.verdict for item in theorem_3_3.assumption([((1, 1), (1, 2))])) is Verdict.REFUTED
+    assert weakest(item.verdict for item in theorem_3_3.assumption([((1, 1), (1, 1))])) is Verdict.PROVED
 
 
 def test_the_constant_of_eq_77_holds_where_lambda_is_small() -> None:
@@ -323,15 +329,15 @@ def test_the_constant_of_eq_77_holds_where_lambda_is_small() -> None:
 
 def test_a_claim_refuted_on_purpose_must_be_refuted() -> None:
     right = tapa_phase.footnote(2, HALF)
-    assert tapa_common.refutes(right).verdict is Verdict.REFUTED
-    assert tapa_common.refutes(tapa_phase.footnote(2, sp.Integer(1))).verdict is Verdict.SUPPORTED
+    assert gaussian_tokens.refutes(right).verdict is Verdict.REFUTED
+    assert gaussian_tokens.refutes(tapa_phase.footnote(2, sp.Integer(1))).verdict is Verdict.SUPPORTED
 
 
 def test_the_share_of_the_bias_that_is_lost_is_bounded_from_both_sides() -> None:
-    largest = tapa_bias.largest_gap()
+    largest = section_3_remarks.largest_gap()
     assert largest < ball("0.7661")
     assert not largest < ball("0.766")
-    dense = max(float(tapa_bias.gap(arb(i) / 10_000)) for i in range(1, 1000))
+    dense = max(float(section_3_remarks.gap(arb(i) / 10_000)) for i in range(1, 1000))
     assert dense < float(largest.upper())
     assert (
         float(largest.lower()) - dense < 1e-4
@@ -344,17 +350,17 @@ small = st.integers(-3, 3).map(lambda i: sp.Rational(i, 4))
 
 
 @st.composite
-def laws(draw: st.DrawFn, head: int = 2) -> tapa_common.GaussianTokens:
+def laws(draw: st.DrawFn, head: int = 2) -> gaussian_tokens.GaussianTokens:
     """A centred Gaussian law of (q, k) with a random rational covariance B B^T."""
     size = 2 * head
     entries = draw(st.lists(small, min_size=size * size, max_size=size * size))
     factor = sp.Matrix(size, size, entries)
-    return tapa_common.GaussianTokens(factor * factor.T)
+    return gaussian_tokens.GaussianTokens(factor * factor.T)
 
 
 @settings(max_examples=15)
 @given(law=laws())
-def test_wick_agrees_with_the_trace_formula(law: tapa_common.GaussianTokens) -> None:
+def test_wick_agrees_with_the_trace_formula(law: gaussian_tokens.GaussianTokens) -> None:
     """E (q.k)^2 = tr(Sq Sk) + tr(C C) + (tr C)^2, C = E q k^T: matrices, no pairings."""
     d, cov = law.head_dim, law.covariance
     queries, keys, cross = cov[:d, :d], cov[d:, d:], cov[:d, d:]
@@ -365,7 +371,7 @@ def test_wick_agrees_with_the_trace_formula(law: tapa_common.GaussianTokens) -> 
 @settings(max_examples=10)
 @given(law=laws())
 def test_the_limit_of_the_variance_is_the_squares_and_the_cross_terms(
-    law: tapa_common.GaussianTokens,
+    law: gaussian_tokens.GaussianTokens,
 ) -> None:
     squares = sum(law.moment([i, i], [i, i]) for i in range(2))
     found = tapa_variance_gaussian.limit_variance(law, 2)
@@ -387,9 +393,9 @@ def quadrature(s: float, mean_q: float, mean_k: float) -> complex:
 @settings(max_examples=12)
 @given(s=st.floats(0.01, 2), b=st.integers(-2, 2), c=st.integers(-2, 2))
 def test_the_gaussian_mean_agrees_with_quadrature(s: float, b: int, c: int) -> None:
-    exact = complex(sp.N(tapa_common.one_pair(sp.Float(s), b, c), 20))
+    exact = complex(sp.N(gaussian_tokens.one_pair(sp.Float(s), b, c), 20))
     assert abs(exact - quadrature(s, b, c)) < 1e-9  # mpmath's own error at 15 digits, with room
-    modulus = float(tapa_decay.shifted_mean(Fraction(s), b, c))
+    modulus = float(theorem_3_2.shifted_mean(Fraction(s), b, c))
     assert abs(abs(exact) - modulus) < 1e-12
 
 
@@ -400,7 +406,7 @@ def test_the_mean_cosine_agrees_with_sampling(n: int) -> None:
     for lag in (1, 50):
         values = np.cos(2 * np.pi * lag**0.1 * 0.3 * np.sum(q * k, axis=1) / np.sqrt(n))
         error = values.std() / np.sqrt(values.size)
-        expected = float(tapa_common.cosine_mean(n, lag, spread="3/10"))
+        expected = float(gaussian_tokens.cosine_mean(n, lag, spread="3/10"))
         assert error < 2e-3
         assert abs(values.mean() - expected) < 4 * error
 
@@ -453,27 +459,30 @@ def test_the_counter_counts_what_a_product_of_vectors_costs(head: int) -> None:
 
 
 def test_symmetric_laws_are_told_from_skewed_ones() -> None:
-    _, law = tapa_figure.hidden_bias()
+    _, law = appendix_i.hidden_bias()
     assert sum(law.values()) == 1
-    assert tapa_figure.symmetric(law)
-    assert not tapa_figure.symmetric({Fraction(2): Fraction(1, 3), Fraction(-1): Fraction(2, 3)})
+    assert appendix_i.symmetric(law)
+    assert not appendix_i.symmetric({Fraction(2): Fraction(1, 3), Fraction(-1): Fraction(2, 3)})
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (
-            lambda: tapa_common.Split(64, Fraction(3, 10)),
+            lambda: gaussian_tokens.Split(64, Fraction(3, 10)),
             r"amplitude_share=3/10 of head_dim=64 gives 96/5 dimensions",
         ),
-        (lambda: tapa_common.Split(4, Fraction(1)), r"amplitude_share=1 of head_dim=4 gives 4 dimensions"),
         (
-            lambda: tapa_common.gaussian_integral(tapa_common.Q**2, tapa_common.Q),
+            lambda: gaussian_tokens.Split(4, Fraction(1)),
+            r"amplitude_share=1 of head_dim=4 gives 4 dimensions",
+        ),
+        (
+            lambda: gaussian_tokens.gaussian_integral(gaussian_tokens.Q**2, gaussian_tokens.Q),
             r"give a quadratic with negative",
         ),
-        (lambda: tapa_common.cosine_mean(0, 1), r"dims=0; the phase needs at least one"),
-        (lambda: tapa_common.GaussianTokens(sp.eye(6)), r"a covariance of shape 6 x 6 is not symmetric"),
-        (lambda: tapa_common.GaussianTokens(sp.Matrix(4, 4, range(16))), r"4 x 4 is not symmetric"),
+        (lambda: gaussian_tokens.cosine_mean(0, 1), r"dims=0; the phase needs at least one"),
+        (lambda: gaussian_tokens.GaussianTokens(sp.eye(6)), r"a covariance of shape 6 x 6 is not symmetric"),
+        (lambda: gaussian_tokens.GaussianTokens(sp.Matrix(4, 4, range(16))), r"4 x 4 is not symmetric"),
         (lambda: tapa_cost.tapa_operations(4, 4), r"vectors of length 0 is empty"),
         (lambda: tapa_decay_hypotheses.returns([], 2), r"no phase; a law needs"),
     ],

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import sympy as sp
 
 from analysis.evidence import Evidence, Verdict
-from proofs.claims import attack, claim, repair
-from proofs.rope_common import tried
-from proofs.symbolic import Expr, identity
-from proofs.tapa_common import N, column, for_every_size, off_diagonal, quadratic, stacked
+from proofs.checks import tried
+from proofs.exact import Expr, identity
+from proofs.gaussian_tokens import N, column, for_every_size, off_diagonal, quadratic, stacked
+from proofs.ledger import attack, claim, repair
 
 LAG, POWER = sp.symbols("d alpha", positive=True)
 TURN = sp.Symbol("t", positive=True)

@@ -11,9 +11,9 @@ import sympy as sp
 from flint import arb
 
 from analysis.evidence import Evidence
-from proofs.claims import attack, claim, repair
-from proofs.interval import ball
-from proofs.rope_common import exact, identity, search, tried
+from proofs.balls import ball
+from proofs.checks import exact, identity, search, tried
+from proofs.ledger import attack, claim, repair
 
 MU, NU, GAMMA, ANGLE = sp.symbols("mu nu gamma x", real=True)
 RADIUS = sp.sqrt(MU**2 + NU**2)

@@ -15,10 +15,12 @@ import sympy as sp
 from flint import arb
 
 from analysis.evidence import Evidence
-from proofs.claims import attack, claim
-from proofs.interval import ball, certify_positive, ci, si
-from proofs.rope_common import search
+from proofs.balls import ball
+from proofs.checks import search
+from proofs.integrals import ci, si
+from proofs.ledger import attack, claim
 from proofs.rope_tools import EDGES, WAVES, Point, points, rises, same, termwise
+from proofs.subdivision import certify_positive
 
 x, s, y, r, h, L, D, u, v, P, theta = sp.symbols("x s y r h L D u v P theta_0", positive=True)
 a, b = sp.symbols("a b", real=True)

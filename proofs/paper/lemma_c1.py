@@ -14,14 +14,16 @@ import sympy as sp
 from flint import arb
 
 from analysis.evidence import Evidence
-from proofs.claims import attack, claim, practice, repair
-from proofs.interval import ball, below, certify_positive, cos_sum, si, sin_sum
-from proofs.rope_common import BASES, HEAD_DIMS, exact, search
-from proofs.rope_lemma_c1_cos import HALF, c, integral_bound
+from proofs.balls import ball, below
+from proofs.checks import BASES, HEAD_DIMS, exact, search
+from proofs.integrals import cos_sum, si, sin_sum
+from proofs.ledger import attack, claim, practice, repair
+from proofs.paper.appendix_e_cos import HALF, c, integral_bound
+from proofs.paper.appendix_e_riemann import HYPOTHESES, alpha, decomposition
+from proofs.paper.classical_lemmas import D, L, P, theta, u, v
 from proofs.rope_lemma_c1_cuts import TURN, lam
-from proofs.rope_lemma_c1_riemann import HYPOTHESES, alpha, decomposition
-from proofs.rope_sums import D, L, P, theta, u, v
 from proofs.rope_tools import EDGES, WAVES, Point, margins, points, rises, same
+from proofs.subdivision import certify_positive
 
 COSINE_DIM = 8
 COSINE_LIMIT, SINE_LIMIT = COSINE_DIM * sp.exp(2), 4 * sp.pi * sp.exp(3)  # of lem-C.1.empty

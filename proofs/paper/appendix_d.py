@@ -8,10 +8,11 @@ import sympy as sp
 from flint import arb
 
 from analysis.evidence import Evidence
-from proofs.claims import attack, claim, repair
-from proofs.interval import Real, RopeSums, ball, below, cos_limit
+from proofs.balls import Real, ball, below
+from proofs.checks import exact, identity, search, tried
+from proofs.integrals import RopeSums, cos_limit
+from proofs.ledger import attack, claim, repair
 from proofs.rope_bias_limit import TURNS
-from proofs.rope_common import exact, identity, search, tried
 
 MU, NU, EPS, E0 = sp.symbols("mu nu epsilon e0", positive=True)
 LAM, THETA, DIM, ALPHA = sp.symbols("Lambda theta0 D alpha", positive=True)

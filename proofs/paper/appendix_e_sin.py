@@ -15,14 +15,15 @@ import sympy as sp
 from flint import acb, arb
 
 from analysis.evidence import Evidence
-from proofs.claims import attack, claim, repair
-from proofs.interval import ball, below, si, sin_integral
-from proofs.rope_common import exact, search, tried
-from proofs.rope_lemma_c1_cos import HALF, half_period, period_bound, undefined
+from proofs.balls import ball, below
+from proofs.checks import exact, search, tried
+from proofs.integrals import si, sin_integral
+from proofs.ledger import attack, claim, repair
+from proofs.paper.appendix_e_cos import HALF, half_period, period_bound, undefined
+from proofs.paper.appendix_e_riemann import HYPOTHESES, decomposition
+from proofs.paper.classical_lemmas import n, s, u, v, x, y
 from proofs.rope_lemma_c1_cuts import TURN, direct, periods_meet, substitution
 from proofs.rope_lemma_c1_error import riemann_error
-from proofs.rope_lemma_c1_riemann import HYPOTHESES, decomposition
-from proofs.rope_sums import n, s, u, v, x, y
 from proofs.rope_tools import EDGES, Point, margins, points, rises, same, termwise
 
 

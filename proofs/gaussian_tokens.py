@@ -16,8 +16,8 @@ from flint import arb
 from analysis.errors import InputError
 from analysis.evidence import Evidence, Verdict
 from proofs.balls import Real, ball
-from proofs.rope_common import exact
-from proofs.symbolic import Expr, identity
+from proofs.checks import exact
+from proofs.exact import Expr, identity
 
 S, T, Q, K, ZETA = sp.symbols("s t q k zeta", positive=True)
 N = sp.Symbol("n", positive=True, integer=True)

@@ -12,9 +12,9 @@ import sympy as sp
 from flint import acb, arb
 
 from analysis.evidence import Evidence, Verdict
-from proofs.claims import attack, claim, practice, repair
-from proofs.interval import ball, below
-from proofs.rope_common import BASES, HEAD_DIMS, exact, identity, search, short, tried
+from proofs.balls import ball, below
+from proofs.checks import BASES, HEAD_DIMS, exact, identity, search, short, tried
+from proofs.ledger import attack, claim, practice, repair
 
 Q0, Q1, K0, K1, X, Y = sp.symbols("q0 q1 k0 k1 x y", real=True)
 MU, NU, SIGMA = sp.symbols("mu nu sigma", real=True)

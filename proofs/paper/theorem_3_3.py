@@ -13,10 +13,10 @@ import sympy as sp
 
 from analysis.evidence import Evidence
 from proofs.balls import ball
-from proofs.claims import attack, claim, practice, repair
-from proofs.rope_common import exact, search, short, tried
-from proofs.symbolic import identity, limit
-from proofs.tapa_common import HEAD_DIMS, LONGEST, SHARE, GaussianTokens, Split, counterexample, quadratic
+from proofs.checks import exact, search, short, tried
+from proofs.exact import identity, limit
+from proofs.gaussian_tokens import HEAD_DIMS, LONGEST, SHARE, GaussianTokens, Split, counterexample, quadratic
+from proofs.ledger import attack, claim, practice, repair
 from proofs.tapa_variance_gaussian import CORRELATION, SIZE, exact_variance, limit_variance, twisted
 
 SIGMA_SQ, MU = sp.symbols("sigma_sq mu", positive=True)

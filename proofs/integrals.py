@@ -1,9 +1,7 @@
 """Certified numbers of the ledger: RoPE's sums, the cosine and sine integrals, integrals and tails.
 
-One import place: everything of `proofs.balls` (input, comparisons, evidence), `proofs.subdivision` (signs and
-minima over whole boxes) and `proofs.roots` is also found here. Every argument may be a ball, so a whole
-interval is bounded at once. `turns=True` is the paper's angle 2 pi lambda theta_d; `turns=False` the
-deployed lambda theta_d.
+Every argument may be a ball, so a whole interval is bounded at once. `turns=True` is the paper's angle
+2 pi lambda theta_d; `turns=False` the deployed lambda theta_d.
 """
 
 from __future__ import annotations
@@ -15,61 +13,12 @@ from flint import acb, arb
 
 from analysis.errors import InputError
 from proofs.balls import (
-    PRECISION,
     Real,
-    at_most,
     ball,
-    below,
-    dyadic,
-    equal,
-    hull,
     less,
-    precision,
-    radius,
     sign,
     text,
-    verdict,
 )
-from proofs.roots import Roots, isolate_roots
-from proofs.subdivision import Certificate, certify_positive, enclosure, maximum, minimum
-
-__all__ = [
-    "PRECISION",
-    "Certificate",
-    "Real",
-    "Roots",
-    "RopeSums",
-    "at_most",
-    "ball",
-    "below",
-    "certify_positive",
-    "ci",
-    "ci_tail",
-    "cos_integral",
-    "cos_limit",
-    "cos_slope",
-    "cos_sum",
-    "dyadic",
-    "enclosure",
-    "equal",
-    "hull",
-    "integrate",
-    "isolate_roots",
-    "less",
-    "maximum",
-    "minimum",
-    "precision",
-    "radius",
-    "si",
-    "si_tail",
-    "sign",
-    "sin_integral",
-    "sin_limit",
-    "sin_slope",
-    "sin_sum",
-    "text",
-    "verdict",
-]
 
 
 @dataclass(frozen=True)

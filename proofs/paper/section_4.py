@@ -11,8 +11,8 @@ from fractions import Fraction
 from itertools import pairwise
 
 from analysis.evidence import Evidence
-from proofs.claims import attack, claim, practice, repair
-from proofs.rope_common import exact, tried
+from proofs.checks import exact, tried
+from proofs.ledger import attack, claim, practice, repair
 
 Row = Sequence[str]
 FINE_TUNED: Mapping[str, Row] = {  # table 1: windows 1k, 2k, 4k, 8k, 16k, 32k, 48k, 64k

@@ -9,11 +9,12 @@ import sympy as sp
 from flint import arb
 
 from analysis.evidence import Evidence
-from proofs.claims import attack, claim, repair
-from proofs.interval import Real, RopeSums, ball, below
+from proofs.balls import Real, ball, below
+from proofs.checks import BASES, exact, identity, scale, search
+from proofs.integrals import RopeSums
+from proofs.ledger import attack, claim, repair
+from proofs.paper.theorem_2_3 import final_gap
 from proofs.rope_bias_limit import TURNS, gap_floor, limit_gap
-from proofs.rope_common import BASES, exact, identity, scale, search
-from proofs.rope_gap_rate import final_gap
 
 NEAR, FAR = 2, 8192
 

@@ -14,10 +14,8 @@ import sympy as sp
 from flint import arb
 
 from analysis.evidence import Evidence, Verdict
-from proofs.claims import attack, claim, practice, repair
-from proofs.interval import PRECISION, RopeSums, ball, below, minimum, precision
-from proofs.rope_bias_limit import RADIANS, TURNS, gap_floor
-from proofs.rope_common import (
+from proofs.balls import PRECISION, ball, below, precision
+from proofs.checks import (
     BASES,
     HEAD_DIMS,
     LONGEST,
@@ -30,6 +28,10 @@ from proofs.rope_common import (
     short,
     tried,
 )
+from proofs.integrals import RopeSums
+from proofs.ledger import attack, claim, practice, repair
+from proofs.rope_bias_limit import RADIANS, TURNS, gap_floor
+from proofs.subdivision import minimum
 
 ROOT = Fraction(2, 3)  # theta_0^(2/D) of the exact example: D > 4L at every D
 

@@ -14,10 +14,10 @@ import sympy as sp
 from flint import arb
 
 from analysis.evidence import Evidence
-from proofs.claims import attack, claim, practice, repair
-from proofs.interval import ball
-from proofs.rope_common import BASES, HEAD_DIMS, exact, search
-from proofs.rope_sums import D, L, P, a, b, d, h, n, r, u, x
+from proofs.balls import ball
+from proofs.checks import BASES, HEAD_DIMS, exact, search
+from proofs.ledger import attack, claim, practice, repair
+from proofs.paper.classical_lemmas import D, L, P, a, b, d, h, n, r, u, x
 from proofs.rope_tools import EDGES, WAVES, Point, margins, points, rises, same, termwise, vanishes
 
 HYPOTHESES = (r"0 < \theta_0 < 1/10", "D even", r"D > 4 L", r"\lambda > 1")

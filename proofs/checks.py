@@ -13,8 +13,8 @@ from flint import arb, arb_mat, ctx
 
 from analysis.errors import InputError
 from analysis.evidence import Evidence, Verdict
-from proofs import symbolic
-from proofs.interval import Real, ball, less, radius, text
+from proofs import exact as symbolic
+from proofs.balls import Real, ball, less, radius, text
 
 BASES = (10_000, 100_000, 500_000, 1_000_000, 200_000_000, 4_000_000_000)
 HEAD_DIMS = (64, 128, 256)

@@ -8,10 +8,11 @@ import sympy as sp
 from flint import arb
 
 from analysis.evidence import Evidence
-from proofs.claims import attack, claim, repair
-from proofs.interval import Real, RopeSums, ball, below
+from proofs.balls import Real, ball, below
+from proofs.checks import exact, scale, search
+from proofs.integrals import RopeSums
+from proofs.ledger import attack, claim, repair
 from proofs.rope_bias_limit import RADIANS, TURNS, Convention, gap_floor, limit_gap
-from proofs.rope_common import exact, scale, search
 
 
 @claim(

@@ -9,11 +9,11 @@ from flint import arb
 
 from analysis.evidence import Evidence
 from proofs.balls import ball, below
-from proofs.claims import attack, claim, practice, repair
-from proofs.rope_common import exact, search, short, tried
+from proofs.checks import exact, search, short, tried
+from proofs.exact import identity, limit
+from proofs.gaussian_tokens import HEAD_DIMS, LONGEST, SHARE, Split, T, cosine_mean
+from proofs.ledger import attack, claim, practice, repair
 from proofs.subdivision import maximum
-from proofs.symbolic import identity, limit
-from proofs.tapa_common import HEAD_DIMS, LONGEST, SHARE, Split, T, cosine_mean
 
 X, RATE = sp.symbols("x p", positive=True)
 DIMS = 32  # (1-theta)D of D = 64, theta = 1/2

@@ -13,12 +13,13 @@ import sympy as sp
 from flint import arb
 
 from analysis.evidence import Evidence
-from proofs.claims import attack, claim, repair
-from proofs.interval import ball, below, ci, cos_integral
-from proofs.rope_common import exact, search
+from proofs.balls import ball, below
+from proofs.checks import exact, search
+from proofs.integrals import ci, cos_integral
+from proofs.ledger import attack, claim, repair
+from proofs.paper.appendix_e_riemann import HYPOTHESES, decomposition
+from proofs.paper.classical_lemmas import D, L, P, a, b, x, y
 from proofs.rope_lemma_c1_cuts import TURN
-from proofs.rope_lemma_c1_riemann import HYPOTHESES, decomposition
-from proofs.rope_sums import D, L, P, a, b, x, y
 from proofs.rope_tools import EDGES, Point, margins, same
 
 share = sp.Symbol("e0", positive=True)

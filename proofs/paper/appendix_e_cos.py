@@ -13,15 +13,17 @@ import sympy as sp
 from flint import arb
 
 from analysis.evidence import Evidence
-from proofs.claims import attack, claim, repair
-from proofs.interval import Real, ball, below, certify_positive, ci, cos_integral
-from proofs.rope_common import exact, search
-from proofs.rope_lemma_c1_cuts import TURN, first_cut, lam, last_cut
-from proofs.rope_lemma_c1_riemann import HYPOTHESES
-from proofs.rope_sums import L, k, n, r, theta, v, y
+from proofs.balls import Real, ball, below
+from proofs.checks import exact, search
+from proofs.integrals import ci, cos_integral
+from proofs.ledger import attack, claim, repair
+from proofs.paper.appendix_e_riemann import HYPOTHESES
+from proofs.paper.classical_lemmas import L, k, n, r, theta, v, y
+from proofs.rope_lemma_c1_cuts import QUARTER, TURN, first_cut, lam, last_cut
 from proofs.rope_tools import EDGES, Point, margins, same, termwise
+from proofs.subdivision import certify_positive
 
-HALF, QUARTER = sp.Rational(1, 2), sp.Rational(1, 4)
+HALF = sp.Rational(1, 2)
 c = sp.Symbol("c", positive=True)
 BEGIN = {"cos": 4 * n + 1, "sin": 2 * n + 1}  # first end of period n, in quarters and in halves
 UNIT = {"cos": QUARTER, "sin": HALF}

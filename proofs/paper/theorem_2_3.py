@@ -8,10 +8,11 @@ import sympy as sp
 from flint import arb
 
 from analysis.evidence import Evidence
-from proofs.claims import attack, claim, practice
-from proofs.interval import Real, RopeSums, ball, below, ci, si
+from proofs.balls import Real, ball, below
+from proofs.checks import BASES, HEAD_DIMS, LONGEST, exact, identity, scale, search, short
+from proofs.integrals import RopeSums, ci, si
+from proofs.ledger import attack, claim, practice
 from proofs.rope_bias_limit import limit_gap
-from proofs.rope_common import BASES, HEAD_DIMS, LONGEST, exact, identity, scale, search, short
 from proofs.rope_tools import rises
 
 R, C, DELTA, LOG, DIM, EPS, X = sp.symbols("r c delta L D epsilon x", positive=True)

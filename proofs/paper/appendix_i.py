@@ -11,9 +11,9 @@ from flint import arb
 
 from analysis.evidence import Evidence, Verdict
 from proofs.balls import Real, ball, below
-from proofs.claims import attack, claim, repair
-from proofs.rope_common import exact, tried
-from proofs.symbolic import identity
+from proofs.checks import exact, tried
+from proofs.exact import identity
+from proofs.ledger import attack, claim, repair
 
 PAIRS = 10_000
 NEAR = range(101)  # the distances 0..100 of the near interval

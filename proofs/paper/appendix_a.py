@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import sympy as sp
 
 from analysis.evidence import Evidence
-from proofs.claims import attack, claim, practice, repair
-from proofs.rope_common import exact, identity, tried
+from proofs.checks import exact, identity, tried
+from proofs.ledger import attack, claim, practice, repair
 
 MU, NU = sp.symbols("mu nu", real=True)
 THETA = sp.Symbol("theta0", positive=True)

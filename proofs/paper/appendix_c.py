@@ -13,24 +13,12 @@ import sympy as sp
 from flint import arb
 
 from analysis.evidence import Evidence
-from proofs.claims import attack, claim
-from proofs.interval import (
-    Real,
-    RopeSums,
-    at_most,
-    ball,
-    below,
-    certify_positive,
-    ci,
-    cos_limit,
-    less,
-    radius,
-    sin_limit,
-    text,
-    verdict,
-)
+from proofs.balls import Real, at_most, ball, below, less, radius, text, verdict
+from proofs.checks import identity, search
+from proofs.integrals import RopeSums, ci, cos_limit, sin_limit
+from proofs.ledger import attack, claim
 from proofs.rope_bias_limit import EDGE, RADIANS, TURNS
-from proofs.rope_common import identity, search
+from proofs.subdivision import certify_positive
 
 LEAST_BASE = 10  # of the lemmas: theta_0 < 1/10
 

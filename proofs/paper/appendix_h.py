@@ -10,11 +10,11 @@ from flint import arb
 
 from analysis.evidence import Evidence
 from proofs.balls import ball
-from proofs.claims import attack, claim, repair
-from proofs.rope_common import exact, search, tried
-from proofs.symbolic import Expr, identity
-from proofs.tapa_common import LONGEST, N, cosine_mean, counterexample, quadratic
-from proofs.tapa_variance import SIGMA_SQ
+from proofs.checks import exact, search, tried
+from proofs.exact import Expr, identity
+from proofs.gaussian_tokens import LONGEST, N, cosine_mean, counterexample, quadratic
+from proofs.ledger import attack, claim, repair
+from proofs.paper.theorem_3_3 import SIGMA_SQ
 from proofs.tapa_variance_gaussian import CORRELATION, SIZE, rate, twisted
 
 R = sp.Symbol("R", positive=True)

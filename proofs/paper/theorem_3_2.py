@@ -9,11 +9,11 @@ from flint import arb
 
 from analysis.evidence import Evidence
 from proofs.balls import Real, ball
-from proofs.claims import attack, claim, practice, repair
-from proofs.rope_common import search, short
+from proofs.checks import search, short
+from proofs.exact import Expr, identity, limit
+from proofs.gaussian_tokens import ALPHA, HEAD_DIMS, LONGEST, SHARE, N, S, Split, cosine_mean, one_pair
+from proofs.ledger import attack, claim, practice, repair
 from proofs.subdivision import maximum
-from proofs.symbolic import Expr, identity, limit
-from proofs.tapa_common import ALPHA, HEAD_DIMS, LONGEST, SHARE, N, S, Split, cosine_mean, one_pair
 
 LAG, POWER = sp.symbols("d alpha", positive=True)
 MEANS = sp.symbols("b c", real=True)

@@ -10,10 +10,9 @@ import sympy as sp
 from analysis.errors import InputError
 from analysis.evidence import Evidence
 from proofs.balls import ball
-from proofs.claims import attack, claim, practice, repair
-from proofs.rope_common import exact, short, tried
-from proofs.symbolic import Expr, identity
-from proofs.tapa_common import (
+from proofs.checks import exact, short, tried
+from proofs.exact import Expr, identity
+from proofs.gaussian_tokens import (
     ALPHA,
     HEAD_DIMS,
     LONGEST,
@@ -26,6 +25,7 @@ from proofs.tapa_common import (
     refutes,
     stacked,
 )
+from proofs.ledger import attack, claim, practice, repair
 
 DISTANCE, POWER = sp.symbols("d alpha", positive=True)
 

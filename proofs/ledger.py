@@ -280,8 +280,8 @@ def load() -> Ledger:
     `verify` checks the ledger: the whole of it when it runs the whole, else the claims asked for and what
     they use.
     """
-    names = sorted(module.name for module in pkgutil.iter_modules(proofs.__path__))
-    for name in names:
-        if name.startswith(("rope_", "tapa_")):
-            importlib.import_module(f"proofs.{name}")
+    found = pkgutil.walk_packages(proofs.__path__, "proofs.")
+    for name in sorted(module.name for module in found):
+        if name.startswith(("proofs.paper.", "proofs.rope_", "proofs.tapa_")):
+            importlib.import_module(name)
     return LEDGER

@@ -13,9 +13,10 @@ import sympy as sp
 from flint import arb
 
 from analysis.evidence import Evidence
-from proofs.claims import attack, claim, practice
-from proofs.interval import RopeSums, ball
-from proofs.rope_common import BASES, HEAD_DIMS, LONGEST, exact, identity, search, short, tried
+from proofs.balls import ball
+from proofs.checks import BASES, HEAD_DIMS, LONGEST, exact, identity, search, short, tried
+from proofs.integrals import RopeSums
+from proofs.ledger import attack, claim, practice
 from proofs.rope_degrees import Power
 
 MU, NU, GAMMA, V = sp.symbols("mu nu gamma v", real=True)

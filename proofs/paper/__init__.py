@@ -1,0 +1,1 @@
+"""The paper's statements, a module for each of its headings."""
