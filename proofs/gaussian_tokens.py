@@ -1,4 +1,4 @@
-"""What the TAPA entries share: the split of a head, Gaussian integrals, and moments of Gaussian tokens.
+"""What the claims on TAPA share: the split of a head, Gaussian integrals, and moments of Gaussian tokens.
 
 Throughout, n = (1-theta)D is the number of phase dimensions, a = theta D that of the amplitude, and
 s = |m-n|^alpha / sqrt(n), so the cosine of eq 12 is cos(2 pi s q_P.k_P).

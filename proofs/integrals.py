@@ -12,13 +12,7 @@ from dataclasses import dataclass
 from flint import acb, arb
 
 from analysis.errors import InputError
-from proofs.balls import (
-    Real,
-    ball,
-    less,
-    sign,
-    text,
-)
+from proofs.balls import Real, ball, less, sign, text
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
 r"""The claims ledger: every statement of the paper under one label, with what proves or refutes it.
 
-How to write an entry (in a module `proofs/rope_*.py` or `proofs/tapa_*.py`, which `load` finds by its name):
+How to write an entry (in the module of `proofs/paper/` that carries the heading under which the paper says it):
 
 ```python
 from collections.abc import Iterator
 from analysis.evidence import Evidence, Verdict
-from proofs.claims import attack, claim, practice, repair
+from proofs.ledger import attack, claim, practice, repair
 
 @claim(
     "eq-28", where="App. C", kind="step", says=r"C_D(\lambda) > 1/4 - 2/L - e", assumes=("theta_0 < 1/10",),
@@ -41,6 +41,8 @@ in the message:
   CERTIFIED (the whole domain covered).
 - A definition or an assumption has nothing to prove: its evidence is of consistency (do its printed forms
   agree, can it be satisfied).
+
+Verdicts are derived, never typed: from a form's own evidence, from its attack, and from what it uses.
 """
 
 from __future__ import annotations
@@ -49,13 +51,13 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import proofs
-from analysis.evidence import Evidence
+from analysis.evidence import Evidence, Verdict
+from proofs import paper
 
 Check = Callable[[], Iterator[Evidence]]
 Rows = Callable[[], Iterator[dict[str, object]]]
@@ -262,7 +264,7 @@ def _form(
 
 
 def place(check: Callable) -> str:
-    """ "proofs/rope_x.py:12", relative to the repository, of a check's first line."""
+    """ "proofs/paper/appendix_c.py:12", relative to the repository, of a check's first line."""
     code = inspect.unwrap(check).__code__
     path = Path(code.co_filename).resolve()
     name = path.relative_to(_ROOT).as_posix() if path.is_relative_to(_ROOT) else path.name
@@ -274,14 +276,58 @@ claim, repair, attack, practice = LEDGER.claim, LEDGER.repair, LEDGER.attack, LE
 
 
 def load() -> Ledger:
-    """Import the theorem modules (`rope_*.py`, `tapa_*.py`, sorted by name) and return the ledger they
-    filled.
+    """Import every module of `proofs.paper`, sorted by name, and return the ledger they filled.
 
     `verify` checks the ledger: the whole of it when it runs the whole, else the claims asked for and what
     they use.
     """
-    found = pkgutil.walk_packages(proofs.__path__, "proofs.")
-    for name in sorted(module.name for module in found):
-        if name.startswith(("proofs.paper.", "proofs.rope_", "proofs.tapa_")):
-            importlib.import_module(name)
+    for module in sorted(found.name for found in pkgutil.iter_modules(paper.__path__)):
+        importlib.import_module(f"proofs.paper.{module}")
     return LEDGER
+
+
+_STRENGTH = (Verdict.PROVED, Verdict.CERTIFIED, Verdict.SUPPORTED, Verdict.UNKNOWN, Verdict.REFUTED)
+
+
+def weakest(verdicts: Iterable[Verdict]) -> Verdict:
+    """Verdict of several facts: any REFUTED, else any UNKNOWN, else the weakest; of none at all, UNKNOWN."""
+    return max(verdicts, key=_STRENGTH.index, default=Verdict.UNKNOWN)
+
+
+def own_verdict(node: str, evidence: Sequence[Evidence], attack: Sequence[Evidence] = ()) -> Verdict:
+    """Verdict of a form's own evidence; a counterexample found by the attack refutes it.
+
+    `LedgerError` if the evidence says proved or certified and the attack refuted: a contradiction.
+    """
+    verdict = weakest(item.verdict for item in evidence)
+    hits = [item.what for item in attack if item.verdict is Verdict.REFUTED]
+    if hits and verdict in (Verdict.PROVED, Verdict.CERTIFIED):
+        raise LedgerError(f"{node}: {verdict}, yet its attack found a counterexample: {hits[0]}")
+    return Verdict.REFUTED if hits else verdict
+
+
+def settle(ledger: Ledger, own: dict[str, Verdict]) -> dict[str, tuple[Verdict, str]]:
+    """Verdict and reason of each node of `own`, ancestors taken into account.
+
+    `own` maps a node to the verdict of its own evidence, and holds with each node all that it uses. The
+    reason is empty where the node's own evidence decides, and names the ancestor otherwise.
+    """
+    nodes, final = ledger.nodes(), {}
+    for node in ledger.order({node.removesuffix(REPAIRED) for node in own}):
+        if node in own:
+            final[node] = _limited(own[node], {used: final[used][0] for used in nodes[node].uses})
+    return final
+
+
+def _limited(own: Verdict, used: dict[str, Verdict]) -> tuple[Verdict, str]:
+    """A verdict limited by those of what was used. A refutation needs no ancestor and stands."""
+    if own in (Verdict.REFUTED, Verdict.UNKNOWN):
+        return own, ""
+    broken = [node for node, verdict in used.items() if verdict is Verdict.REFUTED]
+    if broken:
+        return Verdict.UNKNOWN, f"broken proof: uses {', '.join(broken)}, refuted"
+    limit = weakest((own, *used.values()))
+    if limit is own:
+        return own, ""
+    names = ", ".join(node for node, verdict in used.items() if verdict is limit)
+    return limit, f"no stronger than {names}, {limit}"

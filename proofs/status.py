@@ -31,7 +31,7 @@ _LENGTH = 160  # characters of a value or a fact before it is cut short
 _ROW = re.compile(r"^\| `(?P<label>[^`]+)` \|[^|]*\|(?P<stated>[^|]*)\|(?P<repaired>[^|]*)\|$", re.MULTILINE)
 _HEAD = """# Status of the claims
 
-Generated from the ledger (`proofs/rope_*.py`, `proofs/tapa_*.py`) by `tapa verify`. Every verdict
+Generated from the ledger (`proofs/paper/`) by `tapa verify`. Every verdict
 is derived from evidence that is computed anew at each run, and limited by the verdicts of what it uses:
 
 - **proved**: a symbolic identity, or the argument in the claim's outline (`tapa verify --explain LABEL`) with each of

@@ -1,10 +1,11 @@
-"""Certified statements about whole intervals and boxes by adaptive subdivision: signs, minima, ranges.
+"""Certified statements about whole intervals and boxes by adaptive subdivision: signs, minima, ranges, roots.
 
 On a box X with midpoint c, the mean-value form says f(X) is inside f(c) + sum_i (df/dx_i)(X) (X_i - c_i).
 Its excess over the true range is quadratic in the width of X, against linear for f(X) alone; both are
 computed and intersected. Functions take one ball per variable; `df` returns one ball (one variable) or a
 sequence of them, each an enclosure of the partial derivative on the whole box it is given. A `df` that is not
 the derivative of f is an `ArithmeticError` where a value of f is not where df leads: a guard, not a proof.
+`isolate_roots` finds each root in a ball of its own: the sign changes there, and f is monotone in between.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from flint import arb
 
 from analysis.errors import InputError
 from analysis.evidence import Evidence
-from proofs.balls import Real, at_most, ball, less, radius, text, verdict
+from proofs.balls import Real, at_most, ball, less, radius, sign, text, verdict
 
 Function = Callable[..., arb]
 Gradient = Callable[..., "arb | Sequence[arb]"]
@@ -285,3 +286,60 @@ def _mean_value(middle: arb, slopes: Sequence[arb], xs: Sequence[arb], centre: S
 
 def _finite(one: arb, other: arb) -> arb:
     return one if one.is_finite() else other
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """Answer of `isolate_roots`: balls with exactly one root each, and intervals left undecided."""
+
+    roots: tuple[arb, ...]
+    unresolved: tuple[arb, ...]
+
+
+def isolate_roots(
+    f: Function, df: Function, lo: Real, hi: Real, *, tol: Real = "1e-12", max_boxes: int = 20_000
+) -> Roots:
+    """All roots of f in [lo, hi], in order, each in a ball of width about `tol` or less.
+
+    An interval is unresolved if its width fell below `tol`, or boxes ran out, before f or f' was bounded away
+    from zero on it: a multiple root, or a root at an end. No root lies outside `roots` and `unresolved`.
+    `ArithmeticError` if df is seen not to be the derivative of f.
+    """
+    width, boxes = ball(tol), 0
+    stack, roots, unresolved = box_sides(lo, hi), [], []
+    while stack:
+        a, b = stack.pop()
+        box, boxes = Box.of(f, df, [(a, b)]), boxes + 1
+        left, right = _end(f, a, box), _end(f, b, box)
+        if sign(box.value) is not None:
+            continue
+        if sign(box.slopes[0]) and left is not None and right is not None:
+            if left != right:
+                roots.append(_refine(f, df, a, b, left, width))
+        elif boxes >= max_boxes or less(width, b - a) is not True:
+            unresolved.append(a.union(b))
+        else:
+            # off the middle, so that a root at a simple fraction is not hit by a cut
+            cut = (a + (b - a) * 61 / 128).mid()
+            stack += [(cut, b), (a, cut)]
+    return Roots(tuple(roots), tuple(unresolved))
+
+
+def _end(f: Function, x: arb, box: Box) -> int | None:
+    """Sign of f at an end of the box, None if undecided."""
+    value = f(x)
+    box.guard(value, [x])
+    return sign(value)
+
+
+def _refine(f: Function, df: Function, a: arb, b: arb, left: int, tol: arb) -> arb:
+    """The one root of a monotone f in [a, b], where f(a) has sign `left`: halves, then one Newton step."""
+    while less(tol, b - a):
+        middle = ((a + b) / 2).mid()
+        here = sign(f(middle))
+        if here is None or here == 0:
+            # f(middle) cannot be told from 0: the root is within f(middle) / f' of it
+            newton = middle - f(middle) / df(a.union(b))
+            return newton.intersection(a.union(b))
+        a, b = (middle, b) if here == left else (a, middle)
+    return a.union(b)

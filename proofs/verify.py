@@ -17,8 +17,19 @@ from multiprocessing import get_context
 from analysis.errors import InputError
 from analysis.evidence import Evidence, Verdict
 from proofs.balls import PRECISION, precision
-from proofs.ledger import REPAIRED, Check, Claim, Form, Ledger, LedgerError, Rows, load, place
-from proofs.verdicts import own_verdict, settle
+from proofs.ledger import (
+    REPAIRED,
+    Check,
+    Claim,
+    Form,
+    Ledger,
+    LedgerError,
+    Rows,
+    load,
+    own_verdict,
+    place,
+    settle,
+)
 
 Row = dict[str, object]
 Loader = Callable[[], Ledger]
@@ -81,7 +92,7 @@ class Result:
 
     @property
     def kind(self) -> str:
-        """One of `proofs.claims.KINDS`."""
+        """One of `proofs.ledger.KINDS`."""
         return self.claim.kind
 
     @property
@@ -101,7 +112,7 @@ class Result:
 
     @property
     def place(self) -> str:
-        """Where in the code: "proofs/rope_x.py:12"."""
+        """Where in the code: "proofs/paper/appendix_c.py:12"."""
         return self.as_stated.form.place
 
 

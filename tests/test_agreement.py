@@ -20,9 +20,8 @@ from analysis.theory.limit import cos_limit, limit_error, sin_limit
 from analysis.theory.rotation import plain
 from analysis.theory.thresholds import DistanceBiasTheorem, lemma_c1, lemma_c2, lemma_remainder
 from proofs import balls, integrals
-from proofs.checks import near_integers
+from proofs.checks import Point, near_integers
 from proofs.paper.appendix_f import main_term
-from proofs.rope_tools import Point
 
 ULP = 2.0**-53  # largest relative error of one rounding
 CONVENTIONS = pytest.mark.parametrize("turns", [True, False], ids=["turns", "radians"])

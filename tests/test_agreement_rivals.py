@@ -22,12 +22,11 @@ from analysis.theory.gaussian_law import GaussianLaw, equal
 from analysis.theory.sphere import mean_cosine
 from proofs import balls
 from proofs.gaussian_tokens import GaussianTokens, S, cosine_mean
+from proofs.paper.appendix_g import CORRELATION, correlated_mean
 from proofs.paper.section_3_remarks import largest_gap
-from proofs.paper.theorem_3_2 import best_constant, shifted_mean
-from proofs.tapa_decay_hypotheses import moment_cosine, same_coordinate
-from proofs.tapa_phase import linear_cosine
-from proofs.tapa_stationary import CORRELATION, correlated_mean
-from proofs.tapa_variance_gaussian import exact_variance, limit_variance, twisted
+from proofs.paper.section_3_score import linear_cosine
+from proofs.paper.theorem_3_2 import best_constant, moment_cosine, same_coordinate, shifted_mean
+from proofs.paper.theorem_3_3 import exact_variance, limit_variance, twisted
 
 ERROR = 1e-10  # relative, of a modulus
 LAGS = np.array([1.0, 7.0, 100.0, 8192.0, 65_536.0])

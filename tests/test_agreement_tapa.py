@@ -25,10 +25,10 @@ from analysis.theory.gaussian_rotary import rotary_moments
 from proofs import balls, integrals
 from proofs.exact import to_ball
 from proofs.gaussian_tokens import GaussianTokens, S, cosine_mean, one_pair
+from proofs.paper.appendix_g import correlated_mean
+from proofs.paper.section_3_score import linear_cosine
 from proofs.paper.theorem_3_2 import MEANS, best_constant
-from proofs.tapa_phase import linear_cosine
-from proofs.tapa_stationary import correlated_mean
-from proofs.tapa_variance_gaussian import exact_variance
+from proofs.paper.theorem_3_3 import exact_variance
 
 ULP = 2.0**-53
 TINY = 2.0**-1074  # the spacing of the smallest floats

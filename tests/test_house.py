@@ -24,7 +24,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("analysis", "proofs", "figures")
 INSTALLER = {"pip"}  # it brought us here: every venv has it, environment.yml lists it
-MAX_FUNCTION, MAX_MODULE = 60, 350  # lines
+MAX_FUNCTION, MAX_MODULE = 60, 750  # lines
 MAX_FILE = 3_000_000  # bytes
 
 FOLDERS = "home|root|Users|work|opt"
@@ -295,7 +295,7 @@ PLANTED = [
         "def f():\n" + "    x = 1\n" * 60,
         "analysis/x.py:1: f has 61 lines, at most 60",
     ),
-    (long_code, "proofs/x.py", "x = 1\n" * 351, "proofs/x.py: 351 lines, at most 350"),
+    (long_code, "proofs/x.py", "x = 1\n" * 751, "proofs/x.py: 751 lines, at most 750"),
     (
         second_version_pins,
         ".pre-commit-config.yaml",

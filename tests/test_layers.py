@@ -156,7 +156,7 @@ def _from_targets(node: ast.ImportFrom, package: str, root: Path) -> Iterator[st
 def _dynamic_target(node: ast.Call, package: str) -> str | None:
     """Target of `import_module(...)` or `__import__(...)`, "" where it is not written out; else None.
 
-    An f-string that begins with a package's name, f"proofs.rope_{name}", counts as every module it can name.
+    An f-string that begins with a package's name, f"proofs.paper.{name}", counts as every module it can name.
     """
     called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
     if called not in ("import_module", "__import__"):
@@ -225,28 +225,28 @@ PLANTED = [
     ("analysis/cli.py", "import torch", "L3 imports torch"),
     ("analysis/cli.py", "from figures import fig_bias", "L3 imports figures.fig_bias"),
     ("analysis/cli/measure.py", "import transformers", "L3 imports transformers"),
-    ("proofs/claims.py", "import numpy as np", "proofs imports numpy"),
-    ("proofs/claims.py", "from analysis import theory", "proofs imports analysis.theory"),
-    ("proofs/claims.py", "from analysis.theory.bias import x", "proofs imports analysis.theory.bias"),
-    ("proofs/rope_a.py", "import importlib as i\ni.import_module('scipy.special')", "proofs imports scipy"),
+    ("proofs/ledger.py", "import numpy as np", "proofs imports numpy"),
+    ("proofs/ledger.py", "from analysis import theory", "proofs imports analysis.theory"),
+    ("proofs/ledger.py", "from analysis.theory.bias import x", "proofs imports analysis.theory.bias"),
+    ("proofs/paper/a.py", "import importlib as i\ni.import_module('scipy.special')", "proofs imports scipy"),
     (
-        "proofs/rope_a.py",
+        "proofs/paper/a.py",
         "from importlib import import_module\nimport_module('torch')",
         "proofs imports torch",
     ),
-    ("proofs/rope_a.py", "__import__('analysis.records')", "proofs imports analysis.records"),
-    ("proofs/rope_a.py", "import importlib\nimportlib.import_module(f'analysis.{x}')", "imports analysis.*"),
+    ("proofs/paper/a.py", "__import__('analysis.records')", "proofs imports analysis.records"),
+    ("proofs/paper/a.py", "import importlib\nimportlib.import_module(f'analysis.{x}')", "imports analysis.*"),
     (
         "analysis/curves.py",
         "import importlib\nimportlib.import_module(f'analysis.c{x}')",
         "imports analysis.c*",
     ),
-    ("proofs/rope_a.py", "import importlib\nimportlib.import_module(f'{x}')", "whose name is not a literal"),
-    ("proofs/rope_a.py", "import importlib\nimportlib.import_module(x)", "whose name is not a literal"),
+    ("proofs/paper/a.py", "import importlib\nimportlib.import_module(f'{x}')", "whose name is not a literal"),
+    ("proofs/paper/a.py", "import importlib\nimportlib.import_module(x)", "whose name is not a literal"),
     ("figures/fig_bias.py", "import torch", "figures/fig_* imports torch"),
     ("figures/fig_bias.py", "from analysis.theory import bias", "figures/fig_* imports analysis.theory.bias"),
     ("figures/fig_bias.py", "from analysis.heads.lags import x", "imports analysis.heads.lags"),
-    ("figures/fig_bias.py", "from proofs import rope_a", "figures/fig_* imports proofs.rope_a"),
+    ("figures/fig_bias.py", "from proofs.paper import a", "figures/fig_* imports proofs.paper.a"),
     ("figures/fig_bias.py", "from . import task_bias", "figures/fig_* imports figures.task_bias"),
     ("figures/style.py", "from analysis.records import read", "figures imports analysis.records"),
     ("figures/explore.py", "import torch", "figures/explore imports torch"),
@@ -254,8 +254,8 @@ PLANTED = [
     ("figures/explore.py", "from analysis import cli", "figures/explore imports analysis.cli"),
     ("figures/build.py", "import matplotlib", "figures/task_* imports matplotlib"),
     ("figures/task_bias.py", "import torch", "figures/task_* imports torch"),
-    ("figures/task_bias.py", "import proofs.rope_a", "figures/task_* imports proofs.rope_a"),
-    ("figures/task_bias.py", "from proofs import claims", "figures/task_* imports proofs.claims"),
+    ("figures/task_bias.py", "import proofs.paper.a", "figures/task_* imports proofs.paper.a"),
+    ("figures/task_bias.py", "from proofs import ledger", "figures/task_* imports proofs.ledger"),
     ("figures/claims_view.py", "from proofs import status", "figures/explore imports proofs.status"),
     ("figures/fig_bias.py", "from proofs.verify import verify", "figures/fig_* imports proofs.verify"),
     ("analysis/progress.py", "import torch", "L2, progress imports torch"),
@@ -290,10 +290,10 @@ def tree(tmp_path: Path) -> Path:
         "analysis/evidence.py": "import enum",
         "analysis/notation.py": "",
         "analysis/cli.py": "import typer\nfrom rich.progress import Progress\nfrom figures.build import build",
-        "proofs/claims.py": "import importlib\nimportlib.import_module(f'proofs.{x}')\nfrom flint import arb",
-        "proofs/rope_a.py": "from analysis.evidence import Evidence\nfrom analysis import notation",
-        "proofs/status.py": "import sympy, mpmath\nfrom .claims import x",
-        "proofs/verify.py": "from proofs.claims import x",
+        "proofs/ledger.py": "import importlib\nimportlib.import_module(f'proofs.{x}')\nfrom flint import arb",
+        "proofs/paper/a.py": "from analysis.evidence import Evidence\nfrom analysis import notation",
+        "proofs/status.py": "import sympy, mpmath\nfrom .ledger import x",
+        "proofs/verify.py": "from proofs.ledger import x",
         "figures/fig_bias.py": "import matplotlib\nfrom figures import style\nfrom analysis import records",
         "figures/task_bias.py": "import pytask\nfrom proofs import status, verify\nfrom .fig_bias import draw",
         "figures/explore.py": "import ipywidgets\nfrom analysis.theory import bias\nfrom . import fig_bias",
@@ -306,6 +306,7 @@ def tree(tmp_path: Path) -> Path:
         "analysis/heads",
         "analysis/lm",
         "proofs",
+        "proofs/paper",
         "figures",
     ):
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)

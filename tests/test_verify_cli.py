@@ -110,7 +110,7 @@ def test_explain_says_everything_about_one_claim(run: Run, known: Path) -> None:
         "outline: ",
         "refuted: mu_0 = 0, any nu_0",
         "attack: the smallest base worth trying",
-        "code: proofs/rope_bias_theorem.py:",
+        "code: proofs/paper/theorem_2_2.py:",
         "in practice: base = 10000, head_dim = 64",
     ):
         assert piece in out

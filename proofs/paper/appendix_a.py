@@ -1,14 +1,23 @@
-"""The split of the score into its mean and its random part: eqs 17 and 18 (Appendix A)."""
+"""Appendix A: the score as its mean and a random part (eqs 17 and 18), and the remark with eqs 19 and 20.
+
+Sub-Gaussian A_d and B_d alone do not concentrate: their pairs may all move together. Independent blocks of pairs do,
+with constants that degrade exactly as the blocks grow.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import product
 
 import sympy as sp
+from flint import arb
 
 from analysis.evidence import Evidence
-from proofs.checks import exact, identity, tried
+from proofs.balls import Real, ball, below
+from proofs.checks import HEAD_DIMS, exact, identity, search, short, tried
+from proofs.integrals import RopeSums, cos_limit
 from proofs.ledger import attack, claim, practice, repair
+from proofs.subdivision import certify_positive
 
 MU, NU = sp.symbols("mu nu", real=True)
 THETA = sp.Symbol("theta0", positive=True)
@@ -140,4 +149,310 @@ def eq_17_practice() -> Iterator[dict[str, object]]:
             "head_dim": head_dim,
             "pairs": head_dim // 2,
             "terms in the printed sums of Z": head_dim // 2 + 1,
+        }
+
+
+C1, C2, S, T = sp.symbols("C1 C2 s t", positive=True)
+NEAR, FAR, BASE = 1, 20_001, 10_000  # the pair of distances of the counterexample
+
+
+@claim(
+    "eq-19",
+    where="App. A, eq 19",
+    kind="assumption",
+    says=r"P(|A_i-\mu_0| > \eta) < C_1 e^{-C_2\eta^2}, the same for B_j and \nu_0, for all \eta > 0",
+    outline=(
+        "Met when |A_d - mu_0| and |B_d - nu_0| stay below R (normalised q and k): C_1 = e, C_2 = 1/R^2, "
+        "for the right side exceeds 1 while eta < R. Not met by Gaussian q, k: for standard ones A_d has "
+        "the Laplace law, P(|A_d| > eta) = e^{-eta}, which no C_1 e^{-C_2 eta^2} dominates."
+    ),
+)
+def eq_19() -> Iterator[Evidence]:
+    eta, bound, u = sp.symbols("eta R u", positive=True)
+    exponent = (1 - eta**2 / bound**2).subs(eta, bound * u)
+    yield identity("C_1 e^{-C_2 eta^2} > 1 for u = eta/R < 1: its exponent", exponent, (1 - u) * (1 + u))
+    yield from laplace_law()
+
+
+def laplace_law(scale: int = 1) -> Iterator[Evidence]:
+    """Standard Gaussian q, k in two dimensions: given |q|, A is Gaussian of variance |q|^2; is it Laplace(scale)?"""
+    w = sp.Symbol("w", positive=True)  # w = |q|^2 is exponential with mean 2
+    mixed = sp.integrate(sp.exp(-w / 2) / 2 * sp.exp(-(S**2) * w / 2), (w, 0, sp.oo))
+    laplace = 2 * sp.integrate(sp.cos(S * T) * sp.exp(-T / scale) / (2 * scale), (T, 0, sp.oo))
+    yield identity("characteristic function of A_d for Gaussian q, k is that of Laplace(1)", mixed, laplace)
+    yield exact("C_1 e^{-C_2 eta^2} / e^{-eta} at eta -> oo", *_gaussian_limit())
+
+
+def _gaussian_limit() -> tuple[bool, sp.Expr, int]:
+    value = sp.limit(sp.exp(-(T**2) + T), T, sp.oo)
+    return bool(value == 0), value, 0
+
+
+@attack("eq-19", domain="A_d = mu_0 +- R: the edge eta -> R from below, where the left side is 1")
+def eq_19_attack() -> Iterator[Evidence]:
+    cases = ((f"eta/R = 1 - 2^-{k}", (1 - (1 - ball(f"1/{2**k}")) ** 2).exp() - 1) for k in range(1, 60))
+    yield search("e * exp(-eta^2/R^2) - 1", cases)
+
+
+def coin_tokens(spread: int = 1) -> Iterator[Evidence]:
+    """q = (1, ..., 1), k = ((mu_0 + X)/2)(1, ..., 1), X = +-spread: Assumption 2.1, and (19) with C_1 = e, C_2 = 1."""
+    mu, u = sp.Symbol("mu_0", real=True), sp.Symbol("u", positive=True)
+    coins = [(mu + x) / 2 for x in (spread, -spread)]  # k_d, with q_d = 1, by a fair coin
+    yield identity("E A_d = mu_0", sum(k + k for k in coins) / 2, mu)
+    yield identity("B_d = q_2d k_2d+1 - q_2d+1 k_2d, either coin", coins[0] - coins[0], sp.Integer(0))
+    yield identity("E (q_d k_d)^2, the same for all d", sum(k**2 for k in coins) / 2, (mu**2 + spread**2) / 4)
+    beyond = sum(1 for k in coins if sp.simplify(2 * k - mu) ** 2 > 1)
+    yield exact("P(|A_d - mu_0| > eta) = 0 for eta >= 1", beyond == 0, beyond, 0)
+    exponent = (1 - (1 / (1 + u)) ** 2).together()  # eta = 1/(1 + u) < 1, where the left side of (19) is 1
+    yield exact(
+        "e e^{-eta^2} > 1 for 0 < eta < 1: its exponent", sp.factor(exponent).is_positive, exponent, "> 0"
+    )
+
+
+def equal_pairs(head_dim: int, margin: Real = "1/5") -> Evidence:
+    """A_d = mu_0 + X with one sign X = +-1 for all d, B_d = 0: |Z_near - Z_far| = |C_D(near) - C_D(far)| > margin."""
+    sums = RopeSums.of(head_dim, base=BASE)
+    gap = abs(sums.cos(NEAR) - sums.cos(FAR))
+    return below(f"D = {head_dim}: |Z_{NEAR} - Z_{FAR}| > {margin} with probability 1", margin, gap)
+
+
+def equal_pairs_forever(margin: Real = "1/5") -> Evidence:
+    """The same for every D beyond 2 pi (near + far)/0.1, from the limit of C_D and the error of its Riemann sum."""
+    limit = abs(cos_limit(NEAR, base=BASE) - cos_limit(FAR, base=BASE))
+    return below(
+        "every D > 1.3e6: |Z - Z| > margin, limit less its error", ball(margin) + _riemann_error(), limit
+    )
+
+
+def _riemann_error() -> arb:
+    return 2 * arb.pi() * (NEAR + FAR) / 1_300_000
+
+
+@claim(
+    "eq-20",
+    where="App. A, eq 20",
+    kind="equation",
+    says=(
+        r"(19) for all i, j implies P(|Z_\lambda-Z_\Lambda| > \eta) < C_3 e^{-C_4 D\eta^2}, C_3, C_4 free "
+        r"of D and \eta"
+    ),
+    uses=("thm-2.2.riemann",),
+    outline=(
+        "q = (1, ..., 1), k = ((mu_0 + X)/2)(1, ..., 1), X = +-1 a fair sign: Assumption 2.1 with nu_0 = "
+        "0, and (19) with C_1 = e, C_2 = 1. Every A_d is mu_0 + X, so |Z - Z| = |C_D(1) - C_D(20001)| > "
+        "1/5 for certain at base 10^4 and every D > 1.3e6, while the right side at eta = 1/5 tends to 0. "
+        "If C_3, C_4 may depend on D the claim is true and says nothing about large D."
+    ),
+)
+def eq_20() -> Iterator[Evidence]:
+    yield from coin_tokens()
+    yield equal_pairs_forever()
+    yield from (equal_pairs(head_dim) for head_dim in HEAD_DIMS)
+    dim = sp.Symbol("D", positive=True)
+    tail = sp.limit(C1 * sp.exp(-C2 * dim / 25), dim, sp.oo)
+    yield exact(
+        "probability 1 below the limit of C_3 exp(-C_4 D/25) as D -> oo", bool(tail > 1), 1, f"< {tail}"
+    )
+
+
+def moment_bound(quadratic: sp.Expr | None = None) -> Iterator[Evidence]:
+    """E exp(s U) <= exp(K s^2), K = 2 C_1/C_2, from P(|U| > t) < C_1 exp(-C_2 t^2), E U = 0, C_1 >= 1.
+
+    `quadratic` replaces s^2 in e^x <= x + e^{x^2} (as a function of x) to plant an error.
+    """
+    x = sp.Symbol("x", real=True)
+    exponent = sp.lambdify(x, quadratic if quadratic is not None else x**2, "math")
+
+    def slack(u: arb) -> arb:
+        return u + exponent(u).exp() - u.exp()
+
+    for lo, hi in (("-4", "-1/16"), ("1/16", "4")):
+        yield certify_positive(slack, None, lo, hi).evidence(f"x + e^(x^2) - e^x > 0 on [{lo}, {hi}]")
+    yield from beyond_four(exponent)
+    yield below("|x| <= 1/16: e^x - 1 - x <= x^2 sum_(k>=2) 1/k! = (e-2) x^2 < x^2", arb(1).exp() - 2, 1)
+    rho = sp.Symbol("rho", positive=True)
+    layer = sp.integrate(2 * rho * T * C1 * sp.exp(-(C2 - rho) * T**2).subs(C2 - rho, S), (T, 0, sp.oo))
+    yield identity("E e^{rho U^2} - 1 <= C_1 rho/(C_2 - rho)", layer, C1 * rho / S)
+    small = sp.factor(2 * C1 * S**2 / C2 - C1 * S**2 / (C2 - S**2))
+    yield identity(
+        "s^2 <= C_2/2: slack of C_1 s^2/(C_2-s^2) <= K s^2",
+        small,
+        C1 * S**2 * (C2 - 2 * S**2) / (C2 * (C2 - S**2)),
+    )
+    yield below(
+        "s^2 > C_2/2, C_1 = 1: 1/2 + 2 ln(1 + C_1) < 2 C_1 (its slope 2/(1+C_1) is at most 1 < 2)",
+        ball("1/2") + 2 * arb(2).log(),
+        2,
+    )
+
+
+def beyond_four(exponent: Callable[[arb], arb]) -> Iterator[Evidence]:
+    """e^x <= x + e^{q(x)} for |x| >= 4, where q = `exponent` is a multiple of x^2: there q(x) >= |x| q(4)/4."""
+    rate = exponent(ball(4)) / 4
+    yield below("x >= 4: q(x) >= x q(4)/4 >= x, so e^q(x) >= e^x", 1, rate, strict=False)
+    what = "x <= -4: q(x) >= |x|, so e^q(x) > 1 + |x| > e^x - x"
+    yield below(what, 1, exponent(ball(-4)) / 4, strict=False)
+
+
+def chernoff(blocks: sp.Expr, rate: sp.Expr) -> Evidence:
+    """min_t exp(4 K M t^2/D - t eta) against exp(-rate), K = 2 C_1/C_2; M pairs a block."""
+    size, dim, eta = sp.symbols("M D eta", positive=True)
+    exponent = 4 * (2 * C1 / C2) * blocks.subs(sp.Symbol("M"), size) * T**2 / dim - T * eta
+    best = sp.solve(sp.diff(exponent, T), T)[0]
+    return identity(
+        "Chernoff exponent",
+        exponent.subs(T, best),
+        -rate.subs({sp.Symbol("M"): size, sp.Symbol("D"): dim, sp.Symbol("eta"): eta}),
+    )
+
+
+RATE = C2 * sp.Symbol("D") * sp.Symbol("eta") ** 2 / (32 * C1 * sp.Symbol("M"))
+
+
+@repair(
+    "eq-20",
+    says=(
+        r"if the pairs fall into blocks of at most M that are independent of each other (dependence inside "
+        r"a block is free), and C_1 \ge 1, then P(|Z_\lambda-Z_\Lambda| > \eta) < 3\exp(-C_2 D\eta^2/(32 "
+        r"C_1 M)) for all \lambda, \Lambda, \eta > 0"
+    ),
+    assumes=(
+        "(19)",
+        "blocks of at most M pairs, independent between blocks",
+        "C_1 >= 1 (may always be raised)",
+    ),
+    outline=(
+        "e^x <= x + e^{x^2} and the layer-cake formula give E e^{sU} <= e^{K s^2}, K = 2C_1/C_2, for U = "
+        "A_d - mu_0 and B_d - nu_0. X_d = a_d U + b_d V with a_d^2 + b_d^2 = |e^{ix} - e^{iy}|^2 <= 4; "
+        "Cauchy-Schwarz inside the pair, Hoelder with exponent M inside the block, independence between "
+        "blocks: E exp(t(Z - Z)) <= exp(4 K M t^2/D). Chernoff, twice. M = 1: independent pairs. M = D/2: "
+        "no D is left, as the counterexample says, so the order in M is right."
+    ),
+)
+def eq_20_repaired() -> Iterator[Evidence]:
+    yield from moment_bound()
+    x, y = sp.symbols("x y", real=True)
+    length = (sp.cos(x) - sp.cos(y)) ** 2 + (sp.sin(x) - sp.sin(y)) ** 2
+    yield identity("a_d^2 + b_d^2 = 4 sin^2((x-y)/2) <= 4", length, 2 - 2 * sp.cos(x - y))
+    yield chernoff(sp.Symbol("M"), RATE)
+
+
+def walsh_signs(generators: int) -> Iterator[Evidence]:
+    """2^n signs, the products of the subsets of n fair signs: independent in pairs, yet all +1 with chance 2^-n."""
+    subsets = range(2**generators)
+    outcomes = [
+        [sp.prod([x for i, x in enumerate(signs) if subset >> i & 1]) for subset in subsets]
+        for signs in product((1, -1), repeat=generators)
+    ]
+    mixed = [sum(row[a] * row[b] for row in outcomes) for a in subsets for b in subsets if 0 < a < b]
+    yield tried(f"{len(subsets)} Walsh signs are uncorrelated in pairs", not any(mixed), set(mixed), {0})
+    share = sp.Rational(sum(all(x == 1 for x in row) for row in outcomes), len(outcomes))
+    yield tried(
+        "all are +1 with probability 2^-n", share == sp.Rational(1, len(subsets)), share, f"1/{len(subsets)}"
+    )
+
+
+@attack("eq-20", domain="pairs that are only pairwise independent: A_d = mu_0 + Walsh sign d, D/2 = 2^n")
+def eq_20_attack() -> Iterator[Evidence]:
+    yield from walsh_signs(3)
+    dim = sp.Symbol("D", positive=True)
+    ratio = sp.limit(C1 * sp.exp(-C2 * dim / 25) * dim / 2, dim, sp.oo)
+    what = "P(|Z_1 - Z_20001| > 1/5) >= P(all signs equal) >= 2/D; the bound over 2/D as D -> oo"
+    yield exact(what, bool(ratio >= 1), ratio, ">= 1")
+
+
+@attack("eq-20*", domain="independent signs, D = 4..20, every outcome counted, eta from 0.05 to 2")
+def eq_20_repaired_attack() -> Iterator[Evidence]:
+    yield search("3 exp(-D eta^2/(32 e)) - P(|Z - Z| > eta)", _sign_cases())
+
+
+def _sign_cases() -> Iterator[tuple[str, arb]]:
+    for head_dim in (4, 10, 20):
+        sums = RopeSums.of(head_dim, base=BASE)
+        steps = [float((w * NEAR).cos() - (w * FAR).cos()) / head_dim for w in sums.omega]
+        totals = [
+            abs(sum(s * x for s, x in zip(signs, steps, strict=True)))
+            for signs in product((1, -1), repeat=len(steps))
+        ]
+        for eta in ("0.05", "0.3", "1", "2"):
+            share = ball(sum(t > float(eta) for t in totals)) / len(totals)
+            yield (
+                f"D = {head_dim}, eta = {eta}",
+                3 * (-head_dim * ball(eta) ** 2 / (32 * arb(1).exp())).exp() - share,
+            )
+
+
+@claim(
+    "rem-A",
+    where="App. A, Remark",
+    kind="remark",
+    says=(
+        r"under (19), |Z_\lambda-Z_\Lambda| is negligible (with high probability) compared to "
+        r"|\Delta_{\lambda,\Lambda}| when D is large"
+    ),
+    outline=(
+        "Same tokens as for (20): Z - Z = X (C_D(lambda) - C_D(Lambda)) and Delta = mu_0 (C_D(lambda) - "
+        "C_D(Lambda)), so |Z - Z| = |Delta|/|mu_0| for every D, lambda, Lambda: equal to |Delta| at mu_0 = "
+        "1."
+    ),
+)
+def remark() -> Iterator[Evidence]:
+    yield from coin_tokens()
+    x, mu, near, far = sp.symbols("X mu C_near C_far", real=True)
+    ratio = sp.simplify(x * (near - far) / (mu * (near - far)))
+    value = ratio.subs({x: 1, mu: 1})
+    yield exact("(Z - Z)/Delta at mu_0 = 1, X = 1, for every D, lambda and Lambda", value == 0, value, "-> 0")
+
+
+@repair(
+    "rem-A",
+    says=(
+        r"with independent blocks of at most M pairs: P(|Z-Z| > \delta|\Delta|) < 3\exp(-C_2 "
+        r"D\delta^2\Delta^2/(32 C_1 M)), which tends to 0 as D grows wherever |\Delta| stays above a "
+        r"positive bound"
+    ),
+    assumes=("(19)", "independent blocks", "C_1 >= 1"),
+    uses=("eq-20*",),
+    outline="(20) as repaired at eta = delta |Delta|.",
+)
+def remark_repaired() -> Iterator[Evidence]:
+    dim, delta = sp.symbols("D delta", positive=True)
+    bound = 3 * sp.exp(-C2 * dim * delta**2 / (32 * C1))
+    yield exact(
+        "limit of the bound as D -> oo, |Delta| = 1, M = 1",
+        sp.limit(bound, dim, sp.oo) == 0,
+        sp.limit(bound, dim, sp.oo),
+        0,
+    )
+
+
+@attack("rem-A", domain="mu_0 = 100: there the ratio is 1/100; is it ever above 1? mu_0 = 1/100")
+def remark_attack() -> Iterator[Evidence]:
+    ratio = 1 / sp.Rational(1, 100)
+    yield exact("(Z - Z)/Delta at mu_0 = 1/100, any D", bool(ratio < 1), ratio, "-> 0")
+
+
+@attack("rem-A*", domain="where does the repaired bound tend to 0? delta |Delta| = D^(-1/2) is the edge")
+def remark_repaired_attack() -> Iterator[Evidence]:
+    dim = sp.Symbol("D", positive=True)
+    edge = sp.limit(sp.exp(-dim * (1 / sp.sqrt(dim)) ** 2), dim, sp.oo)
+    yield tried(
+        "at |Delta| ~ D^(-1/2) the bound stays put, so the hypothesis |Delta| >= const is needed",
+        edge == sp.exp(-1),
+        edge,
+        "e^-1",
+    )
+
+
+@practice("rem-A")
+def remark_practice() -> Iterator[dict[str, object]]:
+    """Rows: independent pairs, |A_d - mu_0| <= R and |B_d - nu_0| <= R: from which eta/R the bound is below 1."""
+    for head_dim in HEAD_DIMS:
+        eta = (32 * arb(1).exp() * arb(3).log() / head_dim).sqrt()
+        yield {
+            "head_dim": head_dim,
+            "bound below 1 from eta/R": short(eta),
+            "standard deviation of Z - Z is at most, over R": short(2 / ball(2 * head_dim).sqrt()),
+            "near-far gap of theorem 2.2 at R = mu_0": 0.125,
+            "Gaussian q, k": "(19) fails: tail e^-eta",
         }

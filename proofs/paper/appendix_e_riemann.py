@@ -1,7 +1,11 @@
-r"""Appendix E, first quarter: C_D as a Riemann sum and the bounds of one term, eqs 26 and 42 to 46.
+r"""Appendix E, first half of the cosine bound: C_D as a Riemann sum and its error, eqs 26 and 42 to 51.
 
-Eq 42 as printed has one term too many; the bounds of one term are right, eq 45 twice too large. In the checks P is
-c lambda theta_0^alpha, u = 2 L / D (so D > 4 L says u < 1/2) and h = 2/D.
+Eq 42 as printed has one term too many; the bounds of one term are right, eq 45 twice too large. Eq 47 counts alpha D/2
+terms where there can be one more, and its geometric sum begins too late, so it fails; eq 51, its purpose, is true all
+the same, for every angular factor c.
+
+In the checks P is c lambda theta_0^alpha, h = 2/D, u = 2 L / D (so D > 4 L says u < 1/2), and u = 1/(2 + v) with v > 0
+writes D > 4 L as a positive symbol.
 """
 
 from __future__ import annotations
@@ -14,11 +18,26 @@ import sympy as sp
 from flint import arb
 
 from analysis.evidence import Evidence
-from proofs.balls import ball
-from proofs.checks import BASES, HEAD_DIMS, exact, search
+from proofs.balls import Real, at_most, ball, below
+from proofs.checks import (
+    BASES,
+    EDGES,
+    HEAD_DIMS,
+    WAVES,
+    Point,
+    exact,
+    margins,
+    points,
+    rises,
+    same,
+    search,
+    termwise,
+    vanishes,
+)
+from proofs.integrals import ci
 from proofs.ledger import attack, claim, practice, repair
-from proofs.paper.classical_lemmas import D, L, P, a, b, d, h, n, r, u, x
-from proofs.rope_tools import EDGES, WAVES, Point, margins, points, rises, same, termwise, vanishes
+from proofs.paper.classical_lemmas import KAPPA, D, L, P, a, b, d, h, kappa_bounds, n, r, u, v, x
+from proofs.subdivision import certify_positive
 
 HYPOTHESES = (r"0 < \theta_0 < 1/10", "D even", r"D > 4 L", r"\lambda > 1")
 ALPHAS = (Fraction(1, 10**6), Fraction(1, 10), Fraction(1, 3), Fraction(1, 2), Fraction(999, 1000))
@@ -246,3 +265,282 @@ def eq_46_attack() -> Iterator[Evidence]:
                 yield abs(phase * q.log * phase.sin()), q.phase(Fraction(2 * i, q.head_dim)) * q.log
 
     yield search("bound - |slope|", margins(pairs))
+
+
+STEEP = 1 / (2 + v)  # every u = 2 L / D with D > 4 L
+WORST_KAPPA = sp.Rational(13, 24)  # 1/2 + u/12 at u = 1/2
+
+
+def near(point: Point, share: Fraction, wave: str = "cos") -> arb:
+    """Delta' of eq 43."""
+    return sum((point.term(d, wave) for d in range(first(point.head_dim, share))), arb(0))
+
+
+def far(point: Point, share: Fraction, wave: str = "cos") -> arb:
+    """Delta'' of eq 43."""
+    later = range(first(point.head_dim, share), point.head_dim // 2)
+    return sum((point.term(d, wave) for d in later), arb(0))
+
+
+def geometric(point: Point, share: Fraction) -> tuple[arb, arb]:
+    """The sum over d > alpha D/2 up to D/2 of theta_0^{2d/D}, and the bound that eq 47 prints for it."""
+    ratio = (-2 * point.log / point.head_dim).exp()
+    later = range(first(point.head_dim, share), point.head_dim // 2 + 1)
+    bound = (-point.log * ball(share)).exp() * ratio / (1 - ratio)
+    return sum((ratio**d for d in later), arb(0)), bound
+
+
+@claim(
+    "eq-47",
+    where="App. E, eq 47",
+    kind="step",
+    says=r"|\Delta'| \le (D\alpha/2)(4/D) = 2\alpha; |\Delta''| \le (4/D^2) 2\pi\lambda L \sum_{d=D\alpha/2+1}^{D/2} "
+    r"\theta_0^{2d/D} \le (8\pi\lambda L/D^2) \theta_0^{(2/D)(D\alpha/2+1)}/(1-\theta_0^{2/D}) \le (8\pi\lambda L/D^2) "
+    r"\theta_0^\alpha (1/(1-\theta_0^{2/D}) - 1)",
+    assumes=(*HYPOTHESES, r"\alpha \in (0, 1)"),
+    outline="d <= alpha D/2 holds for floor(alpha D/2) + 1 values of d, which is more than alpha D/2; and where "
+    "alpha D/2 is no integer the sum begins at floor(alpha D/2) + 1, so its first power is larger than the printed "
+    "one.",
+)
+def eq_47() -> Iterator[Evidence]:
+    point, small, odd = Point(Fraction(1, 11), 10, Fraction(3, 2)), Fraction(1, 1000), Fraction(99, 500)
+    yield below(
+        f"|Delta'| <= 2 alpha, alpha={small}, {point}", abs(near(point, small)), 2 * small, strict=False
+    )
+    yield below(f"the geometric sum, alpha={odd}, {point}", *geometric(point, odd), strict=False)
+
+
+@repair(
+    "eq-47",
+    says=r"|\Delta'| \le 2\alpha + 4/D; |\Delta''| \le (2/D) \kappa(2L/D) c\lambda\theta_0^\alpha, \kappa of "
+    r"lem-riemann; any c, \lambda > 0, 0 < \theta_0 < 1, 0 \le \alpha < 1",
+    uses=("eq-44", "lem-riemann"),
+    outline="Delta' has k = floor(alpha D/2) + 1 <= alpha D/2 + 1 terms; Delta'' begins at k > alpha D/2, so that "
+    "theta_0^{2k/D} < theta_0^alpha.",
+)
+def eq_47_repaired() -> Iterator[Evidence]:
+    yield counted(alpha * D / 2 + 1)
+    yield same("theta_0 to (2/D)(alpha D/2)", 2 / D * (alpha * D / 2), alpha)
+
+
+def counted(terms: sp.Expr) -> Evidence:
+    """4/D for each of at most `terms` terms is at most 2 alpha + 4/D, and `terms` covers floor(alpha D/2) + 1."""
+    whole = sp.Symbol("whole", positive=True)  # alpha D/2
+    enough = (sp.floor(whole) <= sp.expand(terms.subs(alpha, 2 * whole / D)) - 1) == sp.true
+    found = same("4/D times the number of terms", sp.expand(4 / D * terms), 2 * alpha + 4 / D)
+    return found if enough else exact("number of terms", False, terms, "floor(alpha D/2) + 1 <= terms")
+
+
+@attack("eq-47*", domain=f"{EDGES}; alpha = 1e-6, 1/10, 1/3, 1/2, 0.999; cos and sin")
+def eq_47_attack() -> Iterator[Evidence]:
+    def pairs(q: Point) -> Iterator[tuple[Real, Real]]:
+        steep = 2 * q.log / q.head_dim
+        for share in ALPHAS:
+            for wave in WAVES:
+                yield abs(near(q, share, wave)), 2 * share + Fraction(4, q.head_dim)
+                kappa = 1 / (1 - (-steep).exp()) - 1 / steep
+                yield abs(far(q, share, wave)), kappa * q.phase(share) * 2 / q.head_dim
+
+    yield search("bound - |Delta'|, bound - |Delta''|", margins(pairs))
+
+
+@claim(
+    "eq-47.a",
+    where="App. E, eq 47",
+    kind="step",
+    says=r"|\Delta''| \le (8\pi\lambda L/D^2) \theta_0^\alpha (1/(1-\theta_0^{2/D}) - 1): the last member of (47) "
+    r"bounds \Delta'' although the members between do not",
+    assumes=(*HYPOTHESES, r"\alpha \in (0, 1)"),
+    uses=("eq-47*",),
+    outline="With u = 2L/D < 1/2 it is (2/D) c lambda theta_0^alpha u/(e^u - 1), and u/(e^u - 1) >= 1 - u/2 >= 1/2 "
+    "+ u/12 >= kappa(u).",
+)
+def eq_47_a() -> Iterator[Evidence]:
+    last = 4 * P * L / D**2 * (1 / (1 - sp.exp(-u)) - 1)
+    yield same("the last member", last.subs(L, u * D / 2), 2 / D * P * u / (sp.exp(u) - 1))
+    yield rises("u - (1 - u/2)(e^u - 1)", u - (1 - u / 2) * (sp.exp(u) - 1), u, 2)
+    yield termwise("1 - u/2 - (1/2 + u/12) at u < 1/2", 1 - STEEP / 2 - sp.Rational(1, 2) - STEEP / 12)
+    yield from kappa_bounds()
+
+
+@attack("eq-47.a", domain=f"{EDGES}; alpha = 1e-6, 1/10, 1/3, 1/2, 0.999")
+def eq_47_a_attack() -> Iterator[Evidence]:
+    def pairs(q: Point) -> Iterator[tuple[arb, arb]]:
+        steep = 2 * q.log / q.head_dim
+        for share in ALPHAS:
+            yield abs(far(q, share)), 2 * q.phase(share) * steep / q.head_dim / (steep.exp() - 1)
+
+    yield search("last member - |Delta''|", margins(pairs))
+
+
+@claim(
+    "eq-48",
+    where="App. E, eq 48",
+    kind="step",
+    says=r"1 - \theta_0^{2/D} \ge 2L/D - 4L^2/D^2",
+    outline="Taylor at u = 2L/D, with the second-order term twice what it need be.",
+)
+def eq_48() -> Iterator[Evidence]:
+    yield taylor(sp.Integer(1))
+
+
+@repair(
+    "eq-48",
+    says=r"1 - \theta_0^{2/D} \ge 2L/D - 2L^2/D^2, for every D > 0 and \theta_0 in (0, 1]; 1/2 is the least factor "
+    "of u^2",
+)
+def eq_48_repaired() -> Iterator[Evidence]:
+    yield taylor(sp.Rational(1, 2))
+    yield same("(u - 1 + e^-u)/u^2 at 0", sp.limit((u - 1 + sp.exp(-u)) / u**2, u, 0), sp.Rational(1, 2))
+
+
+def taylor(factor: sp.Expr) -> Evidence:
+    """1 - e^-u >= u - factor u^2 for u >= 0."""
+    return rises("1 - e^-u - u + factor u^2", 1 - sp.exp(-u) - u + factor * u**2, u, 3)
+
+
+@attack("eq-48*", domain="u = 2L/D = 2^-20 to 2^10, exceeding every D > 4L")
+def eq_48_attack() -> Iterator[Evidence]:
+    sizes = [ball(Fraction(2) ** i) for i in range(-20, 11)]
+    yield search("1 - e^-u - u + u^2/2", ((f"u={q}", 1 - (-q).exp() - q + q * q / 2) for q in sizes))
+
+
+@claim(
+    "eq-49",
+    where="App. E, eq 49",
+    kind="step",
+    says=r"\sup_{x \in [0, 2/D]} |(d^2/dx^2) \theta_0^x| \le L^2",
+    outline="It is L^2 theta_0^x, which falls; the supremum is attained at x = 0.",
+)
+def eq_49() -> Iterator[Evidence]:
+    yield second_derivative()
+    yield rises("L^2 less L^2 theta_0^x, over L^2", 1 - sp.exp(-u), u, 1)
+
+
+def second_derivative(power: int = 2) -> Evidence:
+    """The second derivative of theta_0^x is L^power theta_0^x."""
+    return same("second derivative of theta_0^x", sp.diff(sp.exp(-L * x), x, 2), L**power * sp.exp(-L * x))
+
+
+@attack("eq-49", domain=f"{EDGES}; x = 2/(16 D) to 2/D by sixteenths")
+def eq_49_attack() -> Iterator[Evidence]:
+    def pairs(q: Point) -> Iterator[tuple[arb, arb]]:
+        for i in range(1, 17):
+            yield (-q.log * i / (8 * q.head_dim)).exp() * q.log**2, q.log**2
+
+    yield search("L^2 - |second derivative|", margins(pairs))
+
+
+@claim(
+    "eq-50",
+    where="App. E, eq 50",
+    kind="step",
+    says=r"|\Delta''| \le (4\pi\lambda/D) \theta_0^\alpha / (1 - 2L/D) \le (4\pi\lambda/D) \theta_0^\alpha / (1 - "
+    r"1/2) = 8\pi\lambda\theta_0^\alpha/D",
+    assumes=(*HYPOTHESES, r"\alpha \in (0, 1)"),
+    uses=("eq-47.a",),
+    outline="u/(e^u - 1) <= 1 <= 1/(1 - u) <= 2 for u = 2L/D < 1/2. It is (48) that is inserted, not (49).",
+)
+def eq_50() -> Iterator[Evidence]:
+    yield rises("e^u - 1 - u", sp.exp(u) - 1 - u, u, 2)
+    yield termwise("1/(1 - u) - 1", 1 / (1 - STEEP) - 1)
+    yield termwise("2 - 1/(1 - u)", 2 - 1 / (1 - STEEP))
+
+
+@repair(
+    "eq-50",
+    says=r"|\Delta''| \le (13/12) c\lambda\theta_0^\alpha/D for every c, \lambda > 0: 3.7 times smaller than printed",
+    assumes=(r"D > 4 L", r"0 \le \alpha < 1"),
+    uses=("eq-47*",),
+    outline="2 kappa(u) <= 1 + u/6 at u < 1/2.",
+)
+def eq_50_repaired() -> Iterator[Evidence]:
+    yield worst_kappa(WORST_KAPPA)
+    yield from kappa_bounds()
+
+
+def worst_kappa(bound: sp.Expr) -> Evidence:
+    """1/2 + u/12 <= bound for every u < 1/2."""
+    return termwise("bound - 1/2 - u/12", bound - sp.Rational(1, 2) - STEEP / 12)
+
+
+@attack("eq-50*", domain=f"{EDGES}; alpha = 1e-6, 1/10, 1/3, 1/2, 0.999; cos and sin")
+def eq_50_attack() -> Iterator[Evidence]:
+    def pairs(q: Point) -> Iterator[tuple[arb, arb]]:
+        for share in ALPHAS:
+            for wave in WAVES:
+                yield abs(far(q, share, wave)), q.phase(share) * 13 / (12 * q.head_dim)
+
+    yield search("bound - |Delta''|", margins(pairs))
+
+
+@claim(
+    "eq-51",
+    where="App. E, eq 51",
+    kind="step",
+    says=r"|\Delta/2| \le \alpha + 4\pi\lambda\theta_0^\alpha/D =: \epsilon(D; \lambda, \theta_0, \alpha)",
+    assumes=(*HYPOTHESES, r"\alpha \in (0, 1)"),
+    uses=("eq-44", "eq-47*", "lem-riemann"),
+    outline="Not by (47). Let P = c lambda theta_0^alpha. From eq-47* and kappa < 1, |Delta/2| <= alpha + (2 + "
+    "P)/D, which suffices where P >= 2. Where P < 2, some alpha' < alpha has P = 2, as 2 pi lambda > 2, and e "
+    "rises from alpha' to alpha, since de/dalpha = 1 - 2LP/D > 0 there. For alpha >= 1, |Delta/2| <= 1 by (44).",
+)
+def eq_51() -> Iterator[Evidence]:
+    yield from riemann_error()
+    yield exact("2 pi > 2", bool(2 * sp.pi > 2), "2 pi", "> 2")
+
+
+def riemann_error(cut: int = 2, printed: int = 2) -> Iterator[Evidence]:
+    """The steps of eq-51: `cut` is the phase at which e is compared, `printed` the factor of P/D in e."""
+    beyond = cut + v
+    yield counted(alpha * D / 2 + 1)
+    yield termwise("e - alpha - (2 + P)/D where P >= cut", (printed * beyond - 2 - beyond) / D)
+    epsilon, phase = alpha + printed * P * sp.exp(-alpha * L) / D, P * sp.exp(-alpha * L)
+    yield same("slope of e", sp.diff(epsilon, alpha), 1 - printed * L * phase / D)
+    slope = 1 - printed * L * cut / D
+    yield termwise("slope of e where P <= cut and D > 4L", slope.subs(D, 4 * L + v))
+    yield same("(1/2)(D/2)(4/D)", D / 4 * (4 / D), sp.Integer(1))
+
+
+@repair(
+    "eq-51",
+    says=r"|\Delta/2| \le \alpha + 2c\lambda\theta_0^\alpha/D for every angular factor c > 0, every \lambda > 0 and "
+    r"\alpha \ge 0, cos and sin; and |\Delta/2| \le \alpha + 2/D + (13/24) c\lambda\theta_0^\alpha/D",
+    assumes=(r"0 < \theta_0 < 1", "D even", r"D > 4 L"),
+    uses=("eq-44", "eq-47*", "eq-50*", "lem-riemann"),
+    outline="As eq-51; where c lambda < 2 there is no alpha', but e rises on all of alpha >= 0 and e(0) = 2 c lambda/D "
+    "exceeds kappa c lambda/D, which is lem-riemann at k = 0.",
+)
+def eq_51_repaired() -> Iterator[Evidence]:
+    yield from riemann_error()
+    yield termwise("2 - 1, as kappa < 1", sp.Integer(2) - 1)
+    yield same("half of 2 alpha + 4/D", (2 * alpha + 4 / D) / 2, alpha + 2 / D)
+    yield worst_kappa(WORST_KAPPA)
+    yield same("kappa of lem-riemann at small u", sp.limit(KAPPA, u, 0), sp.Rational(1, 2))
+
+
+@attack(
+    "eq-51",
+    domain=f"{EDGES}, alpha minimising; every lambda in [1, 4] with every L in [2.3025, 4] at D = 64, in boxes",
+)
+def eq_51_attack() -> Iterator[Evidence]:
+    pairs = margins(
+        lambda q: ((abs(q.sum(w) - q.half_integral(w)), q.least_epsilon()) for w in WAVES), (0, 2, 64, 256)
+    )
+    yield search("least e - |Delta/2|", pairs)
+    for sign in (1, -1):
+        found = certify_positive(
+            lambda q, log, s=sign: _slack(q, log, s), None, (0, "2.3025"), (arb(4).log(), 4)
+        )
+        yield found.evidence(f"least e {'-' if sign > 0 else '+'} (C_D - I/2) > 0 at D = 64")
+
+
+def _slack(log_distance: arb, log: arb, sign: int, head_dim: int = 64) -> arb:
+    """Least e less sign (C_D - I/2), for balls of log lambda and L: a lower bound, as (1 + log q)/L <= q/L."""
+    turn = 2 * arb.pi()
+    steep = 2 * turn * log_distance.exp() * log / head_dim
+    least = steep / log if at_most(steep, 1) else (1 + steep.log()) / log
+    phases = (turn * (log_distance - log * d * 2 / head_dim).exp() for d in range(head_dim // 2))
+    total = sum((phase.cos() for phase in phases), arb(0)) / head_dim
+    integral = ci(turn * log_distance.exp()) - ci(turn * (log_distance - log).exp())
+    return least - sign * (total - integral / (2 * log))

@@ -1,4 +1,4 @@
-r"""Appendix E, last quarter: the integral of S_D, eqs 61 to 68.
+r"""Appendix E, the sine bound: the integral of S_D, eqs 61 to 68.
 
 The sum in eq 66 begins with 1/0, and the first piece is not at most 1/2: its integral is near Si(pi) = 1.85. What mends
 both is that Si never leaves (0, Si(pi)].
@@ -16,15 +16,21 @@ from flint import acb, arb
 
 from analysis.evidence import Evidence
 from proofs.balls import ball, below
-from proofs.checks import exact, search, tried
+from proofs.checks import EDGES, Point, exact, margins, points, rises, same, search, termwise, tried
 from proofs.integrals import si, sin_integral
 from proofs.ledger import attack, claim, repair
-from proofs.paper.appendix_e_cos import HALF, half_period, period_bound, undefined
-from proofs.paper.appendix_e_riemann import HYPOTHESES, decomposition
+from proofs.paper.appendix_e_cos import (
+    HALF,
+    TURN,
+    direct,
+    half_period,
+    period_bound,
+    periods_meet,
+    substitution,
+    undefined,
+)
+from proofs.paper.appendix_e_riemann import HYPOTHESES, decomposition, riemann_error
 from proofs.paper.classical_lemmas import n, s, u, v, x, y
-from proofs.rope_lemma_c1_cuts import TURN, direct, periods_meet, substitution
-from proofs.rope_lemma_c1_error import riemann_error
-from proofs.rope_tools import EDGES, Point, margins, points, rises, same, termwise
 
 
 def last_cut(point: Point) -> int:

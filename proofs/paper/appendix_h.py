@@ -1,4 +1,4 @@
-"""Appendix H as printed, eqs 82 to 84: the second moment, its two parts, and the proof put together from them."""
+"""Appendix H: the printed proof of Theorem 3.3, eqs 82 to 84: the second moment, its two parts, and what follows."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from proofs.checks import exact, search, tried
 from proofs.exact import Expr, identity
 from proofs.gaussian_tokens import LONGEST, N, cosine_mean, counterexample, quadratic
 from proofs.ledger import attack, claim, repair
-from proofs.paper.theorem_3_3 import SIGMA_SQ
-from proofs.tapa_variance_gaussian import CORRELATION, SIZE, rate, twisted
+from proofs.paper.theorem_3_3 import CORRELATION, SIGMA_SQ, SIZE, rate, twisted
 
 R = sp.Symbol("R", positive=True)
 LAG, POWER = sp.symbols("d alpha", positive=True)

@@ -1,4 +1,4 @@
-"""Figure 1 (Appendix I): what its protocol and its numbers can tell about distance bias."""
+"""Appendix I: Figure 1, and what its protocol and its numbers can tell about distance bias."""
 
 from __future__ import annotations
 

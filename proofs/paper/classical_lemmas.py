@@ -16,10 +16,9 @@ from flint import arb
 
 from analysis.evidence import Evidence
 from proofs.balls import ball
-from proofs.checks import search
+from proofs.checks import EDGES, WAVES, Point, points, rises, same, search, termwise
 from proofs.integrals import ci, si
 from proofs.ledger import attack, claim
-from proofs.rope_tools import EDGES, WAVES, Point, points, rises, same, termwise
 from proofs.subdivision import certify_positive
 
 x, s, y, r, h, L, D, u, v, P, theta = sp.symbols("x s y r h L D u v P theta_0", positive=True)

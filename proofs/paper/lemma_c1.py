@@ -15,14 +15,12 @@ from flint import arb
 
 from analysis.evidence import Evidence
 from proofs.balls import ball, below
-from proofs.checks import BASES, HEAD_DIMS, exact, search
+from proofs.checks import BASES, EDGES, HEAD_DIMS, WAVES, Point, exact, margins, points, rises, same, search
 from proofs.integrals import cos_sum, si, sin_sum
 from proofs.ledger import attack, claim, practice, repair
-from proofs.paper.appendix_e_cos import HALF, c, integral_bound
+from proofs.paper.appendix_e_cos import HALF, TURN, c, integral_bound, lam
 from proofs.paper.appendix_e_riemann import HYPOTHESES, alpha, decomposition
 from proofs.paper.classical_lemmas import D, L, P, theta, u, v
-from proofs.rope_lemma_c1_cuts import TURN, lam
-from proofs.rope_tools import EDGES, WAVES, Point, margins, points, rises, same
 from proofs.subdivision import certify_positive
 
 COSINE_DIM = 8

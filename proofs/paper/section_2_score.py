@@ -1,4 +1,4 @@
-"""RoPE's score and its expectation: eqs 2 to 5, notation and Assumption 2.1.
+"""Section 2.1: RoPE's score and its expectation, eqs 2 to 5, the notation and Assumption 2.1.
 
 The pair-by-pair identity is all there is to prove; what fails as printed is the notation at d = 0 and the angle.
 """

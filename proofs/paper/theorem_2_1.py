@@ -1,23 +1,257 @@
-"""Theorem 2.1 itself: which values the expected score comes near at integer distances.
+"""Theorem 2.1: which values the expected score comes near at integer distances, and for which bases.
 
 The printed proof needs more than the hypothesis gives; the statement holds all the same, because independence of the
-theta_d leaves at most one integer relation with 1, and one relation costs at most one pair.
+theta_d leaves at most one integer relation with 1, and one relation costs at most one pair. Where the angles
+lambda theta_d mod 1 go is Kronecker's theorem.
+
+The remark under the theorem concludes independence from degrees. Everything there is about t = theta_0^(2/D), because
+theta_d = t^d. For a base b = m^g (g as large as possible) 1/t has the minimal polynomial x^n - m^(g/K),
+K = gcd(g, D/2), n = (D/2)/K: theta_{d+n} = theta_d / m^(g/K), and there is no other relation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import reduce
+from itertools import pairwise, product
+from math import gcd, lcm
 
 import sympy as sp
-from flint import arb
+from flint import arb, arb_poly, fmpq, fmpq_mat, fmpz, fmpz_poly
 
+from analysis.errors import InputError
 from analysis.evidence import Evidence
-from proofs.balls import ball
+from proofs.balls import Real, ball, below
 from proofs.checks import BASES, HEAD_DIMS, LONGEST, exact, identity, search, short, tried
 from proofs.integrals import RopeSums
 from proofs.ledger import attack, claim, practice
-from proofs.rope_degrees import Power
+from proofs.paper.appendix_b import character_sum, from_integer
+from proofs.subdivision import maximum, minimum
+
+
+def perfect_power(base: int) -> tuple[int, int]:
+    """(m, g) with base = m^g and g as large as possible, from the exponents of the prime factors."""
+    exponents = [power for _, power in fmpz(base).factor()]
+    g = gcd(*exponents)
+    return int(sp.integer_nthroot(base, g)[0]), g
+
+
+def factored_degree(base: int, head_dim: int) -> int:
+    """Degree of base^(2/D) over Q: the irreducible factor of x^(D/2) - base that vanishes there (python-flint)."""
+    pairs = head_dim // 2
+    root = ball(base) ** (ball(1) / pairs)
+    factors = fmpz_poly([-base] + [0] * (pairs - 1) + [1]).factor()[1]
+    vanishing = [f.degree() for f, _ in factors if arb_poly(f)(root).contains(0)]
+    if len(vanishing) != 1:
+        raise ArithmeticError(
+            f"base={base}, head_dim={head_dim}: {len(vanishing)} factors may vanish; raise the precision"
+        )
+    return vanishing[0]
+
+
+@dataclass(frozen=True)
+class Power:
+    """The relations among the frequencies of one integer base and head dimension, and the values they leave."""
+
+    base: int
+    head_dim: int
+
+    def __post_init__(self) -> None:
+        if self.base < 2 or self.head_dim < 2 or self.head_dim % 2:
+            raise InputError(
+                f"base={self.base}, head_dim={self.head_dim}: need a base above 1 and an even head_dim"
+            )
+
+    @property
+    def chain(self) -> int:
+        """K: how many frequencies stand in one chain theta_j, theta_j/c, theta_j/c^2, ..."""
+        return gcd(perfect_power(self.base)[1], self.head_dim // 2)
+
+    @property
+    def degree(self) -> int:
+        """n, the degree of theta_0^(2/D): the number of chains."""
+        return self.head_dim // 2 // self.chain
+
+    @property
+    def ratio(self) -> int:
+        """c = b^(1/K), the integer between neighbours of a chain."""
+        m, g = perfect_power(self.base)
+        return m ** (g // self.chain)
+
+    def wave(self, y: arb, mu: arb, nu: arb) -> arb:
+        """P(y) = sum_{k<K} (mu cos + nu sin)(2 pi c^k y): one chain, y its slowest angle in turns."""
+        angles = [2 * arb.pi() * self.ratio**k * y for k in range(self.chain)]
+        return sum((mu * x.cos() + nu * x.sin() for x in angles), arb(0))
+
+    def slope(self, y: arb, mu: arb, nu: arb) -> arb:
+        """Derivative of `wave` in y."""
+        rates = [2 * arb.pi() * self.ratio**k for k in range(self.chain)]
+        return sum((w * (nu * (w * y).cos() - mu * (w * y).sin()) for w in rates), arb(0))
+
+    def free(self, mu: Real, nu: Real) -> tuple[arb, arb]:
+        """Least and greatest value of P over the circle."""
+        m, n = ball(mu), ball(nu)
+        f, df = (lambda y: self.wave(y, m, n)), (lambda y: self.slope(y, m, n))
+        return minimum(f, df, 0, 1, tol="1e-7"), maximum(f, df, 0, 1, tol="1e-7")
+
+    def reach(self, mu: Real, nu: Real, *, turns: bool) -> tuple[arb, arb]:
+        """Least and greatest limit point of (2/sqrt D) E Attn over integer distances.
+
+        Radians: every chain is free. Turns: the chain of pair 0 has the rational angles i/c^(K-1) only.
+        """
+        low, high = self.free(mu, nu)
+        if not turns:
+            return low / self.chain, high / self.chain
+        points = [
+            self.wave(ball(i) / self.ratio ** (self.chain - 1), ball(mu), ball(nu)) for i in self._grid()
+        ]
+        least, greatest = reduce(arb.min, points), reduce(arb.max, points)
+        others = self.degree - 1
+        return 2 * (least + others * low) / self.head_dim, 2 * (greatest + others * high) / self.head_dim
+
+    def _grid(self) -> range:
+        return range(self.ratio ** (self.chain - 1))
+
+
+def rank_of_powers(polynomial: list[int], exponents: range) -> int:
+    """Rank over Q of the powers of a root of an irreducible polynomial (coefficients from the constant up)."""
+    modulus, degree = fmpz_poly(polynomial), len(polynomial) - 1
+    rows = []
+    for exponent in exponents:
+        rest = _power_mod(modulus, exponent)
+        rows.append([fmpq(rest[i]) for i in range(degree)])
+    return fmpq_mat(rows).rank()
+
+
+def _power_mod(modulus: fmpz_poly, exponent: int) -> fmpz_poly:
+    """x^exponent modulo a monic integer polynomial."""
+    rest = fmpz_poly([1])
+    for _ in range(exponent):
+        rest = divmod(rest * fmpz_poly([0, 1]), modulus)[1]
+    return rest
+
+
+def independence(degree: int, exponents: range) -> Evidence:
+    """Powers of a root of x^degree - 2, irreducible by Eisenstein: independent iff they span as many dimensions."""
+    rank = rank_of_powers([-2] + [0] * (degree - 1) + [1], exponents)
+    return exact(
+        f"degree {degree}: rank of t^{exponents[0]}..t^{exponents[-1]}",
+        rank == len(exponents),
+        rank,
+        len(exponents),
+    )
+
+
+@claim(
+    "rem-B",
+    where="Sec. 2.2, Remark under Theorem 2.1",
+    kind="remark",
+    says=(
+        r"\theta_1..\theta_{D/2-1} are independent over Q when \theta_0 is transcendental, or algebraic "
+        r"with \theta_0^{2/D} of degree above D/2-1"
+    ),
+    outline=(
+        "theta_d = t^d. A relation among t, ..., t^N, N = D/2-1, divided by t is a polynomial of degree at "
+        "most N-1 in t: so degree >= N is enough, and degree > N, the printed bound, is exactly what makes "
+        "1, t, ..., t^N independent, which the proof needs. If theta_0 = t^{D/2} is transcendental so is "
+        "t. The bound is loose by one for what it says, right for what is used."
+    ),
+)
+def remark() -> Iterator[Evidence]:
+    for pairs in (2, 3, 8, 32):
+        yield independence(pairs, range(1, pairs))
+        yield independence(pairs, range(pairs))
+        if pairs > 2:
+            yield independence(pairs - 1, range(1, pairs))
+
+
+@attack(
+    "rem-B",
+    domain=(
+        "degree one below: D/2-2 must lose independence; degree D/2-1 keeps it for theta_1.. and loses it "
+        "with 1"
+    ),
+)
+def remark_attack() -> Iterator[Evidence]:
+    for pairs in (4, 8, 32):
+        short_rank = rank_of_powers([-2] + [0] * (pairs - 3) + [1], range(1, pairs))
+        yield tried(
+            f"D = {2 * pairs}, degree D/2-2: rank of theta_1..",
+            short_rank < pairs - 1,
+            short_rank,
+            f"< {pairs - 1}",
+        )
+        edge = rank_of_powers([-2] + [0] * (pairs - 2) + [1], range(pairs))
+        yield tried(f"D = {2 * pairs}, degree D/2-1: rank of 1, theta_1..", edge < pairs, edge, f"< {pairs}")
+
+
+@claim(
+    "thm-2.1.radians",
+    where="Sec. 2.2, Theorem 2.1",
+    kind="lemma",
+    says=(
+        r"as deployed (angle \lambda\theta_d in radians), \theta_0 algebraic: the D/2 angles fill the "
+        r"torus iff 1, \theta_1..\theta_{D/2-1} are independent over Q, i.e. \theta_0^{2/D} has degree at "
+        r"least D/2: the same condition as in turns, pair 0 included"
+    ),
+    uses=("thm-2.1.orbit",),
+    outline=(
+        "The numbers lambda theta_d/(2 pi) mod 1 need 2 pi, 1, theta_1, ... independent. A relation p 2 pi "
+        "= sum k_d theta_d with p != 0 would make pi algebraic (Lindemann 1882); p = 0 leaves a relation "
+        "among 1, t, ..., t^{D/2-1}, of which there is one iff the degree is below D/2."
+    ),
+)
+def radians() -> Iterator[Evidence]:
+    for pairs in (2, 8, 32):
+        yield independence(pairs, range(pairs))
+
+
+@attack("thm-2.1.radians", domain="degree D/2-1: a relation must appear, with pair 0 in it")
+def radians_attack() -> Iterator[Evidence]:
+    for pairs in (3, 8, 32):
+        rank = rank_of_powers([-2] + [0] * (pairs - 2) + [1], range(pairs))
+        yield tried(
+            f"D = {2 * pairs}, degree {pairs - 1}: rank of 1, t, ..", rank == pairs - 1, rank, pairs - 1
+        )
+
+
+DIMS = (64, 80, 96, 128, 192, 256)
+
+
+def degree_row(base: int, head_dim: int, degree: int) -> Evidence:
+    """The degree by factoring against a predicted one."""
+    found = factored_degree(base, head_dim)
+    return exact(f"degree of {base}^(2/{head_dim}) over Q", found == degree, found, degree)
+
+
+@claim(
+    "thm-2.1.degree",
+    where="Sec. 2.2, Theorem 2.1",
+    kind="lemma",
+    says=(
+        r"for base b = m^g (g maximal) the degree of b^{2/D} is (D/2)/gcd(g, D/2): at bases 10^4, 10^5, "
+        r"5\cdot10^5, 10^6, 2\cdot10^8, 4\cdot10^9 and head dimensions 64, 80, 96, 128, 192, 256; so a "
+        r"base that is no perfect power meets the hypothesis at every D, and 10^4 at none of these"
+    ),
+    outline=(
+        "x^{D/2} - b factored over Q for each of them. In general by Vahlen-Capelli: x^n - a with a > 0 is "
+        "irreducible iff a is no p-th power for any prime p that divides n."
+    ),
+)
+def degrees() -> Iterator[Evidence]:
+    for base in BASES:
+        for head_dim in DIMS:
+            yield degree_row(base, head_dim, Power(base, head_dim).degree)
+
+
+@attack("thm-2.1.degree", domain="every base from 2 to 40 at D = 4, 12, 24, 32: formula against factoring")
+def degrees_attack() -> Iterator[Evidence]:
+    for head_dim in (4, 12, 24, 32):
+        wrong = [b for b in range(2, 41) if factored_degree(b, head_dim) != Power(b, head_dim).degree]
+        yield tried(f"bases 2..40 at D = {head_dim} where the two disagree", not wrong, wrong, [])
+
 
 MU, NU, GAMMA, V = sp.symbols("mu nu gamma v", real=True)
 DIM, R = sp.symbols("D r", positive=True)
@@ -221,3 +455,150 @@ def _seen(base: int, head_dim: int, turns: bool) -> tuple[float, float]:
     distances = sorted({round(LONGEST ** (i / 599)) for i in range(600)})
     values = [float(2 * sums.cos(lam)) for lam in distances]
     return round(min(values), 4), round(max(values), 4)
+
+
+@claim(
+    "thm-2.1.orbit",
+    where="App. B",
+    kind="lemma",
+    says=(
+        r"the points (\lambda x_1,...,\lambda x_N) mod 1, \lambda \in \mathbb{Z}, are dense in \{y : "
+        r"k\cdot y \in \mathbb{Z} for every integer k with k\cdot x \in \mathbb{Z}\} and nowhere else "
+        r"(Kronecker)"
+    ),
+    outline=(
+        "That set is a closed group H which contains the orbit. The characters of H are the integer "
+        "vectors k modulo those that are trivial on it; for a nontrivial one k.x is no integer, so its "
+        "mean over the orbit is 0 (the sum of thm-2.1.weyl*): the orbit is uniformly distributed in H."
+    ),
+)
+def orbit_closure() -> Iterator[Evidence]:
+    yield from character_sum()
+
+
+@attack("thm-2.1.orbit", domain="rational points, where the orbit is finite: x = (1/4, 1/6), (1/2, 1/3, 1/6)")
+def orbit_closure_attack() -> Iterator[Evidence]:
+    for x in (
+        (Fraction(1, 4), Fraction(1, 6)),
+        (Fraction(1, 2), Fraction(1, 3), Fraction(1, 6)),
+    ):
+        order = lcm(*(value.denominator for value in x))
+        points = {tuple((lam * value) % 1 for value in x) for lam in range(order)}
+        closure = _annihilator(x, order)
+        yield tried(
+            f"orbit of {x} against the group of its relations", points == closure, len(points), len(closure)
+        )
+
+
+def _annihilator(x: tuple[Fraction, ...], order: int) -> set[tuple[Fraction, ...]]:
+    """All y in (Z/order)^N / order with k.y an integer for every k in [0, order)^N with k.x an integer."""
+    grid = list(product(range(order), repeat=len(x)))
+    relations = [k for k in grid if sum(a * b for a, b in zip(k, x, strict=True)) % 1 == 0]
+    fits = (
+        y for y in grid if all(sum(a * b for a, b in zip(k, y, strict=True)) % order == 0 for k in relations)
+    )
+    return {tuple(Fraction(a, order) for a in y) for y in fits}
+
+
+@claim(
+    "thm-2.1.rank",
+    where="App. B",
+    kind="lemma",
+    says=(
+        r"\theta_1..\theta_N independent over Q: the integer k with k\cdot\theta \in \mathbb{Z} are the "
+        r"multiples of one vector, so the closure of the orbit projects onto all coordinates but one"
+    ),
+    uses=("thm-2.1.orbit",),
+    outline=(
+        "k -> k.theta is injective into Z, so these k form a group of rank at most 1. If its generator has "
+        "k_j != 0, any values of the other coordinates are completed by solving k_j y_j = -(the rest) mod "
+        "1."
+    ),
+)
+def rank() -> Iterator[Evidence]:
+    k, other, theta = sp.symbols("k1:4"), sp.symbols("l1:4"), sp.symbols("theta1:4")
+    a, b = _dot(k, theta), _dot(other, theta)
+    combined = tuple(b * x - a * y for x, y in zip(k, other, strict=True))
+    what = "k.theta = a, l.theta = b: (b k - a l).theta, so b k = a l by independence"
+    yield identity(what, sp.expand(_dot(combined, theta)), sp.Integer(0))
+
+
+def _dot(left: Sequence[sp.Expr], right: Sequence[sp.Expr]) -> sp.Expr:
+    return sum((x * y for x, y in zip(left, right, strict=True)), sp.Integer(0))
+
+
+@attack(
+    "thm-2.1.rank",
+    domain="D = 6, theta_0 = sqrt(5)-2, theta_1 = g: all k with |k_i| <= 50 and k.theta an integer",
+)
+def rank_attack() -> Iterator[Evidence]:
+    golden = (ball(5).sqrt() - 1) / 2
+    grid = [(i, j) for i in range(-50, 51) for j in range(-50, 51)]
+    found = [(i, j) for i, j in grid if from_integer(i * golden + j * golden**2) < ball("1e-20")]
+    yield tried(
+        "relations, all multiples of (1, 1)",
+        len(found) == 101 and all(i == j for i, j in found),
+        len(found),
+        101,
+    )
+
+
+@claim(
+    "thm-2.1.reach",
+    where="Sec. 2.2, Theorem 2.1",
+    kind="theorem",
+    says=(
+        r"base 10^4, D a multiple of 8, radians, \nu_0 = 0 < \mu_0: the limit points are exactly "
+        r"[-0.96779..., 1]\mu_0 for every such D; so without its hypothesis the conclusion of Theorem 2.1 "
+        r"is false: \gamma = -\mu_0 stays 0.032\mu_0 away however large D is"
+    ),
+    uses=("thm-2.1.orbit", "thm-2.1.degree"),
+    outline=(
+        "theta_{d+D/8} = theta_d/10: the pairs fall into D/8 chains y, 10y, 100y, 1000y and the chains' "
+        "angles are free, so the mean over pairs takes exactly the values of (1/4) sum_{k<4} cos(2 pi 10^k "
+        "y). Its least value is certified over the whole circle."
+    ),
+)
+def reach() -> Iterator[Evidence]:
+    for head_dim in (64, 128, 256):
+        power = Power(10_000, head_dim)
+        yield exact(
+            f"(c, K) at D = {head_dim}",
+            (power.ratio, power.chain) == (10, 4),
+            (power.ratio, power.chain),
+            (10, 4),
+        )
+    low, high = Power(10_000, 128).reach(mu=1, nu=0, turns=False)
+    yield below("least limit point lies above -0.9678", "-0.9678", low)
+    yield below("and below -0.9677", low, "-0.9677")
+    yield below("greatest limit point is 1, to", abs(high - 1), "1e-6")
+
+
+@attack("thm-2.1.reach", domain="D = 64, 128: 4000 distances up to 10^12, spread without structure, radians")
+def reach_attack() -> Iterator[Evidence]:
+    for head_dim in (64, 128):
+        sums = RopeSums.of(head_dim, base=10_000, turns=False)
+        distances = ((i * 2654435761 + 12345) % 10**12 + 1 for i in range(2000))
+        yield search(
+            f"D = {head_dim}: 2 C_D above -0.9678",
+            ((f"lambda = {lam}", 2 * sums.cos(lam) + ball("0.9678")) for lam in distances),
+        )
+
+
+@practice("thm-2.1.reach")
+def reach_practice() -> Iterator[dict[str, object]]:
+    """Rows: least and greatest limit point for (mu_0, nu_0) = (1, 0) and (0, 1), where a chain is longer than 1."""
+    for base, head_dim in ((10_000, 64), (10_000, 128), (100_000, 80), (1_000_000, 128), (1_000_000, 96)):
+        power = Power(base, head_dim)
+        for mu, nu in ((1, 0), (0, 1)):
+            ends = power.reach(mu, nu, turns=False)
+            yield {
+                "base": base,
+                "head_dim": head_dim,
+                "c": power.ratio,
+                "K": power.chain,
+                "mu_0": mu,
+                "nu_0": nu,
+                "least, radians": short(ends[0], 6),
+                "greatest, radians": short(ends[1], 6),
+            }

@@ -30,7 +30,7 @@ from proofs.checks import (
 )
 from proofs.integrals import RopeSums
 from proofs.ledger import attack, claim, practice, repair
-from proofs.rope_bias_limit import RADIANS, TURNS, gap_floor
+from proofs.paper.theorem_2_2 import RADIANS, TURNS, gap_floor
 from proofs.subdivision import minimum
 
 ROOT = Fraction(2, 3)  # theta_0^(2/D) of the exact example: D > 4L at every D

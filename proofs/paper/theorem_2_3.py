@@ -1,4 +1,4 @@
-"""Theorem 2.3 itself: the gap of a fixed pair of distances closes, how fast at most and how slowly at least."""
+"""Theorem 2.3: the gap of a fixed pair of distances closes, how fast at most and how slowly at least."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from flint import arb
 
 from analysis.evidence import Evidence
 from proofs.balls import Real, ball, below
-from proofs.checks import BASES, HEAD_DIMS, LONGEST, exact, identity, scale, search, short
+from proofs.checks import BASES, HEAD_DIMS, LONGEST, exact, identity, rises, scale, search, short
 from proofs.integrals import RopeSums, ci, si
 from proofs.ledger import attack, claim, practice
-from proofs.rope_bias_limit import limit_gap
-from proofs.rope_tools import rises
+from proofs.paper.theorem_2_2 import limit_gap
 
 R, C, DELTA, LOG, DIM, EPS, X = sp.symbols("r c delta L D epsilon x", positive=True)
 BOUND = R * (2 / DIM + (1 + sp.log(C * DELTA / 2)) / LOG)  # for c delta >= 2

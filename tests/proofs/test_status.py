@@ -149,7 +149,7 @@ def test_a_stale_status_md_is_seen(whole_ledger: list[Result], tmp_path: Path) -
 
 def test_the_record_is_made_again_when_any_proof_changes() -> None:
     depends = task_claims.task_claims.__defaults__[0]
-    assert set(depends.values()) >= set((ROOT / "proofs").glob("*.py"))
+    assert set(depends.values()) >= set((ROOT / "proofs").rglob("*.py"))
 
 
 @pytest.fixture

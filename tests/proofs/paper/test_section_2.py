@@ -14,15 +14,6 @@ from hypothesis import strategies as st
 
 from analysis.errors import InputError
 from analysis.evidence import Evidence, Verdict
-from proofs import (
-    rope_bias_causal,
-    rope_bias_combined,
-    rope_bias_limit,
-    rope_concentration,
-    rope_degrees,
-    rope_interpolation,
-    rope_steering,
-)
 from proofs.balls import PRECISION, ball, precision
 from proofs.checks import Distances, exact, identity, near_integers, search
 from proofs.integrals import RopeSums
@@ -140,7 +131,7 @@ def one(found: Evidence) -> Iterable[Evidence]:
 
 
 MU, NU = section_2_score.MU, section_2_score.NU
-LOOSE = rope_bias_limit.Convention(True, "0.0895", "1.4181", "1.6748")  # Ci(7 pi/2) = -0.08956...
+LOOSE = theorem_2_2.Convention(True, "0.0895", "1.4181", "1.6748")  # Ci(7 pi/2) = -0.08956...
 PLANTED: dict[str, Callable[[], Iterable[Evidence]]] = {
     "flipped sign of B_d": lambda: one(section_2_score.expansion(section_2_score.A, -section_2_score.B)),
     "A_d with the product of a single coordinate": lambda: one(
@@ -156,16 +147,12 @@ PLANTED: dict[str, Callable[[], Iterable[Evidence]]] = {
     "range of Z one too long": lambda: one(appendix_a.decomposition(8, 4)),
     "range of Z one too short": lambda: one(appendix_a.decomposition(8, 2)),
     "sgn(mu_0) dropped": lambda: one(appendix_a.gap_against_delta(-1, prefactor=False)),
-    "a factor 1/2 in the moment bound": lambda: rope_concentration.moment_bound(
-        sp.Symbol("x", real=True) ** 2 / 2
-    ),
-    "Chernoff rate doubled": lambda: one(
-        rope_concentration.chernoff(sp.Symbol("M"), 2 * rope_concentration.RATE)
-    ),
+    "a factor 1/2 in the moment bound": lambda: appendix_a.moment_bound(sp.Symbol("x", real=True) ** 2 / 2),
+    "Chernoff rate doubled": lambda: one(appendix_a.chernoff(sp.Symbol("M"), 2 * appendix_a.RATE)),
     "Chernoff rate without the block size": lambda: one(
-        rope_concentration.chernoff(sp.Symbol("M"), rope_concentration.RATE * sp.Symbol("M"))
+        appendix_a.chernoff(sp.Symbol("M"), appendix_a.RATE * sp.Symbol("M"))
     ),
-    "Laplace law of another scale": lambda: rope_concentration.laplace_law(scale=2),
+    "Laplace law of another scale": lambda: appendix_a.laplace_law(scale=2),
     "atan2 with its arguments exchanged": lambda: one(
         appendix_b.phase_identity(lambda m, n: sp.atan2(n, m), sp.Integer(2), sp.Integer(-1))
     ),
@@ -179,39 +166,39 @@ PLANTED: dict[str, Callable[[], Iterable[Evidence]]] = {
         )
     ),
     "geometric sum one term longer": lambda: appendix_b.character_sum(power=2),
-    "2 pi lost in the steered sum": lambda: rope_steering.eq_23_example(turns=False),
+    "2 pi lost in the steered sum": lambda: appendix_b.eq_23_example(turns=False),
     "constant 7 for 8": lambda: theorem_2_1.uniform_constant(sp.Integer(7)),
-    "degree one too small": lambda: one(rope_degrees.independence(8, range(9))),
-    "base 10^4 taken for independent": lambda: one(rope_degrees.degree_row(10_000, 128, 64)),
-    "dip of Ci tightened below the truth": lambda: rope_bias_limit.integral_bounds(LOOSE),
+    "degree one too small": lambda: one(theorem_2_1.independence(8, range(9))),
+    "base 10^4 taken for independent": lambda: one(theorem_2_1.degree_row(10_000, 128, 64)),
+    "dip of Ci tightened below the truth": lambda: theorem_2_2.integral_bounds(LOOSE),
     "1/8 for Ci tightened": lambda: one(appendix_c.cosine_beyond_one_turn("0.123")),
-    "variation doubled": lambda: rope_bias_limit.riemann_steps(factor=2),
-    "fourth root read as a square root": lambda: rope_bias_limit.near_algebra(root=2),
+    "variation doubled": lambda: theorem_2_2.riemann_steps(factor=2),
+    "fourth root read as a square root": lambda: theorem_2_2.near_algebra(root=2),
     "constant above 3/8": lambda: one(appendix_c.near_cosine("0.38", 0)),
     "far constant below the truth": lambda: appendix_c.far_cosine("0.04"),
     "sine constant below the truth": lambda: appendix_c.sine_bound("0.83"),
-    "three terms 2/L for four": lambda: one(rope_bias_combined.combined(cosine=3)),
-    "error terms lost": lambda: one(rope_bias_combined.combined(error=0)),
-    "63 for 64": lambda: one(rope_bias_combined.threshold(63)),
+    "three terms 2/L for four": lambda: one(appendix_c.combined(cosine=3)),
+    "error terms lost": lambda: one(appendix_c.combined(error=0)),
+    "63 for 64": lambda: one(appendix_c.threshold(63)),
     "threshold tightened below what is proved": lambda: theorem_2_2.enough(
-        rope_bias_limit.TURNS, "1/8", "1.02", "3.65"
+        theorem_2_2.TURNS, "1/8", "1.02", "3.65"
     ),
     "failure claimed above the proved threshold": lambda: one(theorem_2_2.below_eighth(10, "1.03", "3.66")),
     "first failure one too late": lambda: theorem_2_2_uniform.failure(100_000, 64, True, 0, 101_474),
     "first failure one too early": lambda: theorem_2_2_uniform.failure(100_000, 64, True, 0, 101_472),
-    "helpful sines tightened above the truth": lambda: rope_bias_causal.sine_costs(
-        rope_bias_limit.TURNS, "0.64", "0.8895"
+    "helpful sines tightened above the truth": lambda: theorem_2_2.sine_costs(
+        theorem_2_2.TURNS, "0.64", "0.8895"
     ),
-    "harmful sines tightened below the truth": lambda: rope_bias_causal.sine_costs(
-        rope_bias_limit.RADIANS, "0.16", "1.06"
+    "harmful sines tightened below the truth": lambda: theorem_2_2.sine_costs(
+        theorem_2_2.RADIANS, "0.16", "1.06"
     ),
     "strict sign at equality": lambda: one(appendix_d.half_bound(4, "1/4", 2)),
     "nu_0 terms lost": lambda: one(appendix_d.exceeds(0, 1, "1/100")),
     "cosine constant tightened": lambda: one(appendix_d.lower_cosine("0.559")),
     "tail of the integral lost": lambda: theorem_2_3.integral_of_minimum(extra=0),
     "rate that does not fall": lambda: section_2_base.slope_steps(rate=4),
-    "interpolation the wrong way": lambda: one(rope_interpolation.dimension_base(sign=-1)),
-    "power of s lost": lambda: rope_interpolation.quarter_turn(order=2),
+    "interpolation the wrong way": lambda: one(section_2_base.dimension_base(sign=-1)),
+    "power of s lost": lambda: section_2_base.quarter_turn(order=2),
 }
 
 
@@ -225,19 +212,19 @@ def test_counterexamples_vanish_where_what_they_rest_on_is_taken_away() -> None:
     """A return twice as rough leaves (7) alone, and so do angles that are steered to the target itself."""
     assert theorem_2_2_uniform.returning_gap(sp.Integer(8)).verdict is Verdict.REFUTED
     assert theorem_2_2_uniform.returning_gap(sp.Integer(4)).verdict is Verdict.PROVED
-    assert rope_steering.opposite().verdict is Verdict.REFUTED
-    assert rope_steering.opposite(1).verdict is Verdict.PROVED
+    assert appendix_b.opposite().verdict is Verdict.REFUTED
+    assert appendix_b.opposite(1).verdict is Verdict.PROVED
 
 
 def test_the_same_checks_pass_without_the_error() -> None:
     sound = [
         *one(section_2_score.expansion(section_2_score.A, section_2_score.B)),
-        *one(rope_concentration.chernoff(sp.Symbol("M"), rope_concentration.RATE)),
+        *one(appendix_a.chernoff(sp.Symbol("M"), appendix_a.RATE)),
         *one(appendix_c.near_cosine("3/8", "0.22")),
         *appendix_c.far_cosine("0.071"),
         *appendix_c.sine_bound("0.84"),
         *theorem_2_1.uniform_constant(sp.Integer(8)),
-        *rope_steering.eq_23_example(turns=True),
+        *appendix_b.eq_23_example(turns=True),
     ]
     assert {item.verdict for item in sound} <= {Verdict.PROVED, Verdict.CERTIFIED}
 
@@ -274,13 +261,13 @@ def test_a_range_below_its_bound_is_certified_and_an_undecidable_one_is_not() ->
 @settings(max_examples=60)
 @given(base=st.integers(2, 5000), pairs=st.integers(1, 24))
 def test_degree_formula_agrees_with_factoring(base: int, pairs: int) -> None:
-    assert rope_degrees.Power(base, 2 * pairs).degree == rope_degrees.factored_degree(base, 2 * pairs)
+    assert theorem_2_1.Power(base, 2 * pairs).degree == theorem_2_1.factored_degree(base, 2 * pairs)
 
 
 @settings(max_examples=40)
 @given(base=st.integers(2, 10**6), pairs=st.integers(1, 24))
 def test_chains_are_exact(base: int, pairs: int) -> None:
-    power = rope_degrees.Power(base, 2 * pairs)
+    power = theorem_2_1.Power(base, 2 * pairs)
     # theta_j / theta_{j+n} = b^(n/(D/2)) is the integer c
     assert power.ratio ** (pairs // power.degree) == base
     assert power.chain * power.degree == pairs
@@ -288,7 +275,7 @@ def test_chains_are_exact(base: int, pairs: int) -> None:
 
 @cache
 def limit_points(head_dim: int, nu: int, turns: bool) -> tuple[arb, arb]:
-    return rope_degrees.Power(10_000, head_dim).reach(1, nu, turns=turns)
+    return theorem_2_1.Power(10_000, head_dim).reach(1, nu, turns=turns)
 
 
 @settings(max_examples=30)
@@ -333,6 +320,6 @@ def test_bad_input_is_named() -> None:
     with pytest.raises(InputError, match=r"0 rows, 320 columns: all must be > 0"):
         Distances((arb(1),), 1, 0, rows=0)
     with pytest.raises(InputError, match="base=1, head_dim=64: need a base above 1"):
-        rope_degrees.Power(1, 64)
+        theorem_2_1.Power(1, 64)
     with pytest.raises(InputError, match="head_dim=63"):
-        rope_degrees.Power(10_000, 63)
+        theorem_2_1.Power(10_000, 63)

@@ -18,7 +18,7 @@ from sympy.core.facts import InconsistentAssumptions
 
 from analysis.errors import InputError
 from analysis.evidence import Verdict
-from proofs import algebraic, checks, exact
+from proofs import checks, exact
 from proofs.balls import precision
 
 x, y = sp.symbols("x y", real=True)
@@ -164,10 +164,10 @@ def test_limits_and_series() -> None:
 @settings(max_examples=60)
 def test_the_two_witnesses_of_a_degree_agree(top: int, bottom: int, power: int, root: int) -> None:
     a = Fraction(top, bottom) ** power
-    found = algebraic.degree(a, root)
-    assert found == algebraic.minimal_polynomial(a, root).degree() == algebraic.degree_by_criterion(a, root)
+    found = exact.degree(a, root)
+    assert found == exact.minimal_polynomial(a, root).degree() == exact.degree_by_criterion(a, root)
     # a third witness: x has degree k, so x^k is rational for pure roots, and no smaller power is
-    rational = [k for k in range(1, root + 1) if algebraic.degree_by_criterion(a**k, root) == 1]
+    rational = [k for k in range(1, root + 1) if exact.degree_by_criterion(a**k, root) == 1]
     assert min(rational) == found
 
 
@@ -177,14 +177,14 @@ def test_the_two_witnesses_of_a_degree_agree(top: int, bottom: int, power: int, 
 )
 def test_degrees_of_real_configurations(base: int, head_dim: int, degree: int) -> None:
     """theta_0^(2/D) has degree (D/2)/gcd(D/2, g) for a base that is a g-th power: 10^4, 5^6 2^5, 10^6."""
-    assert algebraic.degree(Fraction(1, base), head_dim // 2) == degree
+    assert exact.degree(Fraction(1, base), head_dim // 2) == degree
     what = f"degree of {base}^(-2/{head_dim})"
-    assert algebraic.degree_is(Fraction(1, base), head_dim // 2, degree, what).verdict is Verdict.PROVED
-    assert algebraic.degree_is(Fraction(1, base), head_dim // 2, degree + 1, what).verdict is Verdict.REFUTED
+    assert exact.degree_is(Fraction(1, base), head_dim // 2, degree, what).verdict is Verdict.PROVED
+    assert exact.degree_is(Fraction(1, base), head_dim // 2, degree + 1, what).verdict is Verdict.REFUTED
 
 
 def test_the_minimal_polynomial_is_monic_vanishes_at_the_root_and_is_irreducible() -> None:
-    poly = algebraic.minimal_polynomial(Fraction(16, 81), 8)
+    poly = exact.minimal_polynomial(Fraction(16, 81), 8)
     assert poly.leading_coefficient() == 1
     assert poly == flint.fmpq_poly([flint.fmpq(-2, 3), 0, 1])
     assert sp.minimal_polynomial(sp.Rational(16, 81) ** sp.Rational(1, 8), x) == 3 * x**2 - 2
@@ -193,17 +193,17 @@ def test_the_minimal_polynomial_is_monic_vanishes_at_the_root_and_is_irreducible
 @pytest.mark.parametrize(("a", "root"), [(0, 2), (-4, 4), (2, 0)])
 def test_roots_are_of_positive_numbers(a: int, root: int) -> None:
     with pytest.raises(InputError, match=f"a={a}, n={root}: the positive n-th root"):
-        algebraic.degree(a, root)
+        exact.degree(a, root)
     with pytest.raises(InputError, match="a=1 is a g-th power for every g"):
-        algebraic.power_of(1)
+        exact.power_of(1)
 
 
 def test_disagreeing_witnesses_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(algebraic, "power_of", lambda a: 1)  # the criterion, blind to powers
+    monkeypatch.setattr(exact, "power_of", lambda a: 1)  # the criterion, blind to powers
     with pytest.raises(
         ArithmeticError, match=re.escape("degree of 10000^(1/64): 64 by criterion, 16 by factoring")
     ):
-        algebraic.degree(10_000, 64)
+        exact.degree(10_000, 64)
 
 
 def test_a_set_is_written_the_same_at_every_run():

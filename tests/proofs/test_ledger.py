@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from analysis.errors import InputError
 from analysis.evidence import Evidence, Verdict
-from proofs import status, verdicts
-from proofs.ledger import Ledger, LedgerError, load
+from proofs import status
+from proofs.ledger import Ledger, LedgerError, load, own_verdict, settle, weakest
 from proofs.verify import Result, verify
 
 GOOD = (Verdict.PROVED, Verdict.CERTIFIED, Verdict.SUPPORTED)
@@ -239,7 +239,7 @@ def infinite() -> Iterator[Evidence]:
             lambda: iter([Evidence("a", Verdict.UNKNOWN, "[1 +/- 2]", radius=2.0, precision="balls")]),
             "eq-1: 'a' shows a ball, so its precision",
         ),
-        (lambda: 1 // 0, "eq-1: ZeroDivisionError in tests/test_claims_core.py:"),
+        (lambda: 1 // 0, "eq-1: ZeroDivisionError in tests/proofs/test_ledger.py:"),
     ],
 )
 def test_bad_evidence_is_an_error_with_the_label(yields: Callable, message: str) -> None:
@@ -288,7 +288,7 @@ def test_every_check_starts_at_the_ledgers_precision_and_leaves_none_behind() ->
 
 @given(evidences, st.randoms())
 def test_the_verdict_of_several_facts_is_the_rule_in_words(found: list[Verdict], random) -> None:
-    verdict = verdicts.weakest(found)
+    verdict = weakest(found)
     if Verdict.REFUTED in found:
         assert verdict is Verdict.REFUTED
     elif Verdict.UNKNOWN in found:
@@ -297,8 +297,8 @@ def test_the_verdict_of_several_facts_is_the_rule_in_words(found: list[Verdict],
         assert verdict is next(v for v in reversed(GOOD) if v in found)
     shuffled = list(found)
     random.shuffle(shuffled)
-    assert verdicts.weakest(shuffled) is verdict
-    assert verdicts.weakest([*found, verdict]) is verdict
+    assert weakest(shuffled) is verdict
+    assert weakest([*found, verdict]) is verdict
 
 
 @given(evidences, evidences)
@@ -306,16 +306,16 @@ def test_an_attack_refutes_or_changes_nothing_and_never_argues_with_a_proof(
     found: list[Verdict], hits: list[Verdict]
 ) -> None:
     evidence, attack = [says(v) for v in found], [says(v, "a counterexample") for v in hits]
-    plain = verdicts.own_verdict("eq-1", evidence)
+    plain = own_verdict("eq-1", evidence)
     if Verdict.REFUTED not in hits:
-        assert verdicts.own_verdict("eq-1", evidence, attack) is plain
+        assert own_verdict("eq-1", evidence, attack) is plain
     elif plain in (Verdict.PROVED, Verdict.CERTIFIED):
         with pytest.raises(
             LedgerError, match=f"eq-1: {plain}, yet its attack found a counterexample: a count"
         ):
-            verdicts.own_verdict("eq-1", evidence, attack)
+            own_verdict("eq-1", evidence, attack)
     else:
-        assert verdicts.own_verdict("eq-1", evidence, attack) is Verdict.REFUTED
+        assert own_verdict("eq-1", evidence, attack) is Verdict.REFUTED
 
 
 @given(
@@ -331,7 +331,7 @@ def test_ancestors_limit_a_verdict_and_never_raise_it(graph: list) -> None:
     for i, (own, parents) in enumerate(graph):
         add(ledger, f"eq-{i}", own, uses=tuple(f"eq-{j % i}" for j in parents if i))
     own = {f"eq-{i}": verdict for i, (verdict, _) in enumerate(graph)}
-    final = verdicts.settle(ledger, own)
+    final = settle(ledger, own)
     for node, (verdict, reason) in final.items():
         uses = ledger.nodes()[node].uses
         if own[node] is Verdict.REFUTED:
@@ -400,14 +400,14 @@ def test_processes_and_this_one_give_the_same_results_in_the_ledgers_order() -> 
     assert {total for _, total, _ in calls} == {14}
     first = there[2]
     assert first.practice == ({"base": 10_000, "near range empty": True},)
-    assert first.place.startswith("tests/test_claims_core.py:")
+    assert first.place.startswith("tests/proofs/test_ledger.py:")
     assert all(result.seconds > 0 for result in there)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_an_error_in_a_check_reaches_the_caller_with_its_label(workers: int) -> None:
     with pytest.raises(
-        LedgerError, match=r"^eq-66: ZeroDivisionError in tests/test_claims_core.py:\d+: planted"
+        LedgerError, match=r"^eq-66: ZeroDivisionError in tests/proofs/test_ledger.py:\d+: planted"
     ):
         verify(workers=workers, loader=failing_ledger)
 
@@ -539,7 +539,7 @@ def test_explain_tells_everything_there_is(results: list[Result]) -> None:
         "uses: lem-C.1*",
         "proved: a fact: 1 against 1 (exact)",
         "attack: edges | first",
-        "code: tests/test_claims_core.py:",
+        "code: tests/proofs/test_ledger.py:",
         "in practice: base = 10000, near range empty = True",
     ):
         assert piece in text

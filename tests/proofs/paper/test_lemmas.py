@@ -17,18 +17,15 @@ from hypothesis import strategies as st
 
 from analysis.errors import InputError
 from analysis.evidence import Evidence, Verdict
-from proofs import rope_lemma_c1_cuts as cuts
-from proofs import rope_lemma_c1_error as error
-from proofs import rope_lemma_c2_cin as cin
 from proofs.balls import PRECISION, ball, below, precision
+from proofs.checks import INVERSE_BASES, Point, least_head_dim, points, rises, termwise, vanishes
+from proofs.ledger import weakest
 from proofs.paper import appendix_e_cos as cosine
 from proofs.paper import appendix_e_riemann as riemann
 from proofs.paper import appendix_e_sin as sine
 from proofs.paper import appendix_f as c2
 from proofs.paper import classical_lemmas as sums
 from proofs.paper import lemma_c1 as c1
-from proofs.rope_tools import INVERSE_BASES, Point, least_head_dim, points, rises, termwise, vanishes
-from proofs.verdicts import weakest
 from proofs.verify import Result
 
 PROVED, CERTIFIED, REFUTED, UNKNOWN = "proved", "certified", "refuted", "unknown"
@@ -142,25 +139,25 @@ PLANTED: dict[str, Callable[[], Evidence | Iterable[Evidence]]] = {
     "eq 44 with one of the two cosines": lambda: riemann.trivial_bound(2 / D),
     "eq 45 below the Lipschitz constant": lambda: riemann.lipschitz(1 / D**2),
     "eq 46 with cos for sin": lambda: riemann.slope_bound(sp.cos),
-    "eq 47's count, without its + 1": lambda: error.counted(ALPHA * D / 2),
-    "eq 48 with 2/5 for 1/2": lambda: error.taylor(sp.Rational(2, 5)),
-    "eq 49 with L for L^2": lambda: error.second_derivative(1),
-    "eq 50 with kappa <= 1/2": lambda: error.worst_kappa(HALF),
-    "eq 51 with half of its second term": lambda: error.riemann_error(printed=1),
-    "eq 51 compared at too small a phase": lambda: error.riemann_error(cut=1),
-    "eq 51 compared at too large a phase": lambda: error.riemann_error(cut=3),
-    "eq 52 with Si for Ci": lambda: cuts.substitution(sp.Si, sp.cos),
-    "eq 54 with periods of two turns": lambda: cuts.periods_meet(sp.Rational(1, 4), turns=2),
+    "eq 47's count, without its + 1": lambda: riemann.counted(ALPHA * D / 2),
+    "eq 48 with 2/5 for 1/2": lambda: riemann.taylor(sp.Rational(2, 5)),
+    "eq 49 with L for L^2": lambda: riemann.second_derivative(1),
+    "eq 50 with kappa <= 1/2": lambda: riemann.worst_kappa(HALF),
+    "eq 51 with half of its second term": lambda: riemann.riemann_error(printed=1),
+    "eq 51 compared at too small a phase": lambda: riemann.riemann_error(cut=1),
+    "eq 51 compared at too large a phase": lambda: riemann.riemann_error(cut=3),
+    "eq 52 with Si for Ci": lambda: cosine.substitution(sp.Si, sp.cos),
+    "eq 54 with periods of two turns": lambda: cosine.periods_meet(sp.Rational(1, 4), turns=2),
     "eq 56 with 15 for 16": lambda: cosine.period_bound("cos", 15 / ((4 * N + 1) * (4 * N + 5))),
     "eq 65 with the ends of eq 56": lambda: cosine.period_bound("sin", 16 / ((4 * N + 1) * (4 * N + 5))),
     "eq 60 without the near end": lambda: cosine.integral_bound(
-        cosine.c, 1 / (2 * cosine.c * cuts.lam * sums.theta * sums.L)
+        cosine.c, 1 / (2 * cosine.c * cosine.lam * sums.theta * sums.L)
     ),
     "eq 69 with 3/2 for 2": lambda: c1.sine_constant(sp.Rational(3, 2)),
     "eq 71 with 1 for 2": lambda: c2.first_hump(sp.Integer(1)),
     "eq 71* with 0.2807": lambda: c2.hump_constants("0.2807", "0.3353"),
     "eq 72 with 1 + e0": lambda: c2.logarithm(1 + c2.share),
-    "Lemma C.2 with half the share of the cut": lambda: cin.main_terms(sums.k / D),
+    "Lemma C.2 with half the share of the cut": lambda: c2.main_terms(sums.k / D),
     "emptiness claimed for twice the D": lambda: c1.emptiness(constant=16 * sp.exp(2)),
     "emptiness claimed for smaller lambda": lambda: c1.emptiness(sine=5 * sp.pi * sp.exp(3)),
 }
@@ -173,7 +170,7 @@ def test_a_planted_error_is_caught(name: str) -> None:
 
 def test_a_refutation_turns_where_the_printed_step_is_true() -> None:
     """The checks that refute are not blind: at harmless points, or with the right factor, they do not."""
-    assert verdict(cuts.chain_55(SMALL)) is Verdict.PROVED
+    assert verdict(cosine.chain_55(SMALL)) is Verdict.PROVED
     assert verdict(cosine.last_step(Point(Fraction(1, 20), 12, Fraction(60)))) is Verdict.PROVED
     assert verdict(sine.last_inequality(SMALL)) is Verdict.PROVED
     assert verdict(cosine.insertion(HALF, HALF / sp.pi)) is Verdict.PROVED
@@ -278,7 +275,7 @@ def test_lemma_c2_repaired_encloses_the_cosine_sum(
 ) -> None:
     with precision(PRECISION):
         phase, log = phase_and_log(theta, distance, turns)
-        lower, upper = cin.cin_bounds(phase, log, 2 * pairs, round(part * pairs))
+        lower, upper = c2.cin_bounds(phase, log, 2 * pairs, round(part * pairs))
         found = float(exact_sum(mpmath.cos, theta, pairs, distance, turns))
         assert float(lower.lower()) - ROUNDING * (1 + abs(float(lower))) <= found
         assert found <= float(upper.upper()) + ROUNDING * (1 + abs(float(upper)))
@@ -318,7 +315,7 @@ def test_practice_rows_of_lemma_c1() -> None:
 
 
 def test_practice_rows_of_lemma_c2() -> None:
-    rows = list(cin.lemma_rows())
+    rows = list(c2.lemma_rows())
     for row in rows:
         assert (
             row["lower bound, repaired"] - ROUNDING <= row["C_D"] <= row["upper bound, repaired"] + ROUNDING

@@ -16,18 +16,9 @@ from hypothesis import strategies as st
 
 from analysis.errors import InputError
 from analysis.evidence import Evidence, Verdict
-from proofs import (
-    gaussian_tokens,
-    tapa_cost,
-    tapa_decay_hypotheses,
-    tapa_decay_steps,
-    tapa_oscillatory,
-    tapa_phase,
-    tapa_stationary,
-    tapa_variance_gaussian,
-)
+from proofs import gaussian_tokens
 from proofs.balls import PRECISION, ball, precision
-from proofs.ledger import load
+from proofs.ledger import load, weakest
 from proofs.paper import (
     appendix_g,
     appendix_h,
@@ -38,7 +29,6 @@ from proofs.paper import (
     theorem_3_2,
     theorem_3_3,
 )
-from proofs.verdicts import weakest
 from proofs.verify import Result
 
 P, C, R, U = Verdict.PROVED, Verdict.CERTIFIED, Verdict.REFUTED, Verdict.UNKNOWN
@@ -105,8 +95,11 @@ EXPECTED: dict[str, tuple[Verdict, Verdict | None]] = {
 
 
 def own_labels() -> list[str]:
-    tapa = ("Section 3", "Section 4", "Appendix G", "Appendix H", "Appendix I")
-    return [label for label, claim in load().claims.items() if claim.part in tapa]
+    tapa = ("section_3", "section_4", "theorem_3", "appendix_g", "appendix_h", "appendix_i")
+    places = {label: claim.stated.place for label, claim in load().claims.items()}
+    return [
+        label for label, place in places.items() if place.startswith(tuple(f"proofs/paper/{x}" for x in tapa))
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -163,13 +156,13 @@ def scaled_matrices() -> Evidence:
 
 
 def asymptotic(power: int) -> Evidence:
-    return tapa_stationary.next_order(power)
+    return appendix_g.next_order(power)
 
 
 PLANTED: dict[str, tuple[Check, Check]] = {
     "footnote 2 without its 1/2": (
-        lambda: tapa_phase.footnote(2, HALF),
-        lambda: tapa_phase.footnote(2, sp.Integer(1)),
+        lambda: section_3_score.footnote(2, HALF),
+        lambda: section_3_score.footnote(2, sp.Integer(1)),
     ),
     "x^T J x without its 1/2": (
         lambda: appendix_g.form(3, HALF),
@@ -184,44 +177,44 @@ PLANTED: dict[str, tuple[Check, Check]] = {
         scaled_matrices,
     ),
     "Hessian with a flipped sign": (
-        lambda: tapa_phase.hessian(sp.diag(1), sp.Integer(-1)),
-        lambda: tapa_phase.hessian(sp.diag(1), sp.Integer(1)),
+        lambda: section_3_score.hessian(sp.diag(1), sp.Integer(-1)),
+        lambda: section_3_score.hessian(sp.diag(1), sp.Integer(1)),
     ),
     "flops: nothing added": (
-        lambda: tapa_cost.same_everywhere(Counter({"multiply": 2, "cosine": 1, "add": -1})),
-        lambda: tapa_cost.same_everywhere(Counter()),
+        lambda: section_3_remarks.same_everywhere(Counter({"multiply": 2, "cosine": 1, "add": -1})),
+        lambda: section_3_remarks.same_everywhere(Counter()),
     ),
     "flops: an addition too many": (
-        lambda: tapa_cost.same_everywhere(Counter({"multiply": 2, "cosine": 1, "add": -1})),
-        lambda: tapa_cost.same_everywhere(Counter({"multiply": 2, "cosine": 1})),
+        lambda: section_3_remarks.same_everywhere(Counter({"multiply": 2, "cosine": 1, "add": -1})),
+        lambda: section_3_remarks.same_everywhere(Counter({"multiply": 2, "cosine": 1})),
     ),
     "linear phase with too few ones": (
-        lambda: tapa_phase.fits("q_P, k_P", lambda share: 2 * (1 - share), ones=2),
-        lambda: tapa_phase.fits("q_P, k_P", lambda share: 2 * (1 - share), ones=1),
+        lambda: section_3_score.fits("q_P, k_P", lambda share: 2 * (1 - share), ones=2),
+        lambda: section_3_score.fits("q_P, k_P", lambda share: 2 * (1 - share), ones=1),
     ),
     "Jacobian with one power too many": (
-        lambda: tapa_oscillatory.jacobian(3, 3),
-        lambda: tapa_oscillatory.jacobian(3, 4),
+        lambda: theorem_3_2.jacobian(3, 3),
+        lambda: theorem_3_2.jacobian(3, 4),
     ),
     "wave operator with 2 pi^2": (
-        lambda: tapa_oscillatory.operator(4 * sp.pi**2),
-        lambda: tapa_oscillatory.operator(2 * sp.pi**2),
+        lambda: theorem_3_2.operator(4 * sp.pi**2),
+        lambda: theorem_3_2.operator(2 * sp.pi**2),
     ),
     "Lorentz integral 1 for 1/2": (
-        lambda: tapa_oscillatory.lorentz(2 * sp.pi, HALF),
-        lambda: tapa_oscillatory.lorentz(2 * sp.pi, sp.Integer(1)),
+        lambda: theorem_3_2.lorentz(2 * sp.pi, HALF),
+        lambda: theorem_3_2.lorentz(2 * sp.pi, sp.Integer(1)),
     ),
     "weights with a constant below the truth": (
-        lambda: tapa_oscillatory.induction(sp.Integer(1)),
-        lambda: tapa_oscillatory.induction(sp.Integer(2)),
+        lambda: theorem_3_2.induction(sp.Integer(1)),
+        lambda: theorem_3_2.induction(sp.Integer(2)),
     ),
     "exponent n for n/2 in one dimension": (
-        lambda: tapa_oscillatory.per_dimension(HALF),
-        lambda: tapa_oscillatory.per_dimension(sp.Integer(1)),
+        lambda: theorem_3_2.per_dimension(HALF),
+        lambda: theorem_3_2.per_dimension(sp.Integer(1)),
     ),
     "decay rate n for n/2": (
-        lambda: tapa_oscillatory.decay_rate(HALF),
-        lambda: tapa_oscillatory.decay_rate(sp.Integer(1)),
+        lambda: theorem_3_2.decay_rate(HALF),
+        lambda: theorem_3_2.decay_rate(sp.Integer(1)),
     ),
     "n^n for n^(n/2)": (
         lambda: theorem_3_2.in_tokens(gaussian_tokens.N / 2),
@@ -232,21 +225,21 @@ PLANTED: dict[str, tuple[Check, Check]] = {
         lambda: theorem_3_2.best_constant_holds("999/1000"),
     ),
     "C' with the wrong lambda": (
-        lambda: tapa_decay_steps.constants(sp.Integer(2)),
-        lambda: tapa_decay_steps.constants(sp.Integer(1)),
+        lambda: appendix_g.constants(sp.Integer(2)),
+        lambda: appendix_g.constants(sp.Integer(1)),
     ),
     "lambda bounded by 3/sqrt(D)": (
-        lambda: tapa_decay_steps.least_wave(sp.Integer(4)),
-        lambda: tapa_decay_steps.least_wave(sp.Integer(9)),
+        lambda: appendix_g.least_wave(sp.Integer(4)),
+        lambda: appendix_g.least_wave(sp.Integer(9)),
     ),
     "second derivatives with lambda^-2": (lambda: asymptotic(1), lambda: asymptotic(2)),
     "half exponent claimed for too low a power": (
-        lambda: tapa_decay_hypotheses.half_exponent(4),
-        lambda: tapa_decay_hypotheses.half_exponent(2),
+        lambda: theorem_3_2.half_exponent(4),
+        lambda: theorem_3_2.half_exponent(2),
     ),
     "primitive with sin t for 4 sin t": (
-        lambda: tapa_decay_hypotheses.ball_primitive(sp.Integer(4), ball_wave()),
-        lambda: tapa_decay_hypotheses.ball_primitive(sp.Integer(1), ball_wave()),
+        lambda: theorem_3_2.ball_primitive(sp.Integer(4), ball_wave()),
+        lambda: theorem_3_2.ball_primitive(sp.Integer(1), ball_wave()),
     ),
     "sin for cos in the square": (
         lambda: appendix_h.square_of_score(sp.cos),
@@ -265,8 +258,8 @@ PLANTED: dict[str, tuple[Check, Check]] = {
         lambda: appendix_h.with_density(sp.Integer(1)),
     ),
     "angle not doubled in II": (
-        lambda: tapa_variance_gaussian.rate(2),
-        lambda: tapa_variance_gaussian.rate(1),
+        lambda: theorem_3_3.rate(2),
+        lambda: theorem_3_3.rate(1),
     ),
     "a table's factor read wrongly": (
         lambda: section_4.zero_shot("327", "133"),
@@ -278,8 +271,8 @@ PLANTED: dict[str, tuple[Check, Check]] = {
         lambda: section_4.below_share(Fraction(1, 4)),
     ),
     "footnote 2 without its 1/2, every size": (
-        lambda: tapa_phase.footnote_everywhere(HALF),
-        lambda: tapa_phase.footnote_everywhere(sp.Integer(1)),
+        lambda: section_3_score.footnote_everywhere(HALF),
+        lambda: section_3_score.footnote_everywhere(sp.Integer(1)),
     ),
     "x^T J x without its 1/2, every size": (
         lambda: appendix_g.form_everywhere(HALF),
@@ -290,8 +283,8 @@ PLANTED: dict[str, tuple[Check, Check]] = {
         lambda: section_3_score.special_everywhere(gaussian_tokens.N),
     ),
     "positive cross terms taken for a counterexample": (
-        lambda: tapa_variance_gaussian.breaks(tapa_variance_gaussian.twisted(HALF, sign=1), 2),
-        lambda: tapa_variance_gaussian.breaks(tapa_variance_gaussian.twisted(HALF, sign=-1), 2),
+        lambda: theorem_3_3.breaks(theorem_3_3.twisted(HALF, sign=1), 2),
+        lambda: theorem_3_3.breaks(theorem_3_3.twisted(HALF, sign=-1), 2),
     ),
 }
 
@@ -309,11 +302,11 @@ def test_a_planted_error_is_refuted_and_the_right_formula_is_not(name: str) -> N
 
 
 def test_a_counterexample_that_violates_a_hypothesis_refutes_nothing() -> None:
-    singular = tapa_variance_gaussian.twisted(sp.Integer(1))  # no density
-    other_scale = tapa_variance_gaussian.breaks(tapa_variance_gaussian.twisted(HALF), 2, sigma_sq=2)
-    for found in (list(tapa_variance_gaussian.breaks(singular, 2)), list(other_scale)):
+    singular = theorem_3_3.twisted(sp.Integer(1))  # no density
+    other_scale = theorem_3_3.breaks(theorem_3_3.twisted(HALF), 2, sigma_sq=2)
+    for found in (list(theorem_3_3.breaks(singular, 2)), list(other_scale)):
         assert [item.verdict for item in found] == [Verdict.UNKNOWN]
-    assert "leading minors" in next(tapa_variance_gaussian.breaks(singular, 2)).what
+    assert "leading minors" in next(theorem_3_3.breaks(singular, 2)).what
 
 
 def test_unequal_tokens_do_not_meet_assumption_2_1() -> None:
@@ -323,14 +316,14 @@ def test_unequal_tokens_do_not_meet_assumption_2_1() -> None:
 
 def test_the_constant_of_eq_77_holds_where_lambda_is_small() -> None:
     """The counterexample needs the wave: at lambda = 1/100 the printed bound is far above the integral."""
-    assert tapa_stationary.breaks(1, Fraction(1, 100), 1).verdict is Verdict.CERTIFIED
-    assert tapa_stationary.breaks(1, 64, 1).verdict is Verdict.REFUTED
+    assert appendix_g.breaks(1, Fraction(1, 100), 1).verdict is Verdict.CERTIFIED
+    assert appendix_g.breaks(1, 64, 1).verdict is Verdict.REFUTED
 
 
 def test_a_claim_refuted_on_purpose_must_be_refuted() -> None:
-    right = tapa_phase.footnote(2, HALF)
+    right = section_3_score.footnote(2, HALF)
     assert gaussian_tokens.refutes(right).verdict is Verdict.REFUTED
-    assert gaussian_tokens.refutes(tapa_phase.footnote(2, sp.Integer(1))).verdict is Verdict.SUPPORTED
+    assert gaussian_tokens.refutes(section_3_score.footnote(2, sp.Integer(1))).verdict is Verdict.SUPPORTED
 
 
 def test_the_share_of_the_bias_that_is_lost_is_bounded_from_both_sides() -> None:
@@ -374,7 +367,7 @@ def test_the_limit_of_the_variance_is_the_squares_and_the_cross_terms(
     law: gaussian_tokens.GaussianTokens,
 ) -> None:
     squares = sum(law.moment([i, i], [i, i]) for i in range(2))
-    found = tapa_variance_gaussian.limit_variance(law, 2)
+    found = theorem_3_3.limit_variance(law, 2)
     assert sp.simplify(found - (squares + law.cross_terms(2)) / 4) == 0
 
 
@@ -415,7 +408,7 @@ def test_the_mean_cosine_agrees_with_sampling(n: int) -> None:
 def test_the_counterexample_to_theorem_3_3_has_its_variance_in_samples(lag: int) -> None:
     """Normal tokens of eq 15 at D = 4, r = 0.9, drawn and scored by eq 12: the variance is far below 1/2."""
     rng = np.random.default_rng(33)
-    law = tapa_variance_gaussian.twisted(sp.Rational(9, 10))
+    law = theorem_3_3.twisted(sp.Rational(9, 10))
     root = np.linalg.cholesky(np.array(law.covariance, dtype=float))
     draws = rng.standard_normal((400_000, 8)) @ root.T
     q, k = draws[:, :4], draws[:, 4:]
@@ -423,7 +416,7 @@ def test_the_counterexample_to_theorem_3_3_has_its_variance_in_samples(lag: int)
     score = np.sum(q[:, :2] * k[:, :2], axis=1) / np.sqrt(2) * np.cos(angle)
     squares = score**2
     error = squares.std() / np.sqrt(squares.size)
-    expected = float(tapa_variance_gaussian.exact_variance("9/10", 2, lag))
+    expected = float(theorem_3_3.exact_variance("9/10", 2, lag))
     assert error < 2e-3
     assert abs(squares.mean() - expected) < 4 * error
     assert squares.mean() + 4 * error < 0.5
@@ -438,7 +431,7 @@ def test_the_solid_ball_agrees_with_sampling() -> None:
         values = np.cos(t * np.sum(q * k, axis=1))
         error = values.std() / np.sqrt(values.size)
         assert error < 2e-3
-        assert abs(values.mean() - float(tapa_decay_hypotheses.ball_mean(Fraction(t)))) < 4 * error
+        assert abs(values.mean() - float(theorem_3_2.ball_mean(Fraction(t)))) < 4 * error
 
 
 def test_the_fringes_gather_the_mass_where_the_wave_is_one() -> None:
@@ -449,13 +442,15 @@ def test_the_fringes_gather_the_mass_where_the_wave_is_one() -> None:
     values = np.cos(angle) * (1 + np.cos(angle))
     error = values.std() / np.sqrt(values.size)
     assert error < 2e-3
-    assert abs(values.mean() - float(tapa_stationary.fringe_integral(1, 3))) < 4 * error
+    assert abs(values.mean() - float(appendix_g.fringe_integral(1, 3))) < 4 * error
 
 
 @pytest.mark.parametrize("head", [2, 64, 129])
 def test_the_counter_counts_what_a_product_of_vectors_costs(head: int) -> None:
-    assert tapa_cost.vanilla_operations(head) == Counter({"multiply": head + 1, "add": head - 1})
-    assert tapa_cost.vanilla_operations(head, folded=True) == Counter({"multiply": head, "add": head - 1})
+    assert section_3_remarks.vanilla_operations(head) == Counter({"multiply": head + 1, "add": head - 1})
+    assert section_3_remarks.vanilla_operations(head, folded=True) == Counter(
+        {"multiply": head, "add": head - 1}
+    )
 
 
 def test_symmetric_laws_are_told_from_skewed_ones() -> None:
@@ -483,8 +478,8 @@ def test_symmetric_laws_are_told_from_skewed_ones() -> None:
         (lambda: gaussian_tokens.cosine_mean(0, 1), r"dims=0; the phase needs at least one"),
         (lambda: gaussian_tokens.GaussianTokens(sp.eye(6)), r"a covariance of shape 6 x 6 is not symmetric"),
         (lambda: gaussian_tokens.GaussianTokens(sp.Matrix(4, 4, range(16))), r"4 x 4 is not symmetric"),
-        (lambda: tapa_cost.tapa_operations(4, 4), r"vectors of length 0 is empty"),
-        (lambda: tapa_decay_hypotheses.returns([], 2), r"no phase; a law needs"),
+        (lambda: section_3_remarks.tapa_operations(4, 4), r"vectors of length 0 is empty"),
+        (lambda: theorem_3_2.returns([], 2), r"no phase; a law needs"),
     ],
 )
 def test_bad_input_is_named(call: Callable[[], object], message: str) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from analysis.errors import InputError
 from analysis.evidence import Verdict
-from proofs import balls, integrals, roots, subdivision
+from proofs import balls, integrals, subdivision
 
 rationals = st.fractions(min_value=-1000, max_value=1000, max_denominator=10**6)
 positive = st.fractions(min_value=Fraction(1, 1000), max_value=1000, max_denominator=10**6)
@@ -152,7 +152,7 @@ def test_a_wrong_derivative_is_seen_when_a_value_leaves_its_enclosure(wrong) -> 
     with pytest.raises(ArithmeticError, match=r"where df leads to .* wrong df"):
         subdivision.minimum(arb.sin, wrong, 0, 1, tol="1e-9")
     with pytest.raises(ArithmeticError, match=r"where df leads to .* wrong df"):
-        roots.isolate_roots(arb.sin, wrong, 2, 4)
+        subdivision.isolate_roots(arb.sin, wrong, 2, 4)
     assert subdivision.minimum(arb.sin, arb.cos, 0, 1, tol="1e-9").contains(0)
 
 
@@ -249,25 +249,25 @@ def test_roots_of_a_polynomial_and_of_a_bessel_function() -> None:
     def at(p: flint.fmpq_poly) -> Callable[[arb], arb]:
         return lambda x: sum((arb(c) * x**k for k, c in enumerate(p.coeffs())), arb(0))
 
-    found = roots.isolate_roots(at(poly), at(slope), -2, 2)
+    found = subdivision.isolate_roots(at(poly), at(slope), -2, 2)
     assert not found.unresolved
     assert len(found.roots) == 3
     for ball, root in zip(found.roots, roots, strict=True):
         assert ball.overlaps(balls.ball(root))
         assert balls.radius(ball) < 1e-12
-    zeros = roots.isolate_roots(lambda x: x.bessel_j(0), lambda x: -x.bessel_j(1), 1, 30)
+    zeros = subdivision.isolate_roots(lambda x: x.bessel_j(0), lambda x: -x.bessel_j(1), 1, 30)
     assert len(zeros.roots) == 9
     for k, ball in enumerate(zeros.roots, 1):
         assert abs(float(ball) - float(mpmath.besseljzero(0, k))) < 1e-12
 
 
 def test_a_double_root_and_a_root_at_an_end_are_unresolved_not_lost() -> None:
-    double = roots.isolate_roots(
+    double = subdivision.isolate_roots(
         lambda x: (x - balls.ball("1/3")) ** 2, lambda x: 2 * (x - balls.ball("1/3")), 0, 1
     )
     assert not double.roots
     assert any(x.contains(flint.fmpq(1, 3)) for x in double.unresolved)
-    end = roots.isolate_roots(lambda x: x, lambda x: arb(1), 0, 1)
+    end = subdivision.isolate_roots(lambda x: x, lambda x: arb(1), 0, 1)
     assert any(x.contains(0) for x in (*end.roots, *end.unresolved))
 
 

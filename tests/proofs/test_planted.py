@@ -21,8 +21,8 @@ from flint import arb
 
 from analysis.errors import InputError
 from analysis.evidence import Evidence, Verdict
-from proofs import balls, integrals, rope_bias_limit
-from proofs.checks import search
+from proofs import balls, integrals
+from proofs.checks import Point, search, termwise
 from proofs.gaussian_tokens import counterexample
 from proofs.ledger import Ledger, LedgerError, load
 from proofs.paper import (
@@ -35,11 +35,11 @@ from proofs.paper import (
     theorem_3_3,
 )
 from proofs.paper.classical_lemmas import u
-from proofs.rope_tools import Point, termwise
 from proofs.verify import gather, verify
 from tests.test_agreement import disagreements
 
-ROPE, LEMMAS, TAPA = "tests.test_rope_claims", "tests.test_rope_lemmas", "tests.test_tapa_claims"
+PAPER = "tests.proofs.paper"
+ROPE, LEMMAS, TAPA = f"{PAPER}.test_section_2", f"{PAPER}.test_lemmas", f"{PAPER}.test_section_3"
 
 # kind: errors of that kind in the modules' own tests, each by its name in that test's PLANTED
 KINDS: dict[str, tuple[tuple[str, str], ...]] = {
@@ -127,36 +127,36 @@ MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
         "thm-2.1",
     ),
     "degree of base^(2/(D-2))": (
-        "rope_degrees",
+        "paper.theorem_2_1",
         "factored_degree",
         lambda f: lambda base, head_dim: f(base, head_dim - 2),
         "thm-2.1.degree",
     ),
     "chains one longer": (
-        "rope_reach",
+        "paper.theorem_2_1",
         "Power",
         lambda cls: lambda base, head_dim: cls(base * 10, head_dim),
         "thm-2.1.reach",
     ),
     "Ci's dip above the truth": (
-        "rope_bias_limit",
+        "paper.theorem_2_2",
         "TURNS",
         lambda c: replace(c, dip="0.0895"),
         "thm-2.2.ci",
     ),
     "Si's peak below the truth": (
-        "rope_bias_limit",
+        "paper.theorem_2_2",
         "RADIANS",
         lambda c: replace(c, high="1.851"),
         "thm-2.2.ci",
     ),
     "angles in radians taken for turns": (
-        "rope_bias_limit",
+        "paper.theorem_2_2",
         "scale",
         lambda f: lambda turns: f(True),
         "thm-2.2.limit",
     ),
-    "a base below 4096": ("rope_bias_limit", "EDGE", lambda edge: 10, "thm-2.2.limit"),
+    "a base below 4096": ("paper.theorem_2_2", "EDGE", lambda edge: 10, "thm-2.2.limit"),
     "a periodic example that is none": (
         "paper.theorem_2_2_uniform",
         "ROOT",
@@ -164,7 +164,7 @@ MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
         "thm-2.2.uniform",
     ),
     "the far sine helps": (
-        "rope_bias_causal",
+        "paper.theorem_2_2",
         "far_edge",
         lambda f: lambda c: f(c) - 1,
         "thm-2.2.causal, attack",
@@ -175,9 +175,9 @@ MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
         lambda bound: bound - 2 * theorem_2_3.R / theorem_2_3.DIM,
         "eq-8",
     ),
-    "Chernoff's rate doubled": ("rope_concentration", "RATE", lambda rate: 2 * rate, "eq-20*"),
+    "Chernoff's rate doubled": ("paper.appendix_a", "RATE", lambda rate: 2 * rate, "eq-20*"),
     "coins of 2": (
-        "rope_concentration",
+        "paper.appendix_a",
         "coin_tokens",
         lambda f: lambda: f(2),
         "rem-A",
@@ -189,19 +189,19 @@ MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
         "lem-riemann",
     ),
     "sin for cos in the lemma's waves": (
-        "rope_tools",
+        "checks",
         "WAVES",
         lambda waves: {"cos": waves["sin"], "sin": waves["cos"]},
         "eq-42*, attack",
     ),
     "D > 4 L removed": (
-        "rope_lemma_c1_error",
+        "paper.appendix_e_riemann",
         "STEEP",
         lambda steep: sp.Symbol("u", positive=True),
         "eq-47.a",
     ),
     "13/24 for kappa tightened to 1/2": (
-        "rope_lemma_c1_error",
+        "paper.appendix_e_riemann",
         "WORST_KAPPA",
         lambda k: sp.Rational(1, 2),
         "eq-50*",
@@ -213,12 +213,17 @@ MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
         "eq-57",
     ),
     "the last period one too many": (
-        "rope_lemma_c1_cuts",
+        "paper.appendix_e_cos",
         "last_cut",
         lambda f: lambda p: f(p) + 1,
         "eq-53, attack",
     ),
-    "radians for turns in a half period": ("rope_lemma_c1_cuts", "TURN", lambda turn: sp.Integer(1), "eq-57"),
+    "radians for turns in a half period": (
+        "paper.appendix_e_cos",
+        "TURN",
+        lambda turn: sp.Integer(1),
+        "eq-57",
+    ),
     "sin for cos in the score": (
         "paper.section_3_score",
         "score",
@@ -248,13 +253,13 @@ MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
         "thm-3.2.gaussian",
     ),
     "pi for 2 pi in the phase": (
-        "tapa_oscillatory",
+        "paper.theorem_3_2",
         "one_pair",
         lambda f: lambda s, *means: f(s / 2, *means),
         "thm-3.2.kernel",
     ),
     "a law of the other sign": (
-        "tapa_variance_gaussian",
+        "paper.theorem_3_3",
         "twisted",
         lambda f: lambda r, sign=-1: f(r, -sign),
         "eq-15",
@@ -268,7 +273,7 @@ MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
         "thm-3.3",
     ),
     "a cosine that costs nothing": (
-        "tapa_cost",
+        "paper.section_3_remarks",
         "tapa_operations",
         lambda f: lambda *x: f(*x) - Counter(cosine=1),
         "rem-3.flops*",
@@ -528,7 +533,7 @@ def test_the_cosine_bound_needs_its_near_range() -> None:
 
 def test_theorem_2_2_needs_its_threshold() -> None:
     """L > 1.03 + 3.66 |rho| is enough, a threshold without its slope is not."""
-    turns = rope_bias_limit.TURNS
+    turns = theorem_2_2.TURNS
     assert verdicts(theorem_2_2.enough(turns, "1/8", "1.03", "3.66")) <= SOUND
     assert verdicts(theorem_2_2.enough(turns, "1/8", "1.03", "0")) & {Verdict.REFUTED, Verdict.UNKNOWN}
     assert verdicts(iter([theorem_2_2.below_eighth(10, "1.03", "0")])) == {Verdict.CERTIFIED}
