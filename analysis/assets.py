@@ -33,7 +33,6 @@ import platformdirs
 
 from analysis.download import Pinned, Progress, fetch_pinned, sha256_of, silent, writing_to
 from analysis.errors import InputError
-from analysis.heads.convert import gguf_to_folder
 
 MANIFEST = "manifest.json"
 
@@ -103,41 +102,6 @@ def cache_folder() -> Path:
     """Where fetched things lie: the environment variable TAPA_CACHE, else the platform's cache folder."""
     chosen = os.environ.get("TAPA_CACHE")
     return Path(chosen).expanduser().absolute() if chosen else platformdirs.user_cache_path("tapa")
-
-
-def fetch_smollm2(
-    *,
-    source: ModelSource = SMOLLM2,
-    convert: Callable[[Path, Path], None] = gguf_to_folder,
-    progress: Progress = silent,
-) -> Path:
-    """Folder with config.json, model.safetensors (float32) and tokenizer of SmolLM2-135M-Instruct.
-
-    Fetches, unpacks and converts what is not there yet; a second call only verifies and touches no network.
-
-    Args:
-        source: which checkpoint; tests give a small one.
-        convert: turns a GGUF file into a folder that does not exist yet.
-        progress: told what is being done.
-
-    Raises:
-        InputError: nothing can be fetched, other bytes than the pinned ones come, or the cache folder cannot
-            be written.
-    """
-    cache = cache_folder()
-    folder = cache / source.name / "converted"
-    stamp = {"recipe": source.recipe, "source_sha256": source.sha256}
-    progress(f"verify {source.name}", 0, 0)
-    if _verified(folder, stamp):
-        return folder
-    with _alone(cache, source.name, progress):
-        if not _verified(folder, stamp):  # nor has another process made it meanwhile
-            gguf = _gguf(source, cache, progress)
-            progress("convert to safetensors", 0, 1)
-            with writing_to(cache):
-                _make(folder, stamp, lambda new: convert(gguf, new))
-            progress("convert to safetensors", 1, 1)
-    return folder
 
 
 def smollm2_gguf(*, source: ModelSource = SMOLLM2, progress: Progress = silent) -> Path:

@@ -6,7 +6,10 @@ thread: sums over several threads depend on their number. Processors of another 
 
 from __future__ import annotations
 
+import contextlib
 import math
+import resource
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -15,6 +18,15 @@ import joblib
 import torch
 
 from analysis.errors import InputError
+
+# Speed and memory, the fast way and the naive way in one run: what `tapa bench` measures and records.
+
+
+def peak_memory_mb() -> float:
+    """The most memory this process has held so far, in MB of 2^20 bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, elsewhere KB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -137,3 +149,17 @@ def _client(scheduler: str, timeout: float) -> Any:
             f"Dask scheduler {scheduler} has no worker after {timeout:g} s; start one"
         ) from error
     return client
+
+
+# How many threads torch computes with, for the length of a `with`.
+
+
+@contextlib.contextmanager
+def threads(count: int) -> Iterator[None]:
+    """`count` threads, then as many as before, whatever happens."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -11,8 +11,8 @@ import matplotlib.pyplot as plt
 import xarray as xr
 from matplotlib.figure import Figure
 
-from analysis import curves
-from analysis.theory import frequencies as fr
+from analysis.theory import rope
+from analysis.theory.frequencies import plain
 from figures import fig_heads
 from figures.style import COLOURS, COLUMN, RC, distance_axis
 
@@ -21,17 +21,17 @@ def bias_plot(
     base: float = 1e4, head_dim: int = 128, length: int = 65_536, mu: float = 1.0, nu: float = 0.0
 ) -> Figure:
     """Expected score of plain RoPE over sqrt(D) against distance: the exact sum and its limit (eqs 17, 24, 52)."""
-    frequencies = fr.plain(base, head_dim)
-    distance = curves.spread_distances(length, 1200)
+    frequencies = plain(base, head_dim)
+    distance = rope.spread_distances(length, 1200)
     with styled():
         figure, ax = plt.subplots(figsize=(1.4 * COLUMN, 2.4))
         ax.plot(
             distance,
-            curves.gamma(frequencies, distance, mu=mu, nu=nu),
+            rope.gamma_of(frequencies, distance, mu=mu, nu=nu),
             lw=0.8,
             label=f"exact, D = {head_dim}",
         )
-        limit = curves.gamma_limit(frequencies, distance, mu=mu, nu=nu)
+        limit = rope.gamma_limit(frequencies, distance, mu=mu, nu=nu)
         if limit is not None:
             ax.plot(distance, limit, label="limit of many pairs")
         if base <= length:

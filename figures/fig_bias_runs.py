@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.lm.labels import label
+from analysis.experiments.plan import label
 from figures.style import COLOURS, PAGE, distance_axis, panel
 
 RECORDS = ("bias",)

@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.lm.labels import label
+from analysis.experiments.plan import label
 from figures.style import COLOURS, CYCLE, PAGE, panel
 
 RECORDS = ("trained_gaps",)

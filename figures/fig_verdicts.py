@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.lm.labels import LABELS
+from analysis.experiments.plan import LABELS
 from figures.style import CYCLE, PAGE, panel
 
 RECORDS = ("verdicts",)

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.errors import InputError
-from analysis.heads.phase_pair import Reading, Row, read_text
+from analysis.studies.token_pair import Reading, Row, read_text
 from figures.explore import shown, styled
 from figures.places import tapa_checkpoints
 from figures.style import COLOURS, PAGE, distance_axis, panel

@@ -46,24 +46,6 @@ def drawings(name: str, needs: tuple[str, ...]) -> dict[str, dict[str, Path]]:
     }
 
 
-def sources(*folders: str, only: tuple[str, ...] = ()) -> dict[str, Path]:
-    """Modules of these folders, all or `only` some, as dependencies of a task: an edit runs it again."""
-    found = sorted(path for folder in folders for path in (ROOT / folder).glob("*.py"))
-    return {str(p.relative_to(ROOT)): p for p in found if not only or p.name in only}
-
-
-def sampling_sources(*modules: str) -> dict[str, Path]:
-    """`sources` of what draws from laws of q and k and encodes, and of these modules of `analysis`."""
-    drawn = ("conditional.py", "running_sums.py", "samplers.py", "sampling.py", "workers.py")
-    return sources("analysis/theory", "analysis/encodings") | sources("analysis", only=(*drawn, *modules))
-
-
-def phase_sources() -> dict[str, Path]:
-    """`sources` of what reads a small model and measures its heads' phases."""
-    parts = ("", "_ablate", "_forward", "_histogram", "_job", "_law", "_measure", "_probe", "_tokens")
-    model = ("attention.py", "config.py", "methods.py", "model.py", "state.py")
-    return (
-        sources("analysis/theory", "analysis/encodings")
-        | sources("analysis/heads", only=("lags.py", *(f"phase{part}.py" for part in parts)))
-        | sources("analysis/lm", only=model)
-    )
+def sources() -> dict[str, Path]:
+    """Every module of `analysis`, as dependencies of a task: an edit runs it again."""
+    return {str(path.relative_to(ROOT)): path for path in sorted((ROOT / "analysis").rglob("*.py"))}

@@ -21,7 +21,7 @@ def reading_plot(results: Mapping[str, Any], method: str = "TAPA", length: int =
     """One method by length beside RoPE, and every method at one length; both intervals.
 
     Args:
-        results: of `analysis.lm.results`.
+        results: of `analysis.experiments.results`.
         method: a label of table 2.
         length: that was read, in bytes.
 

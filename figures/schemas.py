@@ -9,33 +9,47 @@ from typing import Any
 
 import xarray as xr
 
-from analysis import curves, precision, records, rival_summary, rivals, tapa_curves, untrained
+from analysis import records
 from analysis.errors import InputError
-from analysis.heads import assumption, bias_job, job, phase_dynamics, phase_job, phase_summary, trained_gaps
-from analysis.lm import results
+from analysis.experiments import results
+from analysis.studies import (
+    assumption_2_1,
+    closed_form,
+    distance_bias,
+    encodings_compared,
+    encodings_ranked,
+    extrapolation_bias_runs,
+    near_far,
+    phase,
+    phase_dynamics,
+    phase_summary,
+    precision,
+    random_heads,
+    tapa_moments,
+)
 
 CLAIMS = records.Schema("claims", 1, "tapa figures claims")
 SCHEMAS = {
-    "bias": bias_job.BIAS,
+    "bias": extrapolation_bias_runs.BIAS,
     "claims": CLAIMS,
-    "closed_form": curves.CLOSED_FORM,
-    "family": curves.FAMILY,
-    "near_far": untrained.GAPS,
-    "phase": phase_job.PHASE,
+    "closed_form": closed_form.CLOSED_FORM,
+    "family": closed_form.FAMILY,
+    "near_far": near_far.GAPS,
+    "phase": phase.PHASE,
     "phase_dynamics": phase_dynamics.DYNAMICS,
-    "phase_short": phase_job.PHASE,
+    "phase_short": phase.PHASE,
     "phase_summary": phase_summary.SUMMARY,
     "precision": precision.PRECISION,
-    "random_heads": untrained.HEADS,
+    "random_heads": random_heads.HEADS,
     "results": results.RESULTS,
-    "rivals": rivals.RIVALS,
-    "rivals_summary": rival_summary.SUMMARY,
-    "smollm2": job.HEADS,
-    "tapa_map": tapa_curves.MAP,
-    "tapa_mean": tapa_curves.MEAN,
-    "tapa_variance": tapa_curves.VARIANCE,
-    "trained_gaps": trained_gaps.GAPS,
-    "verdicts": assumption.VERDICTS,
+    "rivals": encodings_compared.RIVALS,
+    "rivals_summary": encodings_ranked.SUMMARY,
+    "smollm2": distance_bias.HEADS,
+    "tapa_map": tapa_moments.MAP,
+    "tapa_mean": tapa_moments.MEAN,
+    "tapa_variance": tapa_moments.VARIANCE,
+    "trained_gaps": near_far.TRAINED_GAPS,
+    "verdicts": assumption_2_1.VERDICTS,
 }
 
 

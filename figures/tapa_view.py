@@ -9,8 +9,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from analysis import curves, tapa_curves
-from analysis.theory.gaussian import amplitude_dims, tapa_moments
+from analysis.studies import tapa_moments
+from analysis.theory import rope, tapa
+from analysis.theory.tapa import amplitude_dims
 from figures.explore import shown, styled
 from figures.style import COLOURS, COLUMN, distance_axis
 
@@ -28,10 +29,10 @@ def tapa_plot(
     independent. Raises `InputError` for a value out of its range.
     """
     amplitude = amplitude_dims(head_dim, amplitude_share)
-    law = tapa_curves.mean_law(head_dim, 1.0, amplitude)
+    law = tapa_moments.mean_law(head_dim, 1.0, amplitude)
     settings: dict[str, Any] = {"alpha": alpha, "amplitude_share": amplitude_share, "scale_phase": phase_sd}
-    distance = curves.spread_distances(longest, 300)
-    found, whole = tapa_moments(law, distance, **settings), tapa_moments(law, 0.0, **settings)
+    distance = rope.spread_distances(longest, 300)
+    found, whole = tapa.tapa_moments(law, distance, **settings), tapa.tapa_moments(law, 0.0, **settings)
     with styled():
         figure, ax = plt.subplots(figsize=(1.4 * COLUMN, 2.4))
         ax.plot(distance, found.mean / whole.mean, label="mean")

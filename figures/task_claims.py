@@ -17,8 +17,7 @@ from proofs.verify import verify
 
 
 def task_claims(
-    library: dict[str, Path] = sources("proofs", "proofs/paper")
-    | sources("analysis", only=("evidence.py", "notation.py")),
+    library: dict[str, Path] = sources(),
     path: Annotated[Path, Product] = record("claims"),
 ) -> None:
     """The whole ledger, run over all cores."""

@@ -13,7 +13,7 @@ from figures.build import figure_names
 from figures.places import OUT, ROOT, drawings
 from figures.schemas import read_any
 
-LOOKS = (ROOT / "figures" / "style.py", ROOT / "analysis" / "lm" / "labels.py")
+LOOKS = (ROOT / "figures" / "style.py", ROOT / "analysis" / "experiments" / "plan.py")
 
 for _name in figure_names():
     _module = importlib.import_module(f"figures.fig_{_name}")

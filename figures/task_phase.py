@@ -7,11 +7,11 @@ from typing import Annotated
 
 from pytask import Product, task
 
-from analysis.heads.phase_job import PHASE, Job, Settings, documents_of, perform, tapa_checkpoint
 from analysis.progress import progress_bar
 from analysis.records import write
+from analysis.studies.phase import PHASE, Job, Settings, documents_of, perform, tapa_checkpoint
 from analysis.workers import Workers, run
-from figures.places import phase_sources, record, tapa_checkpoints
+from figures.places import record, sources, tapa_checkpoints
 
 LONG = Settings(windows=2, length=4096, loss_windows=0, tokens=False)  # of the record "phase"
 SHORT = Settings(windows=32, length=128, loss_windows=32)  # of "phase_short"
@@ -20,7 +20,7 @@ for _name, _path in tapa_checkpoints().items():
 
     @task(id=_name)
     def task_phase(
-        library: dict[str, Path] = phase_sources(),
+        library: dict[str, Path] = sources(),
         file: Path = _path,
         products: Annotated[tuple[Path, Path], Product] = (
             record(f"phase-{_name}"),

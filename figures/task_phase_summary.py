@@ -8,8 +8,8 @@ from typing import Annotated
 
 from pytask import Product
 
-from analysis.heads import phase_summary
 from analysis.records import Provenance, write_summary
+from analysis.studies import phase_summary
 from figures.places import OUT, record, sources, tapa_checkpoints
 from figures.schemas import read
 
@@ -17,7 +17,7 @@ NAMES = tuple(tapa_checkpoints())
 
 
 def task_phase_summary(
-    library: dict[str, Path] = sources("analysis/heads", only=("phase_summary.py",)),
+    library: dict[str, Path] = sources(),
     long: dict[str, Path] = {name: record(f"phase-{name}") for name in NAMES},
     short: dict[str, Path] = {name: record(f"phase_short-{name}") for name in NAMES},
     near_far: Path = record("trained_gaps"),

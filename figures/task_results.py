@@ -12,19 +12,17 @@ from typing import Annotated
 
 from pytask import Product
 
-from analysis.lm import gather, result_tables, results
+from analysis.experiments import results, run_record, tables
 from analysis.records import Provenance, write_summary
 from figures.places import TABLES, TRAINED, record, sources
 
 
 def task_results(
-    library: dict[str, Path] = sources("analysis/lm"),
-    runs: dict[str, Path] = {path.stem: path for path in sorted(TRAINED.glob(gather.NAMES))},
+    library: dict[str, Path] = sources(),
+    runs: dict[str, Path] = {path.stem: path for path in sorted(TRAINED.glob(run_record.NAMES))},
     path: Annotated[Path, Product] = record("results"),
     written: Annotated[dict[str, Path], Product] = {
-        f"{name}.{kind}": TABLES / f"{name}.{kind}"
-        for name in result_tables.names()
-        for kind in ("md", "csv")
+        f"{name}.{kind}": TABLES / f"{name}.{kind}" for name in tables.names() for kind in ("md", "csv")
     },
 ) -> None:
     """The record that figures draw, and the tables; one of which there is no run yet says so."""
@@ -40,6 +38,6 @@ def task_results(
         seconds=time.perf_counter() - begun,
     )
     write_summary(content, path, provenance, schema=results.RESULTS, digits=7)
-    for name, text in result_tables.files(content).items():
+    for name, text in tables.files(content).items():
         written[name].parent.mkdir(parents=True, exist_ok=True)
         written[name].write_text(text, encoding="utf-8")

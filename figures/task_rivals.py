@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 from pytask import Product
 
-from analysis import curves, rivals
-from figures.places import record, sampling_sources
+from analysis.studies import encodings_compared
+from analysis.theory import rope
+from figures.places import record, sources
 from figures.schemas import write_computed
 
 SETTINGS: dict[str, Any] = {
@@ -20,15 +21,15 @@ POINTS, SAMPLED_POINTS, SEED = 300, 6, 0
 
 
 def task_rivals(
-    library: dict[str, Path] = sampling_sources("curves.py", "rivals.py"),
+    library: dict[str, Path] = sources(),
     path: Annotated[Path, Product] = record("rivals"),
 ) -> None:
     """Without a mean and with one, to twice the length that the family is made ready for."""
     begun = time.perf_counter()
     distance, sampled = (
-        curves.spread_distances(2 * SETTINGS["length"], count) for count in (POINTS, SAMPLED_POINTS)
+        rope.spread_distances(2 * SETTINGS["length"], count) for count in (POINTS, SAMPLED_POINTS)
     )
-    dataset = rivals.rival_curves(MUS, distance, sampled, seed=SEED, **SETTINGS)
+    dataset = encodings_compared.rival_curves(MUS, distance, sampled, seed=SEED, **SETTINGS)
     configuration = SETTINGS | {"mus": MUS, "points": POINTS}
     write_computed(
         "rivals", dataset, path, figure="rivals", configuration=configuration, seed=SEED, begun=begun

@@ -8,20 +8,20 @@ from typing import Annotated
 
 from pytask import Product
 
-from analysis import rival_summary
 from analysis.records import Provenance, write_summary
+from analysis.studies import encodings_ranked
 from figures.places import record, sources
 from figures.schemas import read
 
 
 def task_rivals_summary(
-    library: dict[str, Path] = sources("analysis", only=("rival_summary.py",)),
-    records: dict[str, Path] = {name: record(name) for name in rival_summary.RECORDS},
+    library: dict[str, Path] = sources(),
+    records: dict[str, Path] = {name: record(name) for name in encodings_ranked.RECORDS},
     path: Annotated[Path, Product] = record("rivals_summary"),
 ) -> None:
     """A few kilobytes."""
     begun = time.perf_counter()
-    content = rival_summary.summarise({name: read(name, file) for name, file in records.items()})
+    content = encodings_ranked.summarise({name: read(name, file) for name, file in records.items()})
     provenance = Provenance.collect(
         ["tapa", "figures"],
         {"records": list(records)},
@@ -31,4 +31,4 @@ def task_rivals_summary(
         threads=1,
         seconds=time.perf_counter() - begun,
     )
-    write_summary(content, path, provenance, schema=rival_summary.SUMMARY, digits=5)
+    write_summary(content, path, provenance, schema=encodings_ranked.SUMMARY, digits=5)

@@ -7,20 +7,20 @@ from typing import Annotated
 
 from pytask import Product
 
-from analysis.heads import job
+from analysis.models import load
 from analysis.progress import progress_bar
 from analysis.records import write
+from analysis.studies import distance_bias
 from figures.places import record, sources
 
 
 def task_smollm2(
-    library: dict[str, Path] = sources("analysis/theory", "analysis/heads")
-    | sources("analysis", only=("assets.py", "texts.py")),
+    library: dict[str, Path] = sources(),
     path: Annotated[Path, Product] = record("smollm2"),
 ) -> None:
     """Every head of SmolLM2-135M on 8 windows of 2048 tokens of Elizabethan English."""
     with progress_bar() as show:
-        data, provenance = job.measure_model(
-            job.SMOLLM2, (), job.Settings(), arguments=["tapa", "figures", "heads"], progress=show
+        data, provenance = distance_bias.measure_model(
+            load.SMOLLM2, (), distance_bias.Settings(), arguments=["tapa", "figures", "heads"], progress=show
         )
-    write(data, path, provenance, schema=job.HEADS)
+    write(data, path, provenance, schema=distance_bias.HEADS)

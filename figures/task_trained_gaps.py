@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 from pytask import Product
 
-from analysis.heads import trained_gaps
-from analysis.lm.state import load_model
-from analysis.lm.text import corpus
+from analysis.models.checkpoint import load_model
 from analysis.progress import progress_bar
+from analysis.studies import near_far
+from analysis.text.corpus import corpus
 from analysis.workers import Workers
-from figures.places import CHECKPOINTS, checkpoints, phase_sources, record, sources
+from figures.places import CHECKPOINTS, checkpoints, record, sources
 from figures.schemas import write_computed
 
 SETTINGS: dict[str, Any] = {"count": 32, "pairs": 10_000, "seed": 0}
@@ -22,9 +22,7 @@ ALSO = ("rope_large", "tapa_plain", "alibi", "nope")  # where they are there
 
 
 def task_trained_gaps(
-    library: dict[str, Path] = phase_sources()
-    | sources("analysis/heads", only=("trained_gaps.py",))
-    | sources("analysis", only=("near_far.py", "texts.py")),
+    library: dict[str, Path] = sources(),
     files: dict[str, Path] = {name: CHECKPOINTS / f"{name}.safetensors" for name in NEEDED}
     | checkpoints(*ALSO),
     path: Annotated[Path, Product] = record("trained_gaps"),
@@ -34,8 +32,8 @@ def task_trained_gaps(
     models = {name: load_model(file) for name, file in files.items()}
     with progress_bar() as show:
         documents = [(d.name, d.tokens.tolist()) for d in corpus("texts", progress=show).test]
-        dataset = trained_gaps.trained_gaps(models, documents, **SETTINGS, workers=Workers(), progress=show)
-    configuration = SETTINGS | {"checkpoints": list(files), "reaches": trained_gaps.REACHES}
+        dataset = near_far.trained_gaps(models, documents, **SETTINGS, workers=Workers(), progress=show)
+    configuration = SETTINGS | {"checkpoints": list(files), "reaches": near_far.REACHES}
     write_computed(
         "trained_gaps", dataset, path,
         figure="trained_gaps", configuration=configuration, seed=SETTINGS["seed"], begun=begun,

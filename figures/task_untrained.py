@@ -8,14 +8,15 @@ from typing import Annotated, Any
 
 from pytask import Product
 
-from analysis import assets, untrained
-from figures.places import record, sampling_sources
+from analysis import assets
+from analysis.studies import near_far, random_heads
+from figures.places import record, sources
 from figures.schemas import write_computed
 
 TEXT: dict[str, Any] = {"windows": 4, "length": 512, "seed": 0}
 HEADS: dict[str, Any] = {"draws": 48, "seed": 1}
 GAPS: dict[str, Any] = {"heads": 10, "pairs": 10_000, "resamples": 400, "seed": 2}
-LIBRARY = sampling_sources("assets.py", "near_far.py", "random_transformer.py", "texts.py", "untrained.py")
+LIBRARY = sources()
 
 
 def task_random_heads(
@@ -24,8 +25,8 @@ def task_random_heads(
 ) -> None:
     """Many heads for each initialisation, all pairs of tokens."""
     begun = time.perf_counter()
-    hidden = untrained.read_text(assets.fetch_texts(), untrained.SHAPE, **TEXT)
-    dataset = untrained.untrained_heads(hidden, untrained.SHAPE, **HEADS)
+    hidden = random_heads.read_text(assets.fetch_texts(), random_heads.SHAPE, **TEXT)
+    dataset = random_heads.untrained_heads(hidden, random_heads.SHAPE, **HEADS)
     write_computed(
         "random_heads", dataset, path,
         figure="random_heads", configuration={"text": TEXT, "heads": HEADS}, seed=HEADS["seed"], begun=begun,
@@ -38,8 +39,8 @@ def task_near_far(
 ) -> None:
     """Fewer heads, 10,000 pairs each, as in the paper."""
     begun = time.perf_counter()
-    hidden = untrained.read_text(assets.fetch_texts(), untrained.SHAPE, **TEXT)
-    dataset = untrained.untrained_gaps(hidden, untrained.SHAPE, **GAPS)
+    hidden = random_heads.read_text(assets.fetch_texts(), random_heads.SHAPE, **TEXT)
+    dataset = near_far.untrained_gaps(hidden, random_heads.SHAPE, **GAPS)
     write_computed(
         "near_far", dataset, path,
         figure="near_far", configuration={"text": TEXT, "gaps": GAPS}, seed=GAPS["seed"], begun=begun,

@@ -9,8 +9,8 @@ from typing import Annotated
 import xarray as xr
 from pytask import Product
 
-from analysis.heads import assumption, job
 from analysis.progress import progress_bar
+from analysis.studies import assumption_2_1, distance_bias
 from figures.places import checkpoints, record, sources
 from figures.schemas import read, write_computed
 
@@ -19,26 +19,22 @@ WINDOWS, SEED = 32, 0
 
 
 def task_verdicts(
-    library: dict[str, Path] = sources("analysis/theory", "analysis/encodings")
-    | sources(
-        "analysis/heads",
-        only=("assemble.py", "assumption.py", "lags.py", "measure.py", "ours.py", "split.py"),
-    ),
+    library: dict[str, Path] = sources(),
     smollm2: Path = record("smollm2"),
     small: dict[str, Path] = checkpoints(*ROTATING),
     path: Annotated[Path, Product] = record("verdicts"),
 ) -> None:
     """The small models on windows of the validation documents of their own corpus, each of the trained length."""
     begun = time.perf_counter()
-    found = [assumption.verdicts(read("smollm2", smollm2))]
-    settings = job.Settings(windows=WINDOWS, seed=SEED)
+    found = [assumption_2_1.verdicts(read("smollm2", smollm2))]
+    settings = distance_bias.Settings(windows=WINDOWS, seed=SEED)
     with progress_bar() as show:
         for name, file in small.items():
-            data, _ = job.measure_model(
+            data, _ = distance_bias.measure_model(
                 str(file), (), settings, arguments=["tapa", "figures", "verdicts"], progress=show
             )
-            found.append(assumption.verdicts(data.assign_attrs(model=name)))
-    configuration = {"windows": WINDOWS, "checkpoints": list(small), "level": assumption.LEVEL}
+            found.append(assumption_2_1.verdicts(data.assign_attrs(model=name)))
+    configuration = {"windows": WINDOWS, "checkpoints": list(small), "level": assumption_2_1.LEVEL}
     write_computed(
         "verdicts", xr.concat(found, "test"), path,
         figure="verdicts", configuration=configuration, seed=SEED, begun=begun,

@@ -23,9 +23,9 @@
 import numpy as np
 import torch
 
-from analysis.heads.lags import mean_score
-from analysis.theory import bias
-from analysis.theory import frequencies as fr
+from analysis.heads.mean_score import mean_score
+from analysis.theory import frequencies, model_config
+from analysis.theory.rope import expected_score_curve
 from figures.explore import bias_explorer, bias_plot
 
 # %% [markdown]
@@ -43,9 +43,9 @@ bias_explorer()
 # ## Any encoding of the family, from arguments or from a model's `config.json`
 
 # %%
-yarn = fr.yarn(5e5, 128, factor=8.0, trained_length=8192)
+yarn = frequencies.yarn(5e5, 128, factor=8.0, trained_length=8192)
 config = {"model_type": "llama", "hidden_size": 576, "num_attention_heads": 9, "rope_theta": 1e5}
-read = fr.from_config(config)
+read = model_config.from_config(config)
 print(f"YaRN: slowest pair {yarn.omega[-1]:.3g} rad/token, attention factor {yarn.attention_factor:.3f}")
 print(f"config: {read.kind}, {len(read.omega)} pairs, slowest {read.omega[-1]:.3g} rad/token")
 
@@ -61,13 +61,13 @@ generator = torch.Generator().manual_seed(0)
 mean_q, mean_k = torch.randn(2, head_dim, generator=generator)
 q = mean_q + torch.randn(length, head_dim, generator=generator)
 k = mean_k + torch.randn(length, head_dim, generator=generator)
-rope = fr.plain(1e4, head_dim)
+rope = frequencies.plain(1e4, head_dim)
 measured = mean_score(q, k, rope, scale=head_dim**-0.5)
 
 first, second = rope.pairs.T
 mu = (mean_q[first] * mean_k[first] + mean_q[second] * mean_k[second]).double().numpy()
 nu = (mean_q[first] * mean_k[second] - mean_q[second] * mean_k[first]).double().numpy()
-predicted = bias.expected_score_curve(length, rope.omega, mu, nu, scale=head_dim**-0.5)
+predicted = expected_score_curve(length, rope.omega, mu, nu, scale=head_dim**-0.5)
 for distance in (0, 1, 10, 100, 1000):
     print(
         f"distance {distance:5d}: measured {float(measured[distance]):7.3f}, predicted {predicted[distance]:7.3f}"

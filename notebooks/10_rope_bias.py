@@ -15,9 +15,11 @@
 # of it that the means of queries and keys alone decide. `make figures` measures it; nothing here is computed twice.
 
 # %%
+from figures import fig_assumption
 from figures.explore import bias_explorer, bias_plot, head_explorer, head_plot
 from figures.places import record
 from figures.schemas import read
+from figures.style import RC
 
 data = read("smollm2", record("smollm2"))
 data[["measured", "bias", "paper", "shuffled"]]
@@ -71,9 +73,6 @@ for name in ("distance_share", "r2_bias", "r2_paper"):
 
 # %%
 import matplotlib as mpl
-
-from figures import fig_assumption
-from figures.style import RC
 
 with mpl.rc_context(RC):
     figure = fig_assumption.draw({"smollm2": data})

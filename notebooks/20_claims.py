@@ -26,7 +26,11 @@
 # $r=\sqrt{\mu_0^2+\nu_0^2}$, $\rho=\nu_0/\mu_0$. $\mathrm{Cin}(x)=\int_0^x\frac{1-\cos t}{t}\,dt$.
 
 # %%
+from figures import fig_claims
 from figures.claims_view import Claims
+from figures.places import record
+from figures.schemas import read_any
+from figures.style import RC
 
 claims = Claims.read()
 
@@ -715,11 +719,6 @@ claims.verdicts()
 
 # %%
 import matplotlib as mpl
-
-from figures import fig_claims
-from figures.places import record
-from figures.schemas import read_any
-from figures.style import RC
 
 with mpl.rc_context(RC):
     figure = fig_claims.draw({"claims": read_any("claims", record("claims"))})

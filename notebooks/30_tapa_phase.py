@@ -24,8 +24,8 @@
 import matplotlib as mpl
 import numpy as np
 
-from analysis import rival_summary
 from analysis.records import read_summary
+from analysis.studies import encodings_ranked
 from figures import (
     fig_near_far,
     fig_precision,
@@ -40,8 +40,8 @@ from figures.schemas import read
 from figures.style import RC
 from figures.tapa_view import tapa_explorer, tapa_plot
 
-records = {name: read(name, record(name)) for name in rival_summary.RECORDS}
-numbers = read_summary(record("rivals_summary"), expect_schema=rival_summary.SUMMARY)
+records = {name: read(name, record(name)) for name in encodings_ranked.RECORDS}
+numbers = read_summary(record("rivals_summary"), expect_schema=encodings_ranked.SUMMARY)
 
 # %% [markdown]
 # ## Turn the knobs

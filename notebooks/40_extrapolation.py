@@ -20,16 +20,9 @@
 import matplotlib as mpl
 from IPython.display import Markdown
 
-from analysis.lm import results
-from analysis.lm.result_tables import markdown, there
-from figures import (
-    fig_extrapolation,
-    fig_knobs,
-    fig_places,
-    fig_quality,
-    fig_retrieval,
-    fig_tuning,
-)
+from analysis.experiments import results
+from analysis.experiments.tables import markdown, there
+from figures import fig_extrapolation, fig_knobs, fig_places, fig_quality, fig_retrieval, fig_tuning
 from figures.places import TRAINED
 from figures.results_view import reading_explorer, reading_plot
 from figures.style import RC

@@ -25,14 +25,7 @@
 import matplotlib as mpl
 
 from analysis.records import read_summary
-from figures import (
-    fig_ablations,
-    fig_atlas,
-    fig_decay,
-    fig_knowledge,
-    fig_phase_dynamics,
-    fig_trained_gaps,
-)
+from figures import fig_ablations, fig_atlas, fig_decay, fig_knowledge, fig_phase_dynamics, fig_trained_gaps
 from figures.phase_view import pair_explorer, pair_plot
 from figures.places import record, tapa_checkpoints
 from figures.schemas import SCHEMAS, read

@@ -15,10 +15,19 @@ import numpy as np
 import pytest
 from flint import arb
 
-from analysis.theory.bias import cos_sum, expected_score, expected_score_curve, gamma, near_far_gap, sin_sum
-from analysis.theory.limit import cos_limit, limit_error, sin_limit
-from analysis.theory.rotation import plain
-from analysis.theory.thresholds import DistanceBiasTheorem, lemma_c1, lemma_c2, lemma_remainder
+from analysis.theory.frequencies import plain
+from analysis.theory.rope import (
+    cos_limit,
+    cos_sum,
+    expected_score,
+    expected_score_curve,
+    gamma,
+    limit_error,
+    near_far_gap,
+    sin_limit,
+    sin_sum,
+)
+from analysis.theory.theorem_2_2 import DistanceBiasTheorem, lemma_c1, lemma_c2, lemma_remainder
 from proofs import balls, integrals
 from proofs.checks import Point, near_integers
 from proofs.paper.appendix_f import main_term

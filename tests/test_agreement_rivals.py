@@ -1,6 +1,6 @@
 """TAPA where `analysis` and `proofs` meet: closed form, Monte Carlo and the ledger's own formulas.
 
-The floats' error is the one that `analysis.theory.gaussian` promises: 1e-10 of E A^2, of the modulus of the mean.
+The floats' error is the one that `analysis.theory.tapa` promises: 1e-10 of E A^2, of the modulus of the mean.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ import sympy as sp
 from flint import acb, arb
 
 from analysis.encodings import LinearTapa, Tapa
-from analysis.samplers import Gaussian, negative_cross_terms
-from analysis.sampling import estimate
-from analysis.tapa_curves import CANCELLED, mean_curves, mean_law, phase_map, variance_laws
-from analysis.theory.gaussian import leading_term, tapa_log_mean, tapa_moments
+from analysis.sampling.laws import Gaussian, negative_cross_terms
+from analysis.sampling.monte_carlo import estimate
+from analysis.studies.tapa_moments import CANCELLED, mean_curves, mean_law, phase_map, variance_laws
 from analysis.theory.gaussian_law import GaussianLaw, equal
-from analysis.theory.sphere import mean_cosine
+from analysis.theory.tapa import leading_term, mean_cosine, tapa_log_mean, tapa_moments
 from proofs import balls
 from proofs.gaussian_tokens import GaussianTokens, S, cosine_mean
 from proofs.paper.appendix_g import CORRELATION, correlated_mean

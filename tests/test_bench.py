@@ -17,17 +17,17 @@ import numpy as np
 import pytest
 import torch
 
-from analysis import bench, cli
-from analysis.bench_attention import streaming_speed
-from analysis.bench_phase import phase_speed
-from analysis.bench_training import training_speed
-from analysis.heads.lags import mean_score
-from analysis.heads.rotate import rotate
+from analysis import bench, workers
+from analysis.bench import phase_curve_timings, streaming_speed, training_timings
+from analysis.cli import main
+from analysis.encodings.rotary import rotate
+from analysis.heads.mean_score import mean_score
 from analysis.records import read_summary
+from analysis.theory import rope
 from analysis.theory.frequencies import plain
 from figures.places import SUMMARIES
 from tests import tiny_models
-from tests.lm_tiny import tiny_recipe
+from tests.models.tiny_llama import tiny_recipe
 
 TINY = {
     "lag_memory": lambda: LAG_MEMORY(lengths=(256, 512, 1024), head_dim=8),
@@ -39,8 +39,8 @@ TINY = {
     ),
     "closed_form_speed": lambda: CLOSED_FORM_SPEED(distances=20, phase_dims=2, naive=10),
     "sampling_efficiency": lambda: SAMPLING_EFFICIENCY(2**9, phases=(0.1,)),
-    "phase_speed": lambda: phase_speed(length=64, head_dim=8, tile=16, heads=2),
-    "training_speed": lambda: training_speed(tiny_recipe(), steps=1),
+    "phase_speed": lambda: phase_curve_timings(length=64, head_dim=8, tile=16, heads=2),
+    "training_speed": lambda: training_timings(tiny_recipe(), steps=1),
 }
 LAG_MEMORY, LAG_SPEED, LAG_GROWTH, CURVE_SPEED = (getattr(bench, name) for name in list(TINY)[:4])
 CLOSED_FORM_SPEED, SAMPLING_EFFICIENCY = bench.closed_form_speed, bench.sampling_efficiency
@@ -86,7 +86,7 @@ def test_the_curve_and_the_table_agree(length: int, pairs: int):
 
 
 def test_a_curve_that_is_wrong_is_seen(monkeypatch: pytest.MonkeyPatch):
-    original = bench.expected_score_curve
+    original = rope.expected_score_curve
     monkeypatch.setattr(bench, "expected_score_curve", lambda length, *a: original(length, *a, start=1))
     row = bench.curve_speed(length=1000, pairs=3)
     assert row["difference"] > 1e-3
@@ -177,7 +177,7 @@ def test_memory_that_stands_still_says_nothing(monkeypatch: pytest.MonkeyPatch):
 def test_peak_memory_is_in_megabytes():
     """An array of 64 MB that is written to cannot leave the peak below 64 MB, and this machine has no terabyte."""
     held = np.ones(2**23)
-    assert held.nbytes / 2**20 <= bench.peak_memory_mb() < 2**20
+    assert held.nbytes / 2**20 <= workers.peak_memory_mb() < 2**20
 
 
 def test_the_models_cost_is_measured_on_every_head(fetched):
@@ -223,7 +223,7 @@ def test_the_command_writes_a_record_and_prints_the_rows(
     options = ["--json"] if as_json else []
     monkeypatch.setattr(sys, "argv", ["tapa", "bench", "--no-model", "--out", str(path), *options])
     with pytest.raises(SystemExit) as end:
-        cli.main()
+        main.main()
     assert not end.value.code
     rows = read_summary(path, expect_schema=bench.SCHEMA)["rows"]
     provenance = json.loads(path.read_text())["provenance"]

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from analysis.heads import beyond
-from analysis.heads.assumption import verdicts
-from analysis.heads.bias_run import OBSERVED
-from analysis.heads.bias_summary import summarise
+from analysis.studies import extrapolation_bias
+from analysis.studies.assumption_2_1 import verdicts
+from analysis.studies.extrapolation_bias import OBSERVED
+from analysis.studies.extrapolation_bias_runs import summarise
 from figures import fig_bias_removed, fig_bias_runs, fig_verdicts, places, style
-from tests.test_assumption import record
-from tests.test_bias_runs import fake
+from tests.studies.test_assumption_2_1 import record
+from tests.studies.test_extrapolation_bias_runs import fake
 from tests.test_figures import small_and_closed
 
 __all__ = ["small_and_closed"]  # a fixture that every test here uses
@@ -28,7 +28,7 @@ def content(variants: tuple[str, ...] = ("rope", "tapa", "nope")) -> dict[str, A
     rows = {}
     for variant in variants:
         for seed, lr in ((0, 1e-3), (0, 2e-3), (1, 1e-3), (2, 1e-3)):
-            x, rise, *backs = rng.random(2 + len(beyond.KINDS))
+            x, rise, *backs = rng.random(2 + len(extrapolation_bias.KINDS))
             altered = [
                 {
                     "kind": kind,
@@ -36,7 +36,7 @@ def content(variants: tuple[str, ...] = ("rope", "tapa", "nope")) -> dict[str, A
                     "bits_per_byte": {"plain": 4.0, "trained": 2.0, "altered": 4.0 - back / n},
                 }
                 for n in (32, 64)
-                for kind, back in zip(beyond.KINDS, backs, strict=True)
+                for kind, back in zip(extrapolation_bias.KINDS, backs, strict=True)
             ]
             score = [*rng.random(3), None]
             rows[f"{variant}-s{seed}-lr{lr}"] = fake(

@@ -20,12 +20,13 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis import curves
 from analysis.errors import InputError
-from analysis.heads.measure import measure
-from analysis.heads.model import Checkpoint
+from analysis.models.huggingface import Checkpoint
 from analysis.records import Provenance, write
-from analysis.theory import frequencies as fr
+from analysis.studies import closed_form
+from analysis.studies.distance_bias import measure
+from analysis.theory import frequencies, rope
+from analysis.theory.frequencies import plain
 from figures import build, explore, places, schemas, style
 from proofs.ledger import load
 from tests import tiny_models
@@ -53,9 +54,9 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, xr.Dataset]:
     model = Checkpoint.of(tiny_models.build("llama", dtype=torch.float64), name="tiny")
     base, head_dim, trained, length = 1e4, 32, 128, 1024
     made = {
-        "closed_form": curves.base_curves((1e4, 5e5, 1e6), 16, curves.spread_distances(4096, 60)),
-        "family": curves.family_curves(
-            curves.family(base, head_dim, trained, length), curves.spread_distances(2 * length, 60)
+        "closed_form": closed_form.base_curves((1e4, 5e5, 1e6), 16, rope.spread_distances(4096, 60)),
+        "family": closed_form.family_curves(
+            frequencies.family(base, head_dim, trained, length), rope.spread_distances(2 * length, 60)
         ).assign_attrs(base=base, head_dim=head_dim, trained_length=trained, length=length),
         "smollm2": measure(model, tokens, seed=0),
     }
@@ -235,11 +236,11 @@ def test_assumption_draws_pairs_with_errors_and_all_heads(records):
 
 def test_bias_plot_draws_the_sum_and_its_limit():
     figure = explore.bias_plot(base=5e5, head_dim=32, length=512, mu=0.5, nu=-1.0)
-    frequencies = fr.plain(5e5, 32)
-    distance = curves.spread_distances(512, 1200)
+    frequencies = plain(5e5, 32)
+    distance = rope.spread_distances(512, 1200)
     expected = [
         against(distance, of(frequencies, distance, mu=0.5, nu=-1.0))
-        for of in (curves.gamma, curves.gamma_limit)
+        for of in (rope.gamma_of, rope.gamma_limit)
     ]
     assert_plotted(lines(figure.axes[0]), expected)
 
@@ -287,7 +288,7 @@ def test_a_record_of_another_kind_is_refused(records, tmp_path: Path):
     provenance = Provenance.collect(
         ["tapa"], {}, seeds={}, device="cpu", precision="", threads=1, seconds=0.0
     )
-    write(records["family"].drop_attrs(), tmp_path / "x.nc", provenance, schema=curves.FAMILY)
+    write(records["family"].drop_attrs(), tmp_path / "x.nc", provenance, schema=closed_form.FAMILY)
     with pytest.raises(
         InputError, match=r"has schema rope-family/1, distance-bias/2 is read here; make it again"
     ):
@@ -412,5 +413,5 @@ def test_the_heads_record_depends_on_what_measures_it():
         "analysis", only=("texts.py",)
     )
     assert {"analysis/heads/lags.py", "analysis/theory/bias.py", "analysis/texts.py"} <= set(library)
-    assert "analysis/cli.py" not in library
+    assert "analysis/cli/main.py" not in library
     assert all(path.is_file() for path in library.values())

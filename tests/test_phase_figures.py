@@ -11,9 +11,9 @@ import torch
 import xarray as xr
 
 from analysis.errors import InputError
-from analysis.heads import phase_job, trained_gaps
-from analysis.heads.phase_dynamics import joined
-from analysis.heads.phase_job import Settings
+from analysis.studies import near_far, phase
+from analysis.studies.phase import Settings
+from analysis.studies.phase_dynamics import joined
 from figures import (
     fig_ablations,
     fig_atlas,
@@ -26,7 +26,7 @@ from figures import (
     ranking,
     style,
 )
-from tests import phase_tiny
+from tests.heads import tiny_phase as phase_tiny
 
 TEXT = "To be, or not to be:\nthat is the question"
 
@@ -47,7 +47,7 @@ def records(folder: Path, checkpoint: Path) -> dict[str, xr.Dataset]:
     for i, path in enumerate(texts):
         path.write_text(phase_tiny.source(30, i))
     return {
-        name: phase_job.measure_phase(
+        name: phase.measure_phase(
             checkpoint, texts, settings, arguments=["tapa"], progress=lambda *step: None
         )[0]
         for name, settings in (
@@ -61,7 +61,7 @@ def records(folder: Path, checkpoint: Path) -> dict[str, xr.Dataset]:
 def gaps() -> xr.Dataset:
     models = {name: phase_tiny.model(name) for name in ("tapa", "rope")}
     documents = [(name, list(phase_tiny.source(40, i).encode())) for i, name in enumerate("abc")]
-    return trained_gaps.trained_gaps(models, documents, reaches=(8, 24), count=6, pairs=120, seed=0)
+    return near_far.trained_gaps(models, documents, reaches=(8, 24), count=6, pairs=120, seed=0)
 
 
 @pytest.fixture
@@ -281,8 +281,8 @@ def test_what_is_not_there_is_named(tiny_models):
 
 def test_a_row_is_what_the_model_does(checkpoint: Path):
     """Scores by the encoding itself, attention by the softmax of its whole matrix in float64."""
-    from analysis.heads.phase_forward import read
-    from analysis.heads.phase_pair import read_text
+    from analysis.models.capture import read
+    from analysis.studies.token_pair import read_text
 
     found = read_text(checkpoint, TEXT)
     expected = []

@@ -9,16 +9,16 @@ from scipy import stats
 
 from analysis import assets
 from analysis.errors import InputError
-from analysis.heads import job
-from analysis.heads.checkpoint import load
-from analysis.heads.row_order import check_row_order, interleaved_order, reordered
-from analysis.heads.summary import layer_means
+from analysis.models.huggingface import check_row_order, interleaved_order, reordered
+from analysis.models.load import load
 from analysis.records import read_summary
+from analysis.studies import distance_bias
+from analysis.studies.distance_bias import layer_means
 from figures.places import SUMMARIES
 
 
 def test_a_fresh_measurement_is_within_the_intervals_of_the_committed_summary(real_record: xr.Dataset):
-    summary = read_summary(SUMMARIES / "smollm2.json", expect_schema=job.SUMMARY)
+    summary = read_summary(SUMMARIES / "smollm2.json", expect_schema=distance_bias.SUMMARY)
     fresh = real_record.sel(first_token="dropped", weighting="log")
     assert summary["windows"] == fresh.attrs["windows"]
     recorded, error = (np.array(summary["heads"][name]) for name in ("distance_share", "distance_share_se"))

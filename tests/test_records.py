@@ -20,10 +20,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.errors import InputError
-from analysis.provenance import Provenance, _commit, plain_value
 from analysis.records import (
+    Provenance,
     Schema,
+    _commit,
     ensure_writable,
+    plain_value,
     provenance_of,
     read,
     read_summary,

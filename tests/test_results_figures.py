@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.errors import InputError
-from analysis.lm import gather, results
+from analysis.experiments import plan, results, run_record
 from figures import results_view, style
-from tests.lm_records import BEST, record, whole
+from tests.experiments.run_records import BEST, record, whole
 from tests.test_figures import against, assert_plotted, module, small_and_closed
 
 __all__ = ["small_and_closed"]  # a fixture that every test here uses
@@ -21,7 +21,7 @@ NAMES = ("extrapolation", "places", "tuning", "retrieval", "knobs", "quality")
 
 
 def records_of(contents: Any) -> dict[str, Any]:
-    return {"results": results.of_runs(gather.choose(contents))}
+    return {"results": results.of_runs(run_record.choose(contents))}
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +146,7 @@ def test_knobs_draw_a_line_a_length_and_separate_projections_apart(all_runs, dra
         assert list(drawn) == ["128", "256", "512", "1024"]
         for length, lines in drawn.items():
             members = {
-                f"tapa_{name}{knob:g}" if f"tapa_{name}{knob:g}" in results.VARIANTS else "tapa": knob
+                f"tapa_{name}{knob:g}" if f"tapa_{name}{knob:g}" in plan.VARIANTS else "tapa": knob
                 for knob in knobs
             }
             values = {row["variant"]: row["bits"] for row in data[name] if row["length"] == int(length)}

@@ -11,11 +11,11 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection, QuadMesh
 
-from analysis import precision, rivals, tapa_curves, untrained
 from analysis.encodings import Tapa
-from analysis.random_transformer import Shape
 from analysis.records import Provenance, write
-from analysis.theory.gaussian import tapa_moments
+from analysis.sampling.random_transformer import Shape
+from analysis.studies import encodings_compared, near_far, precision, random_heads, tapa_moments
+from analysis.theory import tapa
 from figures import schemas, style, tapa_view
 from tests.test_figures import against, assert_plotted, lines, module, small_and_closed
 
@@ -30,21 +30,21 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, xr.Dataset]:
     """Small records of every kind, written and read as the tasks do."""
     folder = tmp_path_factory.mktemp("records")
     (folder / "a.txt").write_text("It was the best of times, it was the worst of times. " * 20)
-    hidden = untrained.read_text([folder / "a.txt"], SHAPE, 2, 48, seed=0)
+    hidden = random_heads.read_text([folder / "a.txt"], SHAPE, 2, 48, seed=0)
     far = np.append(LAGS, 2.0**17)  # beyond float16
     family = {"head_dim": 16, "base": 1e4, "trained_length": 32, "length": 64}
     made = {
-        "tapa_mean": tapa_curves.mean_curves((0.1, 1.0), LAGS, SAMPLED, head_dim=8, samples=64, seed=0),
-        "tapa_variance": tapa_curves.variance_curves(
+        "tapa_mean": tapa_moments.mean_curves((0.1, 1.0), LAGS, SAMPLED, head_dim=8, samples=64, seed=0),
+        "tapa_variance": tapa_moments.variance_curves(
             0.1, (0.03, 0.1, 0.3, 1.0), LAGS, SAMPLED, head_dim=8, samples=64, seed=0
         ),
-        "tapa_map": tapa_curves.phase_map(
-            tapa_curves.log_grid(0.01, 1, 6), tapa_curves.log_grid(0.001, 3, 7), head_dim=8
+        "tapa_map": tapa_moments.phase_map(
+            tapa_moments.log_grid(0.01, 1, 6), tapa_moments.log_grid(0.001, 3, 7), head_dim=8
         ),
-        "rivals": rivals.rival_curves((0.0, 0.2), LAGS, SAMPLED, samples=64, seed=0, **family),
-        "near_far": untrained.untrained_gaps(hidden, SHAPE, heads=3, pairs=100, resamples=100, seed=0),
+        "rivals": encodings_compared.rival_curves((0.0, 0.2), LAGS, SAMPLED, samples=64, seed=0, **family),
+        "near_far": near_far.untrained_gaps(hidden, SHAPE, heads=3, pairs=100, resamples=100, seed=0),
         "precision": precision.score_errors(Tapa(8), far, (0.1, 1.0), samples=64, seed=0),
-        "random_heads": untrained.untrained_heads(hidden, SHAPE, draws=4, seed=0),
+        "random_heads": random_heads.untrained_heads(hidden, SHAPE, draws=4, seed=0),
     }
     assert set(made) == set(NAMES)
     provenance = Provenance.collect(
@@ -198,9 +198,9 @@ def test_random_heads_draw_bands_heads_and_the_mean_over_weights(records):
 def test_the_plot_of_tapa_draws_its_mean_and_spread():
     figure = tapa_view.tapa_plot(alpha=0.2, amplitude_share=0.25, phase_sd=0.3, head_dim=16, longest=500)
     mean, spread = (np.asarray(line.get_xydata()) for line in figure.axes[0].lines[:2])
-    law = tapa_curves.mean_law(16, 0.3, 4)  # the phase's size in the law, not in a factor
+    law = tapa_moments.mean_law(16, 0.3, 4)  # the phase's size in the law, not in a factor
     settings = {"alpha": 0.2, "amplitude_share": 0.25}
-    found, whole = tapa_moments(law, mean[:, 0], **settings), tapa_moments(law, 0.0, **settings)
+    found, whole = tapa.tapa_moments(law, mean[:, 0], **settings), tapa.tapa_moments(law, 0.0, **settings)
     assert mean[:, 1] == pytest.approx(found.mean / whole.mean)
     assert spread[:, 1] == pytest.approx(np.sqrt(found.variance / whole.variance))
     assert "4 + 12 dimensions" in figure.axes[0].get_title(loc="left")

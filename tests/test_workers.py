@@ -13,10 +13,10 @@ from distributed import LocalCluster
 
 from analysis.encodings import Rope, Tapa
 from analysis.errors import InputError
-from analysis.random_transformer import weight_draws
-from analysis.samplers import Gaussian
-from analysis.sampling import CHUNK, estimate
-from analysis.theory import frequencies as fr
+from analysis.sampling.laws import Gaussian
+from analysis.sampling.monte_carlo import CHUNK, estimate
+from analysis.sampling.random_transformer import weight_draws
+from analysis.theory import frequencies
 from analysis.theory.gaussian_law import correlated
 from analysis.workers import HERE, Workers, run
 
@@ -83,7 +83,7 @@ def test_random_heads_do_not_depend_on_who_works(others):
     hidden = torch.randn(2, 30, 12, generator=torch.Generator().manual_seed(0)).double()
     arguments = {"sd": 0.3, "draws": 35, "seed": 1}
     here, there = (
-        weight_draws(hidden, Rope(fr.plain(1e4, 8)), workers=w, **arguments) for w in (HERE, others)
+        weight_draws(hidden, Rope(frequencies.plain(1e4, 8)), workers=w, **arguments) for w in (HERE, others)
     )
     xr.testing.assert_identical(here, there)
 

@@ -15,10 +15,16 @@ vectors' own type, as attention does; angles, phases, distance powers and biases
 Causality is not an encoding's business: both signs of the distance get a score.
 """
 
-from analysis.encodings.additive import Alibi, Nope, SlidingWindow, alibi_slopes
-from analysis.encodings.base import Encoding
-from analysis.encodings.phase import GeneralTapa, LinearTapa, PhaseEncoding, Tapa
-from analysis.encodings.rotary import Rope
+from analysis.encodings.additive import Alibi as Alibi
+from analysis.encodings.additive import Nope as Nope
+from analysis.encodings.additive import SlidingWindow as SlidingWindow
+from analysis.encodings.additive import alibi_slopes as alibi_slopes
+from analysis.encodings.base import Encoding as Encoding
+from analysis.encodings.rotary import Rope as Rope
+from analysis.encodings.tapa import GeneralTapa as GeneralTapa
+from analysis.encodings.tapa import LinearTapa as LinearTapa
+from analysis.encodings.tapa import PhaseEncoding as PhaseEncoding
+from analysis.encodings.tapa import Tapa as Tapa
 
 __all__ = [
     "Alibi",

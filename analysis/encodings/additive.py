@@ -21,14 +21,13 @@ from analysis.encodings.base import (
     QueryPositions,
     ScaledEncoding,
     Scores,
-    check_head_dim,
     computed_once,
     distances,
     matched_inner,
     wide,
 )
 from analysis.errors import InputError
-from analysis.theory.rotation import check_above
+from analysis.settings import check_above, check_head_dim
 
 
 @dataclass(frozen=True, eq=False)

@@ -109,9 +109,3 @@ class ScaledEncoding(Encoding):
     def factor(self) -> float:
         """Of the inner product: `scale`, or 1/sqrt(head_dim) if that is None."""
         return self.head_dim**-0.5 if self.scale is None else self.scale
-
-
-def check_head_dim(head_dim: int) -> None:
-    """`InputError` unless head_dim is a positive whole number."""
-    if isinstance(head_dim, bool) or not isinstance(head_dim, int) or head_dim < 1:
-        raise InputError(f"head_dim={head_dim} is not a positive whole number")

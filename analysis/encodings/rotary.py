@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 import torch
+from jaxtyping import Complex, Float, Int
 from torch import Tensor
 
-from analysis.encodings.additive import Nope
+from analysis.encodings.additive import Nope, SlidingWindow
 from analysis.encodings.base import (
     Distances,
     Encoding,
@@ -25,9 +27,71 @@ from analysis.encodings.base import (
     wide,
 )
 from analysis.errors import InputError
-from analysis.heads.lags import complex_pairs
+from analysis.settings import check_above
 from analysis.theory.frequencies import Frequencies
-from analysis.theory.rotation import check_above
+
+# Exact mean attention score at every distance, in O(length log length * head_dim), never a square matrix.
+#
+# The score of query m and key n is an inner product of position-transformed vectors, so the sum of scores at
+# one distance is a cross-correlation, and all distances together are one inverse FFT of the summed cross-
+# spectra. Pairs are complex numbers z_d = x_{2d} + i x_{2d+1}: rotation by position is a multiplication by
+# exp(i m omega_d), the score is Re sum_d zq_d(m) conj(zk_d(n)), and one complex transform does the work of
+# two.
+
+
+def complex_pairs(
+    x: Float[Tensor, "*heads length head_dim"], frequencies: Frequencies
+) -> Complex[Tensor, "*heads pairs length"]:
+    """Vectors as complex pairs, positions last: the rotated pairs first, then those that are not rotated.
+
+    Rotated pairs are multiplied by the attention factor (YaRN, LongRoPE), so that the score is
+    Re sum_d zq_d(m) conj(zk_d(n)) exp(i (m-n) omega_d) and nothing more.
+
+    Args:
+        x: queries or keys before any position is applied.
+        frequencies: says which dimensions form a pair, how many are rotated, and the attention factor.
+
+    Raises:
+        InputError: if the last axis is not `frequencies.head_dim` long.
+    """
+    if x.shape[-1] != frequencies.head_dim:
+        raise InputError(
+            f"vectors have {x.shape[-1]} dimensions, the frequencies are for {frequencies.head_dim}"
+        )
+    rotary = frequencies.rotary_dim
+    turned, rest = x[..., :rotary], x[..., rotary:]
+    if frequencies.pairing == "halves":
+        real, imag = turned[..., : rotary // 2], turned[..., rotary // 2 :]
+    else:
+        real, imag = turned[..., 0::2], turned[..., 1::2]
+    z = torch.complex(real, imag)
+    if frequencies.attention_factor != 1:
+        z = frequencies.attention_factor * z
+    if rest.shape[-1]:
+        # any pairing of the unrotated dimensions gives the same inner product; a lone last one gets a zero
+        rest = torch.nn.functional.pad(rest, (0, rest.shape[-1] % 2))
+        z = torch.cat([z, torch.complex(rest[..., 0::2], rest[..., 1::2])], dim=-1)
+    return z.mT.contiguous()  # once, as complex numbers: transposing the parts apart takes five times as long
+
+
+def rotation_table(
+    frequencies: Frequencies, length: int, pairs: int, dtype: torch.dtype = torch.complex64
+) -> Complex[Tensor, "pairs length"]:
+    """exp(i m omega_d) for positions m = 0..length-1; 1 for the pairs that are not rotated.
+
+    Angles are formed in float64: at position 1e5 a float32 angle is off by 0.004 rad. By angle addition,
+    m = a w + b, so there are only about 2 sqrt(length) sines and cosines a pair.
+    """
+    omega = torch.from_numpy(frequencies.omega).to(torch.float64)
+    width = math.isqrt(max(length - 1, 0)) + 1
+    steps = torch.arange(width, dtype=torch.float64)
+    fine, coarse = (
+        torch.polar(torch.ones(()).double(), omega[:, None] * steps * step) for step in (1, width)
+    )
+    table = torch.ones(pairs, length, dtype=dtype)
+    table[: len(omega)] = (coarse[:, :, None] * fine[:, None, :]).flatten(1)[:, :length].to(dtype)
+    return table
+
 
 _LARGEST_GROWTH = 80.0  # exp(88.7) overflows float32
 
@@ -152,3 +216,92 @@ class Rope(ScaledEncoding):
                     f"{growth}; give tiles that reach at most {most:.0f} tokens beyond the diagonal"
                 )
         return (first + last) / 2
+
+
+# The mean score that RoPE must have beyond the trained length L, if queries and keys stay as they are within
+# it.
+#
+# A head's bias at distance D is sum_d Re[E z^q_d conj(E z^k_d) exp(i D omega_d)] times its scale (eq 3 and 5
+# of the paper, with one mean for each pair): a few numbers, measured in windows of at most L tokens, say it
+# for all distances.
+
+
+def rotation(encoding: Encoding) -> tuple[Rope, int | None]:
+    """The rotation inside an encoding, and the window that a query sees (None for all); `InputError` without one."""
+    rope, window = encoding, None
+    if isinstance(encoding, SlidingWindow):
+        rope, window = encoding.encoding, encoding.window
+    if not isinstance(rope, Rope) or rope.frequencies.log_decay is not None:
+        raise InputError(f"{type(rope).__name__} rotates no queries and keys alike; give a model of RoPE")
+    return rope, window
+
+
+# Rotation of queries and keys by position, and how far two rotations may differ by rounding alone.
+
+
+def rotate(
+    x: Float[Tensor, "*heads length head_dim"],
+    positions: Int[Tensor, " length"] | Float[Tensor, " length"],
+    frequencies: Frequencies,
+) -> Float[Tensor, "*heads length head_dim"]:
+    """Pair d at position m turned by +m * omega_d (RoFormer, Su et al. 2021, eq 34).
+
+    Rotated dimensions are multiplied by the attention factor too, those beyond `frequencies.rotary_dim` pass
+    unchanged. Angles are formed in float64 whatever the dtype of `x`, which is the dtype of the result.
+
+    Raises:
+        InputError: if the last axis is not `frequencies.head_dim` long, or for frequencies with a decay
+            (xPos), where queries and keys are scaled differently and one rotation cannot serve both.
+    """
+    if x.shape[-1] != frequencies.head_dim:
+        raise InputError(
+            f"vectors have {x.shape[-1]} dimensions, the frequencies are for {frequencies.head_dim}"
+        )
+    if frequencies.log_decay is not None:
+        raise InputError(
+            f"frequencies of kind {frequencies.kind!r} scale q and k differently; rotate serves neither"
+        )
+    omega = torch.from_numpy(np.asarray(frequencies.omega, dtype=np.float64)).to(x.device)
+    angle = positions.to(device=x.device, dtype=torch.float64)[:, None] * omega
+    cos = (frequencies.attention_factor * angle.cos()).to(x.dtype)
+    sin = (frequencies.attention_factor * angle.sin()).to(x.dtype)
+    first, second = torch.from_numpy(frequencies.pairs).T
+    turned = x.clone()
+    turned[..., first] = x[..., first] * cos - x[..., second] * sin
+    turned[..., second] = x[..., second] * cos + x[..., first] * sin
+    return turned
+
+
+def relative_difference(
+    expected: Float[Tensor, "batch heads length head_dim"],
+    found: Float[Tensor, "batch heads length head_dim"],
+    frequencies: Frequencies,
+) -> float:
+    """Largest difference over positions, relative to the largest size that its own pair reaches in its head.
+
+    Pair by pair, so that an error in a small pair cannot hide behind a large one (keys with biases have
+    pairs a hundred times the others). NaN if either side has one; infinite where only zeros were expected.
+    """
+    if expected.shape != found.shape:
+        raise InputError(f"rotated shape {tuple(expected.shape)} is not the model's {tuple(found.shape)}")
+    size = expected.abs()
+    first, second = torch.from_numpy(frequencies.pairs).T
+    size[..., first] = size[..., second] = torch.hypot(expected[..., first], expected[..., second])
+    error = (expected - found).abs().amax(dim=(0, 2))
+    ratio = torch.where(error == 0, 0.0, error / size.amax(dim=(0, 2)))
+    return ratio.max().item()
+
+
+def rounding_budget(frequencies: Frequencies, last_position: int, dtype: torch.dtype) -> float:
+    """Bound on `relative_difference` if a model that computes in `dtype` rotates by these very frequencies.
+
+    Models form omega and the angle in float32 whatever their dtype. With u the unit roundoff of float32,
+    omega_d = base^-e carries a relative error of at most u (|ln omega_d| + 6): the rounded exponent e, the
+    power, the reciprocal, and the few operations of a scaling rule; the product with the position adds u.
+    Cosine, sine, two products and a sum in `dtype` add 6 of its unit roundoffs.
+    """
+    single, unit = (torch.finfo(kind).eps / 2 for kind in (torch.float32, dtype))
+    omega = np.asarray(frequencies.omega, dtype=np.float64)
+    turning = omega[omega > 0]
+    worst = float(np.max(turning * (np.abs(np.log(turning)) + 7))) if turning.size else 0.0
+    return 6 * (unit + single) + single * last_position * worst

@@ -14,16 +14,115 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from analysis.encodings import PhaseEncoding
 from analysis.errors import InputError
-from analysis.heads.lags import pair_counts
-from analysis.heads.phase_histogram import Histogram
+from analysis.heads.mean_score import pair_counts
+from analysis.theory.gaussian_law import GaussianLaw, fit
+from analysis.theory.tapa import local_exponent, tapa_moments
+
+# A histogram with fixed bins for numbers of any size: quantiles to 2 %, from one pass, at little cost.
+#
+# A bin is what bfloat16 rounds to two neighbouring values: 64 bins from one power of two to the next, of
+# either sign.
+
+
+BINS = 2**15
+RELATIVE_WIDTH = 2.0**-6  # of a bin, of the power of two below it
+
+
+class Histogram:
+    """Counts of numbers; adds what it is given, and adds up with others.
+
+    Attributes:
+        counts: in order of the bins' values.
+    """
+
+    def __init__(self, counts: Int64[np.ndarray, " bins"] | None = None) -> None:
+        self.counts = np.zeros(BINS, dtype=np.int64) if counts is None else counts
+
+    def add(self, values: Float[Tensor, "rows columns"]) -> None:
+        """Count finite values."""
+        codes = values.to(torch.bfloat16).view(torch.int16)  # sign, 8 bits of exponent, 7 of the fraction
+        codes.bitwise_right_shift_(1).bitwise_and_(BINS - 1)
+        self.counts += _ordered(torch.bincount(codes.reshape(-1), minlength=BINS).numpy())
+
+    def take_zeros(self, count: int) -> None:
+        """Leave out that many of the zeros that were counted."""
+        self.counts[BINS // 2] -= count
+
+    def __add__(self, other: Histogram) -> Histogram:
+        return Histogram(self.counts + other.counts)
+
+    @property
+    def total(self) -> int:
+        """How many numbers were counted."""
+        return int(self.counts.sum())
+
+    def quantile(self, probability: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+        """Values below which the given shares lie, to one bin, by interpolation in it.
+
+        Raises:
+            InputError: nothing was counted, or a probability outside [0, 1].
+        """
+        if not self.total:
+            raise InputError("an empty histogram has no quantile; add values first")
+        if ((probability < 0) | (probability > 1)).any():
+            raise InputError(f"probability={probability} is not in [0, 1]")
+        low, high = edges()
+        full = np.flatnonzero(self.counts)
+        below = np.concatenate([[0], np.cumsum(self.counts[full])])
+        wanted = probability * self.total
+        at = np.clip(np.searchsorted(below, wanted, side="right") - 1, 0, len(full) - 1)
+        part = (wanted - below[at]) / self.counts[full][at]
+        return low[full[at]] + part * (high[full[at]] - low[full[at]])
+
+    def share_below(self, value: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+        """Share of the numbers below each value, by interpolation in its bin: the inverse of `quantile`."""
+        low, high = edges()
+        below = np.concatenate([[0], np.cumsum(self.counts)])
+        at = np.clip(np.searchsorted(low, value, side="right") - 1, 0, BINS - 1)
+        with np.errstate(invalid="ignore", over="ignore"):  # the outermost bins have no end
+            part = np.clip((value - low[at]) / (high[at] - low[at]), 0.0, 1.0)
+        return (below[at] + np.nan_to_num(part) * self.counts[at]) / max(self.total, 1)
+
+    def binned(
+        self, bins: int, tail: float = 5e-4
+    ) -> tuple[Float64[np.ndarray, " edges"], Float64[np.ndarray, " bins"]]:
+        """Edges of equal bins between the quantiles `tail` and 1 - `tail`, and the share in each, for drawing."""
+        ends = self.quantile(np.array([tail, 1 - tail]))
+        size = np.abs(ends).max()
+        if ends[1] - ends[0] < max(size * RELATIVE_WIDTH / 2**10, 2.0**-120):  # all of one value, or all 0
+            ends = ends.mean() + np.array([-0.5, 0.5]) * (size if size > 2.0**-120 else 1.0)
+        at = np.linspace(float(ends[0]), float(ends[1]), bins + 1)
+        return at, np.diff(self.share_below(at))
+
+
+@cache
+def edges() -> tuple[Float64[np.ndarray, " bins"], Float64[np.ndarray, " bins"]]:
+    """Lower and upper end of each bin, in order of value: half way between neighbouring bfloat16 values."""
+    code = np.arange(2**16 // 2, dtype=np.uint32)  # of values >= 0
+    code[0x7F80:] = 0x7F80  # infinity, for what is no number too
+    value = (code << 16).view(np.float32).astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        between = np.append((value[:-1] + value[1:]) / 2, np.inf)
+    low = np.append(0.0, between[1:-1:2])
+    high = between[1::2]
+    return np.concatenate([-high[::-1], low]), np.concatenate([-low[::-1], high])
+
+
+def _ordered(counts: Int64[np.ndarray, " bins"]) -> Int64[np.ndarray, " bins"]:
+    """From the order of bit patterns to the order of values: negative ones come last and backwards."""
+    half = BINS // 2
+    return np.concatenate([counts[half:][::-1], counts[:half]])
+
 
 ROWS, SPAN = 128, 1024  # queries by distances in a band: buffers of 0.6 MB stay in a core's cache
 QUARTER = 0.25  # of a turn
@@ -327,3 +426,86 @@ def _correlation(means: Float64[np.ndarray, " five"]) -> tuple[float, float, flo
     scale = sd[0] * sd[1]
     correlation = (product - amplitude * score) / scale if scale else 0.0
     return sd[0], sd[1], min(max(correlation, -1.0), 1.0)
+
+
+# Does a Gaussian explain a trained TAPA head? Its closed form, with fitted moments, against what was
+# measured.
+
+
+Curve = Float64[np.ndarray, " distances"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gaussian:
+    """A head's law as if queries and keys were normal and independent of each other.
+
+    Attributes:
+        law: of (a, x) stacked over (b, y).
+        amplitude_share: of a in (a, x).
+        alpha: exponent of the distance.
+    """
+
+    law: GaussianLaw
+    amplitude_share: float
+    alpha: float
+
+    def mean(self, distance: Curve) -> Curve:
+        """E score at each distance."""
+        return tapa_moments(self.law, distance, alpha=self.alpha, amplitude_share=self.amplitude_share).mean
+
+    def exponent(self, distance: Curve) -> Curve:
+        """d log|E score| / d log distance."""
+        return local_exponent(self.law, distance, alpha=self.alpha, amplitude_share=self.amplitude_share)
+
+
+def gaussian(windows: list[Factors]) -> Gaussian:
+    """The law with the means and covariances of all queries and of all keys of a head's windows.
+
+    A query and a key at a distance are taken to be independent: what the tokens of one text have in common beyond
+    their means is not in it.
+
+    Raises:
+        InputError: fewer than two tokens.
+    """
+    amplitude, phase = windows[0].a.shape[1], windows[0].x.shape[1]
+    # eq 12 divides by the square roots of the dimensions, the factors hold these divisions already
+    parts = [(w.a * amplitude**0.5, w.x * phase**0.5, w.b, w.y) for w in windows]
+    a, x, b, y = (torch.cat(part).double().numpy() for part in zip(*parts, strict=True))
+    law = fit(np.concatenate([a, x], axis=1), np.concatenate([b, y], axis=1), paired=False)
+    return Gaussian(law, amplitude / (amplitude + phase), windows[0].alpha)
+
+
+def share_explained(measured: Curve, predicted: Curve, distance: Curve) -> float:
+    """1 - |measured - predicted|^2 / |measured - its mean|^2, each octave of distance weighted alike.
+
+    nan for a measured curve that is constant. Below 0 where the prediction is worse than a constant.
+    """
+    weight = 1 / distance
+    weight = weight / weight.sum()
+    centred = measured - (weight * measured).sum()
+    total, rounding = (weight * centred**2).sum(), 2.0**-96 * (weight * measured**2).sum()
+    if total <= rounding:
+        return float("nan")
+    return float(1 - (weight * (measured - predicted) ** 2).sum() / total)
+
+
+def octaves(length: int) -> Int64[np.ndarray, " edges"]:
+    """1, 2, 4, ... up to half the window: edges of octaves of distance that have many pairs."""
+    return 2 ** np.arange(int(np.log2(length)), dtype=np.int64)
+
+
+def octave_means(curve: Float64[np.ndarray, " length"], length: int) -> Float64[np.ndarray, " octaves"]:
+    """Mean over all pairs at the distances of each octave, of a mean over the pairs at each distance 0..length-1."""
+    edges, pairs = octaves(length), pair_counts(length).numpy()
+    within = [slice(low, high) for low, high in pairwise(edges)]
+    return np.array([(curve[at] * pairs[at]).sum() / pairs[at].sum() for at in within])
+
+
+def measured_exponent(score: Float64[np.ndarray, " length"]) -> Float64[np.ndarray, " steps"]:
+    """Slope of log|mean score| from each octave to the next, against their mean log distances; nan where the sign
+    changes. An octave's mean over all its pairs bears noise that single distances do not."""
+    means = octave_means(score, len(score))
+    at = octave_means(np.log(np.maximum(np.arange(len(score)), 1)), len(score))
+    same = np.sign(means[1:]) * np.sign(means[:-1]) > 0
+    ratio = np.divide(means[1:], means[:-1], out=np.full(len(means) - 1, np.nan), where=same)
+    return np.log(ratio) / np.diff(at)

@@ -5,145 +5,489 @@ The rope types are written in `rotation` and `extensions` and gathered here: imp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import numpy as np
+from jaxtyping import Float, Int
 
 from analysis.errors import InputError
-from analysis.theory.extensions import dynamic_ntk, linear, llama3, longrope, ntk, proportional, xpos, yarn
-from analysis.theory.rope_config import HasToDict, LayerConfig
-from analysis.theory.rotation import Frequencies, Pairing, partial_rotary_dim, plain
+from analysis.settings import as_vector, check_above, check_at_least, check_even, check_share
 
-__all__ = [
-    "Frequencies",
-    "Pairing",
-    "dynamic_ntk",
-    "from_config",
-    "linear",
-    "llama3",
-    "longrope",
-    "ntk",
-    "partial_rotary_dim",
-    "plain",
-    "proportional",
-    "xpos",
-    "yarn",
-]
+# One attention layer's rotation (`Frequencies`), plain RoPE, and the checks every rope type shares.
 
 
-def from_config(
-    config: Mapping[str, Any] | HasToDict,
-    *,
-    layer_type: str | None = None,
-    length: int | None = None,
-    pairing: Pairing | None = None,
-) -> Frequencies:
-    """The rotation that a model's attention layers use, read from its configuration.
+LARGEST_HEAD = 2**24  # its frequencies take 64 MB
+LARGEST_FACTOR = 1e100  # of attention: its square, and that times any score, is a float64
+Pairing = Literal["halves", "interleaved"]
 
-    Args:
-        config: a mapping (a parsed config.json) or an object with `to_dict`, such as a transformers
-            configuration. Of a multimodal model, its `text_config`.
-        layer_type: "full_attention", "sliding_attention", ... as in the configuration's `layer_types`; needed
-            only where layer types differ in their rotation.
-        length: length of the text in tokens, for the types that depend on it: dynamic NTK scales beyond
-            `max_position_embeddings`, LongRoPE takes its long factors beyond the original length. None means
-            a text within the trained length.
-        pairing: None takes the model type's: neighbours for those known to join them and where the
-            configuration says `rope_interleave`, halves for all others.
 
-    Returns:
-        Frequencies in rad/token. Under latent attention (`qk_rope_head_dim`) the head is its rotated slice.
+@dataclass(frozen=True, eq=False)
+class Frequencies:
+    """The rotation of one attention layer; checks itself on construction.
+
+    Attributes:
+        omega: angular frequency of every rotated pair, rad/token, finite and >= 0; 0 for a pair that rests.
+        head_dim: dimension of the head, even; dimensions from `rotary_dim` on are not rotated.
+        kind: the rope type, under transformers' name where it has one.
+        attention_factor: multiplies cos and sin of queries and of keys, so the rotated part of a score is
+            multiplied by its square; > 0.
+        pairing: "halves" joins dimension d with d + rotary_dim/2 (Llama, GPT-NeoX); "interleaved" joins 2d
+            with 2d+1 (eq 1 of the paper, GPT-J).
+        log_decay: natural logarithm of the factor by which one token of distance multiplies a pair's score,
+            <= 0 (xPos); None if there is none.
 
     Raises:
-        InputError: if the configuration has no RoPE or an unknown rope type, lacks a key or holds a value out
-            of its range; the message names it.
+        InputError: if a value is out of its range; the message names it.
     """
-    layer = LayerConfig.read(config, layer_type)
-    if layer.kind not in _READERS:
-        raise InputError(f"rope type {layer.kind!r} is unknown; known: {', '.join(sorted(_READERS))}")
-    if pairing is None:
-        pairing = "interleaved" if layer.interleaved else "halves"
-    return _READERS[layer.kind](layer, length, pairing)
+
+    omega: Float[np.ndarray, " pairs"]
+    head_dim: int
+    kind: str = "default"
+    attention_factor: float = 1.0
+    pairing: Pairing = "halves"
+    log_decay: Float[np.ndarray, " pairs"] | None = None
+
+    def __post_init__(self) -> None:
+        check_even("head_dim", self.head_dim)
+        object.__setattr__(self, "omega", as_vector("omega", self.omega))
+        if (self.omega < 0).any():
+            raise InputError(f"omega holds {self.omega.min()}; a frequency must not be negative")
+        if self.rotary_dim > self.head_dim:
+            raise InputError(f"{len(self.omega)} pairs do not fit into head_dim={self.head_dim}")
+        if self.pairing not in get_args(Pairing):
+            raise InputError(f"pairing={self.pairing!r} is unknown; known: {', '.join(get_args(Pairing))}")
+        check_above("attention_factor", self.attention_factor, 0)
+        if self.attention_factor > LARGEST_FACTOR:
+            raise InputError(f"attention_factor={self.attention_factor} is above {LARGEST_FACTOR}")
+        if self.log_decay is not None:
+            object.__setattr__(self, "log_decay", as_vector("log_decay", self.log_decay))
+            if len(self.log_decay) != len(self.omega):
+                raise InputError(f"log_decay has {len(self.log_decay)} values for {len(self.omega)} pairs")
+            if (self.log_decay > 0).any():
+                raise InputError(f"log_decay holds {self.log_decay.max()}; a score must not grow")
+
+    @property
+    def rotary_dim(self) -> int:
+        """Number of rotated dimensions, the first ones of the head."""
+        return 2 * len(self.omega)
+
+    @property
+    def pairs(self) -> Int[np.ndarray, "pairs 2"]:
+        """Indices into the head of the two dimensions of each rotated pair, in the order of `omega`.
+
+        A positive angle turns the first towards the second: x_first + i x_second times exp(i angle).
+        """
+        indices = np.arange(self.rotary_dim)
+        return indices.reshape(2, -1).T if self.pairing == "halves" else indices.reshape(-1, 2)
 
 
-def _default(layer: LayerConfig, length: int | None, pairing: Pairing) -> Frequencies:
-    return plain(*layer.shape, pairing=pairing)
+def plain(
+    base: float,
+    head_dim: int,
+    rotary_dim: int | None = None,
+    *,
+    turns: bool = False,
+    pairing: Pairing = "halves",
+) -> Frequencies:
+    """Plain RoPE (Su et al. 2021): omega_d = base^(-2d/rotary_dim), times 2 pi in turns (paper, eqs 2 and 3).
+
+    Args:
+        base: RoPE base, > 1.
+        head_dim: dimension of the head, even and positive.
+        rotary_dim: rotated leading dimensions, even and at most head_dim; the whole head if None. See
+            `partial_rotary_dim`.
+        turns: whether base^(-2d/rotary_dim) counts turns, as in the paper, instead of radians.
+        pairing: see `Frequencies`.
+
+    Raises:
+        InputError: if a value is out of its range, or head_dim is above 2^24.
+    """
+    check_above("base", base, 1)
+    check_even("head_dim", head_dim)
+    if head_dim > LARGEST_HEAD:
+        raise InputError(f"head_dim={head_dim} is above {LARGEST_HEAD}; use the limit of many pairs instead")
+    rotary_dim = head_dim if rotary_dim is None else rotary_dim
+    check_even("rotary_dim", rotary_dim)
+    if rotary_dim > head_dim:
+        raise InputError(f"rotary_dim={rotary_dim} exceeds head_dim={head_dim}")
+    omega = float(base) ** -(np.arange(0, rotary_dim, 2) / rotary_dim)
+    return Frequencies(2 * math.pi * omega if turns else omega, head_dim, pairing=pairing)
 
 
-def _linear(layer: LayerConfig, length: int | None, pairing: Pairing) -> Frequencies:
-    return linear(*layer.shape, factor=layer.number("factor"), pairing=pairing)
+def partial_rotary_dim(head_dim: int, partial_rotary_factor: float) -> int:
+    """Rotated dimensions of a head that is rotated in part: factor times head_dim, rounded down.
+
+    Raises:
+        InputError: if the factor is outside (0, 1], or the result is odd or zero.
+    """
+    check_even("head_dim", head_dim)
+    check_share("partial_rotary_factor", partial_rotary_factor)
+    rotary_dim = int(head_dim * partial_rotary_factor)
+    if rotary_dim < 2 or rotary_dim % 2:
+        raise InputError(
+            f"partial_rotary_factor={partial_rotary_factor} of head_dim={head_dim} "
+            f"gives rotary_dim={rotary_dim}; it must be even and positive"
+        )
+    return rotary_dim
 
 
-def _dynamic(layer: LayerConfig, length: int | None, pairing: Pairing) -> Frequencies:
-    return dynamic_ntk(
-        *layer.shape,
-        factor=layer.number("factor"),
-        trained_length=layer.context,
-        length=layer.context if length is None else length,
-        pairing=pairing,
+# Plain RoPE's descendants: the frequencies of context extension, p-RoPE and xPos, one function each.
+#
+# All take `plain`'s base, head_dim, rotary_dim, pairing and, where the published method does not depend on
+# the unit of the angle, `turns`; these and their errors are described there and not repeated.
+
+
+def linear(
+    base: float,
+    head_dim: int,
+    rotary_dim: int | None = None,
+    *,
+    factor: float,
+    turns: bool = False,
+    pairing: Pairing = "halves",
+) -> Frequencies:
+    """Linear position interpolation (kaiokendev 2023; Chen et al. 2023): plain divided by factor >= 1."""
+    check_at_least("factor", factor, 1)
+    rope = plain(base, head_dim, rotary_dim, turns=turns, pairing=pairing)
+    return replace(rope, omega=rope.omega / factor, kind="linear")
+
+
+def ntk(
+    base: float,
+    head_dim: int,
+    rotary_dim: int | None = None,
+    *,
+    factor: float,
+    turns: bool = False,
+    pairing: Pairing = "halves",
+) -> Frequencies:
+    """Static NTK-aware scaling (bloc97 2023; Peng et al. 2023): a larger base and nothing else.
+
+    The base is multiplied by factor^(rotary_dim/(rotary_dim - 2)), factor >= 1, which leaves the highest
+    frequency alone and divides the lowest by factor. A single pair is both, and is refused.
+    """
+    check_at_least("factor", factor, 1)
+    rope = plain(base, head_dim, rotary_dim, turns=turns, pairing=pairing)
+    if rope.rotary_dim == 2:
+        raise InputError("rotary_dim=2 is a single pair; NTK-aware scaling needs two or more")
+    # the new base to the power -2d/rotary_dim, without forming the base, which may overflow
+    slowing = float(factor) ** -(np.arange(0, rope.rotary_dim, 2) / (rope.rotary_dim - 2))
+    return replace(rope, omega=rope.omega * slowing, kind="ntk")
+
+
+def dynamic_ntk(
+    base: float,
+    head_dim: int,
+    rotary_dim: int | None = None,
+    *,
+    factor: float,
+    trained_length: int,
+    length: int,
+    turns: bool = False,
+    pairing: Pairing = "halves",
+) -> Frequencies:
+    """Dynamic NTK scaling (emozilla 2023): `ntk` with a factor that grows with the length of the text.
+
+    Beyond the trained length it is factor * length / trained_length - (factor - 1), up to it 1.
+
+    Args:
+        factor: >= 1.
+        trained_length: longest length of training, tokens.
+        length: length of the text, tokens: all positions of one text share their frequencies.
+    """
+    check_at_least("factor", factor, 1)
+    check_at_least("trained_length", trained_length, 1)
+    check_at_least("length", length, 1)
+    grown = 1 + factor * (max(length / trained_length, 1) - 1)
+    rope = ntk(base, head_dim, rotary_dim, factor=grown, turns=turns, pairing=pairing)
+    return replace(rope, kind="dynamic")
+
+
+def yarn(
+    base: float,
+    head_dim: int,
+    rotary_dim: int | None = None,
+    *,
+    factor: float,
+    trained_length: int,
+    beta_fast: float = 32.0,
+    beta_slow: float = 1.0,
+    truncate: bool = True,
+    attention_factor: float | None = None,
+    mscale: float | None = None,
+    mscale_all_dim: float | None = None,
+    pairing: Pairing = "halves",
+) -> Frequencies:
+    """YaRN (Peng et al. 2023): pairs that turn often in the trained length are kept, the others interpolated.
+
+    Frequencies go from plain to plain/factor along a ramp between the pairs that make beta_fast and beta_slow
+    turns in trained_length tokens. It is linear in the pair's index, as in released code; the YaRN paper
+    writes it as linear in the number of turns.
+
+    Args:
+        factor: new length over trained length, >= 1.
+        trained_length: length before the extension, tokens.
+        beta_fast, beta_slow: turns in trained_length, beta_fast >= beta_slow > 0.
+        truncate: whether the ramp's ends are rounded outwards to whole indices.
+        attention_factor: given outright; otherwise 0.1 ln(factor) + 1, or with both mscale and mscale_all_dim
+            the ratio of 0.1 m ln(factor) + 1 for the one and the other (DeepSeek). As in transformers, one of
+            the two alone, or a zero, counts as not given.
+
+    Raises:
+        InputError: if a value is out of its range, or the ramp lies outside the pairs.
+    """
+    check_at_least("factor", factor, 1)
+    rope = plain(base, head_dim, rotary_dim, pairing=pairing)
+    check_at_least("trained_length", trained_length, 1)
+    check_above("beta_slow", beta_slow, 0)
+    check_at_least("beta_fast", beta_fast, beta_slow)
+    for name, value in (("mscale", mscale), ("mscale_all_dim", mscale_all_dim)):
+        check_at_least(name, value or 0, 0)
+    low, high = _yarn_ramp(base, rope.rotary_dim, trained_length, beta_fast, beta_slow, truncate)
+    interpolated = np.clip((np.arange(len(rope.omega)) - low) / (high - low), 0, 1)
+    if attention_factor is None:
+        attention_factor = _yarn_attention_factor(factor, mscale, mscale_all_dim)
+    omega = rope.omega * (1 - interpolated + interpolated / factor)
+    return replace(rope, omega=omega, kind="yarn", attention_factor=attention_factor)
+
+
+def _yarn_ramp(
+    base: float, rotary_dim: int, trained_length: int, beta_fast: float, beta_slow: float, truncate: bool
+) -> tuple[float, float]:
+    """Index up to which pairs are kept, and index from which they are interpolated in full."""
+    low, high = (
+        # one logarithm each: their quotient may overflow
+        rotary_dim * (math.log(trained_length / (2 * math.pi)) - math.log(turns)) / (2 * math.log(base))
+        for turns in (beta_fast, beta_slow)
     )
+    if truncate:
+        low, high = math.floor(low), math.ceil(high)
+    low, high = max(low, 0), min(high, rotary_dim - 1)
+    if high < low:
+        raise InputError(
+            f"trained_length={trained_length} puts YaRN's ramp outside "
+            f"the {rotary_dim // 2} pairs of base={base}; check both"
+        )
+    # a ramp of width zero gets the width that released code gives it
+    return (low, high) if high > low else (low, low + 0.001)
 
 
-def _yarn(layer: LayerConfig, length: int | None, pairing: Pairing) -> Frequencies:
-    truncate = layer.entry.get("truncate", True)
-    if not isinstance(truncate, bool):
-        raise InputError(f"truncate={truncate!r} is neither true nor false")
-    beta_fast, beta_slow = layer.optional("beta_fast"), layer.optional("beta_slow")
-    return yarn(
-        *layer.shape,
-        # a null is DeepSeek's way of asking for the ratio of lengths; a missing key is a mistake
-        factor=layer.factor if "factor" in layer.entry else layer.number("factor"),
-        trained_length=layer.trained_length,
-        beta_fast=32.0 if beta_fast is None else beta_fast,
-        beta_slow=1.0 if beta_slow is None else beta_slow,
-        truncate=truncate,
-        attention_factor=layer.optional("attention_factor"),
-        mscale=layer.optional("mscale"),
-        mscale_all_dim=layer.optional("mscale_all_dim"),
-        pairing=pairing,
-    )
+def _yarn_attention_factor(factor: float, mscale: float | None, mscale_all_dim: float | None) -> float:
+    if not (mscale and mscale_all_dim):
+        mscale, mscale_all_dim = 1.0, 0.0
+    return (0.1 * mscale * math.log(factor) + 1) / (0.1 * mscale_all_dim * math.log(factor) + 1)
 
 
-def _llama3(layer: LayerConfig, length: int | None, pairing: Pairing) -> Frequencies:
-    return llama3(
-        *layer.shape,
-        factor=layer.number("factor"),
-        trained_length=layer.trained_length,
-        low_freq_factor=layer.number("low_freq_factor"),
-        high_freq_factor=layer.number("high_freq_factor"),
-        pairing=pairing,
-    )
+def llama3(
+    base: float,
+    head_dim: int,
+    rotary_dim: int | None = None,
+    *,
+    factor: float,
+    trained_length: int,
+    low_freq_factor: float = 1.0,
+    high_freq_factor: float = 4.0,
+    pairing: Pairing = "halves",
+) -> Frequencies:
+    """Llama 3.1's scaling (Llama Team 2024, released code): plain/factor, plain, and a ramp between them.
+
+    Args:
+        factor: >= 1.
+        trained_length: length before the extension, tokens.
+        low_freq_factor, high_freq_factor: turns in trained_length, high > low > 0. A pair with fewer than low
+            is divided by factor, one with more than high is kept; between them the ramp is linear in turns.
+    """
+    check_at_least("factor", factor, 1)
+    check_at_least("trained_length", trained_length, 1)
+    check_above("low_freq_factor", low_freq_factor, 0)
+    check_above("high_freq_factor", high_freq_factor, low_freq_factor)
+    rope = plain(base, head_dim, rotary_dim, pairing=pairing)
+    turns = trained_length * rope.omega / (2 * math.pi)
+    kept = np.clip((turns - low_freq_factor) / (high_freq_factor - low_freq_factor), 0, 1)
+    return replace(rope, omega=rope.omega * (kept + (1 - kept) / factor), kind="llama3")
 
 
-def _longrope(layer: LayerConfig, length: int | None, pairing: Pairing) -> Frequencies:
-    return longrope(
-        *layer.shape,
-        short_factor=layer.numbers("short_factor"),
-        long_factor=layer.numbers("long_factor"),
-        trained_length=layer.trained_length,
-        factor=layer.factor,
-        length=length,
-        attention_factor=layer.optional("attention_factor"),
-        pairing=pairing,
-    )
+def longrope(
+    base: float,
+    head_dim: int,
+    rotary_dim: int | None = None,
+    *,
+    short_factor: Sequence[float],
+    long_factor: Sequence[float],
+    trained_length: int,
+    factor: float,
+    length: int | None = None,
+    attention_factor: float | None = None,
+    pairing: Pairing = "halves",
+) -> Frequencies:
+    """LongRoPE (Ding et al. 2024): each pair's frequency is divided by a number found for it by search.
+
+    Args:
+        short_factor, long_factor: a divisor > 0 for each rotated pair, up to trained_length and beyond.
+        trained_length: length before the extension, tokens; above 1.
+        factor: new length over trained length, >= 1; it enters the attention factor only.
+        length: length of the text, tokens; None takes short_factor.
+        attention_factor: given outright; otherwise sqrt(1 + ln(factor)/ln(trained_length)).
+
+    Raises:
+        InputError: if a value is out of its range, or a list does not hold one value per pair.
+    """
+    check_at_least("factor", factor, 1)
+    check_above("trained_length", trained_length, 1)
+    if length is not None:
+        check_at_least("length", length, 1)
+    rope = plain(base, head_dim, rotary_dim, pairing=pairing)
+    short = _divisors("short_factor", short_factor, rope)
+    long = _divisors("long_factor", long_factor, rope)
+    divisors = long if length is not None and length > trained_length else short
+    if attention_factor is None:
+        attention_factor = math.sqrt(1 + math.log(factor) / math.log(trained_length))
+    return replace(rope, omega=rope.omega / divisors, kind="longrope", attention_factor=attention_factor)
 
 
-def _proportional(layer: LayerConfig, length: int | None, pairing: Pairing) -> Frequencies:
-    factor = layer.optional("factor")
-    return proportional(
-        layer.base,
-        layer.head_dim,
-        partial_rotary_factor=layer.share,
-        factor=1.0 if factor is None else factor,
-        pairing=pairing,
-    )
+def _divisors(name: str, values: Sequence[float], rope: Frequencies) -> Float[np.ndarray, " pairs"]:
+    divisors = as_vector(name, np.array(values, dtype=np.float64))
+    if len(divisors) != len(rope.omega):
+        raise InputError(
+            f"{name} has {len(divisors)} values; "
+            f"rotary_dim={rope.rotary_dim} needs {len(rope.omega)}, one per pair"
+        )
+    check_above(f"the smallest value in {name}", divisors.min(), 0)
+    return divisors
 
 
-_READERS: Mapping[str, Callable[[LayerConfig, int | None, Pairing], Frequencies]] = {
-    "default": _default,
-    "linear": _linear,
-    "dynamic": _dynamic,
-    "yarn": _yarn,
-    "llama3": _llama3,
-    "longrope": _longrope,
-    "proportional": _proportional,
-}
+def proportional(
+    base: float,
+    head_dim: int,
+    *,
+    partial_rotary_factor: float,
+    factor: float = 1.0,
+    turns: bool = False,
+    pairing: Pairing = "halves",
+) -> Frequencies:
+    """Proportional RoPE, or p-RoPE (Barbero et al. 2024): the whole head's frequencies, the lowest set to 0.
+
+    Unlike partial rotation it has exponents 2d/head_dim, and a resting pair keeps its place in the head.
+
+    Args:
+        partial_rotary_factor: share of the pairs that turn, in (0, 1]; their number is rounded down.
+        factor: divides the frequencies, >= 1.
+
+    Raises:
+        InputError: if a value is out of its range, or no pair would turn.
+    """
+    check_at_least("factor", factor, 1)
+    check_share("partial_rotary_factor", partial_rotary_factor)
+    rope = plain(base, head_dim, turns=turns, pairing=pairing)
+    turning = int(partial_rotary_factor * head_dim // 2)
+    if not turning:
+        raise InputError(
+            f"partial_rotary_factor={partial_rotary_factor} of head_dim={head_dim} rotates no pair"
+        )
+    omega = np.where(np.arange(len(rope.omega)) < turning, rope.omega / factor, 0.0)
+    return replace(rope, omega=omega, kind="proportional")
+
+
+def xpos(
+    base: float,
+    head_dim: int,
+    rotary_dim: int | None = None,
+    *,
+    scale_base: float = 512.0,
+    gamma: float = 0.4,
+    turns: bool = False,
+    pairing: Pairing = "halves",
+) -> Frequencies:
+    """xPos (Sun et al. 2022): plain RoPE, the score of pair d multiplied by zeta_d^(distance/scale_base).
+
+    zeta_d = (2d/rotary_dim + gamma)/(1 + gamma) < 1 multiplies the query as zeta_d^(m/scale_base), the key as
+    zeta_d^(-n/scale_base). For a query after its key a score decays with m - n, fastest in the pair of the
+    highest frequency; for a query before its key it grows.
+
+    Args:
+        scale_base: tokens, > 0; 512 in their paper.
+        gamma: > 0, larger for a slower decay; 0.4 in their paper.
+    """
+    check_above("scale_base", scale_base, 0)
+    check_above("gamma", gamma, 0)
+    rope = plain(base, head_dim, rotary_dim, turns=turns, pairing=pairing)
+    log_zeta = np.log((np.arange(len(rope.omega)) / len(rope.omega) + gamma) / (1 + gamma))
+    return replace(rope, kind="xpos", log_decay=log_zeta / scale_base)
+
+
+# Closed-form curves as labelled records: expected score against distance, before any weight is trained.
+
+
+def family(base: float, head_dim: int, trained_length: int, length: int) -> dict[str, Frequencies]:
+    """The RoPE family prepared to read `length` tokens after training at `trained_length`, by display name.
+
+    LongRoPE is left out: its factors are searched for one model at a time and have no formula.
+    """
+    factor = length / trained_length
+    trained = {"factor": factor, "trained_length": trained_length}
+    return {
+        "RoPE": plain(base, head_dim),
+        "position interpolation": linear(base, head_dim, factor=factor),
+        "NTK-aware": ntk(base, head_dim, factor=factor),
+        "dynamic NTK": dynamic_ntk(base, head_dim, **trained, length=length),
+        "YaRN": yarn(base, head_dim, **trained),
+        "Llama 3": llama3(base, head_dim, **trained),
+        "partial (1/2)": plain(base, head_dim, head_dim // 2),
+        "p-RoPE (1/2)": proportional(base, head_dim, partial_rotary_factor=0.5),
+        "xPos": xpos(base, head_dim),
+    }
+
+
+# RoPE extended at reading time: by name, from the trained rotation's own numbers.
+
+
+NAMES = ("none", "pi", "ntk", "dynamic", "yarn", "llama3")
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """A way to read beyond the trained length without training; checks itself on construction.
+
+    Attributes:
+        name: "none", "pi" (position interpolation), "ntk", "dynamic" (NTK that grows with the text), "yarn" or
+            "llama3".
+        factor: length to read over trained length, >= 1; 1 leaves the rotation as it is.
+        trained_length: tokens, >= 1.
+    """
+
+    name: str
+    factor: float
+    trained_length: int
+
+    def __post_init__(self) -> None:
+        if self.name not in NAMES:
+            raise InputError(f"extension {self.name!r} is unknown; known: {', '.join(NAMES)}")
+        check_at_least("factor", self.factor, 1)
+        check_at_least("trained_length", self.trained_length, 1)
+
+    def frequencies(
+        self, base: float, head_dim: int, rotary_dim: int, *, length: int, pairing: Pairing = "halves"
+    ) -> Frequencies:
+        """Frequencies for a text of `length` tokens; only "dynamic" looks at it.
+
+        Raises:
+            InputError: the sizes are out of their range, or fit no ramp of YaRN.
+        """
+        shape, factor, trained = (base, head_dim, rotary_dim), self.factor, self.trained_length
+        match self.name:
+            case "pi":
+                return linear(*shape, factor=factor, pairing=pairing)
+            case "ntk":
+                return ntk(*shape, factor=factor, pairing=pairing)
+            case "dynamic":
+                return dynamic_ntk(
+                    *shape, factor=factor, trained_length=trained, length=length, pairing=pairing
+                )
+            case "yarn":
+                return yarn(*shape, factor=factor, trained_length=trained, pairing=pairing)
+            case "llama3":
+                return llama3(*shape, factor=factor, trained_length=trained, pairing=pairing)
+        return plain(*shape, pairing=pairing)

@@ -1,0 +1,8 @@
+"""Runs `python -m analysis.cli` where the script `tapa` is not at hand."""
+
+import sys
+
+from analysis.cli.main import main
+
+sys.argv[0] = "tapa"
+main()

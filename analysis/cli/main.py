@@ -1,0 +1,153 @@
+"""The command `tapa`: thin glue from arguments to the library, with progress on anything that takes time."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from analysis.cli import heads, training
+from analysis.cli.options import Json, app
+from analysis.errors import InputError
+from analysis.progress import errors, progress_bar
+
+INTERRUPTED = 130  # what typer makes of Ctrl-C, and shells of a process that SIGINT ended
+
+
+class Asset(StrEnum):
+    """What can be fetched."""
+
+    SMOLLM2 = "smollm2"
+    TEXTS = "texts"
+
+
+@app.command()
+def fetch(what: Annotated[list[Asset], typer.Argument(help="What to fetch.")], as_json: Json = False) -> None:
+    """Fetch the real model or the texts into the cache, checked against pinned sha256; offline afterwards.
+
+    Example: `tapa fetch smollm2 texts`
+    """
+    from analysis import assets
+    from analysis.models import load
+
+    found: dict[str, str] = {}
+    for asset in what:
+        with progress_bar() as show:
+            if asset is Asset.SMOLLM2:
+                found[asset] = str(load.fetch_smollm2(progress=show))
+            else:
+                found[asset] = str(assets.fetch_texts(progress=show)[0].parent)
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        for asset, place in found.items():
+            typer.echo(f"{asset}: {place}")
+
+
+@app.command()
+def verify(
+    labels: Annotated[
+        list[str], typer.Argument(help="Claims to check; the whole ledger if none is named.")
+    ] = [],
+    explain: Annotated[str | None, typer.Option(help="Everything about one claim, in words.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; one per core if not given.")] = None,
+    write_status: Annotated[
+        bool, typer.Option("--write", help="Write proofs/STATUS.md instead of comparing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Check the paper's statements: verdict as stated, verdict as repaired. Exit code 1 if STATUS.md says otherwise.
+
+    Examples: `tapa verify`, `tapa verify thm-2.2 lem-C.1`, `tapa verify --explain thm-3.3`
+    """
+    from proofs import status
+    from proofs.verify import verify as check
+
+    if write_status and (labels or explain):
+        raise InputError("--write needs the whole ledger; give it without labels")
+    wanted = [explain] if explain else labels
+    with progress_bar() as show:
+        results = check(
+            wanted or None, workers, progress=lambda done, total, label: show("claims", done, total)
+        )
+    if explain:
+        typer.echo("\n\n".join(status.explain(result) for result in results))
+    elif as_json:
+        typer.echo(json.dumps(status.table(results)))
+    else:
+        _show_table(status.table(results))
+    if write_status:
+        status.PATH.write_text(status.status_markdown(results), encoding="utf-8")
+        return
+    differences = status.compare(results, status.PATH, whole=not wanted)
+    for line in differences:
+        errors.print(f"tapa: {line}", markup=False, soft_wrap=True)
+    if differences:
+        sys.exit(1)
+
+
+def _show_table(rows: list[dict[str, object]]) -> None:
+    table = Table("label", "where", "as stated", "as repaired", "evidence", "seconds", box=None)
+    for row in rows:
+        seconds = row["seconds"]
+        last = f"{seconds:.2f}" if isinstance(seconds, float) else str(seconds)
+        table.add_row(*(str(row[key]) for key in ("label", "where", "stated", "repaired", "evidence")), last)
+    Console().print(table)
+
+
+@app.command()
+def figures(
+    names: Annotated[list[str], typer.Argument(help="Figures to draw; all if none is named.")] = [],
+    force: Annotated[bool, typer.Option("--force", help="Run every step again.")] = False,
+) -> None:
+    """Make what is missing or out of date: fetch, measure, draw. A second run with nothing changed runs no step.
+
+    Examples: `tapa figures`, `tapa figures heads assumption`
+    """
+    from figures.build import build
+
+    sys.exit(build(names, force=force))
+
+
+@app.command()
+def bench(
+    out: Annotated[Path, typer.Option(help="Record to write, JSON.")] = Path("figures/records/bench.json"),
+    model: Annotated[bool, typer.Option(help="Also time the real model, about two minutes.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Measure the speed and memory targets, the fast way and the naive way in one run."""
+    from analysis.bench import as_text, run, write
+    from analysis.records import ensure_writable
+
+    ensure_writable(out)
+    begun = time.perf_counter()
+    with progress_bar() as show:
+        rows = run(with_model=model, progress=show)
+    write(rows, out, sys.argv, time.perf_counter() - begun)
+    typer.echo(json.dumps(rows) if as_json else as_text(rows))
+
+
+for command in (
+    training.train, training.evaluate, training.sweep, training.results, heads.phase, heads.phase_dynamics, heads.bias,
+):  # fmt: skip
+    app.command()(command)
+
+
+def main() -> None:
+    """Entry point: bad input is one line on stderr and exit code 2; an interrupt is one line and 130."""
+    try:
+        app()
+    except InputError as error:
+        errors.print(f"tapa: {error}", markup=False, soft_wrap=True)
+        sys.exit(2)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            errors.print("tapa: interrupted; nothing is half-written")
+        raise

@@ -1,0 +1,160 @@
+"""Commands of `tapa` around the small models: train, read, run experiments, look at phases and biases."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from analysis.cli.options import Json
+from analysis.progress import progress_bar
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="Name of a packaged recipe (cpu, gpu), or a .toml.")],
+    settings: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Recipe keys to change.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run; runs/RECIPE-METHOD-SEED if not given.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train a small model; interrupted and started again, it goes on, and ends with the same weights.
+
+    Examples: `tapa train cpu method=tapa seed=0`, `tapa train cpu lr=5e-4 steps=2000 --out runs/slow`,
+    `tapa train finetune from=runs/cpu-rope-0 length=512 method.extension=yarn`
+    """
+    from analysis.training.train import as_text, run
+
+    with progress_bar() as show:
+        result = run(recipe, settings or [], out, arguments=sys.argv, progress=show)
+    if result is not None:  # of several processes one speaks
+        typer.echo(json.dumps(result) if as_json else as_text(result))
+
+
+def evaluate(
+    model: Annotated[
+        str, typer.Argument(help="A model of `tapa train`, smollm2, a Hugging Face folder, or a .gguf file.")
+    ],
+    text: Annotated[list[Path], typer.Option(help="UTF-8 text; repeat for several.")] = [],
+    out: Annotated[Path, typer.Option(help="Record to write, netCDF.")] = Path("evaluation.nc"),
+    lengths: Annotated[
+        str | None, typer.Option(help="Window lengths in tokens, such as 1024,2048; by default the model's.")
+    ] = None,
+    extension: Annotated[
+        str, typer.Option(help="RoPE extensions: none, pi, ntk, dynamic, yarn, llama3; several with commas.")
+    ] = "none",
+    factor: Annotated[
+        float | None, typer.Option(help="Of the extensions; by default longest over trained length.")
+    ] = None,
+    trained_length: Annotated[
+        int | None, typer.Option(help="That extensions go by, tokens; by default the model's.")
+    ] = None,
+    protocol: Annotated[str, typer.Option(help="non-overlapping, sliding or last-token.")] = "sliding",
+    stride: Annotated[
+        int | None, typer.Option(help="Of the protocol, tokens; by default trained length over 32.")
+    ] = None,
+    target: Annotated[int, typer.Option(help="Scored tokens of a span.")] = 1024,
+    spans: Annotated[int, typer.Option(help="Spans, over as many documents as possible.")] = 8,
+    seed: Annotated[int, typer.Option(help="Of the spans' places and of the bootstrap.")] = 0,
+    precision: Annotated[str, typer.Option(help="Of a Hugging Face model: float32 or bfloat16.")] = "float32",
+    as_json: Json = False,
+) -> None:
+    """Perplexity and bits per byte by context length, the same targets for every length and extension.
+
+    Examples: `tapa evaluate runs/rope --lengths 128,512,1024`,
+    `tapa evaluate smollm2 --lengths 4096,16384 --extension none,yarn --factor 2`
+    """
+    from analysis.records import ensure_writable, write
+    from analysis.studies import perplexity
+    from analysis.studies.perplexity import rows, table
+
+    settings = perplexity.Settings(
+        perplexity.whole_numbers("--lengths", lengths) if lengths else None,
+        protocol, stride, tuple(extension.split(",")), factor, trained_length, target, spans, seed, precision,
+    )  # fmt: skip
+    ensure_writable(out)
+    with progress_bar() as show:
+        data, provenance = perplexity.evaluate_model(
+            model, text, settings, arguments=sys.argv, progress=show,
+            save=lambda data, provenance: write(data, out, provenance, schema=perplexity.EVALUATION),
+        )  # fmt: skip
+    write(data, out, provenance, schema=perplexity.EVALUATION)
+    if as_json:
+        protocol_used = {
+            name: data.attrs[name] for name in ("protocol", "stride", "factor", "trained_length")
+        }
+        typer.echo(json.dumps({"record": str(out), **protocol_used, "rows": rows(data)}))
+    else:
+        typer.echo(f"{table(data)}\nprotocol {settings.protocol}; record: {out}")
+
+
+def sweep(
+    experiments: Annotated[
+        list[str],
+        typer.Argument(help="table1, table2, table3, alpha, share, retrieval; all if none is named."),
+    ] = [],
+    workers: Annotated[int | None, typer.Option(help="Processes; one per core if not given.")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="A Dask scheduler's address, tcp://...")] = None,
+    slurm: Annotated[int | None, typer.Option(help="Submit that many SLURM tasks of one core.")] = None,
+    limit_minutes: Annotated[float | None, typer.Option(help="Stop then; the next sweep goes on.")] = None,
+    records: Annotated[Path, typer.Option(help="Folder of the records.")] = Path("figures/trained"),
+    runs: Annotated[Path, typer.Option(help="Folder of the checkpoints.")] = Path("figures/records/runs"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the runs.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Train and read the models of the experiments; what has a record is not run again. Hours in all.
+
+    Examples: `tapa sweep --dry-run`, `tapa sweep table2 --limit-minutes 90`, `tapa sweep --slurm 8`
+    """
+    from analysis.experiments import sweep as sweep_
+    from analysis.experiments.sweep import listed, perform_sweep, submit
+    from analysis.workers import Workers
+
+    if dry_run:
+        rows = listed(experiments, records, runs)
+        typer.echo(json.dumps(rows) if as_json else sweep_.table(rows))
+        return
+    if slurm is not None:
+        typer.echo(submit(experiments, records, runs, tasks=slurm, minutes=limit_minutes))
+        return
+    with progress_bar() as show:
+        ended = perform_sweep(
+            experiments, records, runs, workers=Workers(workers, scheduler), minutes=limit_minutes,
+            arguments=sys.argv, progress=show,
+        )  # fmt: skip
+    typer.echo(json.dumps(ended) if as_json else sweep_.as_text(ended))
+
+
+def results(
+    tables: Annotated[
+        list[str],
+        typer.Argument(
+            help="table1 to table3, alpha, share, retrieval, tuning, matched; all if none is named."
+        ),
+    ] = [],
+    records: Annotated[Path, typer.Option(help="Folder of the runs' records.")] = Path("figures/trained"),
+    as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values of one table.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Tables of the experiments out of the records of `tapa sweep`: nothing is trained or read.
+
+    Examples: `tapa results`, `tapa results table2 matched`, `tapa results retrieval --csv > retrieval.csv`
+    """
+    from analysis.errors import InputError
+    from analysis.experiments.results import summarise
+    from analysis.experiments.tables import csv_text, markdown, names, there
+
+    if as_csv and len(tables) != 1:
+        raise InputError(f"--csv is for one table, {len(tables)} are named; known: {', '.join(names())}")
+    content = summarise(records)
+    if as_json:
+        typer.echo(json.dumps(content))
+    elif as_csv:
+        typer.echo(csv_text(content, tables[0]), nl=False)
+    else:
+        typer.echo("\n".join(markdown(content, name) for name in tables or there(content)))

@@ -1,0 +1,185 @@
+"""Token-aware phase attention: an amplitude times the cosine of a phase that grows with distance."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float, Num
+from torch import Tensor
+
+from analysis.encodings.base import (
+    Distances,
+    Encoding,
+    KeyPositions,
+    Keys,
+    Matched,
+    MatchedScores,
+    Queries,
+    QueryPositions,
+    Scores,
+    computed_once,
+    distances,
+    matched_inner,
+    wide,
+)
+from analysis.errors import InputError
+from analysis.settings import check_above
+from analysis.theory.tapa import amplitude_dims
+
+
+class PhaseEncoding(Encoding):
+    """scale a.b cos(2 pi |m - n|^alpha x.y), with a, x made of q and b, y made of k (eq 9).
+
+    Attributes:
+        alpha: exponent of the distance, > 0.
+        scale: factor of the amplitude.
+    """
+
+    symmetric: ClassVar[bool] = True
+    inner_product: ClassVar[bool] = False
+    alpha: float
+
+    @property
+    @abstractmethod
+    def scale(self) -> float:
+        """Factor of the amplitude."""
+
+    @abstractmethod
+    def factors(self, q: Queries, k: Keys) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """a, b, x, y: a.b scale is the amplitude, x.y the phase in turns at distance 1.
+
+        x and y are float32 at least. Raises `InputError` if the last axis of q or k is not `head_dim` long.
+        """
+
+    def turn(self, distance: Num[Tensor, "*shape"], dtype: torch.dtype) -> Float[Tensor, "*shape"]:
+        """2 pi |distance|^alpha: rad at that distance for each turn at distance 1."""
+        return 2 * math.pi * distance.to(dtype).abs() ** self.alpha
+
+    def scores(
+        self, q: Queries, k: Keys, query_positions: QueryPositions, key_positions: KeyPositions
+    ) -> Scores:
+        """The amplitude's inner products in the vectors' own type, all else in float32 at least."""
+        dtype = wide(q.dtype)
+        turn = self.table(distances(query_positions, key_positions, dtype), dtype)
+        return self.scores_given(q, k, computed_once(turn))  # powers cost as much as cosines
+
+    def table(
+        self, distance: Float[Tensor, "rows columns"], dtype: torch.dtype
+    ) -> Float[Tensor, "rows columns"]:
+        """`turn`."""
+        return self.turn(distance, dtype)
+
+    def scores_given(self, q: Queries, k: Keys, table: Float[Tensor, "rows columns"]) -> Scores:
+        """`scores`, given `turn` of each pair's distance."""
+        a, b, x, y = self.factors(q, k)
+        return self.scale * (a @ b.mT).to(x.dtype) * torch.cos(table * (x @ y.mT))
+
+    def pairwise(self, q: Matched, k: Matched, distance: Distances) -> MatchedScores:
+        """All in float32 at least."""
+        a, b, x, y = self.factors(q, k)
+        phase = matched_inner(x, y)[..., None]
+        amplitude = self.scale * matched_inner(a, b)[..., None]
+        return amplitude * torch.cos(self.turn(distance, x.dtype) * phase)
+
+
+@dataclass(frozen=True, eq=False)
+class Tapa(PhaseEncoding):
+    """TAPA as it is trained (Wang et al. 2025, arXiv 2509.12635, eq 12): hard split, quadratic phase.
+
+    q_A.k_A / sqrt(n_A) cos(2 pi |m - n|^alpha q_P.k_P / sqrt(n_P)). With projections of their own for amplitude
+    and phase, concatenate both, and head_dim is n_A + n_P.
+
+    Attributes:
+        head_dim: of q and k, n_A + n_P.
+        alpha: exponent of the distance, > 0; 0.1 in the paper.
+        amplitude_share: n_A / head_dim, in (0, 1), n_A to the nearest whole number; 0.5 in the paper.
+    """
+
+    head_dim: int
+    alpha: float = 0.1
+    amplitude_share: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_above("alpha", self.alpha, 0)
+        amplitude_dims(self.head_dim, self.amplitude_share)
+
+    @property
+    def amplitude_dim(self) -> int:
+        """n_A, the first dimensions of q and k."""
+        return amplitude_dims(self.head_dim, self.amplitude_share)
+
+    @property
+    def phase_dim(self) -> int:
+        """n_P, the last dimensions of q and k."""
+        return self.head_dim - self.amplitude_dim
+
+    @property
+    def scale(self) -> float:
+        """1/sqrt(n_A)."""
+        return self.amplitude_dim**-0.5
+
+    def factors(self, q: Queries, k: Keys) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """q_A, k_A, q_P / sqrt(n_P), k_P."""
+        self.check_vectors(q, k)
+        n = self.amplitude_dim
+        x, y = q[..., n:].to(wide(q.dtype)), k[..., n:].to(wide(k.dtype))
+        return q[..., :n], k[..., :n], x * self.phase_dim**-0.5, y
+
+
+@dataclass(frozen=True, eq=False)
+class LinearTapa(Tapa):
+    """TAPA with linear phase (eq 16): phi is the sum of all entries of q_P and k_P over sqrt(n_P)."""
+
+    def factors(self, q: Queries, k: Keys) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """q_A, k_A, (phi_q, 1), (1, phi_k)."""
+        a, b, x, y = super().factors(q, k)
+        of_q, of_k = x.sum(dim=-1), y.sum(dim=-1) * self.phase_dim**-0.5
+        left = torch.stack([of_q, torch.ones_like(of_q)], dim=-1)
+        return a, b, left, torch.stack([torch.ones_like(of_k), of_k], dim=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class GeneralTapa(PhaseEncoding):
+    """TAPA with any matrices (eqs 9 and 10): q^T M k cos(2 pi |m - n|^alpha q^T N k); they may be learned.
+
+    Attributes:
+        amplitude_form: M, for all heads or one for each, finite.
+        phase_form: N, likewise.
+        alpha: exponent of the distance, > 0.
+    """
+
+    trainable: ClassVar[bool] = True
+    amplitude_form: Float[Tensor, "*heads head_dim head_dim"]
+    phase_form: Float[Tensor, "*heads head_dim head_dim"]
+    alpha: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_above("alpha", self.alpha, 0)
+        for name, form in (("amplitude_form", self.amplitude_form), ("phase_form", self.phase_form)):
+            if form.ndim < 2 or form.shape[-1] != form.shape[-2]:
+                raise InputError(f"{name} of shape {tuple(form.shape)} is not square")
+            if not torch.isfinite(form).all():
+                raise InputError(f"{name} holds a value that is not finite")
+        if self.amplitude_form.shape[-1] != self.phase_form.shape[-1]:
+            sizes = f"{self.amplitude_form.shape[-1]} and {self.phase_form.shape[-1]}"
+            raise InputError(f"amplitude_form and phase_form are for {sizes} dimensions; give one head_dim")
+
+    @property
+    def head_dim(self) -> int:
+        """The size of both matrices."""
+        return self.phase_form.shape[-1]
+
+    @property
+    def scale(self) -> float:
+        """1: M holds it."""
+        return 1.0
+
+    def factors(self, q: Queries, k: Keys) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """M^T q, k, N^T q, k."""
+        self.check_vectors(q, k)
+        x = q.to(wide(q.dtype)) @ self.phase_form.to(wide(q.dtype))
+        return q @ self.amplitude_form.to(q.dtype), k, x, k.to(wide(k.dtype))

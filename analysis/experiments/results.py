@@ -1,0 +1,443 @@
+"""From records of runs to results: losses by length with intervals over seeds and over documents, paired differences.
+
+Two intervals stand side by side and answer two questions. Over seeds (Student's t): would other initial weights and
+batches give this? Over documents (bootstrap of the mean over seeds): would other texts? Everything is paired: all
+models read the same bytes, and two methods with one seed start from the same weights and read the same batches.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from analysis.experiments import tables
+from analysis.experiments.plan import EXPERIMENTS, VARIANTS, label, rate_name
+from analysis.experiments.run_record import Chosen, missing, read_folder
+from analysis.intervals import Interval, over_documents, over_seeds, proportion
+from analysis.records import Schema
+
+# Two methods at the same quality: how do they extrapolate when both have the same loss at the trained
+# length?
+#
+# A method that learns more slowly has less to lose beyond the trained length. So the better of two runs is
+# taken at the point of its training where its loss at the trained length was what the other's is in the end,
+# by interpolation between the checkpoints that its record reads. That is a model on its way, at a higher
+# learning rate, not one whose training was planned to end there.
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LossCurve:
+    """A run along its training.
+
+    Attributes:
+        steps: of the checkpoints that were read, the last one the run's end.
+        short, long: nats of each document at the trained length and at the longest, (checkpoints, documents).
+    """
+
+    steps: Float[np.ndarray, " checkpoints"]
+    short: Float[np.ndarray, "checkpoints documents"]
+    long: Float[np.ndarray, "checkpoints documents"]
+
+    @property
+    def losses(self) -> Float[np.ndarray, " checkpoints"]:
+        """Nats of all documents at the trained length."""
+        return self.short.sum(axis=1)
+
+
+def path_of(content: Mapping[str, Any]) -> LossCurve:
+    """The path of a run from scratch, out of its record."""
+    lengths = content["configuration"]["lengths"]
+    points = [(item["step"], item["readings"]) for item in content["milestones"]]
+    points.append((content["configuration"]["recipe"]["steps"], content["readings"]))
+    rows = [[_nats(readings, length) for _, readings in points] for length in (lengths[0], lengths[-1])]
+    return LossCurve(np.array([float(step) for step, _ in points]), np.array(rows[0]), np.array(rows[1]))
+
+
+def _nats(readings: list[dict[str, Any]], length: int) -> list[float]:
+    return next(
+        item["nats"]
+        for item in readings
+        if item["length"] == length and item.get("extension", "none") == "none"
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Point:
+    """A place on a path: step, and nats of each document at the longest length."""
+
+    step: float
+    long: Float[np.ndarray, " documents"]
+
+
+def matched(mine: LossCurve, other: LossCurve) -> tuple[float, Point, Point] | None:
+    """Two paths where their loss at the trained length is that of the worse of their ends.
+
+    Returns:
+        That loss, in nats over all documents, and the place on each path; None where the better run's first
+        checkpoint is better than the other's end already.
+    """
+    if mine.losses[-1] < other.losses[-1]:
+        found = matched(other, mine)
+        return None if found is None else (found[0], found[2], found[1])
+    loss = float(mine.losses[-1])
+    end, there = Point(float(mine.steps[-1]), mine.long[-1]), crossing(other, loss)
+    return None if there is None else (loss, end, there)
+
+
+def crossing(path: LossCurve, loss: float) -> Point | None:
+    """Where the loss at the trained length first falls to `loss`, linearly between checkpoints; None if nowhere."""
+    losses = path.losses
+    if losses[0] == loss:
+        return Point(float(path.steps[0]), path.long[0])
+    for i in range(len(losses) - 1):
+        if losses[i] > loss >= losses[i + 1]:
+            share = float((losses[i] - loss) / (losses[i] - losses[i + 1]))
+            return Point(float(_between(path.steps, i, share)), _between(path.long, i, share))
+    return None
+
+
+def _between(values: np.ndarray, i: int, share: float) -> Any:
+    return (1 - share) * values[i] + share * values[i + 1]
+
+
+# Retrieval by distance out of runs' records, with exact intervals for each run and Student's t over seeds.
+
+
+KEY = "retrieval"  # of a record; one that is older than the scores has none
+COPIED = ("chance", "chance_of_any")
+
+
+def retrieval(one: Chosen) -> Iterator[dict[str, Any]]:
+    """A row for each task, window length and distance, over the seeds whose records have scores.
+
+    Yields:
+        "share" of exact answers, mean over seeds, and its t interval, cut to [0, 1]; "bits" of an answer, likewise,
+        >= 0; chance, and "chance_bits"; "each", the share of every seed with its exact interval over instances, and
+        as "share_instances" the ends of these intervals that lie farthest out. Models of all seeds are asked the
+        same instances, so answers of two seeds are not independent trials: they are not pooled.
+    """
+    by_seed = {seed: {_cell(row): row for row in content.get(KEY, ())} for seed, content in one.seeds.items()}
+    asked = sorted({cell for rows in by_seed.values() for cell in rows})
+    for task, length, distance in asked:
+        rows = {
+            s: found[task, length, distance]
+            for s, found in by_seed.items()
+            if (task, length, distance) in found
+        }
+        share = over_seeds(np.array([row["exact"] / row["trials"] for row in rows.values()]))
+        bits = over_seeds(np.array([row["nats"] for row in rows.values()])).times(NAT)
+        first = next(iter(rows.values()))
+        each = [_exactly(seed, row) for seed, row in sorted(rows.items())]
+        yield {
+            "label": label(one.variant),
+            "variant": one.variant,
+            "learned": VARIANTS[one.variant].task is not None,
+            "task": task,
+            "length": length,
+            "distance": distance,
+            "seeds": sorted(rows),
+            "trials": first["trials"],
+            **_ends("share", Interval(share.value, max(share.low, 0.0), min(share.high, 1.0))),
+            "share_instances_low": min(one["low"] for one in each),
+            "share_instances_high": max(one["high"] for one in each),
+            **_ends("bits", Interval(bits.value, max(bits.low, 0.0), bits.high)),
+            **{name: first[name] for name in COPIED},
+            "chance_bits": first["chance_nats"] * NAT,
+            "each": each,
+        }
+
+
+def not_read(chosen: Iterable[Chosen]) -> list[str]:
+    """Runs that were to be asked and whose records are older than the questions."""
+    return [
+        content["run"]
+        for one in chosen
+        if VARIANTS[one.variant].task or VARIANTS[one.variant].stage == 0
+        for _, content in sorted(one.seeds.items())
+        if KEY not in content
+    ]
+
+
+def _cell(row: dict[str, Any]) -> tuple[str, int, int]:
+    return row["task"], row["length"], row["distance"]
+
+
+def _ends(name: str, interval: Interval) -> dict[str, float | None]:
+    ends = (interval.value, interval.low, interval.high)
+    plain = (end if math.isfinite(end) else None for end in ends)
+    return dict(zip((name, f"{name}_low", f"{name}_high"), plain, strict=True))
+
+
+def _exactly(seed: int, row: dict[str, Any]) -> dict[str, Any]:
+    found = proportion(row["exact"], row["trials"])
+    ends = {"share": found.value, "low": found.low, "high": found.high}
+    return {"seed": seed, "exact": row["exact"], "trials": row["trials"], **ends, "bits": row["nats"] * NAT}
+
+
+RESULTS = Schema("extrapolation-results", 1, made_by="tapa figures extrapolation")
+BASELINES: Mapping[str, str] = {
+    "table2": "rope",
+    "table1": "rope_4x",
+    "table3": "tapa",
+    "alpha": "tapa",
+    "share": "tapa",
+    "retrieval": "rope_needle",
+}
+"""What each experiment's variants are compared with, at the same length."""
+RESAMPLING_SEED = 0
+NAT = 1 / math.log(2)  # bits
+
+Row = dict[str, Any]
+Nats = Float[np.ndarray, "seeds documents"]
+
+
+def summarise(folder: Path) -> dict[str, Any]:
+    """Everything that tables and figures take from a folder of runs' records.
+
+    Returns:
+        For each experiment its rows (`experiment`); "tuning", "matched", "retrieval_rows", "paths", "places" and
+        "settings", rows of the functions below; "paper", its numbers; "missing", a line for each thing that is not
+        there; and what all runs have in common.
+
+    Raises:
+        InputError: as `gather.read_folder`.
+    """
+    return of_runs(read_folder(folder))
+
+
+def of_runs(chosen: Mapping[str, Chosen]) -> dict[str, Any]:
+    """As `summarise`, of runs that were read."""
+    read = {name: one for name, one in chosen.items() if one.seeds}
+    found: dict[str, Any] = {name: experiment(name, read) for name in EXPERIMENTS}
+    return (
+        found
+        | {
+            "tuning": [row for one in chosen.values() for row in _tuning(one)],
+            "matched": [row for name in EXPERIMENTS["table2"] for row in _matched(name, "rope", read)],
+            "retrieval_rows": [row for one in read.values() for row in retrieval(one)],
+            "retrieval_not_read": not_read(read.values()),
+            "paths": [row for one in read.values() for row in _paths(one)],
+            "places": [row for one in read.values() for row in _places(one)],
+            "settings": [_settings(one) for one in chosen.values()],
+            "paper": tables.rows(),
+            "missing": missing(chosen),
+        }
+        | _common(chosen, read)
+    )
+
+
+def experiment(name: str, read: Mapping[str, Chosen]) -> list[Row]:
+    """Rows of an experiment: a variant, read under an extension, at a length.
+
+    Returns:
+        "bits" per byte, mean over seeds; "perplexity" per byte, its power of two; "rise", bits at this length less
+        those at the trained one of the same model; "difference" in bits from the experiment's baseline at this
+        length, and "rise_difference", both None without one. Each has the ends of two intervals, "_seeds_low" and so
+        on, None where there are too few seeds or documents; a difference is over the seeds that both have.
+    """
+    return [row for member in EXPERIMENTS[name] for row in _readings(member, BASELINES[name], read)]
+
+
+def _readings(name: str, against: str, read: Mapping[str, Chosen]) -> Iterator[Row]:
+    if name not in read:
+        return
+    one, baseline = read[name], read.get(against)
+    counts = np.array(one.first["document_tokens"], float)
+    trained, *_ = one.first["configuration"]["lengths"]
+    for extension, length in cells(one):
+        mine, short = nats(one, extension, length), nats(one, "none", trained)
+        row: Row = {
+            "label": label(name, extension),
+            "variant": name,
+            "extension": extension,
+            "length": length,
+        }
+        row["seeds"] = sorted(one.seeds)
+        row |= _both("bits", mine, counts) | _both("rise", mine - short, counts)
+        row |= {key.replace("bits", "perplexity"): _power(row[key]) for key in row if key.startswith("bits")}
+        pairs = _paired(one, baseline, extension, length, trained) if name != against else None
+        row["against"] = against if pairs else None
+        for key, values in zip(("difference", "rise_difference"), pairs or (None, None), strict=True):
+            row |= _both(key, values, counts)
+        yield row
+
+
+def cells(one: Chosen) -> list[tuple[str, int]]:
+    """Extensions and lengths at which a variant was read, "none" first."""
+    return list(dict.fromkeys((item["extension"], item["length"]) for item in one.first["readings"]))
+
+
+def nats(one: Chosen, extension: str, length: int, seeds: list[int] | None = None) -> Nats:
+    """Nats of each document, seed by seed."""
+    return np.array(
+        [
+            item["nats"]
+            for seed in sorted(one.seeds if seeds is None else seeds)
+            for item in one.seeds[seed]["readings"]
+            if (item["extension"], item["length"]) == (extension, length)
+        ]
+    )
+
+
+def _paired(
+    one: Chosen, baseline: Chosen | None, extension: str, length: int, trained: int
+) -> tuple[Nats, Nats] | None:
+    """Differences at a length, and of the rises, for the seeds that both have; None if there is nothing to pair."""
+    if baseline is None or ("none", length) not in cells(baseline):
+        return None
+    if not (seeds := sorted(set(one.seeds) & set(baseline.seeds))):
+        return None
+    here = nats(one, extension, length, seeds) - nats(baseline, "none", length, seeds)
+    there = nats(one, "none", trained, seeds) - nats(baseline, "none", trained, seeds)
+    return here, here - there
+
+
+def _both(name: str, values: Nats | None, counts: Float[np.ndarray, " documents"]) -> Row:
+    """A number in bits per byte, and its two intervals, as columns."""
+    keys = (name, *(f"{name}_{kind}_{end}" for kind in ("seeds", "documents") for end in ("low", "high")))
+    if values is None:
+        return dict.fromkeys(keys)
+    seeds, documents = intervals(values, counts)
+    ends = (seeds.value, seeds.low, seeds.high, documents.low, documents.high)
+    return {key: _finite(end) for key, end in zip(keys, ends, strict=True)}
+
+
+def intervals(values: Nats, counts: Float[np.ndarray, " documents"]) -> tuple[Interval, Interval]:
+    """Over seeds, and over documents of the mean over seeds: bits per byte of nats."""
+    seeds = over_seeds(values.sum(axis=1) / counts.sum())
+    documents = over_documents(values.mean(axis=0), counts, seed=RESAMPLING_SEED)
+    return seeds.times(NAT), documents.times(NAT)
+
+
+def _power(bits: float | None) -> float | None:
+    return None if bits is None else 2.0**bits
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _tuning(one: Chosen) -> Iterator[Row]:
+    """Every learning rate that was tried with the first seed: validation bits per byte, or where it diverged.
+
+    And beside what decides, what came of it: test bits at the trained and at the longest length.
+    """
+    for content in one.tried:
+        loss, diverged = content["validation_loss"], content["diverged"]
+        plain = [] if diverged else [r for r in content["readings"] if r["extension"] == "none"]
+        yield {
+            "label": label(one.variant),
+            "variant": one.variant,
+            "lr": content["lr"],
+            "rate": rate_name(content["lr"]),
+            "validation_bits": None if diverged else loss * NAT,
+            "diverged_after": diverged["after_steps"] if diverged else None,
+            "bits_trained": plain[0]["bits_per_byte"] if plain else None,
+            "bits_longest": plain[-1]["bits_per_byte"] if plain else None,
+            "chosen": content["lr"] == one.rate,
+            "at_edge": content["lr"] == one.rate and one.at_edge,
+        }
+
+
+def _matched(name: str, against: str, read: Mapping[str, Chosen]) -> Iterator[Row]:
+    """One variant and another at equal loss at the trained length: bits per byte at the longest, and the difference."""
+    if name == against or not {name, against} <= set(read):
+        return
+    seeds = sorted(set(read[name].seeds) & set(read[against].seeds))
+    paths = [[path_of(read[which].seeds[seed]) for which in (name, against)] for seed in seeds]
+    found = {seed: point for seed, pair in zip(seeds, paths, strict=True) if (point := matched(*pair))}
+    row: Row = {"variant": name, "against": against, "seeds": list(found)}
+    row["not_matched"] = [seed for seed in seeds if seed not in found]
+    counts = np.array(read[name].first["document_tokens"], float)
+    points = list(found.values())
+    losses = [loss for loss, *_ in points]
+    row["bits_trained"] = float(np.mean(losses) / counts.sum() * NAT) if points else None
+    row["steps"] = [[here.step, there.step] for _, here, there in points]
+    mine = np.array([here.long for _, here, _ in points]) if points else None
+    theirs = np.array([there.long for *_, there in points]) if points else None
+    row |= _both("bits", mine, counts) | _both("against_bits", theirs, counts)
+    yield row | _both("difference", None if mine is None or theirs is None else mine - theirs, counts)
+
+
+def _paths(one: Chosen) -> Iterator[Row]:
+    """Bits per byte at the trained and at the longest length along the training of each run from scratch."""
+    if VARIANTS[one.variant].parent is not None:
+        return
+    total = sum(one.first["document_tokens"])
+    for seed, content in one.seeds.items():
+        path = path_of(content)
+        yield {
+            "label": label(one.variant),
+            "variant": one.variant,
+            "seed": seed,
+            "steps": path.steps.tolist(),
+            "trained": (path.losses / total * NAT).tolist(),
+            "longest": (path.long.sum(axis=1) / total * NAT).tolist(),
+        }
+
+
+def _places(one: Chosen) -> Iterator[Row]:
+    """Bits per byte by place in the longest window: mean over seeds, and Student's t interval over them."""
+    longest = max(length for _, length in cells(one))
+    edges = one.first["place"][str(longest)]
+    for extension in dict.fromkeys(extension for extension, _ in cells(one)):
+        curves = np.array(
+            [
+                item["loss_by_place"]
+                for content in one.seeds.values()
+                for item in content["readings"]
+                if (item["extension"], item["length"]) == (extension, longest)
+            ]
+        )
+        ends = [over_seeds(column).times(NAT) for column in curves.T]
+        yield {
+            "label": label(one.variant, extension),
+            "variant": one.variant,
+            "extension": extension,
+            "length": longest,
+            "seeds": sorted(one.seeds),
+            "first": edges[:-1],
+            "last": [edge - 1 for edge in edges[1:]],
+            "bits": [interval.value for interval in ends],
+            "low": [_finite(interval.low) for interval in ends],
+            "high": [_finite(interval.high) for interval in ends],
+        }
+
+
+def _settings(one: Chosen) -> Row:
+    """What a variant is, for those who lay out tables and figures."""
+    method = VARIANTS[one.variant].method
+    return {
+        "label": label(one.variant),
+        "variant": one.variant,
+        "method": method.name,
+        "alpha": method.alpha,
+        "amplitude_share": method.amplitude_share,
+        "parent": VARIANTS[one.variant].parent,
+        "task": VARIANTS[one.variant].task,
+        "lr": one.rate,
+        "seeds": sorted(one.seeds),
+        "diverged": list(one.diverged),
+        "unused": list(one.unused),
+    }
+
+
+def _common(chosen: Mapping[str, Chosen], read: Mapping[str, Chosen]) -> dict[str, Any]:
+    """What all runs that were read have in common; nothing where none was."""
+    runs = {c["run"] for one in chosen.values() for c in (*one.tried, *one.seeds.values())}
+    if not read:
+        return {"runs": len(runs)}
+    first = next(iter(read.values())).first
+    return {
+        "runs": len(runs),
+        "trained_length": first["configuration"]["lengths"][0],
+        "parameters": first["parameters"],
+        "documents": first["documents"],
+        "bytes": sum(first["document_tokens"]),
+    }

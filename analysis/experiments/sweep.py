@@ -1,0 +1,352 @@
+"""Running the experiments: every finished run is a record at once, and what has a record is not run again.
+
+A run's state is its files alone: checkpoints while it trains, then its weights and its record. So a sweep goes on
+wherever it was killed, and any number of them, in processes or on machines that share the folders, divide the
+work between them: a run's lock says that somebody is at it.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from filelock import FileLock, Timeout
+
+from analysis import workers as workers_
+from analysis.errors import InputError
+from analysis.experiments import run_record
+from analysis.experiments.plan import (
+    EXPERIMENTS,
+    VARIANTS,
+    Grid,
+    Job,
+    Places,
+    Run,
+    Scale,
+    Variant,
+    cpu,
+    outdated,
+    plan,
+    stage,
+    tuning_runs,
+    variants,
+)
+from analysis.models import checkpoint
+from analysis.models.checkpoint import Milestones, write_half
+from analysis.text.corpus import corpus
+from analysis.training.recipe import Recipe
+from analysis.training.train import Diverged, Progress, silent, train
+from analysis.workers import HERE, Workers
+
+Outcome = Literal["done", "diverged", "busy", "late"]
+
+
+class _Late(Exception):
+    """The deadline has passed in the middle of a run; its last checkpoint is kept."""
+
+
+def finished(run: Run, scale: Scale, places: Places) -> dict[str, Any] | None:
+    """The record's content of a run that is finished; None if it is not, or was of another configuration."""
+    if not places.record(run).exists():
+        return None
+    content = run_record.read(places.record(run))
+    return None if outdated(run.configuration(scale), content["configuration"]) else content
+
+
+def grids(wanted: Sequence[Variant], scale: Scale, places: Places) -> dict[str, Grid]:
+    """Learning rates of every variant by name, and the chosen one where the records decide it.
+
+    A variant that goes on from another has a grid as soon as the other's rate is chosen; if the other has none in
+    the end, nor has it.
+    """
+    known: dict[str, Grid] = {}
+    for variant in sorted(wanted, key=lambda variant: variant.parent is not None):
+        parent = known.get(variant.parent) if variant.parent else None
+        if variant.parent and (parent is None or parent.lr is None):
+            known[variant.name] = Grid((), complete=parent is not None and parent.complete)
+        else:
+            known[variant.name] = _grid(variant, scale, places, known)
+    return known
+
+
+def _grid(variant: Variant, scale: Scale, places: Places, known: Mapping[str, Grid]) -> Grid:
+    """Grows with the records; a run that it asks for may be there already, so again until nothing is added."""
+    losses: dict[float, float] = {}
+    while True:
+        grid = scale.grid(variant, losses)
+        new = [
+            run for run in tuning_runs(variant, scale, {**known, variant.name: grid}) if run.lr not in losses
+        ]
+        found = {run.lr: content for run in new if (content := finished(run, scale, places))}
+        if not found:
+            return grid
+        losses |= {lr: math.inf if c["diverged"] else c["validation_loss"] for lr, c in found.items()}
+
+
+def pending(wanted: Sequence[Variant], scale: Scale, places: Places) -> list[Run]:
+    """Runs that can be done now, most telling first: without a record, or without weights that others go on from.
+
+    A run whose parent has no weights yet comes after the parent.
+    """
+    runs = plan(wanted, scale, grids(wanted, scale, places))
+    left = {run.name: run for run in runs if finished(run, scale, places) is None}
+    for run in list(left.values()):
+        if run.parent is not None and not places.weights(run.parent).exists():
+            left[run.parent.name] = run.parent
+    return [run for run in runs if run.name in left]
+
+
+def ready(runs: Sequence[Run], scale: Scale, places: Places) -> list[Run]:
+    """Of the runs that are left those of the earliest stage, without those that wait for their parent."""
+    able = [run for run in runs if run.parent is None or places.weights(run.parent).exists()]
+    first = min((stage(run, scale) for run in able), default=0)
+    return [run for run in able if stage(run, scale) == first]
+
+
+def sweep(
+    wanted: Sequence[Variant],
+    scale: Scale,
+    places: Places,
+    *,
+    workers: Workers = HERE,
+    minutes: float | None = None,
+    arguments: Sequence[str],
+    progress: Progress = silent,
+) -> dict[str, int]:
+    """Run what is not finished, stage by stage, until nothing is left, time is up or others do the rest.
+
+    Args:
+        wanted: as `experiments.variants`.
+        scale: of the experiments.
+        places: where everything is kept.
+        workers: who runs; one run occupies one process and one thread.
+        minutes: after which nothing is begun and what is under way stops at its last checkpoint.
+        arguments: the command line, for the records.
+        progress: told of runs done, of those that can be named by now.
+
+    Returns:
+        How many runs ended in which way, and how many are left, "left".
+
+    Raises:
+        InputError: whatever a run refuses, e.g. a full disk; the other runs' records are there.
+    """
+    if minutes is not None and not 0 < minutes < float("inf"):
+        raise InputError(f"limit of {minutes} minutes is not above 0; give minutes, or leave it out")
+    places = Places(places.records.absolute(), places.runs.absolute())
+    deadline = None if minutes is None else time.time() + 60 * minutes
+    ended: dict[str, int] = {"done": 0, "diverged": 0, "busy": 0, "late": 0}
+    others: set[str] = set()  # runs that somebody else is at
+    while True:
+        left = [run for run in pending(wanted, scale, places) if run.name not in others]
+        now = ready(left, scale, places)
+        if not now or ended["late"]:
+            return ended | {"left": len(pending(wanted, scale, places))}
+        jobs = [Job(run, scale, places, tuple(arguments), deadline) for run in now]
+        total = len(plan(wanted, scale, grids(wanted, scale, places)))
+        for run, outcome in zip(now, workers_.run(perform_run, jobs, workers), strict=True):
+            ended[outcome] += 1
+            others |= {run.name} if outcome == "busy" else set()
+            left_now = len(pending(wanted, scale, places))
+            progress("runs", total - left_now, total, f"{run.name}: {outcome}")
+
+
+def perform_run(job: Job) -> Outcome:
+    """Train, read and record one run, from wherever it stopped; in whatever process.
+
+    Raises:
+        InputError: as `train.train`, other than a divergence: that is a result.
+    """
+    folder = job.places.folder(job.run)
+    if job.deadline is not None and time.time() > job.deadline:
+        return "late"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".sweep.lock", timeout=0):
+            return _perform(job, folder)
+    except Timeout:
+        return "busy"
+    except _Late:
+        return "late"
+
+
+def _perform(job: Job, folder: Path) -> Outcome:
+    run, scale, places = job.run, job.scale, job.places
+    known = finished(run, scale, places)
+    if known is not None and (known["diverged"] is not None or places.weights(run).exists()):
+        return "done"  # by somebody else, since this job was listed
+    torch.compiler.reset()  # else the eighth model of a process is no longer compiled
+    start = None if run.parent is None else str(places.weights(run.parent))
+    recipe = run.recipe(scale, start)
+    data = corpus(recipe.corpus, seed=recipe.corpus_seed)
+    begun = time.perf_counter()
+    keep = _Until(folder, scale.milestones if run.parent is None else 0, recipe, job.deadline)
+    keep.collect()
+    try:
+        last, log = train(recipe, folder, data, progress=keep)
+    except Diverged as error:
+        run_record.write_diverged(job, recipe, data, error, places.record(run))
+        return "diverged"
+    if known is None:  # else it is here for its weights alone
+        run_record.write(job, recipe, data, log, last, keep.files(), time.perf_counter() - begun)
+    _tidy(folder, last)
+    return "done"
+
+
+class _Until(Milestones):
+    """Milestones of a run that stops at its deadline.
+
+    The steps are `count` equal parts of the training, each moved to the nearest checkpoint; the last is the end itself.
+    """
+
+    def __init__(self, folder: Path, count: int, recipe: Recipe, deadline: float | None) -> None:
+        saved = [round(recipe.steps * i / (count * recipe.save_every)) for i in range(1, count)]
+        every = {i * recipe.save_every for i in saved}
+        super().__init__(folder, [step for step in every if 0 < step < recipe.steps])
+        self.deadline = deadline
+
+    def __call__(self, what: str, done: int, total: int, note: str) -> None:
+        super().__call__(what, done, total, note)
+        if self.deadline is not None and time.time() > self.deadline and done < total:
+            raise _Late
+
+
+def _tidy(folder: Path, last: Path) -> None:
+    """Keep the weights of a finished run, drop what it took to get there."""
+    shutil.copyfile(last / checkpoint.MODEL, part := folder / ".model.part")
+    part.replace(folder / checkpoint.MODEL)
+    for path in [*folder.glob("step-*"), *folder.glob("milestone-*")]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+# The weights that are kept with the project: one model of each method, in half precision.
+
+
+KEPT = tuple(dict.fromkeys((*EXPERIMENTS["table2"], *EXPERIMENTS["table3"])))
+"""Variants: about 1.7 megabytes each at the scale of recipe "cpu"."""
+CHECKPOINTS = "checkpoints"
+
+
+def export(grids: Mapping[str, Grid], scale: Scale, places: Places) -> list[Path]:
+    """Write the weights of the first seed at the chosen rate, of every variant in `KEPT` that has both.
+
+    Written again they are the same bytes.
+
+    Args:
+        grids: as `sweep.grids` gives them.
+        scale: of the experiments.
+        places: the files lie in the folder "checkpoints" beside the records.
+
+    Raises:
+        InputError: weights that are damaged or do not fit into half precision.
+    """
+    found = []
+    for name in KEPT:
+        lr = grids[name].lr if name in grids else None
+        if lr is not None:
+            run = Run(VARIANTS[name], scale.seeds[0], lr)
+            if places.weights(run).exists():
+                found.append(write_half(places.folder(run), kept(places.records, name)))
+    return found
+
+
+def kept(records: Path, variant: str) -> Path:
+    """Where a variant's weights are kept."""
+    return records / CHECKPOINTS / f"{variant}.safetensors"
+
+
+# What `tapa sweep` does: shows the plan, hands it to SLURM, or runs it.
+
+
+def listed(experiments: Sequence[str], records: Path, runs: Path) -> list[dict[str, Any]]:
+    """Every run that can be named by now, and how it stands: a diverged run is done, too.
+
+    Raises:
+        InputError: an experiment that is unknown, or a record that is damaged.
+    """
+    wanted, scale, places = variants(experiments), cpu(), Places(records, runs)
+    rows = []
+    for run in plan(wanted, scale, grids(wanted, scale, places)):
+        content = finished(run, scale, places)
+        is_open = "begun" if places.folder(run).exists() else "to do"
+        stands = is_open if content is None else "diverged" if content["diverged"] else "done"
+        loss = None if content is None else content["validation_loss"]
+        rows.append({"run": run.name, "stands": stands, "validation_loss": loss})
+    return rows
+
+
+def perform_sweep(
+    experiments: Sequence[str],
+    records: Path,
+    runs: Path,
+    *,
+    workers: Workers,
+    minutes: float | None,
+    arguments: Sequence[str],
+    progress: Progress,
+) -> dict[str, int]:
+    """As `sweep.sweep`, on the scale of recipe "cpu"; then weights are exported, "kept" is their number."""
+    wanted, scale, places = variants(experiments), cpu(), Places(records, runs)
+    ended = sweep(
+        wanted, scale, places, workers=workers, minutes=minutes, arguments=arguments, progress=progress
+    )
+    return ended | {"kept": len(export(grids(wanted, scale, places), scale, places))}
+
+
+def submit(
+    experiments: Sequence[str], records: Path, runs: Path, *, tasks: int, minutes: float | None
+) -> str:
+    """Hand the sweep to SLURM as an array of one-thread tasks that divide the runs between them.
+
+    Each task is this very command on one core; the folders must be shared by the nodes.
+
+    Returns:
+        What sbatch says: the number of the job.
+
+    Raises:
+        InputError: there is no sbatch here, or it refuses.
+    """
+    variants(experiments)
+    if tasks < 1:
+        raise InputError(f"--slurm {tasks} is below 1; give the number of tasks")
+    if (sbatch := shutil.which("sbatch")) is None:
+        raise InputError("--slurm needs sbatch, which is not here; log in to a node of the cluster")
+    limit = [] if minutes is None else ["--limit-minutes", f"{minutes:g}"]
+    command = [
+        sys.executable, "-m", "analysis.cli", "sweep", *experiments, "--workers", "1",
+        "--records", str(records), "--runs", str(runs), *limit,
+    ]  # fmt: skip
+    said = runs.absolute() / "slurm-%A_%a.out"
+    said.parent.mkdir(parents=True, exist_ok=True)
+    options = [
+        f"--array=1-{tasks}", "--cpus-per-task=1", "--job-name=tapa-sweep", f"--chdir={Path.cwd()}",
+        f"--output={said}",
+    ]  # fmt: skip
+    script = "#!/bin/sh\nexec " + subprocess.list2cmdline(command) + "\n"
+    done = subprocess.run([sbatch, *options], input=script, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise InputError(f"sbatch refuses: {' '.join(done.stderr.split())}")
+    return done.stdout.strip()
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """The result of `listed` for a reader."""
+    lines = [
+        f"{row['run']:32s}{row['stands']:10s}"
+        + ("" if row["validation_loss"] is None else f"{row['validation_loss']:.4f} nats")
+        for row in rows
+    ]
+    return "\n".join([*(line.rstrip() for line in lines), f"{len(rows)} runs can be named by now"])
+
+
+def as_text(ended: dict[str, int]) -> str:
+    """The result of `perform` for a reader."""
+    runs = {what: count for what, count in ended.items() if what != "kept"}
+    said = ", ".join(f"{count} {what}" for what, count in runs.items() if count or what in ("done", "left"))
+    return f"runs: {said}; models kept in half precision: {ended['kept']}"

@@ -1,0 +1,210 @@
+"""Exact mean attention score at every distance, in O(length log length * head_dim), never a square matrix.
+
+The score of query m and key n is an inner product of position-transformed vectors, so the sum of scores at one
+distance is a cross-correlation, and all distances together are one inverse FFT of the summed cross-spectra.
+Pairs are complex numbers z_d = x_{2d} + i x_{2d+1}: rotation by position is a multiplication by
+exp(i m omega_d), the score is Re sum_d zq_d(m) conj(zk_d(n)), and one complex transform does the work of two.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import cast
+
+import torch
+from jaxtyping import Complex, Float, Float64
+from scipy.fft import next_fast_len
+from torch import Tensor
+
+from analysis.encodings.rotary import complex_pairs, rotation_table
+from analysis.errors import InputError
+from analysis.theory.frequencies import Frequencies
+
+_IN_CACHE = 2**19  # complex numbers transformed at a time
+
+
+def lag_sums(
+    q: Complex[Tensor, "*#heads pairs length"], k: Complex[Tensor, "*#heads pairs length"]
+) -> Float[Tensor, "*heads length"]:
+    """Sum of Re sum_d q_d(n + distance) conj(k_d(n)) over n, for every distance 0..length-1.
+
+    Leading axes broadcast, so the key of a group is transformed once for all its queries. Works through the
+    pairs a few at a time, so that what is being transformed stays in the processor's cache.
+    """
+    pairs, length = q.shape[-2:]
+    heads = torch.broadcast_shapes(q.shape[:-2], k.shape[:-2])
+    # zero padding keeps distance -1 from wrapping onto length-1
+    size = cast("int", next_fast_len(2 * length - 1))
+    block = min(pairs, max(1, _IN_CACHE // (size * math.prod(heads))))
+    # padded inputs and their transforms: filled anew for each block, allocated once
+    padded = [torch.zeros(*z.shape[:-2], block, size, dtype=z.dtype) for z in (q, k)]
+    ahead, behind = (torch.empty_like(z) for z in padded)
+    spectrum = torch.zeros(*heads, size, dtype=q.dtype)
+    for start in range(0, pairs, block):
+        some = min(block, pairs - start)
+        for room, z, transform in zip(padded, (q, k), (ahead, behind), strict=True):
+            room[..., :some, :length] = z[..., start : start + some, :]
+            torch.fft.fft(room[..., :some, :], out=transform[..., :some, :])
+        a, b = ahead[..., :some, :], behind[..., :some, :].conj_physical_()
+        spectrum += (a.mul_(b) if a.shape[:-2] == heads else a * b).sum(dim=-2)
+    return torch.fft.ifft(spectrum).real[..., :length]
+
+
+def pair_counts(length: int, *, dropped: int = 0) -> Float[Tensor, " length"]:
+    """Number of (query, key) pairs at each distance 0..length-1 when the first `dropped` keys are left out."""
+    return (length - dropped - torch.arange(length, dtype=torch.float64)).clamp(min=0)
+
+
+def mean_score(
+    q: Float[Tensor, "*#heads length head_dim"],
+    k: Float[Tensor, "*#heads length head_dim"],
+    frequencies: Frequencies,
+    *,
+    scale: float = 1.0,
+) -> Float[Tensor, "*heads length"]:
+    """Exact mean attention score (before soft-cap and softmax) at every distance 0..length-1.
+
+    Args:
+        q, k: one window's queries and keys before any position is applied; leading axes broadcast.
+        frequencies: rotation of this layer (eq 2 of the paper, with the project's sign).
+        scale: factor of the score, 1/sqrt(head_dim) in the paper.
+
+    Raises:
+        InputError: if shapes do not fit or a value is not finite.
+    """
+    if q.shape[-2] != k.shape[-2]:
+        raise InputError(f"q holds {q.shape[-2]} positions, k holds {k.shape[-2]}")
+    zq, zk = complex_pairs(q, frequencies), complex_pairs(k, frequencies)
+    table = rotation_table(frequencies, zq.shape[-1], zq.shape[-2], zq.dtype)
+    zq.mul_(table)
+    zk.mul_(table)
+    if frequencies.log_decay is None:
+        sums = lag_sums(zq, zk)
+    else:
+        by_pair = lag_sums(zq.unsqueeze(-2), zk.unsqueeze(-2))
+        sums = (by_pair * _decay(frequencies, by_pair)).sum(dim=-2)
+    if not torch.isfinite(sums).all():  # a transform spreads what is not finite over every distance
+        name = (
+            "q"
+            if not torch.isfinite(q).all()
+            else "k"
+            if not torch.isfinite(k).all()
+            else "the product of q and k"
+        )
+        raise InputError(f"{name} holds a value that is not finite")
+    return scale * sums / pair_counts(sums.shape[-1]).to(sums.dtype)
+
+
+def _decay(
+    frequencies: Frequencies, like: Float[Tensor, "*heads pairs length"]
+) -> Float[Tensor, "pairs length"]:
+    """xPos: the factor of each pair at each distance, 1 for pairs that are not rotated."""
+    factor = torch.ones(like.shape[-2:], dtype=torch.float64)
+    rate = torch.from_numpy(frequencies.log_decay)
+    factor[: len(rate)] = torch.exp(rate[:, None] * torch.arange(like.shape[-1], dtype=torch.float64))
+    return factor.to(like.dtype)
+
+
+def first_key_scores(
+    q: Complex[Tensor, "*#heads pairs length"], k: Complex[Tensor, "*#heads pairs length"]
+) -> Float[Tensor, "*heads length"]:
+    """Score of every query with the key at position 0, indexed by distance: what a sink adds to `lag_sums`."""
+    return (k[..., :1].conj().mT @ q).squeeze(-2).real
+
+
+def causal_square_sum(
+    q: Complex[Tensor, "key_heads group pairs length"],
+    k: Complex[Tensor, "key_heads pairs length"],
+    *,
+    block: int = 64,
+) -> Float[Tensor, "key_heads group"]:
+    """Sum of squared scores over all pairs with key position <= query position, in O(length * pairs^2).
+
+    Keys of earlier blocks enter through their Gram matrix, only the diagonal block through its scores:
+    sum_n (q.k_n)^2 = q^T (sum_n k_n k_n^T) q.
+    """
+    rows_q, rows_k = (torch.view_as_real(z.mT.contiguous()).flatten(-2) for z in (q, k))
+    heads, group, length, dim = rows_q.shape
+    gram = rows_k.new_zeros(heads, dim, dim)
+    total = torch.zeros(heads, group, dtype=torch.float64)
+    for start in range(0, length, block):
+        a = rows_q[:, :, start : start + block].flatten(1, 2)
+        b = rows_k[:, start : start + block]
+        earlier = ((a @ gram) * a).unflatten(1, (group, -1)).sum(dim=(-2, -1))
+        within = (a @ b.mT).unflatten(1, (group, -1)).tril_().square_().sum(dim=(-2, -1))
+        total += earlier + within
+        gram += b.mT @ b
+    return total
+
+
+def mean_score_by_tiles(
+    score: Callable[[slice, slice], Float[Tensor, "rows columns"]], length: int, *, tile: int = 512
+) -> Float[Tensor, " length"]:
+    """Exact mean of any score at every distance 0..length-1, one tile of the lower triangle at a time.
+
+    For encodings whose score is not an inner product of transformed vectors; memory is one tile.
+
+    Args:
+        score: gives the scores of a range of query positions against a range of key positions.
+        length: tokens in the window.
+        tile: edge of a tile in tokens.
+    """
+    sums = torch.zeros(2 * length, dtype=torch.float64)
+    for top in range(0, length, tile):
+        rows = slice(top, min(top + tile, length))
+        for left in range(0, rows.stop, tile):
+            columns = slice(left, min(left + tile, rows.stop))
+            values = score(rows, columns).to(torch.float64)
+            distance = torch.arange(rows.start, rows.stop)[:, None] - torch.arange(
+                columns.start, columns.stop
+            )
+            # negative distances land in the upper half, which is thrown away
+            sums.index_add_(0, (distance % (2 * length)).flatten(), values.flatten())
+    return sums[:length] / pair_counts(length)
+
+
+# What the heads of a small model do beyond the trained length L, under any encoding, and with a bias taken
+# away.
+#
+# Attention in the model's place (`Llama.attend`), a block of queries at a time, that measures as it reads,
+# and that can alter scores by distance alone. With c(D) a head's mean score at distance D, and c(L) its
+# level just within L, an alteration is, at the distances where it acts,
+#
+# subtract beyond    score - c(D)           from L on; hold beyond        score - c(D) + c(L)    from L on:
+# the mean stays where it was at L; hold on average    score less the mean over those distances of c(D) -
+# c(L): their level is kept down, their shape not; hold, shuffled     as "hold beyond", with those distances
+# in another order: as much is taken away, in wrong places; hold within        score - c(D) + c(L)    below L
+# only: the mean within L is taken away, beyond it all stays; hold, predicted    as "hold beyond", with the
+# curve that RoPE's closed form gives from windows of L (`predicted`); clamp              the score of the
+# same two tokens L - 1 apart, from L on: no position is left beyond L; mask               minus infinity,
+# from L on: nothing beyond L is read.
+#
+# All but the last two change a score by a number that depends on head and distance and on nothing else.
+
+
+def by_distance(scores: Float[Tensor, "heads rows columns"]) -> Float64[Tensor, "heads columns"]:
+    """Sums along the diagonals of the last `rows` rows of a square of `columns`; what lies above it is not read.
+
+    Keys in reverse order and rows of `rows` more entries, read as if each had one entry fewer: every row then
+    begins one place later, and one distance makes a column.
+    """
+    rows, columns = scores.shape[1:]
+    wide = torch.nn.functional.pad(scores.flip(-1), (0, rows)).flatten(1)
+    read = rows + columns - 1
+    return (
+        wide[:, rows - 1 : rows - 1 + rows * read]
+        .unflatten(1, (rows, read))[..., :columns]
+        .double()
+        .sum(dim=1)
+    )
+
+
+def toeplitz(
+    values: Float[Tensor, "heads length"], rows: int, columns: int
+) -> Float[Tensor, "heads rows columns"]:
+    """values[distance] for the last `rows` rows of a square of `columns`, 0 above its diagonal."""
+    heads = len(values)
+    line = values.new_zeros(heads, columns + rows - 1)  # distance columns - 1, ..., 0, -1, ...
+    line[:, :columns] = values[:, :columns].flip(-1)
+    return line.unfold(1, columns, 1).flip(1)  # row r begins at distance columns - rows + r

@@ -1,0 +1,260 @@
+"""What a trained phase is good for: loss of a TAPA model with a part of its score taken away.
+
+Each ablation is a way to compute attention that is put in the model's place for it (`Llama.attend`), in all heads or in
+one. A score is an amplitude times a cosine; an ablation gives another amplitude or another cosine:
+
+no cosine           the cosine is 1;
+mean cosine         the cosine is its mean over all causal pairs of the head: no position is left, strength is kept;
+cosine by distance  the cosine is its mean at that distance: distance is left, tokens have no say in it;
+distance 1          every pair is as far apart as neighbours;
+distance L          every pair is as far apart as the trained length;
+shuffled phases     each token's phase vectors are those of a random token of another window;
+mean amplitude      the amplitude is its mean over all causal pairs of the head.
+
+Means are the model's own on the same windows. Shuffled phases come from other windows as the whole model reads them, so
+that no token learns of its future, not even by way of another window.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float64, Int
+from scipy import stats
+from torch import Tensor
+from torch.nn import functional as F
+
+from analysis.encodings import Encoding, PhaseEncoding
+from analysis.errors import InputError
+from analysis.heads.mean_score import pair_counts
+from analysis.heads.phase import curves, factors
+from analysis.models.attention import Keys, Mixed, Positions, Queries, Values
+from analysis.models.capture import read
+from analysis.models.llama import Llama
+
+KINDS = (
+    "no cosine",
+    "mean cosine",
+    "cosine by distance",
+    "distance 1",
+    "distance L",
+    "shuffled phases",
+    "mean amplitude",
+)
+PER_HEAD = ("no cosine", "mean cosine", "cosine by distance", "shuffled phases")
+"""What is also done to one head at a time."""
+COVERAGE = 0.95
+_BATCH = 8  # windows at a time; shuffled phases come from within a batch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Means:
+    """Of every head, over all causal pairs of the windows.
+
+    Attributes:
+        amplitude, cosine: means.
+        by_distance: mean cosine at each distance 0..length-1.
+    """
+
+    amplitude: Float[Tensor, "layers heads"]
+    cosine: Float[Tensor, "layers heads"]
+    by_distance: Float[Tensor, "layers heads length"]
+
+
+def head_means(model: Llama, tokens: Int[Tensor, "windows length"]) -> Means:
+    """Means of amplitude and cosine of every head of a TAPA model."""
+    length = tokens.shape[1]
+    shape = len(model.attentions), model.config.heads, length
+    amplitude, cosine = np.zeros(shape), np.zeros(shape)
+
+    def add(layer: int, encoding: Encoding, q: Tensor, k: Tensor, entropy: Tensor) -> None:
+        assert isinstance(encoding, PhaseEncoding)
+        for window in range(len(q)):
+            for head, parts in enumerate(factors(encoding, q[window], k[window])):
+                found = curves(parts)
+                amplitude[layer, head] += found.amplitude / len(tokens)
+                cosine[layer, head] += found.cosine / len(tokens)
+
+    for batch in _batches(tokens):
+        read(model, batch, add)
+    weight = pair_counts(length).numpy() / pair_counts(length).sum().item()
+    return Means(
+        *(torch.tensor(x, dtype=torch.float32) for x in (amplitude @ weight, cosine @ weight, cosine))
+    )
+
+
+class Ablation:
+    """Attention with a part of the score taken away, in chosen heads; a model calls it layer after layer."""
+
+    def __init__(
+        self,
+        kind: str,
+        means: Means,
+        chosen: Bool[Tensor, "layers heads"],
+        *,
+        trained_length: int,
+        donors: Sequence[tuple[Tensor, Tensor]] = (),
+        seed: int = 0,
+    ) -> None:
+        """Set up one ablation.
+
+        Args:
+            kind: one of `KINDS`.
+            means: of the model, on the same windows.
+            chosen: heads that it is done to; the others stay as they are.
+            trained_length: L, tokens.
+            donors: of each layer the windows' own phase vectors, for shuffled phases; see `phase_vectors`.
+            seed: of the shuffled phases.
+
+        Raises:
+            InputError: an unknown kind.
+        """
+        if kind not in KINDS:
+            raise InputError(f"ablation {kind!r} is unknown; known: {', '.join(KINDS)}")
+        self.kind, self.means, self.chosen = kind, means, chosen
+        self.trained_length, self.donors, self.seed = trained_length, donors, seed
+        self._layer = -1
+
+    def __call__(self, encoding: Encoding, q: Queries, k: Keys, v: Values, positions: Positions) -> Mixed:
+        """The signature of `analysis.models.attention.Attend`."""
+        assert isinstance(encoding, PhaseEncoding)
+        self._layer = (self._layer + 1) % len(self.chosen)
+        group = q.shape[1] // k.shape[1]
+        k, v = k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
+        a, b, x, y = encoding.factors(q, k)
+        distance = positions[:, None] - positions
+        turn = encoding.turn(distance, x.dtype)
+        amplitude = encoding.scale * (a @ b.mT).to(x.dtype)
+        cosine = torch.cos(turn * (x @ y.mT))
+        scores = amplitude * cosine
+        chosen = self.chosen[self._layer]
+        if chosen.any():
+            other = self._altered(encoding, amplitude, cosine, turn, (x, y), distance)
+            scores = torch.where(chosen[:, None, None], other, scores)
+        weights = scores.masked_fill(distance < 0, -math.inf).softmax(dim=-1)
+        return weights.to(v.dtype) @ v
+
+    def _altered(
+        self,
+        encoding: PhaseEncoding,
+        amplitude: Float[Tensor, "batch heads length length"],
+        cosine: Float[Tensor, "batch heads length length"],
+        turn: Float[Tensor, "length length"],
+        phase: tuple[Tensor, Tensor],
+        distance: Int[Tensor, "length length"],
+    ) -> Float[Tensor, "batch heads length length"]:
+        """Scores with a part taken away."""
+        means, layer = self.means, self._layer
+        x, y = phase
+        match self.kind:
+            case "no cosine":
+                return amplitude
+            case "mean cosine":
+                return amplitude * means.cosine[layer, :, None, None]
+            case "cosine by distance":
+                return amplitude * means.by_distance[layer][:, distance.abs()]
+            case "mean amplitude":
+                return means.amplitude[layer, :, None, None] * cosine
+            case "shuffled phases":
+                x, y = (self._elsewhere(part, x.shape[2]) for part in self.donors[layer])
+            case _:
+                apart = 1 if self.kind == "distance 1" else self.trained_length
+                turn = encoding.turn(torch.full_like(distance, apart), x.dtype)
+        return amplitude * torch.cos(turn * (x @ y.mT))
+
+    def _elsewhere(
+        self, part: Float[Tensor, "batch heads window dim"], length: int
+    ) -> Float[Tensor, "batch heads length dim"]:
+        """For each token the vectors of one token of another window, the same one for queries, keys and heads."""
+        windows, whole = part.shape[0], part.shape[2]
+        generator = torch.Generator().manual_seed(self.seed * len(self.chosen) + self._layer)
+        ahead = torch.randint(1, windows, (windows, length), generator=generator)
+        window = (torch.arange(windows)[:, None] + ahead) % windows
+        place = torch.randint(whole, (windows, length), generator=generator)
+        return part.transpose(1, 2)[window, place].transpose(1, 2)
+
+
+def phase_vectors(model: Llama, tokens: Int[Tensor, "windows length"]) -> list[tuple[Tensor, Tensor]]:
+    """x and y of each layer and window, (windows, heads, length, dim): their inner product is phi."""
+    found: list[tuple[Tensor, Tensor]] = []
+
+    def take(layer: int, encoding: Encoding, q: Tensor, k: Tensor, entropy: Tensor) -> None:
+        assert isinstance(encoding, PhaseEncoding)
+        _, _, x, y = encoding.factors(q, k.repeat_interleave(q.shape[1] // k.shape[1], dim=1))
+        found.append((x, y))
+
+    read(model, tokens, take)
+    return found
+
+
+@torch.no_grad()
+def window_losses(model: Llama, tokens: Int[Tensor, "windows length"]) -> Float64[np.ndarray, " windows"]:
+    """Mean cross entropy of each window's tokens but its first, nats."""
+    found = []
+    for batch in _batches(tokens):
+        logits = model(batch[:, :-1])
+        losses = F.cross_entropy(logits.mT, batch[:, 1:], reduction="none")
+        found.append(losses.double().mean(dim=1))
+    return torch.cat(found).numpy()
+
+
+def ablated_losses(
+    model: Llama,
+    tokens: Int[Tensor, "windows length"],
+    kind: str,
+    means: Means,
+    chosen: Bool[Tensor, "layers heads"],
+    *,
+    seed: int = 0,
+) -> Float64[np.ndarray, " windows"]:
+    """Loss of each window with a part of the score taken away; the model is as before afterwards.
+
+    Raises:
+        InputError: an unknown kind, or a single window: shuffled phases have no other to come from.
+    """
+    if len(tokens) < 2:
+        raise InputError(f"{len(tokens)} window leaves no other for shuffled phases; give at least 2")
+    before, found = model.attend, []
+    try:
+        for batch in _batches(tokens):
+            donors = phase_vectors(model, batch) if kind == "shuffled phases" else ()
+            model.attend = Ablation(
+                kind, means, chosen, trained_length=model.config.context, donors=donors, seed=seed
+            )
+            found.append(window_losses(model, batch))
+    finally:
+        model.attend = before
+    return np.concatenate(found)
+
+
+def _batches(tokens: Int[Tensor, "windows length"]) -> tuple[Tensor, ...]:
+    """Batches of about `_BATCH` windows, none of a single one if there are two."""
+    return tokens.tensor_split(math.ceil(len(tokens) / _BATCH))
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean over documents with its interval.
+
+    Attributes:
+        mean: of the documents' means.
+        low, high: ends of the interval of Student's t, coverage `COVERAGE`; infinite for one document.
+    """
+
+    mean: float
+    low: float
+    high: float
+
+
+def over_documents(values: Float64[np.ndarray, " windows"], documents: Sequence[str]) -> Interval:
+    """Mean over documents of each one's mean over its windows: texts count alike, and they alone are independent."""
+    names = np.array(documents)
+    means = np.array([values[names == name].mean() for name in sorted(set(documents))])
+    if len(means) < 2:
+        return Interval(float(means.mean()), -math.inf, math.inf)
+    reach = stats.t.ppf((1 + COVERAGE) / 2, len(means) - 1) * means.std(ddof=1) / math.sqrt(len(means))
+    return Interval(float(means.mean()), float(means.mean() - reach), float(means.mean() + reach))

@@ -1,0 +1,177 @@
+"""Intervals: over documents by the bootstrap, over seeds by Student's t, over yes-or-no answers exactly.
+
+A loss per token is a ratio of sums, and whole documents are drawn: tokens of one document are not independent.
+Three seeds are too few to be drawn from: their bootstrap never leaves the range of three numbers, which holds the
+mean in 3 of 4 cases at most.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from jaxtyping import Float, Real
+from scipy import special, stats
+
+from analysis.errors import InputError
+
+# Assumption 2.1 on trained heads, head by head: are E A_d and E B_d the same for every pair, position and
+# head?
+#
+# What is tested is a mean vector over windows, the replicates: its entries, less their mean over what should
+# not matter, must be 0. Windows are few (8) and entries many (32 pairs, 128 with the quarters) and far from
+# independent, so Hotelling's test does not exist. The test here is that of repeated measures with the lower
+# bound of its degrees of freedom (Geisser and Greenhouse 1958): with c_w the contrasts of window w, of W,
+#
+#     F = W |mean c|^2 / tr S    against F(1, W - 1), S the covariance of the c_w.
+#
+# For normal c_w with any covariance F is a ratio of one weighted sum of chi-squares to another, and its tail
+# is heaviest where a single weight is left (Székely and Bakirov 2003): the level holds however few the
+# windows are. The price is power against small departures. P-values are then adjusted over all heads (Holm
+# 1979).
+#
+# How large a departure is does not depend on how many windows there are: `share`, the part of the mean
+# square of the entries that is not constant, without the windows' noise (0 under the assumption, 1 if their
+# mean is 0).
+
+
+def holm(p: Float[np.ndarray, " tests"]) -> Float[np.ndarray, " tests"]:
+    """P-values adjusted for their number: rejecting those up to a level errs once or more with at most that chance."""
+    order = np.argsort(p)
+    factors = np.arange(len(p), 0, -1)
+    adjusted = np.empty_like(p, dtype=np.float64)
+    adjusted[order] = np.minimum(np.maximum.accumulate(factors * p[order]), 1.0)
+    return adjusted
+
+
+Method = Literal["bca", "percentile"]
+LEVEL = 0.95
+RESAMPLES = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An estimate and the ends of its interval; nan where there are too few observations for one."""
+
+    value: float
+    low: float
+    high: float
+
+    def exp(self, unit: float = 1.0) -> Interval:
+        """Of exp(unit * x), for a positive unit: perplexity of a loss in nats."""
+        return Interval(*(math.exp(min(unit * end, 700.0)) for end in (self.value, self.low, self.high)))
+
+    def times(self, unit: float) -> Interval:
+        """Of unit * x, for a positive unit."""
+        return Interval(unit * self.value, unit * self.low, unit * self.high)
+
+
+def over_documents(
+    sums: Float[np.ndarray, " documents"],
+    counts: Real[np.ndarray, " documents"],
+    *,
+    seed: int,
+    method: Method = "bca",
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+) -> Interval:
+    """sum(sums) / sum(counts), and its interval over documents drawn with replacement.
+
+    For the difference of two methods on the same targets give the difference of their sums: what the documents
+    have in common then cancels.
+
+    Args:
+        sums: of each document, e.g. nats.
+        counts: of each document, >= 0, e.g. scored tokens or bytes.
+        seed: >= 0.
+        method: "bca" corrects the percentiles for bias and skewness (Efron 1987, DiCiccio and Efron 1996). Both
+            are widened for few documents (Hesterberg 2015, "expanded"): plain ones, meant to hold the truth in
+            95 of 100 cases, do in 77 at 4 documents.
+        level: that the interval aims at, in (0, 1).
+        resamples: drawn.
+
+    Raises:
+        InputError: a number is out of its range, or nothing was counted.
+    """
+    _check(level, resamples, seed)
+    if method not in get_args(Method):
+        raise InputError(f"method={method!r} is unknown; known: {', '.join(get_args(Method))}")
+    sums, counts = np.asarray(sums, np.float64), np.asarray(counts, np.float64)
+    if len(sums) != len(counts) or not counts.sum() > 0 or (counts < 0).any():
+        raise InputError(f"{len(sums)} sums and counts {counts}: one count of each, >= 0, and not all zero")
+    value = float(sums.sum() / counts.sum())
+    used = counts > 0
+    sums, counts = sums[used], counts[used]
+    if len(sums) < 2:
+        return Interval(value, math.nan, math.nan)
+    drawn = np.random.default_rng(seed).integers(len(sums), size=(resamples, len(sums)))
+    means = np.sort(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1))
+    # the bootstrap's spread is that of n normal observations with variance over n, not n - 1, and no t
+    wide = math.sqrt(len(sums) / (len(sums) - 1)) * stats.t.ppf((1 + level) / 2, len(sums) - 1)
+    ends = np.array([-wide, wide])
+    if method == "bca":
+        ends = _corrected(ends, means, value, sums, counts)
+    low, high = np.quantile(means, special.ndtr(ends))
+    return Interval(value, float(low), float(high))
+
+
+def _corrected(
+    ends: Float[np.ndarray, " 2"],
+    means: Float[np.ndarray, " resamples"],
+    value: float,
+    sums: Float[np.ndarray, " documents"],
+    counts: Float[np.ndarray, " documents"],
+) -> Float[np.ndarray, " 2"]:
+    """The normal quantiles that BCa reads instead of `ends`."""
+    below = np.mean(means < value) / 2 + np.mean(means <= value) / 2
+    if not 0 < below < 1:  # all documents alike
+        return ends
+    bias = special.ndtri(below)
+    without = (sums.sum() - sums) / (counts.sum() - counts)  # jackknife
+    off = without.mean() - without
+    spread = (off**2).sum() ** 1.5
+    skewness = (off**3).sum() / (6 * spread) if spread > 0 else 0.0
+    z = bias + ends
+    return bias + z / np.maximum(1 - skewness * z, 1e-3)
+
+
+def over_seeds(values: Float[np.ndarray, " seeds"], *, level: float = LEVEL) -> Interval:
+    """Mean of one number per seed, and Student's t interval; no interval for a single seed.
+
+    Raises:
+        InputError: no value, or a level outside (0, 1).
+    """
+    _check(level, 1, 0)
+    if not len(values):
+        raise InputError("no seed was given; give one value for each")
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return Interval(mean, math.nan, math.nan)
+    half = stats.t.ppf((1 + level) / 2, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values))
+    return Interval(mean, mean - float(half), mean + float(half))
+
+
+def proportion(hits: int, trials: int, *, level: float = LEVEL) -> Interval:
+    """Share of hits with the interval of Clopper and Pearson (1934), which covers at least `level` always.
+
+    Raises:
+        InputError: hits outside 0..trials, no trial, or a level outside (0, 1).
+    """
+    _check(level, 1, 0)
+    if not 0 <= hits <= trials or trials < 1:
+        raise InputError(f"{hits} hits in {trials} trials; give 0 <= hits <= trials and at least one trial")
+    tail = (1 - level) / 2
+    low = 0.0 if hits == 0 else float(stats.beta.ppf(tail, hits, trials - hits + 1))
+    high = 1.0 if hits == trials else float(stats.beta.ppf(1 - tail, hits + 1, trials - hits))
+    return Interval(hits / trials, low, high)
+
+
+def _check(level: float, resamples: int, seed: int) -> None:
+    if not 0 < level < 1:
+        raise InputError(f"level={level} is outside (0, 1)")
+    if resamples < 1:
+        raise InputError(f"resamples={resamples} is below 1; give 1 or more")
+    if seed < 0:
+        raise InputError(f"seed={seed} is below 0; give 0 or more")

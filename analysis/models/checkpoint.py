@@ -1,0 +1,330 @@
+"""Checkpoints: a folder per step, complete under its name or not there at all.
+
+`OUT/step-000200/` holds `model.safetensors` (weights; configuration, recipe, corpus and tokenizer in its metadata) and
+`state.safetensors` (moments of the optimiser and the log so far). Batches are read by step number, so the step
+is also the place in the data. A folder is written beside its place, flushed to the disk and renamed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from safetensors.torch import save as serialise
+from torch import Tensor
+
+from analysis.errors import InputError
+from analysis.models.llama import Llama, ModelConfig
+from analysis.text.corpus import BYTES, Corpus, corpus, tokenized
+from analysis.text.tokenizer import BytePairs
+
+FORMAT = "tapa-lm/1"
+MODEL, STATE = "model.safetensors", "state.safetensors"
+KEY = "tapa"  # of the metadata
+KEPT = 2  # complete checkpoints of a run
+_NAME = re.compile(r"step-(\d{6,})")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a model file says about itself.
+
+    Attributes:
+        file: the weights.
+        config: of the model.
+        step: optimiser steps it has had.
+        recipe: as `Recipe.to_dict`.
+        corpus_sha256: of the corpus it was trained on.
+        tokenizer: as the tokenizers library writes it; None for bytes.
+    """
+
+    file: Path
+    config: ModelConfig
+    step: int
+    recipe: dict[str, Any]
+    corpus_sha256: str
+    tokenizer: str | None = None
+
+
+def save(
+    out: Path,
+    step: int,
+    weights: Mapping[str, Tensor],
+    state: Mapping[str, Tensor],
+    *,
+    config: ModelConfig,
+    recipe: Mapping[str, Any],
+    corpus_sha256: str,
+    tokenizer: str | None = None,
+) -> Path:
+    """Write the checkpoint of a step, then drop all but the newest `KEPT`.
+
+    Without its tokenizer a model of byte pairs is worth nothing: it lies in the same file.
+
+    Raises:
+        InputError: it cannot be written, e.g. to a full disk; earlier checkpoints are untouched.
+    """
+    about = {
+        "format": FORMAT,
+        "config": config.to_dict(),
+        "step": step,
+        "recipe": dict(recipe),
+        "corpus_sha256": corpus_sha256,
+    }
+    if tokenizer is not None:
+        about["tokenizer"] = tokenizer
+    metadata = {KEY: json.dumps(about)}  # one key: safetensors writes several in any order
+    place, part = out / f"step-{step:06d}", out / f".step-{step:06d}.part"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for old in out.glob(".step-*.part"):  # of a process that was killed; a run has its folder to itself
+            shutil.rmtree(old)
+        part.mkdir()
+        _write(part / MODEL, serialise(_own(weights), metadata))
+        _write(part / STATE, serialise(_own(state)))
+        _flush(part)
+        os.replace(part, place)
+        _flush(out)
+    except OSError as error:
+        shutil.rmtree(part, ignore_errors=True)
+        last = latest(out)
+        rest = f"the run goes on from {last.name} once there is room" if last else "no step is kept yet"
+        raise InputError(f"{place} cannot be written: {error.strerror or error}; {rest}") from error
+    for old in _complete(out)[:-KEPT]:
+        shutil.rmtree(old)
+    return place
+
+
+def latest(out: Path) -> Path | None:
+    """The newest complete checkpoint of a run; None if there is none."""
+    found = _complete(out)
+    return found[-1] if found else None
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """What a checkpoint says about itself.
+
+    Args:
+        path: a checkpoint's folder, a run's folder (its newest checkpoint), or a model file.
+
+    Raises:
+        InputError: there is none, it is truncated, or it is no model of ours.
+    """
+    file = path
+    if path.is_dir():
+        file = path / MODEL if (path / MODEL).is_file() else (latest(path) or path) / MODEL
+    if not file.is_file():
+        raise InputError(f"there is no checkpoint {path}; make one with `tapa train RECIPE`")
+    try:
+        with safe_open(file, framework="pt") as opened:
+            about = json.loads((opened.metadata() or {}).get(KEY, "{}"))
+        if (found := about.get("format")) != FORMAT:
+            raise InputError(f"{file} is no model of `tapa train` (format {found}, not {FORMAT})")
+        config = ModelConfig.from_dict(about["config"])
+        own = about["step"], about["recipe"], about["corpus_sha256"], about.get("tokenizer")
+        return Checkpoint(file, config, *own)
+    except InputError:
+        raise
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise damaged(file, error) from error
+
+
+def is_ours(path: Path) -> bool:
+    """Is it a run, a checkpoint or a model file of `tapa train`? Whatever is damaged is for its loader to say."""
+    if os.path.isdir(path):  # says no of a name that is too long, where `Path` raises
+        if (path / "config.json").exists():
+            return False
+        return latest(path) is not None or _has_our_key(path / MODEL)
+    return path.suffix == ".safetensors" and _has_our_key(path)
+
+
+def _has_our_key(file: Path) -> bool:
+    if not os.path.isfile(file):
+        return False
+    try:
+        with safe_open(file, framework="pt") as opened:
+            return KEY in (opened.metadata() or {})
+    except (SafetensorError, OSError):
+        return True
+
+
+def load_model(path: Path, expected: ModelConfig | None = None) -> Llama:
+    """A trained model, float32, in evaluation mode.
+
+    Args:
+        path: as `read_checkpoint`.
+        expected: the configuration it must have, if it matters.
+
+    Raises:
+        InputError: as `read_checkpoint`, or it has another configuration: the fields that differ are named.
+    """
+    checkpoint = read_checkpoint(path)
+    if expected is not None and (found := checkpoint.config.differences(expected)):
+        raise InputError(f"{checkpoint.file} is of another configuration: {'; '.join(found)}")
+    model = Llama(checkpoint.config)
+    load_weights(model, checkpoint)
+    return model.eval()
+
+
+def load_weights(model: Llama, checkpoint: Checkpoint) -> None:
+    """Copy a checkpoint's weights into a model; `InputError` if one is missing or of another shape."""
+    weights = read_tensors(checkpoint.file)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{checkpoint.file} does not hold the weights of its configuration: {reason}"
+        ) from error
+
+
+def write_half(path: Path, file: Path) -> Path:
+    """Write a checkpoint's weights in half precision as one file, for keeping; its metadata stays.
+
+    Raises:
+        InputError: as `read_checkpoint`; a weight beyond half precision's range.
+    """
+    checkpoint = read_checkpoint(path)
+    half = {name: tensor.half() for name, tensor in read_tensors(checkpoint.file).items()}
+    if wrong := [name for name, tensor in half.items() if not torch.isfinite(tensor).all()]:
+        raise InputError(f"{checkpoint.file}: {wrong[0]} does not fit into half precision")
+    with safe_open(checkpoint.file, framework="pt") as opened:
+        metadata = opened.metadata()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    _write(file, serialise(half, metadata))
+    return file
+
+
+def read_tensors(file: Path) -> dict[str, Tensor]:
+    """All tensors of a file; `InputError` if it is missing or truncated."""
+    try:
+        return load_file(file)
+    except (SafetensorError, OSError) as error:
+        raise damaged(file, error) from error
+
+
+def damaged(file: Path, error: Exception) -> InputError:
+    """What to say of a file that cannot be read."""
+    reason = " ".join(str(error).split())
+    return InputError(
+        f"checkpoint {file} is truncated or damaged ({reason}); delete its folder to go on without it"
+    )
+
+
+def _complete(out: Path) -> list[Path]:
+    found = [(int(match[1]), path) for path in out.glob("step-*") if (match := _NAME.fullmatch(path.name))]
+    return [path for _, path in sorted(found)]
+
+
+def _own(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Contiguous copies on the CPU, as safetensors wants them."""
+    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as out:
+        out.write(data)
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def _flush(folder: Path) -> None:
+    if os.name == "posix":  # a new name is on the disk only once its folder is
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
+
+
+# Copies of a model's weights as its training passes certain steps.
+
+
+class Milestones:
+    """Copies weights at given steps; the trainer's `progress`.
+
+    A step is copied if the trainer saves a checkpoint at it, so its `save_every` must divide the steps.
+    """
+
+    def __init__(self, folder: Path, steps: Iterable[int]) -> None:
+        """Watch a run.
+
+        Args:
+            folder: of the run; copies lie beside its checkpoints.
+            steps: after which to copy.
+        """
+        self.folder, self.steps = folder, set(steps)
+
+    def __call__(self, what: str, done: int, total: int, note: str) -> None:
+        self.collect()
+
+    def collect(self) -> None:
+        """Copy what is there and due; done before training too, for a run that was killed in between."""
+        for step in self.steps:
+            weights, kept = self.folder / f"step-{step:06d}" / MODEL, self._file(step)
+            if weights.exists() and not kept.exists():
+                part = kept.with_suffix(".part")
+                shutil.copyfile(weights, part)
+                part.replace(kept)
+
+    def files(self) -> dict[int, Path]:
+        """Weights by step, first to last."""
+        return {step: self._file(step) for step in sorted(self.steps) if self._file(step).exists()}
+
+    def _file(self, step: int) -> Path:
+        return self.folder / f"milestone-{step:06d}.safetensors"
+
+
+# The corpus that a checkpoint was trained on, made again, and the tokenizer that goes with its weights.
+
+
+Progress = Callable[[str, int, int], None]
+
+
+def own_corpus(found: Checkpoint, progress: Progress) -> Corpus:
+    """What a checkpoint was trained on, with the parts that it has not seen.
+
+    Raises:
+        InputError: it was a folder, whose place is not recorded, or it has changed: then what is held out may be
+            what the model was trained on.
+    """
+    source = found.recipe["corpus"]
+    if source not in ("texts", "code", "texts+code"):
+        raise InputError(
+            f"the model was trained on the folder {source}; give --text FILE that it has not seen"
+        )
+    data = in_own_tokens(found, corpus(source, seed=found.recipe["corpus_seed"], progress=progress))
+    if data.sha256 != found.corpus_sha256:
+        raise InputError(
+            f"the corpus {source} is not the one that the model was trained on (sha256 {data.sha256}, "
+            f"not {found.corpus_sha256}); give --text FILE that it has not seen"
+        )
+    return data
+
+
+def in_own_tokens(found: Checkpoint, of_bytes: Corpus) -> Corpus:
+    """Any corpus in the tokens that a model knows; errors as `own_tokenizer`."""
+    tokenizer = own_tokenizer(found)
+    return of_bytes if tokenizer is None else tokenized(of_bytes, tokenizer)
+
+
+def own_tokenizer(found: Checkpoint) -> BytePairs | None:
+    """What makes a text the model's tokens; None if bytes are its tokens.
+
+    Raises:
+        InputError: a model of byte pairs whose file holds no tokenizer.
+    """
+    if found.config.vocab_size == BYTES:
+        return None
+    if found.tokenizer is None:
+        raise InputError(f"{found.file} knows {found.config.vocab_size} tokens but not which; train it again")
+    return BytePairs(found.tokenizer)

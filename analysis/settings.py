@@ -1,0 +1,119 @@
+"""Checked objects out of plain mappings: what recipes, checkpoints and the command line have in common."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_type_hints
+
+import numpy as np
+from jaxtyping import Float
+
+from analysis.errors import InputError
+
+# What every positional encoding is and can do.
+
+
+def check_head_dim(head_dim: int) -> None:
+    """`InputError` unless head_dim is a positive whole number."""
+    if isinstance(head_dim, bool) or not isinstance(head_dim, int) or head_dim < 1:
+        raise InputError(f"head_dim={head_dim} is not a positive whole number")
+
+
+T = TypeVar("T")
+
+
+def differences(mine: Mapping[str, Any], theirs: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """What differs between two nested mappings, as "a.b: 1, not 2"."""
+    found = []
+    for name in {**mine, **theirs}:
+        a, b = mine.get(name), theirs.get(name)
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            found += differences(a, b, f"{prefix}{name}.")
+        elif a != b:
+            found.append(f"{prefix}{name}: {a}, not {b}")
+    return found
+
+
+def build(cls: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
+    """A frozen dataclass from a nested mapping, types checked: a whole number may stand for a real one.
+
+    Raises `InputError` for a key that is unknown (naming the nearest) or a value of another type.
+    """
+    hints = get_type_hints(cls)
+    known = [field.name for field in fields(cls)]  # type: ignore[arg-type]
+    arguments = {}
+    for key, value in values.items():
+        if key not in known:
+            raise InputError(f"{prefix}{key} is unknown; {nearest(key, known, prefix)}")
+        arguments[key] = _checked(f"{prefix}{key}", value, hints[key])
+    return cls(**arguments)
+
+
+def _checked(name: str, value: Any, hint: Any) -> Any:
+    if is_dataclass(hint) and isinstance(value, Mapping):
+        return build(hint, value, f"{name}.")  # type: ignore[arg-type]
+    allowed = get_args(hint) or (hint,)
+    if value in (None, "none") and NoneType in allowed:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool) and float in allowed:
+        return float(value)
+    if type(value) not in allowed:
+        wanted = " or ".join(kind.__name__ for kind in allowed if kind is not NoneType)  # type: ignore[union-attr]
+        raise InputError(f"{name}={value!r} is not of type {wanted}")
+    return value
+
+
+def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
+    """ "did you mean x?", or the whole list where nothing is near."""
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {prefix}{close[0]}?" if close else f"known: {', '.join(known)}"
+
+
+def check_whole(name: str, value: int, least: int = 1) -> None:
+    """`InputError` unless it is a whole number of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InputError(f"{name}={value} is not a whole number of at least {least}")
+
+
+# One attention layer's rotation (`Frequencies`), plain RoPE, and the checks every rope type shares.
+
+
+def as_vector(name: str, values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """An own float64 copy of a non-empty vector of finite numbers; `InputError` if it is none."""
+    copy = np.array(values, dtype=np.float64)
+    if copy.ndim != 1 or not copy.size:
+        raise InputError(f"{name} has shape {copy.shape}; it must be a vector with one value per pair")
+    if not np.isfinite(copy).all():
+        raise InputError(f"{name} holds a value that is not finite")
+    return copy
+
+
+def check_even(name: str, value: int) -> None:
+    """`InputError` unless value is an even positive whole number."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise InputError(f"{name}={value} is not a positive whole number")
+    if value % 2:
+        raise InputError(f"{name}={value} is odd; RoPE rotates pairs")
+
+
+def check_above(name: str, value: float, bound: float) -> None:
+    """`InputError` unless value is finite and above bound."""
+    if not bound < value <= sys.float_info.max:  # which a whole number may exceed
+        raise InputError(f"{name}={value} must be finite and above {bound}")
+
+
+def check_at_least(name: str, value: float, bound: float) -> None:
+    """`InputError` unless value is finite and not below bound."""
+    if not bound <= value <= sys.float_info.max:
+        raise InputError(f"{name}={value} must be finite and at least {bound}")
+
+
+def check_share(name: str, value: float) -> None:
+    """`InputError` unless value is in (0, 1]."""
+    if not 0 < value <= 1:
+        raise InputError(f"{name}={value} is outside (0, 1]")

@@ -1,0 +1,618 @@
+"""The main job: a checkpoint and token windows in, one labelled record of every head's distance bias out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from jaxtyping import Complex, Float, Int, Num
+from torch import Tensor
+
+from analysis import assets
+from analysis.errors import InputError
+from analysis.heads import decomposition
+from analysis.heads.decomposition import QUARTERS, VARIANTS, LayerWindow, Moments, split_layer
+from analysis.heads.mean_score import pair_counts
+from analysis.models import capture, load
+from analysis.models.capture import Consumer, LayerCapture, OurModel, run
+from analysis.models.checkpoint import is_ours
+from analysis.models.huggingface import Checkpoint
+from analysis.models.load import SMOLLM2, SMOLLM2_NAME
+from analysis.records import Provenance, Schema
+from analysis.text.windows import NamedTokens, read_text, tokenized, windows
+from analysis.theory.frequencies import Frequencies
+
+# From the windows' statistics to one labelled dataset: means, standard errors, shares.
+
+
+WEIGHTINGS = ("uniform", "log")
+PARTS = ("all", *(f"quarter {i + 1}" for i in range(QUARTERS)))
+SUMS = ("count", "first", "power", "square")
+CURVES = ("measured", "bias", "drift", "content", "paper", "shuffled", "control_gap")
+
+Array = np.ndarray
+Curve = Float[Array, "windows heads distances"]
+
+
+@dataclass
+class LayerSamples:
+    """What one layer gave, window after window."""
+
+    frequencies: Frequencies
+    scale: float
+    softcap: float | None
+    window: int | None
+    windows: list[LayerWindow]
+
+
+def assemble(layers: list[LayerSamples]) -> xr.Dataset:
+    """The dataset of a whole model; layers must rotate the same number of pairs.
+
+    Variables over (first_token, layer, head, distance), each with its `_se` over windows:
+        measured     mean score
+        bias         score of the mean query and mean key
+        drift        what position-dependent means add
+        content      measured - bias
+        paper        bias with every mu_d, nu_d replaced by their mean over pairs (Assumption 2.1)
+        shuffled     mean score with the token order of queries and of keys shuffled
+        control_gap  shuffled - bias, whose expectation is 0
+    over (first_token, part, layer, head, pair): mu, nu (with `_se`), sd_a, sd_b; mu_window, nu_window (also over
+        window): of each window alone
+    over (first_token, weighting, layer, head), each with `_se`:
+        share_bias, share_content   Cov(part, measured) / Var(measured) over distance
+        r2_bias, r2_paper           1 - |measured - prediction|^2 / |measured|^2, centred over distance
+    over (first_token, layer, head): score_sd, distance_share (with `_se`)
+    """
+    rotated = {len(s.frequencies.omega) for s in layers}
+    if len(rotated) > 1:
+        raise InputError(
+            f"layers rotate different numbers of pairs {sorted(rotated)}; measure one kind at a time"
+        )
+    found = [[_layer_variant(s, v) for s in layers] for v in range(len(VARIANTS))]
+    # stacked as arrays: joining a labelled dataset for each layer takes longer than all their statistics
+    variables = {
+        name: (("first_token", "layer", *dims), np.array([[one[name][1] for one in row] for row in found]))
+        for name, (dims, _) in found[0][0].items()
+    }
+    dataset = xr.Dataset(variables).transpose(
+        "first_token", "weighting", "part", "layer", "head", ..., "window"
+    )
+    dataset["omega"] = ("layer", "pair"), np.stack([s.frequencies.omega for s in layers])
+    for name, values in (
+        ("scale", [s.scale for s in layers]),
+        ("softcap", [s.softcap for s in layers]),
+        ("sliding_window", [s.window for s in layers]),
+    ):
+        dataset[name] = "layer", np.array([np.nan if v is None else v for v in values], dtype=float)
+    return dataset.assign_coords(
+        first_token=list(VARIANTS),
+        layer=np.arange(len(layers)),
+        head=np.arange(dataset.sizes["head"]),
+        distance=np.arange(dataset.sizes["distance"]),
+        pair=np.arange(dataset.sizes["pair"]),
+        part=list(PARTS),
+        weighting=list(WEIGHTINGS),
+    ).assign_attrs(windows=len(layers[0].windows))
+
+
+def mean_and_error(x: Array) -> tuple[Array, Array]:
+    """Mean over windows, the first axis, and its standard error."""
+    return x.mean(axis=0), x.std(axis=0, ddof=1) / np.sqrt(len(x))
+
+
+def _layer_variant(samples: LayerSamples, variant: int) -> dict[str, tuple[tuple[str, ...], Array]]:
+    """Everything about one layer with its first token kept or dropped: dimensions and values by name."""
+    sums = _sums(samples, variant)
+    curves = _curves(samples, variant, _product(sums, "first", slice(None)))
+    found: dict[str, tuple[tuple[str, ...], Array]] = {}
+    for name in CURVES:
+        for suffix, value in zip(("", "_se"), mean_and_error(curves[name]), strict=True):
+            found[name + suffix] = ("head", "distance"), value.astype(np.float32)
+    rotated = len(samples.frequencies.omega)
+    for name, value in _pair_variables(sums, rotated).items():
+        found[name] = ("part", "head", "pair"), value
+    for name, value in _window_variables(sums, rotated).items():
+        found[name] = ("part", "window", "head", "pair"), value
+    for name, value in _share_variables(curves).items():
+        found[name] = ("weighting", "head"), value
+    for name, value in _score_variables(samples, variant, curves["measured"]).items():
+        found[name] = ("head",), value
+    return found
+
+
+class _Sums:
+    """One variant's moments of every window as arrays, leading axes (windows, quarters); keys as their heads are."""
+
+    def __init__(self, windows: list[tuple[Moments, Moments]]) -> None:
+        self.q, self.k = (
+            {name: np.stack([getattr(m, name).numpy() for m in side]) for name in SUMS}
+            for side in zip(*windows, strict=True)
+        )
+
+
+def _product(sums: _Sums, name: str, selection: slice) -> Num[Array, "windows heads pairs"]:
+    """Mean over q's tokens times the conjugate of the mean over k's, for every query head, in every window."""
+    q, k = (
+        side[name][:, selection].sum(axis=1) / side["count"][:, selection].sum(axis=1)[:, None, None]
+        for side in (sums.q, sums.k)
+    )
+    return q * _repeat(k, q.shape[1]).conj()
+
+
+def _repeat(keys: Array, query_heads: int) -> Array:
+    """Key heads (the second axis) repeated for the query heads that read them."""
+    return np.repeat(keys, query_heads // keys.shape[1], axis=1)
+
+
+def _sums(samples: LayerSamples, variant: int) -> _Sums:
+    return _Sums([(w.moments_q[variant], w.moments_k[variant]) for w in samples.windows])
+
+
+def _selections() -> dict[str, slice]:
+    return {"all": slice(None)} | {PARTS[i + 1]: slice(i, i + 1) for i in range(QUARTERS)}
+
+
+def _pair_variables(sums: _Sums, rotated: int) -> dict[str, Float[Array, "parts heads pairs"]]:
+    """mu, nu with standard errors, and the sd of A_d and B_d over all pairs of positions.
+
+    mu_d - i nu_d is E over all pairs of positions of zq conj(zk). E A_d^2 and E B_d^2 follow from E|z|^2 and E z^2:
+    A = Re(zq conj zk), so A^2 = (|zq|^2 |zk|^2 + Re(zq^2 conj(zk^2))) / 2, and B^2 with a minus sign.
+    """
+    result: dict[str, list[Array]] = {n: [] for n in ("mu", "mu_se", "nu", "nu_se", "sd_a", "sd_b")}
+    for selection in _selections().values():
+        product = _product(sums, "first", selection)[..., :rotated]
+        mu, mu_se = mean_and_error(np.real(product))
+        nu, nu_se = mean_and_error(-np.imag(product))
+        power, square = (
+            np.real(_product(sums, name, selection)).mean(axis=0)[..., :rotated]
+            for name in ("power", "square")
+        )
+        sd_a, sd_b = _root((power + square) / 2 - mu**2), _root((power - square) / 2 - nu**2)
+        for name, value in zip(result, (mu, mu_se, nu, nu_se, sd_a, sd_b), strict=True):
+            result[name].append(value)
+    return {name: np.stack(values) for name, values in result.items()}
+
+
+def _window_variables(sums: _Sums, rotated: int) -> dict[str, Float[Array, "parts windows heads pairs"]]:
+    """mu and nu of every window alone."""
+    product = np.stack([_product(sums, "first", selection) for selection in _selections().values()])
+    product = product[..., :rotated].astype(np.complex64)
+    return {"mu_window": np.real(product), "nu_window": -np.imag(product)}
+
+
+def _root(variance: Array) -> Array:
+    """Square root of a variance, which rounding may leave a little below 0 where nothing varies."""
+    return np.sqrt(np.maximum(variance, 0))
+
+
+def _curves(
+    samples: LayerSamples, variant: int, product: Complex[Array, "windows heads pairs"]
+) -> dict[str, Curve]:
+    """Every curve of every window, in the layer's scale."""
+    stacked = {
+        name: np.stack([getattr(w, name)[variant].double().numpy() for w in samples.windows])
+        for name in ("measured", "drift", "shuffled")
+    }
+    omega = samples.frequencies.omega
+    rotated, rest = product[..., : len(omega)], np.real(product[..., len(omega) :]).sum(axis=-1)
+    table, sums = _table(omega.tobytes(), stacked["measured"].shape[-1])
+    alike = np.ascontiguousarray(rotated.mean(axis=-1, keepdims=True))
+    for name, weights, turns in (("bias", rotated, table), ("paper", alike, sums)):
+        # real parts alone: half the products of complex numbers
+        parts = np.concatenate([np.real(weights), -np.imag(weights)], axis=-1)
+        stacked[name] = samples.scale * (parts @ turns + rest[..., None])
+    stacked["content"] = stacked["measured"] - stacked["bias"]
+    stacked["control_gap"] = stacked["shuffled"] - stacked["bias"]
+    return stacked
+
+
+@lru_cache(maxsize=2)  # most models turn alike in every layer
+def _table(
+    omega: bytes, length: int
+) -> tuple[Float[Array, "twice_pairs length"], Float[Array, "two length"]]:
+    """Cosines, then sines, of distance omega_d for omega as float64 bytes; their sums over the pairs."""
+    angles = np.outer(np.frombuffer(omega), np.arange(length))
+    both = np.stack([np.cos(angles), np.sin(angles)])
+    return both.reshape(-1, length), both.sum(axis=1)
+
+
+def _share_variables(curves: dict[str, Curve]) -> dict[str, Float[Array, "weightings heads"]]:
+    """Shares over the distances 1 .. half the window, where every distance has at least half the pairs.
+
+    Products of content and of what a prediction leaves over follow from those of measured, bias and paper.
+    """
+    length = curves["measured"].shape[-1]
+    chosen = slice(1, length // 2 + 1)
+    distance = np.arange(length, dtype=float)[chosen]
+    result: dict[str, list[Array]] = {}
+    for kind in WEIGHTINGS:
+        weight = decomposition.weights(distance, kind)
+        g = decomposition.products(
+            {name: curves[name][..., chosen] for name in ("measured", "bias", "paper")}, weight
+        )
+        whole, bias = g["measured", "measured"], g["bias", "measured"]
+        left = {
+            name: whole - g[name, "measured"] - g["measured", name] + g[name, name]
+            for name in ("bias", "paper")
+        }
+        found = {
+            "share_bias": decomposition.jackknife(decomposition.ratio, bias, whole),
+            "share_content": decomposition.jackknife(decomposition.ratio, whole - bias, whole),
+            "r2_bias": decomposition.jackknife(decomposition.unexplained_from_one, left["bias"], whole),
+            "r2_paper": decomposition.jackknife(decomposition.unexplained_from_one, left["paper"], whole),
+        }
+        for name, (value, error) in found.items():
+            result.setdefault(name, []).append(value)
+            result.setdefault(f"{name}_se", []).append(error)
+    return {name: np.stack(values) for name, values in result.items()}
+
+
+def _score_variables(
+    samples: LayerSamples, variant: int, measured: Curve
+) -> dict[str, Float[Array, " heads"]]:
+    """sd of all causal scores, and the share of their variance that lies between distances."""
+    length = measured.shape[-1]
+    counts = pair_counts(length, dropped=variant).numpy()
+    present = counts > 0
+    squares = np.stack([w.square_sum[variant].double().numpy() for w in samples.windows])
+    value, error = decomposition.share_of_scores(measured[..., present], squares, counts[present])
+    grand = (measured[..., present] @ (counts[present] / counts.sum())).mean(axis=0)
+    sd = _root(squares.mean(axis=0) / counts.sum() - grand**2)
+    return {"score_sd": sd, "distance_share": value, "distance_share_se": error}
+
+
+# What a record says in a few kilobytes: numbers for prose and tests, and the heads worth looking at.
+
+
+QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+SHARES = ("distance_share", "share_bias", "share_content", "r2_bias", "r2_paper")
+
+
+def near_far_gap(data: xr.Dataset) -> xr.DataArray:
+    """Mean measured score at distances 1..16 less that at distances from a quarter to half the window."""
+    length = data.sizes["distance"]
+    near = data.measured.sel(distance=slice(1, 16)).mean("distance")
+    return near - data.measured.sel(distance=slice(length // 4, length // 2)).mean("distance")
+
+
+def near_far_gap_of_means(data: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
+    """The same gap of the bias alone, from the mu_d and from the nu_d: sum_d mu_d cos and sum_d nu_d sin."""
+    length = data.sizes["distance"]
+    near, far = np.arange(1, 17), np.arange(length // 4, length // 2 + 1)
+    cos, sin = (
+        f(data.omega * xr.DataArray(near, dims="n")).mean("n")
+        - f(data.omega * xr.DataArray(far, dims="n")).mean("n")
+        for f in (np.cos, np.sin)
+    )
+    x = data.sel(part="all")
+    return data.scale * (x.mu * cos).sum("pair"), data.scale * (x.nu * sin).sum("pair")
+
+
+def spread_over_pairs(mean: xr.DataArray, error: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
+    """Mean of mu_d over pairs and its sd over pairs, the windows' sampling noise taken out (0 if all noise)."""
+    variance = mean.var("pair", ddof=1) - (error**2).mean("pair")
+    return mean.mean("pair"), variance.clip(min=0) ** 0.5
+
+
+def telling_heads(data: xr.Dataset) -> list[tuple[int, int, str]]:
+    """Six different heads (layer, head, why), chosen by rule from the record without its first token."""
+    x = data.sel(first_token="dropped")
+    log = x.sel(weighting="log")
+    median = abs(x.distance_share - x.distance_share.median())
+    wanted = (
+        ("most distance", -x.distance_share),
+        ("least distance", x.distance_share),
+        ("median head", median),
+        ("paper fits best", -log.r2_paper),
+        ("most content", -abs(log.share_content)),
+        ("largest near-far gap", -abs(near_far_gap(x))),
+    )
+    chosen: list[tuple[int, int, str]] = []
+    for why, score in wanted:
+        for flat in np.argsort(score.values, axis=None):
+            layer, head = (int(i) for i in np.unravel_index(flat, score.shape))
+            if (layer, head) not in [c[:2] for c in chosen]:
+                chosen.append((layer, head, why))
+                break
+    return chosen
+
+
+def described(data: xr.Dataset) -> xr.Dataset:
+    """The record with its six telling heads and with mean and sd over pairs of mu and nu, for figures to draw."""
+    layer, head, why = zip(*telling_heads(data), strict=True)
+    extra = {"telling_layer": ("telling", list(layer)), "telling_head": ("telling", list(head)),
+             "telling_why": ("telling", list(why))}  # fmt: skip
+    data = data.assign(extra).assign_coords(telling=np.arange(len(layer)))
+    for name in ("mu", "nu"):
+        mean, sd = spread_over_pairs(data[name], data[f"{name}_se"])
+        data = data.assign({f"{name}_pair_mean": mean, f"{name}_pair_sd": sd})
+    return data
+
+
+def control_check(data: xr.Dataset) -> dict[str, float]:
+    """How the shuffled control meets the bias: z = gap / standard error over all heads and distances to L/2.
+
+    With W windows z follows Student's t with W - 1 degrees of freedom if the control falls on the bias.
+    """
+    x = data.isel(distance=slice(1, data.sizes["distance"] // 2 + 1))
+    z = (x.control_gap / x.control_gap_se).values
+    z = z[np.isfinite(z)]  # heads that say the same at every token leave no error to divide by
+    if not z.size:
+        return {"share_beyond_2se": np.nan, "mean_z": np.nan}
+    return {"share_beyond_2se": float(np.mean(np.abs(z) > 2)), "mean_z": float(z.mean())}
+
+
+def headline(data: xr.Dataset) -> dict[str, list[float]]:
+    """Quartiles over heads of the shares, octaves weighted alike, first token dropped."""
+    x = data.sel(first_token="dropped", weighting="log")
+    return {name: quantiles(x[name], (0.25, 0.5, 0.75)) for name in SHARES}
+
+
+def quantiles(values: xr.DataArray, at: tuple[float, ...]) -> list[float]:
+    """Quantiles over the heads that have a value; NaN if none has."""
+    known = values.values[np.isfinite(values.values)]
+    return np.quantile(known, at).tolist() if known.size else [np.nan] * len(at)
+
+
+def for_json(value: Any) -> Any:
+    """None for numbers that are not finite, all through: JSON has no NaN."""
+    if isinstance(value, dict):
+        return {key: for_json(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [for_json(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def summarise(data: xr.Dataset) -> dict[str, Any]:
+    """Quantiles over heads, each head's distance share, each layer's fits, Assumption 2.1, and the control.
+
+    None stands for what 2 windows cannot give (a standard error of a share needs 3) or a dead head does not have.
+    """
+    result: dict[str, Any] = {"windows": int(data.attrs["windows"]),
+                              "length": data.sizes["distance"], "quantiles": list(QUANTILES)}  # fmt: skip
+    for first_token in data.first_token.values:
+        x = data.sel(first_token=first_token)
+        part: dict[str, Any] = {"control": control_check(x)}
+        for name in SHARES:
+            values = x[name].sel(weighting="log") if "weighting" in x[name].dims else x[name]
+            part[name] = quantiles(values, QUANTILES)
+        for name in ("mu", "nu"):
+            mean, sd = spread_over_pairs(x[name].sel(part="all"), x[f"{name}_se"].sel(part="all"))
+            part[f"heads_where_sd_over_pairs_of_{name}_exceeds_its_mean"] = int((sd > abs(mean)).sum())
+        result[str(first_token)] = part
+    x = data.sel(first_token="dropped", weighting="log")
+    result["heads"] = {name: x[name].values.tolist() for name in ("distance_share", "distance_share_se")}
+    result["layers"] = {}
+    for name in ("r2_bias", "r2_paper"):
+        mean, error = layer_means(x, name)
+        result["layers"] |= {name: mean.values.tolist(), f"{name}_se": error.values.tolist()}
+    gap, (from_mu, from_nu) = near_far_gap(x), near_far_gap_of_means(x)
+    result["near_far_gap"] = {
+        "heads_that_favour_near": int((gap > 0).sum()),
+        "heads_with_mean_of_mu_above_0": int((x.mu_pair_mean.sel(part="all") > 0).sum()),
+        "heads_with_mean_of_nu_below_0": int((x.nu_pair_mean.sel(part="all") < 0).sum()),
+        "in_score_sds": float((gap / x.score_sd).median()),
+    } | {
+        name: quantiles(value, (0.25, 0.5, 0.75))
+        for name, value in (("measured", gap), ("from_mu", from_mu), ("from_nu", from_nu))
+    }
+    result["telling_heads"] = [list(c) for c in telling_heads(data)]
+    return for_json(result)
+
+
+def layer_means(data: xr.Dataset, name: str) -> tuple[xr.DataArray, xr.DataArray]:
+    """Mean of a share over the heads of each layer, and its standard error if heads err independently."""
+    heads = data.sizes["head"]
+    return data[name].mean("head"), (data[f"{name}_se"] ** 2).sum("head", skipna=False) ** 0.5 / heads
+
+
+SHORTEST = 2 * QUARTERS  # tokens: no position quarter is empty when the first token is dropped
+
+
+@dataclass
+class Clock:
+    """Seconds spent in the model's forward passes, and on statistics."""
+
+    forward: float = 0.0
+    statistics: float = 0.0
+
+
+def measure(
+    checkpoint: Checkpoint | OurModel,
+    tokens: Int[np.ndarray, "windows length"],
+    *,
+    seed: int,
+    progress: Callable[[str, int, int], None] | None = None,
+    clock: Clock | None = None,
+) -> xr.Dataset:
+    """Mean score of every head at every distance, its split into bias and content, and the paper's prediction.
+
+    Args:
+        checkpoint: a loaded model.
+        tokens: token ids, (windows, length) with at least 2 windows of at least `SHORTEST` tokens; windows are
+            taken as independent.
+        seed: of the token orders of the shuffled control.
+        progress: called with ("window", done, total).
+        clock: filled with the time spent.
+
+    Returns:
+        Dataset over first_token, layer, head, distance, pair, part and weighting; standard errors are over
+        windows. Scores are before soft-cap, mask and softmax, in the layer's own scale.
+
+    Raises:
+        InputError: for fewer than 2 windows, or windows too short, or longer than the model's context.
+    """
+    count, length = tokens.shape
+    if count < 2:
+        raise InputError(f"{count} window gives no standard error; measure at least 2")
+    if length < SHORTEST:
+        raise InputError(f"window of {length} tokens is too short; measure at least {SHORTEST}")
+    if length > checkpoint.context_length:
+        raise InputError(
+            f"window of {length} tokens is longer than the model's context of {checkpoint.context_length}"
+        )
+    clock = clock or Clock()
+    layers: dict[int, LayerSamples] = {}
+    for w in range(count):
+        before, begun = clock.statistics, time.perf_counter()
+        _read(checkpoint, torch.from_numpy(tokens[w : w + 1]), _collector(layers, seed, w, clock))
+        clock.forward += time.perf_counter() - begun - (clock.statistics - before)
+        if progress:
+            progress("window", w + 1, count)
+    begun = time.perf_counter()
+    dataset = described(assemble([layers[i] for i in sorted(layers)]))
+    clock.statistics += time.perf_counter() - begun
+    return dataset
+
+
+def _read(checkpoint: Checkpoint | OurModel, window: Tensor, consumer: Consumer) -> None:
+    if isinstance(checkpoint, OurModel):
+        capture.run_ours(checkpoint, window, consumer)
+    else:
+        run(checkpoint, window, consumer)
+
+
+def _collector(
+    layers: dict[int, LayerSamples], seed: int, window: int, clock: Clock
+) -> Callable[[LayerCapture], None]:
+    """Consumer of captures: keeps the statistics of a layer, never its vectors."""
+
+    def collect(found: LayerCapture) -> None:
+        begun = time.perf_counter()
+        samples = layers.setdefault(
+            found.layer, LayerSamples(found.frequencies, found.scale, found.softcap, found.window, [])
+        )
+        state = np.random.SeedSequence([seed, window, found.layer]).generate_state(1, np.uint64)
+        generator = torch.Generator().manual_seed(int(state[0]) >> 1)
+        samples.windows.append(
+            split_layer(found.q[0], found.k[0], found.frequencies, scale=found.scale, generator=generator)
+        )
+        clock.statistics += time.perf_counter() - begun
+
+    return collect
+
+
+# From a model's name and texts to the record of its heads: what `tapa measure` and `make figures` both run.
+
+
+HEADS = Schema("distance-bias", 2, made_by="tapa measure MODEL --text FILE")
+SUMMARY = Schema("distance-bias-summary", 1, made_by="tapa measure MODEL --text FILE --summary SUMMARY")
+LENGTH = 2048
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What decides the numbers of a measurement beside the model and the texts.
+
+    Attributes:
+        windows: number of token windows, >= 2; standard errors are over them.
+        length: tokens in a window, >= `measure.SHORTEST`; None for `LENGTH`, and for a model of `tapa train` for
+            the length that it was trained at.
+        seed: >= 0, of the windows' places and of the shuffled control.
+    """
+
+    windows: int = 8
+    length: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.windows < 2:
+            raise InputError(f"windows={self.windows} gives no standard error; measure at least 2")
+        if self.length is not None and self.length < SHORTEST:
+            raise InputError(f"length={self.length} is too short for a window; give {SHORTEST} or more")
+        if self.seed < 0:
+            raise InputError(f"seed={self.seed} is below 0; give 0 or more")
+
+
+def measure_model(
+    model: str, texts: Sequence[Path], settings: Settings, *, arguments: Sequence[str], progress: Progress
+) -> tuple[xr.Dataset, Provenance]:
+    """Measure every head of a model.
+
+    Args:
+        model: "smollm2" (fetched), a model of `tapa train`, a Hugging Face folder of safetensors, or a .gguf file.
+        texts: UTF-8 files; with none, "smollm2" is measured on the pinned texts, a model of `tapa train` on the
+            validation documents of its corpus.
+        settings: windows, length, seed.
+        arguments: the command line, for the record.
+        progress: called with (what, done, total).
+
+    Returns:
+        The dataset of `analysis.studies.distance_bias.assemble`, described, and its provenance.
+
+    Raises:
+        InputError: whatever cannot be used of the model, the texts or the settings.
+    """
+    for index, path in enumerate(texts):
+        read_text(path)  # a mistyped name must not cost a download and a model's loading
+        if any(path.samefile(other) for other in texts[:index]):
+            raise InputError(f"text {path} is given twice; its windows would not be independent")
+    if not texts and model != SMOLLM2 and not is_ours(Path(model)):
+        raise InputError(
+            f"no text for {model}; give --text FILE, UTF-8, at least {settings.length or LENGTH} tokens long"
+        )
+    checkpoint, settings = _opened(model, settings, progress)
+    documents = _documents(checkpoint, texts, progress)
+    assert settings.length is not None  # filled in
+    chosen = windows(documents, settings.length, settings.windows, seed=settings.seed)
+    clock = Clock()
+    begun = time.perf_counter()
+    dataset = measure(checkpoint, chosen.tokens, seed=settings.seed, progress=progress, clock=clock)
+    provenance = Provenance.collect(
+        arguments,
+        asdict(settings) | {"model": checkpoint.name, "texts": [name for name, _ in documents]},
+        seeds={"windows and token orders": settings.seed},
+        device="cpu",
+        precision="float32 forward and transforms, float64 angles and sums over windows",
+        threads=torch.get_num_threads(),
+        seconds=time.perf_counter() - begun,
+        model_sha256=checkpoint.sha256,
+        text_sha256=chosen.sha256,
+    )
+    dataset = dataset.assign_coords(window=list(range(settings.windows))).assign(
+        window_document=("window", list(chosen.documents)), window_offset=("window", list(chosen.offsets))
+    )
+    attributes = {
+        "model": checkpoint.name,
+        "statistics_seconds": clock.statistics,
+        "forward_seconds": clock.forward,
+    }
+    return dataset.assign_attrs(attributes), provenance
+
+
+def _opened(model: str, settings: Settings, progress: Progress) -> tuple[Checkpoint | OurModel, Settings]:
+    """The checkpoint of that name, if windows of this length fit into its context, and settings with a length."""
+    if model != SMOLLM2 and is_ours(Path(model)):
+        checkpoint: Checkpoint | OurModel = load.open_rotary(Path(model))
+    else:
+        checkpoint = load.load(load.fetch_smollm2(progress=progress) if model == SMOLLM2 else Path(model))
+    if model == SMOLLM2:
+        checkpoint = replace(checkpoint, name=SMOLLM2_NAME)  # not the name of its folder in the cache
+    own = checkpoint.context_length if isinstance(checkpoint, OurModel) else LENGTH
+    length = settings.length or own
+    # before the texts are cut: the context is the harder limit, and the one the user can look up
+    if length > checkpoint.context_length:
+        raise InputError(
+            f"length={length} is longer than the context of {checkpoint.name}, "
+            f"{checkpoint.context_length} tokens; give a shorter --length"
+        )
+    return checkpoint, replace(settings, length=length)
+
+
+def _documents(
+    checkpoint: Checkpoint | OurModel, texts: Sequence[Path], progress: Progress
+) -> Sequence[NamedTokens]:
+    """Names and tokens of the texts, or of what goes with the model."""
+    if isinstance(checkpoint, OurModel) and not texts:
+        return checkpoint.held_out(progress)
+    texts = texts or assets.fetch_texts(progress=progress)
+    return tokenized(texts, lambda text: checkpoint.encode(text).tolist())

@@ -1,0 +1,329 @@
+"""Every trained model of a folder: bias beyond the trained length against loss, as one record: what `tapa bias` runs.
+
+The record is rewritten after each model. What is in it is not measured again, as long as weights, the run's own record
+and settings are the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from analysis.errors import InputError
+from analysis.experiments import run_record
+from analysis.intervals import LEVEL, over_seeds
+from analysis.models import checkpoint
+from analysis.models.checkpoint import load_model, own_corpus, read_checkpoint
+from analysis.records import Provenance, Schema, read_summary, write_summary
+from analysis.studies.extrapolation_bias import KINDS, OBSERVED, REACH, Settings, row
+from analysis.workers import HERE, Workers, run
+
+# What many trained models say together: does what the mean score does beyond L go with the rise of the loss?
+#
+# Correlations are Spearman's, over runs. Runs of one variant share almost everything, so three numbers are
+# given:
+#
+# over runs         every run counts alike; its interval draws whole variants, the least that can be called
+# independent; within methods    of ranks less their method's mean rank: what is left when the choice of
+# method is taken out; of each method    that has enough runs.
+#
+# A correlation is no cause. What scores with the bias taken away do to the loss is: `altered`, pooled over
+# seeds.
+
+
+RESAMPLES = 2000
+FEWEST, DRAWN = 5, 8  # runs for a correlation; runs or variants that are drawn, for its interval
+Values = Float[np.ndarray, " runs"]
+Codes = Int[np.ndarray, " runs"]
+
+
+def summarise(rows: Mapping[str, Numbers], chosen: Mapping[str, float], *, seed: int) -> Numbers:
+    """Correlations of what was observed with the rise of the loss, and what comes back when scores are altered.
+
+    Only runs from scratch, all read at the same multiple of one trained length, are correlated.
+
+    Args:
+        rows: by run.
+        chosen: learning rate at which each variant is read.
+        seed: of the bootstraps.
+
+    Returns:
+        chosen: of the variants that have rows; runs: how many are correlated; correlations: for each observed
+        number; altered: for each variant, way and length.
+    """
+    named = sorted({found["variant"] for found in rows.values()})
+    chosen = {variant: chosen[variant] for variant in named if variant in chosen}
+    scratch = [found for found in rows.values() if found["parent"] is None]
+    return {
+        "chosen": chosen,
+        "runs": len(scratch),
+        "correlations": {name: correlations(scratch, name, seed=seed) for name in OBSERVED},
+        "altered": pooled(rows, chosen),
+    }
+
+
+def correlations(runs: Sequence[Numbers], name: str, *, seed: int) -> Numbers:
+    """Spearman correlations of one observed number with the rise of the loss; None where too little is known."""
+    known = [found for found in runs if found["observed"][name] is not None]
+    x, y = (
+        np.array([value(found) for found in known], dtype=np.float64)
+        for value in (lambda found: found["observed"][name], lambda found: found["rise"])
+    )
+    methods, variants = ([found[key] for found in known] for key in ("method", "variant"))
+    each = {}
+    for method in sorted(set(methods)):
+        own = np.array([m == method for m in methods])
+        if own.sum() >= FEWEST:
+            each[method] = _estimate(x[own], y[own], np.arange(int(own.sum())), None, seed)
+    return {
+        "over_runs": _estimate(x, y, _codes(variants), None, seed),
+        "within_methods": _estimate(x, y, np.arange(len(x)), _codes(methods), seed),
+        "each_method": each,
+    }
+
+
+def spearman(x: Values, y: Values, groups: Codes | None = None) -> float:
+    """Correlation of ranks, nan where one does not vary; with groups, of ranks less their group's mean."""
+    return float(_spearman(np.ones((1, len(x))), x, y, groups)[0])
+
+
+def _spearman(
+    counts: Float[np.ndarray, "draws runs"], x: Values, y: Values, groups: Codes | None
+) -> Float[np.ndarray, " draws"]:
+    """The same of many draws at once, in each of which a run occurs so many times.
+
+    The rank of a value is the number of those below it, and half of those equal to it and one: a product of counts with
+    a matrix of comparisons.
+    """
+    ranks = []
+    for values in (x, y):
+        below = (values[:, None] < values) + (values[:, None] == values) / 2.0  # [other, own]
+        ranks.append(counts @ below + 0.5)
+    member = np.ones((len(x), 1)) if groups is None else np.eye(int(groups.max()) + 1)[groups]
+    sizes = np.maximum(counts @ member, 1)
+    a, b = (r - ((counts * r) @ member / sizes) @ member.T for r in ranks)
+    product, square_a, square_b = ((counts * u * v).sum(axis=1) for u, v in ((a, b), (a, a), (b, b)))
+    size = np.sqrt(square_a * square_b)
+    varies = size > 1e-9 * counts.sum(axis=1)
+    return np.divide(product, size, out=np.full(len(counts), np.nan), where=varies)
+
+
+def _estimate(x: Values, y: Values, clusters: Codes, groups: Codes | None, seed: int) -> Numbers | None:
+    """Value, percentile interval over clusters drawn with replacement, and how many runs and clusters there are."""
+    count = len(np.unique(clusters))
+    if len(x) < FEWEST or not np.isfinite(value := spearman(x, y, groups)):
+        return None
+    found: Numbers = {"value": value, "runs": len(x), "clusters": count, "low": None, "high": None}
+    if count < DRAWN:
+        return found
+    times = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
+    drawn = _spearman(times[:, clusters].astype(np.float64), x, y, groups)
+    known = drawn[np.isfinite(drawn)]
+    if len(known) >= RESAMPLES // 2:  # else the draws hardly ever vary
+        found["low"], found["high"] = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
+    return found
+
+
+def pooled(rows: Mapping[str, Numbers], chosen: Mapping[str, float]) -> dict[str, list[Numbers]]:
+    """For each variant at its chosen rate, way and length: means over seeds, with Student's t intervals.
+
+    bits come back (`back`) of those lost beyond L (`lost`), what is left lost (`left`), and the share that comes back
+    (`share`, None where a model lost nothing), each with its ends. `seeds` says how many.
+    """
+    found: dict[str, list[Numbers]] = {}
+    for variant, lr in chosen.items():
+        runs = [r for r in rows.values() if (r["variant"], r["lr"]) == (variant, lr) and r["altered"]]
+        cells = {(a["kind"], a["length"]) for r in runs for a in r["altered"]}
+        for kind, length in sorted(cells, key=lambda cell: (cell[1], KINDS.index(cell[0]))):
+            same = [a for r in runs for a in r["altered"] if (a["kind"], a["length"]) == (kind, length)]
+            bits = [a["bits_per_byte"] for a in same]
+            backs = np.array([b["plain"] - b["altered"] for b in bits])
+            losses = np.array([b["plain"] - b["trained"] for b in bits])
+            found.setdefault(variant, []).append(
+                {
+                    "kind": kind,
+                    "length": length,
+                    "seeds": len(same),
+                    "back": _pooled(backs),
+                    "lost": _pooled(losses),
+                    "left": _pooled(losses - backs),
+                    "share": _pooled(backs / losses) if (losses > 0).all() else None,
+                }
+            )
+    return found
+
+
+def _codes(names: Sequence[str]) -> Codes:
+    return np.unique(np.array(names, dtype=str), return_inverse=True)[1]
+
+
+def _pooled(values: Float[np.ndarray, " seeds"]) -> list[float | None]:
+    """Mean over seeds and the ends of its interval; None for the ends with a single seed."""
+    found = over_seeds(values)
+    return [value if np.isfinite(value) else None for value in (found.value, found.low, found.high)]
+
+
+BIAS = Schema("bias-runs", 1, made_by="tapa bias RUNS")
+DIGITS = 5
+
+Progress = Callable[[str, int, int], None]
+Numbers = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One model to measure, for whatever process does."""
+
+    weights: Path
+    record: Path
+    settings: Settings
+    key: str
+
+
+def measure_runs(
+    runs: Path,
+    records: Path,
+    out: Path,
+    settings: Settings,
+    *,
+    variants: Sequence[str] = (),
+    workers: Workers = HERE,
+    force: bool = False,
+    arguments: Sequence[str],
+    progress: Progress,
+) -> Numbers:
+    """Measure all runs that have weights and a record, and write the record of all.
+
+    Args:
+        runs: folder of the runs, as `tapa sweep` leaves it: RUN/model.safetensors.
+        records: folder of their records: RUN.json.
+        out: record to write, JSON; rows in it that are up to date are kept.
+        settings: see there.
+        variants: the only ones to measure; all if empty.
+        workers: who measures.
+        force: measure again what is up to date, too.
+        arguments: the command line, for the record.
+        progress: called with (what, done, total).
+
+    Returns:
+        The content of the record: settings, rows by run, left_out (run and why), summary of `bias_summary.summarise`.
+
+    Raises:
+        InputError: no such folder, no run with weights and a record, a variant that no run is of; a file that is
+            damaged.
+    """
+    tasks, left_out = _tasks(runs, records, settings, variants)
+    known = {} if force else _known(out)
+    rows = {task.weights.parent.name: known[task.key] for task in tasks if task.key in known}
+    todo = [task for task in tasks if task.key not in known]
+    read = run_record.read_folder(records)  # the rate is chosen among all runs, measured here or not
+    chosen = {name: one.rate for name, one in read.items() if one.rate is not None}
+    begun = time.perf_counter()
+    progress("models", len(rows), len(tasks))
+    content = _content(settings, rows, left_out, chosen)
+    for name, found in run(measured, todo, workers):
+        rows[name] = found
+        progress("models", len(rows), len(tasks))
+        content = _content(settings, rows, left_out, chosen)
+        _write(content, out, settings, arguments, time.perf_counter() - begun)
+    if not todo:  # left out or summarised otherwise than before
+        _write(content, out, settings, arguments, time.perf_counter() - begun)
+    return content
+
+
+def measured(task: Task) -> tuple[str, Numbers]:
+    """Name and row of one run."""
+    content = run_record.read(task.record)
+    checkpoint = read_checkpoint(task.weights)
+    data = own_corpus(checkpoint, lambda what, done, total: None)
+    bits = {r["length"]: r["bits_per_byte"] for r in content["readings"] if r["extension"] == "none"}
+    trained = checkpoint.config.context
+    reach = min(REACH, max(bits) // trained)
+    if reach < 2:
+        raise InputError(f"{task.record} has no reading beyond the trained length of {trained} tokens")
+    about = {name: content[name] for name in ("variant", "seed", "lr", "parent", "validation_loss")}
+    found = row(load_model(task.weights), data, task.settings, reach=reach)
+    losses = {str(length): value for length, value in bits.items()}
+    rise = bits[reach * trained] - bits[trained]
+    extra = {"method": checkpoint.config.method.name, "key": task.key, "bits_per_byte": losses, "rise": rise}
+    return task.weights.parent.name, about | extra | found
+
+
+def _tasks(
+    runs: Path, records: Path, settings: Settings, variants: Sequence[str]
+) -> tuple[list[Task], dict[str, str]]:
+    """What can be measured, by name, and of every other run why not."""
+    if not runs.is_dir():
+        raise InputError(f"{runs}: no such folder; give the folder of the runs of `tapa sweep`")
+    found: list[Task] = []
+    left_out: dict[str, str] = {}
+    seen: set[str] = set()
+    folders = {path.name for path in runs.iterdir() if path.is_dir()}
+    for name in sorted(folders | {path.stem for path in records.glob("*-lr*.json")}):
+        weights, record = runs / name / checkpoint.MODEL, records / f"{name}.json"
+        if not record.is_file():
+            left_out[name] = "no record yet"
+            continue
+        content = run_record.read(record)
+        seen.add(content["variant"])
+        if content["diverged"] is not None:
+            left_out[name] = "diverged"
+        elif not weights.is_file():
+            left_out[name] = "no weights here"
+        elif not variants or content["variant"] in variants:
+            found.append(Task(weights, record, settings, _key(weights, record, settings)))
+    if unknown := [name for name in variants if name not in seen]:
+        raise InputError(
+            f"no run of variant {unknown[0]!r} in {records}; known: {', '.join(sorted(seen)) or 'none'}"
+        )
+    if not found:
+        raise InputError(
+            f"no run in {runs} has weights and a record in {records}; make some with `tapa sweep`, or give --records"
+        )
+    return found, left_out
+
+
+def _key(weights: Path, record: Path, settings: Settings) -> str:
+    """Of all that decides a row."""
+    digest = hashlib.sha256(repr(sorted(asdict(settings).items())).encode())
+    for path in (weights, record):
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:32]
+
+
+def _known(out: Path) -> dict[str, Numbers]:
+    if not out.exists():
+        return {}
+    return {found["key"]: found for found in read_summary(out, expect_schema=BIAS)["rows"].values()}
+
+
+def _content(
+    settings: Settings, rows: dict[str, Numbers], left_out: dict[str, str], chosen: dict[str, float]
+) -> Numbers:
+    ordered = {name: rows[name] for name in sorted(rows)}
+    return {
+        "settings": asdict(settings),
+        "rows": ordered,
+        "left_out": left_out,
+        "summary": summarise(ordered, chosen, seed=settings.seed),
+    }
+
+
+def _write(content: Numbers, out: Path, settings: Settings, arguments: Sequence[str], seconds: float) -> None:
+    provenance = Provenance.collect(
+        arguments,
+        asdict(settings) | {"runs": list(content["rows"])},
+        seeds={"windows, spans, shuffled distances and bootstraps": settings.seed},
+        device="cpu",
+        precision="float32 forward and losses; float64 sums and closed forms",
+        threads=1,
+        seconds=seconds,
+    )
+    write_summary(content, out, provenance, schema=BIAS, digits=DIGITS)

@@ -1,0 +1,460 @@
+"""The protocol of the paper's figure 1: scores of near pairs less scores of far pairs, for any law of q and k.
+
+Appendix I of Wang et al. 2025 (arXiv 2509.12635) gives 10,000 differences from the intervals [0, 100] and
+[10000, 10100], and says two things about them: the text draws *distances* from the intervals, the caption says
+that *positions* are drawn from them. Both readings are here. In the second, both tokens of a pair lie in one
+interval, so near and far pairs have the same distances, and a relative encoding can show no gap at all.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+import xarray as xr
+from jaxtyping import Float64, Int, Int64
+from scipy import stats
+from scipy.stats import t as student_t
+from torch import Tensor
+
+from analysis.encodings import Encoding
+from analysis.errors import InputError
+from analysis.heads.phase_ablation import over_documents
+from analysis.models.capture import read
+from analysis.models.llama import Llama
+from analysis.records import Schema
+from analysis.sampling.laws import Sampler
+from analysis.sampling.monte_carlo import CHUNK, open_uniforms
+from analysis.sampling.random_transformer import Hidden, Shape, head_sampler
+from analysis.studies.random_heads import BASE, _sd, rivals_of
+from analysis.text.windows import NamedTokens, Windows, windows
+from analysis.theory.rope import mean_gap
+from analysis.workers import HERE, Workers, run
+
+Reading = Literal["distances", "positions"]
+Interval = tuple[int, int]
+
+
+def near_far_gap(
+    encoding: Encoding,
+    sampler: Sampler,
+    *,
+    reading: Reading,
+    near: Interval = (0, 100),
+    far: Interval = (10_000, 10_100),
+    pairs: int = 10_000,
+    seed: int,
+    confidence: float = 0.95,
+    resamples: int = 2000,
+) -> xr.Dataset:
+    """Differences of `pairs` near and far scores, all of independent (q, k); their mean and standard deviation.
+
+    Args:
+        reading: "distances": m - n uniform on the whole numbers of an interval; "positions": m and n both
+            uniform on them, the later one the query's.
+        near, far: first and last token or distance, both included, >= 0.
+        pairs: differences, >= 2.
+        seed: >= 0.
+        confidence: of the intervals, in (0, 1).
+        resamples: bootstrap samples behind the interval of the standard deviation, >= 100.
+
+    Returns:
+        difference over pair; mean and sd; mean_interval (Student's t) and sd_interval (percentile bootstrap,
+        no law of the scores assumed) over bound.
+
+    Raises:
+        InputError: a value out of its range, an unknown reading, or a score that is not finite.
+    """
+    _check(encoding, sampler, reading, near, far, pairs, seed, confidence, resamples)
+    streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(3)]
+    scores = [
+        _scores(encoding, sampler, _distances(reading, interval, pairs, rng), rng)
+        for interval, rng in zip((near, far), streams[:2], strict=True)
+    ]
+    if not np.isfinite(scores).all():
+        raise InputError("a score is not finite; leave out distances that a window hides")
+    difference = scores[0] - scores[1]
+    mean, sd = float(difference.mean()), float(difference.std(ddof=1))
+    half = student_t.ppf((1 + confidence) / 2, pairs - 1) * sd / np.sqrt(pairs)
+    spread = _bootstrap_sd(difference, resamples, streams[2])
+    bounds = np.quantile(spread, [(1 - confidence) / 2, (1 + confidence) / 2])
+    variables = {
+        "difference": ("pair", difference),
+        "mean": mean,
+        "mean_interval": ("bound", np.array([mean - half, mean + half])),
+        "sd": sd,
+        "sd_interval": ("bound", bounds),
+    }
+    return xr.Dataset(variables, {"bound": ["low", "high"]}).assign_attrs(
+        reading=reading, near=list(near), far=list(far), seed=seed, confidence=confidence
+    )
+
+
+def _distances(
+    reading: Reading, interval: Interval, pairs: int, rng: np.random.Generator
+) -> Int[np.ndarray, " pairs"]:
+    draws = rng.integers(interval[0], interval[1], size=(2, pairs), endpoint=True)
+    return draws[0] if reading == "distances" else np.abs(draws[0] - draws[1])
+
+
+def _scores(
+    encoding: Encoding, sampler: Sampler, distance: Int[np.ndarray, " pairs"], rng: np.random.Generator
+) -> Float64[np.ndarray, " pairs"]:
+    """One score at each distance, each of its own (q, k)."""
+    values, index = np.unique(distance, return_inverse=True)
+    lags = torch.tensor(values.astype(np.float64))
+    parts = []
+    for start in range(0, len(distance), CHUNK):
+        chosen = torch.tensor(index[start : start + CHUNK])
+        q, k = sampler.draw(open_uniforms(rng, len(chosen), sampler.dimensions))
+        parts.append(encoding.pairwise(q, k, lags).gather(1, chosen[:, None])[:, 0])
+    return torch.cat(parts).numpy()
+
+
+def _bootstrap_sd(
+    values: Float64[np.ndarray, " pairs"], resamples: int, rng: np.random.Generator
+) -> Float64[np.ndarray, " resamples"]:
+    size = len(values)
+    return np.array([values[rng.integers(size, size=size)].std(ddof=1) for _ in range(resamples)])
+
+
+def _check(
+    encoding: Encoding,
+    sampler: Sampler,
+    reading: str,
+    near: Interval,
+    far: Interval,
+    pairs: int,
+    seed: int,
+    confidence: float,
+    resamples: int,
+) -> None:
+    if reading not in get_args(Reading):
+        raise InputError(f"reading={reading!r} is unknown; known: {', '.join(get_args(Reading))}")
+    if encoding.head_dim != sampler.head_dim:
+        raise InputError(
+            f"the encoding is for head_dim={encoding.head_dim}, the sampler draws {sampler.head_dim} dimensions"
+        )
+    for name, (first, last) in (("near", near), ("far", far)):
+        if not 0 <= first <= last:
+            raise InputError(f"{name}=({first}, {last}) is no interval of tokens; give 0 <= first <= last")
+    for name, value, least in (("pairs", pairs, 2), ("seed", seed, 0), ("resamples", resamples, 100)):
+        if value < least:
+            raise InputError(f"{name}={value} is below {least}; give {least} or more")
+    if not 0 < confidence < 1:
+        raise InputError(f"confidence={confidence} is outside (0, 1)")
+
+
+# Untrained heads on real text, for every usual initialisation: their scores by distance, and figure 1's
+# protocol.
+#
+# A small Llama with random weights reads bytes; what its last layer's W_q and W_k see makes queries and
+# keys.
+
+
+GAPS = Schema("untrained-gaps", 1, made_by="tapa figures near_far")
+PAPER = {"RoPE": (4.1, 0.85), "TAPA": (0.03, 3.3)}  # figure 1: mean and standard deviation of the difference
+NEAR, FAR = (0, 100), (10_000, 10_100)
+
+
+def untrained_gaps(
+    hidden: Mapping[str, Hidden],
+    shape: Shape,
+    *,
+    heads: int,
+    pairs: int = 10_000,
+    resamples: int = 400,
+    seed: int,
+) -> xr.Dataset:
+    """Figure 1's protocol on random heads: difference of near and far scores, by both of its readings.
+
+    Args:
+        hidden: of `read_text`; heads: random W_q and W_k for each initialisation, the same for both encodings.
+        pairs, resamples: see `near_far_gap`; seed: >= 0.
+
+    Returns:
+        mean, sd(initialisation, rival, reading, head) with mean_interval, sd_interval over bound, 95 %; over the heads,
+        expected(initialisation, rival, reading) and expected_se; paper_mean, paper_sd(rival). Attribute gap_of_mu:
+        RoPE's expected difference for mu_0 = 1 in every pair, nu_0 = 0.
+
+    Raises:
+        InputError: a value out of its range.
+    """
+    readings, encodings = get_args(Reading), rivals_of(shape)
+    seeds = np.random.SeedSequence(seed).generate_state(heads).tolist()
+    draw = functools.partial(_cell, shape, pairs=pairs, resamples=resamples)
+    cells = [
+        draw(encoding, states, name, reading, one)
+        for name, states in hidden.items()
+        for encoding in encodings.values()
+        for reading in readings
+        for one in seeds
+    ]
+    of = ("initialisation", "rival", "reading", "head")
+    shape_of = (len(hidden), len(encodings), len(readings), heads)
+
+    def gathered(name: str) -> np.ndarray:
+        values = np.stack([cell[name].values for cell in cells])
+        return values.reshape(*shape_of, *values.shape[1:])
+
+    paper = np.array([PAPER[name] for name in encodings])
+    mean = gathered("mean")
+    variables = {name: (of, gathered(name)) for name in ("mean", "sd")}
+    variables |= {name: ((*of, "bound"), gathered(name)) for name in ("mean_interval", "sd_interval")}
+    variables |= {
+        "expected": (of[:-1], mean.mean(axis=-1)),
+        "expected_se": (of[:-1], mean.std(axis=-1, ddof=1) / math.sqrt(heads)),
+        "paper_mean": ("rival", paper[:, 0]),
+        "paper_sd": ("rival", paper[:, 1]),
+    }
+    coords = {"initialisation": list(hidden), "rival": list(encodings), "reading": list(readings)}
+    per_mu = math.sqrt(shape.head_dim) * mean_gap(NEAR, FAR, BASE, shape.head_dim, 1.0, 0.0)
+    return xr.Dataset(variables, coords | {"bound": ["low", "high"]}).assign_attrs(
+        hidden=shape.hidden, head_dim=shape.head_dim, pairs=pairs, gap_of_mu=per_mu, base=BASE
+    )
+
+
+def _cell(
+    shape: Shape,
+    encoding: Encoding,
+    states: Hidden,
+    initialisation: str,
+    reading: Reading,
+    seed: int,
+    *,
+    pairs: int,
+    resamples: int,
+) -> xr.Dataset:
+    """The protocol on one head, whose weights and tokens the seed decides."""
+    sampler = head_sampler(states, shape.head_dim, sd=_sd(initialisation, shape), seed=seed)
+    options: dict[str, Any] = {"near": NEAR, "far": FAR, "pairs": pairs, "resamples": resamples, "seed": seed}
+    return near_far_gap(encoding, sampler, reading=reading, **options).drop_vars("difference")
+
+
+# The protocol of the paper's figure 1 on trained heads: near less far scores of pairs of one held-out
+# window.
+#
+# Appendix I of Wang et al. 2025 (arXiv 2509.12635) takes [0, 100] as near and [10000, 10100] as far. Here
+# both are scaled to a reach R in place of 10100: near is [0, R/101], far the last of as many up to R. Both
+# of its readings are drawn: "distances" lie in the intervals (`analysis.studies.near_far` says more), or "positions"
+# do. A window has 2 R tokens, and in the first reading every query is in its second half, so that near and
+# far pairs have the same queries. There distance 0 is left out: one pair in 101 of the paper's, it would be
+# every second one of a short reach.
+
+
+TRAINED_GAPS = Schema("trained-gaps", 1, made_by="tapa figures trained_gaps")
+REACHES = (64, 158, 512)
+"""In training range; as far past the trained length of 128 as 10100 is past the paper's 8192; four times it."""
+PAPER_FAR = (10_000, 10_100)
+PAPER_NAMES = {"rope": "RoPE", "tapa": "TAPA"}
+READINGS: tuple[Reading, ...] = get_args(Reading)
+_NAMES = ("mean", "low", "high", "sd", "above", "sign_p")
+
+Progress = Callable[[str, int, int], None]
+Places = Int64[np.ndarray, " pairs"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """Query and key of each near and each far pair; the i-th of both lie in window i % windows.
+
+    Attributes:
+        query, key: positions, near ones first.
+    """
+
+    query: Int64[np.ndarray, "two pairs"]
+    key: Int64[np.ndarray, "two pairs"]
+
+
+def intervals(reach: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Near and far, first and last token both included; `InputError` for a reach below 4."""
+    if reach < 4:
+        raise InputError(f"reach={reach} leaves near and far no room; give 4 tokens or more")
+    width = max(1, round(reach * (PAPER_FAR[1] - PAPER_FAR[0]) / PAPER_FAR[1]))
+    return (0, width), (reach - width, reach)
+
+
+def draw(reading: Reading, reach: int, pairs: int, seed: int) -> Pairs:
+    """Pairs of one reading in windows of 2 `reach` tokens.
+
+    Args:
+        reading: "distances" or "positions", see `analysis.studies.near_far`.
+        reach: far end of the far interval, tokens.
+        pairs: near ones, and as many far ones.
+        seed: >= 0.
+    """
+    rng = np.random.default_rng([seed, READINGS.index(reading), reach])
+    query, key = np.empty((2, 2, pairs), dtype=np.int64)
+    for side, interval in enumerate(intervals(reach)):
+        if reading == "distances":
+            query[side] = rng.integers(reach, 2 * reach, pairs)
+            key[side] = query[side] - rng.integers(max(interval[0], 1), interval[1], pairs, endpoint=True)
+        else:
+            both = rng.integers(interval[0], interval[1], (2, pairs), endpoint=True)
+            query[side], key[side] = both.max(axis=0), both.min(axis=0)
+    return Pairs(query, key)
+
+
+def trained_gaps(
+    models: Mapping[str, Llama],
+    documents: Sequence[NamedTokens],
+    *,
+    reaches: Sequence[int] = REACHES,
+    count: int = 64,
+    pairs: int = 10_000,
+    seed: int,
+    workers: Workers = HERE,
+    progress: Progress = lambda what, done, total: None,
+) -> xr.Dataset:
+    """Differences of near and far scores of every head of some models, by both readings, at several reaches.
+
+    Args:
+        models: by name, of the same numbers of layers and heads.
+        documents: bytes that no model was trained on.
+        reaches: far ends of the far interval, tokens.
+        count: windows at each reach, >= 2; fewer where the texts have no room.
+        pairs: near ones, and as many far ones, of each head, spread evenly over the windows.
+        seed: >= 0, of windows and pairs; the same for all models.
+        workers: one model at a time for each.
+        progress: called with (what, done, total).
+
+    Returns:
+        Over checkpoint, reading, reach, layer and head: mean and sd of the differences; low and high, 95 % interval
+        of the mean over documents; above, share of the windows whose mean difference is above 0; sign_p, two-sided
+        sign test over windows; sign_p_holm, the same for all heads of a checkpoint at once (Holm 1979).
+        paper_mean, paper_sd (checkpoint): of the paper's model of that method, nan where it has none; near_last,
+        far_first (tokens) and windows (reach).
+
+    Raises:
+        InputError: no model, models of different shapes, no room for two windows, or a number out of its range.
+    """
+    _check_shapes(models)
+    if pairs < count or count < 2:
+        raise InputError(f"{pairs} pairs in {count} windows; give at least 2 windows and a pair for each")
+    texts = [_windows(documents, 2 * reach, count, seed) for reach in reaches]
+    drawn = [[draw(reading, reach, pairs, seed) for reach in reaches] for reading in READINGS]
+    measured = []
+    jobs = [(model, texts, drawn) for model in models.values()]
+    for name, found in zip(models, run(_of_model, jobs, workers), strict=True):
+        progress(f"near and far, {name}", 1, 1)
+        measured.append(found)
+    found = {key: np.stack([of_model[key] for of_model in measured]) for key in _NAMES}
+    return _dataset(models, reaches, [len(text.documents) for text in texts], found).assign_attrs(pairs=pairs)
+
+
+def _of_model(job: tuple[Llama, list[Windows], list[list[Pairs]]]) -> dict[str, np.ndarray]:
+    """Statistics of one model's heads, over reading, reach, layer and head."""
+    model, texts, drawn = job
+    shape = (len(drawn), len(texts), model.config.layers, model.config.heads)
+    found = {name: np.empty(shape) for name in _NAMES}
+    for r, text in enumerate(texts):
+        for layer, by_reading in enumerate(_differences(model, text, [pairs[r] for pairs in drawn])):
+            for at in np.ndindex(shape[0], shape[3]):
+                reading, head = at
+                for name, value in _statistics(by_reading[reading][head], text.documents).items():
+                    found[name][reading, r, layer, head] = value
+    return found
+
+
+def _check_shapes(models: Mapping[str, Llama]) -> None:
+    shapes = {(model.config.layers, model.config.heads) for model in models.values()}
+    if len(shapes) != 1:
+        said = ", ".join(f"{n}: {m.config.layers} x {m.config.heads}" for n, m in models.items()) or "none"
+        raise InputError(f"models of one number of layers and heads are compared; these are {said}")
+
+
+def _windows(documents: Sequence[NamedTokens], length: int, count: int, seed: int) -> Windows:
+    """`count` windows, or as many as there is room for, but two at least."""
+    room = sum(len(tokens) // length for _, tokens in documents)
+    return windows(documents, length, max(2, min(count, room)), seed=seed)
+
+
+def _differences(
+    model: Llama, text: Windows, drawn: Sequence[Pairs]
+) -> list[list[Float64[np.ndarray, "heads pairs"]]]:
+    """Near less far scores, for each layer and each drawing."""
+    found: list[list[np.ndarray]] = []
+
+    def take(layer: int, encoding: Encoding, q: Tensor, k: Tensor, entropy: Tensor) -> None:
+        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)
+        found.append([_near_less_far(encoding, q, k, pairs) for pairs in drawn])
+
+    read(model, torch.from_numpy(text.tokens), take)
+    return found
+
+
+def _near_less_far(
+    encoding: Encoding, q: Tensor, k: Tensor, pairs: Pairs
+) -> Float64[np.ndarray, "heads pairs"]:
+    """Of the heads of one layer; q, k: (window, head, place, dim)."""
+    count = pairs.query.shape[1]
+    window = np.arange(count) % len(q)
+    scores = np.empty((2, q.shape[1], count))
+    for side in range(2):
+        query, key = pairs.query[side], pairs.key[side]
+        for distance in np.unique(query - key):
+            at = np.flatnonzero(query - key == distance)
+            left = q[window[at], :, query[at]].transpose(0, 1).double()
+            right = k[window[at], :, key[at]].transpose(0, 1).double()
+            lag = torch.tensor([float(distance)], dtype=torch.float64)
+            scores[side][:, at] = encoding.pairwise(left, right, lag)[..., 0].numpy()
+    if not np.isfinite(scores).all():
+        raise InputError("a score is not finite; an encoding that hides far keys has no gap to measure")
+    return scores[0] - scores[1]
+
+
+def _statistics(values: Float64[np.ndarray, " pairs"], documents: Sequence[str]) -> dict[str, float]:
+    """Of the differences of one head."""
+    count = len(documents)
+    by_window = np.array([values[w::count].mean() for w in range(count)])
+    over = over_documents(by_window, documents)
+    signs = by_window[by_window != 0]
+    above = int((signs > 0).sum())
+    p = stats.binomtest(above, len(signs)).pvalue if len(signs) else 1.0
+    sd = float(values.std(ddof=1))
+    return {
+        "mean": over.mean, "low": over.low, "high": over.high, "sd": sd,
+        "above": above / count, "sign_p": float(p),
+    }  # fmt: skip
+
+
+def holm(p: Float64[np.ndarray, ...]) -> Float64[np.ndarray, ...]:
+    """Adjusted p-values of tests made at once, all axes one family (Holm 1979)."""
+    order = np.argsort(p, axis=None)
+    steps = p.ravel()[order] * np.arange(p.size, 0, -1)
+    adjusted = np.empty(p.size)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted.reshape(p.shape)
+
+
+def _dataset(
+    models: Mapping[str, Llama],
+    reaches: Sequence[int],
+    counts: Sequence[int],
+    found: Mapping[str, np.ndarray],
+) -> xr.Dataset:
+    of = ("checkpoint", "reading", "reach", "layer", "head")
+    variables = {name: (of, values) for name, values in found.items()}
+    p = found["sign_p"]
+    families = [holm(p[at]) for at in np.ndindex(p.shape[:3])]
+    variables["sign_p_holm"] = of, np.stack(families).reshape(p.shape)
+    methods = [model.config.method.name for model in models.values()]
+    paper = [PAPER.get(PAPER_NAMES.get(method, ""), (math.nan, math.nan)) for method in methods]
+    at = np.array([[near[1], far[0]] for near, far in map(intervals, reaches)])
+    variables |= {
+        "paper_mean": ("checkpoint", np.array([mean for mean, _ in paper])),
+        "paper_sd": ("checkpoint", np.array([sd for _, sd in paper])),
+        "near_last": ("reach", at[:, 0]),
+        "far_first": ("reach", at[:, 1]),
+        "windows": ("reach", np.array(counts)),
+    }
+    coords = {"checkpoint": list(models), "reading": list(READINGS), "reach": list(reaches)}
+    layers, heads = (np.arange(size) for size in p.shape[3:])
+    lengths = [model.config.context for model in models.values()]
+    about = {"method": ("checkpoint", methods), "trained_length": ("checkpoint", lengths)}
+    return xr.Dataset(variables, coords | {"layer": layers, "head": heads} | about)

@@ -1,0 +1,362 @@
+"""From a model's name and texts to the record of its perplexity by context length: what `tapa evaluate` runs."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from jaxtyping import Int
+
+from analysis.errors import InputError
+from analysis.evaluation.loss_by_length import Losses, Protocol, Target, position_edges, scaled_stride, score
+from analysis.intervals import RESAMPLES, Interval, over_documents
+from analysis.models.load import Subject, open_subject, texts_of
+from analysis.records import Provenance, Schema
+from analysis.text.windows import Spans, read_text, spans
+from analysis.theory.frequencies import Extension
+from analysis.workers import peak_memory_mb
+
+# The record of an evaluation: sums by document, and the perplexities with intervals that follow from them.
+
+
+EVALUATION = Schema("evaluation", 1, made_by="tapa evaluate MODEL")
+Cell = tuple[str, int, str]
+"""Extension, length, document."""
+
+_UNITS = {"perplexity": "1", "bits_per_byte": "bit/byte", "difference": "nat/token"}
+_DESCRIPTIONS = {
+    "nats": ("nat", "loss of what the protocol scores, summed over a document; nan where not read yet"),
+    "tokens": ("token", "scored tokens, the same at every length and for every extension"),
+    "text_bytes": ("byte", "bytes of their text"),
+    "position_nats": ("nat", "loss of all that was read, scored or not, by place in the window"),
+    "position_tokens": ("token", "what was summed there"),
+    "perplexity": (_UNITS["perplexity"], "exp of the loss per scored token"),
+    "bits_per_byte": (_UNITS["bits_per_byte"], "loss of scored tokens per byte of their text"),
+    "difference": (_UNITS["difference"], "loss per token less that of the first extension, same targets"),
+    "place": ("token", "tokens read before the predicted one: the first place of a bin"),
+}
+
+
+def assemble(
+    cells: Mapping[Cell, Losses],
+    extensions: Sequence[str],
+    lengths: Sequence[int],
+    documents: Sequence[str],
+    edges: Int[np.ndarray, " edges"],
+    *,
+    seed: int,
+) -> xr.Dataset:
+    """Everything that has been read so far, described; what is missing is nan.
+
+    Intervals hold 95 of 100 cases by aim, over documents (`bootstrap.over_documents`); a cell has one once all
+    its documents are read, and there are two or more.
+
+    Args:
+        cells: losses by extension, length and document.
+        extensions, lengths, documents: in the record's order.
+        edges: of the bins by place.
+        seed: of the bootstrap.
+    """
+    shape = (len(extensions), len(lengths), len(documents))
+    nats = np.full(shape, np.nan)
+    by_place = np.zeros((2, *shape, len(edges) - 1))
+    counts = np.zeros((2, len(documents)), np.int64)
+    for (extension, length, document), found in cells.items():
+        at = extensions.index(extension), lengths.index(length), documents.index(document)
+        nats[at] = found.nats
+        by_place[0][at], by_place[1][at] = found.position_nats, found.position_tokens
+        counts[:, at[2]] = found.tokens, found.text_bytes
+    axes = ("extension", "length", "document")
+    data = xr.Dataset(
+        {
+            "nats": (axes, nats),
+            "tokens": ("document", counts[0]),
+            "text_bytes": ("document", counts[1]),
+            "position_nats": ((*axes, "place"), by_place[0]),
+            "position_tokens": ((*axes, "place"), by_place[1].astype(np.int64)),
+            **_intervals(nats, counts, seed),
+        },
+        coords={
+            "extension": list(extensions),
+            "length": list(lengths),
+            "document": list(documents),
+            "place": edges[:-1],
+            "place_end": ("place", edges[1:] - 1),
+        },
+    )
+    return _described(data)
+
+
+def _intervals(
+    nats: np.ndarray, counts: Int[np.ndarray, "2 documents"], seed: int
+) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
+    found = {name: np.full((3, *nats.shape[:2]), np.nan) for name in _UNITS}
+    for e, l in np.argwhere(np.isfinite(nats).all(axis=-1)):  # noqa: E741 - extension, length
+        per_token = over_documents(nats[e, l], counts[0], seed=seed)
+        found["perplexity"][:, e, l] = _ends(per_token.exp())
+        per_byte = over_documents(nats[e, l], counts[1], seed=seed)
+        found["bits_per_byte"][:, e, l] = _ends(per_byte.times(1 / math.log(2)))
+        if np.isfinite(nats[0, l]).all():
+            found["difference"][:, e, l] = _ends(
+                over_documents(nats[e, l] - nats[0, l], counts[0], seed=seed)
+            )
+    return {
+        f"{name}{suffix}": (("extension", "length"), values[i])
+        for name, values in found.items()
+        for i, suffix in enumerate(("", "_low", "_high"))
+    }
+
+
+def _ends(interval: Interval) -> tuple[float, float, float]:
+    return interval.value, interval.low, interval.high
+
+
+def _described(data: xr.Dataset) -> xr.Dataset:
+    for name, variable in data.variables.items():
+        stem = str(name).removesuffix("_low").removesuffix("_high")
+        if stem in _DESCRIPTIONS:
+            units, text = _DESCRIPTIONS[stem]
+            end = (
+                "" if stem == name else f", {str(name).rpartition('_')[2]} end of the interval over documents"
+            )
+            variable.attrs |= {"units": units, "long_name": text + end}
+    return data
+
+
+def rows(data: xr.Dataset) -> list[dict[str, Any]]:
+    """One mapping for each extension and length that is read to its end, fit for JSON: None where nan."""
+    names = [f"{name}{suffix}" for name in _UNITS for suffix in ("", "_low", "_high")]
+    found = []
+    for extension in data.extension.values:
+        for length in data.length.values:
+            cell = data.sel(extension=extension, length=length)
+            values = {name: float(cell[name]) for name in names}
+            if math.isfinite(values["perplexity"]):
+                plain = {name: value if math.isfinite(value) else None for name, value in values.items()}
+                found.append({"extension": str(extension), "length": int(length), **plain})
+    return found
+
+
+def table(data: xr.Dataset) -> str:
+    """Perplexities for a reader: a line for each length, a column for each extension, intervals below."""
+    by_cell = {(row["extension"], row["length"]): row for row in rows(data)}
+    extensions = [str(name) for name in data.extension.values]
+    lines = ["perplexity [95 % over documents], bits per byte", "length".rjust(8) + "".join(
+        name.rjust(34) for name in extensions
+    )]  # fmt: skip
+    for length in map(int, data.length.values):
+        shown = [_shown(by_cell.get((name, length))) for name in extensions]
+        lines.append(f"{length:8d}" + "".join(text.rjust(34) for text in shown))
+    return "\n".join(lines)
+
+
+def _shown(row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return "-"
+    low, high = row["perplexity_low"], row["perplexity_high"]
+    interval = "" if low is None else f" [{low:.5g}, {high:.5g}]"
+    return f"{row['perplexity']:.5g}{interval}  {row['bits_per_byte']:.3f}"
+
+
+Progress = Callable[[str, int, int], None]
+Save = Callable[[xr.Dataset, Provenance], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What decides the numbers of an evaluation beside the model and the texts.
+
+    Attributes:
+        lengths: tokens of a window, ascending; None for a model's trained length and 2, 4 and 8 times it if it is
+            ours, for its context and a half, a quarter and an eighth of it if it is another's.
+        protocol: a name of `protocols.NAMES`.
+        stride: of the protocol; None for the paper's, scaled to the trained length.
+        extensions: names of `extensions.NAMES`, each read on the same targets.
+        factor: of the extensions; None for the longest length over the trained length.
+        trained_length: that extensions go by; None for the model's own.
+        target: scored tokens of a span.
+        spans: of targets, over as many documents as possible.
+        seed: of the spans' places and of the bootstrap.
+        precision: of another's model, "float32" or "bfloat16"; ours is read in float32.
+    """
+
+    lengths: tuple[int, ...] | None = None
+    protocol: str = "sliding"
+    stride: int | None = None
+    extensions: tuple[str, ...] = ("none",)
+    factor: float | None = None
+    trained_length: int | None = None
+    target: int = 1024
+    spans: int = 8
+    seed: int = 0
+    precision: str = "float32"
+
+    def __post_init__(self) -> None:
+        if self.lengths is not None and list(self.lengths) != sorted({*self.lengths}):
+            raise InputError(f"lengths={list(self.lengths)} do not ascend; give each once, shortest first")
+        if not self.extensions or len({*self.extensions}) != len(self.extensions):
+            raise InputError(f"extensions={list(self.extensions)}: give one or more, each once")
+        for name in self.extensions:
+            Extension(name, 1.0 if self.factor is None else self.factor, self.trained_length or 1)
+        for name, value, least in (
+            ("target", self.target, 1),
+            ("spans", self.spans, 1),
+            ("seed", self.seed, 0),
+        ):
+            if value < least:
+                raise InputError(f"{name}={value} is below {least}; give {least} or more")
+        if self.precision not in ("float32", "bfloat16"):
+            raise InputError(f"precision={self.precision!r} is unknown; known: float32, bfloat16")
+        for length in self.lengths or ():
+            self.protocol_for(max(self.lengths or ())).check(length)
+
+    def protocol_for(self, trained_length: int) -> Protocol:
+        """The protocol, with the paper's stride scaled to this trained length if none was given."""
+        scaled = None if self.protocol == "non-overlapping" else scaled_stride(trained_length)
+        if self.lengths and scaled:  # the shortest window must hold a stride
+            scaled = max(1, min(scaled, self.lengths[0] - 1))
+        return Protocol(self.protocol, scaled if self.stride is None else self.stride)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Settings with everything filled in for one model."""
+
+    lengths: tuple[int, ...]
+    protocol: Protocol
+    extensions: tuple[Extension, ...]
+
+    @classmethod
+    def of(cls, settings: Settings, subject: Subject) -> Plan:
+        """What was left open follows from the model; `InputError` if it does not fit."""
+        lengths = settings.lengths or subject.default_lengths
+        filled = replace(settings, lengths=lengths)
+        trained = settings.trained_length or subject.trained_length
+        factor = max(1.0, lengths[-1] / trained) if settings.factor is None else settings.factor
+        extensions = tuple(Extension(name, float(factor), trained) for name in settings.extensions)
+        for extension in extensions:
+            subject.reader(lengths[0], extension)  # refused before any text is read
+        return cls(lengths, filled.protocol_for(subject.trained_length), extensions)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the extensions."""
+        return tuple(extension.name for extension in self.extensions)
+
+
+def whole_numbers(name: str, text: str) -> tuple[int, ...]:
+    """Whole numbers with commas between them; `InputError` naming the option if they are none."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(f"{name} {text} is not a list of whole numbers such as 1024,2048") from None
+
+
+def evaluate_model(
+    model: str,
+    texts: Sequence[Path],
+    settings: Settings,
+    *,
+    arguments: Sequence[str],
+    progress: Progress,
+    save: Save | None = None,
+) -> tuple[xr.Dataset, Provenance]:
+    """Losses of a model at every length, under every extension, on the same targets.
+
+    Args:
+        model: "smollm2" (fetched), a folder or file of `tapa train`, a Hugging Face folder of safetensors, or a
+            .gguf file.
+        texts: UTF-8 files; with none, "smollm2" reads the pinned texts, a model of ours its corpus's test split.
+        settings: see there.
+        arguments: the command line, for the record.
+        progress: called with (what, done, total).
+        save: called with the record as it stands after each reading.
+
+    Returns:
+        The dataset of `evaluation.assemble` and its provenance.
+
+    Raises:
+        InputError: whatever cannot be used of the model, the texts or the settings.
+    """
+    for path in texts:
+        read_text(path)  # a mistyped name must not cost a download and a model's loading
+    subject = open_subject(model, precision=settings.precision, progress=progress)
+    plan = Plan.of(settings, subject)
+    documents, sizes = texts_of(subject, texts, progress)
+    chosen = spans(documents, plan.lengths[-1], settings.target, settings.spans, seed=settings.seed)
+    run = _Run(subject, settings, plan, chosen, arguments)
+    targets = [Target(d.name, d.tokens, sizes[d.name], s, s + settings.target) for d, s in run.places]
+    by_document = [(name, list(found)) for name, found in groupby(targets, key=lambda t: t.document)]
+    jobs = [
+        (extension, length, name, found)
+        for name, found in by_document
+        for length in plan.lengths
+        for extension in plan.extensions
+    ]
+    for done, (extension, length, name, found) in enumerate(jobs):
+        progress("windows", done, len(jobs))
+        read, rows = subject.reader(length, extension)
+        run.cells[extension.name, length, name] = score(
+            read, found, length, plan.protocol, edges=run.edges, rows=rows, first_token=subject.first_token
+        )
+        if save is not None:
+            save(*run.record())
+    progress("windows", len(jobs), len(jobs))
+    return run.record()
+
+
+class _Run:
+    """What has been read, and the record it makes at any time."""
+
+    def __init__(
+        self, subject: Subject, settings: Settings, plan: Plan, chosen: Spans, arguments: Sequence[str]
+    ) -> None:
+        self.subject, self.settings, self.plan = subject, settings, plan
+        self.chosen, self.arguments = chosen, arguments
+        self.places = list(zip(chosen.documents, chosen.starts, strict=True))
+        self.edges = position_edges(plan.lengths[-1])
+        self.cells: dict[Cell, Losses] = {}
+        self.begun = time.perf_counter()
+
+    def record(self) -> tuple[xr.Dataset, Provenance]:
+        """Of the documents that are read at every length; of the first one, as far as it goes, if none is."""
+        begun = list(dict.fromkeys(document for _, _, document in self.cells))
+        whole = len(self.plan.lengths) * len(self.plan.extensions)
+        read = [name for name in begun if sum(name == document for _, _, document in self.cells) == whole]
+        documents = read or begun[:1]
+        cells = {cell: found for cell, found in self.cells.items() if cell[2] in documents}
+        seed = self.settings.seed
+        data = assemble(cells, self.plan.names, self.plan.lengths, documents, self.edges, seed=seed)
+        planned = whole * len({document.name for document in self.chosen.documents})
+        attributes = {
+            "model": self.subject.name,
+            "protocol": self.plan.protocol.name,
+            "stride": self.plan.protocol.stride or 0,
+            "factor": self.plan.extensions[0].factor,
+            "trained_length": self.plan.extensions[0].trained_length,
+            "complete": int(len(self.cells) == planned),
+            "peak_memory_mb": peak_memory_mb(),
+        }
+        return data.assign_attrs(attributes), self._provenance(documents)
+
+    def _provenance(self, documents: Sequence[str]) -> Provenance:
+        found = {"model": self.subject.name, "documents": documents, "resamples": RESAMPLES}
+        return Provenance.collect(
+            self.arguments,
+            asdict(self.settings) | asdict(self.plan) | found,
+            seeds={"spans and bootstrap": self.settings.seed},
+            device="cpu",
+            precision=f"{self.subject.precision} forward, float32 losses, float64 sums",
+            threads=torch.get_num_threads(),
+            seconds=time.perf_counter() - self.begun,
+            model_sha256=self.subject.sha256,
+            text_sha256=self.chosen.sha256,
+        )

@@ -1,0 +1,240 @@
+"""What prose and tables say of TAPA's trained heads: a few kilobytes out of the records of one checkpoint."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from analysis.heads.phase import octave_means
+from analysis.records import Schema
+
+SUMMARY = Schema("phase-summary", 1, made_by="tapa figures")
+SURE = 4.0  # standard errors
+KINDS = ("no cosine", "cosine by distance", "shuffled phases")
+"""What is said of single heads."""
+
+
+def summarise(long: xr.Dataset, short: xr.Dataset) -> dict[str, Any]:
+    """One checkpoint.
+
+    Args:
+        long: of `phase_measure.measure`, windows beyond the trained length.
+        short: the same of windows as long as trained, with ablations and what tokens have to do with the phase.
+    """
+    change = {str(kind): _interval(short.sel(ablation=kind), "change") for kind in short.ablation.values}
+    places = [(int(layer), int(head)) for layer in long["layer"].values for head in long["head"].values]
+    return {
+        "method": long.attrs["method"],
+        "steps": int(long.attrs["training_step"]),
+        "trained_length": int(long.attrs["trained_length"]),
+        "windows": {
+            name: [int(x.attrs["windows"]), int(x.attrs["length"])] for name, x in _both(long, short)
+        },
+        "loss": _interval(short, "loss"),
+        "change": change,
+        "exponent_bound": _number(long.exponent_paper[0, 0]),
+        "heads": {
+            f"{layer}.{head}": _head(*(x.sel(layer=layer, head=head) for x in (long, short)))
+            for layer, head in places
+        },
+        "properties": {str(name): _property(short.sel(property=name)) for name in short.property.values},
+    }
+
+
+def _both(long: xr.Dataset, short: xr.Dataset) -> list[tuple[str, xr.Dataset]]:
+    return [("long", long), ("short", short)]
+
+
+def _head(long: xr.Dataset, short: xr.Dataset) -> dict[str, Any]:
+    both = _both(long, short)
+    length = long.sizes["distance"]
+    kept = long.variance_kept.values[1 : length // 2]
+    return {
+        "phase": {name: _number(long[f"phase_{name}"]) for name in ("mean", "sd")},
+        "past_quarter": {name: _number(x.past_quarter_all) for name, x in both},
+        "cosine_by_octave": octave_means(long.cosine.values, length).tolist(),
+        "score_by_octave": octave_means(long.score.values, length).tolist(),
+        "score_sd": _number(long.score_sd),
+        "slope_by_octave": [_number(value) for value in long.exponent_seen.values],
+        "gaussian_slope_by_octave": [_number(value) for value in long.exponent_gaussian.values],
+        "gaussian_share": {name: _number(x.gaussian_share) for name, x in both},
+        "nope_index": {name: [_number(x.nope_index), _number(x.nope_index_se)] for name, x in both},
+        "variance_kept": {"least": _number(np.nanmin(kept)), "median": _number(np.nanmedian(kept))},
+        "entropy": {name: [_number(x.entropy), _number(x.entropy_se)] for name, x in both},
+        "entropy_by_seen": long.entropy_by_seen.values.tolist(),
+        "change": {kind: _interval(short.sel(head_ablation=kind), "head_change") for kind in KINDS},
+    }
+
+
+def _property(short: xr.Dataset) -> dict[str, Any]:
+    """Of one property of token pairs, over all heads.
+
+    shifted: heads in which phi, or |phi|, is shifted by `SURE` standard errors or more; largest: of these shifts, in
+    sds of phi. told: accuracy of a probe in the median head; beyond_amplitude: heads whose phase tells more than their
+    amplitude, by intervals that do not overlap; below_amplitude likewise.
+    """
+    found: dict[str, Any] = {}
+    for name in ("effect", "effect_abs"):
+        values, errors = short[name].values, short[f"{name}_se"].values
+        sure = np.abs(values) >= SURE * np.where(np.isfinite(errors), errors, np.inf)
+        largest = values.flat[np.abs(np.where(sure, values, 0.0)).argmax()] if sure.any() else math.nan
+        found[name] = {"shifted": int(sure.sum()), "largest": _number(largest)}
+    told = {
+        str(part): _number(short.told.sel(told_by=part).median(skipna=True)) for part in short.told_by.values
+    }
+    phase, amplitude = (short.sel(told_by=part) for part in ("phase", "amplitude"))
+    return found | {
+        "told": told,
+        "beyond_amplitude": int((phase.told_low > amplitude.told_high).sum()),
+        "below_amplitude": int((phase.told_high < amplitude.told_low).sum()),
+    }
+
+
+def gaps(data: xr.Dataset) -> dict[str, Any]:
+    """Figure 1's protocol on trained heads: of each checkpoint, reading and reach what its heads show together.
+
+    mean_over_sd: of each head, layer by layer; near_above, far_above: heads whose sign test over windows says so at
+    5 %, all heads of the checkpoint tested at once; largest_mean, with its interval.
+    """
+    found: dict[str, Any] = {}
+    for name in data.checkpoint.values:
+        for reading in data.reading.values:
+            for reach in data.reach.values:
+                x = data.sel(checkpoint=name, reading=reading, reach=reach).stack(place=("layer", "head"))
+                sure = x.sign_p_holm.values < 0.05
+                most = int(np.abs(x["mean"].values).argmax())
+                found.setdefault(str(name), {}).setdefault(str(reading), {})[str(int(reach))] = {
+                    "mean_over_sd": (x["mean"] / x["sd"]).values.tolist(),
+                    "near_above": int((sure & (x["above"].values > 0.5)).sum()),
+                    "far_above": int((sure & (x["above"].values < 0.5)).sum()),
+                    "heads": len(sure),
+                    "largest_mean": _interval(x.isel(place=most), "mean"),
+                    "sd": [_number(x["sd"].min()), _number(x["sd"].max())],
+                    "windows": int(x.windows),
+                }
+    return found
+
+
+def markdown(checkpoints: Mapping[str, Mapping[str, Any]], near_far: Mapping[str, Any]) -> str:
+    """The tables that figures do not show, for a reader."""
+    lines = ["# What trained heads do with their phase", ""]
+    for name, found in checkpoints.items():
+        lines += _about(name, found) + _heads(found) + _properties(found)
+    return "\n".join(lines + _gaps(near_far)) + "\n"
+
+
+def _about(name: str, found: Mapping[str, Any]) -> list[str]:
+    windows = " and ".join(
+        f"{count} windows of {length} tokens" for count, length in found["windows"].values()
+    )
+    rises = [[kind, _between(ends, 3)] for kind, ends in found["change"].items()]
+    return [
+        f"## {name}: {found['method']}, {found['steps']} steps at {found['trained_length']} tokens",
+        "",
+        f"{windows}. Loss {_between(found['loss'], 3)} nats a token, 95 % interval over documents; it rises by",
+        "",
+        *_table(("taken away", "nats"), rises),
+    ]
+
+
+def _heads(found: Mapping[str, Any]) -> list[str]:
+    """Slopes are of log |mean score| against log distance, octave by octave; long windows unless said otherwise."""
+    bound = found["exponent_bound"]
+    header = (
+        "head", "phi, sd", "past a quarter", "cos at 1", "cos at far", "slope seen", "slope, Gaussian",
+        f"bound (eq 14: {bound:g}) met in", "Gaussian share, short", "long", "NoPE index, short", "long",
+        "Var kept, least", "median", "entropy, short", "long", "loss without cosine",
+    )  # fmt: skip
+    rows = []
+    for head, x in found["heads"].items():
+        slopes = [value for value in x["slope_by_octave"] if value is not None]
+        steep = sum(value <= bound for value in slopes)
+        rows.append(
+            [
+                head, f"{x['phase']['mean']:+.3f}, {x['phase']['sd']:.3f}", f"{x['past_quarter']['long']:.2f}",
+                *(f"{x['cosine_by_octave'][i]:+.2f}" for i in (0, -1)), _range(slopes),
+                _range(x["gaussian_slope_by_octave"]), f"{steep} of {len(x['slope_by_octave'])} steps",
+                *(_shown(x["gaussian_share"][n]) for n in ("short", "long")),
+                *(f"{x['nope_index'][n][0]:.2f}" for n in ("short", "long")),
+                *(f"{x['variance_kept'][n]:.2f}" for n in ("least", "median")),
+                *(f"{x['entropy'][n][0]:.2f}" for n in ("short", "long")),
+                _between(x["change"]["no cosine"], 3),
+            ]
+        )  # fmt: skip
+    return _table(header, rows)
+
+
+def _properties(found: Mapping[str, Any]) -> list[str]:
+    """Shifts are at equal distance; a head counts at 4 standard errors or more."""
+    header = (
+        "pairs with", "heads with phi shifted", "most (sd)", "heads with |phi| shifted", "most (sd)",
+        "told by phase", "by amplitude", "controls", "phase tells more in", "less in",
+    )  # fmt: skip
+    rows = [
+        [
+            name, str(x["effect"]["shifted"]), _shown(x["effect"]["largest"]), str(x["effect_abs"]["shifted"]),
+            _shown(x["effect_abs"]["largest"]), _shown(x["told"]["phase"]), _shown(x["told"]["amplitude"]),
+            ", ".join(_shown(x["told"][f"{part}, control"]) for part in ("phase", "amplitude")),
+            str(x["beyond_amplitude"]), str(x["below_amplitude"]),
+        ]
+        for name, x in found["properties"].items()
+    ]  # fmt: skip
+    return _table(header, rows)
+
+
+def _gaps(near_far: Mapping[str, Any]) -> list[str]:
+    header = (
+        "model",
+        "reading",
+        "reach",
+        "near above far",
+        "far above near",
+        "mean over sd, all heads",
+        "largest mean",
+    )
+    rows = [
+        [
+            name, reading, reach, f"{x['near_above']} of {x['heads']} heads", f"{x['far_above']} of {x['heads']}",
+            _range(x["mean_over_sd"]), _between(x["largest_mean"], 2),
+        ]
+        for name, readings in near_far.items()
+        for reading, reaches in readings.items()
+        for reach, x in reaches.items()
+    ]  # fmt: skip
+    return ["## Near less far scores (the paper's figure 1)", "", *_table(header, rows)]
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    cells = [header, ["---"] * len(header), *rows]
+    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells] + [""]
+
+
+def _range(values: Sequence[float | None]) -> str:
+    there = [value for value in values if value is not None]
+    return f"{min(there):+.2f} to {max(there):+.2f}" if there else "-"
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _between(values: Sequence[float | None], digits: int) -> str:
+    """A mean and the ends of its interval."""
+    mean, low, high = ("-" if value is None else f"{value:.{digits}f}" for value in values)
+    return f"{mean} ({low} to {high})"
+
+
+def _interval(data: xr.Dataset, name: str) -> list[float | None]:
+    """Mean, low and high end; the interval of "mean" itself is in "low" and "high"."""
+    ends = ("low", "high") if name == "mean" else (f"{name}_low", f"{name}_high")
+    return [_number(data[key]) for key in (name, *ends)]
+
+
+def _number(value: float | np.ndarray | xr.DataArray) -> float | None:
+    """None for what is not finite."""
+    number = float(value)
+    return number if math.isfinite(number) else None

@@ -1,0 +1,235 @@
+"""Recipes: everything that decides a training run, from small TOML files and `key=value` on top."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from analysis.errors import InputError
+from analysis.models.llama import MethodConfig, ModelConfig
+from analysis.records import plain_value
+from analysis.settings import build, check_above, check_at_least, check_whole, differences, nearest
+from analysis.text.corpus import BYTES
+
+TASKS = ("recall", "passkey", "needle")
+PRECISIONS = ("float32", "bfloat16")
+DEVICES = ("cpu", "cuda")
+# What fine-tuning may change of the model that it starts from.
+CHANGEABLE = ("context", "method.base", "method.extension", "method.factor", "method.trained_length")
+TUNING = ("method.phase_lr_scale", "method.phase_init_std")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One training run; checks itself on construction.
+
+    Attributes:
+        model: sizes, method, and as `context` the length that is trained.
+        corpus: "texts", "code", "texts+code" or a folder, as `analysis.text.corpus.corpus` takes it.
+        corpus_seed: of the split by document, >= 0.
+        task: "recall", "passkey" or "needle" (`analysis.training.retrieval_data`): what a part of the windows asks;
+            None for text alone.
+        task_share: that part, in [0, 1].
+        task_tellings: 1: facts are told once and asked for at a window's end (`recall.Mixture`); more: most
+            tellings of facts in a window, every later one a question (`lessons.Lessons`).
+        task_weight: of the mean loss of the bytes that are asked, added to that of all bytes; >= 0.
+        seed: of weights and batches, >= 0.
+        parent: checkpoint whose weights the run starts from; None to draw them. Key `from` in a recipe.
+        batch: windows of a step, over all processes.
+        steps: optimiser steps.
+        lr: largest learning rate, > 0; rises linearly over `warmup` steps, then falls along a cosine to a
+            tenth at the last step.
+        warmup: steps, 0 <= warmup < steps.
+        weight_decay: of matrices, >= 0.
+        precision: "float32", or "bfloat16" for matrix products under autocast.
+        device: "cpu" or "cuda".
+        threads: of the CPU; part of the recipe because sums depend on it in their last bit.
+        compile: the model through torch.compile.
+        validate_every, save_every: steps between readings of the validation split, and between checkpoints.
+        validation_batches: read each time, the same for every run of this length and batch.
+    """
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    corpus: str = "texts"
+    corpus_seed: int = 0
+    task: str | None = None
+    task_share: float = 0.0
+    task_tellings: int = 1
+    task_weight: float = 0.0
+    seed: int = 0
+    parent: str | None = None
+    batch: int = 32
+    steps: int = 1000
+    lr: float = 1e-3
+    warmup: int = 100
+    weight_decay: float = 0.0
+    precision: str = "float32"
+    device: str = "cpu"
+    threads: int = 1
+    compile: bool = True
+    validate_every: int = 100
+    validation_batches: int = 8
+    save_every: int = 200
+
+    def __post_init__(self) -> None:
+        counts = ("batch", "steps", "threads", "validate_every", "validation_batches", "save_every")
+        for name in (*counts, "task_tellings"):
+            check_whole(name, getattr(self, name))
+        for name in ("corpus_seed", "seed", "warmup"):
+            check_whole(name, getattr(self, name), 0)
+        check_above("lr", self.lr, 0)
+        for name in ("weight_decay", "task_weight"):
+            check_at_least(name, getattr(self, name), 0)
+        if self.warmup >= self.steps:
+            raise InputError(f"warmup={self.warmup} leaves nothing of steps={self.steps}; give fewer")
+        if not 0 <= self.task_share <= 1 or (self.task is None) != (self.task_share == 0):
+            raise InputError(f"task={self.task} with task_share={self.task_share}; give both or neither")
+        if self.task is None and (self.task_tellings, self.task_weight) != (1, 0):
+            raise InputError(
+                f"task_tellings={self.task_tellings}, task_weight={self.task_weight:g} without a task; give one"
+            )
+        for name, known in (("precision", PRECISIONS), ("device", DEVICES), ("task", (None, *TASKS))):
+            if (value := getattr(self, name)) not in known:
+                raise InputError(f"{name}={value!r} is unknown; {nearest(str(value), filter(None, known))}")
+
+    @property
+    def vocabulary(self) -> int | None:
+        """Of the byte-pair tokenizer to learn; None for bytes."""
+        return None if self.model.vocab_size == BYTES else self.model.vocab_size
+
+    @property
+    def length(self) -> int:
+        """Tokens that the model reads in a training window."""
+        return self.model.context
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a recipe file writes it, every key spelled out; paths are cut to their names."""
+        values = asdict(self)
+        model = values.pop("model")
+        own = {"from" if name == "parent" else name: value for name, value in values.items()}
+        method, length = model.pop("method"), model.pop("context")
+        return plain_value({"length": length, **own, "model": model, "method": method})
+
+    def differences(self, other: Mapping[str, Any]) -> list[str]:
+        """What differs from another recipe's `to_dict`; a key that it lacks, being older, has its default there."""
+        filled = Recipe().to_dict()
+        for name, value in other.items():
+            filled[name] = filled.get(name, {}) | value if isinstance(value, dict) else value
+        return differences(self.to_dict(), filled)
+
+
+def keys() -> list[str]:
+    """Every key that a recipe file may hold, dotted."""
+    own = ["from" if f.name == "parent" else f.name for f in fields(Recipe) if f.name != "model"]
+    sizes = [f"model.{f.name}" for f in fields(ModelConfig) if f.name not in ("method", "context")]
+    return ["length", *own, *sizes, *(f"method.{f.name}" for f in fields(MethodConfig))]
+
+
+def packaged() -> list[str]:
+    """Names of the recipes that come with the project."""
+    folder = resources.files("analysis.training") / "recipes"
+    return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
+
+
+def load(name: str, settings: Sequence[str] = ()) -> Recipe:
+    """A recipe by name or path, with `key=value` settings on top.
+
+    With `from=CHECKPOINT` sizes and method are the checkpoint's, and only settings may change them: the base,
+    an extension (whose factor is then the new length over the old one unless given) and TAPA's phase options.
+
+    Args:
+        name: of a packaged recipe, or a path that ends in .toml.
+        settings: "key=value", values as in TOML, bare words allowed; "method=tapa" is "method.name=tapa".
+
+    Raises:
+        InputError: a recipe that is missing or not TOML, a key that is unknown (naming the nearest), a value
+            of another type or range, or a checkpoint that does not fit.
+    """
+    values = _flat(_read(name))
+    chosen = dict(_setting(text) for text in settings)
+    known = keys()
+    for key in [*values, *chosen]:
+        if key not in known:
+            raise InputError(f"recipe key {key} is unknown; {nearest(key, known)}")
+    whole = {**values, **chosen}
+    parent = whole.get("from")
+    if parent in (None, "none"):
+        return _recipe(whole)
+    from analysis.models.checkpoint import read_checkpoint  # needs torch
+
+    return fine_tuning(read_checkpoint(Path(str(parent))).config, values, chosen)
+
+
+def fine_tuning(start: ModelConfig, values: Mapping[str, Any], chosen: Mapping[str, Any]) -> Recipe:
+    """The recipe that goes on from a model; see `load`."""
+    of_model = ("model.", "method.")
+    own = {key: value for key, value in values.items() if not key.startswith(of_model)}
+    begun = {f"model.{k}": v for k, v in start.to_dict().items() if k not in ("method", "context")}
+    begun |= {f"method.{k}": v for k, v in start.to_dict()["method"].items()}
+    whole = {**own, "length": own.get("length", start.context), **begun, **chosen}
+    if chosen.get("method.extension", "none") != "none":
+        whole["method.trained_length"] = chosen.get("method.trained_length", start.context)
+        whole["method.factor"] = chosen.get("method.factor", max(1.0, whole["length"] / start.context))
+    recipe = _recipe(whole)
+    allowed = tuple(f"{name}: " for name in (*CHANGEABLE, *TUNING))
+    if wrong := [line for line in recipe.model.differences(start) if not line.startswith(allowed)]:
+        raise InputError(f"a model of another configuration cannot be the start: {'; '.join(wrong)}")
+    return recipe
+
+
+def _recipe(flat: Mapping[str, Any]) -> Recipe:
+    model: dict[str, Any] = {"method": {}}
+    own: dict[str, Any] = {}
+    for key, value in flat.items():
+        table, _, name = key.rpartition(".")
+        if key == "length":
+            model["context"] = value
+        elif table:
+            (model if table == "model" else model["method"])[name] = value
+        else:
+            own["parent" if key == "from" else key] = value
+    return build(Recipe, {**own, "model": model})
+
+
+def _read(name: str) -> dict[str, Any]:
+    if name.endswith(".toml"):
+        path = Path(name)
+    elif name in packaged():
+        path = resources.files("analysis.training") / "recipes" / f"{name}.toml"
+    else:
+        raise InputError(f"recipe {name!r} is unknown; {nearest(name, packaged())} or give a path to a .toml")
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"recipe {name} cannot be read: {error.strerror}") from error
+    except ValueError as error:  # not UTF-8, or not TOML
+        raise InputError(f"recipe {name} is not TOML: {error}") from error
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            found |= _flat(value, f"{prefix}{key}.")
+        else:
+            found[_full(f"{prefix}{key}")] = value
+    return found
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise InputError(f"{text!r} is no setting; write key=value, such as lr=0.001")
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value
+    return _full(key.strip()), parsed
+
+
+def _full(key: str) -> str:
+    return "method.name" if key == "method" else key

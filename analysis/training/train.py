@@ -1,0 +1,584 @@
+"""Training: from a recipe to checkpoints. Killed at any moment and started again, it ends with the same weights.
+
+Nothing of a run lives outside its checkpoints: batches come by step number, and nothing else is random.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from filelock import FileLock, Timeout
+from torch import Tensor, nn
+from torch import distributed as dist
+
+from analysis.errors import InputError
+from analysis.models import checkpoint
+from analysis.models.checkpoint import (
+    STATE,
+    damaged,
+    in_own_tokens,
+    load_weights,
+    read_checkpoint,
+    read_tensors,
+)
+from analysis.models.llama import Llama
+from analysis.records import Provenance, Schema, write, write_summary
+from analysis.text.corpus import Corpus, corpus
+from analysis.text.windows import Batches
+from analysis.training.recipe import Recipe, load
+from analysis.training.retrieval_data import TASKS, Lessons, Mixture
+from analysis.workers import threads
+
+# The optimiser of a run: AdamW in groups, its schedule, its guard, and its state as plain tensors.
+
+
+BETAS, EPS = (0.9, 0.95), 1e-8
+CLIP = 1.0  # largest norm of the whole gradient
+FLOOR = 0.1  # of the learning rate, at the last step
+_MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+class Diverged(InputError):
+    """A loss or a gradient is not finite any more.
+
+    Attributes:
+        step: optimiser steps that went well.
+        what: the first parameter with such a gradient, or "loss".
+    """
+
+    def __init__(self, step: int, what: str, lr: float, kept: str) -> None:
+        self.step, self.what = step, what
+        where = what if what == "loss" else f"the gradient of {what}"
+        super().__init__(f"step {step + 1}: {where} is not finite at lr={lr:.3g}; {kept}; give a smaller lr")
+
+
+def rate(recipe: Recipe, step: int) -> float:
+    """Learning rate of step number `step`, counted from 0: linear up to lr, then a cosine down to a tenth."""
+    if step < recipe.warmup:
+        return recipe.lr * ((step + 1) / recipe.warmup)
+    gone = (step - recipe.warmup) / max(1, recipe.steps - 1 - recipe.warmup)
+    return recipe.lr * (FLOOR + (1 - FLOOR) * (1 + math.cos(math.pi * min(gone, 1.0))) / 2)
+
+
+def optimiser_of(model: Llama, recipe: Recipe) -> torch.optim.AdamW:
+    """AdamW over all parameters: gains undecayed, and what makes TAPA's phase at its own learning rate."""
+    phase, scale = set(model.phase_parameters()), recipe.model.method.phase_lr_scale
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        decay = recipe.weight_decay if parameter.ndim > 1 else 0.0
+        groups.setdefault((decay, scale if name in phase else 1.0), []).append(parameter)
+    return torch.optim.AdamW(
+        [{"params": found, "weight_decay": decay, "scale": own} for (decay, own), found in groups.items()],
+        lr=recipe.lr,
+        betas=BETAS,
+        eps=EPS,
+        fused=True,
+    )
+
+
+def update(model: Llama, optimiser: torch.optim.AdamW, lr: float) -> float:
+    """Clip the gradient, take one step if its norm is finite, and return the norm before clipping."""
+    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    whole = nn.utils.get_total_norm(gradients)
+    norm = whole.item()
+    if math.isfinite(norm):  # clipping by one that is not would spoil the gradients that are
+        nn.utils.clip_grads_with_norm_(model.parameters(), CLIP, whole)
+        for group in optimiser.param_groups:
+            group["lr"] = lr * group["scale"]
+        optimiser.step()
+    return norm
+
+
+def first_not_finite(model: Llama) -> str:
+    """The first parameter whose gradient is not finite; "all parameters" if only their common norm is not."""
+    for name, parameter in model.named_parameters():
+        if parameter.grad is not None and not torch.isfinite(parameter.grad).all():
+            return name
+    return "all parameters"
+
+
+def moments(model: Llama, optimiser: torch.optim.AdamW) -> dict[str, Tensor]:
+    """AdamW's two moments of every parameter, as "moment/parameter"; none before the first step."""
+    return {
+        f"{moment}/{name}": optimiser.state[parameter][moment]
+        for name, parameter in model.named_parameters()
+        if parameter in optimiser.state
+        for moment in _MOMENTS
+    }
+
+
+def restore(model: Llama, optimiser: torch.optim.AdamW, state: Mapping[str, Tensor], step: int) -> None:
+    """Give an optimiser back what `moments` took, after `step` steps.
+
+    Raises:
+        KeyError: a moment is missing.
+    """
+    for name, parameter in model.named_parameters():
+        found = {m: state[f"{m}/{name}"].to(parameter.device).clone() for m in _MOMENTS}
+        count = torch.tensor(float(step), dtype=torch.float32, device=parameter.device)
+        optimiser.state[parameter] = {"step": count, **found}
+
+
+# One process, or several under torchrun that share the work of each batch and hold the same weights.
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The processes of a run.
+
+    Attributes:
+        device: that this process computes on.
+        rank, ranks: this process's number, and how many there are.
+    """
+
+    device: torch.device
+    rank: int = 0
+    ranks: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Is it the one that writes files and shows progress?"""
+        return self.rank == 0
+
+    def average_gradients(self, model: nn.Module) -> None:
+        """Replace every gradient by its mean over the processes, in one exchange.
+
+        Each has the same number of windows, so this is the gradient of the whole batch. Done after the
+        backward pass rather than by a wrapper around the model: the model is then compiled as it is anywhere.
+        """
+        if self.ranks == 1:
+            return
+        gradients = [p.grad for p in model.parameters() if p.grad is not None]
+        flat = torch.cat([g.flatten() for g in gradients])
+        dist.all_reduce(flat)
+        flat /= self.ranks
+        for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(part.view_as(gradient))
+
+    def mean(self, value: Tensor) -> float:
+        """Mean over the processes of a number that each has."""
+        if self.ranks > 1:
+            value = value.detach().clone()
+            dist.all_reduce(value)
+            value /= self.ranks
+        return value.item()
+
+    def wait(self) -> None:
+        """Until all processes are here."""
+        if self.ranks > 1:
+            dist.barrier()
+
+
+@contextmanager
+def group_on(device: str) -> Iterator[Group]:
+    """This process and those that torchrun started beside it (gloo on CPUs, NCCL on GPUs).
+
+    Raises:
+        InputError: "cuda" was asked for and there is no such device.
+    """
+    rank, ranks = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    local = int(os.environ.get("LOCAL_RANK", "0"))
+    if device == "cuda" and torch.cuda.device_count() <= local:
+        found = torch.cuda.device_count()
+        raise InputError(f"device=cuda needs {local + 1} GPU(s) here, PyTorch finds {found}; give device=cpu")
+    place = torch.device("cuda", local) if device == "cuda" else torch.device("cpu")
+    if ranks == 1:
+        yield Group(place)
+        return
+    dist.init_process_group("nccl" if device == "cuda" else "gloo", rank=rank, world_size=ranks)
+    try:
+        yield Group(place, rank, ranks)
+    finally:
+        dist.destroy_process_group()
+
+
+VALIDATION_SEED = 0  # the same windows for every run of one length and batch
+
+AnyBatches = Batches | Mixture | Lessons
+# (what, steps done, steps in all, note)
+Progress = Callable[[str, int, int, str], None]
+
+
+def silent(what: str, done: int, total: int, note: str) -> None:
+    """Show nothing."""
+
+
+@dataclass(slots=True)
+class Log:
+    """What was seen on the way, kept in every checkpoint.
+
+    Attributes:
+        loss, norm, lr, seconds: of each step: nats per token (and `task_weight` times those of asked ones),
+            gradient norm before clipping, learning rate and time.
+        validation_step, validation_loss: after that many steps, nats per token.
+    """
+
+    loss: list[float] = field(default_factory=list)
+    norm: list[float] = field(default_factory=list)
+    lr: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    validation_step: list[float] = field(default_factory=list)
+    validation_loss: list[float] = field(default_factory=list)
+
+    def to_tensors(self) -> dict[str, Tensor]:
+        """As "log/name", float64."""
+        return {
+            f"log/{name}": torch.tensor(getattr(self, name), dtype=torch.float64) for name in self.__slots__
+        }
+
+    @classmethod
+    def from_tensors(cls, tensors: dict[str, Tensor]) -> Log:
+        """Inverse of `to_tensors`; `KeyError` if one is missing."""
+        return cls(**{name: tensors[f"log/{name}"].tolist() for name in cls.__slots__})
+
+    def tokens_per_second(self, tokens: int, last: int = 50) -> float:
+        """Of the median of the last steps, each of `tokens` tokens; NaN before there is one."""
+        recent = sorted(self.seconds[-last:])
+        return tokens / recent[len(recent) // 2] if recent else math.nan
+
+
+@dataclass(slots=True)
+class Run:
+    """A run in memory.
+
+    Attributes:
+        recipe, out, corpus: what is trained, where checkpoints go, on what.
+        group: the processes that share the work.
+        model, optimiser: as they are after `step` steps.
+        loss: `Llama.loss`, compiled if the recipe says so.
+        log: so far.
+    """
+
+    recipe: Recipe
+    out: Path
+    corpus: Corpus
+    group: Group
+    model: Llama
+    optimiser: torch.optim.AdamW
+    loss: Callable[..., Tensor]
+    step: int = 0
+    log: Log = field(default_factory=Log)
+
+
+def train(recipe: Recipe, out: Path, corpus: Corpus, *, progress: Progress = silent) -> tuple[Path, Log]:
+    """Train to the last step, from the newest checkpoint in `out` if there is one.
+
+    Args:
+        recipe: of the run.
+        out: folder of this run alone.
+        corpus: that the recipe names.
+        progress: called with (what, steps done, steps in all, note) by the process that leads.
+
+    Returns:
+        The last checkpoint's folder and the log.
+
+    Raises:
+        Diverged: a loss or gradient is not finite; the last checkpoint before stays.
+        InputError: a corpus smaller than a window or with another vocabulary, `out` holds another run or is in
+            use, a checkpoint is damaged or cannot be written, or the recipe asks for a GPU and there is none.
+    """
+    with group_on(recipe.device) as group, threads(recipe.threads), _alone(out, group):
+        run = _begin(recipe, out, corpus, group)
+        batches, held_out = _batches(run, corpus)
+        while run.step < recipe.steps:
+            _advance(run, batches)
+            if run.step % recipe.validate_every == 0 or run.step == recipe.steps:
+                run.log.validation_step.append(run.step)
+                run.log.validation_loss.append(_validate(run, held_out))
+            if run.step % recipe.save_every == 0 or run.step == recipe.steps:
+                _save(run)
+            if group.leads:
+                progress("train", run.step, recipe.steps, note(run))
+        last = checkpoint.latest(out)
+        assert last is not None  # the last step is always saved
+        return last, run.log
+
+
+def note(run: Run) -> str:
+    """Loss and speed, for whoever watches."""
+    tokens = run.log.tokens_per_second(run.recipe.batch * run.recipe.length)
+    seen = f", validation {run.log.validation_loss[-1]:.3f}" if run.log.validation_loss else ""
+    return f"loss {sum(run.log.loss[-20:]) / len(run.log.loss[-20:]):.3f}{seen} nats, {tokens:,.0f} tokens/s"
+
+
+def _begin(recipe: Recipe, out: Path, corpus: Corpus, group: Group) -> Run:
+    """A new run, or the one in `out` where it stopped."""
+    if corpus.vocab_size != recipe.model.vocab_size:
+        raise InputError(
+            f"the corpus has {corpus.vocab_size} kinds of tokens, model.vocab_size={recipe.model.vocab_size}"
+        )
+    if recipe.batch % group.ranks:
+        raise InputError(f"batch={recipe.batch} cannot be shared by {group.ranks} processes; give a multiple")
+    model = Llama(recipe.model, seed=recipe.seed)
+    if recipe.parent is not None:
+        checkpoint.load_weights(model, checkpoint.read_checkpoint(Path(recipe.parent)))
+    model.to(group.device)
+    loss = torch.compile(model.loss, dynamic=False) if recipe.compile else model.loss
+    run = Run(recipe, out, corpus, group, model, optimiser_of(model, recipe), loss)
+    if (newest := checkpoint.latest(out)) is not None:
+        _resume(run, newest)
+    return run
+
+
+def _resume(run: Run, folder: Path) -> None:
+    checkpoint = read_checkpoint(folder)
+    found = run.recipe.differences(checkpoint.recipe)
+    if checkpoint.corpus_sha256 != run.corpus.sha256:
+        found.append(f"corpus sha256: {run.corpus.sha256[:12]}..., not {checkpoint.corpus_sha256[:12]}...")
+    if found:
+        raise InputError(
+            f"{run.out} holds another run ({'; '.join(found)}); delete it, or give another --out"
+        )
+    load_weights(run.model, checkpoint)
+    kept = read_tensors(folder / STATE)
+    try:
+        restore(run.model, run.optimiser, kept, checkpoint.step)
+        run.log = Log.from_tensors(kept)
+    except KeyError as error:
+        raise damaged(folder / STATE, error) from error
+    run.step = checkpoint.step
+
+
+def _batches(run: Run, corpus: Corpus) -> tuple[AnyBatches, Batches]:
+    """Training batches, and those of the validation split; one token more than the model reads, as target."""
+    recipe, size = run.recipe, run.recipe.length + 1
+    text = Batches(corpus.train, size, recipe.batch, seed=recipe.seed)
+    held_out = Batches(corpus.validation, size, recipe.batch, seed=VALIDATION_SEED)
+    if recipe.task is None:
+        return text, held_out
+    task = TASKS[recipe.task]
+    if recipe.task_tellings > 1:
+        return Lessons(text, task, recipe.task_share, recipe.task_tellings), held_out
+    # every fact of a window is asked for: a window teaches most
+    return Mixture(text, replace(task, queries=task.pairs), recipe.task_share), held_out
+
+
+def _advance(run: Run, batches: AnyBatches) -> None:
+    """One step."""
+    begun = time.perf_counter()
+    run.optimiser.zero_grad(set_to_none=True)
+    loss = _loss(run, batches, run.step)
+    loss.backward()
+    run.group.average_gradients(run.model)
+    lr = rate(run.recipe, run.step)
+    norm = update(run.model, run.optimiser, lr)
+    value = run.group.mean(loss)
+    if not (math.isfinite(value) and math.isfinite(norm)):
+        what = first_not_finite(run.model) if math.isfinite(value) else "loss"
+        kept = checkpoint.latest(run.out)
+        raise Diverged(run.step, what, lr, f"{kept.name} is kept" if kept else "no checkpoint was due yet")
+    run.log.loss.append(value)
+    run.log.norm.append(norm)
+    run.log.lr.append(lr)
+    run.log.seconds.append(time.perf_counter() - begun)
+    run.step += 1
+
+
+def _validate(run: Run, held_out: Batches) -> float:
+    """Mean loss of the fixed validation batches.
+
+    Through the very function that trains, gradients on: without them it would be compiled a second time.
+    """
+    losses = [run.group.mean(_loss(run, held_out, i)) for i in range(run.recipe.validation_batches)]
+    return sum(losses) / len(losses)
+
+
+def _loss(run: Run, batches: AnyBatches, step: int) -> Tensor:
+    group, weight = run.group, run.recipe.task_weight
+    place = (step, group.rank, group.ranks)
+    drawn = (batches.at(*place),) if weight == 0 else batches.asked_at(*place)
+    inputs = [part.to(group.device) for part in drawn]
+    with torch.autocast(group.device.type, torch.bfloat16, enabled=run.recipe.precision == "bfloat16"):
+        return run.loss(*inputs) if weight == 0 else run.loss(*inputs, weight)
+
+
+def _save(run: Run) -> None:
+    if run.group.leads:
+        checkpoint.save(
+            run.out,
+            run.step,
+            run.model.state_dict(),
+            moments(run.model, run.optimiser) | run.log.to_tensors(),
+            config=run.recipe.model,
+            recipe=run.recipe.to_dict(),
+            corpus_sha256=run.corpus.sha256,
+            tokenizer=run.corpus.tokenizer.json if run.corpus.tokenizer else None,
+        )
+    run.group.wait()
+
+
+@contextlib.contextmanager
+def _alone(out: Path, group: Group) -> Iterator[None]:
+    """Only one run writes into a folder."""
+    if not group.leads:
+        yield
+        return
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(out / ".lock", timeout=0)
+        with lock:
+            yield
+    except Timeout:
+        raise InputError(f"{out} is in use by another run; give another --out") from None
+    except (FileExistsError, NotADirectoryError):
+        raise InputError(f"{out} is not a folder; give another --out") from None
+
+
+# From a recipe to a trained model and its records: what `tapa train` and sweeps run.
+#
+# A run's folder holds its newest checkpoints, `run.nc` (the curves) and `run.json` (a few numbers). A run
+# that diverges leaves its `run.json` too: that it did is a result.
+
+
+RUN = Schema("training-run", 1, made_by="tapa train RECIPE")
+SUMMARY = Schema("training-run-summary", 1, made_by="tapa train RECIPE")
+RECORD, SHORT = "run.nc", "run.json"
+
+
+def run(
+    name: str, settings: Sequence[str], out: Path | None, *, arguments: Sequence[str], progress: Progress
+) -> dict[str, Any] | None:
+    """Train by a recipe's name and settings, and write the records.
+
+    Args:
+        name, settings: as `recipe.load`.
+        out: folder of the run; None for runs/RECIPE-METHOD-SEED.
+        arguments: the command line, for the records.
+        progress: called with (what, done, total, note).
+
+    Returns:
+        The summary and where the run lies; None in processes of a group that do not lead.
+
+    Raises:
+        InputError: as `recipe.load`, `text.corpus` and `train.train`.
+    """
+    recipe = load(name, settings)
+    if out is None:
+        out = Path("runs") / f"{Path(name).stem}-{recipe.model.method.name}-{recipe.seed}"
+    found = _corpus(recipe, lambda what, done, total: progress(what, done, total, ""))
+    return run_recipe(recipe, out, found, arguments=arguments, progress=progress)
+
+
+def _corpus(recipe: Recipe, progress: Callable[[str, int, int], None]) -> Corpus:
+    """In byte pairs of its own, or of the model that the run goes on from: its weights know no others."""
+    if recipe.parent is None:
+        return corpus(recipe.corpus, seed=recipe.corpus_seed, vocabulary=recipe.vocabulary, progress=progress)
+    parent = read_checkpoint(Path(recipe.parent))
+    return in_own_tokens(parent, corpus(recipe.corpus, seed=recipe.corpus_seed, progress=progress))
+
+
+def run_recipe(
+    recipe: Recipe, out: Path, data: Corpus, *, arguments: Sequence[str], progress: Progress
+) -> dict[str, Any] | None:
+    """Train and write the records; see `run`."""
+    leads = os.environ.get("RANK", "0") == "0"
+    try:
+        last, log = train(recipe, out, data, progress=progress)
+    except Diverged as error:
+        if leads:
+            summary = summarise(recipe, Log()) | {"diverged_after": error.step, "diverged_in": error.what}
+            write_summary(
+                summary, out / SHORT, provenance(recipe, data, Log(), arguments, None), schema=SUMMARY
+            )
+        raise
+    if not leads:
+        return None
+    sha256 = hashlib.sha256((last / "model.safetensors").read_bytes()).hexdigest()
+    origin = provenance(recipe, data, log, arguments, sha256)
+    summary = summarise(recipe, log)
+    write(dataset(recipe, log).assign_attrs(_attributes(summary)), out / RECORD, origin, schema=RUN)
+    write_summary(summary, out / SHORT, origin, schema=SUMMARY)
+    return summary | {"checkpoint": str(last)}
+
+
+def dataset(recipe: Recipe, log: Log) -> xr.Dataset:
+    """The curves of a run: loss, gradient norm, learning rate, seconds (step); validation_loss."""
+    nats = {"units": "nat/token"}
+    steps = np.arange(1, len(log.loss) + 1)
+    return xr.Dataset(
+        {
+            "loss": ("step", log.loss, nats | {"long_name": "mean loss of the step's batch"}),
+            "gradient_norm": ("step", log.norm, {"long_name": "norm of the gradient before clipping"}),
+            "lr": ("step", log.lr, {"long_name": "learning rate"}),
+            "seconds": ("step", log.seconds, {"units": "s", "long_name": "time of the step"}),
+            "validation_loss": (
+                "validation_step",
+                log.validation_loss,
+                nats | {"long_name": f"mean loss of {recipe.validation_batches} fixed validation batches"},
+            ),
+        },
+        {"step": steps, "validation_step": np.array(log.validation_step, dtype=np.int64)},
+    )
+
+
+def summarise(recipe: Recipe, log: Log) -> dict[str, Any]:
+    """A run in a few numbers; None where it has none."""
+    loss = log.validation_loss[-1] if log.validation_loss else None
+    tokens = recipe.batch * recipe.length
+    return {
+        "method": recipe.model.method.name,
+        "seed": recipe.seed,
+        "lr": recipe.lr,
+        "steps": len(log.loss),
+        "tokens": tokens * len(log.loss),
+        "parameters": parameters(recipe),
+        "validation_loss": loss,
+        "validation_bits_per_token": loss / math.log(2) if loss is not None else None,
+        "tokens_per_second": log.tokens_per_second(tokens, last=len(log.seconds)) if log.seconds else None,
+    }
+
+
+def parameters(recipe: Recipe) -> int:
+    """Number of weights of the recipe's model."""
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in Llama(recipe.model).parameters())
+
+
+def provenance(
+    recipe: Recipe, data: Corpus, log: Log, arguments: Sequence[str], model_sha256: str | None
+) -> Provenance:
+    """Where a run's records come from."""
+    device = torch.cuda.get_device_name() if recipe.device == "cuda" else "cpu"
+    seeds = {
+        "weights and batches": recipe.seed,
+        "split of the corpus": recipe.corpus_seed,
+        "validation windows": VALIDATION_SEED,
+    }
+    narrow = "bfloat16 products, float32 weights, scores and sums"
+    return Provenance.collect(
+        arguments,
+        recipe.to_dict() | {"processes": int(os.environ.get("WORLD_SIZE", "1"))},
+        seeds=seeds,
+        device=device,
+        precision=narrow if recipe.precision == "bfloat16" else "float32",
+        threads=recipe.threads,
+        seconds=sum(log.seconds),
+        model_sha256=model_sha256,
+        text_sha256=data.sha256,
+    )
+
+
+def as_text(result: dict[str, Any]) -> str:
+    """The result of `run` for a reader."""
+    loss, bits = result["validation_loss"], result["validation_bits_per_token"]
+    return (
+        f"{result['method']}, seed {result['seed']}: validation {loss:.4f} nats, {bits:.4f} bits per token "
+        f"after {result['steps']} steps ({result['tokens_per_second']:,.0f} tokens/s); {result['checkpoint']}"
+    )
+
+
+def _attributes(summary: dict[str, Any]) -> dict[str, Any]:
+    """What netCDF can hold, and what the curves do not say."""
+    return {name: summary[name] for name in ("method", "parameters", "tokens_per_second")}

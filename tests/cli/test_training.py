@@ -1,0 +1,73 @@
+"""From training through fine-tuning to reading, by the commands alone: a user's folder of texts, byte pairs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis.cli import main
+from analysis.models.checkpoint import read_checkpoint
+
+TINY = [
+    "model.layers=1", "model.width=16", "model.heads=2", "model.kv_heads=1", "model.head_dim=8", "model.hidden=16",
+    "length=16", "batch=4", "steps=6", "warmup=1", "save_every=3",
+    "validate_every=3", "validation_batches=1", "compile=false",
+]  # fmt: skip
+
+TEXTS = ("--text", "mine/3.txt", "--text", "mine/4.txt")
+
+
+def tapa(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> dict:
+    """What a command prints with --json."""
+    monkeypatch.setattr(sys, "argv", ["tapa", *arguments, "--json"])
+    with pytest.raises(SystemExit) as end:
+        main.main()
+    said = capsys.readouterr()
+    assert not end.value.code, said.err
+    return json.loads(said.out)
+
+
+@pytest.fixture
+def texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders of twenty documents each, of made-up words in two alphabets."""
+    rng = np.random.default_rng(3)
+    for folder, letters in (("mine", "abcdeé"), ("other", "tuvwxa")):
+        (tmp_path / folder).mkdir()
+        for i in range(20):
+            words = ("".join(rng.choice(list(letters), rng.integers(2, 7))) for _ in range(300))
+            (tmp_path / folder / f"{i}.txt").write_text(" ".join(words), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+
+
+def test_byte_pairs_are_trained_fine_tuned_and_read(texts: None, monkeypatch, capsys):
+    told = tapa(
+        monkeypatch, capsys, "train", "cpu", *TINY, "corpus=mine", "model.vocab_size=300", "--out", "run"
+    )
+    assert (told["method"], told["steps"]) == ("rope", 6)
+    fine = tapa(
+        monkeypatch, capsys, "train", "finetune", "from=run", "corpus=other", "length=64", "steps=4", "batch=2",
+        "warmup=1", "validate_every=2", "validation_batches=1", "save_every=2", "compile=false",
+        "method.extension=yarn", "--out", "fine",
+    )  # fmt: skip
+    assert fine["parameters"] == told["parameters"]
+    assert fine["steps"] == 4
+    # what goes on from a model knows its tokens, whatever it reads
+    assert len({read_checkpoint(Path(name)).tokenizer for name in ("run", "fine")} - {None}) == 1
+    read = {
+        name: tapa(
+            monkeypatch, capsys, "evaluate", name, *TEXTS, "--lengths", "16,64", "--target", "16", "--spans", "2",
+            "--stride", "8", "--out", f"{name}.nc",
+        )
+        for name in ("run", "fine")
+    }  # fmt: skip
+    for found in read.values():
+        assert [row["length"] for row in found["rows"]] == [16, 64]
+        for row in found["rows"]:
+            # hardly trained: about log 300 nats a token, of which one stands for more than a byte
+            assert 100 < row["perplexity"] < 900
+            assert row["bits_per_byte"] < np.log2(row["perplexity"])
+    assert read["fine"]["trained_length"] == 16  # that YaRN goes by

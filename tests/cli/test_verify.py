@@ -1,0 +1,153 @@
+"""`tapa verify`: what it prints, and what its exit code says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from analysis.cli import main
+from figures.places import ROOT
+from proofs import status
+from proofs.verify import Result
+
+KEYS = ["label", "where", "stated", "repaired", "evidence", "seconds"]
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs the command in this process, without workers: exit code, stdout, stderr."""
+
+    def command(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["tapa", "verify", *arguments])
+        with pytest.raises(SystemExit) as left:
+            main.main()
+        return int(left.value.code or 0), *capsys.readouterr()
+
+    return command
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch, whole_ledger: list[Result], tmp_path: Path) -> Path:
+    """The results of this session instead of a second run; STATUS.md is a fresh copy, whose path is returned."""
+
+    def results(labels: list[str] | None, workers: int | None, **_: object) -> list[Result]:
+        return [result for result in whole_ledger if labels is None or result.label in labels]
+
+    path = tmp_path / "STATUS.md"
+    path.write_text(status.status_markdown(whole_ledger), encoding="utf-8")
+    monkeypatch.setattr("proofs.verify.verify", results)
+    monkeypatch.setattr(status, "PATH", path)
+    return path
+
+
+def test_json_has_exactly_these_keys(run: Run, known: Path) -> None:
+    code, out, _ = run("thm-2.2", "--json")
+    assert code == 0
+    (row,) = json.loads(out)
+    assert list(row) == KEYS
+    assert (row["label"], row["where"]) == ("thm-2.2", "Sec. 2.2, Theorem 2.2")
+    assert (row["stated"], row["repaired"]) == ("refuted", "certified")
+    assert "128 bit ball, radius" in row["evidence"]
+    assert row["seconds"] > 0
+
+
+def test_the_whole_ledger_is_a_table_of_one_row_a_claim(
+    run: Run, known: Path, whole_ledger: list[Result]
+) -> None:
+    code, out, err = run("--json")
+    assert (code, err) == (0, "")
+    assert [row["label"] for row in json.loads(out)] == [result.label for result in whole_ledger]
+
+
+def test_the_installed_command_really_checks() -> None:
+    tapa = Path(sys.executable).with_name("tapa")
+    done = subprocess.run(
+        [tapa, "verify", "eq-4", "thm-2.3.rate", "--json", "--workers", "0"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode in (0, 1), (
+        done.stderr
+    )  # 1 where STATUS.md is stale: tests/test_status.py judges that
+    rows = json.loads(done.stdout)
+    assert sorted((row["label"], row["stated"], row["repaired"]) for row in rows) == [
+        ("eq-4", "proved", None),
+        ("thm-2.3.rate", "proved", None),
+    ]
+
+
+def test_the_table_names_both_verdicts(run: Run, known: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    code, out, _ = run("eq-18")
+    assert code == 0
+    head, row = (line for line in out.splitlines() if line.strip())
+    assert head.split() == ["label", "where", "as", "stated", "as", "repaired", "evidence", "seconds"]
+    assert row.split()[:7] == ["eq-18", "App.", "A,", "eq", "18", "refuted", "proved"]
+
+
+@pytest.mark.parametrize("extra", [(), ("--json",), ("--explain", "thm-9.9")])
+def test_an_unknown_label_is_one_line_and_exit_code_2(run: Run, extra: tuple[str, ...]) -> None:
+    code, out, err = run("thm-9.9", "--workers", "0", *extra)
+    assert (code, out) == (2, "")
+    assert err.strip().splitlines() == [err.strip()]
+    assert err.startswith("tapa: no claim is called thm-9.9; the ledger has ")
+
+
+def test_explain_says_everything_about_one_claim(run: Run, known: Path) -> None:
+    code, out, _ = run("--explain", "thm-2.2")
+    assert code == 0
+    for piece in (
+        "thm-2.2 (theorem, Sec. 2.2, Theorem 2.2)",
+        "As stated: refuted",
+        "As repaired: certified",
+        "assumes: mu_0 != 0",
+        "uses: thm-2.2.limit",
+        "outline: ",
+        "refuted: mu_0 = 0, any nu_0",
+        "attack: the smallest base worth trying",
+        "code: proofs/paper/theorem_2_2.py:",
+        "in practice: base = 10000, head_dim = 64",
+    ):
+        assert piece in out
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("| `eq-18` | equation | refuted |", "| `eq-18` | equation | proved |", "eq-18: as stated 'refuted'"),
+        ("| `eq-4` |", "| `eq-400` |", "eq-4: not in STATUS.md"),
+        ("| `eq-4` |", "| `eq-400` |", "eq-400: in STATUS.md, not in the ledger"),
+    ],
+)
+def test_a_verdict_that_differs_from_status_md_is_exit_code_1(
+    run: Run, known: Path, old: str, new: str, line: str
+) -> None:
+    text = known.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    known.write_text(text.replace(old, new), encoding="utf-8")
+    code, out, err = run("--json")
+    assert code == 1
+    assert json.loads(out)  # the verdicts are printed all the same
+    assert any(found.startswith(f"tapa: {line}") for found in err.splitlines())
+
+
+def test_a_missing_status_md_is_exit_code_1_and_write_makes_it(run: Run, known: Path) -> None:
+    before = known.read_text(encoding="utf-8")
+    known.unlink()
+    code, _, err = run("eq-4")
+    assert code == 1
+    assert "does not exist; write it from the whole ledger" in err
+    assert run("--write")[0] == 0
+    assert known.read_text(encoding="utf-8") == before
+    assert run()[0] == 0
+
+
+def test_write_needs_the_whole_ledger(run: Run) -> None:
+    code, out, err = run("eq-4", "--write")
+    assert (code, out) == (2, "")
+    assert err == "tapa: --write needs the whole ledger; give it without labels\n"

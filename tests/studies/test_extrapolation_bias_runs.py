@@ -1,0 +1,380 @@
+"""All runs of a folder as one record: rows, resumption, correlations, and what comes back, pooled over seeds."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torch.nn import functional as F
+
+from analysis.cli import main
+from analysis.errors import InputError
+from analysis.experiments import run_record
+from analysis.models import checkpoint
+from analysis.models.attention import explicit
+from analysis.records import Provenance, read_summary, write_summary
+from analysis.studies import extrapolation_bias, extrapolation_bias_runs
+from analysis.studies.extrapolation_bias import OBSERVED, Settings
+from analysis.text import windows
+from analysis.text.corpus import Corpus, Raw, from_texts
+from analysis.text.windows import spans
+from tests.heads import tiny_phase as phase_tiny
+from tests.refusals import said_in_one_line
+
+TRAINED, TARGET = 16, 8
+SETTINGS = Settings(windows=2, spans=4, seed=0)
+RUNS = ("rope-s0-lr1e-2", "rope-s0-lr1e-3", "rope-s1-lr1e-3", "tapa-s0-lr1e-3", "window-s0-lr1e-3")
+
+
+@pytest.fixture(scope="module")
+def data() -> Corpus:
+    return from_texts(Raw([(f"{i}.py", phase_tiny.source(14, i).encode()) for i in range(10)], {}))
+
+
+def make_run(root: Path, name: str, data: Corpus, *, weights: bool = True, diverged: bool = False) -> None:
+    """Weights and record of a run as a sweep leaves them; readings at 16, 32, 64 tokens and under an extension."""
+    variant, seed, rate = name.split("-", 2)
+    number = RUNS.index(name) if name in RUNS else 9
+    llama = phase_tiny.model(variant, context=TRAINED, gain=6.0, seed=number)
+    about = {"corpus": "texts", "corpus_seed": 0, "seed": int(seed[1:])}
+    if weights:
+        made = checkpoint.save(
+            root / "made" / name, 3, llama.state_dict(), {},
+            config=llama.config, recipe=about, corpus_sha256=data.sha256,
+        )  # fmt: skip
+        (root / "runs" / name).mkdir(parents=True)
+        (made / checkpoint.MODEL).rename(root / "runs" / name / checkpoint.MODEL)
+    bits = {16: 2.0, 32: 2.5 + 0.1 * number, 64: 3.0 + 0.1 * number}
+    content: dict[str, Any] = {
+        "variant": variant, "seed": int(seed[1:]), "lr": float(rate[2:]), "parent": None, "run": name,
+        "validation_loss": 1.0 + 0.1 * number, "diverged": {"after_steps": 2} if diverged else None,
+        "readings": [{"length": n, "extension": "none", "bits_per_byte": b} for n, b in bits.items()]
+        + [{"length": 64, "extension": "pi", "bits_per_byte": 9.0}],
+        "documents": ["a"], "document_tokens": [64], "configuration": {"lengths": list(bits)},
+    }  # fmt: skip
+    origin = Provenance.collect(
+        ["tapa", "sweep"], {}, seeds={}, device="cpu", precision="", threads=1, seconds=0.0
+    )
+    write_summary(content, root / "trained" / f"{name}.json", origin, schema=run_record.TRAINED)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, data: Corpus) -> Path:
+    """Runs, their records and the record of all, measured once."""
+    root = tmp_path_factory.mktemp("made")
+    for name in RUNS:
+        make_run(root, name, data)
+    make_run(root, "rope-s0-lr4e-3", data, weights=False)
+    make_run(root, "nope-s0-lr4e-3", data, diverged=True)
+    (root / "runs" / "alibi-s0-lr1e-3").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(extrapolation_bias_runs, "own_corpus", lambda checkpoint, progress: data)
+        measured(root)
+    return root
+
+
+@pytest.fixture
+def place(tmp_path: Path, made: Path, data: Corpus, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setattr(extrapolation_bias_runs, "own_corpus", lambda checkpoint, progress: data)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def measured(place: Path, **changes) -> dict[str, Any]:
+    options: dict[str, Any] = {"arguments": ["tapa", "bias"], "progress": lambda *step: None} | changes
+    return extrapolation_bias_runs.measure_runs(
+        place / "runs", place / "trained", place / "bias.json", options.pop("settings", SETTINGS), **options
+    )
+
+
+# one model
+
+
+def test_what_comes_back_is_that_of_scores_altered_by_hand(data: Corpus):
+    """The witness adds the shift as a matrix of distances to the encoding's own scores, and reads all logits."""
+    model = phase_tiny.model("rope", context=TRAINED, gain=6.0)
+    found = extrapolation_bias.row(model, data, SETTINGS, reach=4)
+    assert {(a["kind"], a["length"]) for a in found["altered"]} == {
+        (kind, length)
+        for kind in extrapolation_bias.KINDS
+        for length in (32, 64)
+        if kind != extrapolation_bias.WITHIN or length == 32
+    }
+    documents = [(d.name, d.tokens.tolist()) for d in data.validation]
+    tokens = windows.windows(documents, 4 * TRAINED + TRAINED // 2, 2, seed=0).tokens
+    curve = extrapolation_bias.observe(model, torch.from_numpy(tokens), TRAINED).mean
+    level = curve[..., 12:16].mean(axis=-1, keepdims=True)
+    held = torch.from_numpy(np.where(np.arange(72) < TRAINED, 0.0, level - curve)).float()
+    layers = iter(range(99))
+
+    def attend(encoding, q, k, v, positions):
+        scores = encoding.scores(q, k.repeat_interleave(2, dim=1), positions, positions)
+        distance = positions[:, None] - positions
+        scores = scores + held[next(layers) % 2][:, distance.clamp(min=0)]
+        weights = scores.masked_fill(distance < 0, -math.inf).softmax(dim=-1)
+        return weights @ v.repeat_interleave(2, dim=1)
+
+    chosen = spans(data.test, 64 - TARGET, TARGET, 4, seed=0)
+    for length in (32, 64):
+        rows, losses = chosen.cut(length - TARGET), []
+        for way in (explicit, attend):
+            model.attend = way
+            with torch.inference_mode():
+                every = F.cross_entropy(model(rows[:, :-1]).mT, rows[:, 1:], reduction="none")
+            losses.append(float(every[:, -TARGET:].double().mean()) / math.log(2))
+        cell = next(a for a in found["altered"] if (a["kind"], a["length"]) == ("hold beyond", length))
+        assert cell["bits_per_byte"]["plain"] == pytest.approx(losses[0], rel=1e-5)
+        assert cell["bits_per_byte"]["altered"] == pytest.approx(losses[1], rel=1e-5)
+        assert cell["back"][0] == pytest.approx(losses[0] - losses[1], abs=1e-5)
+
+
+def test_observed_numbers_from_their_definitions(data: Corpus):
+    """Once more from curves by hand, head by head."""
+    length, trained, reach = 40, 8, 4
+    rng = np.random.default_rng(3)
+    mean = rng.standard_normal((1, 2, length))
+    square = mean**2 + 0.5 + rng.random((1, 2, length))
+    entropy, far = rng.random((2, 1, 2, length))
+    seen = extrapolation_bias.Seen(mean, square, entropy, far, trained)
+    found = extrapolation_bias.observed(seen, mean + 0.5, reach)
+    for h in range(2):
+        c, s = mean[0, h], square[0, h]
+        pairs = [(trained - d, c[d], s[d]) for d in range(trained)]
+        total = sum(n for n, _, _ in pairs)
+        first = sum(n * m for n, m, _ in pairs) / total
+        unit = math.sqrt(sum(n * q for n, _, q in pairs) / total - first**2)
+        level = (c[6] + c[7]) / 2
+        assert found["near_far_gap"][0, h] == pytest.approx((c[1] - np.mean(c[4:8])) / unit)
+        octaves = [(c[8:16] - level) / unit, (c[16:32] - level) / unit]
+        assert found["rebound"][0, h] == pytest.approx(np.mean([o.mean() for o in octaves]))
+        assert found["departure"][0, h] == pytest.approx(math.sqrt(np.mean([(o**2).mean() for o in octaves])))
+        spread = np.sqrt(s - c**2)
+        assert found["spread_drift"][0, h] == pytest.approx(
+            math.log(spread[16:32].mean() / spread[4:8].mean())
+        )
+        assert found["entropy_rise"][0, h] == pytest.approx(
+            entropy[0, h, 28:32].mean() - entropy[0, h, 4:8].mean()
+        )
+        assert found["far_mass"][0, h] == pytest.approx(far[0, h, 28:32].mean())
+        assert found["prediction"][0, h] == pytest.approx(1.0)  # a level is no departure
+    assert np.isnan(extrapolation_bias.observed(seen, None, reach)["prediction"]).all()
+    assert set(found) == set(OBSERVED)
+
+
+# a folder of them
+
+
+def test_every_run_with_weights_and_a_record_has_a_row(made: Path):
+    kept = read_summary(made / "bias.json", expect_schema=extrapolation_bias_runs.BIAS)
+    assert list(kept["rows"]) == sorted(RUNS)
+    assert kept["left_out"] == {
+        "alibi-s0-lr1e-3": "no record yet", "nope-s0-lr4e-3": "diverged", "rope-s0-lr4e-3": "no weights here",
+    }  # fmt: skip
+    for number, name in enumerate(RUNS):
+        row = kept["rows"][name]
+        assert row["rise"] == pytest.approx(1.0 + 0.1 * number, rel=1e-4)  # 64 against 16, no extension
+        assert (row["reach"], row["trained_length"]) == (4, TRAINED)
+        assert np.shape(row["heads"]["rebound"]) == (2, 2)
+        if "window" in name:  # nothing is seen beyond its window
+            assert row["altered"] == []
+            assert row["observed"]["rebound"] is None
+            assert row["observed"]["far_mass"] == 0.0
+        else:
+            assert {a["length"] for a in row["altered"]} == {32, 64}
+            predicted = [a for a in row["altered"] if a["kind"] == extrapolation_bias.PREDICTED]
+            assert bool(predicted) == ("rope" in name)
+
+
+def test_what_is_up_to_date_is_not_measured_again(place: Path, data: Corpus, monkeypatch: pytest.MonkeyPatch):
+    asked: list[str] = []
+    original = extrapolation_bias.row
+
+    def counted(model, *arguments, **options):
+        asked.append(model.config.method.name)
+        return original(model, *arguments, **options)
+
+    monkeypatch.setattr(extrapolation_bias_runs, "row", counted)
+    again = measured(place)
+    assert asked == []
+    assert set(again["rows"]) == set(RUNS)
+    make_run(place, "alibi-s0-lr1e-2", data)
+    assert len(measured(place)["rows"]) == len(RUNS) + 1
+    assert asked == ["alibi"]
+    measured(place, settings=replace(SETTINGS, seed=1), variants=["tapa"])
+    assert asked == ["alibi", "tapa"]
+    measured(place, settings=replace(SETTINGS, seed=1), variants=["tapa"], force=True)
+    assert asked == ["alibi", "tapa", "tapa"]
+
+
+def test_interrupted_it_has_kept_what_was_done(place: Path):
+    def stop(what: str, done: int, total: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        measured(place, progress=stop, force=True)
+    assert list(read_summary(place / "bias.json", expect_schema=extrapolation_bias_runs.BIAS)["rows"]) == [
+        RUNS[0]
+    ]
+
+
+# what they say together
+
+
+def fake(variant: str, seed: int, lr: float, x: float, rise: float, **changes: Any) -> dict[str, Any]:
+    observed = dict.fromkeys(OBSERVED, x) | {"prediction": None}
+    about = {"variant": variant, "method": variant.split("_")[0], "seed": seed, "lr": lr, "parent": None}
+    return about | {"validation_loss": lr, "rise": rise, "observed": observed, "altered": []} | changes
+
+
+def test_spearman_is_scipys_and_knows_groups():
+    rng = np.random.default_rng(5)
+    x, y = rng.integers(0, 6, (2, 30)).astype(float)  # with ties
+    assert extrapolation_bias_runs.spearman(x, y) == pytest.approx(stats.spearmanr(x, y).statistic)
+    assert math.isnan(extrapolation_bias_runs.spearman(x, np.ones(30)))
+    # between groups it rises, within each it falls
+    groups = np.repeat([0, 1, 2], 10)
+    within = rng.standard_normal(30)
+    x, y = 100.0 * groups + within, 100.0 * groups - within
+    assert extrapolation_bias_runs.spearman(x, y) > 0.7
+    assert extrapolation_bias_runs.spearman(x, y, groups) < -0.99
+
+
+def test_a_drawn_sample_has_the_correlation_of_the_runs_in_it():
+    rng = np.random.default_rng(9)
+    x, y = rng.integers(0, 5, (2, 12)).astype(float)
+    groups, counts = np.repeat([0, 1, 2], 4), rng.multinomial(12, np.full(12, 1 / 12), size=20)
+    found = extrapolation_bias_runs._spearman(counts.astype(float), x, y, None)
+    grouped = extrapolation_bias_runs._spearman(counts.astype(float), x, y, groups)
+    for times, one, other in zip(counts, found, grouped, strict=True):
+        index = np.repeat(np.arange(12), times)
+        assert one == pytest.approx(stats.spearmanr(x[index], y[index]).statistic)
+        a, b = (stats.rankdata(v[index]) for v in (x, y))
+        for ranks in (a, b):
+            for g in range(3):
+                ranks[groups[index] == g] -= ranks[groups[index] == g].mean() if g in groups[index] else 0
+        assert other == pytest.approx((a @ b) / math.sqrt((a @ a) * (b @ b)))
+
+
+def test_correlations_over_runs_within_methods_and_of_each():
+    rng = np.random.default_rng(7)
+    runs = [
+        fake(f"{method}_{v}", s, 1e-3, 10.0 * m + e, 10.0 * m - e)
+        for m, method in enumerate(("rope", "tapa", "nope"))
+        for v in range(3)
+        for s in range(2)
+        for e in rng.standard_normal(1)
+    ]
+    found = extrapolation_bias_runs.correlations(runs, "rebound", seed=0)
+    whole, within = found["over_runs"], found["within_methods"]
+    assert (whole["runs"], whole["clusters"]) == (18, 9)
+    assert whole["low"] <= whole["value"] <= whole["high"]
+    assert whole["value"] > 0.7
+    assert within["high"] < -0.9
+    assert set(found["each_method"]) == {"rope", "tapa", "nope"}
+    assert found["each_method"]["rope"]["value"] == pytest.approx(-1.0)
+    nothing = extrapolation_bias_runs.correlations(runs, "prediction", seed=0)
+    assert nothing == {"over_runs": None, "within_methods": None, "each_method": {}}
+    few = extrapolation_bias_runs.correlations(runs[:6], "rebound", seed=0)["over_runs"]
+    assert (few["clusters"], few["low"]) == (3, None)  # variants are too few to be drawn
+
+
+def test_unrelated_numbers_have_intervals_that_cover_zero():
+    """Independent runs of distinct variants: at least nine in ten intervals cover 0, as many as percentiles reach."""
+    rng = np.random.default_rng(11)
+    covered = 0
+    for _ in range(100):
+        found = extrapolation_bias_runs._estimate(*rng.standard_normal((2, 20)), np.arange(20), None, 0)
+        assert found is not None
+        covered += found["low"] <= 0 <= found["high"]
+    assert covered >= 90 - 4 * math.sqrt(100 * 0.1 * 0.9)
+
+
+def test_what_comes_back_is_pooled_over_the_seeds_of_the_chosen_rate():
+    def cell(back: float) -> list[dict[str, Any]]:
+        bits = {"plain": 4.0, "trained": 2.0, "altered": 4.0 - back}
+        return [{"kind": extrapolation_bias.CLAMP, "length": 64, "bits_per_byte": bits}]
+
+    rows = {
+        "a": fake("rope", 0, 1e-3, 1.0, 1.0, altered=cell(1.0)),
+        "b": fake("rope", 1, 1e-3, 1.0, 1.0, altered=cell(1.2)),
+        "c": fake("rope", 2, 1e-3, 1.0, 1.0, altered=cell(1.4)),
+        "d": fake("rope", 0, 2e-3, 1.0, 1.0, altered=cell(0.0)),  # trained worse
+    }
+    found = extrapolation_bias_runs.summarise(rows, {"rope": 1e-3, "tapa": 4e-3}, seed=0)
+    assert found["chosen"] == {"rope": 1e-3}
+    (pooled,) = found["altered"]["rope"]
+    assert (pooled["kind"], pooled["length"], pooled["seeds"]) == (extrapolation_bias.CLAMP, 64, 3)
+    half = stats.t.ppf(0.975, 2) * 0.2 / math.sqrt(3)
+    assert pooled["back"] == pytest.approx([1.2, 1.2 - half, 1.2 + half])
+    assert pooled["share"] == pytest.approx([0.6, 0.6 - half / 2, 0.6 + half / 2])
+    alone = extrapolation_bias_runs.summarise({"a": rows["a"]}, {"rope": 1e-3}, seed=0)["altered"]["rope"][0]
+    assert alone["back"][1:] == [None, None]
+    json.dumps(found, allow_nan=False)
+
+
+# the command
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["tapa", "bias", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main.main()
+    return int(end.value.code or 0)
+
+
+SMALL = ["--records", "trained", "--out", "bias.json", "--workers", "1", "--windows", "2", "--spans", "4"]
+
+
+def test_the_command_says_what_it_found(place: Path, monkeypatch, capsys: pytest.CaptureFixture[str]):
+    assert run(monkeypatch, "runs", *SMALL) == 0
+    told = capsys.readouterr().out
+    for name in RUNS:
+        assert name in told
+    assert "hold, predicted" in told
+    assert "left out: alibi-s0-lr1e-3 (no record yet); nope-s0-lr4e-3 (diverged)" in told
+    assert run(monkeypatch, "runs", *SMALL, "--json") == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["record"] == "bias.json"
+    assert summary["chosen"]["rope"] == 1e-2  # of the least validation loss
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere", *SMALL], "nowhere: no such folder; give the folder of the runs of `tapa sweep`"),
+        (
+            ["trained", *SMALL],
+            "no run in trained has weights and a record in trained; make some with `tapa sweep`",
+        ),
+        (
+            ["runs", *SMALL, "--variant", "rop"],
+            "no run of variant 'rop' in trained; known: nope, rope, tapa, window",
+        ),
+        (["runs", *SMALL[:-1], "1"], "spans=1 is below 2; give 2 or more"),
+        (["runs", *SMALL, "--out", "runs"], "runs is a folder"),
+        (["runs", *SMALL, "--workers", "0"], "processes=0 is not a positive whole number"),
+    ],
+)
+def test_bad_input_is_one_line(
+    arguments, message: str, place: Path, monkeypatch, capsys: pytest.CaptureFixture[str]
+):
+    assert run(monkeypatch, *arguments) == 2
+    said_in_one_line(capsys, message)
+
+
+def test_a_damaged_record_is_named(place: Path):
+    (place / "trained" / f"{RUNS[0]}.json").write_text("{")
+    with pytest.raises(InputError, match=r"rope-s0-lr1e-2\.json is truncated or damaged"):
+        measured(place)

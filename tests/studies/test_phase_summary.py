@@ -1,0 +1,141 @@
+"""The summary says what the records say, counts what it says it counts, and its tables hold its numbers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from analysis.records import Provenance, read_summary, write_summary
+from analysis.studies import near_far, phase, phase_summary
+from analysis.studies.phase import Settings
+from figures import places
+from tests.heads import tiny_phase as phase_tiny
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> tuple[xr.Dataset, xr.Dataset]:
+    folder = tmp_path_factory.mktemp("summary")
+    texts = [folder / f"{i}.py" for i in range(3)]
+    for i, path in enumerate(texts):
+        path.write_text(phase_tiny.source(30, i))
+    run = phase_tiny.save(phase_tiny.model(), folder / "run")
+    told = {"arguments": ["tapa"], "progress": lambda *_: None}
+    long, short = (
+        phase.measure_phase(run, texts, settings, **told)[0]
+        for settings in (Settings(2, 128, 0, tokens=False), Settings(4, 64, 4))
+    )
+    return long, short
+
+
+@pytest.fixture(scope="module")
+def gaps() -> xr.Dataset:
+    models = {name: phase_tiny.model(name) for name in ("tapa", "alibi")}
+    documents = [(name, list(phase_tiny.source(40, i).encode())) for i, name in enumerate("abc")]
+    return near_far.trained_gaps(models, documents, reaches=(24,), count=9, pairs=180, seed=0)
+
+
+def test_heads_are_those_of_the_records(records):
+    long, short = records
+    found = phase_summary.summarise(long, short)
+    assert list(found["heads"]) == ["0.0", "0.1", "1.0", "1.1"]
+    assert found["windows"] == {"long": [2, 128], "short": [4, 64]}
+    assert found["loss"] == [float(short[name]) for name in ("loss", "loss_low", "loss_high")]
+    assert list(found["change"]) == short.ablation.values.tolist()
+    head, x, near = found["heads"]["1.0"], *(part.sel(layer=1, head=0) for part in records)
+    pairs = 128 - np.arange(128)
+    far = slice(32, 64)
+    assert head["score_by_octave"][-1] == pytest.approx(
+        float((x.score[far] * pairs[far]).sum() / pairs[far].sum())
+    )
+    assert head["cosine_by_octave"][0] == pytest.approx(float(x.cosine[1]))
+    assert len(head["slope_by_octave"]) == len(head["cosine_by_octave"]) - 1
+    assert head["variance_kept"]["least"] == float(x.variance_kept[1:64].min())
+    assert head["gaussian_share"]["short"] == float(near.gaussian_share)
+    assert head["change"]["no cosine"][0] == float(near.head_change.sel(head_ablation="no cosine"))
+    assert found["exponent_bound"] == pytest.approx(-0.1 * 4)
+
+
+def test_properties_are_counted(records):
+    long, short = records
+    name = "same line"
+    values = short.sel(property=name)
+    sure = np.array([[4.0, 8.0], [-8.1, 1.0]])
+    planted = short.copy(deep=True)
+    planted.effect.loc[{"property": name}] = sure
+    planted.effect_se.loc[{"property": name}] = np.array([[1.1, 2.0], [2.0, np.nan]])
+    for part, low, high in (("phase", 0.7, 0.8), ("amplitude", 0.5, 0.6)):
+        at = {"property": name, "told_by": part}
+        planted.told_low.loc[at], planted.told_high.loc[at] = low, high
+    planted.told_low.loc[{"property": name, "told_by": "amplitude", "layer": 0, "head": 0}] = 0.75
+    planted.told_high.loc[{"property": name, "told_by": "amplitude", "layer": 0, "head": 0}] = 0.79
+    found = phase_summary.summarise(long, planted)["properties"][name]
+    assert found["effect"] == {"shifted": 2, "largest": -8.1}
+    assert (found["beyond_amplitude"], found["below_amplitude"]) == (3, 0)
+    told = phase_summary.summarise(long, short)["properties"][name]["told"]
+    assert told["phase"] == pytest.approx(float(np.median(values.told.sel(told_by="phase"))))
+
+
+def test_gaps_are_counted(gaps: xr.Dataset):
+    planted = gaps.copy(deep=True)
+    at = {"checkpoint": "tapa", "reading": "positions", "reach": 24}
+    planted.sign_p_holm.loc[at] = np.array([[0.01, 0.04], [0.06, 0.01]])
+    planted["above"].loc[at] = np.array([[1.0, 0.0], [1.0, 1.0]])
+    found = phase_summary.gaps(planted)
+    cell = found["tapa"]["positions"]["24"]
+    assert (cell["near_above"], cell["far_above"], cell["heads"], cell["windows"]) == (2, 1, 4, 9)
+    x = gaps.sel(checkpoint="alibi", reading="distances", reach=24)
+    cell = found["alibi"]["distances"]["24"]
+    assert cell["mean_over_sd"] == pytest.approx((x["mean"] / x["sd"]).values.ravel().tolist())
+    assert abs(cell["largest_mean"][0]) == float(abs(x["mean"]).max())
+    assert cell["largest_mean"][1] < cell["largest_mean"][0] < cell["largest_mean"][2]
+
+
+def test_it_can_be_written_and_its_tables_are_whole(records, gaps, tmp_path: Path):
+    of_all, near_far = {"tapa": phase_summary.summarise(*records)}, phase_summary.gaps(gaps)
+    provenance = Provenance.collect(
+        ["tapa"], {}, seeds={}, device="cpu", precision="", threads=1, seconds=0.0
+    )
+    path = tmp_path / "s.json"
+    content = {"checkpoints": of_all, "near_far": near_far}
+    write_summary(content, path, provenance, schema=phase_summary.SUMMARY, digits=17)
+    assert read_summary(path, expect_schema=phase_summary.SUMMARY) == json.loads(json.dumps(content))
+    text = phase_summary.markdown(of_all, near_far)
+    tables = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
+    assert [len(table) - 2 for table in tables] == [7, 4, 11, 4]  # ablations, heads, properties, gaps
+    for table in tables:
+        assert len({row.replace("\\|", "").count("|") for row in table}) == 1
+    assert "bound (eq 14: -0.4) met in" in text
+    assert f"{float(records[1].loss):.3f}" in text
+    assert "nan" not in text
+
+
+def test_the_committed_numbers_are_those_of_a_fresh_measurement(smollm2_record: Path):
+    """Every number of prose; what is counted at a level of significance may change at its edge, so it is left out."""
+    committed, fresh = (
+        read_summary(path, expect_schema=phase_summary.SUMMARY)
+        for path in (places.SUMMARIES / "phase.json", places.record("phase_summary"))
+    )
+    assert committed["checkpoints"].keys() == fresh["checkpoints"].keys()
+    assert committed["near_far"].keys() == fresh["near_far"].keys()
+    for name, found in fresh["checkpoints"].items():
+        ours = committed["checkpoints"][name]
+        # float32 forwards in another order of sums, through four layers: far below what any error bar says
+        assert ours["loss"] == pytest.approx(found["loss"], abs=1e-3)
+        for kind, rise in found["change"].items():
+            assert ours["change"][kind] == pytest.approx(rise, abs=1e-2)
+        for head, numbers in found["heads"].items():
+            for key in ("phase", "nope_index", "entropy", "score_by_octave", "variance_kept"):
+                recorded, again = (flat(x) for x in (ours["heads"][head][key], numbers[key]))
+                assert recorded == pytest.approx(again, rel=1e-2, abs=1e-2), (head, key)
+
+
+def flat(value: Any) -> list[float]:
+    """Every number of nested mappings and lists, in order."""
+    if isinstance(value, dict | list):
+        return [x for item in (value.values() if isinstance(value, dict) else value) for x in flat(item)]
+    return [value]
