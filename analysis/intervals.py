@@ -17,25 +17,6 @@ from scipy import special, stats
 
 from analysis.errors import InputError
 
-# Assumption 2.1 on trained heads, head by head: are E A_d and E B_d the same for every pair, position and
-# head?
-#
-# What is tested is a mean vector over windows, the replicates: its entries, less their mean over what should
-# not matter, must be 0. Windows are few (8) and entries many (32 pairs, 128 with the quarters) and far from
-# independent, so Hotelling's test does not exist. The test here is that of repeated measures with the lower
-# bound of its degrees of freedom (Geisser and Greenhouse 1958): with c_w the contrasts of window w, of W,
-#
-#     F = W |mean c|^2 / tr S    against F(1, W - 1), S the covariance of the c_w.
-#
-# For normal c_w with any covariance F is a ratio of one weighted sum of chi-squares to another, and its tail
-# is heaviest where a single weight is left (Székely and Bakirov 2003): the level holds however few the
-# windows are. The price is power against small departures. P-values are then adjusted over all heads (Holm
-# 1979).
-#
-# How large a departure is does not depend on how many windows there are: `share`, the part of the mean
-# square of the entries that is not constant, without the windows' noise (0 under the assumption, 1 if their
-# mean is 0).
-
 
 def holm(p: Float[np.ndarray, " tests"]) -> Float[np.ndarray, " tests"]:
     """P-values adjusted for their number: rejecting those up to a level errs once or more with at most that chance."""

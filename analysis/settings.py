@@ -1,4 +1,5 @@
-"""Checked objects out of plain mappings: what recipes, checkpoints and the command line have in common."""
+"""Checked settings: ranges of arguments, and checked objects out of plain mappings."""
+
 
 from __future__ import annotations
 
@@ -13,8 +14,6 @@ import numpy as np
 from jaxtyping import Float
 
 from analysis.errors import InputError
-
-# What every positional encoding is and can do.
 
 
 def check_head_dim(head_dim: int) -> None:
@@ -78,9 +77,6 @@ def check_whole(name: str, value: int, least: int = 1) -> None:
     """`InputError` unless it is a whole number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise InputError(f"{name}={value} is not a whole number of at least {least}")
-
-
-# One attention layer's rotation (`Frequencies`), plain RoPE, and the checks every rope type shares.
 
 
 def as_vector(name: str, values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:

@@ -19,8 +19,6 @@ import torch
 
 from analysis.errors import InputError
 
-# Speed and memory, the fast way and the naive way in one run: what `tapa bench` measures and records.
-
 
 def peak_memory_mb() -> float:
     """The most memory this process has held so far, in MB of 2^20 bytes."""

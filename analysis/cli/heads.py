@@ -1,4 +1,5 @@
-"""What `tapa curve` computes and prints."""
+"""Commands of `tapa` about heads and their scores: curve, measure, phase, phase-dynamics, bias."""
+
 
 from __future__ import annotations
 
@@ -332,9 +333,6 @@ def _finite_or_none(value: float | np.ndarray | xr.DataArray) -> float | None:
     return number if math.isfinite(number) else None
 
 
-# Commands of `tapa` around the small models: train, read, run experiments, look at phases and biases.
-
-
 def phase(
     model: Annotated[Path, typer.Argument(help="A TAPA checkpoint of `tapa train`, or its run's folder.")],
     text: Annotated[
@@ -438,9 +436,6 @@ def phase_dynamics(
         typer.echo(json.dumps(dynamics_rows(data, out)))
         return
     typer.echo(f"{dynamics_text(data)}\nrecord: {out}")
-
-
-# The command `tapa`: thin glue from arguments to the library, with progress on anything that takes time.
 
 
 class Kind(StrEnum):

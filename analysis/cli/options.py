@@ -1,4 +1,5 @@
-"""Commands of `tapa` around the small models: train, read, run experiments, look at phases and biases."""
+"""The application object of `tapa`, and the options that its commands share."""
+
 
 from __future__ import annotations
 
@@ -7,9 +8,6 @@ from typing import Annotated
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for a machine to read.")]
-
-
-# The command `tapa`: thin glue from arguments to the library, with progress on anything that takes time.
 
 
 app = typer.Typer(

@@ -30,14 +30,6 @@ from analysis.errors import InputError
 from analysis.settings import check_above
 from analysis.theory.frequencies import Frequencies
 
-# Exact mean attention score at every distance, in O(length log length * head_dim), never a square matrix.
-#
-# The score of query m and key n is an inner product of position-transformed vectors, so the sum of scores at
-# one distance is a cross-correlation, and all distances together are one inverse FFT of the summed cross-
-# spectra. Pairs are complex numbers z_d = x_{2d} + i x_{2d+1}: rotation by position is a multiplication by
-# exp(i m omega_d), the score is Re sum_d zq_d(m) conj(zk_d(n)), and one complex transform does the work of
-# two.
-
 
 def complex_pairs(
     x: Float[Tensor, "*heads length head_dim"], frequencies: Frequencies
@@ -216,14 +208,6 @@ class Rope(ScaledEncoding):
                     f"{growth}; give tiles that reach at most {most:.0f} tokens beyond the diagonal"
                 )
         return (first + last) / 2
-
-
-# The mean score that RoPE must have beyond the trained length L, if queries and keys stay as they are within
-# it.
-#
-# A head's bias at distance D is sum_d Re[E z^q_d conj(E z^k_d) exp(i D omega_d)] times its scale (eq 3 and 5
-# of the paper, with one mean for each pair): a few numbers, measured in windows of at most L tokens, say it
-# for all distances.
 
 
 def rotation(encoding: Encoding) -> tuple[Rope, int | None]:

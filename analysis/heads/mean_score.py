@@ -164,25 +164,6 @@ def mean_score_by_tiles(
     return sums[:length] / pair_counts(length)
 
 
-# What the heads of a small model do beyond the trained length L, under any encoding, and with a bias taken
-# away.
-#
-# Attention in the model's place (`Llama.attend`), a block of queries at a time, that measures as it reads,
-# and that can alter scores by distance alone. With c(D) a head's mean score at distance D, and c(L) its
-# level just within L, an alteration is, at the distances where it acts,
-#
-# subtract beyond    score - c(D)           from L on; hold beyond        score - c(D) + c(L)    from L on:
-# the mean stays where it was at L; hold on average    score less the mean over those distances of c(D) -
-# c(L): their level is kept down, their shape not; hold, shuffled     as "hold beyond", with those distances
-# in another order: as much is taken away, in wrong places; hold within        score - c(D) + c(L)    below L
-# only: the mean within L is taken away, beyond it all stays; hold, predicted    as "hold beyond", with the
-# curve that RoPE's closed form gives from windows of L (`predicted`); clamp              the score of the
-# same two tokens L - 1 apart, from L on: no position is left beyond L; mask               minus infinity,
-# from L on: nothing beyond L is read.
-#
-# All but the last two change a score by a number that depends on head and distance and on nothing else.
-
-
 def by_distance(scores: Float[Tensor, "heads rows columns"]) -> Float64[Tensor, "heads columns"]:
     """Sums along the diagonals of the last `rows` rows of a square of `columns`; what lies above it is not read.
 

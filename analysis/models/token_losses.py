@@ -19,11 +19,6 @@ from analysis.models.llama import Llama
 from analysis.theory.frequencies import Extension, Frequencies, partial_rotary_dim
 from analysis.theory.model_config import LayerConfig
 
-# Loss by context length: the same targets read in windows of each length, by a named protocol.
-#
-# Losses are summed for each document, so that perplexity, bits per byte and their intervals follow from a
-# few numbers; and for each place in the window, whether or not the protocol scores what stands there.
-
 
 Read = Callable[[Int[Tensor, "rows length"]], Float[Tensor, "rows predictions"]]
 """Loss in nats of every token of a window but its first, from those before it."""

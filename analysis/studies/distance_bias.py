@@ -1,4 +1,5 @@
-"""The main job: a checkpoint and token windows in, one labelled record of every head's distance bias out."""
+"""From a checkpoint and texts to one labelled record of every head's distance bias: what `tapa measure` runs."""
+
 
 from __future__ import annotations
 

@@ -150,13 +150,6 @@ def _check(
         raise InputError(f"confidence={confidence} is outside (0, 1)")
 
 
-# Untrained heads on real text, for every usual initialisation: their scores by distance, and figure 1's
-# protocol.
-#
-# A small Llama with random weights reads bytes; what its last layer's W_q and W_k see makes queries and
-# keys.
-
-
 GAPS = Schema("untrained-gaps", 1, made_by="tapa figures near_far")
 PAPER = {"RoPE": (4.1, 0.85), "TAPA": (0.03, 3.3)}  # figure 1: mean and standard deviation of the difference
 NEAR, FAR = (0, 100), (10_000, 10_100)

@@ -24,8 +24,6 @@ from analysis.errors import InputError
 from analysis.text.tokenizer import BytePairs, fit
 from analysis.text.windows import Document, read_text
 
-# Recipes: everything that decides a training run, from small TOML files and `key=value` on top.
-
 
 BYTES = 256
 

@@ -1,4 +1,4 @@
-"""Angular frequency per pair for every RoPE variant: from arguments, or from a model's own configuration.
+"""Angular frequency per pair for every RoPE variant, and the registry of context extensions.
 
 The rope types are written in `rotation` and `extensions` and gathered here: import this module alone.
 """
@@ -416,9 +416,6 @@ def xpos(
     rope = plain(base, head_dim, rotary_dim, turns=turns, pairing=pairing)
     log_zeta = np.log((np.arange(len(rope.omega)) / len(rope.omega) + gamma) / (1 + gamma))
     return replace(rope, kind="xpos", log_decay=log_zeta / scale_base)
-
-
-# Closed-form curves as labelled records: expected score against distance, before any weight is trained.
 
 
 def family(base: float, head_dim: int, trained_length: int, length: int) -> dict[str, Frequencies]:

@@ -285,11 +285,6 @@ def _whole(name: str, value: Any) -> int:
     return int(number)
 
 
-# Angular frequency per pair for every RoPE variant: from arguments, or from a model's own configuration.
-#
-# The rope types are written in `rotation` and `extensions` and gathered here: import this module alone.
-
-
 def from_config(
     config: Mapping[str, Any] | HasToDict,
     *,

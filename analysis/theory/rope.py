@@ -396,9 +396,6 @@ def _cin_series(z: np.ndarray | np.float64) -> np.ndarray | np.float64:
     return np.polynomial.polynomial.polyval(z * z, _CIN_SERIES)
 
 
-# Closed-form curves as labelled records: expected score against distance, before any weight is trained.
-
-
 MOST_POINTS = 2**20
 MOST_LOG_BASE = 709.0  # exp(709.8) overflows
 Distances = Float[np.ndarray, " distances"]
