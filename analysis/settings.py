@@ -1,6 +1,5 @@
 """Checked settings: ranges of arguments, and checked objects out of plain mappings."""
 
-
 from __future__ import annotations
 
 import difflib

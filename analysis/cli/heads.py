@@ -1,6 +1,5 @@
 """Commands of `tapa` about heads and their scores: curve, measure, phase, phase-dynamics, bias."""
 
-
 from __future__ import annotations
 
 import json

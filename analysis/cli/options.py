@@ -1,6 +1,5 @@
 """The application object of `tapa`, and the options that its commands share."""
 
-
 from __future__ import annotations
 
 from typing import Annotated

@@ -1,6 +1,5 @@
 """Commands of `tapa` around the small models: train, evaluate, run the experiments, print their results."""
 
-
 from __future__ import annotations
 
 import json

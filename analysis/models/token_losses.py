@@ -19,7 +19,6 @@ from analysis.models.llama import Llama
 from analysis.theory.frequencies import Extension, Frequencies, partial_rotary_dim
 from analysis.theory.model_config import LayerConfig
 
-
 Read = Callable[[Int[Tensor, "rows length"]], Float[Tensor, "rows predictions"]]
 """Loss in nats of every token of a window but its first, from those before it."""
 

@@ -1,6 +1,5 @@
 """From a checkpoint and texts to one labelled record of every head's distance bias: what `tapa measure` runs."""
 
-
 from __future__ import annotations
 
 import time

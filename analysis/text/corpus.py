@@ -24,7 +24,6 @@ from analysis.errors import InputError
 from analysis.text.tokenizer import BytePairs, fit
 from analysis.text.windows import Document, read_text
 
-
 BYTES = 256
 
 
