@@ -6,11 +6,9 @@ import difflib
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
+from numbers import Integral
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_type_hints
-
-import numpy as np
-from jaxtyping import Float
 
 from analysis.errors import InputError
 
@@ -78,19 +76,9 @@ def check_whole(name: str, value: int, least: int = 1) -> None:
         raise InputError(f"{name}={value} is not a whole number of at least {least}")
 
 
-def as_vector(name: str, values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """An own float64 copy of a non-empty vector of finite numbers; `InputError` if it is none."""
-    copy = np.array(values, dtype=np.float64)
-    if copy.ndim != 1 or not copy.size:
-        raise InputError(f"{name} has shape {copy.shape}; it must be a vector with one value per pair")
-    if not np.isfinite(copy).all():
-        raise InputError(f"{name} holds a value that is not finite")
-    return copy
-
-
 def check_even(name: str, value: int) -> None:
     """`InputError` unless value is an even positive whole number."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise InputError(f"{name}={value} is not a positive whole number")
     if value % 2:
         raise InputError(f"{name}={value} is odd; RoPE rotates pairs")

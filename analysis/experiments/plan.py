@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import InputError
-from analysis.models import checkpoint
-from analysis.models.llama import MethodConfig
+from analysis.models.config import MODEL, MethodConfig
 from analysis.settings import nearest
 from analysis.training.recipe import Recipe, load
 
@@ -412,7 +411,7 @@ class Places:
 
     def weights(self, run: Run) -> Path:
         """Weights of a finished run."""
-        return self.folder(run) / checkpoint.MODEL
+        return self.folder(run) / MODEL
 
 
 @dataclass(frozen=True, slots=True)

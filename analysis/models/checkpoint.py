@@ -23,12 +23,14 @@ from safetensors.torch import save as serialise
 from torch import Tensor
 
 from analysis.errors import InputError
-from analysis.models.llama import Llama, ModelConfig
-from analysis.text.corpus import BYTES, Corpus, corpus, tokenized
+from analysis.models.config import BYTES, ModelConfig
+from analysis.models.config import MODEL as MODEL
+from analysis.models.llama import Llama
+from analysis.text.corpus import Corpus, corpus, tokenized
 from analysis.text.tokenizer import BytePairs
 
 FORMAT = "tapa-lm/1"
-MODEL, STATE = "model.safetensors", "state.safetensors"
+STATE = "state.safetensors"
 KEY = "tapa"  # of the metadata
 KEPT = 2  # complete checkpoints of a run
 _NAME = re.compile(r"step-(\d{6,})")

@@ -34,7 +34,8 @@ from analysis.heads.phase import (
 from analysis.heads.phase_tokens import PARTS, PROPERTIES, couples, effects, facts, probe
 from analysis.models.capture import read
 from analysis.models.checkpoint import Checkpoint, load_model, read_checkpoint
-from analysis.models.llama import Llama, ModelConfig
+from analysis.models.config import ModelConfig
+from analysis.models.llama import Llama
 from analysis.records import Provenance, Schema
 from analysis.text.corpus import corpus
 from analysis.text.windows import NamedTokens, read_text, tokenized, windows

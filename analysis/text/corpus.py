@@ -24,9 +24,6 @@ from analysis.errors import InputError
 from analysis.text.tokenizer import BytePairs, fit
 from analysis.text.windows import Document, read_text
 
-BYTES = 256
-
-
 # Which documents share text: exact detection of common runs of words, however they are laid out.
 
 

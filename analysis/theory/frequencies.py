@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from analysis.errors import InputError
-from analysis.settings import as_vector, check_above, check_at_least, check_even, check_share
+from analysis.settings import check_above, check_at_least, check_even, check_share
 
 # One attention layer's rotation (`Frequencies`), plain RoPE, and the checks every rope type shares.
 
@@ -22,6 +22,16 @@ from analysis.settings import as_vector, check_above, check_at_least, check_even
 LARGEST_HEAD = 2**24  # its frequencies take 64 MB
 LARGEST_FACTOR = 1e100  # of attention: its square, and that times any score, is a float64
 Pairing = Literal["halves", "interleaved"]
+
+
+def as_vector(name: str, values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """An own float64 copy of a non-empty vector of finite numbers; `InputError` if it is none."""
+    copy = np.array(values, dtype=np.float64)
+    if copy.ndim != 1 or not copy.size:
+        raise InputError(f"{name} has shape {copy.shape}; it must be a vector with one value per pair")
+    if not np.isfinite(copy).all():
+        raise InputError(f"{name} holds a value that is not finite")
+    return copy
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import InputError
-from analysis.models.llama import MethodConfig, ModelConfig
-from analysis.records import plain_value
+from analysis.models.config import BYTES, MethodConfig, ModelConfig
 from analysis.settings import build, check_above, check_at_least, check_whole, differences, nearest
-from analysis.text.corpus import BYTES
 
 TASKS = ("recall", "passkey", "needle")
 PRECISIONS = ("float32", "bfloat16")
@@ -108,6 +106,8 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """As a recipe file writes it, every key spelled out; paths are cut to their names."""
+        from analysis.records import plain_value  # imports xarray
+
         values = asdict(self)
         model = values.pop("model")
         own = {"from" if name == "parent" else name: value for name, value in values.items()}

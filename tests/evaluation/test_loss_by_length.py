@@ -23,8 +23,9 @@ from analysis.evaluation import retrieval as retrieval_
 from analysis.evaluation.loss_by_length import NAMES, Protocol, Target, position_edges, scaled_stride, score
 from analysis.evaluation.retrieval import retrieval
 from analysis.models import attention, checkpoint, token_losses
+from analysis.models.config import MethodConfig, ModelConfig
 from analysis.models.huggingface import Checkpoint
-from analysis.models.llama import Llama, MethodConfig, ModelConfig
+from analysis.models.llama import Llama
 from analysis.models.load import encoded, fetch_smollm2, first_token, load
 from analysis.records import provenance_of, read
 from analysis.studies.perplexity import EVALUATION, Settings, evaluate_model

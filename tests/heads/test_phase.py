@@ -20,7 +20,7 @@ from analysis.heads import phase
 from analysis.heads.phase import BINS, RELATIVE_WIDTH, Histogram, edges
 from analysis.models.attention import oracle
 from analysis.models.capture import read, streamed
-from analysis.models.llama import MethodConfig
+from analysis.models.config import MethodConfig
 from tests.heads import tiny_phase as phase_tiny
 
 EPS = 2.0**-52

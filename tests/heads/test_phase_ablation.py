@@ -15,7 +15,8 @@ from analysis.encodings import Tapa
 from analysis.errors import InputError
 from analysis.heads import phase_ablation
 from analysis.models.attention import explicit
-from analysis.models.llama import Llama, MethodConfig
+from analysis.models.config import MethodConfig
+from analysis.models.llama import Llama
 from tests.heads import tiny_phase as phase_tiny
 
 ALL = torch.ones(2, 2, dtype=torch.bool)

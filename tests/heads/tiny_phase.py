@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 from analysis.models import checkpoint
-from analysis.models.llama import Llama, MethodConfig, ModelConfig
+from analysis.models.config import MethodConfig, ModelConfig
+from analysis.models.llama import Llama
 
 SOURCE = '''
 def add(a, b):

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from analysis.errors import InputError
 from analysis.models import checkpoint
-from analysis.models.llama import MethodConfig
+from analysis.models.config import MethodConfig
 from analysis.training.train import train
 from tests.models.tiny_llama import tiny_corpus, tiny_recipe
 

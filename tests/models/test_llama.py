@@ -14,16 +14,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from analysis.encodings import Nope, Rope, Tapa
 from analysis.errors import InputError
 from analysis.models.attention import explicit, oracle
-from analysis.models.llama import (
-    INIT_STD,
-    METHODS,
-    Llama,
-    MethodConfig,
-    ModelConfig,
-    encoding_of,
-    extended,
-    rows_of,
-)
+from analysis.models.config import METHODS, MethodConfig, ModelConfig
+from analysis.models.llama import INIT_STD, Llama, encoding_of, extended, rows_of
 from analysis.theory import frequencies
 
 SMALL = ModelConfig(vocab_size=40, layers=2, width=32, heads=4, kv_heads=2, head_dim=8, hidden=48, context=16)

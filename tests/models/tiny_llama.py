@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.models.llama import MethodConfig, ModelConfig
+from analysis.models.config import MethodConfig, ModelConfig
 from analysis.text.corpus import Corpus
 from analysis.text.windows import Document
 from analysis.training.recipe import Recipe

@@ -18,7 +18,8 @@ from analysis.encodings import SlidingWindow
 from analysis.errors import InputError
 from analysis.heads import mean_score
 from analysis.models.attention import explicit
-from analysis.models.llama import METHODS, Llama, MethodConfig
+from analysis.models.config import METHODS, MethodConfig
+from analysis.models.llama import Llama
 from analysis.studies import extrapolation_bias
 from analysis.studies.extrapolation_bias import Attention, attending, level_at, observe, shift_of
 from tests.heads import tiny_phase as phase_tiny

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.errors import InputError
-from analysis.models.llama import METHODS, MethodConfig, ModelConfig
+from analysis.models.config import METHODS, MethodConfig, ModelConfig
 from analysis.training.recipe import Recipe, keys, load, packaged
 from analysis.training.train import parameters, train
 from tests.models.tiny_llama import tiny_corpus, tiny_recipe

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from analysis.errors import InputError
 from analysis.models import checkpoint
-from analysis.models.llama import METHODS, Llama, MethodConfig
+from analysis.models.config import METHODS, MethodConfig
+from analysis.models.llama import Llama
 from analysis.records import provenance_of, read, read_summary
 from analysis.text.windows import Batches
 from analysis.training import train as train_

@@ -1,0 +1,154 @@
+"""What a small Llama is: its sizes and the way positions enter its score.
+
+The same names serve recipes (TOML), checkpoints (JSON in their metadata) and the command line: plain mappings become
+checked objects here, without torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from analysis.errors import InputError
+from analysis.settings import (
+    build,
+    check_above,
+    check_at_least,
+    check_share,
+    check_whole,
+    differences,
+    nearest,
+)
+
+BYTES = 256
+"""Tokens of a model that has no tokenizer and is trained on bytes."""
+MODEL = "model.safetensors"
+"""File name of a checkpoint's weights."""
+
+ROTARY = ("base", "extension", "factor", "trained_length")
+PHASE = ("alpha", "amplitude_share", "phase_lr_scale")
+# Each method and the options that mean something to it.
+METHODS: Mapping[str, tuple[str, ...]] = {
+    "rope": ROTARY,
+    "partial": (*ROTARY, "rotary_share"),
+    "xpos": ("base",),
+    "alibi": (),
+    "nope": (),
+    "window": ("base", "window"),
+    "tapa": (*PHASE, "phase_init_std"),
+    "tapa_linear": (*PHASE, "phase_init_std"),
+    "tapa_separate": (*PHASE, "phase_init_std"),
+    "tapa_general": PHASE,
+}
+EXTENSIONS = ("none", "pi", "ntk", "yarn", "llama3")
+
+
+@dataclass(frozen=True, slots=True)
+class MethodConfig:
+    """How positions enter the score, and how that part is trained; checks itself on construction.
+
+    Attributes:
+        name: a key of `METHODS`.
+        base: of RoPE, > 1.
+        rotary_share: "partial": share of the head's dimensions that are rotated, in (0, 1].
+        window: "window": tokens that a query sees, itself included; None for half the model's context.
+        alpha: TAPA's exponent of the distance, > 0.
+        amplitude_share: TAPA's share of the dimensions in the amplitude, in (0, 1).
+        phase_lr_scale: factor of the learning rate of what makes TAPA's phase, > 0; 1 is plain TAPA.
+        phase_init_std: standard deviation of the phase rows of W_q and W_k at the start, >= 0; None for that
+            of all other weights.
+        extension: of the trained RoPE, one of `EXTENSIONS`.
+        factor: of the extension: length to read over trained length, >= 1.
+        trained_length: before the extension, tokens; None for the model's context.
+    """
+
+    name: str = "rope"
+    base: float = 1e4
+    rotary_share: float = 0.5
+    window: int | None = None
+    alpha: float = 0.1
+    amplitude_share: float = 0.5
+    phase_lr_scale: float = 1.0
+    phase_init_std: float | None = None
+    extension: str = "none"
+    factor: float = 1.0
+    trained_length: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.name not in METHODS:
+            raise InputError(f"method {self.name!r} is unknown; {nearest(self.name, METHODS)}")
+        if self.extension not in EXTENSIONS:
+            raise InputError(
+                f"extension {self.extension!r} is unknown; {nearest(self.extension, EXTENSIONS)}"
+            )
+        for option in fields(self)[1:]:
+            value = getattr(self, option.name)
+            if option.name not in METHODS[self.name] and value != option.default:
+                raise InputError(f"{option.name}={value} means nothing to method {self.name}; leave it out")
+        for name, above in (("base", 1), ("alpha", 0), ("phase_lr_scale", 0)):
+            check_above(name, getattr(self, name), above)
+        check_share("rotary_share", self.rotary_share)
+        check_at_least("factor", self.factor, 1)
+        if not 0 < self.amplitude_share < 1:
+            raise InputError(f"amplitude_share={self.amplitude_share} is outside (0, 1)")
+        if self.phase_init_std is not None:
+            check_at_least("phase_init_std", self.phase_init_std, 0)
+        for name in ("window", "trained_length"):
+            if (value := getattr(self, name)) is not None:
+                check_whole(name, value)
+
+    @property
+    def is_tapa(self) -> bool:
+        """Does its score have a phase?"""
+        return self.name.startswith("tapa")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """Sizes of a small Llama; checks itself on construction.
+
+    Attributes:
+        vocab_size: tokens it knows; 256 for bytes.
+        layers, width: blocks, and dimensions of the residual stream.
+        heads, kv_heads: of queries, and of keys and values; kv_heads divides heads.
+        head_dim: of a head, even where a part of it is rotated.
+        hidden: dimensions inside SwiGLU.
+        context: tokens it was trained to read.
+        method: how positions enter.
+    """
+
+    vocab_size: int = 256
+    layers: int = 4
+    width: int = 128
+    heads: int = 2
+    kv_heads: int = 2
+    head_dim: int = 64
+    hidden: int = 344
+    context: int = 128
+    method: MethodConfig = field(default_factory=MethodConfig)
+
+    def __post_init__(self) -> None:
+        for size in fields(self)[:-1]:
+            check_whole(size.name, getattr(self, size.name))
+        if self.heads % self.kv_heads:
+            raise InputError(f"kv_heads={self.kv_heads} does not divide heads={self.heads}")
+        resolved = {
+            "window": max(1, self.context // 2) if self.method.name == "window" else None,
+            "trained_length": self.context if self.method.extension != "none" else None,
+        }
+        open_ = {name: value for name, value in resolved.items() if value and not getattr(self.method, name)}
+        object.__setattr__(self, "method", replace(self.method, **open_))
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON's own types; `from_dict` is the inverse."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ModelConfig:
+        """Checked; raises `InputError` for a key that is unknown or a value of another type or range."""
+        return build(cls, values)
+
+    def differences(self, other: ModelConfig) -> list[str]:
+        """Every field that differs, as "width: 128, not 256"; a method's as "method.base: ..."."""
+        return differences(self.to_dict(), other.to_dict())
