@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Verdict(enum.StrEnum):
     """Answer to "is it true?". A comparison of balls that is not true is not false, hence `UNKNOWN`."""
 
-    PROVED = "proved"  # a symbolic identity, or a proof whose every step is a checked claim
+    # a symbolic identity, or a proof with every computation checked; a written argument joins what is computed
+    PROVED = "proved"
     CERTIFIED = "certified"  # ball arithmetic, on the whole of a stated domain
     SUPPORTED = "supported"  # agrees on samples: never a proof
     UNKNOWN = "unknown"

@@ -6,7 +6,7 @@ r"""What the claims share: evidence from symbols, searches and forms, and the po
 - `Point` refuses whatever does not meet the hypotheses of Lemmas C.1 and C.2; `Distances` bounds the expected score at
   whole ranges of integer distances by balls.
 
-Angle conventions: `turns=True` is the paper's angle 2 pi lambda theta_d, `turns=False` the deployed lambda theta_d.
+Angle conventions: `turns=True` is v1's angle 2 pi lambda theta_d, `turns=False` the deployed lambda theta_d.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ S, T, Q, K, ZETA = sp.symbols("s t q k zeta", positive=True)
 N = sp.Symbol("n", positive=True, integer=True)
 HEAD_DIMS = (64, 128, 256)
 LONGEST = 2**20  # the longest distance that the practice rows look at, in tokens
-ALPHA = Fraction(1, 10)  # the exponent and the share that the paper trains with
+ALPHA = Fraction(1, 10)  # the exponent and the share that v1 trains with
 SHARE = Fraction(1, 2)
 
 

@@ -1,6 +1,6 @@
 """Certified numbers of the ledger: RoPE's sums, the cosine and sine integrals, integrals and tails.
 
-Every argument may be a ball, so a whole interval is bounded at once. `turns=True` is the paper's angle
+Every argument may be a ball, so a whole interval is bounded at once. `turns=True` is v1's angle
 2 pi lambda theta_d; `turns=False` the deployed lambda theta_d.
 """
 

@@ -1,6 +1,7 @@
-r"""The claims ledger: every statement of the paper under one label, with what proves or refutes it.
+r"""The claims ledger: every statement of arXiv 2509.12635v1 under one label, with what proves or refutes it.
 
-How to write an entry (in the module of `proofs/paper/` that carries the heading under which the paper says it):
+How to write an entry, in the module of `proofs/paper/` that carries the heading under which v1 says it (its label
+also goes into `READING_ORDER` in `proofs/paper/__init__.py`):
 
 ```python
 from collections.abc import Iterator
@@ -8,8 +9,8 @@ from analysis.evidence import Evidence, Verdict
 from proofs.ledger import attack, claim, practice, repair
 
 @claim(
-    "eq-28", where="App. C", kind="step", says=r"C_D(\lambda) > 1/4 - 2/L - e", assumes=("theta_0 < 1/10",),
-    uses=("lem-C.2",), outline="Lemma C.2 at e_0 = 1/4, then cos(pi/4) = sqrt(2)/2.",
+    "eq-28", where="App. C", kind="step", says=r"$C_D(\lambda) > 1/4 - 2/L - e$", assumes=(r"$\theta_0 < 1/10$",),
+    uses=("lem-C.2",), outline="Lemma C.2 at e_0 = 1/4, then cos(pi/4) = sqrt(2)/2.", proof=r"...",  # optional
 )
 def eq_28() -> Iterator[Evidence]:  # for or against the statement AS PRINTED
     yield Evidence("what was computed", Verdict.REFUTED, computed=..., predicted=..., radius=...,
@@ -41,8 +42,6 @@ in the message:
   CERTIFIED (the whole domain covered).
 - A definition or an assumption has nothing to prove: its evidence is of consistency (do its printed forms
   agree, can it be satisfied).
-
-Verdicts are derived, never typed: from a form's own evidence, from its attack, and from what it uses.
 """
 
 from __future__ import annotations
@@ -79,12 +78,16 @@ class LedgerError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """One form of a claim, as stated or as repaired: the statement and the check that judges it."""
+    """One form of a claim, as stated or as repaired: statement, argument, and the check that judges it.
+
+    `says`, `assumes` and `proof` are Markdown with TeX between dollar signs; `outline` is plain text.
+    """
 
     says: str
     assumes: tuple[str, ...]
     uses: tuple[str, ...]
     outline: str
+    proof: str
     check: Check
     place: str
 
@@ -100,7 +103,7 @@ class Attack:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One statement of the paper; `part` ("Introduction", "Section n", "Appendix X") is read from `where`."""
+    """One statement of v1; `part` ("Introduction", "Section n", "Appendix X") is read from `where`."""
 
     label: str
     where: str
@@ -110,7 +113,7 @@ class Claim:
 
 
 class Ledger:
-    """A set of claims with their repairs, attacks and practice rows, in order of registration."""
+    """A set of claims with their repairs, attacks and practice rows, in order of registration or as arranged."""
 
     def __init__(self) -> None:
         self.claims: dict[str, Claim] = {}
@@ -128,6 +131,7 @@ class Ledger:
         assumes: tuple[str, ...] = (),
         uses: tuple[str, ...] = (),
         outline: str = "",
+        proof: str = "",
     ) -> Callable[[C], C]:
         """Register the decorated check as the evidence for `label` as stated; see the module's docstring."""
         if not _LABEL.fullmatch(label):
@@ -137,7 +141,7 @@ class Ledger:
         part = _part(label, where)
 
         def register(check: C) -> C:
-            form = _form(label, says, assumes, uses, outline, check)
+            form = _form(label, says, assumes, uses, outline, proof, check)
             self._add(self.claims, label, Claim(label, where, kind, part, form), "claim")
             return check
 
@@ -151,11 +155,12 @@ class Ledger:
         assumes: tuple[str, ...] = (),
         uses: tuple[str, ...] = (),
         outline: str = "",
+        proof: str = "",
     ) -> Callable[[C], C]:
         """Register the decorated check as the evidence for the repaired statement of `label`."""
 
         def register(check: C) -> C:
-            self._add(self.repairs, label, _form(label, says, assumes, uses, outline, check), "repair")
+            self._add(self.repairs, label, _form(label, says, assumes, uses, outline, proof, check), "repair")
             return check
 
         return register
@@ -183,8 +188,16 @@ class Ledger:
             raise LedgerError(f"{label}: {what} registered twice; a label is used once")
         where[label] = value
 
+    def arrange(self, labels: Sequence[str]) -> None:
+        """Put the claims into this order; `LedgerError` unless it names every one of them, and no other."""
+        odd = sorted(self.claims.keys() ^ set(labels))
+        if odd or len(set(labels)) < len(labels):
+            what = f"{odd[0]}: in the ledger or in its order, not in both" if odd else "a label comes twice"
+            raise LedgerError(f"{what}; see proofs/paper/__init__.py")
+        self.claims = {label: self.claims[label] for label in labels}
+
     def nodes(self) -> dict[str, Form]:
-        """Every form by node name: `label` as stated, `label*` as repaired, in order of registration."""
+        """Every form by node name: `label` as stated, `label*` as repaired, in the ledger's order."""
         found: dict[str, Form] = {}
         for label, claim_ in self.claims.items():
             found[label] = claim_.stated
@@ -253,14 +266,20 @@ def _part(label: str, where: str) -> str:
 
 
 def _form(
-    label: str, says: str, assumes: tuple[str, ...], uses: tuple[str, ...], outline: str, check: Check
+    label: str,
+    says: str,
+    assumes: tuple[str, ...],
+    uses: tuple[str, ...],
+    outline: str,
+    proof: str,
+    check: Check,
 ) -> Form:
     if not says.strip():
         raise LedgerError(f"{label}: says is empty; write the statement")
     for name, value in (("assumes", assumes), ("uses", uses)):
         if isinstance(value, str):
             raise LedgerError(f"{label}: {name}={value!r} is a string; write a tuple, ({value!r},)")
-    return Form(says, tuple(assumes), tuple(uses), outline, check, place(check))
+    return Form(says, tuple(assumes), tuple(uses), outline, inspect.cleandoc(proof), check, place(check))
 
 
 def place(check: Callable) -> str:
@@ -276,13 +295,14 @@ claim, repair, attack, practice = LEDGER.claim, LEDGER.repair, LEDGER.attack, LE
 
 
 def load() -> Ledger:
-    """Import every module of `proofs.paper`, sorted by name, and return the ledger they filled.
+    """Import every module of `proofs.paper` and return the ledger they filled, in v1's own order.
 
     `verify` checks the ledger: the whole of it when it runs the whole, else the claims asked for and what
     they use.
     """
     for module in sorted(found.name for found in pkgutil.iter_modules(paper.__path__)):
         importlib.import_module(f"proofs.paper.{module}")
+    LEDGER.arrange(paper.LABELS)
     return LEDGER
 
 

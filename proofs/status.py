@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal, localcontext
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from analysis.evidence import Evidence, Verdict
 from proofs.ledger import REPAIRED
+from proofs.paper import NOTATION
 from proofs.verify import Outcome, Result
 
 SUPPORTED = "unknown: supported by numbers only"
@@ -28,14 +30,16 @@ COLOURS = {
     Verdict.REFUTED: "firebrick",
 }
 _LENGTH = 160  # characters of a value or a fact before it is cut short
-_ROW = re.compile(r"^\| `(?P<label>[^`]+)` \|[^|]*\|(?P<stated>[^|]*)\|(?P<repaired>[^|]*)\|$", re.MULTILINE)
+_ROW = re.compile(
+    r"^\| \[`(?P<label>[^`]+)`\][^|]*\|[^|]*\|(?P<stated>[^|]*)\|(?P<repaired>[^|]*)\|$", re.MULTILINE
+)
 _HEAD = """# Status of the claims
 
-Generated from the ledger (`proofs/paper/`) by `tapa verify`. Every verdict
-is derived from evidence that is computed anew at each run, and limited by the verdicts of what it uses:
+What arXiv 2509.12635v1 asserts, claim by claim. Generated from the ledger (`proofs/paper/`) by `tapa verify --write`.
+Every verdict is derived from evidence that is computed, and limited by the verdicts of what it uses:
 
-- **proved**: a symbolic identity, or the argument in the claim's outline (`tapa verify --explain LABEL`) with each of
-  its computations checked by symbols; classical theorems that it rests on are named in it;
+- **proved**: a symbolic identity, or a written argument with each of its computations checked by symbols. The steps
+  between the computations are the argument's own, and it names the classical theorems that it rests on;
 - **certified**: ball arithmetic on the whole of the stated domain, with the radius given;
 - **unknown**: not decided, or a proof that rests on something refuted, or supported by numbers only;
 - **refuted**: an explicit counterexample that meets every hypothesis.
@@ -94,28 +98,35 @@ def _kinds(result: Result) -> str:
 
 
 def explain(result: Result) -> str:
-    """One claim in full, as text: statement, assumptions, outline, evidence, attack, practice, place."""
-    lines = [f"{result.label} ({result.kind}, {result.where})", ""]
-    for title, outcome in (("As stated", result.as_stated), ("As repaired", result.as_repaired)):
-        if outcome is not None:
-            lines += [f"{title}: {verdict_text(outcome)}", *_form_lines(outcome), ""]
-    for row in result.practice:
-        lines.append("in practice: " + ", ".join(f"{key} = {_value(value)}" for key, value in row.items()))
+    """One claim in full, as text: statement, assumptions, argument, evidence, attack, practice, place."""
+    return explain_entry(entry(result))
+
+
+def explain_entry(data: Mapping[str, Any]) -> str:
+    """`explain` of a claim as plain data, as `entry` makes it: computed now, or kept from an earlier run."""
+    lines = [f"{data['label']} ({data['kind']}, {data['where']})", ""]
+    for title, form in (("As stated", data["stated"]), ("As repaired", data["repaired"])):
+        if form is not None:
+            lines += [f"{title}: {form['verdict']}", *_form_lines(form), ""]
+    names, rows = data["practice"]["columns"], data["practice"]["rows"]
+    for row in rows:
+        shown = (f"{name} = {_value(value)}" for name, value in zip(names, row, strict=True))
+        lines.append(f"in practice: {', '.join(shown)}")
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _form_lines(outcome: Outcome) -> list[str]:
+def _form_lines(form: Mapping[str, Any]) -> list[str]:
     """The indented lines of one form."""
-    form = outcome.form
-    lines = [f"  says: {_squeeze(form.says)}"]
-    lines += [f"  assumes: {_squeeze(item)}" for item in form.assumes]
-    lines += [f"  uses: {', '.join(form.uses)}"] if form.uses else []
-    lines += [f"  outline: {_squeeze(form.outline)}"] if form.outline else []
-    lines += [f"  note: {outcome.reason}"] if outcome.reason else []
-    lines += [f"  {item.verdict}: {evidence_text(item)}" for item in outcome.evidence]
-    lines += [f"  attack: {_squeeze(outcome.domain)}"] if outcome.domain else []
-    lines += [f"  attack {item.verdict}: {evidence_text(item)}" for item in outcome.attack]
-    return [*lines, f"  code: {form.place}"]
+    lines = [f"  says: {form['says']}"]
+    lines += [f"  assumes: {item}" for item in form["assumes"]]
+    lines += [f"  uses: {', '.join(form['uses'])}"] if form["uses"] else []
+    lines += [f"  argument: {form['outline']}"] if form["outline"] else []
+    lines += [f"  proof: {paragraph}" for paragraph in form["proof"]]
+    lines += [f"  note: {form['note']}"] if form["note"] else []
+    lines += [f"  {line}" for line in form["evidence"]]
+    lines += [f"  attack: {form['domain']}"] if form["domain"] else []
+    lines += [f"  attack {line}" for line in form["attack"]]
+    return [*lines, f"  code: {form['place']}"]
 
 
 def evidence_text(item: Evidence, length: int | None = None) -> str:
@@ -129,15 +140,16 @@ def evidence_text(item: Evidence, length: int | None = None) -> str:
 
 
 def status_markdown(results: Sequence[Result]) -> str:
-    """The text of STATUS.md, the same for the same ledger: counts, and a section per part of the paper."""
-    lines = [_HEAD, *_counts(results)]
-    ordered = sorted(results, key=_reading_order)
-    for part, group in groupby(ordered, key=lambda result: result.claim.part):
-        claims = list(group)
+    """The text of STATUS.md, the same for the same ledger: contents, counts, and a section for each part of v1."""
+    ordered = _by_part(results)
+    parts = [(part, list(group)) for part, group in groupby(ordered, key=lambda result: result.claim.part)]
+    lines = [_HEAD, *_contents(parts), "", "## Verdicts", "", *_counts(results)]
+    lines += ["", "## Notation", "", " ".join(NOTATION.split())]
+    for part, claims in parts:
         lines += ["", f"## {part}", "", "| claim | kind | as stated | as repaired |", "|---|---|---|---|"]
         lines += [_row(result) for result in claims]
         for result in claims:
-            lines += ["", *_entry(result)]
+            lines += ["", *_entry_lines(entry(result), result)]
     return "\n".join(lines) + "\n"
 
 
@@ -167,20 +179,22 @@ def compare(results: Sequence[Result], path: Path, *, whole: bool = True) -> lis
     return differences + [f"{label}: in {path.name}, not in the ledger" for label in gone]
 
 
-def entries(results: Iterable[Result]) -> list[dict[str, object]]:
+def entries(results: Iterable[Result]) -> list[dict[str, Any]]:
     """Every claim as plain data, in reading order: what `explain` says, for a record and a notebook."""
-    return [
-        {
-            "label": result.label,
-            "where": result.where,
-            "kind": result.kind,
-            "part": result.claim.part,
-            "stated": _form_entry(result.as_stated),
-            "repaired": _form_entry(result.as_repaired) if result.as_repaired else None,
-            "practice": _columns(result.practice),
-        }
-        for result in sorted(results, key=_reading_order)
-    ]
+    return [entry(result) for result in _by_part(results)]
+
+
+def entry(result: Result) -> dict[str, Any]:
+    """One claim as plain data, ready for JSON: all that `explain` says."""
+    return {
+        "label": result.label,
+        "where": result.where,
+        "kind": result.kind,
+        "part": result.claim.part,
+        "stated": _form_entry(result.as_stated),
+        "repaired": _form_entry(result.as_repaired) if result.as_repaired else None,
+        "practice": _columns(result.practice),
+    }
 
 
 def _columns(rows: Sequence[dict[str, object]]) -> dict[str, list]:
@@ -189,7 +203,7 @@ def _columns(rows: Sequence[dict[str, object]]) -> dict[str, list]:
     return {"columns": names, "rows": [[row.get(name) for name in names] for row in rows]}
 
 
-def _form_entry(outcome: Outcome) -> dict[str, object]:
+def _form_entry(outcome: Outcome) -> dict[str, Any]:
     form = outcome.form
     return {
         "verdict": verdict_text(outcome),
@@ -197,11 +211,13 @@ def _form_entry(outcome: Outcome) -> dict[str, object]:
         "assumes": [_squeeze(item) for item in form.assumes],
         "uses": list(form.uses),
         "outline": _squeeze(form.outline),
+        "proof": [_squeeze(paragraph) for paragraph in form.proof.split("\n\n") if paragraph.strip()],
         "note": outcome.reason,
         "evidence": [f"{item.verdict}: {evidence_text(item)}" for item in outcome.evidence],
         "domain": _squeeze(outcome.domain),
         "attack": [f"{item.verdict}: {evidence_text(item)}" for item in outcome.attack],
         "code": form.place.partition(":")[0],
+        "place": form.place,
     }
 
 
@@ -260,36 +276,64 @@ def _name(verdict: Verdict) -> str:
     return SUPPORTED if verdict is Verdict.SUPPORTED else str(verdict)
 
 
+def _contents(parts: Sequence[tuple[str, list[Result]]]) -> list[str]:
+    """The linked table of contents: a line for each part of v1, with its claims."""
+    lines = ["- [Verdicts](#verdicts)", "- [Notation](#notation)"]
+    for part, claims in parts:
+        lines.append(f"- [{part}](#{anchor(part)}): {', '.join(_link(result.label) for result in claims)}")
+    return lines
+
+
+def anchor(heading: str) -> str:
+    """The fragment under which a Markdown page on the web shows a heading: "lem-C.1" is at #lem-c1."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def _link(node: str) -> str:
+    """A label, or a label with its "*", that leads to the claim."""
+    return f"[`{node}`](#{anchor(node.removesuffix(REPAIRED))})"
+
+
 def _row(result: Result) -> str:
     verdicts = f"{verdict_text(result.as_stated)} | {verdict_text(result.as_repaired)}"
-    return f"| `{result.label}` | {result.kind} | {verdicts} |"
+    return f"| {_link(result.label)} | {result.kind} | {verdicts} |"
 
 
-def _entry(result: Result) -> list[str]:
-    """The paragraphs of one claim: statement, verdicts, the first facts that decide, the attack."""
-    lines = [f"### {result.label}", "", f"{result.where}, {result.kind}, `{result.place.partition(':')[0]}`"]
-    for title, outcome in (("As stated", result.as_stated), ("As repaired", result.as_repaired)):
+def _entry_lines(data: Mapping[str, Any], result: Result) -> list[str]:
+    """The paragraphs of one claim: statement, assumptions, uses, argument, what decides, the attack."""
+    lines = [f"### {result.label}", "", f"{result.where}, {result.kind}, `{data['stated']['code']}`"]
+    for title, form, outcome in (
+        ("As stated", data["stated"], result.as_stated),
+        ("As repaired", data["repaired"], result.as_repaired),
+    ):
         if outcome is None:
             continue
-        lines += ["", f"{title}, **{verdict_text(outcome)}**: {_code(outcome.form.says)}"]
+        lines += ["", f"{title}, **{form['verdict']}**: {form['says']}", ""]
+        lines += [f"- assumes: {'; '.join(form['assumes'])}"] if form["assumes"] else []
+        lines += [f"- uses: {', '.join(_link(node) for node in form['uses'])}"] if form["uses"] else []
+        lines += [f"- argument: {_plain(form['outline'])}"] if form["outline"] else []
         facts = deciding(outcome)
-        lines += ["", *(f"- {_code(evidence_text(item, _LENGTH))}" for item in facts[:3])]
+        lines += [f"- {_code(evidence_text(item, _LENGTH))}" for item in facts[:3]]
         lines += [f"- and {len(facts) - 3} more"] if len(facts) > 3 else []
         if outcome.domain:
             hits = Counter(str(item.verdict) for item in outcome.attack)
             came = ", ".join(f"{number} {name}" for name, number in sorted(hits.items()))
             lines.append(f"- attacked over {_code(outcome.domain)}: {came}")
+        for opening, paragraph in zip(
+            ("**Proof.** ", *[""] * len(form["proof"])), form["proof"], strict=False
+        ):
+            lines += ["", opening + paragraph]
     return lines
 
 
-def _reading_order(result: Result) -> tuple[object, ...]:
-    """By part of the paper; in it, what has a name before what has a number, each in natural order."""
-    part, label = result.claim.part, result.label
-    front = ("Introduction", "Section", "Appendix").index(part.split()[0])
-    pieces = [
-        (not piece.isdigit(), int(piece) if piece.isdigit() else piece) for piece in re.split(r"(\d+)", label)
-    ]
-    return front, part, label.startswith("eq-"), pieces
+def _by_part(results: Iterable[Result]) -> list[Result]:
+    """By part of v1, Introduction, sections, appendices; in each as the ledger has them."""
+
+    def place(result: Result) -> tuple[int, str]:
+        part = result.claim.part
+        return ("Introduction", "Section", "Appendix").index(part.split()[0]), part
+
+    return sorted(results, key=place)
 
 
 def _value(value: object) -> str:
@@ -310,6 +354,12 @@ def _squeeze(text: str) -> str:
 def _cut(text: str, length: int | None) -> str:
     text = _squeeze(text)
     return text if length is None or len(text) <= length else text[: length - 3] + "..."
+
+
+def _plain(text: str) -> str:
+    """Plain text in which Markdown finds nothing to format: formulas typed as "2*x_i <= |y|" stay as they are."""
+    escaped = re.sub(r"([\\`*~$]|(?<!\w)_|_(?!\w)|<(?=[\w/!?])|\](?=[(\[]))", r"\\\1", text)
+    return escaped.replace("&", "&amp;")
 
 
 def _code(text: str) -> str:

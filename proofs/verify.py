@@ -87,7 +87,7 @@ class Result:
 
     @property
     def where(self) -> str:
-        """Where in the paper."""
+        """Where in v1."""
         return self.claim.where
 
     @property

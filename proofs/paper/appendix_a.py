@@ -60,7 +60,10 @@ def single_pair() -> Evidence:
     "eq-17",
     where="App. A, eq 17",
     kind="equation",
-    says=r"Attn/\sqrt D = \Gamma_\lambda + Z_\lambda, the sums of Z_\lambda over d = 0..D/2; E Z_\lambda = 0",
+    says=(
+        r"$\mathrm{Attn}/\sqrt D = \Gamma_\lambda + Z_\lambda$, the sums of $Z_\lambda$ over $d = "
+        r"0,\dots,D/2$; $\mathrm{E} Z_\lambda = 0$"
+    ),
     outline=(
         "The sums of Z run one term too far: q and k have no coordinates D, D+1, and whatever value "
         "A_{D/2} is given, the sides differ by (A_{D/2} - mu_0) cos(2 pi lambda theta_0) + (B_{D/2} - "
@@ -73,7 +76,10 @@ def eq_17() -> Iterator[Evidence]:
 
 @repair(
     "eq-17",
-    says=r"the same with both sums of Z_\lambda over d = 0..D/2-1; then E Z_\lambda = 0 under Assumption 2.1",
+    says=(
+        r"the same with both sums of $Z_\lambda$ over $d = 0,\dots,D/2-1$; then $\mathrm{E} Z_\lambda = 0$ "
+        "under Assumption 2.1"
+    ),
     outline="Pair by pair; expectation is linear and E A_d - mu_0 = E B_d - nu_0 = 0.",
 )
 def eq_17_repaired() -> Iterator[Evidence]:
@@ -109,7 +115,7 @@ def gap_against_delta(sign_mu: int, prefactor: bool) -> Evidence:
     "eq-18",
     where="App. A, eq 18",
     kind="equation",
-    says=r"LHS of (7) is precisely \Gamma_\lambda - \Gamma_\Lambda =: \Delta_{\lambda,\Lambda}",
+    says=r"LHS of (7) is precisely $\Gamma_\lambda - \Gamma_\Lambda =: \Delta_{\lambda,\Lambda}$",
     outline="The left side of (7) carries sgn(mu_0): for mu_0 = -1 it is -Delta, for mu_0 = 0 it is 0.",
 )
 def eq_18() -> Iterator[Evidence]:
@@ -119,7 +125,7 @@ def eq_18() -> Iterator[Evidence]:
 
 @repair(
     "eq-18",
-    says=r"LHS of (7) is sgn(\mu_0)\Delta_{\lambda,\Lambda}",
+    says=r"LHS of (7) is $\mathrm{sgn}(\mu_0)\Delta_{\lambda,\Lambda}$",
     uses=("eq-17*",),
     outline="E Z = 0 leaves E Attn/sqrt(D) = Gamma.",
 )
@@ -160,7 +166,9 @@ NEAR, FAR, BASE = 1, 20_001, 10_000  # the pair of distances of the counterexamp
     "eq-19",
     where="App. A, eq 19",
     kind="assumption",
-    says=r"P(|A_i-\mu_0| > \eta) < C_1 e^{-C_2\eta^2}, the same for B_j and \nu_0, for all \eta > 0",
+    says=(
+        r"$P(|A_i-\mu_0| > \eta) < C_1 e^{-C_2\eta^2}$, the same for $B_j$ and $\nu_0$, for all $\eta > 0$"
+    ),
     outline=(
         "Met when |A_d - mu_0| and |B_d - nu_0| stay below R (normalised q and k): C_1 = e, C_2 = 1/R^2, "
         "for the right side exceeds 1 while eta < R. Not met by Gaussian q, k: for standard ones A_d has "
@@ -233,8 +241,8 @@ def _riemann_error() -> arb:
     where="App. A, eq 20",
     kind="equation",
     says=(
-        r"(19) for all i, j implies P(|Z_\lambda-Z_\Lambda| > \eta) < C_3 e^{-C_4 D\eta^2}, C_3, C_4 free "
-        r"of D and \eta"
+        r"(19) for all $i$, $j$ implies $P(|Z_\lambda-Z_\Lambda| > \eta) < C_3 e^{-C_4 D\eta^2}$, $C_3$, "
+        r"$C_4$ free of $D$ and $\eta$"
     ),
     uses=("thm-2.2.riemann",),
     outline=(
@@ -312,14 +320,14 @@ RATE = C2 * sp.Symbol("D") * sp.Symbol("eta") ** 2 / (32 * C1 * sp.Symbol("M"))
 @repair(
     "eq-20",
     says=(
-        r"if the pairs fall into blocks of at most M that are independent of each other (dependence inside "
-        r"a block is free), and C_1 \ge 1, then P(|Z_\lambda-Z_\Lambda| > \eta) < 3\exp(-C_2 D\eta^2/(32 "
-        r"C_1 M)) for all \lambda, \Lambda, \eta > 0"
+        "if the pairs fall into blocks of at most $M$ that are independent of each other (dependence "
+        r"inside a block is free), and $C_1 \ge 1$, then $P(|Z_\lambda-Z_\Lambda| > \eta) < 3\exp(-C_2 "
+        r"D\eta^2/(32 C_1 M))$ for all $\lambda$, $\Lambda$, $\eta > 0$"
     ),
     assumes=(
         "(19)",
-        "blocks of at most M pairs, independent between blocks",
-        "C_1 >= 1 (may always be raised)",
+        "blocks of at most $M$ pairs, independent between blocks",
+        r"$C_1 \ge 1$ (may always be raised)",
     ),
     outline=(
         "e^x <= x + e^{x^2} and the layer-cake formula give E e^{sU} <= e^{K s^2}, K = 2C_1/C_2, for U = "
@@ -328,6 +336,20 @@ RATE = C2 * sp.Symbol("D") * sp.Symbol("eta") ** 2 / (32 * C1 * sp.Symbol("M"))
         "blocks: E exp(t(Z - Z)) <= exp(4 K M t^2/D). Chernoff, twice. M = 1: independent pairs. M = D/2: "
         "no D is left, as the counterexample says, so the order in M is right."
     ),
+    proof=r"""
+        Let $U$ be an $A_d-\mu_0$ or $B_d-\nu_0$ and $K=2C_1/C_2$. *$\mathrm Ee^{sU}\le e^{Ks^2}$:* from
+        $e^x\le x+e^{x^2}$ and $\mathrm EU=0$, $\mathrm Ee^{sU}\le\mathrm
+        Ee^{s^2U^2}=1+\int_0^\infty2s^2te^{s^2t^2}P(|U|>t)\,dt\le1+\frac{C_1s^2}{C_2-s^2}\le1+Ks^2$ for
+        $s^2\le C_2/2$. For $s^2>C_2/2$ use $sU\le\frac{s^2}{2C_2}+\frac{C_2U^2}2$: $\mathrm Ee^{sU}\le
+        e^{s^2/2C_2}(1+C_1)$, and $\ln(1+C_1)\le C_1-\frac14\le(2C_1-\frac12)\frac{s^2}{C_2}$.
+
+        *One pair.* $D(Z_\lambda-Z_\Lambda)=\sum_dX_d$, $X_d=a_dU_d+b_dV_d$ with
+        $a_d^2+b_d^2=|e^{ix}-e^{iy}|^2\le4$. By Cauchy and Schwarz $\mathrm
+        Ee^{tX_d}\le(e^{4Kt^2a_d^2}e^{4Kt^2b_d^2})^{1/2}\le e^{8Kt^2}$. *A block* of $M'\le M$ pairs, by
+        Hölder: $\prod(\mathrm Ee^{M'tX_d})^{1/M'}\le e^{8KM'^2t^2}$. *All blocks* are independent and hold
+        $D/2$ pairs: $\mathrm Ee^{s(Z_\lambda-Z_\Lambda)}\le e^{4KMs^2/D}$ at $t=s/D$. *Chernoff* at
+        $s=D\eta/(8KM)$: each tail is at most $e^{-D\eta^2/(16KM)}$, and there are two. $\square$
+    """,
 )
 def eq_20_repaired() -> Iterator[Evidence]:
     yield from moment_bound()
@@ -387,8 +409,8 @@ def _sign_cases() -> Iterator[tuple[str, arb]]:
     where="App. A, Remark",
     kind="remark",
     says=(
-        r"under (19), |Z_\lambda-Z_\Lambda| is negligible (with high probability) compared to "
-        r"|\Delta_{\lambda,\Lambda}| when D is large"
+        r"under (19), $|Z_\lambda-Z_\Lambda|$ is negligible (with high probability) compared to "
+        r"$|\Delta_{\lambda,\Lambda}|$ when $D$ is large"
     ),
     outline=(
         "Same tokens as for (20): Z - Z = X (C_D(lambda) - C_D(Lambda)) and Delta = mu_0 (C_D(lambda) - "
@@ -407,13 +429,16 @@ def remark() -> Iterator[Evidence]:
 @repair(
     "rem-A",
     says=(
-        r"with independent blocks of at most M pairs: P(|Z-Z| > \delta|\Delta|) < 3\exp(-C_2 "
-        r"D\delta^2\Delta^2/(32 C_1 M)), which tends to 0 as D grows wherever |\Delta| stays above a "
-        r"positive bound"
+        r"with independent blocks of at most $M$ pairs: $P(|Z_\lambda-Z_\Lambda| > \delta|\Delta|) < "
+        r"3\exp(-C_2 D\delta^2\Delta^2/(32 C_1 M))$, which tends to 0 as $D$ grows wherever $|\Delta|$ "
+        "stays above a positive bound"
     ),
-    assumes=("(19)", "independent blocks", "C_1 >= 1"),
+    assumes=("(19)", "independent blocks", r"$C_1 \ge 1$"),
     uses=("eq-20*",),
     outline="(20) as repaired at eta = delta |Delta|.",
+    proof=r"""
+        `eq-20*` at $\eta=\delta|\Delta|$. $\square$
+    """,
 )
 def remark_repaired() -> Iterator[Evidence]:
     dim, delta = sp.symbols("D delta", positive=True)

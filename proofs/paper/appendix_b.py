@@ -40,8 +40,8 @@ def phase_identity(phase: Phase, mu: sp.Expr, nu: sp.Expr) -> Evidence:
     where="App. B, eq 21",
     kind="equation",
     says=(
-        r"(2/\sqrt D) E Attn = (2/D)\sum_d(\mu_0\cos + \nu_0\sin)(2\pi\lambda\theta_d) = "
-        r"(2r/D)\sum_d\sin(2\pi\lambda\theta_d+\phi), \phi = \arctan(\mu_0/\nu_0)"
+        r"$(2/\sqrt D) \mathrm{E} \mathrm{Attn} = (2/D)\sum_d(\mu_0\cos + \nu_0\sin)(2\pi\lambda\theta_d) "
+        r"= (2r/D)\sum_d\sin(2\pi\lambda\theta_d+\phi)$, $\phi = \arctan(\mu_0/\nu_0)$"
     ),
     outline="arctan has a positive cosine, so the sign is wrong for nu_0 < 0 and phi is undefined at nu_0 = 0.",
 )
@@ -52,7 +52,10 @@ def eq_21() -> Iterator[Evidence]:
 
 @repair(
     "eq-21",
-    says=r"the same with \phi = atan2(\mu_0, \nu_0), the angle of \nu_0 + i\mu_0, for all (\mu_0, \nu_0) \ne (0, 0)",
+    says=(
+        r"the same with $\phi = \mathrm{atan2}(\mu_0, \nu_0)$, the angle of $\nu_0 + i\mu_0$, for all "
+        r"$(\mu_0, \nu_0) \ne (0, 0)$"
+    ),
     uses=("eq-3*",),
     outline=(
         "r sin(x + phi) = sin x (r cos phi) + cos x (r sin phi), pair by pair; the printed phi is right for nu_0 > "
@@ -107,7 +110,10 @@ def repaired_beta(gamma: sp.Expr, radius: sp.Expr, phi: sp.Expr) -> sp.Expr:
     "eq-21.beta",
     where="App. B, after eq 21",
     kind="step",
-    says=r"\beta = \arcsin(\gamma/r)/2\pi - \phi mod 1 is the angle in turns with r\sin(2\pi\beta+\phi) = \gamma",
+    says=(
+        r"$\beta = \arcsin(\gamma/r)/2\pi - \phi$ mod 1 is the angle in turns with $r\sin(2\pi\beta+\phi) "
+        r"= \gamma$"
+    ),
     outline="phi is in radians and is not divided by 2 pi: mu_0 = nu_0 = 1, gamma = 0 gives sin(pi/4 - pi^2/2), not 0.",
 )
 def eq_21_beta() -> Iterator[Evidence]:
@@ -117,7 +123,7 @@ def eq_21_beta() -> Iterator[Evidence]:
 
 @repair(
     "eq-21.beta",
-    says=r"\beta = (\arcsin(\gamma/r) - \phi)/2\pi mod 1, for r > 0; for r = 0 every angle will do",
+    says=r"$\beta = (\arcsin(\gamma/r) - \phi)/2\pi$ mod 1, for $r > 0$; for $r = 0$ every angle will do",
     outline="2 pi beta + phi = arcsin(gamma/r).",
 )
 def eq_21_beta_repaired() -> Iterator[Evidence]:
@@ -156,8 +162,9 @@ def golden_relation() -> Evidence:
     where="App. B, between eqs 21 and 22",
     kind="step",
     says=(
-        r"\theta_1..\theta_{D/2-1} independent over Q: ((\lambda\theta_1),...,(\lambda\theta_{D/2-1})), \lambda = "
-        r"1, 2, ..., is uniformly distributed in [0,1]^{D/2-1}"
+        r"$\theta_1,\dots,\theta_{D/2-1}$ independent over $\mathbb{Q}$: "
+        r"$((\lambda\theta_1),\dots,(\lambda\theta_{D/2-1}))$, $\lambda = 1$, 2, ..., is uniformly "
+        "distributed in $[0, 1]^{D/2-1}$"
     ),
     outline=(
         "1 must be among the independent numbers (so it stands in the theorem that is cited). D = 4, theta_0 = "
@@ -185,8 +192,8 @@ def character_sum(power: int = 1) -> Iterator[Evidence]:
 @repair(
     "thm-2.1.weyl",
     says=(
-        r"uniformly distributed in [0,1]^{D/2-1} if and only if 1, \theta_1, ..., \theta_{D/2-1} are independent "
-        r"over Q"
+        r"uniformly distributed in $[0, 1]^{D/2-1}$ if and only if 1, $\theta_1$, ..., $\theta_{D/2-1}$ "
+        r"are independent over $\mathbb{Q}$"
     ),
     outline=(
         "Weyl's criterion: uniform iff for every integer vector k != 0 the mean of z^lambda, z = exp(2 pi i "
@@ -231,8 +238,8 @@ def weyl_repaired_attack() -> Iterator[Evidence]:
     where="App. B, eq 22",
     kind="step",
     says=(
-        r"for every \epsilon some \lambda_\epsilon brings ((\lambda\theta_1),...,(\lambda\theta_{D/2-1})) within "
-        r"\epsilon of (\beta,...,\beta)"
+        r"for every $\epsilon$ some $\lambda_\epsilon$ brings "
+        r"$((\lambda\theta_1),\dots,(\lambda\theta_{D/2-1}))$ within $\epsilon$ of $(\beta,\dots,\beta)$"
     ),
     outline=(
         "D = 4, theta_0 = 1/4: the orbit is {0, 1/2}. As gamma runs over [-r, r], beta runs over half a circle, "
@@ -252,7 +259,10 @@ def eq_22() -> Iterator[Evidence]:
 
 @repair(
     "eq-22",
-    says=r"true, distances mod 1, when 1, \theta_1, ..., \theta_{D/2-1} are independent over Q",
+    says=(
+        r"true, distances mod 1, when 1, $\theta_1$, ..., $\theta_{D/2-1}$ are independent over "
+        r"$\mathbb{Q}$"
+    ),
     uses=("thm-2.1.weyl*",),
     outline="A uniformly distributed sequence is dense.",
 )
@@ -308,8 +318,8 @@ def eq_23_example(turns: bool) -> Iterator[Evidence]:
     where="App. B, eq 23",
     kind="step",
     says=(
-        r"near (22), |(2/D)\sum_d\sin(\lambda_\epsilon\theta^{2d/D}+\phi) - \gamma/r| < \epsilon + O(1/D) (theta "
-        r"read as theta_0)"
+        r"near (22), $|(2/D)\sum_d\sin(\lambda_\epsilon\theta^{2d/D}+\phi) - \gamma/r| < \epsilon + "
+        r"O(1/D)$ ($\theta$ read as $\theta_0$)"
     ),
     uses=("thm-2.1.weyl*",),
     outline=(
@@ -336,8 +346,8 @@ def opposite(value: int = -1) -> Evidence:
 @repair(
     "eq-23",
     says=(
-        r"near (22), |(2/D)\sum_d\sin(2\pi\lambda_\epsilon\theta_d+\phi) - \gamma/r| \le \epsilon' + 4/D, "
-        r"\epsilon' \to 0 with the distance in (22)"
+        r"near (22), $|(2/D)\sum_d\sin(2\pi\lambda_\epsilon\theta_d+\phi) - \gamma/r| \le \epsilon' + "
+        r"4/D$, $\epsilon' \to 0$ with the distance in (22)"
     ),
     outline=(
         "sin is 1-Lipschitz: D/2-1 pairs lose at most 2 pi eps each; pair 0 is left at sin(phi) and loses at most "

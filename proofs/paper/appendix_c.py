@@ -27,7 +27,7 @@ LEAST_BASE = 10  # of the lemmas: theta_0 < 1/10
     "eq-24",
     where="App. C, eq 24",
     kind="definition",
-    says=r"C_D(\lambda) = (1/D)\sum_d\cos 2\pi\lambda\theta_0^{2d/D}, S_D with sin",
+    says=r"$C_D(\lambda) = (1/D)\sum_d\cos 2\pi\lambda\theta_0^{2d/D}$, $S_D$ with $\sin$",
     outline="D/2 terms over D: both lie in [-1/2, 1/2], and Gamma = mu_0 C_D + nu_0 S_D in [-r/2, r/2].",
 )
 def eq_24() -> Iterator[Evidence]:
@@ -81,10 +81,10 @@ def near_cosine(constant: Real, slope: Real) -> Evidence:
     where="App. C, eq 28",
     kind="step",
     says=(
-        r"C_D(\lambda) > \frac12\cdot\frac34\cdot\frac{\sqrt2}{2} - 2/L - e(\lambda) > 1/4 - 2/L - "
-        r"e(\lambda), for \lambda > 1, \lambda\theta_0^{1/4} < 1/8"
+        r"$C_D(\lambda) > \frac12\cdot\frac34\cdot\frac{\sqrt2}{2} - 2/L - e(\lambda) > 1/4 - 2/L - "
+        r"e(\lambda)$, for $\lambda > 1$, $\lambda\theta_0^{1/4} < 1/8$"
     ),
-    assumes=("theta_0 < 1/10", "D > 4L", "lambda > 1", "lambda theta_0^{1/4} < 1/8"),
+    assumes=(r"$\theta_0 < 1/10$", "$D > 4L$", r"$\lambda > 1$", r"$\lambda \theta_0^{1/4} < 1/8$"),
     uses=("thm-2.2.ci", "lem-cin", "thm-2.2.riemann"),
     outline=(
         "True with room: cos(pi/4) = sqrt(2)/2 halves a constant that is 3/8 (cos 0), and Lemma C.2 has "
@@ -140,8 +140,8 @@ def cosine_beyond_one_turn(bound: Real = "1/8") -> Evidence:
     "eq-29",
     where="App. C, eq 29",
     kind="step",
-    says=r"C_D(\Lambda) < 2/L + e(\Lambda) for \Lambda > \theta_0^{-1}",
-    assumes=("theta_0 < 1/10", "D > 4L", "Lambda > 1/theta_0"),
+    says=r"$C_D(\Lambda) < 2/L + e(\Lambda)$ for $\Lambda > \theta_0^{-1}$",
+    assumes=(r"$\theta_0 < 1/10$", "$D > 4L$", r"$\Lambda > 1/\theta_0$"),
     uses=("thm-2.2.ci", "lem-ci", "thm-2.2.riemann"),
     outline=(
         "2 could be 0.071: 2L|lim C_D(Lambda)| <= |Ci(c Lambda)| + |Ci(c Lambda theta_0)| < 1/(10 c) + "
@@ -189,8 +189,8 @@ def sine_bound(slope: Real) -> Iterator[Evidence]:
     "eq-30",
     where="App. C, eq 30",
     kind="step",
-    says=r"S_D(\lambda) < 2/L + e(\lambda), S_D(\Lambda) < 2/L + e(\Lambda)",
-    assumes=("theta_0 < 1/10", "D > 4L", "lambda > 1", "Lambda > 1/theta_0"),
+    says=r"$S_D(\lambda) < 2/L + e(\lambda)$, $S_D(\Lambda) < 2/L + e(\Lambda)$",
+    assumes=(r"$\theta_0 < 1/10$", "$D > 4L$", r"$\lambda > 1$", r"$\Lambda > 1/\theta_0$"),
     uses=("thm-2.2.ci", "eq-67*", "thm-2.2.riemann"),
     outline=(
         "2 could be 0.84 near and 0.13 far: Si(c lambda) is in (1.4181, 1.6748) and Si(c lambda theta_0) in "
@@ -239,9 +239,9 @@ def combined(cosine: int = 4, sine: int = 4, error: int = 2) -> Evidence:
     where="App. C, eq 31",
     kind="step",
     says=(
-        r"sgn(\mu_0)\Delta \ge C_D(\lambda)|\mu_0| - |C_D(\Lambda)\mu_0| - |S_D(\lambda)\nu_0| - "
+        r"$\mathrm{sgn}(\mu_0)\Delta \ge C_D(\lambda)|\mu_0| - |C_D(\Lambda)\mu_0| - |S_D(\lambda)\nu_0| - "
         r"|S_D(\Lambda)\nu_0| > |\mu_0|/4 - 4(|\mu_0|+|\nu_0|)/L - "
-        r"2(|\mu_0|+|\nu_0|)(e(\lambda)+e(\Lambda))"
+        r"2(|\mu_0|+|\nu_0|)(e(\lambda)+e(\Lambda))$"
     ),
     uses=("eq-28", "eq-29", "eq-30"),
     outline=(
@@ -257,7 +257,7 @@ def eq_31() -> Iterator[Evidence]:
 
 @repair(
     "eq-31",
-    says=r"the same for (\mu_0, \nu_0) \ne (0, 0); and with factor 1 in place of 2 before the e-terms",
+    says=r"the same for $(\mu_0, \nu_0) \ne (0, 0)$; and with factor 1 in place of 2 before the e-terms",
     uses=("eq-28", "eq-29", "eq-30"),
     outline=(
         "sgn(mu_0)Delta = |mu_0|(C_D(lambda) - C_D(Lambda)) + sgn(mu_0) nu_0 (S_D(lambda) - S_D(Lambda)), "
@@ -304,8 +304,8 @@ def threshold(exponent: int, target: int = 16) -> Evidence:
     "eq-32",
     where="App. C, eq 32",
     kind="step",
-    says=r"\theta_0 < \exp(-64(|\mu_0|+|\nu_0|)/|\mu_0|) gives 4(|\mu_0|+|\nu_0|)/L < |\mu_0|/16",
-    assumes=("mu_0 != 0",),
+    says=r"$\theta_0 < \exp(-64(|\mu_0|+|\nu_0|)/|\mu_0|)$ gives $4(|\mu_0|+|\nu_0|)/L < |\mu_0|/16$",
+    assumes=(r"$\mu_0 \ne 0$",),
     outline=(
         "Decreasing in L, equality at the threshold. The base this asks for is above e^64 = 6.2e27 "
         "whatever nu_0."
@@ -326,10 +326,10 @@ def eq_32_attack() -> Iterator[Evidence]:
     where="App. C, eq 33",
     kind="step",
     says=(
-        r"for given \lambda, \Lambda some D makes 2(|\mu_0|+|\nu_0|)(e(\lambda)+e(\Lambda)) < |\mu_0|/16, "
-        r"e.g. with \alpha = 0, for all larger D"
+        r"for given $\lambda$, $\Lambda$ some $D$ makes $2(|\mu_0|+|\nu_0|)(e(\lambda)+e(\Lambda)) < "
+        r"|\mu_0|/16$, e.g. with $\alpha = 0$, for all larger $D$"
     ),
-    assumes=("mu_0 != 0", "lambda, Lambda fixed"),
+    assumes=(r"$\mu_0 \ne 0$", r"$\lambda$, $\Lambda$ fixed"),
     uses=("thm-2.2.riemann",),
     outline=(
         "alpha = 0: e = 4 pi lambda/D, so D > 128 pi (1+|rho|)(lambda + Lambda); Lemmas C.1, C.2 are "
@@ -362,8 +362,8 @@ def eq_33_attack() -> Iterator[Evidence]:
     where="App. C, eq 33",
     kind="step",
     says=(
-        r"one D makes (33) hold for all |\Lambda| > \theta_0^{-1} (which Theorem 2.2 needs if its D is to "
-        r"be free of \Lambda)"
+        r"one $D$ makes (33) hold for all $|\Lambda| > \theta_0^{-1}$ (which Theorem 2.2 needs if its $D$ "
+        r"is to be free of $\Lambda$)"
     ),
     outline=(
         "At Lambda = D/(4 pi theta_0): e = a + theta_0^{a-1} >= 1 for a in [0, 1], and e > 1 for a > 1; "
@@ -386,8 +386,11 @@ def eq_33_uniform() -> Iterator[Evidence]:
 
 @repair(
     "eq-33.uniform",
-    says=r"one D serves all |\Lambda| \le \Lambda_{max}: D > 128\pi(1+|\nu_0/\mu_0|)(\lambda+\Lambda_{max})",
-    assumes=("mu_0 != 0",),
+    says=(
+        r"one $D$ serves all $|\Lambda| \le \Lambda_{\max}$: $D > "
+        r"128\pi(1+|\nu_0/\mu_0|)(\lambda+\Lambda_{\max})$"
+    ),
+    assumes=(r"$\mu_0 \ne 0$",),
     uses=("eq-33",),
     outline="At alpha = 0 the e-terms grow with Lambda, so the largest Lambda decides.",
 )
@@ -411,8 +414,8 @@ def eq_33_uniform_attack() -> Iterator[Evidence]:
     "eq-34",
     where="App. C, eq 34",
     kind="step",
-    says=r"sgn(\mu_0)\Delta > |\mu_0|/4 - |\mu_0|/16 - |\mu_0|/16 = |\mu_0|/8",
-    assumes=("mu_0 != 0", "(32)", "(33)"),
+    says=r"$\mathrm{sgn}(\mu_0)\Delta > |\mu_0|/4 - |\mu_0|/16 - |\mu_0|/16 = |\mu_0|/8$",
+    assumes=(r"$\mu_0 \ne 0$", "(32)", "(33)"),
     uses=("eq-31*", "eq-32", "eq-33"),
     outline="(31) with (32) and (33).",
 )
@@ -431,10 +434,10 @@ def eq_34_attack() -> Iterator[Evidence]:
     where="Sec. 2.2, eq 7",
     kind="equation",
     says=(
-        r"(7) for \mu_0 \ne 0, \theta_0 < \exp(-64(|\mu_0|+|\nu_0|)/|\mu_0|) and D beyond a bound that "
-        r"depends on m, n, m', n': what the printed proof gives"
+        r"(7) for $\mu_0 \ne 0$, $\theta_0 < \exp(-64(|\mu_0|+|\nu_0|)/|\mu_0|)$ and $D$ beyond a bound "
+        "that depends on $m$, $n$, $m'$, $n'$: what the printed proof gives"
     ),
-    assumes=("Assumption 2.1", "mu_0 != 0", "base > exp(64(1+|nu_0/mu_0|))"),
+    assumes=("Assumption 2.1", r"$\mu_0 \ne 0$", r"base $> \exp(64(1+|\nu_0/\mu_0|))$"),
     uses=("eq-18*", "eq-34"),
     outline=(
         "(34) for both signs of the distances: C_D is even, S_D odd, and (30) is two-sided. The threshold "

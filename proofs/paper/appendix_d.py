@@ -38,7 +38,7 @@ def half_bound(head_dim: int, inverse_base: str, lam: int) -> Evidence:
     "eq-35",
     where="App. D, eq 35",
     kind="equation",
-    says=r"C_D(\lambda) < 1/2 for all \lambda",
+    says=r"$C_D(\lambda) < 1/2$ for all $\lambda$",
     outline=(
         "Equality at lambda = 0 (m = n is admitted), at every integer for D = 2, at lambda = 2 for D = 4, "
         "theta_0 = 1/4."
@@ -51,7 +51,10 @@ def eq_35() -> Iterator[Evidence]:
 
 @repair(
     "eq-35",
-    says=r"C_D(\lambda) \le 1/2, equality iff every \lambda\theta_d is an integer; |\Gamma_\lambda| \le r/2",
+    says=(
+        r"$C_D(\lambda) \le 1/2$, equality iff every $\lambda\theta_d$ is an integer; $|\Gamma_\lambda| "
+        r"\le r/2$"
+    ),
     outline="1/2 - C_D = (2/D) sum_d sin^2(pi lambda theta_d).",
 )
 def eq_35_repaired() -> Iterator[Evidence]:
@@ -84,8 +87,8 @@ def eq_35_repaired_attack() -> Iterator[Evidence]:
     where="App. D, eq 36",
     kind="step",
     says=(
-        r"\max(\lambda\theta_0^{\epsilon_0}, \Lambda\theta_0^{\epsilon_0}) < 1/4 for all sufficiently "
-        r"small \theta_0, given \epsilon_0 > 0"
+        r"$\max(\lambda\theta_0^{\epsilon_0}, \Lambda\theta_0^{\epsilon_0}) < 1/4$ for all sufficiently "
+        r"small $\theta_0$, given $\epsilon_0 > 0$"
     ),
     outline="Any theta_0 below (4 max(lambda, Lambda))^{-1/e0}.",
 )
@@ -130,10 +133,10 @@ def exceeds(mu: int, nu: int, alpha: str) -> Evidence:
     where="App. D, eq 37",
     kind="step",
     says=(
-        r"\Delta < |\mu_0|/2 - (|\mu_0|/2)(1-\epsilon_0)\cos 2\pi\Lambda\theta_0^{\epsilon_0} - e(\Lambda)|\mu_0|, "
-        r"and -\Delta < the same with \lambda"
+        r"$\Delta < |\mu_0|/2 - (|\mu_0|/2)(1-\epsilon_0)\cos 2\pi\Lambda\theta_0^{\epsilon_0} - "
+        r"e(\Lambda)|\mu_0|$, and $-\Delta <$ the same with $\lambda$"
     ),
-    assumes=("theta_0 < 1/10", "D > 4L", "lambda, Lambda > 1", "(36)", "any alpha > 0"),
+    assumes=(r"$\theta_0 < 1/10$", "$D > 4L$", r"$\lambda$, $\Lambda > 1$", "(36)", r"any $\alpha > 0$"),
     uses=("asm-2.1",),
     outline=(
         "Four slips: the nu_0 terms are missing (mu_0 = 0, nu_0 = 1: both lines give Delta < 0 and -Delta < 0), e "
@@ -157,9 +160,9 @@ def lower_cosine(slope: Real) -> Evidence:
 @repair(
     "eq-37",
     says=(
-        r"for all (\mu_0, \nu_0), 1 < |\lambda|, |\Lambda| < b^{\epsilon_0}/4, 0 < \epsilon_0 \le 1, D > 4L: "
-        r"|\Delta| \le |\mu_0|(\epsilon_0/2 + 0.56/L + e) + |\nu_0|(1.675/L + 2e), e = max of e(\lambda), "
-        r"e(\Lambda)"
+        r"for all $(\mu_0, \nu_0)$, $1 < |\lambda|$, $|\Lambda| < b^{\epsilon_0}/4$, $0 < \epsilon_0 \le "
+        r"1$, $D > 4L$: $|\Delta| \le |\mu_0|(\epsilon_0/2 + 0.56/L + e) + |\nu_0|(1.675/L + 2e)$, $e = "
+        r"\max$ of $e(\lambda)$, $e(\Lambda)$"
     ),
     uses=("thm-2.2.ci", "lem-cin", "thm-2.2.riemann", "eq-35*"),
     outline=(
@@ -207,8 +210,8 @@ def eq_37_repaired_attack() -> Iterator[Evidence]:
     where="App. D, eq 38",
     kind="step",
     says=(
-        r"for given \epsilon_0 > 0, \epsilon > 0, all sufficiently small \theta_0 have |\mu_0|\cos "
-        r"2\pi\Lambda\theta_0^{\epsilon_0} > |\mu_0| - \epsilon/4, same for \lambda"
+        r"for given $\epsilon_0 > 0$, $\epsilon > 0$, all sufficiently small $\theta_0$ have $|\mu_0|\cos "
+        r"2\pi\Lambda\theta_0^{\epsilon_0} > |\mu_0| - \epsilon/4$, same for $\lambda$"
     ),
     outline="The cosine tends to 1. (The choice e0 < epsilon/4 made with it is not enough: eq-40.)",
 )
@@ -234,8 +237,8 @@ def eq_38_attack() -> Iterator[Evidence]:
     where="App. D, eq 39",
     kind="step",
     says=(
-        r"for given \theta_0, \lambda, \Lambda some \alpha > 0 and all large D have e(\lambda)|\mu_0| < \epsilon/4 "
-        r"and e(\Lambda)|\mu_0| < \epsilon/4"
+        r"for given $\theta_0$, $\lambda$, $\Lambda$ some $\alpha > 0$ and all large $D$ have "
+        r"$e(\lambda)|\mu_0| < \epsilon/4$ and $e(\Lambda)|\mu_0| < \epsilon/4$"
     ),
     outline="alpha = epsilon/(8|mu_0|), then D > 32 pi |mu_0| Lambda theta_0^alpha/epsilon. D grows with Lambda.",
 )
@@ -282,7 +285,7 @@ def conclusion_fails_cosine() -> Iterator[Evidence]:
     "eq-40",
     where="App. D, eq 40",
     kind="step",
-    says=r"\epsilon_0 < \epsilon/4 with (36), (38), (39) gives |\Delta| < \epsilon",
+    says=r"$\epsilon_0 < \epsilon/4$ with (36), (38), (39) gives $|\Delta| < \epsilon$",
     uses=("asm-2.1", "thm-2.2.riemann"),
     outline=(
         "(37) would leave |mu_0| e0/2, so e0 must be below epsilon/|mu_0|; and nothing in (36), (38), (39) "
@@ -297,8 +300,8 @@ def eq_40() -> Iterator[Evidence]:
 @repair(
     "eq-40",
     says=(
-        r"|\Delta| < \epsilon once \epsilon_0 \le \epsilon/(2|\mu_0|), L > (2.24|\mu_0| + 6.7|\nu_0|)/\epsilon, "
-        r"(36), and D so large that (|\mu_0|+2|\nu_0|)e < \epsilon/4"
+        r"$|\Delta| < \epsilon$ once $\epsilon_0 \le \epsilon/(2|\mu_0|)$, $L > (2.24|\mu_0| + "
+        r"6.7|\nu_0|)/\epsilon$, (36), and $D$ so large that $(|\mu_0|+2|\nu_0|)e < \epsilon/4$"
     ),
     uses=("eq-37*",),
     outline="(37) as repaired: |mu_0| e0/2 <= epsilon/4, the 1/L terms < epsilon/4, the e terms < epsilon/4.",
@@ -331,8 +334,8 @@ def one_limit(power: sp.Expr) -> Iterator[Evidence]:
     where="App. D, Remark, eq 41",
     kind="remark",
     says=(
-        r"at fixed D and \lambda: \lim_{\theta_0\to 0} C_D = (\cos 2\pi\lambda + D/2 - 1)/D, \lim S_D = "
-        r"\sin(2\pi\lambda)/D"
+        r"at fixed $D$ and $\lambda$: $\lim_{\theta_0\to 0} C_D = (\cos 2\pi\lambda + D/2 - 1)/D$, $\lim "
+        r"S_D = \sin(2\pi\lambda)/D$"
     ),
     outline=(
         "Pair 0 does not move; the D/2 - 1 others tend to 1 and 0, as 2d/D > 0. At integer distances the limits "
@@ -358,7 +361,7 @@ def eq_41_attack() -> Iterator[Evidence]:
     "eq-41.a",
     where="App. D, Remark",
     kind="step",
-    says=r"D with 4/D < \epsilon/2, then \theta_0 small, gives |\Delta| < \epsilon",
+    says=r"$D$ with $4/D < \epsilon/2$, then $\theta_0$ small, gives $|\Delta| < \epsilon$",
     outline=(
         "Factor r is missing, and it matters where a distance is no integer (positions after interpolation): mu_0 "
         "= 100, epsilon = 1, D = 10, lambda = 1/2, Lambda = 1: the limit of |Delta| is 20. At integer distances "
@@ -374,8 +377,8 @@ def eq_41_choice() -> Iterator[Evidence]:
 @repair(
     "eq-41.a",
     says=(
-        r"\lim_{\theta_0\to 0}|\Delta| = |\mu_0(\cos 2\pi\lambda-\cos 2\pi\Lambda)+\nu_0(\sin 2\pi\lambda-\sin "
-        r"2\pi\Lambda)|/D \le 2r/D: D > 2r/\epsilon will do, any D at integers"
+        r"$\lim_{\theta_0\to 0}|\Delta| = |\mu_0(\cos 2\pi\lambda-\cos 2\pi\Lambda)+\nu_0(\sin "
+        r"2\pi\lambda-\sin 2\pi\Lambda)|/D \le 2r/D$: $D > 2r/\epsilon$ will do, any $D$ at integers"
     ),
     uses=("eq-41",),
     outline="The distance of two points of a circle of radius r is at most 2r.",

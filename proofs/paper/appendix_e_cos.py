@@ -34,8 +34,10 @@ QUARTER = sp.Rational(1, 4)
     "eq-52",
     where="App. E, eq 52",
     kind="step",
-    says=r"I/2 = (1/2L) \int_{\theta_0}^1 \cos(2\pi\lambda y)/y dy = (1/2L) \int_{\lambda\theta_0}^\lambda "
-    r"\cos(2\pi y)/y dy",
+    says=(
+        r"$I/2 = (1/2L) \int_{\theta_0}^1 \cos(2\pi\lambda y)/y \,dy = (1/2L) "
+        r"\int_{\lambda\theta_0}^\lambda \cos(2\pi y)/y \,dy$"
+    ),
     outline="All three are (Ci(2 pi lambda) - Ci(2 pi lambda theta_0))/(2L): the integrands are the slopes of Ci "
     "of the phase.",
 )
@@ -80,7 +82,10 @@ def last_cut(point: Point) -> int:
     "eq-53",
     where="App. E, eq 53",
     kind="definition",
-    says=r"n_0 = \min\{n \in Z : \lambda\theta_0 \le (4n+1)/4\}, N_0 = \max\{n \in Z : \lambda \ge (4n+5)/4\}",
+    says=(
+        r"$n_0 = \min\{n \in \mathbb{Z} : \lambda\theta_0 \le (4n+1)/4\}$, $N_0 = \max\{n \in \mathbb{Z} : "
+        r"\lambda \ge (4n+5)/4\}$"
+    ),
     assumes=HYPOTHESES,
     outline="n_0 = ceil(lambda theta_0 - 1/4) >= 0 and N_0 = floor(lambda - 5/4) >= -1: both exist, n_0 = 0 where "
     "lambda theta_0 <= 1/4 and N_0 = -1 where lambda < 5/4.",
@@ -106,8 +111,10 @@ def eq_53_attack() -> Iterator[Evidence]:
     "eq-54",
     where="App. E, eq 54",
     kind="step",
-    says=r"\int_{\lambda\theta_0}^\lambda = I_* + \sum_{n=n_0}^{N_0} (I_n^- + I_n^+) + I^*, cut at (4n+1)/4, "
-    "(4n+3)/4, (4n+5)/4; the sum is empty where N_0 = n_0 - 1",
+    says=(
+        r"$\int_{\lambda\theta_0}^\lambda = I_{\ast} + \sum_{n=n_0}^{N_0} (I_n^- + I_n^+) + I^{\ast}$, cut "
+        "at $(4n+1)/4$, $(4n+3)/4$, $(4n+5)/4$; the sum is empty where $N_0 = n_0 - 1$"
+    ),
     assumes=HYPOTHESES,
     uses=("eq-53",),
     outline="Adjacent cuts meet, and n_0 <= N_0 + 1: an integer lies in [lambda theta_0 - 1/4, lambda - 1/4], "
@@ -152,7 +159,7 @@ def pieces(point: Point) -> list[arb]:
     "eq-55",
     where="App. E, eq 55",
     kind="step",
-    says=r"|I^*| + |I_*| \le 1/(\lambda\theta_0) + 1/(\lambda-1) \le 2/(\lambda\theta_0)",
+    says=r"$|I^{\ast}| + |I_{\ast}| \le 1/(\lambda\theta_0) + 1/(\lambda-1) \le 2/(\lambda\theta_0)$",
     assumes=HYPOTHESES,
     outline="The second inequality says lambda - 1 >= lambda theta_0, that is lambda >= 1/(1 - theta_0): false for "
     "lambda near 1.",
@@ -174,8 +181,10 @@ def chain_55(point: Point) -> Evidence:
 
 @repair(
     "eq-55",
-    says=r"|I^*| + |I_*| \le 2/(\lambda\theta_0); the printed middle member lies between if and only if \lambda \ge "
-    r"1/(1-\theta_0)",
+    says=(
+        r"$|I^{\ast}| + |I_{\ast}| \le 2/(\lambda\theta_0)$; the printed middle member lies between if and "
+        r"only if $\lambda \ge 1/(1-\theta_0)$"
+    ),
     assumes=HYPOTHESES,
     uses=("eq-53",),
     outline="If lambda theta_0 > 1/4 then lambda > 5/2 > 1/(1 - theta_0), and each part is at most its length, 1, "
@@ -217,8 +226,10 @@ def undefined(label: str, point: Point, terms: tuple[int, int]) -> Evidence:
     "eq-56",
     where="App. E, eq 56",
     kind="step",
-    says=r"|I_n^- + I_n^+| = |I_n^-| - |I_n^+| \le (4/(4n+1))(1/\pi) - (4/(4n+5))(1/\pi) \le 1/(\pi n^2) for n_0 "
-    r"\le n \le N_0",
+    says=(
+        r"$|I_n^- + I_n^+| = |I_n^-| - |I_n^+| \le (4/(4n+1))(1/\pi) - (4/(4n+5))(1/\pi) \le 1/(\pi n^2)$ "
+        r"for $n_0 \le n \le N_0$"
+    ),
     assumes=HYPOTHESES,
     outline="True for n >= 1. At n = 0, which is there wherever lambda theta_0 <= 1/4 and lambda >= 5/4, the last "
     "member does not exist.",
@@ -230,7 +241,10 @@ def eq_56() -> Iterator[Evidence]:
 
 @repair(
     "eq-56",
-    says=r"|I_n^- + I_n^+| \le 16/(\pi(4n+1)(4n+5)) for all n \ge 0, and this is at most 1/(\pi n^2) for n \ge 1",
+    says=(
+        r"$|I_n^- + I_n^+| \le 16/(\pi(4n+1)(4n+5))$ for all $n \ge 0$, and this is at most $1/(\pi n^2)$ "
+        r"for $n \ge 1$"
+    ),
     uses=("eq-57", "eq-58"),
     outline="|I_n^-| >= |I_n^+| as 1/y falls; then (57), (58), a common denominator, and n = 1 + r.",
 )
@@ -277,8 +291,10 @@ def half_period(wave: str, later: bool) -> Iterator[Evidence]:
     "eq-57",
     where="App. E, eq 57",
     kind="step",
-    says=r"|I_n^-| = -\int_{(4n+1)/4}^{(4n+3)/4} \cos(2\pi y)/y dy \le -(4/(4n+1)) \int \cos 2\pi y dy = "
-    r"(4/(4n+1))(1/\pi)",
+    says=(
+        r"$|I_n^-| = -\int_{(4n+1)/4}^{(4n+3)/4} \cos(2\pi y)/y \,dy \le -(4/(4n+1)) \int \cos 2\pi y \,dy "
+        r"= (4/(4n+1))(1/\pi)$"
+    ),
     outline="cos 2 pi y <= 0 there, 1/y is at most 4/(4n+1), and the area is 1/pi.",
 )
 def eq_57() -> Iterator[Evidence]:
@@ -297,9 +313,11 @@ def eq_57_attack() -> Iterator[Evidence]:
     "eq-58",
     where="App. E, eq 58",
     kind="step",
-    says=r"-|I_n^+| = -\int_{(4n+3)/4}^{(4n+5)/4} \cos(2\pi y)/y dy \le -(4/(4n+5)) \int \cos 2\pi y dy = "
-    r"-(4/(4n+5))(1/\pi)",
-    outline="cos 2 pi y >= 0 there, 1/y is at least 4/(4n+5), and the area is 1/pi. One text of the paper ends "
+    says=(
+        r"$-|I_n^+| = -\int_{(4n+3)/4}^{(4n+5)/4} \cos(2\pi y)/y \,dy \le -(4/(4n+5)) \int \cos 2\pi y "
+        r"\,dy = -(4/(4n+5))(1/\pi)$"
+    ),
+    outline="cos 2 pi y >= 0 there, 1/y is at least 4/(4n+5), and the area is 1/pi. One text of v1 ends "
     "with +(4/(4n+5))(1/pi): then the last equality is false, see eq-58.a; (56) needs the minus.",
 )
 def eq_58() -> Iterator[Evidence]:
@@ -318,8 +336,10 @@ def eq_58_attack() -> Iterator[Evidence]:
     "eq-58.a",
     where="App. E, eq 58",
     kind="step",
-    says=r"-(4/(4n+5)) \int_{(4n+3)/4}^{(4n+5)/4} \cos 2\pi y dy = +(4/(4n+5))(1/\pi), the sign as the text of v1 "
-    "that we hold has it",
+    says=(
+        r"$-(4/(4n+5)) \int_{(4n+3)/4}^{(4n+5)/4} \cos 2\pi y \,dy = +(4/(4n+5))(1/\pi)$, the sign as the "
+        "text of v1 that we hold has it"
+    ),
     outline="The integral is +1/pi, so the two sides have opposite signs; read as eq-58.",
 )
 def eq_58_a() -> Iterator[Evidence]:
@@ -341,8 +361,10 @@ def eq_58_a_attack() -> Iterator[Evidence]:
     "eq-59",
     where="App. E, eq 59",
     kind="step",
-    says=r"\sum_{n=n_0}^{N_0} (I_n^- + I_n^+) \le (1/\pi) \sum 1/n^2 \le (1/\pi)(1/(n_0-1)) \le "
-    r"(1/\pi)(2/(\lambda\theta_0))",
+    says=(
+        r"$\sum_{n=n_0}^{N_0} (I_n^- + I_n^+) \le (1/\pi) \sum 1/n^2 \le (1/\pi)(1/(n_0-1)) \le "
+        r"(1/\pi)(2/(\lambda\theta_0))$"
+    ),
     assumes=HYPOTHESES,
     outline="n_0 = 2 and 2 < lambda theta_0 <= 9/4 break the last inequality; n_0 = 1 (1/4 < lambda theta_0 <= "
     "5/4) divides by zero, and n_0 = 0 makes the third member negative and the second undefined.",
@@ -366,7 +388,10 @@ def last_step(point: Point) -> Evidence:
 
 @repair(
     "eq-59",
-    says=r"|\sum_{n=n_0}^{N_0} (I_n^- + I_n^+)| \le (1/\pi)(4/(4n_0+1) - 4/(4N_0+5)) < 1/(\pi\lambda\theta_0)",
+    says=(
+        r"$|\sum_{n=n_0}^{N_0} (I_n^- + I_n^+)| \le (1/\pi)(4/(4n_0+1) - 4/(4N_0+5)) < "
+        r"1/(\pi\lambda\theta_0)$"
+    ),
     assumes=HYPOTHESES,
     uses=("eq-53", "eq-56*"),
     outline="The bounds of eq-56* telescope, and lambda theta_0 <= (4 n_0 + 1)/4: half the printed bound, for "
@@ -392,7 +417,7 @@ def eq_59_attack() -> Iterator[Evidence]:
     "eq-60",
     where="App. E, eq 60",
     kind="step",
-    says=r"I/2 \le 2/(\theta_0 L \lambda \pi)",
+    says=r"$I/2 \le 2/(\theta_0 L \lambda \pi)$",
     assumes=HYPOTHESES,
     uses=("eq-52", "lem-ci"),
     outline="2 L I/2 = Ci(2 pi lambda) - Ci(2 pi lambda theta_0), so |I/2| < (1 + theta_0)/(4 pi lambda theta_0 L).",
@@ -411,9 +436,11 @@ def integral_bound(factor: sp.Expr, bound: sp.Expr) -> Iterator[Evidence]:
 
 @repair(
     "eq-60",
-    says=r"|I/2| < (1+\theta_0)/(2 c \lambda\theta_0 L), c = 2\pi in turns and 1 in radians; any \lambda > 0, "
-    r"\theta_0 in (0, 1). In turns the factor is (1+\theta_0)/(4\pi) against the printed 2/\pi: at least 7.2 times "
-    "smaller.",
+    says=(
+        r"$|I/2| < (1+\theta_0)/(2 c \lambda\theta_0 L)$, $c = 2\pi$ in turns and 1 in radians; any "
+        r"$\lambda > 0$, $0 < \theta_0 < 1$. In turns the factor is $(1+\theta_0)/(4\pi)$ against the "
+        r"printed $2/\pi$: at least 7.2 times smaller."
+    ),
     uses=("eq-52", "lem-ci"),
     outline="As eq-60. The factor cannot fall below 1/(4 pi), its limit as theta_0 -> 0: see the attack.",
 )
@@ -452,8 +479,10 @@ def eq_60_repaired_attack() -> Iterator[Evidence]:
     "eq-60.a",
     where="App. E, eq 60",
     kind="step",
-    says=r"(55) and (59) inserted into (52) give (60): (1/2L)(2/(\lambda\theta_0) + 2/(\pi\lambda\theta_0)) \le "
-    r"2/(\pi\lambda\theta_0 L)",
+    says=(
+        r"(55) and (59) inserted into (52) give (60): $(1/2L)(2/(\lambda\theta_0) + "
+        r"2/(\pi\lambda\theta_0)) \le 2/(\pi\lambda\theta_0 L)$"
+    ),
     outline="(1 + 1/pi) = 1.318 is not at most 2/pi = 0.637; with eq-55* and eq-59*, 1 + 1/(2 pi) is not either.",
 )
 def eq_60_a() -> Iterator[Evidence]:

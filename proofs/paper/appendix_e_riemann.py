@@ -39,7 +39,7 @@ from proofs.ledger import attack, claim, practice, repair
 from proofs.paper.classical_lemmas import KAPPA, D, L, P, a, b, d, h, kappa_bounds, n, r, u, v, x
 from proofs.subdivision import certify_positive
 
-HYPOTHESES = (r"0 < \theta_0 < 1/10", "D even", r"D > 4 L", r"\lambda > 1")
+HYPOTHESES = (r"$0 < \theta_0 < 1/10$", "$D$ even", "$D > 4 L$", r"$\lambda > 1$")
 ALPHAS = (Fraction(1, 10**6), Fraction(1, 10), Fraction(1, 3), Fraction(1, 2), Fraction(999, 1000))
 alpha = sp.Symbol("alpha", positive=True)
 
@@ -48,7 +48,7 @@ alpha = sp.Symbol("alpha", positive=True)
     "eq-26",
     where="App. C, eq 26",
     kind="definition",
-    says=r"\epsilon(D; \lambda, \theta_0, \alpha) = \alpha + 4\pi\lambda\theta_0^\alpha/D",
+    says=r"$\epsilon(D; \lambda, \theta_0, \alpha) = \alpha + 4\pi\lambda\theta_0^\alpha/D$",
     outline="Its infimum over alpha > 0, which is all that a bound 'for all alpha' says, is 4 pi lambda/D where "
     "q = 4 pi lambda L/D <= 1 and (1 + log q)/L beyond, at alpha = log(q)/L: since e^w >= 1 + w.",
 )
@@ -101,9 +101,12 @@ def decomposition(last: sp.Expr = n - 1) -> Evidence:
     "eq-42",
     where="App. E, eq 42",
     kind="equation",
-    says=r"C_D = ((1/D) \sum_{d=0}^{D/2} \cos 2\pi\lambda\theta_0^{2d/D} - I/2) + I/2 = (1/2) \sum_{d=0}^{D/2} "
-    r"\Delta_d + I/2, \Delta_d = \int_{2d/D}^{2(d+1)/D} (\cos 2\pi\lambda\theta_0^{2d/D} - \cos "
-    r"2\pi\lambda\theta_0^x) dx, I = \int_0^1 \cos 2\pi\lambda\theta_0^x dx",
+    says=(
+        r"$C_D = ((1/D) \sum_{d=0}^{D/2} \cos 2\pi\lambda\theta_0^{2d/D} - I/2) + I/2 = (1/2) "
+        r"\sum_{d=0}^{D/2} \Delta_d + I/2$, $\Delta_d = \int_{2d/D}^{2(d+1)/D} (\cos "
+        r"2\pi\lambda\theta_0^{2d/D} - \cos 2\pi\lambda\theta_0^x) \,dx$, $I = \int_0^1 \cos "
+        r"2\pi\lambda\theta_0^x \,dx$"
+    ),
     assumes=HYPOTHESES,
 )
 def eq_42() -> Iterator[Evidence]:
@@ -120,9 +123,11 @@ def excess(point: Point, last: int, wave: str = "cos") -> arb:
 
 @repair(
     "eq-42",
-    says=r"C_D = \Delta/2 + I/2 with \Delta = \sum_{d=0}^{D/2-1} \Delta_d, for every angular factor; and, for 0 \le "
-    r"k \le D/2, C_D = (1/D) \sum_{d<k} \cos c\lambda\theta_0^{2d/D} + (1/2) \sum_{d=k}^{D/2-1} \Delta_d + (1/2) "
-    r"\int_{2k/D}^1",
+    says=(
+        r"$C_D = \Delta/2 + I/2$ with $\Delta = \sum_{d=0}^{D/2-1} \Delta_d$, for every angular factor; "
+        r"and, for $0 \le k \le D/2$, $C_D = (1/D) \sum_{d<k} \cos c\lambda\theta_0^{2d/D} + (1/2) "
+        r"\sum_{d=k}^{D/2-1} \Delta_d + (1/2) \int_{2k/D}^1$"
+    ),
     outline="Induction on the number of terms; the second form is the first on [2k/D, 1].",
 )
 def eq_42_repaired() -> Iterator[Evidence]:
@@ -141,8 +146,11 @@ def eq_42_attack() -> Iterator[Evidence]:
     "eq-43",
     where="App. E, eq 43",
     kind="equation",
-    says=r"\Delta = \sum_{d \le \alpha D/2} \Delta_d + \sum_{d > \alpha D/2} \Delta_d =: \Delta' + \Delta''",
-    assumes=(r"\alpha \in (0, 1)",),
+    says=(
+        r"$\Delta = \sum_{d \le \alpha D/2} \Delta_d + \sum_{d > \alpha D/2} \Delta_d =: \Delta' + "
+        r"\Delta''$"
+    ),
+    assumes=(r"$\alpha \in (0, 1)$",),
     outline="Each d is in exactly one of the two sums.",
 )
 def eq_43() -> Iterator[Evidence]:
@@ -171,7 +179,7 @@ def first(head_dim: int, share: Fraction) -> int:
     "eq-44",
     where="App. E, eq 44",
     kind="step",
-    says=r"|\Delta_d| \le (2/D) \cdot 2 = 4/D",
+    says=r"$|\Delta_d| \le (2/D) \cdot 2 = 4/D$",
     assumes=HYPOTHESES,
     outline="cos A - cos B is twice a product of sines, so at most 2; the interval is 2/D long.",
 )
@@ -203,7 +211,7 @@ def indices(point: Point) -> range:
     "eq-45",
     where="App. E, eq 45",
     kind="step",
-    says=r"|\Delta_d| \le Lip_d \cdot 4/D^2",
+    says=r"$|\Delta_d| \le \mathrm{Lip}_d \cdot 4/D^2$",
     assumes=HYPOTHESES,
     outline="|f(2d/D) - f(x)| <= Lip_d (x - 2d/D), integrated: half of what is printed.",
 )
@@ -213,7 +221,9 @@ def eq_45() -> Iterator[Evidence]:
 
 @repair(
     "eq-45",
-    says=r"|\Delta_d| \le Lip_d \cdot 2/D^2, and no smaller multiple of 1/D^2 serves every f",
+    says=(
+        r"$|\Delta_d| \le \mathrm{Lip}_d \cdot 2/D^2$, and no smaller multiple of $1/D^2$ serves every $f$"
+    ),
     assumes=HYPOTHESES,
 )
 def eq_45_repaired() -> Iterator[Evidence]:
@@ -239,8 +249,11 @@ def eq_45_attack() -> Iterator[Evidence]:
     "eq-46",
     where="App. E, eq 46",
     kind="step",
-    says=r"Lip_d = \sup_{[2d/D, 2(d+1)/D]} |(d/dx) \cos 2\pi\lambda\theta_0^x| = \sup 2\pi\lambda |L \theta_0^x "
-    r"\sin 2\pi\lambda\theta_0^x| \le 2\pi\lambda L \theta_0^{2d/D} (the second sup is missing in print)",
+    says=(
+        r"$\mathrm{Lip}_d = \sup_{[2d/D, 2(d+1)/D]} |(d/dx) \cos 2\pi\lambda\theta_0^x| = \sup 2\pi\lambda "
+        r"|L \theta_0^x \sin 2\pi\lambda\theta_0^x| \le 2\pi\lambda L \theta_0^{2d/D}$ (the second $\sup$ "
+        "is missing in print)"
+    ),
     assumes=HYPOTHESES,
     outline="The chain rule; |sin| <= 1, and theta_0^x falls.",
 )
@@ -294,10 +307,13 @@ def geometric(point: Point, share: Fraction) -> tuple[arb, arb]:
     "eq-47",
     where="App. E, eq 47",
     kind="step",
-    says=r"|\Delta'| \le (D\alpha/2)(4/D) = 2\alpha; |\Delta''| \le (4/D^2) 2\pi\lambda L \sum_{d=D\alpha/2+1}^{D/2} "
-    r"\theta_0^{2d/D} \le (8\pi\lambda L/D^2) \theta_0^{(2/D)(D\alpha/2+1)}/(1-\theta_0^{2/D}) \le (8\pi\lambda L/D^2) "
-    r"\theta_0^\alpha (1/(1-\theta_0^{2/D}) - 1)",
-    assumes=(*HYPOTHESES, r"\alpha \in (0, 1)"),
+    says=(
+        r"$|\Delta'| \le (D\alpha/2)(4/D) = 2\alpha$; $|\Delta''| \le (4/D^2) 2\pi\lambda L "
+        r"\sum_{d=D\alpha/2+1}^{D/2} \theta_0^{2d/D} \le (8\pi\lambda L/D^2) "
+        r"\theta_0^{(2/D)(D\alpha/2+1)}/(1-\theta_0^{2/D}) \le (8\pi\lambda L/D^2) \theta_0^\alpha "
+        r"(1/(1-\theta_0^{2/D}) - 1)$"
+    ),
+    assumes=(*HYPOTHESES, r"$\alpha \in (0, 1)$"),
     outline="d <= alpha D/2 holds for floor(alpha D/2) + 1 values of d, which is more than alpha D/2; and where "
     "alpha D/2 is no integer the sum begins at floor(alpha D/2) + 1, so its first power is larger than the printed "
     "one.",
@@ -312,8 +328,10 @@ def eq_47() -> Iterator[Evidence]:
 
 @repair(
     "eq-47",
-    says=r"|\Delta'| \le 2\alpha + 4/D; |\Delta''| \le (2/D) \kappa(2L/D) c\lambda\theta_0^\alpha, \kappa of "
-    r"lem-riemann; any c, \lambda > 0, 0 < \theta_0 < 1, 0 \le \alpha < 1",
+    says=(
+        r"$|\Delta'| \le 2\alpha + 4/D$; $|\Delta''| \le (2/D) \kappa(2L/D) c\lambda\theta_0^\alpha$, "
+        r"$\kappa$ of `lem-riemann`; any $c$, $\lambda > 0$, $0 < \theta_0 < 1$, $0 \le \alpha < 1$"
+    ),
     uses=("eq-44", "lem-riemann"),
     outline="Delta' has k = floor(alpha D/2) + 1 <= alpha D/2 + 1 terms; Delta'' begins at k > alpha D/2, so that "
     "theta_0^{2k/D} < theta_0^alpha.",
@@ -348,9 +366,11 @@ def eq_47_attack() -> Iterator[Evidence]:
     "eq-47.a",
     where="App. E, eq 47",
     kind="step",
-    says=r"|\Delta''| \le (8\pi\lambda L/D^2) \theta_0^\alpha (1/(1-\theta_0^{2/D}) - 1): the last member of (47) "
-    r"bounds \Delta'' although the members between do not",
-    assumes=(*HYPOTHESES, r"\alpha \in (0, 1)"),
+    says=(
+        r"$|\Delta''| \le (8\pi\lambda L/D^2) \theta_0^\alpha (1/(1-\theta_0^{2/D}) - 1)$: the last member "
+        r"of (47) bounds $\Delta''$ although the members between do not"
+    ),
+    assumes=(*HYPOTHESES, r"$\alpha \in (0, 1)$"),
     uses=("eq-47*",),
     outline="With u = 2L/D < 1/2 it is (2/D) c lambda theta_0^alpha u/(e^u - 1), and u/(e^u - 1) >= 1 - u/2 >= 1/2 "
     "+ u/12 >= kappa(u).",
@@ -377,7 +397,7 @@ def eq_47_a_attack() -> Iterator[Evidence]:
     "eq-48",
     where="App. E, eq 48",
     kind="step",
-    says=r"1 - \theta_0^{2/D} \ge 2L/D - 4L^2/D^2",
+    says=r"$1 - \theta_0^{2/D} \ge 2L/D - 4L^2/D^2$",
     outline="Taylor at u = 2L/D, with the second-order term twice what it need be.",
 )
 def eq_48() -> Iterator[Evidence]:
@@ -386,8 +406,10 @@ def eq_48() -> Iterator[Evidence]:
 
 @repair(
     "eq-48",
-    says=r"1 - \theta_0^{2/D} \ge 2L/D - 2L^2/D^2, for every D > 0 and \theta_0 in (0, 1]; 1/2 is the least factor "
-    "of u^2",
+    says=(
+        r"$1 - \theta_0^{2/D} \ge 2L/D - 2L^2/D^2$, for every $D > 0$ and $0 < \theta_0 \le 1$; $1/2$ is "
+        "the least factor of $u^2$"
+    ),
 )
 def eq_48_repaired() -> Iterator[Evidence]:
     yield taylor(sp.Rational(1, 2))
@@ -409,7 +431,7 @@ def eq_48_attack() -> Iterator[Evidence]:
     "eq-49",
     where="App. E, eq 49",
     kind="step",
-    says=r"\sup_{x \in [0, 2/D]} |(d^2/dx^2) \theta_0^x| \le L^2",
+    says=r"$\sup_{x \in [0, 2/D]} |(d^2/dx^2) \theta_0^x| \le L^2$",
     outline="It is L^2 theta_0^x, which falls; the supremum is attained at x = 0.",
 )
 def eq_49() -> Iterator[Evidence]:
@@ -435,9 +457,11 @@ def eq_49_attack() -> Iterator[Evidence]:
     "eq-50",
     where="App. E, eq 50",
     kind="step",
-    says=r"|\Delta''| \le (4\pi\lambda/D) \theta_0^\alpha / (1 - 2L/D) \le (4\pi\lambda/D) \theta_0^\alpha / (1 - "
-    r"1/2) = 8\pi\lambda\theta_0^\alpha/D",
-    assumes=(*HYPOTHESES, r"\alpha \in (0, 1)"),
+    says=(
+        r"$|\Delta''| \le (4\pi\lambda/D) \theta_0^\alpha / (1 - 2L/D) \le (4\pi\lambda/D) \theta_0^\alpha "
+        r"/ (1 - 1/2) = 8\pi\lambda\theta_0^\alpha/D$"
+    ),
+    assumes=(*HYPOTHESES, r"$\alpha \in (0, 1)$"),
     uses=("eq-47.a",),
     outline="u/(e^u - 1) <= 1 <= 1/(1 - u) <= 2 for u = 2L/D < 1/2. It is (48) that is inserted, not (49).",
 )
@@ -449,8 +473,11 @@ def eq_50() -> Iterator[Evidence]:
 
 @repair(
     "eq-50",
-    says=r"|\Delta''| \le (13/12) c\lambda\theta_0^\alpha/D for every c, \lambda > 0: 3.7 times smaller than printed",
-    assumes=(r"D > 4 L", r"0 \le \alpha < 1"),
+    says=(
+        r"$|\Delta''| \le (13/12) c\lambda\theta_0^\alpha/D$ for every $c$, $\lambda > 0$: 3.7 times "
+        "smaller than printed"
+    ),
+    assumes=("$D > 4 L$", r"$0 \le \alpha < 1$"),
     uses=("eq-47*",),
     outline="2 kappa(u) <= 1 + u/6 at u < 1/2.",
 )
@@ -478,8 +505,10 @@ def eq_50_attack() -> Iterator[Evidence]:
     "eq-51",
     where="App. E, eq 51",
     kind="step",
-    says=r"|\Delta/2| \le \alpha + 4\pi\lambda\theta_0^\alpha/D =: \epsilon(D; \lambda, \theta_0, \alpha)",
-    assumes=(*HYPOTHESES, r"\alpha \in (0, 1)"),
+    says=(
+        r"$|\Delta/2| \le \alpha + 4\pi\lambda\theta_0^\alpha/D =: \epsilon(D; \lambda, \theta_0, \alpha)$"
+    ),
+    assumes=(*HYPOTHESES, r"$\alpha \in (0, 1)$"),
     uses=("eq-44", "eq-47*", "lem-riemann"),
     outline="Not by (47). Let P = c lambda theta_0^alpha. From eq-47* and kappa < 1, |Delta/2| <= alpha + (2 + "
     "P)/D, which suffices where P >= 2. Where P < 2, some alpha' < alpha has P = 2, as 2 pi lambda > 2, and e "
@@ -504,9 +533,12 @@ def riemann_error(cut: int = 2, printed: int = 2) -> Iterator[Evidence]:
 
 @repair(
     "eq-51",
-    says=r"|\Delta/2| \le \alpha + 2c\lambda\theta_0^\alpha/D for every angular factor c > 0, every \lambda > 0 and "
-    r"\alpha \ge 0, cos and sin; and |\Delta/2| \le \alpha + 2/D + (13/24) c\lambda\theta_0^\alpha/D",
-    assumes=(r"0 < \theta_0 < 1", "D even", r"D > 4 L"),
+    says=(
+        r"$|\Delta/2| \le \alpha + 2c\lambda\theta_0^\alpha/D$ for every angular factor $c > 0$, every "
+        r"$\lambda > 0$ and $\alpha \ge 0$, for $\cos$ and $\sin$; and $|\Delta/2| \le \alpha + 2/D + "
+        r"(13/24) c\lambda\theta_0^\alpha/D$"
+    ),
+    assumes=(r"$0 < \theta_0 < 1$", "$D$ even", "$D > 4 L$"),
     uses=("eq-44", "eq-47*", "eq-50*", "lem-riemann"),
     outline="As eq-51; where c lambda < 2 there is no alpha', but e rises on all of alpha >= 0 and e(0) = 2 c lambda/D "
     "exceeds kappa c lambda/D, which is lem-riemann at k = 0.",

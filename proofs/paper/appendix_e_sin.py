@@ -42,8 +42,11 @@ def last_cut(point: Point) -> int:
     "eq-61",
     where="App. E, eq 61",
     kind="step",
-    says=r"\Delta/2 \le \epsilon(D; \lambda, \theta_0, \alpha) for S_D, and \Delta/2 \ge -\epsilon likewise",
-    assumes=(*HYPOTHESES, r"\alpha \in (0, 1)"),
+    says=(
+        r"$\Delta/2 \le \epsilon(D; \lambda, \theta_0, \alpha)$ for $S_D$, and $\Delta/2 \ge -\epsilon$ "
+        "likewise"
+    ),
+    assumes=(*HYPOTHESES, r"$\alpha \in (0, 1)$"),
     uses=("eq-44", "eq-47*", "lem-riemann"),
     outline="As eq-51: |sin A - sin B| <= 2, and lem-riemann holds for both waves. The decomposition has D/2 terms.",
 )
@@ -65,7 +68,7 @@ def eq_61_attack() -> Iterator[Evidence]:
     "eq-62",
     where="App. E, eq 62",
     kind="step",
-    says=r"I/2 = (1/2L) \int_{\lambda\theta_0}^\lambda \sin(2\pi y)/y dy for S_D",
+    says=r"$I/2 = (1/2L) \int_{\lambda\theta_0}^\lambda \sin(2\pi y)/y \,dy$ for $S_D$",
     outline="It is (Si(2 pi lambda) - Si(2 pi lambda theta_0))/(2L), as in eq-52.",
 )
 def eq_62() -> Iterator[Evidence]:
@@ -83,8 +86,11 @@ def eq_62_attack() -> Iterator[Evidence]:
     "eq-63",
     where="App. E, eq 63",
     kind="step",
-    says=r"\int_{\lambda\theta_0}^\lambda = I_* + \sum_{n=0}^{N_0} (I_n^- + I_n^+) + I^*, cut at 1/2, (2n+1)/2, "
-    r"(2n+2)/2, (2n+3)/2; I_* runs backwards where \lambda\theta_0 > 1/2, the sum is empty where N_0 = -1",
+    says=(
+        r"$\int_{\lambda\theta_0}^\lambda = I_{\ast} + \sum_{n=0}^{N_0} (I_n^- + I_n^+) + I^{\ast}$, cut "
+        r"at $1/2$, $(2n+1)/2$, $(2n+2)/2$, $(2n+3)/2$; $I_{\ast}$ runs backwards where $\lambda\theta_0 > "
+        "1/2$, the sum is empty where $N_0 = -1$"
+    ),
     assumes=HYPOTHESES,
     uses=("eq-64",),
     outline="Adjacent cuts meet: the sum ends at (2 N_0 + 3)/2, and at 1/2 if it is empty.",
@@ -110,7 +116,7 @@ def pieces(point: Point) -> list[arb]:
     "eq-64",
     where="App. E, eq 64",
     kind="definition",
-    says=r"N_0 = \max\{n \in Z : \lambda \ge (2n+3)/2\}",
+    says=r"$N_0 = \max\{n \in \mathbb{Z} : \lambda \ge (2n+3)/2\}$",
     assumes=HYPOTHESES,
     outline="N_0 = floor(lambda - 3/2) >= -1, and -1 where lambda < 3/2.",
 )
@@ -131,8 +137,10 @@ def eq_64_attack() -> Iterator[Evidence]:
     "eq-65",
     where="App. E, eq 65",
     kind="step",
-    says=r"|I_n^- + I_n^+| \le (1/\pi)|-2/(2n+1) + 2/(2n+3)| = (1/\pi) 4/((2n+1)(2n+3)) < 1/(\pi n^2) for 0 \le n "
-    r"\le N_0",
+    says=(
+        r"$|I_n^- + I_n^+| \le (1/\pi)|-2/(2n+1) + 2/(2n+3)| = (1/\pi) 4/((2n+1)(2n+3)) < 1/(\pi n^2)$ for "
+        r"$0 \le n \le N_0$"
+    ),
     assumes=HYPOTHESES,
     outline="True for n >= 1; at n = 0, always there for lambda >= 3/2, the last member does not exist.",
 )
@@ -143,7 +151,10 @@ def eq_65() -> Iterator[Evidence]:
 
 @repair(
     "eq-65",
-    says=r"|I_n^- + I_n^+| \le (1/\pi) 4/((2n+1)(2n+3)) for all n \ge 0, and this is below 1/(\pi n^2) for n \ge 1",
+    says=(
+        r"$|I_n^- + I_n^+| \le (1/\pi) 4/((2n+1)(2n+3))$ for all $n \ge 0$, and this is below $1/(\pi "
+        r"n^2)$ for $n \ge 1$"
+    ),
     outline="As (56) to (58), with sin 2 pi y <= 0 on [(2n+1)/2, (2n+2)/2] and >= 0 on [(2n+2)/2, (2n+3)/2].",
 )
 def eq_65_repaired() -> Iterator[Evidence]:
@@ -165,7 +176,7 @@ def eq_65_attack() -> Iterator[Evidence]:
     "eq-66",
     where="App. E, eq 66",
     kind="step",
-    says=r"\sum_{n=0}^{N_0} (I_n^- + I_n^+) < (1/\pi) \sum_{n=0}^{N_0} 1/n^2 < \pi/6 < 1",
+    says=r"$\sum_{n=0}^{N_0} (I_n^- + I_n^+) < (1/\pi) \sum_{n=0}^{N_0} 1/n^2 < \pi/6 < 1$",
     assumes=HYPOTHESES,
     outline="For 1 < lambda < 3/2 both sums are empty and 0 < 0 is false; for lambda >= 3/2 the second begins with "
     "1/0.",
@@ -185,8 +196,11 @@ def empty_sums(point: Point) -> Evidence:
 
 @repair(
     "eq-66",
-    says=r"0 \le -\sum_{n=0}^{N_0} (I_n^- + I_n^+) = Si(\pi) - Si((2N_0+3)\pi) < Si(\pi) - \pi/2 < 1/\pi; the last "
-    r"but one is the least such bound, being the limit as \lambda grows",
+    says=(
+        r"$0 \le -\sum_{n=0}^{N_0} (I_n^- + I_n^+) = \mathrm{Si}(\pi) - \mathrm{Si}((2N_0+3)\pi) < "
+        r"\mathrm{Si}(\pi) - \pi/2 < 1/\pi$; the last but one is the least such bound, being the limit as "
+        r"$\lambda$ grows"
+    ),
     assumes=HYPOTHESES,
     uses=("eq-63", "lem-hump", "lem-ci"),
     outline="The sum is one integral from 1/2 to (2 N_0 + 3)/2. From the zero (2 N_0 + 3) pi on, sin is negative "
@@ -210,7 +224,7 @@ def eq_66_attack() -> Iterator[Evidence]:
     "eq-67",
     where="App. E, eq 67",
     kind="step",
-    says=r"\sin(2\pi y)/y is bounded by 1 on [0, 1/2], and |I_*| \le 1/2",
+    says=r"$\sin(2\pi y)/y$ is bounded by 1 on $[0, 1/2]$, and $|I_{\ast}| \le 1/2$",
     assumes=HYPOTHESES,
     outline="sin(2 pi y)/y is 4 at y = 1/4 and tends to 2 pi at 0; I_* is near Si(pi) = 1.85 for small lambda theta_0.",
 )
@@ -230,8 +244,10 @@ def weight_bound(bound: sp.Expr) -> Evidence:
 
 @repair(
     "eq-67",
-    says=r"\sin(2\pi y)/y \le 2\pi, and 0 \le I_* < Si(\pi) < \pi, the least bound as \lambda\theta_0 -> 0; 0 < "
-    r"Si(X) \le Si(\pi) for all X > 0",
+    says=(
+        r"$\sin(2\pi y)/y \le 2\pi$, and $0 \le I_{\ast} < \mathrm{Si}(\pi) < \pi$, the least bound as "
+        r"$\lambda\theta_0 \to 0$; $0 < \mathrm{Si}(X) \le \mathrm{Si}(\pi)$ for all $X > 0$"
+    ),
     uses=("lem-hump",),
     outline="I_* = Si(pi) - Si(2 pi lambda theta_0). Si rises to Si(pi); from pi on lem-hump keeps it in [Si(pi) - "
     "2/pi, Si(pi)], and Si(pi) > int_0^pi sin(y)/pi dy = 2/pi.",
@@ -254,7 +270,7 @@ def eq_67_attack() -> Iterator[Evidence]:
     "eq-68",
     where="App. E, eq 68",
     kind="step",
-    says=r"|I^*| < 1/(\lambda-1) \le 1",
+    says=r"$|I^{\ast}| < 1/(\lambda-1) \le 1$",
     assumes=HYPOTHESES,
     outline="1/(lambda - 1) <= 1 needs lambda >= 2.",
 )
@@ -270,7 +286,7 @@ def last_inequality(point: Point) -> Evidence:
 
 @repair(
     "eq-68",
-    says=r"|I^*| \le 2/((2N_0+3)\pi) \le 2/\pi for every \lambda \ge 1/2",
+    says=r"$|I^{\ast}| \le 2/((2N_0+3)\pi) \le 2/\pi$ for every $\lambda \ge 1/2$",
     uses=("eq-63", "lem-hump"),
     outline="lem-hump from the zero (2 N_0 + 3) pi of sin; N_0 >= -1.",
 )

@@ -24,14 +24,14 @@ from proofs.paper.appendix_e_riemann import HYPOTHESES, decomposition
 from proofs.paper.classical_lemmas import D, L, P, a, b, k, x, y
 
 share = sp.Symbol("e0", positive=True)
-NEAR = (*HYPOTHESES, r"\epsilon_0 > 0", r"\lambda\theta_0^{\epsilon_0} < 1/4")
+NEAR = (*HYPOTHESES, r"$\epsilon_0 > 0$", r"$\lambda\theta_0^{\epsilon_0} < 1/4$")
 
 
 @claim(
     "eq-70",
     where="App. F, eq 70",
     kind="step",
-    says=r"I/2 = (1/2L) (\int_{\lambda\theta_0}^{1/4} + \int_{1/4}^\lambda) \cos(2\pi y)/y dy",
+    says=r"$I/2 = (1/2L) (\int_{\lambda\theta_0}^{1/4} + \int_{1/4}^\lambda) \cos(2\pi y)/y \,dy$",
     assumes=HYPOTHESES,
     uses=("eq-52",),
     outline="The integral of eq 52, cut at 1/4; the first part runs backwards where lambda theta_0 > 1/4.",
@@ -54,7 +54,7 @@ def eq_70_attack() -> Iterator[Evidence]:
     "eq-71",
     where="App. F, eq 71",
     kind="step",
-    says=r"|(1/2L) \int_{1/4}^\lambda \cos(2\pi y)/y dy| < (1/2L) 2 = 1/L",
+    says=r"$|(1/2L) \int_{1/4}^\lambda \cos(2\pi y)/y \,dy| < (1/2L) 2 = 1/L$",
     assumes=HYPOTHESES,
     uses=("lem-hump",),
     outline="pi/2 is a zero of cos, so the integral lies between -4/pi and 0 by lem-hump, for every lambda >= 1/4; "
@@ -72,9 +72,12 @@ def first_hump(bound: sp.Expr) -> Evidence:
 
 @repair(
     "eq-71",
-    says=r"-(Ci(\pi/2) - Ci(7\pi/2))/(2L) = -0.2808/L \le (1/2L) \int_{1/4}^\lambda \cos(2\pi y)/y dy < 0 for "
-    r"\lambda > 1, attained at \lambda = 7/4; and -0.33521/L for every \lambda \ge 1/4, attained at 3/4",
-    assumes=(r"\lambda > 1",),
+    says=(
+        r"$-(\mathrm{Ci}(\pi/2) - \mathrm{Ci}(7\pi/2))/(2L) = -0.2808/L \le (1/2L) \int_{1/4}^\lambda "
+        r"\cos(2\pi y)/y \,dy < 0$ for $\lambda > 1$, attained at $\lambda = 7/4$; and $-0.33521/L$ for "
+        r"every $\lambda \ge 1/4$, attained at $3/4$"
+    ),
+    assumes=(r"$\lambda > 1$",),
     uses=("lem-ci", "lem-hump"),
     outline="The integral is Ci(2 pi lambda) - Ci(pi/2). From 2 pi on Ci rises to 5 pi/2, falls to 7 pi/2, rises "
     "to 9 pi/2 and stays within 2/(9 pi) of 0 beyond.",
@@ -110,10 +113,12 @@ def eq_71_attack() -> Iterator[Evidence]:
     "eq-72",
     where="App. F, eq 72",
     kind="step",
-    says=r"(1/2L) \int_{\lambda\theta_0}^{1/4} \cos(2\pi y)/y dy > (1/2L) "
-    r"\int_{\lambda\theta_0}^{\lambda\theta_0^{\epsilon_0}} > (\cos 2\pi\lambda\theta_0^{\epsilon_0}/(2L)) "
-    r"\int_{\lambda\theta_0}^{\lambda\theta_0^{\epsilon_0}} dy/y = (1/2)(1-\epsilon_0) \cos "
-    r"2\pi\lambda\theta_0^{\epsilon_0}",
+    says=(
+        r"$(1/2L) \int_{\lambda\theta_0}^{1/4} \cos(2\pi y)/y \,dy > (1/2L) "
+        r"\int_{\lambda\theta_0}^{\lambda\theta_0^{\epsilon_0}} > (\cos "
+        r"2\pi\lambda\theta_0^{\epsilon_0}/(2L)) \int_{\lambda\theta_0}^{\lambda\theta_0^{\epsilon_0}} "
+        r"\,dy/y = (1/2)(1-\epsilon_0) \cos 2\pi\lambda\theta_0^{\epsilon_0}$"
+    ),
     assumes=NEAR,
     outline="At e_0 = 1 the second and third member are both 0, and 0 > 0 is false; for e_0 > 1 the integrand need "
     "not be positive on [lambda theta_0, 1/4], which can run backwards.",
@@ -131,8 +136,11 @@ def strict_middle(point: Point, e0: Fraction) -> Evidence:
 
 @repair(
     "eq-72",
-    says=r"(72) holds for 0 < \epsilon_0 < 1, for every angular factor c with c\lambda\theta_0^{\epsilon_0} < \pi/2",
-    assumes=(r"0 < \epsilon_0 < 1",),
+    says=(
+        r"(72) holds for $0 < \epsilon_0 < 1$, for every angular factor $c$ with "
+        r"$c\lambda\theta_0^{\epsilon_0} < \pi/2$"
+    ),
+    assumes=(r"$0 < \epsilon_0 < 1$",),
     outline="lambda theta_0 < lambda theta_0^{e_0} < 1/4, and cos falls and is positive there.",
 )
 def eq_72_repaired() -> Iterator[Evidence]:
@@ -175,8 +183,10 @@ def main_term(point: Point, e0: arb) -> arb:
     "eq-73",
     where="App. F, eq 73",
     kind="step",
-    says=r"|C_D| \ge I/2 - |\Delta|/2 \ge (1-\epsilon_0) \cos 2\pi\lambda\theta_0^{\epsilon_0} - 1/L - \epsilon, "
-    "'exactly (27)'",
+    says=(
+        r"$|C_D| \ge I/2 - |\Delta|/2 \ge (1-\epsilon_0) \cos 2\pi\lambda\theta_0^{\epsilon_0} - 1/L - "
+        r"\epsilon$, 'exactly (27)'"
+    ),
     assumes=NEAR,
     outline="The factor 1/2 of (72) and (27) is missing: the right side comes near 1 while |C_D| <= 1/2. Besides, "
     "(27) bounds C_D, not |C_D|; C_D = I/2 + Delta/2 gives that as well.",
@@ -195,9 +205,11 @@ def above_half(point: Point, e0: Fraction, alpha: Fraction, factor: Fraction | i
 
 @repair(
     "eq-73",
-    says=r"C_D \ge I/2 - |\Delta|/2 \ge (1/2)(1-\epsilon_0) \cos 2\pi\lambda\theta_0^{\epsilon_0} - 1/L - \epsilon "
-    r"for 0 < \epsilon_0 < 1",
-    assumes=(*NEAR, r"\epsilon_0 < 1"),
+    says=(
+        r"$C_D \ge I/2 - |\Delta|/2 \ge (1/2)(1-\epsilon_0) \cos 2\pi\lambda\theta_0^{\epsilon_0} - 1/L - "
+        r"\epsilon$ for $0 < \epsilon_0 < 1$"
+    ),
+    assumes=(*NEAR, r"$\epsilon_0 < 1$"),
     uses=("eq-42*", "eq-51", "eq-70", "eq-71", "eq-72*"),
     outline="C_D = I/2 + Delta/2; (70) to (72) and (51).",
 )
@@ -221,8 +233,10 @@ def eq_73_attack() -> Iterator[Evidence]:
     "eq-27",
     where="App. C, eq 27",
     kind="equation",
-    says=r"C_D(\lambda) > (1/2)(1-\epsilon_0) \cos 2\pi\lambda\theta_0^{\epsilon_0} - 1/L - \epsilon for all \alpha "
-    "> 0",
+    says=(
+        r"$C_D(\lambda) > (1/2)(1-\epsilon_0) \cos 2\pi\lambda\theta_0^{\epsilon_0} - 1/L - \epsilon$ for "
+        r"all $\alpha > 0$"
+    ),
     assumes=NEAR,
     uses=("eq-42*", "eq-44", "eq-51", "eq-70", "eq-71", "eq-72*", "lem-hump"),
     outline="For e_0 < 1, eq-73*. For e_0 >= 1 the first term is <= 0, and I/2 >= -(4/pi)/(2L) > -1/L by lem-hump: "
@@ -239,12 +253,27 @@ def eq_27() -> Iterator[Evidence]:
     "lem-C.2",
     where="App. C, Lemma C.2",
     kind="lemma",
-    says=r"Given \theta_0 < 1/10, D > 4L, \lambda > 1 and \lambda\theta_0^{\epsilon_0} < 1/4 for some \epsilon_0 > "
-    r"0: C_D(\lambda) > (1/2)(1-\epsilon_0) \cos 2\pi\lambda\theta_0^{\epsilon_0} - 1/L - \epsilon for all \alpha > "
-    "0",
+    says=(
+        r"Given $\theta_0 < 1/10$, $D > 4L$, $\lambda > 1$ and $\lambda\theta_0^{\epsilon_0} < 1/4$ for "
+        r"some $\epsilon_0 > 0$: $C_D(\lambda) > (1/2)(1-\epsilon_0) \cos 2\pi\lambda\theta_0^{\epsilon_0} "
+        r"- 1/L - \epsilon$ for all $\alpha > 0$"
+    ),
     assumes=NEAR,
     uses=("eq-27",),
     outline="It is eq 27. For e_0 >= 1 the bound is negative and says little.",
+    proof=r"""
+        *For $0<\epsilon_0<1$.* Cut $\frac12\int_0^1\cos$, in $y=\lambda\theta_0^x$, at $y=\frac14$: above,
+        $\frac1{2L}\int_{1/4}^\lambda\frac{\cos2\pi y}ydy\ge-\frac1{2L}\cdot\frac4\pi$ by `lem-hump`, as
+        $\frac\pi2$ is a zero of the cosine; below, the cosine is positive, and on
+        $[\lambda\theta_0,\lambda\theta_0^{\epsilon_0}]$ at least $\cos2\pi\lambda\theta_0^{\epsilon_0}$,
+        whose weight is $\frac1{2L}\ln\theta_0^{\epsilon_0-1}=\frac{1-\epsilon_0}2$. The Riemann sum costs
+        $\epsilon$, as in `lem-C.1*`.
+
+        *For $\epsilon_0\ge1$* the first term is not positive, and $\frac I2\ge-\frac2{\pi L}$: where
+        $\lambda\theta_0\ge\frac14$ it is a difference of two values of $\frac1{2L}\int_{\pi/2}^X\frac{\cos
+        y}ydy$, which lie in $[-\frac2{\pi L},0]$, and where $\lambda\theta_0<\frac14$ it is one such value
+        and a positive rest. So (27) holds with $\frac2{\pi L}$ for $\frac1L$. $\square$
+    """,
 )
 def lemma() -> Iterator[Evidence]:
     point = Point(Fraction(1, 11), 10, Fraction(2))
@@ -272,14 +301,25 @@ def lemma_attack() -> Iterator[Evidence]:
 
 @repair(
     "lem-C.2",
-    says=r"For all c, \lambda > 0 (c = 2\pi in turns, 1 in radians), 0 < \theta_0 < 1, even D and 0 \le k \le D/2, "
-    r"with P = c\lambda\theta_0^{2k/D}, F = c\lambda\theta_0, u = 2L/D, \kappa = 1/(1-e^{-u}) - 1/u and M = 1/2 - "
-    r"(Cin(P) - Cin(F))/(2L): M - 2k/D - \kappa (P-F)/D \le C_D \le M + \kappa (P-F)/D, where 0 \le Cin(F) \le "
-    r"F^2/4 and Cin(P) < \gamma + \log P + 1/P. The last terms may be replaced by (L/(4D^2))(P-F+(P^2-F^2)/2) if "
-    r"(\cos P - \cos F)/(2D) is added to M. In the printed shape: (27) holds with 2/(\pi L) for 1/L.",
+    says=(
+        r"For all $c$, $\lambda > 0$ ($c = 2\pi$ in turns, 1 in radians), $0 < \theta_0 < 1$, even $D$ and "
+        r"$0 \le k \le D/2$, with $P = c\lambda\theta_0^{2k/D}$, $F = c\lambda\theta_0$, $u = 2L/D$, "
+        r"$\kappa = 1/(1-e^{-u}) - 1/u$ and $M = 1/2 - (\mathrm{Cin}(P) - \mathrm{Cin}(F))/(2L)$: $M - "
+        r"2k/D - \kappa (P-F)/D \le C_D \le M + \kappa (P-F)/D$, where $0 \le \mathrm{Cin}(F) \le F^2/4$ "
+        r"and $\mathrm{Cin}(P) < \gamma + \log P + 1/P$. The last terms may be replaced by "
+        r"$(L/(4D^2))(P-F+(P^2-F^2)/2)$ if $(\cos P - \cos F)/(2D)$ is added to $M$. In the printed shape: "
+        r"(27) holds with $2/(\pi L)$ for $1/L$."
+    ),
     uses=("eq-27", "eq-42*", "lem-ci", "lem-cin", "lem-hump", "lem-riemann", "lem-riemann.b"),
     outline="Cut the sum at k. The first k terms are between -k/D and k/D; the integral over [2k/D, 1] is (Ci(P) - "
     "Ci(F))/(2L) = (1/2)(1 - 2k/D) - (Cin(P) - Cin(F))/(2L). With eq-71* the last constant becomes 0.2808/L.",
+    proof=r"""
+        The first $k$ terms lie between $-\frac kD$ and $\frac kD$. Since $\ln\frac PF=L(1-\frac{2k}D)$,
+        `lem-cin` turns the integral over $[\frac{2k}D,1]$ into
+        $\frac{\mathrm{Ci}(P)-\mathrm{Ci}(F)}{2L}=\frac12-\frac
+        kD-\frac{\mathrm{Cin}(P)-\mathrm{Cin}(F)}{2L}=M-\frac kD$; `lem-riemann` bounds what is left. The
+        bounds of $\mathrm{Cin}$ are those of `lem-cin` and `lem-ci`. $\square$
+    """,
 )
 def lemma_repaired() -> Iterator[Evidence]:
     yield decomposition()

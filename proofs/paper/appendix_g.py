@@ -47,7 +47,7 @@ TURN = sp.Symbol("t", positive=True)
     "eq-74",
     where="App. G, eq 74",
     kind="definition",
-    says=r"x_A = (q_A, k_A) \in R^{2\theta D}, x_P = (q_P, k_P) \in R^{2(1-\theta)D}",
+    says=(r"$x_A = (q_A, k_A) \in \mathbb{R}^{2\theta D}$, $x_P = (q_P, k_P) \in \mathbb{R}^{2(1-\theta)D}$"),
     uses=("eq-11",),
     outline="Together the 2D coordinates of (q, k), in another order, so the density is the same function.",
 )
@@ -99,8 +99,9 @@ def in_place(amplitude: Expr, angle: Expr) -> Evidence:
     where="App. G, eq 75",
     kind="equation",
     says=(
-        r"E Attn = \int (x_A^T J x_A/\sqrt{\theta D}) (\int \cos((2\pi|m-n|^\alpha/\sqrt{(1-\theta)D}) x_P^T J x_P) "
-        r"\rho dx_P) dx_A, J = [[0,I],[I,0]]"
+        r"$\mathrm{E} \mathrm{Attn} = \int (x_A^T J x_A/\sqrt{\theta D}) (\int "
+        r"\cos((2\pi|m-n|^\alpha/\sqrt{(1-\theta)D}) x_P^T J x_P) \rho \,dx_P) \,dx_A$, $J = "
+        "[[0,I],[I,0]]$"
     ),
     outline=(
         "x^T J x = 2 q.k, so both the amplitude and the angle are doubled. D = 2, normal law: 2/sqrt(1+4t^2) against "
@@ -114,8 +115,8 @@ def eq_75() -> Iterator[Evidence]:
 
 @repair(
     "eq-75",
-    says=r"the same with x_A^T J x_A/2 and x_P^T J x_P/2",
-    outline="q^T k = k^T q, so x^T J x = q.k + k.q. Footnote 2 of the paper has the 1/2.",
+    says="the same with $x_A^T J x_A/2$ and $x_P^T J x_P/2$",
+    outline="q^T k = k^T q, so x^T J x = q.k + k.q. Footnote 2 of v1 has the 1/2.",
 )
 def eq_75_repaired() -> Iterator[Evidence]:
     yield form_everywhere(sp.Rational(1, 2))
@@ -135,7 +136,8 @@ def eq_75_attack() -> Iterator[Evidence]:
     where="App. G, after eq 75",
     kind="step",
     says=(
-        r"with \lambda = 2|m-n|^\alpha/\sqrt{(1-\theta)D} the angle of the score (12) is \pi\lambda x_P^T J x_P"
+        r"with $\lambda = 2|m-n|^\alpha/\sqrt{(1-\theta)D}$ the angle of the score (12) is $\pi\lambda "
+        "x_P^T J x_P$"
     ),
     outline="True of (75) as printed, whose angle is twice that of the score.",
 )
@@ -155,7 +157,8 @@ def wave_number(factor: Expr) -> Evidence:
 @repair(
     "eq-75.lambda",
     says=(
-        r"with \lambda = |m-n|^\alpha/\sqrt{(1-\theta)D} the angle of the score (12) is \pi\lambda x_P^T J x_P"
+        r"with $\lambda = |m-n|^\alpha/\sqrt{(1-\theta)D}$ the angle of the score (12) is $\pi\lambda "
+        "x_P^T J x_P$"
     ),
     uses=("eq-75*",),
     outline="The 2 of the definition and the 2 of x^T J x = 2 q.k are the same 2.",
@@ -175,8 +178,8 @@ def eq_75_lambda_attack() -> Iterator[Evidence]:
     where="App. G, eq 76",
     kind="equation",
     says=(
-        r"\int \cos(\pi\lambda x_P^T J x_P) \rho dx_P = Re \int e^{-i\pi\lambda x_P^T J x_P} \rho dx_P for "
-        r"every real \lambda"
+        r"$\int \cos(\pi\lambda x_P^T J x_P) \rho \,dx_P = \mathrm{Re} \int e^{-i\pi\lambda x_P^T J x_P} "
+        r"\rho \,dx_P$ for every real $\lambda$"
     ),
     outline="rho is real and integrable: the real part of e^{-iy} rho is rho cos y, pointwise.",
 )
@@ -210,10 +213,10 @@ def monomials(size: int, power: int) -> Evidence:
     where="App. G, eq 78",
     kind="step",
     says=(
-        r"\rho Schwartz on R^{2D}: \sup_{x_P}|\rho(x_A,x_P)| and \sup_{x_P}|D^a\rho(x_A,x_P)| decay faster than any "
-        r"power of |x_A|"
+        r"$\rho$ Schwartz on $\mathbb{R}^{2D}$: $\sup_{x_P}|\rho(x_A,x_P)|$ and "
+        r"$\sup_{x_P}|D^a\rho(x_A,x_P)|$ decay faster than any power of $|x_A|$"
     ),
-    assumes=("rho Schwartz",),
+    assumes=(r"$\rho$ Schwartz",),
     outline=(
         "|x_A^b| sup_{x_P}|D^a rho| <= sup_x |x_A^b D^a rho(x)|, a seminorm, for every b: a supremum over a slice is "
         "no more than over all. So prod(1+x_i^2)^p sup_{x_P}|D^a rho| is bounded by a finite sum of seminorms."
@@ -237,9 +240,10 @@ def eq_78_attack() -> Iterator[Evidence]:
     where="App. G, eq 79",
     kind="step",
     says=(
-        r"\Phi_\lambda(x_A) = (x_A^T J x_A/\sqrt{\theta D})(\sup|\rho| + \lambda^{-2}\sum\sup|D^a\rho|) is integrable"
+        r"$\Phi_\lambda(x_A) = (x_A^T J x_A/\sqrt{\theta D})(\sup|\rho| + \lambda^{-2}\sum\sup|D^a\rho|)$ "
+        "is integrable"
     ),
-    assumes=("rho Schwartz", "lambda > 0"),
+    assumes=(r"$\rho$ Schwartz", r"$\lambda > 0$"),
     uses=("eq-78", "thm-3.2.weights"),
     outline=(
         "|x_A^T J x_A| = 2|q_A.k_A| <= prod(1+x_i^2); with weights of power 2 the rest is integrable, sum pi^{2a}."
@@ -269,8 +273,11 @@ def least_wave(factor: Expr) -> Evidence:
     "eq-80",
     where="App. G, eq 80 and before",
     kind="step",
-    says=r"for m \ne n, \lambda \ge C(D) > 0, so |\int \Phi_\lambda dx_A| \le C(\rho,D) for all such \lambda",
-    assumes=("rho Schwartz", "alpha >= 0"),
+    says=(
+        r"for $m \ne n$, $\lambda \ge C(D) > 0$, so $|\int \Phi_\lambda \,dx_A| \le C(\rho,D)$ for all "
+        r"such $\lambda$"
+    ),
+    assumes=(r"$\rho$ Schwartz", r"$\alpha \ge 0$"),
     uses=("eq-79",),
     outline=(
         "lambda = 2|m-n|^alpha/sqrt((1-theta)D) >= 2/sqrt(D), as |m-n| >= 1; so |Phi_lambda| <= the integrable "
@@ -287,8 +294,11 @@ def eq_80() -> Iterator[Evidence]:
 
 @repair(
     "eq-80",
-    says=r"\int |\Phi_\lambda| dx_A \le C(\rho,D) for all m \ne n: uniformly bounded in L^1, as the text says",
-    assumes=("rho Schwartz", "alpha >= 0"),
+    says=(
+        r"$\int |\Phi_\lambda| \,dx_A \le C(\rho,D)$ for all $m \ne n$: uniformly bounded in $L^1$, as the "
+        "text says"
+    ),
+    assumes=(r"$\rho$ Schwartz", r"$\alpha \ge 0$"),
     uses=("eq-79",),
     outline="The absolute value belongs inside; the same majorant.",
 )
@@ -338,7 +348,10 @@ def two_bumps_mean(lag: int, shift: int) -> arb:
     "thm-3.2.printed",
     where="App. G, before eq 81",
     kind="step",
-    says=r"combining (75), (77) and (80): |E Attn| \le C\lambda^{-(1-\theta)D}|\int \Phi_\lambda dx_A|",
+    says=(
+        r"combining (75), (77) and (80): $|\mathrm{E} \mathrm{Attn}| \le C\lambda^{-(1-\theta)D}|\int "
+        r"\Phi_\lambda \,dx_A|$"
+    ),
     uses=("eq-75", "eq-76", "eq-77", "eq-80"),
     outline="(80) has the absolute value outside: two mirrored bumps have int Phi = 0 and E Attn > 0.",
 )
@@ -350,10 +363,11 @@ def printed_proof() -> Iterator[Evidence]:
 @repair(
     "thm-3.2.printed",
     says=(
-        r"combining (75) and (77) as repaired: |E Attn| \le (\lambda^{-n}/\sqrt{\theta D}) \int |q_A.k_A| \int "
-        r"\sup_{q_P}|F| d\zeta dx_A < \infty, \lambda = |m-n|^\alpha/\sqrt n"
+        r"combining (75) and (77) as repaired: $|\mathrm{E} \mathrm{Attn}| \le (\lambda^{-n}/\sqrt{\theta "
+        r"D}) \int |q_A\cdot k_A| \int \sup_{q_P}|F| \,d\zeta \,dx_A < \infty$, $\lambda = "
+        r"|m-n|^\alpha/\sqrt n$"
     ),
-    assumes=("rho Schwartz",),
+    assumes=(r"$\rho$ Schwartz",),
     uses=("eq-75*", "eq-75.lambda*", "eq-76", "eq-77*", "thm-3.2.weights"),
     outline="The same three steps with their repairs.",
 )
@@ -379,7 +393,10 @@ def _bump_cases() -> Iterator[tuple[str, arb]]:
     "eq-81",
     where="App. G, eq 81",
     kind="equation",
-    says=r"|E Attn| \le C(\rho,D)\lambda^{-(1-\theta)D} = C'(\rho,D)|m-n|^{-\alpha(1-\theta)D}",
+    says=(
+        r"$|\mathrm{E} \mathrm{Attn}| \le C(\rho,D)\lambda^{-(1-\theta)D} = "
+        r"C'(\rho,D)|m-n|^{-\alpha(1-\theta)D}$"
+    ),
     assumes=("the hypotheses of Theorem 3.2",),
     uses=("thm-3.2",),
     outline="True by thm-3.2, not by the printed combination; C' = C (sqrt(n)/2)^n with lambda as printed.",
@@ -494,8 +511,8 @@ def breaks(n: int, wave: Real, constant: Real) -> Evidence:
     where="App. G, eq 77",
     kind="step",
     says=(
-        r"|\int e^{-i\pi\lambda x_P^T J x_P} \rho dx_P| \le C\lambda^{-(1-\theta)D}(\sup|\rho| + \lambda^{-2}"
-        r"\sum_{|a|=2}\sup|D^a\rho|), suprema over x_P, C universal, \rho Schwartz"
+        r"$|\int e^{-i\pi\lambda x_P^T J x_P} \rho \,dx_P| \le C\lambda^{-(1-\theta)D}(\sup|\rho| + "
+        r"\lambda^{-2}\sum_{|a|=2}\sup|D^a\rho|)$, suprema over $x_P$, $C$ universal, $\rho$ Schwartz"
     ),
     uses=("thm-3.2.gaussian",),
     outline=(
@@ -553,10 +570,11 @@ def next_order(power: int) -> Evidence:
 @repair(
     "eq-77",
     says=(
-        r"n = (1-\theta)D: |\int e^{-i\pi\lambda x_P^T J x_P} \rho dx_P| \le \lambda^{-n} \int \sup_{q_P}|F_{x_A}"
-        r"(q_P,\zeta)| d\zeta \le (\pi/2)^n \lambda^{-n} \sup_{x_P} \prod_j(1+k_j^2)|\prod_j(1-\partial_{k_j}^2)"
-        r"\rho|; the constant 1 is best; for fixed \rho the next term is -(i/2\pi\lambda)\sum_j\partial_{q_j}"
-        r"\partial_{k_j}\rho(x_A,0), so second derivatives come with \lambda^{-1}"
+        r"$n = (1-\theta)D$: $|\int e^{-i\pi\lambda x_P^T J x_P} \rho \,dx_P| \le \lambda^{-n} \int "
+        r"\sup_{q_P}|F_{x_A}(q_P,\zeta)| \,d\zeta \le (\pi/2)^n \lambda^{-n} \sup_{x_P} "
+        r"\prod_j(1+k_j^2)|\prod_j(1-\partial_{k_j}^2)\rho|$; the constant 1 is best; for fixed $\rho$ the "
+        r"next term is $-(i/2\pi\lambda)\sum_j\partial_{q_j}\partial_{k_j}\rho(x_A,0)$, so second "
+        r"derivatives come with $\lambda^{-1}$"
     ),
     uses=("thm-3.2.kernel", "thm-3.2.majorant"),
     outline=(

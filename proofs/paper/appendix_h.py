@@ -37,8 +37,9 @@ def second_moment(square: Expr, doubled: Expr) -> Expr:
     where="App. H, eq 82",
     kind="equation",
     says=(
-        r"E|Attn|^2 = (1/2)\int (x_A^T J x_A)^2/(\theta D) dx_A + (1/2)\int (x_A^T J x_A/\sqrt{\theta D})(\int "
-        r"\cos((4\pi|m-n|^\alpha/\sqrt{(1-\theta)D}) x_P^T J x_P)\rho dx_P) dx_A = I + II"
+        r"$\mathrm{E}|\mathrm{Attn}|^2 = (1/2)\int (x_A^T J x_A)^2/(\theta D) \,dx_A + (1/2)\int (x_A^T J "
+        r"x_A/\sqrt{\theta D})(\int \cos((4\pi|m-n|^\alpha/\sqrt{(1-\theta)D}) x_P^T J x_P)\rho \,dx_P) "
+        r"\,dx_A = I +$ II"
     ),
     outline=(
         "Four misprints. I has no density, so it is infinite: already 8R^6/9 over [-R,R]^2 for D = 2, while "
@@ -63,8 +64,10 @@ def with_density(factor: Expr) -> Evidence:
 @repair(
     "eq-82",
     says=(
-        r"E|Attn|^2 = (1/2\theta D) E(q_A.k_A)^2 + (1/2\theta D) E[(q_A.k_A)^2 \cos(4\pi s q_P.k_P)] = I + II, "
-        r"s = |m-n|^\alpha/\sqrt{(1-\theta)D}; in terms of J: \rho in both, (x_A^T J x_A/2)^2, x_P^T J x_P/2"
+        r"$\mathrm{E}|\mathrm{Attn}|^2 = (1/2\theta D) \mathrm{E}(q_A\cdot k_A)^2 + (1/2\theta D) "
+        r"\mathrm{E}[(q_A\cdot k_A)^2 \cos(4\pi s q_P\cdot k_P)] = I +$ II, $s = "
+        r"|m-n|^\alpha/\sqrt{(1-\theta)D}$; in terms of $J$: $\rho$ in both, $(x_A^T J x_A/2)^2$, $x_P^T J "
+        "x_P/2$"
     ),
     outline=(
         "(A cos x)^2 = A^2/2 + A^2 cos(2x)/2 pointwise, then the mean; needs E(q_A.k_A)^2 finite, and no density."
@@ -94,8 +97,8 @@ def eq_82_attack() -> Iterator[Evidence]:
     "eq-83",
     where="App. H, eq 83",
     kind="equation",
-    says=r"(1/2\theta D) E|q_A^T k_A|^2 = \sigma_0^2/2 under Assumption 2.1",
-    assumes=("Assumption 2.1", "rho Schwartz"),
+    says=r"$(1/2\theta D) \mathrm{E}|q_A^T k_A|^2 = \sigma_0^2/2$ under Assumption 2.1",
+    assumes=("Assumption 2.1", r"$\rho$ Schwartz"),
     outline="Silent on E q_i k_i q_j k_j, i != j. Normal tokens of eq-15 with r = 9/10: 19/200 against 1/2.",
 )
 def eq_83() -> Iterator[Evidence]:
@@ -109,9 +112,10 @@ def eq_83() -> Iterator[Evidence]:
 @repair(
     "eq-83",
     says=(
-        r"(1/2\theta D) E|q_A^T k_A|^2 = \sigma_0^2/2 + (1/2\theta D)\sum_{i \ne j \le \theta D} E q_ik_iq_jk_j"
+        r"$(1/2\theta D) \mathrm{E}|q_A^T k_A|^2 = \sigma_0^2/2 + (1/2\theta D)\sum_{i \ne j \le \theta D} "
+        r"\mathrm{E} q_ik_iq_jk_j$"
     ),
-    assumes=("E (q_d k_d)^2 = sigma_0^2 for all d",),
+    assumes=(r"$\mathrm{E} (q_d k_d)^2 = \sigma_0^2$ for all $d$",),
     outline=(
         "The square of a sum: theta D squares, and the rest. Equal to sigma_0^2/2 iff the cross terms cancel."
     ),
@@ -144,8 +148,8 @@ def eq_83_attack() -> Iterator[Evidence]:
     "eq-84",
     where="App. H, eq 84",
     kind="equation",
-    says=r"|II| \le C''(D,\rho)|m-n|^{-\alpha(1-\theta)D}, II as printed or as repaired",
-    assumes=("rho Schwartz",),
+    says=r"$|II| \le C''(D,\rho)|m-n|^{-\alpha(1-\theta)D}$, II as printed or as repaired",
+    assumes=(r"$\rho$ Schwartz",),
     uses=("thm-3.2.kernel", "thm-3.2.majorant", "thm-3.2.weights"),
     outline=(
         "The proof of thm-3.2 with 2s (repaired) or 4s (printed) for s, and with (q_A.k_A)^2 <= (1/4) "
@@ -182,7 +186,7 @@ def _s(n: int, lag: int) -> arb:
     "thm-3.3.printed",
     where="App. H, end",
     kind="step",
-    says=r"(81), (83) and (84) give (15)",
+    says="(81), (83) and (84) give (15)",
     uses=("eq-81", "eq-82", "eq-83", "eq-84"),
     outline=(
         "Var = I + II - (E Attn)^2, II and E Attn tend to 0; the logic is right, its premises (82) and (83) are not."
@@ -201,9 +205,11 @@ def variance(sign: int) -> Evidence:
 
 @repair(
     "thm-3.3.printed",
-    says=r"(81), (83) and (82) as repaired, and (84): Var \to I = \sigma_0^2/2 + cross terms, with |Var - I| \le "
-    r"C''|m-n|^{-\alpha n} + C'^2|m-n|^{-2\alpha n}",
-    assumes=("rho Schwartz",),
+    says=(
+        r"(81), (83) and (82) as repaired, and (84): $\mathrm{Var} \to I = \sigma_0^2/2 +$ cross terms, "
+        r"with $|\mathrm{Var} - I| \le C''|m-n|^{-\alpha n} + C'^2|m-n|^{-2\alpha n}$"
+    ),
+    assumes=(r"$\rho$ Schwartz",),
     uses=("eq-81", "eq-82*", "eq-83*", "eq-84"),
     outline="The same with the premises repaired; this is the rate of thm-3.3* for Schwartz densities.",
 )

@@ -38,10 +38,17 @@ def kappa(point: Point) -> arb:
     "lem-hump",
     where="App. E",
     kind="step",
-    says=r"Let w be \pm sin or \pm cos and z > 0 a zero of w. For all X \ge z: \int_z^X w(y)/y dy is 0 or has the "
-    r"sign that w has just after z, and |\int_z^X w(y)/y dy| \le \int_z^{z+\pi} |w(y)|/y dy \le 2/z.",
+    says=(
+        r"Let $w$ be $\pm \sin$ or $\pm \cos$ and $z > 0$ a zero of $w$. For all $X \ge z$: $\int_z^X "
+        r"w(y)/y \,dy$ is 0 or has the sign that $w$ has just after $z$, and $|\int_z^X w(y)/y \,dy| \le "
+        r"\int_z^{z+\pi} |w(y)|/y \,dy \le 2/z$."
+    ),
     outline="Successive humps alternate in sign and shrink, since w(y + pi) = -w(y) and 1/(y + pi) < 1/y. A sum of "
     "alternating, shrinking terms, the last cut short, lies between 0 and its first term: here at most 2/z.",
+    proof=r"""
+        The humps of $w$ after $z$ alternate in sign, and the factor $1/y$ makes them shrink; the first has
+        modulus at most $\frac1z\int_z^{z+\pi}|w|=\frac2z$. $\square$
+    """,
 )
 def hump() -> Iterator[Evidence]:
     yield from hump_steps()
@@ -75,10 +82,15 @@ def _humps() -> Iterator[tuple[str, arb]]:
     "lem-ci",
     where="App. E",
     kind="step",
-    says=r"For all X > 0: Ci(X)^2 + (Si(X) - \pi/2)^2 < 1/X^2.",
+    says=r"For all $X > 0$: $\mathrm{Ci}(X)^2 + (\mathrm{Si}(X) - \pi/2)^2 < 1/X^2$.",
     outline="Let f = int_0^oo e^{-xs}/(1+s^2) ds and g = int_0^oo s e^{-xs}/(1+s^2) ds. Then f' = -g and g' = f - 1/x, "
     "so f sin - g cos has the derivative and the limit of Ci, and pi/2 - f cos - g sin those of Si. Both are a "
     "rotation of (f, g), whose length is at most int e^{-xs}/sqrt(1+s^2) ds < int e^{-xs} ds = 1/x.",
+    proof=r"""
+        $(\mathrm{Ci},\mathrm{Si}-\frac\pi2)$ is a rotation of $(f,g)$,
+        $f=\int_0^\infty\frac{e^{-Xs}}{1+s^2}ds$, $g=\int_0^\infty\frac{se^{-Xs}}{1+s^2}ds$, and
+        $|(f,g)|\le\int_0^\infty\frac{e^{-Xs}}{\sqrt{1+s^2}}ds<\frac1X$. $\square$
+    """,
 )
 def cosine_integral() -> Iterator[Evidence]:
     yield from auxiliary_steps()
@@ -121,7 +133,10 @@ def cosine_integral_attack() -> Iterator[Evidence]:
     "lem-cin",
     where="App. F",
     kind="step",
-    says=r"Cin(X) := \int_0^X (1 - \cos s)/s ds = \gamma + \log X - Ci(X), and 0 \le Cin(X) \le X^2/4 for all X > 0.",
+    says=(
+        r"$\mathrm{Cin}(X) := \int_0^X (1 - \cos s)/s ds = \gamma + \log X - \mathrm{Ci}(X)$, and $0 \le "
+        r"\mathrm{Cin}(X) \le X^2/4$ for all $X > 0$."
+    ),
     outline="Both sides have the derivative (1 - cos X)/X and the limit 0 at 0. Then 1 - cos s = 2 sin^2(s/2) >= "
     "0, and 1 - cos s <= s^2/2, so that Cin <= int_0^X s/2 ds.",
 )
@@ -152,11 +167,19 @@ def cin_attack() -> Iterator[Evidence]:
     "lem-riemann",
     where="App. E",
     kind="step",
-    says=r"For all c, \lambda > 0, 0 < \theta_0 < 1, even D and 0 \le k \le D/2, with \Delta_d as in (42) for cos "
-    r"or sin, P = c\lambda\theta_0^{2k/D} and u = 2L/D: (1/2) |\sum_{d=k}^{D/2-1} \Delta_d| \le \kappa(u) (P - "
-    r"c\lambda\theta_0)/D, \kappa(u) = 1/(1-e^{-u}) - 1/u < \min(1, 1/2 + u/12).",
+    says=(
+        r"For all $c$, $\lambda > 0$, $0 < \theta_0 < 1$, even $D$ and $0 \le k \le D/2$, with $\Delta_d$ "
+        r"as in (42) for $\cos$ or $\sin$, $P = c\lambda\theta_0^{2k/D}$ and $u = 2L/D$: $(1/2) "
+        r"|\sum_{d=k}^{D/2-1} \Delta_d| \le \kappa(u) (P - c\lambda\theta_0)/D$, $\kappa(u) = 1/(1-e^{-u}) "
+        r"- 1/u < \min(1, 1/2 + u/12)$."
+    ),
     outline="Delta_d = -int_0^h (h - r) f'(2d/D + r) dr with h = 2/D, and |f'(x)| <= c lambda L theta_0^x; "
     "integrate, then sum the geometric series over d. The bounds of kappa are Taylor's, on (1 - u + ...)e^u.",
+    proof=r"""
+        $\Delta_d=-\int_0^h(h-s)f'(\tfrac{2d}D+s)ds$ with $h=2/D$ and $|f'(x)|\le c\lambda L\theta_0^x$; so
+        $|\Delta_d|\le c\lambda\theta_0^{2d/D}\frac{u-1+e^{-u}}L$, and with $F=c\lambda\theta_0$ $\sum_{d\ge
+        k}c\lambda\theta_0^{2d/D}=\frac{P-F}{1-e^{-u}}$. $\square$
+    """,
 )
 def riemann() -> Iterator[Evidence]:
     yield from riemann_steps()
@@ -213,9 +236,11 @@ def _riemann_margins() -> Iterator[tuple[str, arb]]:
     "lem-riemann.b",
     where="App. E",
     kind="step",
-    says=r"With F = c\lambda\theta_0 and the rest as in lem-riemann: (1/D) \sum_{d=k}^{D/2-1} \cos "
-    r"c\lambda\theta_0^{2d/D} = (1/2) \int_{2k/D}^1 \cos c\lambda\theta_0^x dx + (\cos P - \cos F)/(2D) + R, |R| "
-    r"\le (L/(4D^2)) (P - F + (P^2 - F^2)/2); likewise with sin.",
+    says=(
+        r"With $F = c\lambda\theta_0$ and the rest as in `lem-riemann`: $(1/D) \sum_{d=k}^{D/2-1} \cos "
+        r"c\lambda\theta_0^{2d/D} = (1/2) \int_{2k/D}^1 \cos c\lambda\theta_0^x \,dx + (\cos P - \cos "
+        r"F)/(2D) + R$, $|R| \le (L/(4D^2)) (P - F + (P^2 - F^2)/2)$; likewise with $\sin$."
+    ),
     outline="The trapezoidal rule: its error on an interval is (1/2) int_0^h r(h - r) f'' dr, the kernel is at most "
     "h^2/8, and |f''| <= L^2 (p + p^2) with p = c lambda theta_0^x, whose integral over [2k/D, 1] is elementary.",
 )

@@ -31,7 +31,7 @@ COSINE_LIMIT, SINE_LIMIT = COSINE_DIM * sp.exp(2), 4 * sp.pi * sp.exp(3)  # of l
     "eq-69",
     where="App. E, eq 69",
     kind="step",
-    says=r"I/2 < 2/L, and I/2 > -2/L likewise",
+    says="$I/2 < 2/L$, and $I/2 > -2/L$ likewise",
     assumes=HYPOTHESES,
     uses=("eq-62", "eq-67*"),
     outline="2 L (I/2) = Si(2 pi lambda) - Si(2 pi lambda theta_0), a difference of two numbers of (0, Si(pi)], "
@@ -49,9 +49,11 @@ def sine_constant(bound: sp.Expr) -> Evidence:
 
 @repair(
     "eq-69",
-    says=r"|I/2| < Si(\pi)/(2L) = 0.926/L for every angular factor and every \lambda > 0; |I/2| < Si(3\pi)/(2L) = "
-    r"0.8374/L in turns with \lambda > 1. Both are the least constants, approached as \theta_0 -> 0 at 2\pi\lambda "
-    r"= \pi and 3\pi.",
+    says=(
+        r"$|I/2| < \mathrm{Si}(\pi)/(2L) = 0.926/L$ for every angular factor and every $\lambda > 0$; "
+        r"$|I/2| < \mathrm{Si}(3\pi)/(2L) = 0.8374/L$ in turns with $\lambda > 1$. Both are the least "
+        r"constants, approached as $\theta_0 \to 0$ at $2\pi\lambda = \pi$ and $3\pi$."
+    ),
     uses=("eq-62", "eq-67*", "lem-ci", "lem-hump"),
     outline="Si > 0 and Si <= Si(pi) give the first. From 2 pi on, Si lies in [Si(2 pi), Si(3 pi)]: it rises to 3 "
     "pi, falls to 4 pi, and stays within 1/(4 pi) of pi/2 beyond; and Si(pi) - Si(2 pi) is smaller than Si(3 pi).",
@@ -89,7 +91,10 @@ def eq_69_attack() -> Iterator[Evidence]:
     "eq-25",
     where="App. C, eq 25",
     kind="equation",
-    says=r"|C_D| \le 2/(\theta_0 L \lambda\pi) + \epsilon and |S_D| \le 2/L + \epsilon for all \alpha > 0",
+    says=(
+        r"$|C_D| \le 2/(\theta_0 L \lambda\pi) + \epsilon$ and $|S_D| \le 2/L + \epsilon$ for all $\alpha "
+        "> 0$"
+    ),
     assumes=HYPOTHESES,
     uses=("eq-42*", "eq-44", "eq-51", "eq-60*", "eq-61", "eq-69"),
     outline="C_D = I/2 + Delta/2; the bounds of the parts are eq-60* and eq-69, eq-51 and eq-61. For alpha >= 1, "
@@ -105,12 +110,18 @@ def eq_25() -> Iterator[Evidence]:
     "lem-C.1",
     where="App. C, Lemma C.1",
     kind="lemma",
-    says=r"Given \theta_0 < 1/10, D > 4L and \lambda > 1: |C_D(\lambda)| \le 2/(\theta_0 L \lambda\pi) + \epsilon and "
-    r"|S_D(\lambda)| \le 2/L + \epsilon for all \alpha > 0",
+    says=(
+        r"Given $\theta_0 < 1/10$, $D > 4L$ and $\lambda > 1$: $|C_D(\lambda)| \le 2/(\theta_0 L "
+        r"\lambda\pi) + \epsilon$ and $|S_D(\lambda)| \le 2/L + \epsilon$ for all $\alpha > 0$"
+    ),
     assumes=HYPOTHESES,
     uses=("eq-25",),
     outline="It is eq 25. The printed proof is broken in ten steps; eqs 51, 60, 61 and 69 are proved here in other "
     "ways. The hypotheses theta_0 < 1/10 and lambda > 1 are not needed: see the repair.",
+    proof=r"""
+        The printed shape of `lem-C.1*` in turns: $\frac{1+\theta_0}{2FL}<\frac2{\pi\lambda\theta_0L}$ and
+        $\frac{\mathrm{Si}(\pi)}{2L}<\frac2L$. Ten steps of the printed proof do not hold. $\square$
+    """,
 )
 def lemma() -> Iterator[Evidence]:
     yield exact("the hypotheses can be met", True, Point(Fraction(1, 11), 10, Fraction(2)), "a point")
@@ -128,17 +139,40 @@ def lemma_attack() -> Iterator[Evidence]:
 
 @repair(
     "lem-C.1",
-    says=r"For all c, \lambda > 0 (c = 2\pi in turns, 1 in radians), 0 < \theta_0 < 1, even D and 0 \le k \le D/2, "
-    r"with P = c\lambda\theta_0^{2k/D}, F = c\lambda\theta_0, u = 2L/D and \kappa = 1/(1-e^{-u}) - 1/u: |C_D| \le "
-    r"k/D + |Ci(P) - Ci(F)|/(2L) + \kappa (P-F)/D and |S_D| \le k/D + |Si(P) - Si(F)|/(2L) + \kappa (P-F)/D, where "
-    r"|Ci(P) - Ci(F)| < 1/P + 1/F and |Si(P) - Si(F)| < Si(\pi). The last terms may be replaced by "
-    r"(L/(4D^2))(P-F+(P^2-F^2)/2) if (\cos P - \cos F)/(2D), resp. sin, is added inside the bars. In the printed "
-    r"shape, if D > 4L: |C_D| \le (1+\theta_0)/(2FL) + \epsilon_c and |S_D| \le Si(\pi)/(2L) + \epsilon_c, "
-    r"\epsilon_c = \alpha + 2c\lambda\theta_0^\alpha/D, for all \alpha \ge 0.",
+    says=(
+        r"For all $c$, $\lambda > 0$ ($c = 2\pi$ in turns, 1 in radians), $0 < \theta_0 < 1$, even $D$ and "
+        r"$0 \le k \le D/2$, with $P = c\lambda\theta_0^{2k/D}$, $F = c\lambda\theta_0$, $u = 2L/D$ and "
+        r"$\kappa = 1/(1-e^{-u}) - 1/u$: $|C_D| \le k/D + |\mathrm{Ci}(P) - \mathrm{Ci}(F)|/(2L) + \kappa "
+        r"(P-F)/D$ and $|S_D| \le k/D + |\mathrm{Si}(P) - \mathrm{Si}(F)|/(2L) + \kappa (P-F)/D$, where "
+        r"$|\mathrm{Ci}(P) - \mathrm{Ci}(F)| < 1/P + 1/F$ and $|\mathrm{Si}(P) - \mathrm{Si}(F)| < "
+        r"\mathrm{Si}(\pi)$. The last terms may be replaced by $(L/(4D^2))(P-F+(P^2-F^2)/2)$ if $(\cos P - "
+        r"\cos F)/(2D)$, resp. $\sin$, is added inside the bars. In the printed shape, if $D > 4L$: $|C_D| "
+        r"\le (1+\theta_0)/(2FL) + \epsilon_c$ and $|S_D| \le \mathrm{Si}(\pi)/(2L) + \epsilon_c$, "
+        r"$\epsilon_c = \alpha + 2c\lambda\theta_0^\alpha/D$, for all $\alpha \ge 0$."
+    ),
     uses=("eq-42*", "eq-51*", "eq-60*", "eq-67*", "lem-ci", "lem-riemann", "lem-riemann.b"),
     outline="Cut the sum at k: k terms of at most 1/D, the integral over [2k/D, 1], which is (Ci(P) - Ci(F))/(2L) "
     "or the same with Si, two numbers of (0, Si(pi)] by eq-67*; and lem-riemann or lem-riemann.b. The second form "
     "is eq-60*, or eq-67*, with eq-51*.",
+    proof=r"""
+        The first $k$ terms are at most $\frac kD$. For the rest $\frac1D\sum_{d\ge
+        k}f(\tfrac{2d}D)=\frac12\int_{2k/D}^1f+\frac12\sum_{d\ge k}\Delta_d$. With $y=c\lambda\theta_0^x$,
+        $dx=-\frac{dy}{Ly}$, the integral is $(\mathrm{Ci}(P)-\mathrm{Ci}(F))/2L$, or the same with
+        $\mathrm{Si}$; `lem-riemann` bounds the sum, `lem-ci` the cosine integrals. $\mathrm{Si}$ rises to
+        $\mathrm{Si}(\pi)$, and stays in $[\mathrm{Si}(\pi)-\frac2\pi,\mathrm{Si}(\pi)]$ from there by
+        `lem-hump`, where $\mathrm{Si}(\pi)>\int_0^\pi\frac{\sin y}\pi dy=\frac2\pi$; so both values lie in
+        $(0,\mathrm{Si}(\pi)]$.
+
+        *The printed shape.* The integrals are those of $k=0$, $P=c\lambda$. It remains to see
+        $|\frac12\sum_{d\ge0}\Delta_d|\le\epsilon_c$. For $\alpha\ge1$ it is at most 1, as
+        $|\Delta_d|\le\frac4D$. For $\alpha<1$ let $k=\lfloor\frac{\alpha D}2\rfloor+1$,
+        $p=c\lambda\theta_0^\alpha$: the first $k$ terms give at most $\alpha+\frac2D$, the others at most
+        $\kappa\frac pD<\frac pD$ by `lem-riemann`. Where $p\ge2$,
+        $\alpha+\frac{2+p}D\le\alpha+\frac{2p}D=\epsilon_c$. Where $p<2$,
+        $\frac{d\epsilon_c}{d\alpha}=1-\frac{2Lp}D>1-\frac{4L}D>0$, so $\epsilon_c$ at $\alpha$ is above its
+        value at the smaller $\alpha'$ with $p=2$, where the bound is known; and if there is none, above its
+        value $\frac{2c\lambda}D$ at 0, which exceeds the bound of `lem-riemann` at $k=0$. $\square$
+    """,
 )
 def lemma_repaired() -> Iterator[Evidence]:
     yield decomposition()
@@ -179,9 +213,11 @@ def _cut_margins() -> Iterator[tuple[str, arb]]:
     "lem-C.1.empty",
     where="App. C, Lemma C.1",
     kind="remark",
-    says=r"Where D \le 8e^2 L / \sqrt{\theta_0} the right side for C_D is at least 1/2 for every \lambda > 0 and "
-    r"\alpha > 0, so Lemma C.1 says less there than |C_D| \le 1/2; the right side for S_D is at least 1/2 where "
-    r"\lambda \ge D/(4\pi e^3 L \sqrt{\theta_0}).",
+    says=(
+        r"Where $D \le 8e^2 L / \sqrt{\theta_0}$ the right side for $C_D$ is at least $1/2$ for every "
+        r"$\lambda > 0$ and $\alpha > 0$, so Lemma C.1 says less there than $|C_D| \le 1/2$; the right "
+        r"side for $S_D$ is at least $1/2$ where $\lambda \ge D/(4\pi e^3 L \sqrt{\theta_0})$."
+    ),
     uses=("eq-26",),
     outline="The two terms with lambda are at least 2 sqrt(8 theta_0^{alpha-1}/(L D)), whatever lambda is; with B "
     "= 2 sqrt(8/(theta_0 L D)) the least of alpha + B theta_0^{alpha/2} is (2/L)(1 + log(BL/2)), which is 1/2 at D "

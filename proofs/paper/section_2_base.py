@@ -30,8 +30,8 @@ def gap(base: Real, near: Real, far: Real, head_dim: int = 128, turns: bool = Tr
     where="Sec. 2.2, before Theorem 2.3",
     kind="remark",
     says=(
-        r"one can reduce the gap between any given position pairs by further decreasing \theta_0 (m, n "
-        r"integers, gap > 0, D fixed)"
+        r"one can reduce the gap between any given position pairs by further decreasing $\theta_0$ ($m$, "
+        "$n$ integers, gap $> 0$, $D$ fixed)"
     ),
     uses=("eq-41",),
     outline=(
@@ -73,7 +73,7 @@ def falls(pair: tuple[int, int], low: int, high: int, head_dim: int = 128) -> It
     "rem-base.monotone",
     where="Sec. 2.2, before Theorem 2.3",
     kind="remark",
-    says=r"raising the base reduces the near-far gap of a given pair, from whatever base one starts",
+    says="raising the base reduces the near-far gap of a given pair, from whatever base one starts",
     outline=(
         "Not while the base is below the far distance: far cosines are already averaged out there, and the near "
         "sum still grows. Pair (2, 8192): base 1000 to 10^4; pair (2, 10^5): base 10^4 to 10^5, at D = 128 and as "
@@ -104,9 +104,9 @@ def slope_steps(rate: int = 2) -> Iterator[Evidence]:
 @repair(
     "rem-base.monotone",
     says=(
-        r"\nu_0 = 0, 0 < \lambda < \Lambda, D \to \infty: the gap falls at every base beyond any b with "
-        r"(2L+1)(c\Lambda/b)^2/4 < Cin(c\Lambda) - Cin(c\lambda); in turns b = 5.5\Lambda is such for (2, 8192), "
-        r"(2, 65536), (2, 2^{20})"
+        r"$\nu_0 = 0$, $0 < \lambda < \Lambda$, $D \to \infty$: the gap falls at every base beyond any $b$ "
+        r"with $(2L+1)(c\Lambda/b)^2/4 < \mathrm{Cin}(c\Lambda) - \mathrm{Cin}(c\lambda)$; in turns $b = "
+        r"5.5\Lambda$ is such for $(2, 8192)$, $(2, 65536)$, $(2, 2^{20})$"
     ),
     uses=("thm-2.3.rate",),
     outline=(
@@ -149,8 +149,8 @@ def base_monotone_repaired_attack() -> Iterator[Evidence]:
     where="Sec. 2.2, between Theorems 2.2 and 2.3",
     kind="remark",
     says=(
-        r"raising the base reduces 'such gap', that of Theorem 2.2 (near 1 < |\lambda| < b^{1/4}/8, far |\Lambda| "
-        r"> b, \nu_0 = 0, D \to \infty)"
+        r"raising the base reduces 'such gap', that of Theorem 2.2 (near $1 < |\lambda| < b^{1/4}/8$, far "
+        r"$|\Lambda| > b$, $\nu_0 = 0$, $D \to \infty$)"
     ),
     uses=("thm-2.2.limit",),
     outline=(
@@ -168,8 +168,8 @@ def base_range() -> Iterator[Evidence]:
 @repair(
     "rem-base.range",
     says=(
-        r"over its own ranges the least limit gap is at least |\mu_0|(3/8 - 0.2575/L), which rises with the base; "
-        r"it is below 3/8 at every base \ge 10^6"
+        r"over its own ranges the least limit gap is at least $|\mu_0|(3/8 - 0.2575/L)$, which rises with "
+        r"the base; it is below $3/8$ at every base $\ge 10^6$"
     ),
     uses=("thm-2.2.limit", "thm-2.2.sharp"),
     outline="thm-2.2.limit and thm-2.2.sharp.",
@@ -195,8 +195,8 @@ def base_range_attack() -> Iterator[Evidence]:
     where="Sec. 5.2 (and Sec. 2.2: 'equivalently')",
     kind="remark",
     says=(
-        "position interpolation by s > 1 is mathematically equivalent to increasing the base non-uniformly across "
-        "dimensions"
+        "position interpolation by $s > 1$ is mathematically equivalent to increasing the base "
+        "non-uniformly across dimensions"
     ),
     outline="Pair 0 turns by 1 per token whatever the base; interpolation makes it 1/s. So no base does it for d = 0.",
 )
@@ -220,8 +220,8 @@ def dimension_base(sign: int = 1) -> Evidence:
 @repair(
     "rem-PI",
     says=(
-        r"for d \ge 1 interpolation by s is the base b s^{D/(2d)} in pair d; pair 0 has no such base and must be "
-        r"slowed down by itself"
+        r"for $d \ge 1$ interpolation by $s$ is the base $b s^{D/(2d)}$ in pair $d$; pair 0 has no such "
+        "base and must be slowed down by itself"
     ),
     outline=(
         "Every frequency is divided by s: Gamma^{PI}(lambda) = Gamma(lambda/s), as D -> infinity the integrals run "
@@ -258,13 +258,13 @@ def interpolation_repaired_attack() -> Iterator[Evidence]:
     where="Sec. 2.2, before Theorem 2.3",
     kind="remark",
     says=(
-        r"interpolation, too, closes the gap of any given pair: |\Delta^{PI}| \le r c(\delta/s)(1/D + 1/(2L)) at "
-        r"every D and base"
+        r"interpolation, too, closes the gap of any given pair: $|\Delta^{PI}| \le r c(\delta/s)(1/D + "
+        "1/(2L))$ at every $D$ and base"
     ),
     uses=("eq-8",),
     outline=(
         "(8) as made explicit at the distances lambda/s, Lambda/s: linear in 1/s, where the base acts through 1/ln "
-        "b. Neither D large nor theta_0 small is needed; the paper's proof does not treat interpolation."
+        "b. Neither D large nor theta_0 small is needed; v1's proof does not treat interpolation."
     ),
 )
 def interpolation_gap() -> Iterator[Evidence]:
@@ -292,9 +292,9 @@ def interpolation_gap_attack() -> Iterator[Evidence]:
     "rem-PI.monotone",
     where="Introduction; Sec. 6",
     kind="remark",
-    says=r"interpolation reduces the near-far gap of a given pair, whatever s > 1",
+    says="interpolation reduces the near-far gap of a given pair, whatever $s > 1$",
     outline=(
-        "The near score rises while the far one is still averaged out. The paper's own setting, base 5e5, 64k, s = "
+        "The near score rises while the far one is still averaged out. v1's own setting, base 5e5, 64k, s = "
         "8, D = 128: from 0.4035 to 0.4546. Base 10^4: at D = 128 and as D -> infinity."
     ),
 )
@@ -323,10 +323,10 @@ def quarter_turn(order: int = 1) -> Iterator[Evidence]:
 @repair(
     "rem-PI.monotone",
     says=(
-        r"\nu_0 = 0, every D and base: the gap of 0 < \lambda < \Lambda falls in s once c\Lambda/s \le \pi/2, in "
-        r"turns once the interpolated far distance is at most 1/4 token"
+        r"$\nu_0 = 0$, every $D$ and base: the gap of $0 < \lambda < \Lambda$ falls in $s$ once "
+        r"$c\Lambda/s \le \pi/2$, in turns once the interpolated far distance is at most $1/4$ token"
     ),
-    outline="Pair by pair: t sin t rises on (0, pi/2). Below that, the statement fails at the paper's own s = 8.",
+    outline="Pair by pair: t sin t rises on (0, pi/2). Below that, the statement fails at v1's own s = 8.",
 )
 def interpolation_monotone_repaired() -> Iterator[Evidence]:
     yield from quarter_turn()
@@ -349,7 +349,7 @@ def interpolation_monotone_repaired_attack() -> Iterator[Evidence]:
     yield search("fall per step", cases)
 
 
-@attack("rem-PI.monotone", domain="base 5e5 (the paper's), (2, 2^20), s = 2, 4, 8; D = 128")
+@attack("rem-PI.monotone", domain="base 5e5 (v1's), (2, 2^20), s = 2, 4, 8; D = 128")
 def interpolation_monotone_attack() -> Iterator[Evidence]:
     for s in (2, 4, 8):
         found = below(
@@ -365,7 +365,10 @@ def interpolation_monotone_attack() -> Iterator[Evidence]:
     "rem-extensions",
     where="Introduction",
     kind="remark",
-    says=r"the proof shows that reducing base-frequency (1/\theta_0, Notation 2.1) and PI mitigate the bias",
+    says=(
+        r"the proof shows that reducing base-frequency ($1/\theta_0$, Notation 2.1) and PI mitigate the "
+        "bias"
+    ),
     outline=(
         "Word for word the wrong way round: theorem 2.3 raises 1/theta_0. Reducing it from 4e9 to 5e5 raises the "
         "gap of (2, 65536)."
@@ -382,8 +385,8 @@ def introduction() -> Iterator[Evidence]:
 @repair(
     "rem-extensions",
     says=(
-        r"raising 1/\theta_0, once it exceeds 5.5 times the far distance, and interpolation in the limit s \to "
-        r"\infty, reduce the gap of a given pair (\nu_0 = 0, D \to \infty)"
+        r"raising $1/\theta_0$, once it exceeds 5.5 times the far distance, and interpolation in the limit "
+        r"$s \to \infty$, reduce the gap of a given pair ($\nu_0 = 0$, $D \to \infty$)"
     ),
     uses=("rem-base.monotone*", "rem-PI.gap"),
     outline="rem-base.monotone as repaired, rem-PI.gap.",
@@ -392,7 +395,7 @@ def introduction_repaired() -> Iterator[Evidence]:
     yield below("(2, 65536): condition at base 5.5 * 65536", 0, falling_from(2, 65536, 11 * 65536 // 2))
 
 
-@attack("rem-extensions", domain="the paper's bases 5e5 and 2e8, pairs (2, 8192) and (2, 2^20)")
+@attack("rem-extensions", domain="v1's bases 5e5 and 2e8, pairs (2, 8192) and (2, 2^20)")
 def introduction_attack() -> Iterator[Evidence]:
     for far in (8192, 2**20):
         yield below(

@@ -44,7 +44,7 @@ def relative(rotate_key: int = 1) -> Evidence:
     "not-2.1",
     where="Sec. 2.1",
     kind="definition",
-    says=r"1/\theta_0 is the base and \theta_d = \theta_0^{2d/D}, d = 0..D/2-1",
+    says=r"$1/\theta_0$ is the base and $\theta_d = \theta_0^{2d/D}$, $d = 0,\dots,D/2-1$",
 )
 def notation() -> Iterator[Evidence]:
     theta = sp.Rational(1, 4)
@@ -55,7 +55,10 @@ def notation() -> Iterator[Evidence]:
 
 @repair(
     "not-2.1",
-    says=r"base b > 1; \theta_d = b^{-2d/D}, d = 0..D/2-1, so the first frequency is 1 and not 1/b",
+    says=(
+        r"base $b > 1$; $\theta_d = b^{-2d/D}$, $d = 0,\dots,D/2-1$, so the first frequency is 1 and not "
+        "$1/b$"
+    ),
     outline="With the name theta_0 kept for 1/b alone, theta_d runs from 1 down to b^{-(1-2/D)}, never to 1/b.",
 )
 def notation_repaired() -> Iterator[Evidence]:
@@ -73,7 +76,7 @@ def notation_attack() -> Iterator[Evidence]:
     "eq-2",
     where="Sec. 2.1, eq 2",
     kind="definition",
-    says=r"Attn = (1/\sqrt D) Re[\sum_d q^C_d (k^C_d)^* e^{i(m-n)\theta_d}]",
+    says=r"$\mathrm{Attn} = (1/\sqrt D) \mathrm{Re}[\sum_d q^C_d (k^C_d)^{\ast} e^{i(m-n)\theta_d}]$",
     outline="Consistent with turning q by m theta_d and k by n theta_d: their product sees m - n alone.",
 )
 def eq_2() -> Iterator[Evidence]:
@@ -113,7 +116,10 @@ def _shift_cases() -> Iterator[tuple[str, arb]]:
     "eq-3",
     where="Sec. 2.1, eq 3",
     kind="equation",
-    says=r"expanding (2): Attn = (1/\sqrt D) \sum_d (A_d \cos 2\pi(m-n)\theta_d + B_d \sin 2\pi(m-n)\theta_d)",
+    says=(
+        r"expanding (2): $\mathrm{Attn} = (1/\sqrt D) \sum_d (A_d \cos 2\pi(m-n)\theta_d + B_d \sin "
+        r"2\pi(m-n)\theta_d)$"
+    ),
     outline="(2) turns by (m-n) theta_d radians, (3) by (m-n) theta_d turns. D = 2, q = k = (1, 0), m - n = 1.",
 )
 def eq_3() -> Iterator[Evidence]:
@@ -123,7 +129,10 @@ def eq_3() -> Iterator[Evidence]:
 
 @repair(
     "eq-3",
-    says=r"with e^{2\pi i(m-n)\theta_d} in (2), or without 2\pi in (3): equal for all q, k, m, n, D",
+    says=(
+        r"with $e^{2\pi i(m-n)\theta_d}$ in (2), or without $2\pi$ in (3): equal for all $q$, $k$, $m$, "
+        "$n$, $D$"
+    ),
     outline="One identity per pair; the sum over d is linear.",
 )
 def eq_3_repaired() -> Iterator[Evidence]:
@@ -162,7 +171,7 @@ def _expanded_cases() -> Iterator[tuple[str, arb]]:
     "eq-4",
     where="Sec. 2.1, eq 4",
     kind="definition",
-    says=r"A_d = q_{2d}k_{2d} + q_{2d+1}k_{2d+1}, B_d = q_{2d}k_{2d+1} - q_{2d+1}k_{2d}",
+    says="$A_d = q_{2d}k_{2d} + q_{2d+1}k_{2d+1}$, $B_d = q_{2d}k_{2d+1} - q_{2d+1}k_{2d}$",
     outline="These are the real part and minus the imaginary part of q^C (k^C)^*, the coefficients that (3) needs.",
 )
 def eq_4() -> Iterator[Evidence]:
@@ -197,7 +206,10 @@ def realises(q: tuple[sp.Expr, ...], k: tuple[sp.Expr, ...], mu: sp.Expr, nu: sp
     "asm-2.1",
     where="Sec. 2.2, Assumption 2.1",
     kind="assumption",
-    says=r"E A_d \equiv \mu_0, E B_d \equiv \nu_0, E|q_d k_d|^2 \equiv \sigma_0^2 for all m, n, d",
+    says=(
+        r"$\mathrm{E} A_d \equiv \mu_0$, $\mathrm{E} B_d \equiv \nu_0$, $\mathrm{E}|q_d k_d|^2 \equiv "
+        r"\sigma_0^2$ for all $m$, $n$, $d$"
+    ),
     outline="Satisfiable for every (mu_0, nu_0), even by tokens without randomness: mu_0 != 0 by (t, 1), (s/t, s) with "
     "s = mu_0/2 and t - 1/t = nu_0/s; mu_0 = 0 by (1, 0), (0, nu_0). So every (mu_0, nu_0) may be used in a "
     "counterexample, and theorems 2.1 to 2.3 speak of mu_0 C_D + nu_0 S_D and of nothing else.",
@@ -238,7 +250,10 @@ def assumption_practice() -> Iterator[dict[str, object]]:
     "eq-5",
     where="Sec. 2.2, eq 5",
     kind="equation",
-    says=r"some \mu_0, \nu_0, \sigma_0 meet (5): exactly those with |\mu_0| \le 2\sigma_0, \sigma_0 \ge 0, \nu_0 free",
+    says=(
+        r"some $\mu_0$, $\nu_0$, $\sigma_0$ meet (5): exactly those with $|\mu_0| \le 2\sigma_0$, "
+        r"$\sigma_0 \ge 0$, $\nu_0$ free"
+    ),
     uses=("asm-2.1",),
     outline="Jensen: |E A_d| <= E|q_{2d}k_{2d}| + E|q_{2d+1}k_{2d+1}| <= 2 sigma_0. Conversely mix the fixed tokens of "
     "(2 sigma_0, nu_0) and (-2 sigma_0, nu_0) with weights p, 1-p; sigma_0 = 0 by (1, 0), (0, nu_0). sigma_0 does not "

@@ -31,8 +31,8 @@ REACH = 16  # (2^20)^(2 alpha) at alpha = 1/10: how much t^2 grows from distance
     where="Sec. 3, before Theorem 3.2",
     kind="remark",
     says=(
-        r"the limit points of RoPE's bias as |m-n| \to \infty are O(1/D)-dense (Theorem 2.1), that of TAPA is "
-        r"unique, 0"
+        r"the limit points of RoPE's bias as $|m-n| \to \infty$ are $O(1/D)$-dense (Theorem 2.1), that of "
+        "TAPA is unique, 0"
     ),
     assumes=("the hypotheses of Theorems 2.1 and 3.2",),
     uses=("thm-2.1", "thm-3.2"),
@@ -74,7 +74,10 @@ def largest_gap() -> arb:
     "rem-3.eliminates",
     where="Introduction and Sec. 3",
     kind="remark",
-    says=r"TAPA eliminates undesired distance bias; read: E Attn does not depend on |m-n|",
+    says=(
+        r"TAPA eliminates undesired distance bias; read: $\mathrm{E} \mathrm{Attn}$ does not depend on "
+        "$|m-n|$"
+    ),
     outline=(
         "Normal tokens with E q_A.k_A != 0, D = 64, theta = 1/2, alpha = 0.1: the mean at distance 1 is not "
         "that at 2^20."
@@ -89,10 +92,10 @@ def eliminates() -> Iterator[Evidence]:
 @repair(
     "rem-3.eliminates",
     says=(
-        r"the bias vanishes in the limit (thm-3.2) but not at a distance: for independent centred normal "
-        r"phases it is (E q_A.k_A/\sqrt a)(1+t^2)^{-n/2}, strictly decreasing in |m-n|; at \alpha = 1/10, n = "
-        r"32 the share of it that is lost between distances 1 and 2^{20} is at most 0.7661 over all scales of "
-        r"the phase, and 0.766 is reached"
+        "the bias vanishes in the limit (`thm-3.2`) but not at a distance: for independent centred normal "
+        r"phases it is $(\mathrm{E} q_A\cdot k_A/\sqrt a)(1+t^2)^{-n/2}$, strictly decreasing in $|m-n|$; "
+        r"at $\alpha = 1/10$, $n = 32$ the share of it that is lost between distances 1 and $2^{20}$ is at "
+        "most 0.7661 over all scales of the phase, and 0.766 is reached"
     ),
     uses=("thm-3.2.gaussian",),
     outline=(
@@ -142,9 +145,10 @@ def eliminates_practice() -> Iterator[dict[str, object]]:
     where="Sec. 3, after Theorem 3.2",
     kind="remark",
     says=(
-        r"pointwise attention values need not converge to zero: for fixed q, k they do not, unless q_A.k_A = 0"
+        "pointwise attention values need not converge to zero: for fixed $q$, $k$ they do not, unless "
+        r"$q_A\cdot k_A = 0$"
     ),
-    assumes=("0 < alpha < 1 or q_P.k_P = 0",),
+    assumes=(r"$0 < \alpha < 1$ or $q_P\cdot k_P = 0$",),
     outline=(
         "q_P.k_P = 0: constant. Else 2 pi |m-n|^alpha phi grows without bound in steps that tend to 0, so it comes "
         "arbitrarily near to every angle: the limit points are all of [-A, A], A = |q_A.k_A|/sqrt(theta D)."
@@ -182,8 +186,8 @@ def pointwise_attack() -> Iterator[Evidence]:
     "rem-3.nondegenerate",
     where="Sec. 3, before Theorem 3.3",
     kind="remark",
-    says=r"TAPA stays non-degenerate as distance grows: the variance has a positive limit",
-    assumes=("a joint density, one for all m, n", "E(q_A.k_A)^2 finite"),
+    says="TAPA stays non-degenerate as distance grows: the variance has a positive limit",
+    assumes=("a joint density, one for all $m$, $n$", r"$\mathrm{E}(q_A\cdot k_A)^2$ finite"),
     uses=("thm-3.3*",),
     outline=(
         "What is left of Theorem 3.3 without any hypothesis on moments: the limit is exactly half of E Attn^2 at "
@@ -265,7 +269,10 @@ def extra_operations(head: int, amplitude: int, folded: bool = False) -> Counter
     "rem-3.parameters",
     where="Sec. 3, after eq 13",
     kind="remark",
-    says=r"(12) has no parameters in addition to those of a vanilla transformer: W_q and W_k keep their D rows",
+    says=(
+        "(12) has no parameters in addition to those of a vanilla transformer: $W_q$ and $W_k$ keep their "
+        "$D$ rows"
+    ),
     uses=("eq-11",),
     outline=(
         "theta and alpha are fixed before training; the phase takes its rows from W_q and W_k, it adds none."
@@ -287,7 +294,10 @@ def parameters_attack() -> Iterator[Evidence]:
     "rem-3.flops",
     where="Sec. 3, after eq 13",
     kind="remark",
-    says=r"(12) needs no flops in addition to those of a vanilla transformer, q^T k/\sqrt D per pair of tokens",
+    says=(
+        r"(12) needs no flops in addition to those of a vanilla transformer, $q^T k/\sqrt D$ per pair of "
+        "tokens"
+    ),
     outline="Counted: one addition less, and one multiplication (the angle), one cosine and one product more.",
 )
 def flops() -> Iterator[Evidence]:
@@ -298,11 +308,12 @@ def flops() -> Iterator[Evidence]:
 @repair(
     "rem-3.flops",
     says=(
-        r"per pair of tokens both need D multiplications for their products, (12) one addition less; on top it "
-        r"needs 2 multiplications and 1 cosine, whatever D and theta: 1 + c more than the score's 2D "
-        r"operations, c the cost of a cosine. It doubles nothing: products of theta D and (1-theta)D are one of D"
+        "per pair of tokens both need $D$ multiplications for their products, (12) one addition less; on "
+        r"top it needs 2 multiplications and 1 cosine, whatever $D$ and $\theta$: $1 + c$ more than the "
+        r"score's $2D$ operations, $c$ the cost of a cosine. It doubles nothing: products of $\theta D$ "
+        r"and $(1-\theta)D$ are one of $D$"
     ),
-    assumes=("|m-n|^alpha comes from a table with one entry a distance",),
+    assumes=(r"$|m-n|^\alpha$ comes from a table with one entry a distance",),
     outline=(
         "theta D + (1-theta)D = D. The count is linear in each length, and is made for every split of D = 2..12 "
         "and of D = 64, 128, 256. Both matrices of products must be held or fused; that is memory, not flops."

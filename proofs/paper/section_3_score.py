@@ -49,8 +49,8 @@ def score(matrix: Expr, phase: Expr, q: Expr, k: Expr, distance: Expr, alpha: Ex
     where="Sec. 3, Definition 3.1",
     kind="definition",
     says=(
-        r"TAPA of (\phi, M, \alpha), \phi smooth, M any D x D matrix, \alpha > 0: q^T M k \cos(2\pi|m-n|^\alpha"
-        r"\phi(q,k))"
+        r"TAPA of $(\phi, M, \alpha)$, $\phi$ smooth, $M$ any $D \times D$ matrix, $\alpha > 0$: $q^T M k "
+        r"\cos(2\pi|m-n|^\alpha\phi(q,k))$"
     ),
     outline=(
         "Consistent: a real number for every q, k, m, n; at m = n it is q^T M k since 0^alpha = 0 for alpha > 0 "
@@ -80,7 +80,7 @@ def definition_attack() -> Iterator[Evidence]:
     "eq-9",
     where="Sec. 3, eq 9",
     kind="definition",
-    says=r"Attn_{\phi,M,\alpha}(q,k) = q^T M k \cos(2\pi|m-n|^\alpha\phi(q,k))",
+    says=r"$\mathrm{Attn}_{\phi,M,\alpha}(q,k) = q^T M k \cos(2\pi|m-n|^\alpha\phi(q,k))$",
     uses=("def-3.1",),
     outline="|Attn| <= |q^T M k|: the phase only damps, and turns the sign.",
 )
@@ -107,7 +107,7 @@ def reduction(matrix: Expr, phase: Expr, scale: Expr) -> Iterator[Evidence]:
     "rem-3.reduces",
     where="Sec. 3, after eq 9",
     kind="remark",
-    says=r"M = I_D and \phi \equiv 0 give the standard inner product attention, read as q^T k",
+    says=r"$M = I_D$ and $\phi \equiv 0$ give the standard inner product attention, read as $q^T k$",
     outline="cos 0 = 1; the form q^T I k has coefficients delta_ij for every D.",
 )
 def reduces() -> Iterator[Evidence]:
@@ -128,7 +128,10 @@ def reduces_attack() -> Iterator[Evidence]:
     "rem-3.reduces.scaled",
     where="Sec. 3, after eq 9",
     kind="remark",
-    says=r"M = I_D and \phi \equiv 0 give the scaled product q^T k/\sqrt D that (2) and transformers use",
+    says=(
+        r"$M = I_D$ and $\phi \equiv 0$ give the scaled product $q^T k/\sqrt D$ that (2) and transformers "
+        "use"
+    ),
     outline="The factor 1/sqrt(D) is missing; D = 4, q = k = (1, 0, 0, 0): 1 against 1/2.",
 )
 def reduces_scaled() -> Iterator[Evidence]:
@@ -137,7 +140,7 @@ def reduces_scaled() -> Iterator[Evidence]:
 
 @repair(
     "rem-3.reduces.scaled",
-    says=r"M = I_D/\sqrt D and \phi \equiv 0 give q^T k/\sqrt D",
+    says=r"$M = I_D/\sqrt D$ and $\phi \equiv 0$ give $q^T k/\sqrt D$",
     outline="The scale belongs into M, where eq 13 has it.",
 )
 def reduces_scaled_repaired() -> Iterator[Evidence]:
@@ -156,9 +159,10 @@ def reduces_scaled_attack() -> Iterator[Evidence]:
     where="Sec. 3, eq 11",
     kind="definition",
     says=(
-        r"q = (q_A, q_P), k = (k_A, k_P), q_A, k_A \in R^{\theta D}, q_P, k_P \in R^{(1-\theta)D}, \theta \in (0,1)"
+        r"$q = (q_A, q_P)$, $k = (k_A, k_P)$, $q_A$, $k_A \in \mathbb{R}^{\theta D}$, $q_P$, $k_P \in "
+        r"\mathbb{R}^{(1-\theta)D}$, $\theta \in (0,1)$"
     ),
-    assumes=("theta D is an integer (implied: of all theta in (0, 1) only D-1 are meant)",),
+    assumes=(r"$\theta D$ is an integer (implied: of all $\theta$ in $(0, 1)$ only $D-1$ are meant)",),
     outline="The two parts exhaust the head, and neither is empty.",
 )
 def eq_11() -> Iterator[Evidence]:
@@ -209,7 +213,8 @@ def special_case(head: int, amplitude: int, m: Expr, n: Expr) -> Evidence:
     where="Sec. 3, eq 12",
     kind="definition",
     says=(
-        r"Attn_{\theta,\alpha} = (q_A^T k_A/\sqrt{\theta D}) \cos(2\pi|m-n|^\alpha q_P^T k_P/\sqrt{(1-\theta)D})"
+        r"$\mathrm{Attn}_{\theta,\alpha} = (q_A^T k_A/\sqrt{\theta D}) \cos(2\pi|m-n|^\alpha q_P^T "
+        r"k_P/\sqrt{(1-\theta)D})$"
     ),
     uses=("eq-11",),
     outline=(
@@ -246,8 +251,8 @@ def eq_12_practice() -> Iterator[dict[str, object]]:
     where="Sec. 3, eq 13",
     kind="equation",
     says=(
-        r"(12) is (9) with (10), M = diag(I_{\theta D}, 0)/\sqrt{\theta D}, N = diag(0, I_{(1-\theta)D})"
-        r"/\sqrt{(1-\theta)D}"
+        r"(12) is (9) with (10), $M = \mathrm{diag}(I_{\theta D}, 0)/\sqrt{\theta D}$, $N = "
+        r"\mathrm{diag}(0, I_{(1-\theta)D})/\sqrt{(1-\theta)D}$"
     ),
     uses=("eq-9", "eq-10", "eq-12"),
     outline=(
@@ -286,8 +291,8 @@ def eq_13_attack() -> Iterator[Evidence]:
     where="Sec. 3, eq 10",
     kind="definition",
     says=(
-        r"\phi = q^T N k; it equals (1/2)(q,k)^T [[0,N],[N^T,0]] (q,k) (footnote 2), so it is a quadratic form "
-        r"on the space of (q,k)"
+        r"$\phi = q^T N k$; it equals $(1/2)(q,k)^T [[0,N],[N^T,0]] (q,k)$ (footnote 2), so it is a "
+        "quadratic form on the space of $(q,k)$"
     ),
     outline="Note the factor 1/2 of the footnote: eq 75 drops it.",
 )
@@ -322,8 +327,8 @@ def eq_10_attack() -> Iterator[Evidence]:
     where="Sec. 3, after eq 10",
     kind="remark",
     says=(
-        r"for suitable N the phase q^T N k has a single critical point, and it is non-degenerate: exactly for "
-        r"\det N \ne 0"
+        "for suitable $N$ the phase $q^T N k$ has a single critical point, and it is non-degenerate: "
+        r"exactly for $\det N \ne 0$"
     ),
     outline=(
         "The gradient is (N k, N^T q), the Hessian [[0,N],[N^T,0]] has determinant (-1)^D det(N)^2. Note that N "
@@ -365,7 +370,7 @@ def stationary_attack() -> Iterator[Evidence]:
     "eq-16",
     where="Sec. 4.5, eq 16",
     kind="definition",
-    says=r"\phi(q,k) = (q^T, k^T) \cdot 1_{(1-\theta)D}/\sqrt{(1-\theta)D}",
+    says=r"$\phi(q,k) = (q^T, k^T) \cdot 1_{(1-\theta)D}/\sqrt{(1-\theta)D}$",
     outline=(
         "Ill-typed: (q^T, k^T) has 2D entries (2(1-theta)D if q_P, k_P are meant), the vector of ones (1-theta)D; "
         "they fit only for theta = -1 (never), outside (0, 1)."
@@ -387,8 +392,8 @@ def fits(what: str, entries: Callable[[Expr], Expr], ones: int = 1) -> Evidence:
 @repair(
     "eq-16",
     says=(
-        r"\phi = (\sum_i q_{P,i} + \sum_i k_{P,i})/\sqrt{(1-\theta)D} = (q_P^T, k_P^T) 1_{2(1-\theta)D}"
-        r"/\sqrt{(1-\theta)D}"
+        r"$\phi = (\sum_i q_{P,i} + \sum_i k_{P,i})/\sqrt{(1-\theta)D} = (q_P^T, k_P^T) "
+        r"1_{2(1-\theta)D}/\sqrt{(1-\theta)D}$"
     ),
     outline="2(1-theta)D ones. Its variance is 2 for unit coordinates, that of the quadratic phase 1.",
 )
@@ -429,8 +434,8 @@ def slopes(size: int) -> tuple[Expr, Expr]:
     where="Sec. 4.5",
     kind="remark",
     says=(
-        r"non-stationary (linear) phases oscillate faster in representation space, stationary ones are less "
-        r"sensitive to small changes; read: |\nabla\phi| is smaller for q_P^T k_P than for (16)"
+        "non-stationary (linear) phases oscillate faster in representation space, stationary ones are "
+        r"less sensitive to small changes; read: $|\nabla\phi|$ is smaller for $q_P^T k_P$ than for (16)"
     ),
     outline="n = 1, q_P = k_P = 2: squared gradients 8 (quadratic) and 2 (linear).",
 )
@@ -445,8 +450,9 @@ def sensitivity() -> Iterator[Evidence]:
 @repair(
     "rem-4.5",
     says=(
-        r"|\nabla\phi|^2 = 2 everywhere for (16) repaired, (|q_P|^2+|k_P|^2)/n for the quadratic phase: less "
-        r"exactly when |q_P|^2+|k_P|^2 < 2n, equal in the mean for coordinates of unit second moment"
+        r"$|\nabla\phi|^2 = 2$ everywhere for (16) repaired, $(|q_P|^2+|k_P|^2)/n$ for the quadratic "
+        "phase: less exactly when $|q_P|^2+|k_P|^2 < 2n$, equal in the mean for coordinates of unit "
+        "second moment"
     ),
     outline="Scale decides, not stationarity: what trains more stably here is a phase that starts small.",
 )
@@ -481,9 +487,9 @@ def linear_cosine(variance: Expr) -> Expr:
     where="Sec. 4.5",
     kind="step",
     says=(
-        r"q_P, k_P independent, standard normal: the mean cosine of the linear phase is "
-        r"\exp(-4\pi^2|m-n|^{2\alpha}), below (1+4\pi^2|m-n|^{2\alpha}/n)^{-n/2} of the quadratic phase at "
-        r"every distance"
+        "$q_P$, $k_P$ independent, standard normal: the mean cosine of the linear phase is "
+        r"$\exp(-4\pi^2|m-n|^{2\alpha})$, below $(1+4\pi^2|m-n|^{2\alpha}/n)^{-n/2}$ of the quadratic "
+        "phase at every distance"
     ),
     outline=(
         "The linear phase is normal with variance 2. n ln(1+x/n)/2 <= x/2 < x for x = 4 pi^2 |m-n|^(2 alpha) > 0. "

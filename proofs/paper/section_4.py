@@ -1,6 +1,6 @@
-"""Section 4: what the paper says of its own numbers, checked against those numbers, exactly.
+"""Section 4: what v1 says of its own numbers, checked against those numbers, exactly.
 
-The perplexities are the paper's (tables 1 to 3), of 7B models that nobody can measure again here; what can be judged is
+The perplexities are v1's (tables 1 to 3), of 7B models that nobody can measure again here; what can be judged is
 whether the text follows from the tables, and the token counts from the protocol.
 """
 
@@ -67,8 +67,9 @@ def falls_until(row: Row) -> str:
     where="Sec. 4.4, Table 1; Introduction",
     kind="remark",
     says=(
-        "from 1k to 16k all methods fall alike, with differences within a few hundredths; at 32k TAPA is best, 9.4 % "
-        "below RoPE and PI and 3.5 % below YaRN; it falls to 49k and is at 11.75 at 64k, the others above 322 and 1962"
+        "from 1k to 16k all methods fall alike, with differences within a few hundredths; at 32k TAPA is "
+        "best, 9.4% below RoPE and PI and 3.5% below YaRN; it falls to 49k and is at 11.75 at 64k, the "
+        "others above 322 and 1962"
     ),
     outline="All follows from the table but the few hundredths, read as at most 0.05: they are 0.06 to 0.10.",
 )
@@ -94,7 +95,10 @@ def fine_tuned(few: Fraction) -> Iterator[Evidence]:
 
 @repair(
     "tab-1",
-    says="the same with differences up to 0.10 (at 8k) from 1k to 16k, where TAPA is 0.04 to 0.10 above the best",
+    says=(
+        "the same with differences up to 0.10 (at 8k) from 1k to 16k, where TAPA is 0.04 to 0.10 above "
+        "the best"
+    ),
     outline="Read off the table. Nothing is said of the noise: one run a method.",
 )
 def table_1_repaired() -> Iterator[Evidence]:
@@ -124,8 +128,9 @@ def table_1_attack() -> Iterator[Evidence]:
     where="Sec. 4.4, Table 2",
     kind="remark",
     says=(
-        "without fine-tuning all methods are alike to 8k with differences below a tenth; beyond, the others are near "
-        "5.87e3 at 16k and 1.63e4 at 32k, TAPA at 17.96 and 122.71, 327 and 133 times lower than the next best"
+        "without fine-tuning all methods are alike to 8k with differences below a tenth; beyond, the "
+        "others are near 5.87e3 at 16k and 1.63e4 at 32k, TAPA at 17.96 and 122.71, 327 and 133 times "
+        "lower than the next best"
     ),
     outline="It follows from the table. 'Degrades gracefully': at 32k TAPA's perplexity is ten times that at 8k.",
 )
@@ -155,8 +160,9 @@ def table_2_attack() -> Iterator[Evidence]:
     where="Sec. 4.5, Table 3",
     kind="remark",
     says=(
-        "the quadratic phase is below the linear one at every length, by 1.3 to 1.6 up to 16k (11 % at 1k and 16k) "
-        "and by 1.39 (11 %) at 32k; beyond, the linear one rises, and still is below all baselines of Table 1"
+        "the quadratic phase is below the linear one at every length, by 1.3 to 1.6 up to 16k (11% at 1k "
+        "and 16k) and by 1.39 (11%) at 32k; beyond, the linear one rises, and still is below all "
+        "baselines of Table 1"
     ),
     outline="It follows from the table; the gap up to 16k is 1.46 to 1.59.",
 )
@@ -207,7 +213,7 @@ def share() -> Fraction:
     "rem-4.tokens",
     where="Sec. 4, first paragraph",
     kind="remark",
-    says="TAPA adapts to 32k by fine-tuning on less than 0.25 % of the pretraining tokens",
+    says="TAPA adapts to 32k by fine-tuning on less than 0.25% of the pretraining tokens",
     assumes=("500 steps of 128 sequences of 32k (Sec. 4.2)", "200k steps of 256 sequences of 8k (Sec. 4.1)"),
     outline="It is 0.25 % of the steps, and 0.5 % of the tokens: a fine-tuning step holds twice as many.",
 )
@@ -222,16 +228,14 @@ def below_share(bound: Fraction) -> Evidence:
 
 @repair(
     "rem-4.tokens",
-    says="on 0.5 % of the pretraining tokens (2.1 of 419 billion), in 0.25 % of its steps",
+    says="on 0.5% of the pretraining tokens (2.1 of 419 billion), in 0.25% of its steps",
     outline="64000 sequences of 32768 over 51.2 million of 8192.",
 )
 def fine_tuning_tokens_repaired() -> Iterator[Evidence]:
     yield exact("share of the tokens, per cent", share() == Fraction(1, 2), share(), "1/2")
     steps = 100 * Fraction(FINE_TUNING[0], PRETRAINING[0])
     yield exact("share of the steps, per cent", steps == Fraction(1, 4), steps, "1/4")
-    yield exact(
-        "pretraining tokens, billions, the paper's 420", tokens(PRETRAINING) // 10**9 == 419, 419, 419
-    )
+    yield exact("pretraining tokens, billions, v1's 420", tokens(PRETRAINING) // 10**9 == 419, 419, 419)
 
 
 @attack(
@@ -252,7 +256,10 @@ def fine_tuning_tokens_attack() -> Iterator[Evidence]:
     "rem-4.bases",
     where="Sec. 4.2, last paragraph",
     kind="remark",
-    says="bases from 10^{-6} to 2x10^{-9} were tried, and the best result is at the base 4x10^{-9}",
+    says=(
+        r"bases from $10^{-6}$ to $2\cdot10^{-9}$ were tried, and the best result is at the base "
+        r"$4\cdot10^{-9}$"
+    ),
     outline=(
         "As printed these are bases below 1, values of theta_0; read with positive exponents, 4e9 lies outside "
         "1e6..2e9. The paragraph before and Table 1 name 2e8."
@@ -271,7 +278,7 @@ def in_range(base: int) -> bool:
 
 @repair(
     "rem-4.bases",
-    says="the base of Table 1, 2x10^8, lies among 10^6 to 2x10^9",
+    says=r"the base of Table 1, $2\cdot10^8$, lies among $10^6$ to $2\cdot10^9$",
     outline="What was run at 4e9, if anything, cannot be told from the text.",
 )
 def bases_tried_repaired() -> Iterator[Evidence]:
@@ -288,7 +295,7 @@ def bases_tried_attack() -> Iterator[Evidence]:
 
 @practice("tab-1")
 def table_1_practice() -> Iterator[dict[str, object]]:
-    """Rows: TAPA against the best of the others, as the paper prints them."""
+    """Rows: TAPA against the best of the others, as v1 prints them."""
     tapa = numbers(FINE_TUNED["TAPA"])
     for column, window in enumerate(WINDOWS):
         best = min(numbers(row)[column] for name, row in FINE_TUNED.items() if name != "TAPA")

@@ -149,8 +149,8 @@ def independence(degree: int, exponents: range) -> Evidence:
     where="Sec. 2.2, Remark under Theorem 2.1",
     kind="remark",
     says=(
-        r"\theta_1..\theta_{D/2-1} are independent over Q when \theta_0 is transcendental, or algebraic "
-        r"with \theta_0^{2/D} of degree above D/2-1"
+        r"$\theta_1,\dots,\theta_{D/2-1}$ are independent over $\mathbb{Q}$ when $\theta_0$ is "
+        r"transcendental, or algebraic with $\theta_0^{2/D}$ of degree above $D/2-1$"
     ),
     outline=(
         "theta_d = t^d. A relation among t, ..., t^N, N = D/2-1, divided by t is a polynomial of degree at "
@@ -192,9 +192,9 @@ def remark_attack() -> Iterator[Evidence]:
     where="Sec. 2.2, Theorem 2.1",
     kind="lemma",
     says=(
-        r"as deployed (angle \lambda\theta_d in radians), \theta_0 algebraic: the D/2 angles fill the "
-        r"torus iff 1, \theta_1..\theta_{D/2-1} are independent over Q, i.e. \theta_0^{2/D} has degree at "
-        r"least D/2: the same condition as in turns, pair 0 included"
+        r"as deployed (angle $\lambda\theta_d$ in radians), $\theta_0$ algebraic: the $D/2$ angles fill "
+        r"the torus iff 1, $\theta_1,\dots,\theta_{D/2-1}$ are independent over $\mathbb{Q}$, i.e. "
+        r"$\theta_0^{2/D}$ has degree at least $D/2$: the same condition as in turns, pair 0 included"
     ),
     uses=("thm-2.1.orbit",),
     outline=(
@@ -202,6 +202,12 @@ def remark_attack() -> Iterator[Evidence]:
         "= sum k_d theta_d with p != 0 would make pi algebraic (Lindemann 1882); p = 0 leaves a relation "
         "among 1, t, ..., t^{D/2-1}, of which there is one iff the degree is below D/2."
     ),
+    proof=r"""
+        Pair 0 is now as free as the others: the numbers in turns are $\theta_d/2\pi$, $d\ge0$. A relation
+        $2\pi p=\sum_dk_d\theta_d$ with $p\ne0$ would make $\pi$ algebraic (Lindemann 1882), and $p=0$ is
+        excluded by independence, so the orbit fills $\mathbb T^{D/2}$ and the mean over pairs fills
+        $[-r,r]$. $\square$
+    """,
 )
 def radians() -> Iterator[Evidence]:
     for pairs in (2, 8, 32):
@@ -231,9 +237,10 @@ def degree_row(base: int, head_dim: int, degree: int) -> Evidence:
     where="Sec. 2.2, Theorem 2.1",
     kind="lemma",
     says=(
-        r"for base b = m^g (g maximal) the degree of b^{2/D} is (D/2)/gcd(g, D/2): at bases 10^4, 10^5, "
-        r"5\cdot10^5, 10^6, 2\cdot10^8, 4\cdot10^9 and head dimensions 64, 80, 96, 128, 192, 256; so a "
-        r"base that is no perfect power meets the hypothesis at every D, and 10^4 at none of these"
+        r"for base $b = m^g$ ($g$ maximal) the degree of $b^{2/D}$ is $(D/2)/\gcd(g, D/2)$: at bases "
+        r"$10^4$, $10^5$, $5\cdot10^5$, $10^6$, $2\cdot10^8$, $4\cdot10^9$ and head dimensions 64, 80, 96, "
+        "128, 192, 256; so a base that is no perfect power meets the hypothesis at every $D$, and $10^4$ "
+        "at none of these"
     ),
     outline=(
         "x^{D/2} - b factored over Q for each of them. In general by Vahlen-Capelli: x^n - a with a > 0 is "
@@ -279,17 +286,30 @@ def uniform_constant(constant: sp.Expr) -> Iterator[Evidence]:
     where="Sec. 2.2, Theorem 2.1",
     kind="theorem",
     says=(
-        r"Assumption 2.1, \theta_1..\theta_{D/2-1} independent over Q: every \gamma \in [-r, r], r = "
-        r"\sqrt{\mu_0^2+\nu_0^2}, is within O(1/D) of a limit point of (2/\sqrt D) E Attn over (m_k, n_k); "
-        r"read with one constant for all D, \theta_0, \gamma: limsup \le 8r/D"
+        r"Assumption 2.1, $\theta_1,\dots,\theta_{D/2-1}$ independent over $\mathbb{Q}$: every $\gamma \in "
+        r"[-r, r]$, $r = \sqrt{\mu_0^2+\nu_0^2}$, is within $O(1/D)$ of a limit point of $(2/\sqrt D) "
+        r"\mathrm{E} \mathrm{Attn}$ over $(m_k, n_k)$; read with one constant for all $D$, $\theta_0$, "
+        r"$\gamma$: $\limsup \le 8r/D$"
     ),
-    assumes=("Assumption 2.1", "theta_1..theta_{D/2-1} independent over Q", "m, n integers"),
+    assumes=(
+        "Assumption 2.1",
+        r"$\theta_1,\dots,\theta_{D/2-1}$ independent over $\mathbb{Q}$",
+        "$m$, $n$ integers",
+    ),
     uses=("eq-21*", "thm-2.1.orbit", "thm-2.1.rank"),
     outline=(
         "Not the printed proof. At integer distance pair 0 contributes mu_0. Steer all pairs but 0 and the "
         "one that rank 1 may take away to gamma; the error is 2|mu_0 + v - 2 gamma|/D <= 8r/D, |v| <= r. "
-        "For D <= 8 the bound exceeds 2r and says nothing."
+        "For D <= 4 the bound is at least the trivial 2r and says nothing."
     ),
+    proof=r"""
+        Let $N$, $f$ and $H$ be as in the proof of `thm-2.1.sharp`. The map $k\mapsto k\cdot\theta$ is
+        injective on the integer vectors with integer image, so these form a group of rank at most 1. In
+        rank 0, $H=\mathbb T^N$, as there. In rank 1 let $k$ generate it and $k_j\ne0$. Choose $\beta$ with
+        $r\sin(2\pi\beta+\varphi)=\gamma$, put $y_d=\beta$ for $d\ne j$ and solve $k_jy_j\equiv-\sum_{d\ne
+        j}k_dy_d$ mod 1: then $y\in H$ and $f(y)=\frac2D(\mu_0+(N-1)\gamma+v)$ with $|v|\le r$. As
+        $N-1=\frac D2-2$, the error is $\frac2D|\mu_0+v-2\gamma|\le\frac{8r}D$. $\square$
+    """,
 )
 def theorem() -> Iterator[Evidence]:
     yield from uniform_constant(sp.Integer(8))
@@ -333,16 +353,36 @@ def _golden_cases() -> Iterator[tuple[str, arb]]:
     where="Sec. 2.2, Theorem 2.1",
     kind="theorem",
     says=(
-        r"if 1, \theta_1..\theta_{D/2-1} are independent over Q, the limit points are exactly [2\mu_0/D - "
-        r"(1-2/D)r, 2\mu_0/D + (1-2/D)r]; the best constant is 2(r+|\mu_0|)/D; in radians, with 2\pi, 1, "
-        r"\theta_1..\theta_{D/2-1} independent, exactly [-r, r] with no error at all"
+        r"if 1, $\theta_1,\dots,\theta_{D/2-1}$ are independent over $\mathbb{Q}$, the limit points are "
+        r"exactly $[2\mu_0/D - (1-2/D)r, 2\mu_0/D + (1-2/D)r]$; the best constant is $2(r+|\mu_0|)/D$; in "
+        r"radians, with $2\pi$, 1, $\theta_1,\dots,\theta_{D/2-1}$ independent, exactly $[-r, r]$ with no "
+        "error at all"
     ),
-    assumes=("Assumption 2.1", "1, theta_1, ..., theta_{D/2-1} independent over Q", "m, n integers"),
+    assumes=(
+        "Assumption 2.1",
+        r"1, $\theta_1$, ..., $\theta_{D/2-1}$ independent over $\mathbb{Q}$",
+        "$m$, $n$ integers",
+    ),
     uses=("eq-21*", "thm-2.1.weyl*"),
     outline=(
         "The pairs d >= 1 fill a torus, a connected set, on which their sum takes every value from "
         "-(D/2-1)r to (D/2-1)r; pair 0 adds mu_0 (turns) or another free angle (radians)."
     ),
+    proof=r"""
+        At an integer distance pair 0 turns by whole turns and contributes $\mu_0$. With
+        $\varphi=\mathrm{atan2}(\mu_0,\nu_0)$, $\mu_0\cos x+\nu_0\sin x=r\sin(x+\varphi)$, so $\frac2{\sqrt
+        D}\mathrm E\,\mathrm{Attn}=f(\lambda\theta_1,\dots,\lambda\theta_N)$ with $N=\frac D2-1$ and
+        $f(y)=\frac2D\big(\mu_0+r\sum_{d=1}^N\sin(2\pi y_d+\varphi)\big)$, continuous on the torus $\mathbb
+        T^N$. The limit points are the values of $f$ on the closure $H$ of the orbit, because an orbit in a
+        compact group comes back to every neighbourhood of each of its points infinitely often.
+
+        By Weyl's criterion the orbit is uniformly distributed if and only if for each integer vector
+        $k\ne0$ the mean of $z^\lambda$, $z=e^{2\pi ik\cdot\theta}$, tends to 0. That is so if and only if
+        $z\ne1$, since the mean over $T$ terms is then at most $2/(T|z-1|)$; and $z=1$ means
+        $k\cdot\theta\in\mathbb Z$, a relation with 1. Hence $H=\mathbb T^N$, which is connected, and $f$
+        takes all values between its extremes $\frac2D(\mu_0\pm Nr)$. In radians pair 0 is as free as the
+        others, and the mean over pairs fills $[-r,r]$. $\square$
+    """,
 )
 def sharp() -> Iterator[Evidence]:
     top = sp.expand(2 / DIM * (MU + (DIM / 2 - 1) * R))
@@ -394,7 +434,7 @@ def sharp_practice() -> Iterator[dict[str, object]]:
     "eq-6",
     where="Sec. 2.2, eq 6",
     kind="equation",
-    says=r"limsup_k |(2/\sqrt D) E Attn - \gamma| = O(1/D) at one fixed D",
+    says=r"$\limsup_k |(2/\sqrt D) \mathrm{E} \mathrm{Attn} - \gamma| = O(1/D)$ at one fixed $D$",
     outline=(
         "At one D every bounded number is O(1/D): |(2/D) sum_d (mu_0 cos + nu_0 sin)| <= r and |gamma| <= "
         "r, so 2r, or 2rD/D, is a constant for any sequence (m_k, n_k). Only a constant that is free of D "
@@ -462,9 +502,9 @@ def _seen(base: int, head_dim: int, turns: bool) -> tuple[float, float]:
     where="App. B",
     kind="lemma",
     says=(
-        r"the points (\lambda x_1,...,\lambda x_N) mod 1, \lambda \in \mathbb{Z}, are dense in \{y : "
-        r"k\cdot y \in \mathbb{Z} for every integer k with k\cdot x \in \mathbb{Z}\} and nowhere else "
-        r"(Kronecker)"
+        r"the points $(\lambda x_1,\dots,\lambda x_N)$ mod 1, $\lambda \in \mathbb{Z}$, are dense in the "
+        r"set of all $y$ with $k\cdot y \in \mathbb{Z}$ for every integer $k$ with $k\cdot x \in "
+        r"\mathbb{Z}$, and nowhere else (Kronecker)"
     ),
     outline=(
         "That set is a closed group H which contains the orbit. The characters of H are the integer "
@@ -505,8 +545,9 @@ def _annihilator(x: tuple[Fraction, ...], order: int) -> set[tuple[Fraction, ...
     where="App. B",
     kind="lemma",
     says=(
-        r"\theta_1..\theta_N independent over Q: the integer k with k\cdot\theta \in \mathbb{Z} are the "
-        r"multiples of one vector, so the closure of the orbit projects onto all coordinates but one"
+        r"$\theta_1,\dots,\theta_N$ independent over $\mathbb{Q}$: the integer $k$ with $k\cdot\theta \in "
+        r"\mathbb{Z}$ are the multiples of one vector, so the closure of the orbit projects onto all "
+        "coordinates but one"
     ),
     uses=("thm-2.1.orbit",),
     outline=(
@@ -548,9 +589,9 @@ def rank_attack() -> Iterator[Evidence]:
     where="Sec. 2.2, Theorem 2.1",
     kind="theorem",
     says=(
-        r"base 10^4, D a multiple of 8, radians, \nu_0 = 0 < \mu_0: the limit points are exactly "
-        r"[-0.96779..., 1]\mu_0 for every such D; so without its hypothesis the conclusion of Theorem 2.1 "
-        r"is false: \gamma = -\mu_0 stays 0.032\mu_0 away however large D is"
+        r"base $10^4$, $D$ a multiple of 8, radians, $\nu_0 = 0 < \mu_0$: the limit points are exactly "
+        r"$[-0.96779\dots, 1]\mu_0$ for every such $D$; so without its hypothesis the conclusion of "
+        r"Theorem 2.1 is false: $\gamma = -\mu_0$ stays $0.032\mu_0$ away however large $D$ is"
     ),
     uses=("thm-2.1.orbit", "thm-2.1.degree"),
     outline=(

@@ -79,11 +79,15 @@ def integral_bounds(convention: Convention) -> Iterator[Evidence]:
     where="App. C",
     kind="lemma",
     says=(
-        r"for x \ge 2\pi: Ci(x) > -0.0896, 1.4181 < Si(x) < 1.6748; for x \ge 1: Ci(x) > -0.1985, 0.946 < "
-        r"Si(x) < 1.852"
+        r"for $x \ge 2\pi$: $\mathrm{Ci}(x) > -0.0896$, $1.4181 < \mathrm{Si}(x) < 1.6748$; for $x \ge 1$: "
+        r"$\mathrm{Ci}(x) > -0.1985$, $0.946 < \mathrm{Si}(x) < 1.852$"
     ),
     uses=("lem-ci",),
     outline="Balls over [c, 12], |Ci(x)| and |Si(x) - pi/2| below 1/x beyond.",
+    proof=r"""
+        For $x>0$, $\mathrm{Ci}(x)^2+(\mathrm{Si}(x)-\frac\pi2)^2<x^{-2}$ (`lem-ci`), which decides beyond
+        12; balls over $[c,12]$ decide before. $\square$
+    """,
 )
 def integrals() -> Iterator[Evidence]:
     yield from integral_bounds(TURNS)
@@ -111,9 +115,10 @@ def integrals_attack() -> Iterator[Evidence]:
     where="App. C",
     kind="lemma",
     says=(
-        r"for every even D, base and \lambda: |\Gamma_\lambda - \lim_D \Gamma_\lambda| \le r c|\lambda|/D, "
-        r"r = \sqrt{\mu_0^2+\nu_0^2}; with D > 4L also |C_D - \lim C_D|, |S_D - \lim S_D| \le a + "
-        r"c\sqrt{e}|\lambda|\theta_0^a/D < a + 2c|\lambda|\theta_0^a/D for every a \ge 0, a = 0 included"
+        r"for every even $D$, base and $\lambda$: $|\Gamma_\lambda - \lim_D \Gamma_\lambda| \le r "
+        r"c|\lambda|/D$, $r = \sqrt{\mu_0^2+\nu_0^2}$; with $D > 4L$ also $|C_D - \lim C_D|$, $|S_D - \lim "
+        r"S_D| \le a + c\sqrt{e}|\lambda|\theta_0^a/D < a + 2c|\lambda|\theta_0^a/D$ for every $a \ge 0$, "
+        "$a = 0$ included"
     ),
     outline=(
         "Gamma is half the left Riemann sum, step 2/D, of f(x) = mu cos + nu sin of c lambda theta_0^x, "
@@ -121,6 +126,13 @@ def integrals_attack() -> Iterator[Evidence]:
         "theta_0^{x_{k+1}}); the sum telescopes. For a > 0 bound |f(x_k) - f(x)| by 2 for x < a; the other "
         "cells begin after a - 2/D, and theta_0^{-2/D} = e^{2L/D} < sqrt(e)."
     ),
+    proof=r"""
+        Let $f(x)=\mu_0\cos(c\lambda\theta_0^x)+\nu_0\sin(c\lambda\theta_0^x)$, $h=2/D$, $x_k=kh$. Then
+        $\Gamma_\lambda=\frac12\sum_khf(x_k)$, its limit is $\frac12\int_0^1f$, and on a cell
+        $|f(x_k)-f(x)|\le rc|\lambda|(\theta_0^{x_k}-\theta_0^{x_{k+1}})$, since $\mu_0\cos+\nu_0\sin$ has
+        Lipschitz constant $r$. The sum telescopes: $|\Gamma_\lambda-\lim\Gamma_\lambda|\le\frac
+        h2rc|\lambda|(1-\theta_0)<rc|\lambda|/D$. $\square$
+    """,
 )
 def riemann() -> Iterator[Evidence]:
     yield from riemann_steps()
@@ -185,9 +197,9 @@ def gap_floor(convention: Convention, log_base: arb, ratio: Real, constant: Real
     where="Sec. 2.2, Theorem 2.2",
     kind="lemma",
     says=(
-        r"base > 4096, \mu_0 \ne 0, \rho = \nu_0/\mu_0, all 1 < |\lambda| < b^{1/4}/8 and |\Lambda| > b: "
-        r"\lim_D sgn(\mu_0)\Delta \ge |\mu_0|(3/8 - (0.2575 + 0.9138|\rho|)/L) in turns, |\mu_0|(3/8 + "
-        r"(0.552 - 1.2386|\rho|)/L) in radians"
+        r"base $> 4096$, $\mu_0 \ne 0$, $\rho = \nu_0/\mu_0$, all $1 < |\lambda| < b^{1/4}/8$ and "
+        r"$|\Lambda| > b$: $\lim_D \mathrm{sgn}(\mu_0)\Delta \ge |\mu_0|(3/8 - (0.2575 + 0.9138|\rho|)/L)$ "
+        r"in turns, $|\mu_0|(3/8 + (0.552 - 1.2386|\rho|)/L)$ in radians"
     ),
     uses=("thm-2.2.ci", "lem-ci", "lem-cin"),
     outline=(
@@ -196,6 +208,26 @@ def gap_floor(convention: Convention, log_base: arb, ratio: Real, constant: Real
         "ln(8/c) - gamma, as l < b^{1/4}/8. Far: Ci(cL'/b) > -dip, Ci(cL') < 1/(4096 c). Sines: 0 < Si(cl) "
         "- Si(cl/b) < high near, below max(high - pi/2, pi/2 - low) + 1/(4096c) far, either sign."
     ),
+    proof=r"""
+        With $y=c\lambda\theta_0^x$, $2L\lim C_D=\mathrm{Ci}(c|\lambda|)-\mathrm{Ci}(c|\lambda|/b)$ and
+        $2L\lim S_D=\mathrm{Si}(c\lambda)-\mathrm{Si}(c\lambda/b)$. So
+        $2L\lim\mathrm{sgn}(\mu_0)\Delta/|\mu_0|$ is
+        $[\mathrm{Ci}(c|\lambda|)-\mathrm{Ci}(c|\lambda|/b)]-[\mathrm{Ci}(c|\Lambda|)-\mathrm{Ci}(c|\Lambda|/b)]$,
+        plus $\rho$ times the same with $\mathrm{Si}$.
+
+        *Cosines (turns).* $\mathrm{Ci}(c|\lambda|)>-0.0896$ by `thm-2.2.ci`. As $|\lambda|<b^{1/4}/8$ and
+        $\mathrm{Ci}(x)\le\gamma+\ln x$ (`lem-cin`),
+        $-\mathrm{Ci}(c|\lambda|/b)>\frac34L+\ln\frac8c-\gamma$. Far, $c|\Lambda|>4096c$ and
+        $c|\Lambda|/b>c$: $-\mathrm{Ci}(c|\Lambda|)>-\frac1{4096c}$ and $\mathrm{Ci}(c|\Lambda|/b)>-0.0896$.
+        The sum exceeds $\frac34L+\ln\frac8{2\pi}-\gamma-0.1793>\frac34L-0.515$; halved and divided by $L$
+        it is $\frac38-0.2575/L$.
+
+        *Sines.* Near, $0<\pm[\mathrm{Si}(c\lambda)-\mathrm{Si}(c\lambda/b)]<1.6748$. Far,
+        $\mathrm{Si}(c|\Lambda|)$ is within $\frac1{4096c}$ of $\frac\pi2$ and
+        $\mathrm{Si}(c|\Lambda|/b)\in(1.4181,1.6748)$, so the difference is below $0.1528$. Whatever the
+        signs, their difference is below $1.8276=2\cdot0.9138$. In radians put $c=1$ and the second line of
+        `thm-2.2.ci`. $\square$
+    """,
 )
 def limit_bound() -> Iterator[Evidence]:
     for convention, cosine, sine in ((TURNS, "0.2575", "0.9138"), (RADIANS, "-0.552", "1.2386")):
@@ -256,9 +288,10 @@ def _limit_cases(convention: Convention) -> Iterator[tuple[str, arb]]:
     where="Sec. 2.2, Theorem 2.2",
     kind="theorem",
     says=(
-        r"Assumption 2.1: there is \theta(\mu_0,\nu_0) > 0 such that for \theta_0 < \theta(\mu_0,\nu_0), "
-        r"any 1 < |\lambda| < \theta_0^{-1/4}/8 and |\Lambda| > \theta_0^{-1}: (sgn(\mu_0)/\sqrt D)(E "
-        r"Attn_\lambda - E Attn_\Lambda) > |\mu_0|/8 for sufficiently large D"
+        r"Assumption 2.1: there is $\theta(\mu_0,\nu_0) > 0$ such that for $\theta_0 < "
+        r"\theta(\mu_0,\nu_0)$, any $1 < |\lambda| < \theta_0^{-1/4}/8$ and $|\Lambda| > \theta_0^{-1}$: "
+        r"$(\mathrm{sgn}(\mu_0)/\sqrt D)(\mathrm{E} \mathrm{Attn}_\lambda - \mathrm{E} "
+        r"\mathrm{Attn}_\Lambda) > |\mu_0|/8$ for sufficiently large $D$"
     ),
     assumes=("Assumption 2.1",),
     uses=("asm-2.1",),
@@ -290,18 +323,18 @@ def enough(convention: Convention, constant: str, offset: str, slope: str) -> It
 @repair(
     "thm-2.2",
     says=(
-        r"\mu_0 \ne 0, \rho = \nu_0/\mu_0, b > 4096, L = \ln b > 1.03 + 3.66|\rho| (turns; in radians L > "
-        r"4.96|\rho| - 2.2): for all 1 < |\lambda| < b^{1/4}/8, |\Lambda| > b, sgn(\mu_0)\Delta \ge "
-        r"|\mu_0|(3/8 - (0.2575+0.9138|\rho|)/L) - c r(|\lambda|+|\Lambda|)/D; so (7) holds once D > "
-        r"c\sqrt{1+\rho^2}(|\lambda|+|\Lambda|)/(1/4 - (0.2575+0.9138|\rho|)/L), uniformly for |\Lambda| "
-        r"up to any fixed bound"
+        r"$\mu_0 \ne 0$, $\rho = \nu_0/\mu_0$, $b > 4096$, $L = \ln b > 1.03 + 3.66|\rho|$ (turns; in "
+        r"radians $L > 4.96|\rho| - 2.2$): for all $1 < |\lambda| < b^{1/4}/8$, $|\Lambda| > b$, "
+        r"$\mathrm{sgn}(\mu_0)\Delta \ge |\mu_0|(3/8 - (0.2575+0.9138|\rho|)/L) - c "
+        r"r(|\lambda|+|\Lambda|)/D$; so (7) holds once $D > c\sqrt{1+\rho^2}(|\lambda|+|\Lambda|)/(1/4 - "
+        r"(0.2575+0.9138|\rho|)/L)$, uniformly for $|\Lambda|$ up to any fixed bound"
     ),
     assumes=(
         "Assumption 2.1",
-        "mu_0 != 0",
-        "b > 4096",
-        "L > 1.03 + 3.66|rho|",
-        "D beyond a multiple of |Lambda|",
+        r"$\mu_0 \ne 0$",
+        "$b > 4096$",
+        r"$L > 1.03 + 3.66|\rho|$",
+        r"$D$ beyond a multiple of $|\Lambda|$",
     ),
     uses=("thm-2.2.limit", "thm-2.2.riemann", "eq-18*"),
     outline=(
@@ -309,6 +342,10 @@ def enough(convention: Convention, constant: str, offset: str, slope: str) -> It
         "|rho| <= 1.99 every base whose near range is not empty will do. 3/8 is the best constant in place "
         "of 1/8: thm-2.2.sharp."
     ),
+    proof=r"""
+        `thm-2.2.riemann`, used at $\lambda$ and at $\Lambda$, and `thm-2.2.limit` give the bound. It
+        exceeds $|\mu_0|/8$ for large $D$ when $L>4(0.2575+0.9138|\rho|)=1.03+3.6552|\rho|$. $\square$
+    """,
 )
 def theorem_repaired() -> Iterator[Evidence]:
     yield from enough(TURNS, "1/8", "1.03", "3.66")
@@ -323,17 +360,17 @@ def theorem_repaired() -> Iterator[Evidence]:
 @attack(
     "thm-2.2",
     domain=(
-        "mu_0 -> 0 with nu_0 = 1: is any fixed threshold enough? base 1e17, nu_0/mu_0 = 20, lambda = -3/2, "
-        "Lambda just beyond b"
+        "how the threshold must depend on mu_0 and nu_0, as it may: base 1e17, nu_0/mu_0 = 20, lambda = -3/2, Lambda "
+        "just beyond b"
     ),
 )
 def theorem_attack() -> Iterator[Evidence]:
     base = 10**17
     gap = limit_gap(base, "-3/2", 10**17 + 1, 20)
     yield below(
-        "base 1e17, nu_0/mu_0 = 20: (7) fails as D -> oo, so theta(mu_0, nu_0) must shrink as mu_0 -> 0: 1/8 < gap",
-        "1/8",
+        "no counterexample, but a bound on theta(mu_0, nu_0), which is at most 1e-17 at nu_0/mu_0 = 20: gap < 1/8",
         gap,
+        "1/8",
     )
 
 
@@ -368,9 +405,9 @@ def _finite_cases() -> Iterator[tuple[str, arb]]:
     where="Sec. 2.2, Theorem 2.2",
     kind="step",
     says=(
-        r"3/8 is the best constant in (7) over all small \theta_0: it is approached as b \to \infty, and "
-        r"at nu_0 = 0, in turns, the gap at the near end stays below 3/8 at every base b \ge 10^6; and a "
-        r"threshold on L below 0.4 + 3.44|\rho| is too small for \rho = 3, 10, 30"
+        r"$3/8$ is the best constant in (7) over all small $\theta_0$: it is approached as $b \to \infty$, "
+        r"and at $\nu_0 = 0$, in turns, the gap at the near end stays below $3/8$ at every base $b \ge "
+        r"10^6$; and a threshold on $L$ below $0.4 + 3.44|\rho|$ is too small for $\rho = 3$, 10, 30"
     ),
     uses=("thm-2.2.limit",),
     outline=(
@@ -448,11 +485,12 @@ def cost(convention: Convention, ratio: Real) -> arb:
     where="Sec. 2.2, Theorem 2.2",
     kind="lemma",
     says=(
-        r"base > 4096, \mu_0 \ne 0, \rho = \nu_0/\mu_0, 1 < \lambda < b^{1/4}/8, \Lambda > b (keys before the "
-        r"query): if \rho \ge 0, \lim_D sgn(\mu_0)\Delta \ge |\mu_0|(3/8 + (0.63\rho - 0.2575)/L) in turns, "
-        r"|\mu_0|(3/8 + (0.16\rho + 0.552)/L) in radians, above |\mu_0|/8 at every such base, without a threshold; "
-        r"if \rho < 0, \ge |\mu_0|(3/8 - (0.2575 + 0.8895|\rho|)/L) in turns, |\mu_0|(3/8 + (0.552 - "
-        r"1.0668|\rho|)/L) in radians, so (7) holds in the limit for L > 1.03 + 3.56|\rho|, L > 4.27|\rho| - 2.2"
+        r"base $> 4096$, $\mu_0 \ne 0$, $\rho = \nu_0/\mu_0$, $1 < \lambda < b^{1/4}/8$, $\Lambda > b$ "
+        r"(keys before the query): if $\rho \ge 0$, $\lim_D \mathrm{sgn}(\mu_0)\Delta \ge |\mu_0|(3/8 + "
+        r"(0.63\rho - 0.2575)/L)$ in turns, $|\mu_0|(3/8 + (0.16\rho + 0.552)/L)$ in radians, above "
+        r"$|\mu_0|/8$ at every such base, without a threshold; if $\rho < 0$, $\ge |\mu_0|(3/8 - (0.2575 + "
+        r"0.8895|\rho|)/L)$ in turns, $|\mu_0|(3/8 + (0.552 - 1.0668|\rho|)/L)$ in radians, so (7) holds "
+        r"in the limit for $L > 1.03 + 3.56|\rho|$, $L > 4.27|\rho| - 2.2$"
     ),
     uses=("thm-2.2.limit", "thm-2.2.ci", "lem-ci"),
     outline=(
@@ -460,6 +498,13 @@ def cost(convention: Convention, ratio: Real) -> arb:
         "Si(c lambda/b) <= c lambda/b < c/4096; far, Si(c Lambda) - Si(c Lambda/b) is within 1/(4096c) of pi/2 - "
         "Si(c Lambda/b), between pi/2 - high and pi/2 - low. Their difference is positive: it helps where rho > 0."
     ),
+    proof=r"""
+        Cosines as in the proof of `thm-2.2.limit`. Near, $0<\mathrm{Si}(c\lambda/b)\le c\lambda/b<c/4096$,
+        so by `thm-2.2.ci` the sine difference lies between $1.4181-c/4096$ and $1.6748$. Far, it is within
+        $\frac1{4096c}$ of $\frac\pi2-\mathrm{Si}(c\Lambda/b)$, so between $\frac\pi2-1.6748-\frac1{4096c}$
+        and $\frac\pi2-1.4181+\frac1{4096c}$. Near less far is therefore between $1.2638$ and $1.7789$: it
+        is positive, so it helps where $\rho>0$ and costs at most $1.7789|\rho|$ where $\rho<0$. $\square$
+    """,
 )
 def causal() -> Iterator[Evidence]:
     for convention, rise, fall in ((TURNS, "0.63", "0.8895"), (RADIANS, "0.16", "1.0668")):

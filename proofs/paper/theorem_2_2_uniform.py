@@ -60,10 +60,10 @@ def periodic_example(pairs: int, offset: int) -> Iterator[Evidence]:
     where="Sec. 2.2, Theorem 2.2",
     kind="theorem",
     says=(
-        r"Theorem 2.2 with a D_0 that depends on \mu_0, \nu_0, \theta_0 alone: for D > D_0, (7) holds for "
-        r"all near \lambda and all |\Lambda| > \theta_0^{-1}"
+        r"Theorem 2.2 with a $D_0$ that depends on $\mu_0$, $\nu_0$, $\theta_0$ alone: for $D > D_0$, (7) "
+        r"holds for all near $\lambda$ and all $|\Lambda| > \theta_0^{-1}$"
     ),
-    assumes=("Assumption 2.1", "mu_0 != 0"),
+    assumes=("Assumption 2.1", r"$\mu_0 \ne 0$"),
     uses=("asm-2.1",),
     outline=(
         "False for every D and every theta_0: by Dirichlet's pigeonhole some T > 1/theta_0 brings all T "
@@ -99,18 +99,24 @@ def returning_gap(share: sp.Expr) -> Evidence:
 @repair(
     "thm-2.2.uniform",
     says=(
-        r"for |\Lambda| \le \Lambda_{max}: D > c\sqrt{1+\rho^2}(b^{1/4}/8 + \Lambda_{max})/(1/4 - "
-        r"(0.2575+0.9138|\rho|)/L) is enough (turns); and for every D, \theta_0, \lambda the gap is below "
-        r"|\mu_0|/8 at some b < \Lambda \le \lambda + N^{D/2-1}\lceil b\rceil, N = \lceil "
-        r"8\pi\sqrt{1+\rho^2}\rceil"
+        r"for $|\Lambda| \le \Lambda_{\max}$: $D > c\sqrt{1+\rho^2}(b^{1/4}/8 + \Lambda_{\max})/(1/4 - "
+        r"(0.2575+0.9138|\rho|)/L)$ is enough (turns); and for every $D$, $\theta_0$, $\lambda$ the gap is "
+        r"below $|\mu_0|/8$ at some $b < \Lambda \le \lambda + N^{D/2-1}\lceil b\rceil$, $N = \lceil "
+        r"8\pi\sqrt{1+\rho^2}\rceil$"
     ),
-    assumes=("mu_0 != 0", "b > 4096", "L > 1.03 + 3.66|rho|"),
+    assumes=(r"$\mu_0 \ne 0$", "$b > 4096$", r"$L > 1.03 + 3.66|\rho|$"),
     uses=("thm-2.2*",),
     outline=(
         "First part: theorem 2.2 as repaired. Second: among the multiples 0..N^{D/2-1} of ceil(b) two "
         "agree mod 1 within 1/N in every theta_d, d >= 1 (pair 0 has period 1); T is their difference and "
         "Lambda = lambda + T."
     ),
+    proof=r"""
+        Of the multiples $0,\dots,N^{D/2-1}$ of $\lceil b\rceil$, $N=\lceil8\pi\sqrt{1+\rho^2}\rceil$, two
+        agree mod 1 within $1/N$ in every $\theta_d$, $d\ge1$ (pigeonhole). If $T$ is their difference,
+        $\Lambda=\lambda+T$ has $|\Delta|\le\frac{\pi r}N\le|\mu_0|/8$. The bound on $D$ is that of
+        `thm-2.2*`. $\square$
+    """,
 )
 def uniform_repaired() -> Iterator[Evidence]:
     yield pigeonhole()
@@ -224,9 +230,9 @@ LATE = (  # found by a float64 search, not certified to be the first
     where="Sec. 2.2, Theorem 2.2",
     kind="step",
     says=(
-        r"at mu_0 = 1, nu_0 = 0 in turns, D = 64, (7) first fails at \Lambda = 101473, 598837, 1270923 for bases "
-        r"10^5, 5\cdot10^5, 10^6; with nu_0 = 1 and D = 128 at 101528 and 500778 for bases 10^5, 5\cdot10^5; in "
-        r"radians, nu_0 = 1, D = 64, base 10^5, at 105507"
+        r"at $\mu_0 = 1$, $\nu_0 = 0$ in turns, $D = 64$, (7) first fails at $\Lambda = 101473$, 598837, "
+        r"1270923 for bases $10^5$, $5\cdot10^5$, $10^6$; with $\nu_0 = 1$ and $D = 128$ at 101528 and "
+        r"500778 for bases $10^5$, $5\cdot10^5$; in radians, $\nu_0 = 1$, $D = 64$, base $10^5$, at 105507"
     ),
     outline=(
         "Every integer from the base to the failure is bounded in balls; the near distance is the near integer of "

@@ -50,15 +50,24 @@ def gap_bound(distance: Real, head_dim: int, log_base: arb, turns: bool) -> arb:
     where="Sec. 2.2, eq 8",
     kind="equation",
     says=(
-        r"for all even D, bases b > 1, all \lambda, \Lambda, \delta = |\lambda-\Lambda|: |\Delta| \le r "
-        r"c\delta(1/D + 1/(2L)), and |\Delta| \le r(2/D + (1+\ln(c\delta/2))/L) where c\delta \ge 2 (every "
-        r"\delta \ge 1 in turns): so (8) holds for D > 4r/\epsilon, b > (e\pi\delta)^{2r/\epsilon}"
+        r"for all even $D$, bases $b > 1$, all $\lambda$, $\Lambda$, $\delta = |\lambda-\Lambda|$: "
+        r"$|\Delta| \le r c\delta(1/D + 1/(2L))$, and $|\Delta| \le r(2/D + (1+\ln(c\delta/2))/L)$ where "
+        r"$c\delta \ge 2$ (every $\delta \ge 1$ in turns): so (8) holds for $D > 4r/\epsilon$, $b > "
+        r"(e\pi\delta)^{2r/\epsilon}$"
     ),
     outline=(
         "Per pair |mu cos + nu sin| of two angles differs by at most r|e^{ix} - e^{iy}| <= r h(2d/D), h(x) "
         "= min(2, c delta theta_0^x), which falls; (1/D) sum h(2d/D) <= h(0)/D + (1/2) int_0^1 h. No lemma "
         "is needed, and neither D > 4L nor lambda > 1."
     ),
+    proof=r"""
+        In pair $d$ two angles differ by $c\delta\theta_d$, so the pair's share of $\Delta$ is at most
+        $\frac rD|e^{ix}-e^{iy}|\le\frac rDg(2d/D)$, $g(x)=\min(2,c\delta\theta_0^x)$. As $g$ falls,
+        $\frac1D\sum_dg(2d/D)\le\frac{g(0)}D+\frac12\int_0^1g$. With $g\le c\delta\theta_0^x$ the integral
+        is at most $c\delta/L$: the bound without a condition. With $x_*=\ln(c\delta/2)/L$, where the two
+        branches meet, $\int_0^1g\le2x_*+\int_{x_*}^\infty c\delta e^{-Lx}dx=\frac2L(1+\ln\frac{c\delta}2)$:
+        the other. $\square$
+    """,
 )
 def eq_8() -> Iterator[Evidence]:
     yield chord()
@@ -102,8 +111,9 @@ def _bound_cases() -> Iterator[tuple[str, arb]]:
     where="Sec. 2.2, Theorem 2.3",
     kind="theorem",
     says=(
-        r"Assumption 2.1: for any \epsilon > 0, m, n, m', n' > 0: (1/\sqrt D)|E Attn_\lambda - E "
-        r"Attn_\Lambda| < \epsilon for sufficiently small \theta_0 and large D"
+        r"Assumption 2.1: for any $\epsilon > 0$, $m$, $n$, $m'$, $n' > 0$: $(1/\sqrt D)|\mathrm{E} "
+        r"\mathrm{Attn}_\lambda - \mathrm{E} \mathrm{Attn}_\Lambda| < \epsilon$ for sufficiently small "
+        r"$\theta_0$ and large $D$"
     ),
     assumes=("Assumption 2.1",),
     uses=("eq-8", "eq-18*"),
@@ -112,6 +122,10 @@ def _bound_cases() -> Iterator[tuple[str, arb]]:
         "(8) as made explicit. The printed proof does not give it: eq-37, eq-40. The pair stays fixed "
         "while the base grows; theorem 2.2's own ranges move with the base: rem-base.range."
     ),
+    proof=r"""
+        By `eq-8` the gap is below $\epsilon$ for $D>4r/\epsilon$ and $b>(ec\delta/2)^{2r/\epsilon}$, two
+        bounds that do not depend on each other. $\square$
+    """,
 )
 def theorem() -> Iterator[Evidence]:
     first, second = sp.limit(2 * R / DIM, DIM, sp.oo), sp.limit((1 + sp.log(C * DELTA / 2)) / LOG, LOG, sp.oo)
@@ -159,16 +173,22 @@ def final_gap(near: Real, far: Real, mu: Real, nu: Real, turns: bool = True) -> 
     where="Sec. 2.2, Theorem 2.3",
     kind="theorem",
     says=(
-        r"0 < \lambda < \Lambda: 2L\lim_D\Delta = \mu_0(Cin(c\Lambda)-Cin(c\lambda)) + "
-        r"\nu_0(Si(c\lambda)-Si(c\Lambda)) + R, |R| \le |\mu_0|(c\Lambda\theta_0)^2/4 + "
-        r"|\nu_0|c\Lambda\theta_0: the gap closes like 1/\ln b and no faster; from g to \epsilon takes a "
-        r"base b^{g/\epsilon}"
+        r"$0 < \lambda < \Lambda$: $2L\lim_D\Delta = \mu_0(\mathrm{Cin}(c\Lambda)-\mathrm{Cin}(c\lambda)) "
+        r"+ \nu_0(\mathrm{Si}(c\lambda)-\mathrm{Si}(c\Lambda)) + R$, $|R| \le "
+        r"|\mu_0|(c\Lambda\theta_0)^2/4 + |\nu_0|c\Lambda\theta_0$: the gap closes like $1/\ln b$ and no "
+        r"faster; from $g$ to $\epsilon$ takes a base $b^{g/\epsilon}$"
     ),
     uses=("lem-cin",),
     outline=(
         "Ci(cl) - Ci(cl theta_0) = L - Cin(cl) + Cin(cl theta_0). At nu_0 = 0 the constant is mu_0 times "
         "int_{c lambda}^{c Lambda} (1-cos t)/t dt > 0."
     ),
+    proof=r"""
+        As in the proof of `thm-2.2.limit`, $2L\lim\Delta$ is made of $\mathrm{Ci}(cx)-\mathrm{Ci}(cx/b)$
+        and of the same with $\mathrm{Si}$, at $x=\lambda$ and $x=\Lambda$. Here
+        $\mathrm{Ci}(cx)-\mathrm{Ci}(cx/b)=L-\mathrm{Cin}(cx)+\mathrm{Cin}(cx/b)$ (`lem-cin`), and the terms
+        in $cx/b$ are $R$: $0\le\mathrm{Cin}(y)\le y^2/4$ and $0\le\mathrm{Si}(y)\le y$. $\square$
+    """,
 )
 def rate() -> Iterator[Evidence]:
     theta, near = sp.symbols("theta0 lambda", positive=True)
@@ -235,8 +255,8 @@ def rate_practice() -> Iterator[dict[str, object]]:
     where="Sec. 2.2, Theorem 2.3",
     kind="step",
     says=(
-        r"\nu_0 = 0, turns, pair (2, 65536): in the limit D \to \infty the gap is above \mu_0/8 for every "
-        r"base from 10^6 to 10^{17}"
+        r"$\nu_0 = 0$, turns, pair $(2, 65536)$: in the limit $D \to \infty$ the gap is above $\mu_0/8$ "
+        "for every base from $10^6$ to $10^{17}$"
     ),
     uses=("thm-2.3.rate",),
     outline=(

@@ -56,10 +56,15 @@ def in_tokens(power: Expr) -> Evidence:
     where="Sec. 3, Theorem 3.2",
     kind="theorem",
     says=(
-        r"the joint density \rho of (q_A,k_A,q_P,k_P) is Schwartz: there is C(\rho,D) > 0 with |E Attn_{\theta,"
-        r"\alpha}| < C(\rho,D)|m-n|^{-\alpha(1-\theta)D} for all m \ne n"
+        r"the joint density $\rho$ of $(q_A,k_A,q_P,k_P)$ is Schwartz: there is $C(\rho,D) > 0$ with "
+        r"$|\mathrm{E} \mathrm{Attn}_{\theta,\alpha}| < C(\rho,D)|m-n|^{-\alpha(1-\theta)D}$ for all $m "
+        r"\ne n$"
     ),
-    assumes=("rho Schwartz, one for all m, n", "alpha > 0", "theta D an integer in 1..D-1"),
+    assumes=(
+        r"$\rho$ Schwartz, one for all $m$, $n$",
+        r"$\alpha > 0$",
+        r"$\theta D$ an integer in $1,\dots,D-1$",
+    ),
     uses=("eq-12", "thm-3.2.kernel", "thm-3.2.majorant", "thm-3.2.weights"),
     outline=(
         "|E Attn| <= a^{-1/2} int |q_A.k_A| |int cos(2 pi s q.k) rho dq dk| dx_A; kernel, majorant and weights "
@@ -67,6 +72,11 @@ def in_tokens(power: Expr) -> Evidence:
         "|L rho|, a finite sum of Schwartz seminorms; s^-n = n^{n/2}|m-n|^{-alpha n}. Any C > n^{n/2} C_0 is "
         "strict; it is free of alpha. Not the printed proof: that one is thm-3.2.printed."
     ),
+    proof=r"""
+        `thm-3.2*` with a finite $K$: by `thm-3.2.majorant` and `thm-3.2.weights`, $K$ is at most a finite
+        sum of Schwartz seminorms of $\rho$, free of $\alpha$. Any larger $C$ makes the inequality strict.
+        $\square$
+    """,
 )
 def theorem() -> Iterator[Evidence]:
     yield in_tokens(N / 2)
@@ -110,14 +120,18 @@ def best_constant(n: int, spread: Real = 1) -> arb:
 @repair(
     "thm-3.2",
     says=(
-        r"whenever K = \int |q_A.k_A| \int \sup_{q}|F_{x_A}(q,\zeta)| d\zeta dx_A < \infty, F the Fourier "
-        r"transform of \rho(x_A,q_P,.) (or the same with q, k exchanged): |E Attn| \le (n^{n/2}/\sqrt a) K "
-        r"|m-n|^{-\alpha n}, n = (1-\theta)D, a = \theta D, for every \alpha; and if F is continuous in q at "
-        r"0, |m-n|^{\alpha n} E Attn \to (n^{n/2}/\sqrt a) \int q_A.k_A \rho(x_A,0,0) dx_A, so the exponent is "
-        r"exact unless that integral is 0"
+        r"whenever $K = \int |q_A\cdot k_A| \int \sup_{q}|F_{x_A}(q,\zeta)| \,d\zeta \,dx_A < \infty$, $F$ "
+        r"the Fourier transform of $\rho(x_A,q_P,.)$ (or the same with $q$, $k$ exchanged): $|\mathrm{E} "
+        r"\mathrm{Attn}| \le (n^{n/2}/\sqrt a) K |m-n|^{-\alpha n}$, $n = (1-\theta)D$, $a = \theta D$, "
+        r"for every $\alpha$; and if $F$ is continuous in $q$ at 0, $|m-n|^{\alpha n} \mathrm{E} "
+        r"\mathrm{Attn} \to (n^{n/2}/\sqrt a) \int q_A\cdot k_A \rho(x_A,0,0) \,dx_A$, so the exponent is "
+        "exact unless that integral is 0"
     ),
     assumes=(
-        "K finite: Schwartz in k_P with x_A-weights is more than enough, smoothness in q_P is not needed",
+        (
+            "$K$ finite: Schwartz in $k_P$ with $x_A-weights$ is more than enough, smoothness in $q_P$ is not "
+            "needed"
+        ),
     ),
     uses=("thm-3.2.kernel", "thm-3.2.gaussian"),
     outline=(
@@ -125,6 +139,14 @@ def best_constant(n: int, spread: Real = 1) -> arb:
         "tends to int F(0, zeta) dzeta = f(0, 0) by Fourier inversion. For normal q_P, k_P of variance 1, "
         "independent of x_A, with q_A.k_A >= 0 the limit is the bound."
     ),
+    proof=r"""
+        *Bound.* Apply `thm-3.2.kernel` to $f=\rho(x_A,\cdot)$, take the real part, multiply by $|q_A\cdot
+        k_A|/\sqrt a$, integrate over $x_A$; $s^{-n}=n^{n/2}|m-n|^{-\alpha n}$.
+
+        *Limit.* In $\int F(\zeta/s,\zeta)\,d\zeta$ let $s\to\infty$: dominated by $\sup_q|F|$, it tends to
+        $\int F(0,\zeta)\,d\zeta=\rho(x_A,0,0)$ by Fourier inversion; the integral over $x_A$ is dominated
+        by the integrand of $K$. $\square$
+    """,
 )
 def theorem_repaired() -> Iterator[Evidence]:
     yield in_tokens(N / 2)
@@ -203,8 +225,8 @@ def theorem_practice() -> Iterator[dict[str, object]]:
     where="Sec. 3, eq 14",
     kind="equation",
     says=(
-        r"|E_{q,k} Attn_{\theta,\alpha}(q^{(m)},k^{(n)})| < C(\rho,D)|m-n|^{-\alpha(1-\theta)D}, C free of \theta "
-        r"and \alpha"
+        r"$|\mathrm{E}_{q,k} \mathrm{Attn}_{\theta,\alpha}(q^{(m)},k^{(n)})| < "
+        r"C(\rho,D)|m-n|^{-\alpha(1-\theta)D}$, $C$ free of $\theta$ and $\alpha$"
     ),
     assumes=("the hypotheses of Theorem 3.2",),
     uses=("thm-3.2",),
@@ -271,13 +293,18 @@ def jacobian(size: int, power: int) -> Evidence:
     where="App. G, in place of eq 77",
     kind="step",
     says=(
-        r"f \in L^1(R^{2n}), s > 0: \int e^{-2\pi i s q.k} f dq dk = s^{-n} \int F(\zeta/s, \zeta) d\zeta, hence "
-        r"|\int e^{-2\pi i s q.k} f| \le s^{-n} \int \sup_q|F(q,\zeta)| d\zeta; likewise with q, k exchanged"
+        r"$f \in L^1(\mathbb{R}^{2n})$, $s > 0$: $\int e^{-2\pi i s q\cdot k} f \,dq \,dk = s^{-n} \int "
+        r"F(\zeta/s, \zeta) \,d\zeta$, hence $|\int e^{-2\pi i s q\cdot k} f| \le s^{-n} \int "
+        r"\sup_q|F(q,\zeta)| \,d\zeta$; likewise with $q$, $k$ exchanged"
     ),
     outline=(
         "Fubini: the integral over k is F(q, s q). Substitute zeta = s q, dq = s^-n dzeta. The identity is "
         "computed on both sides for normal f with any means, n = 1, as a witness of exponent and signs."
     ),
+    proof=r"""
+        Integrate over $k$ first (Fubini): $\int e^{-2\pi isq\cdot k}f\,dq\,dk=\int F(q,sq)\,dq=s^{-n}\int
+        F(\zeta/s,\zeta)\,d\zeta$, which is at most $s^{-n}\int\sup_q|F(q,\zeta)|\,d\zeta$. $\square$
+    """,
 )
 def kernel() -> Iterator[Evidence]:
     yield from (jacobian(size, size) for size in range(1, 6))
@@ -333,13 +360,20 @@ def lorentz(coefficient: Expr, total: Expr) -> Iterator[Evidence]:
     where="App. G, in place of eq 77",
     kind="step",
     says=(
-        r"f Schwartz: \int \sup_q|F(q,\zeta)| d\zeta \le 2^{-n} \int \sup_q |L f(q,k)| dk \le (\pi/2)^n \sup_{q,k} "
-        r"\prod_j(1+k_j^2)|L f(q,k)|, L = \prod_{j\le n}(1-\partial_{k_j}^2)"
+        r"$f$ Schwartz: $\int \sup_q|F(q,\zeta)| \,d\zeta \le 2^{-n} \int \sup_q |L f(q,k)| \,dk \le "
+        r"(\pi/2)^n \sup_{q,k} \prod_j(1+k_j^2)|L f(q,k)|$, $L = \prod_{j\le n}(1-\partial_{k_j}^2)$"
     ),
     outline=(
         "L acts on the wave as prod(1 + 4 pi^2 zeta_j^2); by Green it may act on f. So |F| <= prod (1 + 4 pi^2 "
         "zeta_j^2)^-1 int |L f| dk, and the integrals over zeta_j are 1/2 each, those of 1/(1+k_j^2) pi each."
     ),
+    proof=r"""
+        $M=\prod_{j\le n}(1-\partial_{k_j}^2)$ acts on $e^{-2\pi i\zeta\cdot k}$ as
+        $\prod(1+4\pi^2\zeta_j^2)$, and integration by parts moves it to $f$:
+        $|F(q,\zeta)|\le\prod(1+4\pi^2\zeta_j^2)^{-1}\int|Mf|\,dk$. Each
+        $\int\frac{d\zeta_j}{1+4\pi^2\zeta_j^2}=\frac12$ and $\int\frac{dk_j}{1+k_j^2}=\pi$, so
+        $\int\sup_q|F|\,d\zeta\le(\frac\pi2)^n\sup\prod_j(1+k_j^2)|Mf|$. $\square$
+    """,
 )
 def majorant() -> Iterator[Evidence]:
     yield operator(4 * sp.pi**2)
@@ -369,13 +403,17 @@ def majorant_attack() -> Iterator[Evidence]:
     where="App. G, eqs 78 to 80",
     kind="step",
     says=(
-        r"|q_A.k_A| \le (1/2)\prod_{i\le 2a}(1+x_i^2), x_A = (q_A,k_A); so \int |q_A.k_A| g(x_A) dx_A \le "
-        r"(\pi^{2a}/2) \sup_{x_A} \prod_i(1+x_i^2)^2 g(x_A) for every g \ge 0"
+        r"$|q_A\cdot k_A| \le (1/2)\prod_{i\le 2a}(1+x_i^2)$, $x_A = (q_A,k_A)$; so $\int |q_A\cdot k_A| "
+        r"g(x_A) \,dx_A \le (\pi^{2a}/2) \sup_{x_A} \prod_i(1+x_i^2)^2 g(x_A)$ for every $g \ge 0$"
     ),
     outline=(
         "|q k| <= (q^2 + k^2)/2; 1 + sum y_i <= prod(1 + y_i) for y_i >= 0 by induction; the integral of "
         "prod 1/(1+x_i^2) over R^{2a} is pi^{2a}."
     ),
+    proof=r"""
+        $|q_A\cdot k_A|\le\frac12\sum_ix_i^2\le\frac12\prod_i(1+x_i^2)$. As $\int\frac{dx_i}{1+x_i^2}=\pi$,
+        the integral is at most $\frac{\pi^{2a}}2$ times the supremum of $\prod_i(1+x_i^2)^2g$. $\square$
+    """,
 )
 def weights() -> Iterator[Evidence]:
     q, k = sp.symbols("q k", real=True)
@@ -414,10 +452,11 @@ def per_dimension(power: Expr) -> Evidence:
     where="Sec. 3, Theorem 3.2",
     kind="step",
     says=(
-        r"q_P, k_P independent normal of mean 0 and variances \sigma_q^2, \sigma_k^2, independent of x_A: E "
-        r"Attn = (E q_A.k_A/\sqrt a)(1+t^2)^{-n/2}, t = 2\pi\sigma_q\sigma_k|m-n|^\alpha/\sqrt n; so "
-        r"|m-n|^{\alpha n} E Attn \to (E q_A.k_A/\sqrt a)(\sqrt n/2\pi\sigma_q\sigma_k)^n and the exponent of "
-        r"(14) cannot be raised"
+        r"$q_P$, $k_P$ independent normal of mean 0 and variances $\sigma_q^2$, $\sigma_k^2$, independent "
+        r"of $x_A$: $\mathrm{E} \mathrm{Attn} = (\mathrm{E} q_A\cdot k_A/\sqrt a)(1+t^2)^{-n/2}$, $t = "
+        r"2\pi\sigma_q\sigma_k|m-n|^\alpha/\sqrt n$; so $|m-n|^{\alpha n} \mathrm{E} \mathrm{Attn} \to "
+        r"(\mathrm{E} q_A\cdot k_A/\sqrt a)(\sqrt n/2\pi\sigma_q\sigma_k)^n$ and the exponent of (14) "
+        "cannot be raised"
     ),
     outline=(
         "One dimension by two Gaussian integrals; dimensions multiply; sigma_q sigma_k only rescales s; the mean "
@@ -468,8 +507,8 @@ def same_coordinate() -> Expr:
     where=PLACE,
     kind="step",
     says=(
-        r"a joint density is needed: for q_P = k_P standard normal and n = 4, E\cos = (1-u^2)/(1+u^2)^2, u = 4\pi s, "
-        r"which decays like |m-n|^{-\alpha n/2}, so (14) fails"
+        r"a joint density is needed: for $q_P = k_P$ standard normal and $n = 4$, $\mathrm{E}\cos = "
+        r"(1-u^2)/(1+u^2)^2$, $u = 4\pi s$, which decays like $|m-n|^{-\alpha n/2}$, so (14) fails"
     ),
     outline="E e^{-2 pi i s|x|^2} = (1+iu)^{-n/2}; its size (1+u^2)^{-n/4} has half the exponent for every n.",
 )
@@ -507,9 +546,9 @@ def moment_cosine(density: Expr) -> Expr:
     where=PLACE,
     kind="step",
     says=(
-        r"q_P, k_P independent, uniform on the sphere of radius R in R^3 (normalised queries, keys): E\cos = "
-        r"\sin t/t, t = 2\pi s R^2; with \alpha = 1, R^2 = \sqrt3/4 it is 2/(\pi|m-n|) in size at odd distances; "
-        r"(14) says |m-n|^{-3}"
+        r"$q_P$, $k_P$ independent, uniform on the sphere of radius $R$ in $\mathbb{R}^3$ (normalised "
+        r"queries, keys): $\mathrm{E}\cos = \sin t/t$, $t = 2\pi s R^2$; with $\alpha = 1$, $R^2 = "
+        r"\sqrt3/4$ it is $2/(\pi|m-n|)$ in size at odd distances; (14) says $|m-n|^{-3}$"
     ),
     outline="q.k/R^2 is uniform on [-1, 1] (Archimedes). In R^5: 3(sin t - t cos t)/t^3, exponent 2 for 5.",
 )
@@ -545,9 +584,9 @@ def ball_mean(t: Real) -> arb:
     where=PLACE,
     kind="step",
     says=(
-        r"a bounded density of compact support is not enough: q_P, k_P independent, uniform in the unit ball "
-        r"of R^5: E\cos = 75 t^{-5}(3 Si(t) + t\cos t - 4\sin t), t = 2\pi s, which at integer s exceeds 75 "
-        r"t^{-4} where (14) says C t^{-5}"
+        "a bounded density of compact support is not enough: $q_P$, $k_P$ independent, uniform in the "
+        r"unit ball of $\mathbb{R}^5$: $\mathrm{E}\cos = 75 t^{-5}(3 \mathrm{Si}(t) + t\cos t - 4\sin t)$, "
+        r"$t = 2\pi s$, which at integer $s$ exceeds $75 t^{-4}$ where (14) says $C t^{-5}$"
     ),
     outline=(
         "One coordinate of q has density 15(1-u^2)^2/16, with transform f; |q| has density 5r^4; the primitive of "
@@ -615,8 +654,9 @@ WIRING = (
     where=PLACE,
     kind="step",
     says=(
-        r"q_P = U h, k_P = V h', h, h' independent standard normal: E\cos = \det(1 + 4\pi^2s^2 W W^T)^{-1/2}, W = "
-        r"U^T V; the exponent in |m-n| is \alpha rank(W), below that of (14) when rank(W) < n"
+        r"$q_P = U h$, $k_P = V h'$, $h$, $h'$ independent standard normal: $\mathrm{E}\cos = \det(1 + "
+        r"4\pi^2s^2 W W^T)^{-1/2}$, $W = U^T V$; the exponent in $|m-n|$ is $\alpha \mathrm{rank}(W)$, "
+        r"below that of (14) when $\mathrm{rank}(W) < n$"
     ),
     outline=(
         "E over h' is exp(-2 pi^2 s^2 |W^T h|^2); in the singular basis of W the pairs are independent with t = 2 pi "
@@ -664,9 +704,9 @@ def returns(phases: Sequence[Fraction], repeats: int) -> list[Expr]:
     where=PLACE,
     kind="step",
     says=(
-        r"finitely many values of (q,k), as in the first layer where both depend on the token alone: \limsup "
-        r"|E Attn| \ge |E q_A.k_A|/\sqrt{\theta D} for 0 < \alpha \le 1, the value at distance 0; no decay at "
-        r"all"
+        "finitely many values of $(q,k)$, as in the first layer where both depend on the token alone: "
+        r"$\limsup |\mathrm{E} \mathrm{Attn}| \ge |\mathrm{E} q_A\cdot k_A|/\sqrt{\theta D}$ for $0 < "
+        r"\alpha \le 1$, the value at distance 0; no decay at all"
     ),
     outline=(
         "E Attn is a finite sum of cosines of |m-n|^alpha phi_j. By Dirichlet infinitely many integers t have all t "

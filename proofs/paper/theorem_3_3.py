@@ -68,10 +68,10 @@ def exact_variance(correlation: Real, dims: int, distance: Real) -> arb:
     where="Sec. 3, eq 15",
     kind="equation",
     says=(
-        r"(15) under Assumption 2.1 and the hypothesis of Theorem 3.2, that the joint density is Schwartz (as "
-        r"App. H uses)"
+        "(15) under Assumption 2.1 and the hypothesis of Theorem 3.2, that the joint density is Schwartz "
+        "(as App. H uses)"
     ),
-    assumes=("Assumption 2.1", "rho Schwartz"),
+    assumes=("Assumption 2.1", r"$\rho$ Schwartz"),
     uses=("thm-3.3*",),
     outline=(
         "D = 4, theta = 1/2, everything centred normal of variance 1, q and k independent, corr(q_0,q_1) = -r, "
@@ -86,12 +86,17 @@ def eq_15() -> Iterator[Evidence]:
 @repair(
     "eq-15",
     says=(
-        r"(15) under Assumption 2.1, a joint density, and \sum_{i \ne j} E q_ik_iq_jk_j \ge 0 over the "
-        r"amplitude; sharp"
+        r"(15) under Assumption 2.1, a joint density, and $\sum_{i \ne j} \mathrm{E} q_ik_iq_jk_j \ge 0$ "
+        "over the amplitude; sharp"
     ),
-    assumes=("Assumption 2.1", "a joint density", "sum of cross terms >= 0"),
+    assumes=("Assumption 2.1", "a joint density", r"sum of cross terms $\ge 0$"),
     uses=("thm-3.3*",),
     outline="The limit less sigma_0^2/2 is the sum over 2 theta D: no weaker hypothesis on it will do.",
+    proof=r"""
+        By `thm-3.3*` the limit is $\sigma_0^2/2$ plus the cross terms over $2\theta D$, so (15) holds if
+        and only if their sum is $\ge0$: always for $\theta D=1$, and for coordinates of $q$ that are
+        centred, uncorrelated and independent of $k$. $\square$
+    """,
 )
 def eq_15_repaired() -> Iterator[Evidence]:
     for sign, r in ((1, CORRELATION), (1, 0), (-1, sp.Rational(1, 100))):
@@ -117,8 +122,8 @@ def eq_15_attack() -> Iterator[Evidence]:
     where="Sec. 3, Theorem 3.3",
     kind="step",
     says=(
-        r"\theta D = a \ge 2, sigma_0 = 1, mu_0 = nu_0 = 0: over Schwartz laws of independent q, k that meet "
-        r"Assumption 2.1 the limits of the variance have infimum 0, not attained"
+        r"$\theta D = a \ge 2$, $\sigma_0 = 1$, $\mu_0 = \nu_0 = 0$: over Schwartz laws of independent "
+        "$q$, $k$ that meet Assumption 2.1 the limits of the variance have infimum 0, not attained"
     ),
     uses=("thm-3.3*",),
     outline=(
@@ -223,7 +228,8 @@ def two_coins() -> Iterator[Evidence]:
     where="Sec. 3, Theorem 3.3",
     kind="theorem",
     says=(
-        r"under Assumption 2.1: \liminf_{|m-n| \to \infty} Var Attn_{\theta,\alpha}(q^{(m)},k^{(n)}) \ge \sigma_0^2/2"
+        r"under Assumption 2.1: $\liminf_{|m-n| \to \infty} \mathrm{Var} "
+        r"\mathrm{Attn}_{\theta,\alpha}(q^{(m)},k^{(n)}) \ge \sigma_0^2/2$"
     ),
     assumes=("Assumption 2.1",),
     outline=(
@@ -248,7 +254,8 @@ def theorem_attack() -> Iterator[Evidence]:
     where="App. H",
     kind="step",
     says=(
-        r"(q,k) has a density and E|G| < \infty, G = G(q,k): E[G \cos(2\pi s q_P.k_P)] \to 0 as s \to \infty"
+        r"$(q,k)$ has a density and $\mathrm{E}|G| < \infty$, $G = G(q,k)$: $\mathrm{E}[G \cos(2\pi s "
+        r"q_P\cdot k_P)] \to 0$ as $s \to \infty$"
     ),
     outline=(
         "k_1 of k_P is not 0 almost surely. With k and the other coordinates fixed, u = q_P.k_P replaces q_1, "
@@ -256,6 +263,12 @@ def theorem_attack() -> Iterator[Evidence]:
         "(Fubini), and the lemma of Riemann and Lebesgue applies: a step function in u gives (sin - sin)/(2 pi "
         "s) per step, and steps are dense in L^1."
     ),
+    proof=r"""
+        The coordinate $k_1$ of $k_P$ is almost surely not 0. With $k$ and the other coordinates of $q$
+        fixed, $u=q_P\cdot k_P$ replaces $q_1$, $du=|k_1|\,dq_1$, so for integrable $G(q,k)$ the measure
+        $G\,dP$ has an integrable density in $u$ (Fubini), and $\mathrm E[G\cos2\pi su]\to0$ by the lemma of
+        Riemann and Lebesgue. $\square$
+    """,
 )
 def lebesgue() -> Iterator[Evidence]:
     for size in (1, 2, 5):
@@ -283,12 +296,16 @@ def lebesgue_attack() -> Iterator[Evidence]:
 @repair(
     "thm-3.3",
     says=(
-        r"(q,k) has any joint density and E(q_A.k_A)^2 < \infty: Var Attn \to E(q_A.k_A)^2/(2\theta D) = "
-        r"\sigma_0^2/2 + (1/2\theta D)\sum_{i \ne j} E q_ik_iq_jk_j > 0; so (15) holds if and only if that sum "
-        r"of cross terms is \ge 0, always for \theta D = 1, and whenever \theta D is even and \mu_0^2\theta D "
-        r"\ge 4\sigma_0^2"
+        r"$(q,k)$ has any joint density and $\mathrm{E}(q_A\cdot k_A)^2 < \infty$: $\mathrm{Var} "
+        r"\mathrm{Attn} \to \mathrm{E}(q_A\cdot k_A)^2/(2\theta D) = \sigma_0^2/2 + (1/2\theta D)\sum_{i "
+        r"\ne j} \mathrm{E} q_ik_iq_jk_j > 0$; so (15) holds if and only if that sum of cross terms is "
+        r"$\ge 0$, always for $\theta D = 1$, and whenever $\theta D$ is even and $\mu_0^2\theta D \ge "
+        r"4\sigma_0^2$"
     ),
-    assumes=("a joint density (the same for all m, n)", "E (q_d k_d)^2 = sigma_0^2 for all d"),
+    assumes=(
+        "a joint density (the same for all $m$, $n$)",
+        r"$\mathrm{E} (q_d k_d)^2 = \sigma_0^2$ for all $d$",
+    ),
     uses=("eq-12", "eq-82*", "eq-83*", "thm-3.3.lebesgue"),
     outline=(
         "Var = E Attn^2 - (E Attn)^2; cos^2 x = (1 + cos 2x)/2; both oscillating means tend to 0 by the step "
@@ -297,6 +314,15 @@ def lebesgue_attack() -> Iterator[Evidence]:
         "terms vanish for coordinates of q uncorrelated, of mean 0 and independent of k. For a Schwartz "
         "density the rate is that of (84) and (81)."
     ),
+    proof=r"""
+        Let $A=q_A\cdot k_A/\sqrt{\theta D}$ and $x=2\pi s\,q_P\cdot k_P$. Then $\mathrm{Var}=\frac12\mathrm
+        EA^2+\frac12\mathrm E[A^2\cos2x]-(\mathrm E[A\cos x])^2$, and both oscillating means tend to 0
+        (`thm-3.3.lebesgue`). Expanding the square of $q_A\cdot k_A=\sum_iq_ik_i$ gives $\theta D$ squares
+        and the cross terms. The limit is 0 only if $q_A\cdot k_A=0$ almost surely, which a density forbids.
+        Last, for $\theta D$ even $q_A\cdot k_A$ is the sum of $\theta D/2$ of the $A_d$, with mean $\theta
+        D\mu_0/2$, so by Jensen the limit is at least $\theta D\mu_0^2/8$, which is $\ge\sigma_0^2/2$ when
+        $\mu_0^2\theta D\ge4\sigma_0^2$. $\square$
+    """,
 )
 def theorem_repaired() -> Iterator[Evidence]:
     cross = sp.Symbol("cross", real=True)
