@@ -72,6 +72,11 @@ _PART = re.compile(
 _ROOT = Path(__file__).resolve().parents[1]
 
 
+def is_label(text: str) -> bool:
+    """Does this look like a label: "thm-2.1", "lem-C.1", "eq-28", "rem-3.reduces.scaled"?"""
+    return _LABEL.fullmatch(text) is not None
+
+
 class LedgerError(ValueError):
     """The ledger contradicts its own rules. The message begins with the label at fault."""
 
@@ -134,7 +139,7 @@ class Ledger:
         proof: str = "",
     ) -> Callable[[C], C]:
         """Register the decorated check as the evidence for `label` as stated; see the module's docstring."""
-        if not _LABEL.fullmatch(label):
+        if not is_label(label):
             raise LedgerError(f"{label!r}: a label looks like 'thm-2.1', 'lem-C.1' or 'eq-28'")
         if kind not in KINDS:
             raise LedgerError(f"{label}: kind={kind!r}; one of {', '.join(KINDS)}")

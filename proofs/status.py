@@ -158,23 +158,27 @@ def compare(results: Sequence[Result], path: Path, *, whole: bool = True) -> lis
 
     With `whole`, the results are the entire ledger, and a claim that only the file has is a difference too.
     """
+    return compare_entries([entry(result) for result in results], path, whole=whole)
+
+
+def compare_entries(claims: Sequence[Mapping[str, Any]], path: Path, *, whole: bool = True) -> list[str]:
+    """`compare` of claims as plain data, as `entry` makes them."""
     if not path.is_file():
         return [f"{path} does not exist; write it from the whole ledger"]
     found = _ROW.finditer(path.read_text(encoding="utf-8"))
     committed = {row["label"]: (row["stated"].strip(), row["repaired"].strip()) for row in found}
     differences = []
-    for result in results:
-        derived = (verdict_text(result.as_stated), verdict_text(result.as_repaired))
-        if result.label not in committed:
-            differences.append(f"{result.label}: not in {path.name}")
+    for claim in claims:
+        label, repaired = claim["label"], claim["repaired"]
+        derived = (claim["stated"]["verdict"], repaired["verdict"] if repaired else NO_REPAIR)
+        if label not in committed:
+            differences.append(f"{label}: not in {path.name}")
             continue
-        pairs = zip(("as stated", "as repaired"), derived, committed[result.label], strict=True)
+        pairs = zip(("as stated", "as repaired"), derived, committed[label], strict=True)
         differences += [
-            f"{result.label}: {form} {new!r}, {path.name} says {old!r}"
-            for form, new, old in pairs
-            if new != old
+            f"{label}: {form} {new!r}, {path.name} says {old!r}" for form, new, old in pairs if new != old
         ]
-    known = {result.label for result in results}
+    known = {claim["label"] for claim in claims}
     gone = [label for label in committed if label not in known] if whole else []
     return differences + [f"{label}: in {path.name}, not in the ledger" for label in gone]
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from multiprocessing import get_context
 
@@ -156,9 +157,19 @@ def _wanted(ledger: Ledger, labels: Iterable[str] | None) -> list[str]:
     asked = set(ledger.claims if labels is None else labels)
     unknown = sorted(asked - ledger.claims.keys())
     if unknown:
-        known = ", ".join(ledger.claims)
-        raise InputError(f"no claim is called {', '.join(unknown)}; the ledger has {known}")
+        near = list(dict.fromkeys(name for label in unknown for name in _nearest(label, ledger)))
+        choice = " or ".join(filter(None, (", ".join(near[:-1]), *near[-1:])))
+        meant = f"did you mean {choice}?" if near else "proofs/STATUS.md lists them all"
+        raise InputError(f"no claim is called {', '.join(unknown)}; {meant}")
     return [label for label in ledger.claims if label in asked]
+
+
+def _nearest(label: str, ledger: Ledger) -> list[str]:
+    """Up to three labels that are spelt much like an unknown one, those of its own kind ("thm-") before others."""
+    low = {known.lower(): known for known in ledger.claims}
+    same = [known for known in low if known.split("-")[0] == label.lower().split("-")[0]]
+    found = get_close_matches(label.lower(), same or low, n=3, cutoff=0.5)
+    return [low[name] for name in found]
 
 
 def _tasks(ledger: Ledger, wanted: Sequence[str]) -> list[Task]:

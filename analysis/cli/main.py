@@ -7,7 +7,7 @@ import sys
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -17,6 +17,10 @@ from analysis.cli import heads, training
 from analysis.cli.options import Json, app
 from analysis.errors import InputError
 from analysis.progress import errors, progress_bar
+
+if TYPE_CHECKING:
+    from proofs.cache import Cache
+    from proofs.verify import Result
 
 INTERRUPTED = 130  # what typer makes of Ctrl-C, and shells of a process that SIGINT ended
 
@@ -56,29 +60,39 @@ def verify(
     labels: Annotated[
         list[str], typer.Argument(help="Claims to check; the whole ledger if none is named.")
     ] = [],
-    explain: Annotated[str | None, typer.Option(help="Everything about one claim, in words.")] = None,
+    explain: Annotated[
+        str | None, typer.Option(help="Everything about one claim, in words, as last computed.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="With --explain: compute the claim again.")] = False,
     workers: Annotated[int | None, typer.Option(help="Processes; one per core if not given.")] = None,
     write_status: Annotated[
         bool, typer.Option("--write", help="Write proofs/STATUS.md instead of comparing.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Check the paper's statements: verdict as stated, verdict as repaired. Exit code 1 if STATUS.md says otherwise.
+    """Check the statements of v1: verdict as stated, verdict as repaired. Exit code 1 if STATUS.md says otherwise.
+
+    Claims are computed anew. Only `--explain` shows what an earlier run computed, if nothing it rests on has changed.
 
     Examples: `tapa verify`, `tapa verify thm-2.2 lem-C.1`, `tapa verify --explain thm-3.3`
     """
+    from analysis.assets import cache_folder
     from proofs import status
-    from proofs.verify import verify as check
+    from proofs.cache import Cache
 
     if write_status and (labels or explain):
         raise InputError("--write needs the whole ledger; give it without labels")
-    wanted = [explain] if explain else labels
-    with progress_bar() as show:
-        results = check(
-            wanted or None, workers, progress=lambda done, total, label: show("claims", done, total)
-        )
+    if fresh and not explain:
+        raise InputError("--fresh is for --explain LABEL; without it every claim is computed anew")
+    cache = Cache(cache_folder() / "claims")
+    kept = cache.find(explain) if explain and not fresh else None
+    if kept:
+        typer.echo(status.explain_entry(kept))
+        _judge(status.compare_entries([kept], status.PATH, whole=False))
+        return
+    results = _computed([explain] if explain else labels, workers, cache)
     if explain:
-        typer.echo("\n\n".join(status.explain(result) for result in results))
+        typer.echo(status.explain(results[0]))
     elif as_json:
         typer.echo(json.dumps(status.table(results)))
     else:
@@ -86,7 +100,28 @@ def verify(
     if write_status:
         status.PATH.write_text(status.status_markdown(results), encoding="utf-8")
         return
-    differences = status.compare(results, status.PATH, whole=not wanted)
+    _judge(status.compare(results, status.PATH, whole=not (labels or explain)))
+
+
+def _computed(labels: list[str], workers: int | None, cache: Cache) -> list[Result]:
+    """The claims of these labels, of all if there are none, computed and then kept for `--explain`."""
+    from proofs import status
+    from proofs.verify import verify as check
+
+    with progress_bar() as show:
+        results = check(
+            labels or None, workers, progress=lambda done, total, label: show("claims", done, total)
+        )
+    try:
+        cache.keep([status.entry(result) for result in results])
+    except OSError as error:
+        line = f"tapa: not kept for --explain: {error}; TAPA_CACHE may name a folder that can be written"
+        errors.print(line, markup=False, soft_wrap=True)
+    return results
+
+
+def _judge(differences: list[str]) -> None:
+    """A line for each verdict that STATUS.md has otherwise, and then exit code 1."""
     for line in differences:
         errors.print(f"tapa: {line}", markup=False, soft_wrap=True)
     if differences:

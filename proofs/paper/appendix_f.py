@@ -267,7 +267,7 @@ def eq_27() -> Iterator[Evidence]:
         $\frac\pi2$ is a zero of the cosine; below, the cosine is positive, and on
         $[\lambda\theta_0,\lambda\theta_0^{\epsilon_0}]$ at least $\cos2\pi\lambda\theta_0^{\epsilon_0}$,
         whose weight is $\frac1{2L}\ln\theta_0^{\epsilon_0-1}=\frac{1-\epsilon_0}2$. The Riemann sum costs
-        $\epsilon$, as in `lem-C.1*`.
+        $\epsilon$, as in the proof of `lem-C.1*`.
 
         *For $\epsilon_0\ge1$* the first term is not positive, and $\frac I2\ge-\frac2{\pi L}$: where
         $\lambda\theta_0\ge\frac14$ it is a difference of two values of $\frac1{2L}\int_{\pi/2}^X\frac{\cos

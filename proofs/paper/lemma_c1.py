@@ -119,8 +119,9 @@ def eq_25() -> Iterator[Evidence]:
     outline="It is eq 25. The printed proof is broken in ten steps; eqs 51, 60, 61 and 69 are proved here in other "
     "ways. The hypotheses theta_0 < 1/10 and lambda > 1 are not needed: see the repair.",
     proof=r"""
-        The printed shape of `lem-C.1*` in turns: $\frac{1+\theta_0}{2FL}<\frac2{\pi\lambda\theta_0L}$ and
-        $\frac{\mathrm{Si}(\pi)}{2L}<\frac2L$. Ten steps of the printed proof do not hold. $\square$
+        As in the proof of `lem-C.1*`, in turns and in the printed shape:
+        $\frac{1+\theta_0}{2FL}<\frac2{\pi\lambda\theta_0L}$ and $\frac{\mathrm{Si}(\pi)}{2L}<\frac2L$. Ten
+        steps of the printed proof do not hold. $\square$
     """,
 )
 def lemma() -> Iterator[Evidence]:

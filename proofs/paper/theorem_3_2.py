@@ -73,9 +73,9 @@ def in_tokens(power: Expr) -> Evidence:
         "strict; it is free of alpha. Not the printed proof: that one is thm-3.2.printed."
     ),
     proof=r"""
-        `thm-3.2*` with a finite $K$: by `thm-3.2.majorant` and `thm-3.2.weights`, $K$ is at most a finite
-        sum of Schwartz seminorms of $\rho$, free of $\alpha$. Any larger $C$ makes the inequality strict.
-        $\square$
+        As in the proof of `thm-3.2*`, with a finite $K$: by `thm-3.2.majorant` and `thm-3.2.weights`, $K$
+        is at most a finite sum of Schwartz seminorms of $\rho$, free of $\alpha$. Any larger $C$ makes the
+        inequality strict. $\square$
     """,
 )
 def theorem() -> Iterator[Evidence]:

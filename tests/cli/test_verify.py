@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from analysis.cli import main
+from analysis.errors import InputError
 from figures.places import ROOT
 from proofs import status
 from proofs.verify import Result
@@ -20,8 +21,9 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs the command in this process, without workers: exit code, stdout, stderr."""
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Runs the command in this process, with a cache of its own: exit code, stdout, stderr."""
+    monkeypatch.setenv("TAPA_CACHE", str(tmp_path / "cache"))
 
     def command(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["tapa", "verify", *arguments])
@@ -95,7 +97,7 @@ def test_an_unknown_label_is_one_line_and_exit_code_2(run: Run, extra: tuple[str
     code, out, err = run("thm-9.9", "--workers", "0", *extra)
     assert (code, out) == (2, "")
     assert err.strip().splitlines() == [err.strip()]
-    assert err.startswith("tapa: no claim is called thm-9.9; the ledger has ")
+    assert err == "tapa: no claim is called thm-9.9; did you mean thm-3.3, thm-3.2 or thm-2.3?\n"
 
 
 def test_explain_says_everything_about_one_claim(run: Run, known: Path) -> None:
@@ -105,9 +107,10 @@ def test_explain_says_everything_about_one_claim(run: Run, known: Path) -> None:
         "thm-2.2 (theorem, Sec. 2.2, Theorem 2.2)",
         "As stated: refuted",
         "As repaired: certified",
-        "assumes: mu_0 != 0",
+        r"assumes: $\mu_0 \ne 0$",
         "uses: thm-2.2.limit",
-        "outline: ",
+        "argument: ",
+        "proof: `thm-2.2.riemann`",
         "refuted: mu_0 = 0, any nu_0",
         "attack: the smallest base worth trying",
         "code: proofs/paper/theorem_2_2.py:",
@@ -116,12 +119,36 @@ def test_explain_says_everything_about_one_claim(run: Run, known: Path) -> None:
         assert piece in out
 
 
+def test_explain_computes_once_until_asked_again(
+    run: Run, known: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run("--explain", "eq-18")
+
+    def refuse(*_: object, **__: object) -> list[Result]:
+        raise InputError("computed again")
+
+    monkeypatch.setattr("proofs.verify.verify", refuse)
+    assert run("--explain", "eq-18") == first == (0, first[1], "")
+    for arguments in (("--explain", "eq-18", "--fresh"), ("--explain", "eq-19"), ("eq-18",)):
+        assert run(*arguments) == (2, "", "tapa: computed again\n")
+    known.write_text("", encoding="utf-8")  # what was kept is held against STATUS.md all the same
+    assert run("--explain", "eq-18") == (1, first[1], "tapa: eq-18: not in STATUS.md\n")
+
+
+def test_a_cache_that_cannot_be_written_costs_one_line(run: Run, known: Path, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where the folder should be", encoding="utf-8")
+    code, out, err = run("--explain", "eq-18")
+    assert (code, out.splitlines()[0]) == (0, "eq-18 (equation, App. A, eq 18)")
+    assert err.startswith("tapa: not kept for --explain: ")
+    assert err.endswith("; TAPA_CACHE may name a folder that can be written\n")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
-        ("| `eq-18` | equation | refuted |", "| `eq-18` | equation | proved |", "eq-18: as stated 'refuted'"),
-        ("| `eq-4` |", "| `eq-400` |", "eq-4: not in STATUS.md"),
-        ("| `eq-4` |", "| `eq-400` |", "eq-400: in STATUS.md, not in the ledger"),
+        ("(#eq-18) | equation | refuted |", "(#eq-18) | equation | proved |", "eq-18: as stated 'refuted'"),
+        ("| [`eq-4`](", "| [`eq-400`](", "eq-4: not in STATUS.md"),
+        ("| [`eq-4`](", "| [`eq-400`](", "eq-400: in STATUS.md, not in the ledger"),
     ],
 )
 def test_a_verdict_that_differs_from_status_md_is_exit_code_1(
@@ -147,7 +174,15 @@ def test_a_missing_status_md_is_exit_code_1_and_write_makes_it(run: Run, known: 
     assert run()[0] == 0
 
 
-def test_write_needs_the_whole_ledger(run: Run) -> None:
-    code, out, err = run("eq-4", "--write")
-    assert (code, out) == (2, "")
-    assert err == "tapa: --write needs the whole ledger; give it without labels\n"
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("eq-4", "--write"), "--write needs the whole ledger; give it without labels"),
+        (("--explain", "eq-4", "--write"), "--write needs the whole ledger; give it without labels"),
+        (("--fresh",), "--fresh is for --explain LABEL; without it every claim is computed anew"),
+    ],
+)
+def test_flags_that_do_not_go_together_are_refused(
+    run: Run, arguments: tuple[str, ...], message: str
+) -> None:
+    assert run(*arguments) == (2, "", f"tapa: {message}\n")

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from analysis.errors import InputError
 from analysis.evidence import Evidence, Verdict
-from proofs import status
-from proofs.ledger import Ledger, LedgerError, load, own_verdict, settle, weakest
+from proofs import paper, status
+from proofs.ledger import Form, Ledger, LedgerError, load, own_verdict, settle, weakest
 from proofs.verify import Result, verify
 
 GOOD = (Verdict.PROVED, Verdict.CERTIFIED, Verdict.SUPPORTED)
@@ -45,8 +45,10 @@ def add(
     )
 
 
-def mend(ledger: Ledger, label: str, *found: Verdict, uses: tuple[str, ...] = ()) -> None:
-    ledger.repair(label, says=f"{label} holds, mended", uses=uses)(check(*found or (Verdict.PROVED,)))
+def mend(ledger: Ledger, label: str, *found: Verdict, uses: tuple[str, ...] = (), **argument: str) -> None:
+    ledger.repair(label, says=f"{label} holds, mended", uses=uses, **argument)(
+        check(*found or (Verdict.PROVED,))
+    )
 
 
 def run(ledger: Ledger, labels: list[str] | None = None) -> dict[str, Result]:
@@ -72,7 +74,17 @@ def bare_ledger() -> Ledger:
     add(ledger, "lem-C.1", Verdict.PROVED, Verdict.REFUTED, uses=("def-1",), where="App. E")
     mend(ledger, "lem-C.1", Verdict.CERTIFIED, uses=("def-1",))
     add(ledger, "eq-28", uses=("lem-C.1",))
-    mend(ledger, "eq-28", uses=("lem-C.1*",))
+    mend(
+        ledger,
+        "eq-28",
+        uses=("lem-C.1*",),
+        outline="2*x <y, a_i",
+        proof="""
+        $1 = 1$.
+
+        So it is.
+    """,
+    )
     add(ledger, "eq-29", Verdict.SUPPORTED)
     add(ledger, "eq-30", uses=("eq-29",))
     ledger.attack("eq-28", domain="edges | first")(check(Verdict.SUPPORTED))
@@ -422,7 +434,7 @@ def test_some_labels_run_with_what_they_use_and_nothing_else() -> None:
 
 def test_verify_refuses_what_it_cannot_run() -> None:
     with pytest.raises(
-        InputError, match=re.escape("no claim is called eq-98; the ledger has def-1, lem-C.1")
+        InputError, match=re.escape("no claim is called eq-98; did you mean eq-29, eq-28 or eq-30?")
     ):
         verify(["eq-98"], workers=0, loader=small_ledger)
     with pytest.raises(InputError, match=re.escape("labels='eq-28' is a string; give a list, ['eq-28']")):
@@ -463,22 +475,24 @@ def test_status_md_is_the_same_whatever_the_time_and_reads_back_without_a_differ
     text = status.status_markdown(results)
     path.write_text(text, encoding="utf-8")
     assert status.status_markdown([replace(result, seconds=99.0) for result in results]) == text
-    assert status.status_markdown(list(reversed(results))) == text
     assert status.compare(results, path) == []
     parts = re.findall("^## (.*)$", text, re.MULTILINE)
-    assert parts == ["Section 2", "Appendix C", "Appendix E"]
+    assert parts == ["Verdicts", "Notation", "Section 2", "Appendix C", "Appendix E"]
     assert "| refuted | 1 | 0 |" in text
     assert "attacked over `edges | first`: 1 supported" in text
-    assert "As stated, **unknown: supported by numbers only**: `eq-29 holds`" in text
+    assert "As stated, **unknown: supported by numbers only**: eq-29 holds" in text
+    assert "\n- uses: [`lem-C.1*`](#lem-c1)\n- argument: 2\\*x \\<y, a_i\n" in text
+    assert "\n**Proof.** $1 = 1$.\n\nSo it is.\n" in text
+    assert "- [Appendix C](#appendix-c): [`eq-28`](#eq-28), [`eq-29`](#eq-29), [`eq-30`](#eq-30)\n" in text
 
 
 @pytest.mark.parametrize(
     ("old", "new", "difference"),
     [
-        ("| `lem-C.1` | step | refuted |", "| `lem-C.1` | step | proved |", "lem-C.1: as stated 'refuted'"),
+        ("(#lem-c1) | step | refuted |", "(#lem-c1) | step | proved |", "lem-C.1: as stated 'refuted'"),
         ("refuted | certified |", "refuted | - |", "lem-C.1: as repaired 'certified', STATUS.md says '-'"),
-        ("| `eq-29` |", "| `eq-92` |", "eq-29: not in STATUS.md"),
-        ("| `eq-29` |", "| `eq-92` |", "eq-92: in STATUS.md, not in the ledger"),
+        ("| [`eq-29`]", "| [`eq-92`]", "eq-29: not in STATUS.md"),
+        ("| [`eq-29`]", "| [`eq-92`]", "eq-92: in STATUS.md, not in the ledger"),
         ("uses lem-C.1, refuted", "uses lem-C.2, refuted", "eq-28: as stated"),
     ],
 )
@@ -537,6 +551,9 @@ def test_explain_tells_everything_there_is(results: list[Result]) -> None:
         "As stated: unknown: broken proof: uses lem-C.1, refuted",
         "says: eq-28 holds, mended",
         "uses: lem-C.1*",
+        "argument: 2*x <y, a_i",
+        "proof: $1 = 1$.",
+        "proof: So it is.",
         "proved: a fact: 1 against 1 (exact)",
         "attack: edges | first",
         "code: tests/proofs/test_ledger.py:",
@@ -545,8 +562,67 @@ def test_explain_tells_everything_there_is(results: list[Result]) -> None:
         assert piece in text
 
 
+@pytest.mark.parametrize(
+    ("unknown", "meant"),
+    [
+        ("thm-9", "did you mean thm-3.3, thm-3.2 or thm-2.3?"),
+        ("thm2.1", "did you mean thm-2.1, thm-2.3 or thm-2.2?"),
+        ("lem-c1", "did you mean lem-C.1, lem-ci or lem-cin?"),
+        ("fig-2", "did you mean fig-1 or fig-1.zero?"),
+        ("nonsense", "proofs/STATUS.md lists them all"),
+    ],
+)
+def test_an_unknown_label_is_answered_with_the_nearest(unknown: str, meant: str) -> None:
+    with pytest.raises(InputError, match=f"^no claim is called {unknown}; {re.escape(meant)}$"):
+        verify([unknown], workers=0)
+
+
+def test_the_order_names_every_claim_once_and_no_other() -> None:
+    ledger = small_ledger()
+    ledger.arrange(["eq-28", "def-1", "eq-30", "eq-29", "lem-C.1"])
+    assert list(ledger.claims) == ["eq-28", "def-1", "eq-30", "eq-29", "lem-C.1"]
+    for labels in (["def-1"], [*ledger.claims, "eq-99"], [*ledger.claims, "def-1"]):
+        with pytest.raises(LedgerError, match=r"see proofs/paper/__init__\.py$"):
+            ledger.arrange(labels)
+
+
 def test_the_projects_own_ledger_keeps_the_rules() -> None:
     ledger = load()
     ledger.check()
     assert load() is ledger
-    assert "thm-2.2" in ledger.claims
+    assert tuple(ledger.claims) == paper.LABELS
+    for part, labels in paper.READING_ORDER.items():
+        assert {ledger.claims[label].part for label in labels} == {part}
+
+
+def test_tex_stands_between_dollars_and_headings_have_an_anchor_each() -> None:
+    """What is no TeX has no backslash; a dollar without its partner would swallow the rest of a page."""
+    ledger = load()
+    for node, form in ledger.nodes().items():
+        for text in (form.says, *form.assumes, *form.proof.split("\n\n")):
+            pieces = text.split("$")
+            assert len(pieces) % 2 == 1, (node, text)
+            assert "\\" not in "".join(pieces[::2]), (node, text)
+            assert all(piece.strip() == piece != "" for piece in pieces[1::2]), (node, text)
+    anchors = [status.anchor(heading) for heading in (*paper.LABELS, *paper.READING_ORDER, "Notation")]
+    assert len(set(anchors)) == len(anchors)
+
+
+def test_a_written_proof_rests_on_no_claim_that_the_form_does_not_use() -> None:
+    """Else a refutation of what it cites would leave it standing; "the proof of" a claim is cited for its method."""
+    ledger = load()
+    nodes = ledger.nodes()
+    proofs = {node: " ".join(form.proof.split()) for node, form in nodes.items() if form.proof}
+    assert len(proofs) >= 29
+    for node, proof in proofs.items():
+        assert set(re.findall(r"`([^`]+)`", proof)) <= nodes.keys(), node
+        rests = set(re.findall(r"`([^`]+)`", re.sub(r"proof of `[^`]+`", "", proof)))
+        assert rests <= above(node, nodes), node
+
+
+def above(node: str, nodes: dict[str, Form]) -> set[str]:
+    """All that a form uses, and what these use in turn."""
+    found: set[str] = set()
+    for used in nodes[node].uses:
+        found |= {used} | above(used, nodes)
+    return found
