@@ -10,14 +10,17 @@ from pytask import Product
 
 from analysis.progress import progress_bar
 from analysis.records import Provenance, write_summary
-from figures.places import record, sources
+from figures.places import ROOT, record, sources
 from figures.schemas import CLAIMS
 from proofs import status
 from proofs.verify import verify
 
 
+PROOFS = {str(path.relative_to(ROOT)): path for path in sorted((ROOT / "proofs").rglob("*.py"))}
+
+
 def task_claims(
-    library: dict[str, Path] = sources(),
+    library: dict[str, Path] = PROOFS | sources(),
     path: Annotated[Path, Product] = record("claims"),
 ) -> None:
     """The whole ledger, run over all cores."""

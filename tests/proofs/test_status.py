@@ -141,7 +141,7 @@ def test_a_stale_record_is_seen(whole_ledger: list[Result]) -> None:
 def test_a_stale_status_md_is_seen(whole_ledger: list[Result], tmp_path: Path) -> None:
     stale = tmp_path / "STATUS.md"
     text = status.status_markdown(whole_ledger)
-    row = next(line for line in text.splitlines() if line.startswith("| `lem-C.1` |"))
+    row = next(line for line in text.splitlines() if line.startswith("| [`lem-C.1`](#lem-c1) |"))
     stale.write_text(text.replace(row, row.replace("proved", "unknown", 1)), encoding="utf-8")
     assert status.compare(whole_ledger, stale) == ["lem-C.1: as stated 'proved', STATUS.md says 'unknown'"]
     assert stale.read_text(encoding="utf-8") != text
