@@ -15,7 +15,6 @@ from figures.schemas import CLAIMS
 from proofs import status
 from proofs.verify import verify
 
-
 PROOFS = {str(path.relative_to(ROOT)): path for path in sorted((ROOT / "proofs").rglob("*.py"))}
 
 
