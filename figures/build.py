@@ -14,9 +14,10 @@ from figures.places import ROOT
 HERE = Path(__file__).resolve().parent
 
 
-def figure_names() -> list[str]:
-    """Names of all figures: their modules' names without "fig_"."""
-    return sorted(path.stem.removeprefix("fig_") for path in HERE.glob("fig_*.py"))
+def figure_modules() -> dict[str, str]:
+    """The module of each figure by the figure's name, "distance_bias" of `fig_03_distance_bias`, in their order."""
+    stems = sorted(path.stem for path in HERE.glob("fig_*.py"))
+    return {stem.split("_", 2)[2]: stem for stem in stems}
 
 
 def build(names: Sequence[str] = (), *, force: bool = False) -> int:
@@ -30,7 +31,7 @@ def build(names: Sequence[str] = (), *, force: bool = False) -> int:
     Raises:
         InputError: for a name that is no figure.
     """
-    known = figure_names()
+    known = list(figure_modules())
     if unknown := [name for name in names if name not in known]:
         raise InputError(f"figure {unknown[0]!r} is unknown; known: {', '.join(known)}")
     # a task module that was imported before is not run again, and the tasks that it decorates would be missed

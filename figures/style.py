@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import matplotlib as mpl
+import numpy as np
+import xarray as xr
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
@@ -149,3 +151,26 @@ def plain_log(ax: Axes) -> None:
 def nothing_yet(ax: Axes) -> None:
     """A panel for which there is no run yet says so."""
     ax.text(0.5, 0.5, "no run yet", transform=ax.transAxes, ha="center", va="center", color=COLOURS["grey"])
+
+
+# In which order the heads of a small model are drawn, and how they are called.
+
+
+def ranked(data: xr.Dataset) -> list[tuple[int, int]]:
+    """Layer and head of each head: that which loses most without its cosine first, if that is known."""
+    places = [(int(layer), int(head)) for layer in data["layer"].values for head in data["head"].values]
+    if "head_change" not in data:
+        return places
+    loses = data.head_change.sel(head_ablation="no cosine")
+    return sorted(places, key=lambda place: -float(loses.sel(layer=place[0], head=place[1])))
+
+
+def head_label(place: tuple[int, int]) -> str:
+    """Layer and head, "2.1"."""
+    return f"{place[0]}.{place[1]}"
+
+
+def error_lengths(data: xr.Dataset, name: str) -> np.ndarray:
+    """Distances from a mean to the two ends of its interval, NAME_low and NAME_high; 0 where it has none."""
+    ends = np.stack([data[name] - data[f"{name}_low"], data[f"{name}_high"] - data[name]])
+    return np.where(np.isfinite(ends), ends, 0.0).reshape(2, -1)

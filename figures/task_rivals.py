@@ -32,5 +32,11 @@ def task_rivals(
     dataset = encodings_compared.rival_curves(MUS, distance, sampled, seed=SEED, **SETTINGS)
     configuration = SETTINGS | {"mus": MUS, "points": POINTS}
     write_computed(
-        "rivals", dataset, path, figure="rivals", configuration=configuration, seed=SEED, begun=begun
+        "rivals",
+        dataset,
+        path,
+        figure="encodings_compared",
+        configuration=configuration,
+        seed=SEED,
+        begun=begun,
     )

@@ -21,6 +21,10 @@ def task_smollm2(
     """Every head of SmolLM2-135M on 8 windows of 2048 tokens of Elizabethan English."""
     with progress_bar() as show:
         data, provenance = distance_bias.measure_model(
-            load.SMOLLM2, (), distance_bias.Settings(), arguments=["tapa", "figures", "heads"], progress=show
+            load.SMOLLM2,
+            (),
+            distance_bias.Settings(),
+            arguments=["tapa", "figures", "distance_bias"],
+            progress=show,
         )
     write(data, path, provenance, schema=distance_bias.HEADS)

@@ -36,5 +36,5 @@ def task_trained_gaps(
     configuration = SETTINGS | {"checkpoints": list(files), "reaches": near_far.REACHES}
     write_computed(
         "trained_gaps", dataset, path,
-        figure="trained_gaps", configuration=configuration, seed=SETTINGS["seed"], begun=begun,
+        figure="near_far_trained", configuration=configuration, seed=SETTINGS["seed"], begun=begun,
     )  # fmt: skip

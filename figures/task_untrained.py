@@ -43,5 +43,5 @@ def task_near_far(
     dataset = near_far.untrained_gaps(hidden, random_heads.SHAPE, **GAPS)
     write_computed(
         "near_far", dataset, path,
-        figure="near_far", configuration={"text": TEXT, "gaps": GAPS}, seed=GAPS["seed"], begun=begun,
+        figure="near_far_untrained", configuration={"text": TEXT, "gaps": GAPS}, seed=GAPS["seed"], begun=begun,
     )  # fmt: skip

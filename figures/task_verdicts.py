@@ -31,11 +31,11 @@ def task_verdicts(
     with progress_bar() as show:
         for name, file in small.items():
             data, _ = distance_bias.measure_model(
-                str(file), (), settings, arguments=["tapa", "figures", "verdicts"], progress=show
+                str(file), (), settings, arguments=["tapa", "figures", "assumption_tests"], progress=show
             )
             found.append(assumption_2_1.verdicts(data.assign_attrs(model=name)))
     configuration = {"windows": WINDOWS, "checkpoints": list(small), "level": assumption_2_1.LEVEL}
     write_computed(
         "verdicts", xr.concat(found, "test"), path,
-        figure="verdicts", configuration=configuration, seed=SEED, begun=begun,
+        figure="assumption_tests", configuration=configuration, seed=SEED, begun=begun,
     )  # fmt: skip

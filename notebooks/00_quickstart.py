@@ -26,7 +26,7 @@ import torch
 from analysis.heads.mean_score import mean_score
 from analysis.theory import frequencies, model_config
 from analysis.theory.rope import expected_score_curve
-from figures.explore import bias_explorer, bias_plot
+from figures.widgets import bias_explorer, bias_plot
 
 # %% [markdown]
 # ## Predict: one $\mu_0$ and one $\nu_0$ for every pair

@@ -15,11 +15,11 @@
 # of it that the means of queries and keys alone decide. `make figures` measures it; nothing here is computed twice.
 
 # %%
-from figures import fig_assumption
-from figures.explore import bias_explorer, bias_plot, head_explorer, head_plot
+from figures import fig_04_assumption_2_1
 from figures.places import record
 from figures.schemas import read
 from figures.style import RC
+from figures.widgets import bias_explorer, bias_plot, head_explorer, head_plot
 
 data = read("smollm2", record("smollm2"))
 data[["measured", "bias", "paper", "shuffled"]]
@@ -75,4 +75,4 @@ for name in ("distance_share", "r2_bias", "r2_paper"):
 import matplotlib as mpl
 
 with mpl.rc_context(RC):
-    figure = fig_assumption.draw({"smollm2": data})
+    figure = fig_04_assumption_2_1.draw({"smollm2": data})

@@ -26,8 +26,8 @@
 # $r=\sqrt{\mu_0^2+\nu_0^2}$, $\rho=\nu_0/\mu_0$. $\mathrm{Cin}(x)=\int_0^x\frac{1-\cos t}{t}\,dt$.
 
 # %%
-from figures import fig_claims
-from figures.claims_view import Claims
+from figures import fig_05_claims
+from figures.claims_tables import Claims
 from figures.places import record
 from figures.schemas import read_any
 from figures.style import RC
@@ -721,4 +721,4 @@ claims.verdicts()
 import matplotlib as mpl
 
 with mpl.rc_context(RC):
-    figure = fig_claims.draw({"claims": read_any("claims", record("claims"))})
+    figure = fig_05_claims.draw({"claims": read_any("claims", record("claims"))})

@@ -27,18 +27,18 @@ import numpy as np
 from analysis.records import read_summary
 from analysis.studies import encodings_ranked
 from figures import (
-    fig_near_far,
-    fig_precision,
-    fig_random_heads,
-    fig_rivals,
-    fig_tapa_map,
-    fig_tapa_mean,
-    fig_tapa_variance,
+    fig_06_tapa_mean,
+    fig_07_tapa_variance,
+    fig_08_tapa_map,
+    fig_09_encodings_compared,
+    fig_10_near_far_untrained,
+    fig_11_precision,
+    fig_12_random_heads,
 )
 from figures.places import record
 from figures.schemas import read
 from figures.style import RC
-from figures.tapa_view import tapa_explorer, tapa_plot
+from figures.widgets import tapa_explorer, tapa_plot
 
 records = {name: read(name, record(name)) for name in encodings_ranked.RECORDS}
 numbers = read_summary(record("rivals_summary"), expect_schema=encodings_ranked.SUMMARY)
@@ -64,7 +64,7 @@ tapa_explorer()
 
 # %%
 with mpl.rc_context(RC):
-    figure = fig_tapa_mean.draw(records)
+    figure = fig_06_tapa_mean.draw(records)
 for phase_sd in ("0.03", "0.1", "0.3", "1"):
     near, far = numbers["tapa_mean"][phase_sd]["exponent"]
     above = numbers["tapa_mean"][phase_sd]["digits_to_bound"]
@@ -79,7 +79,7 @@ for phase_sd in ("0.03", "0.1", "0.3", "1"):
 
 # %%
 with mpl.rc_context(RC):
-    figure = fig_tapa_variance.draw(records)
+    figure = fig_07_tapa_variance.draw(records)
 
 # %% [markdown]
 # ## 3 Where on the map are usual initialisations?
@@ -88,7 +88,7 @@ with mpl.rc_context(RC):
 
 # %%
 with mpl.rc_context(RC):
-    figure = fig_tapa_map.draw(records)
+    figure = fig_08_tapa_map.draw(records)
 for name, mark in numbers["tapa_map"]["marks"].items():
     near, far = mark["left_near_and_far"]
     print(
@@ -103,7 +103,7 @@ for name, mark in numbers["tapa_map"]["marks"].items():
 
 # %%
 with mpl.rc_context(RC):
-    figure = fig_rivals.draw(records)
+    figure = fig_09_encodings_compared.draw(records)
 
 # %% [markdown]
 # ## 5 The paper's figure 1 without training
@@ -113,7 +113,7 @@ with mpl.rc_context(RC):
 
 # %%
 with mpl.rc_context(RC):
-    figure = fig_near_far.draw(records)
+    figure = fig_10_near_far_untrained.draw(records)
 paper = records["near_far"][["paper_mean", "paper_sd"]]
 ratio = np.abs(paper.paper_mean / paper.paper_sd).values
 print(f"paper, mean over sd: RoPE {ratio[0]:.2f}, TAPA {ratio[1]:.3f}")
@@ -129,7 +129,7 @@ print(f"untrained RoPE heads reach {largest:.2f}")
 
 # %%
 with mpl.rc_context(RC):
-    figure = fig_random_heads.draw(records)
+    figure = fig_12_random_heads.draw(records)
 
 # %% [markdown]
 # ## How precise must a phase be?
@@ -138,4 +138,4 @@ with mpl.rc_context(RC):
 
 # %%
 with mpl.rc_context(RC):
-    figure = fig_precision.draw(records)
+    figure = fig_11_precision.draw(records)

@@ -22,10 +22,17 @@ from IPython.display import Markdown
 
 from analysis.experiments import results
 from analysis.experiments.tables import markdown, there
-from figures import fig_extrapolation, fig_knobs, fig_places, fig_quality, fig_retrieval, fig_tuning
+from figures import (
+    fig_13_perplexity_by_length,
+    fig_14_loss_by_position,
+    fig_15_learning_rates,
+    fig_16_retrieval,
+    fig_17_alpha_and_share,
+    fig_18_equal_loss,
+)
 from figures.places import TRAINED
-from figures.results_view import reading_explorer, reading_plot
 from figures.style import RC
+from figures.widgets import reading_explorer, reading_plot
 
 found = results.summarise(TRAINED)
 records = {"results": found}
@@ -54,7 +61,7 @@ reading_explorer(found)
 
 # %%
 with mpl.rc_context(RC):
-    figure = fig_extrapolation.draw(records)
+    figure = fig_13_perplexity_by_length.draw(records)
 
 # %%
 Markdown(markdown(found, "table2"))
@@ -66,7 +73,7 @@ Markdown(markdown(found, "table2"))
 
 # %%
 with mpl.rc_context(RC):
-    figure = fig_places.draw(records)
+    figure = fig_14_loss_by_position.draw(records)
 
 # %% [markdown]
 # ## 3 At equal quality
@@ -76,7 +83,7 @@ with mpl.rc_context(RC):
 
 # %%
 with mpl.rc_context(RC):
-    figure = fig_quality.draw(records)
+    figure = fig_18_equal_loss.draw(records)
 
 # %%
 if "matched" in there(found):
@@ -90,7 +97,7 @@ if "matched" in there(found):
 
 # %%
 with mpl.rc_context(RC):
-    figure = fig_tuning.draw(records)
+    figure = fig_15_learning_rates.draw(records)
 
 # %% [markdown]
 # ## 5 Retrieval beside perplexity
@@ -101,11 +108,11 @@ with mpl.rc_context(RC):
 
 # %%
 with mpl.rc_context(RC):
-    figure = fig_retrieval.draw(records)
+    figure = fig_16_retrieval.draw(records)
 
 # %% [markdown]
 # ## 6 TAPA's exponent and its share of amplitude dimensions
 
 # %%
 with mpl.rc_context(RC):
-    figure = fig_knobs.draw(records)
+    figure = fig_17_alpha_and_share.draw(records)

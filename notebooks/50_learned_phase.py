@@ -25,11 +25,18 @@
 import matplotlib as mpl
 
 from analysis.records import read_summary
-from figures import fig_ablations, fig_atlas, fig_decay, fig_knowledge, fig_phase_dynamics, fig_trained_gaps
-from figures.phase_view import pair_explorer, pair_plot
+from figures import (
+    fig_20_phase_heads,
+    fig_21_phase_ablations,
+    fig_22_phase_tokens,
+    fig_23_phase_decay,
+    fig_24_phase_dynamics,
+    fig_25_near_far_trained,
+)
 from figures.places import record, tapa_checkpoints
 from figures.schemas import SCHEMAS, read
 from figures.style import RC
+from figures.widgets import pair_explorer, pair_plot
 
 MODEL = "tapa"
 records = {name: read(name, record(f"{name}-{MODEL}")) for name in ("phase", "phase_short")}
@@ -61,7 +68,7 @@ pair_explorer(TEXT)
 
 # %%
 with mpl.rc_context(RC):
-    figure = fig_atlas.draw(records)
+    figure = fig_20_phase_heads.draw(records)
 for name, head in numbers["heads"].items():
     print(f"head {name}: phi {head['phase']['mean']:+.3f} with sd {head['phase']['sd']:.3f} turns; "
           f"a Gaussian explains {head['gaussian_share']['short']:6.2f} of its curve within the trained length, "
@@ -75,7 +82,7 @@ for name, head in numbers["heads"].items():
 
 # %%
 with mpl.rc_context(RC):
-    figure = fig_ablations.draw(records)
+    figure = fig_21_phase_ablations.draw(records)
 for kind, (mean, low, high) in numbers["change"].items():
     print(f"{kind:20s} {mean:+.3f} nats a token ({low:+.3f} to {high:+.3f})")
 
@@ -87,7 +94,7 @@ for kind, (mean, low, high) in numbers["change"].items():
 
 # %%
 with mpl.rc_context(RC):
-    figure = fig_knowledge.draw(records)
+    figure = fig_22_phase_tokens.draw(records)
 
 # %% [markdown]
 # ## 4 Theorems 3.2 and 3.3
@@ -97,7 +104,7 @@ with mpl.rc_context(RC):
 
 # %%
 with mpl.rc_context(RC):
-    figure = fig_decay.draw(records)
+    figure = fig_23_phase_decay.draw(records)
 print(f"slope of the bound: {numbers['exponent_bound']:g}")
 for name, head in numbers["heads"].items():
     slopes = [value for value in head["slope_by_octave"] if value is not None]
@@ -109,7 +116,7 @@ for name, head in numbers["heads"].items():
 
 # %%
 with mpl.rc_context(RC):
-    figure = fig_phase_dynamics.draw(records)
+    figure = fig_24_phase_dynamics.draw(records)
 
 # %% [markdown]
 # ## 6 The paper's figure 1 on trained heads
@@ -119,7 +126,7 @@ with mpl.rc_context(RC):
 
 # %%
 with mpl.rc_context(RC):
-    figure = fig_trained_gaps.draw(records)
+    figure = fig_25_near_far_trained.draw(records)
 for name, readings in summary["near_far"].items():
     for reach, found in readings["distances"].items():
         ratios = found["mean_over_sd"]

@@ -14,7 +14,7 @@ from analysis.studies import extrapolation_bias
 from analysis.studies.assumption_2_1 import verdicts
 from analysis.studies.extrapolation_bias import OBSERVED
 from analysis.studies.extrapolation_bias_runs import summarise
-from figures import fig_bias_removed, fig_bias_runs, fig_verdicts, places, style
+from figures import fig_26_assumption_tests, fig_27_extrapolation_bias, fig_28_bias_removed, places, style
 from tests.studies.test_assumption_2_1 import record
 from tests.studies.test_extrapolation_bias_runs import fake
 from tests.test_figures import small_and_closed
@@ -48,14 +48,14 @@ def content(variants: tuple[str, ...] = ("rope", "tapa", "nope")) -> dict[str, A
 
 def test_every_run_is_a_point_filled_at_the_chosen_rate():
     made = content()
-    figure = fig_bias_runs.draw({"bias": made})
+    figure = fig_27_extrapolation_bias.draw({"bias": made})
     curves, *scatters, legend = figure.axes
     rows = list(made["rows"].values())
     drawn = [line for line in curves.lines if len(line.get_xdata()) == 4]
     assert len(drawn) == 9  # at the chosen rates
     np.testing.assert_array_equal(drawn[0].get_ydata()[:3], rows[0]["curve"]["score"][:3])
     assert np.isnan(drawn[0].get_ydata()[3])
-    for ax, name in zip(scatters, fig_bias_runs.OBSERVED, strict=True):
+    for ax, name in zip(scatters, fig_27_extrapolation_bias.OBSERVED, strict=True):
         points = {
             (x, y) for line in ax.lines for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)
         }
@@ -66,18 +66,18 @@ def test_every_run_is_a_point_filled_at_the_chosen_rate():
         assert f"{within['value']:.2f} [{within['low']:.2f}, {within['high']:.2f}]" in ax.get_title(
             loc="left"
         )
-    assert set(fig_bias_runs.OBSERVED) <= set(OBSERVED)
+    assert set(fig_27_extrapolation_bias.OBSERVED) <= set(OBSERVED)
     assert legend.get_legend().get_title().get_text() == "12 runs"
 
 
 def test_what_is_lost_and_what_is_left_of_it():
     made = content()
-    figure = fig_bias_removed.draw({"bias": made})
+    figure = fig_28_bias_removed.draw({"bias": made})
     shown = [ax for ax in figure.axes if ax.lines]
     assert [ax.get_title(loc="left") for ax in shown] == ["RoPE (3 seeds)", "TAPA (3 seeds)"]
     for ax, variant in zip(shown, ("rope", "tapa"), strict=True):
         cells = made["summary"]["altered"][variant]
-        for container, kind in zip(ax.containers, fig_bias_removed.WAYS, strict=True):
+        for container, kind in zip(ax.containers, fig_28_bias_removed.WAYS, strict=True):
             line, _, (bars,) = container
             own = [c for c in cells if c["kind"] == ("clamp" if kind == "plain" else kind)]
             left = [c["lost"][0] - (0 if kind == "plain" else c["back"][0]) for c in own]
@@ -89,15 +89,15 @@ def test_what_is_lost_and_what_is_left_of_it():
 
 def test_other_variants_are_drawn_where_the_usual_ones_are_not_there():
     made = content(("tapa_alpha0.3",))
-    titles = [ax.get_title(loc="left") for ax in fig_bias_removed.draw({"bias": made}).axes]
+    titles = [ax.get_title(loc="left") for ax in fig_28_bias_removed.draw({"bias": made}).axes]
     assert titles == ["TAPA, alpha 0.3 (3 seeds)"]
 
 
 def test_verdicts_draw_every_share_and_count_the_rejected():
     first = verdicts(record())
     data = xr.concat([first, first.assign_coords(model=("test", ["other"] * first.sizes["test"]))], "test")
-    figure = fig_verdicts.draw({"verdicts": data})
-    for ax, question in zip(figure.axes, fig_verdicts.QUESTIONS, strict=True):
+    figure = fig_26_assumption_tests.draw({"verdicts": data})
+    for ax, question in zip(figure.axes, fig_26_assumption_tests.QUESTIONS, strict=True):
         own = data.isel(test=np.flatnonzero(data.question == question))
         lines = [line for line in ax.lines if len(line.get_xdata())]
         assert len(lines) == 4  # two models, A and B
@@ -109,7 +109,7 @@ def test_verdicts_draw_every_share_and_count_the_rejected():
         assert f"planted: {rejected} of {planted.sizes['test']}, " in text
 
 
-@pytest.mark.parametrize("module", [fig_bias_runs, fig_bias_removed, fig_verdicts])
+@pytest.mark.parametrize("module", [fig_27_extrapolation_bias, fig_28_bias_removed, fig_26_assumption_tests])
 def test_they_are_saved(module, tmp_path: Path):
     records = {"bias": content(), "verdicts": verdicts(record())}
     figure = module.draw({name: records[name] for name in module.RECORDS})

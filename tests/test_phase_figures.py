@@ -15,18 +15,17 @@ from analysis.studies import near_far, phase
 from analysis.studies.phase import Settings
 from analysis.studies.phase_dynamics import joined
 from figures import (
-    fig_ablations,
-    fig_atlas,
-    fig_decay,
-    fig_knowledge,
-    fig_phase_dynamics,
-    fig_trained_gaps,
-    phase_view,
+    fig_20_phase_heads,
+    fig_21_phase_ablations,
+    fig_22_phase_tokens,
+    fig_23_phase_decay,
+    fig_24_phase_dynamics,
+    fig_25_near_far_trained,
     places,
-    ranking,
     style,
+    widgets,
 )
-from tests.heads import tiny_phase as phase_tiny
+from tests.heads import tiny_phase
 
 TEXT = "To be, or not to be:\nthat is the question"
 
@@ -38,14 +37,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def checkpoint(folder: Path) -> Path:
-    return phase_tiny.save(phase_tiny.model(), folder / "run")
+    return tiny_phase.save(tiny_phase.model(), folder / "run")
 
 
 @pytest.fixture(scope="module")
 def records(folder: Path, checkpoint: Path) -> dict[str, xr.Dataset]:
     texts = [folder / f"{i}.py" for i in range(3)]
     for i, path in enumerate(texts):
-        path.write_text(phase_tiny.source(30, i))
+        path.write_text(tiny_phase.source(30, i))
     return {
         name: phase.measure_phase(
             checkpoint, texts, settings, arguments=["tapa"], progress=lambda *step: None
@@ -59,8 +58,8 @@ def records(folder: Path, checkpoint: Path) -> dict[str, xr.Dataset]:
 
 @pytest.fixture(scope="module")
 def gaps() -> xr.Dataset:
-    models = {name: phase_tiny.model(name) for name in ("tapa", "rope")}
-    documents = [(name, list(phase_tiny.source(40, i).encode())) for i, name in enumerate("abc")]
+    models = {name: tiny_phase.model(name) for name in ("tapa", "rope")}
+    documents = [(name, list(tiny_phase.source(40, i).encode())) for i, name in enumerate("abc")]
     return near_far.trained_gaps(models, documents, reaches=(8, 24), count=6, pairs=120, seed=0)
 
 
@@ -84,7 +83,7 @@ def by_loss(data: xr.Dataset) -> list[tuple[int, int]]:
 
 def test_the_atlas_draws_the_heads_that_lose_most_first(records):
     data, short = records["phase"], records["phase_short"]
-    axes = np.array(fig_atlas.draw(records).axes).reshape(4, 3)
+    axes = np.array(fig_20_phase_heads.draw(records).axes).reshape(4, 3)
     far, near = slice(1, 64), slice(1, 32)
     for (layer, head), (left, middle, right) in zip(by_loss(short), axes, strict=True):
         x, y = (part.sel(layer=layer, head=head) for part in (data, short))
@@ -95,7 +94,7 @@ def test_the_atlas_draws_the_heads_that_lose_most_first(records):
             np.testing.assert_allclose(steps.values * np.diff(steps.edges), one.phase_share)
         for line, values in zip(middle.lines, (x.cosine[far], y.cosine[near]), strict=False):
             np.testing.assert_array_equal(line.get_ydata(), values)
-        for line, (name, *_) in zip(right.lines, fig_atlas.SCORES, strict=False):
+        for line, (name, *_) in zip(right.lines, fig_20_phase_heads.SCORES, strict=False):
             np.testing.assert_array_equal(line.get_ydata(), x[name][far])
             np.testing.assert_array_equal(line.get_xdata(), np.arange(1, 64))
         assert [line.get_xdata()[0] for line in (middle.lines[-1], right.lines[-1])] == [32, 32]
@@ -103,12 +102,12 @@ def test_the_atlas_draws_the_heads_that_lose_most_first(records):
 
 
 def test_without_ablations_heads_keep_their_order(records):
-    assert ranking.ranked(records["phase"]) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert style.ranked(records["phase"]) == [(0, 0), (0, 1), (1, 0), (1, 1)]
 
 
 def test_ablation_bars_and_their_intervals(records):
     data = records["phase_short"]
-    whole, single = fig_ablations.draw(records).axes
+    whole, single = fig_21_phase_ablations.draw(records).axes
     np.testing.assert_array_equal([bar.get_width() for bar in whole.patches], data.change)
     ends = np.array([segment[:, 0] for segment in whole.collections[0].get_segments()])
     np.testing.assert_allclose(ends, np.stack([data.change_low, data.change_high], axis=1))
@@ -126,7 +125,7 @@ def test_knowledge_draws_shifts_with_their_certainty_and_every_probe(records):
     data = records["phase_short"]
     there = [p for p in data.property.values if np.isfinite(data.effect.sel(property=p)).any()]
     data = data.sel(property=there)
-    shift, size, told, *_ = fig_knowledge.draw(records).axes
+    shift, size, told, *_ = fig_22_phase_tokens.draw(records).axes
     for ax, name in ((shift, "effect"), (size, "effect_abs")):
         drawn = np.asarray(ax.images[0].get_array())
         expected = [data[name].sel(layer=i, head=h).values for i, h in by_loss(data)]
@@ -140,7 +139,7 @@ def test_knowledge_draws_shifts_with_their_certainty_and_every_probe(records):
             assert {x for x, row in sure if row == y} == set(np.flatnonzero(found))
         assert [t.get_text() for t in ax.get_xticklabels()] == there
     assert [t.get_text() for t in told.get_xticklabels()] == there
-    for line, (name, *_) in zip(told.lines, fig_knowledge.TOLD, strict=False):
+    for line, (name, *_) in zip(told.lines, fig_22_phase_tokens.TOLD, strict=False):
         expected = data.told.sel(told_by=name).transpose("property", "layer", "head").values.ravel()
         np.testing.assert_array_equal(line.get_ydata(), expected)
         assert set(np.round(line.get_xdata()).astype(int)) == set(range(len(there)))
@@ -148,7 +147,7 @@ def test_knowledge_draws_shifts_with_their_certainty_and_every_probe(records):
 
 def test_decay_draws_scores_slopes_variances_and_entropies(records):
     data = records["phase"]
-    scores, slopes, variance, entropy = fig_decay.draw(records).axes
+    scores, slopes, variance, entropy = fig_23_phase_decay.draw(records).axes
     inner = slice(1, 64)
     for i, (layer, head) in enumerate(by_loss(records["phase_short"])):
         x = data.sel(layer=layer, head=head)
@@ -168,13 +167,13 @@ def test_decay_draws_scores_slopes_variances_and_entropies(records):
 
 
 def test_dynamics_draw_every_head_and_their_median(records, dynamic):
-    axes = fig_phase_dynamics.draw({"phase_dynamics": dynamic}).axes
+    axes = fig_24_phase_dynamics.draw({"phase_dynamics": dynamic}).axes
     *heads, median = axes[0].lines
     values = dynamic.phase_sd.isel(training_step=0).values.ravel()
     assert [line.get_ydata().tolist() for line in heads] == [[v, 2 * v] for v in values]
     np.testing.assert_allclose(median.get_ydata(), [np.median(values), 2 * np.median(values)])
     assert all(line.get_xdata().tolist() == [0, 9] for line in axes[0].lines)
-    for container, kind in zip(axes[4].containers, fig_phase_dynamics.TAKEN, strict=True):
+    for container, kind in zip(axes[4].containers, fig_24_phase_dynamics.TAKEN, strict=True):
         np.testing.assert_array_equal(container[0].get_ydata(), dynamic.change.sel(ablation=kind))
     score = records["phase_short"].score[0, 0]  # of a model trained at 32: octaves 1 and 16 to 31
     pairs = 64 - np.arange(64)
@@ -183,7 +182,7 @@ def test_dynamics_draw_every_head_and_their_median(records, dynamic):
 
 
 def test_figure_1_of_trained_heads(gaps: xr.Dataset):
-    mean, sd, ratio = fig_trained_gaps.draw({"trained_gaps": gaps}).axes
+    mean, sd, ratio = fig_25_near_far_trained.draw({"trained_gaps": gaps}).axes
     rows = [(name, reading) for reading in ("distances", "positions") for name in ("tapa", "rope")]
     called = {"tapa": "TAPA", "rope": "RoPE"}
     assert [label.get_text() for label in mean.get_yticklabels()] == [f"{called[n]}\n{r}" for n, r in rows]
@@ -205,7 +204,7 @@ def test_figure_1_of_trained_heads(gaps: xr.Dataset):
 
 def test_they_can_be_saved(gaps, tmp_path: Path, monkeypatch):
     monkeypatch.setitem(style.RC, "savefig.dpi", 40)
-    paths = style.save(fig_trained_gaps.draw, {"trained_gaps": gaps}, tmp_path / "x")
+    paths = style.save(fig_25_near_far_trained.draw, {"trained_gaps": gaps}, tmp_path / "x")
     assert all(path.stat().st_size > 1000 for path in paths)
 
 
@@ -235,15 +234,15 @@ def test_every_tapa_checkpoint_has_its_own_pictures(tmp_path: Path, monkeypatch)
 def tiny_models(checkpoint: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(places, "CHECKPOINTS", tmp_path)
     (tmp_path / "tapa.safetensors").write_bytes((checkpoint / "model.safetensors").read_bytes())
-    phase_view.reading.cache_clear()
+    widgets.reading.cache_clear()
     yield
-    phase_view.reading.cache_clear()
+    widgets.reading.cache_clear()
 
 
 def test_two_tokens_and_their_phase_are_drawn(tiny_models):
     query, key = 30, 7
-    axes = phase_view.pair_plot(TEXT, query, key, 1, 0).axes
-    row = phase_view.reading("tapa", TEXT).row(1, 0, query)
+    axes = widgets.pair_plot(TEXT, query, key, 1, 0).axes
+    row = widgets.reading("tapa", TEXT).row(1, 0, query)
     wave, phases, attention = axes
     x, y = wave.lines[0].get_data()
     np.testing.assert_allclose(y, np.cos(2 * np.pi * x**0.1 * row.phase[key]), atol=1e-12)
@@ -257,7 +256,7 @@ def test_two_tokens_and_their_phase_are_drawn(tiny_models):
 def test_sliders_redraw_what_they_say(tiny_models, monkeypatch):
     titles: list[str] = []
     monkeypatch.setattr(plt, "show", lambda: titles.append(plt.gcf().axes[1].get_title(loc="left")))
-    sliders = {child.description: child for child in phase_view.pair_explorer(TEXT).children[:5]}
+    sliders = {child.description: child for child in widgets.pair_explorer(TEXT).children[:5]}
     sliders["query"].value = 3
     sliders["key"].value = 10
     assert titles[-1] == "tapa 0.0: query 'n', key 'b', 7 apart"
@@ -276,7 +275,7 @@ def test_what_is_not_there_is_named(tiny_models):
         (("x", 0, 0), "a text of 1 bytes has no pair"),
     ):
         with pytest.raises(InputError, match=message):
-            phase_view.pair_plot(*asked)
+            widgets.pair_plot(*asked)
 
 
 def test_a_row_is_what_the_model_does(checkpoint: Path):
@@ -293,7 +292,7 @@ def test_a_row_is_what_the_model_does(checkpoint: Path):
         hidden = at[:, None] < at
         expected.append((scores[0], scores[0].masked_fill(hidden, -torch.inf).softmax(dim=-1)))
 
-    read(phase_tiny.model(), torch.tensor([list(TEXT.encode())]), take)
+    read(tiny_phase.model(), torch.tensor([list(TEXT.encode())]), take)
     for layer, (scores, weights) in enumerate(expected):
         for head in range(2):
             for query in (0, 1, 40):

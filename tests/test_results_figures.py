@@ -12,12 +12,19 @@ from matplotlib.figure import Figure
 
 from analysis.errors import InputError
 from analysis.experiments import plan, results, run_record
-from figures import results_view, style
+from figures import style, widgets
 from tests.experiments.run_records import BEST, record, whole
 from tests.test_figures import against, assert_plotted, module, small_and_closed
 
 __all__ = ["small_and_closed"]  # a fixture that every test here uses
-NAMES = ("extrapolation", "places", "tuning", "retrieval", "knobs", "quality")
+NAMES = (
+    "perplexity_by_length",
+    "loss_by_position",
+    "learning_rates",
+    "retrieval",
+    "alpha_and_share",
+    "equal_loss",
+)
 
 
 def records_of(contents: Any) -> dict[str, Any]:
@@ -67,14 +74,21 @@ def test_panels_without_runs_say_so(name: str, few_runs, drawn_figures):
     def empty(figure: Figure) -> int:
         return sum(text.get_text() == "no run yet" for ax in figure.axes for text in ax.texts)
 
-    expected = {"extrapolation": 2, "places": 1, "tuning": 1, "retrieval": 2, "knobs": 2, "quality": 0}
+    expected = {
+        "perplexity_by_length": 2,
+        "loss_by_position": 1,
+        "learning_rates": 1,
+        "retrieval": 2,
+        "alpha_and_share": 2,
+        "equal_loss": 0,
+    }
     assert empty(module(name).draw(few_runs)) == expected[name]
     assert empty(drawn_figures[name]) == 0
 
 
 def test_extrapolation_draws_ours_above_the_papers(all_runs, drawn_figures):
     data = all_runs["results"]
-    axes = np.array(drawn_figures["extrapolation"].axes).reshape(2, 3)
+    axes = np.array(drawn_figures["perplexity_by_length"].axes).reshape(2, 3)
     for column, name in zip(axes.T, ("table2", "table1", "table3"), strict=True):
         for ax, rows, trained in zip(column, (data[name], data["paper"][name]), (128, 8192), strict=True):
             drawn = curves(ax)
@@ -102,7 +116,7 @@ def test_extrapolation_draws_ours_above_the_papers(all_runs, drawn_figures):
 
 def test_places_draw_every_bin_from_the_fourth_on(all_runs, drawn_figures):
     data = all_runs["results"]
-    left, right = drawn_figures["places"].axes
+    left, right = drawn_figures["loss_by_position"].axes
     for ax, variant, length in ((left, "tapa", 1024), (right, "tapa_4x", 2048)):
         row = next(row for row in data["places"] if row["variant"] == variant)
         assert row["length"] == row["last"][-1] + 1 == length
@@ -116,7 +130,7 @@ def test_places_draw_every_bin_from_the_fourth_on(all_runs, drawn_figures):
 def test_tuning_draws_every_rate_rings_the_chosen_and_crosses_the_diverged():
     runs = [record("tapa", 0, lr, diverged=lr == 4e-3) for lr in (1e-3, 2e-3, 4e-3)]
     data = records_of(runs)
-    left, middle, _ = module("tuning").draw(data).axes
+    left, middle, _ = module("learning_rates").draw(data).axes
     rows = [row for row in data["results"]["tuning"] if row["validation_bits"] is not None]
     for ax, key in ((left, "validation_bits"), (middle, "bits_longest")):
         assert_plotted(curves(ax)["TAPA"], [against([1e-3, 2e-3], [row[key] for row in rows])])
@@ -140,7 +154,7 @@ def test_retrieval_draws_distances_in_order_and_the_crowded_window_apart(all_run
 
 def test_knobs_draw_a_line_a_length_and_separate_projections_apart(all_runs, drawn_figures):
     data = all_runs["results"]
-    left, right = drawn_figures["knobs"].axes
+    left, right = drawn_figures["alpha_and_share"].axes
     for ax, name, knobs in ((left, "alpha", (0.01, 0.1, 0.3, 1.0)), (right, "share", (0.25, 0.5, 0.75))):
         drawn = curves(ax)
         assert list(drawn) == ["128", "256", "512", "1024"]
@@ -157,7 +171,7 @@ def test_knobs_draw_a_line_a_length_and_separate_projections_apart(all_runs, dra
 
 def test_quality_draws_every_seed_to_its_end(all_runs, drawn_figures):
     data = all_runs["results"]
-    ax = drawn_figures["quality"].axes[0]
+    ax = drawn_figures["equal_loss"].axes[0]
     paths = [row for row in data["paths"] if row["variant"] == "alibi"]
     assert_plotted(curves(ax)["ALiBi"], [against(row["trained"], row["longest"]) for row in paths])
     assert ax.xaxis_inverted()
@@ -168,7 +182,7 @@ def test_quality_draws_every_seed_to_its_end(all_runs, drawn_figures):
 
 def test_the_reading_plot_draws_one_method_beside_rope_and_all_at_one_length(all_runs):
     data = all_runs["results"]
-    figure = results_view.reading_plot(data, "ALiBi", 512)
+    figure = widgets.reading_plot(data, "ALiBi", 512)
     left, right = figure.axes
     expected = {name: [row for row in data["table2"] if row["label"] == name] for name in ("RoPE", "ALiBi")}
     for name, rows in expected.items():
@@ -182,15 +196,15 @@ def test_the_reading_plot_draws_one_method_beside_rope_and_all_at_one_length(all
 
 def test_a_method_or_length_that_was_not_read_is_refused(few_runs):
     with pytest.raises(InputError, match=r"^method=TAPA was not read; known: RoPE, RoPE \+ PI"):
-        results_view.reading_plot(few_runs["results"], "TAPA", 512)
+        widgets.reading_plot(few_runs["results"], "TAPA", 512)
     with pytest.raises(InputError, match=r"^length=100 was not read; known: 128, 256, 512, 1024$"):
-        results_view.reading_plot(few_runs["results"], "RoPE", 100)
+        widgets.reading_plot(few_runs["results"], "RoPE", 100)
 
 
 def test_pickers_redraw_what_they_say(all_runs, monkeypatch: pytest.MonkeyPatch):
     shown: list[list[str]] = []
     monkeypatch.setattr(plt, "show", lambda: shown.append(list(curves(plt.gcf().axes[0]))))
-    explorer = results_view.reading_explorer(all_runs["results"])
+    explorer = widgets.reading_explorer(all_runs["results"])
     pickers = {child.description: child for child in explorer.children if hasattr(child, "description")}
     pickers["method"].value = "NoPE"
     assert shown[-1] == ["RoPE", "NoPE"]

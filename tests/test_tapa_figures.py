@@ -16,11 +16,19 @@ from analysis.records import Provenance, write
 from analysis.sampling.random_transformer import Shape
 from analysis.studies import encodings_compared, near_far, precision, random_heads, tapa_moments
 from analysis.theory import tapa
-from figures import schemas, style, tapa_view
+from figures import schemas, style, widgets
 from tests.test_figures import against, assert_plotted, lines, module, small_and_closed
 
 __all__ = ["small_and_closed"]  # a fixture that every test here uses
-NAMES = ("tapa_mean", "tapa_variance", "tapa_map", "rivals", "near_far", "precision", "random_heads")
+NAMES = (
+    "tapa_mean",
+    "tapa_variance",
+    "tapa_map",
+    "encodings_compared",
+    "near_far_untrained",
+    "precision",
+    "random_heads",
+)
 LAGS, SAMPLED = np.array([1.0, 2.0, 3.0, 9.0, 64.0]), np.array([1.0, 9.0])
 SHAPE = Shape(hidden=16, layers=2, heads=2, feed_forward=24)
 
@@ -46,7 +54,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, xr.Dataset]:
         "precision": precision.score_errors(Tapa(8), far, (0.1, 1.0), samples=64, seed=0),
         "random_heads": random_heads.untrained_heads(hidden, SHAPE, draws=4, seed=0),
     }
-    assert set(made) == set(NAMES)
+    assert set(made) == {key for name in NAMES for key in module(name).RECORDS}
     provenance = Provenance.collect(
         ["tapa", "figures"], {}, seeds={}, device="cpu", precision="float64", threads=1, seconds=1.0
     )
@@ -130,7 +138,7 @@ def test_the_map_with_its_borders_and_marks(records):
 
 def test_every_rival_has_its_panel(records):
     data = records["rivals"]
-    axes = module("rivals").draw(records).axes
+    axes = module("encodings_compared").draw(records).axes
     assert [ax.get_title() for ax in axes] == data.rival.values.tolist()
     for ax, name in zip(axes, data.rival.values, strict=True):
         x = data.sel(rival=name)
@@ -145,7 +153,7 @@ def test_every_rival_has_its_panel(records):
 
 def test_figure_1s_protocol_beside_the_papers_numbers(records):
     data = records["near_far"]
-    figure = module("near_far").draw(records)
+    figure = module("near_far_untrained").draw(records)
     for ax, what in zip(figure.axes, ("mean", "sd"), strict=True):
         papers = [line.get_xdata()[0] for line in ax.lines if line.get_lw() == 1.6]
         assert papers == data[f"paper_{what}"].values.tolist()
@@ -196,7 +204,7 @@ def test_random_heads_draw_bands_heads_and_the_mean_over_weights(records):
 
 
 def test_the_plot_of_tapa_draws_its_mean_and_spread():
-    figure = tapa_view.tapa_plot(alpha=0.2, amplitude_share=0.25, phase_sd=0.3, head_dim=16, longest=500)
+    figure = widgets.tapa_plot(alpha=0.2, amplitude_share=0.25, phase_sd=0.3, head_dim=16, longest=500)
     mean, spread = (np.asarray(line.get_xydata()) for line in figure.axes[0].lines[:2])
     law = tapa_moments.mean_law(16, 0.3, 4)  # the phase's size in the law, not in a factor
     settings = {"alpha": 0.2, "amplitude_share": 0.25}
@@ -209,7 +217,7 @@ def test_the_plot_of_tapa_draws_its_mean_and_spread():
 def test_sliders_redraw_what_they_say(monkeypatch: pytest.MonkeyPatch):
     drawn: list[list[np.ndarray]] = []
     monkeypatch.setattr(plt, "show", lambda: drawn.append(lines(plt.gcf().axes[0])))
-    explorer = tapa_view.tapa_explorer()
+    explorer = widgets.tapa_explorer()
     sliders = {child.description: child for child in explorer.children if hasattr(child, "description")}
     assert set(sliders) == {"alpha", "share", "phase sd"}
     for name, value, settings in (
@@ -218,5 +226,5 @@ def test_sliders_redraw_what_they_say(monkeypatch: pytest.MonkeyPatch):
         ("phase sd", 1.0, {"alpha": 0.5, "amplitude_share": 0.25, "phase_sd": 1.0}),
     ):
         sliders[name].value = value
-        assert_plotted(drawn[-1], lines(tapa_view.tapa_plot(**settings).axes[0]))
+        assert_plotted(drawn[-1], lines(widgets.tapa_plot(**settings).axes[0]))
         plt.close("all")

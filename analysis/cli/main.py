@@ -144,7 +144,7 @@ def figures(
 ) -> None:
     """Make what is missing or out of date: fetch, measure, draw. A second run with nothing changed runs no step.
 
-    Examples: `tapa figures`, `tapa figures heads assumption`
+    Examples: `tapa figures`, `tapa figures distance_bias assumption_2_1`
     """
     from figures.build import build
 

@@ -180,7 +180,7 @@ def _exactly(seed: int, row: dict[str, Any]) -> dict[str, Any]:
     return {"seed": seed, "exact": row["exact"], "trials": row["trials"], **ends, "bits": row["nats"] * NAT}
 
 
-RESULTS = Schema("extrapolation-results", 1, made_by="tapa figures extrapolation")
+RESULTS = Schema("extrapolation-results", 1, made_by="tapa figures perplexity_by_length")
 BASELINES: Mapping[str, str] = {
     "table2": "rope",
     "table1": "rope_4x",

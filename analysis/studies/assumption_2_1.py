@@ -29,7 +29,7 @@ from analysis.heads import decomposition
 from analysis.intervals import holm
 from analysis.records import Schema
 
-VERDICTS = Schema("assumption-verdicts", 1, made_by="tapa figures verdicts")
+VERDICTS = Schema("assumption-verdicts", 1, made_by="tapa figures assumption_tests")
 KINDS = ("A", "B")
 QUESTIONS = ("pairs", "positions", "heads")
 LEVEL = 0.05

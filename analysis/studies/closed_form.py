@@ -12,7 +12,7 @@ from analysis.theory import frequencies, rope
 from analysis.theory.rope import Distances, gamma_of
 
 CLOSED_FORM = Schema("closed-form", 1, made_by="tapa figures bias_by_base")
-FAMILY = Schema("rope-family", 1, made_by="tapa figures family")
+FAMILY = Schema("rope-family", 1, made_by="tapa figures rope_family")
 
 
 def base_curves(bases: Sequence[float], head_dim: int, distance: Distances) -> xr.Dataset:

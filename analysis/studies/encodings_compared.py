@@ -23,7 +23,7 @@ from analysis.theory.gaussian_law import GaussianLaw, Moments, alibi_moments, no
 from analysis.theory.tapa import Phase, tapa_moments
 from analysis.workers import HERE, Workers
 
-RIVALS = Schema("rivals", 1, made_by="tapa figures rivals")
+RIVALS = Schema("rivals", 1, made_by="tapa figures encodings_compared")
 ALPHA, SHARE = 0.1, 0.5  # as TAPA is trained
 SLOPE = 2.0**-8  # ALiBi's gentlest head of eight
 SMALL_PHASE = 0.1  # turns at distance 1: TAPA with a phase that leaves a mean

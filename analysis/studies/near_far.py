@@ -150,7 +150,7 @@ def _check(
         raise InputError(f"confidence={confidence} is outside (0, 1)")
 
 
-GAPS = Schema("untrained-gaps", 1, made_by="tapa figures near_far")
+GAPS = Schema("untrained-gaps", 1, made_by="tapa figures near_far_untrained")
 PAPER = {"RoPE": (4.1, 0.85), "TAPA": (0.03, 3.3)}  # figure 1: mean and standard deviation of the difference
 NEAR, FAR = (0, 100), (10_000, 10_100)
 
@@ -240,7 +240,7 @@ def _cell(
 # every second one of a short reach.
 
 
-TRAINED_GAPS = Schema("trained-gaps", 1, made_by="tapa figures trained_gaps")
+TRAINED_GAPS = Schema("trained-gaps", 1, made_by="tapa figures near_far_trained")
 REACHES = (64, 158, 512)
 """In training range; as far past the trained length of 128 as 10100 is past the paper's 8192; four times it."""
 PAPER_FAR = (10_000, 10_100)

@@ -391,7 +391,7 @@ def stale_tables(folder: Path, content: dict[str, Any]) -> list[str]:
 
 
 def test_committed_tables_follow_from_committed_records(tmp_path: Path):
-    """If not: `tapa figures extrapolation` writes them."""
+    """If not: `tapa figures perplexity_by_length` writes them."""
     content = results.summarise(TRAINED)
     assert stale_tables(TABLES, content) == []
     for path in TABLES.iterdir():  # the guard sees a number that was changed, and a table that was lost

@@ -12,7 +12,7 @@ import pytest
 from matplotlib.colors import to_rgba
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from figures import fig_claims, task_claims
+from figures import fig_05_claims, task_claims
 from figures.places import ROOT, record
 from figures.schemas import read_any
 from proofs import status
@@ -155,7 +155,7 @@ def test_the_record_is_made_again_when_any_proof_changes() -> None:
 @pytest.fixture
 def drawn(whole_ledger: list[Result]) -> tuple[dict, plt.Axes]:
     record = {"claims": status.entries(whole_ledger), "graph": status.graph(whole_ledger)}
-    figure = fig_claims.draw({"claims": record})
+    figure = fig_05_claims.draw({"claims": record})
     yield record["graph"], figure.axes[0]
     plt.close(figure)
 
@@ -177,16 +177,16 @@ def test_the_figure_shows_every_dependency_and_reddens_the_broken(drawn: tuple[d
     arrows = [patch for patch in ax.patches if isinstance(patch, FancyArrowPatch)]
     uses = [edge for edge in graph["edges"] if edge["kind"] == "uses"]
     assert len(arrows) == len(uses)
-    red = to_rgba(fig_claims.BROKEN)[:3]
+    red = to_rgba(fig_05_claims.BROKEN)[:3]
     assert sum(patch.get_edgecolor()[:3] == red for patch in arrows) == sum(edge["broken"] for edge in uses)
 
 
 def test_no_two_claims_overlap_in_the_figure(whole_ledger: list[Result]) -> None:
-    places, bands, height = fig_claims.arrange(status.entries(whole_ledger))
+    places, bands, height = fig_05_claims.arrange(status.entries(whole_ledger))
     assert len(places) == len(whole_ledger)
     spots = sorted((place.y, place.x) for place in places.values())
     for (y0, x0), (y1, x1) in itertools.pairwise(spots):
-        assert y1 - y0 > fig_claims.BAR + 0.3 or (y0 == y1 and x1 - x0 > fig_claims.BOX)
+        assert y1 - y0 > fig_05_claims.BAR + 0.3 or (y0 == y1 and x1 - x0 > fig_05_claims.BOX)
     assert all(bottom >= -height for _, _, bottom in bands)
 
 

@@ -10,8 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.ranking import label, ranked
-from figures.style import COLOURS, PAGE, distance_axis
+from figures.style import COLOURS, PAGE, distance_axis, head_label, ranked
 
 RECORDS = ("phase", "phase_short")
 CLAIMS = ("eq-12", "thm-3.2")
@@ -37,7 +36,7 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
         _scores(right, x)
         for ax in (middle, right):
             ax.axvline(data.attrs["trained_length"], color=COLOURS["grey"], lw=0.8, ls=":")
-        left.set_ylabel(label(place), rotation=0, ha="right", va="center")
+        left.set_ylabel(head_label(place), rotation=0, ha="right", va="center")
     titles = (r"density of $\phi$", "cosine, mean and sd", "mean score")
     for ax, title in zip(axes[0], titles, strict=True):
         ax.set_title(title)

@@ -10,8 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.ranking import reach
-from figures.style import COLOURS, CYCLE, PAGE, panel
+from figures.style import COLOURS, CYCLE, PAGE, error_lengths, panel
 
 RECORDS = ("phase_dynamics",)
 CLAIMS = ("eq-12", "thm-3.2")
@@ -36,7 +35,7 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
     for i, kind in enumerate(TAKEN):
         x = data.sel(ablation=kind)
         worth.errorbar(
-            data.training_step, x.change, yerr=reach(x, "change"), color=CYCLE[i], lw=0.9, label=kind
+            data.training_step, x.change, yerr=error_lengths(x, "change"), color=CYCLE[i], lw=0.9, label=kind
         )
     worth.set_ylabel("rise of the loss (nats)")
     worth.legend()

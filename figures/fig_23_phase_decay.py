@@ -10,8 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.ranking import label, ranked
-from figures.style import COLOURS, CYCLE, PAGE, distance_axis, panel
+from figures.style import COLOURS, CYCLE, PAGE, distance_axis, head_label, panel, ranked
 
 RECORDS = ("phase", "phase_short")
 CLAIMS = ("thm-3.2", "eq-14", "thm-3.3", "eq-15")
@@ -27,7 +26,7 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
         look = {"color": CYCLE[i % len(CYCLE)], "ls": STYLES[i // len(CYCLE) % 2], "lw": 0.9}
         inner = x.isel(distance=slice(1, x.sizes["distance"] // 2))
         at = np.sqrt(2.0) * data.octave.values
-        axes[0, 0].plot(inner.distance, inner.score, **look, label=label((layer, head)))
+        axes[0, 0].plot(inner.distance, inner.score, **look, label=head_label((layer, head)))
         axes[0, 1].plot(2 * at[: x.sizes["step"]], x.exponent_seen, ".", ms=4, **look)
         axes[1, 0].plot(inner.distance, inner.variance_kept, **look)
         axes[1, 1].plot(data.seen, x.entropy_by_seen, **look)

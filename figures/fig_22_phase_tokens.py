@@ -10,8 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.ranking import label, ranked
-from figures.style import COLOURS, DIVERGING, PAGE, panel
+from figures.style import COLOURS, DIVERGING, PAGE, head_label, panel, ranked
 
 RECORDS = ("phase_short",)
 CLAIMS = ("eq-12",)
@@ -50,7 +49,7 @@ def _map(ax: Axes, data: xr.Dataset, name: str, title: str) -> None:
     sure = np.argwhere(np.abs(values) >= SURE * np.where(np.isfinite(errors), errors, np.inf))
     ax.plot(sure[:, 1], sure[:, 0], ".", color="black", ms=3)
     ax.set_xticks(range(data.sizes["property"]), data.property.values, rotation=60, ha="right")
-    ax.set_yticks(range(len(places)), [label(place) for place in places])
+    ax.set_yticks(range(len(places)), [head_label(place) for place in places])
     ax.set_title(title)
     ax.grid(False)
     ax.figure.colorbar(image, ax=ax, pad=0.02)

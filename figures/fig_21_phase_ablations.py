@@ -9,8 +9,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from figures.ranking import label, ranked, reach
-from figures.style import COLOURS, CYCLE, PAGE, panel
+from figures.style import COLOURS, CYCLE, PAGE, error_lengths, head_label, panel, ranked
 
 RECORDS = ("phase_short",)
 CLAIMS = ("eq-12",)
@@ -22,7 +21,9 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
     figure, (whole, single) = plt.subplots(1, 2, figsize=(PAGE, 2.7), width_ratios=(1, 1.3))
     at = np.arange(data.sizes["ablation"])[::-1]
     whole.barh(at, data.change, color=COLOURS["sky"])
-    whole.errorbar(data.change, at, xerr=reach(data, "change"), fmt="none", color="black", lw=0.8, capsize=2)
+    whole.errorbar(
+        data.change, at, xerr=error_lengths(data, "change"), fmt="none", color="black", lw=0.8, capsize=2
+    )
     whole.set_yticks(at, [str(name) for name in data.ablation.values])
     whole.axvline(0, color="black", lw=0.5)
     whole.set_xlabel("rise of the loss (nats a token)")
@@ -32,12 +33,12 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
         x = data.sel(head_ablation=kind)
         picked = [x.sel(layer=layer, head=head) for layer, head in places]
         values = np.array([float(p.head_change) for p in picked])
-        ends = np.concatenate([reach(p, "head_change") for p in picked], axis=1)
+        ends = np.concatenate([error_lengths(p, "head_change") for p in picked], axis=1)
         shifted = np.arange(len(places)) + 0.15 * (i - 1.5)
         single.errorbar(shifted, values, yerr=ends, fmt=".", color=CYCLE[i], lw=0.8, label=str(kind))
     single.axhline(0, color="black", lw=0.5)
     turned = 90 if len(places) > 12 else 0
-    single.set_xticks(np.arange(len(places)), [label(place) for place in places], rotation=turned)
+    single.set_xticks(np.arange(len(places)), [head_label(place) for place in places], rotation=turned)
     single.set(xlabel="head (layer.head)", ylabel="rise of the loss (nats a token)")
     single.set_title("one head alone")
     single.legend()
