@@ -47,5 +47,6 @@ def drawings(name: str, needs: tuple[str, ...]) -> dict[str, dict[str, Path]]:
 
 
 def sources() -> dict[str, Path]:
-    """Every module of `analysis`, as dependencies of a task: an edit runs it again."""
-    return {str(path.relative_to(ROOT)): path for path in sorted((ROOT / "analysis").rglob("*.py"))}
+    """Every module of `analysis` and `proofs`, as dependencies of a task: an edit runs it again."""
+    found = sorted(path for folder in ("analysis", "proofs") for path in (ROOT / folder).rglob("*.py"))
+    return {str(path.relative_to(ROOT)): path for path in found}

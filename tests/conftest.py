@@ -95,11 +95,15 @@ def real_record(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
 
     Where several processes run the tests, one makes it and the others wait; it may use all threads meanwhile.
     """
-    tapa = Path(sys.executable).with_name("tapa")
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
     with FileLock(tmp_path_factory.getbasetemp().parent / "figures.lock"):
         done = subprocess.run(
-            [tapa, "figures"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+            [sys.executable, "-m", "analysis.cli", "figures"],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
     assert done.returncode == 0, done.stdout + done.stderr
     return schemas.read("smollm2", places.record("smollm2"))

@@ -360,9 +360,9 @@ def test_the_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 # processes that are killed, and two at once
 
 FETCH = """
-from analysis import assets
+from analysis.models import load
 from tests.tiny_assets import MODEL, copied
-print(assets.fetch_smollm2(source=MODEL, convert=copied), flush=True)
+print(load.fetch_smollm2(source=MODEL, convert=copied), flush=True)
 """
 
 
