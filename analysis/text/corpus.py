@@ -1,13 +1,17 @@
-"""Corpora: texts as bytes, deduplicated, split by document, with a manifest. Import from here.
+"""Corpora: texts as bytes or byte pairs, deduplicated and split by document, with a manifest.
 
 What makes a corpus is its content: file names, their order and the machine decide nothing. Documents stay
-whole. Two documents in different splits share no run of 50 words (`overlap.groups`).
+whole, and two documents in different splits share no run of 50 words (`groups`). What takes long, which documents
+share text, the byte pairs and the tokens, is kept in the cache folder under the hash of what it was made from.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Iterator, Sequence
+import io
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -18,14 +22,13 @@ from jaxtyping import Int, UInt64
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from analysis.assets import TEXTS, fetch_texts
+from analysis.assets import TEXTS, cache_folder, fetch_texts
 from analysis.download import Progress, silent
 from analysis.errors import InputError
 from analysis.text.tokenizer import BytePairs, fit
 from analysis.text.windows import Document, read_text
 
 # Which documents share text: exact detection of common runs of words, however they are laid out.
-
 
 WORDS = 50
 """Words of a run that counts as shared, about 200 bytes."""
@@ -332,14 +335,16 @@ def corpus(
     """
     raw = read_folder(source) if isinstance(source, Path) else read_source(source, progress=progress)
     progress("deduplicate and split", 0, 0)
-    found = from_texts(raw, seed=seed)
+    found = from_texts(raw, seed=seed, grouped=_kept_groups)
     if vocabulary is None:
         return found
     progress("learn byte pairs", 0, 0)
-    return tokenized(found, fit((document.tokens.tobytes() for document in found.train), vocabulary))
+    return _kept_tokens(found, _kept_byte_pairs(found, vocabulary))
 
 
-def from_texts(raw: Raw, *, seed: int = 0) -> Corpus:
+def from_texts(
+    raw: Raw, *, seed: int = 0, grouped: Callable[[Sequence[bytes]], np.ndarray] = groups
+) -> Corpus:
     """Corpus of documents that were read.
 
     Of documents with the same bytes the first by name is kept. Documents that share text go into one split.
@@ -347,6 +352,7 @@ def from_texts(raw: Raw, *, seed: int = 0) -> Corpus:
     Args:
         raw: the documents.
         seed: >= 0, of the split.
+        grouped: gives the group of each text, as `groups`.
 
     Raises:
         InputError: `seed` is negative, or fewer than three groups of documents share no text.
@@ -355,7 +361,7 @@ def from_texts(raw: Raw, *, seed: int = 0) -> Corpus:
         raise InputError(f"seed={seed} is below 0; give 0 or more")
     kept, copies = _distinct(raw.texts)
     hashes = [hashlib.sha256(data).hexdigest() for _, data in kept]
-    group = groups([data for _, data in kept])
+    group = grouped([data for _, data in kept])
     keys = [hashlib.sha256(f"{seed} {sha256}".encode()).hexdigest() for sha256 in hashes]
     chosen = split(np.array([len(data) for _, data in kept]), group, keys)
     order = sorted(range(len(kept)), key=lambda i: (SPLITS.index(chosen[i]), hashes[i]))
@@ -389,13 +395,24 @@ def tokenized(of_bytes: Corpus, tokenizer: BytePairs) -> Corpus:
     """
     if of_bytes.tokenizer is not None:
         raise InputError(f"the corpus is in tokens of {of_bytes.tokenizer.sha256} already; give one of bytes")
+    encoded = [tokenizer.encode(document.tokens.tobytes()) for document in _documents_of(of_bytes)]
+    return _in_tokens(of_bytes, tokenizer, encoded)
+
+
+def _in_tokens(of_bytes: Corpus, tokenizer: BytePairs, tokens: Sequence[np.ndarray]) -> Corpus:
+    """A corpus of bytes with these tokens in the place of its documents' bytes, split by split."""
+    encoded = iter(tokens)
     train, validation, test = (
-        tuple(Document(d.name, tokenizer.encode(d.tokens.tobytes())) for d in part)
+        tuple(Document(document.name, next(encoded)) for document in part)
         for part in (of_bytes.train, of_bytes.validation, of_bytes.test)
     )
     sha256 = hashlib.sha256(f"{of_bytes.sha256} {tokenizer.sha256}\n".encode()).hexdigest()
     manifest = {**of_bytes.manifest, "tokenizer_sha256": tokenizer.sha256, "sha256": sha256}
     return Corpus(train, validation, test, tokenizer.size, manifest, sha256, tokenizer)
+
+
+def _documents_of(corpus: Corpus) -> tuple[Document, ...]:
+    return (*corpus.train, *corpus.validation, *corpus.test)
 
 
 def _distinct(texts: Sequence[tuple[str, bytes]]) -> tuple[list[tuple[str, bytes]], list[tuple[str, str]]]:
@@ -416,3 +433,73 @@ def _documents(
     return tuple(
         Document(kept[i][0], np.frombuffer(kept[i][1], np.uint8)) for i in order if chosen[i] == name
     )
+
+
+# The cache: arrays under a key that names everything they follow from. An entry that is damaged is made again.
+
+_CACHE_VERSION = 1  # raised whenever the same inputs give other groups, byte pairs or tokens
+
+
+def _kept_groups(texts: Sequence[bytes]) -> Int[np.ndarray, " texts"]:
+    """`groups` of texts, out of the cache where they are known."""
+    hashes = (hashlib.sha256(text).hexdigest() for text in texts)
+    (found,) = _kept("groups", [str(WORDS), *hashes], lambda: [groups(texts)])
+    return found
+
+
+def _kept_byte_pairs(of_bytes: Corpus, vocabulary: int) -> BytePairs:
+    """The byte pairs of a corpus's train split, out of the cache where they are known."""
+
+    def learn() -> list[np.ndarray]:
+        learned = fit((document.tokens.tobytes() for document in of_bytes.train), vocabulary)
+        return [np.frombuffer(learned.json.encode(), np.uint8)]
+
+    inputs = [of_bytes.sha256, str(vocabulary), metadata.version("tokenizers")]
+    return BytePairs(_kept("byte-pairs", inputs, learn)[0].tobytes().decode())
+
+
+def _kept_tokens(of_bytes: Corpus, tokenizer: BytePairs) -> Corpus:
+    """`tokenized`, its tokens out of the cache where they are known."""
+    documents = _documents_of(of_bytes)
+    tokens = _kept(
+        "tokens",
+        [of_bytes.sha256, tokenizer.sha256, metadata.version("tokenizers")],
+        lambda: [tokenizer.encode(document.tokens.tobytes()) for document in documents],
+    )
+    return _in_tokens(of_bytes, tokenizer, tokens)
+
+
+def _kept(kind: str, inputs: Sequence[str], make: Callable[[], list[np.ndarray]]) -> list[np.ndarray]:
+    """Arrays out of the cache, or made and put there: whole under their name, or not there at all.
+
+    Args:
+        kind: of entry.
+        inputs: all that decides the arrays, hashes of contents for the most part.
+        make: the arrays.
+    """
+    key = hashlib.sha256("\n".join([str(_CACHE_VERSION), *inputs]).encode()).hexdigest()
+    path = cache_folder() / "corpora" / f"{kind}-{key[:32]}.npz"
+    with contextlib.suppress(OSError, ValueError):  # it is not there, or damaged
+        return _unpacked(path.read_bytes())
+    arrays = make()
+    buffer = io.BytesIO()
+    np.savez(buffer, *arrays)
+    data = buffer.getvalue()
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with contextlib.suppress(OSError):  # where nothing can be kept, it is made again the next time
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            part.write_bytes(hashlib.sha256(data).digest() + data)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    return arrays
+
+
+def _unpacked(entry: bytes) -> list[np.ndarray]:
+    """The arrays of an entry; `ValueError` unless it has its own hash."""
+    digest, data = entry[:32], entry[32:]
+    if hashlib.sha256(data).digest() != digest:
+        raise ValueError("the entry is damaged")
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        return [arrays[f"arr_{i}"] for i in range(len(arrays.files))]

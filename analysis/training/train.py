@@ -9,6 +9,8 @@ import contextlib
 import hashlib
 import math
 import os
+import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -34,6 +36,7 @@ from analysis.models.checkpoint import (
     read_tensors,
 )
 from analysis.models.llama import Llama
+from analysis.progress import errors
 from analysis.records import Provenance, Schema, write, write_summary
 from analysis.text.corpus import Corpus, corpus
 from analysis.text.windows import Batches
@@ -289,6 +292,7 @@ def train(recipe: Recipe, out: Path, corpus: Corpus, *, progress: Progress = sil
         InputError: a corpus smaller than a window or with another vocabulary, `out` holds another run or is in
             use, a checkpoint is damaged or cannot be written, or the recipe asks for a GPU and there is none.
     """
+    recipe = as_it_can_run(recipe)
     with group_on(recipe.device) as group, threads(recipe.threads), _alone(out, group):
         run = _begin(recipe, out, corpus, group)
         batches, held_out = _batches(run, corpus)
@@ -304,6 +308,28 @@ def train(recipe: Recipe, out: Path, corpus: Corpus, *, progress: Progress = sil
         last = checkpoint.latest(out)
         assert last is not None  # the last step is always saved
         return last, run.log
+
+
+def missing_compiler(device: str) -> str | None:
+    """The compiler that torch.compile would call for this device and that is not here; None if there is one."""
+    if device == "cuda":
+        names = [os.environ["CC"]] if "CC" in os.environ else ["gcc", "clang", "cc"]
+    else:
+        names = [os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")]
+    return None if any(map(shutil.which, names)) else names[0]
+
+
+def as_it_can_run(recipe: Recipe) -> Recipe:
+    """The recipe, not compiled where there is no compiler: one line on stderr says so, and so does the checkpoint."""
+    if not recipe.compile or (name := missing_compiler(recipe.device)) is None:
+        return recipe
+    if os.environ.get("RANK", "0") == "0":
+        errors.print(
+            f"there is no compiler {name} here, so the steps are not compiled and take longer; "
+            f"install one, set {'CC' if recipe.device == 'cuda' else 'CXX'}, or give compile=false",
+            soft_wrap=True,
+        )
+    return replace(recipe, compile=False)
 
 
 def note(run: Run) -> str:
@@ -484,6 +510,7 @@ def run_recipe(
 ) -> dict[str, Any] | None:
     """Train and write the records; see `run`."""
     leads = os.environ.get("RANK", "0") == "0"
+    recipe = as_it_can_run(recipe)
     try:
         last, log = train(recipe, out, data, progress=progress)
     except Diverged as error:

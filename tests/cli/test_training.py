@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -18,6 +20,7 @@ TINY = [
     "validate_every=3", "validation_batches=1", "compile=false",
 ]  # fmt: skip
 
+ROOT = Path(__file__).resolve().parents[2]
 TEXTS = ("--text", "mine/3.txt", "--text", "mine/4.txt")
 
 
@@ -71,3 +74,23 @@ def test_byte_pairs_are_trained_fine_tuned_and_read(texts: None, monkeypatch, ca
             assert 100 < row["perplexity"] < 900
             assert row["bits_per_byte"] < np.log2(row["perplexity"])
     assert read["fine"]["trained_length"] == 16  # that YaRN goes by
+
+
+def test_without_a_compiler_the_steps_are_not_compiled(texts: None, tmp_path: Path):
+    """A process whose PATH holds nothing: one line says so, and the run ends as any other."""
+    (tmp_path / "empty").mkdir()
+    environment = {k: v for k, v in os.environ.items() if k not in ("CXX", "CC")} | {
+        "PATH": str(tmp_path / "empty"), "PYTHONPATH": str(ROOT),
+    }  # fmt: skip
+    settings = [text for text in TINY if text != "compile=false"]
+    done = subprocess.run(
+        [sys.executable, "-m", "analysis.cli", "train", "cpu", *settings, "corpus=mine", "--out", "run"],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    said = (
+        "there is no compiler g++ here, so the steps are not compiled and take longer; install one, set CXX"
+    )
+    assert done.stderr.count(said) == 1
+    assert read_checkpoint(Path("run")).recipe["compile"] is False

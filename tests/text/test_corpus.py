@@ -144,12 +144,11 @@ def test_splits(documents, seed, data):
     assert contents == [document.tokens.tobytes() for part in again_parts for document in part]
 
 
-def test_without_groups_splits_would_share_text(monkeypatch: pytest.MonkeyPatch):
+def test_without_groups_splits_would_share_text():
     """The witness can see what grouping prevents."""
     source = raw([[0, i] for i in range(1, 9)] + [[i] for i in range(10, 13)])
     assert shared_between_splits(from_texts(source)) == []
-    monkeypatch.setattr(corpus, "groups", lambda texts: np.arange(len(texts)))
-    assert shared_between_splits(from_texts(source))
+    assert shared_between_splits(from_texts(source, grouped=lambda texts: np.arange(len(texts))))
 
 
 def test_copies_are_left_out_with_a_reason():
@@ -525,3 +524,59 @@ def test_a_run_of_steps_is_the_batches_in_a_row():
     taken = [next(stream) for _ in range(4)]
     assert all(torch.equal(batch, batches.at(7 + i)) for i, batch in enumerate(taken))
     assert all(not torch.equal(a, b) for a, b in pairwise(taken))
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder."""
+    monkeypatch.setenv("TAPA_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "corpora"
+
+
+def folder_of(tmp_path: Path, words: str) -> Path:
+    """Six documents of numbered words."""
+    for i in range(6):
+        put(tmp_path / "mine" / f"{i}.txt", " ".join(f"{words}{i}x{j % 70}" for j in range(400)).encode())
+    return tmp_path / "mine"
+
+
+def the_same(a: Corpus, b: Corpus) -> bool:
+    """Documents, tokens, splits and manifest."""
+    parts = [
+        [(d.name, d.tokens.dtype, d.tokens.tolist()) for d in (*c.train, *c.validation, *c.test)]
+        for c in (a, b)
+    ]
+    return parts[0] == parts[1] and (a.sha256, a.manifest) == (b.sha256, b.manifest)
+
+
+def test_what_takes_long_is_kept_by_content(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch):
+    folder = folder_of(tmp_path, "w")
+    first = corpus.corpus(folder, vocabulary=280)
+    assert {path.name.rsplit("-", 1)[0] for path in cache.iterdir()} == {"groups", "byte-pairs", "tokens"}
+    with monkeypatch.context() as patch:
+        patch.setattr(corpus, "groups", lambda texts: pytest.fail("grouped again"))
+        patch.setattr(corpus, "fit", lambda texts, size: pytest.fail("byte pairs learned again"))
+        patch.setattr(BytePairs, "encode", lambda self, data: pytest.fail("encoded again"))
+        folder.rename(folder.with_name("moved"))  # no name is part of a key
+        assert the_same(first, corpus.corpus(folder.with_name("moved"), vocabulary=280))
+    other = corpus.corpus(folder_of(tmp_path, "v"), vocabulary=280)
+    assert other.sha256 != first.sha256
+    assert the_same(other, tokenized(from_texts(corpus.read_folder(folder)), other.tokenizer))
+    assert corpus.corpus(folder, vocabulary=270).vocab_size == 270
+
+
+def test_an_entry_that_is_damaged_is_made_again(tmp_path: Path, cache: Path):
+    folder = folder_of(tmp_path, "w")
+    whole = corpus.corpus(folder, vocabulary=280)
+    good = {path: path.read_bytes() for path in cache.iterdir()}
+    for damage in (lambda b: b[:-7], lambda b: b[:60] + bytes([b[60] ^ 1]) + b[61:], lambda b: b""):
+        for path, data in good.items():
+            path.write_bytes(damage(data))
+        assert the_same(whole, corpus.corpus(folder, vocabulary=280))
+        assert {path: path.read_bytes() for path in cache.iterdir()} == good
+
+
+def test_a_cache_that_cannot_be_written_costs_time_alone(tmp_path: Path, cache: Path):
+    put(cache.parent, b"no folder")
+    folder = folder_of(tmp_path, "w")
+    assert the_same(corpus.corpus(folder, vocabulary=280), corpus.corpus(folder, vocabulary=280))
