@@ -26,6 +26,8 @@ from analysis.models.checkpoint import is_ours
 from analysis.models.huggingface import Checkpoint
 from analysis.models.load import SMOLLM2, SMOLLM2_NAME
 from analysis.records import Provenance, Schema
+from analysis.studies.settings import SHORTEST_SPLIT as SHORTEST
+from analysis.studies.settings import DistanceBiasSettings as Settings
 from analysis.text.windows import NamedTokens, read_text, tokenized, windows
 from analysis.theory.frequencies import Frequencies
 
@@ -413,9 +415,6 @@ def layer_means(data: xr.Dataset, name: str) -> tuple[xr.DataArray, xr.DataArray
     return data[name].mean("head"), (data[f"{name}_se"] ** 2).sum("head", skipna=False) ** 0.5 / heads
 
 
-SHORTEST = 2 * QUARTERS  # tokens: no position quarter is empty when the first token is dropped
-
-
 @dataclass
 class Clock:
     """Seconds spent in the model's forward passes, and on statistics."""
@@ -507,30 +506,6 @@ SUMMARY = Schema("distance-bias-summary", 1, made_by="tapa measure MODEL --text 
 LENGTH = 2048
 
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What decides the numbers of a measurement beside the model and the texts.
-
-    Attributes:
-        windows: number of token windows, >= 2; standard errors are over them.
-        length: tokens in a window, >= `measure.SHORTEST`; None for `LENGTH`, and for a model of `tapa train` for
-            the length that it was trained at.
-        seed: >= 0, of the windows' places and of the shuffled control.
-    """
-
-    windows: int = 8
-    length: int | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.windows < 2:
-            raise InputError(f"windows={self.windows} gives no standard error; measure at least 2")
-        if self.length is not None and self.length < SHORTEST:
-            raise InputError(f"length={self.length} is too short for a window; give {SHORTEST} or more")
-        if self.seed < 0:
-            raise InputError(f"seed={self.seed} is below 0; give 0 or more")
 
 
 def measure_model(

@@ -22,6 +22,7 @@ from analysis.heads.mean_score import by_distance, pair_counts, toeplitz
 from analysis.intervals import Interval, over_documents
 from analysis.models.attention import explicit
 from analysis.models.llama import ROTATING, Llama
+from analysis.studies.settings import ExtrapolationBiasSettings as Settings
 from analysis.text.corpus import Corpus
 from analysis.text.windows import Spans, spans, windows
 
@@ -299,26 +300,6 @@ _BATCH = 2
 _LONGEST = 2048 * 8  # tokens that are read at the longest length, all spans together
 
 Numbers = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What decides the numbers beside the model and its corpus.
-
-    Attributes:
-        windows: of the validation split, in which mean scores are measured, >= 2.
-        spans: of the test split, which are scored, over as many documents as possible, >= 2.
-        seed: of the places of both, of the shuffled distances and of the bootstrap, >= 0.
-    """
-
-    windows: int = 8
-    spans: int = 16
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name, least in (("windows", 2), ("spans", 2), ("seed", 0)):
-            if (value := getattr(self, name)) < least:
-                raise InputError(f"{name}={value} is below {least}; give {least} or more")
 
 
 def row(model: Llama, data: Corpus, settings: Settings, *, reach: int = REACH) -> Numbers:

@@ -15,11 +15,11 @@ import torch
 import xarray as xr
 from jaxtyping import Int
 
-from analysis.errors import InputError
-from analysis.evaluation.loss_by_length import Losses, Protocol, Target, position_edges, scaled_stride, score
+from analysis.evaluation.loss_by_length import Losses, Protocol, Target, position_edges, score
 from analysis.intervals import RESAMPLES, Interval, over_documents
 from analysis.models.load import Subject, open_subject, texts_of
 from analysis.records import Provenance, Schema
+from analysis.studies.settings import PerplexitySettings as Settings
 from analysis.text.windows import Spans, read_text, spans
 from analysis.theory.frequencies import Extension
 from analysis.workers import peak_memory_mb
@@ -171,62 +171,6 @@ Save = Callable[[xr.Dataset, Provenance], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """What decides the numbers of an evaluation beside the model and the texts.
-
-    Attributes:
-        lengths: tokens of a window, ascending; None for a model's trained length and 2, 4 and 8 times it if it is
-            ours, for its context and a half, a quarter and an eighth of it if it is another's.
-        protocol: a name of `protocols.NAMES`.
-        stride: of the protocol; None for the paper's, scaled to the trained length.
-        extensions: names of `extensions.NAMES`, each read on the same targets.
-        factor: of the extensions; None for the longest length over the trained length.
-        trained_length: that extensions go by; None for the model's own.
-        target: scored tokens of a span.
-        spans: of targets, over as many documents as possible.
-        seed: of the spans' places and of the bootstrap.
-        precision: of another's model, "float32" or "bfloat16"; ours is read in float32.
-    """
-
-    lengths: tuple[int, ...] | None = None
-    protocol: str = "sliding"
-    stride: int | None = None
-    extensions: tuple[str, ...] = ("none",)
-    factor: float | None = None
-    trained_length: int | None = None
-    target: int = 1024
-    spans: int = 8
-    seed: int = 0
-    precision: str = "float32"
-
-    def __post_init__(self) -> None:
-        if self.lengths is not None and list(self.lengths) != sorted({*self.lengths}):
-            raise InputError(f"lengths={list(self.lengths)} do not ascend; give each once, shortest first")
-        if not self.extensions or len({*self.extensions}) != len(self.extensions):
-            raise InputError(f"extensions={list(self.extensions)}: give one or more, each once")
-        for name in self.extensions:
-            Extension(name, 1.0 if self.factor is None else self.factor, self.trained_length or 1)
-        for name, value, least in (
-            ("target", self.target, 1),
-            ("spans", self.spans, 1),
-            ("seed", self.seed, 0),
-        ):
-            if value < least:
-                raise InputError(f"{name}={value} is below {least}; give {least} or more")
-        if self.precision not in ("float32", "bfloat16"):
-            raise InputError(f"precision={self.precision!r} is unknown; known: float32, bfloat16")
-        for length in self.lengths or ():
-            self.protocol_for(max(self.lengths or ())).check(length)
-
-    def protocol_for(self, trained_length: int) -> Protocol:
-        """The protocol, with the paper's stride scaled to this trained length if none was given."""
-        scaled = None if self.protocol == "non-overlapping" else scaled_stride(trained_length)
-        if self.lengths and scaled:  # the shortest window must hold a stride
-            scaled = max(1, min(scaled, self.lengths[0] - 1))
-        return Protocol(self.protocol, scaled if self.stride is None else self.stride)
-
-
-@dataclass(frozen=True, slots=True)
 class Plan:
     """Settings with everything filled in for one model."""
 
@@ -250,14 +194,6 @@ class Plan:
     def names(self) -> tuple[str, ...]:
         """Of the extensions."""
         return tuple(extension.name for extension in self.extensions)
-
-
-def whole_numbers(name: str, text: str) -> tuple[int, ...]:
-    """Whole numbers with commas between them; `InputError` naming the option if they are none."""
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise InputError(f"{name} {text} is not a list of whole numbers such as 1024,2048") from None
 
 
 def evaluate_model(

@@ -37,6 +37,7 @@ from analysis.models.checkpoint import Checkpoint, load_model, read_checkpoint
 from analysis.models.config import ModelConfig
 from analysis.models.llama import Llama
 from analysis.records import Provenance, Schema
+from analysis.studies.settings import PhaseSettings as Settings
 from analysis.text.corpus import corpus
 from analysis.text.windows import NamedTokens, read_text, tokenized, windows
 from analysis.workers import threads
@@ -303,38 +304,9 @@ def ablations(
 
 
 PHASE = Schema("phase", 2, made_by="tapa phase MODEL")
-SHORTEST = 16  # tokens in a window: three octaves of distance
 BYTES = 256
 
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What decides the numbers beside the model and the texts.
-
-    Attributes:
-        windows: token windows, >= 2; standard errors are over them.
-        length: tokens in a window, >= `SHORTEST`; it may be longer than what the model was trained on.
-        loss_windows: windows of the trained length for the ablations' losses, >= 2; 0 for no ablations.
-        tokens: whether to look for what tokens have to do with the phase.
-        seed: >= 0, of the windows' places, of the pairs that are probed and of shuffled phases.
-    """
-
-    windows: int = 4
-    length: int = 4096
-    loss_windows: int = 32
-    tokens: bool = True
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name, least in (("windows", 2), ("length", SHORTEST), ("seed", 0)):
-            if (value := getattr(self, name)) < least:
-                raise InputError(f"{name}={value} is below {least}; give {least} or more")
-        if self.loss_windows < 0 or self.loss_windows == 1:
-            raise InputError(
-                f"loss_windows={self.loss_windows} gives no interval; give 2 or more, or 0 for no ablations"
-            )
 
 
 def measure_phase(

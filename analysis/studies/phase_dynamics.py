@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,58 +12,25 @@ import torch
 import xarray as xr
 
 from analysis.errors import InputError
-from analysis.experiments.plan import VARIANTS, Run, cpu
 from analysis.heads.phase import octave_means
 from analysis.models import checkpoint
 from analysis.models.checkpoint import Milestones
 from analysis.models.llama import Llama
 from analysis.records import Provenance, Schema
-from analysis.settings import nearest
 from analysis.studies.phase import Settings, documents_of, measure_checkpoint, tapa_checkpoint
+from analysis.studies.settings import STEPS as STEPS
+from analysis.studies.settings import Watched as Watched
 from analysis.text.corpus import corpus
 from analysis.text.windows import NamedTokens
 from analysis.training.recipe import Recipe
 from analysis.training.train import Log, train
 
 DYNAMICS = Schema("phase-dynamics", 1, made_by="tapa phase-dynamics")
-STEPS = (0, 10, 30, 100, 200, 300, 400, 600, 800, 1000)
 SETTINGS = Settings(windows=6, length=512, loss_windows=18)
 CURVES = ("amplitude", "cosine", "score", "product", "covariance", "gaussian", "turns_sd", "past_quarter")
 """Of these the mean over the pairs of each octave of distance is kept."""
 
 Progress = Callable[[str, int, int, str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """A run of the experiments and the steps at which it is measured.
-
-    Attributes:
-        variant: of `experiments.VARIANTS`, whose heads have a phase and that is trained from scratch.
-        lr: peak learning rate, > 0.
-        seed: >= 0, of weights and batches.
-        steps: optimiser steps after which it is measured, 0 for the untrained model.
-    """
-
-    variant: str = "tapa"
-    lr: float = 2e-3
-    seed: int = 0
-    steps: tuple[int, ...] = STEPS
-
-    def __post_init__(self) -> None:
-        able = [name for name, v in VARIANTS.items() if v.method.is_tapa and v.parent is None]
-        if self.variant not in able:
-            raise InputError(f"variant {self.variant!r} has no phase to watch; {nearest(self.variant, able)}")
-        last = cpu().scratch.steps
-        wrong = [step for step in self.steps if not 0 <= step <= last]
-        if wrong or not self.steps or len(set(self.steps)) < len(self.steps):
-            given = ",".join(map(str, self.steps))
-            raise InputError(f"steps {given!r} are not different steps of 0 to {last}; give such as 0,10,100")
-
-    def recipe(self) -> Recipe:
-        """Of the run of the experiments; only that checkpoints are saved at the steps is another."""
-        recipe = Run(VARIANTS[self.variant], self.seed, self.lr).recipe(cpu())
-        return replace(recipe, save_every=math.gcd(*self.steps) or recipe.steps)
 
 
 def watch(

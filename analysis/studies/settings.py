@@ -1,0 +1,188 @@
+"""What decides the numbers of a study beside its model and texts: settings that check themselves, without torch.
+
+The command line builds them before it imports the study, so that a mistyped number is refused at once.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from analysis.errors import InputError
+from analysis.evaluation.protocol import Protocol, scaled_stride
+from analysis.experiments.plan import VARIANTS, Run, cpu
+from analysis.settings import nearest
+from analysis.theory.frequencies import Extension
+from analysis.training.recipe import Recipe
+
+SHORTEST_SPLIT = 8  # tokens: no position quarter is empty when the first token is dropped
+SHORTEST_PHASE = 16  # tokens in a window: three octaves of distance
+STEPS = (0, 10, 30, 100, 200, 300, 400, 600, 800, 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class DistanceBiasSettings:
+    """What decides the numbers of a measurement beside the model and the texts.
+
+    Attributes:
+        windows: number of token windows, >= 2; standard errors are over them.
+        length: tokens in a window, >= `SHORTEST_SPLIT`; None for 2048, and for a model of `tapa train` for
+            the length that it was trained at.
+        seed: >= 0, of the windows' places and of the shuffled control.
+    """
+
+    windows: int = 8
+    length: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.windows < 2:
+            raise InputError(f"windows={self.windows} gives no standard error; measure at least 2")
+        if self.length is not None and self.length < SHORTEST_SPLIT:
+            raise InputError(f"length={self.length} is too short for a window; give {SHORTEST_SPLIT} or more")
+        if self.seed < 0:
+            raise InputError(f"seed={self.seed} is below 0; give 0 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class PerplexitySettings:
+    """What decides the numbers of an evaluation beside the model and the texts.
+
+    Attributes:
+        lengths: tokens of a window, ascending; None for a model's trained length and 2, 4 and 8 times it if it is
+            ours, for its context and a half, a quarter and an eighth of it if it is another's.
+        protocol: a name of `evaluation.protocol.NAMES`.
+        stride: of the protocol; None for the paper's, scaled to the trained length.
+        extensions: names of `theory.frequencies.NAMES`, each read on the same targets.
+        factor: of the extensions; None for the longest length over the trained length.
+        trained_length: that extensions go by; None for the model's own.
+        target: scored tokens of a span.
+        spans: of targets, over as many documents as possible.
+        seed: of the spans' places and of the bootstrap.
+        precision: of another's model, "float32" or "bfloat16"; ours is read in float32.
+    """
+
+    lengths: tuple[int, ...] | None = None
+    protocol: str = "sliding"
+    stride: int | None = None
+    extensions: tuple[str, ...] = ("none",)
+    factor: float | None = None
+    trained_length: int | None = None
+    target: int = 1024
+    spans: int = 8
+    seed: int = 0
+    precision: str = "float32"
+
+    def __post_init__(self) -> None:
+        if self.lengths is not None and list(self.lengths) != sorted({*self.lengths}):
+            raise InputError(f"lengths={list(self.lengths)} do not ascend; give each once, shortest first")
+        if not self.extensions or len({*self.extensions}) != len(self.extensions):
+            raise InputError(f"extensions={list(self.extensions)}: give one or more, each once")
+        for name in self.extensions:
+            Extension(name, 1.0 if self.factor is None else self.factor, self.trained_length or 1)
+        for name, value, least in (
+            ("target", self.target, 1),
+            ("spans", self.spans, 1),
+            ("seed", self.seed, 0),
+        ):
+            if value < least:
+                raise InputError(f"{name}={value} is below {least}; give {least} or more")
+        if self.precision not in ("float32", "bfloat16"):
+            raise InputError(f"precision={self.precision!r} is unknown; known: float32, bfloat16")
+        for length in self.lengths or ():
+            self.protocol_for(max(self.lengths or ())).check(length)
+
+    def protocol_for(self, trained_length: int) -> Protocol:
+        """The protocol, with the paper's stride scaled to this trained length if none was given."""
+        scaled = None if self.protocol == "non-overlapping" else scaled_stride(trained_length)
+        if self.lengths and scaled:  # the shortest window must hold a stride
+            scaled = max(1, min(scaled, self.lengths[0] - 1))
+        return Protocol(self.protocol, scaled if self.stride is None else self.stride)
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseSettings:
+    """What decides the numbers beside the model and the texts.
+
+    Attributes:
+        windows: token windows, >= 2; standard errors are over them.
+        length: tokens in a window, >= `SHORTEST_PHASE`; it may be longer than what the model was trained on.
+        loss_windows: windows of the trained length for the ablations' losses, >= 2; 0 for no ablations.
+        tokens: whether to look for what tokens have to do with the phase.
+        seed: >= 0, of the windows' places, of the pairs that are probed and of shuffled phases.
+    """
+
+    windows: int = 4
+    length: int = 4096
+    loss_windows: int = 32
+    tokens: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("windows", 2), ("length", SHORTEST_PHASE), ("seed", 0)):
+            if (value := getattr(self, name)) < least:
+                raise InputError(f"{name}={value} is below {least}; give {least} or more")
+        if self.loss_windows < 0 or self.loss_windows == 1:
+            raise InputError(
+                f"loss_windows={self.loss_windows} gives no interval; give 2 or more, or 0 for no ablations"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class ExtrapolationBiasSettings:
+    """What decides the numbers beside the model and its corpus.
+
+    Attributes:
+        windows: of the validation split, in which mean scores are measured, >= 2.
+        spans: of the test split, which are scored, over as many documents as possible, >= 2.
+        seed: of the places of both, of the shuffled distances and of the bootstrap, >= 0.
+    """
+
+    windows: int = 8
+    spans: int = 16
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("windows", 2), ("spans", 2), ("seed", 0)):
+            if (value := getattr(self, name)) < least:
+                raise InputError(f"{name}={value} is below {least}; give {least} or more")
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A run of the experiments and the steps at which it is measured.
+
+    Attributes:
+        variant: of `experiments.VARIANTS`, whose heads have a phase and that is trained from scratch.
+        lr: peak learning rate, > 0.
+        seed: >= 0, of weights and batches.
+        steps: optimiser steps after which it is measured, 0 for the untrained model.
+    """
+
+    variant: str = "tapa"
+    lr: float = 2e-3
+    seed: int = 0
+    steps: tuple[int, ...] = STEPS
+
+    def __post_init__(self) -> None:
+        able = [name for name, v in VARIANTS.items() if v.method.is_tapa and v.parent is None]
+        if self.variant not in able:
+            raise InputError(f"variant {self.variant!r} has no phase to watch; {nearest(self.variant, able)}")
+        last = cpu().scratch.steps
+        wrong = [step for step in self.steps if not 0 <= step <= last]
+        if wrong or not self.steps or len(set(self.steps)) < len(self.steps):
+            given = ",".join(map(str, self.steps))
+            raise InputError(f"steps {given!r} are not different steps of 0 to {last}; give such as 0,10,100")
+
+    def recipe(self) -> Recipe:
+        """Of the run of the experiments; only that checkpoints are saved at the steps is another."""
+        recipe = Run(VARIANTS[self.variant], self.seed, self.lr).recipe(cpu())
+        return replace(recipe, save_every=math.gcd(*self.steps) or recipe.steps)
+
+
+def whole_numbers(name: str, text: str) -> tuple[int, ...]:
+    """Whole numbers with commas between them; `InputError` naming the option if they are none."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(f"{name} {text} is not a list of whole numbers such as 1024,2048") from None
