@@ -422,10 +422,11 @@ def phase_dynamics(
     Examples: `tapa phase-dynamics`, `tapa phase-dynamics tapa_linear --lr 1e-3 --steps 0,100,1000`
     """
     from analysis.records import ensure_writable, write
-    from analysis.studies.perplexity import whole_numbers
-    from analysis.studies.phase_dynamics import DYNAMICS, Watched, watch
+    from analysis.studies.settings import Watched, whole_numbers
 
     watched = Watched(variant, lr, seed, whole_numbers("--steps", steps))
+    from analysis.studies.phase_dynamics import DYNAMICS, watch
+
     ensure_writable(out)
     folder = run or Path("runs") / f"dynamics-{variant}-{seed}-{lr:g}"
     with progress_bar() as show:

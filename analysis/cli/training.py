@@ -69,14 +69,16 @@ def evaluate(
     Examples: `tapa evaluate runs/rope --lengths 128,512,1024`,
     `tapa evaluate smollm2 --lengths 4096,16384 --extension none,yarn --factor 2`
     """
+    from analysis.studies.settings import PerplexitySettings, whole_numbers
+
+    settings = PerplexitySettings(
+        whole_numbers("--lengths", lengths) if lengths else None,
+        protocol, stride, tuple(extension.split(",")), factor, trained_length, target, spans, seed, precision,
+    )  # fmt: skip
     from analysis.records import ensure_writable, write
     from analysis.studies import perplexity
     from analysis.studies.perplexity import rows, table
 
-    settings = perplexity.Settings(
-        perplexity.whole_numbers("--lengths", lengths) if lengths else None,
-        protocol, stride, tuple(extension.split(",")), factor, trained_length, target, spans, seed, precision,
-    )  # fmt: skip
     ensure_writable(out)
     with progress_bar() as show:
         data, provenance = perplexity.evaluate_model(
