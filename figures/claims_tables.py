@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.errors import InputError
-from figures.places import record
-from figures.schemas import read_any
+from figures.catalogue import read_any
 
 FACTS = 3  # shown of each form; `tapa verify --explain LABEL` shows all
 
@@ -36,7 +35,7 @@ class Claims:
     @classmethod
     def read(cls) -> Claims:
         """From the record that `tapa figures claims` makes; `InputError` says so where there is none."""
-        found: Any = read_any("claims", record("claims"))
+        found: Any = read_any("claims")
         return cls({entry["label"]: entry for entry in found["claims"]})
 
     def show(self, *labels: str, facts: int = FACTS) -> Shown:

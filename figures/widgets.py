@@ -22,7 +22,7 @@ from analysis.theory import rope, tapa
 from analysis.theory.frequencies import plain
 from analysis.theory.tapa import amplitude_dims
 from figures import fig_03_distance_bias
-from figures.places import tapa_checkpoints
+from figures.catalogue import tapa_checkpoints
 from figures.style import COLOURS, COLUMN, PAGE, RC, distance_axis, panel, powers_of_two
 
 

@@ -16,12 +16,11 @@
 
 # %%
 from figures import fig_04_assumption_2_1
-from figures.places import record
-from figures.schemas import read
+from figures.catalogue import read
 from figures.style import RC
 from figures.widgets import bias_explorer, bias_plot, head_explorer, head_plot
 
-data = read("smollm2", record("smollm2"))
+data = read("smollm2")
 data[["measured", "bias", "paper", "shuffled"]]
 
 # %% [markdown]

@@ -27,9 +27,8 @@
 
 # %%
 from figures import fig_05_claims
+from figures.catalogue import read_any
 from figures.claims_tables import Claims
-from figures.places import record
-from figures.schemas import read_any
 from figures.style import RC
 
 claims = Claims.read()
@@ -721,4 +720,4 @@ claims.verdicts()
 import matplotlib as mpl
 
 with mpl.rc_context(RC):
-    figure = fig_05_claims.draw({"claims": read_any("claims", record("claims"))})
+    figure = fig_05_claims.draw({"claims": read_any("claims")})

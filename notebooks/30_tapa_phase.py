@@ -24,7 +24,6 @@
 import matplotlib as mpl
 import numpy as np
 
-from analysis.records import read_summary
 from analysis.studies import encodings_ranked
 from figures import (
     fig_06_tapa_mean,
@@ -35,13 +34,12 @@ from figures import (
     fig_11_precision,
     fig_12_random_heads,
 )
-from figures.places import record
-from figures.schemas import read
+from figures.catalogue import read, read_any
 from figures.style import RC
 from figures.widgets import tapa_explorer, tapa_plot
 
-records = {name: read(name, record(name)) for name in encodings_ranked.RECORDS}
-numbers = read_summary(record("rivals_summary"), expect_schema=encodings_ranked.SUMMARY)
+records = {name: read(name) for name in encodings_ranked.RECORDS}
+numbers = read_any("rivals_summary")
 
 # %% [markdown]
 # ## Turn the knobs

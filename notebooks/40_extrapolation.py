@@ -30,7 +30,7 @@ from figures import (
     fig_17_alpha_and_share,
     fig_18_equal_loss,
 )
-from figures.places import TRAINED
+from figures.catalogue import TRAINED
 from figures.style import RC
 from figures.widgets import reading_explorer, reading_plot
 

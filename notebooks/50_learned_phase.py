@@ -24,7 +24,6 @@
 # %%
 import matplotlib as mpl
 
-from analysis.records import read_summary
 from figures import (
     fig_20_phase_heads,
     fig_21_phase_ablations,
@@ -33,15 +32,14 @@ from figures import (
     fig_24_phase_dynamics,
     fig_25_near_far_trained,
 )
-from figures.places import record, tapa_checkpoints
-from figures.schemas import SCHEMAS, read
+from figures.catalogue import read, read_any, tapa_checkpoints
 from figures.style import RC
 from figures.widgets import pair_explorer, pair_plot
 
 MODEL = "tapa"
-records = {name: read(name, record(f"{name}-{MODEL}")) for name in ("phase", "phase_short")}
-records |= {name: read(name, record(name)) for name in ("phase_dynamics", "trained_gaps")}
-summary = read_summary(record("phase_summary"), expect_schema=SCHEMAS["phase_summary"])
+records = {name: read(f"{name}-{MODEL}") for name in ("phase", "phase_short")}
+records |= {name: read(name) for name in ("phase_dynamics", "trained_gaps")}
+summary = read_any("phase_summary")
 numbers = summary["checkpoints"][MODEL]
 print("models with a phase:", ", ".join(tapa_checkpoints()))
 

@@ -17,7 +17,7 @@ from typing import Any
 from analysis.evidence import Evidence, Verdict
 from proofs.ledger import REPAIRED
 from proofs.paper import NOTATION
-from proofs.verify import Outcome, Result
+from proofs.verify import Outcome, Result, verify
 
 SUPPORTED = "unknown: supported by numbers only"
 NO_REPAIR = "-"
@@ -372,3 +372,9 @@ def _code(text: str) -> str:
     ticks = "`" * (1 + max((len(run) for run in re.findall(r"`+", text)), default=0))
     pad = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{ticks}{pad}{text}{pad}{ticks}"
+
+
+def record() -> dict[str, object]:
+    """The whole ledger, checked in this process: its entries, and the graph of what rests on what."""
+    results = verify(workers=0)
+    return {"claims": entries(results), "graph": graph(results)}

@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import jaxtyping
@@ -35,10 +34,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # what a shell starts in the background ignores interrupts, and so would the processes that tests interrupt
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-from figures import places, schemas  # noqa: E402 - after the hook
+from figures import catalogue  # noqa: E402 - after the hook
 from proofs.verify import Result, verify  # noqa: E402 - after the hook
 
-ROOT = places.ROOT
+ROOT = catalogue.ROOT
 REAL_MODEL, NOTEBOOKS = (ROOT / "tests" / f"test_{name}.py" for name in ("real_model", "notebooks"))
 
 # The machine's speed decides nothing; on CI the examples are the same at every run.
@@ -58,7 +57,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     One file that needs the real model's record comes first, so that it is there when the others, the last, ask for it.
     """
-    needing = {item.path for item in items if "real_record" in getattr(item, "fixturenames", ())}
+    needing = {item.path for item in items if "make_records" in getattr(item, "fixturenames", ())}
     needing.add(NOTEBOOKS)
     items.sort(key=lambda item: 0 if item.path == REAL_MODEL else 2 if item.path in needing else 1)
 
@@ -90,29 +89,29 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def real_record(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
-    """The real model's record, made by `tapa figures` itself: minutes on a fresh clone, seconds afterwards.
+def make_records(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., None]:
+    """A function that makes the named records of the catalogue where they are missing or out of date.
 
-    Where several processes run the tests, one makes it and the others wait; it may use all threads meanwhile.
+    Their steps alone run, in a process of their own. Where several processes run the tests, one makes them and the
+    others wait.
     """
-    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-    with FileLock(tmp_path_factory.getbasetemp().parent / "figures.lock"):
-        done = subprocess.run(
-            [sys.executable, "-m", "analysis.cli", "figures"],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return schemas.read("smollm2", places.record("smollm2"))
+
+    def make(*names: str) -> None:
+        command = f"import sys; from figures.build import build; sys.exit(build(only_records={names!r}))"
+        with FileLock(tmp_path_factory.getbasetemp().parent / "figures.lock"):
+            done = subprocess.run(
+                [sys.executable, "-c", command], cwd=ROOT, capture_output=True, text=True, check=False
+            )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return make
 
 
 @pytest.fixture(scope="session")
-def smollm2_record(real_record: xr.Dataset) -> Path:
-    """Path of the real model's record, once it is there."""
-    return places.record("smollm2")
+def real_record(make_records: Callable[..., None]) -> xr.Dataset:
+    """The real model's record, made by its own step: a minute or two on a fresh clone, seconds afterwards."""
+    make_records("smollm2")
+    return catalogue.read("smollm2")
 
 
 @pytest.fixture(scope="session")

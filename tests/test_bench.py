@@ -25,7 +25,7 @@ from analysis.heads.mean_score import mean_score
 from analysis.records import read_summary
 from analysis.theory import rope
 from analysis.theory.frequencies import plain
-from figures.places import SUMMARIES
+from figures.catalogue import SUMMARIES
 from tests import tiny_models
 from tests.models.tiny_llama import tiny_recipe
 

@@ -14,7 +14,7 @@ from analysis.studies import extrapolation_bias
 from analysis.studies.assumption_2_1 import verdicts
 from analysis.studies.extrapolation_bias import OBSERVED
 from analysis.studies.extrapolation_bias_runs import summarise
-from figures import fig_26_assumption_tests, fig_27_extrapolation_bias, fig_28_bias_removed, places, style
+from figures import catalogue, fig_26_assumption_tests, fig_27_extrapolation_bias, fig_28_bias_removed, style
 from tests.studies.test_assumption_2_1 import record
 from tests.studies.test_extrapolation_bias_runs import fake
 from tests.test_figures import small_and_closed
@@ -120,4 +120,4 @@ def test_they_are_saved(module, tmp_path: Path):
 
 
 def test_the_gathered_record_is_a_committed_summary():
-    assert places.record("bias") == places.SUMMARIES / "bias.json"
+    assert catalogue.path_of("bias") == catalogue.SUMMARIES / "bias.json"

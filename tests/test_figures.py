@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
-import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -20,15 +15,13 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.errors import InputError
 from analysis.models.huggingface import Checkpoint
-from analysis.records import Provenance, write
+from analysis.records import Provenance, read, write
 from analysis.studies import closed_form
 from analysis.studies.distance_bias import measure
 from analysis.theory import frequencies, rope
 from analysis.theory.frequencies import plain
-from figures import build, places, schemas, style, widgets
-from proofs.ledger import load
+from figures import catalogue, style, widgets
 from tests import tiny_models
 
 HERE = (
@@ -37,11 +30,11 @@ HERE = (
     "rope_family",
     "distance_bias",
 )  # drawn from synthetic records below
-NAMES = list(build.figure_modules())
+NAMES = list(catalogue.FIGURES)
 
 
 def module(name: str) -> ModuleType:
-    return importlib.import_module(f"figures.{build.figure_modules()[name]}")
+    return importlib.import_module(catalogue.FIGURES[name].drawn_by.partition(":")[0])
 
 
 @pytest.fixture(autouse=True)
@@ -68,11 +61,12 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, xr.Dataset]:
     folder, provenance = tmp_path_factory.mktemp("records"), Provenance.collect(
         ["tapa", "figures"], {}, seeds={}, device="cpu", precision="float64", threads=1, seconds=1.0
     )  # fmt: skip
-    read = {}
+    found = {}
     for name, dataset in made.items():
-        write(dataset, folder / f"{name}.nc", provenance, schema=schemas.SCHEMAS[name])
-        read[name] = schemas.read(name, folder / f"{name}.nc")
-    return read
+        schema = catalogue.row(name).schema
+        write(dataset, folder / f"{name}.nc", provenance, schema=schema)
+        found[name] = read(folder / f"{name}.nc", expect_schema=schema)
+    return found
 
 
 def lines(ax: Axes) -> list[np.ndarray]:
@@ -95,18 +89,8 @@ def assert_plotted(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_figure_names_its_records_and_claims(name: str):
-    figure = module(name)
-    assert figure.RECORDS
-    assert set(figure.RECORDS) <= set(schemas.SCHEMAS)
-    assert figure.CLAIMS
-    assert set(figure.CLAIMS) <= set(load().claims)
-    assert (figure.__doc__ or "").startswith("Figure ")
-
-
-def test_names_are_those_of_the_files():
-    assert set(HERE) <= set(NAMES)
-    assert len(NAMES) == len(list(places.ROOT.glob("figures/fig_*.py")))
+def test_a_figure_says_what_it_is(name: str):
+    assert (module(name).__doc__ or "").startswith(f"Figure {catalogue.FIGURES[name].number}: ")
 
 
 @pytest.mark.parametrize("name", HERE)
@@ -280,135 +264,3 @@ def test_sliders_redraw_what_they_say(records, monkeypatch: pytest.MonkeyPatch):
 def test_a_head_explorer_offers_every_head(records):
     sliders = widgets.head_explorer(records["smollm2"]).children
     assert {s.description: s.max for s in sliders if hasattr(s, "max")} == {"layer": 2, "head": 3}
-
-
-# records by name
-
-
-def test_an_unknown_record_is_named(tmp_path: Path):
-    with pytest.raises(InputError, match="record 'nosuch' is unknown; known: "):
-        schemas.read("nosuch", tmp_path / "nosuch.nc")
-
-
-def test_a_record_of_another_kind_is_refused(records, tmp_path: Path):
-    provenance = Provenance.collect(
-        ["tapa"], {}, seeds={}, device="cpu", precision="", threads=1, seconds=0.0
-    )
-    write(records["family"].drop_attrs(), tmp_path / "x.nc", provenance, schema=closed_form.FAMILY)
-    with pytest.raises(
-        InputError, match=r"has schema rope-family/1, distance-bias/2 is read here; make it again"
-    ):
-        schemas.read("smollm2", tmp_path / "x.nc")
-
-
-def test_an_unknown_figure_is_named():
-    with pytest.raises(
-        InputError, match="figure 'nosuch' is unknown; known: bias_by_base, rope_family, distance_bias"
-    ):
-        build.build(["distance_bias", "nosuch"])
-
-
-# the graph
-
-STEPS = """
-import json, sys
-from pathlib import Path
-# the copy alone, not the checkout that is installed
-sys.meta_path = [finder for finder in sys.meta_path if getattr(finder, "__name__", "") != "_EditableFinder"]
-import pytask
-from figures import build, places
-
-ROOT = Path(sys.argv[1])
-assert places.ROOT == ROOT, places.ROOT
-ran = []
-original = pytask.build
-
-def watched(**options):
-    session = original(**options)
-    ran.append([r.task.name.split("::")[-1] for r in session.execution_reports if r.outcome.name == "SUCCESS"])
-    return session
-
-pytask.build = watched
-
-def touch(name):
-    path = ROOT / name
-    path.write_text(path.read_text() + "\\n# edited\\n")
-
-assert build.build(["rope_family"]) == 0
-for change in (
-    lambda: None,
-    lambda: None,
-    lambda: touch("figures/fig_02_rope_family.py"),
-    lambda: touch("figures/widgets.py"),
-    lambda: (ROOT / "figures/out/bias_by_base.png").unlink(),
-    lambda: touch("analysis/studies/closed_form.py"),
-    lambda: touch("figures/style.py"),
-):
-    change()
-    assert build.build() == 0
-(ROOT / "result.json").write_text(json.dumps(ran))
-"""
-
-DRAWN = """
-import matplotlib.pyplot as plt
-
-RECORDS = ("{record}",)
-
-def draw(records):
-    return plt.figure(figsize=(1, 1))
-"""
-
-
-@pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> list[set[str]]:
-    """Which tasks ran at each step of `STEPS`, in a copy of the project with its closed-form figures alone."""
-    root = tmp_path_factory.mktemp("project").resolve()
-    shutil.copy(places.ROOT / "pyproject.toml", root)
-    ignored = shutil.ignore_patterns("__pycache__", "out", "records")
-    for package in ("analysis", "figures"):
-        shutil.copytree(places.ROOT / package, root / package, ignore=ignored)
-    kept = {"task_closed_form.py", "task_draw.py"}
-    for path in (root / "figures").glob("*_*.py"):
-        if path.name.startswith(("fig_", "task_")) and path.name not in kept:
-            path.unlink()
-    for name, record in (("02_rope_family", "family"), ("01_bias_by_base", "closed_form")):
-        (root / "figures" / f"fig_{name}.py").write_text(DRAWN.format(record=record))
-    done = subprocess.run(
-        [sys.executable, "-c", STEPS, root],
-        cwd=root, env=os.environ | {"PYTHONPATH": str(root)}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return [set(names) for names in json.loads((root / "result.json").read_text())]
-
-
-FAMILY, CLOSED = "task_family", "task_closed_form"
-DRAW = {"rope_family": "task_draw[rope_family]", "bias_by_base": "task_draw[bias_by_base]"}
-
-
-def test_a_named_figure_runs_its_own_branch(ran: list[set[str]]):
-    assert ran[0] == {FAMILY, DRAW["rope_family"]}
-
-
-def test_the_rest_is_made_next_and_then_nothing_runs(ran: list[set[str]]):
-    assert ran[1] == {CLOSED, DRAW["bias_by_base"]}
-    assert ran[2] == set()
-
-
-def test_an_edited_figure_is_drawn_again_alone(ran: list[set[str]]):
-    assert ran[3] == {DRAW["rope_family"]}
-
-
-def test_an_edit_elsewhere_runs_nothing(ran: list[set[str]]):
-    assert ran[4] == set()
-
-
-def test_a_missing_product_is_made_again_alone(ran: list[set[str]]):
-    assert ran[5] == {DRAW["bias_by_base"]}
-
-
-def test_an_edit_of_what_computes_runs_the_records_and_what_draws_them(ran: list[set[str]]):
-    assert ran[6] == {FAMILY, CLOSED, *DRAW.values()}
-
-
-def test_an_edited_style_redraws_everything_and_computes_nothing(ran: list[set[str]]):
-    assert ran[7] == set(DRAW.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -14,9 +15,12 @@ from nbformat import NotebookNode
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py"))
-NEEDS = dict.fromkeys(
-    ("10_rope_bias", "20_claims", "30_tapa_phase", "50_learned_phase"), "smollm2_record"
-)  # fixture: all that `tapa figures` makes
+NEEDS = {  # records that a notebook opens
+    "10_rope_bias": ("smollm2",),
+    "20_claims": ("claims",),
+    "30_tapa_phase": ("rivals_summary",),
+    "50_learned_phase": ("phase_summary",),
+}
 
 
 @cache
@@ -60,7 +64,7 @@ def test_the_notebooks_of_the_main_job_are_there():
 @pytest.mark.parametrize("name", NAMES)
 def test_a_notebook_runs_from_top_to_bottom(name: str, request: pytest.FixtureRequest):
     if name in NEEDS:
-        request.getfixturevalue(NEEDS[name])
+        request.getfixturevalue("make_records")(*NEEDS[name])
     notebook = executed(name)
     assert [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"] == list(
         range(1, 1 + sum(cell.cell_type == "code" for cell in notebook.cells))
@@ -74,14 +78,15 @@ def test_a_notebook_runs_from_top_to_bottom(name: str, request: pytest.FixtureRe
 )
 def test_sliders_have_a_static_plot_beside_them(name: str, request: pytest.FixtureRequest):
     if name in NEEDS:
-        request.getfixturevalue(NEEDS[name])
+        request.getfixturevalue("make_records")(*NEEDS[name])
     shown = kinds(executed(name))
     sliders = shown.count("application/vnd.jupyter.widget-view+json")
     assert 1 <= sliders <= shown.count("image/png")
 
 
 @pytest.mark.parametrize("name", ["10_rope_bias"])
-def test_all_six_heads_are_shown(name: str, smollm2_record: Path):
+def test_all_six_heads_are_shown(name: str, make_records: Callable[..., None]):
+    make_records(*NEEDS[name])
     notebook = executed(name)
     cell = next(cell for cell in notebook.cells if "head_plot(data" in cell.source)
     assert sum("image/png" in output.get("data", {}) for output in cell.outputs) == 6

@@ -15,13 +15,13 @@ from analysis.studies import near_far, phase
 from analysis.studies.phase import Settings
 from analysis.studies.phase_dynamics import joined
 from figures import (
+    catalogue,
     fig_20_phase_heads,
     fig_21_phase_ablations,
     fig_22_phase_tokens,
     fig_23_phase_decay,
     fig_24_phase_dynamics,
     fig_25_near_far_trained,
-    places,
     style,
     widgets,
 )
@@ -208,31 +208,12 @@ def test_they_can_be_saved(gaps, tmp_path: Path, monkeypatch):
     assert all(path.stat().st_size > 1000 for path in paths)
 
 
-# the graph
-
-
-def test_every_tapa_checkpoint_has_its_own_pictures(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(places, "CHECKPOINTS", tmp_path)
-    for name in ("tapa", "tapa_linear", "rope"):
-        (tmp_path / f"{name}.safetensors").touch()
-    assert list(places.checkpoints()) == ["rope", "tapa", "tapa_linear"]
-    assert list(places.checkpoints("tapa_plain", "tapa", "rope")) == ["tapa", "rope"]
-    found = places.drawings("atlas", ("phase", "precision"))
-    assert set(found) == {"atlas-tapa", "atlas-tapa_linear"}
-    assert found["atlas-tapa_linear"] == {
-        "phase": places.record("phase-tapa_linear"), "precision": places.record("precision")
-    }  # fmt: skip
-    assert places.drawings("precision", ("precision",)) == {
-        "precision": {"precision": places.record("precision")}
-    }
-
-
 # the notebook's plot
 
 
 @pytest.fixture
 def tiny_models(checkpoint: Path, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(places, "CHECKPOINTS", tmp_path)
+    monkeypatch.setattr(catalogue, "CHECKPOINTS", tmp_path)
     (tmp_path / "tapa.safetensors").write_bytes((checkpoint / "model.safetensors").read_bytes())
     widgets.reading.cache_clear()
     yield

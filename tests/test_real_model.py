@@ -14,7 +14,7 @@ from analysis.models.load import load
 from analysis.records import read_summary
 from analysis.studies import distance_bias
 from analysis.studies.distance_bias import layer_means
-from figures.places import SUMMARIES
+from figures.catalogue import SUMMARIES
 
 
 def test_a_fresh_measurement_is_within_the_intervals_of_the_committed_summary(real_record: xr.Dataset):

@@ -12,11 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection, QuadMesh
 
 from analysis.encodings import Tapa
-from analysis.records import Provenance, write
+from analysis.records import Provenance, read, write
 from analysis.sampling.random_transformer import Shape
 from analysis.studies import encodings_compared, near_far, precision, random_heads, tapa_moments
 from analysis.theory import tapa
-from figures import schemas, style, widgets
+from figures import catalogue, style, widgets
 from tests.test_figures import against, assert_plotted, lines, module, small_and_closed
 
 __all__ = ["small_and_closed"]  # a fixture that every test here uses
@@ -58,11 +58,11 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, xr.Dataset]:
     provenance = Provenance.collect(
         ["tapa", "figures"], {}, seeds={}, device="cpu", precision="float64", threads=1, seconds=1.0
     )
-    read = {}
+    found = {}
     for name, dataset in made.items():
-        write(dataset, folder / f"{name}.nc", provenance, schema=schemas.SCHEMAS[name])
-        read[name] = schemas.read(name, folder / f"{name}.nc")
-    return read
+        write(dataset, folder / f"{name}.nc", provenance, schema=catalogue.row(name).schema)
+        found[name] = read(folder / f"{name}.nc", expect_schema=catalogue.row(name).schema)
+    return found
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from analysis import schemas
 from analysis.experiments import tables
 from analysis.experiments.plan import EXPERIMENTS, VARIANTS, label, rate_name
 from analysis.experiments.run_record import Chosen, missing, read_folder
 from analysis.intervals import Interval, over_documents, over_seeds, proportion
-from analysis.records import Schema
 
 # Two methods at the same quality: how do they extrapolate when both have the same loss at the trained
 # length?
@@ -180,7 +180,7 @@ def _exactly(seed: int, row: dict[str, Any]) -> dict[str, Any]:
     return {"seed": seed, "exact": row["exact"], "trials": row["trials"], **ends, "bits": row["nats"] * NAT}
 
 
-RESULTS = Schema("extrapolation-results", 1, made_by="tapa figures perplexity_by_length")
+RESULTS = schemas.RESULTS
 BASELINES: Mapping[str, str] = {
     "table2": "rope",
     "table1": "rope_4x",
@@ -441,3 +441,9 @@ def _common(chosen: Mapping[str, Chosen], read: Mapping[str, Chosen]) -> dict[st
         "documents": first["documents"],
         "bytes": sum(first["document_tokens"]),
     }
+
+
+def record(*, runs: Mapping[str, Path]) -> dict[str, Any]:
+    """`summarise` of the folder that holds the records of these runs."""
+    (folder,) = {path.parent for path in runs.values()}
+    return summarise(folder)

@@ -17,19 +17,22 @@ the entries that is not constant, without the windows' noise (0 under the assump
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
 from scipy import stats
 
+from analysis import schemas
 from analysis.errors import InputError
 from analysis.heads import decomposition
 from analysis.intervals import holm
-from analysis.records import Schema
+from analysis.studies import distance_bias
 
-VERDICTS = Schema("assumption-verdicts", 1, made_by="tapa figures assumption_tests")
+VERDICTS = schemas.VERDICTS
 KINDS = ("A", "B")
 QUESTIONS = ("pairs", "positions", "heads")
 LEVEL = 0.05
@@ -150,3 +153,21 @@ def _table(question: str, kind: str, found: Constancy, places: list[tuple[int, i
         layer=("test", list(layer)),
         head=("test", list(head)),
     )
+
+
+def record(*, smollm2: xr.Dataset, checkpoints: Mapping[str, Path], windows: int, seed: int) -> xr.Dataset:
+    """`verdicts` of the real model's record, and of small models on windows of their own validation documents.
+
+    Args:
+        smollm2: of `tapa measure`.
+        checkpoints: of `tapa train`, by name; each rotates and is measured at its trained length.
+        windows, seed: of the small models' measurement.
+    """
+    found = [verdicts(smollm2)]
+    settings = distance_bias.Settings(windows=windows, seed=seed)
+    for name, path in checkpoints.items():
+        data, _ = distance_bias.measure_model(
+            str(path), (), settings, arguments=["tapa", "figures"], progress=lambda *told: None
+        )
+        found.append(verdicts(data.assign_attrs(model=name)))
+    return xr.concat(found, "test")

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from analysis.records import Schema
+from analysis import schemas
 from analysis.theory import frequencies, rope
 from analysis.theory.rope import Distances, gamma_of
 
-CLOSED_FORM = Schema("closed-form", 1, made_by="tapa figures bias_by_base")
-FAMILY = Schema("rope-family", 1, made_by="tapa figures rope_family")
+CLOSED_FORM = schemas.CLOSED_FORM
+FAMILY = schemas.FAMILY
 
 
 def base_curves(bases: Sequence[float], head_dim: int, distance: Distances) -> xr.Dataset:
@@ -38,3 +38,15 @@ def family_curves(members: dict[str, frequencies.Frequencies], distance: Distanc
         },
         {"scheme": list(members), "distance": distance},
     )
+
+
+def bases_record(*, bases: Sequence[float], head_dim: int, longest: int, points: int) -> xr.Dataset:
+    """`base_curves` at `points` distances, evenly spread in the logarithm, to `longest` tokens."""
+    return base_curves(bases, head_dim, rope.spread_distances(longest, points))
+
+
+def family_record(*, base: float, head_dim: int, trained_length: int, length: int, points: int) -> xr.Dataset:
+    """`family_curves` of every RoPE extension from `trained_length` to `length`, to twice that length."""
+    about = {"base": base, "head_dim": head_dim, "trained_length": trained_length, "length": length}
+    members = frequencies.family(base, head_dim, trained_length, length)
+    return family_curves(members, rope.spread_distances(2 * length, points)).assign_attrs(about)

@@ -15,7 +15,7 @@ import xarray as xr
 from jaxtyping import Complex, Float, Int, Num
 from torch import Tensor
 
-from analysis import assets
+from analysis import assets, schemas
 from analysis.errors import InputError
 from analysis.heads import decomposition
 from analysis.heads.decomposition import QUARTERS, VARIANTS, LayerWindow, Moments, split_layer
@@ -25,7 +25,7 @@ from analysis.models.capture import Consumer, LayerCapture, OurModel, run
 from analysis.models.checkpoint import is_ours
 from analysis.models.huggingface import Checkpoint
 from analysis.models.load import SMOLLM2, SMOLLM2_NAME
-from analysis.records import Provenance, Schema
+from analysis.records import Provenance
 from analysis.studies.settings import SHORTEST_SPLIT as SHORTEST
 from analysis.studies.settings import DistanceBiasSettings as Settings
 from analysis.text.windows import NamedTokens, read_text, tokenized, windows
@@ -501,8 +501,8 @@ def _collector(
 # From a model's name and texts to the record of its heads: what `tapa measure` and `make figures` both run.
 
 
-HEADS = Schema("distance-bias", 2, made_by="tapa measure MODEL --text FILE")
-SUMMARY = Schema("distance-bias-summary", 1, made_by="tapa measure MODEL --text FILE --summary SUMMARY")
+HEADS = schemas.DISTANCE_BIAS
+SUMMARY = schemas.DISTANCE_BIAS_SUMMARY
 LENGTH = 2048
 
 Progress = Callable[[str, int, int], None]
@@ -591,3 +591,14 @@ def _documents(
         return checkpoint.held_out(progress)
     texts = texts or assets.fetch_texts(progress=progress)
     return tokenized(texts, lambda text: checkpoint.encode(text).tolist())
+
+
+def smollm2_record(*, windows: int, length: int, seed: int) -> tuple[xr.Dataset, Provenance]:
+    """`measure_model` of SmolLM2-135M, fetched by its pinned hash, on the pinned texts."""
+    return measure_model(
+        SMOLLM2,
+        (),
+        Settings(windows, length, seed),
+        arguments=["tapa", "figures", "distance_bias"],
+        progress=lambda *told: None,
+    )

@@ -8,22 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from jaxtyping import Float64
 
+from analysis import schemas
 from analysis.encodings import Alibi, Encoding, LinearTapa, Nope, Rope, Tapa
-from analysis.records import Schema
 from analysis.sampling.laws import Gaussian, assumption_2_1, rescaled
 from analysis.sampling.monte_carlo import estimate
 from analysis.theory import frequencies
 from analysis.theory.frequencies import Frequencies
 from analysis.theory.gaussian_law import GaussianLaw, Moments, alibi_moments, nope_moments, rotary_moments
+from analysis.theory.rope import spread_distances
 from analysis.theory.tapa import Phase, tapa_moments
 from analysis.workers import HERE, Workers
 
-RIVALS = Schema("rivals", 1, made_by="tapa figures encodings_compared")
+RIVALS = schemas.RIVALS
 ALPHA, SHARE = 0.1, 0.5  # as TAPA is trained
 SLOPE = 2.0**-8  # ALiBi's gentlest head of eight
 SMALL_PHASE = 0.1  # turns at distance 1: TAPA with a phase that leaves a mean
@@ -129,3 +131,16 @@ def rival_curves(
         head_dim=head_dim, base=base, trained_length=trained_length, length=length,
         alpha=ALPHA, slope=SLOPE, samples=samples,
     )  # fmt: skip
+
+
+def record(
+    *, mus: Sequence[float], points: int, sampled_points: int, length: int, seed: int, **settings: Any
+) -> xr.Dataset:
+    """`rival_curves` to twice `length` tokens, at distances evenly spread in the logarithm.
+
+    Args:
+        points: distances of the curves; sampled_points: of the Monte Carlo.
+        mus, length, seed, settings: of `rival_curves`.
+    """
+    distance, sampled = (spread_distances(2 * length, count) for count in (points, sampled_points))
+    return rival_curves(mus, distance, sampled, length=length, seed=seed, **settings)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from analysis.records import Schema
+from analysis import schemas
 
-SUMMARY = Schema("rivals-summary", 1, made_by="tapa figures")
+SUMMARY = schemas.RIVALS_SUMMARY
 RECORDS = ("tapa_mean", "tapa_variance", "tapa_map", "rivals", "near_far", "precision", "random_heads")
 ALPHA = 0.1  # of the paper
 FAR = 65_536.0  # tokens
@@ -173,3 +173,8 @@ SUMMARIES: dict[str, Callable[[xr.Dataset], dict[str, Any]]] = {
     "precision": _precision,
     "random_heads": _heads,
 }
+
+
+def record(**records: xr.Dataset) -> dict[str, Any]:
+    """`summarise` of the records, each given by its name."""
+    return summarise(records)

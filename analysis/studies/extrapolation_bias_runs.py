@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from analysis import schemas
 from analysis.errors import InputError
 from analysis.experiments import run_record
 from analysis.intervals import LEVEL, over_seeds
 from analysis.models import checkpoint
 from analysis.models.checkpoint import load_model, own_corpus, read_checkpoint
-from analysis.records import Provenance, Schema, read_summary, write_summary
+from analysis.records import Provenance, read_summary, write_summary
 from analysis.studies.extrapolation_bias import KINDS, OBSERVED, REACH, Settings, row
 from analysis.workers import HERE, Workers, run
 
@@ -170,7 +171,7 @@ def _pooled(values: Float[np.ndarray, " seeds"]) -> list[float | None]:
     return [value if np.isfinite(value) else None for value in (found.value, found.low, found.high)]
 
 
-BIAS = Schema("bias-runs", 1, made_by="tapa bias RUNS")
+BIAS = schemas.BIAS
 DIGITS = 5
 
 Progress = Callable[[str, int, int], None]

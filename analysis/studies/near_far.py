@@ -12,6 +12,7 @@ import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -22,16 +23,20 @@ from scipy import stats
 from scipy.stats import t as student_t
 from torch import Tensor
 
+from analysis import schemas
+from analysis.assets import fetch_texts
 from analysis.encodings import Encoding
 from analysis.errors import InputError
 from analysis.heads.phase_ablation import over_documents
 from analysis.models.capture import read
+from analysis.models.checkpoint import load_model
 from analysis.models.llama import Llama
-from analysis.records import Schema
 from analysis.sampling.laws import Sampler
 from analysis.sampling.monte_carlo import CHUNK, open_uniforms
 from analysis.sampling.random_transformer import Hidden, Shape, head_sampler
+from analysis.studies import random_heads
 from analysis.studies.random_heads import BASE, _sd, rivals_of
+from analysis.text.corpus import corpus
 from analysis.text.windows import NamedTokens, Windows, windows
 from analysis.theory.rope import mean_gap
 from analysis.workers import HERE, Workers, run
@@ -150,7 +155,7 @@ def _check(
         raise InputError(f"confidence={confidence} is outside (0, 1)")
 
 
-GAPS = Schema("untrained-gaps", 1, made_by="tapa figures near_far_untrained")
+GAPS = schemas.NEAR_FAR
 PAPER = {"RoPE": (4.1, 0.85), "TAPA": (0.03, 3.3)}  # figure 1: mean and standard deviation of the difference
 NEAR, FAR = (0, 100), (10_000, 10_100)
 
@@ -240,7 +245,7 @@ def _cell(
 # every second one of a short reach.
 
 
-TRAINED_GAPS = Schema("trained-gaps", 1, made_by="tapa figures near_far_trained")
+TRAINED_GAPS = schemas.TRAINED_GAPS
 REACHES = (64, 158, 512)
 """In training range; as far past the trained length of 128 as 10100 is past the paper's 8192; four times it."""
 PAPER_FAR = (10_000, 10_100)
@@ -451,3 +456,22 @@ def _dataset(
     lengths = [model.config.context for model in models.values()]
     about = {"method": ("checkpoint", methods), "trained_length": ("checkpoint", lengths)}
     return xr.Dataset(variables, coords | {"layer": layers, "head": heads} | about)
+
+
+def untrained_record(
+    *, text: Mapping[str, int], heads: int, pairs: int, resamples: int, seed: int
+) -> xr.Dataset:
+    """`untrained_gaps` on the pinned texts; `text` has the windows, length and seed of `random_heads.read_text`."""
+    hidden = random_heads.read_text(fetch_texts(), random_heads.SHAPE, **text)
+    return untrained_gaps(
+        hidden, random_heads.SHAPE, heads=heads, pairs=pairs, resamples=resamples, seed=seed
+    )
+
+
+def trained_record(
+    *, checkpoints: Mapping[str, Path], reaches: Sequence[int], count: int, pairs: int, seed: int
+) -> xr.Dataset:
+    """`trained_gaps` of checkpoints by name, on test documents: no model was trained on them or chosen by them."""
+    models = {name: load_model(path) for name, path in checkpoints.items()}
+    documents = [(d.name, d.tokens.tolist()) for d in corpus("texts").test]
+    return trained_gaps(models, documents, reaches=reaches, count=count, pairs=pairs, seed=seed)

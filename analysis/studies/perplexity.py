@@ -15,10 +15,11 @@ import torch
 import xarray as xr
 from jaxtyping import Int
 
+from analysis import schemas
 from analysis.evaluation.loss_by_length import Losses, Protocol, Target, position_edges, score
 from analysis.intervals import RESAMPLES, Interval, over_documents
 from analysis.models.load import Subject, open_subject, texts_of
-from analysis.records import Provenance, Schema
+from analysis.records import Provenance
 from analysis.studies.settings import PerplexitySettings as Settings
 from analysis.text.windows import Spans, read_text, spans
 from analysis.theory.frequencies import Extension
@@ -27,7 +28,7 @@ from analysis.workers import peak_memory_mb
 # The record of an evaluation: sums by document, and the perplexities with intervals that follow from them.
 
 
-EVALUATION = Schema("evaluation", 1, made_by="tapa evaluate MODEL")
+EVALUATION = schemas.EVALUATION
 Cell = tuple[str, int, str]
 """Extension, length, document."""
 

@@ -14,6 +14,7 @@ import xarray as xr
 from jaxtyping import Int64
 from torch import Tensor
 
+from analysis import schemas
 from analysis.encodings import Encoding, PhaseEncoding
 from analysis.errors import InputError
 from analysis.heads import phase_ablation
@@ -36,7 +37,7 @@ from analysis.models.capture import read
 from analysis.models.checkpoint import Checkpoint, load_model, read_checkpoint
 from analysis.models.config import ModelConfig
 from analysis.models.llama import Llama
-from analysis.records import Provenance, Schema
+from analysis.records import Provenance
 from analysis.studies.settings import PhaseSettings as Settings
 from analysis.text.corpus import corpus
 from analysis.text.windows import NamedTokens, read_text, tokenized, windows
@@ -303,7 +304,7 @@ def ablations(
 # From a trained TAPA model and texts to the record of what its heads do with their phase: `tapa phase`.
 
 
-PHASE = Schema("phase", 2, made_by="tapa phase MODEL")
+PHASE = schemas.PHASE
 BYTES = 256
 
 Progress = Callable[[str, int, int], None]
@@ -480,3 +481,13 @@ def _about(checkpoint: Checkpoint, reading: Reading) -> dict[str, object]:
         "windows": len(reading.tokens),
         "documents": len(set(reading.documents)),
     }
+
+
+def record(
+    *, checkpoint: Path, windows: int, length: int, loss_windows: int, tokens: bool, seed: int
+) -> tuple[xr.Dataset, Provenance]:
+    """`measure_checkpoint` of a committed TAPA checkpoint on the validation documents of its corpus."""
+    opened = tapa_checkpoint(checkpoint)
+    settings = Settings(windows, length, loss_windows, tokens, seed)
+    documents = documents_of(opened, (), lambda *told: None)
+    return perform(Job(opened, documents, settings, ("tapa", "figures")))

@@ -11,12 +11,13 @@ import numpy as np
 import torch
 import xarray as xr
 
+from analysis import schemas
 from analysis.errors import InputError
 from analysis.heads.phase import octave_means
 from analysis.models import checkpoint
 from analysis.models.checkpoint import Milestones
 from analysis.models.llama import Llama
-from analysis.records import Provenance, Schema
+from analysis.records import Provenance
 from analysis.studies.phase import Settings, documents_of, measure_checkpoint, tapa_checkpoint
 from analysis.studies.settings import STEPS as STEPS
 from analysis.studies.settings import Watched as Watched
@@ -25,7 +26,7 @@ from analysis.text.windows import NamedTokens
 from analysis.training.recipe import Recipe
 from analysis.training.train import Log, train
 
-DYNAMICS = Schema("phase-dynamics", 1, made_by="tapa phase-dynamics")
+DYNAMICS = schemas.PHASE_DYNAMICS
 SETTINGS = Settings(windows=6, length=512, loss_windows=18)
 CURVES = ("amplitude", "cosine", "score", "product", "covariance", "gaussian", "turns_sd", "past_quarter")
 """Of these the mean over the pairs of each octave of distance is kept."""

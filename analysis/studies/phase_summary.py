@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from analysis import schemas
 from analysis.heads.phase import octave_means
-from analysis.records import Schema
 
-SUMMARY = Schema("phase-summary", 1, made_by="tapa figures")
+SUMMARY = schemas.PHASE_SUMMARY
 SURE = 4.0  # standard errors
 KINDS = ("no cosine", "cosine by distance", "shuffled phases")
 """What is said of single heads."""
@@ -238,3 +238,24 @@ def _number(value: float | np.ndarray | xr.DataArray) -> float | None:
     """None for what is not finite."""
     number = float(value)
     return number if math.isfinite(number) else None
+
+
+def record(*, trained_gaps: xr.Dataset, **records: xr.Dataset) -> dict[str, Any]:
+    """What is said of every checkpoint, and of near and far scores.
+
+    Args:
+        trained_gaps: of `near_far.trained_gaps`.
+        records: for each checkpoint "phase-NAME" of long windows and "phase_short-NAME" of short ones.
+    """
+    names = [key.removeprefix("phase-") for key in records if key.startswith("phase-")]
+    return {
+        "checkpoints": {
+            name: summarise(records[f"phase-{name}"], records[f"phase_short-{name}"]) for name in names
+        },
+        "near_far": gaps(trained_gaps),
+    }
+
+
+def files(content: Mapping[str, Any]) -> dict[str, str]:
+    """The tables that no figure shows."""
+    return {"phase_heads.md": markdown(content["checkpoints"], content["near_far"])}

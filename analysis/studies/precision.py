@@ -11,15 +11,15 @@ import xarray as xr
 from jaxtyping import Float64
 from torch import Tensor
 
+from analysis import schemas
 from analysis.encodings import Tapa
 from analysis.errors import InputError
-from analysis.records import Schema
 from analysis.sampling.laws import Gaussian, rescaled
 from analysis.sampling.monte_carlo import open_uniforms
 from analysis.theory.gaussian_law import independent
-from analysis.theory.rope import checked_distance
+from analysis.theory.rope import checked_distance, spread_distances
 
-PRECISION = Schema("score-precision", 1, made_by="tapa figures precision")
+PRECISION = schemas.PRECISION
 TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 PHASES_IN = ("float32", "own type")
 _ROWS = 2**20  # scores at a time
@@ -93,3 +93,11 @@ def _scores(encoding: Tapa, q: Tensor, k: Tensor, distance: Tensor, *, narrow: b
         return (encoding.scale * amplitude) * torch.cos(turn * (x[:, None] @ y[:, :, None])[:, :, 0])
     phase = (x[:, None] @ y[:, :, None])[:, :, 0]
     return encoding.scale * amplitude.to(x.dtype) * torch.cos(encoding.turn(distance, x.dtype) * phase)
+
+
+def record(
+    *, head_dim: int, phase_sds: Sequence[float], samples: int, longest: int, points: int, seed: int
+) -> xr.Dataset:
+    """`score_errors` of TAPA at `points` distances, evenly spread in the logarithm, to `longest` tokens."""
+    distance = spread_distances(longest, points)
+    return score_errors(Tapa(head_dim), distance, phase_sds, samples=samples, seed=seed)

@@ -14,8 +14,9 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float64
 
+from analysis import schemas
+from analysis.assets import fetch_texts
 from analysis.encodings import Encoding, Rope, Tapa
-from analysis.records import Schema
 from analysis.sampling.random_transformer import (
     Hidden,
     Initialisation,
@@ -29,7 +30,7 @@ from analysis.sampling.random_transformer import (
 from analysis.theory.frequencies import plain
 from analysis.workers import HERE, Workers
 
-HEADS = Schema("untrained-heads", 1, made_by="tapa figures random_heads")
+HEADS = schemas.RANDOM_HEADS
 SHAPE = Shape(hidden=256, layers=4, heads=2, feed_forward=704)
 BASE = 5e5  # of the paper's RoPE
 INITIALISATIONS: tuple[Initialisation, ...] = get_args(Initialisation)
@@ -124,3 +125,8 @@ def phase_spread(
 def _sd(initialisation: str, shape: Shape) -> float:
     """Of every entry of W_q and W_k, matrices for all heads at once."""
     return weight_sd(initialisation, shape.hidden, shape.hidden, layers=shape.layers)  # pyright: ignore
+
+
+def record(*, text: Mapping[str, int], draws: int, seed: int) -> xr.Dataset:
+    """`untrained_heads` on the pinned texts; `text` has the windows, length and seed of `read_text`."""
+    return untrained_heads(read_text(fetch_texts(), SHAPE, **text), SHAPE, draws=draws, seed=seed)

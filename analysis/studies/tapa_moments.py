@@ -15,8 +15,8 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float64
 
+from analysis import schemas
 from analysis.encodings import Tapa
-from analysis.records import Schema
 from analysis.sampling.laws import (
     Gaussian,
     Sampler,
@@ -29,12 +29,13 @@ from analysis.sampling.laws import (
 from analysis.sampling.monte_carlo import Method, estimate, trusted
 from analysis.sampling.random_transformer import Initialisation, weight_sd
 from analysis.theory.gaussian_law import GaussianLaw, independent
+from analysis.theory.rope import spread_distances
 from analysis.theory.tapa import leading_term, local_exponent, sphere_moments, tapa_log_mean, tapa_moments
 from analysis.workers import HERE, Workers
 
-MEAN = Schema("tapa-mean", 1, made_by="tapa figures tapa_mean")
-VARIANCE = Schema("tapa-variance", 1, made_by="tapa figures tapa_variance")
-MAP = Schema("tapa-map", 1, made_by="tapa figures tapa_map")
+MEAN = schemas.TAPA_MEAN
+VARIANCE = schemas.TAPA_VARIANCE
+MAP = schemas.TAPA_MAP
 SHARE = 0.5  # of the dimensions in the amplitude, here and in the paper
 CORRELATION = 0.1  # of q_A and k_A, coordinate by coordinate: without it the mean is 0 at every distance
 METHODS: tuple[Method, ...] = ("plain", "conditional-sobol")
@@ -305,3 +306,42 @@ def phase_map(
     return xr.Dataset(
         variables, {"alpha": list(alphas), "phase_sd": list(phase_sds), "mark": list(marks)}
     ).assign_attrs(head_dim=head_dim, far_distance=far, blind=BLIND, gone=GONE, mark_alpha=PAPER_ALPHA)
+
+
+def mean_record(
+    *, phase_sds: Sequence[float], longest: int, points: int, sampled_points: int, seed: int, **settings: Any
+) -> xr.Dataset:
+    """`mean_curves` to `longest` tokens, at distances evenly spread in the logarithm.
+
+    Args:
+        points: distances of the curves; sampled_points: of the Monte Carlo.
+        phase_sds, seed, settings: of `mean_curves`.
+    """
+    distance, sampled = (spread_distances(longest, count) for count in (points, sampled_points))
+    return mean_curves(phase_sds, distance, sampled, seed=seed, **settings)
+
+
+def variance_record(
+    *,
+    phase_sd: float,
+    phase_sds: Sequence[float],
+    longest: int,
+    points: int,
+    sampled_points: int,
+    seed: int,
+    **settings: Any,
+) -> xr.Dataset:
+    """`variance_curves` to `longest` tokens, at distances evenly spread in the logarithm; see `mean_record`."""
+    distance, sampled = (spread_distances(longest, count) for count in (points, sampled_points))
+    return variance_curves(phase_sd, phase_sds, distance, sampled, seed=seed, **settings)
+
+
+def map_record(
+    *,
+    alphas: tuple[float, float, int],
+    phase_sds: tuple[float, float, int],
+    head_dim: int,
+    far: float,
+) -> xr.Dataset:
+    """`phase_map` on two grids, each given by its first value, its last and how many there are."""
+    return phase_map(log_grid(*alphas), log_grid(*phase_sds), head_dim=head_dim, far=far)

@@ -12,7 +12,7 @@ import pytest
 
 from analysis.cli import main
 from analysis.errors import InputError
-from figures.places import ROOT
+from figures.catalogue import ROOT
 from proofs import status
 from proofs.verify import Result
 

@@ -22,7 +22,7 @@ from analysis.cli.options import app
 from analysis.errors import InputError
 from analysis.experiments import results, run_record, tables
 from analysis.experiments.plan import EXPERIMENTS, SEEDS, VARIANTS, label
-from figures.places import TABLES, TRAINED
+from figures.catalogue import TABLES, TRAINED
 from proofs.paper import section_4
 from tests.experiments.run_records import BEST, RATES, TOKENS, plain_loss, record, whole
 

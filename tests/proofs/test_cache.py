@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from figures.places import ROOT
+from figures.catalogue import ROOT
 from proofs import cache
 from proofs.cache import Cache, fingerprint
 

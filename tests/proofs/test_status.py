@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -12,9 +13,8 @@ import pytest
 from matplotlib.colors import to_rgba
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from figures import fig_05_claims, task_claims
-from figures.places import ROOT, record
-from figures.schemas import read_any
+from figures import build, fig_05_claims
+from figures.catalogue import ROOT, read_any
 from proofs import status
 from proofs.ledger import load
 from proofs.verify import Result
@@ -124,9 +124,12 @@ def differences(entries: list[dict], results: list[Result]) -> list[str]:
     return sorted(label for label in now.keys() | then.keys() if now.get(label) != then.get(label))
 
 
-def test_the_figure_s_record_is_that_of_today(real_record: object, whole_ledger: list[Result]) -> None:
-    """`tapa figures` has just made it, or found it up to date."""
-    found = read_any("claims", record("claims"))
+def test_the_figure_s_record_is_that_of_today(
+    make_records: Callable[..., None], whole_ledger: list[Result]
+) -> None:
+    """Its step has just made it, or found it up to date."""
+    make_records("claims")
+    found = read_any("claims")
     assert differences(found["claims"], whole_ledger) == []
 
 
@@ -148,7 +151,7 @@ def test_a_stale_status_md_is_seen(whole_ledger: list[Result], tmp_path: Path) -
 
 
 def test_the_record_is_made_again_when_any_proof_changes() -> None:
-    depends = task_claims.task_claims.__defaults__[0]
+    depends = build.sources("record", "proofs.status:record", {})
     assert set(depends.values()) >= set((ROOT / "proofs").rglob("*.py"))
 
 

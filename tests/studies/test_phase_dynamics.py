@@ -23,7 +23,7 @@ from analysis.studies.phase import Settings
 from analysis.studies.phase_dynamics import STEPS, Watched, joined, watch
 from analysis.text.corpus import Raw, from_texts
 from analysis.training.train import train
-from figures import places, schemas
+from figures import catalogue
 from tests.heads import tiny_phase as phase_tiny
 from tests.models import tiny_llama as lm_tiny
 
@@ -149,7 +149,7 @@ def test_the_command_writes_a_record_and_speaks(as_json, whole, tmp_path: Path, 
         main.main()
     assert not end.value.code
     assert asked == [(1e-3, "tapa_linear", (0, 4), Path("runs/dynamics-tapa_linear-0-0.001"))]
-    assert schemas.read("phase_dynamics", out).training_step.values.tolist() == [0, 2, 6]
+    assert records.read(out, expect_schema=phase_dynamics.DYNAMICS).training_step.values.tolist() == [0, 2, 6]
     printed = capsys.readouterr().out
     if as_json:
         found = json.loads(printed)
@@ -188,10 +188,10 @@ def test_bad_input_is_one_line(options, message, tmp_path: Path, monkeypatch, ca
 
 def test_the_committed_record_is_of_a_run_of_the_experiments():
     """Bit for bit in float64, so that no digit of the run's own record differs."""
-    data = schemas.read("phase_dynamics", places.record("phase_dynamics"))
+    data = catalogue.read("phase_dynamics")
     recipe = records.provenance_of(data).configuration["recipe"]
     run = Run(VARIANTS[recipe["method"]["name"]], recipe["seed"], recipe["lr"])
-    content = json.loads((places.TRAINED / f"{run.name}.json").read_text())["content"]
+    content = json.loads((catalogue.TRAINED / f"{run.name}.json").read_text())["content"]
     of_run = content["training"]
     assert data.validation_step.values.tolist() == of_run["validation_step"]
     assert data.validation_loss.values == pytest.approx(of_run["validation_loss"], rel=1e-6)

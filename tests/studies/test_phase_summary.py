@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import xarray as xr
 from analysis.records import Provenance, read_summary, write_summary
 from analysis.studies import near_far, phase, phase_summary
 from analysis.studies.phase import Settings
-from figures import places
+from figures import catalogue
 from tests.heads import tiny_phase as phase_tiny
 
 
@@ -114,11 +115,12 @@ def test_it_can_be_written_and_its_tables_are_whole(records, gaps, tmp_path: Pat
     assert "nan" not in text
 
 
-def test_the_committed_numbers_are_those_of_a_fresh_measurement(smollm2_record: Path):
+def test_the_committed_numbers_are_those_of_a_fresh_measurement(make_records: Callable[..., None]):
     """Every number of prose; what is counted at a level of significance may change at its edge, so it is left out."""
+    make_records("phase_summary")
     committed, fresh = (
         read_summary(path, expect_schema=phase_summary.SUMMARY)
-        for path in (places.SUMMARIES / "phase.json", places.record("phase_summary"))
+        for path in (catalogue.SUMMARIES / "phase.json", catalogue.path_of("phase_summary"))
     )
     assert committed["checkpoints"].keys() == fresh["checkpoints"].keys()
     assert committed["near_far"].keys() == fresh["near_far"].keys()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,8 +20,7 @@ from analysis.records import read_summary
 from analysis.sampling.monte_carlo import open_uniforms
 from analysis.sampling.random_transformer import Shape, draw_head, weight_sd
 from analysis.studies import encodings_compared, encodings_ranked, near_far, random_heads, tapa_moments
-from figures.places import SUMMARIES, record
-from figures.schemas import read
+from figures.catalogue import SUMMARIES, read
 
 LAGS = np.array([1.0, 5.0, 40.0])
 FAR = np.array([1e20])
@@ -295,9 +294,10 @@ def differences(committed: dict[str, Any], fresh: dict[str, Any]) -> list[str]:
     return found
 
 
-def test_a_fresh_run_gives_the_committed_numbers(real_record: xr.Dataset):
+def test_a_fresh_run_gives_the_committed_numbers(make_records: Callable[..., None]):
+    make_records("rivals_summary")
     committed = read_summary(SUMMARIES / "rivals.json", expect_schema=encodings_ranked.SUMMARY)
-    fresh = encodings_ranked.summarise({name: read(name, record(name)) for name in encodings_ranked.RECORDS})
+    fresh = encodings_ranked.summarise({name: read(name) for name in encodings_ranked.RECORDS})
     assert differences(committed, json.loads(json.dumps(fresh, default=float))) == []
 
 

@@ -1,0 +1,112 @@
+"""The catalogue: every record and every figure once, with what it needs, bears on and lies in."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from analysis import records
+from analysis.errors import InputError
+from figures import build, catalogue
+from figures.catalogue import CATALOGUE, FIGURES, ROOT
+from proofs.ledger import load
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_draws_records_of_the_catalogue_and_bears_on_claims_of_the_ledger(name: str):
+    figure = FIGURES[name]
+    assert {record for needs in figure.pictures.values() for record in needs.values()} <= set(CATALOGUE)
+    assert figure.claims
+    assert set(figure.claims) <= set(load().claims)
+    module, _, function = figure.drawn_by.partition(":")
+    drawn_by = importlib.import_module(module)
+    assert callable(getattr(drawn_by, function))
+    assert tuple(drawn_by.RECORDS) == figure.needs
+
+
+def test_every_figure_module_has_its_row():
+    modules = {figure.drawn_by.partition(":")[0] for figure in FIGURES.values()}
+    assert modules == {f"figures.{path.stem}" for path in (ROOT / "figures").glob("fig_*.py")}
+    assert len({figure.number for figure in FIGURES.values()}) == len(FIGURES)
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_a_record_is_made_by_a_study_or_committed(name: str):
+    row = CATALOGUE[name]
+    assert set(row.needs) <= set(CATALOGUE)
+    if row.study is None:
+        assert row.folder != catalogue.RECORDS
+        assert row.path.is_file()
+    else:
+        assert callable(build.resolve(row.study))
+    for files in row.inputs.values():
+        assert all(path.is_file() for path in (files.values() if isinstance(files, dict) else [files]))
+
+
+def test_no_two_steps_write_one_file():
+    paths = [path for row in CATALOGUE.values() for path in (row.path, *row.table_files)]
+    assert len(set(paths)) == len(paths)
+    stems = [stem for figure in FIGURES.values() for stem in figure.pictures]
+    assert len(set(stems)) == len(stems)
+
+
+def test_each_tapa_checkpoint_has_its_own_pictures():
+    names = list(catalogue.tapa_checkpoints())
+    assert {"tapa", "tapa_linear"} <= set(names)
+    assert "rope" not in names
+    found = FIGURES["phase_heads"].pictures
+    assert list(found) == [f"phase_heads-{name}" for name in names]
+    assert found["phase_heads-tapa_linear"] == {
+        "phase": "phase-tapa_linear", "phase_short": "phase_short-tapa_linear"
+    }  # fmt: skip
+    assert FIGURES["precision"].pictures == {"precision": {"precision": "precision"}}
+
+
+def test_checkpoints_that_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(catalogue, "CHECKPOINTS", tmp_path)
+    for name in ("tapa", "tapa_linear", "rope"):
+        (tmp_path / f"{name}.safetensors").touch()
+    assert list(catalogue.checkpoints()) == ["rope", "tapa", "tapa_linear"]
+    assert list(catalogue.checkpoints("tapa_plain", "tapa", "rope")) == ["tapa", "rope"]
+
+
+def test_an_unknown_record_is_named():
+    with pytest.raises(InputError, match="record 'nosuch' is unknown; known: claims, closed_form"):
+        catalogue.read("nosuch")
+
+
+def test_a_record_of_another_kind_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    made = records.Provenance.collect(
+        ["tapa"], {}, seeds={}, device="cpu", precision="", threads=1, seconds=0.0
+    )
+    family = build.resolve(CATALOGUE["family"].study or "")(**CATALOGUE["family"].settings)
+    records.write(family, tmp_path / "x.nc", made, schema=CATALOGUE["family"].schema)
+    monkeypatch.setattr(catalogue, "path_of", lambda name: tmp_path / "x.nc")
+    with pytest.raises(InputError, match=r"has schema rope-family/1, distance-bias/2 is read here; make it"):
+        catalogue.read("smollm2")
+
+
+DRAWING = """
+import json, sys
+from figures.build import resolve
+from figures.catalogue import FIGURES, read_any
+import figures.style
+resolve(FIGURES["extrapolation_bias"].drawn_by)({"bias": read_any("bias")})
+ours = [name for name in sys.modules if name.split(".")[0] in ("analysis", "figures", "proofs")]
+print(json.dumps([ours, "torch" in sys.modules, "sympy" in sys.modules]))
+"""
+
+
+def test_drawing_a_picture_imports_few_modules_and_no_torch():
+    done = subprocess.run(
+        [sys.executable, "-c", DRAWING], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    ours, torch, sympy = json.loads(done.stdout)
+    assert not torch
+    assert not sympy
+    assert len(ours) <= 20, ours
