@@ -1,0 +1,60 @@
+"""Findings: the committed page is what the records give, and prose repeats no other number."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from analysis.errors import InputError
+from figures import findings
+
+ROOT = Path(__file__).resolve().parents[1]
+ALL = findings.findings()
+
+
+def test_the_committed_page_is_what_the_records_give():
+    assert findings.PAGE.read_text(encoding="utf-8") == findings.markdown()
+
+
+def test_a_finding_follows_its_record(monkeypatch: pytest.MonkeyPatch):
+    content = json.loads((findings.FOLDER / findings.SMOLLM2).read_text(encoding="utf-8"))["content"]
+    content["dropped"]["distance_share"][3] = 0.5
+    monkeypatch.setattr(findings, "_content", lambda name: content)
+    changed = {one.label: one for one in findings.smollm2()}
+    assert "50 % of the variance" in changed["bias-share"].sentence
+    assert changed["bias-near-first"].sentence == ALL["bias-near-first"].sentence
+
+
+@pytest.mark.parametrize("label", ALL)
+def test_a_finding_names_a_record_and_a_figure_that_are_there(label: str):
+    one = ALL[label]
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", label)  # its own anchor
+    assert (findings.FOLDER / one.record).is_file()
+    assert one.figure is None or (findings.FOLDER / f"{one.figure}.py").is_file()
+    assert re.search(r"\d.*\.$", one.sentence)
+    assert not {"nan", "None"} & set(re.findall(r"[A-Za-z]+", one.sentence))
+
+
+def test_an_unknown_label_is_answered_with_the_nearest():
+    with pytest.raises(InputError, match="no finding 'bias-shear'; did you mean 'bias-share'"):
+        findings.finding("bias-shear")
+
+
+def test_findings_are_read_without_torch():
+    code = "import sys; from figures import findings; findings.markdown(); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_one_finding_is_printed_and_raw_values_for_machines(capsys: pytest.CaptureFixture[str]):
+    findings.main(["bias-share"])
+    assert capsys.readouterr().out.startswith("bias-share: In the median head")
+    findings.main(["loss-rope", "--json"])
+    [found] = json.loads(capsys.readouterr().out)
+    value, low, high = found["values"]["beyond"]
+    assert low < value < high
+    assert found["record"] == "figures/tables/table2.csv"
