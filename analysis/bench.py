@@ -1,56 +1,352 @@
-"""Speed and memory, the fast way and the naive way in one run: what `tapa bench` measures and records."""
+"""Speed and memory, the fast way and the naive way in one run: what `tapa bench` measures and records.
+
+`BENCHMARKS` at the end is the table of all. Each gives rows of one form: what was measured, its numbers, the target and
+whether it is met. Both sides of a comparison take turns. What is measured is imported where it is measured: a list of
+names is refused before torch is there.
+"""
 
 from __future__ import annotations
 
 import gc
 import math
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
-import flint
 import numpy as np
-import torch
 from jaxtyping import Float, Float64
-from torch import Tensor
 
-from analysis import assets
-from analysis.encodings import Alibi, Encoding, Nope, Rope, SlidingWindow, Tapa, alibi_slopes
-from analysis.experiments.plan import VARIANTS
-from analysis.heads.mean_score import mean_score
-from analysis.heads.phase import curves, factors, spread
-from analysis.models import load as load_
-from analysis.models.attention import TILE, Streaming
-from analysis.models.llama import Llama
-from analysis.models.load import fetch_smollm2
-from analysis.records import Provenance, Schema, write_summary
-from analysis.sampling.laws import Gaussian, assumption_2_1, rescaled
-from analysis.sampling.monte_carlo import Method, estimate, trusted
-from analysis.studies.distance_bias import Clock, measure
-from analysis.text.windows import tokenized, windows
-from analysis.theory.frequencies import plain
-from analysis.theory.gaussian_law import GaussianLaw
-from analysis.theory.rope import expected_score_curve
-from analysis.theory.tapa import decompose, phase_rate, tapa_moments
-from analysis.training.recipe import Recipe, load
-from analysis.training.train import optimiser_of, update
-from analysis.workers import peak_memory_mb, threads
+from analysis.errors import InputError
+from analysis.settings import nearest
 
-# Training steps of TAPA against RoPE's, both compiled, in turns: a row for `tapa bench`.
-
-
-TRAINING_METHODS = {
-    "RoPE": VARIANTS["rope"].method,
-    "TAPA": VARIANTS["tapa"].method,
-}  # as the experiments train them
-WARM_UP = 3  # steps before the clock: the first one compiles
+SCHEMA = ("bench", 2, "tapa bench")
+MOST_MB = 2.5e9 / 2**20  # of the whole process at 8192 tokens
+WARM_UP = 3  # training steps before the clock: the first one compiles
 LEAST = 0.8  # TAPA's tokens a second over RoPE's
+PHASES = (0.03, 0.1, 0.3)
+DISTANCES = (1.0, 16.0, 1024.0, 65536.0)
+MU = 0.2
+ATTENTION_METHODS = ("RoPE", "TAPA", "ALiBi", "NoPE")
+REFUSED = (
+    ("curve", "--head-dim", "7"),
+    ("measure", "x", "--windows", "1"),
+    ("evaluate", "x", "--protocol", "slide"),
+    ("phase", "x", "--windows", "1"),
+    ("phase-dynamics", "nosuch"),
+    ("bias", "x", "--windows", "1"),
+    ("train", "cpu", "lr=-1"),
+    ("sweep", "tabel2"),
+    ("results", "tabel2"),
+    ("verify", "thm-9"),
+    ("figures", "nosuch"),
+    ("bench", "nosuch"),
+    ("fetch", "nosuch"),
+)
+"""A command line that each command refuses."""
+
+Row = dict[str, Any]
+Progress = Callable[[str, int, int, str], None]
+Heads = Float[Any, "batch heads length dim"]
 
 
-def training_timings(recipe: Recipe | None = None, *, steps: int = 30, seed: int = 0) -> dict[str, Any]:
+def in_turns(jobs: Sequence[Callable[[], object]], repeats: int, uncounted: int = 1) -> list[list[float]]:
+    """Wall-clock seconds of `repeats` calls of each job, after `uncounted` ones, in which code is loaded or compiled.
+
+    They take turns, so that what else the machine does falls on all of them.
+    """
+    times: list[list[float]] = [[] for _ in jobs]
+    for _ in range(uncounted + repeats):
+        for own, job in zip(times, jobs, strict=True):
+            begun = time.perf_counter()
+            job()
+            own.append(time.perf_counter() - begun)
+    return [own[uncounted:] for own in times]
+
+
+def compared(fast: Callable[[], object], slow: Callable[[], object], repeats: int = 3) -> dict[str, float]:
+    """Both ways in turns, the fast one five times a turn: a few calls of milliseconds have no steady median."""
+    *often, rare = in_turns([fast] * 5 + [slow], repeats)
+    return against([seconds for own in often for seconds in own], rare)
+
+
+def against(fast: list[float], slow: list[float]) -> dict[str, float]:
+    """Median seconds of both sides and their ratio, with its extremes over all pairs of runs."""
+    return {
+        "fast_s": statistics.median(fast),
+        "slow_s": statistics.median(slow),
+        "ratio": statistics.median(slow) / statistics.median(fast),
+        "ratio_min": min(slow) / max(fast),
+        "ratio_max": max(slow) / min(fast),
+    }
+
+
+# The mean score by distance, from vectors and in closed form.
+
+
+def _head(length: int, head_dim: int, seed: int) -> tuple[Float[Any, "length dim"], Float[Any, "length dim"]]:
+    """Queries and keys of one head, standard normal float32."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    q, k = (torch.randn(length, head_dim, generator=generator) for _ in range(2))
+    return q, k
+
+
+def diagonal_means(q: Float[Any, "length dim"], k: Float[Any, "length dim"]) -> Float[Any, " length"]:
+    """The naive way: the whole score matrix, then the mean of every diagonal."""
+    import torch
+
+    scores = q @ k.T
+    return torch.stack([scores.diagonal(-lag).mean() for lag in range(len(q))])
+
+
+def mean_score_memory(lengths: tuple[int, ...] = (65_536, 131_072, 262_144), head_dim: int = 64) -> list[Row]:
+    """Peak memory of the mean score, q and k included, from one length to the next: in multiples of q and k.
+
+    The difference of two peaks is free of what the process held before, and the same at every step where memory
+    is proportional to length; a length x length matrix would double it at each.
+    """
+    from analysis.heads.mean_score import mean_score
+    from analysis.theory.frequencies import plain
+    from analysis.workers import peak_memory_mb
+
+    peaks, own = [], []
+    for length in lengths:
+        q, k = _head(length, head_dim, 0)
+        gc.collect()
+        mean_score(q, k, plain(1e4, head_dim))
+        peaks.append(peak_memory_mb())
+        own.append(2 * q.numel() * q.element_size() / 2**20)
+        del q, k
+    multiples = [(peaks[i + 1] - peaks[i]) / (own[i + 1] - own[i]) for i in range(len(lengths) - 1)]
+    shown = ", ".join(map(str, lengths))
+    row = {
+        "what": f"peak memory of the mean score at lengths {shown}, head_dim {head_dim}",
+        "peak_mb": dict(zip(lengths, peaks, strict=True)),
+        "times_q_and_k": multiples,
+        "target": "O(length head_dim): the last multiple at most 1.2 times the first",
+        "met": 0 < multiples[-1] <= 1.2 * multiples[0],
+    }
+    return [row]
+
+
+def mean_score_speed(length: int = 16_384, head_dim: int = 64, *, seed: int = 0) -> list[Row]:
+    """Mean score at every distance of one head against QK^T with diagonal means, and against QK^T alone.
+
+    Both sides start from unrotated float32 vectors; the naive side is given its rotation for free.
+    """
+    from analysis.heads.mean_score import mean_score
+    from analysis.theory.frequencies import plain
+
+    q, k = _head(length, head_dim, seed)
+    frequencies = plain(1e4, head_dim)
+    rows: list[Row] = []
+    for name, slow, target in (
+        ("diagonal means", lambda: diagonal_means(q, k), 80),
+        ("QK^T alone", lambda: q @ k.T, 20),
+    ):
+        what = f"mean score by distance against {name}, length {length}, head_dim {head_dim}"
+        sides = compared(lambda: mean_score(q, k, frequencies), slow)
+        met = sides["ratio"] >= target
+        rows.append({"what": what, **sides, "target": f"ratio >= {target}", "met": met})
+    return rows
+
+
+def mean_score_growth(
+    lengths: tuple[int, ...] = (4096, 16_384, 65_536), head_dim: int = 64, *, seed: int = 0
+) -> list[Row]:
+    """Growth exponent of the time (least of nine runs) with length, from the first to the last length."""
+    from analysis.heads.mean_score import mean_score
+    from analysis.theory.frequencies import plain
+
+    frequencies = plain(1e4, head_dim)
+    heads = [_head(length, head_dim, seed) for length in lengths]
+    runs = in_turns([lambda q=q, k=k: mean_score(q, k, frequencies) for q, k in heads], 9)
+    least = dict(zip(lengths, map(min, runs), strict=True))
+    exponent = math.log(least[lengths[-1]] / least[lengths[0]]) / math.log(lengths[-1] / lengths[0])
+    what = f"mean score by distance, growth exponent {lengths[0]} to {lengths[-1]} tokens"
+    met = exponent < 1.2
+    return [{"what": what, "exponent": exponent, "seconds": least, "target": "exponent < 1.2", "met": met}]
+
+
+def expected_score_speed(length: int = 2**20, pairs: int = 64) -> list[Row]:
+    """Expected score at every distance below `length` against a cosine and sine table by NumPy, in blocks."""
+    from analysis.theory import rope
+    from analysis.theory.frequencies import plain
+
+    rng = np.random.default_rng(0)
+    omega = plain(1e4, 2 * pairs).omega
+    mu, nu = rng.standard_normal((2, pairs))
+
+    def table(block: int = 2**14) -> Float[np.ndarray, " length"]:
+        out = np.empty(length)
+        for start in range(0, length, block):
+            angle = np.arange(start, min(start + block, length))[:, None] * omega
+            out[start : start + block] = np.cos(angle) @ mu + np.sin(angle) @ nu
+        return out
+
+    sides = compared(lambda: rope.expected_score_curve(length, omega, mu, nu), table)
+    curve = rope.expected_score_curve(length, omega, mu, nu)
+    budget = float(np.abs(mu).sum() + np.abs(nu).sum())
+    error = ball_error(curve, omega, mu, nu)
+    what = f"expected score at {length} distances x {pairs} pairs against a table of cosines and sines"
+    row = {
+        "what": what,
+        **sides,
+        "difference": float(np.abs(curve - table()).max()) / budget,
+        "error": error,
+        "target": "ratio >= 100; error at 100 random distances, against balls, < 1e-9 of sum |mu| + |nu|",
+        "met": sides["ratio"] >= 100 and error < 1e-9,
+    }
+    return [row]
+
+
+def ball_error(
+    curve: Float[np.ndarray, " length"],
+    omega: Float[np.ndarray, " pairs"],
+    mu: Float[np.ndarray, " pairs"],
+    nu: Float[np.ndarray, " pairs"],
+    *,
+    count: int = 100,
+    seed: int = 0,
+) -> float:
+    """Largest error of a curve at random distances, by ball arithmetic, over sum |mu| + |nu|: an upper bound."""
+    import flint
+
+    rng = np.random.default_rng(seed)
+    worst, before = 0.0, flint.ctx.prec
+    flint.ctx.prec = 128
+    try:
+        for distance in rng.integers(0, len(curve), count).tolist():
+            exact = flint.arb(0)
+            for turn, a, b in zip(omega.tolist(), mu.tolist(), nu.tolist(), strict=True):
+                angle = distance * flint.arb(turn)  # a float is taken at its own value
+                exact += flint.arb(a) * angle.cos() + flint.arb(b) * angle.sin()
+            worst = max(worst, float(abs(exact - float(curve[distance])).upper()))
+    finally:
+        flint.ctx.prec = before
+    return worst / float(np.abs(mu).sum() + np.abs(nu).sum())
+
+
+# Attention by tiles, the curves of TAPA's phase, and training steps.
+
+
+def encoding_of(method: str, heads: int, head_dim: int) -> Any:
+    """An encoding by the name that the rows use."""
+    from analysis.encodings import Alibi, Nope, Rope, SlidingWindow, Tapa, alibi_slopes
+    from analysis.theory.frequencies import plain
+
+    makers: dict[str, Callable[[], Any]] = {
+        "RoPE": lambda: Rope(plain(1e4, head_dim)),
+        "TAPA": lambda: Tapa(head_dim),
+        "ALiBi": lambda: Alibi(head_dim, alibi_slopes(heads)),
+        "NoPE": lambda: Nope(head_dim),
+        "window": lambda: SlidingWindow(Rope(plain(1e4, head_dim)), 1024),
+    }
+    return makers[method]()
+
+
+def two_products(q: Heads, k: Heads, v: Heads, tile: int) -> Heads:
+    """Q K^T and (Q K^T) V over the same tiles at and below the diagonal, and nothing else."""
+    out = q.new_empty(*q.shape[:3], v.shape[-1])
+    for start in range(0, q.shape[2], tile):
+        queries = q[:, :, start : start + tile]
+        out[:, :, start : start + tile] = sum(
+            (queries @ k[:, :, at : at + tile].mT) @ v[:, :, at : at + tile]
+            for at in range(0, start + 1, tile)
+        )
+    return out
+
+
+def attention_speed(
+    length: int = 16_384,
+    tile: int | None = None,
+    heads: int = 4,
+    head_dim: int = 64,
+    *,
+    methods: Sequence[str] = ATTENTION_METHODS,
+    repeats: int = 7,
+    compiled: bool = True,
+    seed: int = 0,
+) -> list[Row]:
+    """Attention of each method by tiles, compiled, in units of the two matrix products; both in one run."""
+    import torch
+
+    from analysis.models.attention import TILE, Streaming
+    from analysis.workers import peak_memory_mb
+
+    tile = TILE if tile is None else tile
+    generator = torch.Generator().manual_seed(seed)
+    q, k, v = (torch.randn(1, heads, length, head_dim, generator=generator) for _ in range(3))
+    positions, rows = torch.arange(length), []
+    for method in methods:
+        attend, encoding = Streaming(tile, compiled=compiled), encoding_of(method, heads, head_dim)
+
+        def by_tiles(attend: Streaming = attend, encoding: Any = encoding) -> None:
+            with torch.no_grad():
+                attend(encoding, q, k, v, positions)
+
+        products, whole = in_turns([lambda: two_products(q, k, v, tile), by_tiles], repeats)
+        what = (
+            f"{method} by tiles against its two matrix products, length {length}, {heads} heads of {head_dim}"
+        )
+        sides, peak = against(products, whole), peak_memory_mb()
+        rows.append(
+            {
+                "what": what,
+                **sides,
+                "peak_mb": peak,
+                "target": "ratio <= 2 (fast: the products alone), below 4096 MB",
+                "met": sides["ratio"] <= 2 and peak < 4096,
+            }
+        )
+    return rows
+
+
+def phase_curves_speed(
+    length: int = 4096, head_dim: int = 64, *, tile: int = 256, heads: int = 8
+) -> list[Row]:
+    """A TAPA head's curves by distance, against the products and the cosine that they cannot do without.
+
+    The other side is both matrix products and one cosine a pair, tile by tile, and keeps nothing. One thread each.
+    """
+    import torch
+
+    from analysis.encodings import Tapa
+    from analysis.heads.phase import curves, factors, spread
+    from analysis.workers import threads
+
+    q, k = torch.randn(2, 1, length, head_dim, generator=torch.Generator().manual_seed(0))
+    head = factors(Tapa(head_dim), 0.5 * q, k)[0]
+    room = torch.empty(2, tile, tile)
+
+    def bare() -> None:
+        for rows in torch.arange(length).split(tile):
+            for keys in torch.arange(int(rows[-1]) + 1).split(tile):
+                m, n = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(keys[0]), int(keys[-1]) + 1)
+                into = room[:, : len(rows), : len(keys)]
+                torch.mm(head.a[m], head.b[n].T, out=into[0])
+                torch.mm(head.x[m], head.y[n].T, out=into[1])
+                into[1].cos_()
+
+    with threads(1):
+        sides = against(*in_turns([bare, lambda: curves(head)], 15))
+        (whole,) = in_turns([lambda: (curves(head), spread(head))], 3)
+    taken = statistics.median(whole) * heads
+    what = f"phase by distance of one head against two products and a cosine, length {length}"
+    every = f"curves and spread of the phase, {heads} heads, length {length}"
+    return [
+        {"what": what, **sides, "target": "ratio <= 1.6", "met": sides["ratio"] <= 1.6},
+        {"what": every, "seconds": taken, "target": "at most 60 s", "met": taken <= 60},
+    ]
+
+
+def training_speed(recipe: Any = None, *, steps: int = 30, seed: int = 0) -> list[Row]:
     """Tokens a second of recipe "cpu" with either method on random tokens; the same explicit attention in both.
 
     The two take turns, a step each, so that what else the machine does falls on both.
@@ -60,32 +356,41 @@ def training_timings(recipe: Recipe | None = None, *, steps: int = 30, seed: int
         steps: that count, of each method.
         seed: of weights and tokens.
     """
-    recipe = recipe or load("cpu")
+    from analysis.experiments.plan import VARIANTS
+    from analysis.training import recipe as recipes
+    from analysis.workers import threads
+
+    recipe = recipe or recipes.load("cpu")
+    methods = {
+        "RoPE": VARIANTS["rope"].method,
+        "TAPA": VARIANTS["tapa"].method,
+    }  # as the experiments train them
     with threads(recipe.threads):
         turns = {
             name: _step(replace(recipe, model=replace(recipe.model, method=m)), seed)
-            for name, m in TRAINING_METHODS.items()
+            for name, m in methods.items()
         }
-        times: dict[str, list[float]] = {name: [] for name in TRAINING_METHODS}
-        for _ in range(WARM_UP + steps):
-            for name, step in turns.items():
-                begun = time.perf_counter()
-                step()
-                times[name].append(time.perf_counter() - begun)
-    taken = {name: statistics.median(values[WARM_UP:]) for name, values in times.items()}
+        runs = in_turns(list(turns.values()), steps, WARM_UP)
+    taken = dict(zip(turns, map(statistics.median, runs), strict=True))
     tokens = recipe.batch * recipe.length
     ratio = taken["RoPE"] / taken["TAPA"]
-    return {
+    row = {
         "what": f"training steps of {recipe.batch} x {recipe.length} tokens, TAPA against RoPE, {recipe.precision}",
         "tokens_per_second": {name: tokens / seconds for name, seconds in taken.items()},
         "ratio": ratio,
         "target": f"TAPA's tokens a second at least {LEAST} of RoPE's",
         "met": ratio >= LEAST,
     }
+    return [row]
 
 
-def _step(recipe: Recipe, seed: int) -> Callable[[], None]:
+def _step(recipe: Any, seed: int) -> Callable[[], None]:
     """One step of the trainer: forward, backward, clipped update."""
+    import torch
+
+    from analysis.models.llama import Llama
+    from analysis.training.train import optimiser_of, update
+
     generator = torch.Generator().manual_seed(seed)
     shape = recipe.batch, recipe.length + 1
     tokens = torch.randint(recipe.model.vocab_size, shape, generator=generator)
@@ -103,18 +408,60 @@ def _step(recipe: Recipe, seed: int) -> Callable[[], None]:
     return step
 
 
-# Draws that each way of sampling saves against plain Monte Carlo, time of the closed form: rows for `tapa
-# bench`.
+# TAPA's moments in closed form, and draws that each way of sampling saves against plain Monte Carlo.
 
 
-PHASES = (0.03, 0.1, 0.3)
-DISTANCES = (1.0, 16.0, 1024.0, 65536.0)
-MU = 0.2
+def tapa_moments_speed(
+    distances: int = 10_000, phase_dims: int = 64, *, naive: int = 100, seed: int = 0
+) -> list[Row]:
+    """Moments at many distances under a full covariance, by one eigendecomposition, against determinants.
+
+    The naive side takes two determinants a distance, of I - 2 i u Sigma S (for E cos and its square), at `naive` of
+    the distances; its seconds are scaled to all of them. `difference` is the largest of log |E exp(i u phi)|.
+    """
+    from analysis.theory.gaussian_law import GaussianLaw
+    from analysis.theory.tapa import decompose, phase_rate, tapa_moments
+
+    rng, size = np.random.default_rng(seed), 4 * phase_dims
+    root = rng.standard_normal((size, size)) / np.sqrt(size)
+    lags = np.geomspace(1, 2**20, distances)
+    u, _ = phase_rate(lags, 0.1, 1.0, phase_dims)
+    chosen = u[:: max(1, distances // naive)]
+    law = GaussianLaw(np.zeros(size), root @ root.T)
+    logs = np.empty(2 * len(chosen))
+
+    def closed_form() -> None:
+        tapa_moments(GaussianLaw(np.zeros(size), root @ root.T), lags, alpha=0.1, amplitude_share=0.5)
+
+    def determinants() -> None:
+        logs[:] = [_log_modulus(law, rate, phase_dims) for rate in np.concatenate([chosen, 2 * chosen])]
+
+    fast, slow = in_turns([closed_form, determinants], 3)
+    sides = against(fast, [seconds * distances / len(chosen) for seconds in slow])
+    exact = np.real(decompose(law, phase_dims, "quadratic").tilted(chosen).log_factor)
+    difference = float(np.abs(logs[: len(chosen)] - exact).max())
+    row = {
+        "what": f"TAPA's moments at {distances} distances, full covariance, n = {phase_dims}, against determinants",
+        **sides,
+        "difference": difference,
+        "target": "fast_s <= 2 at 10,000 distances, n = 64",
+        "met": sides["fast_s"] <= 2,
+    }
+    return [row]
+
+
+def _log_modulus(law: Any, rate: float, phase_dims: int) -> float:
+    """log |det(I - 2 i u Sigma S)|^(-1/2) of the phase part of a centred law, with q_P.k_P = x^T S x."""
+    head = law.head_dim
+    kept = np.r_[head - phase_dims : head, 2 * head - phase_dims : 2 * head]
+    form = np.kron([[0.0, 0.5], [0.5, 0.0]], np.eye(phase_dims))
+    matrix = np.eye(2 * phase_dims) - 2j * rate * law.covariance[np.ix_(kept, kept)] @ form
+    return -0.5 * float(np.linalg.slogdet(matrix)[1])
 
 
 def sampling_efficiency(
     samples: int = 2**17, *, phases: Sequence[float] = PHASES, seed: int = 0
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     """Draws that plain Monte Carlo takes for one draw of each other method, at the same error of the mean.
 
     The standard case: TAPA as in the paper (alpha 0.1, half of 64 dimensions each), q and k of unit variance
@@ -123,6 +470,10 @@ def sampling_efficiency(
     Ratios are of squared standard errors times draws; distances whose error bar is not to be trusted are left
     out. Error of a ratio: 1 % against draws, a quarter against 32 scrambles.
     """
+    from analysis.encodings import Tapa
+    from analysis.sampling.laws import Gaussian, assumption_2_1, rescaled
+    from analysis.sampling.monte_carlo import Method
+
     encoding, rows = Tapa(64), []
     for phase in phases:
         law = rescaled(assumption_2_1(64, mu=MU), encoding.amplitude_dim, phase=phase)
@@ -143,51 +494,6 @@ def sampling_efficiency(
     return rows
 
 
-def closed_form_speed(
-    distances: int = 10_000, phase_dims: int = 64, *, naive: int = 100, seed: int = 0
-) -> dict[str, Any]:
-    """Moments at many distances under a full covariance, by one eigendecomposition, against determinants.
-
-    The naive side takes two determinants a distance, of I - 2 i u Sigma S (for E cos and its square), at `naive` of
-    the distances; its seconds are scaled to all of them. `difference` is the largest of log |E exp(i u phi)|.
-    """
-    rng, size = np.random.default_rng(seed), 4 * phase_dims
-    root = rng.standard_normal((size, size)) / np.sqrt(size)
-    lags = np.geomspace(1, 2**20, distances)
-    u, _ = phase_rate(lags, 0.1, 1.0, phase_dims)
-    chosen = u[:: max(1, distances // naive)]
-    fast, slow = [], []
-    difference = np.inf
-    for _ in range(3):
-        begun = time.perf_counter()
-        law = GaussianLaw(np.zeros(size), root @ root.T)
-        tapa_moments(law, lags, alpha=0.1, amplitude_share=0.5)
-        fast.append(time.perf_counter() - begun)
-        begun = time.perf_counter()
-        logs = [_log_modulus(law, rate, phase_dims) for rate in np.concatenate([chosen, 2 * chosen])]
-        slow.append((time.perf_counter() - begun) * distances / len(chosen))
-        exact = np.real(decompose(law, phase_dims, "quadratic").tilted(chosen).log_factor)
-        difference = float(np.abs(np.array(logs)[: len(chosen)] - exact).max())
-    return {
-        "what": f"TAPA's moments at {distances} distances, full covariance, n = {phase_dims}, against determinants",
-        "fast_s": statistics.median(fast),
-        "slow_s": statistics.median(slow),
-        "ratio": statistics.median(slow) / statistics.median(fast),
-        "difference": difference,
-        "target": "fast_s <= 2 at 10,000 distances, n = 64",
-        "met": statistics.median(fast) <= 2,
-    }
-
-
-def _log_modulus(law: GaussianLaw, rate: float, phase_dims: int) -> float:
-    """log |det(I - 2 i u Sigma S)|^(-1/2) of the phase part of a centred law, with q_P.k_P = x^T S x."""
-    head = law.head_dim
-    kept = np.r_[head - phase_dims : head, 2 * head - phase_dims : 2 * head]
-    form = np.kron([[0.0, 0.5], [0.5, 0.0]], np.eye(phase_dims))
-    matrix = np.eye(2 * phase_dims) - 2j * rate * law.covariance[np.ix_(kept, kept)] @ form
-    return -0.5 * float(np.linalg.slogdet(matrix)[1])
-
-
 def _ratios(
     plain: Float64[np.ndarray, " distances"], own: Float64[np.ndarray, " distances"]
 ) -> dict[str, float]:
@@ -197,186 +503,33 @@ def _ratios(
 
 
 def _cost(
-    encoding: Tapa, sampler: Gaussian, samples: int, method: Method, seed: int
+    encoding: Any, sampler: Any, samples: int, method: str, seed: int
 ) -> Float64[np.ndarray, " distances"]:
     """Draws times squared error of the mean; nan where the error bar is not to be trusted."""
+    from analysis.sampling.monte_carlo import estimate, trusted
+
     found = estimate(encoding, sampler, np.array(DISTANCES), samples, method=method, seed=seed)
     return np.where(trusted(found), samples * found["mean_se"].values ** 2, np.nan)
 
 
-SCHEMA = Schema("bench", 2, made_by="tapa bench")
-MOST_MB = 2.5e9 / 2**20  # of the whole process at 8192 tokens
-Row = dict[str, Any]
-Progress = Callable[[str, int, int], None]
+# The real model, and the command line.
 
 
-def in_turns(jobs: Sequence[Callable[[], object]], repeats: int) -> list[list[float]]:
-    """Wall-clock seconds of `repeats` calls of each job, after one call of each that is not counted.
-
-    They take turns, so that what else the machine does falls on all of them.
-    """
-    for job in jobs:
-        job()
-    times: list[list[float]] = [[] for _ in jobs]
-    for _ in range(repeats):
-        for own, job in zip(times, jobs, strict=True):
-            begun = time.perf_counter()
-            job()
-            own.append(time.perf_counter() - begun)
-    return times
-
-
-def seconds(job: Callable[[], object], repeats: int) -> list[float]:
-    """Wall-clock seconds of `repeats` calls, after one call that is not counted."""
-    return in_turns([job], repeats)[0]
-
-
-def against(fast: list[float], slow: list[float]) -> dict[str, float]:
-    """Median seconds of both sides and their ratio, with its extremes over all pairs of runs."""
-    return {
-        "fast_s": statistics.median(fast),
-        "slow_s": statistics.median(slow),
-        "ratio": statistics.median(slow) / statistics.median(fast),
-        "ratio_min": min(slow) / max(fast),
-        "ratio_max": max(slow) / min(fast),
-    }
-
-
-def _head(length: int, head_dim: int, seed: int) -> tuple[Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    q, k = (torch.randn(length, head_dim, generator=generator) for _ in range(2))
-    return q, k
-
-
-def diagonal_means(
-    q: Float[Tensor, "length dim"], k: Float[Tensor, "length dim"]
-) -> Float[Tensor, " length"]:
-    """The naive way: the whole score matrix, then the mean of every diagonal."""
-    scores = q @ k.T
-    return torch.stack([scores.diagonal(-lag).mean() for lag in range(len(q))])
-
-
-def lag_speed(length: int = 16_384, head_dim: int = 64, *, seed: int = 0) -> list[Row]:
-    """Mean score at every distance of one head against QK^T with diagonal means, and against QK^T alone.
-
-    Both sides start from unrotated float32 vectors; the naive side is given its rotation for free.
-    """
-    q, k = _head(length, head_dim, seed)
-    frequencies = plain(1e4, head_dim)
-    fast = seconds(lambda: mean_score(q, k, frequencies), 15)
-    rows: list[Row] = []
-    for name, slow, repeats, target in (
-        ("diagonal means", lambda: diagonal_means(q, k), 2, 80),
-        ("QK^T alone", lambda: q @ k.T, 3, 20),
-    ):
-        what = f"mean score by distance against {name}, length {length}, head_dim {head_dim}"
-        sides = against(fast, seconds(slow, repeats))
-        met = sides["ratio"] >= target
-        rows.append({"what": what, **sides, "target": f"ratio >= {target}", "met": met})
-    return rows
-
-
-def lag_growth(
-    lengths: tuple[int, ...] = (4096, 16_384, 65_536), head_dim: int = 64, *, seed: int = 0
-) -> Row:
-    """Growth exponent of the time (least of nine runs) with length, from the first to the last length."""
-    frequencies = plain(1e4, head_dim)
-    heads = [_head(length, head_dim, seed) for length in lengths]
-    runs = in_turns([lambda q=q, k=k: mean_score(q, k, frequencies) for q, k in heads], 9)
-    least = dict(zip(lengths, map(min, runs), strict=True))
-    exponent = math.log(least[lengths[-1]] / least[lengths[0]]) / math.log(lengths[-1] / lengths[0])
-    what = f"mean score by distance, growth exponent {lengths[0]} to {lengths[-1]} tokens"
-    met = exponent < 1.2
-    return {"what": what, "exponent": exponent, "seconds": least, "target": "exponent < 1.2", "met": met}
-
-
-def ball_error(
-    curve: Float[np.ndarray, " length"],
-    omega: Float[np.ndarray, " pairs"],
-    mu: Float[np.ndarray, " pairs"],
-    nu: Float[np.ndarray, " pairs"],
-    *,
-    count: int = 100,
-    seed: int = 0,
-) -> float:
-    """Largest error of a curve at random distances, by ball arithmetic, over sum |mu| + |nu|: an upper bound."""
-    rng = np.random.default_rng(seed)
-    worst, before = 0.0, flint.ctx.prec
-    flint.ctx.prec = 128
-    try:
-        for distance in rng.integers(0, len(curve), count).tolist():
-            exact = flint.arb(0)
-            for turn, a, b in zip(omega.tolist(), mu.tolist(), nu.tolist(), strict=True):
-                angle = distance * flint.arb(turn)  # a float is taken at its own value
-                exact += flint.arb(a) * angle.cos() + flint.arb(b) * angle.sin()
-            worst = max(worst, float(abs(exact - float(curve[distance])).upper()))
-    finally:
-        flint.ctx.prec = before
-    return worst / float(np.abs(mu).sum() + np.abs(nu).sum())
-
-
-def curve_speed(length: int = 2**20, pairs: int = 64) -> Row:
-    """Expected score at every distance below `length` against a cosine and sine table by NumPy, in blocks."""
-    rng = np.random.default_rng(0)
-    omega = plain(1e4, 2 * pairs).omega
-    mu, nu = rng.standard_normal((2, pairs))
-
-    def table(block: int = 2**14) -> Float[np.ndarray, " length"]:
-        out = np.empty(length)
-        for start in range(0, length, block):
-            angle = np.arange(start, min(start + block, length))[:, None] * omega
-            out[start : start + block] = np.cos(angle) @ mu + np.sin(angle) @ nu
-        return out
-
-    sides = against(seconds(lambda: expected_score_curve(length, omega, mu, nu), 15), seconds(table, 3))
-    curve = expected_score_curve(length, omega, mu, nu)
-    budget = float(np.abs(mu).sum() + np.abs(nu).sum())
-    error = ball_error(curve, omega, mu, nu)
-    what = f"expected score at {length} distances x {pairs} pairs against a table of cosines and sines"
-    return {
-        "what": what,
-        **sides,
-        "difference": float(np.abs(curve - table()).max()) / budget,
-        "error": error,
-        "target": "ratio >= 100; error at 100 random distances, against balls, < 1e-9 of sum |mu| + |nu|",
-        "met": sides["ratio"] >= 100 and error < 1e-9,
-    }
-
-
-def lag_memory(lengths: tuple[int, ...] = (65_536, 131_072, 262_144), head_dim: int = 64) -> Row:
-    """Peak memory of the mean score, q and k included, from one length to the next: in multiples of q and k.
-
-    The difference of two peaks is free of what the process held before, and the same at every step where memory
-    is proportional to length; a length x length matrix would double it at each.
-    """
-    peaks, own = [], []
-    for length in lengths:
-        q, k = _head(length, head_dim, 0)
-        gc.collect()
-        mean_score(q, k, plain(1e4, head_dim))
-        peaks.append(peak_memory_mb())
-        own.append(2 * q.numel() * q.element_size() / 2**20)
-        del q, k
-    multiples = [(peaks[i + 1] - peaks[i]) / (own[i + 1] - own[i]) for i in range(len(lengths) - 1)]
-    shown = ", ".join(map(str, lengths))
-    return {
-        "what": f"peak memory of the mean score at lengths {shown}, head_dim {head_dim}",
-        "peak_mb": dict(zip(lengths, peaks, strict=True)),
-        "times_q_and_k": multiples,
-        "target": "O(length head_dim): the last multiple at most 1.2 times the first",
-        "met": 0 < multiples[-1] <= 1.2 * multiples[0],
-    }
-
-
-def model_cost(count: int, length: int) -> Row:
+def model_cost(count: int, length: int) -> list[Row]:
     """Time in statistics over time in forward passes, all heads of SmolLM2, and this process's peak memory."""
-    checkpoint = load_.load(fetch_smollm2())
+    from analysis import assets
+    from analysis.models import load
+    from analysis.studies.distance_bias import Clock, measure
+    from analysis.text.windows import tokenized, windows
+    from analysis.workers import peak_memory_mb
+
+    checkpoint = load.load(load.fetch_smollm2())
     documents = tokenized(assets.fetch_texts(), lambda text: checkpoint.encode(text).tolist())
     chosen = windows(documents, length, count, seed=0)
     clock = Clock()
     measure(checkpoint, chosen.tokens, seed=0, clock=clock)
     ratio, peak = clock.statistics / clock.forward, peak_memory_mb()
-    return {
+    row = {
         "what": f"SmolLM2, {count} windows of {length} tokens, all heads",
         "forward_s": clock.forward,
         "statistics_s": clock.statistics,
@@ -385,52 +538,94 @@ def model_cost(count: int, length: int) -> Row:
         "target": f"statistics at most 1/4 of the forward passes; at 8192 tokens below {MOST_MB:.0f} MB in all",
         "met": ratio <= 0.25 and peak < MOST_MB,
     }
+    return [row]
 
 
-def attention_speed() -> list[Row]:
-    """Attention by tiles against its two matrix products: `bench_attention.streaming_speed`."""
+def start_up(repeats: int = 5) -> list[Row]:
+    """Time of `tapa --help`, and of each command's refusal of an argument, beside that of the interpreter alone.
 
-    return streaming_speed()
+    Each is a process of its own. CPU time is the process's, so that a busy machine does not lengthen it.
+    """
+    import resource
+
+    commands = {"tapa --help": ("--help",)} | {f"tapa {' '.join(line)}": line for line in REFUSED}
+    bare = [sys.executable, "-c", "pass"]
+    lines = {"python": bare} | {
+        what: [sys.executable, "-m", "analysis.cli", *line] for what, line in commands.items()
+    }
+    spent: dict[str, list[float]] = {what: [] for what in lines}
+
+    def job(what: str) -> None:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run(lines[what], capture_output=True, check=False)
+        if done.returncode != (2 if what in commands and what != "tapa --help" else 0):
+            raise RuntimeError(f"{what} ended with {done.returncode}: {done.stderr.decode()}")
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent[what].append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+    runs = in_turns([lambda what=what: job(what) for what in lines], repeats)
+    wall = dict(zip(lines, map(statistics.median, runs), strict=True))
+    rows = []
+    for what in commands:
+        most = 0.3 if what == "tapa --help" else 1.0
+        cpu = statistics.median(spent[what][1:])
+        numbers = {"cpu_s": cpu, "wall_s": wall[what], "interpreter_wall_s": wall["python"]}
+        target = f"at most {most:g} s of CPU time"
+        rows.append({"what": f"start-up: {what}", **numbers, "target": target, "met": cpu <= most})
+    return rows
 
 
-def phase_speed() -> list[Row]:
-    """Curves of a TAPA head's phase: `bench_phase.phase_speed`."""
+BENCHMARKS: Mapping[str, Callable[[], list[Row]]] = {
+    "mean_score_memory": mean_score_memory,  # first: the peak of a process never falls again
+    "mean_score_speed": mean_score_speed,
+    "mean_score_growth": mean_score_growth,
+    "expected_score_speed": expected_score_speed,
+    "attention_speed": attention_speed,
+    "tapa_moments_speed": tapa_moments_speed,
+    "sampling_efficiency": sampling_efficiency,
+    "phase_curves_speed": phase_curves_speed,
+    "training_speed": training_speed,
+    "start_up": start_up,
+    "model_2048": lambda: model_cost(8, 2048),
+    "model_8192": lambda: model_cost(2, 8192),
+}
+OF_MODEL = ("model_2048", "model_8192")
 
-    return phase_curve_timings()
 
+def chosen(names: Sequence[str], *, with_model: bool) -> list[str]:
+    """Names of the benchmarks to run, in the table's order: those that are given, or all.
 
-def training_speed() -> Row:
-    """Training steps of TAPA against RoPE's: `bench_training.training_speed`."""
+    Args:
+        names: of `BENCHMARKS`; none for all.
+        with_model: whether all include those of the real model, which is fetched for them.
 
-    return training_timings()
-
-
-def run(*, with_model: bool, progress: Progress) -> list[Row]:
-    """Every benchmark, memory first: a process's peak never falls again."""
-    jobs: list[Callable[[], Row | list[Row]]] = [
-        lag_memory,
-        lag_speed,
-        lag_growth,
-        curve_speed,
-        attention_speed,
-        closed_form_speed,
-        sampling_efficiency,
-        phase_speed,
-        training_speed,
+    Raises:
+        InputError: a name that is unknown.
+    """
+    for name in names:
+        if name not in BENCHMARKS:
+            raise InputError(f"benchmark {name!r} is unknown; {nearest(name, BENCHMARKS)}")
+    return [
+        name for name in BENCHMARKS if name in names or (not names and (with_model or name not in OF_MODEL))
     ]
-    if with_model:
-        jobs += [lambda: model_cost(8, 2048), lambda: model_cost(2, 8192)]
+
+
+def run(names: Sequence[str], *, progress: Progress) -> list[Row]:
+    """The rows of the named benchmarks."""
     rows: list[Row] = []
-    for done, job_ in enumerate(jobs):
-        progress("benchmarks", done, len(jobs))
-        found = job_()
-        rows += found if isinstance(found, list) else [found]
-    progress("benchmarks", len(jobs), len(jobs))
+    for done, name in enumerate(names):
+        progress("benchmarks", done, len(names), name)
+        rows += BENCHMARKS[name]()
+    progress("benchmarks", len(names), len(names), "")
     return rows
 
 
 def write(rows: list[Row], path: Path, arguments: list[str], taken: float) -> None:
     """The record of a run that took `taken` seconds: the rows with threads, versions and time."""
+    import torch
+
+    from analysis.records import Provenance, Schema, write_summary
+
     provenance = Provenance.collect(
         arguments,
         {"rows": [row["what"] for row in rows]},
@@ -440,7 +635,7 @@ def write(rows: list[Row], path: Path, arguments: list[str], taken: float) -> No
         threads=torch.get_num_threads(),
         seconds=taken,
     )
-    write_summary({"rows": rows}, path, provenance, schema=SCHEMA, digits=4)
+    write_summary({"rows": rows}, path, provenance, schema=Schema(*SCHEMA), digits=4)
 
 
 def as_text(rows: list[Row]) -> str:
@@ -460,105 +655,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(_shown, value)) + "]"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-# Attention by tiles against the two matrix products that it cannot do without: rows for `tapa bench`.
-
-
-ATTENTION_METHODS = ("RoPE", "TAPA", "ALiBi", "NoPE")
-
-
-def encoding_of(method: str, heads: int, head_dim: int) -> Encoding:
-    """An encoding by the name that the rows use."""
-    makers: dict[str, Callable[[], Encoding]] = {
-        "RoPE": lambda: Rope(plain(1e4, head_dim)),
-        "TAPA": lambda: Tapa(head_dim),
-        "ALiBi": lambda: Alibi(head_dim, alibi_slopes(heads)),
-        "NoPE": lambda: Nope(head_dim),
-        "window": lambda: SlidingWindow(Rope(plain(1e4, head_dim)), 1024),
-    }
-    return makers[method]()
-
-
-def two_products(q: Tensor, k: Tensor, v: Tensor, tile: int) -> Tensor:
-    """Q K^T and (Q K^T) V over the same tiles at and below the diagonal, and nothing else."""
-    out = q.new_empty(*q.shape[:3], v.shape[-1])
-    for start in range(0, q.shape[2], tile):
-        queries = q[:, :, start : start + tile]
-        out[:, :, start : start + tile] = sum(
-            (queries @ k[:, :, at : at + tile].mT) @ v[:, :, at : at + tile]
-            for at in range(0, start + 1, tile)
-        )
-    return out
-
-
-@torch.no_grad()
-def streaming_speed(
-    length: int = 16_384,
-    tile: int = TILE,
-    heads: int = 4,
-    head_dim: int = 64,
-    *,
-    methods: Sequence[str] = ATTENTION_METHODS,
-    repeats: int = 7,
-    compiled: bool = True,
-    seed: int = 0,
-) -> list[dict[str, Any]]:
-    """Attention of each method by tiles, compiled, in units of the two matrix products; both in one run."""
-    generator = torch.Generator().manual_seed(seed)
-    q, k, v = (torch.randn(1, heads, length, head_dim, generator=generator) for _ in range(3))
-    positions, rows = torch.arange(length), []
-    for method in methods:
-        attend, encoding = Streaming(tile, compiled=compiled), encoding_of(method, heads, head_dim)
-        products, whole = in_turns(
-            [lambda: two_products(q, k, v, tile), lambda a=attend, e=encoding: a(e, q, k, v, positions)],
-            repeats,
-        )
-        what = (
-            f"{method} by tiles against its two matrix products, length {length}, {heads} heads of {head_dim}"
-        )
-        sides, peak = against(products, whole), peak_memory_mb()
-        rows.append(
-            {
-                "what": what,
-                **sides,
-                "peak_mb": peak,
-                "target": "ratio <= 2 (fast: the products alone), below 4096 MB",
-                "met": sides["ratio"] <= 2 and peak < 4096,
-            }
-        )
-    return rows
-
-
-# What the curves of a TAPA head's phase cost beside what they cannot do without.
-
-
-def phase_curve_timings(
-    length: int = 4096, head_dim: int = 64, *, tile: int = 256, heads: int = 8
-) -> list[Row]:
-    """A TAPA head's curves by distance, against the products and the cosine that they cannot do without.
-
-    The other side is both matrix products and one cosine a pair, tile by tile, and keeps nothing. One thread each.
-    """
-    q, k = torch.randn(2, 1, length, head_dim, generator=torch.Generator().manual_seed(0))
-    head = factors(Tapa(head_dim), 0.5 * q, k)[0]
-    room = torch.empty(2, tile, tile)
-
-    def bare() -> None:
-        for rows in torch.arange(length).split(tile):
-            for keys in torch.arange(int(rows[-1]) + 1).split(tile):
-                m, n = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(keys[0]), int(keys[-1]) + 1)
-                into = room[:, : len(rows), : len(keys)]
-                torch.mm(head.a[m], head.b[n].T, out=into[0])
-                torch.mm(head.x[m], head.y[n].T, out=into[1])
-                into[1].cos_()
-
-    with threads(1):
-        sides = against(*in_turns([bare, lambda: curves(head)], 15))
-        whole = statistics.median(seconds(lambda: (curves(head), spread(head)), 3)) * heads
-    what = f"phase by distance of one head against two products and a cosine, length {length}"
-    every = f"curves and spread of the phase, {heads} heads, length {length}"
-    return [
-        {"what": what, **sides, "target": "ratio <= 1.6", "met": sides["ratio"] <= 1.6},
-        {"what": every, "seconds": whole, "target": "at most 60 s", "met": whole <= 60},
-    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -10,14 +10,18 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskID,
     TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
+from rich.text import Text
 
-WIDEST = 29  # letters of a step's name: with it a line without a note is 79 wide
+NUMBERS = 16 + 4 + 7 + 5 + 7 + 4 + 8  # letters of a line beside its words: bar, share, times, blanks
 errors = Console(stderr=True, highlight=False)
 
 
@@ -27,6 +31,22 @@ class Show(Protocol):
     def __call__(self, what: str, done: int, total: int, note: str = "", /) -> None: ...
 
 
+class _Words(ProgressColumn):
+    """Names of the steps (`note` False) or their notes: what of them fits into the terminal beside the numbers."""
+
+    def __init__(self, bars: Callable[[], Progress], note: bool) -> None:
+        super().__init__(table_column=Column(no_wrap=True))
+        self.bars, self.note = bars, note
+
+    def render(self, task: Task) -> Text:
+        names = max(len(other.description) for other in self.bars().tasks)
+        notes = max(len(other.fields["note"]) for other in self.bars().tasks)
+        free = errors.width - NUMBERS
+        room = min(names, max(free - notes, free // 2))  # of the names
+        text, room = (task.fields["note"], free - room) if self.note else (task.description, room)
+        return Text(text if len(text) <= room else text[: max(0, room - 1)] + "…")
+
+
 @contextmanager
 def progress_bar() -> Iterator[Show]:
     """A callback that draws one bar per `what`, with the time gone, the time left and the note.
@@ -34,17 +54,17 @@ def progress_bar() -> Iterator[Show]:
     A total of 0 means that nobody knows it: the bar swings until another step begins, then it is full. Nothing is
     drawn before the first call: input that is refused at once leaves its one line alone.
     """
-    columns = (
-        TextColumn("{task.description}"),
+    bars = Progress(
+        _Words(lambda: bars, note=False),
         BarColumn(bar_width=16),
         TaskProgressColumn(),
         TimeElapsedColumn(),
         TextColumn("gone,"),
         TimeRemainingColumn(),
         TextColumn("left"),
-        TextColumn("{task.fields[note]}"),
+        _Words(lambda: bars, note=True),
+        console=errors,
     )
-    bars = Progress(*columns, console=errors)
     known: dict[str, TaskID] = {}
     open_ended: set[str] = set()
 
@@ -57,8 +77,7 @@ def progress_bar() -> Iterator[Show]:
         bars.start()
         finish(open_ended - {what})
         if what not in known:  # what is done already was not done in the time that has gone
-            name = what if len(what) <= WIDEST else what[: WIDEST - 1] + "…"
-            known[what] = bars.add_task(name, total=total or None, completed=done, note=note)
+            known[what] = bars.add_task(what, total=total or None, completed=done, note=note)
         if total:
             bars.update(known[what], completed=done, total=total, note=note)
         else:

@@ -9,6 +9,7 @@ import itertools
 import json
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,40 +18,39 @@ import numpy as np
 import pytest
 import torch
 
-from analysis import bench, workers
-from analysis.bench import phase_curve_timings, streaming_speed, training_timings
+from analysis import assets, bench, workers
 from analysis.cli import main
 from analysis.encodings.rotary import rotate
+from analysis.errors import InputError
 from analysis.heads.mean_score import mean_score
-from analysis.records import read_summary
+from analysis.models import load
+from analysis.records import Schema, read_summary
 from analysis.theory import rope
 from analysis.theory.frequencies import plain
 from figures.catalogue import SUMMARIES
 from tests import tiny_models
 from tests.models.tiny_llama import tiny_recipe
 
-TINY = {
-    "lag_memory": lambda: LAG_MEMORY(lengths=(256, 512, 1024), head_dim=8),
-    "lag_speed": lambda: LAG_SPEED(length=64, head_dim=8),
-    "lag_growth": lambda: LAG_GROWTH(lengths=(64, 128, 256), head_dim=8),
-    "curve_speed": lambda: CURVE_SPEED(length=500, pairs=4),
-    "attention_speed": lambda: streaming_speed(
+TINY: dict[str, Callable[[], list[bench.Row]]] = {
+    "mean_score_memory": lambda: bench.mean_score_memory(lengths=(256, 512, 1024), head_dim=8),
+    "mean_score_speed": lambda: bench.mean_score_speed(length=64, head_dim=8),
+    "mean_score_growth": lambda: bench.mean_score_growth(lengths=(64, 128, 256), head_dim=8),
+    "expected_score_speed": lambda: bench.expected_score_speed(length=500, pairs=4),
+    "attention_speed": lambda: bench.attention_speed(
         length=64, tile=32, heads=2, head_dim=8, methods=("RoPE", "TAPA"), repeats=1, compiled=False
     ),
-    "closed_form_speed": lambda: CLOSED_FORM_SPEED(distances=20, phase_dims=2, naive=10),
-    "sampling_efficiency": lambda: SAMPLING_EFFICIENCY(2**9, phases=(0.1,)),
-    "phase_speed": lambda: phase_curve_timings(length=64, head_dim=8, tile=16, heads=2),
-    "training_speed": lambda: training_timings(tiny_recipe(), steps=1),
+    "tapa_moments_speed": lambda: bench.tapa_moments_speed(distances=20, phase_dims=2, naive=10),
+    "sampling_efficiency": lambda: bench.sampling_efficiency(2**9, phases=(0.1,)),
+    "phase_curves_speed": lambda: bench.phase_curves_speed(length=64, head_dim=8, tile=16, heads=2),
+    "training_speed": lambda: bench.training_speed(tiny_recipe(), steps=1),
+    "start_up": lambda: [{"what": "start-up", "cpu_s": 0.1, "target": "none", "met": True}],
 }
-LAG_MEMORY, LAG_SPEED, LAG_GROWTH, CURVE_SPEED = (getattr(bench, name) for name in list(TINY)[:4])
-CLOSED_FORM_SPEED, SAMPLING_EFFICIENCY = bench.closed_form_speed, bench.sampling_efficiency
 
 
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every benchmark without a model, at a size of nothing."""
-    for name, job in TINY.items():
-        monkeypatch.setattr(bench, name, job)
+    """Every benchmark without a model, at a size of nothing; starting the command is tested in tests/cli."""
+    monkeypatch.setattr(bench, "BENCHMARKS", {**bench.BENCHMARKS, **TINY})
 
 
 @pytest.fixture
@@ -59,8 +59,8 @@ def fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tiny_models.save(tiny_models.build("llama"), tmp_path / "model", tokenizer=True)
     text = tmp_path / "text.txt"
     text.write_text(" ".join(f"w{i}" for i in np.random.default_rng(0).integers(0, 96, 300)))
-    monkeypatch.setattr(bench.assets, "fetch_smollm2", lambda: folder)
-    monkeypatch.setattr(bench.assets, "fetch_texts", lambda: [text])
+    monkeypatch.setattr(load, "fetch_smollm2", lambda: folder)
+    monkeypatch.setattr(assets, "fetch_texts", lambda: [text])
 
 
 # both sides of a comparison compute the same
@@ -79,7 +79,7 @@ def test_the_naive_side_has_the_fast_sides_values():
 
 @pytest.mark.parametrize(("length", "pairs"), [(1, 1), (1000, 3), (2**14 + 5, 4)])
 def test_the_curve_and_the_table_agree(length: int, pairs: int):
-    row = bench.curve_speed(length=length, pairs=pairs)
+    (row,) = bench.expected_score_speed(length=length, pairs=pairs)
     # the table's phases: 2^-53 of up to 16389 rad, for each pair
     assert 0 <= row["difference"] < 2e-12
     assert f"{length} distances x {pairs} pairs" in row["what"]
@@ -87,8 +87,8 @@ def test_the_curve_and_the_table_agree(length: int, pairs: int):
 
 def test_a_curve_that_is_wrong_is_seen(monkeypatch: pytest.MonkeyPatch):
     original = rope.expected_score_curve
-    monkeypatch.setattr(bench, "expected_score_curve", lambda length, *a: original(length, *a, start=1))
-    row = bench.curve_speed(length=1000, pairs=3)
+    monkeypatch.setattr(rope, "expected_score_curve", lambda length, *a: original(length, *a, start=1))
+    (row,) = bench.expected_score_speed(length=1000, pairs=3)
     assert row["difference"] > 1e-3
     assert row["error"] > 1e-3
     assert not row["met"]
@@ -104,13 +104,13 @@ def test_the_error_against_balls_is_that_of_the_worst_distance():
 
 
 def test_rounding_of_the_curve_is_within_its_own_bound():
-    row = bench.curve_speed(length=2**17 + 3, pairs=5)
+    (row,) = bench.expected_score_speed(length=2**17 + 3, pairs=5)
     assert row["error"] < (2 * 5 + 32) * 2**-53  # as `expected_score_curve` promises
 
 
 @pytest.mark.parametrize("phase_dims", [1, 5, 64])
 def test_the_closed_form_and_determinants_agree(phase_dims: int):
-    row = bench.closed_form_speed(distances=40, phase_dims=phase_dims, naive=10)
+    (row,) = bench.tapa_moments_speed(distances=40, phase_dims=phase_dims, naive=10)
     # two ways of 2 n factors, each a logarithm of at most 6 that is known to 2^-53 of the condition, below 1e4
     assert 0 <= row["difference"] < 2 * phase_dims * 6 * 2.0**-53 * 1e4
     assert f"n = {phase_dims}, against determinants" in row["what"]
@@ -119,12 +119,16 @@ def test_the_closed_form_and_determinants_agree(phase_dims: int):
 # what is measured
 
 
-def test_seconds_are_those_of_each_call_but_the_first(monkeypatch: pytest.MonkeyPatch):
+def test_seconds_are_those_of_each_call_but_the_first_ones(monkeypatch: pytest.MonkeyPatch):
     ticks = itertools.count()
     calls: list[int] = []
     monkeypatch.setattr(bench, "time", SimpleNamespace(perf_counter=lambda: float(next(ticks))))
-    assert bench.seconds(lambda: calls.append(next(ticks)), 3) == [2.0, 2.0, 2.0]  # one tick in each call
+    assert bench.in_turns([lambda: calls.append(next(ticks))], 3) == [
+        [2.0, 2.0, 2.0]
+    ]  # one tick in each call
     assert len(calls) == 4
+    bench.in_turns([lambda: calls.append(next(ticks))], 2, 3)
+    assert len(calls) == 4 + 5
 
 
 def test_jobs_take_turns(monkeypatch: pytest.MonkeyPatch):
@@ -151,7 +155,7 @@ def test_growth_is_the_slope_between_the_ends(monkeypatch: pytest.MonkeyPatch):
     def len_of(job: Any) -> float:
         return float(len(job.__defaults__[0]))
 
-    row = bench.lag_growth(lengths=(16, 64, 256), head_dim=4)
+    (row,) = bench.mean_score_growth(lengths=(16, 64, 256), head_dim=4)
     assert row["exponent"] == pytest.approx(1.5)
     assert row["seconds"] == {16: 64.0, 64: 512.0, 256: 4096.0}
     assert "16 to 256 tokens" in row["what"]
@@ -161,8 +165,8 @@ def test_memory_is_counted_in_units_of_q_and_k(monkeypatch: pytest.MonkeyPatch):
     """2 x 4096 x 32 float32 are 1 MB: linear growth is three of them a step, quadratic growth is missed."""
     for peaks, multiples, met in (([100, 103, 109], [3, 3], True), ([100, 103, 115], [3, 6], False)):
         found = iter(map(float, peaks))
-        monkeypatch.setattr(bench, "peak_memory_mb", lambda found=found: next(found))
-        row = bench.lag_memory(lengths=(4096, 8192, 16_384), head_dim=32)
+        monkeypatch.setattr(workers, "peak_memory_mb", lambda found=found: next(found))
+        (row,) = bench.mean_score_memory(lengths=(4096, 8192, 16_384), head_dim=32)
         assert row["peak_mb"] == dict(zip((4096, 8192, 16_384), peaks, strict=True))
         assert row["times_q_and_k"] == pytest.approx(multiples)
         assert row["met"] is met
@@ -170,8 +174,9 @@ def test_memory_is_counted_in_units_of_q_and_k(monkeypatch: pytest.MonkeyPatch):
 
 def test_memory_that_stands_still_says_nothing(monkeypatch: pytest.MonkeyPatch):
     """A peak that something before has set hides the mean score's own."""
-    monkeypatch.setattr(bench, "peak_memory_mb", lambda: 100.0)
-    assert not bench.lag_memory(lengths=(64, 128, 256), head_dim=8)["met"]
+    monkeypatch.setattr(workers, "peak_memory_mb", lambda: 100.0)
+    (row,) = bench.mean_score_memory(lengths=(64, 128, 256), head_dim=8)
+    assert not row["met"]
 
 
 def test_peak_memory_is_in_megabytes():
@@ -181,7 +186,7 @@ def test_peak_memory_is_in_megabytes():
 
 
 def test_the_models_cost_is_measured_on_every_head(fetched):
-    row = bench.model_cost(2, 32)
+    (row,) = bench.model_cost(2, 32)
     assert row["what"] == "SmolLM2, 2 windows of 32 tokens, all heads"
     assert row["ratio"] == row["statistics_s"] / row["forward_s"] > 0
     assert row["met"] == (row["ratio"] <= 0.25 and row["peak_mb"] < 2.5e9 / 2**20)
@@ -192,27 +197,54 @@ def test_the_models_cost_is_measured_on_every_head(fetched):
 
 def test_a_run_gives_every_row_with_its_target(tiny):
     told: list[tuple[str, int, int]] = []
-    rows = bench.run(with_model=False, progress=lambda *step: told.append(step))
-    assert told == [("benchmarks", done, 9) for done in range(10)]
-    assert len(rows) == 14  # lags two naive sides, attention two methods, sampling three, phases two targets
-    assert len({row["what"] for row in rows}) == 14
+    rows = bench.run(bench.chosen([], with_model=False), progress=lambda *step: told.append(step[:3]))
+    assert told == [("benchmarks", done, 10) for done in range(11)]
+    assert (
+        len(rows) == 15
+    )  # mean score two naive sides, attention two methods, sampling three, phases two targets
+    assert len({row["what"] for row in rows}) == 15
     assert all(row["target"] for row in rows)
     assert {type(row["met"]) for row in rows} <= {bool, np.bool_}
     for row in rows:
         assert all(np.isfinite(v) for v in row.values() if isinstance(v, float)), row
 
 
-def test_with_a_model_the_run_measures_it_at_two_lengths(tiny, monkeypatch: pytest.MonkeyPatch):
+def test_names_choose_rows_in_the_tables_order(monkeypatch: pytest.MonkeyPatch):
+    assert bench.chosen(["training_speed", "mean_score_speed"], with_model=False) == [
+        "mean_score_speed",
+        "training_speed",
+    ]
+    assert bench.chosen(["model_8192"], with_model=False) == ["model_8192"]
+    assert set(bench.BENCHMARKS) - set(bench.chosen([], with_model=False)) == set(bench.OF_MODEL)
+    with pytest.raises(
+        InputError, match="benchmark 'attention_sped' is unknown; did you mean attention_speed"
+    ):
+        bench.chosen(["attention_sped"], with_model=True)
+
+
+def test_with_a_model_the_run_measures_it_at_two_lengths(monkeypatch: pytest.MonkeyPatch):
     asked: list[tuple[int, int]] = []
 
-    def cost(count: int, length: int) -> bench.Row:
+    def cost(count: int, length: int) -> list[bench.Row]:
         asked.append((count, length))
-        return {"what": "model", "target": "none", "met": True}
+        return [{"what": "model", "target": "none", "met": True}]
 
     monkeypatch.setattr(bench, "model_cost", cost)
-    rows = bench.run(with_model=True, progress=lambda *step: None)
+    names = bench.chosen([], with_model=True)
+    assert names[-2:] == ["model_2048", "model_8192"]
+    assert len(bench.run(names[-2:], progress=lambda *step: None)) == 2
     assert asked == [(8, 2048), (2, 8192)]
-    assert len(rows) == 16
+
+
+def test_start_up_is_timed_beside_the_interpreter(monkeypatch: pytest.MonkeyPatch):
+    """Real processes; a line that the command does not refuse is an error and no time."""
+    monkeypatch.setattr(bench, "REFUSED", (("fetch", "nosuch"),))
+    rows = bench.start_up(repeats=1)
+    assert [row["what"] for row in rows] == ["start-up: tapa --help", "start-up: tapa fetch nosuch"]
+    assert all(row["cpu_s"] > 0 and row["wall_s"] > row["interpreter_wall_s"] for row in rows)
+    monkeypatch.setattr(bench, "REFUSED", (("--version",),))
+    with pytest.raises(RuntimeError, match="tapa --version ended with 0"):
+        bench.start_up(repeats=1)
 
 
 @pytest.mark.parametrize("as_json", [False, True])
@@ -225,7 +257,7 @@ def test_the_command_writes_a_record_and_prints_the_rows(
     with pytest.raises(SystemExit) as end:
         main.main()
     assert not end.value.code
-    rows = read_summary(path, expect_schema=bench.SCHEMA)["rows"]
+    rows = read_summary(path, expect_schema=Schema(*bench.SCHEMA))["rows"]
     provenance = json.loads(path.read_text())["provenance"]
     assert provenance["command"].startswith("tapa bench --no-model --out bench.json")
     assert provenance["threads"] == torch.get_num_threads()
@@ -234,9 +266,9 @@ def test_the_command_writes_a_record_and_prints_the_rows(
     if as_json:
         assert [row["what"] for row in json.loads(out)] == [row["what"] for row in rows]
     else:
-        assert [line for line in out.splitlines() if not line.startswith(" ")] == [
-            row["what"] for row in rows
-        ]
+        *lines, last = [line for line in out.splitlines() if not line.startswith(" ")]
+        assert lines == [row["what"] for row in rows]
+        assert last == f"record: {path}"
         assert len(re.findall(r"target (met|MISSED): ", out)) == len(rows)
     assert list(path.parent.iterdir()) == [path]
 
@@ -251,7 +283,7 @@ def test_text_shows_every_number():
 
 def test_the_committed_record_holds_every_row_and_says_what_is_met():
     """Measured with nothing else running; the model's rows take minutes and are not in it."""
-    rows = read_summary(SUMMARIES / "bench.json", expect_schema=bench.SCHEMA)["rows"]
+    rows = read_summary(SUMMARIES / "bench.json", expect_schema=Schema(*bench.SCHEMA))["rows"]
     assert len({row["what"] for row in rows}) == len(rows)
     assert all(isinstance(row["met"], bool) and row["target"] for row in rows)
     what = " ".join(row["what"] for row in rows)

@@ -10,19 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from analysis.cli import heads, training
-from analysis.cli.options import Json, app
+from analysis.cli.options import ROOT, Json, Processes, app, complain, own, shown
 from analysis.errors import InputError
-from analysis.progress import errors, progress_bar
 
 if TYPE_CHECKING:
     from proofs.cache import Cache
     from proofs.verify import Result
 
 INTERRUPTED = 130  # what typer makes of Ctrl-C, and shells of a process that SIGINT ended
+USAGE_ERROR = typer.BadParameter.__mro__[1]  # of click, which typer may bring itself: its name is not public
 
 
 class Asset(StrEnum):
@@ -32,14 +30,18 @@ class Asset(StrEnum):
     TEXTS = "texts"
 
 
-@app.command()
 def fetch(what: Annotated[list[Asset], typer.Argument(help="What to fetch.")], as_json: Json = False) -> None:
-    """Fetch the real model or the texts into the cache, checked against pinned sha256; offline afterwards.
+    """Fetch the real model or the texts into the cache.
 
-    Example: `tapa fetch smollm2 texts`
+    Both are checked against pinned sha256, and found offline afterwards.
+
+    \b
+    Example:
+      tapa fetch smollm2 texts
     """
     from analysis import assets
     from analysis.models import load
+    from analysis.progress import progress_bar
 
     found: dict[str, str] = {}
     for asset in what:
@@ -55,7 +57,6 @@ def fetch(what: Annotated[list[Asset], typer.Argument(help="What to fetch.")], a
             typer.echo(f"{asset}: {place}")
 
 
-@app.command()
 def verify(
     labels: Annotated[
         list[str], typer.Argument(help="Claims to check; the whole ledger if none is named.")
@@ -64,26 +65,33 @@ def verify(
         str | None, typer.Option(help="Everything about one claim, in words, as last computed.")
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="With --explain: compute the claim again.")] = False,
-    workers: Annotated[int | None, typer.Option(help="Processes; one per core if not given.")] = None,
+    workers: Processes = None,
     write_status: Annotated[
         bool, typer.Option("--write", help="Write proofs/STATUS.md instead of comparing.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Check the statements of v1: verdict as stated, verdict as repaired. Exit code 1 if STATUS.md says otherwise.
+    """Check the paper's statements: as stated, as repaired.
 
-    Claims are computed anew. Only `--explain` shows what an earlier run computed, if nothing it rests on has changed.
+    They are those of v1. Exit code 1 if STATUS.md says otherwise. Claims are computed anew. Only --explain shows
+    what an earlier run computed, if nothing it rests on has changed.
 
-    Examples: `tapa verify`, `tapa verify thm-2.2 lem-C.1`, `tapa verify --explain thm-3.3`
+    \b
+    Examples:
+      tapa verify
+      tapa verify thm-2.2 lem-C.1
+      tapa verify --explain thm-3.3
     """
-    from analysis.assets import cache_folder
-    from proofs import status
-    from proofs.cache import Cache
-
+    if write_status and not (ROOT / "pyproject.toml").is_file():
+        raise InputError("--write changes proofs/STATUS.md of a clone; this is an installed package")
     if write_status and (labels or explain):
         raise InputError("--write needs the whole ledger; give it without labels")
     if fresh and not explain:
         raise InputError("--fresh is for --explain LABEL; without it every claim is computed anew")
+    from analysis.assets import cache_folder
+    from proofs import status
+    from proofs.cache import Cache
+
     cache = Cache(cache_folder() / "claims")
     kept = cache.find(explain) if explain and not fresh else None
     if kept:
@@ -105,6 +113,7 @@ def verify(
 
 def _computed(labels: list[str], workers: int | None, cache: Cache) -> list[Result]:
     """The claims of these labels, of all if there are none, computed and then kept for `--explain`."""
+    from analysis.progress import progress_bar
     from proofs import status
     from proofs.verify import verify as check
 
@@ -115,20 +124,21 @@ def _computed(labels: list[str], workers: int | None, cache: Cache) -> list[Resu
     try:
         cache.keep([status.entry(result) for result in results])
     except OSError as error:
-        line = f"tapa: not kept for --explain: {error}; TAPA_CACHE may name a folder that can be written"
-        errors.print(line, markup=False, soft_wrap=True)
+        complain([f"not kept for --explain: {error}; TAPA_CACHE may name a folder that can be written"])
     return results
 
 
 def _judge(differences: list[str]) -> None:
     """A line for each verdict that STATUS.md has otherwise, and then exit code 1."""
-    for line in differences:
-        errors.print(f"tapa: {line}", markup=False, soft_wrap=True)
+    complain(differences)
     if differences:
         sys.exit(1)
 
 
 def _show_table(rows: list[dict[str, object]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table("label", "where", "as stated", "as repaired", "evidence", "seconds", box=None)
     for row in rows:
         seconds = row["seconds"]
@@ -137,40 +147,59 @@ def _show_table(rows: list[dict[str, object]]) -> None:
     Console().print(table)
 
 
-@app.command()
 def figures(
     names: Annotated[list[str], typer.Argument(help="Figures to draw; all if none is named.")] = [],
     force: Annotated[bool, typer.Option("--force", help="Run every step again.")] = False,
 ) -> None:
-    """Make what is missing or out of date: fetch, measure, draw. A second run with nothing changed runs no step.
+    """Draw figures, and make the records that they need.
 
-    Examples: `tapa figures`, `tapa figures distance_bias assumption_2_1`
+    A second run with nothing changed runs no step.
+
+    \b
+    Examples:
+      tapa figures
+      tapa figures distance_bias assumption_2_1
     """
     from figures.build import build
 
     sys.exit(build(names, force=force))
 
 
-@app.command()
 def bench(
-    out: Annotated[Path, typer.Option(help="Record to write, JSON.")] = Path("figures/records/bench.json"),
+    names: Annotated[list[str], typer.Argument(help="Benchmarks to run; all if none is named.")] = [],
+    out: Annotated[
+        Path | None, typer.Option(help="Record to write, JSON; records/bench.json of the project's own.")
+    ] = None,
     model: Annotated[bool, typer.Option(help="Also time the real model, about two minutes.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Measure the speed and memory targets, the fast way and the naive way in one run."""
-    from analysis.bench import as_text, run, write
+    """Measure speed and memory against the naive way.
+
+    Both take turns in one run.
+
+    \b
+    Examples:
+      tapa bench
+      tapa bench mean_score_speed start_up --out speed.json
+    """
+    from analysis import bench as bench_
+
+    rows_of = bench_.chosen(names, with_model=model)
+    from analysis.progress import progress_bar
     from analysis.records import ensure_writable
 
+    out = out or own("records", "bench.json")
     ensure_writable(out)
     begun = time.perf_counter()
     with progress_bar() as show:
-        rows = run(with_model=model, progress=show)
-    write(rows, out, sys.argv, time.perf_counter() - begun)
-    typer.echo(json.dumps(rows) if as_json else as_text(rows))
+        rows = bench_.run(rows_of, progress=show)
+    bench_.write(rows, out, sys.argv, time.perf_counter() - begun)
+    typer.echo(json.dumps(rows) if as_json else f"{bench_.as_text(rows)}\nrecord: {shown(out)}")
 
 
 for command in (
-    training.train, training.evaluate, training.sweep, training.results, heads.phase, heads.phase_dynamics, heads.bias,
+    heads.curve, heads.measure, training.evaluate, heads.phase, heads.phase_dynamics, heads.bias,
+    training.train, training.sweep, training.results, verify, figures, bench, fetch,
 ):  # fmt: skip
     app.command()(command)
 
@@ -178,11 +207,21 @@ for command in (
 def main() -> None:
     """Entry point: bad input is one line on stderr and exit code 2; an interrupt is one line and 130."""
     try:
-        app()
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False, prog_name="tapa")
     except InputError as error:
-        errors.print(f"tapa: {error}", markup=False, soft_wrap=True)
+        complain([str(error)])
         sys.exit(2)
-    except SystemExit as end:
-        if end.code == INTERRUPTED:
-            errors.print("tapa: interrupted; nothing is half-written")
-        raise
+    except USAGE_ERROR as error:
+        complain([_usage(error)])
+        sys.exit(2)
+    if code == INTERRUPTED:
+        complain(["interrupted; nothing is half-written"])
+    sys.exit(code or 0)
+
+
+def _usage(error: Exception) -> str:
+    """What typer refuses of a command line, and where its options are described."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "tapa"
+    said = " ".join(error.format_message().split()).rstrip(".")  # type: ignore[attr-defined]
+    return f"{said}; see `{command} --help`"

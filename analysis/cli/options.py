@@ -1,18 +1,77 @@
-"""The application object of `tapa`, and the options that its commands share."""
+"""The application `tapa`, and what its commands share: options, default folders, how files and errors are named."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for a machine to read.")]
+ROOT = Path(__file__).resolve().parents[2]
+"""The clone, or the folder into which the wheel was installed."""
 
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for a machine to read.")]
+Texts = Annotated[list[Path], typer.Option(metavar="<path>", help="UTF-8 text; repeat for several.")]
+Processes = Annotated[int | None, typer.Option(help="Processes; one per core if not given.")]
+Record = Annotated[Path, typer.Option(help="Record to write, netCDF.")]
 
 app = typer.Typer(
     name="tapa",
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
+    rich_markup_mode=None,  # plain text: rich's panels cost 0.1 s, and call a flag `--json <bool>`
     pretty_exceptions_enable=False,
-    help="Distance bias in RoPE and TAPA: predicted, measured on real checkpoints, and drawn from records.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+
+
+def _show_version(asked: bool | None) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"tapa-toolkit {version('tapa-toolkit')}")
+        raise typer.Exit
+
+
+@app.callback()
+def tapa(
+    version: Annotated[
+        bool | None,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = None,
+) -> None:
+    """Distance bias in RoPE and TAPA: predicted, measured on checkpoints, drawn from records.
+
+    Example: `tapa curve --base 500000 --to 1048576`; every command has its own --help.
+    """
+
+
+def committed(*parts: str) -> Path:
+    """A file or folder of `figures/` that comes with the project, in a clone as in the wheel."""
+    return ROOT.joinpath("figures", *parts)
+
+
+def own(*parts: str) -> Path:
+    """Where a command keeps its records by default, whatever the current directory: in `figures/` of a clone,
+
+    and in the user's data folder where the wheel is installed.
+    """
+    if (ROOT / "pyproject.toml").is_file():
+        return committed(*parts)
+    import platformdirs
+
+    return Path(platformdirs.user_data_path("tapa-toolkit")).joinpath(*parts)
+
+
+def shown(path: Path) -> str:
+    """A path for a reader: `./name` for what lies in the current directory, else from the root."""
+    from analysis.records import printable
+
+    whole = path.absolute()
+    here = Path.cwd()
+    return printable(f"./{whole.relative_to(here)}" if whole.is_relative_to(here) else str(whole))
+
+
+def complain(lines: Sequence[str]) -> None:
+    """Each on a line of stderr of its own, after the command's name."""
+    for line in lines:
+        typer.echo(f"tapa: {line}", err=True)

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from analysis.cli.options import Json
-from analysis.progress import progress_bar
+from analysis.cli.options import Json, Processes, Record, Texts, committed, own, shown
+from analysis.errors import InputError
 
 
 def train(
@@ -23,11 +23,20 @@ def train(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Train a small model; interrupted and started again, it goes on, and ends with the same weights.
+    """Train a small model by a recipe.
 
-    Examples: `tapa train cpu method=tapa seed=0`, `tapa train cpu lr=5e-4 steps=2000 --out runs/slow`,
-    `tapa train finetune from=runs/cpu-rope-0 length=512 method.extension=yarn`
+    Interrupted and started again, it goes on, and ends with the same weights.
+
+    \b
+    Examples:
+      tapa train cpu method=tapa seed=0
+      tapa train cpu lr=5e-4 steps=2000 --out runs/slow
+      tapa train finetune from=runs/cpu-rope-0 length=512 method.extension=yarn
     """
+    from analysis.training.recipe import load
+
+    load(recipe, settings or [])  # a mistyped key is refused before torch is imported
+    from analysis.progress import progress_bar
     from analysis.training.train import as_text, run
 
     with progress_bar() as show:
@@ -40,8 +49,8 @@ def evaluate(
     model: Annotated[
         str, typer.Argument(help="A model of `tapa train`, smollm2, a Hugging Face folder, or a .gguf file.")
     ],
-    text: Annotated[list[Path], typer.Option(help="UTF-8 text; repeat for several.")] = [],
-    out: Annotated[Path, typer.Option(help="Record to write, netCDF.")] = Path("evaluation.nc"),
+    text: Texts = [],
+    out: Record = Path("evaluation.nc"),
     lengths: Annotated[
         str | None, typer.Option(help="Window lengths in tokens, such as 1024,2048; by default the model's.")
     ] = None,
@@ -64,10 +73,14 @@ def evaluate(
     precision: Annotated[str, typer.Option(help="Of a Hugging Face model: float32 or bfloat16.")] = "float32",
     as_json: Json = False,
 ) -> None:
-    """Perplexity and bits per byte by context length, the same targets for every length and extension.
+    """Evaluate perplexity and bits per byte by context length.
 
-    Examples: `tapa evaluate runs/rope --lengths 128,512,1024`,
-    `tapa evaluate smollm2 --lengths 4096,16384 --extension none,yarn --factor 2`
+    The same targets are scored at every length and under every extension.
+
+    \b
+    Examples:
+      tapa evaluate runs/rope --lengths 128,512,1024
+      tapa evaluate smollm2 --lengths 4096,16384 --extension none,yarn --factor 2
     """
     from analysis.studies.settings import PerplexitySettings, whole_numbers
 
@@ -75,24 +88,25 @@ def evaluate(
         whole_numbers("--lengths", lengths) if lengths else None,
         protocol, stride, tuple(extension.split(",")), factor, trained_length, target, spans, seed, precision,
     )  # fmt: skip
+    from analysis.progress import progress_bar
     from analysis.records import ensure_writable, write
-    from analysis.studies import perplexity
-    from analysis.studies.perplexity import rows, table
 
     ensure_writable(out)
+    from analysis.studies.perplexity import EVALUATION, evaluate_model, rows, table
+
     with progress_bar() as show:
-        data, provenance = perplexity.evaluate_model(
+        data, provenance = evaluate_model(
             model, text, settings, arguments=sys.argv, progress=show,
-            save=lambda data, provenance: write(data, out, provenance, schema=perplexity.EVALUATION),
+            save=lambda data, provenance: write(data, out, provenance, schema=EVALUATION),
         )  # fmt: skip
-    write(data, out, provenance, schema=perplexity.EVALUATION)
+    write(data, out, provenance, schema=EVALUATION)
     if as_json:
         protocol_used = {
             name: data.attrs[name] for name in ("protocol", "stride", "factor", "trained_length")
         }
         typer.echo(json.dumps({"record": str(out), **protocol_used, "rows": rows(data)}))
     else:
-        typer.echo(f"{table(data)}\nprotocol {settings.protocol}; record: {out}")
+        typer.echo(f"{table(data)}\nprotocol {settings.protocol}; record: {shown(out)}")
 
 
 def sweep(
@@ -100,36 +114,54 @@ def sweep(
         list[str],
         typer.Argument(help="table1, table2, table3, alpha, share, retrieval; all if none is named."),
     ] = [],
-    workers: Annotated[int | None, typer.Option(help="Processes; one per core if not given.")] = None,
+    workers: Processes = None,
     scheduler: Annotated[str | None, typer.Option(help="A Dask scheduler's address, tcp://...")] = None,
     slurm: Annotated[int | None, typer.Option(help="Submit that many SLURM tasks of one core.")] = None,
     limit_minutes: Annotated[float | None, typer.Option(help="Stop then; the next sweep goes on.")] = None,
-    records: Annotated[Path, typer.Option(help="Folder of the records.")] = Path("figures/trained"),
-    runs: Annotated[Path, typer.Option(help="Folder of the checkpoints.")] = Path("figures/records/runs"),
+    records: Annotated[
+        Path | None, typer.Option(help="Folder of the records; the project's own if not given.")
+    ] = None,
+    runs: Annotated[
+        Path | None, typer.Option(help="Folder of the checkpoints; the project's own if not given.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the runs.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Train and read the models of the experiments; what has a record is not run again. Hours in all.
+    """Train and evaluate the models of the experiments.
 
-    Examples: `tapa sweep --dry-run`, `tapa sweep table2 --limit-minutes 90`, `tapa sweep --slurm 8`
+    What has a record is not run again. Hours in all. A clone keeps records in figures/trained and checkpoints in
+    figures/records/runs; the installed wheel keeps both in the user's data folder.
+
+    \b
+    Examples:
+      tapa sweep --dry-run
+      tapa sweep table2 --limit-minutes 90
+      tapa sweep --slurm 8
     """
+    from analysis.experiments.plan import variants
+
+    variants(experiments)  # a mistyped name is refused before torch is imported
     from analysis.experiments import sweep as sweep_
-    from analysis.experiments.sweep import listed, perform_sweep, submit
+    from analysis.progress import progress_bar
     from analysis.workers import Workers
 
+    records, runs = records or own("trained"), runs or own("records", "runs")
     if dry_run:
-        rows = listed(experiments, records, runs)
+        rows = sweep_.listed(experiments, records, runs)
         typer.echo(json.dumps(rows) if as_json else sweep_.table(rows))
         return
     if slurm is not None:
-        typer.echo(submit(experiments, records, runs, tasks=slurm, minutes=limit_minutes))
+        typer.echo(sweep_.submit(experiments, records, runs, tasks=slurm, minutes=limit_minutes))
         return
     with progress_bar() as show:
-        ended = perform_sweep(
+        ended = sweep_.perform_sweep(
             experiments, records, runs, workers=Workers(workers, scheduler), minutes=limit_minutes,
             arguments=sys.argv, progress=show,
         )  # fmt: skip
-    typer.echo(json.dumps(ended) if as_json else sweep_.as_text(ended))
+    if as_json:
+        typer.echo(json.dumps(ended))
+    else:
+        typer.echo(f"{sweep_.as_text(ended)}\nrecords: {shown(records)}; checkpoints: {shown(runs)}")
 
 
 def results(
@@ -139,21 +171,31 @@ def results(
             help="table1 to table3, alpha, share, retrieval, tuning, matched; all if none is named."
         ),
     ] = [],
-    records: Annotated[Path, typer.Option(help="Folder of the runs' records.")] = Path("figures/trained"),
+    records: Annotated[
+        Path | None, typer.Option(help="Folder of the runs' records; the project's own if not given.")
+    ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values of one table.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Tables of the experiments out of the records of `tapa sweep`: nothing is trained or read.
+    """Print the experiments' tables from their records.
 
-    Examples: `tapa results`, `tapa results table2 matched`, `tapa results retrieval --csv > retrieval.csv`
+    Nothing is trained or evaluated.
+
+    \b
+    Examples:
+      tapa results
+      tapa results table2 matched
+      tapa results retrieval --csv > retrieval.csv
     """
-    from analysis.errors import InputError
-    from analysis.experiments.results import summarise
-    from analysis.experiments.tables import csv_text, markdown, names, there
+    from analysis.experiments.tables import check_name, csv_text, markdown, names, there
 
+    for name in tables:
+        check_name(name)
     if as_csv and len(tables) != 1:
         raise InputError(f"--csv is for one table, {len(tables)} are named; known: {', '.join(names())}")
-    content = summarise(records)
+    from analysis.experiments.results import summarise
+
+    content = summarise(records or committed("trained"))
     if as_json:
         typer.echo(json.dumps(content))
     elif as_csv:

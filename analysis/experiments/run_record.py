@@ -14,6 +14,7 @@ from analysis import records
 from analysis.errors import InputError
 from analysis.evaluation import loss_by_length, retrieval
 from analysis.experiments.plan import READ_FINE, SEEDS, VARIANTS, Job, rate_name
+from analysis.experiments.tables import NO_RUN
 from analysis.models import checkpoint
 from analysis.models.llama import Llama
 from analysis.settings import nearest
@@ -154,7 +155,6 @@ def _put(
 
 
 Content = Mapping[str, Any]  # of a run's record
-NO_RUN = f"no run of seed {SEEDS[0]} yet"
 NAMES = "*-s*-lr*.json"  # of records of runs; other records may lie beside them
 SHARED = ("documents", "document_tokens")  # alike in all records, so that losses can be paired
 

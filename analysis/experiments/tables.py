@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from analysis.errors import InputError
-from analysis.experiments.plan import EXPERIMENTS, VARIANTS, label, rate_name
-from analysis.experiments.run_record import NO_RUN
+from analysis.experiments.plan import EXPERIMENTS, SEEDS, VARIANTS, label, rate_name
 from analysis.settings import nearest
+
+NO_RUN = f"no run of seed {SEEDS[0]} yet"
 
 # The paper's published perplexities of 7B models (arXiv 2509.12635, tables 1 to 3), to stand beside ours.
 
@@ -347,9 +348,14 @@ def _rows(content: Content, name: str) -> list[Row]:
     return content[name]
 
 
-def _check(content: Content, name: str) -> None:
+def check_name(name: str) -> None:
+    """`InputError` unless there is a table of this name."""
     if name not in TITLES:
         raise InputError(f"table {name!r} is unknown; {nearest(name, TITLES)}")
+
+
+def _check(content: Content, name: str) -> None:
+    check_name(name)
     if not _rows(content, name):
         needed = name if name in EXPERIMENTS else "table2"
         raise InputError(

@@ -89,8 +89,9 @@ class PerplexitySettings:
                 raise InputError(f"{name}={value} is below {least}; give {least} or more")
         if self.precision not in ("float32", "bfloat16"):
             raise InputError(f"precision={self.precision!r} is unknown; known: float32, bfloat16")
+        protocol = self.protocol_for(max(self.lengths or (1,)))
         for length in self.lengths or ():
-            self.protocol_for(max(self.lengths or ())).check(length)
+            protocol.check(length)
 
     def protocol_for(self, trained_length: int) -> Protocol:
         """The protocol, with the paper's stride scaled to this trained length if none was given."""

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,10 @@ from tests import tiny_models
 from tests.index_server import Index, serve
 
 TAPA = Path(sys.executable).with_name("tapa")
-COMMANDS = ("fetch", "curve", "measure", "evaluate", "figures", "bench")
+COMMANDS = (
+    "curve", "measure", "evaluate", "phase", "phase-dynamics", "bias", "train", "sweep", "results", "verify",
+    "figures", "bench", "fetch",
+)  # fmt: skip
 LENGTH = ["--length", "32", "--windows", "3"]
 
 
@@ -75,6 +79,16 @@ def printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     return out
 
 
+def refused(end: SystemExit, capsys: pytest.CaptureFixture[str], fragment: str) -> None:
+    """Exit code 2, nothing on stdout, and one line on stderr that says `fragment`."""
+    out, err = capsys.readouterr()
+    assert end.code == 2
+    assert out == ""
+    assert len(err.splitlines()) == 1, err
+    assert err.startswith("tapa: ")
+    assert fragment in err
+
+
 def strict(text: str) -> Any:
     """JSON as every parser reads it: no NaN, no Infinity."""
 
@@ -87,18 +101,26 @@ def strict(text: str) -> Any:
 # help
 
 
-def test_help_names_every_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    out = printed(monkeypatch, capsys, "--help")
-    assert all(re.search(rf"\b{name}\b", out) for name in COMMANDS)
+@pytest.mark.parametrize("arguments", [["--help"], []])
+def test_help_names_every_command_with_its_whole_summary(arguments: list[str], monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    out = printed(monkeypatch, capsys, *arguments)
+    found = re.findall(r"^  ([\w-]+)  +(\S.*)$", out.partition("Commands:")[2], re.MULTILINE)
+    assert [name for name, _ in found] == list(COMMANDS)
+    assert all(summary.endswith(".") and not summary.endswith("..") for _, summary in found)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_shows_an_example_or_needs_none(
-    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
+def test_help_shows_an_example_on_a_line_of_its_own_and_no_type_of_a_flag(command: str, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
     out = printed(monkeypatch, capsys, command, "--help")
-    assert f"tapa {command}" in out
-    assert re.search(rf"Examples?: .*tapa {command}", out) or command == "bench"
+    assert re.search(rf"^  Examples?:\n    tapa {command}\b", out, re.MULTILINE)
+    assert "bool" not in out
+    assert all(len(line) <= 80 for line in out.splitlines())
+
+
+def test_the_version_is_the_packages(monkeypatch, capsys):
+    assert printed(monkeypatch, capsys, "--version") == f"tapa-toolkit {version('tapa-toolkit')}\n"
 
 
 # tapa curve
@@ -215,116 +237,6 @@ def test_curve_of_a_configuration_old_and_new(
     assert found["exact"] == pytest.approx(expected, abs=1e-14)
 
 
-BAD_CURVES = [
-    (["--head-dim", "7"], "head_dim=7 is odd; RoPE rotates pairs"),
-    (["--head-dim", "0"], "head_dim=0 is not a positive whole number"),
-    (["--head-dim", "-4"], "head_dim=-4 is not a positive whole number"),
-    (["--rotary-dim", "200"], "rotary_dim=200 exceeds head_dim=128"),
-    (["--base", "1"], "base=1.0 must be finite and above 1"),
-    (["--base", "-10000"], "base=-10000.0 must be finite and above 1"),
-    (["--base", "inf"], "base=inf must be finite"),
-    (["--to", "-3"], "longest distance -3 is not a whole number of tokens in 1 .. 9007199254740992"),
-    (["--to", "0"], "longest distance 0 is not"),
-    (["--to", "inf"], "longest distance inf is not"),
-    (["--to", "nan"], "longest distance nan is not"),
-    (["--to", "7.5"], "longest distance 7.5 is not"),
-    (["--to", "99999999999999999999"], "longest distance 1e+20 is not"),
-    (["--points", "1"], "points=1 is outside 2 .. 1048576"),
-    (["--points", "1000000000"], "points=1000000000 is outside"),
-    (["--mu", "nan"], "mu=nan is not a number"),
-    (["--nu", "-inf"], "nu=-inf is not a number"),
-    (["--kind", "linear", "--factor", "0.5"], "factor=0.5 must be finite and at least 1"),
-    (["--kind", "dynamic", "--factor", "nan"], "factor=nan must be finite and at least 1"),
-    (["--kind", "dynamic", "--factor", "inf"], "factor=inf must be finite"),
-    (["--kind", "dynamic", "--factor", "1e308"], "factor x trained length=inf must be finite"),
-    (["--kind", "yarn", "--trained-length", "0"], "trained_length=0 must be finite and at least 1"),
-    (["--kind", "yarn", "--turns"], "--turns does not go with --kind yarn"),
-    (["--kind", "proportional", "--rotary-dim", "64"], "--rotary-dim does not go with --kind proportional"),
-    (["--factor", "16"], "--factor does not go with --kind default; there go --base, --head-dim, --kind,"),
-    (["--kind", "linear", "--trained-length", "9"], "--trained-length does not go with --kind linear"),
-    (["--layer-type", "full_attention"], "--layer-type does not go with --kind default"),
-    (["--config", ".", "--base", "5e5"], "--base does not go with --config; there go --layer-type"),
-    (["--config", ".", "--turns"], "--turns does not go with --config"),
-    (["--head-dim", "1000000000000"], "head_dim=1000000000000 is above 16777216"),
-    (["--kind", "yarn", "--trained-length", "1" + 400 * "0"], "must be finite and at least 1"),
-    (["--kind", "dynamic", "--trained-length", "1" + 400 * "0"], "must be finite and at least 1"),
-    (["--kind", "ntk", "--factor", "1e308"], "of the sequence is beyond float64"),
-    (["--config", "x" * 300], "cannot be read: File name too long"),
-    (["--kind", "proportional", "--share", "0"], "partial_rotary_factor=0.0 is outside (0, 1]"),
-    (["--kind", "ntk", "--head-dim", "2"], "rotary_dim=2 is a single pair"),
-    (["--config", "nosuch.json"], "nosuch.json cannot be read: No such file or directory"),
-    (["--config", "."], ". cannot be read: Is a directory"),
-]
-
-
-@pytest.mark.parametrize(("arguments", "fragment"), BAD_CURVES)
-def test_a_bad_curve_is_refused_in_one_line(arguments, fragment, tmp_path: Path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as end:
-        given(monkeypatch, "curve", *arguments)()
-    refused(end.value, capsys, fragment)
-
-
-def refused(end: SystemExit, capsys: pytest.CaptureFixture[str], fragment: str) -> None:
-    out, err = capsys.readouterr()
-    assert end.code == 2
-    assert out == ""
-    assert len(err.splitlines()) == 1, err
-    assert err.startswith("tapa: ")
-    assert fragment in err
-
-
-BAD_CONFIGS = [
-    ("[1]", [], "holds a list, not a configuration"),
-    ("{", [], "config.json is not JSON"),
-    ("\udcff", [], "config.json is not JSON"),
-    (json.dumps({"model_type": "gpt2", "n_embd": 768, "n_head": 12}), [], "(model_type='gpt2') has no RoPE"),
-    (
-        json.dumps(NEW | {"rope_parameters": {"rope_type": "spiral", "rope_theta": 1e4}}),
-        [],
-        "rope type 'spiral' is unknown; known: default, dynamic",
-    ),
-    (json.dumps(OLD | {"num_attention_heads": 7}), [], "hidden_size=512 is not a multiple of"),
-    (json.dumps(OLD | {"model_type": ["llama"]}), [], "model_type=['llama'] is not a name"),
-    (json.dumps(OLD | {"rope_theta": 10**400}), [], "is too large for a number of float64"),
-    (json.dumps(OLD | {"per_layer_config": [1]}), [], "per_layer_config=[1] does not map indices of layers"),
-    (json.dumps(GEMMA3), [], "give one as layer_type: full_attention, sliding_attention"),
-    (json.dumps(GEMMA3), ["--layer-type", "local"], "layer_type='local' is unknown"),
-]
-
-
-@pytest.mark.parametrize(("text", "options", "fragment"), BAD_CONFIGS)
-def test_a_bad_configuration_is_refused_in_one_line(
-    text, options, fragment, tmp_path: Path, monkeypatch, capsys
-):
-    path = tmp_path / "config.json"
-    path.write_bytes(text.encode("utf-8", errors="surrogateescape"))
-    with pytest.raises(SystemExit) as end:
-        given(monkeypatch, "curve", "--config", str(path), *options)()
-    refused(end.value, capsys, fragment)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "option"),
-    [
-        (["curve", "--base", "ten"], "--base"),
-        (["curve", "--head-dim", "7.5"], "--head-dim"),
-        (["curve", "--kind", "spiral"], "--kind"),
-        (["curve", "--nosuch"], "--nosuch"),
-        (["fetch", "nosuch"], "nosuch"),
-        (["measure"], "model"),
-        (["nosuch"], "nosuch"),
-    ],
-)
-def test_what_is_no_such_option_or_number_is_said_with_its_usage(arguments, option, monkeypatch, capsys):
-    with pytest.raises(SystemExit) as end:
-        given(monkeypatch, *arguments)()
-    out, err = capsys.readouterr()
-    assert (end.value.code, out) == (2, "")
-    assert err.startswith("Usage:")
-    assert option in err
-
-
 # tapa fetch
 
 
@@ -424,7 +336,7 @@ def test_measure_prints_a_table_and_keeps_progress_off_stdout(place: Path, monke
     assert [line.split()[0] for line in lines[:-1]] == [
         "distance_share", "share_bias", "share_content", "r2_bias", "r2_paper",
     ]  # fmt: skip
-    assert lines[-1] == "quartiles over heads, first token dropped; record: r.nc"
+    assert lines[-1] == "quartiles over heads, first token dropped; record: ./r.nc"
     assert "window" in err
     assert "100%" in err
 
@@ -441,108 +353,6 @@ def test_two_windows_give_a_record_and_a_summary_without_errors_of_shares(place:
     assert np.isfinite(record.measured_se.sel(first_token="kept")).all()
 
 
-def truncated(file: str, kept: float) -> Callable[[Path], None]:
-    def spoil(place: Path) -> None:
-        data = (place / file).read_bytes()
-        (place / file).write_bytes(data[: int(kept * len(data))])
-
-    return spoil
-
-
-def configured(**changes: object) -> Callable[[Path], None]:
-    def spoil(place: Path) -> None:
-        path = place / "llama" / "config.json"
-        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-
-    return spoil
-
-
-def without(file: str) -> Callable[[Path], None]:
-    return lambda place: (place / file).unlink()
-
-
-def holding(file: str, data: bytes) -> Callable[[Path], object]:
-    return lambda place: (place / file).write_bytes(data)
-
-
-def nothing(place: Path) -> None:
-    """Leaves everything as it is."""
-
-
-SPIRAL = {"rope_type": "spiral", "rope_theta": 1e4}
-BAD_MEASURES = [
-    # what is spoiled, arguments beside the usual ones, what the line must say
-    (without("llama/model.safetensors"), [], "llama has no model.safetensors"),
-    (without("llama/config.json"), [], "llama has no config.json"),
-    (
-        without("llama/tokenizer.json"),
-        [],
-        "llama has no tokenizer; put its tokenizer.json beside the weights",
-    ),
-    (
-        truncated("llama/model.safetensors", 0.6),
-        [],
-        "llama/model.safetensors is truncated or not safetensors",
-    ),
-    (truncated("llama/model.safetensors", 0), [], "llama/model.safetensors is truncated or not safetensors"),
-    (truncated("llama/config.json", 0.5), [], "config.json cannot be read as JSON"),
-    (configured(model_type="gpt2"), [], "gpt2 has no rotary position embedding: it uses learned absolute"),
-    (configured(model_type="bloom"), [], "bloom has no rotary position embedding: it uses ALiBi"),
-    (configured(model_type="nosuch"), [], "architecture 'nosuch' is not supported; supported: cohere"),
-    (configured(rope_parameters=SPIRAL), [], "rope type 'spiral' is unknown; known: default"),
-    (configured(head_dim=7), [], "RoPE requires an even rotary dimension, but got `head_dim`=7"),
-    (configured(head_dim=0), [], "llama: head_dim=0 is not a positive whole number"),
-    (configured(rope_parameters={"rope_type": "default", "rope_theta": 1.0}), [], "base=1.0 must be finite"),
-    (holding("text.txt", b""), [], "text text.txt is empty (0 bytes, all white space)"),
-    (holding("text.txt", b" \n\t"), [], "text text.txt is empty (3 bytes, all white space)"),
-    (
-        holding("text.txt", b"w1 w2 caf\xe9 w3"),
-        [],
-        "text text.txt is not UTF-8: byte 0xe9 at offset 9 of 13",
-    ),
-    (without("text.txt"), [], "text text.txt cannot be read: No such file or directory"),
-    (nothing, ["--text", "llama"], "text llama cannot be read: Is a directory"),
-    (
-        nothing,
-        ["--length", "250", "--windows", "3"],
-        "3 windows of 250 tokens do not fit without overlap, 2 do",
-    ),
-    (
-        holding("text.txt", words(100).encode()),
-        ["--length", "101"],
-        "a window of 101 tokens is longer than every text: the longest, text.txt, has 100",
-    ),
-    (nothing, ["--length", "257"], "length=257 is longer than the context of llama, 256 tokens"),
-    (nothing, ["--length", "7"], "length=7 is too short for a window; give 8 or more"),
-    (nothing, ["--length", "-5"], "length=-5 is too short for a window"),
-    (nothing, ["--windows", "1"], "windows=1 gives no standard error; measure at least 2"),
-    (nothing, ["--windows", "-3"], "windows=-3 gives no standard error"),
-    (nothing, ["--seed", "-1"], "seed=-1 is below 0"),
-    (nothing, ["--out", "llama"], "llama is a folder; give the name of a file to write"),
-    (nothing, ["--out", "text.txt/r.nc"], "text.txt/r.nc cannot be written: Not a directory"),
-    (nothing, ["--out", "r" * 300 + ".nc"], "cannot be written: File name too long"),
-    (nothing, ["--summary", "text.txt/s.json"], "text.txt/s.json cannot be written: Not a directory"),
-    (nothing, ["--summary", "r.nc"], "--out and --summary are both r.nc; give two names"),
-    (nothing, ["--text", "text.txt"], "text text.txt is given twice; its windows would not be independent"),
-    (nothing, ["--out", "text.txt"], "text.txt exists and is no record; give another output path"),
-    (nothing, ["--summary", "llama/config.json"], "llama/config.json exists and is no record"),
-    (nothing, ["--out", "llama/model.safetensors"], "llama/model.safetensors exists and is no record"),
-]
-
-
-@pytest.mark.parametrize(("spoil", "arguments", "fragment"), BAD_MEASURES)
-def test_a_bad_measurement_is_refused_in_one_line_and_leaves_nothing(
-    spoil, arguments, fragment, place: Path, monkeypatch, capsys
-):
-    spoil(place)
-    before = tree(place)
-    usual = ["measure", "llama", "--text", "text.txt", *LENGTH, "--out", "r.nc"]
-    with pytest.raises(SystemExit) as end:
-        given(monkeypatch, *usual, *arguments)()  # of an option given twice the last counts
-    refused(end.value, capsys, fragment)
-    assert tree(place) == before
-
-
 def test_names_in_any_script_or_none(place: Path, monkeypatch, capsys):
     """Unicode names are recorded; of a name that is no UTF-8 the record holds what can be written."""
     text, record = os.fsdecode(b"caf\xe9.txt"), os.fsdecode(b"\xe9.nc")
@@ -550,42 +360,11 @@ def test_names_in_any_script_or_none(place: Path, monkeypatch, capsys):
     (place / "llama").rename("模型 ü")
     arguments = ["--text", text, *LENGTH, "--out", record]
     out = printed(monkeypatch, capsys, "measure", "模型 ü", *arguments)
-    assert out.splitlines()[-1].endswith("record: ?.nc")
+    assert out.splitlines()[-1].endswith("record: ./?.nc")
     found = read(place / record, expect_schema=distance_bias.HEADS)
     assert found.attrs["model"] == "模型 ü"
     assert set(found.window_document.values) == {"caf?.txt"}
     assert provenance_of(found).command.startswith("tapa measure 模型 ü --text caf?.txt")
-
-
-def test_a_model_without_a_text_is_told_so(place: Path, monkeypatch, capsys):
-    with pytest.raises(SystemExit) as end:
-        given(monkeypatch, "measure", "llama")()
-    refused(end.value, capsys, "no text for llama; give --text FILE, UTF-8, at least 2048 tokens long")
-
-
-@pytest.mark.parametrize(
-    ("model", "fragment"),
-    [
-        ("nosuch", "nosuch: no such file or folder"),
-        ("text.txt", "text.txt is neither a folder with config.json and model.safetensors nor a .gguf file"),
-        ("llama/model.safetensors", "is one weight file; give its folder"),
-        ("broken.gguf", "broken.gguf is truncated or not a GGUF file"),
-        ("words.gguf", "words.gguf is truncated or not a GGUF file"),
-        ("empty.gguf", "empty.gguf is truncated or not a GGUF file"),
-        ("folder.gguf", "folder.gguf has no model.safetensors"),
-        ("m" * 300, "m: no such file or folder"),
-    ],
-)
-def test_what_is_no_checkpoint(model: str, fragment: str, place: Path, monkeypatch, capsys):
-    (place / "broken.gguf").write_bytes(b"GGUF\x03\0\0\0")
-    (place / "words.gguf").write_text("a text")
-    (place / "empty.gguf").write_bytes(b"")
-    (place / "folder.gguf").mkdir()
-    before = tree(place)
-    with pytest.raises(SystemExit) as end:
-        given(monkeypatch, "measure", model, "--text", "text.txt", *LENGTH)()
-    refused(end.value, capsys, fragment)
-    assert tree(place) == before
 
 
 class Trap:
@@ -658,15 +437,262 @@ def test_control_c_leaves_neither_a_record_nor_a_part_of_one(place: Path):
     assert list((place / "out").iterdir()) == []
 
 
-# the rest
+# what is refused
 
 
-def test_an_unknown_figure_is_named_with_the_known_ones(monkeypatch, capsys):
+def truncated(file: str, kept: float) -> Callable[[Path], None]:
+    def spoil(place: Path) -> None:
+        data = (place / file).read_bytes()
+        (place / file).write_bytes(data[: int(kept * len(data))])
+
+    return spoil
+
+
+def configured(**changes: object) -> Callable[[Path], None]:
+    def spoil(place: Path) -> None:
+        path = place / "llama" / "config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+    return spoil
+
+
+def without(file: str) -> Callable[[Path], None]:
+    return lambda place: (place / file).unlink()
+
+
+def holding(file: str, data: bytes) -> Callable[[Path], object]:
+    return lambda place: (place / file).write_bytes(data)
+
+
+def nothing(place: Path) -> None:
+    """Leaves everything as it is."""
+
+
+CURVES = [
+    (["--head-dim", "7"], "head_dim=7 is odd; RoPE rotates pairs"),
+    (["--head-dim", "0"], "head_dim=0 is not a positive whole number"),
+    (["--head-dim", "-4"], "head_dim=-4 is not a positive whole number"),
+    (["--rotary-dim", "200"], "rotary_dim=200 exceeds head_dim=128"),
+    (["--base", "1"], "base=1.0 must be finite and above 1"),
+    (["--base", "-10000"], "base=-10000.0 must be finite and above 1"),
+    (["--base", "inf"], "base=inf must be finite"),
+    (["--to", "-3"], "longest distance -3 is not a whole number of tokens in 1 .. 9007199254740992"),
+    (["--to", "0"], "longest distance 0 is not"),
+    (["--to", "inf"], "longest distance inf is not"),
+    (["--to", "nan"], "longest distance nan is not"),
+    (["--to", "7.5"], "longest distance 7.5 is not"),
+    (["--to", "99999999999999999999"], "longest distance 1e+20 is not"),
+    (["--points", "1"], "points=1 is outside 2 .. 1048576"),
+    (["--points", "1000000000"], "points=1000000000 is outside"),
+    (["--mu", "nan"], "mu=nan is not a number"),
+    (["--nu", "-inf"], "nu=-inf is not a number"),
+    (["--kind", "linear", "--factor", "0.5"], "factor=0.5 must be finite and at least 1"),
+    (["--kind", "dynamic", "--factor", "nan"], "factor=nan must be finite and at least 1"),
+    (["--kind", "dynamic", "--factor", "inf"], "factor=inf must be finite"),
+    (["--kind", "dynamic", "--factor", "1e308"], "factor x trained length=inf must be finite"),
+    (["--kind", "yarn", "--trained-length", "0"], "trained_length=0 must be finite and at least 1"),
+    (["--kind", "yarn", "--turns"], "--turns does not go with --kind yarn"),
+    (["--kind", "proportional", "--rotary-dim", "64"], "--rotary-dim does not go with --kind proportional"),
+    (["--factor", "16"], "--factor does not go with --kind default; there go --base, --head-dim, --kind,"),
+    (["--kind", "linear", "--trained-length", "9"], "--trained-length does not go with --kind linear"),
+    (["--layer-type", "full_attention"], "--layer-type does not go with --kind default"),
+    (["--config", ".", "--base", "5e5"], "--base does not go with --config; there go --layer-type"),
+    (["--config", ".", "--turns"], "--turns does not go with --config"),
+    (["--head-dim", "1000000000000"], "head_dim=1000000000000 is above 16777216"),
+    (["--kind", "yarn", "--trained-length", "1" + 400 * "0"], "must be finite and at least 1"),
+    (["--kind", "dynamic", "--trained-length", "1" + 400 * "0"], "must be finite and at least 1"),
+    (["--kind", "ntk", "--factor", "1e308"], "of the sequence is beyond float64"),
+    (["--config", "x" * 300], "cannot be read: File name too long"),
+    (["--kind", "proportional", "--share", "0"], "partial_rotary_factor=0.0 is outside (0, 1]"),
+    (["--kind", "ntk", "--head-dim", "2"], "rotary_dim=2 is a single pair"),
+    (["--config", "nosuch.json"], "nosuch.json cannot be read: No such file or directory"),
+    (["--config", "."], ". cannot be read: Is a directory"),
+]
+CONFIGURATIONS = [
+    ("[1]", [], "holds a list, not a configuration"),
+    ("{", [], "c.json is not JSON"),
+    ("\udcff", [], "c.json is not JSON"),
+    (json.dumps({"model_type": "gpt2", "n_embd": 768, "n_head": 12}), [], "(model_type='gpt2') has no RoPE"),
+    (
+        json.dumps(NEW | {"rope_parameters": {"rope_type": "spiral", "rope_theta": 1e4}}),
+        [],
+        "rope type 'spiral' is unknown; known: default, dynamic",
+    ),
+    (json.dumps(OLD | {"num_attention_heads": 7}), [], "hidden_size=512 is not a multiple of"),
+    (json.dumps(OLD | {"model_type": ["llama"]}), [], "model_type=['llama'] is not a name"),
+    (json.dumps(OLD | {"rope_theta": 10**400}), [], "is too large for a number of float64"),
+    (json.dumps(OLD | {"per_layer_config": [1]}), [], "per_layer_config=[1] does not map indices of layers"),
+    (json.dumps(GEMMA3), [], "give one as layer_type: full_attention, sliding_attention"),
+    (json.dumps(GEMMA3), ["--layer-type", "local"], "layer_type='local' is unknown"),
+]
+SPIRAL = {"rope_type": "spiral", "rope_theta": 1e4}
+MEASUREMENTS = [
+    # what is spoiled, arguments beside the usual ones, what the line must say
+    (without("llama/model.safetensors"), [], "llama has no model.safetensors"),
+    (without("llama/config.json"), [], "llama has no config.json"),
+    (
+        without("llama/tokenizer.json"),
+        [],
+        "llama has no tokenizer; put its tokenizer.json beside the weights",
+    ),
+    (
+        truncated("llama/model.safetensors", 0.6),
+        [],
+        "llama/model.safetensors is truncated or not safetensors",
+    ),
+    (truncated("llama/model.safetensors", 0), [], "llama/model.safetensors is truncated or not safetensors"),
+    (truncated("llama/config.json", 0.5), [], "config.json cannot be read as JSON"),
+    (configured(model_type="gpt2"), [], "gpt2 has no rotary position embedding: it uses learned absolute"),
+    (configured(model_type="bloom"), [], "bloom has no rotary position embedding: it uses ALiBi"),
+    (configured(model_type="nosuch"), [], "architecture 'nosuch' is not supported; supported: cohere"),
+    (configured(rope_parameters=SPIRAL), [], "rope type 'spiral' is unknown; known: default"),
+    (configured(head_dim=7), [], "RoPE requires an even rotary dimension, but got `head_dim`=7"),
+    (configured(head_dim=0), [], "llama: head_dim=0 is not a positive whole number"),
+    (configured(rope_parameters={"rope_type": "default", "rope_theta": 1.0}), [], "base=1.0 must be finite"),
+    (holding("text.txt", b""), [], "text text.txt is empty (0 bytes, all white space)"),
+    (holding("text.txt", b" \n\t"), [], "text text.txt is empty (3 bytes, all white space)"),
+    (
+        holding("text.txt", b"w1 w2 caf\xe9 w3"),
+        [],
+        "text text.txt is not UTF-8: byte 0xe9 at offset 9 of 13",
+    ),
+    (without("text.txt"), [], "text text.txt cannot be read: No such file or directory"),
+    (nothing, ["--text", "llama"], "text llama cannot be read: Is a directory"),
+    (
+        nothing,
+        ["--length", "250", "--windows", "3"],
+        "3 windows of 250 tokens do not fit without overlap, 2 do",
+    ),
+    (
+        holding("text.txt", words(100).encode()),
+        ["--length", "101"],
+        "a window of 101 tokens is longer than every text: the longest, text.txt, has 100",
+    ),
+    (nothing, ["--length", "257"], "length=257 is longer than the context of llama, 256 tokens"),
+    (nothing, ["--length", "7"], "length=7 is too short for a window; give 8 or more"),
+    (nothing, ["--length", "-5"], "length=-5 is too short for a window"),
+    (nothing, ["--windows", "1"], "windows=1 gives no standard error; measure at least 2"),
+    (nothing, ["--windows", "-3"], "windows=-3 gives no standard error"),
+    (nothing, ["--seed", "-1"], "seed=-1 is below 0"),
+    (nothing, ["--out", "llama"], "llama is a folder; give the name of a file to write"),
+    (nothing, ["--out", "text.txt/r.nc"], "text.txt/r.nc cannot be written: Not a directory"),
+    (nothing, ["--out", "r" * 300 + ".nc"], "cannot be written: File name too long"),
+    (nothing, ["--summary", "text.txt/s.json"], "text.txt/s.json cannot be written: Not a directory"),
+    (nothing, ["--summary", "r.nc"], "--out and --summary are both r.nc; give two names"),
+    (nothing, ["--text", "text.txt"], "text text.txt is given twice; its windows would not be independent"),
+    (nothing, ["--out", "text.txt"], "text.txt exists and is no record; give another output path"),
+    (nothing, ["--summary", "llama/config.json"], "llama/config.json exists and is no record"),
+    (nothing, ["--out", "llama/model.safetensors"], "llama/model.safetensors exists and is no record"),
+]
+NO_CHECKPOINTS = [
+    ("nosuch", "nosuch: no such file or folder"),
+    ("text.txt", "text.txt is neither a folder with config.json and model.safetensors nor a .gguf file"),
+    ("llama/model.safetensors", "is one weight file; give its folder"),
+    ("broken.gguf", "broken.gguf is truncated or not a GGUF file"),
+    ("words.gguf", "words.gguf is truncated or not a GGUF file"),
+    ("empty.gguf", "empty.gguf is truncated or not a GGUF file"),
+    ("folder.gguf", "folder.gguf has no model.safetensors"),
+    ("m" * 300, "m: no such file or folder"),
+]
+USAGE = [
+    ("curve --base ten", "'--base'"),
+    ("curve --head-dim 7.5", "'--head-dim'"),
+    ("curve --kind spiral", "'spiral' is not one of 'default', 'linear'"),
+    ("curve --nosuch", "No such option: --nosuch"),
+    ("curve --bas 3", "--base"),
+    ("fetch nosuch", "'nosuch' is not one of 'smollm2', 'texts'"),
+    ("measure", "Missing argument 'model'; see `tapa measure --help`"),
+    ("mesure", "No such command 'mesure'. Did you mean 'measure'?; see `tapa --help`"),
+    ("figures distance_bias nosuch", "figure 'nosuch' is unknown; known: bias_by_base, rope_family"),
+    ("measure llama", "no text for llama; give --text FILE, UTF-8, at least 2048 tokens long"),
+    ("train cpu lrr=1", "recipe key lrr is unknown; did you mean lr?"),
+    ("sweep tabel2", "experiment 'tabel2' is unknown; did you mean table2?"),
+    ("results tabel2", "table 'tabel2' is unknown; did you mean table2?"),
+    ("bench attention_sped", "benchmark 'attention_sped' is unknown; did you mean attention_speed?"),
+]
+
+
+def odd_files(place: Path) -> None:
+    """What is called as a checkpoint and is none."""
+    (place / "broken.gguf").write_bytes(b"GGUF\x03\0\0\0")
+    (place / "words.gguf").write_text("a text")
+    (place / "empty.gguf").write_bytes(b"")
+    (place / "folder.gguf").mkdir()
+
+
+MEASURE = ["measure", "llama", "--text", "text.txt", *LENGTH, "--out", "r.nc"]
+REFUSALS = [
+    # what is spoiled, the command line, what the line must say; of an option given twice the last counts
+    *((nothing, ["curve", *arguments], said) for arguments, said in CURVES),
+    *(
+        (
+            holding("c.json", text.encode("utf-8", errors="surrogateescape")),
+            ["curve", "--config", "c.json", *options],
+            said,
+        )
+        for text, options, said in CONFIGURATIONS
+    ),
+    *((spoil, [*MEASURE, *arguments], said) for spoil, arguments, said in MEASUREMENTS),
+    *((odd_files, ["measure", model, "--text", "text.txt", *LENGTH], said) for model, said in NO_CHECKPOINTS),
+    *((nothing, line.split(), said) for line, said in USAGE),
+]
+
+
+@pytest.mark.parametrize(("spoil", "arguments", "fragment"), REFUSALS)
+def test_bad_input_is_refused_in_one_line_and_leaves_nothing(
+    spoil, arguments, fragment, place: Path, monkeypatch, capsys
+):
+    spoil(place)
+    before = tree(place)
     with pytest.raises(SystemExit) as end:
-        given(monkeypatch, "figures", "heads", "nosuch")()
-    refused(
-        end.value, capsys, "figure 'nosuch' is unknown; known: ablations, assumption, atlas, bias_by_base"
+        given(monkeypatch, *arguments)()
+    refused(end.value, capsys, fragment)
+    assert tree(place) == before
+
+
+WATCHED = ("torch", "transformers", "xarray", "matplotlib")
+REFUSE_ALL = """
+import json, sys
+from analysis.cli import main
+
+found = []
+for line in json.loads(sys.argv[1]):
+    sys.argv = ["tapa", *line]
+    try:
+        main.main()
+    except SystemExit as end:
+        found.append([end.code, len(sys.modules), sorted(set(json.loads(WATCHED)) & sys.modules.keys())])
+print(json.dumps(found))
+"""
+
+
+def test_no_refusal_imports_torch():
+    """Every command refuses in one process, one after the other; `tapa bench start_up` times each in its own."""
+    assert sorted(line[0] for line in bench.REFUSED) == sorted(COMMANDS)
+    code = REFUSE_ALL.replace("WATCHED", repr(json.dumps(WATCHED)))
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(bench.REFUSED)], capture_output=True, text=True, check=True
     )
+    found = json.loads(done.stdout)
+    assert [code for code, _, _ in found] == [2] * len(bench.REFUSED)
+    assert [heavy for _, _, heavy in found] == [[]] * len(bench.REFUSED)
+    assert found[-1][1] < 2000  # modules after all of them
+    assert len(done.stderr.splitlines()) == len(bench.REFUSED)
+
+
+def test_help_imports_few_modules_and_none_of_numbers():
+    code = (
+        "import sys; sys.argv = ['tapa', '--help']\nfrom analysis.cli import main\n"
+        "try:\n    main.main()\nexcept SystemExit:\n"
+        "    print(len(sys.modules), 'numpy' in sys.modules, 'rich' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules, *heavy = done.stdout.splitlines()[-1].split()
+    assert heavy == ["False", "False"]
+    assert int(modules) < 300
+
+
+# the rest
 
 
 def test_a_step_of_unknown_length_is_full_when_it_is_over(monkeypatch: pytest.MonkeyPatch, capsys):

@@ -18,7 +18,7 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from analysis import records
-from analysis.cli.options import app
+from analysis.cli.main import app
 from analysis.errors import InputError
 from analysis.experiments import results, run_record, tables
 from analysis.experiments.plan import EXPERIMENTS, SEEDS, VARIANTS, label

@@ -14,7 +14,7 @@ import torch
 import xarray as xr
 
 from analysis import records
-from analysis.cli import heads, main
+from analysis.cli import main
 from analysis.errors import InputError
 from analysis.experiments.plan import VARIANTS, Run, cpu
 from analysis.models.checkpoint import read_tensors
@@ -150,14 +150,14 @@ def test_the_command_writes_a_record_and_speaks(as_json, whole, tmp_path: Path, 
     assert not end.value.code
     assert asked == [(1e-3, "tapa_linear", (0, 4), Path("runs/dynamics-tapa_linear-0-0.001"))]
     assert records.read(out, expect_schema=phase_dynamics.DYNAMICS).training_step.values.tolist() == [0, 2, 6]
-    printed = capsys.readouterr().out
+    said = capsys.readouterr().out
     if as_json:
-        found = json.loads(printed)
+        found = json.loads(said)
         assert [row["step"] for row in found["steps"]] == [0, 2, 6]
         assert found["steps"][1]["phase_sd"] == pytest.approx(float(np.median(whole.phase_sd[1])))
     else:
-        assert printed.startswith(heads.dynamics_text(whole))
-        assert [line.split()[0] for line in printed.splitlines()[2:5]] == ["0", "2", "6"]
+        assert said.startswith(printed.dynamics_text(whole))
+        assert [line.split()[0] for line in said.splitlines()[2:5]] == ["0", "2", "6"]
 
 
 @pytest.mark.parametrize(

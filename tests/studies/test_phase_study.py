@@ -13,7 +13,7 @@ import xarray as xr
 from safetensors.torch import save_file
 
 from analysis import records
-from analysis.cli import heads, main
+from analysis.cli import main, printed
 from analysis.errors import InputError
 from analysis.heads import phase_ablation
 from analysis.heads.phase import curves, factors
@@ -161,7 +161,7 @@ def test_the_command_writes_a_record_and_speaks(
 
 
 def test_one_head_is_shown_by_distance_and_property(data: xr.Dataset):
-    text = heads.phase_text(data.isel(layer=[0], head=[1]))
+    text = printed.phase_text(data.isel(layer=[0], head=[1]))
     assert "matching bracket" in text
     assert f"{float(data.gaussian[0, 1, 16]):.4f}" in text
 
