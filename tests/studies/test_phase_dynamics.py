@@ -14,7 +14,7 @@ import torch
 import xarray as xr
 
 from analysis import records
-from analysis.cli import main
+from analysis.cli import main, printed
 from analysis.errors import InputError
 from analysis.experiments.plan import VARIANTS, Run, cpu
 from analysis.models.checkpoint import read_tensors
