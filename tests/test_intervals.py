@@ -80,7 +80,8 @@ def test_units_scale_and_order_does_not_matter(losses: list[float], unit: float,
     assert found.value == pytest.approx(sums.sum() / counts.sum())
     for mine, theirs in zip((found.low, found.high), (scaled.low, scaled.high), strict=True):
         assert theirs == pytest.approx(unit * mine, rel=1e-9)
-    assert sums.min() / counts.max() <= found.low <= found.high
+    slack = 1 - 4 * np.finfo(float).eps  # of one division's rounding
+    assert slack * sums.min() / counts.max() <= found.low <= found.high
     assert found == over_documents(sums, counts, seed=seed, method=method, resamples=200)
 
 
