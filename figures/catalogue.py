@@ -223,6 +223,7 @@ _ROWS = [
     Record(name="phase_dynamics", schema=schemas.PHASE_DYNAMICS, study=None, folder=TRAINED),
 ]  # fmt: skip
 _FIGURES = [
+    Figure(name="overview", number=0, needs=("smollm2",), claims=("eq-5", "eq-17")),
     Figure(name="bias_by_base", number=1, needs=("closed_form",), claims=("eq-24", "thm-2.2")),
     Figure(name="rope_family", number=2, needs=("family",), claims=("eq-17", "thm-2.3")),
     Figure(name="distance_bias", number=3, needs=("smollm2",), claims=("eq-5", "eq-17")),

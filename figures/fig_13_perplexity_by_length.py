@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.style import PAGE, legend_below, method, nothing_yet, plain_log, powers_of_two
+from figures.style import PAGE, label_lines, method, nothing_yet, plain_log, powers_of_two
 
 RECORDS = ("results",)
 CLAIMS = ("tab-1", "tab-2", "tab-3")
@@ -21,14 +21,20 @@ PANELS = {
 FINE_TUNED = {"ours": ("table1",), "paper": ("table1", "table3")}  # panels with a second trained length
 PAPER_TRAINED = 8192  # tokens
 STRETCH = 4
+# the methods that the text is about; figures/tables has the others
+SHOWN = {
+    "table2": ("RoPE", "YaRN", "TAPA", "ALiBi", "sliding window"),
+    "table1": ("RoPE", "YaRN", "PI", "TAPA", "ALiBi"),
+    "table3": ("TAPA", "TAPA, linear phase"),
+}
 
 
 def draw(records: Mapping[str, Any]) -> Figure:
     data = records["results"]
-    figure, axes = plt.subplots(2, 3, figsize=(PAGE, 4.3), sharex="col")
+    figure, axes = plt.subplots(2, 3, figsize=(PAGE, 3.9), sharex="col")
     for column, (name, title) in zip(axes.T, PANELS.items(), strict=True):
-        _panel(column[0], data[name], data["trained_length"], bands=True)
-        _panel(column[1], data["paper"][name], PAPER_TRAINED, bands=False)
+        _panel(column[0], data[name], SHOWN[name], data["trained_length"], bands=True)
+        _panel(column[1], data["paper"][name], SHOWN[name], PAPER_TRAINED, bands=False)
         column[0].set_title(title)
         column[1].set_xlabel("length / trained length")
         for ax, whose in zip(column, ("ours", "paper"), strict=True):
@@ -36,19 +42,21 @@ def draw(records: Mapping[str, Any]) -> Figure:
                 plain_log(ax)
             for at in (1, STRETCH) if name in FINE_TUNED[whose] else (1,):
                 ax.axvline(at, color="black", lw=0.6, ls=(0, (1, 3)))
+            label_lines(ax)
     axes[0, 0].set_ylabel("perplexity per byte\nours, 0.8 M parameters")
-    axes[1, 0].set_ylabel("perplexity per token\npaper, 7B")
-    legend_below(figure, 5)
+    axes[1, 0].set_ylabel("perplexity per token\npaper (v1), 7B")
     return figure
 
 
-def _panel(ax: Axes, rows: Sequence[Mapping[str, Any]], trained: int, *, bands: bool) -> None:
+def _panel(
+    ax: Axes, rows: Sequence[Mapping[str, Any]], shown: Sequence[str], trained: int, *, bands: bool
+) -> None:
     """Lines: means over seeds; bands: Student's t over seeds."""
     lines: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         lines.setdefault(row["label"], []).append(row)
     for label, points in lines.items():
-        if (found := method(label)) is None:
+        if (found := method(label)) is None or found[0] not in shown:
             continue
         name, style = found
         points = _with_start(points, rows)

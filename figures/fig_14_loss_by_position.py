@@ -1,4 +1,4 @@
-"""Figure 14: loss by place in the longest window: where beyond the trained length each method loses."""
+"""Figure 14: loss by token position in the longest window: where beyond the trained length each method loses."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.style import PAGE, legend_below, method, nothing_yet, panel, powers_of_two
+from figures.style import PAGE, label_lines, method, nothing_yet, panel, powers_of_two
 
 RECORDS = ("results",)
 CLAIMS = ("tab-1", "tab-2")
 STRETCH = 4
-LEAST = 4  # bins before this place are a few tokens each
+LEAST = 4  # bins before this position are a few tokens each
+SHOWN = ("RoPE", "YaRN", "TAPA", "ALiBi", "sliding window")
 
 
 def draw(records: Mapping[str, Any]) -> Figure:
@@ -31,14 +32,15 @@ def draw(records: Mapping[str, Any]) -> Figure:
         panel(ax, letter)
     axes[0].set(title=f"no fine-tuning; trained at {trained}", ylabel="bits per byte")
     axes[1].set_title(f"trained at {trained}, fine-tuned at {STRETCH * trained}")
-    legend_below(figure, 5)
+    for ax in axes:
+        label_lines(ax)
     return figure
 
 
 def _panel(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Lines: means over seeds, at the middle of each bin of places; bands: Student's t over seeds."""
+    """Lines: means over seeds, at the middle of each bin of positions; bands: Student's t over seeds."""
     for row in rows:
-        if (found := method(row["label"])) is None:
+        if (found := method(row["label"])) is None or found[0] not in SHOWN:
             continue
         name, style = found
         first, last = np.array(row["first"]), np.array(row["last"])
@@ -49,6 +51,6 @@ def _panel(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
             low, high = (np.array(row[end])[kept] for end in ("low", "high"))
             ax.fill_between(x, low, high, color=style["color"], alpha=0.15, lw=0)
     powers_of_two(ax)
-    ax.set_xlabel("place in the window (bytes)")
+    ax.set_xlabel("token position in the window (bytes)")
     if not rows:
         nothing_yet(ax)

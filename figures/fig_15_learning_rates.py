@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.style import PAGE, legend_below, method, nothing_yet, panel
+from figures.style import MAIN, PAGE, legend_below, method, nothing_yet, panel
 
 RECORDS = ("results",)
 CLAIMS = ("tab-2",)
@@ -31,7 +31,7 @@ def draw(records: Mapping[str, Any]) -> Figure:
         _panel(ax, chosen, key)
         panel(ax, letter)
     axes[0].set(title="from scratch, validation", ylabel="bits per byte")
-    axes[1].set_title("from scratch, read at 8 times")
+    axes[1].set_title("from scratch, at 8 times the length")
     axes[2].set_title("fine-tuning, validation")
     legend_below(figure, 5)
     return figure
@@ -41,7 +41,7 @@ def _panel(ax: Axes, rows: Sequence[Mapping[str, Any]], key: str) -> None:
     """Seed 0; ring: chosen by the validation loss; cross at the top: diverged."""
     for variant in dict.fromkeys(row["variant"] for row in rows):
         mine = [row for row in rows if row["variant"] == variant]
-        if (found := method(mine[0]["label"])) is None:
+        if (found := method(mine[0]["label"])) is None or found[0] not in (*MAIN, "YaRN"):
             continue
         name, style = found
         well = [row for row in mine if row[key] is not None]

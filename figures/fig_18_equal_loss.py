@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from figures.style import COLUMN, legend_below, method, nothing_yet
+from figures.style import COLUMN, MAIN, legend_below, method, nothing_yet
 
 RECORDS = ("results",)
 CLAIMS = ("tab-2",)
@@ -19,7 +19,7 @@ def draw(records: Mapping[str, Any]) -> Figure:
     data = records["results"]
     settings = {row["variant"]: row for row in data["settings"]}
     figure, ax = plt.subplots(figsize=(COLUMN, 4.0))
-    rows = [row for row in data["paths"] if not settings[row["variant"]]["task"] and method(row["label"])]
+    rows = [row for row in data["paths"] if not settings[row["variant"]]["task"] and row["label"] in MAIN]
     for row in rows:
         name, style = method(row["label"]) or ("", {})
         ax.plot(row["trained"], row["longest"], lw=0.8, label=name, **style)

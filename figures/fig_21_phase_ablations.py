@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from figures.style import COLOURS, CYCLE, PAGE, error_lengths, head_label, panel, ranked
+from figures.style import COLOURS, CYCLE, PAGE, error_lengths, head_label, panel, ranked, run_title
 
 RECORDS = ("phase_short",)
 CLAIMS = ("eq-12",)
@@ -42,6 +42,7 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
     single.set(xlabel="head (layer.head)", ylabel="rise of the loss (nats a token)")
     single.set_title("one head alone")
     single.legend()
+    figure.suptitle(f"{run_title(data)}; 95 % over documents", fontsize=8)
     panel(whole, "a")
     panel(single, "b")
     return figure

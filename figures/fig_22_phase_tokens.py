@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.style import COLOURS, DIVERGING, PAGE, head_label, panel, ranked
+from figures.style import COLOURS, DIVERGING, PAGE, head_label, panel, ranked, run_title
 
 RECORDS = ("phase_short",)
 CLAIMS = ("eq-12",)
@@ -34,6 +34,10 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
     _map(axes["b"], data, "effect_abs", r"shift of $|\phi|$ (sd of $\phi$)")
     axes["b"].set_yticklabels([])
     _told(axes["c"], data)
+    for name in "ab":
+        axes[name].set_ylabel("head (layer.head)")
+    words = f"a dot marks {SURE:g} standard errors over windows or more; in c a mark is a head"
+    figure.suptitle(f"{run_title(data)}\n{words}", fontsize=7.5)
     for letter, ax in axes.items():
         panel(ax, letter)
     return figure
@@ -62,6 +66,6 @@ def _told(ax: Axes, data: xr.Dataset) -> None:
         ax.plot(at.ravel(), told.values.ravel(), marker, color=colour, ms=3, mew=0.7, ls="", label=name)
     ax.axhline(0.5, color="black", lw=0.5)
     ax.set_xticks(range(data.sizes["property"]), data.property.values, rotation=30, ha="right")
-    ax.set_ylabel("accuracy of a probe")
+    ax.set_ylabel("accuracy of a probe\n(chance: 0.5)")
     ax.legend(ncols=len(TOLD), loc="upper right")
     ax.set_ylim(top=1.08)

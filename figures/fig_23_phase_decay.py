@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.style import COLOURS, CYCLE, PAGE, distance_axis, head_label, panel, ranked
+from figures.style import COLOURS, CYCLE, PAGE, distance_axis, head_label, panel, ranked, run_title
 
 RECORDS = ("phase", "phase_short")
 CLAIMS = ("thm-3.2", "eq-14", "thm-3.3", "eq-15")
@@ -33,7 +33,10 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
     _finish(axes, data)
     for ax, letter in zip(axes.flat, "abcd", strict=True):
         panel(ax, letter)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=8, title="head")
+    figure.suptitle(f"{run_title(data)} (dotted: L)", fontsize=8)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    words = "head (layer.head), those that lose most without their cosine first"
+    figure.legend(handles, labels, loc="outside lower center", ncols=8, title=words)
     return figure
 
 
@@ -45,15 +48,23 @@ def _finish(axes: np.ndarray, data: xr.Dataset) -> None:
     exponents.axhline(paper, color="black", lw=1.4, ls="--")
     exponents.axhline(0, color="black", lw=0.5)
     exponents.annotate(
-        f"bound of eq 14: {paper:g}", (0.98, paper), (0, 4), exponents.get_yaxis_transform(),
-        textcoords="offset points", ha="right", fontsize=7,
+        f"bound of eq 14: {paper:g}", (0.98, paper), (0, -4), exponents.get_yaxis_transform(),
+        textcoords="offset points", ha="right", va="top", fontsize=7,
     )  # fmt: skip
     exponents.set_ylabel("slope of log |mean score|")
     variance.axhline(1, color="black", lw=1.4, ls="--")
+    variance.annotate(
+        "theorem 3.3's limit", (0.02, 1), (0, 3), variance.get_yaxis_transform(), textcoords="offset points",
+        fontsize=7,
+    )  # fmt: skip
     variance.set(ylabel=r"Var score / ($\frac{1}{2}$ E amplitude$^2$)", ylim=(0, None))
     alike = [np.log(np.arange(seen, 2 * seen)).mean() for seen in data.seen.values]  # all weights equal
     entropy.plot(data.seen, alike, color="black", lw=1.4, ls="--")
     entropy.set_ylabel("entropy of attention (nats)")
+    entropy.annotate(
+        "equal weights", (float(data.seen[-1]), alike[-1]), (-6, -2), textcoords="offset points", ha="right",
+        va="bottom", fontsize=7,
+    )  # fmt: skip
     for ax in axes.flat:
         _length(ax, data.attrs["trained_length"])
     entropy.set_xlabel("tokens seen")

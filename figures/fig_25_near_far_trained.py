@@ -1,4 +1,4 @@
-"""Figure 25: the protocol of the paper's figure 1 on trained heads, by both of its readings, beside its numbers."""
+"""Figure 25: v1's figure 1 on trained heads: near less far scores in units of their spread, by both of its readings."""
 
 from __future__ import annotations
 
@@ -11,75 +11,56 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.experiments.plan import label
-from figures.style import COLOURS, CYCLE, PAGE, panel
+from figures.style import COLOURS, PAGE, panel
 
-RECORDS = ("trained_gaps",)
-CLAIMS = ("fig-1", "fig-1.protocol")
-COLUMNS = (
-    ("mean", "mean of near less far score"),
-    ("sd", "standard deviation"),
-    ("ratio", "mean over\nstandard deviation"),
-)
+READINGS = {
+    "distances": "near and far are distances",
+    "positions": "near and far are positions",
+}
 
 
 def draw(records: Mapping[str, xr.Dataset]) -> Figure:
-    """One point a head with the 95 % interval of its mean over documents, heads one above the other."""
+    """A point a head at the longest reach, mean over standard deviation with its 95 % interval over documents."""
     data = records["trained_gaps"]
-    rows = [(name, reading) for reading in data.reading.values for name in data.checkpoint.values]
-    figure, axes = plt.subplots(1, 3, figsize=(PAGE, 0.9 + 0.55 * len(rows)), sharey=True)
-    for ax, (what, title) in zip(axes, COLUMNS, strict=True):
-        for place, (name, reading) in enumerate(rows):
-            _row(ax, data.sel(checkpoint=name, reading=reading), what, -place)
+    data = data.sel(reach=data.reach.max())
+    names = data.checkpoint.values.tolist()
+    figure, axes = plt.subplots(1, 2, figsize=(PAGE, 1.3 + 0.38 * len(names)), sharex=True, sharey=True)
+    for ax, (reading, title), letter in zip(axes, READINGS.items(), "ab", strict=True):
+        for row, name in enumerate(names):
+            heads(ax, data.sel(checkpoint=name, reading=reading), row)
             if reading == "distances":
-                _paper(ax, data.sel(checkpoint=name), what, -place)
-        ax.axhline(0.5 - len(rows) / 2, color="black", lw=0.5)
-        ax.set_xlabel(title)
+                _paper(ax, data.sel(checkpoint=name), row)
+        ax.axvline(0, color="black", lw=0.7)
+        ax.set_title(title, loc="left")
+        ax.set_xlabel("mean of near less far score / its sd")
+        ax.set_xscale("symlog", linthresh=1)
         ax.grid(axis="y", visible=False)
-        if what == "sd":
-            ax.set_xscale("log")
-        else:
-            ax.set_xscale("symlog", linthresh=1)
-            ax.axvline(0, color="black", lw=0.5)
-    axes[0].set_yticks(
-        [-i for i in range(len(rows))], [f"{label(name)}\n{reading}" for name, reading in rows]
-    )
-    for ax, letter in zip(axes, "abc", strict=True):
         panel(ax, letter)
+    axes[0].set_yticks(range(len(names)), [label(name) for name in names])
+    axes[0].set_ylim(len(names) - 0.5, -0.5)
+    near, far, last = (int(v) for v in (data.near_last, data.far_first, data.reach))
+    words = f"distances 1 to {near} against {far} to {last} tokens; {data.sizes['layer'] * data.sizes['head']} heads"
+    figure.suptitle(f"Near less far scores of trained heads: {words}", fontsize=7.5)
     handles, labels = axes[0].get_legend_handles_labels()
     shown = dict(zip(labels, handles, strict=True))
-    figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=4, columnspacing=1.2)
+    figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=2)
     return figure
 
 
-def _row(ax: Axes, data: xr.Dataset, what: str, place: float) -> None:
-    """Reaches one above the other, and in each the heads."""
-    for i, reach in enumerate(data.reach.values):
-        x = data.sel(reach=reach).stack(place=("layer", "head"))
-        values, low, high = _values(x, what)
-        height = place + 0.3 * (1 - i) + np.linspace(0.12, -0.12, len(values))
-        text = f"near to {int(x.near_last)}, far {int(x.far_first)} to {int(reach)} tokens"
-        ax.errorbar(
-            values, height, xerr=[values - low, high - values], fmt=".", color=CYCLE[i], ms=2.5,
-            elinewidth=0.7, label=text,
-        )  # fmt: skip
+def heads(ax: Axes, data: xr.Dataset, row: int) -> None:
+    """The heads of one model, one above the other in its row."""
+    x = data.stack(place=("layer", "head"))
+    values, low, high = (x[name].values / x.sd.values for name in ("mean", "low", "high"))
+    heights = row + np.linspace(-0.28, 0.28, len(values))
+    ax.errorbar(
+        values, heights, xerr=[values - low, high - values], fmt="o", color=COLOURS["blue"], ms=2.5,
+        elinewidth=0.8, label="a head of ours, 95 % over documents",
+    )  # fmt: skip
 
 
-def _values(x: xr.Dataset, what: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    mean, low, high, sd = (x[name].values for name in ("mean", "low", "high", "sd"))
-    if what == "sd":
-        return sd, sd, sd
-    unit = sd if what == "ratio" else np.ones_like(sd)
-    return mean / unit, low / unit, high / unit
-
-
-def _paper(ax: Axes, data: xr.Dataset, what: str, place: float) -> None:
+def _paper(ax: Axes, data: xr.Dataset, row: int) -> None:
     mean, sd = float(data.paper_mean), float(data.paper_sd)
     if np.isfinite(mean):
-        value = {"mean": mean, "sd": sd, "ratio": mean / sd}[what]
         ax.plot(
-            [value] * 2,
-            [place - 0.45, place + 0.45],
-            color=COLOURS["black"],
-            lw=1.6,
-            label="paper, trained 7B",
-        )
+            [mean / sd] * 2, [row - 0.42, row + 0.42], color=COLOURS["vermilion"], lw=2.0, label="v1, trained 7B"
+        )  # fmt: skip

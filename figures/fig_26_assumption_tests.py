@@ -1,4 +1,4 @@
-"""Figure 26: Assumption 2.1 on trained heads: how much of E A_d and E B_d is not constant, and what the tests say."""
+"""Figure 26: Assumption 2.1 on trained heads: the share of E A_d and E B_d that is not constant, and the tests."""
 
 from __future__ import annotations
 
@@ -11,52 +11,49 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.experiments.plan import LABELS
-from figures.style import CYCLE, PAGE, panel
+from figures.style import COLOURS, PAGE, panel
 
-RECORDS = ("verdicts",)
-CLAIMS = ("eq-5",)
 LEVEL = 0.05
 QUESTIONS = {
     "pairs": "over pairs",
-    "positions": "over quarters",
+    "positions": "over quarters of the window",
     "heads": "over a layer's heads",
 }
-STYLES = {"A": "-", "B": "--"}
+KINDS = {"A": ("blue", "o", -0.16), "B": ("orange", "s", 0.16)}
 
 
 def draw(records: Mapping[str, xr.Dataset]) -> Figure:
-    """Heads in order of the share of the mean square that is not constant; 0 is what the assumption says."""
+    """Median and range over heads of the share of the mean square that is not constant; 0 is the assumption."""
     data = records["verdicts"]
-    models = len(set(data.model.values.tolist()))
-    figure, axes = plt.subplots(1, len(QUESTIONS), figsize=(PAGE, 2.7 + 0.25 * models), sharey=True)
+    models = list(dict.fromkeys(data.model.values.tolist()))
+    figure, axes = plt.subplots(1, len(QUESTIONS), figsize=(PAGE, 1.2 + 0.42 * len(models)), sharey=True)
     for ax, (question, title), letter in zip(axes, QUESTIONS.items(), "abc", strict=True):
-        said = _question(ax, data.isel(test=np.flatnonzero(data.question == question)))
-        ax.set_title(f"constant {title}?", loc="left")
-        lines = "\n".join(said)
-        ax.set_xlabel(f"share that is not constant\n\nrejected of A, of B:\n{lines}", fontsize=7)
-        ax.set_xlim(-0.02, 1.02)
+        _question(ax, data.isel(test=np.flatnonzero(data.question == question)), models)
+        ax.set_title(title, loc="left")
+        ax.set_xlabel("share that is not constant")
+        ax.set_xlim(-0.05, 1.42)
+        ax.set_xticks([0, 0.5, 1])
+        ax.text(1.4, -0.62, "rejected", ha="right", va="center", fontsize=6.5)
         panel(ax, letter)
-    axes[0].set_ylabel("share of heads, or of layers (c)")
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=6)
+    axes[0].set_yticks(range(len(models)), [LABELS.get(model, model) for model in models])
+    axes[0].set_ylim(len(models) - 0.5, -0.7)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
 
-def _question(ax: Axes, data: xr.Dataset) -> list[str]:
-    """Draw one, and say of each model of how many tests constancy is rejected."""
-    said = []
-    for colour, model in zip(CYCLE * 2, dict.fromkeys(data.model.values.tolist()), strict=False):
-        name = LABELS.get(model, model.removesuffix("-Instruct"))
-        rejected = []
-        for kind, style in STYLES.items():
+def _question(ax: Axes, data: xr.Dataset, models: list[str]) -> None:
+    """A mark at the median, a line from the least to the greatest share, and how many tests reject constancy."""
+    for kind, (colour, marker, offset) in KINDS.items():
+        for row, model in enumerate(models):
             x = data.isel(test=np.flatnonzero((data.model == model) & (data.kind == kind)))
             if not x.sizes["test"]:
                 continue
-            shares = np.sort(x.share.values)
-            ax.plot(
-                shares, (np.arange(len(shares)) + 1) / len(shares), ls=style, color=colour, lw=1.0,
-                drawstyle="steps-post", label=f"{name}, E{kind}",
+            shares = x.share.values
+            middle = float(np.median(shares))
+            label = f"E {kind}$_d$: median and range; tests by Holm at 5 %" if not row else None
+            ax.errorbar(
+                [middle], [row + offset], xerr=[[middle - shares.min()], [shares.max() - middle]],
+                marker=marker, ms=4, ls="", color=COLOURS[colour], label=label,
             )  # fmt: skip
-            rejected.append(f"{int((x.p_holm <= LEVEL).sum())} of {x.sizes['test']}")
-        said.append(f"{name}: {', '.join(rejected)}")
-    return said
+            rejected = f"{int((x.p_holm <= LEVEL).sum())}/{x.sizes['test']}"
+            ax.text(1.4, row + offset, rejected, ha="right", va="center", fontsize=6.5)

@@ -10,15 +10,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.experiments.plan import label
 from figures.style import COLOURS, PAGE, distance_axis, panel
 
 RECORDS = ("bias",)
 CLAIMS = ("thm-2.2", "eq-17")
-METHODS = {
-    "rope": "blue", "partial": "sky", "tapa": "orange", "tapa_linear": "vermilion", "tapa_separate": "yellow",
-    "alibi": "green", "nope": "black", "window": "grey",
-}  # fmt: skip
+FAMILIES = {
+    "RoPE, whole or partial": ("blue", ("rope", "partial")),
+    "TAPA, all variants": ("orange", ("tapa", "tapa_linear", "tapa_separate")),
+    "ALiBi": ("green", ("alibi",)),
+    "NoPE": ("black", ("nope",)),
+    "sliding window": ("purple", ("window",)),
+}
 OBSERVED = {
     "near_far_gap": "near-far gap (sd)",
     "rebound": "rebound beyond L (sd)",
@@ -40,15 +42,20 @@ def draw(records: Mapping[str, Any]) -> Figure:
     panel(flat[0], "a")
     for ax, (name, words), letter in zip(flat[1:7], OBSERVED.items(), "bcdefg", strict=True):
         _scatter(ax, rows, chosen, name)
-        ax.set_title(_said(content["summary"]["correlations"][name]), loc="left", fontsize=5.5)
+        ax.set_title(_said(content["summary"]["correlations"][name]), loc="left", fontsize=6)
         ax.set_xlabel(words, fontsize=7)
         panel(ax, letter)
     for ax in (flat[1], flat[4]):
         ax.set_ylabel("rise of loss (bits/byte)", fontsize=7)
     flat[7].axis("off")
-    present = dict.fromkeys(row["method"] for row in rows)
-    for method in present:
-        flat[7].plot([], [], "o", ms=4, color=_colour(method), label=label(method))
+    present = {row["method"] for row in rows}
+    for name, (colour, methods) in FAMILIES.items():
+        if present & set(methods):
+            flat[7].plot([], [], "o", ms=4, color=COLOURS[colour], label=name)
+    flat[7].plot([], [], "o", ms=4, color=COLOURS["grey"], label="filled: the chosen rate")
+    flat[7].plot([], [], "o", ms=4, mec=COLOURS["grey"], mfc="none", label="hollow: another rate")
+    words = "Above each panel: Spearman's rank correlation over runs and within methods, with 95 % intervals"
+    figure.suptitle(words, fontsize=7.5)
     flat[7].legend(loc="center left", title=f"{len(rows)} runs")
     return figure
 
@@ -83,16 +90,16 @@ def _scatter(ax: Axes, rows: list[dict[str, Any]], chosen: dict[str, float], nam
 
 
 def _said(found: dict[str, Any]) -> str:
-    return f"all {_estimate(found['over_runs'])}\nwithin {_estimate(found['within_methods'])}"
+    return f"runs {_estimate(found['over_runs'])}\nwithin {_estimate(found['within_methods'])}"
 
 
 def _estimate(found: dict[str, Any] | None) -> str:
     if found is None:
         return "too few runs"
     if found["low"] is None:
-        return rf"$\rho$ = {found['value']:.2f}"
-    return rf"$\rho$ = {found['value']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
+        return f"{found['value']:.2f}"
+    return f"{found['value']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
 
 
 def _colour(method: str) -> str:
-    return COLOURS[METHODS.get(method, "purple")]
+    return COLOURS[next(colour for colour, methods in FAMILIES.values() if method in methods)]

@@ -73,6 +73,17 @@ def distance_axis(ax: Axes, label: str = "distance (tokens)") -> None:
     ax.set_xlabel(label)
 
 
+def log_bins(distance: np.ndarray, per_octave: int = 8) -> np.ndarray:
+    """First index of each bin of whole distances 1, 2, ..., about `per_octave` to the octave, singles at first."""
+    edges = np.unique(np.round(2 ** (np.arange(per_octave * int(np.log2(distance[-1]) + 1)) / per_octave)))
+    return np.searchsorted(distance, edges[edges <= distance[-1]])
+
+
+def binned(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Means of `values` (..., distance) over the bins that begin at `starts`."""
+    return np.add.reduceat(values, starts, axis=-1) / np.diff(np.append(starts, values.shape[-1]))
+
+
 def side_by_side(figure: Figure, widths: tuple[float, float]) -> tuple[SubFigure, SubFigure]:
     """Two subfigures in a row, for groups of panels that do not share a grid."""
     left, right = cast("list[SubFigure]", figure.subfigures(1, 2, width_ratios=widths))
@@ -89,11 +100,11 @@ def panel(ax: Axes, letter: str) -> None:
 # trained methods, alike in every figure: hue says which method, the line which kind of it
 METHODS: dict[str, tuple[str, str]] = {
     "RoPE": (COLOURS["blue"], "-"),
-    "RoPE, base 5e5": (COLOURS["sky"], "-"),
-    "RoPE, raised base": (COLOURS["sky"], "-"),
-    "PI": (COLOURS["blue"], ":"),
-    "NTK": (COLOURS["blue"], "-."),
-    "YaRN": (COLOURS["blue"], "--"),
+    "RoPE, base 5e5": (COLOURS["grey"], "-"),
+    "RoPE, raised base": (COLOURS["grey"], "-."),
+    "PI": (COLOURS["vermilion"], ":"),
+    "NTK": (COLOURS["purple"], "-."),
+    "YaRN": (COLOURS["sky"], "--"),
     "partial RoPE": (COLOURS["vermilion"], "-."),
     "TAPA": (COLOURS["orange"], "-"),
     "TAPA, plain recipe": (COLOURS["orange"], "--"),
@@ -102,6 +113,7 @@ METHODS: dict[str, tuple[str, str]] = {
     "ALiBi": (COLOURS["green"], "-"),
     "sliding window": (COLOURS["purple"], "--"),
 }
+MAIN = ("RoPE", "TAPA", "ALiBi", "NoPE", "sliding window")  # whom the text compares; figures/tables has all
 _ALIASES = {
     "RoPE + PI": "PI",
     "RoPE + NTK": "NTK",
@@ -130,6 +142,37 @@ def legend_below(figure: Figure, columns: int) -> None:
         handles |= {name: line for line, name in zip(*ax.get_legend_handles_labels(), strict=True)}
     names = [name for name in METHODS if name in handles] + [name for name in handles if name not in METHODS]
     figure.legend([handles[name] for name in names], names, loc="outside lower center", ncols=columns)
+
+
+def label_lines(ax: Axes, *, apart: float = 0.075) -> None:
+    """Each labelled line's name at its right end, outside the axes, in its colour; names never overlap.
+
+    Call it when scales and limits are final. `apart` is the least distance of two names as a share of the height.
+    """
+    ax.get_xlim(), ax.get_ylim()  # limits are found when they are asked for
+    to_axes = ax.transData + ax.transAxes.inverted()
+    ends = []
+    for line in ax.lines:
+        if not str(line.get_label()).startswith("_") and len(line.get_xdata()):
+            last = np.asarray(line.get_xydata(), dtype=float)[-1]
+            ends.append(
+                (float(np.clip(to_axes.transform(last)[1], 0, 1)), str(line.get_label()), line.get_color())
+            )
+    ends.sort()
+    heights = np.array([height for height, *_ in ends])
+    for _ in range(len(ends) ** 2):  # neighbours push each other apart until all have room
+        gaps = np.diff(heights)
+        close = np.flatnonzero(gaps < apart - 1e-9)
+        if not len(close):
+            break
+        push = (apart - gaps[close[0]]) / 2
+        heights[: close[0] + 1] -= push
+        heights[close[0] + 1 :] += push
+    for height, (_, name, colour) in zip(heights, ends, strict=True):
+        ax.annotate(
+            name, (1, height), (3, 0), "axes fraction", textcoords="offset points", va="center",
+            color=colour, fontsize=6.5, annotation_clip=False,
+        )  # fmt: skip
 
 
 def powers_of_two(ax: Axes) -> None:
@@ -163,6 +206,17 @@ def ranked(data: xr.Dataset) -> list[tuple[int, int]]:
         return places
     loses = data.head_change.sel(head_ablation="no cosine")
     return sorted(places, key=lambda place: -float(loses.sel(layer=place[0], head=place[1])))
+
+
+def run_title(data: xr.Dataset) -> str:
+    """The checkpoint that a record of phases was measured on, for a figure's title."""
+    kind = {"tapa": "TAPA", "tapa_linear": "TAPA, linear phase"}.get(
+        data.attrs["method"], data.attrs["method"]
+    )
+    return (
+        f"{kind}, alpha {float(data.attrs['alpha']):g}, trained at L = {int(data.attrs['trained_length'])} tokens, "
+        f"step {int(data.attrs['training_step'])}, seed {int(data.attrs['training_seed'])}"
+    )
 
 
 def head_label(place: tuple[int, int]) -> str:

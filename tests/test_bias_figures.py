@@ -70,43 +70,47 @@ def test_every_run_is_a_point_filled_at_the_chosen_rate():
     assert legend.get_legend().get_title().get_text() == "12 runs"
 
 
-def test_what_is_lost_and_what_is_left_of_it():
+def test_every_intervention_has_its_recovered_share_with_its_interval():
     made = content()
-    figure = fig_28_bias_removed.draw({"bias": made})
-    shown = [ax for ax in figure.axes if ax.lines]
-    assert [ax.get_title(loc="left") for ax in shown] == ["RoPE (3 seeds)", "TAPA (3 seeds)"]
-    for ax, variant in zip(shown, ("rope", "tapa"), strict=True):
-        cells = made["summary"]["altered"][variant]
-        for container, kind in zip(ax.containers, fig_28_bias_removed.WAYS, strict=True):
-            line, _, (bars,) = container
-            own = [c for c in cells if c["kind"] == ("clamp" if kind == "plain" else kind)]
-            left = [c["lost"][0] - (0 if kind == "plain" else c["back"][0]) for c in own]
-            ends = [c["lost" if kind == "plain" else "left"] for c in own]
-            np.testing.assert_allclose(np.asarray(line.get_ydata(), dtype=float), left)
-            for segment, (_, low, high) in zip(bars.get_segments(), ends, strict=True):
-                assert float(np.ptp(segment[:, 1])) == pytest.approx(high - low)
+    (ax,) = fig_28_bias_removed.draw({"bias": made}).axes
+    shown = [container.get_label() for container in ax.containers]
+    assert shown == ["RoPE, 3 seeds", "TAPA, 3 seeds"]
+    kinds = list(fig_28_bias_removed.INTERVENTIONS)
+    assert len(ax.get_yticklabels()) == len(kinds)
+    for container, variant in zip(ax.containers, ("rope", "tapa"), strict=True):
+        cells = {c["kind"]: c for c in made["summary"]["altered"][variant] if c["length"] == 64}
+        line, _, (bars,) = container
+        rows = np.round(line.get_ydata()).astype(int)
+        assert [kinds[row] for row in rows] == [kind for kind in kinds if kind in cells]
+        expected = 100 * np.array([cells[kinds[row]]["share"] for row in rows])
+        np.testing.assert_allclose(np.asarray(line.get_xdata(), dtype=float), expected[:, 0])
+        ends = np.array([segment[:, 0] for segment in bars.get_segments()])
+        np.testing.assert_allclose(ends, expected[:, 1:])
 
 
 def test_other_variants_are_drawn_where_the_usual_ones_are_not_there():
     made = content(("tapa_alpha0.3",))
-    titles = [ax.get_title(loc="left") for ax in fig_28_bias_removed.draw({"bias": made}).axes]
-    assert titles == ["TAPA, alpha 0.3 (3 seeds)"]
+    (ax,) = fig_28_bias_removed.draw({"bias": made}).axes
+    assert [container.get_label() for container in ax.containers] == ["TAPA, alpha 0.3, 3 seeds"]
 
 
-def test_verdicts_draw_every_share_and_count_the_rejected():
+def test_tests_draw_median_and_range_and_count_the_rejected():
     first = verdicts(record())
     data = xr.concat([first, first.assign_coords(model=("test", ["other"] * first.sizes["test"]))], "test")
     figure = fig_26_assumption_tests.draw({"verdicts": data})
+    models = list(dict.fromkeys(data.model.values.tolist()))
     for ax, question in zip(figure.axes, fig_26_assumption_tests.QUESTIONS, strict=True):
-        own = data.isel(test=np.flatnonzero(data.question == question))
-        lines = [line for line in ax.lines if len(line.get_xdata())]
-        assert len(lines) == 4  # two models, A and B
-        drawn = np.concatenate([line.get_xdata() for line in lines])
-        np.testing.assert_allclose(np.sort(drawn), np.sort(own.share))
-        text = ax.get_xlabel()
-        planted = own.isel(test=np.flatnonzero((own.model == "planted") & (own.kind == "A")))
-        rejected = int((planted.p_holm <= 0.05).sum())
-        assert f"planted: {rejected} of {planted.sizes['test']}, " in text
+        drawn = iter(ax.containers)
+        words = [text.get_text() for text in ax.texts]
+        for kind in ("A", "B"):
+            for model in models:
+                of = (data.question == question) & (data.kind == kind) & (data.model == model)
+                x = data.isel(test=np.flatnonzero(of))
+                line, _, (bars,) = next(drawn)
+                assert float(line.get_xdata()[0]) == float(np.median(x.share))
+                (segment,) = bars.get_segments()
+                np.testing.assert_allclose(segment[:, 0], [x.share.min(), x.share.max()])
+                assert f"{int((x.p_holm <= 0.05).sum())}/{x.sizes['test']}" in words
 
 
 @pytest.mark.parametrize("module", [fig_27_extrapolation_bias, fig_28_bias_removed, fig_26_assumption_tests])

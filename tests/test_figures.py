@@ -182,20 +182,39 @@ def test_heads_draws_maps_and_six_heads(records):
         layer, head = int(data.telling_layer[i]), int(data.telling_head[i])
         assert_head(ax, data, layer, head)
         why = data.telling_why.values[i]
-        assert ax.get_title(loc="left") == f"layer {layer}, head {head}: {why}"
+        assert ax.get_title(loc="left") == f"{i + 1}: layer {layer}, head {head}, {why}"
+    for ax in maps:
+        marked = {(int(text.get_position()[1]), int(text.get_position()[0])) for text in ax.texts}
+        assert marked == {(int(data.telling_layer[i]), int(data.telling_head[i])) for i in range(6)}
 
 
 def assert_head(ax: Axes, data: xr.Dataset, layer: int, head: int) -> None:
+    """Means over bins of at most an eighth of an octave, by another way than `style.binned`."""
     x = data.sel(layer=layer, head=head).isel(distance=slice(1, data.sizes["distance"] // 2))
-    names = ("measured", "bias", "paper", "shuffled")
-    assert_plotted(lines(ax), [against(x.distance, x[name]) for name in names])
-    bands = [np.asarray(band.get_paths()[0].vertices) for band in ax.collections]
-    for name, band in zip(("measured", "shuffled"), bands, strict=True):
-        for edge in (x[name] - 2 * x[f"{name}_se"], x[name] + 2 * x[f"{name}_se"]):
-            assert {*map(tuple, against(x.distance, edge))} <= {*map(tuple, band)}
+    x = x[["measured", "measured_se", "bias", "shuffled", "paper"]].astype(float)
+    names = ("measured", "bias", "shuffled", "paper")
+    bins = bins_of(x.distance.values)
+    found = lines(ax)
+    assert len(found) == len(names)
+    for name, curve in zip(names, found, strict=True):
+        np.testing.assert_allclose(curve[:, 0], [np.exp(np.log(one).mean()) for one in bins])
+        np.testing.assert_allclose(curve[:, 1], [float(x[name].sel(distance=one).mean()) for one in bins])
+    (band,) = ax.collections
+    ends = np.asarray(band.get_paths()[0].vertices)
+    for sign in (-2, 2):
+        edge = [float((x.measured + sign * x.measured_se).sel(distance=one).mean()) for one in bins]
+        for at, value in zip(found[0][:, 0], edge, strict=True):
+            assert np.abs(ends - [at, value]).sum(axis=1).min() < 1e-9
     low, high = ax.get_ylim()
-    for name in names[:3]:
-        assert low <= float(x[name].min()) <= float(x[name].max()) <= high
+    for curve in found:
+        assert low <= curve[:, 1].min() <= curve[:, 1].max() <= high
+
+
+def bins_of(distances: np.ndarray) -> list[np.ndarray]:
+    """Whole distances by the eighth of an octave in which they lie, rounded to whole distances."""
+    edges = sorted({round(2 ** (i / 8)) for i in range(8 * 30)})
+    place = np.searchsorted(edges, distances, side="right")
+    return [distances[place == i] for i in np.unique(place)]
 
 
 def test_assumption_draws_pairs_with_errors_and_all_heads(records):

@@ -182,24 +182,21 @@ def test_dynamics_draw_every_head_and_their_median(records, dynamic):
 
 
 def test_figure_1_of_trained_heads(gaps: xr.Dataset):
-    mean, sd, ratio = fig_25_near_far_trained.draw({"trained_gaps": gaps}).axes
-    rows = [(name, reading) for reading in ("distances", "positions") for name in ("tapa", "rope")]
-    called = {"tapa": "TAPA", "rope": "RoPE"}
-    assert [label.get_text() for label in mean.get_yticklabels()] == [f"{called[n]}\n{r}" for n, r in rows]
-    at = iter(zip(*(ax.containers for ax in (mean, sd, ratio)), strict=True))
-    for place, (name, reading) in enumerate(rows):
-        for reach in (8, 24):
-            x = gaps.sel(checkpoint=name, reading=reading, reach=reach)
-            of_mean, of_sd, of_ratio = next(at)
-            points = of_mean[0].get_xydata()
-            np.testing.assert_array_equal(points[:, 0], x["mean"].values.ravel())
-            assert (np.abs(points[:, 1] + place) < 0.5).all()
-            np.testing.assert_array_equal(of_sd[0].get_xdata(), x["sd"].values.ravel())
-            np.testing.assert_array_equal(of_ratio[0].get_xdata(), (x["mean"] / x["sd"]).values.ravel())
-            ends = np.array([segment[:, 0] for segment in of_mean[2][0].get_segments()])
-            np.testing.assert_allclose(ends, np.stack([x.low.values.ravel(), x.high.values.ravel()], 1))
-    paper = [line.get_xdata()[0] for line in mean.lines if line.get_label() == "paper, trained 7B"]
-    assert paper == [0.03, 4.1]
+    figure = fig_25_near_far_trained.draw({"trained_gaps": gaps})
+    names = gaps.checkpoint.values.tolist()
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["TAPA", "RoPE"]
+    for ax, reading in zip(figure.axes, ("distances", "positions"), strict=True):
+        for row, (name, (line, _, (bars,))) in enumerate(zip(names, ax.containers, strict=True)):
+            x = gaps.sel(checkpoint=name, reading=reading, reach=24)
+            np.testing.assert_allclose(line.get_xdata(), (x["mean"] / x["sd"]).values.ravel())
+            assert (np.abs(np.asarray(line.get_ydata()) - row) < 0.5).all()
+            ends = np.array([segment[:, 0] for segment in bars.get_segments()])
+            np.testing.assert_allclose(
+                ends, np.stack([(x[k] / x["sd"]).values.ravel() for k in ("low", "high")], 1)
+            )
+        paper = [line.get_xdata()[0] for line in ax.lines if line.get_label() == "v1, trained 7B"]
+        expected = (gaps.paper_mean / gaps.paper_sd).values.tolist() if reading == "distances" else []
+        assert paper == expected
 
 
 def test_they_can_be_saved(gaps, tmp_path: Path, monkeypatch):

@@ -35,7 +35,9 @@ FUNCTIONS = sorted(STUDIES | {"figures.fig_27_extrapolation_bias:draw"})
 
 
 def test_an_unknown_figure_is_named():
-    with pytest.raises(InputError, match="figure 'nosuch' is unknown; known: bias_by_base, rope_family"):
+    with pytest.raises(
+        InputError, match="figure 'nosuch' is unknown; known: overview, bias_by_base, rope_family"
+    ):
         build.build(["distance_bias", "nosuch"])
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 from matplotlib.colors import to_rgba
-from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from figures import build, fig_05_claims
 from figures.catalogue import ROOT, read_any
@@ -155,42 +154,44 @@ def test_the_record_is_made_again_when_any_proof_changes() -> None:
     assert set(depends.values()) >= set((ROOT / "proofs").rglob("*.py"))
 
 
-@pytest.fixture
-def drawn(whole_ledger: list[Result]) -> tuple[dict, plt.Axes]:
-    record = {"claims": status.entries(whole_ledger), "graph": status.graph(whole_ledger)}
-    figure = fig_05_claims.draw({"claims": record})
-    yield record["graph"], figure.axes[0]
-    plt.close(figure)
+def test_the_figure_counts_every_verdict_and_shows_the_theorems(whole_ledger: list[Result]) -> None:
+    claims = status.entries(whole_ledger)
+    bars, grid = fig_05_claims.draw({"claims": {"claims": claims}}).axes
+    widths: dict[tuple[float, ...], float] = {}
+    for patch in bars.patches:
+        widths[patch.get_facecolor()] = widths.get(patch.get_facecolor(), 0) + patch.get_width()
+    repaired = {
+        r.label
+        for r in whole_ledger
+        if r.as_repaired and str(r.as_repaired.verdict) in ("proved", "certified")
+    }
+    for verdict, (fill, *_) in fig_05_claims.LOOKS.items():
+        own = {r.label for r in whole_ledger if str(r.as_stated.verdict) == verdict.partition(",")[0]}
+        if verdict.startswith("refuted"):
+            own = own & repaired if "repaired" in verdict else own - repaired
+        assert widths.get(to_rgba(fill), 0) == len(own), verdict
+    assert [text.get_text() for text in grid.get_yticklabels()] == list(fig_05_claims.SHOWN)
+    letters = [text.get_text() for text in grid.texts]
+    expected = []
+    for label in fig_05_claims.SHOWN:
+        result = next(r for r in whole_ledger if r.label == label)
+        expected.append(str(result.as_stated.verdict)[0].upper())
+        expected.append(
+            str(result.as_repaired.verdict)[0].upper() if result.as_repaired else "no repair needed"
+        )
+    assert letters == expected
+    plt.close("all")
 
 
-def test_the_figure_shows_every_form_in_its_colours(drawn: tuple[dict, plt.Axes]) -> None:
-    graph, ax = drawn
-    boxes = [patch for patch in ax.patches if isinstance(patch, Rectangle)]
-    colours = [(patch.get_facecolor(), patch.get_edgecolor()) for patch in boxes]
-    for colour in {(node["fill"], node["border"]) for node in graph["nodes"]}:
-        wanted = sum((node["fill"], node["border"]) == colour for node in graph["nodes"])
-        found = sum(pair == (to_rgba(colour[0]), to_rgba(colour[1])) for pair in colours)
-        assert found == wanted, colour
-    words = [text.get_text() for text in ax.texts]
-    assert {node["label"] for node in graph["nodes"]} <= set(words)
-
-
-def test_the_figure_shows_every_dependency_and_reddens_the_broken(drawn: tuple[dict, plt.Axes]) -> None:
-    graph, ax = drawn
-    arrows = [patch for patch in ax.patches if isinstance(patch, FancyArrowPatch)]
-    uses = [edge for edge in graph["edges"] if edge["kind"] == "uses"]
-    assert len(arrows) == len(uses)
-    red = to_rgba(fig_05_claims.BROKEN)[:3]
-    assert sum(patch.get_edgecolor()[:3] == red for patch in arrows) == sum(edge["broken"] for edge in uses)
-
-
-def test_no_two_claims_overlap_in_the_figure(whole_ledger: list[Result]) -> None:
-    places, bands, height = fig_05_claims.arrange(status.entries(whole_ledger))
-    assert len(places) == len(whole_ledger)
-    spots = sorted((place.y, place.x) for place in places.values())
-    for (y0, x0), (y1, x1) in itertools.pairwise(spots):
-        assert y1 - y0 > fig_05_claims.BAR + 0.3 or (y0 == y1 and x1 - x0 > fig_05_claims.BOX)
-    assert all(bottom >= -height for _, _, bottom in bands)
+def test_verdicts_are_told_apart_in_grey() -> None:
+    looks = [
+        (to_rgba(fill), fig_05_claims.HATCH.get(name)) for name, (fill, *_) in fig_05_claims.LOOKS.items()
+    ]
+    grey = [round(0.2126 * r + 0.7152 * g + 0.0722 * b, 2) for (r, g, b, _), _ in looks]
+    for (one, hatch), (other, other_hatch) in itertools.combinations(
+        zip(grey, (h for _, h in looks), strict=True), 2
+    ):
+        assert abs(one - other) > 0.03 or hatch != other_hatch
 
 
 def test_entries_are_in_reading_order_and_carry_everything(whole_ledger: list[Result]) -> None:
