@@ -10,9 +10,6 @@ from matplotlib.figure import Figure
 
 from figures.style import COLUMN, CYCLE, distance_axis, panel
 
-RECORDS = ("closed_form",)
-CLAIMS = ("eq-24", "thm-2.2")
-
 
 def draw(records: Mapping[str, xr.Dataset]) -> Figure:
     data = records["closed_form"]

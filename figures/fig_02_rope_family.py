@@ -10,9 +10,6 @@ from matplotlib.figure import Figure
 
 from figures.style import COLOURS, PAGE, distance_axis
 
-RECORDS = ("family",)
-CLAIMS = ("eq-17", "thm-2.3")
-
 
 def draw(records: Mapping[str, xr.Dataset]) -> Figure:
     data = records["family"]

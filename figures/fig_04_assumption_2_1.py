@@ -12,8 +12,6 @@ from matplotlib.figure import Figure
 
 from figures.style import COLOURS, PAGE, panel, side_by_side
 
-RECORDS = ("smollm2",)
-CLAIMS = ("eq-5",)
 KINDS = (("mu", r"$\mathrm{E}A_d$", COLOURS["blue"]), ("nu", r"$\mathrm{E}B_d$", COLOURS["orange"]))
 
 

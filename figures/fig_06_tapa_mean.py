@@ -12,8 +12,6 @@ from matplotlib.figure import Figure
 
 from figures.style import COLOURS, CYCLE, PAGE, distance_axis, panel
 
-RECORDS = ("tapa_mean",)
-CLAIMS = ("thm-3.2", "rem-3.eliminates")
 MARKS = {"plain": ("o", "Monte Carlo, plain"), "conditional-sobol": ("x", "Monte Carlo given $q_P$, Sobol")}
 LOG10 = np.log(10.0)
 LOWEST = 1e-9  # of the means that are shown

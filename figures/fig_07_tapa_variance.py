@@ -12,8 +12,6 @@ from matplotlib.figure import Figure
 
 from figures.style import CYCLE, PAGE, distance_axis, panel
 
-RECORDS = ("tapa_variance",)
-CLAIMS = ("thm-3.3", "eq-15")
 STYLES = ("-", "-", "-", "-", "--", ":")  # laws that keep the bound, that break it, that have no density
 
 

@@ -11,8 +11,6 @@ from matplotlib.patheffects import withStroke
 
 from figures.style import COLOURS, COLUMN, SEQUENTIAL
 
-RECORDS = ("tapa_map",)
-CLAIMS = ("rem-3.eliminates",)
 MARKS = "os^D"
 OUTLINE = [withStroke(linewidth=2, foreground="black")]
 

@@ -11,8 +11,6 @@ from matplotlib.figure import Figure
 
 from figures.style import COLOURS, PAGE, distance_axis
 
-RECORDS = ("rivals",)
-CLAIMS = ("eq-5", "thm-3.2", "thm-3.3")
 HUES = (COLOURS["orange"], COLOURS["blue"])
 COLUMNS = 5
 

@@ -12,8 +12,6 @@ from matplotlib.figure import Figure
 
 from figures.style import COLOURS, PAGE, panel
 
-RECORDS = ("near_far",)
-CLAIMS = ("fig-1", "fig-1.protocol")
 HUES = {"distances": COLOURS["blue"], "positions": COLOURS["orange"]}
 TITLES = {"normal": "0.02", "xavier": "Xavier", "depth": "by depth"}
 LINEAR = 0.01  # half width of the linear part of the axis of means

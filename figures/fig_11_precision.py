@@ -11,8 +11,6 @@ from matplotlib.figure import Figure
 
 from figures.style import COLOURS, CYCLE, PAGE, distance_axis, panel
 
-RECORDS = ("precision",)
-CLAIMS = ("eq-12",)
 STYLES = {"float32": "-", "own type": "--"}
 
 

@@ -11,8 +11,6 @@ from matplotlib.figure import Figure
 
 from figures.style import COLOURS, PAGE, distance_axis
 
-RECORDS = ("random_heads",)
-CLAIMS = ("eq-5", "rem-3.eliminates")
 TITLES = {"normal": "normal 0.02", "xavier": "Xavier", "depth": "scaled by depth"}
 
 

@@ -11,8 +11,6 @@ from matplotlib.figure import Figure
 
 from figures.style import PAGE, label_lines, method, nothing_yet, plain_log, powers_of_two
 
-RECORDS = ("results",)
-CLAIMS = ("tab-1", "tab-2", "tab-3")
 PANELS = {
     "table2": "no fine-tuning",
     "table1": "fine-tuned at 4 times",

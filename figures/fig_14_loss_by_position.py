@@ -12,8 +12,6 @@ from matplotlib.figure import Figure
 
 from figures.style import PAGE, label_lines, method, nothing_yet, panel, powers_of_two
 
-RECORDS = ("results",)
-CLAIMS = ("tab-1", "tab-2")
 STRETCH = 4
 LEAST = 4  # bins before this position are a few tokens each
 SHOWN = ("RoPE", "YaRN", "TAPA", "ALiBi", "sliding window")

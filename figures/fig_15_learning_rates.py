@@ -11,9 +11,6 @@ from matplotlib.figure import Figure
 
 from figures.style import MAIN, PAGE, legend_below, method, nothing_yet, panel
 
-RECORDS = ("results",)
-CLAIMS = ("tab-2",)
-
 
 def draw(records: Mapping[str, Any]) -> Figure:
     data = records["results"]

@@ -11,8 +11,6 @@ from matplotlib.figure import Figure
 
 from figures.style import COLOURS, PAGE, legend_below, method, nothing_yet, panel, powers_of_two
 
-RECORDS = ("results",)
-CLAIMS = ("tab-2",)
 TASK = "needle"
 CROWDED = 4  # a near fact is asked for again in a window of so many times the trained length
 

@@ -13,8 +13,6 @@ from matplotlib.figure import Figure
 
 from figures.style import PAGE, SEQUENTIAL, nothing_yet, panel
 
-RECORDS = ("results",)
-CLAIMS = ("thm-3.2", "thm-3.3")
 MARKS = "osD^v"
 SEPARATE = "tapa_separate"  # phase projections of its own instead of a share: at the right edge
 EDGE = 1.0

@@ -10,9 +10,6 @@ from matplotlib.figure import Figure
 
 from figures.style import COLUMN, MAIN, legend_below, method, nothing_yet
 
-RECORDS = ("results",)
-CLAIMS = ("tab-2",)
-
 
 def draw(records: Mapping[str, Any]) -> Figure:
     """A line a seed, from the first checkpoint that is read to the end of training, which has the dot."""

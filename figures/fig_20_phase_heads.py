@@ -12,8 +12,6 @@ from matplotlib.figure import Figure
 
 from figures.style import COLOURS, PAGE, distance_axis, head_label, ranked
 
-RECORDS = ("phase", "phase_short")
-CLAIMS = ("eq-12", "thm-3.2")
 HEADS = 8  # rows at most
 
 SCORES = (

@@ -11,9 +11,6 @@ from matplotlib.figure import Figure
 
 from figures.style import COLOURS, CYCLE, PAGE, error_lengths, head_label, panel, ranked, run_title
 
-RECORDS = ("phase_short",)
-CLAIMS = ("eq-12",)
-
 
 def draw(records: Mapping[str, xr.Dataset]) -> Figure:
     """Rise of the validation loss with 95 % intervals over documents; heads that lose most come first."""

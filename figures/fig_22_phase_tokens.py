@@ -12,9 +12,6 @@ from matplotlib.figure import Figure
 
 from figures.style import COLOURS, DIVERGING, PAGE, head_label, panel, ranked, run_title
 
-RECORDS = ("phase_short",)
-CLAIMS = ("eq-12",)
-
 TOLD = (
     ("phase", COLOURS["blue"], "o", -0.15),
     ("amplitude", COLOURS["orange"], "s", 0.15),

@@ -12,8 +12,6 @@ from matplotlib.figure import Figure
 
 from figures.style import COLOURS, CYCLE, PAGE, distance_axis, head_label, panel, ranked, run_title
 
-RECORDS = ("phase", "phase_short")
-CLAIMS = ("thm-3.2", "eq-14", "thm-3.3", "eq-15")
 STYLES = ("-", "--")  # so that more heads than colours are told apart
 
 

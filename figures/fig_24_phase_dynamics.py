@@ -12,9 +12,6 @@ from matplotlib.figure import Figure
 
 from figures.style import COLOURS, CYCLE, PAGE, error_lengths, panel
 
-RECORDS = ("phase_dynamics",)
-CLAIMS = ("eq-12", "thm-3.2")
-
 OVER_STEPS = (
     ("phase_sd", r"sd of $\phi$ (turns)"),
     ("past_quarter_all", "pairs past a quarter turn"),

@@ -12,8 +12,6 @@ from matplotlib.figure import Figure
 
 from figures.style import COLOURS, PAGE, distance_axis, panel
 
-RECORDS = ("bias",)
-CLAIMS = ("thm-2.2", "eq-17")
 FAMILIES = {
     "RoPE, whole or partial": ("blue", ("rope", "partial")),
     "TAPA, all variants": ("orange", ("tapa", "tapa_linear", "tapa_separate")),

@@ -96,7 +96,9 @@ def test_a_figure_says_what_it_is(name: str):
 @pytest.mark.parametrize("name", HERE)
 def test_a_figure_is_saved_as_pdf_and_png(name: str, records, tmp_path: Path):
     figure = module(name)
-    pdf, png = style.save(figure.draw, {key: records[key] for key in figure.RECORDS}, tmp_path / "new" / name)
+    pdf, png = style.save(
+        figure.draw, {key: records[key] for key in catalogue.FIGURES[name].needs}, tmp_path / "new" / name
+    )
     assert (pdf.name, png.name) == (f"{name}.pdf", f"{name}.png")
     assert pdf.read_bytes().startswith(b"%PDF")
     assert b"/CreationDate" not in pdf.read_bytes()
@@ -184,8 +186,24 @@ def test_heads_draws_maps_and_six_heads(records):
         why = data.telling_why.values[i]
         assert ax.get_title(loc="left") == f"{i + 1}: layer {layer}, head {head}, {why}"
     for ax in maps:
-        marked = {(int(text.get_position()[1]), int(text.get_position()[0])) for text in ax.texts}
+        marked = {
+            (int(text.get_position()[1]), int(text.get_position()[0]))
+            for text in ax.texts
+            if text.get_text().isdigit()
+        }
         assert marked == {(int(data.telling_layer[i]), int(data.telling_head[i])) for i in range(6)}
+
+
+def test_the_overview_draws_the_map_and_two_heads(records):
+    data = records["smollm2"].sel(first_token="dropped")
+    figure = module("overview").draw(records)
+    (heads,) = [ax for ax in figure.axes if ax.images and ax.get_xlabel() == "layer"]
+    np.testing.assert_array_equal(np.asarray(heads.images[0].get_array()), data.distance_share.values.T)
+    why = data.telling_why.values.tolist()
+    curves_of = [ax for ax in figure.axes if ax.lines]
+    for ax, name in zip(curves_of, ("median head", "largest near-far gap"), strict=True):
+        i = why.index(name)
+        assert_head(ax, data, int(data.telling_layer[i]), int(data.telling_head[i]))
 
 
 def assert_head(ax: Axes, data: xr.Dataset, layer: int, head: int) -> None:

@@ -54,7 +54,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, xr.Dataset]:
         "precision": precision.score_errors(Tapa(8), far, (0.1, 1.0), samples=64, seed=0),
         "random_heads": random_heads.untrained_heads(hidden, SHAPE, draws=4, seed=0),
     }
-    assert set(made) == {key for name in NAMES for key in module(name).RECORDS}
+    assert set(made) == {key for name in NAMES for key in catalogue.FIGURES[name].needs}
     provenance = Provenance.collect(
         ["tapa", "figures"], {}, seeds={}, device="cpu", precision="float64", threads=1, seconds=1.0
     )
