@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from analysis.cli import heads, training
-from analysis.cli.options import ROOT, Json, Processes, app, complain, own, shown
+from analysis.cli.options import ROOT, Json, Processes, app, committed, complain, own, shown
 from analysis.errors import InputError
+from analysis.settings import nearest
 
 if TYPE_CHECKING:
     from proofs.cache import Cache
@@ -160,6 +161,13 @@ def figures(
       tapa figures
       tapa figures distance_bias assumption_2_1
     """
+    files = sorted(path.stem for path in committed().glob("fig_*.py"))
+    known = [
+        stem.split("_", 2)[2] for stem in files
+    ]  # fig_01_bias_by_base; the catalogue itself imports xarray
+    for name in names:
+        if name not in known:
+            raise InputError(f"figure {name!r} is unknown; {nearest(name, known)}")
     from figures.build import build
 
     sys.exit(build(names, force=force))
