@@ -1,4 +1,4 @@
-"""Claims of the ledger's record for a notebook: a claim with its check, and what it says at real sizes, as tables."""
+"""Claims of the ledger's record for a notebook: statement, proof and check, and what it says at real sizes."""
 
 from __future__ import annotations
 
@@ -28,18 +28,23 @@ class Shown:
 
 @dataclass(frozen=True)
 class Claims:
-    """The claims of a record, by label."""
+    """The claims of a record, by label, and the notation in which they are stated."""
 
     entries: Mapping[str, Mapping[str, Any]]
+    symbols: str
 
     @classmethod
     def read(cls) -> Claims:
         """From the record that `tapa figures claims` makes; `InputError` says so where there is none."""
         found: Any = read_any("claims")
-        return cls({entry["label"]: entry for entry in found["claims"]})
+        return cls({entry["label"]: entry for entry in found["claims"]}, found["notation"])
+
+    def notation(self) -> Shown:
+        """What the symbols of the statements and proofs mean."""
+        return Shown(self.symbols)
 
     def show(self, *labels: str, facts: int = FACTS) -> Shown:
-        """Each claim: verdicts as stated and as repaired, the first facts behind them, the attack, the code."""
+        """Each claim as stated and as repaired: statement, verdict, the first facts behind it, attack, proof."""
         return Shown("\n\n".join(self._claim(label, facts) for label in labels))
 
     def practice(
@@ -77,14 +82,24 @@ class Claims:
     def _claim(self, label: str, facts: int) -> str:
         entry = self._entry(label)
         lines = [f"**`{label}`** ({entry['where']}; `{entry['stated']['code']}`)", ""]
-        for form in ("stated", "repaired"):
-            if entry[form]:
-                lines += _form(form, entry[form], facts)
+        forms = {name: entry[name] for name in ("stated", "repaired") if entry[name]}
+        for name, form in forms.items():
+            lines += _form(name, form, facts)
+        for name, form in forms.items():
+            if form["proof"]:
+                first, *rest = form["proof"]
+                lines += [
+                    "",
+                    f"**Proof** as {name}. {first}",
+                    *(line for part in rest for line in ("", part)),
+                ]
         return "\n".join(lines)
 
 
 def _form(name: str, form: Mapping[str, Any], facts: int) -> list[str]:
-    lines = [f"- as {name}: **{form['verdict']}**" + (f" ({form['note']})" if form["note"] else "")]
+    lines = [f"- as {name}, **{form['verdict']}**: {form['says']}"]
+    lines += [f"    - assumes: {'; '.join(form['assumes'])}"] if form["assumes"] else []
+    lines += [f"    - uses: {', '.join(f'`{used}`' for used in form['uses'])}"] if form["uses"] else []
     # what decides comes first: a refutation, or what is left open
     ranked = sorted(form["evidence"], key=lambda line: not line.startswith(("refuted", "unknown")))
     shown = [*ranked[:facts], *([f"and {len(ranked) - facts} more"] if len(ranked) > facts else [])]

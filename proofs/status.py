@@ -183,6 +183,11 @@ def compare_entries(claims: Sequence[Mapping[str, Any]], path: Path, *, whole: b
     return differences + [f"{label}: in {path.name}, not in the ledger" for label in gone]
 
 
+def record(results: Sequence[Result]) -> dict[str, Any]:
+    """The whole ledger as plain data, for figures and notebooks: its claims, their graph, the notation."""
+    return {"claims": entries(results), "graph": graph(results), "notation": " ".join(NOTATION.split())}
+
+
 def entries(results: Iterable[Result]) -> list[dict[str, Any]]:
     """Every claim as plain data, in reading order: what `explain` says, for a record and a notebook."""
     return [entry(result) for result in _by_part(results)]
