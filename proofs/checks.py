@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -60,9 +61,15 @@ def identity(what: str, left: symbolic.Expr, right: symbolic.Expr) -> Evidence:
 
     A failure to simplify refutes nothing: REFUTED takes a point where balls show the two sides apart.
     """
-    gap = sp.simplify(sp.expand(left - right, complex=True))
+    proved = exact(what, True, sp.sstr(left), sp.sstr(right))
+    if (gap := sp.expand(left - right, complex=True)) == 0:
+        return proved
+    with suppress(InputError):  # as in `proofs.exact.identity`
+        if (found := symbolic.refutation(left, right, what)) is not None:
+            return found
+    gap = sp.simplify(gap)
     if gap == 0 or sp.simplify(sp.expand_trig(gap)) == 0:
-        return exact(what, True, sp.sstr(left), sp.sstr(right))
+        return proved
     return symbolic.identity(left, right, what)
 
 

@@ -17,6 +17,7 @@ independent. It has two witnesses, kept apart on purpose:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from math import gcd, prod
 from typing import Any
@@ -61,13 +62,30 @@ def identity(lhs: Expr, rhs: Expr, what: str, points: Sequence[Point] | None = N
     eight that meet the symbols' assumptions: REFUTED at the first where it is certainly not 0, else UNKNOWN.
     """
     left, right = sp.sympify(lhs), sp.sympify(rhs)
+    proved = Evidence(what, Verdict.PROVED, computed=str(left), predicted=str(right))
+    if not (left - right).has(sp.Float) and sp.expand(left - right) == 0:
+        return proved
+    # rewriting is slow where it cannot succeed, so balls speak first, if they can evaluate both sides
+    with suppress(InputError):
+        if (found := refutation(left, right, what, points)) is not None:
+            return found
     if is_zero(left - right):
-        return Evidence(what, Verdict.PROVED, computed=str(left), predicted=str(right))
+        return proved
+    refutation(left, right, what, points)
+    return Evidence(what, Verdict.UNKNOWN, computed=f"not simplified: {left - right}", predicted="0")
+
+
+def refutation(lhs: Expr, rhs: Expr, what: str, points: Sequence[Point] | None = None) -> Evidence | None:
+    """Evidence against lhs = rhs: the first of the points at which balls show the difference to be not 0, or None.
+
+    `InputError` if balls cannot evaluate a side.
+    """
+    left, right = sp.sympify(lhs), sp.sympify(rhs)
     for point in sample_points(left, right) if points is None else points:
         value = to_ball(left, point) - to_ball(right, point)
         if value.is_finite() and not value.contains(0):
             return _counterexample(what, left, right, point)
-    return Evidence(what, Verdict.UNKNOWN, computed=f"not simplified: {left - right}", predicted="0")
+    return None
 
 
 def limit(expr: Expr, symbol: Expr, point: Expr, predicted: Expr, what: str, side: str = "+") -> Evidence:

@@ -183,7 +183,7 @@ def compare_entries(claims: Sequence[Mapping[str, Any]], path: Path, *, whole: b
     return differences + [f"{label}: in {path.name}, not in the ledger" for label in gone]
 
 
-def record(results: Sequence[Result]) -> dict[str, Any]:
+def content(results: Sequence[Result]) -> dict[str, Any]:
     """The whole ledger as plain data, for figures and notebooks: its claims, their graph, the notation."""
     return {"claims": entries(results), "graph": graph(results), "notation": " ".join(NOTATION.split())}
 
@@ -379,7 +379,6 @@ def _code(text: str) -> str:
     return f"{ticks}{pad}{text}{pad}{ticks}"
 
 
-def record() -> dict[str, object]:
-    """The whole ledger, checked in this process: its entries, and the graph of what rests on what."""
-    results = verify(workers=0)
-    return {"claims": entries(results), "graph": graph(results)}
+def record() -> dict[str, Any]:
+    """The whole ledger, checked in this process, as `content` gives it."""
+    return content(verify(workers=0))

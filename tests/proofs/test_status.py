@@ -14,6 +14,7 @@ from matplotlib.colors import to_rgba
 
 from figures import build, fig_05_claims
 from figures.catalogue import ROOT, read_any
+from figures.claims_tables import Claims
 from proofs import status
 from proofs.ledger import load
 from proofs.verify import Result
@@ -147,6 +148,23 @@ def test_a_stale_status_md_is_seen(whole_ledger: list[Result], tmp_path: Path) -
     stale.write_text(text.replace(row, row.replace("proved", "unknown", 1)), encoding="utf-8")
     assert status.compare(whole_ledger, stale) == ["lem-C.1: as stated 'proved', STATUS.md says 'unknown'"]
     assert stale.read_text(encoding="utf-8") != text
+
+
+def test_a_notebook_shows_statement_assumptions_and_proof(whole_ledger: list[Result]) -> None:
+    found = status.content(whole_ledger)
+    claims = Claims({entry["label"]: entry for entry in found["claims"]}, found["notation"])
+    text = claims.show("lem-C.2", "thm-2.2", facts=1).text
+    for piece in (
+        r"- as stated, **proved**: Given $\theta_0 < 1/10$, ",
+        r"    - assumes: $0 < \theta_0 < 1/10$; $D$ even; $D > 4 L$; $\lambda > 1$; ",
+        "    - uses: `eq-27`\n",
+        r"**Proof** as stated. *For $0<\epsilon_0<1$.* Cut ",
+        r"**Proof** as repaired. The first $k$ terms lie between ",
+        "- as stated, **refuted**: Assumption 2.1: there is ",
+        "**Proof** as repaired. `thm-2.2.riemann`, used at ",
+    ):
+        assert piece in text, piece
+    assert claims.notation().text.startswith(r"$b=1/\theta_0>1$ is the base")
 
 
 def test_the_record_is_made_again_when_any_proof_changes() -> None:

@@ -15,10 +15,9 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.errors import InputError
 from analysis.evidence import Evidence, Verdict
 from proofs.balls import PRECISION, ball, below, precision
-from proofs.checks import INVERSE_BASES, Point, least_head_dim, points, rises, termwise, vanishes
+from proofs.checks import INVERSE_BASES, Point, least_head_dim, vanishes
 from proofs.ledger import weakest
 from proofs.paper import appendix_e_cos as cosine
 from proofs.paper import appendix_e_riemann as riemann
@@ -182,50 +181,6 @@ def test_a_refutation_turns_where_the_printed_step_is_true() -> None:
     tiny = Point(Fraction(1, 10**400), 10**6, Fraction(2))
     halved = c2.above_half(tiny, Fraction(1, 100), Fraction(1, 100), Fraction(1, 2))
     assert verdict(halved) is Verdict.CERTIFIED
-
-
-def test_the_proofs_by_form_say_no() -> None:
-    u = sums.u
-    assert rises("sin u <= u", u - sp.sin(u), u, 1).verdict is Verdict.PROVED
-    assert rises("u <= sin u", sp.sin(u) - u, u, 1).verdict is Verdict.REFUTED
-    assert rises("true, but not by form", sp.cosh(u) - 1, u, 1).verdict is not Verdict.REFUTED
-    assert termwise("x/(1 + x)", u / (1 + u)).verdict is Verdict.PROVED
-    assert termwise("x/(1 + x) - 1/2", u / (1 + u) - HALF).verdict is Verdict.REFUTED
-    assert termwise("a square is not termwise", (u - 1) ** 2).verdict is Verdict.UNKNOWN
-    real = sp.Symbol("w", real=True)
-    assert termwise("w of any sign", real).verdict is not Verdict.PROVED
-
-
-@pytest.mark.parametrize(
-    ("inverse_base", "head_dim", "distance", "message"),
-    [
-        (Fraction(1, 10), 64, Fraction(2), "inverse_base=1/10 is not in (0, 1/10)"),
-        (Fraction(0), 64, Fraction(2), "inverse_base=0 is not in"),
-        (Fraction(1, 20), 10, Fraction(2), "head_dim=10 is not even and > 4 L"),
-        (Fraction(1, 20), 13, Fraction(2), "head_dim=13 is not even"),
-        (Fraction(1, 20), 12, Fraction(1), "distance=1 is not > 1"),
-    ],
-)
-def test_a_point_meets_every_hypothesis(
-    inverse_base: Fraction, head_dim: int, distance: Fraction, message: str
-) -> None:
-    with pytest.raises(InputError) as caught:
-        Point(inverse_base, head_dim, distance)
-    assert message in str(caught.value)
-
-
-def test_the_search_begins_at_the_edges() -> None:
-    tried = list(points())
-    assert {p.inverse_base for p in tried} == set(INVERSE_BASES)
-    assert {p.inverse_base for p in tried if p.head_dim == least_head_dim(p.inverse_base)} == set(
-        INVERSE_BASES
-    )
-    assert min(p.distance for p in tried) - 1 <= Fraction(1, 10**9)
-    assert any(p.far == Fraction(1, 4) for p in tried)
-    assert any(p.distance.denominator == 1 for p in tried)
-    for theta in INVERSE_BASES:
-        with pytest.raises(InputError, match="4 L"):
-            Point(theta, least_head_dim(theta) - 2, Fraction(2))
 
 
 ROUNDING = 2.0**-50  # a bound and a sum, each rounded to float64, relative to a bound above 1/D

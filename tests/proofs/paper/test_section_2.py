@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from fractions import Fraction
 from functools import cache
 
 import pytest
@@ -15,7 +14,6 @@ from hypothesis import strategies as st
 from analysis.errors import InputError
 from analysis.evidence import Evidence, Verdict
 from proofs.balls import PRECISION, ball, precision
-from proofs.checks import Distances, exact, identity, near_integers, search
 from proofs.integrals import RopeSums
 from proofs.ledger import load
 from proofs.paper import (
@@ -30,7 +28,7 @@ from proofs.paper import (
     theorem_2_2_uniform,
     theorem_2_3,
 )
-from proofs.verify import Result, gather_rows
+from proofs.verify import Result
 
 # label: (as stated, as repaired); "-" where nothing needs repair
 EXPECTED = {
@@ -122,8 +120,9 @@ def test_every_claim_was_attacked_and_every_failing_one_repaired() -> None:
 @pytest.mark.parametrize(
     "label", ["thm-2.1", "thm-2.1.sharp", "thm-2.1.reach", "eq-7", "thm-2.3", "rem-A", "rem-PI"]
 )
-def test_practice_rows_are_plain_and_not_empty(label: str) -> None:
-    assert len(gather_rows(label, load().practices[label])) >= 3
+def test_practice_rows_are_plain_and_not_empty(label: str, whole_ledger: list[Result]) -> None:
+    (found,) = (result for result in whole_ledger if result.label == label)
+    assert len(found.practice) >= 3
 
 
 def one(found: Evidence) -> Iterable[Evidence]:
@@ -229,35 +228,6 @@ def test_the_same_checks_pass_without_the_error() -> None:
     assert {item.verdict for item in sound} <= {Verdict.PROVED, Verdict.CERTIFIED}
 
 
-@settings(max_examples=25)
-@given(
-    base=st.sampled_from((17, 10_000, 500_000)),
-    start=st.integers(1, 10**7),
-    offset=st.integers(0, 40),
-    nu=st.sampled_from((0, 1, -1)),
-    turns=st.booleans(),
-)
-def test_angle_addition_agrees_with_the_sum(base: int, start: int, offset: int, nu: int, turns: bool) -> None:
-    # the first distance at or above a bound just below the value at `offset` can lie no later than `offset`
-    sums = RopeSums.of(16, base=base, turns=turns)
-    bound = (sums.gamma(start + offset, 1, nu) - ball("1e-12")).lower()
-    found, doubtful = Distances(sums.omega, 1, nu, columns=7, rows=3).first(start, start + 41, bound)
-    assert found is not None
-    assert doubtful is None
-    assert start <= found <= start + offset
-    assert sums.gamma(found, 1, nu) >= bound
-    assert all(sums.gamma(lam, 1, nu) < bound for lam in range(start, found))
-
-
-def test_a_range_below_its_bound_is_certified_and_an_undecidable_one_is_not() -> None:
-    sums = RopeSums.of(8, base=100)
-    assert Distances(sums.omega, 1, 0).first(1, 300, 1) == (None, None)
-    wide = tuple(w.union(w + ball("1/100")) for w in sums.omega)
-    found, doubtful = Distances(wide, 1, 0).first(1, 300, ball("0.49"))
-    assert found is None
-    assert doubtful is not None
-
-
 @settings(max_examples=60)
 @given(base=st.integers(2, 5000), pairs=st.integers(1, 24))
 def test_degree_formula_agrees_with_factoring(base: int, pairs: int) -> None:
@@ -287,39 +257,10 @@ def test_no_distance_leaves_the_limit_points(lam: int, head_dim: int, nu: int) -
         assert low - ball("1e-6") < value < high + ball("1e-6")
 
 
-@given(base=st.integers(2, 10**10))
-def test_near_integers_are_those_of_the_near_range(base: int) -> None:
-    edge = Fraction(base)
-    near = near_integers(base)
-    assert all((8 * lam) ** 4 < edge for lam in near)
-    assert (8 * near.stop) ** 4 >= edge
-
-
-def test_a_search_answers_three_ways() -> None:
-    assert search("x", [("a", 1), ("b", 2)]).verdict is Verdict.SUPPORTED
-    assert search("x", [("a", 1), ("b", 0)]).verdict is Verdict.REFUTED
-    assert search("x", [("a", 0)], strict=False).verdict is Verdict.SUPPORTED
-    assert search("x", [("a", arb(0, 1))]).verdict is Verdict.UNKNOWN
-    assert search("x", [("a", arb("nan"))]).verdict is Verdict.UNKNOWN
-    with pytest.raises(InputError, match="the search has no case"):
-        search("x", [])
-
-
-def test_identity_and_exact_answer_three_ways() -> None:
-    x = sp.Symbol("x")
-    assert identity("i", sp.sin(x) ** 2 + sp.cos(x) ** 2, sp.Integer(1)).verdict is Verdict.PROVED
-    assert identity("i", sp.sin(x), sp.cos(x)).verdict is Verdict.REFUTED
-    assert [exact("e", answer, 1, 1).verdict.value for answer in (True, False, None)] == [
-        "proved",
-        "refuted",
-        "unknown",
-    ]
-
-
-def test_bad_input_is_named() -> None:
-    with pytest.raises(InputError, match=r"0 rows, 320 columns: all must be > 0"):
-        Distances((arb(1),), 1, 0, rows=0)
-    with pytest.raises(InputError, match="base=1, head_dim=64: need a base above 1"):
-        theorem_2_1.Power(1, 64)
-    with pytest.raises(InputError, match="head_dim=63"):
-        theorem_2_1.Power(10_000, 63)
+@pytest.mark.parametrize(
+    ("base", "head_dim", "message"),
+    [(1, 64, "base=1, head_dim=64: need a base above 1"), (2, 63, "head_dim=63")],
+)
+def test_the_degree_needs_a_base_and_pairs(base: int, head_dim: int, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        theorem_2_1.Power(base, head_dim)
