@@ -15,7 +15,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
@@ -223,11 +223,13 @@ class Schema:
         name: of the kind, e.g. "heads".
         version: raised whenever a name, dimension, unit or meaning in it changes.
         made_by: the command that makes such a record, for error messages.
+        variables: units and long name of every variable and coordinate, by name; empty for a record of words.
     """
 
     name: str
     version: int
     made_by: str
+    variables: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False, hash=False)
 
     @property
     def label(self) -> str:
@@ -245,12 +247,17 @@ def write(dataset: xr.Dataset, path: Path, provenance: Provenance, *, schema: Sc
 
     Raises:
         InputError: `path` cannot be written.
-        ValueError: an attribute of the dataset has a name that the provenance uses.
+        ValueError: an attribute of the dataset has a name that the provenance uses, or a variable has no units or
+            no long name, its own or the schema's.
     """
     added = provenance.to_attributes() | {"schema": schema.label}
     if clash := sorted(added.keys() & dataset.attrs.keys()):
         raise ValueError(f"attributes {clash} of the dataset are written from its provenance and schema")
-    stamped = dataset.drop_encoding().assign_attrs(added)
+    stamped = _described(dataset, schema).drop_encoding().assign_attrs(added)
+    if schema.variables and (bare := [name for name, x in stamped.variables.items() if not _is_described(x)]):
+        raise ValueError(
+            f"variables {bare} of a {schema.label} have no units and long_name; add them to its schema"
+        )
     encoding = {
         name: dict(_COMPRESSED)
         for name, variable in stamped.variables.items()
@@ -274,7 +281,21 @@ def read(path: Path, *, expect_schema: Schema) -> xr.Dataset:
         reason = "truncated" if "truncated" in str(error) else " ".join(str(error).split())
         raise InputError(f"record {path} is damaged ({reason}); {_again(expect_schema)}") from error
     _check_schema(path, dataset.attrs.get("schema"), expect_schema)
-    return dataset
+    return _described(dataset, expect_schema)
+
+
+def _described(dataset: xr.Dataset, schema: Schema) -> xr.Dataset:
+    """The dataset with the schema's units and long name for every variable that does not have its own."""
+    described = dataset.copy()
+    for name, variable in described.variables.items():
+        if name in schema.variables:
+            units, words = schema.variables[str(name)]
+            variable.attrs = {"units": units, "long_name": words} | variable.attrs
+    return described
+
+
+def _is_described(variable: xr.Variable) -> bool:
+    return {"units", "long_name"} <= variable.attrs.keys()
 
 
 def provenance_of(record: xr.Dataset) -> Provenance:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import joblib
 import pytask
@@ -213,6 +213,19 @@ _NOT_DUE = (  # what pytask raises of a step that is not to run, or cannot
 )
 
 
+def _task(session: pytask.Session, name: str) -> pytask.PTask:
+    task = session.dag.nodes[name]
+    assert isinstance(task, pytask.PTask)  # the scheduler knows no other nodes
+    return task
+
+
+def _step(task: pytask.PTask) -> Step:
+    node = task.depends_on["step"]
+    assert isinstance(node, pytask.PythonNode)  # as `figures.tasks` has it
+    kind, name = cast("Step", node.value)
+    return kind, name
+
+
 class Several:
     """A plugin of pytask that runs steps in processes, as many at once as it is given, and says how far it is.
 
@@ -241,15 +254,14 @@ class Several:
                 free = self.processes - len(running)
                 ready = scheduler.get_ready(free) if free else []
                 for name in ready:
-                    task = session.dag.nodes[name]
-                    if self._is_due(session, task):
-                        running[executor.submit(perform, task.depends_on["step"].value)] = name
+                    if self._is_due(session, _task(session, name)):
+                        running[executor.submit(perform, _step(_task(session, name)))] = name
                     else:
                         scheduler.done(name)
                 if running and not (free and ready):
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
                         name = running.pop(future)
-                        self._finish(session, session.dag.nodes[name], future.exception())
+                        self._finish(session, _task(session, name), future.exception())
                         scheduler.done(name)
         finally:
             executor.shutdown(kill_workers=True)
@@ -302,7 +314,7 @@ class Several:
             seconds = time.perf_counter() - self.begun[report.task.name]
             asked = sum(not pytask.has_mark(task, "skip") for task in session.tasks)
             step = f"step {len(self.outcomes)} of {asked}"
-            what = " ".join(report.task.depends_on["step"].value)
+            what = " ".join(_step(report.task))
             how = f"{seconds:.1f} s" if report.outcome is pytask.TaskOutcome.SUCCESS else "failed"
             errors.print(f"{step}: {what}, {how}", markup=False)
 

@@ -10,7 +10,6 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.experiments.plan import label
 from figures.style import COLOURS, PAGE, panel
 
 READINGS = {
@@ -36,7 +35,7 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
         ax.set_xscale("symlog", linthresh=1)
         ax.grid(axis="y", visible=False)
         panel(ax, letter)
-    axes[0].set_yticks(range(len(names)), [label(name) for name in names])
+    axes[0].set_yticks(range(len(names)), data.label.values)
     axes[0].set_ylim(len(names) - 0.5, -0.5)
     near, far, last = (int(v) for v in (data.near_last, data.far_first, data.reach))
     words = f"distances 1 to {near} against {far} to {last} tokens; {data.sizes['layer'] * data.sizes['head']} heads"

@@ -10,7 +10,6 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.experiments.plan import LABELS
 from figures.style import COLOURS, PAGE, panel
 
 LEVEL = 0.05
@@ -25,7 +24,8 @@ KINDS = {"A": ("blue", "o", -0.16), "B": ("orange", "s", 0.16)}
 def draw(records: Mapping[str, xr.Dataset]) -> Figure:
     """Median and range over heads of the share of the mean square that is not constant; 0 is the assumption."""
     data = records["verdicts"]
-    models = list(dict.fromkeys(data.model.values.tolist()))
+    labels = dict(zip(data.model.values.tolist(), data.label.values.tolist(), strict=True))
+    models = list(labels)
     figure, axes = plt.subplots(1, len(QUESTIONS), figsize=(PAGE, 1.2 + 0.42 * len(models)), sharey=True)
     for ax, (question, title), letter in zip(axes, QUESTIONS.items(), "abc", strict=True):
         _question(ax, data.isel(test=np.flatnonzero(data.question == question)), models)
@@ -35,7 +35,7 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
         ax.set_xticks([0, 0.5, 1])
         ax.text(1.4, -0.62, "rejected", ha="right", va="center", fontsize=6.5)
         panel(ax, letter)
-    axes[0].set_yticks(range(len(models)), [LABELS.get(model, model) for model in models])
+    axes[0].set_yticks(range(len(models)), [labels[model] for model in models])
     axes[0].set_ylim(len(models) - 0.5, -0.7)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure

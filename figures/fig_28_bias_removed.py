@@ -9,7 +9,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from analysis.experiments.plan import label
 from figures.style import COLOURS, PAGE
 
 SHOWN = {
@@ -33,7 +32,7 @@ SPAN = (-120.0, 140.0)  # per cent; intervals of the control reach further
 
 def draw(records: Mapping[str, Any]) -> Figure:
     """Per cent of the rise of the loss at the longest length, mean over seeds with 95 % intervals (Student's t)."""
-    altered = records["bias"]["summary"]["altered"]
+    altered, labels = (records["bias"]["summary"][key] for key in ("altered", "labels"))
     shown = [name for name in SHOWN if name in altered] or list(altered)[: len(SHOWN)]
     looks = list(SHOWN.values())
     figure, ax = plt.subplots(figsize=(PAGE, 0.9 + 0.52 * len(INTERVENTIONS)))
@@ -46,7 +45,7 @@ def draw(records: Mapping[str, Any]) -> Figure:
         ax.errorbar(
             values[:, 0], np.array(rows) + 0.14 * (i - (len(shown) - 1) / 2),
             xerr=[values[:, 0] - values[:, 1], values[:, 2] - values[:, 0]], ls="", marker=marker, ms=4.5,
-            color=COLOURS[colour], elinewidth=1.0, label=f"{label(name)}, {altered[name][0]['seeds']} seeds",
+            color=COLOURS[colour], elinewidth=1.0, label=f"{labels[name]}, {altered[name][0]['seeds']} seeds",
         )  # fmt: skip
     for at, words in ((0, "nothing"), (100, "all")):
         ax.axvline(at, color="black", lw=0.7)

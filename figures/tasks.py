@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +26,7 @@ for _record in CATALOGUE.values():
         row: str = PythonNode(value=content(_record), hash=True),  # pyright: ignore[reportArgumentType]
         code: dict[str, Path] = sources("record", _record.study, _known),
         needs: dict[str, Path] = {name: path_of(name) for name in _record.needs},
-        inputs: dict[str, Path | dict[str, Path]] = dict(_record.inputs),
+        inputs: dict[str, Mapping[str, Path] | Path] = dict(_record.inputs),
         products: Annotated[tuple[Path, ...], Product] = (_record.path, *_record.table_files),
     ) -> None:
         """Make a record and its tables."""

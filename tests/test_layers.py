@@ -33,12 +33,6 @@ BASE = (
 OURS = ("analysis", "proofs", "figures")
 CHECKPOINTS = {"transformers", "huggingface_hub", "gguf"}  # what reads checkpoints, in analysis/models alone
 EXACT = {"sympy", "mpmath", "flint"}  # all that proofs may import of others
-DRAWN_WITH = {
-    "figures.style",
-    "analysis.records",
-    "analysis.experiments.plan",
-    "proofs.status",
-}
 CLOSED = {"numpy", "scipy", "jaxtyping"}  # and analysis/theory
 
 
@@ -69,7 +63,11 @@ def allowed(path: str, target: str) -> bool:
     if here[0] == "proofs":
         return top == "proofs" or target in ("analysis.errors", "analysis.evidence")
     if here[0] == "figures":
-        return target in DRAWN_WITH if room.startswith("fig_") else not target.startswith("analysis.cli")
+        return (
+            target.startswith(("figures.style", "figures.fig_"))
+            if room.startswith("fig_")
+            else not target.startswith("analysis.cli")
+        )
     if top != "analysis":
         return room == "cli" and there[0] in ("proofs", "figures")
     if room == "__init__":

@@ -60,7 +60,8 @@ def records(folder: Path, checkpoint: Path) -> dict[str, xr.Dataset]:
 def gaps() -> xr.Dataset:
     models = {name: tiny_phase.model(name) for name in ("tapa", "rope")}
     documents = [(name, list(tiny_phase.source(40, i).encode())) for i, name in enumerate("abc")]
-    return near_far.trained_gaps(models, documents, reaches=(8, 24), count=6, pairs=120, seed=0)
+    found = near_far.trained_gaps(models, documents, reaches=(8, 24), count=6, pairs=120, seed=0)
+    return found.assign_coords(label=("checkpoint", ["TAPA", "RoPE"]))
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ from scipy import stats
 
 from analysis import schemas
 from analysis.errors import InputError
+from analysis.experiments.plan import LABELS
 from analysis.heads import decomposition
 from analysis.intervals import holm
 from analysis.studies import distance_bias
@@ -98,7 +99,7 @@ def verdicts(data: xr.Dataset) -> xr.Dataset:
     Returns:
         Over test: statistic, p, p_holm (over all tests of one question, A and B together), share (`_se`), sd_ratio (sd
         over what should not matter, over the root mean square of what is constant; infinite if nothing is); with
-        model, question, kind, layer and head (-1 for a question about all heads of a layer).
+        model, its label in figures, question, kind, layer and head (-1 for a question about all heads of a layer).
 
     Raises:
         InputError: as `constancy`; a record without the windows' own values.
@@ -127,8 +128,10 @@ def verdicts(data: xr.Dataset) -> xr.Dataset:
     for question in QUESTIONS:
         chosen = table.question.values == question
         adjusted[chosen] = holm(table.p.values[chosen])
-    model = np.full(table.sizes["test"], str(data.attrs.get("model", "")))
-    return table.assign(p_holm=("test", adjusted)).assign_coords(model=("test", model))
+    model = str(data.attrs.get("model", ""))
+    names = {"model": model, "label": LABELS.get(model, model.removesuffix("-Instruct"))}
+    whole = {key: ("test", np.full(table.sizes["test"], name)) for key, name in names.items()}
+    return table.assign(p_holm=("test", adjusted)).assign_coords(whole)
 
 
 def _table(question: str, kind: str, found: Constancy, places: list[tuple[int, int]]) -> xr.Dataset:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from jaxtyping import Float, Int
 from analysis import schemas
 from analysis.errors import InputError
 from analysis.experiments import run_record
+from analysis.experiments.plan import label
 from analysis.intervals import LEVEL, over_seeds
 from analysis.models import checkpoint
 from analysis.models.checkpoint import load_model, own_corpus, read_checkpoint
@@ -57,7 +58,7 @@ def summarise(rows: Mapping[str, Numbers], chosen: Mapping[str, float], *, seed:
 
     Returns:
         chosen: of the variants that have rows; runs: how many are correlated; correlations: for each observed
-        number; altered: for each variant, way and length.
+        number; altered: for each variant, way and length; labels: names of variants and methods in figures.
     """
     named = sorted({found["variant"] for found in rows.values()})
     chosen = {variant: chosen[variant] for variant in named if variant in chosen}
@@ -67,7 +68,13 @@ def summarise(rows: Mapping[str, Numbers], chosen: Mapping[str, float], *, seed:
         "runs": len(scratch),
         "correlations": {name: correlations(scratch, name, seed=seed) for name in OBSERVED},
         "altered": pooled(rows, chosen),
+        "labels": labels(rows.values()),
     }
+
+
+def labels(rows: Iterable[Numbers]) -> dict[str, str]:
+    """Readable names of the variants and methods of these rows."""
+    return {name: label(name) for name in sorted({row[key] for row in rows for key in ("variant", "method")})}
 
 
 def correlations(runs: Sequence[Numbers], name: str, *, seed: int) -> Numbers:

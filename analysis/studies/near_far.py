@@ -27,6 +27,7 @@ from analysis import schemas
 from analysis.assets import fetch_texts
 from analysis.encodings import Encoding
 from analysis.errors import InputError
+from analysis.experiments.plan import label
 from analysis.heads.phase_ablation import over_documents
 from analysis.models.capture import read
 from analysis.models.checkpoint import load_model
@@ -474,4 +475,5 @@ def trained_record(
     """`trained_gaps` of checkpoints by name, on test documents: no model was trained on them or chosen by them."""
     models = {name: load_model(path) for name, path in checkpoints.items()}
     documents = [(d.name, d.tokens.tolist()) for d in corpus("texts").test]
-    return trained_gaps(models, documents, reaches=reaches, count=count, pairs=pairs, seed=seed)
+    found = trained_gaps(models, documents, reaches=reaches, count=count, pairs=pairs, seed=seed)
+    return found.assign_coords(label=("checkpoint", [label(name) for name in models]))
