@@ -356,11 +356,11 @@ def training_speed(recipe: Any = None, *, steps: int = 30, seed: int = 0) -> lis
         steps: that count, of each method.
         seed: of weights and tokens.
     """
-    from analysis.experiments.plan import VARIANTS
     from analysis.training import recipe as recipes
+    from analysis.training.variants import VARIANTS
     from analysis.workers import threads
 
-    recipe = recipe or recipes.load("cpu")
+    recipe = recipe or recipes.load("cpu", ["precision=float32"])
     methods = {
         "RoPE": VARIANTS["rope"].method,
         "TAPA": VARIANTS["tapa"].method,

@@ -321,7 +321,7 @@ PHASE_DYNAMICS = Schema(
     },
 )  # fmt: skip
 PHASE_SUMMARY = Schema("phase-summary", 1, made_by="tapa figures")
-RESULTS = Schema("extrapolation-results", 1, made_by="tapa figures perplexity_by_length")
+RESULTS = Schema("extrapolation-results", 2, made_by="tapa figures perplexity_by_length")
 BIAS = Schema("bias-runs", 1, made_by="tapa bias RUNS")
 EVALUATION = Schema(
     "evaluation", 1, made_by="tapa evaluate MODEL",

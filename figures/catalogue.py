@@ -112,7 +112,7 @@ EACH = {  # a record of every TAPA checkpoint: windows beyond the trained length
     "phase_short": {"windows": 32, "length": 128, "loss_windows": 32, "tokens": True, "seed": 0},
 }
 _TEXT = {"windows": 4, "length": 512, "seed": 0}
-_TABLES = ("table1", "table2", "table3", "alpha", "share", "tuning", "matched", "retrieval")
+_TABLES = ("table1", "table2", "table3", "alpha", "share", "tuning", "equal_loss", "retrieval")
 
 
 def _phase_records() -> list[Record]:

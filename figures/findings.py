@@ -381,7 +381,7 @@ def _name_of(table: str, variant: str) -> str:
 
 def equal_loss() -> Iterator[Finding]:
     """Comparisons at equal loss at the trained length."""
-    for row in _table("matched"):
+    for row in _table("equal_loss"):
         yield Finding(
             f"equal-loss-{_anchor(row['variant'])}",
             "At equal loss at {near} bytes ({within} bits per byte) {method} less RoPE is {difference} at {far} "
@@ -389,7 +389,7 @@ def equal_loss() -> Iterator[Finding]:
             + SEEDS
             + "). The better of the two is an intermediate checkpoint, near its peak learning rate; the "
             "other one has finished its schedule.",
-            "tables/matched.csv",
+            "tables/equal_loss.csv",
             {
                 "method": _name_of("table2", row["variant"]),
                 "within": number(float(row["bits_trained"])),

@@ -86,8 +86,8 @@ with mpl.rc_context(RC):
     figure = fig_18_equal_loss.draw(records)
 
 # %%
-if "matched" in there(found):
-    display(Markdown(markdown(found, "matched")))
+if "equal_loss" in there(found):
+    display(Markdown(markdown(found, "equal_loss")))
 
 # %% [markdown]
 # ## 4 The learning rate

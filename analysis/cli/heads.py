@@ -225,12 +225,16 @@ def phase_dynamics(
 
 
 def bias(
-    runs: Annotated[Path, typer.Argument(help="Folder of the runs of `tapa sweep`.")],
+    runs: Annotated[Path, typer.Argument(help="Folder of the runs of `tapa sweep` or `tapa train`.")],
     records: Annotated[
-        Path | None, typer.Option(help="Folder of their records; the project's own if not given.")
+        Path | None, typer.Option(help="Folder of the sweep's records; the project's own if not given.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Record to write, JSON; the project's own bias.json if not given.")
+        Path | None,
+        typer.Option(
+            help="Record to write, JSON; if not given, the project's own bias.json, or of runs of `tapa train` "
+            "one in their folder."
+        ),
     ] = None,
     variant: Annotated[list[str], typer.Option(help="Only runs of this variant; repeat for several.")] = [],
     workers: Processes = None,
@@ -248,6 +252,7 @@ def bias(
     \b
     Examples:
       tapa bias figures/records/runs
+      tapa bias runs
       tapa bias runs --records records --variant rope --variant tapa
     """
     from analysis.studies.settings import ExtrapolationBiasSettings
@@ -256,7 +261,8 @@ def bias(
     from analysis.progress import progress_bar
     from analysis.records import ensure_writable
 
-    out = out or own("summaries", "bias.json")
+    users = any(runs.glob("*/run.json"))
+    out = out or (runs / "bias.json" if users else own("summaries", "bias.json"))
     ensure_writable(out)
     from analysis.cli.printed import bias_text
     from analysis.studies.extrapolation_bias_runs import measure_runs

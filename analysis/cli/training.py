@@ -19,28 +19,29 @@ def train(
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Recipe keys to change.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the run; runs/RECIPE-METHOD-SEED if not given.")
+        Path | None, typer.Option(help="Folder of the run; runs/RECIPE-VARIANT-SEED if not given.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Train a small model by a recipe.
+    """Train a small model by a recipe and evaluate it.
 
-    Interrupted and started again, it goes on, and ends with the same weights.
+    Interrupted and started again, it goes on, and ends with the same weights. `method` names a variant of `tapa sweep`
+    and brings its tuned learning rate; `tapa results --runs` and `tapa bias` read the record beside the checkpoints.
 
     \b
     Examples:
       tapa train cpu method=tapa seed=0
       tapa train cpu lr=5e-4 steps=2000 --out runs/slow
-      tapa train finetune from=runs/cpu-rope-0 length=512 method.extension=yarn
+      tapa train finetune from=runs/cpu-rope-0 method=yarn_4x
     """
     from analysis.training.recipe import load
 
     load(recipe, settings or [])  # a mistyped key is refused before torch is imported
+    from analysis.experiments.training_run import as_text, train_recipe
     from analysis.progress import progress_bar
-    from analysis.training.train import as_text, run
 
     with progress_bar() as show:
-        result = run(recipe, settings or [], out, arguments=sys.argv, progress=show)
+        result = train_recipe(recipe, settings or [], out, arguments=sys.argv, progress=show)
     if result is not None:  # of several processes one speaks
         typer.echo(json.dumps(result) if as_json else as_text(result))
 
@@ -168,8 +169,12 @@ def results(
     tables: Annotated[
         list[str],
         typer.Argument(
-            help="table1 to table3, alpha, share, retrieval, tuning, matched; all if none is named."
+            help="table1 to table3, alpha, share, retrieval, tuning, equal_loss; all if none is named."
         ),
+    ] = [],
+    runs: Annotated[
+        list[Path],
+        typer.Option(help="A run of `tapa train` or its record, to stand beside ours; repeat for several."),
     ] = [],
     records: Annotated[
         Path | None, typer.Option(help="Folder of the runs' records; the project's own if not given.")
@@ -184,21 +189,26 @@ def results(
     \b
     Examples:
       tapa results
-      tapa results table2 matched
+      tapa results table2 equal_loss
+      tapa results table2 --runs runs/cpu-tapa-0
       tapa results retrieval --csv > retrieval.csv
     """
+    from analysis.experiments.plan import EXPERIMENTS
     from analysis.experiments.tables import check_name, csv_text, markdown, names, there
 
     for name in tables:
         check_name(name)
     if as_csv and len(tables) != 1:
         raise InputError(f"--csv is for one table, {len(tables)} are named; known: {', '.join(names())}")
+    if runs and (wrong := [name for name in tables if name not in EXPERIMENTS]):
+        raise InputError(f"--runs goes with {', '.join(EXPERIMENTS)}, not with {wrong[0]}; leave one out")
     from analysis.experiments.results import summarise
 
-    content = summarise(records or committed("trained"))
+    content = summarise(records or committed("trained"), runs)
+    tables = tables or (["table2"] if runs else there(content))
     if as_json:
         typer.echo(json.dumps(content))
     elif as_csv:
         typer.echo(csv_text(content, tables[0]), nl=False)
     else:
-        typer.echo("\n".join(markdown(content, name) for name in tables or there(content)))
+        typer.echo("\n".join(markdown(content, name) for name in tables))

@@ -1,66 +1,53 @@
-"""The paper's experiments in miniature, as data: which models are trained, at which learning rates, how read.
+"""The paper's experiments in miniature, as data: which variants are trained, at which learning rates, how evaluated.
 
-Every trained variant is tuned by the same rule: `RATES` (fine-tuning: `FINE_RATES`) at full length with seed 0, then
-rates beyond the edge at which the best one lies, until it is inside (`tuning.grow`); best is the least loss on the
-validation split at the trained length. The run at the chosen rate is seed 0 of the result; the other seeds follow at
-that rate. What several experiments have in common is trained once.
+Every variant is tuned by the same rule: `RATES` (fine-tuning: `FINE_RATES`) at full length with seed 0, then rates
+beyond the edge at which the best one lies, until it is inside (`grow`); best is the least loss on the validation
+split at the trained length. The run at the chosen rate is seed 0 of the result; the other seeds follow at that rate.
+What several experiments have in common is trained once.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from analysis.errors import InputError
-from analysis.models.config import MODEL, MethodConfig
+from analysis.models.config import MODEL
 from analysis.settings import nearest
 from analysis.training.recipe import Recipe, load
+from analysis.training.variants import LABELS as LABELS
+from analysis.training.variants import STRETCH, VARIANTS, Variant
+from analysis.training.variants import label as label
 
-# What tables and figures call the variants of the experiments.
-
-
-LABELS = {
-    "rope": "RoPE",
-    "tapa": "TAPA",
-    "alibi": "ALiBi",
-    "nope": "NoPE",
-    "rope_large": "RoPE, base 5e5",
-    "raised_4x": "RoPE, base raised to 5e5",
-    "tapa_plain": "TAPA, plain recipe",
-    "tapa_linear": "TAPA, linear phase",
-    "window": "sliding window",
-    "partial": "partial RoPE",
-    "yarn_4x": "YaRN",
-    "pi_4x": "PI",
-    "tapa_separate": "TAPA, separate projections",
+EXPERIMENTS: Mapping[str, tuple[str, ...]] = {
+    # as the paper's tables: no fine-tuning; fine-tuned at 4 times the length; linear against quadratic phase
+    "table2": ("rope", "rope_large", "tapa", "tapa_plain", "nope", "alibi", "window", "partial"),
+    "table1": tuple(name for name, variant in VARIANTS.items() if variant.parent),
+    "table3": ("tapa", "tapa_linear"),
+    # what its reviewers asked
+    "alpha": ("tapa", "tapa_alpha0.01", "tapa_alpha0.3", "tapa_alpha1"),
+    "share": ("tapa", "tapa_share0.25", "tapa_share0.75", "tapa_separate"),
+    "retrieval": tuple(name for name in VARIANTS if name.endswith("_needle")),
 }
-EXTENSIONS = {"pi": "PI", "ntk": "NTK", "yarn": "YaRN"}
-
-
-def label(variant: str, extension: str = "none") -> str:
-    """A variant as readers know it, under an extension at reading."""
-    name = LABELS.get(variant) or LABELS.get(re.sub("_(4x|recall|needle)$", "", variant))
-    if name is None:  # a knob of TAPA: tapa_alpha0.3
-        knob = variant.removeprefix("tapa_")
-        stem = knob.rstrip("0123456789.")
-        name = f"TAPA, {stem} {knob.removeprefix(stem)}"
-    return name if extension == "none" else f"{name} + {EXTENSIONS[extension]}"
-
-
-# Choice of a learning rate by one rule for every method: a grid that grows until its best rate is inside it.
-
-
+"""Variants of each experiment."""
+RATES = (2e-3, 1e-3, 4e-3)
+"""Learning rates of a run from scratch that are tried in any case, in this order."""
+FINE_RATES = (5e-4, 2.5e-4, 1e-3)
+"""Of fine-tuning."""
+REACH = 2
+"""Most rates that are tried beyond either edge of these."""
 FACTOR = 2.0
 """Between a rate at the edge of the grid and the one that is added beyond it."""
+SEEDS = (0, 1, 2)
+"""The first one is for tuning."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Rates to try, and what they say so far.
+    """Learning rates to try, and what they say so far.
 
     Attributes:
         rates: in the order in which they are tried.
@@ -106,103 +93,6 @@ def _best(rates: Sequence[float], losses: Mapping[float, float]) -> float:
     return min(rates, key=lambda lr: (losses[lr], lr))
 
 
-RATES = (2e-3, 1e-3, 4e-3)
-"""Learning rates of a run from scratch that are tried in any case, in this order."""
-FINE_RATES = (5e-4, 2.5e-4, 1e-3)
-"""Of fine-tuning."""
-REACH = 2
-"""Most rates that are tried beyond either edge of these."""
-SEEDS = (0, 1, 2)
-STRETCH = 4
-"""Fine-tuning is at this many times the trained length."""
-FINE_FACTOR = 8.0
-"""Of PI and YaRN in fine-tuning: the paper reads to 8 times its trained length (64k of 8k)."""
-READ = 8
-"""Longest length that is read, over the trained length, without fine-tuning; 16 after it."""
-READ_FINE = 16
-LESSONS: Mapping[str, Mapping[str, Any]] = {
-    "needle": {"task_share": 0.5, "task_tellings": 16, "task_weight": 1.0},
-    "recall": {"task_share": 0.25},
-}
-"""How runs that learn retrieval are taught, as settings of `Recipe`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """Something that is trained, at several learning rates and with several seeds.
-
-    Attributes:
-        name: what its runs' names begin with.
-        method: how positions enter, as the training sees it.
-        stage: smaller ones are run first.
-        parent: name of the variant whose runs it goes on from; None to train from scratch.
-        read_as: extensions that its models are read under, "none" among them.
-        task: retrieval task in a part of the windows, as `Recipe.task`.
-    """
-
-    name: str
-    method: MethodConfig
-    stage: int
-    parent: str | None = None
-    read_as: tuple[str, ...] = ("none",)
-    task: str | None = None
-
-
-_EXTENDED = ("none", "pi", "ntk", "yarn")
-# TAPA's needs: slower and smaller phase rows; "tapa_plain" goes without.
-_TAPA = MethodConfig("tapa", phase_lr_scale=0.3, phase_init_std=0.005)
-_ROPE, _LARGE = MethodConfig("rope"), MethodConfig("rope", base=5e5)
-
-_ASKED = {
-    "rope": _ROPE,
-    "tapa": _TAPA,
-    "alibi": MethodConfig("alibi"),
-    "nope": MethodConfig("nope"),
-}  # what learns retrieval
-
-
-def _fine(name: str, parent: str, method: MethodConfig) -> Variant:
-    return Variant(name, method, 2, parent)
-
-
-_ALL = (
-    Variant("rope", _ROPE, 0, read_as=_EXTENDED),
-    Variant("tapa", _TAPA, 0),
-    Variant("alibi", MethodConfig("alibi"), 0),
-    Variant("nope", MethodConfig("nope"), 0),
-    _fine("rope_4x", "rope", _ROPE),
-    _fine("tapa_4x", "tapa", _TAPA),
-    _fine("yarn_4x", "rope", replace(_ROPE, extension="yarn", factor=FINE_FACTOR)),
-    _fine("pi_4x", "rope", replace(_ROPE, extension="pi", factor=FINE_FACTOR)),
-    _fine("raised_4x", "rope", _LARGE),
-    _fine("alibi_4x", "alibi", MethodConfig("alibi")),
-    _fine("nope_4x", "nope", MethodConfig("nope")),
-    Variant("tapa_plain", MethodConfig("tapa"), 3),
-    Variant("tapa_linear", replace(_TAPA, name="tapa_linear"), 3),
-    Variant("rope_large", _LARGE, 3, read_as=_EXTENDED),
-    Variant("window", MethodConfig("window"), 3),
-    Variant("partial", MethodConfig("partial"), 3),
-    *(Variant(f"{name}_needle", method, 5, task="needle") for name, method in _ASKED.items()),
-    *(Variant(f"tapa_alpha{alpha:g}", replace(_TAPA, alpha=alpha), 6) for alpha in (0.01, 0.3, 1.0)),
-    *(Variant(f"tapa_share{share:g}", replace(_TAPA, amplitude_share=share), 6) for share in (0.25, 0.75)),
-    Variant("tapa_separate", replace(_TAPA, name="tapa_separate"), 6),
-    # not learned (LOG.md), so in no experiment: what was tried is still read
-    *(Variant(f"{name}_recall", method, 8, task="recall") for name, method in _ASKED.items()),
-)
-VARIANTS: Mapping[str, Variant] = {variant.name: variant for variant in _ALL}
-
-EXPERIMENTS: Mapping[str, tuple[str, ...]] = {
-    # as the paper's tables: no fine-tuning; fine-tuned at 4 times the length; linear against quadratic phase
-    "table2": ("rope", "rope_large", "tapa", "tapa_plain", "nope", "alibi", "window", "partial"),
-    "table1": tuple(variant.name for variant in _ALL if variant.parent),
-    "table3": ("tapa", "tapa_linear"),
-    # what its reviewers asked
-    "alpha": ("tapa", "tapa_alpha0.01", "tapa_alpha0.3", "tapa_alpha1"),
-    "share": ("tapa", "tapa_share0.25", "tapa_share0.75", "tapa_separate"),
-    "retrieval": tuple(variant.name for variant in _ALL if variant.task == "needle"),
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Scale:
     """How large the experiments are.
@@ -210,10 +100,10 @@ class Scale:
     Attributes:
         scratch, fine: recipes whose method, seed, learning rate (and for `fine` sizes, start and length) the
             runs replace.
-        rates, fine_rates, reach: learning rates to choose from, as `tuning.grow` takes them.
+        rates, fine_rates, reach: learning rates to choose from, as `grow` takes them.
         seeds: the first one is for tuning.
-        spans, target: held-out spans that are read, and tokens of each that are scored.
-        milestones: checkpoints of a run from scratch that are read, the last one included.
+        spans, target: held-out spans, and tokens of each that are scored.
+        checkpoints: of a run from scratch that are evaluated, the last one included.
     """
 
     scratch: Recipe
@@ -224,7 +114,7 @@ class Scale:
     seeds: tuple[int, ...] = SEEDS
     spans: int = 64
     target: int = 64
-    milestones: int = 5
+    checkpoints: int = 5
 
     @property
     def length(self) -> int:
@@ -237,9 +127,43 @@ class Scale:
 
 
 def cpu() -> Scale:
-    """Recipe "cpu" with matrix products in bfloat16: minutes a run on one core that multiplies in it."""
-    scratch, fine = (replace(load(name), precision="bfloat16", save_every=50) for name in ("cpu", "finetune"))
-    return Scale(scratch, fine)
+    """The scale of the recipes "cpu" and "finetune": minutes a run on one core that multiplies in bfloat16.
+
+    >>> cpu().length
+    128
+    """
+    return Scale(load("cpu"), load("finetune"))
+
+
+LONGEST, LONGEST_FINE = 8, 16
+"""Longest length that is evaluated, over the trained one; the second after fine-tuning."""
+
+
+def lengths_of(trained: int, longest: int) -> tuple[int, ...]:
+    """Context lengths that are evaluated: the trained one, doubled up to `longest` times it.
+
+    >>> lengths_of(128, 8)
+    (128, 256, 512, 1024)
+    """
+    return tuple(trained * 2**i for i in range(longest.bit_length()))
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """How the models of a run are evaluated.
+
+    Attributes:
+        lengths: of context in tokens, the trained one first.
+        extensions: of RoPE that are applied at inference, "none" among them.
+        spans, target: held-out spans, and tokens of each that are scored.
+        checkpoints: along the training, the last one included; 0 for the last one alone.
+    """
+
+    lengths: tuple[int, ...]
+    extensions: tuple[str, ...] = ("none",)
+    spans: int = 64
+    target: int = 64
+    checkpoints: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,42 +193,59 @@ class Run:
             scale: of the experiments.
             start: checkpoint of the parent's run; its name if None, for comparisons.
         """
-        method, task = self.variant.method, self.variant.task
+        method = self.variant.method
         if self.parent is None:
             model = replace(scale.scratch.model, method=method)
-            lessons = LESSONS[task] if task else {}
-            return replace(scale.scratch, model=model, seed=self.seed, lr=self.lr, task=task, **lessons)
+            return replace(scale.scratch, model=model, seed=self.seed, lr=self.lr, **self.variant.task)
         if method.extension != "none":
             method = replace(method, trained_length=scale.length)
         model = replace(scale.scratch.model, method=method, context=STRETCH * scale.length)
         return replace(scale.fine, model=model, seed=self.seed, lr=self.lr, parent=start or self.parent.name)
 
-    def lengths(self, scale: Scale) -> tuple[int, ...]:
-        """Lengths that are read: the trained one, doubled up to 8 times it; 16 times it after fine-tuning."""
-        longest = READ if self.parent is None else READ_FINE
-        return tuple(scale.length * 2**i for i in range(longest.bit_length()))
+    def evaluation(self, scale: Scale) -> Evaluation:
+        """How its models are evaluated."""
+        fine = self.parent is not None
+        return Evaluation(
+            lengths_of(scale.length, LONGEST_FINE if fine else LONGEST),
+            self.variant.evaluated_as,
+            scale.spans,
+            scale.target,
+            0 if fine else scale.checkpoints,
+        )
 
     def configuration(self, scale: Scale) -> dict[str, Any]:
         """All that decides the run's numbers, fit for a record."""
-        return {
-            "run": self.name,
-            "recipe": self.recipe(scale).to_dict(),
-            "lengths": list(self.lengths(scale)),
-            "read_as": list(self.variant.read_as),
-            "spans": scale.spans,
-            "target": scale.target,
-            "milestones": scale.milestones if self.parent is None else 0,
-        }
+        return configuration(self.name, self.recipe(scale), self.evaluation(scale))
+
+
+def configuration(name: str, recipe: Recipe, evaluation: Evaluation) -> dict[str, Any]:
+    """All that decides a run's numbers, fit for a record."""
+    return {
+        "run": name,
+        "recipe": recipe.to_dict(),
+        "lengths": list(evaluation.lengths),
+        "evaluated_as": list(evaluation.extensions),
+        "spans": evaluation.spans,
+        "target": evaluation.target,
+        "checkpoints": evaluation.checkpoints,
+    }
 
 
 def rate_name(lr: float) -> str:
-    """0.0005 as "5e-4"."""
+    """A learning rate as it stands in names and tables.
+
+    >>> rate_name(0.0005)
+    '5e-4'
+    """
     digits, exponent = f"{lr:e}".split("e")
     return f"{float(digits):g}e{int(exponent)}"
 
 
 def variants(experiments: Sequence[str] = ()) -> list[Variant]:
     """What the named experiments train, or all, with what that goes on from.
+
+    >>> [variant.name for variant in variants(["table3"])]
+    ['tapa', 'tapa_linear']
 
     Raises:
         InputError: an experiment that is unknown.
@@ -314,11 +255,11 @@ def variants(experiments: Sequence[str] = ()) -> list[Variant]:
             raise InputError(f"experiment {name!r} is unknown; {nearest(name, EXPERIMENTS)}")
     named = {name for experiment in experiments or EXPERIMENTS for name in EXPERIMENTS[experiment]}
     named |= {parent for name in named if (parent := VARIANTS[name].parent)}
-    return [variant for variant in _ALL if variant.name in named]
+    return [variant for name, variant in VARIANTS.items() if name in named]
 
 
 def plan(wanted: Sequence[Variant], scale: Scale, grids: Mapping[str, Grid]) -> list[Run]:
-    """Every run that can be named by now, the most telling first.
+    """Every run that can be named by now, those of earlier stages first.
 
     Args:
         wanted: as `variants` gives them, parents included.
@@ -384,9 +325,6 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             found[f"{prefix}{key}"] = value
     return found
-
-
-# Where a sweep keeps its files, and one run of it as a job for whatever process performs it.
 
 
 @dataclass(frozen=True, slots=True)

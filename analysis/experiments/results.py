@@ -2,13 +2,14 @@
 
 Two intervals stand side by side and answer two questions. Over seeds (Student's t): would other initial weights and
 batches give this? Over documents (bootstrap of the mean over seeds): would other texts? Everything is paired: all
-models read the same bytes, and two methods with one seed start from the same weights and read the same batches.
+models are evaluated on the same bytes, and two methods with one seed start from the same weights and see the same
+batches. A user's own runs (`own_runs`) get rows beside ours, with what is not comparable about them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,168 +18,14 @@ import numpy as np
 from jaxtyping import Float
 
 from analysis import schemas
-from analysis.experiments import tables
-from analysis.experiments.plan import EXPERIMENTS, VARIANTS, label, rate_name
-from analysis.experiments.run_record import Chosen, missing, read_folder
+from analysis.errors import InputError
+from analysis.experiments import run_record, tables
+from analysis.experiments.plan import EXPERIMENTS, rate_name
+from analysis.experiments.run_record import Chosen, Content, missing, read_folder
+from analysis.experiments.tables import Row
 from analysis.intervals import Interval, over_documents, over_seeds, proportion
-
-# Two methods at the same quality: how do they extrapolate when both have the same loss at the trained
-# length?
-#
-# A method that learns more slowly has less to lose beyond the trained length. So the better of two runs is
-# taken at the point of its training where its loss at the trained length was what the other's is in the end,
-# by interpolation between the checkpoints that its record reads. That is a model on its way, at a higher
-# learning rate, not one whose training was planned to end there.
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LossCurve:
-    """A run along its training.
-
-    Attributes:
-        steps: of the checkpoints that were read, the last one the run's end.
-        short, long: nats of each document at the trained length and at the longest, (checkpoints, documents).
-    """
-
-    steps: Float[np.ndarray, " checkpoints"]
-    short: Float[np.ndarray, "checkpoints documents"]
-    long: Float[np.ndarray, "checkpoints documents"]
-
-    @property
-    def losses(self) -> Float[np.ndarray, " checkpoints"]:
-        """Nats of all documents at the trained length."""
-        return self.short.sum(axis=1)
-
-
-def path_of(content: Mapping[str, Any]) -> LossCurve:
-    """The path of a run from scratch, out of its record."""
-    lengths = content["configuration"]["lengths"]
-    points = [(item["step"], item["readings"]) for item in content["milestones"]]
-    points.append((content["configuration"]["recipe"]["steps"], content["readings"]))
-    rows = [[_nats(readings, length) for _, readings in points] for length in (lengths[0], lengths[-1])]
-    return LossCurve(np.array([float(step) for step, _ in points]), np.array(rows[0]), np.array(rows[1]))
-
-
-def _nats(readings: list[dict[str, Any]], length: int) -> list[float]:
-    return next(
-        item["nats"]
-        for item in readings
-        if item["length"] == length and item.get("extension", "none") == "none"
-    )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Point:
-    """A place on a path: step, and nats of each document at the longest length."""
-
-    step: float
-    long: Float[np.ndarray, " documents"]
-
-
-def matched(mine: LossCurve, other: LossCurve) -> tuple[float, Point, Point] | None:
-    """Two paths where their loss at the trained length is that of the worse of their ends.
-
-    Returns:
-        That loss, in nats over all documents, and the place on each path; None where the better run's first
-        checkpoint is better than the other's end already.
-    """
-    if mine.losses[-1] < other.losses[-1]:
-        found = matched(other, mine)
-        return None if found is None else (found[0], found[2], found[1])
-    loss = float(mine.losses[-1])
-    end, there = Point(float(mine.steps[-1]), mine.long[-1]), crossing(other, loss)
-    return None if there is None else (loss, end, there)
-
-
-def crossing(path: LossCurve, loss: float) -> Point | None:
-    """Where the loss at the trained length first falls to `loss`, linearly between checkpoints; None if nowhere."""
-    losses = path.losses
-    if losses[0] == loss:
-        return Point(float(path.steps[0]), path.long[0])
-    for i in range(len(losses) - 1):
-        if losses[i] > loss >= losses[i + 1]:
-            share = float((losses[i] - loss) / (losses[i] - losses[i + 1]))
-            return Point(float(_between(path.steps, i, share)), _between(path.long, i, share))
-    return None
-
-
-def _between(values: np.ndarray, i: int, share: float) -> Any:
-    return (1 - share) * values[i] + share * values[i + 1]
-
-
-# Retrieval by distance out of runs' records, with exact intervals for each run and Student's t over seeds.
-
-
-KEY = "retrieval"  # of a record; one that is older than the scores has none
-COPIED = ("chance", "chance_of_any")
-
-
-def retrieval(one: Chosen) -> Iterator[dict[str, Any]]:
-    """A row for each task, window length and distance, over the seeds whose records have scores.
-
-    Yields:
-        "share" of exact answers, mean over seeds, and its t interval, cut to [0, 1]; "bits" of an answer, likewise,
-        >= 0; chance, and "chance_bits"; "each", the share of every seed with its exact interval over instances, and
-        as "share_instances" the ends of these intervals that lie farthest out. Models of all seeds are asked the
-        same instances, so answers of two seeds are not independent trials: they are not pooled.
-    """
-    by_seed = {seed: {_cell(row): row for row in content.get(KEY, ())} for seed, content in one.seeds.items()}
-    asked = sorted({cell for rows in by_seed.values() for cell in rows})
-    for task, length, distance in asked:
-        rows = {
-            s: found[task, length, distance]
-            for s, found in by_seed.items()
-            if (task, length, distance) in found
-        }
-        share = over_seeds(np.array([row["exact"] / row["trials"] for row in rows.values()]))
-        bits = over_seeds(np.array([row["nats"] for row in rows.values()])).times(NAT)
-        first = next(iter(rows.values()))
-        each = [_exactly(seed, row) for seed, row in sorted(rows.items())]
-        yield {
-            "label": label(one.variant),
-            "variant": one.variant,
-            "learned": VARIANTS[one.variant].task is not None,
-            "task": task,
-            "length": length,
-            "distance": distance,
-            "seeds": sorted(rows),
-            "trials": first["trials"],
-            **_ends("share", Interval(share.value, max(share.low, 0.0), min(share.high, 1.0))),
-            "share_instances_low": min(one["low"] for one in each),
-            "share_instances_high": max(one["high"] for one in each),
-            **_ends("bits", Interval(bits.value, max(bits.low, 0.0), bits.high)),
-            **{name: first[name] for name in COPIED},
-            "chance_bits": first["chance_nats"] * NAT,
-            "each": each,
-        }
-
-
-def not_read(chosen: Iterable[Chosen]) -> list[str]:
-    """Runs that were to be asked and whose records are older than the questions."""
-    return [
-        content["run"]
-        for one in chosen
-        if VARIANTS[one.variant].task or VARIANTS[one.variant].stage == 0
-        for _, content in sorted(one.seeds.items())
-        if KEY not in content
-    ]
-
-
-def _cell(row: dict[str, Any]) -> tuple[str, int, int]:
-    return row["task"], row["length"], row["distance"]
-
-
-def _ends(name: str, interval: Interval) -> dict[str, float | None]:
-    ends = (interval.value, interval.low, interval.high)
-    plain = (end if math.isfinite(end) else None for end in ends)
-    return dict(zip((name, f"{name}_low", f"{name}_high"), plain, strict=True))
-
-
-def _exactly(seed: int, row: dict[str, Any]) -> dict[str, Any]:
-    found = proportion(row["exact"], row["trials"])
-    ends = {"share": found.value, "low": found.low, "high": found.high}
-    return {"seed": seed, "exact": row["exact"], "trials": row["trials"], **ends, "bits": row["nats"] * NAT}
-
+from analysis.settings import differences
+from analysis.training.variants import VARIANTS, label
 
 RESULTS = schemas.RESULTS
 BASELINES: Mapping[str, str] = {
@@ -193,47 +40,61 @@ BASELINES: Mapping[str, str] = {
 RESAMPLING_SEED = 0
 NAT = 1 / math.log(2)  # bits
 
-Row = dict[str, Any]
 Nats = Float[np.ndarray, "seeds documents"]
 
 
-def summarise(folder: Path) -> dict[str, Any]:
+def summarise(folder: Path, own: Sequence[Path] = ()) -> dict[str, Any]:
     """Everything that tables and figures take from a folder of runs' records.
 
+    Args:
+        folder: of the records.
+        own: a user's runs, as `own_runs`.
+
     Returns:
-        For each experiment its rows (`experiment`); "tuning", "matched", "retrieval_rows", "paths", "places" and
+        For each experiment its rows (`experiment`); "tuning", "equal_loss", "retrieval_rows", "paths", "places" and
         "settings", rows of the functions below; "paper", its numbers; "missing", a line for each thing that is not
-        there; and what all runs have in common.
+        there; "own", rows of the user's runs by experiment, and "own_notes", what is not comparable about them; and
+        what all runs have in common.
 
     Raises:
-        InputError: as `gather.read_folder`.
+        InputError: as `run_record.read_folder` and `own_runs`.
     """
-    return of_runs(read_folder(folder))
+    return of_runs(read_folder(folder), own_runs(own))
 
 
-def of_runs(chosen: Mapping[str, Chosen]) -> dict[str, Any]:
+def of_runs(chosen: Mapping[str, Chosen], own: Sequence[Chosen] = ()) -> dict[str, Any]:
     """As `summarise`, of runs that were read."""
-    read = {name: one for name, one in chosen.items() if one.seeds}
-    found: dict[str, Any] = {name: experiment(name, read) for name in EXPERIMENTS}
+    members = {name for names in EXPERIMENTS.values() for name in names}
+    chosen = {name: one for name, one in chosen.items() if name in members}
+    evaluated = {name: one for name, one in chosen.items() if one.seeds}
+    found: dict[str, Any] = {name: experiment(name, evaluated) for name in EXPERIMENTS}
     return (
         found
         | {
             "tuning": [row for one in chosen.values() for row in _tuning(one)],
-            "matched": [row for name in EXPERIMENTS["table2"] for row in _matched(name, "rope", read)],
-            "retrieval_rows": [row for one in read.values() for row in retrieval(one)],
-            "retrieval_not_read": not_read(read.values()),
-            "paths": [row for one in read.values() for row in _paths(one)],
-            "places": [row for one in read.values() for row in _places(one)],
+            "equal_loss": [
+                row for name in EXPERIMENTS["table2"] for row in _at_equal_loss(name, "rope", evaluated)
+            ],
+            "retrieval_rows": [row for one in evaluated.values() for row in retrieval(one)],
+            "without_retrieval": without_retrieval(evaluated.values()),
+            "paths": [row for one in evaluated.values() for row in _curves(one)],
+            "places": [row for one in evaluated.values() for row in _by_position(one)],
             "settings": [_settings(one) for one in chosen.values()],
-            "paper": tables.rows(),
+            "paper": tables.papers_rows(),
             "missing": missing(chosen),
+            "own": {name: _own_rows(own, BASELINES[name], evaluated) for name in EXPERIMENTS if own},
+            "own_notes": {
+                name: [line for one in own for line in _own_notes(one, evaluated.get(BASELINES[name]))]
+                for name in EXPERIMENTS
+                if own
+            },
         }
-        | _common(chosen, read)
+        | _common(chosen, evaluated)
     )
 
 
-def experiment(name: str, read: Mapping[str, Chosen]) -> list[Row]:
-    """Rows of an experiment: a variant, read under an extension, at a length.
+def experiment(name: str, evaluated: Mapping[str, Chosen]) -> list[Row]:
+    """Rows of an experiment: a variant, evaluated under an extension, at a length.
 
     Returns:
         "bits" per byte, mean over seeds; "perplexity" per byte, its power of two; "rise", bits at this length less
@@ -241,36 +102,45 @@ def experiment(name: str, read: Mapping[str, Chosen]) -> list[Row]:
         length, and "rise_difference", both None without one. Each has the ends of two intervals, "_seeds_low" and so
         on, None where there are too few seeds or documents; a difference is over the seeds that both have.
     """
-    return [row for member in EXPERIMENTS[name] for row in _readings(member, BASELINES[name], read)]
+    baseline = BASELINES[name]
+    return [
+        row
+        for member in EXPERIMENTS[name]
+        if member in evaluated
+        for row in _rows(evaluated[member], evaluated.get(baseline) if member != baseline else None)
+    ]
 
 
-def _readings(name: str, against: str, read: Mapping[str, Chosen]) -> Iterator[Row]:
-    if name not in read:
-        return
-    one, baseline = read[name], read.get(against)
-    counts = np.array(one.first["document_tokens"], float)
+def _rows(one: Chosen, baseline: Chosen | None, called: str | None = None) -> Iterator[Row]:
+    """Of one variant, or of a user's runs that are called something else."""
+    counts = _bytes(one)
     trained, *_ = one.first["configuration"]["lengths"]
     for extension, length in cells(one):
         mine, short = nats(one, extension, length), nats(one, "none", trained)
         row: Row = {
-            "label": label(name, extension),
-            "variant": name,
+            "label": label(one.variant, extension) + (f" ({called})" if called else ""),
+            "variant": one.variant,
             "extension": extension,
             "length": length,
         }
         row["seeds"] = sorted(one.seeds)
         row |= _both("bits", mine, counts) | _both("rise", mine - short, counts)
         row |= {key.replace("bits", "perplexity"): _power(row[key]) for key in row if key.startswith("bits")}
-        pairs = _paired(one, baseline, extension, length, trained) if name != against else None
-        row["against"] = against if pairs else None
+        pairs = _paired(one, baseline, extension, length, trained) if baseline is not None else None
+        row["against"] = baseline.variant if pairs and baseline else None
         for key, values in zip(("difference", "rise_difference"), pairs or (None, None), strict=True):
             row |= _both(key, values, counts)
         yield row
 
 
+def _bytes(one: Chosen) -> Float[np.ndarray, " documents"]:
+    """Scored bytes of each document: its tokens, unless these are byte pairs."""
+    return np.array(one.first.get("document_bytes", one.first["document_tokens"]), float)
+
+
 def cells(one: Chosen) -> list[tuple[str, int]]:
-    """Extensions and lengths at which a variant was read, "none" first."""
-    return list(dict.fromkeys((item["extension"], item["length"]) for item in one.first["readings"]))
+    """Extensions and lengths at which a variant was evaluated, "none" first."""
+    return list(dict.fromkeys((item["extension"], item["length"]) for item in one.first["evaluations"]))
 
 
 def nats(one: Chosen, extension: str, length: int, seeds: list[int] | None = None) -> Nats:
@@ -279,7 +149,7 @@ def nats(one: Chosen, extension: str, length: int, seeds: list[int] | None = Non
         [
             item["nats"]
             for seed in sorted(one.seeds if seeds is None else seeds)
-            for item in one.seeds[seed]["readings"]
+            for item in one.seeds[seed]["evaluations"]
             if (item["extension"], item["length"]) == (extension, length)
         ]
     )
@@ -330,7 +200,7 @@ def _tuning(one: Chosen) -> Iterator[Row]:
     """
     for content in one.tried:
         loss, diverged = content["validation_loss"], content["diverged"]
-        plain = [] if diverged else [r for r in content["readings"] if r["extension"] == "none"]
+        plain = [] if diverged else [r for r in content["evaluations"] if r["extension"] == "none"]
         yield {
             "label": label(one.variant),
             "variant": one.variant,
@@ -345,16 +215,16 @@ def _tuning(one: Chosen) -> Iterator[Row]:
         }
 
 
-def _matched(name: str, against: str, read: Mapping[str, Chosen]) -> Iterator[Row]:
+def _at_equal_loss(name: str, against: str, evaluated: Mapping[str, Chosen]) -> Iterator[Row]:
     """One variant and another at equal loss at the trained length: bits per byte at the longest, and the difference."""
-    if name == against or not {name, against} <= set(read):
+    if name == against or not {name, against} <= set(evaluated):
         return
-    seeds = sorted(set(read[name].seeds) & set(read[against].seeds))
-    paths = [[path_of(read[which].seeds[seed]) for which in (name, against)] for seed in seeds]
-    found = {seed: point for seed, pair in zip(seeds, paths, strict=True) if (point := matched(*pair))}
+    seeds = sorted(set(evaluated[name].seeds) & set(evaluated[against].seeds))
+    pairs = [[loss_curve(evaluated[which].seeds[seed]) for which in (name, against)] for seed in seeds]
+    found = {seed: point for seed, pair in zip(seeds, pairs, strict=True) if (point := equal_loss(*pair))}
     row: Row = {"variant": name, "against": against, "seeds": list(found)}
-    row["not_matched"] = [seed for seed in seeds if seed not in found]
-    counts = np.array(read[name].first["document_tokens"], float)
+    row["never_equal"] = [seed for seed in seeds if seed not in found]
+    counts = np.array(evaluated[name].first["document_tokens"], float)
     points = list(found.values())
     losses = [loss for loss, *_ in points]
     row["bits_trained"] = float(np.mean(losses) / counts.sum() * NAT) if points else None
@@ -365,33 +235,33 @@ def _matched(name: str, against: str, read: Mapping[str, Chosen]) -> Iterator[Ro
     yield row | _both("difference", None if mine is None or theirs is None else mine - theirs, counts)
 
 
-def _paths(one: Chosen) -> Iterator[Row]:
+def _curves(one: Chosen) -> Iterator[Row]:
     """Bits per byte at the trained and at the longest length along the training of each run from scratch."""
     if VARIANTS[one.variant].parent is not None:
         return
     total = sum(one.first["document_tokens"])
     for seed, content in one.seeds.items():
-        path = path_of(content)
+        curve = loss_curve(content)
         yield {
             "label": label(one.variant),
             "variant": one.variant,
             "seed": seed,
-            "steps": path.steps.tolist(),
-            "trained": (path.losses / total * NAT).tolist(),
-            "longest": (path.long.sum(axis=1) / total * NAT).tolist(),
+            "steps": curve.steps.tolist(),
+            "trained": (curve.losses / total * NAT).tolist(),
+            "longest": (curve.long.sum(axis=1) / total * NAT).tolist(),
         }
 
 
-def _places(one: Chosen) -> Iterator[Row]:
-    """Bits per byte by place in the longest window: mean over seeds, and Student's t interval over them."""
+def _by_position(one: Chosen) -> Iterator[Row]:
+    """Bits per byte by token position in the longest window: mean over seeds, and Student's t interval over them."""
     longest = max(length for _, length in cells(one))
-    edges = one.first["place"][str(longest)]
+    edges = one.first["position_edges"][str(longest)]
     for extension in dict.fromkeys(extension for extension, _ in cells(one)):
         curves = np.array(
             [
-                item["loss_by_place"]
+                item["loss_by_position"]
                 for content in one.seeds.values()
-                for item in content["readings"]
+                for item in content["evaluations"]
                 if (item["extension"], item["length"]) == (extension, longest)
             ]
         )
@@ -420,7 +290,7 @@ def _settings(one: Chosen) -> Row:
         "alpha": method.alpha,
         "amplitude_share": method.amplitude_share,
         "parent": VARIANTS[one.variant].parent,
-        "task": VARIANTS[one.variant].task,
+        "task": VARIANTS[one.variant].task.get("task"),
         "lr": one.rate,
         "seeds": sorted(one.seeds),
         "diverged": list(one.diverged),
@@ -428,12 +298,12 @@ def _settings(one: Chosen) -> Row:
     }
 
 
-def _common(chosen: Mapping[str, Chosen], read: Mapping[str, Chosen]) -> dict[str, Any]:
-    """What all runs that were read have in common; nothing where none was."""
+def _common(chosen: Mapping[str, Chosen], evaluated: Mapping[str, Chosen]) -> dict[str, Any]:
+    """What all runs that were evaluated have in common; nothing where none was."""
     runs = {c["run"] for one in chosen.values() for c in (*one.tried, *one.seeds.values())}
-    if not read:
+    if not evaluated:
         return {"runs": len(runs)}
-    first = next(iter(read.values())).first
+    first = next(iter(evaluated.values())).first
     return {
         "runs": len(runs),
         "trained_length": first["configuration"]["lengths"][0],
@@ -447,3 +317,242 @@ def record(*, runs: Mapping[str, Path]) -> dict[str, Any]:
     """`summarise` of the folder that holds the records of these runs."""
     (folder,) = {path.parent for path in runs.values()}
     return summarise(folder)
+
+
+# A user's own runs, beside ours.
+
+
+def own_runs(paths: Sequence[Path]) -> list[Chosen]:
+    """A user's runs in groups of one configuration, which differ in nothing but the seed.
+
+    Args:
+        paths: each a record, the folder of a run of `tapa train`, or a folder of records or of such runs.
+
+    Raises:
+        InputError: a path without records, a record that is damaged or of another kind, or a run without a result: it
+            diverged, or its test documents were too short.
+    """
+    groups: dict[str, list[Content]] = {}
+    for file in dict.fromkeys(file for path in paths for file in run_record.files_of(path)):
+        content = run_record.read(file)
+        if content["diverged"] is not None or not content["evaluations"]:
+            why = "diverged" if content["diverged"] else "was not evaluated: its test documents are too short"
+            raise InputError(f"{content['run']} {why}; leave it out")
+        alike = content["configuration"] | {
+            "run": "",
+            "recipe": {**content["configuration"]["recipe"], "seed": 0},
+        }
+        groups.setdefault(repr(alike), []).append(content)
+    return [
+        Chosen(one[0]["variant"], one[0]["lr"], tuple(one), {content["seed"]: content for content in one})
+        for one in groups.values()
+    ]
+
+
+def _own_rows(own: Sequence[Chosen], baseline: str, evaluated: Mapping[str, Chosen]) -> list[Row]:
+    """Rows of a user's runs; differences from the baseline where both were scored on the same tokens."""
+    ours = evaluated.get(baseline)
+    return [
+        row | {"lr": one.rate}
+        for one in own
+        for row in _rows(one, ours if ours and _same_tokens(one, ours) else None, _names(one))
+    ]
+
+
+def _names(one: Chosen) -> str:
+    return ", ".join(content["run"] for content in one.tried)
+
+
+def _same_tokens(one: Chosen, other: Chosen) -> bool:
+    shared = (*run_record.SHARED, "document_bytes")
+    return all(one.first.get(name) == other.first.get(name) for name in shared)
+
+
+_OF_METHOD = (
+    "recipe.method.",
+    "recipe.lr: ",
+    "recipe.seed: ",
+    "recipe.from: ",
+    "recipe.task",
+    "run: ",
+    "evaluated_as: ",
+)
+
+
+def _own_notes(one: Chosen, ours: Chosen | None) -> list[str]:
+    """What keeps a user's runs from being compared with ours: everything but method, learning rate and seed."""
+    if ours is None:
+        return []
+    mine, theirs = one.first, ours.first
+    filled = run_record.with_defaults(theirs["configuration"])
+    found = [
+        line.removeprefix("recipe.")
+        for line in differences(run_record.with_defaults(mine["configuration"]), filled)
+        if not line.startswith(_OF_METHOD)
+    ]
+    if (mine["parent"] is None) != (theirs["parent"] is None):
+        found.append(
+            "from scratch, not fine-tuned" if mine["parent"] is None else "fine-tuned, not from scratch"
+        )
+    if not _same_tokens(one, ours):
+        found.append("scored on other tokens, so no difference is given")
+    return [f"{_names(one)} differs from our runs in {'; '.join(found)}"] if found else []
+
+
+# Equal-loss comparison: how do two methods extrapolate that have the same loss at the trained length?
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LossCurve:
+    """A run along its training.
+
+    Attributes:
+        steps: of the checkpoints that were evaluated, the last one the run's end.
+        short, long: nats of each document at the trained length and at the longest, (checkpoints, documents).
+    """
+
+    steps: Float[np.ndarray, " checkpoints"]
+    short: Float[np.ndarray, "checkpoints documents"]
+    long: Float[np.ndarray, "checkpoints documents"]
+
+    @property
+    def losses(self) -> Float[np.ndarray, " checkpoints"]:
+        """Nats of all documents at the trained length."""
+        return self.short.sum(axis=1)
+
+
+def loss_curve(content: Content) -> LossCurve:
+    """The curve of a run from scratch, out of its record."""
+    lengths = content["configuration"]["lengths"]
+    points = [(item["step"], item["evaluations"]) for item in content["checkpoints"]]
+    points.append((content["configuration"]["recipe"]["steps"], content["evaluations"]))
+    rows = [[_nats(evaluations, length) for _, evaluations in points] for length in (lengths[0], lengths[-1])]
+    return LossCurve(np.array([float(step) for step, _ in points]), np.array(rows[0]), np.array(rows[1]))
+
+
+def _nats(evaluations: list[dict[str, Any]], length: int) -> list[float]:
+    return next(
+        item["nats"]
+        for item in evaluations
+        if item["length"] == length and item.get("extension", "none") == "none"
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Point:
+    """A point of a curve: step, and nats of each document at the longest length."""
+
+    step: float
+    long: Float[np.ndarray, " documents"]
+
+
+def equal_loss(mine: LossCurve, other: LossCurve) -> tuple[float, Point, Point] | None:
+    """Two runs where their loss at the trained length is that of the worse of their ends.
+
+    A method that learns more slowly has less to lose beyond the trained length. So the better of two runs is taken at
+    the point of its training where its loss at the trained length was what the other's is in the end, by interpolation
+    between the checkpoints that its record has. That is a model on its way, at a higher learning rate, not one whose
+    training was planned to end there.
+
+    Returns:
+        That loss, in nats over all documents, and the point on each curve; None where the better run's first
+        checkpoint is better than the other's end already.
+    """
+    if mine.losses[-1] < other.losses[-1]:
+        found = equal_loss(other, mine)
+        return None if found is None else (found[0], found[2], found[1])
+    loss = float(mine.losses[-1])
+    end, there = Point(float(mine.steps[-1]), mine.long[-1]), crossing(other, loss)
+    return None if there is None else (loss, end, there)
+
+
+def crossing(curve: LossCurve, loss: float) -> Point | None:
+    """Where the loss at the trained length first falls to `loss`, linearly between checkpoints; None if nowhere."""
+    losses = curve.losses
+    if losses[0] == loss:
+        return Point(float(curve.steps[0]), curve.long[0])
+    for i in range(len(losses) - 1):
+        if losses[i] > loss >= losses[i + 1]:
+            share = float((losses[i] - loss) / (losses[i] - losses[i + 1]))
+            return Point(float(_between(curve.steps, i, share)), _between(curve.long, i, share))
+    return None
+
+
+def _between(values: np.ndarray, i: int, share: float) -> Any:
+    return (1 - share) * values[i] + share * values[i + 1]
+
+
+# Retrieval by distance out of runs' records, with exact intervals for each run and Student's t over seeds.
+
+
+COPIED = ("chance", "chance_of_any")
+
+
+def retrieval(one: Chosen) -> Iterator[dict[str, Any]]:
+    """A row for each task, window length and distance, over the seeds whose records have answers.
+
+    Yields:
+        "share" of exact answers, mean over seeds, and its t interval, cut to [0, 1]; "bits" of an answer, likewise,
+        >= 0; chance, and "chance_bits"; "each", the share of every seed with its exact interval over instances, and
+        as "share_instances" the ends of these intervals that lie farthest out. Models of all seeds get the
+        same instances, so answers of two seeds are not independent trials: they are not pooled.
+    """
+    by_seed = {
+        seed: {_query_of(row): row for row in content.get("retrieval", ())}
+        for seed, content in one.seeds.items()
+    }
+    found_at = sorted({cell for rows in by_seed.values() for cell in rows})
+    for task, length, distance in found_at:
+        rows = {
+            s: found[task, length, distance]
+            for s, found in by_seed.items()
+            if (task, length, distance) in found
+        }
+        share = over_seeds(np.array([row["exact"] / row["trials"] for row in rows.values()]))
+        bits = over_seeds(np.array([row["nats"] for row in rows.values()])).times(NAT)
+        first = next(iter(rows.values()))
+        each = [_exactly(seed, row) for seed, row in sorted(rows.items())]
+        yield {
+            "label": label(one.variant),
+            "variant": one.variant,
+            "learned": bool(VARIANTS[one.variant].task),
+            "task": task,
+            "length": length,
+            "distance": distance,
+            "seeds": sorted(rows),
+            "trials": first["trials"],
+            **_ends("share", Interval(share.value, max(share.low, 0.0), min(share.high, 1.0))),
+            "share_instances_low": min(one["low"] for one in each),
+            "share_instances_high": max(one["high"] for one in each),
+            **_ends("bits", Interval(bits.value, max(bits.low, 0.0), bits.high)),
+            **{name: first[name] for name in COPIED},
+            "chance_bits": first["chance_nats"] * NAT,
+            "each": each,
+        }
+
+
+def without_retrieval(chosen: Iterable[Chosen]) -> list[str]:
+    """Runs whose records were made before retrieval was evaluated, of those that would be evaluated now."""
+    return [
+        content["run"]
+        for one in chosen
+        if VARIANTS[one.variant].task or VARIANTS[one.variant].stage == 0
+        for _, content in sorted(one.seeds.items())
+        if "retrieval" not in content
+    ]
+
+
+def _query_of(row: dict[str, Any]) -> tuple[str, int, int]:
+    return row["task"], row["length"], row["distance"]
+
+
+def _ends(name: str, interval: Interval) -> dict[str, float | None]:
+    ends = (interval.value, interval.low, interval.high)
+    plain = (end if math.isfinite(end) else None for end in ends)
+    return dict(zip((name, f"{name}_low", f"{name}_high"), plain, strict=True))
+
+
+def _exactly(seed: int, row: dict[str, Any]) -> dict[str, Any]:
+    found = proportion(row["exact"], row["trials"])
+    ends = {"share": found.value, "low": found.low, "high": found.high}
+    return {"seed": seed, "exact": row["exact"], "trials": row["trials"], **ends, "bits": row["nats"] * NAT}

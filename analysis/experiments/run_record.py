@@ -1,9 +1,14 @@
-"""The record of a run of the experiments: curves, readings and where they came from, a few tens of kilobytes."""
+"""The record of a training run, the same from `tapa train` and `tapa sweep`; and which records make a variant's result.
+
+A record holds the curves of the training, losses by context length on held-out spans, answers to retrieval queries
+where they were asked for, and where all of it came from: a few tens of kilobytes. On disk some keys keep the names
+that they had when the committed records were made (`ON_DISK`).
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,112 +18,248 @@ import numpy as np
 from analysis import records
 from analysis.errors import InputError
 from analysis.evaluation import loss_by_length, retrieval
-from analysis.experiments.plan import READ_FINE, SEEDS, VARIANTS, Job, rate_name
+from analysis.experiments.plan import (
+    EXPERIMENTS,
+    LONGEST,
+    LONGEST_FINE,
+    SEEDS,
+    Evaluation,
+    configuration,
+    lengths_of,
+    rate_name,
+)
 from analysis.experiments.tables import NO_RUN
 from analysis.models import checkpoint
+from analysis.models.config import ModelConfig
 from analysis.models.llama import Llama
 from analysis.settings import nearest
 from analysis.text.corpus import Corpus
-from analysis.text.windows import Spans, spans
+from analysis.text.windows import Document, Spans, spans
 from analysis.training import train
-from analysis.training.recipe import Recipe
+from analysis.training.recipe import Recipe, variant_of
 from analysis.training.train import Diverged, Log
+from analysis.training.variants import VARIANTS
 
-TRAINED = records.Schema("trained-run", 1, made_by="tapa sweep")
+TRAINED = records.Schema("trained-run", 1, made_by="tapa sweep` or `tapa train RECIPE")
+Content = Mapping[str, Any]
+"""Of a run's record, as `read` gives it."""
+ON_DISK = {
+    "evaluations": "readings",
+    "loss_by_position": "loss_by_place",
+    "position_edges": "place",
+    "checkpoints": "milestones",
+    "evaluated_as": "read_as",
+}
+"""Keys of a record, at any depth, and what they are called in the file."""
 SPANS_SEED = 0
 EVERY = 10  # steps of a point of the training curve
 
 
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """A run as its record describes it.
+
+    Attributes:
+        name: of the run, e.g. "tapa-s0-lr2e-3".
+        variant: as `recipe.variant_of`.
+        recipe: that trains it.
+        evaluation: of its models.
+        parent: name of the run that it goes on from; None from scratch.
+    """
+
+    name: str
+    variant: str
+    recipe: Recipe
+    evaluation: Evaluation
+    parent: str | None = None
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """All that decides the run's numbers."""
+        return configuration(self.name, self.recipe, self.evaluation)
+
+
+def evaluation_of(recipe: Recipe, start: ModelConfig | None, test: Sequence[Document]) -> Evaluation:
+    """How a run of any recipe is evaluated: as those of the experiments, as far as its held-out documents reach.
+
+    Args:
+        recipe: of the run.
+        start: configuration of the model that it goes on from; None from scratch.
+        test: held-out documents.
+
+    Returns:
+        Lengths from the trained one (of the start, where there is one) to 8 times it, 16 times after fine-tuning, or as
+        far as 64 spans fit; none if no document is as long as the trained length.
+    """
+    trained = recipe.length if start is None else start.context
+    target = max(1, min(64, trained // 2))
+    name = variant_of(recipe, start)
+    extensions = VARIANTS[name].evaluated_as if name in VARIANTS else ("none",)
+    most = LONGEST if start is None else LONGEST_FINE
+    checkpoints = 5 if start is None else 0
+    while most > 1 and _room(test, most * trained, target) < 64:
+        most //= 2
+    if not (count := min(64, _room(test, most * trained, target))):
+        return Evaluation((), extensions, 0, target, 0)
+    return Evaluation(lengths_of(trained, most), extensions, count, target, checkpoints)
+
+
+def held_out(test: Sequence[Document], evaluation: Evaluation) -> Spans:
+    """The spans of the test split on which models are evaluated, the same for every method.
+
+    Each has room for 16 times the trained length before it, so that fine-tuned models are scored on the same tokens;
+    where the documents are too short for that, for 8, 4, 2 times or once.
+
+    Raises:
+        InputError: the documents are too short for the evaluation's longest length.
+    """
+    trained, target, count = evaluation.lengths[0], evaluation.target, evaluation.spans
+    longest = LONGEST_FINE * trained
+    while longest > evaluation.lengths[-1] and _room(test, longest, target) < count:
+        longest //= 2
+    return spans(test, longest - target, target, count, seed=SPANS_SEED)
+
+
+def _room(documents: Sequence[Document], length: int, target: int) -> int:
+    """Spans of `target` tokens that fit, each at the end of a window of `length` tokens."""
+    return sum(max(len(document.tokens) - (length - target), 0) // target for document in documents)
+
+
 def read(path: Path) -> dict[str, Any]:
     """Content of a run's record; `InputError` if it is damaged or of another kind."""
-    return records.read_summary(path, expect_schema=TRAINED)
+    return _renamed(
+        records.read_summary(path, expect_schema=TRAINED), {old: new for new, old in ON_DISK.items()}
+    )
 
 
 def write(
-    job: Job,
-    recipe: Recipe,
+    run: RunSpec,
     data: Corpus,
     log: Log,
     last: Path,
-    milestones: dict[int, Path],
+    passed: Mapping[int, Path],
+    path: Path,
+    *,
+    arguments: Sequence[str],
     seconds: float,
-) -> None:
-    """Read the trained model at every length and write the record of its run."""
-    run, scale = job.run, job.scale
-    lengths = run.lengths(scale)
-    chosen = held_out(data, job)
-    model = checkpoint.load_model(last)
-    readings = [
-        loss_by_length.read(model, chosen, length, extension=extension)
-        for extension in run.variant.read_as
-        for length in lengths
-        if extension == "none" or length > recipe.length
-    ]
-    passed = [
-        {"step": step, "readings": _coarse(file, chosen, (recipe.length, lengths[-1]))}
-        for step, file in milestones.items()
-    ]
-    content = _head(job, recipe, log) | {
+) -> dict[str, Any]:
+    """Evaluate a trained model at every length and write the record of its run.
+
+    Args:
+        run: as it was trained.
+        data: the corpus.
+        log: of the training.
+        last: the last checkpoint's folder.
+        passed: weights along the training, by step.
+        path: of the record.
+        arguments: the command line.
+        seconds: that the run took in all.
+
+    Returns:
+        The content of the record.
+    """
+    lengths = run.evaluation.lengths
+    content = _head(run, log) | {
         "diverged": None,
         "validation_loss": log.validation_loss[-1],
-        "readings": readings,
-        "retrieval": _retrieval(model, data, job, recipe, lengths),
-        "milestones": passed,
-        "documents": loss_by_length.document_names(chosen),
-        "document_tokens": _tokens(chosen),
-        "place": {str(length): loss_by_length.place_edges(length).tolist() for length in lengths},
+        "evaluations": [],
+        "retrieval": [],
+        "checkpoints": [],
+        "documents": [],
+        "document_tokens": [],
+        "position_edges": {str(n): loss_by_length.place_edges(n).tolist() for n in lengths},
         "seconds": {"training": sum(log.seconds), "whole": seconds},
     }
+    if lengths:
+        content |= _evaluated(run, data, last, passed)
     sha256 = hashlib.sha256((last / checkpoint.MODEL).read_bytes()).hexdigest()
-    _put(content, job, recipe, data, log, sha256)
+    _put(content, run, data, log, path, arguments, sha256)
+    return read(path)
 
 
-def write_diverged(job: Job, recipe: Recipe, data: Corpus, error: Diverged, path: Path) -> None:
+def write_diverged(
+    run: RunSpec, data: Corpus, error: Diverged, folder: Path, path: Path, *, arguments: Sequence[str]
+) -> None:
     """The record of a run that diverged: that it did, when, and its curves up to its last checkpoint."""
-    newest = checkpoint.latest(job.places.folder(job.run))
+    newest = checkpoint.latest(folder)
     log = Log.from_tensors(checkpoint.read_tensors(newest / checkpoint.STATE)) if newest else Log()
-    content = _head(job, recipe, log) | {
+    content = _head(run, log) | {
         "diverged": {"after_steps": error.step, "in": error.what},
         "validation_loss": None,
     }
-    _put(content, job, recipe, data, log, None)
+    _put(content, run, data, log, path, arguments, None)
 
 
-def held_out(data: Corpus, job: Job) -> Spans:
-    """The test spans on which every model of the experiments is read."""
-    scale = job.scale
-    longest = READ_FINE * scale.length - scale.target
-    return spans(data.test, longest, scale.target, scale.spans, seed=SPANS_SEED)
-
-
-def _head(job: Job, recipe: Recipe, log: Log) -> dict[str, Any]:
-    run = job.run
+def _head(run: RunSpec, log: Log) -> dict[str, Any]:
+    recipe = run.recipe
     tokens = recipe.batch * recipe.length
     return {
         "run": run.name,
-        "variant": run.variant.name,
-        "seed": run.seed,
-        "lr": run.lr,
-        "parent": run.parent.name if run.parent else None,
-        "configuration": run.configuration(job.scale),
+        "variant": run.variant,
+        "seed": recipe.seed,
+        "lr": recipe.lr,
+        "parent": run.parent,
+        "configuration": run.configuration,
         "parameters": train.parameters(recipe),
         "tokens_per_second": log.tokens_per_second(tokens, last=len(log.seconds)) if log.seconds else None,
         "training": {
             "step": [float(s) for s in range(EVERY, len(log.loss) + 1, EVERY)],
-            "loss": _means(log.loss),
-            "largest_gradient_norm": _largest(log.norm),
+            "loss": _by_ten(log.loss).mean(axis=1).tolist(),
+            "largest_gradient_norm": _by_ten(log.norm).max(axis=1).tolist(),
             "validation_step": log.validation_step,
             "validation_loss": log.validation_loss,
         },
     }
 
 
-def _retrieval(
-    model: Llama, data: Corpus, job: Job, recipe: Recipe, lengths: tuple[int, ...]
-) -> list[dict[str, Any]]:
+def _evaluated(run: RunSpec, data: Corpus, last: Path, passed: Mapping[int, Path]) -> dict[str, Any]:
+    """What the models of a run say of held-out text."""
+    lengths = run.evaluation.lengths
+    chosen = held_out(data.test, run.evaluation)
+    model = checkpoint.load_model(last)
+    evaluations = [
+        loss_by_length.read(model, chosen, length, extension=extension)
+        for extension in run.evaluation.extensions
+        for length in lengths
+        if extension == "none" or length > run.recipe.length
+    ]
+    on_the_way = [
+        {"step": step, "evaluations": _coarse(file, chosen, (run.recipe.length, lengths[-1]))}
+        for step, file in passed.items()
+    ]
+    names = [document.name for document in chosen.documents]
+    documents = loss_by_length.document_names(chosen)
+    found = {
+        "evaluations": [_renamed(item, {old: new for new, old in ON_DISK.items()}) for item in evaluations],
+        "retrieval": _answers(model, data, run),
+        "checkpoints": on_the_way,
+        "documents": documents,
+        "document_tokens": [names.count(name) * chosen.target for name in documents],
+    }
+    if data.tokenizer is not None:
+        _count_bytes(found, chosen, data.tokenizer.token_bytes)
+    return found
+
+
+def _count_bytes(found: dict[str, Any], chosen: Spans, sizes: np.ndarray) -> None:
+    """Of byte pairs: the bytes of each document's scored tokens, and losses per byte instead of per token."""
+    targets = sizes[chosen.cut(0).numpy()].sum(axis=1)
+    names = np.array([document.name for document in chosen.documents])
+    found["document_bytes"] = [int(targets[names == name].sum()) for name in found["documents"]]
+    at_steps = [item for point in found["checkpoints"] for item in point["evaluations"]]
+    for item in (*found["evaluations"], *at_steps):
+        item["bits_per_byte"] = sum(item["nats"]) / int(targets.sum()) / float(np.log(2))
+
+
+def _answers(model: Llama, data: Corpus, run: RunSpec) -> list[dict[str, Any]]:
     """Of runs that learn a task, and of the first ones without: they show whether it must be learned."""
-    asks = recipe.vocabulary is None and (recipe.task is not None or job.run.variant.stage == 0)
-    return retrieval.ask(model, data.test, recipe, lengths) if asks else []
+    recipe, variant = run.recipe, VARIANTS.get(run.variant)
+    asks = recipe.task is not None or (variant is not None and variant.stage == 0)
+    return (
+        retrieval.ask(model, data.test, recipe, run.evaluation.lengths)
+        if asks and recipe.vocabulary is None
+        else []
+    )
 
 
 def _coarse(file: Path, chosen: Spans, lengths: tuple[int, ...]) -> list[dict[str, Any]]:
@@ -127,35 +268,35 @@ def _coarse(file: Path, chosen: Spans, lengths: tuple[int, ...]) -> list[dict[st
     return [{name: item[name] for name in ("length", "nats", "bits_per_byte")} for item in found]
 
 
-def _tokens(chosen: Spans) -> list[int]:
-    """Scored tokens of each document."""
-    names = [document.name for document in chosen.documents]
-    return [names.count(name) * chosen.target for name in loss_by_length.document_names(chosen)]
-
-
-def _means(values: list[float]) -> list[float]:
-    whole = len(values) // EVERY * EVERY
-    return np.reshape(values[:whole], (-1, EVERY)).mean(axis=1).tolist()
-
-
-def _largest(values: list[float]) -> list[float]:
-    whole = len(values) // EVERY * EVERY
-    return np.reshape(values[:whole], (-1, EVERY)).max(axis=1).tolist()
+def _by_ten(values: list[float]) -> np.ndarray:
+    """Rows of `EVERY` steps; what is left at the end is dropped."""
+    return np.reshape(values[: len(values) // EVERY * EVERY], (-1, EVERY))
 
 
 def _put(
-    content: dict[str, Any], job: Job, recipe: Recipe, data: Corpus, log: Log, sha256: str | None
+    content: dict[str, Any],
+    run: RunSpec,
+    data: Corpus,
+    log: Log,
+    path: Path,
+    arguments: Sequence[str],
+    sha256: str | None,
 ) -> None:
-    origin = train.provenance(recipe, data, log, job.arguments, sha256)
-    records.write_summary(content, job.places.record(job.run), origin, schema=TRAINED, digits=7)
+    origin = train.provenance(run.recipe, data, log, arguments, sha256)
+    records.write_summary(_renamed(content, ON_DISK), path, origin, schema=TRAINED, digits=7)
 
 
-# Records of the experiments' runs, put in order: at which learning rate each variant is read, and what is
-# missing.
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """A copy with other names for some keys, at any depth."""
+    if isinstance(value, Mapping):
+        return {names.get(key, key): _renamed(item, names) for key, item in value.items()}
+    return [_renamed(item, names) for item in value] if isinstance(value, list | tuple) else value
 
 
-Content = Mapping[str, Any]  # of a run's record
-NAMES = "*-s*-lr*.json"  # of records of runs; other records may lie beside them
+# Records of the experiments' runs, put in order: at which learning rate each variant is evaluated, and what is missing.
+
+NAMES = "*-s*-lr*.json"  # of records of a sweep; other records may lie beside them
+RECORD = "run.json"  # of the record in the folder of a run of `tapa train`
 SHARED = ("documents", "document_tokens")  # alike in all records, so that losses can be paired
 
 
@@ -165,7 +306,7 @@ class Chosen:
 
     Attributes:
         variant: its name.
-        rate: the learning rate at which its results are read: of the least validation loss among the first
+        rate: the learning rate of its results: of the least validation loss among the first
             seed's; None if it diverged at every rate.
         tried: the first seed's records, by rate in ascending order.
         seeds: records at the chosen rate that did not diverge, by seed.
@@ -187,7 +328,7 @@ class Chosen:
 
     @property
     def first(self) -> Content:
-        """Any record that was read, for what all have in common."""
+        """Any record with a result, for what all have in common."""
         return next(iter(self.seeds.values()))
 
 
@@ -203,16 +344,41 @@ def read_folder(folder: Path) -> dict[str, Chosen]:
     return choose(read(path) for path in paths)
 
 
-def choose(contents: Iterable[Content]) -> dict[str, Chosen]:
-    """Records by variant, in the order of `experiments.VARIANTS`.
+def files_of(path: Path) -> list[Path]:
+    """Records of a user's runs: the file itself, a run's `run.json`, or those of a folder.
 
-    A run that goes on from another counts only where that one is the run that is read.
+    Raises:
+        InputError: there is none.
+    """
+    if path.is_file():
+        return [path]
+    found = (
+        [path / RECORD]
+        if (path / RECORD).is_file()
+        else sorted((*path.glob(NAMES), *path.glob(f"*/{RECORD}")))
+    )
+    if not found:
+        raise InputError(f"{path} holds no record of a run; make one with `tapa train RECIPE`")
+    return found
+
+
+def with_defaults(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A record's configuration with every key of a recipe: one that it lacks, being older, has its default."""
+    recipe, default = found["recipe"], Recipe().to_dict()
+    tables = {name: default[name] | recipe[name] for name in ("model", "method")}
+    return {**found, "recipe": default | recipe | tables}
+
+
+def choose(contents: Iterable[Content]) -> dict[str, Chosen]:
+    """Records by variant, in the order of `VARIANTS`.
+
+    A run that goes on from another counts only where that one is at the chosen rate.
 
     Args:
         contents: of records, as `run_record.read` gives them.
 
     Raises:
-        InputError: a variant that is unknown, or two records that were not read on the same documents.
+        InputError: a variant that is unknown, or two records that were not evaluated on the same documents.
     """
     by_variant: dict[str, list[Content]] = {}
     for content in contents:
@@ -230,7 +396,7 @@ def choose(contents: Iterable[Content]) -> dict[str, Chosen]:
 
 def _of_variant(name: str, contents: list[Content], known: Mapping[str, Chosen]) -> Chosen | None:
     """One variant; None if the first seed's runs are missing."""
-    valid = [content for content in contents if _parent_is_read(content, known)]
+    valid = [content for content in contents if _parent_is_chosen(content, known)]
     tried = sorted((c for c in valid if c["seed"] == SEEDS[0]), key=lambda c: c["lr"])
     if not tried:
         return None
@@ -248,7 +414,7 @@ def _of_variant(name: str, contents: list[Content], known: Mapping[str, Chosen])
     )
 
 
-def _parent_is_read(content: Content, known: Mapping[str, Chosen]) -> bool:
+def _parent_is_chosen(content: Content, known: Mapping[str, Chosen]) -> bool:
     parent = VARIANTS[content["variant"]].parent
     if parent is None:
         return True
@@ -262,7 +428,7 @@ def _check_alike(chosen: Mapping[str, Chosen]) -> None:
         for name in SHARED:
             if content[name] != records[0][name]:
                 raise InputError(
-                    f"{content['run']} and {records[0]['run']} were read on different {name.replace('_', ' ')}, "
+                    f"{content['run']} and {records[0]['run']} were evaluated on different {name.replace('_', ' ')}, "
                     f"so they cannot be compared; make one again with `tapa sweep`"
                 )
         if content["configuration"]["lengths"][0] != records[0]["configuration"]["lengths"][0]:
@@ -273,9 +439,10 @@ def _check_alike(chosen: Mapping[str, Chosen]) -> None:
 
 
 def missing(chosen: Mapping[str, Chosen]) -> list[str]:
-    """What a reader of the results must know is not there, a line each."""
+    """What a reader of the results must know is not there, a line each, of the variants of the experiments."""
     found = []
-    for name in VARIANTS:
+    members = {name for names in EXPERIMENTS.values() for name in names}
+    for name in (name for name in VARIANTS if name in members):
         if name not in chosen:
             found.append(f"{name}: {NO_RUN}")
             continue

@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from filelock import FileLock, Timeout
 
 from analysis import workers as workers_
@@ -24,13 +23,11 @@ from analysis.errors import InputError
 from analysis.experiments import run_record
 from analysis.experiments.plan import (
     EXPERIMENTS,
-    VARIANTS,
     Grid,
     Job,
     Places,
     Run,
     Scale,
-    Variant,
     cpu,
     outdated,
     plan,
@@ -38,18 +35,16 @@ from analysis.experiments.plan import (
     tuning_runs,
     variants,
 )
+from analysis.experiments.run_record import RunSpec
+from analysis.experiments.training_run import Late, perform
 from analysis.models import checkpoint
-from analysis.models.checkpoint import Milestones, write_half
+from analysis.models.checkpoint import write_half
 from analysis.text.corpus import corpus
-from analysis.training.recipe import Recipe
-from analysis.training.train import Diverged, Progress, silent, train
+from analysis.training.train import Diverged, Progress, missing_compiler, silent
+from analysis.training.variants import VARIANTS, Variant
 from analysis.workers import HERE, Workers
 
 Outcome = Literal["done", "diverged", "busy", "late"]
-
-
-class _Late(Exception):
-    """The deadline has passed in the middle of a run; its last checkpoint is kept."""
 
 
 def finished(run: Run, scale: Scale, places: Places) -> dict[str, Any] | None:
@@ -135,10 +130,14 @@ def sweep(
         How many runs ended in which way, and how many are left, "left".
 
     Raises:
-        InputError: whatever a run refuses, e.g. a full disk; the other runs' records are there.
+        InputError: there is no compiler; whatever a run refuses, e.g. a full disk: the other runs' records are there.
     """
     if minutes is not None and not 0 < minutes < float("inf"):
         raise InputError(f"limit of {minutes} minutes is not above 0; give minutes, or leave it out")
+    if scale.scratch.compile and (name := missing_compiler(scale.scratch.device)):
+        raise InputError(
+            f"runs of the experiments are compiled, and there is no compiler {name}; install one"
+        )
     places = Places(places.records.absolute(), places.runs.absolute())
     deadline = None if minutes is None else time.time() + 60 * minutes
     ended: dict[str, int] = {"done": 0, "diverged": 0, "busy": 0, "late": 0}
@@ -172,7 +171,7 @@ def perform_run(job: Job) -> Outcome:
             return _perform(job, folder)
     except Timeout:
         return "busy"
-    except _Late:
+    except Late:
         return "late"
 
 
@@ -181,40 +180,17 @@ def _perform(job: Job, folder: Path) -> Outcome:
     known = finished(run, scale, places)
     if known is not None and (known["diverged"] is not None or places.weights(run).exists()):
         return "done"  # by somebody else, since this job was listed
-    torch.compiler.reset()  # else the eighth model of a process is no longer compiled
-    start = None if run.parent is None else str(places.weights(run.parent))
-    recipe = run.recipe(scale, start)
+    recipe = run.recipe(scale, None if run.parent is None else str(places.weights(run.parent)))
     data = corpus(recipe.corpus, seed=recipe.corpus_seed)
-    begun = time.perf_counter()
-    keep = _Until(folder, scale.milestones if run.parent is None else 0, recipe, job.deadline)
-    keep.collect()
+    parent = run.parent.name if run.parent else None
+    spec = RunSpec(run.name, run.variant.name, recipe, run.evaluation(scale), parent)
+    record = places.record(run) if known is None else None  # else it is here for its weights alone
     try:
-        last, log = train(recipe, folder, data, progress=keep)
-    except Diverged as error:
-        run_record.write_diverged(job, recipe, data, error, places.record(run))
+        last, _ = perform(spec, folder, data, record, arguments=job.arguments, deadline=job.deadline)
+    except Diverged:
         return "diverged"
-    if known is None:  # else it is here for its weights alone
-        run_record.write(job, recipe, data, log, last, keep.files(), time.perf_counter() - begun)
     _tidy(folder, last)
     return "done"
-
-
-class _Until(Milestones):
-    """Milestones of a run that stops at its deadline.
-
-    The steps are `count` equal parts of the training, each moved to the nearest checkpoint; the last is the end itself.
-    """
-
-    def __init__(self, folder: Path, count: int, recipe: Recipe, deadline: float | None) -> None:
-        saved = [round(recipe.steps * i / (count * recipe.save_every)) for i in range(1, count)]
-        every = {i * recipe.save_every for i in saved}
-        super().__init__(folder, [step for step in every if 0 < step < recipe.steps])
-        self.deadline = deadline
-
-    def __call__(self, what: str, done: int, total: int, note: str) -> None:
-        super().__call__(what, done, total, note)
-        if self.deadline is not None and time.time() > self.deadline and done < total:
-            raise _Late
 
 
 def _tidy(folder: Path, last: Path) -> None:

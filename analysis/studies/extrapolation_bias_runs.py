@@ -25,6 +25,7 @@ from analysis.models import checkpoint
 from analysis.models.checkpoint import load_model, own_corpus, read_checkpoint
 from analysis.records import Provenance, read_summary, write_summary
 from analysis.studies.extrapolation_bias import KINDS, OBSERVED, REACH, Settings, row
+from analysis.text.corpus import NAMED
 from analysis.workers import HERE, Workers, run
 
 # What many trained models say together: does what the mean score does beyond L go with the rise of the loss?
@@ -189,6 +190,7 @@ Numbers = dict[str, Any]
 class Task:
     """One model to measure, for whatever process does."""
 
+    name: str
     weights: Path
     record: Path
     settings: Settings
@@ -210,8 +212,8 @@ def measure_runs(
     """Measure all runs that have weights and a record, and write the record of all.
 
     Args:
-        runs: folder of the runs, as `tapa sweep` leaves it: RUN/model.safetensors.
-        records: folder of their records: RUN.json.
+        runs: folder of the runs, as `tapa sweep` or `tapa train` leaves it.
+        records: folder of the sweep's records: RUN.json; those of `tapa train` lie with their runs.
         out: record to write, JSON; rows in it that are up to date are kept.
         settings: see there.
         variants: the only ones to measure; all if empty.
@@ -221,7 +223,7 @@ def measure_runs(
         progress: called with (what, done, total).
 
     Returns:
-        The content of the record: settings, rows by run, left_out (run and why), summary of `bias_summary.summarise`.
+        The content of the record: settings, rows by run, left_out (run and why), summary of `summarise`.
 
     Raises:
         InputError: no such folder, no run with weights and a record, a variant that no run is of; a file that is
@@ -229,10 +231,9 @@ def measure_runs(
     """
     tasks, left_out = _tasks(runs, records, settings, variants)
     known = {} if force else _known(out)
-    rows = {task.weights.parent.name: known[task.key] for task in tasks if task.key in known}
+    rows = {task.name: known[task.key] for task in tasks if task.key in known}
     todo = [task for task in tasks if task.key not in known]
-    read = run_record.read_folder(records)  # the rate is chosen among all runs, measured here or not
-    chosen = {name: one.rate for name, one in read.items() if one.rate is not None}
+    chosen = _chosen(runs, records)
     begun = time.perf_counter()
     progress("models", len(rows), len(tasks))
     content = _content(settings, rows, left_out, chosen)
@@ -251,17 +252,17 @@ def measured(task: Task) -> tuple[str, Numbers]:
     content = run_record.read(task.record)
     checkpoint = read_checkpoint(task.weights)
     data = own_corpus(checkpoint, lambda what, done, total: None)
-    bits = {r["length"]: r["bits_per_byte"] for r in content["readings"] if r["extension"] == "none"}
+    bits = {r["length"]: r["bits_per_byte"] for r in content["evaluations"] if r["extension"] == "none"}
     trained = checkpoint.config.context
     reach = min(REACH, max(bits) // trained)
     if reach < 2:
-        raise InputError(f"{task.record} has no reading beyond the trained length of {trained} tokens")
+        raise InputError(f"{task.record} has no loss beyond the trained length of {trained} tokens")
     about = {name: content[name] for name in ("variant", "seed", "lr", "parent", "validation_loss")}
     found = row(load_model(task.weights), data, task.settings, reach=reach)
     losses = {str(length): value for length, value in bits.items()}
     rise = bits[reach * trained] - bits[trained]
     extra = {"method": checkpoint.config.method.name, "key": task.key, "bits_per_byte": losses, "rise": rise}
-    return task.weights.parent.name, about | extra | found
+    return task.name, about | extra | found
 
 
 def _tasks(
@@ -273,20 +274,27 @@ def _tasks(
     found: list[Task] = []
     left_out: dict[str, str] = {}
     seen: set[str] = set()
-    folders = {path.name for path in runs.iterdir() if path.is_dir()}
-    for name in sorted(folders | {path.stem for path in records.glob("*-lr*.json")}):
-        weights, record = runs / name / checkpoint.MODEL, records / f"{name}.json"
+    names = {path.name for path in runs.iterdir() if path.is_dir()}
+    if not _own_records(runs):
+        names |= {path.stem for path in records.glob("*-lr*.json")}
+    for name in sorted(names):
+        record = runs / name / run_record.RECORD
+        record = record if record.is_file() else records / f"{name}.json"
         if not record.is_file():
             left_out[name] = "no record yet"
             continue
         content = run_record.read(record)
         seen.add(content["variant"])
+        corpus = content["configuration"]["recipe"]["corpus"]
+        weights = _weights(runs / name)
         if content["diverged"] is not None:
             left_out[name] = "diverged"
-        elif not weights.is_file():
+        elif weights is None:
             left_out[name] = "no weights here"
+        elif corpus not in NAMED:
+            left_out[name] = f"trained on the folder {corpus}, whose place is not recorded"
         elif not variants or content["variant"] in variants:
-            found.append(Task(weights, record, settings, _key(weights, record, settings)))
+            found.append(Task(name, weights, record, settings, _key(weights, record, settings)))
     if unknown := [name for name in variants if name not in seen]:
         raise InputError(
             f"no run of variant {unknown[0]!r} in {records}; known: {', '.join(sorted(seen)) or 'none'}"
@@ -296,6 +304,31 @@ def _tasks(
             f"no run in {runs} has weights and a record in {records}; make some with `tapa sweep`, or give --records"
         )
     return found, left_out
+
+
+def _own_records(runs: Path) -> list[Path]:
+    """Records of `tapa train` that lie with their runs."""
+    return sorted(runs.glob(f"*/{run_record.RECORD}"))
+
+
+def _weights(folder: Path) -> Path | None:
+    """A run's weights: those that a sweep keeps, or of the newest checkpoint."""
+    kept = folder / checkpoint.MODEL
+    newest = checkpoint.latest(folder)
+    return kept if kept.is_file() else newest and newest / checkpoint.MODEL
+
+
+def _chosen(runs: Path, records: Path) -> dict[str, float]:
+    """Learning rate of each variant, chosen among all its runs, measured here or not, by the validation loss."""
+    own = [run_record.read(path) for path in _own_records(runs)]
+    chosen: dict[str, float] = {}
+    if not own or any(records.glob(run_record.NAMES)):
+        found = run_record.read_folder(records)
+        chosen = {name: one.rate for name, one in found.items() if one.rate is not None}
+    ended = [content for content in own if content["diverged"] is None]
+    for content in sorted(ended, key=lambda content: -content["validation_loss"]):
+        chosen[content["variant"]] = content["lr"]  # the least loss comes last
+    return chosen
 
 
 def _key(weights: Path, record: Path, settings: Settings) -> str:

@@ -1,17 +1,22 @@
-"""Recipes: everything that decides a training run, from small TOML files and `key=value` on top."""
+"""Recipes: everything that decides a training run, from small TOML files and `key=value` on top.
+
+`method=NAME` names a variant (`analysis.training.variants`): it sets the method's options and, where the recipe has
+tuned it, its learning rate. `method.name=NAME` sets the bare method, with its options as the code has them.
+"""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from analysis.errors import InputError
-from analysis.models.config import BYTES, MethodConfig, ModelConfig
+from analysis.models.config import BYTES, METHODS, MethodConfig, ModelConfig
 from analysis.settings import build, check_above, check_at_least, check_whole, differences, nearest
+from analysis.training.variants import STRETCH, VARIANTS
 
 TASKS = ("recall", "passkey", "needle")
 PRECISIONS = ("float32", "bfloat16")
@@ -123,16 +128,36 @@ class Recipe:
 
 
 def keys() -> list[str]:
-    """Every key that a recipe file may hold, dotted."""
+    """Every key of a recipe, dotted, as `Recipe.to_dict` spells it; "method" beside them names a variant.
+
+    >>> keys()[:4]
+    ['length', 'corpus', 'corpus_seed', 'task']
+    """
     own = ["from" if f.name == "parent" else f.name for f in fields(Recipe) if f.name != "model"]
     sizes = [f"model.{f.name}" for f in fields(ModelConfig) if f.name not in ("method", "context")]
     return ["length", *own, *sizes, *(f"method.{f.name}" for f in fields(MethodConfig))]
 
 
 def packaged() -> list[str]:
-    """Names of the recipes that come with the project."""
+    """Names of the recipes that come with the project.
+
+    >>> packaged()
+    ['cpu', 'finetune', 'gpu']
+    """
     folder = resources.files("analysis.training") / "recipes"
     return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
+
+
+def tuned_rates(name: str) -> dict[str, float]:
+    """Learning rates that a recipe has tuned, by variant: table [tuned] of its file.
+
+    >>> tuned_rates("cpu")["tapa"]
+    0.002
+
+    Raises:
+        InputError: as `load` for a recipe that is missing or not TOML.
+    """
+    return dict(_read(name).get("tuned", {}))
 
 
 def load(name: str, settings: Sequence[str] = ()) -> Recipe:
@@ -141,44 +166,115 @@ def load(name: str, settings: Sequence[str] = ()) -> Recipe:
     With `from=CHECKPOINT` sizes and method are the checkpoint's, and only settings may change them: the base,
     an extension (whose factor is then the new length over the old one unless given) and TAPA's phase options.
 
+    >>> recipe = load("cpu", ["method=tapa", "seed=1"])
+    >>> recipe.lr, recipe.model.method.phase_lr_scale, recipe.seed
+    (0.002, 0.3, 1)
+    >>> load("cpu", ["method=tapa_plain"]).lr
+    0.001
+
     Args:
         name: of a packaged recipe, or a path that ends in .toml.
-        settings: "key=value", values as in TOML, bare words allowed; "method=tapa" is "method.name=tapa".
+        settings: "key=value", values as in TOML, bare words allowed; "method=NAME" is a variant or a method.
 
     Raises:
         InputError: a recipe that is missing or not TOML, a key that is unknown (naming the nearest), a value
             of another type or range, or a checkpoint that does not fit.
     """
     values = _flat(_read(name))
+    tuned = {key.removeprefix("tuned."): values.pop(key) for key in [*values] if key.startswith("tuned.")}
     chosen = dict(_setting(text) for text in settings)
-    known = keys()
+    known = [*keys(), "method"]
     for key in [*values, *chosen]:
         if key not in known:
             raise InputError(f"recipe key {key} is unknown; {nearest(key, known)}")
-    whole = {**values, **chosen}
-    parent = whole.get("from")
-    if parent in (None, "none"):
-        return _recipe(whole)
-    from analysis.models.checkpoint import read_checkpoint  # needs torch
+    parent = {**values, **chosen}.get("from")
+    named = chosen.pop("method", None)
+    default = values.pop("method", None)
+    if named is None and parent in (None, "none") and "method.name" not in chosen:
+        named = default
+    of_variant = {} if named is None else _of_variant(str(named), tuned)
+    if parent not in (None, "none"):
+        from analysis.models.checkpoint import read_checkpoint  # needs torch
 
-    return fine_tuning(read_checkpoint(Path(str(parent))).config, values, chosen)
+        return fine_tuning(read_checkpoint(Path(str(parent))).config, values, of_variant, chosen)
+    if named in VARIANTS and (begun := VARIANTS[str(named)].parent):
+        raise InputError(
+            f"method {named} goes on from a trained {begun}; give from=CHECKPOINT, "
+            f"as in `tapa train finetune from=runs/cpu-{begun}-0 method={named}`"
+        )
+    return _recipe({**values, **of_variant, **chosen})
 
 
-def fine_tuning(start: ModelConfig, values: Mapping[str, Any], chosen: Mapping[str, Any]) -> Recipe:
-    """The recipe that goes on from a model; see `load`."""
+def _of_variant(name: str, tuned: Mapping[str, float]) -> dict[str, Any]:
+    """What a variant's name stands for, as keys of a recipe; a method that is no variant stands for itself."""
+    if name not in VARIANTS and name not in METHODS:
+        raise InputError(f"method {name!r} is unknown; {nearest(name, {**VARIANTS, **METHODS})}")
+    settings = VARIANTS[name].settings if name in VARIANTS else {"method.name": name}
+    return settings | ({"lr": tuned[name]} if name in tuned else {})
+
+
+def fine_tuning(
+    start: ModelConfig, values: Mapping[str, Any], of_variant: Mapping[str, Any], chosen: Mapping[str, Any]
+) -> Recipe:
+    """The recipe that goes on from a model; see `load`.
+
+    Args:
+        start: of the model.
+        values: of the recipe file.
+        of_variant: what the variant's name stands for, if one is named.
+        chosen: settings on top.
+    """
     of_model = ("model.", "method.")
     own = {key: value for key, value in values.items() if not key.startswith(of_model)}
     begun = {f"model.{k}": v for k, v in start.to_dict().items() if k not in ("method", "context")}
     begun |= {f"method.{k}": v for k, v in start.to_dict()["method"].items()}
-    whole = {**own, "length": own.get("length", start.context), **begun, **chosen}
-    if chosen.get("method.extension", "none") != "none":
-        whole["method.trained_length"] = chosen.get("method.trained_length", start.context)
-        whole["method.factor"] = chosen.get("method.factor", max(1.0, whole["length"] / start.context))
+    stretched = {"length": STRETCH * start.context} if of_variant else {}
+    changes = {**stretched, **of_variant, **chosen}
+    whole = {**own, "length": own.get("length", start.context), **begun, **changes}
+    if changes.get("method.extension", "none") != "none":
+        whole["method.trained_length"] = changes.get("method.trained_length", start.context)
+        whole["method.factor"] = changes.get("method.factor", max(1.0, whole["length"] / start.context))
     recipe = _recipe(whole)
     allowed = tuple(f"{name}: " for name in (*CHANGEABLE, *TUNING))
     if wrong := [line for line in recipe.model.differences(start) if not line.startswith(allowed)]:
         raise InputError(f"a model of another configuration cannot be the start: {'; '.join(wrong)}")
     return recipe
+
+
+def variant_of(recipe: Recipe, start: ModelConfig | None = None) -> str:
+    """The variant that a recipe trains; of what is none of ours the method and the options that make it another.
+
+    >>> variant_of(load("cpu", ["method.name=tapa"])), variant_of(load("cpu", ["method=tapa", "method.alpha=0.2"]))
+    ('tapa_plain', 'tapa[alpha=0.2, phase_lr_scale=0.3, phase_init_std=0.005]')
+
+    Args:
+        recipe: from scratch, or fine-tuning.
+        start: configuration of the model that fine-tuning starts from.
+    """
+    for name, variant in VARIANTS.items():
+        if _trains(recipe, name, start) and (variant.parent is None) == (recipe.parent is None):
+            return name
+    method, plain = recipe.model.method, MethodConfig(recipe.model.method.name)
+    names = [f.name for f in fields(method)[1:] if getattr(method, f.name) != getattr(plain, f.name)]
+    options = [f"{name}={getattr(method, name)}" for name in names if name != "window"]
+    options += [f"task={recipe.task}"] if recipe.task else []
+    options += [f"fine-tuned={recipe.length}"] if recipe.parent else []
+    return f"{method.name}[{', '.join(options)}]" if options else method.name
+
+
+def _trains(recipe: Recipe, name: str, start: ModelConfig | None) -> bool:
+    """Whether the method, the task and the start are those of a variant; sizes, length and rates are not looked at."""
+    variant, own = VARIANTS[name], recipe.model
+    method = replace(own.method, trained_length=None)
+    if replace(own, method=variant.method).method not in (own.method, replace(own, method=method).method):
+        return False
+    plain = {"task": None, "task_share": 0.0, "task_tellings": 1, "task_weight": 0.0}
+    if any(getattr(recipe, key) != value for key, value in {**plain, **variant.task}.items()):
+        return False
+    if variant.parent is None or start is None:
+        return variant.parent is None
+    begun = replace(start, method=VARIANTS[variant.parent].method)
+    return start.method == begun.method and recipe.length == STRETCH * start.context
 
 
 def _recipe(flat: Mapping[str, Any]) -> Recipe:
@@ -216,7 +312,7 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         if isinstance(value, Mapping):
             found |= _flat(value, f"{prefix}{key}.")
         else:
-            found[_full(f"{prefix}{key}")] = value
+            found[f"{prefix}{key}"] = value
     return found
 
 
@@ -228,8 +324,4 @@ def _setting(text: str) -> tuple[str, Any]:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         parsed = value
-    return _full(key.strip()), parsed
-
-
-def _full(key: str) -> str:
-    return "method.name" if key == "method" else key
+    return key.strip(), parsed

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from analysis.evaluation import loss_by_length, retrieval
-from analysis.experiments.plan import VARIANTS, Run, cpu
+from analysis.experiments.plan import Run, cpu
 from analysis.training.retrieval_data import TASKS
+from analysis.training.variants import VARIANTS
 
 SCALE = cpu()
 DOCUMENTS = tuple(f"{i}.txt" for i in range(8))
@@ -65,7 +66,7 @@ def record(
     rng = np.random.default_rng([seed, *variant.encode()])
     shift = noise * float(rng.standard_normal())
     spread = documents * np.random.default_rng(0).standard_normal(len(TOKENS))
-    lengths = run.lengths(SCALE)
+    lengths = run.evaluation(SCALE).lengths
 
     def read(length: int, extension: str, share: float) -> dict[str, Any]:
         bits = loss(variant, length // lengths[0], extension, share) + shift
@@ -76,7 +77,7 @@ def record(
             "extension": extension,
             "nats": nats.tolist(),
             "bits_per_byte": float(nats.sum() / sum(TOKENS) / math.log(2)),
-            "loss_by_place": (bits * math.log(2) + np.linspace(-0.1, 0.1, bins)).tolist(),
+            "loss_by_position": (bits * math.log(2) + np.linspace(-0.1, 0.1, bins)).tolist(),
         }
 
     best = BEST if parent is None else FINE_BEST
@@ -94,26 +95,26 @@ def record(
     if diverged:
         return content
     content |= {
-        "readings": [
+        "evaluations": [
             read(length, extension, 1.0)
-            for extension in what.read_as
+            for extension in what.evaluated_as
             for length in lengths
             if extension == "none" or length > lengths[0]
         ],
-        "milestones": [
-            {"step": step, "readings": [read(n, "none", step / 1000) for n in (lengths[0], lengths[-1])]}
+        "checkpoints": [
+            {"step": step, "evaluations": [read(n, "none", step / 1000) for n in (lengths[0], lengths[-1])]}
             for step in (() if parent else STEPS)
         ],
         "documents": list(DOCUMENTS),
         "document_tokens": list(TOKENS),
-        "place": {str(length): loss_by_length.place_edges(length).tolist() for length in lengths},
+        "position_edges": {str(length): loss_by_length.place_edges(length).tolist() for length in lengths},
     }
     return content | ({"retrieval": asked(run, lengths, rng)} if retrieval else {})
 
 
 def asked(run: Run, lengths: tuple[int, ...], rng: np.random.Generator) -> list[dict[str, Any]]:
     """Answers whose share falls with the distance, of runs that learn to answer; none right of others."""
-    learned = run.variant.task
+    learned = run.variant.task.get("task")
     if learned is None and run.variant.stage:
         return []
     rows = []

@@ -39,7 +39,7 @@ def scale(tmp_path: Path) -> plan.Scale:
     fine = replace(scratch, steps=3, warmup=1)
     return plan.Scale(
         scratch, fine, rates=(1e-2, 1e-3), fine_rates=(1e-3,), reach=0, seeds=(0, 1),
-        spans=8, target=4, milestones=3,
+        spans=8, target=4, checkpoints=3,
     )  # fmt: skip
 
 
@@ -65,9 +65,9 @@ def test_a_sweep_ends_with_a_record_of_every_run(scale, places):
         assert grids(CORE, scale, places)[variant.name].complete
     assert tiny_sweep(CORE, scale, places)["done"] == 0  # nothing twice
     contents = [run_record.read(path) for path in places.records.iterdir()]
-    assert {len(content["milestones"]) for content in contents if content["parent"] is None} == {2}
+    assert {len(content["checkpoints"]) for content in contents if content["parent"] is None} == {2}
     for content in contents:
-        lengths = [item["length"] for item in content["readings"] if item["extension"] == "none"]
+        lengths = [item["length"] for item in content["evaluations"] if item["extension"] == "none"]
         assert lengths == [16 * 2**i for i in range(5 if content["parent"] else 4)]
     lost = places.weights(next(run for run in plan.plan(CORE[:1], scale, {}) if run.seed == 0))
     lost.unlink()  # a record alone is a finished run, unless somebody goes on from its weights
@@ -136,8 +136,8 @@ def test_a_killed_sweep_goes_on_and_ends_with_the_same_weights(scale, places, tm
         assert path.read_bytes() == (places.runs / path.parent.name / path.name).read_bytes()
     for path in once.records.iterdir():
         mine, theirs = (run_record.read(folder / path.name) for folder in (once.records, places.records))
-        assert mine["readings"] == theirs["readings"]
-        assert mine["milestones"] == theirs["milestones"]
+        assert mine["evaluations"] == theirs["evaluations"]
+        assert mine["checkpoints"] == theirs["checkpoints"]
 
 
 def test_two_workers_of_a_cluster_make_the_same_records(scale, places, tmp_path):
@@ -152,7 +152,7 @@ def test_two_workers_of_a_cluster_make_the_same_records(scale, places, tmp_path)
     assert names == sorted(path.name for path in there.records.iterdir())
     for name in names:
         here, other = (run_record.read(folder / name) for folder in (places.records, there.records))
-        assert here["readings"] == other["readings"]
+        assert here["evaluations"] == other["evaluations"]
 
 
 def test_time_runs_out_in_the_middle_of_a_run_and_the_next_sweep_goes_on(scale, places):

@@ -21,7 +21,8 @@ from analysis import records
 from analysis.cli.main import app
 from analysis.errors import InputError
 from analysis.experiments import results, run_record, tables
-from analysis.experiments.plan import EXPERIMENTS, SEEDS, VARIANTS, label
+from analysis.experiments.plan import EXPERIMENTS, SEEDS
+from analysis.training.variants import VARIANTS, label
 from figures.catalogue import TABLES, TRAINED
 from proofs.paper import section_4
 from tests.experiments.run_records import BEST, RATES, TOKENS, plain_loss, record, whole
@@ -56,7 +57,7 @@ def everything(chosen: dict[str, run_record.Chosen]) -> dict[str, Any]:
 def bits_at(content: dict[str, Any], length: int, extension: str = "none") -> float:
     """Straight from a record, a second time."""
     nats = next(
-        r["nats"] for r in content["readings"] if (r["length"], r["extension"]) == (length, extension)
+        r["nats"] for r in content["evaluations"] if (r["length"], r["extension"]) == (length, extension)
     )
     return sum(nats) / TOTAL / math.log(2)
 
@@ -115,14 +116,16 @@ def test_what_is_missing_is_named(chosen):
     assert "alibi: its best learning rate so far, 2e-3, is at the edge of those tried" in lines
     assert "alibi: seeds 1 diverged at its learning rate" in lines
     assert "nope: no run of seed 0 yet" in lines
-    assert {line.split(":")[0] for line in lines} == set(VARIANTS)
+    assert {line.split(":")[0] for line in lines} == {
+        name for names in EXPERIMENTS.values() for name in names
+    }
 
 
 def test_runs_that_cannot_be_compared_are_refused(tmp_path: Path):
     runs = [record("rope", 0, BEST), record("tapa", 0, BEST)]
     runs[1]["documents"] = ["other.txt", *runs[1]["documents"][1:]]
     with pytest.raises(
-        InputError, match=r"^tapa-s0-lr2e-3 and rope-s0-lr2e-3 were read on different documents"
+        InputError, match=r"^tapa-s0-lr2e-3 and rope-s0-lr2e-3 were evaluated on different documents"
     ):
         run_record.choose(runs)
     runs = [record("rope", 0, BEST), record("tapa", 0, BEST)]
@@ -216,7 +219,7 @@ def test_methods_that_differ_in_speed_alone_are_alike_at_equal_loss(slope, ends,
             np.arange(points) + 1.0, losses[:, None] * shares, (5 + slope * losses)[:, None] * shares
         )
 
-    found = results.matched(*map(path, ends))
+    found = results.equal_loss(*map(path, ends))
     assert found is not None
     loss, mine, theirs = found
     assert loss == pytest.approx(max(ends))
@@ -231,19 +234,19 @@ def test_a_run_that_starts_better_than_the_other_ends_is_not_matched():
         rows = np.array(losses)[:, None] * np.array([0.5, 0.5])
         return results.LossCurve(np.arange(len(losses)) + 1.0, rows, rows)
 
-    assert results.matched(path([3.0, 2.9]), path([2.8, 2.0])) is None
-    assert results.matched(path([2.8, 2.0]), path([3.0, 2.9])) is None
+    assert results.equal_loss(path([3.0, 2.9]), path([2.8, 2.0])) is None
+    assert results.equal_loss(path([2.8, 2.0]), path([3.0, 2.9])) is None
     there = results.crossing(path([3.0, 2.0, 2.4, 1.0]), 2.2)  # up again: the first time counts
     assert there is not None
     assert there.step == pytest.approx(1.8)
     found = found_of([record("rope", 0, BEST), record("nope", 0, BEST, loss=lambda *_: 9.0)])
-    row = row_of(found["matched"], variant="nope")
-    assert (row["seeds"], row["not_matched"], row["difference"]) == ([], [0], None)
+    row = row_of(found["equal_loss"], variant="nope")
+    assert (row["seeds"], row["never_equal"], row["difference"]) == ([], [0], None)
 
 
 def test_matched_rows_say_what_was_planted(everything):
     """RoPE's loss at L falls by 1.2 over a training; ALiBi ends 0.3 above RoPE, at 0.75 of RoPE's training."""
-    row = row_of(everything["matched"], variant="alibi")
+    row = row_of(everything["equal_loss"], variant="alibi")
     ends = {name: [p for p in everything["paths"] if p["variant"] == name] for name in ("rope", "alibi")}
     worse = [
         max(a["trained"][-1], b["trained"][-1]) for a, b in zip(ends["rope"], ends["alibi"], strict=True)
@@ -261,8 +264,10 @@ def test_matched_rows_say_what_was_planted(everything):
 
 def test_retrieval_has_scipys_exact_intervals_and_chance(everything):
     rows = [row for row in everything["retrieval_rows"] if row["learned"]]
-    assert {row["variant"] for row in rows} == {name for name, variant in VARIANTS.items() if variant.task}
-    assert {row["variant"] for row in rows if row["task"] == "needle"} == set(EXPERIMENTS["retrieval"])
+    assert {row["variant"] for row in rows} == set(EXPERIMENTS["retrieval"])
+    assert (
+        {VARIANTS[row["variant"]].task["task"] for row in rows} == {row["task"] for row in rows} == {"needle"}
+    )
     for row in rows:
         for one in row["each"]:
             theirs = stats.binomtest(one["exact"], one["trials"]).proportion_ci(0.95, method="exact")
@@ -275,12 +280,23 @@ def test_retrieval_has_scipys_exact_intervals_and_chance(everything):
         assert row["chance"] == pytest.approx(2 ** -row["chance_bits"])
 
 
-def test_records_that_are_older_than_the_questions_are_named():
-    runs = [record("rope", 0, BEST, retrieval=False), record("rope_recall", 0, BEST)]
+def test_records_from_before_retrieval_are_named_on_one_line():
+    runs = [record("rope", seed, BEST, retrieval=False) for seed in (0, 1)] + [record("rope_needle", 0, BEST)]
     found = found_of(runs)
-    assert found["retrieval_not_read"] == ["rope-s0-lr2e-3"]
-    assert {row["variant"] for row in found["retrieval_rows"]} == {"rope_recall"}
-    assert "- rope-s0-lr2e-3: not read, its record is older" in tables.markdown(found, "retrieval")
+    assert found["without_retrieval"] == ["rope-s0-lr2e-3", "rope-s1-lr2e-3"]
+    assert {row["variant"] for row in found["retrieval_rows"]} == {"rope_needle"}
+    line = "- rope-s0-lr2e-3, rope-s1-lr2e-3: their records were made before retrieval was evaluated"
+    assert line in tables.markdown(found, "retrieval")
+
+
+def test_what_is_in_no_experiment_is_in_no_table():
+    """The records of a task that no model learned still read; no reader of a table has to pass over them."""
+    runs = [record("rope", 0, BEST), record("rope_recall", 0, BEST)]
+    assert "rope_recall" in run_record.choose(runs)
+    assert "recall" not in "".join(
+        text for name, text in tables.files(found_of(runs)).items() if "tuning" in name
+    )
+    assert not any("recall" in line for line in found_of(runs)["missing"])
 
 
 # tables
@@ -406,10 +422,12 @@ def test_real_records_say_the_same_in_results():
     for path in sorted(TRAINED.glob(run_record.NAMES)):
         content = run_record.read(path)
         if content["diverged"] is None:
-            for item in content["readings"]:
+            for item in content["evaluations"]:
                 whole_loss = sum(item["nats"]) / sum(content["document_tokens"]) / math.log(2)
                 assert whole_loss == pytest.approx(item["bits_per_byte"], rel=1e-6)
     real = run_record.read_folder(TRAINED)
     row = row_of(results.of_runs(real)["table2"], variant="rope", extension="none", length=128)
     seeds = real["rope"].seeds.values()
-    assert row["bits"] == pytest.approx(np.mean([c["readings"][0]["bits_per_byte"] for c in seeds]), rel=1e-6)
+    assert row["bits"] == pytest.approx(
+        np.mean([c["evaluations"][0]["bits_per_byte"] for c in seeds]), rel=1e-6
+    )

@@ -59,7 +59,7 @@ def make_run(root: Path, name: str, data: Corpus, *, weights: bool = True, diver
         "validation_loss": 1.0 + 0.1 * number, "diverged": {"after_steps": 2} if diverged else None,
         "readings": [{"length": n, "extension": "none", "bits_per_byte": b} for n, b in bits.items()]
         + [{"length": 64, "extension": "pi", "bits_per_byte": 9.0}],
-        "documents": ["a"], "document_tokens": [64], "configuration": {"lengths": list(bits)},
+        "documents": ["a"], "document_tokens": [64], "configuration": {"lengths": list(bits), "recipe": about},
     }  # fmt: skip
     origin = Provenance.collect(
         ["tapa", "sweep"], {}, seeds={}, device="cpu", precision="", threads=1, seconds=0.0
@@ -348,6 +348,30 @@ def test_the_command_says_what_it_found(place: Path, monkeypatch, capsys: pytest
     summary = json.loads(capsys.readouterr().out)
     assert summary["record"] == "bias.json"
     assert summary["chosen"]["rope"] == 1e-2  # of the least validation loss
+
+
+def test_runs_of_train_are_measured_too(place: Path, monkeypatch, capsys: pytest.CaptureFixture[str]):
+    """Their records and checkpoints lie in their own folders; the same weights have the same row."""
+    for name in RUNS[:2]:
+        (place / "own" / name / "step-000003").mkdir(parents=True)
+        (place / "runs" / name / checkpoint.MODEL).rename(
+            place / "own" / name / "step-000003" / checkpoint.MODEL
+        )
+        (place / "trained" / f"{name}.json").rename(place / "own" / name / "run.json")
+    there = place / "own" / "elsewhere"
+    there.mkdir()
+    text = (place / "own" / RUNS[0] / "run.json").read_text()
+    (there / "run.json").write_text(text.replace('"corpus": "texts"', '"corpus": "my-folder"'))
+    (there / checkpoint.MODEL).touch()
+    before = json.loads((place / "bias.json").read_text())["content"]["rows"]
+    assert run(monkeypatch, "own", *SMALL[4:]) == 0
+    capsys.readouterr()
+    after = json.loads((place / "own" / "bias.json").read_text())["content"]
+    assert set(after["rows"]) == set(RUNS[:2])
+    assert {name: row | {"key": ""} for name, row in after["rows"].items()} == {
+        name: before[name] | {"key": ""} for name in RUNS[:2]
+    }
+    assert after["left_out"] == {"elsewhere": "trained on the folder my-folder, whose place is not recorded"}
 
 
 @pytest.mark.parametrize(

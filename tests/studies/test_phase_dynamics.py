@@ -16,13 +16,14 @@ import xarray as xr
 from analysis import records
 from analysis.cli import main, printed
 from analysis.errors import InputError
-from analysis.experiments.plan import VARIANTS, Run, cpu
+from analysis.experiments.plan import Run, cpu
 from analysis.models.checkpoint import read_tensors
 from analysis.studies import phase, phase_dynamics
 from analysis.studies.phase import Settings
 from analysis.studies.phase_dynamics import STEPS, Watched, joined, watch
 from analysis.text.corpus import Raw, from_texts
 from analysis.training.train import train
+from analysis.training.variants import VARIANTS
 from figures import catalogue
 from tests.heads import tiny_phase as phase_tiny
 from tests.models import tiny_llama as lm_tiny

@@ -10,9 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.errors import InputError
+from analysis.experiments.plan import EXPERIMENTS, Run, cpu
+from analysis.experiments.run_record import read_folder
+from analysis.models.checkpoint import read_checkpoint
 from analysis.models.config import METHODS, MethodConfig, ModelConfig
-from analysis.training.recipe import Recipe, keys, load, packaged
+from analysis.training.recipe import Recipe, keys, load, packaged, tuned_rates, variant_of
 from analysis.training.train import parameters, train
+from analysis.training.variants import VARIANTS
+from figures.catalogue import TRAINED
 from tests.models.tiny_llama import tiny_corpus, tiny_recipe
 
 sizes = st.integers(1, 300)
@@ -72,15 +77,52 @@ def test_the_packaged_recipes_have_the_sizes_that_they_state():
 
 
 def test_settings_go_on_top_of_the_recipe(tmp_path: Path):
-    recipe = load(
-        "cpu", ["method=tapa", "seed=7", "lr=5e-4", "method.phase_init_std=0.005", "steps=50", "warmup=0"]
-    )
-    assert recipe.model.method == MethodConfig("tapa", phase_init_std=0.005)
+    recipe = load("cpu", ["method=tapa", "seed=7", "lr=5e-4", "steps=50", "warmup=0"])
+    assert recipe.model.method == MethodConfig("tapa", phase_lr_scale=0.3, phase_init_std=0.005)
     assert (recipe.seed, recipe.lr, recipe.steps) == (7, 5e-4, 50)
     assert load("cpu", ["method.base=500000"]).model.method.base == 5e5  # a whole number for a real one
     (tmp_path / "mine.toml").write_text('length = 64\nmethod = "alibi"\n', encoding="utf-8")
     mine = load(str(tmp_path / "mine.toml"))
     assert (mine.length, mine.model.method.name) == (64, "alibi")
+
+
+SCRATCH = [name for name, variant in VARIANTS.items() if not variant.parent]
+
+
+@pytest.mark.parametrize("name", SCRATCH)
+def test_a_variant_is_what_the_experiments_train(name: str):
+    """With its tuned rate, where there is one; `tapa train` and `tapa sweep` have one vocabulary."""
+    recipe = load("cpu", [f"method={name}", "seed=2"])
+    assert recipe == Run(VARIANTS[name], 2, tuned_rates("cpu").get(name, 2e-3)).recipe(cpu())
+    assert variant_of(recipe) == name
+
+
+@pytest.mark.parametrize("name", [name for name, variant in VARIANTS.items() if variant.parent])
+def test_a_fine_tuned_variant_is_what_the_experiments_train(name: str):
+    parent = VARIANTS[name].parent
+    assert parent is not None
+    weights = TRAINED / "checkpoints" / f"{parent}.safetensors"
+    recipe = load("finetune", [f"from={weights}", f"method={name}"])
+    run = Run(VARIANTS[name], 0, tuned_rates("finetune")[name], Run(VARIANTS[parent], 0, 1e-3))
+    assert recipe == run.recipe(cpu(), str(weights))
+    start = read_checkpoint(weights).config
+    assert variant_of(recipe, start) == name
+    assert variant_of(replace(recipe, model=replace(recipe.model, context=256)), start) != name
+
+
+def test_tuned_rates_are_those_that_the_records_chose():
+    chosen = read_folder(TRAINED)
+    rates = {name: chosen[name].rate for names in EXPERIMENTS.values() for name in names}
+    assert tuned_rates("cpu") | tuned_rates("finetune") == rates
+    assert rates["tapa"] == 2e-3
+    assert rates["tapa_plain"] == 1e-3
+
+
+def test_a_bare_method_is_the_plain_one():
+    assert load("cpu", ["method.name=tapa"]).model.method == MethodConfig("tapa")
+    assert load("cpu", ["method=xpos"]).model.method == MethodConfig("xpos")
+    assert load("gpu", ["method=tapa"]).lr == 6e-4  # nothing is tuned at this size
+    assert variant_of(load("gpu", ["method=tapa"])) == "tapa"
 
 
 BAD = [
@@ -103,6 +145,10 @@ BAD = [
     (["task_share=0.5"], "task=None with task_share=0.5; give both or neither"),
     (["seed"], "'seed' is no setting; write key=value"),
     (["method=tappa"], "method 'tappa' is unknown; did you mean tapa?"),
+    (
+        ["method=tapa_4x"],
+        "method tapa_4x goes on from a trained tapa; give from=CHECKPOINT, as in `tapa train finetune",
+    ),
     (["method=nope", "method.alpha=0.3"], "alpha=0.3 means nothing to method nope; leave it out"),
     (["method=tapa", "method.alpha=0"], "alpha=0.0 must be finite and above 0"),
     (["method=tapa", "method.amplitude_share=1"], "amplitude_share=1.0 is outside (0, 1)"),

@@ -21,7 +21,6 @@ from analysis.errors import InputError
 from analysis.models import checkpoint
 from analysis.models.config import METHODS, MethodConfig
 from analysis.models.llama import Llama
-from analysis.records import provenance_of, read, read_summary
 from analysis.text.windows import Batches
 from analysis.training import train as train_
 from analysis.training.recipe import Recipe
@@ -30,13 +29,9 @@ from analysis.training.train import (
     BETAS,
     EPS,
     FLOOR,
-    RUN,
-    SUMMARY,
     Diverged,
     optimiser_of,
     rate,
-    run_recipe,
-    silent,
     train,
     update,
 )
@@ -262,30 +257,6 @@ def test_a_gradient_that_is_not_finite_stops_the_run_and_is_named(
     last = checkpoint.latest(tmp_path)
     assert last is not None
     assert all(torch.isfinite(p).all() for p in checkpoint.load_model(last).parameters())
-
-
-def test_a_run_that_diverges_leaves_a_record(tmp_path: Path):
-    recipe = tiny_recipe("tapa", lr=1e30)
-    with pytest.raises(Diverged, match="is not finite at lr="):
-        run_recipe(recipe, tmp_path, tiny_corpus(), arguments=["tapa", "train"], progress=silent)
-    summary = read_summary(tmp_path / "run.json", expect_schema=SUMMARY)
-    assert summary["diverged_after"] >= 1
-    assert summary["validation_loss"] is None
-
-
-def test_a_run_leaves_its_records(tmp_path: Path):
-    recipe = tiny_recipe("tapa")
-    result = run_recipe(recipe, tmp_path, tiny_corpus(), arguments=["tapa", "train"], progress=silent)
-    assert result is not None
-    curves = read(tmp_path / "run.nc", expect_schema=RUN)
-    assert curves.sizes == {"step": 12, "validation_step": 3}
-    assert float(curves.validation_loss[-1]) == result["validation_loss"]
-    origin = provenance_of(curves)
-    assert origin.configuration == recipe.to_dict() | {"processes": 1}
-    assert origin.text_sha256 == tiny_corpus().sha256
-    summary = read_summary(tmp_path / "run.json", expect_schema=SUMMARY)
-    assert summary["parameters"] == sum(p.numel() for p in Llama(recipe.model).parameters())
-    assert summary["tokens"] == 12 * 4 * 16
 
 
 def test_fine_tuning_starts_from_the_weights_it_is_given(tmp_path: Path):
