@@ -129,7 +129,7 @@ def _phase_records() -> list[Record]:
 _ROWS = [
     Record(
         name="claims", schema=schemas.CLAIMS, study="proofs.status:record", digits=6,
-        precision="exact and balls",
+        precision="exact and balls", long=True,
     ),
     Record(
         name="closed_form", schema=schemas.CLOSED_FORM, study="analysis.studies.closed_form:bases_record",
@@ -191,7 +191,7 @@ _ROWS = [
     ),
     Record(
         name="smollm2", schema=schemas.DISTANCE_BIAS, study="analysis.studies.distance_bias:smollm2_record",
-        settings={"windows": 8, "length": 2048, "seed": 0},
+        settings={"windows": 8, "length": 2048, "seed": 0}, long=True,
     ),
     Record(
         name="verdicts", schema=schemas.VERDICTS, study="analysis.studies.assumption_2_1:record",

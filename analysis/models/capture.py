@@ -371,19 +371,27 @@ Seen = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 @torch.no_grad()
-def read(model: Llama, tokens: Int[Tensor, "batch length"], consumer: PhaseConsumer) -> None:
+def read(
+    model: Llama, tokens: Int[Tensor, "batch length"], consumer: PhaseConsumer, *, entropies: bool = True
+) -> None:
     """Run windows through a model with attention by tiles; memory grows with the length alone, not its square.
 
     Args:
         consumer: called once a layer, the first layer first, with q (batch, heads, length, dim), k (batch, kv_heads,
             length, dim) and entropy (batch, heads, length), nats.
+        entropies: whether the consumer needs them; without, the last layer attends to nothing, as nothing reads what
+            it gives, and its entropy is nan.
     """
     positions = torch.arange(tokens.shape[-1])
     layers = iter(range(len(model.attentions)))
 
     def attend(encoding: Encoding, q: Queries, k: Keys, v: Values, at: Positions) -> Mixed:
+        layer = next(layers)
+        if not entropies and layer == len(model.attentions) - 1:
+            consumer(layer, encoding, q, k, torch.full(q.shape[:3], math.nan))
+            return torch.zeros(*q.shape[:3], v.shape[-1], dtype=v.dtype)
         mixed, entropy = streamed(encoding, q, k, v, at)
-        consumer(next(layers), encoding, q, k, entropy)
+        consumer(layer, encoding, q, k, entropy)
         return mixed
 
     x = model.embedding(tokens)
@@ -410,7 +418,9 @@ def streamed(
             keys = slice(left, min(left + tile, rows.stop))
             scores = encoding.scores(q[:, :, rows], k[:, :, keys], positions[rows], positions[keys])
             hidden = positions[rows, None] < positions[keys]
-            seen = _add(seen, scores.masked_fill(hidden, -math.inf), v[:, :, keys])
+            if hidden.any():  # the tiles on the diagonal
+                scores = scores.masked_fill(hidden, -math.inf)
+            seen = _add(seen, scores, v[:, :, keys])
         assert seen is not None  # a query sees at least itself
         top, total, first, values = seen
         mixed[:, :, rows] = (values / total[..., None]).to(v.dtype)
@@ -423,10 +433,13 @@ def _add(seen: Seen | None, scores: Float[Tensor, "batch heads rows keys"], v: V
     top = scores.amax(dim=-1)
     if seen is not None:
         top = torch.maximum(top, seen[0])
-    weight = torch.exp(scores - top[..., None])
+    weight = (scores - top[..., None]).exp_()
+    seen_scores = scores.clamp(
+        min=torch.finfo(scores.dtype).min
+    )  # a hidden one adds 0 times this, not 0 times inf
     sums = (
         weight.sum(dim=-1),
-        (weight * scores.masked_fill(weight == 0, 0.0)).sum(dim=-1),
+        seen_scores.mul_(weight).sum(dim=-1),
         weight @ v.to(weight.dtype),
     )
     if seen is None:

@@ -383,7 +383,7 @@ def _differences(
         k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)
         found.append([_near_less_far(encoding, q, k, pairs) for pairs in drawn])
 
-    read(model, torch.from_numpy(text.tokens), take)
+    read(model, torch.from_numpy(text.tokens), take, entropies=False)
     return found
 
 
