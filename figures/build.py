@@ -364,8 +364,9 @@ def run(wanted: Sequence[str] = (), *, force: bool = False, dry: bool = False, p
         processes: see `Several`.
     """
     plugin = Several(processes)
-    # a module that was imported before is not run again, and its tasks would be missed
+    # run anew at each call, which hands its tasks to pytask; by its name, so that it is the one beside this module
     sys.modules.pop("figures.tasks", None)
+    importlib.import_module("figures.tasks")
     manager = pytask.get_plugin_manager()
     pytask.storage.store(manager)  # that of this call alone
     manager.register(plugin)
@@ -373,7 +374,9 @@ def run(wanted: Sequence[str] = (), *, force: bool = False, dry: bool = False, p
     arguments += [flag for flag, given in (("--force", force), ("--dry-run", dry)) if given]
     arguments += ["-k", " or ".join(wanted)] if wanted else []
     try:
-        pytask.cli.main([*arguments, str(ROOT / "figures")], prog_name="pytask", standalone_mode=False)
+        # not `cli.main`, which makes another exception of an interrupt
+        with pytask.cli.make_context("pytask", [*arguments, str(ROOT / "figures")]) as context:
+            pytask.cli.invoke(context)
     except SystemExit as end:
         plugin.code = int(end.code or 0)
     return plugin
