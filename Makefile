@@ -3,13 +3,16 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 STAMP := $(VENV)/.installed
 
-.PHONY: help install figures test lint bench clean
+.PHONY: help install figures test test-fast test-slow lint bench clean
 
 help:
 	@echo "make figures   install, fetch, measure and draw every figure into figures/out/"
-	@echo "make test      install and run the whole test suite"
+	@echo "make test      install and run the test suite"
+	@echo "make test-fast the part of it that needs no network, no kernel and no model"
+	@echo "make test-slow the long kill loops and compilations that both leave out"
 	@echo "make lint      ruff and pyright"
 	@echo "make bench     measure the speed targets, both sides in one run"
 	@echo "make clean     remove rebuilt records and figures (the environment stays)"
@@ -33,7 +36,13 @@ figures: $(STAMP)
 # A process for each core; which tests stay together, and in which order they come: tests/conftest.py.
 # One thread in each: threads of processes that share cores wait for one another.
 test: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
+	$(PYTEST)
+
+test-fast: $(STAMP)
+	$(PYTEST) -m "not full and not slow"
+
+test-slow: $(STAMP)
+	$(PYTEST) -m slow
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

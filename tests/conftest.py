@@ -45,6 +45,36 @@ settings.register_profile("project", deadline=None, derandomize="CI" in os.envir
 settings.load_profile("project")
 
 
+# What the fast suite leaves to the whole one, by file or folder of tests, and why.
+FULL = {
+    "test_assets.py": "a package index on the loopback and pip",
+    "test_bench.py": "measures speed and memory",
+    "test_notebooks.py": "a kernel for each notebook",
+    "test_real_model.py": "the real model",
+    "test_records.py": "processes that are stopped while they write",
+    "test_wheel.py": "builds and installs the wheel",
+    "test_workers.py": "processes and a Dask cluster",
+    "test_figures.py": "pictures",
+    "test_tapa_figures.py": "pictures",
+    "test_results_figures.py": "pictures",
+    "test_phase_figures.py": "pictures",
+    "test_bias_figures.py": "pictures",
+    "test_agreement_tapa.py": "hundreds of points by balls",
+    "cli": "a process for each command",
+    "models": "transformers and compilations",
+    "evaluation": "transformers",
+    "experiments": "sweeps that train, are killed and go on",
+    "figures/test_tasks.py": "a copy of the project whose graph runs",
+    "proofs": "the whole ledger",
+    "training/test_train.py": "training runs that are killed and go on",
+    "sampling": "coverage of error bars",
+    "studies/test_tapa_moments.py": "moments by quadrature and balls",
+    "studies/test_phase_study.py": "processes",
+    "theory/test_model_config.py": "transformers",
+}
+FULL_FIXTURES = {"make_records", "real_record", "smollm2_record", "whole_ledger"}
+
+
 def expects_an_error(test: Callable) -> bool:
     """Does the test's own source (below hypothesis' wrapper) say `raises(`?"""
     wrapped = getattr(test, "hypothesis", None)
@@ -53,10 +83,15 @@ def expects_an_error(test: Callable) -> bool:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """In which order tests come.
+    """In which order tests come, and which of them the fast suite leaves out.
 
     One file that needs the real model's record comes first, so that it is there when the others, the last, ask for it.
     """
+    for item in items:
+        name = item.path.relative_to(ROOT / "tests").as_posix()
+        listed = any(name == file or name.startswith(f"{file}/") for file in FULL)
+        if listed or FULL_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.full)
     needing = {item.path for item in items if "make_records" in getattr(item, "fixturenames", ())}
     needing.add(NOTEBOOKS)
     items.sort(key=lambda item: 0 if item.path == REAL_MODEL else 2 if item.path in needing else 1)

@@ -140,6 +140,7 @@ def test_a_killed_sweep_goes_on_and_ends_with_the_same_weights(scale, places, tm
         assert mine["checkpoints"] == theirs["checkpoints"]
 
 
+@pytest.mark.slow
 def test_two_workers_of_a_cluster_make_the_same_records(scale, places, tmp_path):
     there = Places(tmp_path / "there" / "trained", tmp_path / "there" / "runs")
     scale = replace(scale, seeds=(0,))

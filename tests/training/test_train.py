@@ -119,6 +119,7 @@ def test_a_finished_run_is_left_alone(tmp_path: Path):
     assert last.stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_two_processes_do_what_one_does(tmp_path: Path):
     """Data-parallel under gloo, as torchrun starts it: the same batches, half of each to either process."""
     with socket.socket() as free:
@@ -138,6 +139,7 @@ def test_two_processes_do_what_one_does(tmp_path: Path):
     assert two[0][0] == pytest.approx(log.loss[0], rel=4 * 2.0**-24)
 
 
+@pytest.mark.slow
 def test_compiled_once_and_the_same_within_rounding(tmp_path: Path):
     """One graph for training and validation together, no break in it."""
     with child(tmp_path / "compiled", "tapa", "compile=1", "steps=4", "validate_every=2") as run:
