@@ -12,8 +12,8 @@
 # # Quickstart: how much of a RoPE score does distance alone decide?
 #
 # RoPE turns pair $d$ of a query at position $m$ and of a key at position $n$ by $m\omega_d$ and $n\omega_d$. If
-# the products $A_d$ and $B_d$ of query and key (eq 4 of the paper) have means $\mu_d$ and $\nu_d$, the expected score
-# at distance $\lambda = m - n$ is
+# the products $A_d$ and $B_d$ of query and key (eq 4 of arXiv 2509.12635v1) have means $\mu_d$ and $\nu_d$, the
+# expected score at distance $\lambda = m - n$ is
 #
 # $$\mathrm{E}\,s_\lambda = \frac{1}{\sqrt D}\sum_d \mu_d\cos\lambda\omega_d + \nu_d\sin\lambda\omega_d,$$
 #
@@ -31,7 +31,7 @@ from figures.widgets import bias_explorer, bias_plot
 # %% [markdown]
 # ## Predict: one $\mu_0$ and one $\nu_0$ for every pair
 #
-# The paper assumes a single $\mu_0$, $\nu_0$ (Assumption 2.1). Then the curve is $\mu_0 C_D + \nu_0 S_D$.
+# v1 assumes a single $\mu_0$, $\nu_0$ (Assumption 2.1). Then the curve is $\mu_0 C_D + \nu_0 S_D$.
 
 # %%
 figure = bias_plot(base=1e4, head_dim=128, length=65_536)
@@ -50,7 +50,7 @@ print(f"YaRN: slowest pair {yarn.omega[-1]:.3g} rad/token, attention factor {yar
 print(f"config: {read.kind}, {len(read.omega)} pairs, slowest {read.omega[-1]:.3g} rad/token")
 
 # %% [markdown]
-# ## Measure: the exact mean score at every distance
+# ## Measure: the mean score at every distance
 #
 # Queries and keys with a mean, and noise around it. The measurement takes $L\log L$ operations, and no $L\times L$
 # matrix is ever formed.

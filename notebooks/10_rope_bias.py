@@ -11,8 +11,9 @@
 # %% [markdown]
 # # RoPE's distance bias in a real model
 #
-# The record below holds, for each of SmolLM2-135M's 270 heads, the exact mean score at every distance, and the part
-# of it that the means of queries and keys alone decide. `make figures` measures it; nothing here is computed twice.
+# The record below holds the mean score at every distance for each head of SmolLM2-135M-Instruct (Q4_1 weights), and
+# the part of it that the means of queries and keys alone decide. `make figures` measures it. Windows are of a few
+# public-domain texts, and the errors are over windows of these texts.
 
 # %%
 from figures import fig_04_assumption_2_1
@@ -39,8 +40,9 @@ bias_explorer()
 # ## What the heads do
 #
 # Six heads, chosen by rule from the record. Black: measured, with two standard errors over windows. Orange: the
-# bias, made from the mean query and mean key of each window. Blue: the paper's prediction, with one $\mu_0$ and one
-# $\nu_0$ in place of a $\mu_d$ and a $\nu_d$ per pair. Green: the control with the order of the tokens shuffled.
+# bias, made from the mean query and mean key of each window. Blue: the prediction of v1's formula, with one $\mu_0$
+# and one $\nu_0$ in place of a $\mu_d$ and a $\nu_d$ per pair. Green: the control with the order of the tokens
+# shuffled.
 
 # %%
 for layer, head, why in zip(
@@ -55,8 +57,11 @@ head_explorer(data)
 # %% [markdown]
 # ## How many heads
 #
-# Share of the variance of all scores that lies between distances; $R^2$ of the mean curve under the bias and under the
-# paper's prediction (each octave of distance weighted alike); quartiles over heads, first token dropped.
+# The share of the variance of all scores that lies between distances
+# ([bias-share](../figures/FINDINGS.md#bias-share)), and $R^2$ of the mean curve under the bias
+# ([bias-from-means](../figures/FINDINGS.md#bias-from-means)) and under the formula with plug-in means
+# ([plug-in-formula](../figures/FINDINGS.md#plug-in-formula)): quartiles over heads, each octave of distance weighted
+# alike, first token dropped.
 
 # %%
 shares = data.sel(first_token="dropped")

@@ -11,14 +11,15 @@
 # %% [markdown]
 # # What TAPA's phase does to distance, before any training
 #
-# TAPA's score (eq 12 of the paper) is an amplitude times a cosine whose phase grows with distance:
+# TAPA's score (eq 12 of arXiv 2509.12635v1) is an amplitude times a cosine whose phase grows with distance:
 #
 # $$\frac{q_A\cdot k_A}{\sqrt{n_A}}\cos\!\Big(2\pi\,|m-n|^{\alpha}\,\varphi\Big),\qquad
 # \varphi=\frac{q_P\cdot k_P}{\sqrt n}.$$
 #
 # For Gaussian queries and keys its mean and variance are known exactly, at every distance. With $q_P$, $k_P$
-# independent and $\varphi$ of standard deviation $s$ turns, the mean at distance $\lambda$ is that at distance 0 times
-# $(1+t^2)^{-n/2}$, $t = 2\pi s\,|\lambda|^{\alpha}/\sqrt n$. The records that are drawn below come from `make figures`.
+# independent and $\varphi$ of standard deviation $s$ turns, the mean at distance $\lambda$ is its value at distance
+# 0, multiplied by $(1+t^2)^{-n/2}$, $t = 2\pi s\,|\lambda|^{\alpha}/\sqrt n$. The records that are drawn below come
+# from `make figures`.
 
 # %%
 import matplotlib as mpl
@@ -42,10 +43,11 @@ records = {name: read(name) for name in encodings_ranked.RECORDS}
 numbers = read_any("rivals_summary")
 
 # %% [markdown]
-# ## Turn the knobs
+# ## Change alpha, share and phase
 #
-# Three regimes: with a small phase nothing happens (NoPE), with a large one the mean is gone at distance 1, in between
-# it falls all along the context. The standard deviation never falls below $\sqrt{1/2}$ of that at distance 0 here.
+# Three regimes: with a small phase nothing happens (NoPE), with a large one the mean is gone at distance 1, in
+# between it falls all along the context. The standard deviation never falls below $\sqrt{1/2}$ of that at distance
+# 0 here.
 
 # %%
 figure = tapa_plot(alpha=0.1, amplitude_share=0.5, phase_sd=0.1)
@@ -56,9 +58,9 @@ tapa_explorer()
 # %% [markdown]
 # ## 1 The mean against distance, and the paper's bound
 #
-# Theorem 3.2 bounds the mean by $C\,|\lambda|^{-\alpha n}$ with a constant that it does not give. The smallest constant
-# that works for this law is used here. The bound holds, yet within a context it lies orders of magnitude above the
-# mean.
+# Theorem 3.2 bounds the mean by $C\,|\lambda|^{-\alpha n}$ with a constant that it does not give. The smallest
+# constant that works for this law is used here. The bound holds, yet within a context it lies orders of magnitude
+# above the mean.
 
 # %%
 with mpl.rc_context(RC):
@@ -72,8 +74,8 @@ for phase_sd in ("0.03", "0.1", "0.3", "1"):
 # %% [markdown]
 # ## 2 The variance, and theorem 3.3
 #
-# The dashed law meets every hypothesis that is printed, and its variance tends to half the bound. The dotted one has no
-# density, and its variance returns to 0.
+# The dashed law meets every hypothesis that is printed, and its variance tends to half the bound. The dotted one
+# has no density, and its variance returns to 0.
 
 # %%
 with mpl.rc_context(RC):
@@ -82,7 +84,8 @@ with mpl.rc_context(RC):
 # %% [markdown]
 # ## 3 Where on the map are usual initialisations?
 #
-# The standard deviation of the phase over weights is the model's width times the variance of an entry of $W_q$, $W_k$.
+# The standard deviation of the phase over weights is the model's width times the variance of an entry of $W_q$,
+# $W_k$.
 
 # %%
 with mpl.rc_context(RC):
@@ -94,10 +97,10 @@ for name, mark in numbers["tapa_map"]["marks"].items():
     )
 
 # %% [markdown]
-# ## 4 TAPA and its rivals under one law
+# ## 4 TAPA and other encodings under one law
 #
-# Without a mean ($\mu_0 = 0$) no encoding but ALiBi tells one distance from another by its mean. With one, RoPE's falls
-# along the whole context, and so does TAPA's where its phase is small.
+# Without a mean ($\mu_0 = 0$) no encoding but ALiBi tells one distance from another by its mean. With one, RoPE's
+# falls along the whole context, and so does TAPA's where its phase is small.
 
 # %%
 with mpl.rc_context(RC):

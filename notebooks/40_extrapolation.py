@@ -11,10 +11,12 @@
 # %% [markdown]
 # # The paper's experiments in miniature: who extrapolates?
 #
-# The paper trains 7B models at 8k tokens and reads them at up to 64k. Here models of 0.8 million parameters are trained
-# on bytes at 128 and read at up to 1024 (2048 after fine-tuning), with several seeds, and with every method's
-# learning rate tuned by one rule. Nothing is trained here: all numbers come from the records of `tapa sweep` under
-# `figures/trained`. The tables are also under `figures/tables`, and `tapa results` prints them.
+# The paper (v1) trains 7B models at 8k tokens and evaluates them at up to 64k. Here models of 800 thousand
+# parameters are trained on bytes at 128 and evaluated at up to 1024 (2048 after fine-tuning), with several seeds,
+# and with every method's learning rate tuned by one rule. Context beyond a few bytes is worth next to nothing to
+# models of this size, so the comparison asks which method does no harm. Nothing is trained in this notebook: all
+# numbers come from the records of `tapa sweep` under `figures/trained`. The tables are also under `figures/tables`,
+# and `tapa results` prints them.
 
 # %%
 import matplotlib as mpl
@@ -67,19 +69,21 @@ with mpl.rc_context(RC):
 Markdown(markdown(found, "table2"))
 
 # %% [markdown]
-# ## 2 Where in the window it is lost
+# ## 2 Loss by token position
 #
-# The loss at every place of the longest window. A place is the number of bytes read before it.
+# The loss at every position of the longest window. A position is the number of bytes before it.
 
 # %%
 with mpl.rc_context(RC):
     figure = fig_14_loss_by_position.draw(records)
 
 # %% [markdown]
-# ## 3 At equal quality
+# ## 3 At equal loss
 #
 # TAPA learns more slowly than RoPE at this size, and a model that is worse at the trained length has less to lose
-# beyond it. So the methods are also compared where their loss at the trained length is the same.
+# beyond it. So the methods are also compared where their loss at the trained length is the same. The better of the
+# two is then an intermediate checkpoint near its peak learning rate, and the other has finished its schedule
+# ([equal-loss-tapa](../figures/FINDINGS.md#equal-loss-tapa)).
 
 # %%
 with mpl.rc_context(RC):
@@ -92,8 +96,9 @@ if "equal_loss" in there(found):
 # %% [markdown]
 # ## 4 The learning rate
 #
-# It is chosen by the validation loss at the trained length (left, ring). What it does beyond that length (middle)
-# decides nothing, and should be looked at before a rise is called a property of a method.
+# It is chosen by the validation loss at the trained length. The loss beyond that length plays no part in the choice
+# and depends on the rate ([rates-rope](../figures/FINDINGS.md#rates-rope),
+# [rates-tapa](../figures/FINDINGS.md#rates-tapa)); compare it before a rise is called a property of a method.
 
 # %%
 with mpl.rc_context(RC):
@@ -102,9 +107,11 @@ with mpl.rc_context(RC):
 # %% [markdown]
 # ## 5 Retrieval beside perplexity
 #
-# A model that forgets what is far can have a good perplexity. A letter stands in the text, like `[q]`, and is asked for
-# at the end. Models of text alone cannot answer at this size, and what is told once they do not learn to look up;
-# so half of the training windows tell a letter 2 to 16 times, and every later telling is a question.
+# A model that ignores what is far can have a good perplexity. A letter stands in the text, like `[q]`, and a query
+# at the end asks for it. Models trained on text alone cannot answer at this size, and they do not learn to look up
+# a fact that stands in the text once; so half of the training windows repeat a letter several times, and every
+# later occurrence is a query. The order of the methods depends on the learning rate
+# ([retrieval-rates](../figures/FINDINGS.md#retrieval-rates)).
 
 # %%
 with mpl.rc_context(RC):

@@ -11,15 +11,16 @@
 # %% [markdown]
 # # What a trained phase does
 #
-# TAPA's score is an amplitude times a cosine (eq 12 of the paper):
+# TAPA's score is an amplitude times a cosine (eq 12 of arXiv 2509.12635v1):
 #
 # $$\frac{q_A\cdot k_A}{\sqrt{n_A}}\cos\!\Big(2\pi\,|m-n|^{\alpha}\,\varphi\Big),\qquad
 # \varphi=\frac{q_P\cdot k_P}{\sqrt n}.$$
 #
-# $\varphi$ belongs to a pair of tokens, $|m-n|^{\alpha}$ to their distance: with $\alpha = 0.1$ a phase of 0.1 turns is
-# 0.16 turns at distance 100. Here small models (0.8 million parameters, bytes, trained on 128 at a time) show what
-# training makes of it. Everything that is drawn comes from records of `make figures`; only the models themselves are
-# committed.
+# $\varphi$ belongs to a pair of tokens, $|m-n|^{\alpha}$ to their distance: with $\alpha = 0.1$ a phase grows by
+# little more than half between distances 1 and 100. Here one small model (800 thousand parameters, trained on
+# windows of 128 bytes, one seed) shows what training makes of it. How much of its loss hangs on the phase is a
+# finding, [phase-used](../figures/FINDINGS.md#phase-used). Everything that is drawn comes from records of `make
+# figures`; only the models themselves are committed.
 
 # %%
 import matplotlib as mpl
@@ -46,9 +47,9 @@ print("models with a phase:", ", ".join(tapa_checkpoints()))
 # %% [markdown]
 # ## Two tokens and their phase
 #
-# The text is from a play that no model was trained on. A byte is a token. Left: the cosine that this pair would have at
-# any distance, and where it stands. Right: the phase of the query with every token before it, and what attention
-# comes of it.
+# The text is from a play that no model was trained on. A byte is a token. Left: the cosine that this pair would
+# have at any distance, and where it stands. Right: the phase of the query with every token before it, and what
+# attention comes of it.
 
 # %%
 TEXT = """To be, or not to be: that is the question:
@@ -73,7 +74,7 @@ for name, head in numbers["heads"].items():
           f"{head['gaussian_share']['long']:6.2f} of the long one")  # fmt: skip
 
 # %% [markdown]
-# ## 2 What it is worth
+# ## 2 The phase's part in the loss
 #
 # The loss when a part of the score is taken away, on held-out text, without any training for it: a model may well do
 # better if it is trained without.
@@ -85,7 +86,7 @@ for kind, (mean, low, high) in numbers["change"].items():
     print(f"{kind:20s} {mean:+.3f} nats a token ({low:+.3f} to {high:+.3f})")
 
 # %% [markdown]
-# ## 3 What it knows
+# ## 3 What the phase says of tokens
 #
 # $\varphi$ of pairs with a property less that of others as far apart, and what a linear probe makes of phase vectors
 # and of amplitude vectors. A dot is a shift of four standard errors or more.
@@ -97,8 +98,8 @@ with mpl.rc_context(RC):
 # %% [markdown]
 # ## 4 Theorems 3.2 and 3.3
 #
-# The bound of theorem 3.2 falls with slope $-\alpha n$. Theorem 3.3 says that the variance stays above half of the mean
-# squared amplitude: above 1 in panel c, in the limit.
+# The bound of theorem 3.2 falls with slope $-\alpha n$. Theorem 3.3 says that the variance stays above half of the
+# mean squared amplitude: above 1 in panel c, in the limit.
 
 # %%
 with mpl.rc_context(RC):
@@ -119,8 +120,8 @@ with mpl.rc_context(RC):
 # %% [markdown]
 # ## 6 The paper's figure 1 on trained heads
 #
-# Near less far scores of pairs of one window. If *positions* are drawn from the intervals, near and far pairs have the
-# same distances: what is left is what a token's place in the window does to its queries and keys.
+# Near less far scores of pairs of one window. If *positions* are drawn from the intervals, near and far pairs have
+# the same distances: what is left is what a token's place in the window does to its queries and keys.
 
 # %%
 with mpl.rc_context(RC):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import subprocess
@@ -9,9 +10,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from analysis.cli.main import app
 from analysis.errors import InputError
+from analysis.studies import extrapolation_bias
 from figures import findings
+from figures.findings import checkpoint, interventions
+from figures.findings.finding import FOLDER, content
 
 ROOT = Path(__file__).resolve().parents[1]
 ALL = findings.findings()
@@ -22,10 +28,10 @@ def test_the_committed_page_is_what_the_records_give():
 
 
 def test_a_finding_follows_its_record(monkeypatch: pytest.MonkeyPatch):
-    content = json.loads((findings.FOLDER / findings.SMOLLM2).read_text(encoding="utf-8"))["content"]
-    content["dropped"]["distance_share"][3] = 0.5
-    monkeypatch.setattr(findings, "_content", lambda name: content)
-    changed = {one.label: one for one in findings.smollm2()}
+    planted = copy.deepcopy(content(checkpoint.SMOLLM2))
+    planted["dropped"]["distance_share"][3] = 0.5
+    monkeypatch.setattr(checkpoint, "content", lambda name: planted)
+    changed = {one.label: one for one in checkpoint.smollm2()}
     assert "50 % of the variance" in changed["bias-share"].sentence
     assert changed["bias-near-first"].sentence == ALL["bias-near-first"].sentence
 
@@ -34,8 +40,8 @@ def test_a_finding_follows_its_record(monkeypatch: pytest.MonkeyPatch):
 def test_a_finding_names_a_record_and_a_figure_that_are_there(label: str):
     one = ALL[label]
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", label)  # its own anchor
-    assert (findings.FOLDER / one.record).is_file()
-    assert one.figure is None or (findings.FOLDER / f"{one.figure}.py").is_file()
+    assert (FOLDER / one.record).is_file()
+    assert one.figure is None or (FOLDER / f"{one.figure}.py").is_file()
     assert re.search(r"\d.*\.$", one.sentence)
     assert not {"nan", "None"} & set(re.findall(r"[A-Za-z]+", one.sentence))
 
@@ -50,11 +56,16 @@ def test_findings_are_read_without_torch():
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
-def test_one_finding_is_printed_and_raw_values_for_machines(capsys: pytest.CaptureFixture[str]):
-    findings.main(["bias-share"])
-    assert capsys.readouterr().out.startswith("bias-share: In the median head")
-    findings.main(["loss-rope", "--json"])
-    [found] = json.loads(capsys.readouterr().out)
+def test_one_finding_is_printed_and_raw_values_for_machines():
+    runner = CliRunner()
+    shown = runner.invoke(app, ["findings", "bias-share"])
+    assert shown.stdout.startswith("bias-share: In the median head")
+    assert "figures/summaries/smollm2.json" in shown.stdout
+    [found] = json.loads(runner.invoke(app, ["findings", "loss-rope", "--json"]).stdout)
     value, low, high = found["values"]["beyond"]
     assert low < value < high
     assert found["record"] == "figures/tables/table2.csv"
+
+
+def test_scored_bytes_are_those_of_the_study():
+    assert interventions.SPAN == extrapolation_bias.TARGET

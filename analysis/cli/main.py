@@ -205,9 +205,41 @@ def bench(
     typer.echo(json.dumps(rows) if as_json else f"{bench_.as_text(rows)}\nrecord: {shown(out)}")
 
 
+def findings(
+    label: Annotated[
+        str | None, typer.Argument(help="Of one finding, as prose cites it; all if left out.")
+    ] = None,
+    write_page: Annotated[bool, typer.Option("--write", help="Write figures/FINDINGS.md.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Print measured sentences by their labels.
+
+    Each names the record that its numbers come from, and the figure that shows it.
+
+    \b
+    Examples:
+      tapa findings bias-share
+      tapa findings --json
+    """
+    if write_page and not (ROOT / "pyproject.toml").is_file():
+        raise InputError("--write changes figures/FINDINGS.md of a clone; this is an installed package")
+    if write_page and label:
+        raise InputError("--write needs all findings; give it without a label")
+    from figures import findings as found
+
+    if write_page:
+        found.PAGE.write_text(found.markdown(), encoding="utf-8")
+        return
+    chosen = [found.finding(label)] if label else list(found.findings().values())
+    if as_json:
+        typer.echo(json.dumps([one.as_json() for one in chosen]))
+    else:
+        typer.echo("\n\n".join(one.as_text() for one in chosen))
+
+
 for command in (
     heads.curve, heads.measure, training.evaluate, heads.phase, heads.phase_dynamics, heads.bias,
-    training.train, training.sweep, training.results, verify, figures, bench, fetch,
+    training.train, training.sweep, training.results, verify, findings, figures, bench, fetch,
 ):  # fmt: skip
     app.command()(command)
 

@@ -1,0 +1,95 @@
+"""All findings by label, and their page."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from functools import cache
+
+from analysis.errors import InputError
+from figures.findings import checkpoint, interventions, losses, phase, retrieval, untrained
+from figures.findings.finding import FOLDER, Finding
+
+PAGE = FOLDER / "FINDINGS.md"
+SECTIONS = {
+    "SmolLM2-135M-Instruct": (checkpoint.smollm2, checkpoint.assumption_2_1, checkpoint.extensions),
+    "Small models: loss by context length": (losses.losses, losses.differences, losses.equal_loss),
+    "Small models: learning rates": (losses.rates,),
+    "Small models: retrieval": (retrieval.needle, retrieval.rates, retrieval.cost, retrieval.recall),
+    "Small models: interventions beyond the trained length": (
+        interventions.recovered,
+        interventions.rope_by_length,
+        interventions.correlations,
+    ),
+    "A learned phase": (phase.ablations, phase.curves, phase.decay, phase.near_far, phase.tokens),
+    "Before any training": (untrained.moments, untrained.encodings, untrained.heads),
+    "Speed": (untrained.benchmark,),
+    "The claims ledger": (untrained.verdicts,),
+}
+
+
+@cache
+def _by_section() -> dict[str, tuple[Finding, ...]]:
+    return {
+        title: tuple(one for source in sources for one in source()) for title, sources in SECTIONS.items()
+    }
+
+
+@cache
+def findings() -> dict[str, Finding]:
+    """Every finding by its label.
+
+    >>> findings()["bias-share"].record
+    'summaries/smollm2.json'
+    """
+    found: dict[str, Finding] = {}
+    for one in (one for group in _by_section().values() for one in group):
+        if one.label in found:
+            raise InputError(f"two findings have the label {one.label}; a label is given once")
+        found[one.label] = one
+    return found
+
+
+def finding(label: str) -> Finding:
+    """The finding `label`.
+
+    Raises:
+        InputError: no finding has this label; the nearest one is named.
+    """
+    known = findings()
+    if label not in known:
+        near = get_close_matches(label, known, n=1)
+        raise InputError(
+            f"no finding {label!r}"
+            + (f"; did you mean {near[0]!r}?" if near else "; see figures/FINDINGS.md")
+        )
+    return known[label]
+
+
+def markdown() -> str:
+    """The text of `FINDINGS.md`."""
+    lines = [
+        "# Findings",
+        "",
+        "Every measured sentence of this toolkit, generated from the records by `tapa findings --write`.",
+        "A label stays for ever; a sentence that no longer holds says so. Brackets are 95 % intervals over what the",
+        "sentence names.",
+        "",
+    ]
+    lines += [f"- [{title}](#{_heading(title)})" for title in _by_section()]
+    for title, group in _by_section().items():
+        lines += ["", f"## {title}"]
+        for one in group:
+            lines += ["", f"### {one.label}", "", one.sentence, "", _source(one)]
+            if one.status:
+                lines += ["", f"**{one.status.word.capitalize()} {one.status.date}.** {one.status.why}"]
+    return "\n".join(lines) + "\n"
+
+
+def _heading(title: str) -> str:
+    kept = "".join(letter for letter in title.lower() if letter.isalnum() or letter in " -")
+    return kept.replace(" ", "-")
+
+
+def _source(one: Finding) -> str:
+    drawn = f"; figure: [`{one.figure}.py`]({one.figure}.py)" if one.figure else ""
+    return f"Record: [`{one.record}`]({one.record}){drawn}."

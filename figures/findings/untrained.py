@@ -1,0 +1,195 @@
+"""TAPA and other encodings before any training, the speed of the toolkit, and the counts of the claims ledger."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from figures.findings.finding import FOLDER, Finding, content, number, percent
+
+RECORD = "summaries/rivals.json"
+LEDGER = "../proofs/STATUS.md"
+FAR = 65_536  # tokens
+
+
+def moments() -> Iterator[Finding]:
+    """Mean and variance of TAPA's score, from closed forms."""
+    found = content(RECORD)
+    for phase_sd in ("0.1", "1"):
+        row = found["tapa_mean"][phase_sd]
+        yield Finding(
+            f"tapa-mean-{phase_sd.replace('.', '-')}",
+            "With normal phases of {sd} turns TAPA's expected score falls with a local exponent of {near} at distance "
+            "1 and {far} at {end} tokens, where v1's eq 14 has {bound}.",
+            RECORD,
+            {
+                "sd": phase_sd,
+                "near": number(row["exponent"][0]),
+                "far": number(row["exponent"][1]),
+                "end": int(found["tapa_mean"]["longest"]),
+                "bound": number(found["tapa_mean"]["bound_exponent"], 1),
+            },
+            "fig_06_tapa_mean",
+        )
+    variance = found["tapa_variance"]
+    yield Finding(
+        "tapa-variance",
+        "TAPA's variance at {end} tokens is {normal} of v1's lower bound (eq 15) for normal tokens, {mean} with a "
+        "mean, and {negative} under a law with a smooth density and negative cross terms.",
+        RECORD,
+        {
+            "end": int(variance["longest"]),
+            "normal": number(variance["normal"]["far"]),
+            "mean": number(variance["normal with a mean"]["far"]),
+            "negative": number(variance["negative cross terms"]["far"]),
+        },
+        "fig_07_tapa_variance",
+    )
+    found_map = found["tapa_map"]
+    yield Finding(
+        "tapa-map",
+        "At alpha = {alpha} TAPA keeps more than 90 % of its mean at {far} tokens for phases below {blind} turns and "
+        "has less than 10 % left at distance 1 above {gone}; between them it loses up to {lost} across the context, at "
+        "{at} turns.",
+        RECORD,
+        {
+            "alpha": number(found_map["alpha"], 1),
+            "far": FAR,
+            "blind": number(found_map["blind_below"], 3),
+            "gone": number(found_map["gone_above"]),
+            "lost": percent(found_map["largest_loss"]),
+            "at": number(found_map["largest_loss_at"]),
+        },
+        "fig_08_tapa_map",
+    )
+
+
+def encodings() -> Iterator[Finding]:
+    """Mean score near and far of every encoding at one mu_0, and arithmetic precision."""
+    rows = content(RECORD)["rivals"]
+    for name in ("RoPE", "TAPA, phase x 0.1", "xPos", "partial (1/2)"):
+        row = rows[name]["mu_0 = 0.2"]
+        yield Finding(
+            "untrained-" + re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-"),
+            "{name} at mu_0 = 0.2: the mean score goes from {near} at distance 1 to {far} at {end} tokens, its "
+            "standard deviation from {sd_near} to {sd_far}.",
+            RECORD,
+            {
+                "name": name,
+                "near": number(row["mean"][0]),
+                "far": number(row["mean"][1]),
+                "end": FAR,
+                "sd_near": number(row["sd"][0]),
+                "sd_far": number(row["sd"][1]),
+            },
+            "fig_09_encodings_compared",
+        )
+    precision = content(RECORD)["precision"]["bfloat16, phases in own type"]
+    yield Finding(
+        "precision-bfloat16",
+        "With phases of 1 turn in bfloat16 the score is off by {near} at distance 1 and by {far} at {end} tokens; with "
+        "10 turns by {most} there.",
+        RECORD,
+        {
+            "near": percent(precision["1"]["error"][0], digits=1),
+            "far": percent(precision["1"]["error"][1], digits=1),
+            "end": int(content(RECORD)["precision"]["longest"]),
+            "most": percent(precision["10"]["error"][1]),
+        },
+        "fig_11_precision",
+    )
+
+
+def heads() -> Iterator[Finding]:
+    """Figure 1 of v1 with random weights."""
+    found = content(RECORD)["near_far"]
+    for name in ("RoPE", "TAPA"):
+        row = found[name]["xavier, distances"]
+        yield Finding(
+            f"untrained-gap-{name.lower()}",
+            "With Xavier weights, {name}'s gap between near and far has means from {least} to {most} over {heads} "
+            "heads, at most {ratio} of its own standard deviation.",
+            RECORD,
+            {
+                "name": name,
+                "least": number(row["means"][0]),
+                "most": number(row["means"][1]),
+                "heads": found["heads"],
+                "ratio": number(row["largest_mean_over_sd"]),
+            },
+            "fig_10_near_far_untrained",
+        )
+
+
+BENCHED = {
+    "speed-mean-score": (
+        "mean score by distance against diagonal means",
+        "The time of diagonal means over that of the mean score by distance",
+    ),
+    "speed-rope": (
+        "RoPE by tiles",
+        "The time of RoPE's attention by tiles over that of its two matrix products",
+    ),
+    "speed-tapa": (
+        "TAPA by tiles",
+        "The time of TAPA's attention by tiles over that of its two matrix products",
+    ),
+    "speed-alibi": (
+        "ALiBi by tiles",
+        "The time of ALiBi's attention by tiles over that of its two matrix products",
+    ),
+    "speed-phase": (
+        "phase by distance",
+        "The time of a phase's curves over that of two products and a cosine",
+    ),
+    "speed-training": (
+        "training steps",
+        "The number of tokens a second in training of TAPA over that of RoPE",
+    ),
+    "speed-statistics": (
+        "SmolLM2, 8 windows",
+        "The time of all heads' statistics over that of the forward passes",
+    ),
+}
+
+
+def benchmark() -> Iterator[Finding]:
+    """Speed on the one machine of the record, nothing else running."""
+    for label, (start, words) in BENCHED.items():
+        row = next(x for x in content("summaries/bench.json")["rows"] if x["what"].startswith(start))
+        yield Finding(
+            label,
+            words + " is {ratio} ({what}; the target, {target}, is {met}).",
+            "summaries/bench.json",
+            {
+                "ratio": number(row["ratio"], 0 if row["ratio"] > 10 else 2),
+                "target": row["target"],
+                "met": "met" if row["met"] else "missed",
+                "what": row["what"],
+            },
+        )
+
+
+def verdicts() -> Iterator[Finding]:
+    """Counts of verdicts, as `proofs/STATUS.md` has them."""
+    text = (FOLDER / LEDGER).read_text(encoding="utf-8")
+    total = re.search(r"^(\d+) claims\.$", text, re.MULTILINE)
+    counts = {
+        name: (int(a), int(b))
+        for name, a, b in re.findall(r"^\| (\w+) \| (\d+) \| (\d+) \|$", text, re.MULTILINE)
+    }
+    if total is None or not {"proved", "certified", "refuted"} <= set(counts):
+        raise ValueError("proofs/STATUS.md has no table of verdicts")
+    yield Finding(
+        "ledger-verdicts",
+        "Of {total} statements of v1 {held} are proved or certified as stated and {refuted} refuted, each by a "
+        "counterexample; of the {repaired} repaired forms all are proved or certified.",
+        LEDGER,
+        {
+            "total": int(total.group(1)),
+            "held": counts["proved"][0] + counts["certified"][0],
+            "refuted": counts["refuted"][0],
+            "repaired": sum(b for _, b in counts.values()),
+        },
+        "fig_05_claims",
+    )

@@ -1,0 +1,169 @@
+"""Prose types no measured number: each one stands in a finding that is cited beside it, as the finding prints it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import jupytext
+import pytest
+
+from figures import findings
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ("README.md", "LOG.md", "CHANGELOG.md", "CONTRIBUTING.md")
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
+
+PROOFS = "20_claims"  # its numbers are constants of proofs, which the ledger checks
+
+CITED = r"\[([a-z0-9-]+)\]\((?:\.\./)?figures/FINDINGS\.md#([a-z0-9-]+)\)"
+CITATIONS = re.compile(rf"{CITED}(?:(?:,| and|;) {CITED})*")  # side by side they count as one
+NUMBER = re.compile(r"(?<![\w.,/])[-+]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?(?![\w]|[.,]\d)")
+UNITS = r"%|bits?|nats|ms|s|seconds|minutes|MB|GB|turns|times|points|standard deviations?|sds?"
+MEASURED = re.compile(
+    rf"(?P<of>\b\d+ of \d+\b)|(?<![\w.,/])[-+]?(?:\d+(?:,\d{{3}})*(?:\.\d+)?(?:e[-+]?\d+)?)(?= (?:{UNITS})\b| %)"
+    r"|(?<![\w.,/])[-+]?\d+\.\d+(?!\w|\.\d)"
+)
+
+NOT_MEASURED = {  # kinds of numbers that are no measurement; reviewed, and each one is in use
+    "a date": r"\b\d{4}-\d{2}-\d{2}\b",
+    "a version": r"\bv\d+(?:\.\d+)*\b|\b(?:Python|torch|version) \d+(?:\.\d+)*",
+    "an address": r"\barXiv \d{4}\.\d{5}(?:v\d)?|https?://\S+",
+    "a numbered statement": r"\b(?:[Tt]heorems?|[Ll]emmas?|[Aa]ssumption|[Ss]ections?|[Ee]qs?|[Ff]igures?|[Tt]ables?"
+    r"|[Aa]ppendix|[Dd]efinition|point) [A-Z]?\.?\d+(?:\.\d+)*",
+    "a setting": r"\b(?:alpha|share|base|rate|factor|theta|seed|mu_0|phases?)(?: of| =)? \d+(?:\.\d+)?(?:e-?\d+)?\b",
+    "the level of an interval": r"\b95 %",
+    "a name": r"SmolLM2-\d+M(?:-Instruct)?|Q4_1|Llama 3|Apache-2\.0",
+}
+
+
+def prose(text: str) -> str:
+    """Markdown without code, tables of commands, pictures, formulas and the addresses of links that cite nothing."""
+    text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"^#+ .*$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"!\[[^\]]*\]\([^)]*\)|\$\$.*?\$\$|\$[^$\n]*\$|<[^>\n]*>", " ", text, flags=re.DOTALL)
+    text = re.sub(r"`[^`\n]*`", "`", text)
+    return re.sub(r"\[([^\]]*)\]\((?!(?:\.\./)?figures/FINDINGS\.md#)[^)]*\)", r"\1", text)
+
+
+def sentences(text: str) -> Iterator[str]:
+    """Of every paragraph and item, in order."""
+    for block in re.split(r"\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )|\n(?=\|)", prose(text)):
+        flat = " ".join(re.sub(r"^\s*(?:[-*]|\d+\.) ", "", block).split())
+        yield from re.split(r"(?<=[.!?:])\s+(?=[A-Z\"*])", flat)
+
+
+def in_order(wanted: list[str], there: list[str]) -> bool:
+    rest = iter(there)
+    return all(number in rest for number in wanted)
+
+
+def numbers(text: str) -> list[str]:
+    """Every number of a sentence but dates, statements' numbers and the like, without a sign that says nothing."""
+    return [found.lstrip("+") for found in NUMBER.findall(without_other_kinds(text))]
+
+
+def without_other_kinds(text: str) -> str:
+    for pattern in NOT_MEASURED.values():
+        text = re.sub(pattern, " ", text)
+    return re.sub(r"\"[^\"]*\"", " ", text)  # words that are quoted are not said here
+
+
+def wrongly_cited(text: str) -> list[str]:
+    """Numbers that stand before a citation and not in the finding, or not in its order; labels that are unknown."""
+    known, wrong = findings.findings(), []
+    for sentence in sentences(text):
+        start = 0
+        for match in CITATIONS.finditer(sentence):
+            labels = re.findall(CITED, match.group())
+            strange = [label for label, anchor in labels if label not in known or label != anchor]
+            wrong += [f"unknown label {label}" for label in strange]
+            wanted = numbers(sentence[start : match.start()])
+            start = match.end()
+            if strange:
+                continue
+            said = [number for label, _ in labels for number in numbers(known[label].sentence)]
+            if not in_order(wanted, said):
+                wrong.append(f"{[label for label, _ in labels]} does not say {wanted} in this order")
+    return wrong
+
+
+def uncited(text: str) -> list[str]:
+    """Measured numbers after which no citation follows in their sentence."""
+    found = []
+    for sentence in sentences(text):
+        if sentence.startswith("An outside reader"):  # says whose measurement it is
+            continue
+        last = max((match.end() for match in CITATIONS.finditer(sentence)), default=0)
+        found += [
+            f"{match.group()} in {sentence!r}"
+            for match in MEASURED.finditer(without_other_kinds(sentence[last:]))
+        ]
+    return found
+
+
+def markdown_of(path: Path) -> str:
+    if path.suffix == ".md":
+        return path.read_text(encoding="utf-8")
+    cells = jupytext.read(path, fmt="py:percent").cells
+    return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+PROSE = [ROOT / name for name in PAGES] + NOTEBOOKS
+
+
+@pytest.mark.parametrize("path", PROSE, ids=lambda path: path.name)
+def test_every_cited_number_is_the_findings(path: Path):
+    assert wrongly_cited(markdown_of(path)) == []
+
+
+@pytest.mark.parametrize("path", [path for path in PROSE if path.stem != PROOFS], ids=lambda path: path.name)
+def test_no_measured_number_is_without_a_label(path: Path):
+    assert uncited(markdown_of(path)) == []
+
+
+def cite(text: str, *labels: str) -> str:
+    return f"{text} ({', '.join(f'[{x}](figures/FINDINGS.md#{x})' for x in labels)})."
+
+
+def test_numbers_that_are_cited_as_they_are_printed_pass():
+    text = cite("RoPE has 2.29 bits per byte at 128 bytes and 4.87 [3.60, 6.15] at 1024", "loss-rope")
+    text += "\n\n" + cite("It is 38 % in the median head and 0.41 bits", "bias-share", "difference-tapa")
+    text += " The rule was set on 2026-11-28 for theorem 2.2, alpha = 0.1 and Python 3.11."
+    assert wrongly_cited(text) == uncited(text) == []
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        cite("In the median head 39 % of the variance lies between distances", "bias-share"),
+        cite("RoPE has 4.87 bits per byte at 128 bytes and 2.29 at 1024", "loss-rope"),  # exchanged
+        cite("RoPE has 2.29 bits per byte at 256 bytes", "loss-rope"),
+        cite("The loss is 2.29 bits", "loss-tapa"),
+        cite("The share is 38 %", "bias-shear"),
+        "It is 38 % ([bias-share](figures/FINDINGS.md#bias-control)).",
+    ],
+)
+def test_a_wrong_number_or_label_is_found(planted: str):
+    assert len(wrongly_cited(planted)) == 1
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "In the median head 38 % of the variance lies between distances.",
+        "268 of 270 heads do.",
+        "It takes 17 seconds.",
+        "- The rise is 0.59.\n- It is known.",
+        cite("It is 38 %", "bias-share") + " Its sd is 2.0.",
+        cite("It is 38 %", "bias-share").rstrip(".") + " and 2.0 elsewhere.",
+    ],
+)
+def test_a_number_without_a_label_is_found(planted: str):
+    assert len(uncited(planted)) == 1
+
+
+@pytest.mark.parametrize("kind", NOT_MEASURED)
+def test_every_kind_that_is_let_pass_is_in_use(kind: str):
+    assert any(re.search(NOT_MEASURED[kind], prose(markdown_of(path))) for path in PROSE)
