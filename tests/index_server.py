@@ -1,12 +1,11 @@
-"""A package index on the loopback, for tests of fetching: ranges, and connections that are cut on purpose."""
+"""A package index on the loopback, for tests of fetching: its connections are cut on purpose."""
 
 from __future__ import annotations
 
-import re
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -16,23 +15,21 @@ class Index:
     Attributes:
         files: name to content; a file's project is its name up to the first "-", "_" read as "-".
         cuts: for each download to come, after how many bytes its connection is cut; None for never.
-        ranges: whether the server honours ranges.
         stall: set by a test; a download that is to be cut waits for it first.
-        asked: the path of every request, and the range it asked for.
+        asked: the path of every request.
     """
 
     def __init__(self, files: dict[str, bytes]) -> None:
         self.files = files
         self.cuts: list[int | None] = []
-        self.ranges = True
         self.stall: threading.Event | None = None
-        self.asked: list[tuple[str, str | None]] = []
+        self.asked: list[str] = []
         self.address = ""
 
     @property
-    def downloads(self) -> list[str | None]:
-        """The range of every download, in order; None for the whole file."""
-        return [asked for path, asked in self.asked if path.startswith("/files/")]
+    def downloads(self) -> list[str]:
+        """The name of every file that was asked for, in order."""
+        return [path.removeprefix("/files/") for path in self.asked if path.startswith("/files/")]
 
 
 def project_of(name: str) -> str:
@@ -43,7 +40,7 @@ class Handler(BaseHTTPRequestHandler):
     index: Index
 
     def do_GET(self) -> None:
-        self.index.asked.append((self.path, self.headers["Range"]))
+        self.index.asked.append(self.path)
         kind, name = self.path.strip("/").split("/")
         if kind == "files" and name in self.index.files:
             return self._file(self.index.files[name])
@@ -55,19 +52,15 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(page)
 
     def _file(self, data: bytes) -> None:
-        asked = re.fullmatch(r"bytes=(\d+)-", self.headers["Range"] or "")
-        start = int(asked.group(1)) if asked and self.index.ranges else 0
-        if start >= len(data):
-            return self.send_error(416)
-        span = {"Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"} if start else {}
-        self._headers(206 if start else 200, data[start:], span)
+        self._headers(200, data, {})
         cut = self.index.cuts.pop(0) if self.index.cuts else None
-        self.wfile.write(data[start:] if cut is None else data[start : start + cut])
+        self.wfile.write(data if cut is None else data[:cut])
         if cut is not None:
             self.wfile.flush()
             if self.index.stall:
                 self.index.stall.wait(20)
-            self.connection.shutdown(socket.SHUT_RDWR)
+            with suppress(OSError):  # whoever asked is gone
+                self.connection.shutdown(socket.SHUT_RDWR)
 
     def _headers(self, code: int, body: bytes, more: dict[str, str]) -> None:
         self.send_response(code)

@@ -10,8 +10,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from analysis.assets import ModelSource, TextSource
-from analysis.download import Pinned
+from analysis.assets import ModelSource, Pinned, TextSource
 
 
 def sha256(data: bytes) -> str:
@@ -27,6 +26,12 @@ def wheel(content: bytes) -> bytes:
         # ZipInfo: with the time of day in it, no two processes would make the same bytes
         archive.writestr(zipfile.ZipInfo("tiny_model/tiny.gguf"), content)
         archive.writestr(zipfile.ZipInfo("tiny_model/__init__.py"), "raise SystemExit('the package ran')")
+        about = {
+            "METADATA": "Metadata-Version: 2.1\nName: tiny-model\nVersion: 1.0\n",
+            "WHEEL": "Wheel-Version: 1.0\n",
+        }
+        for name, text in about.items():
+            archive.writestr(zipfile.ZipInfo(f"tiny_model-1.0.dist-info/{name}"), text)
     return out.getvalue()
 
 

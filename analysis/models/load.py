@@ -14,9 +14,8 @@ import numpy as np
 import torch
 from jaxtyping import Int
 
-from analysis import assets, download
-from analysis.assets import ModelSource, _alone, _gguf, _make, _verified, cache_folder
-from analysis.download import silent, writing_to
+from analysis import assets
+from analysis.assets import ModelSource, _alone, _gguf, _make, _verified, cache_folder, writing_to
 from analysis.errors import InputError
 from analysis.models import checkpoint, huggingface
 from analysis.models.capture import OurModel, verify
@@ -24,6 +23,7 @@ from analysis.models.checkpoint import load_model, own_corpus, own_tokenizer, re
 from analysis.models.huggingface import Checkpoint, _check_config, _model, _quiet, _tokenizer, check_row_order
 from analysis.models.llama import ROTATING
 from analysis.models.token_losses import Read, check_head, llama_reader, pretrained_reader
+from analysis.progress import Progress, silent
 from analysis.records import printable
 from analysis.text.tokenizer import BytePairs
 from analysis.text.windows import Document, read_text
@@ -113,7 +113,7 @@ def fetch_smollm2(
     *,
     source: ModelSource = assets.SMOLLM2,
     convert: Callable[[Path, Path], None] = gguf_to_folder,
-    progress: download.Progress = silent,
+    progress: Progress = silent,
 ) -> Path:
     """Folder with config.json, model.safetensors (float32) and tokenizer of SmolLM2-135M-Instruct.
 
@@ -172,7 +172,6 @@ def _instead(method: str, path: Path) -> str:
 SMOLLM2 = "smollm2"
 SMOLLM2_NAME = "SmolLM2-135M-Instruct"
 
-Progress = Callable[[str, int, int], None]
 Sizes = dict[str, Int[np.ndarray, " size"]]
 Texts = tuple[list[Document], Sizes]
 """Documents as a model's tokens, and by their names the bytes that each token stands for."""

@@ -23,8 +23,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from analysis.assets import TEXTS, cache_folder, fetch_texts
-from analysis.download import Progress, silent
 from analysis.errors import InputError
+from analysis.progress import Progress, silent
 from analysis.text.tokenizer import BytePairs, fit
 from analysis.text.windows import Document, read_text
 
