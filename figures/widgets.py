@@ -26,6 +26,13 @@ from figures.catalogue import tapa_checkpoints
 from figures.style import COLOURS, COLUMN, PAGE, RC, distance_axis, panel, powers_of_two
 
 
+class Sliders(widgets.interactive):
+    """Sliders over a plot. Where no notebook runs, a reader sees the picture above them and is told so."""
+
+    def __repr__(self) -> str:
+        return "Sliders: run the notebook to move them. The picture above is drawn at their first setting."
+
+
 def bias_plot(
     base: float = 1e4, head_dim: int = 128, length: int = 65_536, mu: float = 1.0, nu: float = 0.0
 ) -> Figure:
@@ -55,7 +62,7 @@ def bias_plot(
 
 def bias_explorer() -> widgets.Widget:
     """Sliders for base, head dimension, length, mu_0 and nu_0 over `bias_plot`."""
-    return widgets.interactive(
+    return Sliders(
         shown(bias_plot),
         base=widgets.FloatLogSlider(value=1e4, base=10, min=2, max=10, step=0.1, description="base"),
         head_dim=widgets.SelectionSlider(
@@ -85,7 +92,7 @@ def head_plot(record: xr.Dataset, layer: int, head: int, first_token: str = "dro
 
 def head_explorer(record: xr.Dataset) -> widgets.Widget:
     """Sliders for layer and head over `head_plot`."""
-    return widgets.interactive(
+    return Sliders(
         shown(lambda layer, head, first_token: head_plot(record, layer, head, first_token)),
         layer=widgets.IntSlider(value=0, min=0, max=record.sizes["layer"] - 1, description="layer"),
         head=widgets.IntSlider(value=0, min=0, max=record.sizes["head"] - 1, description="head"),
@@ -204,7 +211,7 @@ def pair_explorer(text: str) -> widgets.Widget:
     files = list(tapa_checkpoints())
     sizes = reading(files[0], text)
     last = len(sizes.text) - 1
-    return widgets.interactive(
+    return Sliders(
         shown(
             lambda checkpoint, layer, head, query, key: pair_plot(
                 text, max(query, key), min(query, key), layer, head, checkpoint
@@ -265,7 +272,7 @@ def lengths(results: Mapping[str, Any]) -> list[int]:
 
 def reading_explorer(results: Mapping[str, Any]) -> widgets.Widget:
     """Pickers for method and length over `reading_plot`."""
-    return widgets.interactive(
+    return Sliders(
         shown(lambda method, length: reading_plot(results, method, length)),
         method=widgets.Dropdown(options=methods(results), description="method"),
         length=widgets.SelectionSlider(options=lengths(results), description="length"),
@@ -339,7 +346,7 @@ def tapa_plot(
 
 def tapa_explorer() -> widgets.Widget:
     """Sliders for alpha, amplitude share and phase scale over `tapa_plot`."""
-    return widgets.interactive(
+    return Sliders(
         shown(lambda alpha, amplitude_share, phase_sd: tapa_plot(alpha, amplitude_share, phase_sd)),
         alpha=widgets.FloatLogSlider(value=0.1, base=10, min=-2, max=0, step=0.05, description="alpha"),
         amplitude_share=widgets.FloatSlider(value=0.5, min=0.125, max=0.875, step=0.125, description="share"),

@@ -26,12 +26,16 @@ import torch
 from analysis.heads.mean_score import mean_score
 from analysis.theory import frequencies, model_config
 from analysis.theory.rope import expected_score_curve
-from figures.widgets import bias_explorer, bias_plot
+from figures.catalogue import read
+from figures.widgets import bias_explorer, bias_plot, head_plot
 
 # %% [markdown]
 # ## Predict: one $\mu_0$ and one $\nu_0$ for every pair
 #
 # v1 assumes a single $\mu_0$, $\nu_0$ (Assumption 2.1). Then the curve is $\mu_0 C_D + \nu_0 S_D$.
+
+# The picture shows the exact sum, which wobbles, and its smooth limit for many pairs: both fall with the logarithm of
+# distance until distance reaches the base.
 
 # %%
 figure = bias_plot(base=1e4, head_dim=128, length=65_536)
@@ -45,9 +49,11 @@ bias_explorer()
 # %%
 yarn = frequencies.yarn(5e5, 128, factor=8.0, trained_length=8192)
 config = {"model_type": "llama", "hidden_size": 576, "num_attention_heads": 9, "rope_theta": 1e5}
-read = model_config.from_config(config)
+configured = model_config.from_config(config)
 print(f"YaRN: slowest pair {yarn.omega[-1]:.3g} rad/token, attention factor {yarn.attention_factor:.3f}")
-print(f"config: {read.kind}, {len(read.omega)} pairs, slowest {read.omega[-1]:.3g} rad/token")
+print(
+    f"config: {configured.kind}, {len(configured.omega)} pairs, slowest {configured.omega[-1]:.3g} rad/token"
+)
 
 # %% [markdown]
 # ## Measure: the mean score at every distance
@@ -73,3 +79,22 @@ for distance in (0, 1, 10, 100, 1000):
         f"distance {distance:5d}: measured {float(measured[distance]):7.3f}, predicted {predicted[distance]:7.3f}"
     )
 print(f"rms difference over distances below 1000: {np.std(measured[:1000].numpy() - predicted[:1000]):.3f}")
+
+# %% [markdown]
+# ## A real checkpoint
+#
+# `make figures` fetches SmolLM2-135M-Instruct by its hash and measures every head, and the record opens with
+# xarray. For a checkpoint of your own, `tapa measure my-llama/ --text book.txt --out my.nc` writes a record of the
+# same kind. The picture shows the median head: the measured mean score (grey) lies on the part that the means of
+# queries and keys decide (orange); in the median head of this model they decide 99.4 % of it
+# ([bias-from-means](../figures/FINDINGS.md#bias-from-means)).
+
+# %%
+record = read("smollm2")
+layer, head = (
+    int(values[list(record.telling_why.values).index("median head")])
+    for values in (record.telling_layer.values, record.telling_head.values)
+)
+figure = head_plot(record, layer, head)
+share = float(record.distance_share.sel(first_token="dropped", layer=layer, head=head))
+print(f"layer {layer}, head {head}: {share:.0%} of the variance of its scores lies between distances")

@@ -39,10 +39,10 @@ bias_explorer()
 # %% [markdown]
 # ## What the heads do
 #
-# Six heads, chosen by rule from the record. Black: measured, with two standard errors over windows. Orange: the
-# bias, made from the mean query and mean key of each window. Blue: the prediction of v1's formula, with one $\mu_0$
-# and one $\nu_0$ in place of a $\mu_d$ and a $\nu_d$ per pair. Green: the control with the order of the tokens
-# shuffled.
+# Six heads, chosen by rule from the record. Grey: measured, with two standard errors over windows. Orange: the bias,
+# made from the mean query and mean key of each window. Dotted: the control with the order of the tokens shuffled.
+# Dashed blue: v1's formula, with one $\mu_0$ and one $\nu_0$ in place of a $\mu_d$ and a $\nu_d$ per pair. That the
+# first three coincide is the message: the means decide the curve.
 
 # %%
 for layer, head, why in zip(

@@ -16,6 +16,7 @@ from nbformat import NotebookNode
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py"))
 NEEDS = {  # records that a notebook opens
+    "00_quickstart": ("smollm2",),
     "10_rope_bias": ("smollm2",),
     "20_claims": ("claims",),
     "30_tapa_phase": ("rivals_summary",),
@@ -93,7 +94,8 @@ def test_all_six_heads_are_shown(name: str, make_records: Callable[..., None]):
 
 
 @pytest.mark.parametrize("name", ["00_quickstart"])
-def test_the_quickstart_predicts_what_it_measures(name: str):
+def test_the_quickstart_predicts_what_it_measures(name: str, make_records: Callable[..., None]):
+    make_records(*NEEDS[name])
     text = printed(executed(name))
     rows = re.findall(r"distance +(\d+): measured +(\S+), predicted +(\S+)", text)
     assert [int(row[0]) for row in rows] == [0, 1, 10, 100, 1000]
@@ -114,3 +116,14 @@ def test_the_committed_twin_carries_outputs_of_a_clean_run(name: str):
     assert unseen(notebook) == []
     counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
     assert counts == list(range(1, len(counts) + 1))  # run once, in order
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_reader_without_a_kernel_is_shown_no_name_of_a_widget(name: str):
+    notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+    plain = [output.data.get("text/plain", "") for output in outputs(notebook) if "data" in output]
+    assert [text for text in plain if text.startswith("interactive(")] == []
+    sliders = [text for text in plain if text.startswith("Sliders: run the notebook")]
+    assert len(sliders) == sum(
+        "_explorer(" in cell.source for cell in notebook.cells if cell.cell_type == "code"
+    )
