@@ -517,17 +517,15 @@ def _cost(
 
 def model_cost(count: int, length: int) -> list[Row]:
     """Time in statistics over time in forward passes, all heads of SmolLM2, and this process's peak memory."""
-    from analysis import assets
-    from analysis.models import load
+    from analysis.models.load import SMOLLM2, open_model
     from analysis.studies.distance_bias import Clock, measure
-    from analysis.text.windows import tokenized, windows
+    from analysis.text.windows import windows
     from analysis.workers import peak_memory_mb
 
-    checkpoint = load.load(load.fetch_smollm2())
-    documents = tokenized(assets.fetch_texts(), lambda text: checkpoint.encode(text).tolist())
-    chosen = windows(documents, length, count, seed=0)
+    model = open_model(SMOLLM2)
+    chosen = windows(model.documents((), lambda what, done, total: None), length, count, seed=0)
     clock = Clock()
-    measure(checkpoint, chosen.tokens, seed=0, clock=clock)
+    measure(model, chosen.tokens, seed=0, clock=clock)
     ratio, peak = clock.statistics / clock.forward, peak_memory_mb()
     row = {
         "what": f"SmolLM2, {count} windows of {length} tokens, all heads",

@@ -59,8 +59,8 @@ def fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tiny_models.save(tiny_models.build("llama"), tmp_path / "model", tokenizer=True)
     text = tmp_path / "text.txt"
     text.write_text(" ".join(f"w{i}" for i in np.random.default_rng(0).integers(0, 96, 300)))
-    monkeypatch.setattr(load, "fetch_smollm2", lambda: folder)
-    monkeypatch.setattr(assets, "fetch_texts", lambda: [text])
+    monkeypatch.setattr(load, "fetch_smollm2", lambda **options: folder)
+    monkeypatch.setattr(assets, "fetch_texts", lambda **options: [text])
 
 
 # both sides of a comparison compute the same

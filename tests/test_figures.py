@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.models.huggingface import Checkpoint
+from analysis.models.load import PretrainedModel
 from analysis.records import Provenance, read, write
 from analysis.studies import closed_form
 from analysis.studies.distance_bias import measure
@@ -49,7 +50,7 @@ def small_and_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, xr.Dataset]:
     """Small records of every kind, written and read as the tasks do."""
     tokens = np.random.default_rng(0).integers(0, 96, (3, 40))
-    model = Checkpoint.of(tiny_models.build("llama", dtype=torch.float64), name="tiny")
+    model = PretrainedModel(Checkpoint.of(tiny_models.build("llama", dtype=torch.float64), name="tiny"))
     base, head_dim, trained, length = 1e4, 32, 128, 1024
     made = {
         "closed_form": closed_form.base_curves((1e4, 5e5, 1e6), 16, rope.spread_distances(4096, 60)),

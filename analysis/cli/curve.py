@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,23 +52,15 @@ def from_options(
     Raises:
         InputError: for a value out of its range.
     """
-    sizes: dict[str, Any] = {"rotary_dim": rotary_dim}
-    trained: dict[str, Any] = {"factor": factor, "trained_length": trained_length}
-    makers: dict[str, Callable[[], frequencies.Frequencies]] = {
-        "default": lambda: frequencies.plain(base, head_dim, **sizes, turns=turns),
-        "linear": lambda: frequencies.linear(base, head_dim, **sizes, factor=factor, turns=turns),
-        "ntk": lambda: frequencies.ntk(base, head_dim, **sizes, factor=factor, turns=turns),
-        "dynamic": lambda: frequencies.dynamic_ntk(
-            base, head_dim, **sizes, **trained, length=_stretched(factor, trained_length), turns=turns
-        ),
-        "yarn": lambda: frequencies.yarn(base, head_dim, **sizes, **trained),
-        "llama3": lambda: frequencies.llama3(base, head_dim, **sizes, **trained),
-        "proportional": lambda: frequencies.proportional(
-            base, head_dim, partial_rotary_factor=share, turns=turns
-        ),
-        "xpos": lambda: frequencies.xpos(base, head_dim, **sizes, turns=turns),
-    }
-    return makers[kind]()
+    options: dict[str, Any] = {"rotary_dim": rotary_dim, "turns": turns}
+    row = frequencies.rope_type(kind)
+    if kind == "proportional":
+        options["partial_rotary_factor"] = share
+    else:
+        options |= {"factor": factor, "trained_length": trained_length}
+    if "length" in row.options:
+        options["length"] = _stretched(factor, trained_length)
+    return row.frequencies(base, head_dim, **options)
 
 
 def _stretched(factor: float, trained_length: int) -> int:

@@ -13,7 +13,6 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -22,13 +21,10 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from analysis.encodings import Encoding, Rope
 from analysis.encodings.rotary import relative_difference, rotate, rotation, rounding_budget
 from analysis.errors import InputError
-from analysis.models import checkpoint
 from analysis.models.attention import Attend, Keys, Mixed, Positions, Queries, Values, capped_attention
-from analysis.models.checkpoint import Progress, own_corpus, own_tokenizer
 from analysis.models.families import Heads
 from analysis.models.huggingface import Checkpoint
 from analysis.models.llama import Llama, encoding_of
-from analysis.text.windows import NamedTokens
 from analysis.theory.frequencies import Frequencies
 from analysis.theory.model_config import from_config
 
@@ -271,74 +267,44 @@ class _Pass:
 # them.
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class OurModel:
-    """A small Llama ready to be measured.
-
-    Attributes:
-        checkpoint: what its file says of it.
-        model: in evaluation mode.
-        sha256: of the file.
-    """
-
-    checkpoint: checkpoint.Checkpoint
-    model: Llama
-    sha256: str
-
-    @property
-    def name(self) -> str:
-        """For records: method, seed and steps, whatever the folder is called."""
-        recipe = self.checkpoint.recipe
-        method, seed = self.checkpoint.config.method.name, recipe.get("seed", "unknown")
-        return f"{method}, seed {seed}, step {self.checkpoint.step}"
-
-    @property
-    def context_length(self) -> int:
-        """Tokens it was trained to read."""
-        return self.checkpoint.config.context
-
-    def encode(self, text: str) -> Int[Tensor, " length"]:
-        """Token ids of a text: bytes, or pairs of its own tokenizer; errors as `own_tokenizer`."""
-        data, tokenizer = text.encode(), own_tokenizer(self.checkpoint)
-        tokens = np.frombuffer(data, np.uint8) if tokenizer is None else tokenizer.encode(data)
-        return torch.from_numpy(tokens.astype(np.int64))
-
-    def held_out(self, progress: Progress) -> list[NamedTokens]:
-        """Names and tokens of the validation documents of its corpus; errors as `own_corpus`."""
-        return [(d.name, d.tokens.tolist()) for d in own_corpus(self.checkpoint, progress).validation]
-
-
-def run_ours(ours: OurModel, tokens: Int[Tensor, "batch length"], consumer: Consumer) -> None:
+def run_llama(
+    model: Llama, tokens: Int[Tensor, "batch length"], consumer: Consumer, *, name: str = "the model"
+) -> None:
     """Reads windows of tokens once and hands every layer to `consumer`, in order, as the forward goes.
 
-    Every layer is checked at every position: our rotation of the capture must be the model's own rotated q and k
-    within rounding. The model is left as it was, also when the consumer raises.
+    The twin of `run` for a small Llama, which hands q and k to its attention before any position is applied. Every
+    layer is checked at every position: rotated as the configuration says, the capture must be the model's own
+    rotated q and k within rounding. The model is left as it was, also when the consumer raises.
+
+    Args:
+        name: of the model, for messages.
 
     Raises:
         InputError: for ids outside the vocabulary, or a layer whose rotation is not the one its configuration
             says (names layer and relative difference).
     """
-    vocabulary = ours.checkpoint.config.vocab_size
+    vocabulary = model.config.vocab_size
     if int(tokens.min()) < 0 or int(tokens.max()) >= vocabulary:
-        raise InputError(f"a token id is outside the vocabulary of {vocabulary} of {ours.name}")
-    before = ours.model.attend
-    ours.model.attend = _watched(ours, consumer, before)
+        raise InputError(f"a token id is outside the vocabulary of {vocabulary} of {name}")
+    before = model.attend
+    model.attend = _watched(model, consumer, name)
     try:
         with torch.inference_mode():
-            ours.model(tokens)
+            model(tokens)
     finally:
-        ours.model.attend = before
+        model.attend = before
 
 
-def _watched(ours: OurModel, consumer: Consumer, attend: Attend) -> Attend:
+def _watched(model: Llama, consumer: Consumer, name: str) -> Attend:
     """The model's own attention, after a layer was checked and handed on."""
-    said, _ = rotation(encoding_of(ours.checkpoint.config))
-    layers: Iterator[int] = iter(range(ours.checkpoint.config.layers))
+    said, _ = rotation(encoding_of(model.config))
+    attend = model.attend
+    layers: Iterator[int] = iter(range(model.config.layers))
 
     def watching(encoding: Encoding, q: Tensor, k: Tensor, v: Tensor, positions: Tensor) -> Tensor:
         rope, window = rotation(encoding)
         found = LayerCapture(next(layers), q, k, said.frequencies, said.factor, None, window)
-        _check(ours.name, found, rope, positions)
+        _check(name, found, rope, positions)
         consumer(found)
         return attend(encoding, q, k, v, positions)
 

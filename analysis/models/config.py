@@ -20,6 +20,7 @@ from analysis.settings import (
     differences,
     nearest,
 )
+from analysis.theory import frequencies
 
 BYTES = 256
 """Tokens of a model that has no tokenizer and is trained on bytes."""
@@ -41,7 +42,8 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "tapa_separate": (*PHASE, "phase_init_std"),
     "tapa_general": PHASE,
 }
-EXTENSIONS = ("none", "pi", "ntk", "yarn", "llama3")
+EXTENSIONS = tuple(name for name in frequencies.NAMES if name != "dynamic")
+"""Extensions of RoPE that a configuration may hold; the dynamic one follows the length of each text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +80,10 @@ class MethodConfig:
     def __post_init__(self) -> None:
         if self.name not in METHODS:
             raise InputError(f"method {self.name!r} is unknown; {nearest(self.name, METHODS)}")
+        object.__setattr__(self, "extension", frequencies.extension_name(self.extension))
         if self.extension not in EXTENSIONS:
             raise InputError(
-                f"extension {self.extension!r} is unknown; {nearest(self.extension, EXTENSIONS)}"
+                f"extension {self.extension!r} does not fit a configuration; known: {', '.join(EXTENSIONS)}"
             )
         for option in fields(self)[1:]:
             value = getattr(self, option.name)

@@ -117,16 +117,8 @@ def _frequencies(config: ModelConfig) -> frequencies.Frequencies:
     method, dim = config.method, config.head_dim
     rotary = dim if method.name == "rope" else frequencies.partial_rotary_dim(dim, method.rotary_share)
     length = method.trained_length or config.context
-    match method.extension:
-        case "pi":
-            return frequencies.linear(method.base, dim, rotary, factor=method.factor)
-        case "ntk":
-            return frequencies.ntk(method.base, dim, rotary, factor=method.factor)
-        case "yarn":
-            return frequencies.yarn(method.base, dim, rotary, factor=method.factor, trained_length=length)
-        case "llama3":
-            return frequencies.llama3(method.base, dim, rotary, factor=method.factor, trained_length=length)
-    return frequencies.plain(method.base, dim, rotary)
+    extension = frequencies.Extension(method.extension, method.factor, length)
+    return extension.frequencies(method.base, dim, rotary, length=length)
 
 
 INIT_STD = 0.02

@@ -1,36 +1,40 @@
-"""What is evaluated: a model of ours or another's, under one face, and the texts it is given."""
+"""One door to a model by its name: `open_model` gives a `Model` to measure and evaluate, with its own texts."""
 
 from __future__ import annotations
 
 import contextlib
+import difflib
 import io
+import os
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Int
+from torch import Tensor
 
 from analysis import assets
 from analysis.assets import ModelSource, _alone, _gguf, _make, _verified, cache_folder, writing_to
 from analysis.errors import InputError
-from analysis.models import checkpoint, huggingface
-from analysis.models.capture import OurModel, verify
-from analysis.models.checkpoint import load_model, own_corpus, own_tokenizer, read_checkpoint
+from analysis.models import huggingface
+from analysis.models.capture import Consumer, run, run_llama, verify
+from analysis.models.checkpoint import is_ours, load_model, own_corpus, own_tokenizer, read_checkpoint
 from analysis.models.huggingface import Checkpoint, _check_config, _model, _quiet, _tokenizer, check_row_order
 from analysis.models.llama import ROTATING
 from analysis.models.token_losses import Read, check_head, llama_reader, pretrained_reader
 from analysis.progress import Progress, silent
 from analysis.records import printable
 from analysis.text.tokenizer import BytePairs
-from analysis.text.windows import Document, read_text
+from analysis.text.windows import Document, NamedTokens, read_text, tokenized
 from analysis.theory.frequencies import Extension
 
 
-def load(model_path: Path, *, dtype: torch.dtype = torch.float32) -> Checkpoint:
+def load_checkpoint(model_path: Path, *, dtype: torch.dtype = torch.float32) -> Checkpoint:
     """A model with its tokenizer and facts, its rotation verified and, for .gguf, its row order.
 
     Nothing is looked up on the network and no code that comes with a checkpoint is run.
@@ -63,18 +67,18 @@ def load(model_path: Path, *, dtype: torch.dtype = torch.float32) -> Checkpoint:
 
 
 def gguf_to_folder(gguf: Path, folder: Path) -> None:
-    """Write model and tokenizer of a .gguf as a Hugging Face folder, verified as `checkpoint.load` verifies.
+    """Write model and tokenizer of a .gguf as a Hugging Face folder, verified as `load_checkpoint` verifies.
 
     Quantised weights are expanded to the float32 values that they stand for; nothing is quantised again.
 
     Args:
-        gguf: of an architecture that `checkpoint.load` takes.
+        gguf: of an architecture that `load_checkpoint` takes.
         folder: made with its parents; `config.json`, `model.safetensors` and the tokenizer's files go there.
             A conversion that fails removes it, one that is killed leaves it half-written: convert into a
             temporary name and rename.
 
     Raises:
-        InputError: as `checkpoint.load` (missing, truncated, no rotation, rows of q and k out of order);
+        InputError: as `load_checkpoint` (missing, truncated, no rotation, rows of q and k out of order);
             `folder` exists or cannot be written.
     """
     try:
@@ -94,7 +98,7 @@ def _convert(gguf: Path, folder: Path) -> None:
     # seconds of import: only whoever converts pays for it
     from safetensors import SafetensorError
 
-    checkpoint = load(gguf)
+    checkpoint = load_checkpoint(gguf)
     # the weights are plain float32 now; left in place these two would ask for a quantised loader
     vars(checkpoint.model)["hf_quantizer"] = None
     vars(checkpoint.model.config).pop("quantization_config", None)
@@ -144,18 +148,255 @@ def fetch_smollm2(
     return folder
 
 
-def open_rotary(path: Path) -> OurModel:
-    """A model of `tapa train` whose heads rotate.
+SMOLLM2 = "smollm2"
+SMOLLM2_NAME = "SmolLM2-135M-Instruct"
+DEFAULT_WINDOW = 2048  # tokens
+
+Sizes = dict[str, Int[np.ndarray, " size"]]
+Texts = tuple[list[Document], Sizes]
+"""Documents as a model's tokens, and by their names the bytes that each token stands for."""
+
+
+class Model(ABC):
+    """A model ready to be measured, evaluated or looked into, wherever it came from.
+
+    Attributes:
+        name: for records.
+        sha256: of its weights.
+        pinned_sha256: of the file that its weights were converted from, where that is pinned.
+        context_length: tokens that it was made to read; windows in which heads are measured are no longer.
+        trained_length: tokens before an extension of its RoPE.
+        precision: of its forward.
+        first_token: put first in every window that is evaluated, None for none.
+    """
+
+    name: str
+    sha256: str
+    pinned_sha256: str | None = None
+    context_length: int
+    trained_length: int
+    precision: str
+    first_token: int | None = None
+
+    @property
+    def recorded(self) -> dict[str, str]:
+        """What a record's configuration says of the model beside the sha256 of its weights."""
+        pinned = {} if self.pinned_sha256 is None else {"pinned_sha256": self.pinned_sha256}
+        return {"model": self.name} | pinned
+
+    @property
+    @abstractmethod
+    def default_lengths(self) -> tuple[int, ...]:
+        """Window lengths at which it is evaluated if none are given, ascending."""
+
+    @property
+    @abstractmethod
+    def default_window(self) -> int:
+        """Tokens of a window in which its heads are measured if no length is given."""
+
+    @abstractmethod
+    def encode(self, text: str) -> Int[Tensor, " length"]:
+        """Token ids of a text, with what its tokenizer puts before every text."""
+
+    @abstractmethod
+    def encode_sized(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+        """Token ids of a text without special tokens, and the bytes of text that each stands for."""
+
+    @abstractmethod
+    def reader(self, length: int, extension: Extension) -> tuple[Read, int]:
+        """What gives the losses of windows of a length under an extension of its RoPE, and how many it takes at once.
+
+        Raises:
+            InputError: its RoPE cannot be extended.
+        """
+
+    @abstractmethod
+    def check_rotates(self) -> None:
+        """`InputError` that names the fitting command unless its heads rotate queries and keys alike."""
+
+    @abstractmethod
+    def capture(self, tokens: Int[Tensor, "batch length"], consumer: Consumer) -> None:
+        """Read windows of tokens once and hand q and k of every layer to a consumer, checked; errors as `capture`."""
+
+    @abstractmethod
+    def held_out(self, progress: Progress) -> list[NamedTokens]:
+        """Names and tokens of the texts in which its heads are measured if none are given."""
+
+    @abstractmethod
+    def test_texts(self, progress: Progress) -> Texts:
+        """What it is evaluated on if no text is given."""
+
+    def documents(self, texts: Sequence[Path], progress: Progress) -> list[NamedTokens]:
+        """Names and tokens of the user's texts, or of what goes with the model, to measure heads in."""
+        if not texts:
+            return self.held_out(progress)
+        return tokenized(texts, lambda text: self.encode(text).tolist())
+
+    def evaluation_texts(self, texts: Sequence[Path], progress: Progress) -> Texts:
+        """The user's texts, or what goes with the model, to evaluate it on."""
+        return read_texts(self, texts) if texts else self.test_texts(progress)
+
+
+class PretrainedModel(Model):
+    """A checkpoint of transformers; without a text it reads the pinned ones, which it may have been trained on."""
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        precision: str = "float32",
+        name: str | None = None,
+        pinned_sha256: str | None = None,
+    ) -> None:
+        """Wrap a loaded checkpoint; `name` stands in records in place of the folder's."""
+        self.checkpoint, self.precision, self.pinned_sha256 = checkpoint, precision, pinned_sha256
+        self.name, self.sha256 = name or checkpoint.name, checkpoint.sha256
+        self.context_length = self.trained_length = checkpoint.context_length
+        self.first_token = first_token(checkpoint)
+
+    @property
+    def default_lengths(self) -> tuple[int, ...]:
+        """Its context and a half, a quarter and an eighth of it."""
+        return tuple(sorted({max(2, self.context_length // part) for part in (1, 2, 4, 8)}))
+
+    @property
+    def default_window(self) -> int:
+        """2048."""
+        return DEFAULT_WINDOW
+
+    def encode(self, text: str) -> Int[Tensor, " length"]:
+        """As its tokenizer does; `InputError` without one."""
+        return self.checkpoint.encode(text)
+
+    def encode_sized(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+        """See `encoded`."""
+        return encoded(self.checkpoint, text)
+
+    @cached_property
+    def _evaluated(self) -> Checkpoint:
+        check_head(self.checkpoint)
+        return self.checkpoint
+
+    def reader(self, length: int, extension: Extension) -> tuple[Read, int]:
+        """See `token_losses.pretrained_reader`; errors also as `check_head`."""
+        return pretrained_reader(self._evaluated, length, extension)
+
+    def check_rotates(self) -> None:
+        """Every checkpoint that was loaded does."""
+
+    def capture(self, tokens: Int[Tensor, "batch length"], consumer: Consumer) -> None:
+        """See `capture.run`."""
+        run(self.checkpoint, tokens, consumer)
+
+    def held_out(self, progress: Progress) -> list[NamedTokens]:
+        """The pinned texts."""
+        return self.documents(assets.fetch_texts(progress=progress), progress)
+
+    def test_texts(self, progress: Progress) -> Texts:
+        """The pinned texts."""
+        return read_texts(self, assets.fetch_texts(progress=progress))
+
+
+class TrainedModel(Model):
+    """A model of `tapa train`; without a text it reads what its own corpus holds out."""
+
+    precision = "float32"
+
+    def __init__(self, path: Path) -> None:
+        """Open a run, a checkpoint or a model file; errors as `checkpoint.load_model`."""
+        self.path, self.checkpoint = path, read_checkpoint(path)
+        self.llama = load_model(self.checkpoint.file)
+        self.sha256 = huggingface.sha256([self.checkpoint.file])
+        config = self.checkpoint.config
+        self.context_length = config.context
+        self.trained_length = config.method.trained_length or config.context
+
+    @property
+    def name(self) -> str:
+        """Method, seed and steps, whatever the folder is called."""
+        method, seed = self.checkpoint.config.method.name, self.checkpoint.recipe.get("seed", "unknown")
+        return f"{method}, seed {seed}, step {self.checkpoint.step}"
+
+    @property
+    def default_lengths(self) -> tuple[int, ...]:
+        """The trained length and 2, 4 and 8 times it."""
+        return tuple(self.trained_length * times for times in (1, 2, 4, 8))
+
+    @property
+    def default_window(self) -> int:
+        """What it was trained to read."""
+        return self.context_length
+
+    def encode(self, text: str) -> Int[Tensor, " length"]:
+        """Bytes, or pairs of its own tokenizer; errors as `own_tokenizer`."""
+        return torch.from_numpy(self.encode_sized(text)[0].astype(np.int64))
+
+    def encode_sized(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+        """As `encode`."""
+        tokenizer = own_tokenizer(self.checkpoint)
+        return bytes_of(text) if tokenizer is None else _pairs_of(tokenizer, text)
+
+    def reader(self, length: int, extension: Extension) -> tuple[Read, int]:
+        """See `token_losses.llama_reader`."""
+        return llama_reader(self.llama, length, extension)
+
+    def check_rotates(self) -> None:
+        """Not with a phase, without a rotation, or with queries and keys scaled apart."""
+        method = self.checkpoint.config.method.name
+        if method not in ROTATING:
+            raise InputError(f"{self.path} was trained with method={method}: {_instead(method, self.path)}")
+
+    def capture(self, tokens: Int[Tensor, "batch length"], consumer: Consumer) -> None:
+        """See `capture.run_llama`."""
+        run_llama(self.llama, tokens, consumer, name=self.name)
+
+    def held_out(self, progress: Progress) -> list[NamedTokens]:
+        """The validation documents of its corpus; errors as `own_corpus`."""
+        return [(d.name, d.tokens.tolist()) for d in own_corpus(self.checkpoint, progress).validation]
+
+    def test_texts(self, progress: Progress) -> Texts:
+        """The test documents of its corpus; errors as `own_corpus`."""
+        data, tokenizer = own_corpus(self.checkpoint, progress), own_tokenizer(self.checkpoint)
+        per_token = np.ones(256, np.int64) if tokenizer is None else tokenizer.token_bytes
+        return list(data.test), {d.name: per_token[d.tokens] for d in data.test}
+
+
+def open_model(name: str | Path, *, precision: str = "float32", progress: Progress = silent) -> Model:
+    """The one door to a model: by the name of a pinned one, or by where it lies.
+
+    Args:
+        name: "smollm2" (fetched on first use), a run, checkpoint or file of `tapa train`, a Hugging Face folder of
+            safetensors, or a .gguf file.
+        precision: of another's forward, "float32" or "bfloat16".
+        progress: called with (what, done, total).
 
     Raises:
-        InputError: as `state.load_model`; or its method does not rotate queries and keys alike: the message says
-            what it does instead, and which command fits.
+        InputError: there is none (the nearest name is suggested), it is damaged or of no supported kind, or
+            another precision than float32 is asked of a model of `tapa train`.
     """
-    checkpoint = read_checkpoint(path)
-    method = checkpoint.config.method
-    if method.name not in ROTATING:
-        raise InputError(f"{path} was trained with method={method.name}: {_instead(method.name, path)}")
-    return OurModel(checkpoint, load_model(checkpoint.file), huggingface.sha256([checkpoint.file]))
+    dtype = getattr(torch, precision)
+    if str(name) == SMOLLM2:
+        checkpoint = load_checkpoint(fetch_smollm2(progress=progress), dtype=dtype)
+        return PretrainedModel(
+            checkpoint, precision=precision, name=SMOLLM2_NAME, pinned_sha256=assets.SMOLLM2.sha256
+        )
+    path = Path(name)
+    if not os.path.exists(path):  # False, where Path.exists raises, for a name that is too long
+        raise InputError(f"{path}: no such file or folder; {_suggestion(path)}")
+    if not is_ours(path):
+        return PretrainedModel(load_checkpoint(path, dtype=dtype), precision=precision)
+    if precision != "float32":
+        raise InputError(f"precision={precision}: a model of `tapa train` is read in float32; leave it out")
+    return TrainedModel(path)
+
+
+def _suggestion(path: Path) -> str:
+    """The nearest name of a pinned model or of something beside where the path points; else what would do."""
+    folder = path.parent
+    beside = [str(found) for found in sorted(folder.iterdir())] if folder.is_dir() else []
+    close = difflib.get_close_matches(str(path), [SMOLLM2, *beside], n=1, cutoff=0.75)
+    kinds = f"{SMOLLM2}, a model of `tapa train`, a Hugging Face folder of safetensors, or a .gguf file"
+    return f"did you mean {printable(close[0])}?" if close else f"give {kinds}"
 
 
 def _instead(method: str, path: Path) -> str:
@@ -167,110 +408,6 @@ def _instead(method: str, path: Path) -> str:
         else "its heads rotate nothing"
     )
     return f"{kind}; `tapa bias` measures mean scores by distance of every method"
-
-
-SMOLLM2 = "smollm2"
-SMOLLM2_NAME = "SmolLM2-135M-Instruct"
-
-Sizes = dict[str, Int[np.ndarray, " size"]]
-Texts = tuple[list[Document], Sizes]
-"""Documents as a model's tokens, and by their names the bytes that each token stands for."""
-Encode = Callable[[str], tuple[np.ndarray, np.ndarray]]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Subject:
-    """A model ready to be evaluated.
-
-    Attributes:
-        name: for the record.
-        sha256: of its weights.
-        trained_length: tokens.
-        default_lengths: read if none are asked for.
-        precision: of its forward.
-        reader: for windows of a length under an extension: what reads them, and how many at once.
-        encode: tokens of a text, and the bytes that each stands for.
-        first_token: put first in every window, None for none.
-        own_texts: what is read if no text is given; None if there is no such thing.
-    """
-
-    name: str
-    sha256: str
-    trained_length: int
-    default_lengths: tuple[int, ...]
-    precision: str
-    reader: Callable[[int, Extension], tuple[Read, int]]
-    encode: Encode
-    first_token: int | None = None
-    own_texts: Callable[[Progress], Texts] | None = None
-
-
-def open_subject(model: str, *, precision: str, progress: Progress) -> Subject:
-    """The model of that name.
-
-    Raises:
-        InputError: there is none, it is damaged or of no supported kind, or bfloat16 is asked of a model of ours.
-    """
-    if model == SMOLLM2:
-        folder = fetch_smollm2(progress=progress)
-        subject = _pretrained(replace(_loaded(folder, precision), name=SMOLLM2_NAME), precision)
-
-        def pinned(progress: Progress) -> Texts:
-            return read_texts(subject, assets.fetch_texts(progress=progress))
-
-        return replace(subject, own_texts=pinned)
-    path = Path(model)
-    if not path.exists():
-        raise InputError(
-            f"{path}: no such file or folder; give {SMOLLM2}, a model of `tapa train`, or another's"
-        )
-    if not checkpoint.is_ours(path):
-        return _pretrained(_loaded(path, precision), precision)
-    if precision != "float32":
-        raise InputError(f"precision={precision}: a model of `tapa train` is read in float32; leave it out")
-    return _ours(path)
-
-
-def _loaded(path: Path, precision: str) -> Checkpoint:
-    return load(path, dtype=getattr(torch, precision))
-
-
-def _pretrained(checkpoint: Checkpoint, precision: str) -> Subject:
-    check_head(checkpoint)
-    context = checkpoint.context_length
-    return Subject(
-        name=checkpoint.name,
-        sha256=checkpoint.sha256,
-        trained_length=context,
-        default_lengths=tuple(sorted({max(2, context // part) for part in (1, 2, 4, 8)})),
-        precision=precision,
-        reader=lambda length, extension: pretrained_reader(checkpoint, length, extension),
-        encode=lambda text: encoded(checkpoint, text),
-        first_token=first_token(checkpoint),
-    )
-
-
-def _ours(path: Path) -> Subject:
-    found = checkpoint.read_checkpoint(path)
-    config, model = found.config, checkpoint.load_model(path)
-    trained = config.method.trained_length or config.context
-    tokenizer = own_tokenizer(found)
-
-    def test_split(progress: Progress) -> Texts:
-        data = own_corpus(found, progress)
-        per_token = np.ones(256, np.int64) if tokenizer is None else tokenizer.token_bytes
-        return list(data.test), {d.name: per_token[d.tokens] for d in data.test}
-
-    return Subject(
-        name=f"{config.method.name}, step {found.step}",
-        sha256=huggingface.sha256([found.file]),
-        trained_length=trained,
-        default_lengths=tuple(trained * times for times in (1, 2, 4, 8)),
-        precision="float32",
-        reader=lambda length, extension: llama_reader(model, length, extension),
-        encode=bytes_of if tokenizer is None else lambda text: _pairs_of(tokenizer, text),
-        own_texts=test_split,
-    )
 
 
 def _pairs_of(tokenizer: BytePairs, text: str) -> tuple[np.ndarray, np.ndarray]:
@@ -315,28 +452,13 @@ def first_token(checkpoint: Checkpoint) -> int | None:
     return tokenizer.bos_token_id if ids and ids[0] == tokenizer.bos_token_id else None
 
 
-def texts_of(subject: Subject, texts: Sequence[Path], progress: Progress) -> Texts:
-    """What a model is evaluated on: the user's texts, or what goes with the model.
-
-    Raises:
-        InputError: no text was given for a model that has none of its own; or as that model's own say.
-    """
-    if texts:
-        return read_texts(subject, texts)
-    if subject.own_texts is None:
-        raise InputError(
-            f"no text for {subject.name}; give --text FILE, UTF-8, longer than the longest window"
-        )
-    return subject.own_texts(progress)
-
-
-def read_texts(subject: Subject, paths: Sequence[Path]) -> Texts:
+def read_texts(model: Model, paths: Sequence[Path]) -> Texts:
     """UTF-8 files as a model's tokens; files of one name in different folders get a number."""
     documents: list[Document] = []
     sizes: Sizes = {}
     for path in paths:
         count = sum(d.name == path.name or d.name.startswith(f"{path.name} (") for d in documents)
         name = f"{path.name} ({count + 1})" if count else path.name
-        tokens, sizes[name] = subject.encode(read_text(path))
+        tokens, sizes[name] = model.encode_sized(read_text(path))
         documents.append(Document(name, tokens))
     return documents, sizes

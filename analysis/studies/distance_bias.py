@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,22 +13,18 @@ import numpy as np
 import torch
 import xarray as xr
 from jaxtyping import Complex, Float, Int, Num
-from torch import Tensor
 
-from analysis import assets, schemas
+from analysis import schemas
 from analysis.errors import InputError
 from analysis.heads import decomposition
 from analysis.heads.decomposition import QUARTERS, VARIANTS, LayerWindow, Moments, split_layer
 from analysis.heads.mean_score import pair_counts
-from analysis.models import capture, load
-from analysis.models.capture import Consumer, LayerCapture, OurModel, run
-from analysis.models.checkpoint import is_ours
-from analysis.models.huggingface import Checkpoint
-from analysis.models.load import SMOLLM2, SMOLLM2_NAME
+from analysis.models.capture import LayerCapture
+from analysis.models.load import Model, open_model
 from analysis.records import Provenance
 from analysis.studies.settings import SHORTEST_SPLIT as SHORTEST
 from analysis.studies.settings import DistanceBiasSettings as Settings
-from analysis.text.windows import NamedTokens, read_text, tokenized, windows
+from analysis.text.windows import read_text, windows
 from analysis.theory.frequencies import Frequencies
 
 # From the windows' statistics to one labelled dataset: means, standard errors, shares.
@@ -424,7 +420,7 @@ class Clock:
 
 
 def measure(
-    checkpoint: Checkpoint | OurModel,
+    model: Model,
     tokens: Int[np.ndarray, "windows length"],
     *,
     seed: int,
@@ -434,7 +430,7 @@ def measure(
     """Mean score of every head at every distance, its split into bias and content, and the paper's prediction.
 
     Args:
-        checkpoint: a loaded model.
+        model: a loaded model, whose heads rotate.
         tokens: token ids, (windows, length) with at least 2 windows of at least `SHORTEST` tokens; windows are
             taken as independent.
         seed: of the token orders of the shuffled control.
@@ -453,15 +449,15 @@ def measure(
         raise InputError(f"{count} window gives no standard error; measure at least 2")
     if length < SHORTEST:
         raise InputError(f"window of {length} tokens is too short; measure at least {SHORTEST}")
-    if length > checkpoint.context_length:
+    if length > model.context_length:
         raise InputError(
-            f"window of {length} tokens is longer than the model's context of {checkpoint.context_length}"
+            f"window of {length} tokens is longer than the model's context of {model.context_length}"
         )
     clock = clock or Clock()
     layers: dict[int, LayerSamples] = {}
     for w in range(count):
         before, begun = clock.statistics, time.perf_counter()
-        _read(checkpoint, torch.from_numpy(tokens[w : w + 1]), _collector(layers, seed, w, clock))
+        model.capture(torch.from_numpy(tokens[w : w + 1]), _collector(layers, seed, w, clock))
         clock.forward += time.perf_counter() - begun - (clock.statistics - before)
         if progress:
             progress("window", w + 1, count)
@@ -469,13 +465,6 @@ def measure(
     dataset = described(assemble([layers[i] for i in sorted(layers)]))
     clock.statistics += time.perf_counter() - begun
     return dataset
-
-
-def _read(checkpoint: Checkpoint | OurModel, window: Tensor, consumer: Consumer) -> None:
-    if isinstance(checkpoint, OurModel):
-        capture.run_ours(checkpoint, window, consumer)
-    else:
-        run(checkpoint, window, consumer)
 
 
 def _collector(
@@ -503,7 +492,6 @@ def _collector(
 
 HEADS = schemas.DISTANCE_BIAS
 SUMMARY = schemas.DISTANCE_BIAS_SUMMARY
-LENGTH = 2048
 
 Progress = Callable[[str, int, int], None]
 
@@ -515,8 +503,8 @@ def measure_model(
 
     Args:
         model: "smollm2" (fetched), a model of `tapa train`, a Hugging Face folder of safetensors, or a .gguf file.
-        texts: UTF-8 files; with none, "smollm2" is measured on the pinned texts, a model of `tapa train` on the
-            validation documents of its corpus.
+        texts: UTF-8 files; with none, a model of `tapa train` is measured on the validation documents of its corpus,
+            any other on the pinned texts.
         settings: windows, length, seed.
         arguments: the command line, for the record.
         progress: called with (what, done, total).
@@ -531,74 +519,37 @@ def measure_model(
         read_text(path)  # a mistyped name must not cost a download and a model's loading
         if any(path.samefile(other) for other in texts[:index]):
             raise InputError(f"text {path} is given twice; its windows would not be independent")
-    if not texts and model != SMOLLM2 and not is_ours(Path(model)):
+    loaded = open_model(model, progress=progress)
+    loaded.check_rotates()
+    length = settings.length or loaded.default_window
+    # before the texts are cut: the context is the harder limit, and the one the user can look up
+    if length > loaded.context_length:
         raise InputError(
-            f"no text for {model}; give --text FILE, UTF-8, at least {settings.length or LENGTH} tokens long"
+            f"length={length} is longer than the context of {loaded.name}, "
+            f"{loaded.context_length} tokens; give a shorter --length"
         )
-    checkpoint, settings = _opened(model, settings, progress)
-    documents = _documents(checkpoint, texts, progress)
-    assert settings.length is not None  # filled in
-    chosen = windows(documents, settings.length, settings.windows, seed=settings.seed)
+    documents = loaded.documents(texts, progress)
+    chosen = windows(documents, length, settings.windows, seed=settings.seed)
     clock = Clock()
     begun = time.perf_counter()
-    dataset = measure(checkpoint, chosen.tokens, seed=settings.seed, progress=progress, clock=clock)
+    dataset = measure(loaded, chosen.tokens, seed=settings.seed, progress=progress, clock=clock)
     provenance = Provenance.collect(
         arguments,
-        asdict(settings) | {"model": checkpoint.name, "texts": [name for name, _ in documents]},
+        asdict(settings) | {"length": length, "texts": [name for name, _ in documents]} | loaded.recorded,
         seeds={"windows and token orders": settings.seed},
         device="cpu",
         precision="float32 forward and transforms, float64 angles and sums over windows",
         threads=torch.get_num_threads(),
         seconds=time.perf_counter() - begun,
-        model_sha256=checkpoint.sha256,
+        model_sha256=loaded.sha256,
         text_sha256=chosen.sha256,
     )
     dataset = dataset.assign_coords(window=list(range(settings.windows))).assign(
         window_document=("window", list(chosen.documents)), window_offset=("window", list(chosen.offsets))
     )
     attributes = {
-        "model": checkpoint.name,
+        "model": loaded.name,
         "statistics_seconds": clock.statistics,
         "forward_seconds": clock.forward,
     }
     return dataset.assign_attrs(attributes), provenance
-
-
-def _opened(model: str, settings: Settings, progress: Progress) -> tuple[Checkpoint | OurModel, Settings]:
-    """The checkpoint of that name, if windows of this length fit into its context, and settings with a length."""
-    if model != SMOLLM2 and is_ours(Path(model)):
-        checkpoint: Checkpoint | OurModel = load.open_rotary(Path(model))
-    else:
-        checkpoint = load.load(load.fetch_smollm2(progress=progress) if model == SMOLLM2 else Path(model))
-    if model == SMOLLM2:
-        checkpoint = replace(checkpoint, name=SMOLLM2_NAME)  # not the name of its folder in the cache
-    own = checkpoint.context_length if isinstance(checkpoint, OurModel) else LENGTH
-    length = settings.length or own
-    # before the texts are cut: the context is the harder limit, and the one the user can look up
-    if length > checkpoint.context_length:
-        raise InputError(
-            f"length={length} is longer than the context of {checkpoint.name}, "
-            f"{checkpoint.context_length} tokens; give a shorter --length"
-        )
-    return checkpoint, replace(settings, length=length)
-
-
-def _documents(
-    checkpoint: Checkpoint | OurModel, texts: Sequence[Path], progress: Progress
-) -> Sequence[NamedTokens]:
-    """Names and tokens of the texts, or of what goes with the model."""
-    if isinstance(checkpoint, OurModel) and not texts:
-        return checkpoint.held_out(progress)
-    texts = texts or assets.fetch_texts(progress=progress)
-    return tokenized(texts, lambda text: checkpoint.encode(text).tolist())
-
-
-def smollm2_record(*, windows: int, length: int, seed: int) -> tuple[xr.Dataset, Provenance]:
-    """`measure_model` of SmolLM2-135M, fetched by its pinned hash, on the pinned texts."""
-    return measure_model(
-        SMOLLM2,
-        (),
-        Settings(windows, length, seed),
-        arguments=["tapa", "figures", "distance_bias"],
-        progress=lambda *told: None,
-    )

@@ -18,7 +18,7 @@ from jaxtyping import Int
 from analysis import schemas
 from analysis.evaluation.loss_by_length import Losses, Protocol, Target, position_edges, score
 from analysis.intervals import RESAMPLES, Interval, over_documents
-from analysis.models.load import Subject, open_subject, texts_of
+from analysis.models.load import Model, open_model
 from analysis.records import Provenance
 from analysis.studies.settings import PerplexitySettings as Settings
 from analysis.text.windows import Spans, read_text, spans
@@ -180,16 +180,16 @@ class Plan:
     extensions: tuple[Extension, ...]
 
     @classmethod
-    def of(cls, settings: Settings, subject: Subject) -> Plan:
+    def of(cls, settings: Settings, model: Model) -> Plan:
         """What was left open follows from the model; `InputError` if it does not fit."""
-        lengths = settings.lengths or subject.default_lengths
+        lengths = settings.lengths or model.default_lengths
         filled = replace(settings, lengths=lengths)
-        trained = settings.trained_length or subject.trained_length
+        trained = settings.trained_length or model.trained_length
         factor = max(1.0, lengths[-1] / trained) if settings.factor is None else settings.factor
         extensions = tuple(Extension(name, float(factor), trained) for name in settings.extensions)
         for extension in extensions:
-            subject.reader(lengths[0], extension)  # refused before any text is read
-        return cls(lengths, filled.protocol_for(subject.trained_length), extensions)
+            model.reader(lengths[0], extension)  # refused before any text is read
+        return cls(lengths, filled.protocol_for(model.trained_length), extensions)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -211,7 +211,8 @@ def evaluate_model(
     Args:
         model: "smollm2" (fetched), a folder or file of `tapa train`, a Hugging Face folder of safetensors, or a
             .gguf file.
-        texts: UTF-8 files; with none, "smollm2" reads the pinned texts, a model of ours its corpus's test split.
+        texts: UTF-8 files; with none, a model of `tapa train` reads its corpus's test split, any
+            other the pinned texts.
         settings: see there.
         arguments: the command line, for the record.
         progress: called with (what, done, total).
@@ -225,11 +226,11 @@ def evaluate_model(
     """
     for path in texts:
         read_text(path)  # a mistyped name must not cost a download and a model's loading
-    subject = open_subject(model, precision=settings.precision, progress=progress)
-    plan = Plan.of(settings, subject)
-    documents, sizes = texts_of(subject, texts, progress)
+    loaded = open_model(model, precision=settings.precision, progress=progress)
+    plan = Plan.of(settings, loaded)
+    documents, sizes = loaded.evaluation_texts(texts, progress)
     chosen = spans(documents, plan.lengths[-1], settings.target, settings.spans, seed=settings.seed)
-    run = _Run(subject, settings, plan, chosen, arguments)
+    run = _Run(loaded, settings, plan, chosen, arguments)
     targets = [Target(d.name, d.tokens, sizes[d.name], s, s + settings.target) for d, s in run.places]
     by_document = [(name, list(found)) for name, found in groupby(targets, key=lambda t: t.document)]
     jobs = [
@@ -240,9 +241,9 @@ def evaluate_model(
     ]
     for done, (extension, length, name, found) in enumerate(jobs):
         progress("windows", done, len(jobs))
-        read, rows = subject.reader(length, extension)
+        read, rows = loaded.reader(length, extension)
         run.cells[extension.name, length, name] = score(
-            read, found, length, plan.protocol, edges=run.edges, rows=rows, first_token=subject.first_token
+            read, found, length, plan.protocol, edges=run.edges, rows=rows, first_token=loaded.first_token
         )
         if save is not None:
             save(*run.record())
@@ -254,9 +255,9 @@ class _Run:
     """What has been read, and the record it makes at any time."""
 
     def __init__(
-        self, subject: Subject, settings: Settings, plan: Plan, chosen: Spans, arguments: Sequence[str]
+        self, model: Model, settings: Settings, plan: Plan, chosen: Spans, arguments: Sequence[str]
     ) -> None:
-        self.subject, self.settings, self.plan = subject, settings, plan
+        self.model, self.settings, self.plan = model, settings, plan
         self.chosen, self.arguments = chosen, arguments
         self.places = list(zip(chosen.documents, chosen.starts, strict=True))
         self.edges = position_edges(plan.lengths[-1])
@@ -274,7 +275,7 @@ class _Run:
         data = assemble(cells, self.plan.names, self.plan.lengths, documents, self.edges, seed=seed)
         planned = whole * len({document.name for document in self.chosen.documents})
         attributes = {
-            "model": self.subject.name,
+            "model": self.model.name,
             "protocol": self.plan.protocol.name,
             "stride": self.plan.protocol.stride or 0,
             "factor": self.plan.extensions[0].factor,
@@ -285,15 +286,15 @@ class _Run:
         return data.assign_attrs(attributes), self._provenance(documents)
 
     def _provenance(self, documents: Sequence[str]) -> Provenance:
-        found = {"model": self.subject.name, "documents": documents, "resamples": RESAMPLES}
+        found = {"documents": documents, "resamples": RESAMPLES}
         return Provenance.collect(
             self.arguments,
-            asdict(self.settings) | asdict(self.plan) | found,
+            asdict(self.settings) | asdict(self.plan) | found | self.model.recorded,
             seeds={"spans and bootstrap": self.settings.seed},
             device="cpu",
-            precision=f"{self.subject.precision} forward, float32 losses, float64 sums",
+            precision=f"{self.model.precision} forward, float32 losses, float64 sums",
             threads=torch.get_num_threads(),
             seconds=time.perf_counter() - self.begun,
-            model_sha256=self.subject.sha256,
+            model_sha256=self.model.sha256,
             text_sha256=self.chosen.sha256,
         )

@@ -1,23 +1,22 @@
-"""Angular frequency per pair for every RoPE variant, and the registry of context extensions.
+"""Angular frequency per pair for every RoPE variant, and the registry of rope types.
 
-The rope types are written in `rotation` and `extensions` and gathered here: import this module alone.
+A rope type is a function of base, head dimension and options of its own; `ROPE_TYPES` is the one table that gives
+it its names. `Extension` is a type applied at inference to RoPE that was trained without it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from inspect import signature
+from typing import Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from analysis.errors import InputError
-from analysis.settings import check_above, check_at_least, check_even, check_share
-
-# One attention layer's rotation (`Frequencies`), plain RoPE, and the checks every rope type shares.
-
+from analysis.settings import check_above, check_at_least, check_even, check_share, nearest
 
 LARGEST_HEAD = 2**24  # its frequencies take 64 MB
 LARGEST_FACTOR = 1e100  # of attention: its square, and that times any score, is a float64
@@ -428,39 +427,112 @@ def xpos(
     return replace(rope, kind="xpos", log_decay=log_zeta / scale_base)
 
 
+@dataclass(frozen=True, slots=True)
+class RopeType:
+    """One row of the registry: a rope type with everything that names it.
+
+    Attributes:
+        name: transformers' name where it has one; `Frequencies.kind`.
+        title: for figures.
+        make: builds it from base, head_dim and options of its own.
+        aliases: other names that mean it.
+        extension: name as an extension of trained RoPE at inference, in records; None for a type that needs more
+            than a factor and lengths.
+    """
+
+    name: str
+    title: str
+    make: Callable[..., Frequencies]
+    aliases: tuple[str, ...] = ()
+    extension: str | None = None
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Names of what `make` takes beside base and head_dim."""
+        return tuple(signature(self.make).parameters)[2:]
+
+    def frequencies(self, base: float, head_dim: int, **options: Any) -> Frequencies:
+        """Frequencies from those of the options that mean something to this type; errors as `make`."""
+        known = {name: value for name, value in options.items() if name in self.options}
+        return self.make(base, head_dim, **known)
+
+
+_TYPES = (
+    RopeType("default", "RoPE", plain, ("plain", "rope"), "none"),
+    RopeType("linear", "position interpolation", linear, ("interpolation",), "pi"),
+    RopeType("ntk", "NTK-aware", ntk, ("ntk-aware",), "ntk"),
+    RopeType("dynamic", "dynamic NTK", dynamic_ntk, ("dynamic_ntk", "dynamic-ntk"), "dynamic"),
+    RopeType("yarn", "YaRN", yarn, (), "yarn"),
+    RopeType("llama3", "Llama 3", llama3, ("llama-3",), "llama3"),
+    RopeType("longrope", "LongRoPE", longrope, ("su",)),
+    RopeType("proportional", "p-RoPE", proportional, ("p-rope", "prope")),
+    RopeType("xpos", "xPos", xpos),
+)
+ROPE_TYPES: Mapping[str, RopeType] = {row.name: row for row in _TYPES}
+"""Every rope type by its name: one registry for curves, evaluation, training and configurations."""
+NAMES = tuple(row.extension for row in _TYPES if row.extension)
+"""Extensions of trained RoPE at inference."""
+_BY_ANY_NAME = {
+    name: row for row in _TYPES for name in (row.name, row.extension, *row.aliases) if name is not None
+}
+
+
+def rope_type(name: str) -> RopeType:
+    """The rope type of that name or alias; an unknown one is answered with the nearest.
+
+    >>> rope_type("pi").name, rope_type("linear").extension
+    ('linear', 'pi')
+
+    Raises:
+        InputError: there is none.
+    """
+    if name not in _BY_ANY_NAME:
+        raise InputError(f"rope type {name!r} is unknown; {nearest(name, ROPE_TYPES)}")
+    return _BY_ANY_NAME[name]
+
+
+def extension_name(name: str) -> str:
+    """How records name an extension at inference, one of `NAMES`, from any of its names.
+
+    Raises:
+        InputError: there is none, or the type needs more than a factor and lengths.
+    """
+    row = _BY_ANY_NAME.get(name)
+    if row is None:
+        raise InputError(f"extension {name!r} is unknown; {nearest(name, NAMES)}")
+    if row.extension is None:
+        raise InputError(
+            f"extension {name!r}: {row.title} does not follow from a factor and lengths; known: {', '.join(NAMES)}"
+        )
+    return row.extension
+
+
 def family(base: float, head_dim: int, trained_length: int, length: int) -> dict[str, Frequencies]:
     """The RoPE family prepared to read `length` tokens after training at `trained_length`, by display name.
 
     LongRoPE is left out: its factors are searched for one model at a time and have no formula.
     """
-    factor = length / trained_length
-    trained = {"factor": factor, "trained_length": trained_length}
-    return {
-        "RoPE": plain(base, head_dim),
-        "position interpolation": linear(base, head_dim, factor=factor),
-        "NTK-aware": ntk(base, head_dim, factor=factor),
-        "dynamic NTK": dynamic_ntk(base, head_dim, **trained, length=length),
-        "YaRN": yarn(base, head_dim, **trained),
-        "Llama 3": llama3(base, head_dim, **trained),
+    given = {"factor": length / trained_length, "trained_length": trained_length, "length": length}
+    extensions = {
+        row.title: row.frequencies(base, head_dim, **given) for row in _TYPES if row.extension is not None
+    }
+    return extensions | {
         "partial (1/2)": plain(base, head_dim, head_dim // 2),
         "p-RoPE (1/2)": proportional(base, head_dim, partial_rotary_factor=0.5),
         "xPos": xpos(base, head_dim),
     }
 
 
-# RoPE extended at reading time: by name, from the trained rotation's own numbers.
-
-
-NAMES = ("none", "pi", "ntk", "dynamic", "yarn", "llama3")
-
-
 @dataclass(frozen=True, slots=True)
 class Extension:
     """A way to read beyond the trained length without training; checks itself on construction.
 
+    >>> Extension("yarn", 4.0, 2048).frequencies(1e4, 64, 64, length=8192).attention_factor > 1
+    True
+
     Attributes:
-        name: "none", "pi" (position interpolation), "ntk", "dynamic" (NTK that grows with the text), "yarn" or
-            "llama3".
+        name: one of `NAMES` ("none", "pi", "ntk", "dynamic", "yarn", "llama3"), or an alias of one, such as
+            "linear", which becomes it.
         factor: length to read over trained length, >= 1; 1 leaves the rotation as it is.
         trained_length: tokens, >= 1.
     """
@@ -470,10 +542,14 @@ class Extension:
     trained_length: int
 
     def __post_init__(self) -> None:
-        if self.name not in NAMES:
-            raise InputError(f"extension {self.name!r} is unknown; known: {', '.join(NAMES)}")
+        object.__setattr__(self, "name", extension_name(self.name))
         check_at_least("factor", self.factor, 1)
         check_at_least("trained_length", self.trained_length, 1)
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether the rotation stays the trained one at every length: no extension, or a factor of 1."""
+        return self.name == "none" or self.factor == 1
 
     def frequencies(
         self, base: float, head_dim: int, rotary_dim: int, *, length: int, pairing: Pairing = "halves"
@@ -483,18 +559,12 @@ class Extension:
         Raises:
             InputError: the sizes are out of their range, or fit no ramp of YaRN.
         """
-        shape, factor, trained = (base, head_dim, rotary_dim), self.factor, self.trained_length
-        match self.name:
-            case "pi":
-                return linear(*shape, factor=factor, pairing=pairing)
-            case "ntk":
-                return ntk(*shape, factor=factor, pairing=pairing)
-            case "dynamic":
-                return dynamic_ntk(
-                    *shape, factor=factor, trained_length=trained, length=length, pairing=pairing
-                )
-            case "yarn":
-                return yarn(*shape, factor=factor, trained_length=trained, pairing=pairing)
-            case "llama3":
-                return llama3(*shape, factor=factor, trained_length=trained, pairing=pairing)
-        return plain(*shape, pairing=pairing)
+        return rope_type(self.name).frequencies(
+            base,
+            head_dim,
+            rotary_dim=rotary_dim,
+            factor=self.factor,
+            trained_length=self.trained_length,
+            length=length,
+            pairing=pairing,
+        )

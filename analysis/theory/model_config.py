@@ -11,18 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from analysis.errors import InputError
-from analysis.theory.frequencies import (
-    Frequencies,
-    Pairing,
-    dynamic_ntk,
-    linear,
-    llama3,
-    longrope,
-    partial_rotary_dim,
-    plain,
-    proportional,
-    yarn,
-)
+from analysis.theory.frequencies import Frequencies, Pairing, partial_rotary_dim, rope_type
 
 
 @runtime_checkable
@@ -313,89 +302,80 @@ def from_config(
             of its range; the message names it.
     """
     layer = LayerConfig.read(config, layer_type)
-    if layer.kind not in _READERS:
-        raise InputError(f"rope type {layer.kind!r} is unknown; known: {', '.join(sorted(_READERS))}")
+    if layer.kind not in _OPTIONS:
+        raise InputError(f"rope type {layer.kind!r} is unknown; known: {', '.join(sorted(_OPTIONS))}")
     if pairing is None:
         pairing = "interleaved" if layer.interleaved else "halves"
-    return _READERS[layer.kind](layer, length, pairing)
-
-
-def _default(layer: LayerConfig, length: int | None, pairing: Pairing) -> Frequencies:
-    return plain(*layer.shape, pairing=pairing)
-
-
-def _linear(layer: LayerConfig, length: int | None, pairing: Pairing) -> Frequencies:
-    return linear(*layer.shape, factor=layer.number("factor"), pairing=pairing)
-
-
-def _dynamic(layer: LayerConfig, length: int | None, pairing: Pairing) -> Frequencies:
-    return dynamic_ntk(
-        *layer.shape,
-        factor=layer.number("factor"),
-        trained_length=layer.context,
-        length=layer.context if length is None else length,
-        pairing=pairing,
+    row = rope_type(layer.kind)
+    rotary = {"rotary_dim": layer.rotary_dim} if "rotary_dim" in row.options else {}
+    return row.make(
+        layer.base, layer.head_dim, **rotary, pairing=pairing, **_OPTIONS[layer.kind](layer, length)
     )
 
 
-def _yarn(layer: LayerConfig, length: int | None, pairing: Pairing) -> Frequencies:
+Options = dict[str, Any]
+"""What a rope type takes beside base, sizes and pairing."""
+
+
+def _factor(layer: LayerConfig, length: int | None) -> Options:
+    return {"factor": layer.number("factor")}
+
+
+def _dynamic(layer: LayerConfig, length: int | None) -> Options:
+    return {
+        "factor": layer.number("factor"),
+        "trained_length": layer.context,
+        "length": layer.context if length is None else length,
+    }
+
+
+def _yarn(layer: LayerConfig, length: int | None) -> Options:
     truncate = layer.entry.get("truncate", True)
     if not isinstance(truncate, bool):
         raise InputError(f"truncate={truncate!r} is neither true nor false")
     beta_fast, beta_slow = layer.optional("beta_fast"), layer.optional("beta_slow")
-    return yarn(
-        *layer.shape,
+    return {
         # a null is DeepSeek's way of asking for the ratio of lengths; a missing key is a mistake
-        factor=layer.factor if "factor" in layer.entry else layer.number("factor"),
-        trained_length=layer.trained_length,
-        beta_fast=32.0 if beta_fast is None else beta_fast,
-        beta_slow=1.0 if beta_slow is None else beta_slow,
-        truncate=truncate,
-        attention_factor=layer.optional("attention_factor"),
-        mscale=layer.optional("mscale"),
-        mscale_all_dim=layer.optional("mscale_all_dim"),
-        pairing=pairing,
-    )
+        "factor": layer.factor if "factor" in layer.entry else layer.number("factor"),
+        "trained_length": layer.trained_length,
+        "beta_fast": 32.0 if beta_fast is None else beta_fast,
+        "beta_slow": 1.0 if beta_slow is None else beta_slow,
+        "truncate": truncate,
+        "attention_factor": layer.optional("attention_factor"),
+        "mscale": layer.optional("mscale"),
+        "mscale_all_dim": layer.optional("mscale_all_dim"),
+    }
 
 
-def _llama3(layer: LayerConfig, length: int | None, pairing: Pairing) -> Frequencies:
-    return llama3(
-        *layer.shape,
-        factor=layer.number("factor"),
-        trained_length=layer.trained_length,
-        low_freq_factor=layer.number("low_freq_factor"),
-        high_freq_factor=layer.number("high_freq_factor"),
-        pairing=pairing,
-    )
+def _llama3(layer: LayerConfig, length: int | None) -> Options:
+    return {
+        "factor": layer.number("factor"),
+        "trained_length": layer.trained_length,
+        "low_freq_factor": layer.number("low_freq_factor"),
+        "high_freq_factor": layer.number("high_freq_factor"),
+    }
 
 
-def _longrope(layer: LayerConfig, length: int | None, pairing: Pairing) -> Frequencies:
-    return longrope(
-        *layer.shape,
-        short_factor=layer.numbers("short_factor"),
-        long_factor=layer.numbers("long_factor"),
-        trained_length=layer.trained_length,
-        factor=layer.factor,
-        length=length,
-        attention_factor=layer.optional("attention_factor"),
-        pairing=pairing,
-    )
+def _longrope(layer: LayerConfig, length: int | None) -> Options:
+    return {
+        "short_factor": layer.numbers("short_factor"),
+        "long_factor": layer.numbers("long_factor"),
+        "trained_length": layer.trained_length,
+        "factor": layer.factor,
+        "length": length,
+        "attention_factor": layer.optional("attention_factor"),
+    }
 
 
-def _proportional(layer: LayerConfig, length: int | None, pairing: Pairing) -> Frequencies:
+def _proportional(layer: LayerConfig, length: int | None) -> Options:
     factor = layer.optional("factor")
-    return proportional(
-        layer.base,
-        layer.head_dim,
-        partial_rotary_factor=layer.share,
-        factor=1.0 if factor is None else factor,
-        pairing=pairing,
-    )
+    return {"partial_rotary_factor": layer.share, "factor": 1.0 if factor is None else factor}
 
 
-_READERS: Mapping[str, Callable[[LayerConfig, int | None, Pairing], Frequencies]] = {
-    "default": _default,
-    "linear": _linear,
+# keys of a configuration by rope type, as options of the registry's functions
+_OPTIONS: Mapping[str, Callable[[LayerConfig, int | None], Options]] = {
+    "default": lambda layer, length: {},
+    "linear": _factor,
     "dynamic": _dynamic,
     "yarn": _yarn,
     "llama3": _llama3,

@@ -19,7 +19,7 @@ import flint
 import numpy as np
 import pytest
 
-from analysis import bench
+from analysis import assets, bench
 from analysis.assets import SMOLLM2, TEXTS
 from analysis.cli import heads, main
 from analysis.progress import progress_bar
@@ -365,6 +365,14 @@ def test_names_in_any_script_or_none(place: Path, monkeypatch, capsys):
     assert found.attrs["model"] == "模型 ü"
     assert set(found.window_document.values) == {"caf?.txt"}
     assert provenance_of(found).command.startswith("tapa measure 模型 ü --text caf?.txt")
+
+
+def test_without_a_text_a_checkpoint_is_measured_on_the_pinned_ones(place: Path, monkeypatch, capsys):
+    monkeypatch.setattr(assets, "fetch_texts", lambda **options: [place / "text.txt"])
+    printed(monkeypatch, capsys, "measure", "llama", *LENGTH, "--out", "pinned.nc")
+    assert set(read(place / "pinned.nc", expect_schema=distance_bias.HEADS).window_document.values) == {
+        "text.txt"
+    }
 
 
 class Trap:

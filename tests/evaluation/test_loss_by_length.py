@@ -26,7 +26,7 @@ from analysis.models import attention, checkpoint, token_losses
 from analysis.models.config import MethodConfig, ModelConfig
 from analysis.models.huggingface import Checkpoint
 from analysis.models.llama import Llama
-from analysis.models.load import encoded, fetch_smollm2, first_token, load
+from analysis.models.load import encoded, fetch_smollm2, first_token, load_checkpoint
 from analysis.records import provenance_of, read
 from analysis.studies.perplexity import EVALUATION, Settings, evaluate_model
 from analysis.text.windows import Document
@@ -98,7 +98,8 @@ def test_the_papers_stride_in_proportion():
         (lambda: Protocol("sliding", 8).check(8), "stride=8 is not below length=8"),
         (lambda: Protocol("sliding", 8).check(1), "length=1 leaves nothing to score"),
         (lambda: list(Protocol().windows(0, 5, 600)), "give 1 <= start < stop"),
-        (lambda: Extension("yarm", 2.0, 8), "extension 'yarm' is unknown; known: none, pi, ntk"),
+        (lambda: Extension("yarm", 2.0, 8), "extension 'yarm' is unknown; did you mean yarn"),
+        (lambda: Extension("longrope", 2.0, 8), "LongRoPE does not follow from a factor and lengths"),
         (lambda: Extension("yarn", 0.5, 8), "factor=0.5"),
         (lambda: Settings(lengths=(16, 8)), r"lengths=\[16, 8\] do not ascend"),
         (lambda: Settings(extensions=("pi", "pi")), "each once"),
@@ -327,7 +328,7 @@ def test_layers_of_different_rotation_are_not_extended():
 
 @pytest.fixture(scope="module")
 def smollm2() -> Checkpoint:
-    return load(fetch_smollm2())
+    return load_checkpoint(fetch_smollm2())
 
 
 def test_bytes_of_tokens_add_up_to_those_of_the_text(smollm2: Checkpoint):
@@ -510,13 +511,14 @@ def truncated(place: Path) -> None:
     ("arguments", "message"),
     [
         (["nowhere", *TEXTS], "nowhere: no such file or folder; give smollm2, a model of `tapa train`"),
+        (["smolm2", *TEXTS], "smolm2: no such file or folder; did you mean smollm2?"),
+        (["lama", *TEXTS], "lama: no such file or folder; did you mean llama?"),
         (["run"], "the model was trained on the folder mine; give --text FILE"),
-        (["llama"], "no text for llama; give --text FILE"),
         (["llama", "--text", "c.txt"], "text c.txt cannot be read"),
         (["run", *TEXTS, "--lengths", "16,x"], "--lengths 16,x is not a list of whole numbers"),
         (["run", *TEXTS, "--lengths", "99999"], "is longer than each of 2 documents: the longest"),
         (["run", *SMALL, "--spans", "99"], "99 spans of 32 tokens after 64 do not fit without overlap"),
-        (["run", *SMALL, "--extension", "yarm"], "extension 'yarm' is unknown; known: none, pi"),
+        (["run", *SMALL, "--extension", "yarm"], "extension 'yarm' is unknown; did you mean yarn?"),
         (["run", *SMALL, "--factor", "0.5"], "factor=0.5"),
         (["run", *SMALL, "--protocol", "slide"], "protocol 'slide' is unknown"),
         (["run", *SMALL, "--stride", "16"], "stride=16 is not below length=16"),

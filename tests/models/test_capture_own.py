@@ -13,10 +13,10 @@ import torch
 from analysis.cli import main
 from analysis.encodings import Rope
 from analysis.errors import InputError
-from analysis.models import capture, load
 from analysis.models import checkpoint as checkpoint_
+from analysis.models import load
 from analysis.models.attention import explicit
-from analysis.models.capture import LayerCapture
+from analysis.models.capture import LayerCapture, run_llama
 from analysis.models.checkpoint import is_ours, save, write_half
 from analysis.records import provenance_of, read
 from analysis.studies import distance_bias
@@ -47,8 +47,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("method", ["rope", "partial", "window"])
 def test_the_record_is_what_all_pairs_give(method: str, tmp_path: Path):
     """Means over pairs of the encoding's own scores, pair by pair; A_d and B_d from eq 4."""
-    model = load.open_rotary(checkpoint(tmp_path, method))
-    model.model.double()
+    model = load.TrainedModel(checkpoint(tmp_path, method))
+    model.llama.double()
     data = distance_bias.measure(model, tokens(), seed=0).sel(first_token="kept")
     seen: list[tuple] = []
 
@@ -56,9 +56,9 @@ def test_the_record_is_what_all_pairs_give(method: str, tmp_path: Path):
         seen.append((encoding, q, k.repeat_interleave(2, dim=1)))
         return explicit(encoding, q, k, v, positions)
 
-    model.model.attend = attend
+    model.llama.attend = attend
     with torch.inference_mode():
-        model.model(torch.from_numpy(tokens()))
+        model.llama(torch.from_numpy(tokens()))
     for layer, (encoding, q, k) in enumerate(seen):
         inside = encoding.encoding if method == "window" else encoding
         for distance in (0, 1, 5, CONTEXT - 1):
@@ -97,21 +97,19 @@ def test_the_record_is_what_all_pairs_give(method: str, tmp_path: Path):
 
 
 def test_a_rotation_that_is_not_the_configurations_is_refused(tmp_path: Path):
-    model = load.open_rotary(checkpoint(tmp_path))
-    capture.run_ours(model, torch.from_numpy(tokens()), lambda found: None)
-    other = capture.OurModel(
-        model.checkpoint, model.model.with_encoding(Rope(frequencies.plain(1.01e4, 8))), ""
-    )
+    model = load.TrainedModel(checkpoint(tmp_path))
+    model.capture(torch.from_numpy(tokens()), lambda found: None)
+    other = model.llama.with_encoding(Rope(frequencies.plain(1.01e4, 8)))
     with pytest.raises(
         InputError, match="layer 0: the query rotated as the configuration says differs from the"
     ):
-        capture.run_ours(other, torch.from_numpy(tokens()), lambda found: None)
-    assert other.model.attend is explicit  # left as it was
+        run_llama(other, torch.from_numpy(tokens()), lambda found: None)
+    assert other.attend is explicit  # left as it was
 
 
 def test_layers_come_in_order_and_once(tmp_path: Path):
     found: list[LayerCapture] = []
-    capture.run_ours(load.open_rotary(checkpoint(tmp_path)), torch.from_numpy(tokens()), found.append)
+    load.TrainedModel(checkpoint(tmp_path)).capture(torch.from_numpy(tokens()), found.append)
     assert [layer.layer for layer in found] == [0, 1]
     assert found[0].q.shape == (WINDOWS, 2, CONTEXT, 8)
     assert found[0].k.shape == (WINDOWS, 1, CONTEXT, 8)
@@ -119,11 +117,11 @@ def test_layers_come_in_order_and_once(tmp_path: Path):
 
 
 def test_ids_beyond_the_vocabulary_are_refused(tmp_path: Path):
-    model = load.open_rotary(checkpoint(tmp_path))
+    model = load.TrainedModel(checkpoint(tmp_path))
     with pytest.raises(
         InputError, match="a token id is outside the vocabulary of 256 of rope, seed 5, step 3"
     ):
-        capture.run_ours(model, torch.full((1, 4), 256), lambda found: None)
+        model.capture(torch.full((1, 4), 256), lambda found: None)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +142,7 @@ def test_ids_beyond_the_vocabulary_are_refused(tmp_path: Path):
 )
 def test_a_model_without_a_rotation_is_told_what_fits(method: str, message: str, tmp_path: Path):
     with pytest.raises(InputError) as caught:
-        load.open_rotary(checkpoint(tmp_path, method))
+        load.open_model(checkpoint(tmp_path, method)).check_rotates()
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -155,7 +153,7 @@ def test_what_is_ours_and_what_is_not(tmp_path: Path):
     assert is_ours(folder.parent)
     half = write_half(folder, tmp_path / "kept.safetensors")
     assert is_ours(half)
-    assert load.open_rotary(half).name == "rope, seed 5, step 3"
+    assert load.TrainedModel(half).name == "rope, seed 5, step 3"
     assert not is_ours(tmp_path / "nowhere")
     assert not is_ours(tmp_path)
     (folder / "config.json").write_text("{}")
@@ -215,7 +213,8 @@ def test_without_a_text_the_models_own_validation_split_is_read(place: Path, mon
             "length=25 is longer than the context of rope, seed 5, step 3",
         ),
         (["rope", "--text", "a.txt", "--length", "7"], "length=7 is too short for a window"),
-        (["nowhere"], "no text for nowhere; give --text FILE, UTF-8, at least 2048 tokens long"),
+        (["nowhere"], "nowhere: no such file or folder; give smollm2, a model of `tapa train`"),
+        (["smolm2"], "smolm2: no such file or folder; did you mean smollm2?"),
         (["rope", "--text", "b.txt"], "text b.txt cannot be read"),
     ],
 )

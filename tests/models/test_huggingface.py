@@ -68,7 +68,7 @@ def edit(path: Path, **changes: object) -> None:
 def refused(path: Path, message: str) -> None:
     """One line that matches."""
     with pytest.raises(InputError, match=message) as caught:
-        load.load(path)
+        load.load_checkpoint(path)
     assert "\n" not in str(caught.value)
 
 
@@ -81,7 +81,7 @@ def test_what_is_saved_is_what_is_loaded(variant: str, tmp_path: Path) -> None:
     tokens = torch.randint(96, (1, 40), generator=torch.Generator().manual_seed(1))
     found: list[LayerCapture] = []
     run(Checkpoint.of(model, name="memory"), tokens, found.append)
-    loaded = load.load(tiny_models.save(model, tmp_path / variant))
+    loaded = load.load_checkpoint(tiny_models.save(model, tmp_path / variant))
     again: list[LayerCapture] = []
     run(loaded, tokens, again.append)
     for before, after in zip(found, again, strict=True):
@@ -92,7 +92,7 @@ def test_what_is_saved_is_what_is_loaded(variant: str, tmp_path: Path) -> None:
 
 
 def test_facts_of_a_folder(saved: Path) -> None:
-    loaded = load.load(saved)
+    loaded = load.load_checkpoint(saved)
     assert (loaded.name, loaded.architecture, loaded.context_length) == ("tiny-llama", "llama", 256)
     assert loaded.sha256 == hashlib.sha256((saved / "model.safetensors").read_bytes()).hexdigest()
     assert next(loaded.model.parameters()).dtype == torch.float32
@@ -101,7 +101,7 @@ def test_facts_of_a_folder(saved: Path) -> None:
 
 
 def test_another_dtype(saved: Path) -> None:
-    assert load.load(saved, dtype=torch.bfloat16).model.dtype == torch.bfloat16
+    assert load.load_checkpoint(saved, dtype=torch.bfloat16).model.dtype == torch.bfloat16
 
 
 def test_shards_are_hashed_by_digest_and_name_and_all_needed(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_shards_are_hashed_by_digest_and_name_and_all_needed(tmp_path: Path) -> 
     shards = sorted(folder.glob("model-*.safetensors"))
     assert len(shards) > 2
     lines = [f"{hashlib.sha256(shard.read_bytes()).hexdigest()}  {shard.name}\n" for shard in shards]
-    assert load.load(folder).sha256 == hashlib.sha256("".join(lines).encode()).hexdigest()
+    assert load.load_checkpoint(folder).sha256 == hashlib.sha256("".join(lines).encode()).hexdigest()
     shards[1].unlink()
     refused(folder, rf"{shards[1].name} is missing, though .*model.safetensors.index.json names it")
 
@@ -117,7 +117,7 @@ def test_shards_are_hashed_by_digest_and_name_and_all_needed(tmp_path: Path) -> 
 def test_a_folder_without_a_tokenizer_loads_but_encodes_nothing(spoiled: Path) -> None:
     for file in spoiled.glob("tokenizer*"):
         file.unlink()
-    loaded = load.load(spoiled)
+    loaded = load.load_checkpoint(spoiled)
     assert loaded.tokenizer is None
     with pytest.raises(
         InputError, match=r"tiny-llama has no tokenizer; put its tokenizer\.json beside the weights"
@@ -129,14 +129,14 @@ def test_loading_says_nothing_and_restores_what_it_silenced(
     saved: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     before = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    load.load(saved)
+    load.load_checkpoint(saved)
     assert capfd.readouterr() == ("", "")
     assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
 
 
 def test_pickles_beside_safetensors_are_left_alone(spoiled: Path) -> None:
     (spoiled / "pytorch_model.bin").write_bytes(pickle.dumps(Trap()))
-    load.load(spoiled)
+    load.load_checkpoint(spoiled)
 
 
 # ------------------------------------------------------------------------------------- what is refused
@@ -240,7 +240,7 @@ def test_a_tokenizer_that_is_broken(spoiled: Path) -> None:
 def test_code_beside_the_weights_is_not_run(spoiled: Path) -> None:
     edit(spoiled / "config.json", auto_map={"AutoConfig": "trap.C", "AutoModelForCausalLM": "trap.M"})
     (spoiled / "trap.py").write_text("raise SystemExit('the code was run')")
-    assert load.load(spoiled).architecture == "llama"
+    assert load.load_checkpoint(spoiled).architecture == "llama"
 
 
 def test_rotation_is_verified_at_load(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,7 +268,7 @@ def test_a_gguf_is_the_model_it_was_written_from(
 ) -> None:
     path = tiny_models.write_gguf(taught, tmp_path / "tiny.gguf")
     capfd.readouterr()
-    loaded = load.load(path)
+    loaded = load.load_checkpoint(path)
     assert capfd.readouterr() == ("", "")
     assert (loaded.name, loaded.architecture, loaded.layers, loaded.context_length) == (
         "tiny",
@@ -321,7 +321,7 @@ def test_a_gguf_whose_rotation_is_scaled_is_refused(taught: PreTrainedModel, tmp
     path = tiny_models.write_gguf(taught, tmp_path / "tiny.gguf", rope__scaling__type="yarn")
     refused(path, r"scales its rotation \(llama.rope.scaling.type = yarn\), which is lost in reading")
     path = tiny_models.write_gguf(taught, tmp_path / "none.gguf", rope__scaling__type="none")
-    assert load.load(path).name == "none"
+    assert load.load_checkpoint(path).name == "none"
 
 
 def test_an_architecture_that_a_gguf_names_but_nobody_reads(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from analysis.errors import InputError
 from analysis.heads import decomposition
 from analysis.models.huggingface import Checkpoint
+from analysis.models.load import PretrainedModel
 from analysis.studies import distance_bias
 from analysis.theory import frequencies
 from tests import tiny_models
@@ -35,8 +36,8 @@ def tokens(windows: int = WINDOWS, length: int = LENGTH, seed: int = 7) -> np.nd
     return np.random.default_rng(seed).integers(0, 96, (windows, length))
 
 
-def checkpoint(model: PreTrainedModel) -> Checkpoint:
-    return Checkpoint.of(model, name="tiny")
+def checkpoint(model: PreTrainedModel) -> PretrainedModel:
+    return PretrainedModel(Checkpoint.of(model, name="tiny"))
 
 
 def record_of(variant: str, *, seed: int = 0, windows: np.ndarray | None = None, **changes) -> xr.Dataset:

@@ -14,8 +14,11 @@ from hypothesis import strategies as st
 
 from analysis.errors import InputError
 from analysis.theory.frequencies import (
+    ROPE_TYPES,
+    Extension,
     Frequencies,
     dynamic_ntk,
+    extension_name,
     linear,
     llama3,
     longrope,
@@ -23,6 +26,7 @@ from analysis.theory.frequencies import (
     partial_rotary_dim,
     plain,
     proportional,
+    rope_type,
     xpos,
     yarn,
 )
@@ -403,3 +407,30 @@ def test_bad_shares_are_named(head_dim: int, share: float, message: str) -> None
 def test_part_of_a_head_is_rounded_down() -> None:
     assert [partial_rotary_dim(80, share) for share in (1.0, 0.4, 0.25)] == [80, 32, 20]
     assert partial_rotary_dim(100, 0.249) == 24
+
+
+def test_every_name_of_a_rope_type_means_one_row_of_the_registry() -> None:
+    names = [name for row in ROPE_TYPES.values() for name in {row.name, row.extension, *row.aliases} if name]
+    assert len(names) == len(set(names))
+    assert all(name in (*(row := rope_type(name)).aliases, row.name, row.extension) for name in names)
+    for name, kind in (("pi", "linear"), ("none", "default"), ("su", "longrope"), ("yarn", "yarn")):
+        assert rope_type(name).name == kind
+    # the registry's functions say the same name of what they make
+    for name in ("default", "linear", "ntk", "dynamic", "yarn", "llama3", "proportional", "xpos"):
+        options = {"factor": 2.0, "trained_length": 512, "length": 1024, "partial_rotary_factor": 0.5}
+        assert rope_type(name).frequencies(1e4, 64, **options).kind == name
+
+
+def test_an_extension_goes_by_any_of_its_names() -> None:
+    assert Extension("linear", 2.0, 512) == Extension("pi", 2.0, 512)
+    shape = {"length": 1024}
+    np.testing.assert_array_equal(
+        Extension("interpolation", 2.0, 512).frequencies(1e4, 64, 32, **shape).omega,
+        linear(1e4, 64, 32, factor=2.0).omega,
+    )
+    assert Extension("yarn", 1.0, 512).changes_nothing
+    assert not Extension("yarn", 2.0, 512).changes_nothing
+    with pytest.raises(InputError, match=r"rope type 'yarm' is unknown; did you mean yarn\?"):
+        rope_type("yarm")
+    with pytest.raises(InputError, match=r"'longrope': LongRoPE does not follow from a factor and lengths"):
+        extension_name("longrope")
