@@ -72,6 +72,9 @@ def evaluate(
     spans: Annotated[int, typer.Option(help="Spans, over as many documents as possible.")] = 8,
     seed: Annotated[int, typer.Option(help="Of the spans' places and of the bootstrap.")] = 0,
     precision: Annotated[str, typer.Option(help="Of a Hugging Face model: float32 or bfloat16.")] = "float32",
+    from_start: Annotated[
+        bool, typer.Option("--from-start", help="Score each text from its beginning, --target tokens of it.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Evaluate perplexity and bits per byte by context length.
@@ -88,6 +91,7 @@ def evaluate(
     settings = PerplexitySettings(
         whole_numbers("--lengths", lengths) if lengths else None,
         protocol, stride, tuple(extension.split(",")), factor, trained_length, target, spans, seed, precision,
+        from_start,
     )  # fmt: skip
     from analysis.progress import progress_bar
     from analysis.records import ensure_writable, write

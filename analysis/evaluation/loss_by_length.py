@@ -1,7 +1,7 @@
 """Loss by context length: the same targets read in windows of each length, by a named protocol.
 
 Losses are summed for each document, so that perplexity, bits per byte and their intervals follow from a few
-numbers; and for each place in the window, whether or not the protocol scores what stands there.
+numbers; and for each position in the window, whether or not the protocol scores what stands there.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Int, Integer
-from torch.nn import functional as F
 
 from analysis.errors import InputError
 from analysis.evaluation.protocol import NAMES as NAMES
 from analysis.evaluation.protocol import Protocol as Protocol
+from analysis.evaluation.protocol import Window
 from analysis.evaluation.protocol import scaled_stride as scaled_stride
-from analysis.models.llama import Llama, encoding_of, extended
-from analysis.models.token_losses import Read
+from analysis.models.llama import Llama
+from analysis.models.token_losses import Read, llama_reader, rows_at_once
 from analysis.text.windows import Spans
+from analysis.theory.frequencies import Extension
 
 BINS_PER_OCTAVE = 4
 
@@ -60,7 +61,7 @@ class Losses:
 
     Attributes:
         nats, tokens, text_bytes: loss of what the protocol scores, number of tokens, bytes of their text.
-        position_nats, position_tokens: of all that was read, by place in the window (`position_edges`).
+        position_nats, position_tokens: of all that was read, by position in the window (`position_edges`).
     """
 
     nats: float
@@ -71,9 +72,13 @@ class Losses:
 
 
 def position_edges(length: int) -> Int[np.ndarray, " edges"]:
-    """Bins of places in windows of `length` tokens, about `BINS_PER_OCTAVE` to the octave: bin i is edges[i] ..
+    """Bins of positions in windows of `length` tokens, about `BINS_PER_OCTAVE` to the octave.
 
-    edges[i + 1] - 1. A place is the number of tokens read before the one that is predicted, 1 to length - 1.
+    Bin i is edges[i] .. edges[i + 1] - 1. A position is the number of tokens read before the one that is predicted,
+    1 to length - 1.
+
+    >>> position_edges(8).tolist()
+    [1, 2, 3, 4, 5, 6, 7, 8]
     """
     octaves = math.log2(length)
     points = 2 ** (np.arange(math.ceil(octaves * BINS_PER_OCTAVE) + 1) / BINS_PER_OCTAVE)
@@ -81,7 +86,7 @@ def position_edges(length: int) -> Int[np.ndarray, " edges"]:
     return np.append(edges[edges < length], length)
 
 
-def score(
+def losses_by_document(
     read: Read,
     targets: Sequence[Target],
     length: int,
@@ -90,107 +95,112 @@ def score(
     edges: Int[np.ndarray, " edges"],
     rows: int = 1,
     first_token: int | None = None,
-) -> Losses:
-    """Losses of one document's targets in windows of one length.
+) -> dict[str, Losses]:
+    """Losses of each document's targets in windows of one length, documents in the order of their first targets.
 
     Args:
         read: the model.
-        targets: of one document.
+        targets: of any documents.
         length: tokens of a window.
         protocol: which windows, and what of them is scored.
-        edges: of the bins by place, the last not below `length`.
+        edges: of the bins by position, the last not below `length`.
         rows: windows that are read at once, of one size each.
         first_token: put in the place of each window's first token (BOS, for models that were trained with it).
 
     Raises:
         InputError: the length does not fit the protocol, or a loss is not finite (says where).
     """
-    nats, tokens, text_bytes = 0.0, 0, 0
-    by_place = np.zeros((2, len(edges) - 1))
-    for target, windows in _batches(targets, length, protocol, rows):
-        cut = np.stack([target.tokens[w.begin : w.stop] for w in windows]).astype(np.int64)
+    sums = {target.document: np.zeros(3) for target in targets}
+    by_position = {name: np.zeros((2, len(edges) - 1)) for name in sums}
+    for batch in _batches(targets, length, protocol, rows):
+        cut = np.stack([target.tokens[w.begin : w.stop] for target, w in batch]).astype(np.int64)
         if first_token is not None:
             cut[:, 0] = first_token
         losses = read(torch.from_numpy(cut)).double().cpu().numpy()
-        _check_finite(losses, target, windows)
-        for window, loss in zip(windows, losses, strict=True):
-            scored = slice(window.first, window.stop)
-            nats += float(loss[window.first - window.begin - 1 :].sum())
-            tokens += window.stop - window.first
-            text_bytes += int(target.sizes[scored].sum())
+        _check_finite(losses, batch)
         bins = np.searchsorted(edges, np.arange(1, losses.shape[1] + 1), side="right") - 1
-        by_place[0] += np.bincount(bins, losses.sum(axis=0), len(edges) - 1)
-        by_place[1] += np.bincount(bins, minlength=len(edges) - 1) * len(losses)
-    return Losses(nats, tokens, text_bytes, by_place[0], by_place[1].astype(np.int64))
+        count = np.bincount(bins, minlength=len(edges) - 1)
+        for (target, window), loss in zip(batch, losses, strict=True):
+            scored = loss[window.first - window.begin - 1 :]
+            size = target.sizes[window.first : window.stop].sum()
+            sums[target.document] += scored.sum(), len(scored), size
+            by_position[target.document] += np.bincount(bins, loss, len(edges) - 1), count
+    return {
+        name: Losses(
+            float(nats), int(tokens), int(size), by_position[name][0], by_position[name][1].astype(int)
+        )
+        for name, (nats, tokens, size) in sums.items()
+    }
 
 
 def _batches(
     targets: Sequence[Target], length: int, protocol: Protocol, rows: int
-) -> Iterator[tuple[Target, list[Window]]]:
-    """Windows of one size out of one target, at most `rows` at a time."""
-    for target in targets:
-        windows = protocol.windows(target.start, target.stop, length)
-        for _, alike in groupby(windows, key=lambda window: window.size):
-            batch = list(alike)
-            for at in range(0, len(batch), rows):
-                yield target, batch[at : at + rows]
+) -> Iterator[list[tuple[Target, Window]]]:
+    """Windows of one size, with their targets, at most `rows` at a time."""
+    windows = ((t, window) for t in targets for window in protocol.windows(t.start, t.stop, length))
+    for _, alike in groupby(windows, key=lambda pair: pair[1].size):
+        batch = list(alike)
+        for at in range(0, len(batch), rows):
+            yield batch[at : at + rows]
 
 
-def _check_finite(
-    losses: Float[np.ndarray, "rows predictions"], target: Target, windows: list[Window]
-) -> None:
+def _check_finite(losses: Float[np.ndarray, "rows predictions"], batch: list[tuple[Target, Window]]) -> None:
     bad = np.argwhere(~np.isfinite(losses))
     if len(bad):
         row, place = map(int, bad[0])
+        target, window = batch[row]
         raise InputError(
-            f"the loss of token {windows[row].begin + place + 1} of {target.document} is {losses[row, place]} "
-            f"in a window of {windows[row].size} tokens; the model cannot be evaluated at this length"
+            f"the loss of token {window.begin + place + 1} of {target.document} is {losses[row, place]} "
+            f"in a window of {window.size} tokens; the model cannot be evaluated at this length"
         )
-
-
-# What a run's record says of a model's reading: loss by context length on the same held-out targets, and by
-# place.
-#
-# The protocol is "sliding" with a stride as long as a target: of a window of `length` tokens its last
-# `target` are scored. Targets are the same at every length, for every model.
 
 
 SCORES = 2**21  # numbers in the largest array of scores
 
 
 def read(model: Llama, chosen: Spans, length: int, *, extension: str = "none") -> dict[str, Any]:
-    """Losses of a model in windows of one length, fit for JSON.
+    """What a run's record says of a model at one length: the last `target` tokens of each window are scored.
+
+    The protocol is "sliding" with a stride as long as a target. Targets are the same at every length, for every
+    model.
 
     Args:
         model: in evaluation mode.
         chosen: held-out targets; `longest` + `target` at least `length`.
         length: tokens of a window.
-        extension: of RoPE at reading, its factor the length over the model's context.
+        extension: of RoPE at inference, its factor the length over the model's context.
 
     Returns:
         length, extension; nats by document, summed over its targets, as "nats"; bits per byte over all; loss by
-        place in the window: mean nats of the bins of `place_edges` as "loss_by_place".
+        position in the window: mean nats of the bins of `position_edges` as "loss_by_place".
 
     Raises:
-        FloatingPointError: a loss is not finite.
+        InputError: a loss is not finite, or as `token_losses.llama_reader`.
     """
-    if extension != "none" and length > model.config.context:
-        config = extended(model.config, extension, length / model.config.context)
-        model = model.with_encoding(encoding_of(config))
-    losses = _losses(model, chosen.cut(length - chosen.target), length)
-    if not np.isfinite(losses).all():
-        raise FloatingPointError(f"a loss is not finite in windows of {length} tokens")
-    names = document_names(chosen)
-    scored = losses[:, -chosen.target :].sum(axis=1)
-    nats = [float(scored[[d.name == name for d in chosen.documents]].sum()) for name in names]
-    edges = place_edges(length)
-    by_place = np.add.reduceat(losses.mean(axis=0), edges[:-1] - 1) / np.diff(edges)
+    context = model.config.context
+    extended = Extension(extension, max(1.0, length / context), context)
+    reader, _ = llama_reader(model, length, None if extended.changes_nothing else extended)
+    targets = [
+        Target(d.name, d.tokens, np.ones(len(d.tokens), np.int64), start, start + chosen.target)
+        for d, start in zip(chosen.documents, chosen.starts, strict=True)
+    ]
+    edges = position_edges(length)
+    found = losses_by_document(
+        reader,
+        targets,
+        length,
+        Protocol("sliding", chosen.target),
+        edges=edges,
+        rows=rows_at_once(model, length, SCORES),
+    ).values()
+    by_position = sum(x.position_nats for x in found) / sum(x.position_tokens for x in found)
+    nats = [x.nats for x in found]
     return {
         "length": length,
         "extension": extension,
         "nats": nats,
-        "bits_per_byte": float(scored.sum()) / (len(scored) * chosen.target * math.log(2)),
-        "loss_by_place": by_place.tolist(),
+        "bits_per_byte": sum(nats) / (len(targets) * chosen.target * math.log(2)),
+        "loss_by_place": by_position.tolist(),
     }
 
 
@@ -199,23 +209,4 @@ def document_names(chosen: Spans) -> list[str]:
     return list(dict.fromkeys(document.name for document in chosen.documents))
 
 
-def place_edges(length: int) -> Int[np.ndarray, " edges"]:
-    """Bins of places, about four to the octave: bin i is edges[i] .. edges[i + 1] - 1.
-
-    A place is the number of tokens read before the one that is predicted, 1 to length - 1.
-    """
-    octaves = math.log2(length)
-    points = 2 ** (np.arange(math.ceil(octaves * BINS_PER_OCTAVE) + 1) / BINS_PER_OCTAVE)
-    edges = np.unique(np.round(points).astype(np.int64))
-    return np.append(edges[edges < length], length)
-
-
-@torch.inference_mode()
-def _losses(
-    model: Llama, tokens: Int[torch.Tensor, "rows length"], length: int
-) -> Float[np.ndarray, "rows predictions"]:
-    rows = max(1, SCORES // (model.config.heads * length**2))
-    parts = [
-        F.cross_entropy(model(part[:, :-1]).mT, part[:, 1:], reduction="none") for part in tokens.split(rows)
-    ]
-    return torch.cat(parts).double().numpy()
+place_edges = position_edges

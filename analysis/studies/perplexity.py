@@ -16,12 +16,12 @@ import xarray as xr
 from jaxtyping import Int
 
 from analysis import schemas
-from analysis.evaluation.loss_by_length import Losses, Protocol, Target, position_edges, score
+from analysis.evaluation.loss_by_length import Losses, Protocol, Target, losses_by_document, position_edges
 from analysis.intervals import RESAMPLES, Interval, over_documents
 from analysis.models.load import Model, open_model
 from analysis.records import Provenance
 from analysis.studies.settings import PerplexitySettings as Settings
-from analysis.text.windows import Spans, read_text, spans
+from analysis.text.windows import Spans, opening_spans, read_text, spans
 from analysis.theory.frequencies import Extension
 from analysis.workers import peak_memory_mb
 
@@ -37,12 +37,15 @@ _DESCRIPTIONS = {
     "nats": ("nat", "loss of what the protocol scores, summed over a document; nan where not read yet"),
     "tokens": ("token", "scored tokens, the same at every length and for every extension"),
     "text_bytes": ("byte", "bytes of their text"),
-    "position_nats": ("nat", "loss of all that was read, scored or not, by place in the window"),
+    "position_nats": ("nat", "loss of all that was read, scored or not, by position in the window"),
     "position_tokens": ("token", "what was summed there"),
     "perplexity": (_UNITS["perplexity"], "exp of the loss per scored token"),
     "bits_per_byte": (_UNITS["bits_per_byte"], "loss of scored tokens per byte of their text"),
     "difference": (_UNITS["difference"], "loss per token less that of the first extension, same targets"),
-    "place": ("token", "tokens read before the predicted one: the first place of a bin"),
+    "place": ("token", "tokens read before the predicted one: the first position of a bin"),
+    "target_document": ("1", "document of each run of scored tokens"),
+    "target_start": ("token", "first scored token, counted from the document's first, 0"),
+    "target_stop": ("token", "the token after the last scored one"),
 }
 
 
@@ -63,7 +66,7 @@ def assemble(
     Args:
         cells: losses by extension, length and document.
         extensions, lengths, documents: in the record's order.
-        edges: of the bins by place.
+        edges: of the bins by position.
         seed: of the bootstrap.
     """
     shape = (len(extensions), len(lengths), len(documents))
@@ -156,7 +159,28 @@ def table(data: xr.Dataset) -> str:
     for length in map(int, data.length.values):
         shown = [_shown(by_cell.get((name, length))) for name in extensions]
         lines.append(f"{length:8d}" + "".join(text.rjust(34) for text in shown))
-    return "\n".join(lines)
+    return "\n".join([*lines, *_remarks(data)])
+
+
+def _remarks(data: xr.Dataset) -> list[str]:
+    """What the numbers alone would leave unsaid: no interval, and extensions that change nothing."""
+    remarks = []
+    if data.sizes["document"] == 1:
+        remarks.append("1 document: no interval; give two or more")
+    factor, trained = float(data.attrs.get("factor", np.nan)), int(data.attrs.get("trained_length", 0))
+    for name in map(str, data.extension.values):
+        if name == "none":
+            continue
+        within = [int(length) for length in data.length.values if length <= trained]
+        if factor == 1:
+            remarks.append(
+                f"{name}: no length is beyond the trained one, {trained}, so that its factor is 1 and nothing is "
+                f"extended; give longer --lengths or a --factor"
+            )
+        elif name == "dynamic" and within:
+            shown = ", ".join(map(str, within))
+            remarks.append(f"dynamic: nothing is extended within the trained length, {trained}: at {shown}")
+    return remarks
 
 
 def _shown(row: Mapping[str, Any] | None) -> str:
@@ -229,7 +253,10 @@ def evaluate_model(
     loaded = open_model(model, precision=settings.precision, progress=progress)
     plan = Plan.of(settings, loaded)
     documents, sizes = loaded.evaluation_texts(texts, progress)
-    chosen = spans(documents, plan.lengths[-1], settings.target, settings.spans, seed=settings.seed)
+    if settings.from_start:
+        chosen = opening_spans(documents, settings.target, settings.spans, seed=settings.seed)
+    else:
+        chosen = spans(documents, plan.lengths[-1], settings.target, settings.spans, seed=settings.seed)
     run = _Run(loaded, settings, plan, chosen, arguments)
     targets = [Target(d.name, d.tokens, sizes[d.name], s, s + settings.target) for d, s in run.places]
     by_document = [(name, list(found)) for name, found in groupby(targets, key=lambda t: t.document)]
@@ -242,9 +269,10 @@ def evaluate_model(
     for done, (extension, length, name, found) in enumerate(jobs):
         progress("windows", done, len(jobs))
         read, rows = loaded.reader(length, extension)
-        run.cells[extension.name, length, name] = score(
+        losses = losses_by_document(
             read, found, length, plan.protocol, edges=run.edges, rows=rows, first_token=loaded.first_token
         )
+        run.cells[extension.name, length, name] = losses[name]
         if save is not None:
             save(*run.record())
     progress("windows", len(jobs), len(jobs))
@@ -283,7 +311,19 @@ class _Run:
             "complete": int(len(self.cells) == planned),
             "peak_memory_mb": peak_memory_mb(),
         }
-        return data.assign_attrs(attributes), self._provenance(documents)
+        return data.assign(self._targets(documents)).assign_attrs(attributes), self._provenance(documents)
+
+    def _targets(self, documents: Sequence[str]) -> dict[str, xr.Variable]:
+        """Where the scored tokens lie."""
+        places = [(document.name, start) for document, start in self.places if document.name in documents]
+        names, starts = zip(*places, strict=True)
+        stops = np.array(starts) + self.settings.target
+        return {
+            name: xr.Variable("target", values, dict(zip(("units", "long_name"), _DESCRIPTIONS[name], strict=True)))
+            for name, values in (
+                ("target_document", list(names)), ("target_start", np.array(starts)), ("target_stop", stops),
+            )
+        }  # fmt: skip
 
     def _provenance(self, documents: Sequence[str]) -> Provenance:
         found = {"documents": documents, "resamples": RESAMPLES}

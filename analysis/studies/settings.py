@@ -12,7 +12,7 @@ from analysis.errors import InputError
 from analysis.evaluation.protocol import Protocol, scaled_stride
 from analysis.experiments.plan import VARIANTS, Run, cpu
 from analysis.settings import nearest
-from analysis.theory.frequencies import Extension
+from analysis.theory.frequencies import Extension, extension_name
 from analysis.training.recipe import Recipe
 
 SHORTEST_SPLIT = 8  # tokens: no position quarter is empty when the first token is dropped
@@ -60,6 +60,8 @@ class PerplexitySettings:
         spans: of targets, over as many documents as possible.
         seed: of the spans' places and of the bootstrap.
         precision: of another's model, "float32" or "bfloat16"; ours is read in float32.
+        from_start: whether what is scored of a document are its tokens from the second on; else spans anywhere that
+            have the longest length before them.
     """
 
     lengths: tuple[int, ...] | None = None
@@ -72,8 +74,11 @@ class PerplexitySettings:
     spans: int = 8
     seed: int = 0
     precision: str = "float32"
+    from_start: bool = False
 
     def __post_init__(self) -> None:
+        # records and comparisons know an extension by one name
+        object.__setattr__(self, "extensions", tuple(map(extension_name, self.extensions)))
         if self.lengths is not None and list(self.lengths) != sorted({*self.lengths}):
             raise InputError(f"lengths={list(self.lengths)} do not ascend; give each once, shortest first")
         if not self.extensions or len({*self.extensions}) != len(self.extensions):

@@ -380,6 +380,29 @@ def spans(
     )
 
 
+def opening_spans(documents: Sequence[Document], target: int, count: int, *, seed: int) -> Spans:
+    """Spans that open their documents: tokens 1 .. target of each, of all that are long enough or `count` drawn.
+
+    A document's token 0 has nothing before it and is never scored.
+
+    Args:
+        documents: in the order of the spans.
+        target: tokens of a target, >= 1.
+        count: of documents at most, >= 1.
+        seed: of the draw, >= 0.
+
+    Raises:
+        InputError: a number is out of its range, or no document is longer than a target.
+    """
+    _at_least(target=(target, 1), count=(count, 1), seed=(seed, 0))
+    _check_room(documents, target + 1)
+    able = [document for document in documents if len(document.tokens) > target]
+    if len(able) > count:
+        drawn = np.random.default_rng(seed).choice(len(able), count, replace=False)
+        able = [able[index] for index in sorted(drawn)]
+    return Spans(tuple(able), (1,) * len(able), 1, target)
+
+
 def _check_room(documents: Sequence[Document], length: int) -> None:
     if not documents:
         raise InputError("no document was given; give at least one")

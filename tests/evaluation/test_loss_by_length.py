@@ -20,13 +20,20 @@ from analysis import assets
 from analysis.cli import main
 from analysis.errors import InputError
 from analysis.evaluation import retrieval as retrieval_
-from analysis.evaluation.loss_by_length import NAMES, Protocol, Target, position_edges, scaled_stride, score
+from analysis.evaluation.loss_by_length import (
+    NAMES,
+    Protocol,
+    Target,
+    losses_by_document,
+    position_edges,
+    scaled_stride,
+)
 from analysis.evaluation.retrieval import retrieval
 from analysis.models import attention, checkpoint, token_losses
 from analysis.models.config import MethodConfig, ModelConfig
 from analysis.models.huggingface import Checkpoint
 from analysis.models.llama import Llama
-from analysis.models.load import encoded, fetch_smollm2, first_token, load_checkpoint
+from analysis.models.load import encoded, fetch_smollm2, first_token, load_checkpoint, open_model
 from analysis.records import provenance_of, read
 from analysis.studies.perplexity import EVALUATION, Settings, evaluate_model
 from analysis.text.windows import Document
@@ -129,7 +136,9 @@ def test_sums_are_those_of_a_loop_over_tokens(name: str, length: int, rows: int)
     protocol = Protocol(name, None if name == "non-overlapping" else 5)
     tokens = np.random.default_rng(0).integers(0, 9, 70)
     target = Target("a", tokens, np.arange(70), 21, 63)
-    found = score(counting, [target], length, protocol, edges=position_edges(length), rows=rows)
+    found = losses_by_document(counting, [target], length, protocol, edges=position_edges(length), rows=rows)[
+        "a"
+    ]
     nats = sizes = count = 0.0
     places = np.zeros(length)
     for window in protocol.windows(21, 63, length):
@@ -162,7 +171,9 @@ def test_a_first_token_is_put_into_every_window():
         return counting(tokens)
 
     target = Target("a", np.arange(40), np.ones(40, int), 20, 40)
-    score(watched, [target], 10, Protocol("sliding", 5), edges=position_edges(10), first_token=99)
+    losses_by_document(
+        watched, [target], 10, Protocol("sliding", 5), edges=position_edges(10), first_token=99
+    )
     rows = torch.cat(seen)
     assert (rows[:, 0] == 99).all()
     assert [row[1:].tolist() for row in rows] == [list(range(at + 1, at + 10)) for at in (15, 20, 25, 30)]
@@ -174,7 +185,7 @@ def test_a_loss_that_is_not_finite_is_named():
 
     target = Target("a.txt", np.arange(40), np.ones(40, int), 20, 40)
     with pytest.raises(InputError, match=r"the loss of token 27 of a\.txt is nan in a window of 10 tokens"):
-        score(broken, [target], 10, Protocol("sliding", 5), edges=position_edges(10))
+        losses_by_document(broken, [target], 10, Protocol("sliding", 5), edges=position_edges(10))
 
 
 # models
@@ -352,7 +363,9 @@ def test_the_sliding_protocol_is_transformers_recipe(smollm2: Checkpoint):
     read_, rows = token_losses.pretrained_reader(smollm2, length)
     target = Target("hamlet", tokens, sizes, 1, len(tokens))
     edges = position_edges(length)
-    mine = score(read_, [target], length, Protocol("sliding", stride), edges=edges, rows=rows)
+    mine = losses_by_document(read_, [target], length, Protocol("sliding", stride), edges=edges, rows=rows)[
+        target.document
+    ]
     assert mine.text_bytes == len(text.encode()) - sizes[0]
 
     means, weights, counts, previous = [], [], [], 0
@@ -456,7 +469,13 @@ def test_the_command_writes_a_record_and_prints_its_rows(
     assert run(monkeypatch, model, *SMALL, "--extension", "none,yarn", "--factor", "4", "--json") == 0
     told = json.loads(capsys.readouterr().out)
     data = read(place / "evaluation.nc", expect_schema=EVALUATION)
-    assert dict(data.sizes) == {"extension": 2, "length": 2, "document": 2, "place": data.sizes["place"]}
+    assert dict(data.sizes) == {
+        "extension": 2,
+        "length": 2,
+        "document": 2,
+        "place": data.sizes["place"],
+        "target": 4,
+    }
     assert data.attrs["complete"] == 1
     assert data.attrs["protocol"] == told["protocol"] == "sliding"
     assert data.tokens.values.tolist() == [64, 64]  # of both extensions and lengths
@@ -475,6 +494,62 @@ def test_the_command_writes_a_record_and_prints_its_rows(
     assert len(provenance.model_sha256 or "") == len(provenance.text_sha256 or "") == 64
     if model == "run":  # bytes are its tokens
         assert (data.tokens == data.text_bytes).all()
+
+
+def test_a_text_is_scored_from_its_beginning_and_the_record_says_where_its_targets_lie(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+):
+    more = ["--lengths", "16,64", "--target", "32"]
+    assert run(monkeypatch, "run", *TEXTS, *more, "--spans", "4") == 0
+    data = read(place / "evaluation.nc", expect_schema=EVALUATION)
+    assert data.target_document.values.tolist() == ["a.txt"] * 2 + ["b.txt"] * 2
+    assert (data.target_stop - data.target_start == 32).all()
+    assert (data.target_start >= 64).all()  # all of the longest length stands before
+    assert (
+        run(monkeypatch, "run", *TEXTS, *more, "--from-start", "--protocol", "last-token", "--stride", "1")
+        == 0
+    )
+    data = read(place / "evaluation.nc", expect_schema=EVALUATION)
+    assert data.target_document.values.tolist() == ["a.txt", "b.txt"]
+    assert data.target_start.values.tolist() == [1, 1]
+    assert data.target_stop.values.tolist() == [33, 33]
+    # the model itself, on the first bytes of the text
+    tokens = torch.tensor([list((place / "a.txt").read_bytes()[:33])])
+    model = open_model(place / "run").llama
+    with torch.inference_mode():
+        nats = torch.nn.functional.cross_entropy(model(tokens[:, :-1])[0], tokens[0, 1:], reduction="sum")
+    assert float(data.nats.sel(length=64, document="a.txt").item()) == pytest.approx(float(nats), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (
+            ["--extension", "yarn", "--lengths", "8,16"],
+            "yarn: no length is beyond the trained one, 16, so that",
+        ),
+        (
+            ["--extension", "none,dynamic"],
+            "dynamic: nothing is extended within the trained length, 16: at 16",
+        ),
+        (["--text", "a.txt"], "1 document: no interval; give two or more"),
+    ],
+)
+def test_a_table_says_what_its_numbers_leave_unsaid(
+    more: list[str],
+    said: str,
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    texts = [] if "--text" in more else TEXTS
+    sizes = ["--lengths", "16,64", "--target", "32", "--spans", "2"]
+    assert run(monkeypatch, "run", *texts, *sizes, *more) == 0
+    assert said in capsys.readouterr().out
+    assert run(monkeypatch, "run", *SMALL, "--extension", "none,yarn") == 0
+    out = capsys.readouterr().out
+    assert "nothing is extended" not in out
+    assert "no interval" not in out
 
 
 def test_the_same_bytes_whatever_the_protocol_and_the_lengths(place: Path, monkeypatch: pytest.MonkeyPatch):
