@@ -212,6 +212,7 @@ def _git(root: Path, *arguments: str) -> str:
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _STARTS = (_HDF5_SIGNATURE, b'{\n "content":')  # of a record, of a summary
+BITS = 8  # of a standard error that are kept, in it and in the estimate it is of
 _COMPRESSED = {"zlib": True, "complevel": 4, "shuffle": True, "fletcher32": True}
 
 
@@ -239,6 +240,9 @@ class Schema:
 def write(dataset: xr.Dataset, path: Path, provenance: Provenance, *, schema: Schema) -> None:
     """Write one record as netCDF-4, numbers compressed and check-summed; replaces what is at `path`.
 
+    An estimate `x` that has its standard error beside it as `x_se` is kept to 1/512 of that error, and the error to
+    as many digits: what lies below is noise, and takes half of the space.
+
     Args:
         dataset: its attributes are kept beside the provenance's.
         path: missing folders are made.
@@ -253,7 +257,7 @@ def write(dataset: xr.Dataset, path: Path, provenance: Provenance, *, schema: Sc
     added = provenance.to_attributes() | {"schema": schema.label}
     if clash := sorted(added.keys() & dataset.attrs.keys()):
         raise ValueError(f"attributes {clash} of the dataset are written from its provenance and schema")
-    stamped = _described(dataset, schema).drop_encoding().assign_attrs(added)
+    stamped = _to_their_errors(_described(dataset, schema).drop_encoding()).assign_attrs(added)
     if schema.variables and (bare := [name for name, x in stamped.variables.items() if not _is_described(x)]):
         raise ValueError(
             f"variables {bare} of a {schema.label} have no units and long_name; add them to its schema"
@@ -264,6 +268,33 @@ def write(dataset: xr.Dataset, path: Path, provenance: Provenance, *, schema: Sc
         if variable.ndim and variable.size and np.issubdtype(variable.dtype, np.number)
     }
     _put(path, stamped.to_netcdf(engine="h5netcdf", encoding=encoding))
+
+
+def _to_their_errors(dataset: xr.Dataset) -> xr.Dataset:
+    """Estimates without the digits that their standard errors drown, which no compression can shorten."""
+    rounded = {}
+    for name, error in dataset.data_vars.items():
+        estimate = dataset.data_vars.get(str(name).removesuffix("_se"))
+        if not str(name).endswith("_se") or estimate is None or estimate.dims != error.dims or not error.ndim:
+            continue
+        if error.dtype.kind != "f" or estimate.dtype.kind != "f":
+            continue
+        wide = error.values.astype(np.float64)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            digit = np.exp2(np.floor(np.log2(wide)) - BITS)
+        for key, x in ((str(name).removesuffix("_se"), estimate), (name, error)):
+            rounded[key] = x.dims, _rounded_to(x.values, digit), x.attrs
+    return dataset.assign(rounded)
+
+
+def _rounded_to(x: np.ndarray, digit: np.ndarray) -> np.ndarray:
+    """x in whole numbers of `digit` where that is a number above 0, in float32 if all of them fit."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        whole = np.round(x.astype(np.float64) / digit)
+        shorter = np.where(np.isfinite(whole) & (digit > 0), whole * digit, x)
+        fits = np.abs(whole) < 2.0**24
+    narrow = shorter.astype(np.float32)
+    return narrow if (fits | ~np.isfinite(x) | (x == narrow)).all() else shorter.astype(x.dtype)
 
 
 def read(path: Path, *, expect_schema: Schema) -> xr.Dataset:

@@ -487,3 +487,29 @@ def test_no_git_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     git(tmp_path, "init", "--quiet")
     monkeypatch.setenv("PATH", os.fspath(tmp_path))
     assert _commit(tmp_path) is None
+
+
+def test_an_estimate_is_kept_to_a_fraction_of_its_standard_error(tmp_path: Path):
+    """Noise below the error goes, and space with it; an exact number, one without an error and a hole stay."""
+    rng = np.random.default_rng(0)
+    size = 20_000
+    error = rng.uniform(0.01, 1, size).astype(np.float32)
+    error[:2] = 0, np.nan
+    values = rng.normal(0, 100, size)
+    values[2] = np.nan
+    plain = xr.Dataset({"x": ("n", values), "other": ("n", values)})
+    write(plain, tmp_path / "plain.nc", provenance(), schema=SCHEMA)
+    write(plain.assign(x_se=("n", error)), tmp_path / "short.nc", provenance(), schema=SCHEMA)
+    found = read(tmp_path / "short.nc", expect_schema=SCHEMA)
+    np.testing.assert_array_equal(found.other, values)
+    np.testing.assert_array_equal(found.x[:3], values[:3].astype(found.x.dtype))
+    np.testing.assert_array_equal(np.isnan(found.x_se), np.isnan(error))
+    assert (abs(found.x - values)[3:] <= error[3:] / 512 + 1e-7 * abs(values[3:])).all()
+    assert (abs(found.x_se - error)[3:] <= error[3:] / 512).all()
+    # even with the error beside it
+    assert (tmp_path / "short.nc").stat().st_size < (tmp_path / "plain.nc").stat().st_size
+    exact = plain.assign(x_se=("n", np.full(size, 1e-12)))
+    write(exact, tmp_path / "exact.nc", provenance(), schema=SCHEMA)
+    np.testing.assert_allclose(
+        read(tmp_path / "exact.nc", expect_schema=SCHEMA).x[3:], values[3:], rtol=0, atol=1e-12 / 512 + 2e-14
+    )

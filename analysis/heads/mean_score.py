@@ -22,6 +22,7 @@ from analysis.errors import InputError
 from analysis.theory.frequencies import Frequencies
 
 _IN_CACHE = 2**19  # complex numbers transformed at a time
+LAST = 64  # distances, from the longest down, that are summed pair by pair
 
 
 def lag_sums(
@@ -29,7 +30,8 @@ def lag_sums(
 ) -> Float[Tensor, "*heads length"]:
     """Sum of Re sum_d q_d(n + distance) conj(k_d(n)) over n, for every distance 0..length-1.
 
-    Leading axes broadcast, so the key of a group is transformed once for all its queries. Works through the
+    Leading axes broadcast, so the key of a group is transformed once for all its queries. The last `LAST` distances
+    are summed pair by pair: a transform errs alike at all, and these have few pairs. Works through the
     pairs a few at a time, so that what is being transformed stays in the processor's cache.
     """
     pairs, length = q.shape[-2:]
@@ -48,7 +50,23 @@ def lag_sums(
             torch.fft.fft(room[..., :some, :], out=transform[..., :some, :])
         a, b = ahead[..., :some, :], behind[..., :some, :].conj_physical_()
         spectrum += (a.mul_(b) if a.shape[:-2] == heads else a * b).sum(dim=-2)
-    return torch.fft.ifft(spectrum).real[..., :length]
+    sums = torch.fft.ifft(spectrum).real[..., :length]
+    last = _last_sums(q, k)
+    sums[..., length - last.shape[-1] :] = last
+    return sums
+
+
+def _last_sums(
+    q: Complex[Tensor, "*#heads pairs length"], k: Complex[Tensor, "*#heads pairs length"]
+) -> Float64[Tensor, "*heads last"]:
+    """`lag_sums` at the `LAST` longest distances, from the last queries and first keys themselves, in float64.
+
+    A transform's error is the same at every distance, and here there are few pairs to divide it by.
+    """
+    rows = q[..., -LAST:].to(torch.complex128)
+    columns = k[..., :LAST].to(torch.complex128)
+    scores = (rows.mT @ columns.conj()).real
+    return by_distance(scores.reshape(-1, *scores.shape[-2:])).reshape(*scores.shape[:-2], -1)
 
 
 def pair_counts(length: int, *, dropped: int = 0) -> Float[Tensor, " length"]:
@@ -63,7 +81,17 @@ def mean_score(
     *,
     scale: float = 1.0,
 ) -> Float[Tensor, "*heads length"]:
-    """Exact mean attention score (before soft-cap and softmax) at every distance 0..length-1.
+    """Exact mean attention score (before soft-cap and softmax) at every distance 0..length-1, but for rounding.
+
+    Rounding, with eps of the vectors' type and |x| the root of the sum of squares over all tokens: at most
+    eps |q| |k| over the number of pairs at that distance; at the `LAST` distances at most 4 eps times the largest
+    product of the norms of one query and one key.
+
+    >>> import torch
+    >>> from analysis.theory.frequencies import plain
+    >>> q = k = torch.ones(3, 2)
+    >>> mean_score(q, k, plain(1e4, 2)).tolist()[0]  # score of a token with itself: no rotation between them
+    2.0
 
     Args:
         q, k: one window's queries and keys before any position is applied; leading axes broadcast.

@@ -55,6 +55,31 @@ def test_mean_score_is_the_diagonal_mean_of_the_definition(pairing, seed, length
     assert np.all(np.abs(found - expected) <= budget)
 
 
+@pytest.mark.parametrize("length", [40, 256, 2048])
+@pytest.mark.parametrize("common", [0.0, 3.0])
+def test_float32_errs_as_little_at_the_last_distances_as_it_says(length: int, common: float, monkeypatch):
+    """Against float64, with a mean in common as trained vectors have; and without the last ones done apart."""
+    freq, eps = frequencies.plain(1e4, 64), 2**-23
+    q, k = (
+        vectors(seed, 2, length, 64, dtype=torch.float32) + common * vectors(seed + 9, 64).float()
+        for seed in (0, 1)
+    )
+    exact = mean_score.mean_score(q.double(), k.double(), freq)
+    count = length - torch.arange(length)
+    norms = [x.flatten(1).norm(dim=1, keepdim=True).double() for x in (q, k)]
+    largest = [x.norm(dim=-1).amax(dim=-1, keepdim=True).double() for x in (q, k)]
+    budget = torch.where(
+        count > mean_score.LAST, eps * norms[0] * norms[1] / count, 4 * eps * largest[0] * largest[1]
+    )
+    error = (mean_score.mean_score(q, k, freq).double() - exact).abs()
+    assert (error <= budget).all()
+    last = slice(-mean_score.LAST, None)
+    if length > 10 * mean_score.LAST:
+        monkeypatch.setattr(mean_score, "LAST", 1)
+        without = (mean_score.mean_score(q, k, freq).double() - exact).abs()
+        assert without[:, last].max() > 10 * error[:, last].max()
+
+
 def test_sign_and_angle_convention():
     """One pair, one rad per token: q on the first axis, k on the second, so A = 0, B = 1, score = sin(m - n)."""
     freq = frequencies.plain(10.0, 2)
