@@ -18,6 +18,7 @@ does not is made again.
 from __future__ import annotations
 
 import contextlib
+import difflib
 import hashlib
 import json
 import os
@@ -348,3 +349,21 @@ def _alone(cache: Path, name: str, progress: Progress) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def check_model_name(name: str | Path) -> None:
+    """`InputError` unless a model is pinned under that name or something lies there; the nearest is suggested.
+
+    Seconds earlier than opening it: nothing is imported or read.
+    """
+    path = Path(name)
+    if str(name) == SMOLLM2.name or os.path.exists(
+        path
+    ):  # not `Path.exists`, which raises for too long a name
+        return
+    beside = [str(found) for found in sorted(path.parent.iterdir())] if path.parent.is_dir() else []
+    close = difflib.get_close_matches(str(path), [SMOLLM2.name, *beside], n=1, cutoff=0.75)
+    kinds = f"{SMOLLM2.name}, a model of `tapa train`, a Hugging Face folder of safetensors, or a .gguf file"
+    what = f"did you mean {close[0]}?" if close else f"give {kinds}"
+    message = f"{path}: no such file or folder; {what}"
+    raise InputError(message.encode("utf-8", errors="replace").decode("utf-8"))

@@ -105,9 +105,11 @@ def measure(
       tapa measure my-llama/ --text book.txt --windows 4 --out my.nc
       tapa measure runs/cpu-rope-0
     """
+    from analysis.assets import check_model_name
     from analysis.studies.settings import DistanceBiasSettings
 
     settings = DistanceBiasSettings(windows, length, seed)
+    check_model_name(model)
     if summary is not None and summary.absolute() == out.absolute():
         raise InputError(f"--out and --summary are both {out}; give two names")
     from analysis.progress import progress_bar

@@ -86,6 +86,7 @@ def evaluate(
       tapa evaluate runs/rope --lengths 128,512,1024
       tapa evaluate smollm2 --lengths 4096,16384 --extension none,yarn --factor 2
     """
+    from analysis.assets import check_model_name
     from analysis.studies.settings import PerplexitySettings, whole_numbers
 
     settings = PerplexitySettings(
@@ -94,6 +95,8 @@ def evaluate(
         from_start,
     )  # fmt: skip
     from analysis.progress import progress_bar
+
+    check_model_name(model)
     from analysis.records import ensure_writable, write
 
     ensure_writable(out)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import io
-import os
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -380,23 +378,13 @@ def open_model(name: str | Path, *, precision: str = "float32", progress: Progre
         return PretrainedModel(
             checkpoint, precision=precision, name=SMOLLM2_NAME, pinned_sha256=assets.SMOLLM2.sha256
         )
+    assets.check_model_name(name)
     path = Path(name)
-    if not os.path.exists(path):  # False, where Path.exists raises, for a name that is too long
-        raise InputError(f"{path}: no such file or folder; {_suggestion(path)}")
     if not is_ours(path):
         return PretrainedModel(load_checkpoint(path, dtype=dtype), precision=precision)
     if precision != "float32":
         raise InputError(f"precision={precision}: a model of `tapa train` is read in float32; leave it out")
     return TrainedModel(path)
-
-
-def _suggestion(path: Path) -> str:
-    """The nearest name of a pinned model or of something beside where the path points; else what would do."""
-    folder = path.parent
-    beside = [str(found) for found in sorted(folder.iterdir())] if folder.is_dir() else []
-    close = difflib.get_close_matches(str(path), [SMOLLM2, *beside], n=1, cutoff=0.75)
-    kinds = f"{SMOLLM2}, a model of `tapa train`, a Hugging Face folder of safetensors, or a .gguf file"
-    return f"did you mean {printable(close[0])}?" if close else f"give {kinds}"
 
 
 def _instead(method: str, path: Path) -> str:

@@ -1,0 +1,315 @@
+"""Interventions: changes of an encoding's score, each a small class that wraps an encoding and is one.
+
+What a head loses when a part of its score is altered is measured by giving its layer such an encoding
+(`Llama.with_interventions`); no attention of its own is needed. Scores of queries before their keys, which causal
+attention never reads, are left as they are or without meaning.
+
+Shifted         a number for each head and distance is added, such as minus a measured mean score;
+Clamped         pairs from a distance on score as if one token less than that apart;
+FixedDistance   every pair scores as if equally far apart;
+AmplitudeOnly   TAPA's cosine is replaced: by 1, by a number for each head, or for each head and distance;
+MeanAmplitude   TAPA's amplitude is replaced by a number for each head;
+ForeignPhases   TAPA's phase comes from other tokens' vectors;
+InHeads         an intervention in some heads only.
+
+A mask from a distance on is `SlidingWindow`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import torch
+from jaxtyping import Bool, Float, Num
+from torch import Tensor
+
+from analysis.encodings.base import (
+    Distances,
+    Encoding,
+    KeyPositions,
+    Keys,
+    Matched,
+    MatchedScores,
+    Queries,
+    QueryPositions,
+    Scores,
+    matched_inner,
+)
+from analysis.encodings.tapa import PhaseEncoding
+from analysis.errors import InputError
+from analysis.settings import check_whole
+
+
+class Intervention(Encoding):
+    """An encoding whose scores are another's, altered.
+
+    Attributes:
+        encoding: whose scores are altered.
+    """
+
+    inner_product: ClassVar[bool] = False
+    encoding: Encoding
+
+    @property
+    def head_dim(self) -> int:
+        """Of the encoding inside."""
+        return self.encoding.head_dim
+
+    @property
+    def reach(self) -> int | None:
+        """Of the encoding inside."""
+        return self.encoding.reach
+
+    @property
+    def symmetric(self) -> bool:
+        """Interventions are made for queries after their keys."""
+        return False
+
+    @property
+    def trainable(self) -> bool:
+        """As the encoding inside."""
+        return self.encoding.trainable
+
+
+def _between(query_positions: QueryPositions, key_positions: KeyPositions) -> Num[Tensor, "rows columns"]:
+    return query_positions[:, None] - key_positions
+
+
+def _at(
+    values: Float[Tensor, "heads length"], distance: Num[Tensor, "*shape"]
+) -> Float[Tensor, heads * shape]:
+    """values[distance] for whole distances of 0 .. length - 1; 0 for all others."""
+    length = values.shape[-1]
+    found = values[:, distance.long().clamp(0, length - 1)]
+    return found.masked_fill((distance < 0) | (distance >= length), 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Shifted(Intervention):
+    """score + shift[head, distance], for whole distances of 0 .. length - 1; all other scores stay.
+
+    >>> from analysis.encodings import Nope
+    >>> one = torch.ones(1, 3, 4)  # one head, three tokens
+    >>> shifted = Shifted(Nope(4), torch.tensor([[0.0, -2.0, -2.0]]))
+    >>> shifted.scores(one, one, torch.arange(3), torch.arange(3))[0, 2].tolist()
+    [0.0, 0.0, 2.0]
+
+    Attributes:
+        encoding: of heads that are the axis before the positions.
+        shift: what is added.
+    """
+
+    encoding: Encoding
+    shift: Float[Tensor, "heads length"]
+
+    def placed(self, q: Tensor, k: Tensor, positions: Tensor) -> tuple[Encoding, Tensor, Tensor]:
+        """As the encoding inside, shifted alike."""
+        inner, q, k = self.encoding.placed(q, k, positions)
+        return replace(self, encoding=inner), q, k
+
+    def scores(
+        self, q: Queries, k: Keys, query_positions: QueryPositions, key_positions: KeyPositions
+    ) -> Scores:
+        """Scores of the encoding inside, and the shift."""
+        scores = self.encoding.scores(q, k, query_positions, key_positions)
+        return scores + _at(self.shift, _between(query_positions, key_positions)).to(scores.dtype)
+
+    def pairwise(self, q: Matched, k: Matched, distance: Distances) -> MatchedScores:
+        """Scores of the encoding inside, and the shift."""
+        scores = self.encoding.pairwise(q, k, distance)
+        return scores + _at(self.shift, distance)[:, None].to(scores.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class Clamped(Intervention):
+    """From `length` tokens of distance on, the score of the same two tokens length - 1 apart.
+
+    Attributes:
+        encoding: of all pairs.
+        length: tokens, >= 1.
+    """
+
+    encoding: Encoding
+    length: int
+
+    def __post_init__(self) -> None:
+        check_whole("length", self.length)
+
+    def scores(
+        self, q: Queries, k: Keys, query_positions: QueryPositions, key_positions: KeyPositions
+    ) -> Scores:
+        """Scores of the encoding inside, at distances of at most length - 1."""
+        scores = self.encoding.scores(q, k, query_positions, key_positions)
+        beyond = _between(query_positions, key_positions) >= self.length
+        if not beyond.any():
+            return scores
+        at_the_edge = FixedDistance(self.encoding, self.length - 1)
+        return torch.where(beyond, at_the_edge.scores(q, k, query_positions, key_positions), scores)
+
+    def pairwise(self, q: Matched, k: Matched, distance: Distances) -> MatchedScores:
+        """Scores of the encoding inside, at distances of at most length - 1."""
+        return self.encoding.pairwise(q, k, distance.clamp(max=self.length - 1))
+
+
+@dataclass(frozen=True, eq=False)
+class FixedDistance(Intervention):
+    """Every pair scores as if `apart` tokens apart.
+
+    Attributes:
+        encoding: of all pairs.
+        apart: tokens.
+    """
+
+    encoding: Encoding
+    apart: int
+
+    def scores(
+        self, q: Queries, k: Keys, query_positions: QueryPositions, key_positions: KeyPositions
+    ) -> Scores:
+        """Scores of the encoding inside at one distance."""
+        return self.encoding.scores(
+            q, k, torch.full_like(query_positions, self.apart), torch.zeros_like(key_positions)
+        )
+
+    def pairwise(self, q: Matched, k: Matched, distance: Distances) -> MatchedScores:
+        """Scores of the encoding inside at one distance."""
+        return self.encoding.pairwise(q, k, torch.full_like(distance, self.apart))
+
+
+class PhaseIntervention(Intervention):
+    """An intervention in one of the two factors of an encoding with a phase.
+
+    Attributes:
+        encoding: an amplitude times a cosine.
+    """
+
+    encoding: PhaseEncoding
+
+    def amplitude(self, q: Queries, k: Keys) -> Scores:
+        """Amplitude of every query with every key, in the type of the phase."""
+        a, b, x, _ = self.encoding.factors(q, k)
+        return self.encoding.scale * (a @ b.mT).to(x.dtype)
+
+    def cosine(self, x: Tensor, y: Tensor, distance: Num[Tensor, "rows columns"]) -> Scores:
+        """Cosine of phase vectors at distances."""
+        return torch.cos(self.encoding.turn(distance, x.dtype) * (x @ y.mT))
+
+
+@dataclass(frozen=True, eq=False)
+class AmplitudeOnly(PhaseIntervention):
+    """amplitude cosine[head, distance]: the cosine knows no token.
+
+    Attributes:
+        encoding: an amplitude times a cosine.
+        cosines: one for each head and distance of 0 .. length - 1, for each head at every distance, or None for 1.
+    """
+
+    encoding: PhaseEncoding
+    cosines: Float[Tensor, "heads length"] | Float[Tensor, " heads"] | None = None
+
+    def _factor(self, distance: Num[Tensor, "*shape"]) -> Tensor:
+        assert self.cosines is not None
+        if self.cosines.ndim == 1:
+            return self.cosines.view(-1, *(1,) * distance.ndim)
+        return _at(self.cosines, distance.abs())
+
+    def scores(
+        self, q: Queries, k: Keys, query_positions: QueryPositions, key_positions: KeyPositions
+    ) -> Scores:
+        """The amplitude times what stands for the cosine."""
+        amplitude = self.amplitude(q, k)
+        if self.cosines is None:
+            return amplitude
+        return amplitude * self._factor(_between(query_positions, key_positions)).to(amplitude.dtype)
+
+    def pairwise(self, q: Matched, k: Matched, distance: Distances) -> MatchedScores:
+        """The amplitude times what stands for the cosine."""
+        a, b, _, _ = self.encoding.factors(q, k)
+        amplitude = (self.encoding.scale * matched_inner(a, b))[..., None].expand(
+            *a.shape[:-1], len(distance)
+        )
+        if self.cosines is None:
+            return amplitude
+        factor = self._factor(distance)
+        return amplitude * (factor[:, None] if factor.ndim == 2 else factor).to(amplitude.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class MeanAmplitude(PhaseIntervention):
+    """amplitudes[head] cosine: strength knows no token.
+
+    Attributes:
+        encoding: an amplitude times a cosine.
+        amplitudes: one for each head.
+    """
+
+    encoding: PhaseEncoding
+    amplitudes: Float[Tensor, " heads"]
+
+    def scores(
+        self, q: Queries, k: Keys, query_positions: QueryPositions, key_positions: KeyPositions
+    ) -> Scores:
+        """The cosine times what stands for the amplitude."""
+        _, _, x, y = self.encoding.factors(q, k)
+        cosine = self.cosine(x, y, _between(query_positions, key_positions))
+        return self.amplitudes[:, None, None].to(cosine.dtype) * cosine
+
+    def pairwise(self, q: Matched, k: Matched, distance: Distances) -> MatchedScores:
+        """The cosine times what stands for the amplitude."""
+        _, _, x, y = self.encoding.factors(q, k)
+        cosine = torch.cos(self.encoding.turn(distance, x.dtype) * matched_inner(x, y)[..., None])
+        return self.amplitudes[:, None, None].to(cosine.dtype) * cosine
+
+
+@dataclass(frozen=True, eq=False)
+class ForeignPhases(PhaseIntervention):
+    """The amplitude is the tokens' own; phase vectors are those that are given for each position.
+
+    Attributes:
+        encoding: an amplitude times a cosine.
+        x, y: for each position of queries and keys, 0 .. length - 1; their inner product is the phase in turns.
+    """
+
+    encoding: PhaseEncoding
+    x: Float[Tensor, "batch heads length dim"]
+    y: Float[Tensor, "batch heads length dim"]
+
+    def scores(
+        self, q: Queries, k: Keys, query_positions: QueryPositions, key_positions: KeyPositions
+    ) -> Scores:
+        """Own amplitudes, foreign cosines."""
+        x, y = self.x[:, :, query_positions.long()], self.y[:, :, key_positions.long()]
+        return self.amplitude(q, k) * self.cosine(x, y, _between(query_positions, key_positions))
+
+    def pairwise(self, q: Matched, k: Matched, distance: Distances) -> MatchedScores:
+        """Refused: matched pairs have no positions to look vectors up by."""
+        raise InputError("phase vectors of other tokens go by position; matched pairs have none; use scores")
+
+
+@dataclass(frozen=True, eq=False)
+class InHeads(Intervention):
+    """An intervention in chosen heads; the others keep the scores of `encoding`.
+
+    Attributes:
+        encoding: of the heads that are left alone.
+        changed: of those that are chosen.
+        chosen: for each head, the axis before the positions.
+    """
+
+    encoding: Encoding
+    changed: Encoding
+    chosen: Bool[Tensor, " heads"]
+
+    def scores(
+        self, q: Queries, k: Keys, query_positions: QueryPositions, key_positions: KeyPositions
+    ) -> Scores:
+        """Head by head of the one or the other."""
+        own = self.encoding.scores(q, k, query_positions, key_positions)
+        changed = self.changed.scores(q, k, query_positions, key_positions)
+        return torch.where(self.chosen[:, None, None], changed, own)
+
+    def pairwise(self, q: Matched, k: Matched, distance: Distances) -> MatchedScores:
+        """Head by head of the one or the other."""
+        own, changed = (e.pairwise(q, k, distance) for e in (self.encoding, self.changed))
+        return torch.where(self.chosen[:, None, None], changed, own)

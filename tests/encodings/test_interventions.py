@@ -1,0 +1,129 @@
+"""Interventions against their formulas, pair by pair; scores of tiles and of matched pairs say the same."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from analysis.encodings import Alibi, Encoding, Nope, Rope, SlidingWindow, Tapa
+from analysis.encodings.interventions import (
+    AmplitudeOnly,
+    Clamped,
+    FixedDistance,
+    ForeignPhases,
+    InHeads,
+    MeanAmplitude,
+    Shifted,
+)
+from analysis.errors import InputError
+from analysis.models.attention import Streaming, explicit, oracle
+from analysis.theory.frequencies import plain
+
+HEADS, LENGTH, DIM, REACH = 2, 21, 8, 6
+
+
+def drawn(seed: int, *shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def vectors() -> tuple[torch.Tensor, ...]:
+    return tuple(drawn(seed, 3, HEADS, LENGTH, DIM) for seed in (0, 1, 2))
+
+
+ROPE, TAPA = Rope(plain(100.0, DIM)), Tapa(DIM)
+SHIFT, COSINES, BY_HEAD = drawn(3, HEADS, LENGTH), drawn(4, HEADS, LENGTH), drawn(5, HEADS)
+FOREIGN = tuple(drawn(seed, 3, HEADS, LENGTH, 4) for seed in (6, 7))
+CHOSEN = torch.tensor([True, False])
+
+
+def parts(q: torch.Tensor, k: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """TAPA's amplitude and phase in turns of two vectors."""
+    return q[:4] @ k[:4] / 2, q[4:] @ k[4:] / 2
+
+
+def cosine(phase: torch.Tensor, distance: int) -> torch.Tensor:
+    return (
+        torch.cos(2 * torch.pi * abs(distance) ** 0.1 * phase)
+        if distance
+        else torch.ones((), dtype=torch.float64)
+    )
+
+
+def at(encoding: Encoding, q: torch.Tensor, k: torch.Tensor, distance: int) -> torch.Tensor:
+    return encoding.pairwise(q[None], k[None], torch.tensor([distance]))[0, 0]
+
+
+CASES = {
+    "shifted": (Shifted(ROPE, SHIFT), lambda q, k, h, d, *_: at(ROPE, q, k, d) + SHIFT[h, d]),
+    "shifted shortly": (
+        Shifted(Nope(DIM), SHIFT[:, :REACH]),
+        lambda q, k, h, d, *_: at(Nope(DIM), q, k, d) + (SHIFT[h, d] if d < REACH else 0.0),
+    ),
+    "clamped": (Clamped(ROPE, REACH), lambda q, k, h, d, *_: at(ROPE, q, k, min(d, REACH - 1))),
+    "fixed": (FixedDistance(TAPA, REACH), lambda q, k, h, d, *_: at(TAPA, q, k, REACH)),
+    "no cosine": (AmplitudeOnly(TAPA), lambda q, k, h, d, *_: parts(q, k)[0]),
+    "cosine by head": (AmplitudeOnly(TAPA, BY_HEAD), lambda q, k, h, d, *_: parts(q, k)[0] * BY_HEAD[h]),
+    "cosine by distance": (
+        AmplitudeOnly(TAPA, COSINES),
+        lambda q, k, h, d, *_: parts(q, k)[0] * COSINES[h, d],
+    ),
+    "mean amplitude": (
+        MeanAmplitude(TAPA, BY_HEAD),
+        lambda q, k, h, d, *_: BY_HEAD[h] * cosine(parts(q, k)[1], d),
+    ),
+    "foreign phases": (
+        ForeignPhases(TAPA, *FOREIGN),
+        lambda q, k, h, d, b, m: parts(q, k)[0] * cosine(FOREIGN[0][b, h, m] @ FOREIGN[1][b, h, m - d], d),
+    ),
+    "in one head": (
+        InHeads(TAPA, AmplitudeOnly(TAPA), CHOSEN),
+        lambda q, k, h, d, *_: parts(q, k)[0] if h == 0 else at(TAPA, q, k, d),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_score_is_its_formula(name: str):
+    encoding, formula = CASES[name]
+    q, k, _ = vectors()
+    positions = torch.arange(LENGTH)
+    scores = encoding.scores(q, k, positions, positions)
+    for b, h, m, n in ((0, 0, 20, 0), (1, 1, 13, 4), (2, 0, 7, 7), (1, 0, 9, 3), (0, 1, 6, 1), (2, 1, 5, 0)):
+        expected = formula(q[b, h, m], k[b, h, n], h, m - n, b, m)
+        torch.testing.assert_close(scores[b, h, m, n], expected, rtol=1e-10, atol=1e-10)
+    rows, columns = slice(8, 15), slice(2, 11)
+    part = encoding.scores(q[:, :, rows], k[:, :, columns], positions[rows], positions[columns])
+    torch.testing.assert_close(part, scores[:, :, rows, columns], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name != "foreign phases"])
+def test_matched_pairs_score_alike(name: str):
+    encoding, _ = CASES[name]
+    q, k, _ = vectors()
+    positions = torch.arange(LENGTH)
+    scores = encoding.scores(q, k, positions, positions)
+    for distance in (0, 1, REACH, LENGTH - 1):
+        pairs = LENGTH - distance
+        found = encoding.pairwise(q[:, :, distance:], k[:, :, :pairs], torch.tensor([distance]))[..., 0]
+        torch.testing.assert_close(found, scores.diagonal(-distance, -2, -1), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_attention_by_tiles_takes_an_intervention_as_any_encoding(name: str):
+    encoding, _ = CASES[name]
+    q, k, v = vectors()
+    positions = torch.arange(LENGTH)
+    found = Streaming(7, compiled=False)(encoding, q, k, v, positions)
+    # the oracle takes one window at a time, and foreign vectors are of all
+    expected = explicit if name == "foreign phases" else oracle
+    torch.testing.assert_close(found, expected(encoding, q, k, v, positions), rtol=0, atol=1e-10)
+
+
+def test_a_mask_is_a_window_and_what_is_wrong_is_refused():
+    window = Shifted(SlidingWindow(ROPE, REACH), SHIFT)
+    assert window.reach == REACH
+    assert Shifted(Alibi(DIM, (0.5,)), SHIFT).head_dim == DIM
+    with pytest.raises(InputError, match="length=0 is not a whole number of at least 1"):
+        Clamped(ROPE, 0)
+    with pytest.raises(InputError, match="matched pairs have none"):
+        ForeignPhases(TAPA, *FOREIGN).pairwise(*vectors()[:2], torch.tensor([1]))
