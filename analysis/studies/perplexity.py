@@ -32,21 +32,7 @@ EVALUATION = schemas.EVALUATION
 Cell = tuple[str, int, str]
 """Extension, length, document."""
 
-_UNITS = {"perplexity": "1", "bits_per_byte": "bit/byte", "difference": "nat/token"}
-_DESCRIPTIONS = {
-    "nats": ("nat", "loss of what the protocol scores, summed over a document; nan where not read yet"),
-    "tokens": ("token", "scored tokens, the same at every length and for every extension"),
-    "text_bytes": ("byte", "bytes of their text"),
-    "position_nats": ("nat", "loss of all that was read, scored or not, by position in the window"),
-    "position_tokens": ("token", "what was summed there"),
-    "perplexity": (_UNITS["perplexity"], "exp of the loss per scored token"),
-    "bits_per_byte": (_UNITS["bits_per_byte"], "loss of scored tokens per byte of their text"),
-    "difference": (_UNITS["difference"], "loss per token less that of the first extension, same targets"),
-    "place": ("token", "tokens read before the predicted one: the first position of a bin"),
-    "target_document": ("1", "document of each run of scored tokens"),
-    "target_start": ("token", "first scored token, counted from the document's first, 0"),
-    "target_stop": ("token", "the token after the last scored one"),
-}
+_ESTIMATES = ("perplexity", "bits_per_byte", "difference")  # each with its interval over documents
 
 
 def assemble(
@@ -79,7 +65,7 @@ def assemble(
         by_place[0][at], by_place[1][at] = found.position_nats, found.position_tokens
         counts[:, at[2]] = found.tokens, found.text_bytes
     axes = ("extension", "length", "document")
-    data = xr.Dataset(
+    return xr.Dataset(
         {
             "nats": (axes, nats),
             "tokens": ("document", counts[0]),
@@ -96,13 +82,12 @@ def assemble(
             "place_end": ("place", edges[1:] - 1),
         },
     )
-    return _described(data)
 
 
 def _intervals(
     nats: np.ndarray, counts: Int[np.ndarray, "2 documents"], seed: int
 ) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
-    found = {name: np.full((3, *nats.shape[:2]), np.nan) for name in _UNITS}
+    found = {name: np.full((3, *nats.shape[:2]), np.nan) for name in _ESTIMATES}
     for e, l in np.argwhere(np.isfinite(nats).all(axis=-1)):  # noqa: E741 - extension, length
         per_token = over_documents(nats[e, l], counts[0], seed=seed)
         found["perplexity"][:, e, l] = _ends(per_token.exp())
@@ -123,21 +108,9 @@ def _ends(interval: Interval) -> tuple[float, float, float]:
     return interval.value, interval.low, interval.high
 
 
-def _described(data: xr.Dataset) -> xr.Dataset:
-    for name, variable in data.variables.items():
-        stem = str(name).removesuffix("_low").removesuffix("_high")
-        if stem in _DESCRIPTIONS:
-            units, text = _DESCRIPTIONS[stem]
-            end = (
-                "" if stem == name else f", {str(name).rpartition('_')[2]} end of the interval over documents"
-            )
-            variable.attrs |= {"units": units, "long_name": text + end}
-    return data
-
-
 def rows(data: xr.Dataset) -> list[dict[str, Any]]:
     """One mapping for each extension and length that is read to its end, fit for JSON: None where nan."""
-    names = [f"{name}{suffix}" for name in _UNITS for suffix in ("", "_low", "_high")]
+    names = [f"{name}{suffix}" for name in _ESTIMATES for suffix in ("", "_low", "_high")]
     found = []
     for extension in data.extension.values:
         for length in data.length.values:
@@ -317,13 +290,11 @@ class _Run:
         """Where the scored tokens lie."""
         places = [(document.name, start) for document, start in self.places if document.name in documents]
         names, starts = zip(*places, strict=True)
-        stops = np.array(starts) + self.settings.target
         return {
-            name: xr.Variable("target", values, dict(zip(("units", "long_name"), _DESCRIPTIONS[name], strict=True)))
-            for name, values in (
-                ("target_document", list(names)), ("target_start", np.array(starts)), ("target_stop", stops),
-            )
-        }  # fmt: skip
+            "target_document": xr.Variable("target", list(names)),
+            "target_start": xr.Variable("target", np.array(starts)),
+            "target_stop": xr.Variable("target", np.array(starts) + self.settings.target),
+        }
 
     def _provenance(self, documents: Sequence[str]) -> Provenance:
         found = {"documents": documents, "resamples": RESAMPLES}
