@@ -212,6 +212,7 @@ def _git(root: Path, *arguments: str) -> str:
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _STARTS = (_HDF5_SIGNATURE, b'{\n "content":')  # of a record, of a summary
+LARGE = 4096  # numbers in an array that is worth shortening
 BITS = 8  # of a standard error that are kept, in it and in the estimate it is of
 _COMPRESSED = {"zlib": True, "complevel": 4, "shuffle": True, "fletcher32": True}
 
@@ -240,8 +241,8 @@ class Schema:
 def write(dataset: xr.Dataset, path: Path, provenance: Provenance, *, schema: Schema) -> None:
     """Write one record as netCDF-4, numbers compressed and check-summed; replaces what is at `path`.
 
-    An estimate `x` that has its standard error beside it as `x_se` is kept to 1/512 of that error, and the error to
-    as many digits: what lies below is noise, and takes half of the space.
+    Of `LARGE` numbers or more, an estimate `x` that has its standard error beside it as `x_se` is kept to 1/512 of
+    that error, and the error to as many digits: what lies below is noise, and takes half of the space.
 
     Args:
         dataset: its attributes are kept beside the provenance's.
@@ -275,9 +276,9 @@ def _to_their_errors(dataset: xr.Dataset) -> xr.Dataset:
     rounded = {}
     for name, error in dataset.data_vars.items():
         estimate = dataset.data_vars.get(str(name).removesuffix("_se"))
-        if not str(name).endswith("_se") or estimate is None or estimate.dims != error.dims or not error.ndim:
+        if not str(name).endswith("_se") or estimate is None or estimate.dims != error.dims:
             continue
-        if error.dtype.kind != "f" or estimate.dtype.kind != "f":
+        if error.size < LARGE or error.dtype.kind != "f" or estimate.dtype.kind != "f":
             continue
         wide = error.values.astype(np.float64)
         with np.errstate(divide="ignore", invalid="ignore"):

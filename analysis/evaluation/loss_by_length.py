@@ -193,7 +193,10 @@ def read(model: Llama, chosen: Spans, length: int, *, extension: str = "none") -
         edges=edges,
         rows=rows_at_once(model, length, SCORES),
     ).values()
-    by_position = sum(x.position_nats for x in found) / sum(x.position_tokens for x in found)
+    sums = (
+        np.sum([getattr(x, name) for x in found], axis=0) for name in ("position_nats", "position_tokens")
+    )
+    by_position = np.divide(*sums)
     nats = [x.nats for x in found]
     return {
         "length": length,
