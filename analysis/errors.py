@@ -4,4 +4,8 @@ from __future__ import annotations
 
 
 class InputError(ValueError):
-    """Something the user gave cannot be used. The message names the value and the remedy."""
+    """Something the user gave cannot be used. The message names the value and the remedy.
+
+    >>> issubclass(InputError, ValueError)
+    True
+    """

@@ -19,7 +19,11 @@ from analysis.errors import InputError
 
 
 def holm(p: Float[np.ndarray, " tests"]) -> Float[np.ndarray, " tests"]:
-    """P-values adjusted for their number: rejecting those up to a level errs once or more with at most that chance."""
+    """P-values adjusted for their number: rejecting those up to a level errs once or more with at most that chance.
+
+    >>> holm(np.array([0.01, 0.04, 0.5]))
+    array([0.03, 0.08, 0.5 ])
+    """
     order = np.argsort(p)
     factors = np.arange(len(p), 0, -1)
     adjusted = np.empty_like(p, dtype=np.float64)
@@ -75,6 +79,10 @@ def over_documents(
 
     Raises:
         InputError: a number is out of its range, or nothing was counted.
+
+    >>> found = over_documents(np.array([20.0, 33.0, 41.0]), np.array([10, 15, 20]), seed=0)
+    >>> round(found.value, 3), found.low < found.value < found.high  # nats a token
+    (2.089, True)
     """
     _check(level, resamples, seed)
     if method not in get_args(Method):
@@ -123,6 +131,10 @@ def over_seeds(values: Float[np.ndarray, " seeds"], *, level: float = LEVEL) -> 
 
     Raises:
         InputError: no value, or a level outside (0, 1).
+
+    >>> found = over_seeds(np.array([2.0, 2.2, 2.4]))
+    >>> round(found.value, 3), round(found.low, 3), round(found.high, 3)
+    (2.2, 1.703, 2.697)
     """
     _check(level, 1, 0)
     if not len(values):
@@ -139,6 +151,10 @@ def proportion(hits: int, trials: int, *, level: float = LEVEL) -> Interval:
 
     Raises:
         InputError: hits outside 0..trials, no trial, or a level outside (0, 1).
+
+    >>> found = proportion(3, 10)
+    >>> found.value, round(found.low, 3), round(found.high, 3)
+    (0.3, 0.067, 0.652)
     """
     _check(level, 1, 0)
     if not 0 <= hits <= trials or trials < 1:

@@ -51,6 +51,11 @@ class Provenance:
         model_sha256: of the weights; None if there were none.
         text_sha256: of the tokens; None if there were none.
         commit: of the checkout that computed, with "-dirty" if files differed from it; None outside one.
+
+    >>> how = {'device': 'cpu', 'precision': 'float64', 'threads': 1, 'seconds': 0.1}
+    >>> p = Provenance.collect(['tapa', 'curve'], {'base': 1e4}, seeds={'windows': 0}, **how)
+    >>> p.command, len(p.configuration_sha256), p.seeds
+    ('tapa curve', 64, {'windows': 0})
     """
 
     command: str
@@ -142,7 +147,11 @@ class Provenance:
 
 
 def plain_value(value: Any) -> Any:
-    """`value` as JSON's own types, every path in it cut to its file name; NaN and infinity are refused."""
+    """`value` as JSON's own types, every path in it cut to its file name; NaN and infinity are refused.
+
+    >>> plain_value({'path': Path('/tmp/a.txt'), 'n': np.int64(3)})  # paths are cut to their names
+    {'path': 'a.txt', 'n': 3}
+    """
     if isinstance(value, Mapping):
         return {str(key): plain_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -226,6 +235,9 @@ class Schema:
         version: raised whenever a name, dimension, unit or meaning in it changes.
         made_by: the command that makes such a record, for error messages.
         variables: units and long name of every variable and coordinate, by name; empty for a record of words.
+
+    >>> Schema('evaluation', 1, made_by='tapa evaluate MODEL').label
+    'evaluation/1'
     """
 
     name: str
@@ -304,6 +316,15 @@ def read(path: Path, *, expect_schema: Schema) -> xr.Dataset:
     Raises:
         InputError: there is none, it is truncated or no netCDF-4, or it is of another kind or version; the
             message names the command that makes it.
+
+    >>> import tempfile
+    >>> data = xr.Dataset({'x': ('n', [1.0, 2.0], {'units': '1', 'long_name': 'two numbers'})})
+    >>> schema, how = Schema('demo', 1, made_by='demo'), {'device': 'cpu', 'precision': 'float64'}
+    >>> p = Provenance.collect(['demo'], {}, seeds={}, threads=1, seconds=0.0, **how)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write(data, Path(folder, 'r.nc'), p, schema=schema)
+    ...     read(Path(folder, 'r.nc'), expect_schema=schema)['x'].values
+    array([1., 2.])
     """
     _check_signature(path, expect_schema)
     try:
@@ -380,6 +401,16 @@ def read_summary(path: Path, *, expect_schema: Schema) -> dict[str, Any]:
         raise InputError(f"summary {path} is truncated or damaged; {_again(expect_schema)}") from error
     _check_schema(path, schema, expect_schema)
     return content
+
+
+def data_folder() -> Path:
+    """Where the project's own records and pictures are made: `figures/` of a clone, else the user's data folder."""
+    root = Path(__file__).resolve().parents[1]
+    if (root / "pyproject.toml").is_file():
+        return root / "figures"
+    import platformdirs  # at most once, by an installed wheel
+
+    return platformdirs.user_data_path("tapa-toolkit")
 
 
 def ensure_writable(path: Path) -> None:

@@ -23,7 +23,11 @@ T = TypeVar("T")
 
 
 def differences(mine: Mapping[str, Any], theirs: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """What differs between two nested mappings, as "a.b: 1, not 2"."""
+    """What differs between two nested mappings, as "a.b: 1, not 2".
+
+    >>> differences({'a': {'b': 1}}, {'a': {'b': 2}})
+    ['a.b: 1, not 2']
+    """
     found = []
     for name in {**mine, **theirs}:
         a, b = mine.get(name), theirs.get(name)
@@ -64,7 +68,13 @@ def _checked(name: str, value: Any, hint: Any) -> Any:
 
 
 def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
-    """ "did you mean x?", or the whole list where nothing is near."""
+    """ "did you mean x?", or the whole list where nothing is near.
+
+    >>> nearest('tabel2', ['table1', 'table2'])
+    'did you mean table2?'
+    >>> nearest('x', ['a', 'b'])
+    'known: a, b'
+    """
     known = list(known)
     close = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {prefix}{close[0]}?" if close else f"known: {', '.join(known)}"

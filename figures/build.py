@@ -24,7 +24,7 @@ from joblib.externals.loky import ProcessPoolExecutor
 from analysis import records
 from analysis.errors import InputError
 from analysis.progress import errors
-from figures.catalogue import FIGURES, OUT, ROOT, Figure, Record, read_any, row
+from figures.catalogue import FIGURES, MADE, OUT, ROOT, Figure, Record, read_any, row
 
 OURS = ("analysis", "figures", "proofs")
 TABLED = {"analysis.schemas", "figures.catalogue"}  # a step depends on its own row there, see `content`
@@ -144,7 +144,7 @@ def content(of: Record | Figure) -> str:
 
 
 def _relative(value: Path) -> str:
-    return value.relative_to(ROOT).as_posix()
+    return value.relative_to(MADE if value.is_relative_to(MADE) else ROOT).as_posix()
 
 
 # The steps.
@@ -370,7 +370,7 @@ def run(wanted: Sequence[str] = (), *, force: bool = False, dry: bool = False, p
     manager = pytask.get_plugin_manager()
     pytask.storage.store(manager)  # that of this call alone
     manager.register(plugin)
-    arguments = ["build", "--config", str(ROOT / "pyproject.toml"), "-x", "--capture", "no", "--verbose", "0"]
+    arguments = ["build", "--config", str(_configuration()), "-x", "--capture", "no", "--verbose", "0"]
     arguments += [flag for flag, given in (("--force", force), ("--dry-run", dry)) if given]
     arguments += ["-k", " or ".join(wanted)] if wanted else []
     try:
@@ -380,6 +380,16 @@ def run(wanted: Sequence[str] = (), *, force: bool = False, dry: bool = False, p
     except SystemExit as end:
         plugin.code = int(end.code or 0)
     return plugin
+
+
+def _configuration() -> Path:
+    """pytask's, beside which it remembers what it has run: the clone's, or one in the folder that can be written."""
+    if (clone := ROOT / "pyproject.toml").is_file():
+        return clone
+    own = MADE / "pyproject.toml"
+    own.parent.mkdir(parents=True, exist_ok=True)
+    own.write_text('[tool.pytask.ini_options]\ntask_files = ["tasks.py"]\n', encoding="utf-8")
+    return own
 
 
 def _shown(path: Path) -> str:

@@ -16,12 +16,15 @@ from analysis import records, schemas
 from analysis.errors import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
-RECORDS = ROOT / "figures" / "records"  # rebuilt in minutes
+MADE = (
+    records.data_folder()
+)  # `figures/` of a clone; where the wheel is installed, a folder that can be written
+RECORDS = MADE / "records"  # rebuilt in minutes
+OUT = MADE / "out"
 SUMMARIES = ROOT / "figures" / "summaries"  # committed
-OUT = ROOT / "figures" / "out"
 TRAINED = ROOT / "figures" / "trained"  # committed records of trained models
 CHECKPOINTS = TRAINED / "checkpoints"
-TABLES = ROOT / "figures" / "tables"  # committed: they follow from the records of trained models alone
+TABLES = MADE / "tables"  # committed: they follow from the records of trained models alone
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -41,7 +41,11 @@ def precision(bits: int) -> Iterator[None]:
 
 
 def ball(x: Real) -> arb:
-    """The ball of an exact real: int, Fraction, text ("0.1", "1/3", "5e5") or ball. Floats: `InputError`."""
+    """The ball of an exact real: int, Fraction, text ("0.1", "1/3", "5e5") or ball. Floats: `InputError`.
+
+    >>> radius(ball(1) / 3) < 1e-15, radius(ball(1))
+    (True, 0.0)
+    """
     if isinstance(x, arb):
         return x
     if isinstance(x, str):
@@ -77,12 +81,20 @@ def radius(x: arb) -> float:
 
 
 def text(x: arb, digits: int = 12) -> str:
-    """A ball as "[midpoint +/- radius]" with at most `digits` digits; the text encloses the ball."""
+    """A ball as "[midpoint +/- radius]" with at most `digits` digits; the text encloses the ball.
+
+    >>> text(ball(2).sqrt(), 6)
+    '[1.41421 +/- 3.57e-6]'
+    """
     return x.str(digits)
 
 
 def less(a: Real, b: Real) -> bool | None:
-    """Is a < b? True if so for all reals in the two balls, False if for none, None if they overlap."""
+    """Is a < b? True if so for all reals in the two balls, False if for none, None if they overlap.
+
+    >>> less(ball(1), ball(2)), less(ball(1), ball(1))
+    (True, False)
+    """
     a, b = ball(a), ball(b)
     if a < b:
         return True

@@ -51,15 +51,10 @@ def committed(*parts: str) -> Path:
 
 
 def own(*parts: str) -> Path:
-    """Where a command keeps its records by default, whatever the current directory: in `figures/` of a clone,
+    """Where a command keeps the project's records by default, whatever the current directory."""
+    from analysis.records import data_folder
 
-    and in the user's data folder where the wheel is installed.
-    """
-    if (ROOT / "pyproject.toml").is_file():
-        return committed(*parts)
-    import platformdirs
-
-    return Path(platformdirs.user_data_path("tapa-toolkit")).joinpath(*parts)
+    return data_folder().joinpath(*parts)
 
 
 def shown(path: Path) -> str:

@@ -37,6 +37,10 @@ class Nope(ScaledEncoding):
     Attributes:
         head_dim: of q and k.
         scale: factor of the score; None for 1/sqrt(head_dim).
+
+    >>> q, k = torch.ones(2, 3, 4)
+    >>> Nope(4).scores(q, k, torch.arange(3), torch.arange(3)).shape
+    torch.Size([3, 3])
     """
 
     symmetric: ClassVar[bool] = True
@@ -67,6 +71,9 @@ def alibi_slopes(heads: int) -> tuple[float, ...]:
 
     For another number: those of the power of two below it, then every other one of the power above it.
     Raises `InputError` unless heads is a positive whole number.
+
+    >>> alibi_slopes(4)  # per token, the steepest head first
+    (0.25, 0.0625, 0.015625, 0.00390625)
     """
     if isinstance(heads, bool) or not isinstance(heads, int) or heads < 1:
         raise InputError(f"heads={heads} is not a positive whole number")
@@ -85,6 +92,10 @@ class Alibi(ScaledEncoding):
         slopes: >= 0, per token: one for all heads, or one for each head, which are then the leading axis of q
             and k next to the positions (`alibi_slopes`).
         scale: factor of the inner product; None for 1/sqrt(head_dim).
+
+    >>> q, k = torch.ones(2, 3, 4)
+    >>> Alibi(4, [0.5]).scores(q, k, torch.arange(3), torch.arange(3))[2]  # 2 - distance / 2
+    tensor([1.0000, 1.5000, 2.0000])
     """
 
     symmetric: ClassVar[bool] = True

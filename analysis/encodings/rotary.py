@@ -96,6 +96,11 @@ class Rope(ScaledEncoding):
         frequencies: plain, extended, rotating in part, or decaying with distance (xPos).
         scale: factor of the score beside the frequencies' attention factor; None for 1/sqrt(head_dim).
         head_dim: of q and k; the frequencies say it.
+
+    >>> from analysis.theory.frequencies import plain
+    >>> q, k = torch.ones(2, 3, 4)
+    >>> Rope(plain(1e4, 4)).scores(q, k, torch.arange(3), torch.arange(3))[2]  # one query, keys at 0, 1, 2
+    tensor([0.5837, 1.5403, 2.0000])
     """
 
     symmetric: ClassVar[bool] = False

@@ -97,6 +97,10 @@ class Tapa(PhaseEncoding):
         head_dim: of q and k, n_A + n_P.
         alpha: exponent of the distance, > 0; 0.1 in the paper.
         amplitude_share: n_A / head_dim, in (0, 1), n_A to the nearest whole number; 0.5 in the paper.
+
+    >>> q, k = torch.ones(2, 3, 4)
+    >>> Tapa(4).scores(q, k, torch.arange(3), torch.arange(3))[2]  # one query, keys at 0, 1, 2
+    tensor([-1.4073, -1.2137,  1.4142])
     """
 
     head_dim: int

@@ -39,6 +39,9 @@ class Protocol:
             for every `stride` targets, contexts of length - stride to length - 1 (Press et al. 2021);
             "last-token": a window for every scored token, its context length - 1, one target in `stride` scored.
         stride: in tokens, >= 1; None where it means nothing.
+
+    >>> [(w.begin, w.first, w.stop) for w in Protocol('sliding', 4).windows(8, 16, 8)]
+    [(4, 8, 12), (8, 12, 16)]
     """
 
     name: str = "sliding"
@@ -99,5 +102,9 @@ class Protocol:
 
 
 def scaled_stride(trained_length: int) -> int:
-    """The paper's stride of 256 tokens at a trained length of 8192, at this trained length."""
+    """The paper's stride of 256 tokens at a trained length of 8192, at this trained length.
+
+    >>> scaled_stride(8192), scaled_stride(128)  # tokens
+    (256, 4)
+    """
     return max(1, round(PAPER_STRIDE * trained_length))

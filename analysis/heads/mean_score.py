@@ -70,7 +70,11 @@ def _last_sums(
 
 
 def pair_counts(length: int, *, dropped: int = 0) -> Float[Tensor, " length"]:
-    """Number of (query, key) pairs at each distance 0..length-1 when the first `dropped` keys are left out."""
+    """Number of (query, key) pairs at each distance 0..length-1 when the first `dropped` keys are left out.
+
+    >>> pair_counts(4)  # pairs at distances 0 .. 3
+    tensor([4., 3., 2., 1.], dtype=torch.float64)
+    """
     return (length - dropped - torch.arange(length, dtype=torch.float64)).clamp(min=0)
 
 
@@ -100,6 +104,11 @@ def mean_score(
 
     Raises:
         InputError: if shapes do not fit or a value is not finite.
+
+    >>> from analysis.theory.frequencies import plain
+    >>> x = torch.ones(4, 2)  # one pair that rotates by 1 rad a token
+    >>> mean_score(x, x, plain(1e4, 2))  # 2 cos(distance), distances 0 .. 3
+    tensor([ 2.0000,  1.0806, -0.8323, -1.9800])
     """
     if q.shape[-2] != k.shape[-2]:
         raise InputError(f"q holds {q.shape[-2]} positions, k holds {k.shape[-2]}")

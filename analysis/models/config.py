@@ -63,6 +63,9 @@ class MethodConfig:
         extension: of the trained RoPE, one of `EXTENSIONS`.
         factor: of the extension: length to read over trained length, >= 1.
         trained_length: before the extension, tokens; None for the model's context.
+
+    >>> MethodConfig('tapa', alpha=0.3).is_tapa
+    True
     """
 
     name: str = "rope"
@@ -119,6 +122,9 @@ class ModelConfig:
         hidden: dimensions inside SwiGLU.
         context: tokens it was trained to read.
         method: how positions enter.
+
+    >>> ModelConfig(layers=2, method=MethodConfig('window')).method.window  # half the context of 128 tokens
+    64
     """
 
     vocab_size: int = 256

@@ -48,7 +48,13 @@ def normals(uniforms: Uniforms) -> Float[Tensor, "samples dimensions"]:
 
 @dataclass(frozen=True, eq=False)
 class Gaussian(Sampler):
-    """(q, k) jointly Gaussian."""
+    """(q, k) jointly Gaussian.
+
+    >>> from analysis.theory.gaussian_law import independent
+    >>> q, k = Gaussian(independent(2)).draw(np.full((3, 4), 0.5))
+    >>> q.shape, float(q.abs().max())  # the median of every coordinate
+    (torch.Size([3, 2]), 0.0)
+    """
 
     law: GaussianLaw
     head_dim: int = field(init=False)
@@ -190,6 +196,12 @@ def assumption_2_1(
 
     Raises:
         InputError: head_dim odd or below 2, sd not above 0, or mu, nu beyond what this sd can correlate.
+
+    >>> assumption_2_1(2, mu=0.5, nu=0.2).covariance
+    array([[ 1.  ,  0.  ,  0.25,  0.1 ],
+           [ 0.  ,  1.  , -0.1 ,  0.25],
+           [ 0.25, -0.1 ,  1.  ,  0.  ],
+           [ 0.1 ,  0.25,  0.  ,  1.  ]])
     """
     check_even("head_dim", head_dim)
     check_above("sd", sd, 0)

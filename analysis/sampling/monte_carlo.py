@@ -286,6 +286,12 @@ def estimate(
     Raises:
         InputError: a value out of its range, a method that is unknown or has no closed form here, a score that is
             not finite, workers that cannot be reached.
+
+    >>> from analysis.encodings import Nope
+    >>> from analysis.sampling.laws import Gaussian, assumption_2_1
+    >>> found = estimate(Nope(4), Gaussian(assumption_2_1(4, mu=0.5)), np.array([1.0]), 4096, seed=0)
+    >>> abs(float(found['mean'][0]) - 0.5) < 5 * float(found['mean_se'][0])  # (D/2) mu / sqrt(D)
+    True
     """
     lags = _checked(encoding, sampler, distances, samples, method, seed, scrambles)
     integrand = _integrand(encoding, sampler, method)

@@ -50,6 +50,10 @@ class Frequencies:
 
     Raises:
         InputError: if a value is out of its range; the message names it.
+
+    >>> f = Frequencies(omega=np.array([1.0, 0.1]), head_dim=8)
+    >>> f.rotary_dim, f.head_dim, f.attention_factor  # the other 4 dimensions do not rotate
+    (4, 8, 1.0)
     """
 
     omega: Float[np.ndarray, " pairs"]
@@ -113,6 +117,9 @@ def plain(
 
     Raises:
         InputError: if a value is out of its range, or head_dim is above 2^24.
+
+    >>> plain(1e4, 8).omega.round(4)  # rad/token, one for each pair
+    array([1.   , 0.1  , 0.01 , 0.001])
     """
     check_above("base", base, 1)
     check_even("head_dim", head_dim)
@@ -131,6 +138,9 @@ def partial_rotary_dim(head_dim: int, partial_rotary_factor: float) -> int:
 
     Raises:
         InputError: if the factor is outside (0, 1], or the result is odd or zero.
+
+    >>> partial_rotary_dim(80, 0.4)  # dimensions, Phi-2
+    32
     """
     check_even("head_dim", head_dim)
     check_share("partial_rotary_factor", partial_rotary_factor)
@@ -158,7 +168,11 @@ def linear(
     turns: bool = False,
     pairing: Pairing = "halves",
 ) -> Frequencies:
-    """Linear position interpolation (kaiokendev 2023; Chen et al. 2023): plain divided by factor >= 1."""
+    """Linear position interpolation (kaiokendev 2023; Chen et al. 2023): plain divided by factor >= 1.
+
+    >>> float(linear(1e4, 8, factor=4).omega[0])  # position interpolation: every frequency over the factor
+    0.25
+    """
     check_at_least("factor", factor, 1)
     rope = plain(base, head_dim, rotary_dim, turns=turns, pairing=pairing)
     return replace(rope, omega=rope.omega / factor, kind="linear")
@@ -247,6 +261,10 @@ def yarn(
 
     Raises:
         InputError: if a value is out of its range, or the ramp lies outside the pairs.
+
+    >>> f = yarn(1e4, 64, factor=4, trained_length=2048)
+    >>> float(f.omega[0]), round(f.attention_factor, 4)  # the fastest pair keeps its frequency
+    (1.0, 1.1386)
     """
     check_at_least("factor", factor, 1)
     rope = plain(base, head_dim, rotary_dim, pairing=pairing)
@@ -308,6 +326,10 @@ def llama3(
         trained_length: length before the extension, tokens.
         low_freq_factor, high_freq_factor: turns in trained_length, high > low > 0. A pair with fewer than low
             is divided by factor, one with more than high is kept; between them the ramp is linear in turns.
+
+    >>> f = llama3(5e5, 128, factor=8, trained_length=8192)
+    >>> (f.omega / plain(5e5, 128).omega)[[0, -1]]  # slow pairs are stretched
+    array([1.   , 0.125])
     """
     check_at_least("factor", factor, 1)
     check_at_least("trained_length", trained_length, 1)

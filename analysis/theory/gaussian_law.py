@@ -111,6 +111,10 @@ def independent(head_dim: int, *, sd: float = 1.0, mu: float = 0.0) -> GaussianL
 
     The means are sqrt(|mu|/2) in q and the same with the sign of mu in k (Wang et al. 2025, Assumption 2.1).
     Raises `InputError` for head_dim < 1, sd < 0, or a value that is not finite.
+
+    >>> law = independent(4, mu=2.0)
+    >>> law.head_dim, law.mean.round(3)  # of q, then of k
+    (4, array([1., 1., 1., 1., 1., 1., 1., 1.]))
     """
     return _pairwise(head_dim, sd, 0.0, mu)
 
@@ -119,6 +123,12 @@ def correlated(head_dim: int, rho: float, *, sd: float = 1.0, mu: float = 0.0) -
     """As `independent`, but q_j and k_j have correlation rho, which adds 2 rho sd^2 to every E A_d.
 
     Raises `InputError` also for rho outside [-1, 1].
+
+    >>> correlated(2, 0.5).covariance
+    array([[1. , 0. , 0.5, 0. ],
+           [0. , 1. , 0. , 0.5],
+           [0.5, 0. , 1. , 0. ],
+           [0. , 0.5, 0. , 1. ]])
     """
     if not -1 <= rho <= 1:
         raise InputError(f"rho={rho} is not a correlation; give a number in [-1, 1]")
@@ -290,6 +300,10 @@ def rotary_moments(
     Raises:
         InputError: a law and frequencies of different head_dim, a value out of its range, or a distance so
             negative that xPos grows beyond exp(300).
+
+    >>> from analysis.theory.frequencies import plain
+    >>> rotary_moments(correlated(64, 0.5), np.array([0, 100]), plain(1e4, 64)).mean.round(3)  # falls with distance
+    array([4.   , 2.234])
     """
     if law.head_dim != frequencies.head_dim:
         raise InputError(f"the law has head_dim={law.head_dim}, frequencies have {frequencies.head_dim}")
@@ -310,6 +324,10 @@ def nope_moments(law: GaussianLaw, distance: Distance, *, scale: float | None = 
     """Moments of scale q.k, the same at every distance (Kazemnejad et al. 2023, arXiv 2305.19466).
 
     Raises `InputError` as `rotary_moments`.
+
+    >>> m = nope_moments(independent(64), np.array([0, 100]))
+    >>> m.mean, m.variance.round(6)
+    (array([0., 0.]), array([1., 1.]))
     """
     factor, lags = _checked_scale(scale, law.head_dim), checked_distance(distance)
     every = np.arange(law.head_dim)
@@ -324,6 +342,9 @@ def alibi_moments(
     """Moments of scale q.k - slope |distance| (Press et al. 2021, arXiv 2108.12409); slope >= 0 per token.
 
     Raises `InputError` as `rotary_moments`, and for a slope out of its range.
+
+    >>> alibi_moments(independent(64), np.array([0, 8]), slope=0.5).mean
+    array([ 0., -4.])
     """
     check_at_least("slope", slope, 0)
     plain = nope_moments(law, distance, scale=scale)

@@ -300,6 +300,10 @@ def from_config(
     Raises:
         InputError: if the configuration has no RoPE or an unknown rope type, lacks a key or holds a value out
             of its range; the message names it.
+
+    >>> f = from_config({'model_type': 'llama', 'head_dim': 64, 'rope_theta': 1e5})
+    >>> f.kind, f.rotary_dim, float(f.omega[0])  # rad/token
+    ('default', 64, 1.0)
     """
     layer = LayerConfig.read(config, layer_type)
     if layer.kind not in _OPTIONS:

@@ -62,6 +62,9 @@ def expected_score(
 
     Raises:
         InputError: a value is not finite or out of range; mu, nu or log_decay of another length than omega.
+
+    >>> expected_score(np.array([0, 1, -1]), plain(1e4, 4).omega, 1.0, 0.5, scale=0.25).round(4)  # distances 0, 1, -1
+    array([0.5   , 0.4915, 0.2786])
     """
     lags = checked_distance(distance)
     omega, weights = _checked_pairs(omega, mu, nu, scale)
@@ -90,6 +93,9 @@ def expected_score_curve(
 
     Absolute error below (2 pairs + 32) 2^-53 scale sum_d(|mu_d| + |nu_d|) without decay: 2e-14 of that sum at
     64 pairs, at every distance. Raises `InputError` as `expected_score`, and for length < 1.
+
+    >>> expected_score_curve(4, plain(1e4, 4).omega, 1.0, 0.0, scale=0.25).round(4)  # distances 0 .. 3
+    array([0.5   , 0.3851, 0.1459, 0.0024])
     """
     for name, value in (("length", length), ("start", start)):
         if not isinstance(value, int | np.integer) or isinstance(value, bool):
@@ -116,6 +122,9 @@ def cos_sum(
     omega_d is base^(-2d/D) rad/token as in every deployed model, or 2 pi times that with `turns`, as in the
     paper. Rounding omega_d to float64 moves the sum by at most 2e-16 |distance| (2 pi times that in turns).
     Raises `InputError` for base <= 1, head_dim odd or < 2, a distance not finite or beyond 2^53.
+
+    >>> cos_sum(np.array([0, 1000]), 1e4, 128).round(4)  # 1/2 at distance 0, less far away
+    array([0.5   , 0.0795])
     """
     return gamma(distance, base, head_dim, 1.0, 0.0, turns=turns)
 
@@ -123,7 +132,11 @@ def cos_sum(
 def sin_sum(
     distance: Distance, base: float, head_dim: int, *, turns: bool = False
 ) -> Float64[np.ndarray, "*n"]:
-    """S_D(distance) = (1/D) sum_d sin(distance omega_d): see `cos_sum`."""
+    """S_D(distance) = (1/D) sum_d sin(distance omega_d): see `cos_sum`.
+
+    >>> sin_sum(np.array([-10, 10]), 1e4, 128).round(4)  # odd in the distance
+    array([-0.087,  0.087])
+    """
     return gamma(distance, base, head_dim, 0.0, 1.0, turns=turns)
 
 
@@ -133,6 +146,9 @@ def gamma(
     """Gamma = mu C_D + nu S_D, the expected score over sqrt(D) (Wang et al. 2025, eq 17); see `cos_sum`.
 
     With one mu and nu per pair, (1/D) sum_d [mu_d cos + nu_d sin]. Raises `InputError` as `expected_score`.
+
+    >>> gamma(np.array([1, 1000]), 1e4, 128, mu=1.0, nu=0.0).round(4)  # score over sqrt(D)
+    array([0.4851, 0.0795])
     """
     omega = plain(base, head_dim, turns=turns).omega
     return expected_score(distance, omega, mu, nu, scale=1 / head_dim)
@@ -151,6 +167,9 @@ def near_far_gap(
     """Gamma(near) - Gamma(far) for two broadcastable arrays of signed distances (Wang et al. 2025, eq 18).
 
     Raises `InputError` as `gamma`, and for shapes that do not broadcast.
+
+    >>> float(near_far_gap(1, 10_000, 1e4, 128, 1.0, 0.0).round(4))  # > 0: near keys are favoured
+    0.4991
     """
     at_near = gamma(near, base, head_dim, mu, nu, turns=turns)
     at_far = gamma(far, base, head_dim, mu, nu, turns=turns)
@@ -175,6 +194,9 @@ def mean_gap(
 
     The paper's figure 1 takes near (0, 100) and far (10000, 10100) (Wang et al. 2025, appendix I).
     Raises `InputError` as `gamma`, and for a range whose first distance is above its last.
+
+    >>> round(mean_gap((0, 100), (10_000, 10_100), 1e4, 128, 1.0, 0.0), 4)  # the paper's figure 1
+    0.2801
     """
     omega = plain(base, head_dim, turns=turns).omega
     means = []
@@ -318,6 +340,9 @@ def cos_limit(
 
     Raises:
         InputError: base <= 1, head_dim odd or < 2, or a distance that is not finite or beyond 1e300.
+
+    >>> cos_limit(np.array([0, 1000]), 1e4).round(4), cos_sum(np.array([0, 1000]), 1e4, 2**14).round(4)
+    (array([0.5   , 0.0938]), array([0.5   , 0.0938]))
     """
     fast = np.abs(_fastest_angle(distance, base, turns))
     slow, unit = fast / base, 2 * math.log(base)
@@ -331,7 +356,11 @@ def cos_limit(
 def sin_limit(
     distance: Distance, base: float, *, head_dim: int | None = None, turns: bool = False
 ) -> Float64[np.ndarray, "*n"]:
-    """Limit of S_D for D -> infinity, (Si(z) - Si(z/base)) / (2 ln base), odd in distance: `cos_limit`."""
+    """Limit of S_D for D -> infinity, (Si(z) - Si(z/base)) / (2 ln base), odd in distance: `cos_limit`.
+
+    >>> sin_limit(np.array([-10, 10]), 1e4).round(4)
+    array([-0.09,  0.09])
+    """
     fast = _fastest_angle(distance, base, turns)
     slow = fast / base
     limit = (sici(fast)[0] - sici(slow)[0]) / (2 * math.log(base))
@@ -407,6 +436,9 @@ def spread_distances(longest: float, count: int) -> Distances:
     Raises:
         InputError: unless longest is whole and in 1 .. 2^53 (beyond it float64 skips integers), and count is
             in 2 .. 2^20.
+
+    >>> spread_distances(1000, 4)  # tokens
+    array([   1.,   10.,  100., 1000.])
     """
     if not 1 <= longest <= MAX_DISTANCE or longest != math.floor(longest):
         most = f"{MAX_DISTANCE:.16g}"
@@ -438,6 +470,9 @@ def gamma_limit(
 
     It exists where the moving pairs are a geometric sequence c r^d: plain RoPE, position interpolation, both
     NTK forms, partial rotation and p-RoPE. YaRN, Llama 3 and LongRoPE bend the sequence, xPos decays.
+
+    >>> gamma_limit(plain(1e4, 128), np.array([1.0, 100.0])).round(4)
+    array([0.487 , 0.2184])
     """
     moving = frequencies.omega[frequencies.omega > 0]
     ratio = moving[:-1] / moving[1:]

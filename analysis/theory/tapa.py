@@ -316,6 +316,11 @@ def tapa_moments(
 
     Raises:
         InputError: a value out of its range, shapes that do not broadcast, or a phase beyond 1e150 rad.
+
+    >>> from analysis.theory.gaussian_law import correlated
+    >>> m = tapa_moments(correlated(64, 0.1), np.array([1, 1000]), alpha=0.1, amplitude_share=0.5, scale_phase=0.1)
+    >>> m.mean.round(4), m.variance.round(3)  # the mean falls, the variance hardly
+    (array([0.4357, 0.2035]), array([0.713, 0.638]))
     """
     form, u, _ = _prepared(law, distance, alpha, amplitude_share, phase, scale_phase)
     flat, mean, wave = u.ravel(), np.empty(u.size), np.empty(u.size)
@@ -368,6 +373,11 @@ def local_exponent(
 
     0 at distance 0, infinite where the mean crosses 0, nan where it is 0 throughout (an amplitude that is
     centred whatever the phase). Arguments and errors are those of `tapa_moments`.
+
+    >>> from analysis.theory.gaussian_law import correlated
+    >>> x = local_exponent(correlated(8, 0.1), 1e12, alpha=0.5, amplitude_share=0.5)
+    >>> float(x.round(3))  # -alpha n far away, n = 4 phase dimensions
+    -2.0
     """
     form, u, power = _prepared(law, distance, alpha, amplitude_share, phase, scale_phase)
     flat, slope = u.ravel(), np.empty(u.size)
@@ -446,6 +456,9 @@ def amplitude_dims(head_dim: int, amplitude_share: float) -> int:
 
     Raises `InputError` for a head_dim that is no whole number above 0, or a share that is outside (0, 1) or
     leaves amplitude or phase without a dimension.
+
+    >>> amplitude_dims(64, 0.25)
+    16
     """
     if isinstance(head_dim, bool) or not isinstance(head_dim, int | np.integer) or head_dim < 1:
         raise InputError(f"head_dim={head_dim} is not a whole number of at least 1")
@@ -570,6 +583,9 @@ def mean_cosine(phase: Distance, dims: int) -> Float64[np.ndarray, "*n"]:
 
     Error below 1e-10 of the envelope, min(1, sqrt(2/pi) Gamma(dims/2) 2^(dims/2-1) phase^-((dims-1)/2)), for
     the phase as given; exactly 0 where that is below 1e-308. Raises `InputError` as `log_mean_cosine`.
+
+    >>> mean_cosine(np.array([0.0, 10.0]), 64).round(4)
+    array([1.    , 0.4535])
     """
     sign, log = log_mean_cosine(phase, dims)
     return np.asarray(sign * np.exp(log))

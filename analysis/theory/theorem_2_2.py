@@ -27,6 +27,9 @@ def lemma_remainder(
 
     Raises:
         InputError: base <= 1, head_dim odd or < 2, alpha negative, a distance not finite or beyond 1e300.
+
+    >>> float(lemma_remainder(100, 1e4, 128).round(3))  # > 1/2: the lemmas say nothing at this size
+    0.598
     """
     check_above("base", base, 1)
     check_even("head_dim", head_dim)
@@ -103,6 +106,10 @@ class DistanceBiasTheorem:
     Attributes:
         base, head_dim: RoPE base, > 1; head dimension, even.
         mu, nu: E A and E B of every pair (assumption 2.1); mu is not 0.
+
+    >>> t = DistanceBiasTheorem(base=5e5, head_dim=128, mu=1.0)
+    >>> round(t.near_limit, 2), t.far_limit, t.promised_gap  # tokens, tokens, score over sqrt(D)
+    (3.32, 500000.0, 0.125)
     """
 
     base: float

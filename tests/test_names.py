@@ -1,11 +1,11 @@
-"""The glossary is well formed, its formulas are the sign convention, and the code keeps to its names."""
+"""The notation in `analysis`'s docstring is well formed, its formulas are the sign convention, the code keeps to it."""
 
 from __future__ import annotations
 
 import ast
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -13,11 +13,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jaxtyping import Float
 
-from analysis.notation import GLOSSARY, named
+import analysis
 
 ROOT = Path(__file__).resolve().parents[1]
 UNITS = {"count", "1", "tokens", "rad/token", "turns or rad per token", "turns at distance 1"}
 AXES = {"n", "pairs", "length", "head_dim"}
+
+
+class Symbol(NamedTuple):
+    """One line of the table."""
+
+    paper: str
+    name: str
+    shape: str
+    unit: str
+    range: str
+    meaning: str
+
+
+_LINES = [line for line in (analysis.__doc__ or "").splitlines() if line.startswith("| ")][1:]
+NOTATION = [Symbol(*("" if cell == "-" else cell for cell in line[2:-2].split(" | "))) for line in _LINES]
+
+
+def named(name: str) -> Symbol:
+    """The line of a name in code."""
+    (found,) = [symbol for symbol in NOTATION if name in symbol.name.split(", ")]
+    return found
+
 
 angles = st.floats(min_value=-np.pi, max_value=np.pi)
 positions = st.integers(min_value=0, max_value=1 << 20)
@@ -25,33 +47,20 @@ vectors = st.tuples(*[st.floats(min_value=-8, max_value=8)] * 4)
 
 
 def test_every_line_is_complete():
-    for symbol in GLOSSARY:
+    assert len(NOTATION) == 21
+    for symbol in NOTATION:
         assert symbol.unit in UNITS, symbol
         assert set(symbol.shape.split()) <= AXES, symbol
         example = np.zeros((2,) * len(symbol.shape.split()))
         hint: Any = Float[np.ndarray, symbol.shape]
         assert isinstance(example, hint), symbol  # jaxtyping can read the shape
-        assert symbol.paper, symbol
         assert symbol.meaning, symbol
         assert all(name.isidentifier() for name in symbol.name.split(", ")), symbol
 
 
 def test_no_name_stands_for_two_things():
-    names = [name for symbol in GLOSSARY for name in symbol.name.split(", ")]
+    names = [name for symbol in NOTATION for name in symbol.name.split(", ")]
     assert sorted(set(names)) == sorted(names)
-
-
-@pytest.mark.parametrize("symbol", GLOSSARY, ids=lambda symbol: symbol.name)
-def test_every_name_is_found(symbol):
-    for name in symbol.name.split(", "):
-        assert named(name) is symbol
-
-
-def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(
-        KeyError, match="'theta_0' is not in the glossary; known: head_dim, base, inverse_base"
-    ):
-        named("theta_0")
 
 
 def _formula(name: str, q: tuple[float, float], k: tuple[float, float]) -> float:
