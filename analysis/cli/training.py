@@ -109,10 +109,8 @@ def evaluate(
         )  # fmt: skip
     write(data, out, provenance, schema=EVALUATION)
     if as_json:
-        protocol_used = {
-            name: data.attrs[name] for name in ("protocol", "stride", "factor", "trained_length")
-        }
-        typer.echo(json.dumps({"record": str(out), **protocol_used, "rows": rows(data)}))
+        used = {name: data.attrs[name] for name in ("protocol", "stride", "factor", "trained_length")}
+        typer.echo(json.dumps({"record": str(out), **used, "rows": rows(data)}))
     else:
         typer.echo(f"{table(data)}\nprotocol {settings.protocol}; record: {shown(out)}")
 

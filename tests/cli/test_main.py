@@ -26,6 +26,7 @@ from analysis.progress import progress_bar
 from analysis.records import provenance_of, read, read_summary
 from analysis.studies import distance_bias
 from analysis.theory import frequencies, rope
+from figures.catalogue import FIGURES
 from tests import tiny_models
 from tests.index_server import Index, serve
 
@@ -611,7 +612,7 @@ USAGE = [
     ("fetch nosuch", "'nosuch' is not one of 'smollm2', 'texts'"),
     ("measure", "Missing argument 'model'; see `tapa measure --help`"),
     ("mesure", "No such command 'mesure'. Did you mean 'measure'?; see `tapa --help`"),
-    ("figures distance_bias nosuch", "figure 'nosuch' is unknown; known: bias_by_base, rope_family"),
+    ("figures distance_bias nosuch", f"figure 'nosuch' is unknown; known: {', '.join(FIGURES)}"),
     ("measure smolm2", "smolm2: no such file or folder; did you mean smollm2?"),
     ("evaluate lama", "lama: no such file or folder; did you mean llama?"),
     ("train cpu lrr=1", "recipe key lrr is unknown; did you mean lr?"),
