@@ -43,6 +43,7 @@ REFUSED = (
     ("sweep", "tabel2"),
     ("results", "tabel2"),
     ("verify", "thm-9"),
+    ("findings", "nosuch"),
     ("figures", "nosuch"),
     ("bench", "nosuch"),
     ("fetch", "nosuch"),

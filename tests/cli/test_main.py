@@ -33,7 +33,7 @@ from tests.index_server import Index, serve
 TAPA = Path(sys.executable).with_name("tapa")
 COMMANDS = (
     "curve", "measure", "evaluate", "phase", "phase-dynamics", "bias", "train", "sweep", "results", "verify",
-    "figures", "bench", "fetch",
+    "findings", "figures", "bench", "fetch",
 )  # fmt: skip
 LENGTH = ["--length", "32", "--windows", "3"]
 
@@ -660,7 +660,7 @@ def test_bad_input_is_refused_in_one_line_and_leaves_nothing(
     assert tree(place) == before
 
 
-WATCHED = ("torch", "transformers", "xarray", "matplotlib")
+WATCHED = ("torch", "transformers", "matplotlib")
 REFUSE_ALL = """
 import json, sys
 from analysis.cli import main
