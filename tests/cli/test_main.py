@@ -686,7 +686,8 @@ def test_no_refusal_imports_torch():
     found = json.loads(done.stdout)
     assert [code for code, _, _ in found] == [2] * len(bench.REFUSED)
     assert [heavy for _, _, heavy in found] == [[]] * len(bench.REFUSED)
-    assert found[-1][1] < 2000  # modules after all of them
+    without_sympy = [line[0] for line in bench.REFUSED].index("results")
+    assert found[without_sympy][1] < 1000  # modules; torch alone has more
     assert len(done.stderr.splitlines()) == len(bench.REFUSED)
 
 
