@@ -361,7 +361,7 @@ def training_speed(recipe: Any = None, *, steps: int = 30, seed: int = 0) -> lis
     from analysis.training.variants import VARIANTS
     from analysis.workers import threads
 
-    recipe = recipe or recipes.load("cpu", ["precision=float32"])
+    recipe = recipe or recipes.load_recipe("cpu", ["precision=float32"])
     methods = {
         "RoPE": VARIANTS["rope"].method,
         "TAPA": VARIANTS["tapa"].method,

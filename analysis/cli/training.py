@@ -34,9 +34,9 @@ def train(
       tapa train cpu lr=5e-4 steps=2000 --out runs/slow
       tapa train finetune from=runs/cpu-rope-0 method=yarn_4x
     """
-    from analysis.training.recipe import load
+    from analysis.training.recipe import load_recipe
 
-    load(recipe, settings or [])  # a mistyped key is refused before torch is imported
+    load_recipe(recipe, settings or [])  # a mistyped key is refused before torch is imported
     from analysis.experiments.training_run import as_text, train_recipe
     from analysis.progress import progress_bar
 

@@ -20,7 +20,7 @@ from analysis.models.llama import Llama
 from analysis.models.token_losses import attending, rows_at_once
 from analysis.text.windows import Document
 from analysis.training.recipe import Recipe
-from analysis.training.retrieval_data import RECALL, TASKS, Task, recall_batch, score
+from analysis.training.retrieval_data import RECALL, TASKS, Task, retrieval_batch, score
 
 SCORES = 2**21  # numbers in the largest array of scores: on one core smaller arrays are faster
 _NAMES = ("exact", "exact_low", "exact_high", "bits", "bits_low", "bits_high")
@@ -53,7 +53,7 @@ def retrieval(
         and `chance_bits` of readers that know the form of a value but not which fact was asked.
 
     Raises:
-        InputError: as `recall.recall_batch`.
+        InputError: as `recall.retrieval_batch`.
     """
     found = np.array([_at(model, documents, length, distance, task, count, seed) for distance in distances])
     data = xr.Dataset(
@@ -94,7 +94,9 @@ def answers(
     rows = min(count, rows_at_once(model, length, SCORES))
     exact, bits = [], []
     for step in range(math.ceil(count / rows)):
-        questions = recall_batch(documents, length, rows, task=task, distance=distance, seed=seed, step=step)
+        questions = retrieval_batch(
+            documents, length, rows, task=task, distance=distance, seed=seed, step=step
+        )
         with attending(model, length):
             scores = score(model(questions.tokens), questions)
         exact.append(scores.exact.flatten().numpy())
@@ -135,7 +137,7 @@ def ask(
         "chance_of_any" of one that gives the value of whichever fact.
 
     Raises:
-        InputError: as `recall.recall_batch`.
+        InputError: as `recall.retrieval_batch`.
     """
     if recipe.task is None:
         return [

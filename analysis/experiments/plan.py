@@ -17,7 +17,7 @@ from typing import Any
 from analysis.errors import InputError
 from analysis.models.config import MODEL
 from analysis.settings import nearest
-from analysis.training.recipe import Recipe, load
+from analysis.training.recipe import Recipe, load_recipe
 from analysis.training.variants import LABELS as LABELS
 from analysis.training.variants import STRETCH, VARIANTS, Variant
 from analysis.training.variants import label as label
@@ -62,6 +62,9 @@ class Grid:
 
 def grow(first: Sequence[float], losses: Mapping[float, float], reach: int) -> Grid:
     """The grid after what is known of it.
+
+    >>> grow((2e-3, 1e-3, 4e-3), {2e-3: 1.8, 1e-3: 1.9, 4e-3: 1.7}, reach=2).rates  # 4e-3 is best, so 8e-3 is added
+    (0.002, 0.001, 0.004, 0.008)
 
     A rate whose run diverged counts as the worst; if all did, lower ones are tried.
 
@@ -132,7 +135,7 @@ def cpu() -> Scale:
     >>> cpu().length
     128
     """
-    return Scale(load("cpu"), load("finetune"))
+    return Scale(load_recipe("cpu"), load_recipe("finetune"))
 
 
 LONGEST, LONGEST_FINE = 8, 16

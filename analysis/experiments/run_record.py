@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ ON_DISK = {
     "position_edges": "place",
     "checkpoints": "milestones",
     "evaluated_as": "read_as",
+    "task_repeats": "task_tellings",
 }
 """Keys of a record, at any depth, and what they are called in the file."""
 SPANS_SEED = 0
@@ -75,8 +76,8 @@ class RunSpec:
 
     @property
     def configuration(self) -> dict[str, Any]:
-        """All that decides the run's numbers."""
-        return configuration(self.name, self.recipe, self.evaluation)
+        """All that decides the run's numbers; the start by the name of its run, wherever its weights lie."""
+        return configuration(self.name, replace(self.recipe, parent=self.parent), self.evaluation)
 
 
 def evaluation_of(recipe: Recipe, start: ModelConfig | None, test: Sequence[Document]) -> Evaluation:

@@ -22,7 +22,7 @@ from analysis.experiments.run_record import RECORD, Content, RunSpec
 from analysis.models.checkpoint import Milestones, in_own_tokens, read_checkpoint
 from analysis.models.config import ModelConfig
 from analysis.text.corpus import Corpus, corpus
-from analysis.training.recipe import Recipe, load, variant_of
+from analysis.training.recipe import Recipe, load_recipe, variant_of
 from analysis.training.train import Diverged, Progress, as_it_can_run, silent, train
 
 
@@ -111,7 +111,7 @@ def train_recipe(
     """Train by a recipe's name and settings, and write the record of the run; a finished run is left as it is.
 
     Args:
-        name, settings: as `recipe.load`.
+        name, settings: as `load_recipe`.
         out: folder of the run; None for runs/RECIPE-VARIANT-SEED.
         arguments: the command line, for the record.
         progress: called with (what, done, total, note).
@@ -121,9 +121,9 @@ def train_recipe(
         lead.
 
     Raises:
-        InputError: as `recipe.load`, `text.corpus` and `train.train`.
+        InputError: as `load_recipe`, `text.corpus` and `train.train`.
     """
-    recipe = as_it_can_run(load(name, settings))
+    recipe = as_it_can_run(load_recipe(name, settings))
     start = None if recipe.parent is None else read_checkpoint(Path(recipe.parent)).config
     if out is None:
         variant = variant_of(recipe, start).partition("[")[0]

@@ -26,7 +26,7 @@ from analysis.errors import InputError
 from analysis.models.config import BYTES, ModelConfig
 from analysis.models.config import MODEL as MODEL
 from analysis.models.llama import Llama
-from analysis.text.corpus import Corpus, corpus, tokenized
+from analysis.text.corpus import Corpus, corpus, encoded_corpus
 from analysis.text.tokenizer import BytePairs
 
 FORMAT = "tapa-lm/1"
@@ -316,7 +316,7 @@ def own_corpus(found: Checkpoint, progress: Progress) -> Corpus:
 def in_own_tokens(found: Checkpoint, of_bytes: Corpus) -> Corpus:
     """Any corpus in the tokens that a model knows; errors as `own_tokenizer`."""
     tokenizer = own_tokenizer(found)
-    return of_bytes if tokenizer is None else tokenized(of_bytes, tokenizer)
+    return of_bytes if tokenizer is None else encoded_corpus(of_bytes, tokenizer)
 
 
 def own_tokenizer(found: Checkpoint) -> BytePairs | None:

@@ -25,7 +25,7 @@ from scipy.sparse.csgraph import connected_components
 from analysis.assets import TEXTS, cache_folder, fetch_texts
 from analysis.errors import InputError
 from analysis.progress import Progress, silent
-from analysis.text.tokenizer import BytePairs, fit
+from analysis.text.tokenizer import BytePairs, learn_byte_pairs
 from analysis.text.windows import Document, read_text
 
 # Which documents share text: exact detection of common runs of words, however they are laid out.
@@ -45,6 +45,9 @@ def groups(texts: Sequence[bytes], words: int = WORDS) -> Int[np.ndarray, " text
     space. White space separates words and counts for nothing else, so re-wrapped or re-indented text is the
     same. Two texts share a run when `words` words in a row of one occur in a row in the other; a group
     is what hangs together by such pairs, directly or through others. Texts of fewer words share none.
+
+    >>> groups([b"to be or not to be", b"to be or not", b"that is"], words=4).tolist()
+    [0, 0, 1]
 
     Runs are compared by hashes of 64 bits, less those that number the texts: a chance collision puts two
     texts into one group that need not be, and cannot separate two that share a run.
@@ -243,6 +246,9 @@ def split(
 ) -> list[Split]:
     """Split of each document: about 5 % of the bytes for test and for validation, the rest for training.
 
+    >>> split(np.full(4, 100), np.array([0, 1, 2, 3]), ["a", "b", "c", "d"])
+    ['test', 'validation', 'train', 'train']
+
     Documents of one group go together. Groups stand in the order of their smallest key; test takes from the
     front, validation from what is left, until each holds its share of the bytes and enough long documents
     for error bars over documents (both are minima: of a few long texts more than 5 % are held out), but never
@@ -331,7 +337,7 @@ def corpus(
         progress: told what is being done.
 
     Raises:
-        InputError: as `read_source`, `from_texts` and `tokenizer.fit`.
+        InputError: as `read_source`, `from_texts` and `learn_byte_pairs`.
     """
     raw = read_folder(source) if isinstance(source, Path) else read_source(source, progress=progress)
     progress("deduplicate and split", 0, 0)
@@ -348,6 +354,10 @@ def from_texts(
     """Corpus of documents that were read.
 
     Of documents with the same bytes the first by name is kept. Documents that share text go into one split.
+
+    >>> found = from_texts(Raw([(f"{i}.txt", b"text number %d" % i) for i in range(8)], {}))
+    >>> len(found.train), len(found.validation), len(found.test)
+    (6, 1, 1)
 
     Args:
         raw: the documents.
@@ -387,8 +397,14 @@ def from_texts(
     return Corpus(train, validation, test, 256, manifest, sha256.hexdigest())
 
 
-def tokenized(of_bytes: Corpus, tokenizer: BytePairs) -> Corpus:
+def encoded_corpus(of_bytes: Corpus, tokenizer: BytePairs) -> Corpus:
     """The same documents and splits in a tokenizer's tokens: one just learned, or a checkpoint's own.
+
+    >>> raw = Raw([(f"{i}.txt", b"the theory of the thing %d" % i) for i in range(8)], {})
+    >>> of_bytes = from_texts(raw)
+    >>> pairs = learn_byte_pairs((document.tokens.tobytes() for document in of_bytes.train), 260)
+    >>> encoded_corpus(of_bytes, pairs).vocab_size
+    260
 
     Raises:
         InputError: the corpus is not of bytes.
@@ -451,7 +467,7 @@ def _kept_byte_pairs(of_bytes: Corpus, vocabulary: int) -> BytePairs:
     """The byte pairs of a corpus's train split, out of the cache where they are known."""
 
     def learn() -> list[np.ndarray]:
-        learned = fit((document.tokens.tobytes() for document in of_bytes.train), vocabulary)
+        learned = learn_byte_pairs((document.tokens.tobytes() for document in of_bytes.train), vocabulary)
         return [np.frombuffer(learned.json.encode(), np.uint8)]
 
     inputs = [of_bytes.sha256, str(vocabulary), metadata.version("tokenizers")]
@@ -459,7 +475,7 @@ def _kept_byte_pairs(of_bytes: Corpus, vocabulary: int) -> BytePairs:
 
 
 def _kept_tokens(of_bytes: Corpus, tokenizer: BytePairs) -> Corpus:
-    """`tokenized`, its tokens out of the cache where they are known."""
+    """`encoded_corpus`, its tokens out of the cache where they are known."""
     documents = _documents_of(of_bytes)
     tokens = _kept(
         "tokens",

@@ -66,8 +66,13 @@ class BytePairs:
         os.replace(part, path)
 
 
-def fit(texts: Iterable[bytes], size: int) -> BytePairs:
+def learn_byte_pairs(texts: Iterable[bytes], size: int) -> BytePairs:
     """Learn byte pairs by their counts; no randomness, the same texts in the same order give the same pairs.
+
+    >>> pairs = learn_byte_pairs([b"the theory of the thing"], 260)
+    >>> tokens = pairs.encode(b"the thing")
+    >>> len(tokens), pairs.decode(tokens)
+    (5, b'the thing')
 
     Args:
         texts: UTF-8, e.g. of the train split.
@@ -91,7 +96,7 @@ def fit(texts: Iterable[bytes], size: int) -> BytePairs:
     return BytePairs(tokenizer.to_str())
 
 
-def load(path: Path, *, sha256: str) -> BytePairs:
+def load_byte_pairs(path: Path, *, sha256: str) -> BytePairs:
     """The tokenizer that `BytePairs.save` wrote, and no other.
 
     Args:

@@ -220,6 +220,10 @@ class Batches:
     A batch depends on the documents (in their order), length, batch, seed and step alone. A run that is
     interrupted goes on with `at(step)`; no state is kept.
 
+    >>> batches = Batches([Document("a", np.arange(100))], length=9, batch=4, seed=0)
+    >>> batches.at(step=3).shape
+    torch.Size([4, 9])
+
     Attributes:
         documents: those that have room for a window.
         length: of a window in tokens.
@@ -261,7 +265,7 @@ class Batches:
             row[:] = tokens[start : start + self.length]
         return torch.from_numpy(out)
 
-    def asked_at(
+    def queried_at(
         self, step: int, rank: int = 0, ranks: int = 1
     ) -> tuple[Int64[Tensor, "rows length"], Bool[Tensor, "rows length"]]:
         """Batch number `step`, and which of its tokens are asked: none of plain text."""
@@ -345,6 +349,11 @@ def spans(
     documents: Sequence[Document], longest: int, target: int, count: int | None = None, *, seed: int
 ) -> Spans:
     """Spans to score on, from as many documents as possible.
+
+    >>> documents = [Document("a", np.arange(100)), Document("b", np.arange(50))]
+    >>> found = spans(documents, longest=8, target=4, count=3, seed=0)
+    >>> found.cut(context=8).shape
+    torch.Size([3, 12])
 
     No document gives a second span before each with room has given one (likewise third, and so on); which
     give more, and where the spans lie, is drawn with the seed (as `analysis.text.windows.windows`).

@@ -23,6 +23,8 @@ PRECISIONS = ("float32", "bfloat16")
 DEVICES = ("cpu", "cuda")
 # What fine-tuning may change of the model that it starts from.
 CHANGEABLE = ("context", "method.base", "method.extension", "method.factor", "method.trained_length")
+OLD_KEYS = {"task_tellings": "task_repeats"}
+"""What keys of a recipe were called in older checkpoints and records."""
 TUNING = ("method.phase_lr_scale", "method.phase_init_std")
 
 
@@ -34,12 +36,12 @@ class Recipe:
         model: sizes, method, and as `context` the length that is trained.
         corpus: "texts", "code", "texts+code" or a folder, as `analysis.text.corpus.corpus` takes it.
         corpus_seed: of the split by document, >= 0.
-        task: "recall", "passkey" or "needle" (`analysis.training.retrieval_data`): what a part of the windows asks;
-            None for text alone.
+        task: "recall", "passkey" or "needle", a retrieval task in a part of the windows
+            (`analysis.training.retrieval_data`); None for text alone.
         task_share: that part, in [0, 1].
-        task_tellings: 1: facts are told once and asked for at a window's end (`recall.Mixture`); more: most
-            tellings of facts in a window, every later one a question (`lessons.Lessons`).
-        task_weight: of the mean loss of the bytes that are asked, added to that of all bytes; >= 0.
+        task_repeats: 1: facts stand once and are queried at a window's end (`retrieval_data.Mixture`); more: most
+            facts in a window, every repeat a query (`retrieval_data.RepeatedFacts`).
+        task_weight: of the mean loss of the bytes that are queried, added to that of all bytes; >= 0.
         seed: of weights and batches, >= 0.
         parent: checkpoint whose weights the run starts from; None to draw them. Key `from` in a recipe.
         batch: windows of a step, over all processes.
@@ -52,8 +54,8 @@ class Recipe:
         device: "cpu" or "cuda".
         threads: of the CPU; part of the recipe because sums depend on it in their last bit.
         compile: the model through torch.compile.
-        validate_every, save_every: steps between readings of the validation split, and between checkpoints.
-        validation_batches: read each time, the same for every run of this length and batch.
+        validate_every, save_every: steps between evaluations on the validation split, and between checkpoints.
+        validation_batches: evaluated each time, the same for every run of this length and batch.
     """
 
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -61,7 +63,7 @@ class Recipe:
     corpus_seed: int = 0
     task: str | None = None
     task_share: float = 0.0
-    task_tellings: int = 1
+    task_repeats: int = 1
     task_weight: float = 0.0
     seed: int = 0
     parent: str | None = None
@@ -80,7 +82,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         counts = ("batch", "steps", "threads", "validate_every", "validation_batches", "save_every")
-        for name in (*counts, "task_tellings"):
+        for name in (*counts, "task_repeats"):
             check_whole(name, getattr(self, name))
         for name in ("corpus_seed", "seed", "warmup"):
             check_whole(name, getattr(self, name), 0)
@@ -91,9 +93,9 @@ class Recipe:
             raise InputError(f"warmup={self.warmup} leaves nothing of steps={self.steps}; give fewer")
         if not 0 <= self.task_share <= 1 or (self.task is None) != (self.task_share == 0):
             raise InputError(f"task={self.task} with task_share={self.task_share}; give both or neither")
-        if self.task is None and (self.task_tellings, self.task_weight) != (1, 0):
+        if self.task is None and (self.task_repeats, self.task_weight) != (1, 0):
             raise InputError(
-                f"task_tellings={self.task_tellings}, task_weight={self.task_weight:g} without a task; give one"
+                f"task_repeats={self.task_repeats}, task_weight={self.task_weight:g} without a task; give one"
             )
         for name, known in (("precision", PRECISIONS), ("device", DEVICES), ("task", (None, *TASKS))):
             if (value := getattr(self, name)) not in known:
@@ -122,9 +124,14 @@ class Recipe:
     def differences(self, other: Mapping[str, Any]) -> list[str]:
         """What differs from another recipe's `to_dict`; a key that it lacks, being older, has its default there."""
         filled = Recipe().to_dict()
-        for name, value in other.items():
+        for name, value in renamed(other).items():
             filled[name] = filled.get(name, {}) | value if isinstance(value, dict) else value
         return differences(self.to_dict(), filled)
+
+
+def renamed(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """A recorded recipe with the keys of today."""
+    return {OLD_KEYS.get(key, key): value for key, value in recipe.items()}
 
 
 def keys() -> list[str]:
@@ -155,21 +162,21 @@ def tuned_rates(name: str) -> dict[str, float]:
     0.002
 
     Raises:
-        InputError: as `load` for a recipe that is missing or not TOML.
+        InputError: as `load_recipe` for a recipe that is missing or not TOML.
     """
     return dict(_read(name).get("tuned", {}))
 
 
-def load(name: str, settings: Sequence[str] = ()) -> Recipe:
+def load_recipe(name: str, settings: Sequence[str] = ()) -> Recipe:
     """A recipe by name or path, with `key=value` settings on top.
 
     With `from=CHECKPOINT` sizes and method are the checkpoint's, and only settings may change them: the base,
     an extension (whose factor is then the new length over the old one unless given) and TAPA's phase options.
 
-    >>> recipe = load("cpu", ["method=tapa", "seed=1"])
+    >>> recipe = load_recipe("cpu", ["method=tapa", "seed=1"])
     >>> recipe.lr, recipe.model.method.phase_lr_scale, recipe.seed
     (0.002, 0.3, 1)
-    >>> load("cpu", ["method=tapa_plain"]).lr
+    >>> load_recipe("cpu", ["method=tapa_plain"]).lr
     0.001
 
     Args:
@@ -180,9 +187,9 @@ def load(name: str, settings: Sequence[str] = ()) -> Recipe:
         InputError: a recipe that is missing or not TOML, a key that is unknown (naming the nearest), a value
             of another type or range, or a checkpoint that does not fit.
     """
-    values = _flat(_read(name))
+    values = renamed(_flat(_read(name)))
     tuned = {key.removeprefix("tuned."): values.pop(key) for key in [*values] if key.startswith("tuned.")}
-    chosen = dict(_setting(text) for text in settings)
+    chosen = renamed(dict(_setting(text) for text in settings))
     known = [*keys(), "method"]
     for key in [*values, *chosen]:
         if key not in known:
@@ -216,7 +223,7 @@ def _of_variant(name: str, tuned: Mapping[str, float]) -> dict[str, Any]:
 def fine_tuning(
     start: ModelConfig, values: Mapping[str, Any], of_variant: Mapping[str, Any], chosen: Mapping[str, Any]
 ) -> Recipe:
-    """The recipe that goes on from a model; see `load`.
+    """The recipe that goes on from a model; see `load_recipe`.
 
     Args:
         start: of the model.
@@ -244,8 +251,10 @@ def fine_tuning(
 def variant_of(recipe: Recipe, start: ModelConfig | None = None) -> str:
     """The variant that a recipe trains; of what is none of ours the method and the options that make it another.
 
-    >>> variant_of(load("cpu", ["method.name=tapa"])), variant_of(load("cpu", ["method=tapa", "method.alpha=0.2"]))
-    ('tapa_plain', 'tapa[alpha=0.2, phase_lr_scale=0.3, phase_init_std=0.005]')
+    >>> variant_of(load_recipe("cpu", ["method.name=tapa"]))
+    'tapa_plain'
+    >>> variant_of(load_recipe("cpu", ["method.name=tapa", "method.alpha=0.2"]))
+    'tapa[alpha=0.2]'
 
     Args:
         recipe: from scratch, or fine-tuning.
@@ -268,7 +277,7 @@ def _trains(recipe: Recipe, name: str, start: ModelConfig | None) -> bool:
     method = replace(own.method, trained_length=None)
     if replace(own, method=variant.method).method not in (own.method, replace(own, method=method).method):
         return False
-    plain = {"task": None, "task_share": 0.0, "task_tellings": 1, "task_weight": 0.0}
+    plain = {"task": None, "task_share": 0.0, "task_repeats": 1, "task_weight": 0.0}
     if any(getattr(recipe, key) != value for key, value in {**plain, **variant.task}.items()):
         return False
     if variant.parent is None or start is None:

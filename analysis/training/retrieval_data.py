@@ -1,12 +1,13 @@
-"""Retrieval that a small model can be asked for: facts in real text, a question at the end, bytes all through.
+"""Retrieval tasks for models of bytes: facts in real text, and queries that repeat a fact up to its value.
 
-A fact is "[k7=q3]" (associative recall), "[pass key 83021]" or "[q]" (a needle) somewhere in the text; the last bytes
-are facts told again, and the model is asked for the value in them. Text around the facts has its "[" turned into "(",
-so nothing else looks like one. Instances depend on the documents, the task, the distance, seed and step alone:
-every method is asked the same.
+A fact is "[k7=q3]" (associative recall), "[pass key 83021]" or "[q]" (a needle) somewhere in the text. In an instance
+(`retrieval_batch`) the last bytes are queries: facts again, whose values are to be predicted. In training (`Mixture`,
+`RepeatedFacts`) a part of the windows is of that kind. Text around the facts has its "[" turned into "(", so nothing
+else looks like one. Instances depend on the documents, the task, the distance, seed and step alone: every method gets
+the same.
 
-A question is answered exactly when each byte of its value is the likeliest one given the true bytes before it;
-that is also when greedy generation gives the whole value, so one reading scores both.
+A query is answered exactly when each byte of its value is the likeliest one given the true bytes before it;
+that is also when greedy generation gives the whole value, so one forward pass scores both.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ from analysis.text.windows import Batches, Document, rows_of
 LETTERS = b"abcdefghijklmnopqrstuvwxyz"
 DIGITS = b"0123456789"
 _OPEN, _ROUND, _CLOSE = b"[("[0], b"[("[1], b"]"
-_ASK, _MIX = 1, 2  # keep the random numbers of instances and of mixtures apart, and from those of windows
+_INSTANCE, _MIX = (
+    1,
+    2,
+)  # keep the random numbers of instances and of mixtures apart, and from those of windows
 
 
 def _count(alphabets: tuple[bytes, ...]) -> int:
@@ -43,7 +47,7 @@ class Task:
         middle: between key and value.
         value: for each byte of a value the bytes it is drawn from, uniformly.
         pairs: facts in an instance, their keys all different.
-        queries: facts that are asked for at the end, each once, 1 to `pairs`.
+        queries: facts that are queried at the end, each once, 1 to `pairs`.
     """
 
     lead: bytes
@@ -62,7 +66,7 @@ class Task:
             raise InputError(f"pairs={self.pairs} is not in 1..{keys}; there are {keys} different keys")
         if not 1 <= self.queries <= self.pairs:
             raise InputError(
-                f"queries={self.queries} is not in 1..{self.pairs}; ask for each fact once at most"
+                f"queries={self.queries} is not in 1..{self.pairs}; query each fact once at most"
             )
 
     @property
@@ -77,27 +81,27 @@ class Task:
 
     @property
     def chance(self) -> float:
-        """Exact matches of a reader that knows how values are made, and has read none."""
+        """Exact matches of a guess that knows how values are made, and has seen none."""
         return 1 / _count(self.value)
 
     @property
     def chance_of_any(self) -> float:
-        """Exact matches of a reader that gives the value of whichever fact, the key not regarded."""
+        """Exact matches of a guess that gives the value of whichever fact, the key not regarded."""
         return 1 / self.pairs + (1 - 1 / self.pairs) * self.chance
 
     @property
     def chance_bits(self) -> float:
-        """Bits per question that the first of these readers loses."""
+        """Bits per query that the first of these guesses loses."""
         return math.log2(_count(self.value))
 
     def fits(self, length: int, distance: int | None = None) -> bool:
-        """Whether instances of `length` bytes hold the facts and questions, at this distance or at any drawn."""
+        """Whether instances of `length` bytes hold the facts and queries, at this distance or at any drawn."""
         if distance is not None and not self.size <= distance <= length - self.size:
             return False
         return self.cells(length, distance) >= self.pairs
 
     def cells(self, length: int, distance: int | None = None) -> int:
-        """Places for facts before the questions that there always are in instances of `length` bytes."""
+        """Cells for facts before the queries that there always are in instances of `length` bytes."""
         offset = self.size - 1 if distance is None else (length - distance) % self.size
         return max((length - self.queries * self.size - offset) // self.size, 0)
 
@@ -112,14 +116,14 @@ TASKS = {"recall": RECALL, "passkey": PASSKEY, "needle": NEEDLE}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Questions:
+class Queries:
     """A batch of instances, or of instances and plain text.
 
     Attributes:
         tokens: bytes, (rows, length).
-        mask: True on the bytes of asked values, which are to be predicted from what stands before them.
-        distances: of each question the position of a value's byte less that of the same byte where the fact was
-            told, (rows, queries), in order of the questions; 0 in rows of plain text, which ask nothing.
+        mask: True on the bytes of queried values, which are to be predicted from what stands before them.
+        distances: of each query the position of a value's byte less that of the same byte in the fact,
+            (rows, queries), in order of the queries; 0 in rows of plain text, which hold none.
         values: bytes of a value; the mask of a row holds queries times as many.
     """
 
@@ -131,13 +135,13 @@ class Questions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """Of each question: was the whole value the likeliest, and how many bits did it take?"""
+    """Of each query: was the whole value the likeliest, and how many bits did it take?"""
 
     exact: Bool[Tensor, "rows queries"]
     bits: Float[Tensor, "rows queries"]
 
 
-def recall_batch(
+def retrieval_batch(
     documents: Sequence[Document],
     length: int,
     batch: int,
@@ -146,17 +150,17 @@ def recall_batch(
     distance: int | None = None,
     seed: int,
     step: int = 0,
-) -> Questions:
-    """A batch of instances, every row with `task.pairs` facts and `task.queries` questions.
+) -> Queries:
+    """A batch of instances, every row with `task.pairs` facts and `task.queries` queries.
 
     Facts lie on a grid of their own size, cells drawn uniformly. With a `distance`, the grid lies such that the
-    one question's fact is exactly that far back; else its offset is drawn, and distances are what comes out.
+    one query's fact is exactly that far back; else its offset is drawn, and distances are what comes out.
 
     Args:
         documents: text around the facts, as bytes.
-        length: bytes of an instance, question and answer included.
+        length: bytes of an instance, query and answer included.
         batch: rows, >= 1.
-        task: what is asked.
+        task: what facts look like.
         distance: in bytes, task.size to length - task.size, for a task of one query; None to draw.
         seed: >= 0.
         step: >= 0; other steps are other instances.
@@ -167,7 +171,7 @@ def recall_batch(
     """
     _check(documents, length, task, distance)
     tokens = Batches(documents, length, batch, seed=seed).at(step).numpy()
-    return _asked(tokens, task, distance, np.random.default_rng([seed, step, _ASK]))
+    return _with_queries(tokens, task, distance, np.random.default_rng([seed, step, _INSTANCE]))
 
 
 class Mixture:
@@ -178,7 +182,7 @@ class Mixture:
 
         Args:
             batches: of text as bytes; their seed is the mixture's.
-            task: what is asked; with as many queries as pairs a row teaches most.
+            task: what facts look like; with as many queries as pairs a row teaches most.
             share: of the rows, 0 to 1.
 
         Raises:
@@ -188,47 +192,47 @@ class Mixture:
         _check(batches.documents, batches.length, task, None)
         self.batches, self.task, self.share = batches, task, share
 
-    def questions_at(self, step: int, rank: int = 0, ranks: int = 1) -> Questions:
+    def queries_at(self, step: int, rank: int = 0, ranks: int = 1) -> Queries:
         """Batch number `step`; arguments as `Batches.at`, and like there it depends on nothing else."""
-        tokens, asking, rng = asking_rows(self.batches, self.share, step, _MIX)
-        asked = _asked(tokens[asking], self.task, None, rng)
+        tokens, chosen, rng = query_rows(self.batches, self.share, step, _MIX)
+        made = _with_queries(tokens[chosen], self.task, None, rng)
         mask = np.zeros(tokens.shape, bool)
         distances = np.zeros((len(tokens), self.task.queries), np.int64)
-        tokens[asking], mask[asking], distances[asking] = asked.tokens, asked.mask, asked.distances
+        tokens[chosen], mask[chosen], distances[chosen] = made.tokens, made.mask, made.distances
         mine = rows_of(rank, ranks)
         parts = (torch.from_numpy(part[mine].copy()) for part in (tokens, mask, distances))
-        return Questions(*parts, values=asked.values)
+        return Queries(*parts, values=made.values)
 
-    def asked_at(
+    def queried_at(
         self, step: int, rank: int = 0, ranks: int = 1
     ) -> tuple[Int64[Tensor, "rows length"], Bool[Tensor, "rows length"]]:
-        """Tokens and mask of `questions_at`."""
-        questions = self.questions_at(step, rank, ranks)
-        return questions.tokens, questions.mask
+        """Tokens and mask of `queries_at`."""
+        queries = self.queries_at(step, rank, ranks)
+        return queries.tokens, queries.mask
 
     def at(self, step: int, rank: int = 0, ranks: int = 1) -> Int64[Tensor, "rows length"]:
-        """The tokens of `questions_at`: a mixture stands wherever `Batches` does."""
-        return self.questions_at(step, rank, ranks).tokens
+        """The tokens of `queries_at`: a mixture stands wherever `Batches` does."""
+        return self.queries_at(step, rank, ranks).tokens
 
 
-def score(logits: Float[Tensor, "rows length vocab"], questions: Questions) -> Scores:
-    """Scores of one reading; logits at position i are for the token at i + 1. Every row must ask."""
-    rows = len(questions.tokens)
-    mask = questions.mask[:, 1:]
-    wanted = questions.tokens[:, 1:][mask]
+def score(logits: Float[Tensor, "rows length vocab"], queries: Queries) -> Scores:
+    """Scores of one forward pass; logits at position i are for the token at i + 1. Every row must hold queries."""
+    rows = len(queries.tokens)
+    mask = queries.mask[:, 1:]
+    wanted = queries.tokens[:, 1:][mask]
     given = logits[:, :-1][mask].double()
-    shape = (rows, -1, questions.values)
+    shape = (rows, -1, queries.values)
     bits = torch.nn.functional.cross_entropy(given, wanted, reduction="none") / math.log(2)
     exact = (given.argmax(-1) == wanted).reshape(shape).all(-1)
     return Scores(exact, bits.reshape(shape).sum(-1))
 
 
-def asking_rows(
+def query_rows(
     batches: Batches, share: float, step: int, stream: int
-) -> tuple[Int64[np.ndarray, "rows length"], Int64[np.ndarray, " asking"], np.random.Generator]:
-    """Text of batch number `step`, those of its rows that shall ask, and what draws their questions.
+) -> tuple[Int64[np.ndarray, "rows length"], Int64[np.ndarray, " chosen"], np.random.Generator]:
+    """Text of batch number `step`, those of its rows that shall hold queries, and what draws these.
 
-    Rows are drawn one by one; another `stream` draws other rows and questions.
+    Rows are drawn one by one; another `stream` draws other rows and queries.
     """
     tokens = batches.at(step).numpy()
     rng = np.random.default_rng([batches.seed, step, stream])
@@ -238,7 +242,7 @@ def asking_rows(
 def check_share(share: float) -> None:
     """InputError unless it is a part of a batch's rows."""
     if not 0 <= share <= 1:
-        raise InputError(f"share={share} is not in 0..1; give the part of the rows that shall ask")
+        raise InputError(f"share={share} is not in 0..1; give the part of the rows that shall hold queries")
 
 
 def check_bytes(documents: Sequence[Document]) -> None:
@@ -247,7 +251,7 @@ def check_bytes(documents: Sequence[Document]) -> None:
         if document.tokens.dtype != np.uint8:
             kind = document.tokens.dtype
             raise InputError(
-                f"{document.name} has tokens of {kind}; retrieval asks bytes: give a corpus of bytes"
+                f"{document.name} has tokens of {kind}; retrieval tasks are made of bytes: give a corpus of bytes"
             )
 
 
@@ -267,32 +271,32 @@ def _check(documents: Sequence[Document], length: int, task: Task, distance: int
         )
     if (cells := task.cells(length, distance)) < task.pairs:
         raise InputError(
-            f"{task.pairs} facts of {size} bytes do not fit before {task.queries} questions in {length} bytes, "
+            f"{task.pairs} facts of {size} bytes do not fit before {task.queries} queries in {length} bytes, "
             f"{cells} do; give a longer length or fewer pairs"
         )
 
 
-def _asked(tokens: np.ndarray, task: Task, distance: int | None, rng: np.random.Generator) -> Questions:
-    """Write facts and questions into windows of text."""
+def _with_queries(tokens: np.ndarray, task: Task, distance: int | None, rng: np.random.Generator) -> Queries:
+    """Write facts and queries into windows of text."""
     rows, length = tokens.shape
     tail = length - task.queries * task.size
     starts, facts = _starts(rows, tail, task, distance, rng), facts_of(rows, task, rng)
-    asks = np.tile(tail + task.size * np.arange(task.queries), (rows, 1))
-    places = np.concatenate([starts, asks], axis=1)[:, :, None] + np.arange(task.size)
-    told = np.concatenate([facts, facts[:, : task.queries]], axis=1)
-    values = asks[:, :, None] + task.before + np.arange(len(task.value))
+    queries = np.tile(tail + task.size * np.arange(task.queries), (rows, 1))
+    places = np.concatenate([starts, queries], axis=1)[:, :, None] + np.arange(task.size)
+    written = np.concatenate([facts, facts[:, : task.queries]], axis=1)
+    values = queries[:, :, None] + task.before + np.arange(len(task.value))
     tokens, mask = without_brackets(tokens), np.zeros(tokens.shape, bool)
     row = np.arange(rows)[:, None, None]
-    tokens[row, places] = told
+    tokens[row, places] = written
     mask[row, values] = True
-    parts = map(torch.from_numpy, (tokens, mask, asks - starts[:, : task.queries]))
-    return Questions(*parts, values=len(task.value))
+    parts = map(torch.from_numpy, (tokens, mask, queries - starts[:, : task.queries]))
+    return Queries(*parts, values=len(task.value))
 
 
 def _starts(
     rows: int, tail: int, task: Task, distance: int | None, rng: np.random.Generator
 ) -> Int64[np.ndarray, "rows pairs"]:
-    """Where the facts begin, those that are asked for first: cells of a grid before `tail`, without overlap."""
+    """Where the facts begin, those that are queried first: cells of a grid before `tail`, without overlap."""
     if distance is None:
         offset = rng.integers(task.size, size=(rows, 1))
     else:
@@ -318,70 +322,64 @@ def facts_of(rows: int, task: Task, rng: np.random.Generator) -> UInt8[np.ndarra
     return facts
 
 
-# Training windows that teach retrieval by repetition: facts told again and again, each later telling a
-# question.
-#
-# Windows of `recall.Mixture`, in which every fact is told once and asked for at the end, teach a small model
-# nothing within a thousand steps (LOG.md). Told several times at random places, a fact is soon looked up, at
-# any distance.
+_REPEAT = 3  # keeps the random numbers of repeated facts apart from those of windows, instances and mixtures
+_FEWEST = 2  # a fact that stands once holds no query
 
 
-_TELL = 3  # keeps the random numbers of lessons apart from those of windows, instances and mixtures
-_FEWEST = 2  # a fact that is told once asks nothing
+class RepeatedFacts:
+    """Training batches in which a share of the rows, drawn one by one, repeat a task's facts; each repeat is a query.
 
-
-class Lessons:
-    """Training batches in which a share of the rows, drawn one by one, tell a task's facts repeatedly.
-
-    Tellings lie on a grid of a fact's own size whose offset is drawn, cells drawn uniformly; their number is drawn
-    from 2 to `tellings`, and each tells one of the row's facts, drawn with replacement.
+    Windows in which every fact stands once and is queried at the end teach a small model nothing within a thousand
+    steps. Repeated several times at random places, a fact is soon looked up, at any distance. Facts lie on a grid of
+    their own size whose offset is drawn, cells drawn uniformly; their number is drawn from 2 to `repeats`, and each is
+    one of the row's facts, drawn with replacement.
     """
 
-    def __init__(self, batches: Batches, task: Task, share: float, tellings: int) -> None:
-        """Mix lessons of `task` into `batches`.
+    def __init__(self, batches: Batches, task: Task, share: float, repeats: int) -> None:
+        """Put repeated facts of `task` into `batches`.
 
         Args:
-            batches: of text as bytes; their seed is the lessons'.
-            task: what is told; its `queries` play no part.
+            batches: of text as bytes; their seed is used.
+            task: what facts look like; its `queries` play no part.
             share: of the rows, 0 to 1.
-            tellings: most in a row, >= 2.
+            repeats: most facts in a row, the first ones counted too, >= 2.
 
         Raises:
-            InputError: a number is out of its range, documents are not bytes, or the tellings do not fit.
+            InputError: a number is out of its range, documents are not bytes, or the facts do not fit.
         """
         check_share(share)
         check_bytes(batches.documents)
         cells = _cells(batches.length, task)
-        if not _FEWEST <= tellings <= cells:
+        if not _FEWEST <= repeats <= cells:
             raise InputError(
-                f"tellings={tellings} is not in {_FEWEST}..{cells}, what fits into {batches.length} bytes"
+                f"repeats={repeats} is not in {_FEWEST}..{cells}, what fits into {batches.length} bytes"
             )
-        self.batches, self.task, self.share, self.tellings = batches, task, share, tellings
+        self.batches, self.task, self.share, self.repeats = batches, task, share, repeats
 
-    def asked_at(
+    def queried_at(
         self, step: int, rank: int = 0, ranks: int = 1
     ) -> tuple[Int64[Tensor, "rows length"], Bool[Tensor, "rows length"]]:
-        """Batch number `step`, and True on the bytes of values that were told before in their row.
+        """Batch number `step`, and True on the bytes of values whose fact stood in their row before.
 
         Arguments as `Batches.at`, and like there it depends on nothing else.
         """
-        tokens, telling, rng = asking_rows(self.batches, self.share, step, _TELL)
+        tokens, chosen, rng = query_rows(self.batches, self.share, step, _REPEAT)
         mask = np.zeros(tokens.shape, bool)
-        tokens[telling], mask[telling] = self._told(tokens[telling], rng)
+        tokens[chosen], mask[chosen] = self._repeated(tokens[chosen], rng)
         mine = rows_of(rank, ranks)
         return torch.from_numpy(tokens[mine].copy()), torch.from_numpy(mask[mine].copy())
 
     def at(self, step: int, rank: int = 0, ranks: int = 1) -> Int64[Tensor, "rows length"]:
-        """The tokens of `asked_at`: lessons stand wherever `Batches` does."""
-        return self.asked_at(step, rank, ranks)[0]
+        """The tokens of `queried_at`: this stands wherever `Batches` does."""
+        return self.queried_at(step, rank, ranks)[0]
 
-    def _told(
+    def _repeated(
         self, tokens: Int64[np.ndarray, "rows length"], rng: np.random.Generator
     ) -> tuple[Int64[np.ndarray, "rows length"], Bool[np.ndarray, "rows length"]]:
         task, (rows, length) = self.task, tokens.shape
         cells = _cells(length, task)
         starts = rng.integers(task.size, size=(rows, 1)) + task.size * np.arange(cells)
-        count = rng.integers(_FEWEST, self.tellings + 1, size=(rows, 1))
+        count = rng.integers(_FEWEST, self.repeats + 1, size=(rows, 1))
         kept = rng.random((rows, cells)).argsort(axis=1) < count
         which = rng.integers(task.pairs, size=(rows, cells))
         mine = kept[:, :, None] & (which[:, :, None] == np.arange(task.pairs))
@@ -396,5 +394,5 @@ class Lessons:
 
 
 def _cells(length: int, task: Task) -> int:
-    """Tellings that always fit, wherever the grid lies: no room is kept for questions at the end."""
+    """Facts that always fit, wherever the grid lies: no room is kept for queries at the end."""
     return task.cells(length + task.queries * task.size)

@@ -36,7 +36,7 @@ from analysis.records import Provenance
 from analysis.text.corpus import Corpus
 from analysis.text.windows import Batches
 from analysis.training.recipe import Recipe
-from analysis.training.retrieval_data import TASKS, Lessons, Mixture
+from analysis.training.retrieval_data import TASKS, Mixture, RepeatedFacts
 from analysis.workers import threads
 
 # The optimiser of a run: AdamW in groups, its schedule, its guard, and its state as plain tensors.
@@ -204,7 +204,7 @@ def group_on(device: str) -> Iterator[Group]:
 
 VALIDATION_SEED = 0  # the same windows for every run of one length and batch
 
-AnyBatches = Batches | Mixture | Lessons
+AnyBatches = Batches | Mixture | RepeatedFacts
 # (what, steps done, steps in all, note)
 Progress = Callable[[str, int, int, str], None]
 
@@ -218,7 +218,7 @@ class Log:
     """What was seen on the way, kept in every checkpoint.
 
     Attributes:
-        loss, norm, lr, seconds: of each step: nats per token (and `task_weight` times those of asked ones),
+        loss, norm, lr, seconds: of each step: nats per token (and `task_weight` times those of queried ones),
             gradient norm before clipping, learning rate and time.
         validation_step, validation_loss: after that many steps, nats per token.
     """
@@ -248,7 +248,7 @@ class Log:
 
 
 @dataclass(slots=True)
-class Run:
+class TrainingState:
     """A run in memory.
 
     Attributes:
@@ -327,14 +327,14 @@ def as_it_can_run(recipe: Recipe) -> Recipe:
     return replace(recipe, compile=False)
 
 
-def note(run: Run) -> str:
+def note(run: TrainingState) -> str:
     """Loss and speed, for whoever watches."""
     tokens = run.log.tokens_per_second(run.recipe.batch * run.recipe.length)
     seen = f", validation {run.log.validation_loss[-1]:.3f}" if run.log.validation_loss else ""
     return f"loss {sum(run.log.loss[-20:]) / len(run.log.loss[-20:]):.3f}{seen} nats, {tokens:,.0f} tokens/s"
 
 
-def _begin(recipe: Recipe, out: Path, corpus: Corpus, group: Group) -> Run:
+def _begin(recipe: Recipe, out: Path, corpus: Corpus, group: Group) -> TrainingState:
     """A new run, or the one in `out` where it stopped."""
     if corpus.vocab_size != recipe.model.vocab_size:
         raise InputError(
@@ -347,13 +347,13 @@ def _begin(recipe: Recipe, out: Path, corpus: Corpus, group: Group) -> Run:
         checkpoint.load_weights(model, checkpoint.read_checkpoint(Path(recipe.parent)))
     model.to(group.device)
     loss = torch.compile(model.loss, dynamic=False) if recipe.compile else model.loss
-    run = Run(recipe, out, corpus, group, model, optimiser_of(model, recipe), loss)
+    run = TrainingState(recipe, out, corpus, group, model, optimiser_of(model, recipe), loss)
     if (newest := checkpoint.latest(out)) is not None:
         _resume(run, newest)
     return run
 
 
-def _resume(run: Run, folder: Path) -> None:
+def _resume(run: TrainingState, folder: Path) -> None:
     checkpoint = read_checkpoint(folder)
     found = run.recipe.differences(checkpoint.recipe)
     if checkpoint.corpus_sha256 != run.corpus.sha256:
@@ -372,7 +372,7 @@ def _resume(run: Run, folder: Path) -> None:
     run.step = checkpoint.step
 
 
-def _batches(run: Run, corpus: Corpus) -> tuple[AnyBatches, Batches]:
+def _batches(run: TrainingState, corpus: Corpus) -> tuple[AnyBatches, Batches]:
     """Training batches, and those of the validation split; one token more than the model reads, as target."""
     recipe, size = run.recipe, run.recipe.length + 1
     text = Batches(corpus.train, size, recipe.batch, seed=recipe.seed)
@@ -380,13 +380,13 @@ def _batches(run: Run, corpus: Corpus) -> tuple[AnyBatches, Batches]:
     if recipe.task is None:
         return text, held_out
     task = TASKS[recipe.task]
-    if recipe.task_tellings > 1:
-        return Lessons(text, task, recipe.task_share, recipe.task_tellings), held_out
-    # every fact of a window is asked for: a window teaches most
+    if recipe.task_repeats > 1:
+        return RepeatedFacts(text, task, recipe.task_share, recipe.task_repeats), held_out
+    # every fact of a window is queried: a window teaches most
     return Mixture(text, replace(task, queries=task.pairs), recipe.task_share), held_out
 
 
-def _advance(run: Run, batches: AnyBatches) -> None:
+def _advance(run: TrainingState, batches: AnyBatches) -> None:
     """One step."""
     begun = time.perf_counter()
     run.optimiser.zero_grad(set_to_none=True)
@@ -407,7 +407,7 @@ def _advance(run: Run, batches: AnyBatches) -> None:
     run.step += 1
 
 
-def _validate(run: Run, held_out: Batches) -> float:
+def _validate(run: TrainingState, held_out: Batches) -> float:
     """Mean loss of the fixed validation batches.
 
     Through the very function that trains, gradients on: without them it would be compiled a second time.
@@ -416,16 +416,16 @@ def _validate(run: Run, held_out: Batches) -> float:
     return sum(losses) / len(losses)
 
 
-def _loss(run: Run, batches: AnyBatches, step: int) -> Tensor:
+def _loss(run: TrainingState, batches: AnyBatches, step: int) -> Tensor:
     group, weight = run.group, run.recipe.task_weight
     place = (step, group.rank, group.ranks)
-    drawn = (batches.at(*place),) if weight == 0 else batches.asked_at(*place)
+    drawn = (batches.at(*place),) if weight == 0 else batches.queried_at(*place)
     inputs = [part.to(group.device) for part in drawn]
     with torch.autocast(group.device.type, torch.bfloat16, enabled=run.recipe.precision == "bfloat16"):
         return run.loss(*inputs) if weight == 0 else run.loss(*inputs, weight)
 
 
-def _save(run: Run) -> None:
+def _save(run: TrainingState) -> None:
     if run.group.leads:
         checkpoint.save(
             run.out,

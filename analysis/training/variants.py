@@ -38,7 +38,7 @@ STRETCH = 4
 _FINE_FACTOR = (
     8.0  # of PI and YaRN in fine-tuning: the paper evaluates to 8 times its trained length (64k of 8k)
 )
-_NEEDLE = {"task": "needle", "task_share": 0.5, "task_tellings": 16, "task_weight": 1.0}
+_NEEDLE = {"task": "needle", "task_share": 0.5, "task_repeats": 16, "task_weight": 1.0}
 _RECALL = {"task": "recall", "task_share": 0.25}
 
 

@@ -39,7 +39,7 @@ from analysis.studies.perplexity import EVALUATION, Settings, evaluate_model
 from analysis.text.windows import Document
 from analysis.theory.frequencies import Extension
 from analysis.training import retrieval_data
-from analysis.training.retrieval_data import RECALL, Questions
+from analysis.training.retrieval_data import RECALL, Queries
 from tests import tiny_models
 from tests.refusals import said_in_one_line
 
@@ -422,7 +422,7 @@ def test_every_model_is_asked_the_same(monkeypatch: pytest.MonkeyPatch):
     original = retrieval_data.score
     for method, seen in asked.items():
 
-        def watched(logits: Tensor, questions: Questions, seen=seen):
+        def watched(logits: Tensor, questions: Queries, seen=seen):
             seen.append(questions.tokens)
             return original(logits, questions)
 

@@ -16,7 +16,7 @@ from analysis.evaluation import retrieval
 from analysis.models.llama import Llama
 from analysis.text.windows import Document
 from analysis.training import retrieval_data
-from analysis.training.retrieval_data import PASSKEY, RECALL, recall_batch
+from analysis.training.retrieval_data import PASSKEY, RECALL, retrieval_batch
 from tests.models.tiny_llama import tiny_recipe
 
 TEXT = Document("text", np.random.default_rng(7).integers(97, 123, size=5000, dtype=np.uint8))
@@ -31,7 +31,7 @@ def test_questions_fit_and_reach_as_far_as_the_windows(task, trained, doublings)
     assert len(set(pairs)) == len(pairs)
     for length, distance in pairs:
         assert length in lengths
-        asked = recall_batch([TEXT], length, 1, task=task, distance=distance, seed=0)
+        asked = retrieval_batch([TEXT], length, 1, task=task, distance=distance, seed=0)
         assert (asked.distances == distance).all()  # and it was not refused
     beyond = {length for length, distance in pairs if distance > trained}
     assert beyond == {n for n in lengths[1:] if task.fits(n, 3 * n // 4) and 3 * n // 4 > trained}
@@ -43,7 +43,7 @@ def test_questions_fit_and_reach_as_far_as_the_windows(task, trained, doublings)
 @given(task=TASKS, length=st.integers(20, 300), distance=st.integers(1, 300))
 def test_what_fits_is_what_is_not_refused(task, length, distance):
     try:
-        recall_batch([TEXT], length, 1, task=task, distance=distance, seed=0)
+        retrieval_batch([TEXT], length, 1, task=task, distance=distance, seed=0)
         refused = False
     except InputError:
         refused = True

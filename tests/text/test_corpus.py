@@ -24,13 +24,13 @@ from analysis.text.corpus import (
     SPLITS,
     Corpus,
     Raw,
+    encoded_corpus,
     from_texts,
     groups,
     read_source,
     split,
-    tokenized,
 )
-from analysis.text.tokenizer import BytePairs, fit, load
+from analysis.text.tokenizer import BytePairs, learn_byte_pairs, load_byte_pairs
 from analysis.text.windows import Batches, Document, Spans, batch_at, rows_of, spans
 
 
@@ -458,7 +458,7 @@ WORDS = b"the quick brown fox \xc3\xa9t\xc3\xa9 jumps over the lazy dog's \xe2\x
 @given(st.text(st.characters(codec="utf-8"), max_size=40))
 @settings(max_examples=100)
 def test_byte_pairs_give_the_text_back_and_count_its_bytes(words):
-    pairs = fit([WORDS], 280)
+    pairs = learn_byte_pairs([WORDS], 280)
     tokens = pairs.encode(words.encode())
     assert pairs.decode(tokens) == words.encode()
     assert pairs.token_bytes[tokens].sum() == len(words.encode())
@@ -479,19 +479,18 @@ def test_a_corpus_in_byte_pairs(folder: Path, tmp_path: Path):
 
     path = tmp_path / "tokenizer.json"
     found.tokenizer.save(path)
-    again = tokenized(plain, load(path, sha256=found.tokenizer.sha256))
+    again = encoded_corpus(plain, load_byte_pairs(path, sha256=found.tokenizer.sha256))
     assert again.sha256 == found.sha256 == again.manifest["sha256"]
 
 
 def test_byte_pairs_are_learned_alike_in_every_process():
     """Hashes of strings are seeded anew in each process; the pairs must not depend on it."""
-    program = (
-        f"from analysis.text.tokenizer import fit; print(fit([{WORDS!r} * 3, b'lazy bones'], 300).sha256)"
-    )
+    learn = f"learn_byte_pairs([{WORDS!r} * 3, b'lazy bones'], 300)"
+    program = f"from analysis.text import learn_byte_pairs; print({learn}.sha256)"
     command = [sys.executable, "-c", program]
     root = Path(__file__).resolve().parents[2]
     done = [subprocess.run(command, cwd=root, capture_output=True, text=True, check=True) for _ in range(2)]
-    assert {run.stdout.strip() for run in done} == {fit([WORDS * 3, b"lazy bones"], 300).sha256}
+    assert {run.stdout.strip() for run in done} == {learn_byte_pairs([WORDS * 3, b"lazy bones"], 300).sha256}
 
 
 def test_what_is_no_vocabulary(folder: Path, tmp_path: Path):
@@ -502,20 +501,20 @@ def test_what_is_no_vocabulary(folder: Path, tmp_path: Path):
     with pytest.raises(
         InputError, match=r"^the train split fills a vocabulary of \d+, not of 9999; give a smaller"
     ):
-        fit([WORDS], 9999)
-    pairs = fit([WORDS], 260)
+        learn_byte_pairs([WORDS], 9999)
+    pairs = learn_byte_pairs([WORDS], 260)
     path = tmp_path / "t.json"
     message = f"tokenizer {path} cannot be read: No such file or directory; give an existing file"
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        load(path, sha256=pairs.sha256)
+        load_byte_pairs(path, sha256=pairs.sha256)
     path.write_text(pairs.json[:-10])
     with pytest.raises(
         InputError, match=r"t\.json has sha256 \w{64}, the corpus \w{64}; give the file of that run$"
     ):
-        load(path, sha256=pairs.sha256)
+        load_byte_pairs(path, sha256=pairs.sha256)
     of_pairs = corpus.corpus(folder, vocabulary=260)
     with pytest.raises(InputError, match=r"^the corpus is in tokens of \w{64} already; give one of bytes$"):
-        tokenized(of_pairs, BytePairs(pairs.json))
+        encoded_corpus(of_pairs, BytePairs(pairs.json))
 
 
 def test_a_run_of_steps_is_the_batches_in_a_row():
@@ -555,13 +554,13 @@ def test_what_takes_long_is_kept_by_content(tmp_path: Path, cache: Path, monkeyp
     assert {path.name.rsplit("-", 1)[0] for path in cache.iterdir()} == {"groups", "byte-pairs", "tokens"}
     with monkeypatch.context() as patch:
         patch.setattr(corpus, "groups", lambda texts: pytest.fail("grouped again"))
-        patch.setattr(corpus, "fit", lambda texts, size: pytest.fail("byte pairs learned again"))
+        patch.setattr(corpus, "learn_byte_pairs", lambda texts, size: pytest.fail("byte pairs learned again"))
         patch.setattr(BytePairs, "encode", lambda self, data: pytest.fail("encoded again"))
         folder.rename(folder.with_name("moved"))  # no name is part of a key
         assert the_same(first, corpus.corpus(folder.with_name("moved"), vocabulary=280))
     other = corpus.corpus(folder_of(tmp_path, "v"), vocabulary=280)
     assert other.sha256 != first.sha256
-    assert the_same(other, tokenized(from_texts(corpus.read_folder(folder)), other.tokenizer))
+    assert the_same(other, encoded_corpus(from_texts(corpus.read_folder(folder)), other.tokenizer))
     assert corpus.corpus(folder, vocabulary=270).vocab_size == 270
 
 

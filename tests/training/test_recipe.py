@@ -14,7 +14,7 @@ from analysis.experiments.plan import EXPERIMENTS, Run, cpu
 from analysis.experiments.run_record import read_folder
 from analysis.models.checkpoint import read_checkpoint
 from analysis.models.config import METHODS, MethodConfig, ModelConfig
-from analysis.training.recipe import Recipe, keys, load, packaged, tuned_rates, variant_of
+from analysis.training.recipe import Recipe, keys, load_recipe, packaged, tuned_rates, variant_of
 from analysis.training.train import parameters, train
 from analysis.training.variants import VARIANTS
 from figures.catalogue import TRAINED
@@ -43,6 +43,7 @@ def test_differences_name_the_fields():
 def test_a_run_from_before_a_key_was_there_is_the_run_with_its_default():
     old = Recipe(lr=2e-3).to_dict()
     del old["task_weight"], old["model"]["kv_heads"]
+    old["task_tellings"] = old.pop("task_repeats")  # as it was called then
     assert Recipe(lr=2e-3).differences(old) == []
     assert Recipe().differences(old) == ["lr: 0.001, not 0.002"]
     asking = Recipe(lr=2e-3, task="needle", task_share=0.5, task_weight=1.0)
@@ -58,7 +59,7 @@ def test_a_window_is_half_the_context_and_stays_when_the_context_grows():
 
 @pytest.mark.parametrize("name", packaged())
 def test_packaged_recipes_load_and_spell_out_every_key(name: str):
-    recipe = load(name)
+    recipe = load_recipe(name)
     values = recipe.to_dict()
     flat = [
         f"{table}.{key}" if table else key
@@ -70,19 +71,21 @@ def test_packaged_recipes_load_and_spell_out_every_key(name: str):
 
 
 def test_the_packaged_recipes_have_the_sizes_that_they_state():
-    assert 0.8e6 < parameters(load("cpu")) < 0.9e6
-    assert 24e6 < parameters(load("gpu")) < 27e6
-    assert load("cpu").length == 128
-    assert load("gpu").length == 512
+    assert 0.8e6 < parameters(load_recipe("cpu")) < 0.9e6
+    assert 24e6 < parameters(load_recipe("gpu")) < 27e6
+    assert load_recipe("cpu").length == 128
+    assert load_recipe("gpu").length == 512
 
 
 def test_settings_go_on_top_of_the_recipe(tmp_path: Path):
-    recipe = load("cpu", ["method=tapa", "seed=7", "lr=5e-4", "steps=50", "warmup=0"])
+    recipe = load_recipe("cpu", ["method=tapa", "seed=7", "lr=5e-4", "steps=50", "warmup=0"])
     assert recipe.model.method == MethodConfig("tapa", phase_lr_scale=0.3, phase_init_std=0.005)
     assert (recipe.seed, recipe.lr, recipe.steps) == (7, 5e-4, 50)
-    assert load("cpu", ["method.base=500000"]).model.method.base == 5e5  # a whole number for a real one
+    assert (
+        load_recipe("cpu", ["method.base=500000"]).model.method.base == 5e5
+    )  # a whole number for a real one
     (tmp_path / "mine.toml").write_text('length = 64\nmethod = "alibi"\n', encoding="utf-8")
-    mine = load(str(tmp_path / "mine.toml"))
+    mine = load_recipe(str(tmp_path / "mine.toml"))
     assert (mine.length, mine.model.method.name) == (64, "alibi")
 
 
@@ -92,7 +95,7 @@ SCRATCH = [name for name, variant in VARIANTS.items() if not variant.parent]
 @pytest.mark.parametrize("name", SCRATCH)
 def test_a_variant_is_what_the_experiments_train(name: str):
     """With its tuned rate, where there is one; `tapa train` and `tapa sweep` have one vocabulary."""
-    recipe = load("cpu", [f"method={name}", "seed=2"])
+    recipe = load_recipe("cpu", [f"method={name}", "seed=2"])
     assert recipe == Run(VARIANTS[name], 2, tuned_rates("cpu").get(name, 2e-3)).recipe(cpu())
     assert variant_of(recipe) == name
 
@@ -102,7 +105,7 @@ def test_a_fine_tuned_variant_is_what_the_experiments_train(name: str):
     parent = VARIANTS[name].parent
     assert parent is not None
     weights = TRAINED / "checkpoints" / f"{parent}.safetensors"
-    recipe = load("finetune", [f"from={weights}", f"method={name}"])
+    recipe = load_recipe("finetune", [f"from={weights}", f"method={name}"])
     run = Run(VARIANTS[name], 0, tuned_rates("finetune")[name], Run(VARIANTS[parent], 0, 1e-3))
     assert recipe == run.recipe(cpu(), str(weights))
     start = read_checkpoint(weights).config
@@ -119,10 +122,10 @@ def test_tuned_rates_are_those_that_the_records_chose():
 
 
 def test_a_bare_method_is_the_plain_one():
-    assert load("cpu", ["method.name=tapa"]).model.method == MethodConfig("tapa")
-    assert load("cpu", ["method=xpos"]).model.method == MethodConfig("xpos")
-    assert load("gpu", ["method=tapa"]).lr == 6e-4  # nothing is tuned at this size
-    assert variant_of(load("gpu", ["method=tapa"])) == "tapa"
+    assert load_recipe("cpu", ["method.name=tapa"]).model.method == MethodConfig("tapa")
+    assert load_recipe("cpu", ["method=xpos"]).model.method == MethodConfig("xpos")
+    assert load_recipe("gpu", ["method=tapa"]).lr == 6e-4  # nothing is tuned at this size
+    assert variant_of(load_recipe("gpu", ["method=tapa"])) == "tapa"
 
 
 BAD = [
@@ -140,7 +143,7 @@ BAD = [
     (["precision=float16"], "precision='float16' is unknown; did you mean bfloat16?"),
     (["device=gpu"], "device='gpu' is unknown; "),
     (["task=recal", "task_share=0.5"], "task='recal' is unknown; did you mean recall?"),
-    (["task_tellings=4"], "task_tellings=4, task_weight=0 without a task; give one"),
+    (["task_repeats=4"], "task_repeats=4, task_weight=0 without a task; give one"),
     (["task=recall"], "task=recall with task_share=0.0; give both or neither"),
     (["task_share=0.5"], "task=None with task_share=0.5; give both or neither"),
     (["seed"], "'seed' is no setting; write key=value"),
@@ -165,7 +168,7 @@ BAD = [
 )
 def test_bad_settings_are_refused_on_one_line(settings: list[str], message: str):
     with pytest.raises(InputError) as caught:
-        load("cpu", settings)
+        load_recipe("cpu", settings)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -181,7 +184,7 @@ def test_bad_recipes_are_refused_on_one_line(tmp_path: Path):
         (str(table), "recipe key modle.width is unknown; did you mean model.width?"),
     ):
         with pytest.raises(InputError) as caught:
-            load(name)
+            load_recipe(name)
         assert message in str(caught.value)
         assert "\n" not in str(caught.value)
 
@@ -195,17 +198,17 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_fine_tuning_takes_sizes_and_method_from_the_checkpoint(trained: Path):
-    plain = load("finetune", [f"from={trained}"])
+    plain = load_recipe("finetune", [f"from={trained}"])
     assert plain.model == tiny_recipe().model
-    longer = load("finetune", [f"from={trained}", "length=64", "method.base=1e6", "lr=1e-3"])
+    longer = load_recipe("finetune", [f"from={trained}", "length=64", "method.base=1e6", "lr=1e-3"])
     assert longer.model == replace(tiny_recipe().model, context=64, method=MethodConfig("rope", base=1e6))
     assert longer.parent == str(trained)
 
 
 def test_an_extension_is_filled_in_from_the_two_lengths(trained: Path):
-    method = load("finetune", [f"from={trained}", "length=64", "method.extension=yarn"]).model.method
+    method = load_recipe("finetune", [f"from={trained}", "length=64", "method.extension=yarn"]).model.method
     assert (method.factor, method.trained_length) == (4.0, 16)
-    given = load(
+    given = load_recipe(
         "finetune", [f"from={trained}", "length=64", "method.extension=pi", "method.factor=8"]
     ).model.method
     assert (given.factor, given.trained_length) == (8.0, 16)
@@ -215,7 +218,7 @@ def test_fine_tuning_another_model_names_what_differs(trained: Path):
     with pytest.raises(
         InputError, match=r"cannot be the start: width: 24, not 16; method.name: tapa, not rope"
     ):
-        load("finetune", [f"from={trained}", "model.width=24", "method=tapa"])
+        load_recipe("finetune", [f"from={trained}", "model.width=24", "method=tapa"])
 
 
 def test_a_recipe_says_nothing_about_the_machine(tmp_path: Path):

@@ -21,11 +21,11 @@ from analysis.training.retrieval_data import (
     NEEDLE,
     PASSKEY,
     RECALL,
-    Lessons,
     Mixture,
-    Questions,
+    Queries,
+    RepeatedFacts,
     Task,
-    recall_batch,
+    retrieval_batch,
     score,
 )
 
@@ -57,7 +57,7 @@ def room(task: Task, length: int) -> int:
 def test_instances(task, length, seed, step):
     """Different keys, each question a fact told before, the mask on its value, the distance from there."""
     assume(room(task, length) >= task.pairs)
-    asked = recall_batch([TEXT], length, 4, task=task, seed=seed, step=step)
+    asked = retrieval_batch([TEXT], length, 4, task=task, seed=seed, step=step)
     assert asked.tokens.shape == asked.mask.shape == (4, length)
     for tokens, mask, distances in zip(asked.tokens, asked.mask, asked.distances, strict=True):
         data = bytes(tokens.tolist())
@@ -86,7 +86,7 @@ def test_instances(task, length, seed, step):
 def test_the_distance_is_exact(task, length, seed, data):
     assume(room(task, length) >= task.pairs)
     distance = data.draw(st.integers(task.size, length - task.size))
-    asked = recall_batch([TEXT], length, 3, task=task, distance=distance, seed=seed)
+    asked = retrieval_batch([TEXT], length, 3, task=task, distance=distance, seed=seed)
     assert (asked.distances == distance).all()
     rows, places = asked.mask.nonzero(as_tuple=True)
     assert torch.equal(asked.tokens[rows, places], asked.tokens[rows, places - distance])
@@ -94,7 +94,7 @@ def test_the_distance_is_exact(task, length, seed, data):
 
 def test_text_around_the_facts_is_the_corpus():
     """But for facts, questions and brackets, every byte is that of the window."""
-    asked = recall_batch([TEXT], 200, 5, seed=3, step=2)
+    asked = retrieval_batch([TEXT], 200, 5, seed=3, step=2)
     windows = Batches([TEXT], 200, 5, seed=3).at(2)
     for tokens, window in zip(asked.tokens.tolist(), windows.tolist(), strict=True):
         covered = {i for fact in re.finditer(pattern(RECALL), bytes(tokens)) for i in range(*fact.span())}
@@ -106,7 +106,7 @@ def test_text_around_the_facts_is_the_corpus():
 def test_values_and_places_are_uniform():
     """Every value of four is as likely, so is every distance of a single fact; seeds are fixed."""
     task = Task(b"[", (), b"", (b"xy", b"01"))
-    asked = recall_batch([TEXT], 20, 4000, task=task, seed=0)
+    asked = retrieval_batch([TEXT], 20, 4000, task=task, seed=0)
     values = Counter(bytes(row.tolist()) for row in asked.tokens[asked.mask].reshape(-1, 2))
     assert len(values) == 4
     # chi-squared with 3 degrees of freedom exceeds 16.3 once in a thousand
@@ -117,13 +117,13 @@ def test_values_and_places_are_uniform():
 
 def test_same_numbers_same_instances():
     def drawn(seed: int, step: int) -> tuple[int, ...]:
-        return tuple(recall_batch([TEXT], 128, 3, seed=seed, step=step).tokens.flatten().tolist())
+        return tuple(retrieval_batch([TEXT], 128, 3, seed=seed, step=step).tokens.flatten().tolist())
 
     assert drawn(4, 9) == drawn(4, 9)
     assert len({drawn(seed, step) for seed, step in itertools.product(range(4), range(4))}) == 16
 
 
-def certain(questions: Questions, right: torch.Tensor) -> torch.Tensor:
+def certain(questions: Queries, right: torch.Tensor) -> torch.Tensor:
     """Logits of a reader that is sure of the next byte, and wrong by one where `right` is False."""
     following = torch.roll(questions.tokens, -1, dims=1)
     given_ = torch.where(torch.roll(right, -1, dims=1), following, (following + 1) % 256)
@@ -132,7 +132,7 @@ def certain(questions: Questions, right: torch.Tensor) -> torch.Tensor:
 
 def test_scores_of_readers_that_know_what_they_do():
     task = replace(RECALL, queries=3)
-    asked = recall_batch([TEXT], 200, 6, task=task, seed=0)
+    asked = retrieval_batch([TEXT], 200, 6, task=task, seed=0)
     everything = torch.ones_like(asked.mask)
     known = score(certain(asked, everything), asked)
     assert known.exact.all()
@@ -161,7 +161,7 @@ def test_scores_of_readers_that_know_what_they_do():
 def test_chance_is_what_readers_without_a_key_reach():
     """A reader that guesses a value, and one that names the value of a fact, whichever: 4 standard errors."""
     task, rng = replace(SHORT, pairs=3), np.random.default_rng(0)
-    asked = recall_batch([TEXT], 60, 4000, task=task, seed=0)
+    asked = retrieval_batch([TEXT], 60, 4000, task=task, seed=0)
     rows = [re.findall(pattern(task), bytes(row)) for row in asked.tokens.tolist()]
     answers = [row[-1][1] for row in rows]
     values = [bytes(pair) for pair in itertools.product(b"xy", b"01")]
@@ -187,7 +187,7 @@ def test_mixtures(share, seed, step, ranks):
     task = replace(RECALL, pairs=4, queries=4)
     batches = Batches([TEXT], 129, 12, seed=seed)
     mixture = Mixture(batches, task, share)
-    whole, plain = mixture.questions_at(step), batches.at(step)
+    whole, plain = mixture.queries_at(step), batches.at(step)
     for row in range(12):
         asks = bool(whole.mask[row].any())
         assert asks == bool((whole.distances[row] > 0).all())
@@ -196,10 +196,10 @@ def test_mixtures(share, seed, step, ranks):
     if share in (0, 1):
         assert (whole.mask.any(dim=1) == bool(share)).all()
     assert torch.equal(mixture.at(step), whole.tokens)
-    assert all(map(torch.equal, mixture.asked_at(step), (whole.tokens, whole.mask)))
-    assert not batches.asked_at(step)[1].any()
+    assert all(map(torch.equal, mixture.queried_at(step), (whole.tokens, whole.mask)))
+    assert not batches.queried_at(step)[1].any()
     for rank in range(ranks):
-        mine = mixture.questions_at(step, rank, ranks)
+        mine = mixture.queries_at(step, rank, ranks)
         for part, all_ in zip(
             (mine.tokens, mine.mask, mine.distances), (whole.tokens, whole.mask, whole.distances), strict=True
         ):
@@ -208,7 +208,7 @@ def test_mixtures(share, seed, step, ranks):
 
 def test_the_share_of_a_mixture():
     mixture = Mixture(Batches([TEXT], 129, 100, seed=0), RECALL, 0.3)
-    asking = [mixture.questions_at(step).mask.any(dim=1).sum().item() for step in range(20)]
+    asking = [mixture.queries_at(step).mask.any(dim=1).sum().item() for step in range(20)]
     error = math.sqrt(0.3 * 0.7 / 2000)
     assert abs(sum(asking) / 2000 - 0.3) < 4 * error
     assert error < 0.02
@@ -216,18 +216,18 @@ def test_the_share_of_a_mixture():
 
 @given(
     task=st.sampled_from([NEEDLE, SHORT, RECALL]),
-    tellings=st.integers(2, 12),
+    repeats=st.integers(2, 12),
     share=st.sampled_from([0.0, 0.5, 1.0]),
     seed=st.integers(0, 2**32),
     step=st.integers(0, 10**6),
     ranks=st.integers(1, 4),
 )
 @settings(max_examples=60)
-def test_lessons(task, tellings, share, seed, step, ranks):
+def test_lessons(task, repeats, share, seed, step, ranks):
     """What is asked is what the row has told before under the same key; the rest is the corpus; ranks interleave."""
     batches = Batches([TEXT], 129, 8, seed=seed)
-    lessons = Lessons(batches, task, share, tellings)
-    tokens, asked = lessons.asked_at(step)
+    lessons = RepeatedFacts(batches, task, share, repeats)
+    tokens, asked = lessons.queried_at(step)
     for row, mask, window in zip(tokens, asked, batches.at(step), strict=True):
         data = bytes(row.tolist())
         if torch.equal(row, window) and not mask.any():
@@ -236,7 +236,7 @@ def test_lessons(task, tellings, share, seed, step, ranks):
         assert share > 0
         found = list(re.finditer(rb"\[()([a-z])\]" if task is NEEDLE else pattern(task), data))
         assert data.count(b"[") == len(found)
-        assert 2 <= len(found) <= tellings
+        assert 2 <= len(found) <= repeats
         told, wanted, covered = {}, set(), set()
         for fact in found:
             covered |= set(range(*fact.span()))
@@ -249,19 +249,19 @@ def test_lessons(task, tellings, share, seed, step, ranks):
         assert all(data[i] == plain[i] for i in range(129) if i not in covered)
     assert torch.equal(lessons.at(step), tokens)
     for rank in range(ranks):
-        mine, theirs = lessons.asked_at(step, rank, ranks)
+        mine, theirs = lessons.queried_at(step, rank, ranks)
         assert torch.equal(mine, tokens[rank::ranks])
         assert torch.equal(theirs, asked[rank::ranks])
 
 
 def test_lessons_tell_at_every_distance():
-    """Of a single fact every number of tellings is as likely; a later telling may be as far as the window allows."""
-    lessons = Lessons(Batches([TEXT], 129, 2000, seed=0), NEEDLE, 1.0, 5)
-    tokens, asked = lessons.asked_at(0)
-    tellings = Counter(bytes(row.tolist()).count(b"[") for row in tokens)
-    assert set(tellings) == {2, 3, 4, 5}
+    """Of a single fact every number of repeats is as likely; a later telling may be as far as the window allows."""
+    lessons = RepeatedFacts(Batches([TEXT], 129, 2000, seed=0), NEEDLE, 1.0, 5)
+    tokens, asked = lessons.queried_at(0)
+    repeats = Counter(bytes(row.tolist()).count(b"[") for row in tokens)
+    assert set(repeats) == {2, 3, 4, 5}
     # chi-squared with 3 degrees of freedom exceeds 16.3 once in a thousand
-    assert sum((n - 500) ** 2 / 500 for n in tellings.values()) < 16.3
+    assert sum((n - 500) ** 2 / 500 for n in repeats.values()) < 16.3
     reach = [(row == ord("[")).nonzero()[:, 0] for row in tokens]
     distances = {int(places[1] - places[0]) for places in reach}
     assert min(distances) == NEEDLE.size
@@ -279,15 +279,15 @@ def test_tasks_have_one_list_of_names():
     [
         (
             {"documents": [Document("a", np.zeros(500, np.uint16))]},
-            "a has tokens of uint16; retrieval asks bytes: give a corpus of bytes",
+            "a has tokens of uint16; retrieval tasks are made of bytes: give a corpus of bytes",
         ),
         (
             {"length": 60},
-            "8 facts of 7 bytes do not fit before 1 questions in 60 bytes, 6 do; give a longer length or fewer pairs",
+            "8 facts of 7 bytes do not fit before 1 queries in 60 bytes, 6 do; give a longer length or fewer pairs",
         ),
         (
             {"length": 5, "task": PASSKEY},
-            "1 facts of 16 bytes do not fit before 1 questions in 5 bytes, 0 do; "
+            "1 facts of 16 bytes do not fit before 1 queries in 5 bytes, 0 do; "
             "give a longer length or fewer pairs",
         ),
         ({"distance": 6}, "distance=6 is not in 7..121, the range for length 128"),
@@ -308,7 +308,7 @@ def test_tasks_have_one_list_of_names():
 def test_what_cannot_be_asked(change: dict, message: str):
     plain = {"documents": [TEXT], "length": 128, "batch": 2, "seed": 0}
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        recall_batch(**plain | change)
+        retrieval_batch(**plain | change)
 
 
 def test_what_is_no_task_or_mixture():
@@ -316,19 +316,19 @@ def test_what_is_no_task_or_mixture():
         replace(RECALL, pairs=261)
     with pytest.raises(InputError, match=r"^pairs=2 is not in 1\.\.1; there are 1 different keys$"):
         replace(PASSKEY, pairs=2)
-    with pytest.raises(InputError, match=r"^queries=9 is not in 1\.\.8; ask for each fact once at most$"):
+    with pytest.raises(InputError, match=r"^queries=9 is not in 1\.\.8; query each fact once at most$"):
         replace(RECALL, queries=9)
     with pytest.raises(ValueError, match=r"^lead=b'k' and value="):
         Task(b"k", (), b"", (b"x",))
     batches = Batches([TEXT], 129, 2, seed=0)
-    with pytest.raises(InputError, match=r"^tellings=1 is not in 2\.\.42, what fits into 129 bytes$"):
-        Lessons(batches, NEEDLE, 0.5, 1)
-    with pytest.raises(InputError, match=r"^tellings=43 is not in 2\.\.42"):
-        Lessons(batches, NEEDLE, 0.5, 43)
+    with pytest.raises(InputError, match=r"^repeats=1 is not in 2\.\.42, what fits into 129 bytes$"):
+        RepeatedFacts(batches, NEEDLE, 0.5, 1)
+    with pytest.raises(InputError, match=r"^repeats=43 is not in 2\.\.42"):
+        RepeatedFacts(batches, NEEDLE, 0.5, 43)
     with pytest.raises(InputError, match=r"^share=-1 is not in 0\.\.1"):
-        Lessons(batches, NEEDLE, -1, 4)
+        RepeatedFacts(batches, NEEDLE, -1, 4)
     with pytest.raises(
-        InputError, match=r"^share=1\.5 is not in 0\.\.1; give the part of the rows that shall ask$"
+        InputError, match=r"^share=1\.5 is not in 0\.\.1; give the part of the rows that shall hold queries$"
     ):
         Mixture(batches, RECALL, 1.5)
     with pytest.raises(InputError, match=r"^rank=2 of 2 ranks; ranks count from 0 to 1$"):

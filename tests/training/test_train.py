@@ -24,7 +24,7 @@ from analysis.models.llama import Llama
 from analysis.text.windows import Batches
 from analysis.training import train as train_
 from analysis.training.recipe import Recipe
-from analysis.training.retrieval_data import NEEDLE, RECALL, Lessons, Mixture
+from analysis.training.retrieval_data import NEEDLE, RECALL, Mixture, RepeatedFacts
 from analysis.training.train import (
     BETAS,
     EPS,
@@ -168,12 +168,12 @@ def test_lessons_weigh_what_they_ask(tmp_path: Path):
     model = replace(tiny_recipe().model, vocab_size=256, context=128)
     data = replace(tiny_corpus(), vocab_size=256)
     recipe = tiny_recipe(
-        model=model, steps=1, warmup=0, task="needle", task_share=0.5, task_tellings=6, task_weight=3.0
+        model=model, steps=1, warmup=0, task="needle", task_share=0.5, task_repeats=6, task_weight=3.0
     )
     _, log = train(recipe, tmp_path / "lessons", data)
     _, plain = train(tiny_recipe(model=model, steps=1, warmup=0), tmp_path / "text", data)
     batches = Batches(data.train, 129, 4, seed=0)
-    tokens, asked = Lessons(batches, NEEDLE, 0.5, 6).asked_at(0)
+    tokens, asked = RepeatedFacts(batches, NEEDLE, 0.5, 6).queried_at(0)
     assert asked.any()
     with torch.no_grad():
         given_ = Llama(model)(tokens[:, :-1]).double().log_softmax(-1)
