@@ -1,14 +1,16 @@
-"""Intervals: over documents by the bootstrap, over seeds by Student's t, over yes-or-no answers exactly.
+"""Intervals and tests: bootstrap over documents, Student's t over seeds, exact proportions, jackknife, Holm.
 
 A loss per token is a ratio of sums, and whole documents are drawn: tokens of one document are not independent.
 Three seeds are too few to be drawn from: their bootstrap never leaves the range of three numbers, which holds the
-mean in 3 of 4 cases at most.
+mean in 3 of 4 cases at most. One observation gives no interval: its ends are nan.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, get_args
 
 import numpy as np
@@ -16,20 +18,6 @@ from jaxtyping import Float, Real
 from scipy import special, stats
 
 from analysis.errors import InputError
-
-
-def holm(p: Float[np.ndarray, " tests"]) -> Float[np.ndarray, " tests"]:
-    """P-values adjusted for their number: rejecting those up to a level errs once or more with at most that chance.
-
-    >>> holm(np.array([0.01, 0.04, 0.5]))
-    array([0.03, 0.08, 0.5 ])
-    """
-    order = np.argsort(p)
-    factors = np.arange(len(p), 0, -1)
-    adjusted = np.empty_like(p, dtype=np.float64)
-    adjusted[order] = np.minimum(np.maximum.accumulate(factors * p[order]), 1.0)
-    return adjusted
-
 
 Method = Literal["bca", "percentile"]
 LEVEL = 0.95
@@ -72,8 +60,8 @@ def over_documents(
         counts: of each document, >= 0, e.g. scored tokens or bytes.
         seed: >= 0.
         method: "bca" corrects the percentiles for bias and skewness (Efron 1987, DiCiccio and Efron 1996). Both
-            are widened for few documents (Hesterberg 2015, "expanded"): plain ones, meant to hold the truth in
-            95 of 100 cases, do in 77 at 4 documents.
+            are widened for few documents (Hesterberg 2015, "expanded"), which SciPy's bootstrap is not: plain
+            ones, meant to hold the truth in 95 of 100 cases, do in 77 at 4 documents.
         level: that the interval aims at, in (0, 1).
         resamples: drawn.
 
@@ -136,9 +124,31 @@ def over_seeds(values: Float[np.ndarray, " seeds"], *, level: float = LEVEL) -> 
     >>> round(found.value, 3), round(found.low, 3), round(found.high, 3)
     (2.2, 1.703, 2.697)
     """
-    _check(level, 1, 0)
     if not len(values):
         raise InputError("no seed was given; give one value for each")
+    return of_mean(values, level=level)
+
+
+def over_document_means(values: Float[np.ndarray, " windows"], documents: Sequence[str]) -> Interval:
+    """Mean over documents of each one's mean over its windows, and Student's t interval over documents.
+
+    All documents count alike, and they alone are independent.
+
+    Args:
+        values: of each window.
+        documents: the name of each window's document.
+    """
+    names = np.array(documents)
+    return of_mean(np.array([values[names == name].mean() for name in sorted(set(documents))]))
+
+
+def of_mean(values: Float[np.ndarray, " independent"], *, level: float = LEVEL) -> Interval:
+    """Mean of independent numbers and Student's t interval, nan for a single one.
+
+    Raises:
+        InputError: a level outside (0, 1).
+    """
+    _check(level, 1, 0)
     mean = float(np.mean(values))
     if len(values) < 2:
         return Interval(mean, math.nan, math.nan)
@@ -159,10 +169,70 @@ def proportion(hits: int, trials: int, *, level: float = LEVEL) -> Interval:
     _check(level, 1, 0)
     if not 0 <= hits <= trials or trials < 1:
         raise InputError(f"{hits} hits in {trials} trials; give 0 <= hits <= trials and at least one trial")
-    tail = (1 - level) / 2
-    low = 0.0 if hits == 0 else float(stats.beta.ppf(tail, hits, trials - hits + 1))
-    high = 1.0 if hits == trials else float(stats.beta.ppf(1 - tail, hits + 1, trials - hits))
-    return Interval(hits / trials, low, high)
+    found = stats.binomtest(hits, trials).proportion_ci(level, method="exact")
+    return Interval(hits / trials, float(found.low), float(found.high))
+
+
+def of_sd(
+    values: Float[np.ndarray, " independent"], rng: np.random.Generator, *, level: float, resamples: int
+) -> Interval:
+    """Standard deviation of independent numbers and its percentile bootstrap, no law of theirs assumed."""
+    found = stats.bootstrap(
+        (values,),
+        partial(np.std, ddof=1),
+        vectorized=True,
+        n_resamples=resamples,
+        confidence_level=level,
+        method="percentile",
+        batch=max(1, 2**22 // len(values)),  # 32 MB
+        rng=rng,
+    ).confidence_interval
+    return Interval(float(values.std(ddof=1)), float(found.low), float(found.high))
+
+
+def mean_and_error(
+    x: Float[np.ndarray, windows * rest],
+) -> tuple[Float[np.ndarray, "*rest"], Float[np.ndarray, "*rest"]]:
+    """Mean over windows, the first axis, and its standard error; nan for a single window."""
+    if len(x) < 2:
+        return x.mean(axis=0), np.full(x.shape[1:], np.nan)
+    return x.mean(axis=0), x.std(axis=0, ddof=1) / np.sqrt(len(x))
+
+
+def jackknife(
+    statistic: Callable[..., np.ndarray], *grams: Float[np.ndarray, "heads windows windows"]
+) -> tuple[Float[np.ndarray, " heads"], Float[np.ndarray, " heads"]]:
+    """A statistic of Gram matrices over windows, and its jackknife standard error, nan for less than 3 windows."""
+    value = statistic(*grams)
+    count = grams[0].shape[-1]
+    if count < 3:
+        return value, np.full_like(value, np.nan)
+    rest = np.array([np.delete(np.arange(count), w) for w in range(count)])
+    left_out = statistic(*(g[:, rest[:, :, None], rest[:, None, :]] for g in grams))
+    spread = np.square(left_out - left_out.mean(axis=-1, keepdims=True)).sum(axis=-1)
+    return value, np.sqrt((count - 1) / count * spread)
+
+
+def sign_test(values: Float[np.ndarray, " independent"]) -> tuple[int, float]:
+    """How many numbers are above zero, and the p-value of as many above as below; zeros count for neither."""
+    signs = values[values != 0]
+    above = int((signs > 0).sum())
+    return above, float(stats.binomtest(above, len(signs)).pvalue) if len(signs) else 1.0
+
+
+def holm(p: Float[np.ndarray, ...]) -> Float[np.ndarray, ...]:
+    """P-values adjusted for their number, all axes one family (Holm 1979).
+
+    Rejecting those up to a level errs once or more with at most that chance.
+
+    >>> holm(np.array([0.01, 0.04, 0.5]))
+    array([0.03, 0.08, 0.5 ])
+    """
+    order = np.argsort(p, axis=None)
+    steps = p.ravel()[order] * np.arange(p.size, 0, -1)
+    adjusted = np.empty(p.size)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted.reshape(p.shape)
 
 
 def _check(level: float, resamples: int, seed: int) -> None:

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from analysis.errors import InputError
-from analysis.intervals import Interval, over_documents, over_seeds, proportion
+from analysis.intervals import (
+    Interval,
+    of_sd,
+    over_document_means,
+    over_documents,
+    over_seeds,
+    proportion,
+    sign_test,
+)
 
 TRIALS = 400
 
@@ -143,6 +151,35 @@ def test_no_bootstrap_of_three_seeds_could_do_that():
     assert abs(inside - 0.75) < 4 * math.sqrt(0.75 * 0.25 / 2000)
     drawn = over_documents(values[0], np.ones(3), seed=0, method="percentile")
     assert values[0].min() <= drawn.low <= drawn.high <= values[0].max()
+
+
+def test_means_of_documents_by_students_t():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=10)
+    names = list("aabbbcdddd")
+    found = over_document_means(values, names)
+    by_document = [values[:2].mean(), values[2:5].mean(), values[5], values[6:].mean()]
+    expected = stats.ttest_1samp(by_document, 0).confidence_interval(0.95)
+    np.testing.assert_allclose([found.low, found.high], [expected.low, expected.high])
+    assert found.value == pytest.approx(np.mean(by_document))
+    alone = over_document_means(values, ["a"] * 10)
+    assert math.isnan(alone.low)
+    assert math.isnan(alone.high)
+
+
+def test_a_standard_deviation_by_resampling():
+    """One stream of draws, so that it is the plain loop's to the last digits."""
+    values = np.random.default_rng(1).standard_normal(500)
+    found = of_sd(values, np.random.default_rng(2), level=0.9, resamples=300)
+    rng = np.random.default_rng(2)
+    drawn = [values[rng.integers(500, size=500)].std(ddof=1) for _ in range(300)]
+    assert found.value == pytest.approx(values.std(ddof=1), rel=1e-14)
+    assert (found.low, found.high) == pytest.approx(np.quantile(drawn, [0.05, 0.95]).tolist(), rel=1e-12)
+
+
+def test_a_sign_test_leaves_zeros_out():
+    assert sign_test(np.array([1.0, 2.0, 0.0, 3.0])) == (3, 0.25)
+    assert sign_test(np.zeros(3)) == (0, 1.0)
 
 
 def test_one_seed_gives_no_interval():

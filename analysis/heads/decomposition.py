@@ -16,7 +16,7 @@ dropped as query and as key, because trained heads park attention there (Xiao et
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,7 @@ from torch import Tensor
 from analysis.encodings.rotary import complex_pairs, rotation_table
 from analysis.errors import InputError
 from analysis.heads.mean_score import causal_square_sum, first_key_scores, lag_sums, pair_counts
+from analysis.intervals import jackknife
 from analysis.theory.frequencies import Frequencies
 
 VARIANTS = ("kept", "dropped")  # the window's first token
@@ -335,20 +336,6 @@ def ratio(part: Gram, whole: Gram) -> PerHead:
     """cross(part) / cross(whole); NaN where the whole does not vary over distance: no share of nothing."""
     below = cross(whole)
     return cross(part) / np.where(below == 0, np.nan, below)
-
-
-def jackknife(
-    statistic: Callable[..., PerHead], *grams: Gram
-) -> tuple[Float[np.ndarray, " heads"], Float[np.ndarray, " heads"]]:
-    """A statistic of Gram matrices over windows, and its jackknife standard error (needs 3 windows, else NaN)."""
-    value = statistic(*grams)
-    count = grams[0].shape[-1]
-    if count < 3:
-        return value, np.full_like(value, np.nan)
-    rest = np.array([np.delete(np.arange(count), w) for w in range(count)])
-    left_out = statistic(*(g[:, rest[:, :, None], rest[:, None, :]] for g in grams))
-    spread = np.square(left_out - left_out.mean(axis=-1, keepdims=True)).sum(axis=-1)
-    return value, np.sqrt((count - 1) / count * spread)
 
 
 def share(

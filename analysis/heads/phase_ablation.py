@@ -24,7 +24,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float64, Int
-from scipy import stats
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -47,7 +46,6 @@ KINDS = (
 )
 PER_HEAD = ("no cosine", "mean cosine", "cosine by distance", "shuffled phases")
 """What is also done to one head at a time."""
-COVERAGE = 0.95
 _BATCH = 8  # windows at a time; shuffled phases come from within a batch
 
 
@@ -234,27 +232,3 @@ def ablated_losses(
 def _batches(tokens: Int[Tensor, "windows length"]) -> tuple[Tensor, ...]:
     """Batches of about `_BATCH` windows, none of a single one if there are two."""
     return tokens.tensor_split(math.ceil(len(tokens) / _BATCH))
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A mean over documents with its interval.
-
-    Attributes:
-        mean: of the documents' means.
-        low, high: ends of the interval of Student's t, coverage `COVERAGE`; infinite for one document.
-    """
-
-    mean: float
-    low: float
-    high: float
-
-
-def over_documents(values: Float64[np.ndarray, " windows"], documents: Sequence[str]) -> Interval:
-    """Mean over documents of each one's mean over its windows: texts count alike, and they alone are independent."""
-    names = np.array(documents)
-    means = np.array([values[names == name].mean() for name in sorted(set(documents))])
-    if len(means) < 2:
-        return Interval(float(means.mean()), -math.inf, math.inf)
-    reach = stats.t.ppf((1 + COVERAGE) / 2, len(means) - 1) * means.std(ddof=1) / math.sqrt(len(means))
-    return Interval(float(means.mean()), float(means.mean() - reach), float(means.mean() + reach))

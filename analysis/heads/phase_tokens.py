@@ -17,7 +17,7 @@ from torch import Tensor
 
 from analysis.heads import phase
 from analysis.heads.phase import ROWS, Bands, Factors
-from analysis.heads.phase_ablation import Interval, over_documents
+from analysis.intervals import Interval, over_document_means
 
 PROPERTIES = (
     "same token",
@@ -288,7 +288,7 @@ def probe(
             signs = [
                 rng.choice([-1.0, 1.0], len(x) // 2) if suffix else np.ones(len(x) // 2) for x in features
             ]
-            found[part + suffix] = over_documents(_accuracies(features, squares, signs, held), names)
+            found[part + suffix] = over_document_means(_accuracies(features, squares, signs, held), names)
     return found
 
 

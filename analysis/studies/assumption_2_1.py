@@ -30,7 +30,7 @@ from analysis import schemas
 from analysis.errors import InputError
 from analysis.experiments.plan import LABELS
 from analysis.heads import decomposition
-from analysis.intervals import holm
+from analysis.intervals import holm, jackknife
 from analysis.studies import distance_bias
 
 VERDICTS = schemas.VERDICTS
@@ -80,7 +80,7 @@ def constancy(entries: Entries, over: tuple[int, ...]) -> Constancy:
     between = count * (mean**2).sum(axis=-1)
     noise = ((contrasts - mean) ** 2).sum(axis=(0, 2)) / (count - 1)
     statistic = np.divide(between, noise, out=np.where(between > 0, np.inf, 0.0), where=noise > 0)
-    share, error = decomposition.jackknife(decomposition.ratio, _products(contrasts), _products(whole))
+    share, error = jackknife(decomposition.ratio, _products(contrasts), _products(whole))
     return Constancy(statistic, stats.f.sf(statistic, 1, count - 1), share, error)
 
 

@@ -19,6 +19,7 @@ from analysis.errors import InputError
 from analysis.heads import decomposition
 from analysis.heads.decomposition import QUARTERS, VARIANTS, LayerWindow, Moments, split_layer
 from analysis.heads.mean_score import pair_counts
+from analysis.intervals import jackknife, mean_and_error
 from analysis.models.capture import LayerCapture
 from analysis.models.load import Model, open_model
 from analysis.records import Provenance
@@ -98,11 +99,6 @@ def assemble(layers: list[LayerSamples]) -> xr.Dataset:
         part=list(PARTS),
         weighting=list(WEIGHTINGS),
     ).assign_attrs(windows=len(layers[0].windows))
-
-
-def mean_and_error(x: Array) -> tuple[Array, Array]:
-    """Mean over windows, the first axis, and its standard error."""
-    return x.mean(axis=0), x.std(axis=0, ddof=1) / np.sqrt(len(x))
 
 
 def _layer_variant(samples: LayerSamples, variant: int) -> dict[str, tuple[tuple[str, ...], Array]]:
@@ -241,10 +237,10 @@ def _share_variables(curves: dict[str, Curve]) -> dict[str, Float[Array, "weight
             for name in ("bias", "paper")
         }
         found = {
-            "share_bias": decomposition.jackknife(decomposition.ratio, bias, whole),
-            "share_content": decomposition.jackknife(decomposition.ratio, whole - bias, whole),
-            "r2_bias": decomposition.jackknife(decomposition.unexplained_from_one, left["bias"], whole),
-            "r2_paper": decomposition.jackknife(decomposition.unexplained_from_one, left["paper"], whole),
+            "share_bias": jackknife(decomposition.ratio, bias, whole),
+            "share_content": jackknife(decomposition.ratio, whole - bias, whole),
+            "r2_bias": jackknife(decomposition.unexplained_from_one, left["bias"], whole),
+            "r2_paper": jackknife(decomposition.unexplained_from_one, left["paper"], whole),
         }
         for name, (value, error) in found.items():
             result.setdefault(name, []).append(value)

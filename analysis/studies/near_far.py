@@ -19,8 +19,6 @@ import numpy as np
 import torch
 import xarray as xr
 from jaxtyping import Float64, Int, Int64
-from scipy import stats
-from scipy.stats import t as student_t
 from torch import Tensor
 
 from analysis import schemas
@@ -28,7 +26,7 @@ from analysis.assets import fetch_texts
 from analysis.encodings import Encoding
 from analysis.errors import InputError
 from analysis.experiments.plan import label
-from analysis.heads.phase_ablation import over_documents
+from analysis.intervals import holm, of_mean, of_sd, over_document_means, sign_test
 from analysis.models.capture import read
 from analysis.models.checkpoint import load_model
 from analysis.models.llama import Llama
@@ -85,16 +83,14 @@ def near_far_gap(
     if not np.isfinite(scores).all():
         raise InputError("a score is not finite; leave out distances that a window hides")
     difference = scores[0] - scores[1]
-    mean, sd = float(difference.mean()), float(difference.std(ddof=1))
-    half = student_t.ppf((1 + confidence) / 2, pairs - 1) * sd / np.sqrt(pairs)
-    spread = _bootstrap_sd(difference, resamples, streams[2])
-    bounds = np.quantile(spread, [(1 - confidence) / 2, (1 + confidence) / 2])
+    mean = of_mean(difference, level=confidence)
+    sd = of_sd(difference, streams[2], level=confidence, resamples=resamples)
     variables = {
         "difference": ("pair", difference),
-        "mean": mean,
-        "mean_interval": ("bound", np.array([mean - half, mean + half])),
-        "sd": sd,
-        "sd_interval": ("bound", bounds),
+        "mean": mean.value,
+        "mean_interval": ("bound", np.array([mean.low, mean.high])),
+        "sd": sd.value,
+        "sd_interval": ("bound", np.array([sd.low, sd.high])),
     }
     return xr.Dataset(variables, {"bound": ["low", "high"]}).assign_attrs(
         reading=reading, near=list(near), far=list(far), seed=seed, confidence=confidence
@@ -120,13 +116,6 @@ def _scores(
         q, k = sampler.draw(open_uniforms(rng, len(chosen), sampler.dimensions))
         parts.append(encoding.pairwise(q, k, lags).gather(1, chosen[:, None])[:, 0])
     return torch.cat(parts).numpy()
-
-
-def _bootstrap_sd(
-    values: Float64[np.ndarray, " pairs"], resamples: int, rng: np.random.Generator
-) -> Float64[np.ndarray, " resamples"]:
-    size = len(values)
-    return np.array([values[rng.integers(size, size=size)].std(ddof=1) for _ in range(resamples)])
 
 
 def _check(
@@ -411,24 +400,13 @@ def _statistics(values: Float64[np.ndarray, " pairs"], documents: Sequence[str])
     """Of the differences of one head."""
     count = len(documents)
     by_window = np.array([values[w::count].mean() for w in range(count)])
-    over = over_documents(by_window, documents)
-    signs = by_window[by_window != 0]
-    above = int((signs > 0).sum())
-    p = stats.binomtest(above, len(signs)).pvalue if len(signs) else 1.0
+    over = over_document_means(by_window, documents)
+    above, p = sign_test(by_window)
     sd = float(values.std(ddof=1))
     return {
-        "mean": over.mean, "low": over.low, "high": over.high, "sd": sd,
-        "above": above / count, "sign_p": float(p),
+        "mean": over.value, "low": over.low, "high": over.high, "sd": sd,
+        "above": above / count, "sign_p": p,
     }  # fmt: skip
-
-
-def holm(p: Float64[np.ndarray, ...]) -> Float64[np.ndarray, ...]:
-    """Adjusted p-values of tests made at once, all axes one family (Holm 1979)."""
-    order = np.argsort(p, axis=None)
-    steps = p.ravel()[order] * np.arange(p.size, 0, -1)
-    adjusted = np.empty(p.size)
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return adjusted.reshape(p.shape)
 
 
 def _dataset(

@@ -46,7 +46,7 @@ def assemble(
 ) -> xr.Dataset:
     """Everything that has been read so far, described; what is missing is nan.
 
-    Intervals hold 95 of 100 cases by aim, over documents (`bootstrap.over_documents`); a cell has one once all
+    Intervals hold 95 of 100 cases by aim, over documents (`intervals.over_documents`); a cell has one once all
     its documents are read, and there are two or more.
 
     Args:
@@ -124,13 +124,14 @@ def rows(data: xr.Dataset) -> list[dict[str, Any]]:
 
 def table(data: xr.Dataset) -> str:
     """Perplexities for a reader: a line for each length, a column for each extension, intervals below."""
+    count = int((data.tokens > 0).sum())
     by_cell = {(row["extension"], row["length"]): row for row in rows(data)}
     extensions = [str(name) for name in data.extension.values]
     lines = ["perplexity [95 % over documents], bits per byte", "length".rjust(8) + "".join(
         name.rjust(34) for name in extensions
     )]  # fmt: skip
     for length in map(int, data.length.values):
-        shown = [_shown(by_cell.get((name, length))) for name in extensions]
+        shown = [_shown(by_cell.get((name, length)), count) for name in extensions]
         lines.append(f"{length:8d}" + "".join(text.rjust(34) for text in shown))
     return "\n".join([*lines, *_remarks(data)])
 
@@ -156,11 +157,11 @@ def _remarks(data: xr.Dataset) -> list[str]:
     return remarks
 
 
-def _shown(row: Mapping[str, Any] | None) -> str:
+def _shown(row: Mapping[str, Any] | None, documents: int) -> str:
     if row is None:
         return "-"
     low, high = row["perplexity_low"], row["perplexity_high"]
-    interval = "" if low is None else f" [{low:.5g}, {high:.5g}]"
+    interval = f" [n={documents}: no interval]" if low is None else f" [{low:.5g}, {high:.5g}]"
     return f"{row['perplexity']:.5g}{interval}  {row['bits_per_byte']:.3f}"
 
 

@@ -33,6 +33,7 @@ from analysis.heads.phase import (
     spread,
 )
 from analysis.heads.phase_tokens import PARTS, PROPERTIES, couples, effects, facts, probe
+from analysis.intervals import mean_and_error, over_document_means
 from analysis.models.capture import read
 from analysis.models.checkpoint import Checkpoint, load_model, read_checkpoint
 from analysis.models.config import ModelConfig
@@ -207,11 +208,8 @@ def _entropies(entropy: np.ndarray) -> Variables:
 
 
 def _mean_and_error(name: str, values: np.ndarray, dims: str | tuple[str, ...] = ()) -> Variables:
-    """Mean over windows, the first axis, and its standard error; nan for a single window."""
-    error = np.full(values.shape[1:], np.nan)
-    if len(values) > 1:
-        error = values.std(axis=0, ddof=1) / np.sqrt(len(values))
-    return {name: (dims, np.asarray(values.mean(axis=0))), f"{name}_se": (dims, np.asarray(error))}
+    mean, error = mean_and_error(values)
+    return {name: (dims, mean), f"{name}_se": (dims, error)}
 
 
 def _knowledge(
@@ -233,7 +231,7 @@ def _knowledge(
         for h in range(told.shape[1]):
             said = probe([heads[h] for heads in windows], chosen, reading.documents, seed=reading.seed)
             for s, key in enumerate(SAID):
-                told[:, h, p, s] = said[key].mean, said[key].low, said[key].high
+                told[:, h, p, s] = said[key].value, said[key].low, said[key].high
     dims = ("head", "property", "told_by")
     return variables | {name: (dims, told[i]) for i, name in enumerate(("told", "told_low", "told_high"))}
 
@@ -276,8 +274,8 @@ def ablations(
         progress("ablations", done, jobs)
         done += 1
         losses = phase_ablation.ablated_losses(model, tokens, kind, means, chosen, seed=reading.seed)
-        found = phase_ablation.over_documents(losses - base, reading.documents)
-        return [found.mean, found.low, found.high]
+        found = over_document_means(losses - base, reading.documents)
+        return [found.value, found.low, found.high]
 
     whole = np.array([rise(kind, everything) for kind in phase_ablation.KINDS])
     single = np.empty((3, len(phase_ablation.PER_HEAD), len(layers), len(heads)))
@@ -288,10 +286,10 @@ def ablations(
                 one[layer, head] = True
                 single[:, i, j, h] = rise(kind, one)
     progress("ablations", jobs, jobs)
-    plain = phase_ablation.over_documents(base, reading.documents)
+    plain = over_document_means(base, reading.documents)
     variables: Variables = {}
     for end, suffix in enumerate(("", "_low", "_high")):
-        variables["loss" + suffix] = (), np.array((plain.mean, plain.low, plain.high)[end])
+        variables["loss" + suffix] = (), np.array((plain.value, plain.low, plain.high)[end])
         variables["change" + suffix] = "ablation", whole[:, end]
         variables["head_change" + suffix] = ("head_ablation", "layer", "head"), single[end]
     flat = single[0].reshape(len(phase_ablation.PER_HEAD), -1)

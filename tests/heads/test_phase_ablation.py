@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
-from scipy import stats
 
 from analysis.encodings import Tapa
 from analysis.errors import InputError
@@ -219,19 +218,6 @@ def test_no_batch_is_a_single_window(count: int):
     assert sum(sizes) == count
     assert min(sizes) >= 2
     assert max(sizes) <= 8
-
-
-def test_intervals_are_students_over_documents():
-    rng = np.random.default_rng(0)
-    values = rng.normal(size=10)
-    names = list("aabbbcdddd")
-    found = phase_ablation.over_documents(values, names)
-    by_document = [values[:2].mean(), values[2:5].mean(), values[5], values[6:].mean()]
-    expected = stats.ttest_1samp(by_document, 0).confidence_interval(0.95)
-    np.testing.assert_allclose([found.low, found.high], [expected.low, expected.high])
-    assert found.mean == pytest.approx(np.mean(by_document))
-    alone = phase_ablation.over_documents(values, ["a"] * 10)
-    assert (alone.low, alone.high) == (-math.inf, math.inf)
 
 
 def test_losses_are_the_models_own(model, tokens):

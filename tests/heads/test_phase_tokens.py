@@ -177,12 +177,12 @@ def test_a_probe_finds_what_is_planted_in_the_phase_and_nothing_elsewhere():
         chosen.append(couples(found, "key is bracket", seed=i, most=200))
         names.append(f"document {i // 2}")
     said = probe(windows, chosen, names, seed=0)
-    assert said["phase"].mean > 0.999
+    assert said["phase"].value > 0.999
     pairs = sum(2 * len(c.having) for c in chosen if c is not None)
     for key in ("amplitude", "phase, control", "amplitude, control"):
         # of 1/2 by chance; the two of a couple answer alike at worst, and tokens recur in couples
-        assert abs(said[key].mean - 0.5) < 4 * math.sqrt(0.25 / (pairs / 8)), key
-        assert said[key].low <= said[key].mean <= said[key].high
+        assert abs(said[key].value - 0.5) < 4 * math.sqrt(0.25 / (pairs / 8)), key
+        assert said[key].low <= said[key].value <= said[key].high
 
 
 def test_one_document_cannot_be_held_out():
@@ -191,7 +191,7 @@ def test_one_document_cannot_be_held_out():
     own = head(len(found.token))
     for documents, those in ((["a", "a"], [chosen, chosen]), (["a", "b"], [chosen, None])):
         said = probe([own, own], those, documents, seed=0)
-        assert all(math.isnan(interval.mean) for interval in said.values())
+        assert all(math.isnan(interval.value) for interval in said.values())
 
 
 @pytest.mark.parametrize("constant", [False, True])

@@ -17,6 +17,7 @@ from analysis.cli import main, printed
 from analysis.errors import InputError
 from analysis.heads import phase_ablation
 from analysis.heads.phase import curves, factors
+from analysis.intervals import over_document_means
 from analysis.models.capture import read
 from analysis.models.checkpoint import save
 from analysis.models.llama import Llama
@@ -108,10 +109,10 @@ def test_the_ablations_are_those_of_the_model(data: xr.Dataset, texts: list[Path
     one = torch.zeros(2, 2, dtype=torch.bool)
     one[1, 0] = True
     losses = phase_ablation.ablated_losses(model, tokens, "shuffled phases", means, one)
-    expected = phase_ablation.over_documents(losses - base, reading.documents)
+    expected = over_document_means(losses - base, reading.documents)
     at = {"head_ablation": "shuffled phases", "layer": 1, "head": 0}
     for name in ("", "_low", "_high"):
-        value = getattr(expected, name.strip("_") or "mean")
+        value = getattr(expected, name.strip("_") or "value")
         assert float(data["head_change" + name].sel(at)) == pytest.approx(value, abs=1e-9)
     for kind in data.head_ablation.values:
         ranked = data.head_change.sel(head_ablation=kind).values.ravel()
