@@ -194,9 +194,10 @@ def mean_and_error(
     x: Float[np.ndarray, windows * rest],
 ) -> tuple[Float[np.ndarray, "*rest"], Float[np.ndarray, "*rest"]]:
     """Mean over windows, the first axis, and its standard error; nan for a single window."""
+    mean = np.asarray(x.mean(axis=0))
     if len(x) < 2:
-        return x.mean(axis=0), np.full(x.shape[1:], np.nan)
-    return x.mean(axis=0), x.std(axis=0, ddof=1) / np.sqrt(len(x))
+        return mean, np.full(mean.shape, np.nan)
+    return mean, np.asarray(x.std(axis=0, ddof=1) / np.sqrt(len(x)))
 
 
 def jackknife(

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
@@ -35,6 +36,7 @@ from analysis.models.huggingface import Checkpoint
 from analysis.models.llama import Llama
 from analysis.models.load import encoded, fetch_smollm2, first_token, load_checkpoint, open_model
 from analysis.records import provenance_of, read
+from analysis.studies import perplexity
 from analysis.studies.perplexity import EVALUATION, Settings, evaluate_model
 from analysis.text.windows import Document
 from analysis.theory.frequencies import Extension
@@ -615,3 +617,14 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert run(monkeypatch, *arguments) == 2
     said_in_one_line(capsys, message)
     assert not (place / "evaluation.nc").exists()
+
+
+@pytest.mark.parametrize("documents", [1, 2])
+def test_one_document_says_that_it_has_no_interval(documents: int):
+    losses = np.linspace(1.0, 2.0, documents)
+    counts = np.array([[100] * documents, [400] * documents])
+    ends = perplexity._intervals(losses[None, None] * 100, counts, 0)
+    data = xr.Dataset({"tokens": ("document", counts[0]), **ends}, {"extension": ["none"], "length": [128]})
+    said = perplexity.table(data).splitlines()[-1]
+    assert ("[n=1: no interval]" in said) == (documents == 1)
+    assert "nan" not in said
