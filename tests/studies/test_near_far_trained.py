@@ -14,9 +14,10 @@ from hypothesis.extra import numpy as hnp
 from scipy import stats
 
 from analysis.errors import InputError
+from analysis.intervals import holm
 from analysis.models.capture import read
 from analysis.models.llama import Llama
-from analysis.studies.near_far import draw, holm, intervals, trained_gaps
+from analysis.studies.near_far import draw, intervals, trained_gaps
 from analysis.text.windows import windows
 from tests.heads import tiny_phase as phase_tiny
 
