@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from analysis.cli.options import Json, Processes, Record, Texts, committed, own, shown
 from analysis.errors import InputError
+
+if TYPE_CHECKING:
+    from analysis.studies.settings import PerplexitySettings
 
 
 def train(
@@ -94,9 +97,15 @@ def evaluate(
         protocol, stride, tuple(extension.split(",")), factor, trained_length, target, spans, seed, precision,
         from_start,
     )  # fmt: skip
-    from analysis.progress import progress_bar
-
     check_model_name(model)
+    _evaluate(model, text, settings, out, as_json=as_json)
+
+
+def _evaluate(
+    model: str, text: list[Path], settings: PerplexitySettings, out: Path, *, as_json: bool
+) -> None:
+    """Evaluate, write the record after each length and extension, and print it."""
+    from analysis.progress import progress_bar
     from analysis.records import ensure_writable, write
 
     ensure_writable(out)
