@@ -91,12 +91,6 @@ def mean_score(
     eps |q| |k| over the number of pairs at that distance; at the `LAST` distances at most 4 eps times the largest
     product of the norms of one query and one key.
 
-    >>> import torch
-    >>> from analysis.theory.frequencies import plain
-    >>> q = k = torch.ones(3, 2)
-    >>> mean_score(q, k, plain(1e4, 2)).tolist()[0]  # score of a token with itself: no rotation between them
-    2.0
-
     Args:
         q, k: one window's queries and keys before any position is applied; leading axes broadcast.
         frequencies: rotation of this layer (eq 2 of the paper, with the project's sign).
