@@ -11,6 +11,7 @@ import importlib
 import json
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
@@ -200,7 +201,8 @@ def _draw(stem: str) -> None:
     from figures.style import save
 
     ((figure, needs),) = [(f, f.pictures[stem]) for f in FIGURES.values() if stem in f.pictures]
-    save(resolve(figure.drawn_by), {key: read_any(name) for key, name in needs.items()}, OUT / stem)
+    taken = {key: read_any(name) for key, name in needs.items()}
+    save(resolve(figure.drawn_by), taken, OUT / stem, figure.committed)
 
 
 # Several at once.
@@ -249,6 +251,8 @@ class Several:
         assert scheduler is not None  # pytask makes it first
         running: dict[Future[None], str] = {}
         executor = ProcessPoolExecutor(self.processes, env={"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"})
+        # a worker whose memory has grown is replaced by a new one, which is nobody's concern
+        warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
         try:
             while scheduler.is_active() and not session.should_stop:
                 free = self.processes - len(running)

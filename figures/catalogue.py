@@ -76,12 +76,14 @@ class Figure:
         number: in its module's name and docstring.
         needs: records that it draws; of `EACH` kind, one record for every TAPA checkpoint.
         claims: labels that it bears on.
+        committed: a copy of its PNG that is committed, for the README.
     """
 
     name: str
     number: int
     needs: tuple[str, ...]
     claims: tuple[str, ...]
+    committed: Path | None = None
 
     @property
     def drawn_by(self) -> str:
@@ -226,7 +228,10 @@ _ROWS = [
     Record(name="phase_dynamics", schema=schemas.PHASE_DYNAMICS, study=None, folder=TRAINED),
 ]  # fmt: skip
 _FIGURES = [
-    Figure(name="overview", number=0, needs=("smollm2",), claims=("eq-5", "eq-17")),
+    Figure(
+        name="overview", number=0, needs=("smollm2",), claims=("eq-5", "eq-17"),
+        committed=ROOT / "figures" / "readme.png",
+    ),
     Figure(name="bias_by_base", number=1, needs=("closed_form",), claims=("eq-24", "thm-2.2")),
     Figure(name="rope_family", number=2, needs=("family",), claims=("eq-17", "thm-2.3")),
     Figure(name="distance_bias", number=3, needs=("smollm2",), claims=("eq-5", "eq-17")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -54,8 +55,13 @@ RC: dict[Any, Any] = {
 Draw = Callable[[Mapping[str, Any]], Figure]  # from records: arrays or words
 
 
-def save(draw: Draw, records: Mapping[str, Any], stem: Path) -> list[Path]:
-    """Draw a figure from its records and write `stem`.pdf and `stem`.png; the PDF is the same for the same data."""
+def save(draw: Draw, records: Mapping[str, Any], stem: Path, committed: Path | None = None) -> list[Path]:
+    """Draw a figure from its records and write `stem`.pdf and `stem`.png; the PDF is the same for the same data.
+
+    Args:
+        committed: a PNG that carries what it shows, written only where that has changed: pixels differ between
+            machines, and would change a committed file for nothing.
+    """
     stem.parent.mkdir(parents=True, exist_ok=True)
     paths = [stem.with_suffix(".pdf"), stem.with_suffix(".png")]
     with mpl.rc_context(RC):
@@ -63,8 +69,45 @@ def save(draw: Draw, records: Mapping[str, Any], stem: Path) -> list[Path]:
         figure.savefig(paths[0], metadata={"CreationDate": None})
         figure.set_layout_engine("none")  # the PNG has the PDF's layout, found once
         figure.savefig(paths[1])
+        if committed is not None and not shows(committed, shown := plotted(figure)):
+            figure.savefig(committed, metadata={"Data": json.dumps(shown)})
     plt.close(figure)
     return paths
+
+
+def plotted(figure: Figure) -> list[list[float]]:
+    """Ordinates of every line and values of every image, in the order of the axes."""
+    found = []
+    for ax in figure.axes:
+        arrays = [line.get_ydata() for line in ax.lines] + [image.get_array() for image in ax.images]
+        found += [[float(f"{value:.6g}") for value in np.ravel(np.asarray(x, dtype=float))] for x in arrays]
+    return found
+
+
+def shows(png: Path, data: list[list[float]]) -> bool:
+    """Whether a picture carries these data, each to a thousandth of its own range: less than a line's width."""
+    kept = data_in(png)
+    return (
+        kept is not None
+        and [len(one) for one in kept] == [len(one) for one in data]
+        and all(
+            np.allclose(one, other, rtol=0, atol=1e-3 * (np.ptp(other) or 1.0), equal_nan=True)
+            for one, other in zip(kept, data, strict=True)
+        )
+    )
+
+
+def data_in(png: Path) -> list[list[float]] | None:
+    """The data that `save` wrote into a committed picture, from its text chunk "Data"; None if it has none."""
+    raw = png.read_bytes() if png.is_file() else b""
+    at = 8  # behind the signature: chunks of length, kind, content and checksum
+    while at < len(raw):
+        size = int.from_bytes(raw[at : at + 4], "big")
+        kind, content = raw[at + 4 : at + 8], raw[at + 8 : at + 8 + size]
+        if kind == b"tEXt" and content.startswith(b"Data\0"):
+            return json.loads(content.removeprefix(b"Data\0"))
+        at += size + 12
+    return None
 
 
 def distance_axis(ax: Axes, label: str = "distance (tokens)") -> None:

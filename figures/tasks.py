@@ -42,7 +42,11 @@ for _figure in FIGURES.values():
             row: str = PythonNode(value=content(_figure), hash=True),  # pyright: ignore[reportArgumentType]
             code: dict[str, Path] = sources("picture", _figure.drawn_by, _known),
             needs: dict[str, Path] = {name: path_of(name) for name in _needs.values()},
-            products: Annotated[tuple[Path, ...], Product] = (OUT / f"{_stem}.pdf", OUT / f"{_stem}.png"),
+            products: Annotated[tuple[Path, ...], Product] = (
+                OUT / f"{_stem}.pdf",
+                OUT / f"{_stem}.png",
+                *([_figure.committed] if _figure.committed else []),
+            ),
         ) -> None:
             """Draw a picture of a figure."""
             perform(step)

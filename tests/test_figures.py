@@ -302,3 +302,19 @@ def test_sliders_redraw_what_they_say(records, monkeypatch: pytest.MonkeyPatch):
 def test_a_head_explorer_offers_every_head(records):
     sliders = widgets.head_explorer(records["smollm2"]).children
     assert {s.description: s.max for s in sliders if hasattr(s, "max")} == {"layer": 2, "head": 3}
+
+
+def test_a_committed_picture_is_written_again_only_when_its_data_change(records, tmp_path: Path):
+    kept, data = tmp_path / "kept.png", records["closed_form"]
+    draw = module("bias_by_base").draw
+
+    def saved(factor: float) -> bytes:
+        style.save(draw, {"closed_form": data.assign(cos_sum=factor * data.cos_sum)}, tmp_path / "x", kept)
+        return kept.read_bytes()
+
+    first = saved(1.0)
+    assert style.data_in(tmp_path / "x.png") is None
+    assert saved(1 + 1e-5) == first
+    assert saved(0.9) != first
+    assert style.shows(kept, style.plotted(draw({"closed_form": data.assign(cos_sum=0.9 * data.cos_sum)})))
+    assert not style.shows(kept, style.plotted(draw({"closed_form": data})))

@@ -14,7 +14,9 @@ from analysis.models.load import load
 from analysis.records import read_summary
 from analysis.studies import distance_bias
 from analysis.studies.distance_bias import layer_means
-from figures.catalogue import SUMMARIES
+from figures import style
+from figures.build import resolve
+from figures.catalogue import FIGURES, SUMMARIES
 
 
 def test_a_fresh_measurement_is_within_the_intervals_of_the_committed_summary(real_record: xr.Dataset):
@@ -69,3 +71,11 @@ def test_gguf_row_order_is_guarded(real_record: xr.Dataset):
     for rows in (order, order.argsort()):
         with reordered(checkpoint, rows), pytest.raises(InputError, match="perplexity"):
             check_row_order(checkpoint)
+
+
+def test_the_readme_shows_this_record(real_record: xr.Dataset):
+    """By its data, not by its pixels."""
+    overview = FIGURES["overview"]
+    shown = style.plotted(resolve(overview.drawn_by)({"smollm2": real_record}))
+    assert overview.committed is not None
+    assert style.shows(overview.committed, shown)
