@@ -549,3 +549,14 @@ def measure_model(
         "forward_seconds": clock.forward,
     }
     return dataset.assign_attrs(attributes), provenance
+
+
+def smollm2_record(*, windows: int, length: int, seed: int) -> tuple[xr.Dataset, Provenance]:
+    """`measure_model` of SmolLM2-135M, fetched by its pinned hash, on the pinned texts."""
+    return measure_model(
+        "smollm2",
+        (),
+        Settings(windows, length, seed),
+        arguments=["tapa", "figures", "distance_bias"],
+        progress=lambda *told: None,
+    )
