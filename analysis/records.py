@@ -8,11 +8,13 @@ leave a `.NAME.PID.part`, which nothing reads.
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import json
 import math
 import os
 import platform
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -280,7 +282,7 @@ def write(dataset: xr.Dataset, path: Path, provenance: Provenance, *, schema: Sc
         for name, variable in stamped.variables.items()
         if variable.ndim and variable.size and np.issubdtype(variable.dtype, np.number)
     }
-    _put(path, stamped.to_netcdf(engine="h5netcdf", encoding=encoding))
+    write_whole(path, stamped.to_netcdf(engine="h5netcdf", encoding=encoding))
 
 
 def _to_their_errors(dataset: xr.Dataset) -> xr.Dataset:
@@ -383,7 +385,7 @@ def write_summary(
         "provenance": provenance.to_attributes(),
         "content": _rounded(plain_value(content), digits),
     }
-    _put(path, (json.dumps(whole, indent=1, sort_keys=True, allow_nan=False) + "\n").encode())
+    write_whole(path, (json.dumps(whole, indent=1, sort_keys=True, allow_nan=False) + "\n").encode())
 
 
 def read_summary(path: Path, *, expect_schema: Schema) -> dict[str, Any]:
@@ -420,8 +422,11 @@ def ensure_writable(path: Path) -> None:
         InputError: `path` is a folder, a device or a pipe, a file that no record has written, or nothing can be
             written beside it.
     """
-    with _beside(path) as part:
+    with _refused_in_one_line(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
         part.touch()
+        part.unlink()
         if os.path.exists(path) and not _starts_as_ours(path):
             raise InputError(f"{path} exists and is no record; give another output path or remove it")
 
@@ -434,39 +439,74 @@ def _starts_as_ours(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """A name in the folder of `path` for a file that is gone afterwards, unless it was renamed."""
+def replacing(path: Path, *, alone: bool = False) -> Iterator[Path]:
+    """A name beside `path` for a file or a folder that takes its place, flushed to the disk, when the block ends well.
+
+    Everything that is written goes this way: `path` is there whole or not at all. An exception or Ctrl-C leaves
+    nothing; a process that is killed outright may leave a `.NAME.PID.part`, which nothing reads.
+
+    Args:
+        path: missing folders are made; a file there is replaced, a folder must be empty.
+        alone: no other process writes it, so that what a killed one has left is removed.
+
+    Raises:
+        OSError: the file system refuses.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for stale in path.parent.glob(f".{glob.escape(path.name)}.*.part") if alone else ():
+        _remove(stale)
+    try:
+        yield part
+        for written in [*part.iterdir(), part] if part.is_dir() else [part]:
+            _flush(written)
+        os.replace(part, path)
+        _flush(path.parent)  # the new name is on the disk only once its folder is
+    finally:
+        _remove(part)
+
+
+def _flush(path: Path) -> None:
+    folder = path.is_dir()
+    if os.name == "posix" or not folder:
+        descriptor = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, data: str | bytes | memoryview) -> None:
+    """Write one file, whole or not at all; a text as UTF-8.
+
+    Raises:
+        InputError: `path` is a folder, a device or a pipe, or cannot be written.
+    """
+    with _refused_in_one_line(path), replacing(path) as part:
+        part.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+@contextlib.contextmanager
+def _refused_in_one_line(path: Path) -> Iterator[None]:
+    """`InputError` for what cannot become a file, and for what the file system refuses inside the block."""
     # os.path, unlike Path, raises nothing for a name that is too long
     if os.path.isdir(path):
         raise InputError(f"{path} is a folder; give the name of a file to write")
     if os.path.exists(path) and not os.path.isfile(path):  # renaming over /dev/null would do away with it
         raise InputError(f"{path} is a device or a pipe; give the name of a file to write")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            yield part
-        finally:
-            part.unlink(missing_ok=True)
+        yield
     except OSError as error:
         # a file where a folder must be is reported as "File exists" by mkdir
         reason = "Not a directory" if isinstance(error, FileExistsError) else error.strerror or str(error)
         raise InputError(f"{path} cannot be written: {reason}; give another output path") from error
-
-
-def _put(path: Path, data: bytes | memoryview) -> None:
-    with _beside(path) as part:
-        with part.open("wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(part, path)
-        if os.name == "posix":  # the new name is on the disk only once its folder is
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
 
 
 def _bytes_of(path: Path, schema: Schema, size: int = -1) -> bytes:

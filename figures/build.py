@@ -189,8 +189,7 @@ def _make(of: Record) -> None:
     if of.tables:
         texts = resolve(of.tables)(data)
         for path in of.table_files:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(texts[path.name], encoding="utf-8")
+            records.write_whole(path, texts[path.name])
 
 
 def _named(inputs: Mapping[str, Mapping[str, Path] | Path]) -> dict[str, Any]:

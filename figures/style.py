@@ -16,6 +16,8 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.rcsetup import cycler
 from matplotlib.ticker import LogLocator
 
+from analysis.records import replacing
+
 COLUMN, PAGE = 3.4, 7.0  # inches: one column, full width
 
 # Okabe and Ito (2008), in an order that also differs in lightness
@@ -62,15 +64,17 @@ def save(draw: Draw, records: Mapping[str, Any], stem: Path, committed: Path | N
         committed: a PNG that carries what it shows, written only where that has changed: pixels differ between
             machines, and would change a committed file for nothing.
     """
-    stem.parent.mkdir(parents=True, exist_ok=True)
     paths = [stem.with_suffix(".pdf"), stem.with_suffix(".png")]
     with mpl.rc_context(RC):
         figure = draw(records)
-        figure.savefig(paths[0], metadata={"CreationDate": None})
+        with replacing(paths[0]) as part:
+            figure.savefig(part, format="pdf", metadata={"CreationDate": None})
         figure.set_layout_engine("none")  # the PNG has the PDF's layout, found once
-        figure.savefig(paths[1])
+        with replacing(paths[1]) as part:
+            figure.savefig(part, format="png")
         if committed is not None and not shows(committed, shown := plotted(figure)):
-            figure.savefig(committed, metadata={"Data": json.dumps(shown)})
+            with replacing(committed) as part:
+                figure.savefig(part, format="png", metadata={"Data": json.dumps(shown)})
     plt.close(figure)
     return paths
 

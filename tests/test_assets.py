@@ -138,10 +138,10 @@ def test_a_conversion_that_fails_leaves_nothing_that_counts(index: Index, tmp_pa
 def test_half_made_things_are_made_anew(index: Index, tmp_path: Path):
     """What a process leaves that is killed while it unpacks or converts: nobody looks into it."""
     home = tmp_path / "cache" / "tiny"
-    (home / "converted.part").mkdir(parents=True)
-    (home / "converted.part" / "model.safetensors").write_bytes(WEIGHTS[:999])
-    (home / "converted.part" / "stale.json").write_text("{}")
-    (home / "tiny.gguf.part").write_bytes(b"\0" * (len(WEIGHTS) + 1))
+    (home / ".converted.7.part").mkdir(parents=True)
+    (home / ".converted.7.part" / "model.safetensors").write_bytes(WEIGHTS[:999])
+    (home / ".converted.7.part" / "stale.json").write_text("{}")
+    (home / ".tiny.gguf.7.part").write_bytes(b"\0" * (len(WEIGHTS) + 1))
     (home / "converted").mkdir()
     (home / "converted" / "model.safetensors").write_bytes(WEIGHTS)  # and no manifest
     folder = load.fetch_smollm2(source=MODEL, convert=copied)

@@ -107,7 +107,9 @@ def verify(
     else:
         _show_table(status.table(results))
     if write_status:
-        status.PATH.write_text(status.status_markdown(results), encoding="utf-8")
+        from analysis.records import write_whole
+
+        write_whole(status.PATH, status.status_markdown(results))
         return
     _judge(status.compare(results, status.PATH, whole=not (labels or explain)))
 
@@ -228,7 +230,9 @@ def findings(
     from figures import findings as found
 
     if write_page:
-        found.PAGE.write_text(found.markdown(), encoding="utf-8")
+        from analysis.records import write_whole
+
+        write_whole(found.PAGE, found.markdown())
         return
     chosen = [found.finding(label)] if label else list(found.findings().values())
     if as_json:

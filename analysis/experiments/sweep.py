@@ -39,6 +39,7 @@ from analysis.experiments.run_record import RunSpec
 from analysis.experiments.training_run import Late, perform
 from analysis.models import checkpoint
 from analysis.models.checkpoint import write_half
+from analysis.records import replacing
 from analysis.text.corpus import corpus
 from analysis.training.train import Diverged, Progress, missing_compiler, silent
 from analysis.training.variants import VARIANTS, Variant
@@ -195,8 +196,8 @@ def _perform(job: Job, folder: Path) -> Outcome:
 
 def _tidy(folder: Path, last: Path) -> None:
     """Keep the weights of a finished run, drop what it took to get there."""
-    shutil.copyfile(last / checkpoint.MODEL, part := folder / ".model.part")
-    part.replace(folder / checkpoint.MODEL)
+    with replacing(folder / checkpoint.MODEL, alone=True) as part:
+        shutil.copyfile(last / checkpoint.MODEL, part)
     for path in [*folder.glob("step-*"), *folder.glob("milestone-*")]:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 

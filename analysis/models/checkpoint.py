@@ -26,6 +26,7 @@ from analysis.errors import InputError
 from analysis.models.config import BYTES, ModelConfig
 from analysis.models.config import MODEL as MODEL
 from analysis.models.llama import Llama
+from analysis.records import replacing, write_whole
 from analysis.text.corpus import Corpus, corpus, encoded_corpus
 from analysis.text.tokenizer import BytePairs
 
@@ -85,19 +86,15 @@ def save(
     if tokenizer is not None:
         about["tokenizer"] = tokenizer
     metadata = {KEY: json.dumps(about)}  # one key: safetensors writes several in any order
-    place, part = out / f"step-{step:06d}", out / f".step-{step:06d}.part"
+    place = out / f"step-{step:06d}"
     try:
-        out.mkdir(parents=True, exist_ok=True)
         for old in out.glob(".step-*.part"):  # of a process that was killed; a run has its folder to itself
             shutil.rmtree(old)
-        part.mkdir()
-        _write(part / MODEL, serialise(_own(weights), metadata))
-        _write(part / STATE, serialise(_own(state)))
-        _flush(part)
-        os.replace(part, place)
-        _flush(out)
+        with replacing(place) as part:
+            part.mkdir()
+            (part / MODEL).write_bytes(serialise(_own(weights), metadata))
+            (part / STATE).write_bytes(serialise(_own(state)))
     except OSError as error:
-        shutil.rmtree(part, ignore_errors=True)
         last = latest(out)
         rest = f"the run goes on from {last.name} once there is room" if last else "no step is kept yet"
         raise InputError(f"{place} cannot be written: {error.strerror or error}; {rest}") from error
@@ -201,8 +198,7 @@ def write_half(path: Path, file: Path) -> Path:
         raise InputError(f"{checkpoint.file}: {wrong[0]} does not fit into half precision")
     with safe_open(checkpoint.file, framework="pt") as opened:
         metadata = opened.metadata()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    _write(file, serialise(half, metadata))
+    write_whole(file, serialise(half, metadata))
     return file
 
 
@@ -232,22 +228,6 @@ def _own(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
 
 
-def _write(path: Path, data: bytes) -> None:
-    with path.open("wb") as out:
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
-
-
-def _flush(folder: Path) -> None:
-    if os.name == "posix":  # a new name is on the disk only once its folder is
-        opened = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(opened)
-        finally:
-            os.close(opened)
-
-
 # Copies of a model's weights as its training passes certain steps.
 
 
@@ -274,9 +254,8 @@ class Milestones:
         for step in self.steps:
             weights, kept = self.folder / f"step-{step:06d}" / MODEL, self._file(step)
             if weights.exists() and not kept.exists():
-                part = kept.with_suffix(".part")
-                shutil.copyfile(weights, part)
-                part.replace(kept)
+                with replacing(kept) as part:
+                    shutil.copyfile(weights, part)
 
     def files(self) -> dict[int, Path]:
         """Weights by step, first to last."""

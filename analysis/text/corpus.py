@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -25,6 +24,7 @@ from scipy.sparse.csgraph import connected_components
 from analysis.assets import TEXTS, cache_folder, fetch_texts
 from analysis.errors import InputError
 from analysis.progress import Progress, silent
+from analysis.records import write_whole
 from analysis.text.tokenizer import BytePairs, learn_byte_pairs
 from analysis.text.windows import Document, read_text
 
@@ -501,14 +501,8 @@ def _kept(kind: str, inputs: Sequence[str], make: Callable[[], list[np.ndarray]]
     buffer = io.BytesIO()
     np.savez(buffer, *arrays)
     data = buffer.getvalue()
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with contextlib.suppress(OSError):  # where nothing can be kept, it is made again the next time
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.write_bytes(hashlib.sha256(data).digest() + data)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+    with contextlib.suppress(InputError):  # where nothing can be kept, it is made again the next time
+        write_whole(path, hashlib.sha256(data).digest() + data)
     return arrays
 
 

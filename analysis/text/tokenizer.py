@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from jaxtyping import Int, Integer
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from analysis.errors import InputError
+from analysis.records import write_whole
 
 LEAST = 257
 """Tokens a vocabulary needs: every byte, and one pair."""
@@ -61,9 +61,7 @@ class BytePairs:
 
     def save(self, path: Path) -> None:
         """Write `json`, whole or not at all."""
-        part = path.with_name(path.name + ".part")
-        part.write_bytes(self.json.encode())
-        os.replace(part, path)
+        write_whole(path, self.json)
 
 
 def learn_byte_pairs(texts: Iterable[bytes], size: int) -> BytePairs:

@@ -70,12 +70,13 @@ def _change_recipe(folder: Path, **changes: int) -> None:
 
 def test_a_full_disk_stops_the_run_and_leaves_the_last_checkpoint(run: Path, monkeypatch: pytest.MonkeyPatch):
     def full(path: Path, data: bytes) -> None:
-        path.write_bytes(data[: len(data) // 2])
+        with path.open("wb") as out:
+            out.write(data[: len(data) // 2])
         raise OSError(errno.ENOSPC, "No space left on device")
 
     for folder in run.glob("step-*"):
         _change_recipe(folder, steps=9)
-    monkeypatch.setattr(checkpoint, "_write", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     said = refused(train, tiny_recipe("tapa", steps=9), run, tiny_corpus())
     assert "step-000009 cannot be written: No space left on device; the run goes on from step-000006" in said
     monkeypatch.undo()
