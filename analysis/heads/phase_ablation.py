@@ -1,7 +1,8 @@
 """What a trained phase is good for: loss of a TAPA model with a part of its score taken away.
 
-Each ablation is a way to compute attention that is put in the model's place for it (`Llama.attend`), in all heads or in
-one. A score is an amplitude times a cosine; an ablation gives another amplitude or another cosine:
+Each ablation is an intervention in the encoding (`analysis.encodings.interventions`), in all heads
+or in one. A score is an amplitude times a cosine; an ablation gives another amplitude or another
+cosine:
 
 no cosine           the cosine is 1;
 mean cosine         the cosine is its mean over all causal pairs of the head: no position is left, strength is kept;
@@ -28,10 +29,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from analysis.encodings import Encoding, PhaseEncoding
+from analysis.encodings.interventions import (
+    AmplitudeOnly,
+    FixedDistance,
+    ForeignPhases,
+    InHeads,
+    MeanAmplitude,
+)
 from analysis.errors import InputError
 from analysis.heads.mean_score import pair_counts
 from analysis.heads.phase import curves, factors
-from analysis.models.attention import Keys, Mixed, Positions, Queries, Values
 from analysis.models.capture import read
 from analysis.models.llama import Llama
 
@@ -85,95 +92,69 @@ def head_means(model: Llama, tokens: Int[Tensor, "windows length"]) -> Means:
     )
 
 
-class Ablation:
-    """Attention with a part of the score taken away, in chosen heads; a model calls it layer after layer."""
+def ablated(
+    model: Llama,
+    kind: str,
+    means: Means,
+    chosen: Bool[Tensor, "layers heads"],
+    *,
+    donors: Sequence[tuple[Tensor, Tensor]] = (),
+    seed: int = 0,
+) -> Llama:
+    """A second model over the same weights, with a part of the score taken away in chosen heads.
 
-    def __init__(
-        self,
-        kind: str,
-        means: Means,
-        chosen: Bool[Tensor, "layers heads"],
-        *,
-        trained_length: int,
-        donors: Sequence[tuple[Tensor, Tensor]] = (),
-        seed: int = 0,
-    ) -> None:
-        """Set up one ablation.
+    Args:
+        model: whose heads have a phase.
+        kind: one of `KINDS`.
+        means: of the model, on the same windows.
+        chosen: heads that it is done to; the others stay as they are.
+        donors: of each layer the windows' own phase vectors, for shuffled phases; see `phase_vectors`.
+        seed: of the shuffled phases.
 
-        Args:
-            kind: one of `KINDS`.
-            means: of the model, on the same windows.
-            chosen: heads that it is done to; the others stay as they are.
-            trained_length: L, tokens.
-            donors: of each layer the windows' own phase vectors, for shuffled phases; see `phase_vectors`.
-            seed: of the shuffled phases.
+    Raises:
+        InputError: an unknown kind.
+    """
+    if kind not in KINDS:
+        raise InputError(f"ablation {kind!r} is unknown; known: {', '.join(KINDS)}")
 
-        Raises:
-            InputError: an unknown kind.
-        """
-        if kind not in KINDS:
-            raise InputError(f"ablation {kind!r} is unknown; known: {', '.join(KINDS)}")
-        self.kind, self.means, self.chosen = kind, means, chosen
-        self.trained_length, self.donors, self.seed = trained_length, donors, seed
-        self._layer = -1
-
-    def __call__(self, encoding: Encoding, q: Queries, k: Keys, v: Values, positions: Positions) -> Mixed:
-        """The signature of `analysis.models.attention.Attend`."""
+    def change(layer: int, encoding: Encoding) -> Encoding:
         assert isinstance(encoding, PhaseEncoding)
-        self._layer = (self._layer + 1) % len(self.chosen)
-        group = q.shape[1] // k.shape[1]
-        k, v = k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
-        a, b, x, y = encoding.factors(q, k)
-        distance = positions[:, None] - positions
-        turn = encoding.turn(distance, x.dtype)
-        amplitude = encoding.scale * (a @ b.mT).to(x.dtype)
-        cosine = torch.cos(turn * (x @ y.mT))
-        scores = amplitude * cosine
-        chosen = self.chosen[self._layer]
-        if chosen.any():
-            other = self._altered(encoding, amplitude, cosine, turn, (x, y), distance)
-            scores = torch.where(chosen[:, None, None], other, scores)
-        weights = scores.masked_fill(distance < 0, -math.inf).softmax(dim=-1)
-        return weights.to(v.dtype) @ v
-
-    def _altered(
-        self,
-        encoding: PhaseEncoding,
-        amplitude: Float[Tensor, "batch heads length length"],
-        cosine: Float[Tensor, "batch heads length length"],
-        turn: Float[Tensor, "length length"],
-        phase: tuple[Tensor, Tensor],
-        distance: Int[Tensor, "length length"],
-    ) -> Float[Tensor, "batch heads length length"]:
-        """Scores with a part taken away."""
-        means, layer = self.means, self._layer
-        x, y = phase
-        match self.kind:
+        if not chosen[layer].any():
+            return encoding
+        match kind:
             case "no cosine":
-                return amplitude
+                changed: Encoding = AmplitudeOnly(encoding)
             case "mean cosine":
-                return amplitude * means.cosine[layer, :, None, None]
+                changed = AmplitudeOnly(encoding, means.cosine[layer])
             case "cosine by distance":
-                return amplitude * means.by_distance[layer][:, distance.abs()]
+                changed = AmplitudeOnly(encoding, means.by_distance[layer])
             case "mean amplitude":
-                return means.amplitude[layer, :, None, None] * cosine
+                changed = MeanAmplitude(encoding, means.amplitude[layer])
             case "shuffled phases":
-                x, y = (self._elsewhere(part, x.shape[2]) for part in self.donors[layer])
+                changed = ForeignPhases(
+                    encoding, *(elsewhere(part, seed * len(chosen) + layer) for part in donors[layer])
+                )
             case _:
-                apart = 1 if self.kind == "distance 1" else self.trained_length
-                turn = encoding.turn(torch.full_like(distance, apart), x.dtype)
-        return amplitude * torch.cos(turn * (x @ y.mT))
+                changed = FixedDistance(encoding, 1 if kind == "distance 1" else model.config.context)
+        return InHeads(encoding, changed, chosen[layer])
 
-    def _elsewhere(
-        self, part: Float[Tensor, "batch heads window dim"], length: int
-    ) -> Float[Tensor, "batch heads length dim"]:
-        """For each token the vectors of one token of another window, the same one for queries, keys and heads."""
-        windows, whole = part.shape[0], part.shape[2]
-        generator = torch.Generator().manual_seed(self.seed * len(self.chosen) + self._layer)
-        ahead = torch.randint(1, windows, (windows, length), generator=generator)
-        window = (torch.arange(windows)[:, None] + ahead) % windows
-        place = torch.randint(whole, (windows, length), generator=generator)
-        return part.transpose(1, 2)[window, place].transpose(1, 2)
+    return model.with_interventions(change)
+
+
+def elsewhere(
+    part: Float[Tensor, "batch heads length dim"], seed: int
+) -> Float[Tensor, "batch heads read dim"]:
+    """For each token the vectors of one token of another window, the same one for all heads.
+
+    With one seed it is the same one for queries and keys.
+    """
+    windows, length = part.shape[0], part.shape[2]
+    generator = torch.Generator().manual_seed(seed)
+    # one token fewer than the windows have is read: the last predicts nothing
+    ahead = torch.randint(1, windows, (windows, length - 1), generator=generator)
+    window = (torch.arange(windows)[:, None] + ahead) % windows
+    place = torch.randint(length, (windows, length - 1), generator=generator)
+    return part.transpose(1, 2)[window, place].transpose(1, 2)
 
 
 def phase_vectors(model: Llama, tokens: Int[Tensor, "windows length"]) -> list[tuple[Tensor, Tensor]]:
@@ -216,16 +197,11 @@ def ablated_losses(
     """
     if len(tokens) < 2:
         raise InputError(f"{len(tokens)} window leaves no other for shuffled phases; give at least 2")
-    before, found = model.attend, []
-    try:
-        for batch in _batches(tokens):
-            donors = phase_vectors(model, batch) if kind == "shuffled phases" else ()
-            model.attend = Ablation(
-                kind, means, chosen, trained_length=model.config.context, donors=donors, seed=seed
-            )
-            found.append(window_losses(model, batch))
-    finally:
-        model.attend = before
+    found = []
+    for batch in _batches(tokens):
+        donors = phase_vectors(model, batch) if kind == "shuffled phases" else ()
+        twin = ablated(model, kind, means, chosen, donors=donors, seed=seed)
+        found.append(window_losses(twin, batch))
     return np.concatenate(found)
 
 

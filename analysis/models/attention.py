@@ -81,6 +81,7 @@ class Streaming:
         k: Float[Tensor, "batch kv_heads length key_dim"],
         v: Float[Tensor, "batch kv_heads length value_dim"],
         positions: Int[Tensor, " length"],
+        layer: int = 0,
     ) -> Float[Tensor, "batch heads length value_dim"]:
         """softmax(scores) v of every query over the keys up to its own place.
 
@@ -88,6 +89,7 @@ class Streaming:
             encoding: scores any tile of queries and keys.
             q, k, v: before any position; query head h reads key head h // (heads // kv_heads).
             positions: of queries and keys, tokens, ascending.
+            layer: makes no difference.
 
         Raises:
             InputError: positions that do not ascend, or heads that cannot be shared evenly.
@@ -238,7 +240,8 @@ Keys = Float[Tensor, "batch kv_heads length key_dim"]
 Values = Float[Tensor, "batch kv_heads length value_dim"]
 Mixed = Float[Tensor, "batch heads length value_dim"]
 Positions = Int[Tensor, " length"]
-Attend = Callable[[Encoding, Tensor, Tensor, Tensor, Tensor], Tensor]
+Attend = Callable[[Encoding, Tensor, Tensor, Tensor, Tensor, int], Tensor]
+"""Encoding, q, k, v, positions and the index of the layer -> what each query mixes of v."""
 
 
 def oracle(encoding: Encoding, q: Queries, k: Keys, v: Values, positions: Positions) -> Mixed:
@@ -262,7 +265,9 @@ def oracle(encoding: Encoding, q: Queries, k: Keys, v: Values, positions: Positi
     return out
 
 
-def explicit(encoding: Encoding, q: Queries, k: Keys, v: Values, positions: Positions) -> Mixed:
+def explicit(
+    encoding: Encoding, q: Queries, k: Keys, v: Values, positions: Positions, layer: int = 0
+) -> Mixed:
     """All scores at once, length x length for each head, in plain operations that compile into few loops.
 
     Scores and softmax are float32 at least whatever autocast says: only the projections before and the mixing

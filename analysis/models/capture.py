@@ -299,14 +299,15 @@ def _watched(model: Llama, consumer: Consumer, name: str) -> Attend:
     """The model's own attention, after a layer was checked and handed on."""
     said, _ = rotation(encoding_of(model.config))
     attend = model.attend
-    layers: Iterator[int] = iter(range(model.config.layers))
 
-    def watching(encoding: Encoding, q: Tensor, k: Tensor, v: Tensor, positions: Tensor) -> Tensor:
+    def watching(
+        encoding: Encoding, q: Tensor, k: Tensor, v: Tensor, positions: Tensor, layer: int
+    ) -> Tensor:
         rope, window = rotation(encoding)
-        found = LayerCapture(next(layers), q, k, said.frequencies, said.factor, None, window)
+        found = LayerCapture(layer, q, k, said.frequencies, said.factor, None, window)
         _check(name, found, rope, positions)
         consumer(found)
-        return attend(encoding, q, k, v, positions)
+        return attend(encoding, q, k, v, positions, layer)
 
     return watching
 
@@ -349,10 +350,8 @@ def read(
             it gives, and its entropy is nan.
     """
     positions = torch.arange(tokens.shape[-1])
-    layers = iter(range(len(model.attentions)))
 
-    def attend(encoding: Encoding, q: Queries, k: Keys, v: Values, at: Positions) -> Mixed:
-        layer = next(layers)
+    def attend(encoding: Encoding, q: Queries, k: Keys, v: Values, at: Positions, layer: int) -> Mixed:
         if not entropies and layer == len(model.attentions) - 1:
             consumer(layer, encoding, q, k, torch.full(q.shape[:3], math.nan))
             return torch.zeros(*q.shape[:3], v.shape[-1], dtype=v.dtype)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import math
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -166,8 +167,9 @@ class HeadProjection(nn.Module):
 class Attention(nn.Module):
     """One layer's attention; outputs of `query` and `key` are before any position."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, layer: int = 0) -> None:
         super().__init__()
+        self.layer = layer
         rows = rows_of(config)
         self.query = HeadProjection(config.width, config.heads, rows.plain, rows.phase)
         self.key = HeadProjection(config.width, config.kv_heads, rows.plain, rows.phase)
@@ -180,7 +182,7 @@ class Attention(nn.Module):
         self.encoding = encoding_of(config, forms)
 
     def forward(self, x: Stream, positions: Int[Tensor, " length"], attend: Attend) -> Stream:
-        mixed = attend(self.encoding, self.query(x), self.key(x), self.value(x), positions)
+        mixed = attend(self.encoding, self.query(x), self.key(x), self.value(x), positions, self.layer)
         return self.out(mixed.transpose(1, 2).flatten(2))
 
 
@@ -200,9 +202,9 @@ class FeedForward(nn.Module):
 class Block(nn.Module):
     """Attention and SwiGLU, each added to the residual stream."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, layer: int = 0) -> None:
         super().__init__()
-        self.attention_norm, self.attention = RmsNorm(config.width), Attention(config)
+        self.attention_norm, self.attention = RmsNorm(config.width), Attention(config, layer)
         self.feed_forward_norm, self.feed_forward = RmsNorm(config.width), FeedForward(config)
 
     def forward(self, x: Stream, positions: Int[Tensor, " length"], attend: Attend) -> Stream:
@@ -227,7 +229,7 @@ class Llama(nn.Module):
         self.config = config
         self.attend: Attend = explicit
         self.embedding = nn.Embedding(config.vocab_size, config.width)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.layers))
         self.norm = RmsNorm(config.width)
         self._initialise(seed)
 
@@ -272,6 +274,17 @@ class Llama(nn.Module):
                     f"the encoding is for head_dim={encoding.head_dim}, the model's is {trained.head_dim}"
                 )
             attention.encoding = encoding
+        return twin
+
+    def with_interventions(self, change: Callable[[int, Encoding], Encoding]) -> Llama:
+        """A second model over the same weights, each layer's encoding changed.
+
+        Args:
+            change: of a layer's index and its encoding; `analysis.encodings.interventions` has what to make of it.
+        """
+        twin = copy.deepcopy(self, {id(parameter): parameter for parameter in self.parameters()})
+        for attention in twin.attentions:
+            attention.encoding = change(attention.layer, attention.encoding)
         return twin
 
     @property

@@ -15,12 +15,13 @@ from jaxtyping import Complex128, Float, Float64, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from analysis.encodings import Encoding, Rope
+from analysis.encodings import Encoding, Rope, SlidingWindow
+from analysis.encodings.interventions import Clamped, Shifted
 from analysis.encodings.rotary import complex_pairs, rotation, rotation_table
 from analysis.errors import InputError
-from analysis.heads.mean_score import by_distance, pair_counts, toeplitz
+from analysis.heads.mean_score import by_distance, pair_counts
 from analysis.intervals import Interval, over_documents
-from analysis.models.attention import explicit
+from analysis.models.attention import Attend, Streaming, explicit
 from analysis.models.llama import ROTATING, Llama
 from analysis.studies.settings import ExtrapolationBiasSettings as Settings
 from analysis.text.corpus import Corpus
@@ -29,8 +30,9 @@ from analysis.text.windows import Spans, spans, windows
 # What the heads of a small model do beyond the trained length L, under any encoding, and with a bias taken
 # away.
 #
-# Attention in the model's place (`Llama.attend`), a block of queries at a time, that measures as it reads,
-# and that can alter scores by distance alone. With c(D) a head's mean score at distance D, and c(L) its
+# Attention in the model's place (`Llama.attend`), a block of queries at a time, measures as it reads. Scores are
+# altered by distance alone, by interventions in the encoding of each layer. With c(D) a head's mean score at
+# distance D, and c(L) its
 # level just within L, an alteration is, at the distances where it acts,
 #
 # subtract beyond    score - c(D)           from L on; hold beyond        score - c(D) + c(L)    from L on:
@@ -97,65 +99,38 @@ class Seen:
 
 
 @dataclass(eq=False)
-class Attention:
-    """Attention of all layers, measured and altered; a model calls it layer after layer (`attention.Attend`).
+class Watched:
+    """Attention of a model, in place of its own, that adds up what its heads do; see `attention.Attend`.
 
     Attributes:
         trained_length: L.
-        layers: of the model.
-        shift: of each layer a number for each head and distance that is added to scores; None for none.
-        far: `CLAMP` or `MASK`, what is done to keys L or more away; None for nothing.
-        measured: whether to add up `sums`, one for each layer; windows must then be of one length.
+        sums: one for each layer; all windows must be of one length.
     """
 
     trained_length: int
-    layers: int
-    shift: Float[Tensor, "layers heads length"] | None = None
-    far: str | None = None
-    measured: bool = False
-    sums: list[Sums] = field(default_factory=list)
-    _layer: int = 0
+    sums: dict[int, Sums] = field(default_factory=dict)
 
-    def __call__(self, encoding: Encoding, q: Tensor, k: Tensor, v: Tensor, positions: Tensor) -> Tensor:
+    def __call__(
+        self, encoding: Encoding, q: Tensor, k: Tensor, v: Tensor, positions: Tensor, layer: int
+    ) -> Tensor:
         group = q.shape[1] // k.shape[1]
         k, v = k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
-        if self.measured and self._layer == len(self.sums):
-            self.sums.append(Sums.zeros(q.shape[1], q.shape[2]))
+        sums = self.sums.setdefault(layer, Sums.zeros(q.shape[1], q.shape[2]))
         mixed = []
         for start in range(0, q.shape[2], BLOCK):
             rows = slice(start, min(start + BLOCK, q.shape[2]))
-            near_q, near_k, values = q[:, :, rows], k[:, :, : rows.stop], v[:, :, : rows.stop]
             at, before = positions[rows], positions[: rows.stop]
             distance = at[:, None] - before
-            scores = encoding.scores(near_q, near_k, at, before)
-            scores = self._altered(scores, encoding, near_q, near_k, distance)
-            diagonal = slice(rows.start, rows.stop)  # of the keys, only these can lie after a query
-            scores[..., diagonal].masked_fill_(distance[:, diagonal] < 0, -math.inf)
+            scores = encoding.scores(q[:, :, rows], k[:, :, : rows.stop], at, before)
+            scores = scores.masked_fill(distance < 0, -math.inf)
             weights = scores.softmax(dim=-1)
-            if self.measured:
-                self._add(scores, weights, distance, rows)
-            mixed.append(weights.to(v.dtype) @ values)
-        self._layer = (self._layer + 1) % self.layers
+            self._add(sums, scores, weights, distance, rows)
+            mixed.append(weights.to(v.dtype) @ v[:, :, : rows.stop])
         return torch.cat(mixed, dim=2)
 
-    def _altered(
-        self, scores: Scores, encoding: Encoding, q: Tensor, k: Tensor, distance: Int[Tensor, "rows columns"]
-    ) -> Scores:
-        if self.shift is not None:
-            scores = scores + toeplitz(self.shift[self._layer], *distance.shape)
-        beyond = distance >= self.trained_length
-        if self.far == MASK:
-            scores = scores.masked_fill(beyond, -math.inf)
-        elif self.far == CLAMP and beyond.any():
-            query_positions = torch.full((q.shape[2],), self.trained_length - 1)
-            at_the_edge = encoding.scores(q, k, query_positions, torch.zeros(k.shape[2], dtype=torch.int64))
-            scores = torch.where(beyond, at_the_edge, scores)
-        return scores
-
     def _add(
-        self, scores: Scores, weights: Scores, distance: Int[Tensor, "rows columns"], rows: slice
+        self, sums: Sums, scores: Scores, weights: Scores, distance: Int[Tensor, "rows columns"], rows: slice
     ) -> None:
-        sums = self.sums[self._layer]
         seen = torch.where(torch.isneginf(scores), torch.nan, scores)
         sums.score[:, : rows.stop] += by_distance(seen.sum(dim=0))
         sums.square[:, : rows.stop] += by_distance(seen.square().sum(dim=0))
@@ -164,7 +139,7 @@ class Attention:
 
 
 @contextlib.contextmanager
-def attending(model: Llama, attention: Attention) -> Iterator[None]:
+def attending(model: Llama, attention: Attend) -> Iterator[None]:
     """The model with another attention for the length of a `with`; then as it was."""
     before, model.attend = model.attend, attention
     try:
@@ -187,11 +162,11 @@ def observe(
         raise InputError(
             f"windows of {length} tokens do not reach beyond the trained length of {trained_length}; give longer ones"
         )
-    attention = Attention(trained_length, len(model.attentions), measured=True)
-    with attending(model, attention):
+    watched = Watched(trained_length)
+    with attending(model, watched):
         for part in tokens.split(batch):
             model(part)
-    pairs, sums = pair_counts(length), attention.sums
+    pairs, sums = pair_counts(length), [watched.sums[layer] for layer in sorted(watched.sums)]
     mean, square, entropy, far = (
         (torch.stack([getattr(layer, name) for layer in sums]) / count).numpy()
         for name in ("score", "square", "entropy", "far")
@@ -234,6 +209,22 @@ def shift_of(
     return torch.from_numpy(np.where(acts, -taken, 0.0)).float()
 
 
+def altered_model(
+    model: Llama, kind: str, trained_length: int, shift: Float[Tensor, "layers heads length"] | None = None
+) -> Llama:
+    """A second model over the same weights whose scores are altered; `shift` is `shift_of` for what needs one."""
+
+    def change(layer: int, encoding: Encoding) -> Encoding:
+        if kind == MASK:
+            return SlidingWindow(encoding, trained_length)
+        if kind == CLAMP:
+            return Clamped(encoding, trained_length)
+        assert shift is not None
+        return Shifted(encoding, shift[layer])
+
+    return model.with_interventions(change)
+
+
 def level_at(
     mean: Float64[np.ndarray, "layers heads reach"], trained_length: int
 ) -> Float64[np.ndarray, "layers heads"]:
@@ -270,7 +261,7 @@ def predicted_mean(
         )
     curves: list[Float64[Tensor, "heads reach"]] = []
 
-    def attend(encoding: Encoding, q: Tensor, k: Tensor, v: Tensor, positions: Tensor) -> Tensor:
+    def attend(encoding: Encoding, q: Tensor, k: Tensor, v: Tensor, positions: Tensor, layer: int) -> Tensor:
         rope, _ = rotation(encoding)
         mean_q, mean_k = _mean_pairs(rope, q), _mean_pairs(rope, k)
         product = mean_q * mean_k.conj().repeat_interleave(len(mean_q) // len(mean_k), dim=0)
@@ -278,11 +269,8 @@ def predicted_mean(
         curves.append(rope.factor * (product @ table).real)
         return explicit(encoding, q, k, v, positions)
 
-    before, model.attend = model.attend, attend
-    try:
+    with attending(model, attend):
         model(tokens)
-    finally:
-        model.attend = before
     return torch.stack(curves)
 
 
@@ -397,19 +385,18 @@ def altered(
     count = max(2, min(settings.spans, _LONGEST // (reach * trained)))
     target = min(TARGET, trained // 2)
     chosen = spans(data.test, reach * trained - target, target, count, seed=settings.seed)
-    layers = len(model.attentions)
-    at_trained = _nats(model, Attention(trained, layers), chosen, trained)
+    at_trained = _nats(model, chosen, trained)
     found: list[Numbers] = []
     for length in (trained << i for i in range(1, reach.bit_length())):
-        plain = _nats(model, Attention(trained, layers), chosen, length)
+        plain = _nats(model, chosen, length)
         for kind in KINDS:
             curve = predicted if kind == PREDICTED else seen.mean
             if curve is None or (kind == WITHIN and length > 2 * trained):
                 continue
-            attention = Attention(trained, layers, far=kind if kind in (CLAMP, MASK) else None)
-            if attention.far is None:
-                attention.shift = shift_of(kind, curve, trained, length, seed=settings.seed)
-            nats = _nats(model, attention, chosen, length)
+            shift = None
+            if kind not in (CLAMP, MASK):
+                shift = shift_of(kind, curve, trained, length, seed=settings.seed)
+            nats = _nats(altered_model(model, kind, trained, shift), chosen, length)
             losses = {"trained": at_trained, "plain": plain, "altered": nats}
             found.append({"kind": kind, "length": length} | _compared(losses, chosen, settings.seed))
     return found
@@ -432,10 +419,10 @@ def _compared(losses: Mapping[str, Float64[np.ndarray, " spans"]], chosen: Spans
 
 
 @torch.inference_mode()
-def _nats(model: Llama, attention: Attention, chosen: Spans, length: int) -> Float64[np.ndarray, " spans"]:
+def _nats(model: Llama, chosen: Spans, length: int) -> Float64[np.ndarray, " spans"]:
     """Loss of each span's targets, summed, read in windows of one length."""
     found = []
-    with attending(model, attention):
+    with attending(model, Streaming(BLOCK, compiled=False)):
         for part in chosen.cut(length - chosen.target).split(_BATCH):
             logits = model(part[:, :-1])[:, -chosen.target :]
             losses = F.cross_entropy(logits.mT, part[:, -chosen.target :], reduction="none")

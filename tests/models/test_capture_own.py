@@ -52,7 +52,7 @@ def test_the_record_is_what_all_pairs_give(method: str, tmp_path: Path):
     data = distance_bias.measure(model, tokens(), seed=0).sel(first_token="kept")
     seen: list[tuple] = []
 
-    def attend(encoding, q, k, v, positions):
+    def attend(encoding, q, k, v, positions, layer):
         seen.append((encoding, q, k.repeat_interleave(2, dim=1)))
         return explicit(encoding, q, k, v, positions)
 

@@ -21,7 +21,7 @@ from analysis.models.attention import explicit
 from analysis.models.config import METHODS, MethodConfig
 from analysis.models.llama import Llama
 from analysis.studies import extrapolation_bias
-from analysis.studies.extrapolation_bias import Attention, attending, level_at, observe, shift_of
+from analysis.studies.extrapolation_bias import Watched, altered_model, attending, level_at, observe, shift_of
 from tests.heads import tiny_phase as phase_tiny
 
 TRAINED, LENGTH = 16, 52  # not a multiple of a block
@@ -46,7 +46,7 @@ def scores_of(llama: Llama, windows: torch.Tensor, layer: int) -> tuple[torch.Te
     """All scores and weights of one layer, from the encoding itself: length x length for every window and head."""
     found: list[torch.Tensor] = []
 
-    def attend(encoding, q, k, v, positions):
+    def attend(encoding, q, k, v, positions, layer):
         group = q.shape[1] // k.shape[1]
         found.append(encoding.scores(q, k.repeat_interleave(group, dim=1), positions, positions))
         return explicit(encoding, q, k, v, positions)
@@ -95,7 +95,7 @@ def test_unaltered_the_model_says_what_it_always_says(method: str):
     llama = model(method)
     with torch.inference_mode():
         expected = llama(tokens())
-        with attending(llama, Attention(TRAINED, 2)):
+        with attending(llama, Watched(TRAINED)):
             found = llama(tokens())
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
     assert llama.attend is explicit
@@ -125,11 +125,10 @@ def test_what_is_observed_is_what_loops_find(method: str):
 def test_in_the_first_layer_an_alteration_gives_the_mean_it_names(kind: str, method: str):
     llama = model(method)
     seen = observe(llama, tokens(), TRAINED)
-    attention = Attention(
-        TRAINED, 2, shift=shift_of(kind, seen.mean, TRAINED, LENGTH).double(), measured=True
-    )
-    with torch.inference_mode(), attending(llama, attention):
-        llama(tokens())
+    attention = Watched(TRAINED)
+    twin = altered_model(llama, kind, TRAINED, shift_of(kind, seen.mean, TRAINED, LENGTH).double())
+    with torch.inference_mode(), attending(twin, attention):
+        twin(tokens())
     pairs = 3 * (LENGTH - np.arange(LENGTH))
     found = attention.sums[0].score.numpy() / pairs
     mean, level = seen.mean[0], level_at(seen.mean, TRAINED)[0][:, None]
@@ -160,12 +159,12 @@ def test_in_the_first_layer_an_alteration_gives_the_mean_it_names(kind: str, met
 @pytest.mark.parametrize("method", ["rope", "tapa", "alibi", "nope"])
 def test_clamped_pairs_score_as_if_the_trained_length_apart(method: str):
     llama = model(method)
-    attention = Attention(TRAINED, 2, far=extrapolation_bias.CLAMP, measured=True)
-    with torch.inference_mode(), attending(llama, attention):
-        altered = llama(tokens())
+    attention, twin = Watched(TRAINED), altered_model(llama, extrapolation_bias.CLAMP, TRAINED)
+    with torch.inference_mode(), attending(twin, attention):
+        altered = twin(tokens())
     vectors: list[tuple] = []
 
-    def attend(encoding, q, k, v, positions):
+    def attend(encoding, q, k, v, positions, layer):
         vectors.append((encoding, q, k.repeat_interleave(2, dim=1)))
         return explicit(encoding, q, k, v, positions)
 
@@ -190,8 +189,7 @@ def test_masked_the_model_is_one_with_a_window():
     llama = model("rope")
     window = llama.with_encoding(SlidingWindow(llama.attentions[0].encoding, TRAINED))
     with torch.inference_mode():
-        with attending(llama, Attention(TRAINED, 2, far=extrapolation_bias.MASK)):
-            found = llama(tokens())
+        found = altered_model(llama, extrapolation_bias.MASK, TRAINED)(tokens())
         torch.testing.assert_close(found, window(tokens()), rtol=0, atol=1e-10)
 
 
@@ -202,7 +200,7 @@ def test_the_predicted_curve_is_the_sum_over_pairs_of_mean_vectors(method: str):
     found = extrapolation_bias.predicted_mean(llama, short, reach).numpy()
     seen: list[tuple] = []
 
-    def attend(encoding, q, k, v, positions):
+    def attend(encoding, q, k, v, positions, layer):
         seen.append((encoding, q, k))
         return explicit(encoding, q, k, v, positions)
 
