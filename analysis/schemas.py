@@ -176,6 +176,8 @@ TRAINED_GAPS = Schema(
         "above": ("1", "share of the windows whose mean difference is above 0"),
         "sign_p": ("1", "p-value of the two-sided sign test over windows"),
         "sign_p_holm": ("1", "p-value of the sign test, adjusted over all heads of a model (Holm 1979)"),
+        "share": ("1", "share of the differences of all heads in a bin of their histogram"),
+        "gap_edge": ("1", "edges of the histogram of near less far scores"),
         "paper_mean": ("1", "mean that the paper reports of a model of this method"),
         "paper_sd": ("1", "standard deviation that the paper reports of a model of this method"),
     },

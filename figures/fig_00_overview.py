@@ -8,8 +8,7 @@ import matplotlib.pyplot as plt
 import xarray as xr
 from matplotlib.figure import Figure
 
-from figures.fig_03_distance_bias import head_curves
-from figures.style import PAGE, SEQUENTIAL, distance_axis
+from figures.style import PAGE, distance_axis, head_curves, head_map, headline, means_explain
 
 SHOWN = ("median head", "largest near-far gap")
 
@@ -19,25 +18,21 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
     data = records["smollm2"].sel(first_token="dropped")
     why = data.telling_why.values.tolist()
     picked = [why.index(name) for name in SHOWN]
-    figure, axes = plt.subplots(1, 3, figsize=(PAGE, 2.7), width_ratios=(1, 1.15, 1.15))
-    shares = data.distance_share.transpose("head", "layer")
-    image = axes[0].imshow(shares, origin="lower", aspect="auto", cmap=SEQUENTIAL, vmin=0, vmax=1)
+    places = [(int(data.telling_layer[i]), int(data.telling_head[i])) for i in picked]
+    figure, axes = plt.subplots(1, 3, figsize=(PAGE, 3.5), width_ratios=(1, 1.1, 1.1))
+    marks = {(head, layer): letter for letter, (layer, head) in zip("AB", places, strict=True)}
+    head_map(
+        axes[0],
+        data.distance_share.transpose("head", "layer"),
+        marks,
+        "share of score variance\ndue to distance",
+    )
     axes[0].set(xlabel="layer", ylabel="head")
-    axes[0].set_title("share of score variance\nbetween distances", fontsize=7.5)
-    axes[0].grid(visible=False)
-    figure.colorbar(image, ax=axes[0], location="bottom", pad=0.02)
-    for letter, number, ax in zip("AB", picked, axes[1:], strict=True):
-        layer, head = int(data.telling_layer[number]), int(data.telling_head[number])
-        dark = float(data.distance_share.sel(layer=layer, head=head)) < 0.5
-        axes[0].text(
-            layer, head, letter, color="white" if dark else "black", fontweight="bold", fontsize=7,
-            ha="center", va="center",
-        )  # fmt: skip
+    for letter, name, (layer, head), ax in zip("AB", SHOWN, places, axes[1:], strict=True):
         head_curves(ax, data, layer, head)
-        ax.set_title(f"{letter}: layer {layer}, head {head}\n{why[number]}", fontsize=7.5)
+        ax.set_title(f"{letter}: layer {layer}, head {head},\n{name}", loc="left", fontsize=7)
         distance_axis(ax)
     axes[1].set_ylabel("mean score")
-    figure.legend(
-        *axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=4, columnspacing=1.2
-    )
+    figure.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    headline(figure, means_explain(data))
     return figure

@@ -8,37 +8,30 @@ import matplotlib.pyplot as plt
 import xarray as xr
 from matplotlib.figure import Figure
 
-from figures.style import COLUMN, CYCLE, distance_axis, panel
+from figures.style import CYCLE, PAGE, distance_axis, end_labels, headline, panel
 
 
 def draw(records: Mapping[str, xr.Dataset]) -> Figure:
+    """Thin: the sum over the pairs of one head; thick: its limit for many pairs; dotted: distance equal to the base."""
     data = records["closed_form"]
-    figure, axes = plt.subplots(2, 1, figsize=(COLUMN, 4.2), sharex=True)
-    for ax, kind, name in zip(axes, ("cos", "sin"), ("C", "S"), strict=True):
+    figure, axes = plt.subplots(2, 1, figsize=(PAGE, 4.4), sharex=True)
+    for ax, kind, name, mean in zip(axes, ("cos", "sin"), ("C", "S"), (r"\mu_0", r"\nu_0"), strict=True):
         for i, base in enumerate(data.base.values):
-            colour = CYCLE[i]
             curve = data.sel(base=base)
-            ax.plot(data.distance, curve[f"{kind}_sum"], color=colour, lw=0.4, alpha=0.5, zorder=1)
-            ax.plot(
-                data.distance,
-                curve[f"{kind}_limit"],
-                color=colour,
-                lw=1.4,
-                zorder=3,
-                label=f"{base:.0e}".replace("+0", ""),
-            )
-            ax.axvline(base, color=colour, lw=0.5, ls=":")
-        ax.set_xlim(1, 1.3 * float(data.distance.max()))
-        ax.set_ylabel(
-            rf"${name}_D$: score$\,/\,(\mu_0\sqrt{{D}})$"
-            if kind == "cos"
-            else rf"${name}_D$: score$\,/\,(\nu_0\sqrt{{D}})$"
-        )
-    axes[0].axhline(0, color="black", lw=0.5)
-    axes[0].legend(title=f"base (dotted); thin: D = {data.head_dim}, thick: limit", ncols=4, loc="upper right",
-                   columnspacing=0.8, handlelength=1.2)  # fmt: skip
-    axes[0].set_ylim(-0.2, 0.58)
+            ax.plot(data.distance, curve[f"{kind}_sum"], color=CYCLE[i], lw=0.4, alpha=0.45, zorder=1)
+            ax.plot(data.distance, curve[f"{kind}_limit"], color=CYCLE[i], lw=1.6, zorder=3)
+            ax.axvline(base, color=CYCLE[i], lw=0.7, ls=":")
+        ax.axhline(0, color="black", lw=0.5)
+        ax.set_xlim(1, float(data.distance.max()))
+        ax.set_ylabel(rf"${name}_D$: score$\,/\,({mean}\sqrt{{D}})$")
+    end_labels(axes[0], [
+        (float(data["cos_limit"].sel(base=base)[-1]), "base " + f"{base:.0e}".replace("+0", ""), CYCLE[i])
+        for i, base in enumerate(data.base.values)
+    ])  # fmt: skip
+    axes[1].set_title(f"thin: {int(data.head_dim)} dimensions, thick: limit of many, dotted: distance = base",
+                      loc="right", fontsize=7)  # fmt: skip
     distance_axis(axes[1])
     for ax, letter in zip(axes, "ab", strict=True):
         panel(ax, letter)
+    headline(figure, "RoPE's expected score falls until about the base, so a larger base spreads the fall")
     return figure

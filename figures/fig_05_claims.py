@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from figures.style import COLOURS, PAGE, panel
+from figures.style import COLOURS, PAGE, headline, panel
 
 SHOWN = ("thm-2.1", "thm-2.2", "thm-2.3", "thm-3.2", "thm-3.3", "lem-C.1", "lem-C.2")
 
@@ -31,7 +31,7 @@ SIDE = 0.62  # of a square, in rows
 def draw(records: Mapping[str, Any]) -> Figure:
     """Left: how many statements of each part have which verdict as stated; right: as stated and as repaired."""
     claims = records["claims"]["claims"]
-    figure, (bars, grid) = plt.subplots(1, 2, figsize=(PAGE, 3.6), width_ratios=(1.6, 1))
+    figure, (bars, grid) = plt.subplots(1, 2, figsize=(PAGE, 4.2), width_ratios=(1.6, 1))
     parts = list(dict.fromkeys(claim["part"] for claim in claims))
     for row, part in enumerate(parts):
         left = 0
@@ -53,9 +53,20 @@ def draw(records: Mapping[str, Any]) -> Figure:
     bars.set_xlabel("statements (as stated in v1)")
     bars.grid(axis="y", visible=False)
     _theorems(grid, [claim for label in SHOWN for claim in claims if claim["label"] == label])
+    headline(figure, finding(total))
     panel(bars, "a")
     panel(grid, "b")
     return figure
+
+
+def finding(total: Mapping[str, int]) -> str:
+    """How many statements hold as stated, and how many of the refuted ones hold as repaired."""
+    held = total.get("proved", 0) + total.get("certified", 0)
+    mended, lost = total.get("refuted, repaired", 0), total.get("refuted", 0)
+    return (
+        f"Of {sum(total.values())} statements of v1 {held} hold as stated and {mended + lost} are refuted; {mended} "
+        "of these hold as repaired"
+    )
 
 
 def verdict_of(claim: Mapping[str, Any]) -> str:
@@ -81,7 +92,7 @@ def _theorems(ax: Axes, claims: Sequence[Mapping[str, Any]]) -> None:
     for row, claim in enumerate(claims):
         for column, form in enumerate((claim["stated"], claim["repaired"])):
             if form is None:
-                ax.text(column, row, "no repair needed", ha="center", va="center", fontsize=6.5)
+                ax.text(column, row, "not needed", ha="center", va="center", fontsize=6.5)
                 continue
             fill, letter, white = LOOKS[_word(form)]
             ax.add_patch(
@@ -94,7 +105,7 @@ def _theorems(ax: Axes, claims: Sequence[Mapping[str, Any]]) -> None:
             )
     ax.set_xlim(-0.6, 1.8)
     ax.set_ylim(len(claims) - 0.4, -0.6)
-    ax.set_xticks([0, 1], ["as stated", "as repaired"])
+    ax.set_xticks([0, 1], ["as stated", "repaired"])
     ax.set_yticks(range(len(claims)), [claim["label"] for claim in claims])
-    ax.set_xlabel("P proved, C certified, R refuted, ? unknown")
+    ax.set_xlabel("P proved, C certified,\nR refuted, ? unknown")
     ax.grid(visible=False)

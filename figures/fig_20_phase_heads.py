@@ -10,15 +10,15 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.style import COLOURS, PAGE, distance_axis, head_label, ranked
+from figures.style import COLOURS, PAGE, distance_axis, head_label, headline, ranked, run_label
 
 HEADS = 8  # rows at most
 
 SCORES = (
     ("score", "measured", COLOURS["black"], "-"),
-    ("product", "E amplitude E cosine", COLOURS["purple"], "-"),
-    ("covariance", "covariance", COLOURS["orange"], "-"),
-    ("gaussian", "Gaussian", COLOURS["green"], "--"),
+    ("product", "E amplitude x E cosine", COLOURS["purple"], "-"),
+    ("covariance", "their covariance", COLOURS["orange"], "-."),
+    ("gaussian", "Gaussian law", COLOURS["green"], "--"),
 )
 
 
@@ -26,7 +26,7 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
     """Heads as rows, those that lose most without their cosine first; long windows, and short ones beside them."""
     data, short = records["phase"], records["phase_short"]
     rows = ranked(short)[:HEADS]
-    figure, axes = plt.subplots(len(rows), 3, figsize=(PAGE, 0.6 + 1.05 * len(rows)), squeeze=False)
+    figure, axes = plt.subplots(len(rows), 3, figsize=(PAGE, 1.5 + 0.85 * len(rows)), squeeze=False)
     for place, (left, middle, right) in zip(rows, axes, strict=True):
         x, near = (part.sel(layer=place[0], head=place[1]) for part in (data, short))
         _histogram(left, x, near)
@@ -34,6 +34,8 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
         _scores(right, x)
         for ax in (middle, right):
             ax.axvline(data.attrs["trained_length"], color=COLOURS["grey"], lw=0.8, ls=":")
+            if place != rows[-1]:
+                ax.tick_params(labelbottom=False)
         left.set_ylabel(head_label(place), rotation=0, ha="right", va="center")
     titles = (r"density of $\phi$", "cosine, mean and sd", "mean score")
     for ax, title in zip(axes[0], titles, strict=True):
@@ -44,11 +46,21 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
     handles, labels = axes[0, 2].get_legend_handles_labels()
     window = axes[0, 1].get_legend_handles_labels()
     figure.legend(
-        handles + window[0], labels + window[1], loc="outside lower center", ncols=3, columnspacing=1.2
-    )
-    said = f"{data.attrs['method']}, {data.attrs['training_step']} steps"
-    figure.suptitle(f"{said}: {data.attrs['windows']} windows of {data.attrs['length']} tokens", fontsize=8)
+        handles + window[0], labels + window[1], loc="outside lower center", ncols=3, columnspacing=1.2,
+        title=f"rows: heads (layer.head); {data.attrs['windows']} windows of {data.attrs['length']} tokens; "
+        "dotted: the trained length", title_fontsize=7,
+    )  # fmt: skip
+    headline(figure, _finding(data))
     return figure
+
+
+def _finding(data: xr.Dataset) -> str:
+    """In how many heads the mean score is lower at the trained length than at distance 1."""
+    trained = int(data.attrs["trained_length"])
+    falls = (data.score.sel(distance=trained) < data.score.sel(distance=1)).sum()
+    name = f"{run_label(data)}, trained for {data.attrs['training_step']} steps"
+    heads = data.sizes["layer"] * data.sizes["head"]
+    return f"{name}: in {int(falls)} of {heads} heads the mean score falls up to the trained length"
 
 
 def _histogram(ax: Axes, x: xr.Dataset, near: xr.Dataset) -> None:

@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.style import COLOURS, DIVERGING, PAGE, head_label, panel, ranked, run_title
+from figures.style import COLOURS, DIVERGING, PAGE, head_label, headline, note, panel, ranked, run_label
 
 TOLD = (
     ("phase", COLOURS["blue"], "o", -0.15),
@@ -26,22 +26,25 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
     data = records["phase_short"]
     there = [str(p) for p in data.property.values if bool(np.isfinite(data.effect.sel(property=p)).any())]
     data = data.sel(property=there)
-    figure, axes = plt.subplot_mosaic("ab;cc", figsize=(PAGE, 4.9), height_ratios=(1, 1.1))
-    _map(axes["a"], data, "effect", r"shift of $\phi$ (sd of $\phi$)")
-    _map(axes["b"], data, "effect_abs", r"shift of $|\phi|$ (sd of $\phi$)")
+    figure, axes = plt.subplot_mosaic("ab;cc", figsize=(PAGE, 5.4), height_ratios=(1, 0.9))
+    sure = _map(axes["a"], data, "effect", r"shift of $\phi$")
+    _map(axes["b"], data, "effect_abs", r"shift of $|\phi|$")
+    axes["a"].set_ylabel("head (layer.head)")
     axes["b"].set_yticklabels([])
     _told(axes["c"], data)
-    for name in "ab":
-        axes[name].set_ylabel("head (layer.head)")
-    words = f"a dot marks {SURE:g} standard errors over windows or more; in c a mark is a head"
-    figure.suptitle(f"{run_title(data)}\n{words}", fontsize=7.5)
     for letter, ax in axes.items():
         panel(ax, letter)
+    note(figure, "a, b: pairs that have the property less those that have not, at equal distance, in sd of phi; "
+         f"dot: {SURE:g} standard errors or more; heads that lose most without their cosine first. c: a mark a head; "
+         "controls have shuffled properties, chance is 0.5")  # fmt: skip
+    heads = data.sizes["layer"] * data.sizes["head"]
+    headline(figure, f"{run_label(data)}: the phase depends on the tokens, "
+             f"in {sure} of {heads * len(there)} cases by more than {SURE:g} standard errors")  # fmt: skip
     return figure
 
 
-def _map(ax: Axes, data: xr.Dataset, name: str, title: str) -> None:
-    """A dot marks a shift of `SURE` standard errors over windows or more."""
+def _map(ax: Axes, data: xr.Dataset, name: str, title: str) -> int:
+    """A dot marks a shift of `SURE` standard errors over windows or more; returns how many there are."""
     places = ranked(data)
     rows = [data.sel(layer=layer, head=head) for layer, head in places]
     values, errors = (np.array([row[key].values for row in rows]) for key in (name, f"{name}_se"))
@@ -49,20 +52,26 @@ def _map(ax: Axes, data: xr.Dataset, name: str, title: str) -> None:
     image = ax.imshow(values, aspect="auto", cmap=DIVERGING, vmin=-most, vmax=most)
     sure = np.argwhere(np.abs(values) >= SURE * np.where(np.isfinite(errors), errors, np.inf))
     ax.plot(sure[:, 1], sure[:, 0], ".", color="black", ms=3)
-    ax.set_xticks(range(data.sizes["property"]), data.property.values, rotation=60, ha="right")
+    ax.set_xticks(range(data.sizes["property"]), data.property.values, rotation=60, ha="right",
+                  rotation_mode="anchor")  # fmt: skip
     ax.set_yticks(range(len(places)), [head_label(place) for place in places])
     ax.set_title(title)
     ax.grid(False)
     ax.figure.colorbar(image, ax=ax, pad=0.02)
+    return len(sure)
 
 
 def _told(ax: Axes, data: xr.Dataset) -> None:
     for name, colour, marker, offset in TOLD:
         told = data.told.sel(told_by=name).stack(place=("layer", "head")).transpose("property", "place")
         at = np.arange(len(told))[:, None] + offset + np.zeros(told.shape)
-        ax.plot(at.ravel(), told.values.ravel(), marker, color=colour, ms=3, mew=0.7, ls="", label=name)
+        words = f"from {name} vectors" if "control" not in name else name
+        ax.plot(at.ravel(), told.values.ravel(), marker, color=colour, ms=3, mew=0.7, ls="", label=words)
     ax.axhline(0.5, color="black", lw=0.5)
-    ax.set_xticks(range(data.sizes["property"]), data.property.values, rotation=30, ha="right")
-    ax.set_ylabel("accuracy of a probe\n(chance: 0.5)")
-    ax.legend(ncols=len(TOLD), loc="upper right")
-    ax.set_ylim(top=1.08)
+    ax.set_xticks(
+        range(data.sizes["property"]), [str(p).replace(" is ", " is\n") for p in data.property.values]
+    )
+    ax.set_ylabel("accuracy of a probe")
+    ax.legend(ncols=2, loc="upper left", columnspacing=1.0, handletextpad=0.2)
+    ax.set_ylim(top=1.3)
+    ax.set_yticks([0.5, 0.75, 1.0])

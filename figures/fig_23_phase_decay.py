@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,32 +11,69 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.style import COLOURS, CYCLE, PAGE, distance_axis, head_label, panel, ranked, run_title
+from figures.style import (
+    COLOURS,
+    PAGE,
+    distance_axis,
+    end_labels,
+    head_label,
+    headline,
+    note,
+    panel,
+    ranked,
+    run_label,
+)
 
-STYLES = ("-", "--")  # so that more heads than colours are told apart
+NAMED = (
+    ("blue", "-"),
+    ("orange", "--"),
+    ("vermilion", "-."),
+)  # the heads that lose most; the others are grey
 
 
 def draw(records: Mapping[str, xr.Dataset]) -> Figure:
-    """One line a head, long windows; the trained length is dotted."""
+    """One line a head, long windows; the trained length is dotted, what the theorems say dashed and black."""
     data = records["phase"]
-    figure, axes = plt.subplots(2, 2, figsize=(PAGE, 5.0))
+    figure, axes = plt.subplots(2, 2, figsize=(PAGE, 4.9))
+    ends: list[list[tuple[float, str, str]]] = [[], [], [], []]
     for i, (layer, head) in enumerate(ranked(records["phase_short"])):
         x = data.sel(layer=layer, head=head)
-        look = {"color": CYCLE[i % len(CYCLE)], "ls": STYLES[i // len(CYCLE) % 2], "lw": 0.9}
+        look = _look(i)
         inner = x.isel(distance=slice(1, x.sizes["distance"] // 2))
         at = np.sqrt(2.0) * data.octave.values
-        axes[0, 0].plot(inner.distance, inner.score, **look, label=head_label((layer, head)))
-        axes[0, 1].plot(2 * at[: x.sizes["step"]], x.exponent_seen, ".", ms=4, **look)
+        axes[0, 0].plot(inner.distance, inner.score, **look)
+        axes[0, 1].plot(2 * at[: x.sizes["step"]], x.exponent_seen, marker=".", ms=4, **look)
         axes[1, 0].plot(inner.distance, inner.variance_kept, **look)
         axes[1, 1].plot(data.seen, x.entropy_by_seen, **look)
+        if i < len(NAMED):
+            of = (inner.score, x.exponent_seen, inner.variance_kept, x.entropy_by_seen)
+            for mine, values in zip(ends, of, strict=True):
+                mine.append((float(values[-1]), head_label((layer, head)), look["color"]))
     _finish(axes, data)
-    for ax, letter in zip(axes.flat, "abcd", strict=True):
+    for ax, letter, mine in zip(axes.flat, "abcd", ends, strict=True):
         panel(ax, letter)
-    figure.suptitle(f"{run_title(data)} (dotted: L)", fontsize=8)
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    words = "head (layer.head), those that lose most without their cosine first"
-    figure.legend(handles, labels, loc="outside lower center", ncols=8, title=words)
+        end_labels(ax, mine)
+    note(figure, "named: the heads (layer.head) that lose most without their cosine, grey: the others; dotted: the "
+         "trained length")  # fmt: skip
+    headline(figure, _finding(data))
     return figure
+
+
+def _finding(data: xr.Dataset) -> str:
+    """In how many heads the variance is above the bound at every distance."""
+    inner = data.variance_kept.isel(distance=slice(1, data.sizes["distance"] // 2))
+    above = int((inner >= 1).all("distance").sum())
+    heads = data.sizes["layer"] * data.sizes["head"]
+    return (
+        f"{run_label(data)}: the variance stays above theorem 3.3's bound in {above} of {heads} trained heads"
+    )
+
+
+def _look(rank: int) -> dict[str, Any]:
+    if rank >= len(NAMED):
+        return {"color": COLOURS["grey"], "lw": 0.7, "zorder": 1.5}
+    colour, style = NAMED[rank]
+    return {"color": COLOURS[colour], "ls": style, "lw": 1.2}
 
 
 def _finish(axes: np.ndarray, data: xr.Dataset) -> None:
@@ -45,24 +83,15 @@ def _finish(axes: np.ndarray, data: xr.Dataset) -> None:
     scores.set_ylabel("mean score")
     exponents.axhline(paper, color="black", lw=1.4, ls="--")
     exponents.axhline(0, color="black", lw=0.5)
-    exponents.annotate(
-        f"bound of eq 14: {paper:g}", (0.98, paper), (0, -4), exponents.get_yaxis_transform(),
-        textcoords="offset points", ha="right", va="top", fontsize=7,
-    )  # fmt: skip
+    exponents.set_title(f"dashed: bound of eq 14, {paper:g}", loc="right", fontsize=7)
     exponents.set_ylabel("slope of log |mean score|")
     variance.axhline(1, color="black", lw=1.4, ls="--")
-    variance.annotate(
-        "theorem 3.3's limit", (0.02, 1), (0, 3), variance.get_yaxis_transform(), textcoords="offset points",
-        fontsize=7,
-    )  # fmt: skip
-    variance.set(ylabel=r"Var score / ($\frac{1}{2}$ E amplitude$^2$)", ylim=(0, None))
+    variance.set_title("dashed: bound of eq 15", loc="right", fontsize=7)
+    variance.set(ylabel="variance of the score /\n(E amplitude$^2$ / 2)", ylim=(0, None))
     alike = [np.log(np.arange(seen, 2 * seen)).mean() for seen in data.seen.values]  # all weights equal
     entropy.plot(data.seen, alike, color="black", lw=1.4, ls="--")
+    entropy.set_title("dashed: all weights equal", loc="right", fontsize=7)
     entropy.set_ylabel("entropy of attention (nats)")
-    entropy.annotate(
-        "equal weights", (float(data.seen[-1]), alike[-1]), (-6, -2), textcoords="offset points", ha="right",
-        va="bottom", fontsize=7,
-    )  # fmt: skip
     for ax in axes.flat:
         _length(ax, data.attrs["trained_length"])
     entropy.set_xlabel("tokens seen")

@@ -10,13 +10,13 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.style import COLOURS, PAGE, panel
+from figures.style import COLOURS, PAGE, headline, model_label, note, panel
 
 LEVEL = 0.05
 QUESTIONS = {
     "pairs": "over pairs",
-    "positions": "over quarters of the window",
-    "heads": "over a layer's heads",
+    "positions": "over quarters\nof the window",
+    "heads": "over the heads\nof a layer",
 }
 KINDS = {"A": ("blue", "o", -0.16), "B": ("orange", "s", 0.16)}
 
@@ -26,19 +26,34 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
     data = records["verdicts"]
     labels = dict(zip(data.model.values.tolist(), data.label.values.tolist(), strict=True))
     models = list(labels)
-    figure, axes = plt.subplots(1, len(QUESTIONS), figsize=(PAGE, 1.2 + 0.42 * len(models)), sharey=True)
+    figure, axes = plt.subplots(1, len(QUESTIONS), figsize=(PAGE, 1.7 + 0.42 * len(models)), sharey=True)
     for ax, (question, title), letter in zip(axes, QUESTIONS.items(), "abc", strict=True):
         _question(ax, data.isel(test=np.flatnonzero(data.question == question)), models)
-        ax.set_title(title, loc="left")
-        ax.set_xlabel("share that is not constant")
-        ax.set_xlim(-0.05, 1.42)
+        ax.set_title(title)
+        ax.set_xlim(-0.06, 1.06)
         ax.set_xticks([0, 0.5, 1])
-        ax.text(1.4, -0.62, "rejected", ha="right", va="center", fontsize=6.5)
         panel(ax, letter)
-    axes[0].set_yticks(range(len(models)), [labels[model] for model in models])
-    axes[0].set_ylim(len(models) - 0.5, -0.7)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    axes[0].set_yticks(
+        range(len(models)), [model_label(labels[model]).replace(" (", "\n(") for model in models]
+    )
+    axes[0].set_ylim(len(models) - 0.5, -0.5)
+    axes[1].set_xlabel("share of the mean square that is not constant (0: Assumption 2.1)")
+    note(figure, "blue circle: E A, orange square: E B; mark: median, line: least to most over heads (c: layers); "
+         f"numbers: tests that reject constancy at {LEVEL:g} (Holm), of all")  # fmt: skip
+    headline(figure, _finding(data))
     return figure
+
+
+def _finding(data: xr.Dataset) -> str:
+    """How many tests reject constancy over pairs, and over positions."""
+    said = {}
+    for question in ("pairs", "positions"):
+        p = data.p_holm.isel(test=np.flatnonzero(data.question == question))
+        said[question] = f"{int((p <= LEVEL).sum())} of {p.size}"
+    return (
+        f"Trained heads: constancy of E A and E B over pairs is rejected in {said['pairs']} tests, over positions in "
+        f"{said['positions']}"
+    )
 
 
 def _question(ax: Axes, data: xr.Dataset, models: list[str]) -> None:
@@ -50,10 +65,12 @@ def _question(ax: Axes, data: xr.Dataset, models: list[str]) -> None:
                 continue
             shares = x.share.values
             middle = float(np.median(shares))
-            label = f"E {kind}$_d$: median and range; tests by Holm at 5 %" if not row else None
             ax.errorbar(
                 [middle], [row + offset], xerr=[[middle - shares.min()], [shares.max() - middle]],
-                marker=marker, ms=4, ls="", color=COLOURS[colour], label=label,
+                marker=marker, ms=4, ls="", color=COLOURS[colour],
             )  # fmt: skip
             rejected = f"{int((x.p_holm <= LEVEL).sum())}/{x.sizes['test']}"
-            ax.text(1.4, row + offset, rejected, ha="right", va="center", fontsize=6.5)
+            ax.annotate(
+                rejected, (1, row + offset), (2, 0), ax.get_yaxis_transform(), textcoords="offset points",
+                va="center", color=COLOURS[colour], fontsize=6.5, annotation_clip=False,
+            )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Figure 27: mean scores beyond the trained length of every trained model, and what goes with the rise of its loss."""
+"""Figure 27: mean scores beyond the trained length of trained models, and what goes with the rise of their loss."""
 
 from __future__ import annotations
 
@@ -10,94 +10,125 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.style import COLOURS, PAGE, distance_axis, panel
+from figures.style import (
+    COLOURS,
+    PAGE,
+    distance_axis,
+    end_labels,
+    headline,
+    method,
+    note,
+    panel,
+)
 
-FAMILIES = {
-    "RoPE, whole or partial": ("blue", ("rope", "partial")),
-    "TAPA, all variants": ("orange", ("tapa", "tapa_linear", "tapa_separate")),
-    "ALiBi": ("green", ("alibi",)),
-    "NoPE": ("black", ("nope",)),
-    "sliding window": ("purple", ("window",)),
-}
+SHOWN = ("rope", "partial", "tapa", "alibi", "nope")  # variants whose mean scores are drawn
 OBSERVED = {
     "near_far_gap": "near-far gap (sd)",
     "rebound": "rebound beyond L (sd)",
     "departure": "departure beyond L (sd)",
     "spread_drift": "drift of the spread (log)",
     "entropy_rise": "rise of entropy (nats)",
-    "far_mass": "weight beyond L",
+    "far_mass": "attention beyond L (share)",
+}
+OVER = {
+    "over_runs": ("all runs", "blue", "o", 0.14),
+    "within_methods": ("within methods", "orange", "^", -0.14),
+}
+FAMILIES = {  # colour, mark and methods
+    "RoPE, whole or partial": ("blue", "o", ("rope", "partial")),
+    "TAPA, all variants": ("orange", "^", ("tapa", "tapa_linear", "tapa_separate")),
+    "ALiBi": ("green", "D", ("alibi",)),
+    "NoPE": ("black", "s", ("nope",)),
+    "sliding window": ("purple", "v", ("window",)),
 }
 
 
 def draw(records: Mapping[str, Any]) -> Figure:
-    """A point a run; filled where it is at its variant's chosen learning rate."""
+    """Mean scores, rank correlations with the rise of loss, and the runs behind the strongest of them."""
     content = records["bias"]
     rows = [row for row in content["rows"].values() if row["parent"] is None]
-    chosen = content["summary"]["chosen"]
-    figure, axes = plt.subplots(2, 4, figsize=(PAGE, 3.9))
-    flat = list(axes.flat)
-    _curves(flat[0], [row for row in rows if row["lr"] == chosen.get(row["variant"])])
-    panel(flat[0], "a")
-    for ax, (name, words), letter in zip(flat[1:7], OBSERVED.items(), "bcdefg", strict=True):
-        _scatter(ax, rows, chosen, name)
-        ax.set_title(_said(content["summary"]["correlations"][name]), loc="left", fontsize=6)
-        ax.set_xlabel(words, fontsize=7)
+    summary = content["summary"]
+    figure, axes = plt.subplot_mosaic("ab;cc", figsize=(PAGE, 5.4), height_ratios=(1, 1))
+    _curves(
+        axes["a"],
+        [row for row in rows if row["lr"] == summary["chosen"].get(row["variant"])],
+        summary["labels"],
+    )
+    _correlations(axes["b"], summary["correlations"])
+    best = strongest(summary["correlations"])
+    _scatter(axes["c"], rows, summary["chosen"], best)
+    for letter, ax in axes.items():
         panel(ax, letter)
-    for ax in (flat[1], flat[4]):
-        ax.set_ylabel("rise of loss (bits/byte)", fontsize=7)
-    flat[7].axis("off")
-    present = {row["method"] for row in rows}
-    for name, (colour, methods) in FAMILIES.items():
-        if present & set(methods):
-            flat[7].plot([], [], "o", ms=4, color=COLOURS[colour], label=name)
-    flat[7].plot([], [], "o", ms=4, color=COLOURS["grey"], label="filled: the chosen rate")
-    flat[7].plot([], [], "o", ms=4, mec=COLOURS["grey"], mfc="none", label="hollow: another rate")
-    words = "Above each panel: Spearman's rank correlation over runs and within methods, with 95 % intervals"
-    figure.suptitle(words, fontsize=7.5)
-    flat[7].legend(loc="center left", title=f"{len(rows)} runs")
+    known = sum(row["observed"][best] is not None for row in rows)
+    note(figure, "a: seeds at the chosen rate, dotted: L. b: Spearman's rank correlation over runs, 95 % intervals. "
+         f"c: {known} runs; filled: at the learning rate that validation chose, hollow: at another")  # fmt: skip
+    headline(figure, _finding(summary["correlations"], best))
     return figure
 
 
-def _curves(ax: Axes, rows: list[dict[str, Any]]) -> None:
-    """Mean over heads of the mean score less its level at L, at the chosen rates."""
+def strongest(correlations: Mapping[str, Any]) -> str:
+    """What goes with the rise of loss most, within methods."""
+    known = {name: correlations[name]["within_methods"] for name in OBSERVED}
+    return max(OBSERVED, key=lambda name: abs(known[name]["value"]) if known[name] else -1.0)
+
+
+def _finding(correlations: Mapping[str, Any], best: str) -> str:
+    found = correlations[best]["within_methods"]
+    if found is None:
+        return "Mean scores beyond the trained length, and the rise of the loss there"
+    words = OBSERVED[best].rsplit(" (", 1)[0]
+    interval = "" if found["low"] is None else f" [{found['low']:.2f}, {found['high']:.2f}]"
+    return f"Within a method the loss rises most with the {words}: rank correlation {found['value']:.2f}{interval}"
+
+
+def _curves(ax: Axes, rows: list[dict[str, Any]], labels: Mapping[str, str]) -> None:
+    """Mean over heads of the mean score less its level at L, a line a seed."""
+    ends: dict[str, tuple[float, str, str]] = {}
     for row in rows:
+        if row["variant"] not in SHOWN:
+            continue
+        name, style = method(labels[row["variant"]]) or ("", {})
         score = np.array([np.nan if v is None else v for v in row["curve"]["score"]])
-        ax.plot(row["curve"]["distance"], score, color=_colour(row["method"]), lw=0.8)
+        ax.plot(row["curve"]["distance"], score, lw=0.9, **style)
+        ends[name] = (score[np.isfinite(score)][-1], name, style["color"])
     if rows:
         ax.axvline(rows[0]["trained_length"], color="black", lw=0.6, ls=":")
+        ax.set_xlim(1, rows[0]["curve"]["distance"][-1])
     ax.axhline(0, color="black", lw=0.5)
     ax.set_ylabel("mean score\nless that at L")
     distance_axis(ax)
+    end_labels(ax, ends.values())
+
+
+def _correlations(ax: Axes, correlations: Mapping[str, Any]) -> None:
+    for row, name in enumerate(OBSERVED):
+        for key, (words, colour, marker, offset) in OVER.items():
+            found = correlations[name][key]
+            if found is None:
+                continue
+            error = None
+            if found["low"] is not None:
+                error = [[found["value"] - found["low"]], [found["high"] - found["value"]]]
+            ax.errorbar(
+                [found["value"]], [offset - row], xerr=error, fmt=marker, ms=3.5, elinewidth=0.9,
+                color=COLOURS[colour], label=words if not row else None,
+            )  # fmt: skip
+    ax.axvline(0, color="black", lw=0.5)
+    ax.set_yticks([-i for i in range(len(OBSERVED))], [w.rsplit(" (", 1)[0] for w in OBSERVED.values()])
+    ax.set_ylim(0.6 - len(OBSERVED), 0.6)
+    ax.set(xlim=(-1, 1), xlabel="correlation with the rise of loss")
+    ax.legend(loc="lower right", bbox_to_anchor=(1.05, 0.98), ncols=2, handletextpad=0.2, columnspacing=0.8)
 
 
 def _scatter(ax: Axes, rows: list[dict[str, Any]], chosen: dict[str, float], name: str) -> None:
-    for method in dict.fromkeys(row["method"] for row in rows):
-        for best in (False, True):
-            own = [
-                row
-                for row in rows
-                if row["method"] == method
-                and (row["lr"] == chosen.get(row["variant"])) == best
-                and row["observed"][name] is not None
-            ]
-            face = _colour(method) if best else "none"
+    """A point a run; filled where it is at its variant's chosen learning rate."""
+    for words, (colour, marker, methods) in FAMILIES.items():
+        mine = [row for row in rows if row["method"] in methods and row["observed"][name] is not None]
+        for best in (True, False):
+            own = [row for row in mine if (row["lr"] == chosen.get(row["variant"])) == best]
             ax.plot(
-                [row["observed"][name] for row in own], [row["rise"] for row in own],
-                "o", ms=3.2, mew=0.7, mec=_colour(method), mfc=face,
+                [row["observed"][name] for row in own], [row["rise"] for row in own], marker, ms=3.6, mew=0.8,
+                mec=COLOURS[colour], mfc=COLOURS[colour] if best else "none", label=words if best and mine else None,
             )  # fmt: skip
-
-
-def _said(found: dict[str, Any]) -> str:
-    return f"runs {_estimate(found['over_runs'])}\nwithin {_estimate(found['within_methods'])}"
-
-
-def _estimate(found: dict[str, Any] | None) -> str:
-    if found is None:
-        return "too few runs"
-    if found["low"] is None:
-        return f"{found['value']:.2f}"
-    return f"{found['value']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
-
-
-def _colour(method: str) -> str:
-    return COLOURS[next(colour for colour, methods in FAMILIES.values() if method in methods)]
+    ax.set(xlabel=OBSERVED[name], ylabel="rise of loss at the longest\nlength (bits per byte)")
+    ax.legend(loc="center right")

@@ -1,4 +1,4 @@
-"""Figure 28: how much of the loss beyond the trained length each change of the scores there recovers."""
+"""Figure 28: how much of the loss beyond the trained length each change of the bias there recovers."""
 
 from __future__ import annotations
 
@@ -7,68 +7,74 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.style import COLOURS, PAGE
+from figures.style import COLOURS, PAGE, headline, names_of, note
 
-SHOWN = {
-    "rope": ("blue", "o"),
-    "rope_large": ("sky", "s"),
-    "partial": ("purple", "^"),
-    "tapa": ("orange", "D"),
-    "nope": ("black", "v"),
-}
+SHOWN = ("rope", "rope_large", "partial", "tapa", "nope")
+LOOKS = (("blue", "o"), ("sky", "s"), ("vermilion", "D"), ("orange", "^"), ("black", "v"))
+COMPARED = ("rope", "tapa")  # in the title
 INTERVENTIONS = {
-    "mask": "attend to nothing beyond L",
-    "clamp": "clamp the distance at L",
-    "hold beyond": "hold the mean at its value at L",
-    "hold, predicted": "the same, predicted from windows of L",
-    "subtract beyond": "subtract the mean",
-    "hold on average": "control: one level for all distances",
+    "mask": "nothing attended beyond L",
+    "hold beyond": "bias held at its value at L",
+    "hold, predicted": "the same, predicted\nfrom windows of L",
+    "clamp": "distance clamped at L",
+    "subtract beyond": "bias subtracted beyond L",
+    "hold on average": "control: level alone",
     "hold, shuffled": "control: distances shuffled",
 }
-SPAN = (-120.0, 140.0)  # per cent; intervals of the control reach further
+MAIN = "hold beyond"
 
 
 def draw(records: Mapping[str, Any]) -> Figure:
-    """Per cent of the rise of the loss at the longest length, mean over seeds with 95 % intervals (Student's t)."""
+    """Recovered share of the loss that the longest length adds, mean over seeds with 95 % intervals over them."""
     altered, labels = (records["bias"]["summary"][key] for key in ("altered", "labels"))
-    shown = [name for name in SHOWN if name in altered] or list(altered)[: len(SHOWN)]
-    looks = list(SHOWN.values())
-    figure, ax = plt.subplots(figsize=(PAGE, 0.9 + 0.52 * len(INTERVENTIONS)))
-    for i, name in enumerate(shown):
-        colour, marker = SHOWN.get(name, looks[i])
-        cells = {cell["kind"]: cell for cell in longest(altered[name])}
-        rows = [row for row, kind in enumerate(INTERVENTIONS) if share(cells.get(kind)) is not None]
-        values = 100 * np.array([share(cells[list(INTERVENTIONS)[row]]) for row in rows], dtype=float)
-        values = values.reshape(-1, 3)
-        ax.errorbar(
-            values[:, 0], np.array(rows) + 0.14 * (i - (len(shown) - 1) / 2),
-            xerr=[values[:, 0] - values[:, 1], values[:, 2] - values[:, 0]], ls="", marker=marker, ms=4.5,
-            color=COLOURS[colour], elinewidth=1.0, label=f"{labels[name]}, {altered[name][0]['seeds']} seeds",
-        )  # fmt: skip
-    for at, words in ((0, "nothing"), (100, "all")):
-        ax.axvline(at, color="black", lw=0.7)
-        ax.annotate(words, (at, 1), (0, 2), ax.get_xaxis_transform(), textcoords="offset points", ha="center")
-    ax.set_yticks(range(len(INTERVENTIONS)), list(INTERVENTIONS.values()))
-    ax.set_ylim(len(INTERVENTIONS) - 0.5, -0.5)
-    ax.set_xlim(*SPAN)
+    shown = ([name for name in SHOWN if name in altered] or list(altered))[: len(LOOKS)]
     length = max(cell["length"] for name in shown for cell in altered[name])
-    ax.set_xlabel(f"recovered share of the rise of the loss from L to {length} tokens (%)")
-    ax.set_title("Recovered loss by intervention; attention mass beyond L is not matched", pad=14)
-    figure.legend(loc="outside lower center", ncols=3)
+    figure, ax = plt.subplots(figsize=(PAGE, 4.0))
+    for i, name in enumerate(shown):
+        own = {cell["kind"]: cell for cell in altered[name] if cell["length"] == length}
+        _variant(ax, own, labels[name], LOOKS[i], 0.3 - 0.15 * i)
+    ax.axvline(0, color="black", lw=0.6)
+    ax.axvline(100, color="black", lw=0.6, ls=":")
+    ax.set_yticks([-row for row in range(len(INTERVENTIONS))], list(INTERVENTIONS.values()))
+    ax.set_ylim(0.6 - len(INTERVENTIONS), 0.6)
+    ax.set_xlim(-140, 130)
+    ax.set_xlabel(f"share of the loss added at {length} bytes that is recovered (%)")
+    ax.legend(loc="lower left", bbox_to_anchor=(-0.3, 0.99), ncols=len(shown))
+    seeds = sorted({cell["seeds"] for name in shown for cell in altered[name]})
+    count = names_of([str(number) for number in seeds])
+    note(figure, f"mean over {count} seeds at the chosen learning rate, 95 % intervals over seeds, some reach out of "
+         "the frame; 100 %: as good as at L, below 0: worse than before. How much attention lies beyond L differs "
+         "between interventions")  # fmt: skip
+    headline(figure, _finding(altered, labels, length))
     return figure
 
 
-def longest(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The cells of the longest length."""
-    length = max(cell["length"] for cell in cells)
-    return [cell for cell in cells if cell["length"] == length]
+def _finding(altered: Mapping[str, Any], labels: Mapping[str, str], length: int) -> str:
+    """What holding the bias recovers."""
+    shares = {}
+    for name in COMPARED:
+        for cell in altered.get(name, ()):
+            if (cell["kind"], cell["length"]) == (MAIN, length) and cell["share"] is not None:
+                shares[labels[name]] = 100 * cell["share"][0]
+    said = names_of([f"{share:.0f} % for {name}" for name, share in shares.items()])
+    if not said:
+        return "Loss with the bias changed beyond L"
+    return f"Holding the bias at its value at L recovers of the loss added at {length} bytes {said}"
 
 
-def share(cell: dict[str, Any] | None) -> list[float] | None:
-    """Recovered share of the rise and the ends of its interval; the value alone where one seed has none."""
-    if cell is None or cell["share"] is None or cell["share"][0] is None:
-        return None
-    value, low, high = cell["share"]
-    return [value, value if low is None else low, value if high is None else high]
+def _variant(
+    ax: Axes, cells: Mapping[str, Mapping[str, Any]], name: str, look: tuple[str, str], offset: float
+) -> None:
+    colour, marker = look
+    known = [(row, cells[kind]["share"]) for row, kind in enumerate(INTERVENTIONS) if kind in cells]
+    known = [(row, share) for row, share in known if share is not None]
+    values = np.array([share for _, share in known], dtype=float).reshape(-1, 3) * 100
+    middle, low, high = values.T
+    bars = np.nan_to_num(np.array([middle - low, high - middle]))  # one seed has no interval
+    ax.errorbar(
+        middle, [offset - row for row, _ in known], xerr=bars, fmt=marker, ms=4, elinewidth=0.9,
+        color=COLOURS[colour], label=name,
+    )  # fmt: skip

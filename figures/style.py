@@ -1,9 +1,13 @@
-"""How figures look: column widths, fonts, colours that survive colour-blindness and grey print, and saving."""
+"""How figures look: widths, fonts, colours that survive colour-blindness and grey print, titles, labels and saving.
+
+A figure is drawn at the width at which it is read, has its finding as its title, and names its lines where they end.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,12 +17,14 @@ import xarray as xr
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.patheffects import withStroke
 from matplotlib.rcsetup import cycler
 from matplotlib.ticker import LogLocator
+from scipy.optimize import isotonic_regression
 
 from analysis.records import replacing
 
-COLUMN, PAGE = 3.4, 7.0  # inches: one column, full width
+COLUMN, PAGE = 3.4, 5.5  # inches: one column, the width of a page of text
 
 # Okabe and Ito (2008), in an order that also differs in lightness
 COLOURS = {
@@ -120,17 +126,6 @@ def distance_axis(ax: Axes, label: str = "distance (tokens)") -> None:
     ax.set_xlabel(label)
 
 
-def log_bins(distance: np.ndarray, per_octave: int = 8) -> np.ndarray:
-    """First index of each bin of whole distances 1, 2, ..., about `per_octave` to the octave, singles at first."""
-    edges = np.unique(np.round(2 ** (np.arange(per_octave * int(np.log2(distance[-1]) + 1)) / per_octave)))
-    return np.searchsorted(distance, edges[edges <= distance[-1]])
-
-
-def binned(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """Means of `values` (..., distance) over the bins that begin at `starts`."""
-    return np.add.reduceat(values, starts, axis=-1) / np.diff(np.append(starts, values.shape[-1]))
-
-
 def side_by_side(figure: Figure, widths: tuple[float, float]) -> tuple[SubFigure, SubFigure]:
     """Two subfigures in a row, for groups of panels that do not share a grid."""
     left, right = cast("list[SubFigure]", figure.subfigures(1, 2, width_ratios=widths))
@@ -144,23 +139,158 @@ def panel(ax: Axes, letter: str) -> None:
     )
 
 
-# trained methods, alike in every figure: hue says which method, the line which kind of it
+def headline(figure: Figure, finding: str, *, width: int = 70) -> None:
+    """The finding that a figure shows, as its title, broken into lines of at most `width` letters."""
+    figure.suptitle(textwrap.fill(finding, width), x=0.01, ha="left", fontsize=9, fontweight="bold")
+
+
+def note(figure: Figure, words: str, *, width: int = 96) -> None:
+    """What marks and intervals are, in small letters below the panels, lines of at most `width` letters."""
+    figure.supxlabel(textwrap.fill(words, width), x=0.01, ha="left", fontsize=7)
+
+
+def end_labels(ax: Axes, ends: Iterable[tuple[float, str, str]], *, size: float = 7.0) -> None:
+    """Name lines at the right edge of a panel, moved apart where they would touch.
+
+    Args:
+        ax: with its final limits and scales.
+        ends: for each line the height in data units at which it ends, its name and its colour.
+        size: of the letters, points.
+    """
+    height = ax.get_position().height * ax.figure.get_figure(root=True).get_size_inches()[1] * 72
+    gap = 1.15 * size / height
+    bottom, top = ax.get_ylim()
+    at = []
+    for y, name, colour in ends:
+        if np.isfinite(y):
+            place = ax.transAxes.inverted().transform(ax.transData.transform((1.0, np.clip(y, bottom, top))))
+            at.append((float(place[1]), name, colour))
+    at.sort(key=lambda one: one[0])
+    spread = gap * np.arange(len(at))
+    places = isotonic_regression([y for y, *_ in at] - spread).x + spread if at else spread
+    places = np.maximum(np.minimum(places, 1 - spread[::-1]), spread)
+    for place, (_, name, colour) in zip(places, at, strict=True):
+        ax.annotate(
+            name, (1, place), (3, 0), xycoords="axes fraction", textcoords="offset points", va="center",
+            color=colour, fontsize=size, annotation_clip=False,
+        )  # fmt: skip
+
+
+# Heads of a real model.
+
+
+def log_bins(distance: np.ndarray, per_octave: int = 8) -> np.ndarray:
+    """First index of each bin of whole distances 1, 2, ..., about `per_octave` to the octave, singles at first."""
+    edges = np.unique(np.round(2 ** (np.arange(per_octave * int(np.log2(distance[-1]) + 1)) / per_octave)))
+    return np.searchsorted(distance, edges[edges <= distance[-1]])
+
+
+def binned(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Means of `values` (..., distance) over the bins that begin at `starts`."""
+    return np.add.reduceat(values, starts, axis=-1) / np.diff(np.append(starts, values.shape[-1]))
+
+
+# the widest line first: a narrow one on top of it shows that both are there
+HEAD_LINES = (
+    ("measured", "measured", "#A6A6A6", "-", 3.6),
+    ("bias", "from the means of q and k", COLOURS["vermilion"], "-", 1.1),
+    ("shuffled", "control: tokens shuffled", COLOURS["black"], ":", 1.0),
+    ("paper", r"formula of v1: one $\mu_0$, $\nu_0$", COLOURS["blue"], "--", 1.0),
+)
+
+
+def head_curves(ax: Axes, data: xr.Dataset, layer: int, head: int) -> None:
+    """Mean score of one head by distance, in bins of an eighth of an octave: measured with 2 standard errors.
+
+    Beside it what the means of q and k make of it, the control and the formula of v1. The error of a bin is the mean
+    error of its distances, which is what it would be if they erred alike: too wide, not too narrow.
+    """
+    x = data.sel(layer=layer, head=head).isel(distance=slice(1, data.sizes["distance"] // 2))
+    starts = log_bins(x.distance.values)
+    at = np.exp(binned(np.log(x.distance.values), starts))
+    curves = {name: binned(x[name].values.astype(float), starts) for name, *_ in HEAD_LINES}
+    for name, label, colour, style, width in HEAD_LINES:
+        ax.plot(at, curves[name], color=colour, ls=style, lw=width, label=label)
+    error = 2 * binned(x.measured_se.values.astype(float), starts)
+    ax.fill_between(
+        at, curves["measured"] - error, curves["measured"] + error, color=COLOURS["grey"], alpha=0.3, lw=0
+    )
+    every = np.array(list(curves.values()))
+    margin = 0.08 * np.ptp(every)
+    ax.set_ylim(every.min() - margin, every.max() + margin)
+
+
+def head_map(ax: Axes, values: xr.DataArray, marks: Mapping[tuple[int, int], str], label: str) -> None:
+    """A number from 0 to 1 for each head of `values` (vertical, horizontal), with `label` at its scale of colours.
+
+    `marks` are the names of heads that are drawn as curves, by their place (vertical, horizontal).
+    """
+    image = ax.imshow(values, origin="lower", aspect="auto", cmap=SEQUENTIAL, vmin=0, vmax=1)
+    for (y, x), name in marks.items():
+        ax.text(
+            x, y, name, color="white", fontsize=7, fontweight="bold", ha="center", va="center",
+            path_effects=[withStroke(linewidth=1.6, foreground="black")],
+        )  # fmt: skip
+    ax.grid(visible=False)
+    below = "min" if float(values.min()) < 0 else "neither"
+    bar = ax.figure.colorbar(image, ax=ax, location="bottom", pad=0.02, extend=below)
+    bar.set_label(label, fontsize=7)
+
+
+def means_explain(data: xr.Dataset) -> str:
+    """How much of the mean score the means of q and k explain, as a sentence with the model's name."""
+    median = float(data.r2_bias.sel(weighting="log").median())
+    name = model_label(str(data.attrs["model"]))
+    return f"{name}: the means of q and k give the mean score by distance (median $R^2$ = {median:.2f})"
+
+
+# What models and methods are called, and how the lines of methods look in every figure.
+
+
+def model_label(name: str) -> str:
+    """A checkpoint as readers know it.
+
+    >>> model_label("SmolLM2-135M-Instruct")
+    'SmolLM2-135M-Instruct (Q4_1)'
+    """
+    return f"{name} (Q4_1)" if name == "SmolLM2-135M-Instruct" else name  # its file has 4-bit weights
+
+
+def run_label(data: xr.Dataset) -> str:
+    """The small TAPA model that a record of phases was measured on: its phase, its recipe if it is plain, its seed."""
+    kind = {"tapa": "TAPA", "tapa_linear": "TAPA, linear phase"}.get(
+        data.attrs["method"], data.attrs["method"]
+    )
+    trained = json.loads(data.attrs.get("configuration", "{}")).get("model", {}).get("method", {})
+    plain = trained.get("phase_init_std", 0) is None  # phases are initialised and trained as all else
+    recipe = ", plain recipe" if plain else ""
+    return f"{kind}{recipe} (seed {int(data.attrs['training_seed'])})"
+
+
+# hue says which method, the line which kind of it
 METHODS: dict[str, tuple[str, str]] = {
     "RoPE": (COLOURS["blue"], "-"),
-    "RoPE, base 5e5": (COLOURS["grey"], "-"),
-    "RoPE, raised base": (COLOURS["grey"], "-."),
-    "PI": (COLOURS["vermilion"], ":"),
-    "NTK": (COLOURS["purple"], "-."),
-    "YaRN": (COLOURS["sky"], "--"),
+    "RoPE, base 5e5": (COLOURS["sky"], "--"),
+    "RoPE, raised base": (COLOURS["blue"], "-"),
+    "PI": (COLOURS["sky"], ":"),
+    "NTK": (COLOURS["vermilion"], "-."),
+    "YaRN": (COLOURS["purple"], "--"),
     "partial RoPE": (COLOURS["vermilion"], "-."),
     "TAPA": (COLOURS["orange"], "-"),
-    "TAPA, plain recipe": (COLOURS["orange"], "--"),
-    "TAPA, linear phase": (COLOURS["orange"], ":"),
-    "NoPE": (COLOURS["black"], "-"),
-    "ALiBi": (COLOURS["green"], "-"),
-    "sliding window": (COLOURS["purple"], "--"),
+    "TAPA, plain recipe": (COLOURS["vermilion"], "--"),
+    "TAPA, linear phase": (COLOURS["purple"], ":"),
+    "NoPE": (COLOURS["black"], ":"),
+    "ALiBi": (COLOURS["green"], "--"),
+    "sliding window": (COLOURS["green"], "-"),
 }
-MAIN = ("RoPE", "TAPA", "ALiBi", "NoPE", "sliding window")  # whom the text compares; figures/tables has all
+GROUPS: dict[str, tuple[str, ...]] = {  # what is drawn together in a panel; tables have all
+    "encodings": ("RoPE", "partial RoPE", "TAPA", "ALiBi", "NoPE"),
+    "RoPE extended at inference": ("RoPE", "PI", "NTK", "YaRN", "sliding window"),
+    "fine-tuned at 4 L": ("RoPE, raised base", "PI", "YaRN", "TAPA", "ALiBi"),
+    "variants of RoPE and TAPA": (
+        "RoPE", "RoPE, base 5e5", "TAPA", "TAPA, plain recipe", "TAPA, linear phase",
+    ),
+}  # fmt: skip
 _ALIASES = {
     "RoPE + PI": "PI",
     "RoPE + NTK": "NTK",
@@ -174,7 +304,7 @@ _ALIASES = {
 
 
 def method(label: str) -> tuple[str, dict[str, Any]] | None:
-    """A method's name in legends and how its line looks; None if it is not drawn."""
+    """A method's name at its line and how the line looks; None if it is not drawn."""
     name = _ALIASES.get(label, label)
     if name not in METHODS:
         return None
@@ -182,44 +312,22 @@ def method(label: str) -> tuple[str, dict[str, Any]] | None:
     return name, {"color": colour, "ls": line}
 
 
-def legend_below(figure: Figure, columns: int) -> None:
-    """One legend for all panels below them, each name once, in the order of `METHODS`."""
-    handles: dict[str, Any] = {}
-    for ax in figure.axes:
-        handles |= {name: line for line, name in zip(*ax.get_legend_handles_labels(), strict=True)}
-    names = [name for name in METHODS if name in handles] + [name for name in handles if name not in METHODS]
-    figure.legend([handles[name] for name in names], names, loc="outside lower center", ncols=columns)
+def of_group(rows: Iterable[Mapping[str, Any]], group: str) -> dict[str, list[Mapping[str, Any]]]:
+    """The rows of a group's methods by name, in the group's order; those without rows are left out."""
+    found: dict[str, list[Mapping[str, Any]]] = {name: [] for name in GROUPS[group]}
+    for row in rows:
+        if (named := method(row["label"])) is not None and named[0] in found:
+            found[named[0]].append(row)
+    return {name: mine for name, mine in found.items() if mine}
 
 
-def label_lines(ax: Axes, *, apart: float = 0.075) -> None:
-    """Each labelled line's name at its right end, outside the axes, in its colour; names never overlap.
+def names_of(names: Sequence[str]) -> str:
+    """Names in a sentence.
 
-    Call it when scales and limits are final. `apart` is the least distance of two names as a share of the height.
+    >>> names_of(["RoPE", "PI", "YaRN"])
+    'RoPE, PI and YaRN'
     """
-    ax.get_xlim(), ax.get_ylim()  # limits are found when they are asked for
-    to_axes = ax.transData + ax.transAxes.inverted()
-    ends = []
-    for line in ax.lines:
-        if not str(line.get_label()).startswith("_") and len(line.get_xdata()):
-            last = np.asarray(line.get_xydata(), dtype=float)[-1]
-            ends.append(
-                (float(np.clip(to_axes.transform(last)[1], 0, 1)), str(line.get_label()), line.get_color())
-            )
-    ends.sort()
-    heights = np.array([height for height, *_ in ends])
-    for _ in range(len(ends) ** 2):  # neighbours push each other apart until all have room
-        gaps = np.diff(heights)
-        close = np.flatnonzero(gaps < apart - 1e-9)
-        if not len(close):
-            break
-        push = (apart - gaps[close[0]]) / 2
-        heights[: close[0] + 1] -= push
-        heights[close[0] + 1 :] += push
-    for height, (_, name, colour) in zip(heights, ends, strict=True):
-        ax.annotate(
-            name, (1, height), (3, 0), "axes fraction", textcoords="offset points", va="center",
-            color=colour, fontsize=6.5, annotation_clip=False,
-        )  # fmt: skip
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def powers_of_two(ax: Axes) -> None:
@@ -253,17 +361,6 @@ def ranked(data: xr.Dataset) -> list[tuple[int, int]]:
         return places
     loses = data.head_change.sel(head_ablation="no cosine")
     return sorted(places, key=lambda place: -float(loses.sel(layer=place[0], head=place[1])))
-
-
-def run_title(data: xr.Dataset) -> str:
-    """The checkpoint that a record of phases was measured on, for a figure's title."""
-    kind = {"tapa": "TAPA", "tapa_linear": "TAPA, linear phase"}.get(
-        data.attrs["method"], data.attrs["method"]
-    )
-    return (
-        f"{kind}, alpha {float(data.attrs['alpha']):g}, trained at L = {int(data.attrs['trained_length'])} tokens, "
-        f"step {int(data.attrs['training_step'])}, seed {int(data.attrs['training_seed'])}"
-    )
 
 
 def head_label(place: tuple[int, int]) -> str:

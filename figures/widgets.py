@@ -21,9 +21,8 @@ from analysis.studies.token_pair import Reading, Row, read_text
 from analysis.theory import rope, tapa
 from analysis.theory.frequencies import plain
 from analysis.theory.tapa import amplitude_dims
-from figures import fig_03_distance_bias
 from figures.catalogue import tapa_checkpoints
-from figures.style import COLOURS, COLUMN, PAGE, RC, distance_axis, panel, powers_of_two
+from figures.style import COLOURS, COLUMN, PAGE, RC, distance_axis, head_curves, panel, powers_of_two
 
 
 class Sliders(widgets.interactive):
@@ -81,7 +80,7 @@ def head_plot(record: xr.Dataset, layer: int, head: int, first_token: str = "dro
     data = record.sel(first_token=first_token)
     with styled():
         figure, ax = plt.subplots(figsize=(1.4 * COLUMN, 2.4))
-        fig_03_distance_bias.head_curves(ax, data, layer, head)
+        head_curves(ax, data, layer, head)
         ax.set_ylabel("mean score")
         distance_axis(ax)
         figure.legend(

@@ -49,8 +49,7 @@ def allowed(path: str, target: str) -> bool:
     if here[0] == "proofs":
         return top == "proofs" or target in ("analysis.errors", "analysis.evidence")
     if here[0] == "figures":
-        drawing = target == "figures.style" or target.startswith("figures.fig_")
-        return drawing if room.startswith("fig_") else not target.startswith("analysis.cli")
+        return target == "figures.style" if room.startswith("fig_") else not target.startswith("analysis.cli")
     if top != "analysis":
         return room == "cli" and top in ("proofs", "figures")
     if room == "__init__":

@@ -129,7 +129,7 @@ def verdicts(data: xr.Dataset) -> xr.Dataset:
         chosen = table.question.values == question
         adjusted[chosen] = holm(table.p.values[chosen])
     model = str(data.attrs.get("model", ""))
-    names = {"model": model, "label": LABELS.get(model, model.removesuffix("-Instruct"))}
+    names = {"model": model, "label": LABELS.get(model, model)}
     whole = {key: ("test", np.full(table.sizes["test"], name)) for key, name in names.items()}
     return table.assign(p_holm=("test", adjusted)).assign_coords(whole)
 

@@ -242,6 +242,7 @@ PAPER_FAR = (10_000, 10_100)
 PAPER_NAMES = {"rope": "RoPE", "tapa": "TAPA"}
 READINGS: tuple[Reading, ...] = get_args(Reading)
 _NAMES = ("mean", "low", "high", "sd", "above", "sign_p")
+_EDGES = np.arange(-40.0, 41.0)  # of the histogram of differences; few are beyond
 
 Progress = Callable[[str, int, int], None]
 Places = Int64[np.ndarray, " pairs"]
@@ -314,7 +315,8 @@ def trained_gaps(
     Returns:
         Over checkpoint, reading, reach, layer and head: mean and sd of the differences; low and high, 95 % interval
         of the mean over documents; above, share of the windows whose mean difference is above 0; sign_p, two-sided
-        sign test over windows; sign_p_holm, the same for all heads of a checkpoint at once (Holm 1979).
+        sign test over windows; sign_p_holm, the same for all heads of a checkpoint at once (Holm 1979). share, of
+        all heads' differences in each bin between neighbouring gap_edge; the rest lies outside.
         paper_mean, paper_sd (checkpoint): of the paper's model of that method, nan where it has none; near_last,
         far_first (tokens) and windows (reach).
 
@@ -331,7 +333,7 @@ def trained_gaps(
     for name, found in zip(models, run(_of_model, jobs, workers), strict=True):
         progress(f"near and far, {name}", 1, 1)
         measured.append(found)
-    found = {key: np.stack([of_model[key] for of_model in measured]) for key in _NAMES}
+    found = {key: np.stack([of_model[key] for of_model in measured]) for key in (*_NAMES, "share")}
     return _dataset(models, reaches, [len(text.documents) for text in texts], found).assign_attrs(pairs=pairs)
 
 
@@ -340,12 +342,16 @@ def _of_model(job: tuple[Llama, list[Windows], list[list[Pairs]]]) -> dict[str, 
     model, texts, drawn = job
     shape = (len(drawn), len(texts), model.config.layers, model.config.heads)
     found = {name: np.empty(shape) for name in _NAMES}
+    found["share"] = np.zeros((*shape[:2], len(_EDGES) - 1))
     for r, text in enumerate(texts):
         for layer, by_reading in enumerate(_differences(model, text, [pairs[r] for pairs in drawn])):
             for at in np.ndindex(shape[0], shape[3]):
                 reading, head = at
-                for name, value in _statistics(by_reading[reading][head], text.documents).items():
+                values = by_reading[reading][head]
+                for name, value in _statistics(values, text.documents).items():
                     found[name][reading, r, layer, head] = value
+                counts, _ = np.histogram(values, _EDGES)
+                found["share"][reading, r] += counts / (len(values) * shape[2] * shape[3])
     return found
 
 
@@ -416,7 +422,8 @@ def _dataset(
     found: Mapping[str, np.ndarray],
 ) -> xr.Dataset:
     of = ("checkpoint", "reading", "reach", "layer", "head")
-    variables = {name: (of, values) for name, values in found.items()}
+    variables = {name: (of, found[name]) for name in _NAMES}
+    variables |= {"share": ((*of[:3], "bin"), found["share"]), "gap_edge": ("edge", _EDGES)}
     p = found["sign_p"]
     families = [holm(p[at]) for at in np.ndindex(p.shape[:3])]
     variables["sign_p_holm"] = of, np.stack(families).reshape(p.shape)

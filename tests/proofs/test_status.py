@@ -194,9 +194,7 @@ def test_the_figure_counts_every_verdict_and_shows_the_theorems(whole_ledger: li
     for label in fig_05_claims.SHOWN:
         result = next(r for r in whole_ledger if r.label == label)
         expected.append(str(result.as_stated.verdict)[0].upper())
-        expected.append(
-            str(result.as_repaired.verdict)[0].upper() if result.as_repaired else "no repair needed"
-        )
+        expected.append(str(result.as_repaired.verdict)[0].upper() if result.as_repaired else "not needed")
     assert letters == expected
     plt.close("all")
 

@@ -112,7 +112,10 @@ def test_ablation_bars_and_their_intervals(records):
     np.testing.assert_array_equal([bar.get_width() for bar in whole.patches], data.change)
     ends = np.array([segment[:, 0] for segment in whole.collections[0].get_segments()])
     np.testing.assert_allclose(ends, np.stack([data.change_low, data.change_high], axis=1))
-    assert [label.get_text() for label in whole.get_yticklabels()] == data.ablation.values.tolist()
+    words = fig_21_phase_ablations.WORDS
+    assert [label.get_text() for label in whole.get_yticklabels()] == [
+        words[kind] for kind in data.ablation.values.tolist()
+    ]
     ranked = by_loss(data)
     assert [label.get_text() for label in single.get_xticklabels()] == [f"{i}.{h}" for i, h in ranked]
     for container, kind in zip(single.containers, data.head_ablation.values, strict=True):
@@ -139,7 +142,7 @@ def test_knowledge_draws_shifts_with_their_certainty_and_every_probe(records):
             found = np.abs(one[name]) >= 4 * one[f"{name}_se"]
             assert {x for x, row in sure if row == y} == set(np.flatnonzero(found))
         assert [t.get_text() for t in ax.get_xticklabels()] == there
-    assert [t.get_text() for t in told.get_xticklabels()] == there
+    assert [t.get_text().replace("\n", " ") for t in told.get_xticklabels()] == there
     for line, (name, *_) in zip(told.lines, fig_22_phase_tokens.TOLD, strict=False):
         expected = data.told.sel(told_by=name).transpose("property", "layer", "head").values.ravel()
         np.testing.assert_array_equal(line.get_ydata(), expected)
@@ -183,10 +186,10 @@ def test_dynamics_draw_every_head_and_their_median(records, dynamic):
 
 
 def test_figure_1_of_trained_heads(gaps: xr.Dataset):
-    figure = fig_25_near_far_trained.draw({"trained_gaps": gaps})
+    rope, tapa, distances, positions = fig_25_near_far_trained.draw({"trained_gaps": gaps}).axes
     names = gaps.checkpoint.values.tolist()
-    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["TAPA", "RoPE"]
-    for ax, reading in zip(figure.axes, ("distances", "positions"), strict=True):
+    assert [text.get_text() for text in distances.get_yticklabels()] == ["TAPA", "RoPE"]
+    for ax, reading in ((distances, "distances"), (positions, "positions")):
         for row, (name, (line, _, (bars,))) in enumerate(zip(names, ax.containers, strict=True)):
             x = gaps.sel(checkpoint=name, reading=reading, reach=24)
             np.testing.assert_allclose(line.get_xdata(), (x["mean"] / x["sd"]).values.ravel())
@@ -195,9 +198,17 @@ def test_figure_1_of_trained_heads(gaps: xr.Dataset):
             np.testing.assert_allclose(
                 ends, np.stack([(x[k] / x["sd"]).values.ravel() for k in ("low", "high")], 1)
             )
-        paper = [line.get_xdata()[0] for line in ax.lines if line.get_label() == "v1, trained 7B"]
+        paper = [line.get_xdata()[0] for line in ax.lines if line.get_lw() == 2.0]
         expected = (gaps.paper_mean / gaps.paper_sd).values.tolist() if reading == "distances" else []
         assert paper == expected
+    for ax, name, mean in ((rope, "rope", 4.1), (tapa, "tapa", 0.03)):
+        for patch, reading in zip(ax.patches, ("distances", "positions"), strict=True):
+            steps = patch.get_data()
+            share = gaps.share.sel(checkpoint=name, reading=reading, reach=24)
+            np.testing.assert_allclose(steps.values * np.diff(steps.edges), share)
+            assert float(share.sum()) == pytest.approx(1)  # of heads of normal size nothing is outside
+        curve = next(line for line in ax.lines if len(line.get_xdata()) > 2)
+        assert curve.get_xdata()[np.argmax(curve.get_ydata())] == pytest.approx(mean, abs=0.05)
 
 
 def test_they_can_be_saved(gaps, tmp_path: Path, monkeypatch):

@@ -15,9 +15,9 @@ from analysis.studies.assumption_2_1 import verdicts
 from analysis.studies.extrapolation_bias import OBSERVED
 from analysis.studies.extrapolation_bias_runs import summarise
 from figures import catalogue, fig_26_assumption_tests, fig_27_extrapolation_bias, fig_28_bias_removed, style
+from tests.figures.test_pictures import small_and_closed
 from tests.studies.test_assumption_2_1 import record
 from tests.studies.test_extrapolation_bias_runs import fake
-from tests.test_figures import small_and_closed
 
 __all__ = ["small_and_closed"]  # a fixture that every test here uses
 
@@ -46,41 +46,44 @@ def content(variants: tuple[str, ...] = ("rope", "tapa", "nope")) -> dict[str, A
     return {"rows": rows, "summary": summarise(rows, dict.fromkeys(variants, 1e-3), seed=0)}
 
 
-def test_every_run_is_a_point_filled_at_the_chosen_rate():
+def test_mean_scores_correlations_and_the_runs_behind_the_strongest():
     made = content()
-    figure = fig_27_extrapolation_bias.draw({"bias": made})
-    curves, *scatters, legend = figure.axes
+    curves, dots, scatter = fig_27_extrapolation_bias.draw({"bias": made}).axes
     rows = list(made["rows"].values())
     drawn = [line for line in curves.lines if len(line.get_xdata()) == 4]
     assert len(drawn) == 9  # at the chosen rates
     np.testing.assert_array_equal(drawn[0].get_ydata()[:3], rows[0]["curve"]["score"][:3])
     assert np.isnan(drawn[0].get_ydata()[3])
-    for ax, name in zip(scatters, fig_27_extrapolation_bias.OBSERVED, strict=True):
-        points = {
-            (x, y) for line in ax.lines for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)
-        }
-        assert points == {(row["observed"][name], row["rise"]) for row in rows}
-        filled = [line for line in ax.lines if line.get_markerfacecolor() != "none"]
-        assert sum(len(line.get_xdata()) for line in filled) == 9
-        within = made["summary"]["correlations"][name]["within_methods"]
-        assert f"{within['value']:.2f} [{within['low']:.2f}, {within['high']:.2f}]" in ax.get_title(
-            loc="left"
-        )
-    assert set(fig_27_extrapolation_bias.OBSERVED) <= set(OBSERVED)
-    assert legend.get_legend().get_title().get_text() == "12 runs"
+    found = made["summary"]["correlations"]
+    names = list(fig_27_extrapolation_bias.OBSERVED)
+    assert set(names) <= set(OBSERVED)
+    known = [(name, key) for name in names for key in ("over_runs", "within_methods") if found[name][key]]
+    for (name, key), (line, _, bars) in zip(known, dots.containers, strict=True):
+        assert line.get_xdata().tolist() == [found[name][key]["value"]]
+        assert round(-float(line.get_ydata()[0])) == names.index(name)
+        if found[name][key]["low"] is not None:
+            (segment,) = bars[0].get_segments()
+            np.testing.assert_allclose(segment[:, 0], [found[name][key][end] for end in ("low", "high")])
+    within = {name: abs(found[name]["within_methods"]["value"]) for name in names}
+    best = max(within, key=within.__getitem__)
+    assert fig_27_extrapolation_bias.strongest(found) == best
+    points = {(x, y) for line in scatter.lines for x, y in zip(*line.get_data(), strict=True)}
+    assert points == {(row["observed"][best], row["rise"]) for row in rows}
+    filled = [line for line in scatter.lines if line.get_markerfacecolor() != "none"]
+    assert sum(len(line.get_xdata()) for line in filled) == 9
 
 
 def test_every_intervention_has_its_recovered_share_with_its_interval():
     made = content()
     (ax,) = fig_28_bias_removed.draw({"bias": made}).axes
     shown = [container.get_label() for container in ax.containers]
-    assert shown == ["RoPE, 3 seeds", "TAPA, 3 seeds"]
+    assert shown == ["RoPE", "TAPA"]
     kinds = list(fig_28_bias_removed.INTERVENTIONS)
     assert len(ax.get_yticklabels()) == len(kinds)
     for container, variant in zip(ax.containers, ("rope", "tapa"), strict=True):
         cells = {c["kind"]: c for c in made["summary"]["altered"][variant] if c["length"] == 64}
         line, _, (bars,) = container
-        rows = np.round(line.get_ydata()).astype(int)
+        rows = np.round(-np.asarray(line.get_ydata(), dtype=float)).astype(int)
         assert [kinds[row] for row in rows] == [kind for kind in kinds if kind in cells]
         expected = 100 * np.array([cells[kinds[row]]["share"] for row in rows])
         np.testing.assert_allclose(np.asarray(line.get_xdata(), dtype=float), expected[:, 0])
@@ -91,7 +94,7 @@ def test_every_intervention_has_its_recovered_share_with_its_interval():
 def test_other_variants_are_drawn_where_the_usual_ones_are_not_there():
     made = content(("tapa_alpha0.3",))
     (ax,) = fig_28_bias_removed.draw({"bias": made}).axes
-    assert [container.get_label() for container in ax.containers] == ["TAPA, alpha 0.3, 3 seeds"]
+    assert [container.get_label() for container in ax.containers] == ["TAPA, alpha 0.3"]
 
 
 def test_tests_draw_median_and_range_and_count_the_rejected():

@@ -14,7 +14,7 @@ from analysis.errors import InputError
 from analysis.experiments import plan, results, run_record
 from figures import style, widgets
 from tests.experiments.run_records import BEST, record, whole
-from tests.test_figures import against, assert_plotted, module, small_and_closed
+from tests.figures.test_pictures import against, assert_plotted, module, small_and_closed
 
 __all__ = ["small_and_closed"]  # a fixture that every test here uses
 NAMES = (
@@ -74,7 +74,7 @@ def test_panels_without_runs_say_so(name: str, few_runs, drawn_figures):
         return sum(text.get_text() == "no run yet" for ax in figure.axes for text in ax.texts)
 
     expected = {
-        "perplexity_by_length": 2,
+        "perplexity_by_length": 1,
         "loss_by_position": 1,
         "learning_rates": 1,
         "retrieval": 2,
@@ -85,25 +85,26 @@ def test_panels_without_runs_say_so(name: str, few_runs, drawn_figures):
     assert empty(drawn_figures[name]) == 0
 
 
-def test_extrapolation_draws_ours_above_the_papers(all_runs, drawn_figures):
+def test_perplexity_draws_ours_beside_the_papers(all_runs, drawn_figures):
     data = all_runs["results"]
-    axes = np.array(drawn_figures["perplexity_by_length"].axes).reshape(2, 3)
-    for column, name in zip(axes.T, ("table2", "table1", "table3"), strict=True):
-        for ax, rows, trained in zip(column, (data[name], data["paper"][name]), (128, 8192), strict=True):
+    perplexity = module("perplexity_by_length")
+    axes = np.array(drawn_figures["perplexity_by_length"].axes).reshape(4, 2)
+    for row, (group, (ours, paper)) in zip(axes, perplexity.PANELS.items(), strict=True):
+        for ax, rows, trained in zip(row, (data[ours], data["paper"][paper]), (128, 8192), strict=True):
             drawn = curves(ax)
             assert drawn
-            for label in {row["label"] for row in rows}:
-                found = style.method(label)
-                if found is None or found[0] not in module("perplexity_by_length").SHOWN[name]:
-                    continue
-                mine = [row for row in rows if row["label"] == label]
-                expected = against(
-                    np.array([row["length"] for row in mine]) / trained, [row["perplexity"] for row in mine]
-                )
-                ends = [
-                    line[-len(expected) :] for line in drawn[found[0]]
-                ]  # extensions begin at the model itself
-                assert any(np.array_equal(end, expected) for end in ends), label
+            assert len(drawn) <= 5
+            found = {}
+            for one in rows:
+                name, _ = style.method(one["label"]) or ("", {})
+                if name in style.GROUPS[group]:
+                    found.setdefault(name, []).append((one["length"] / trained, one["perplexity"]))
+            assert set(drawn) == set(found)
+            for name, expected in found.items():
+                (line,) = drawn[name]
+                np.testing.assert_array_equal(
+                    line[-len(expected) :], expected
+                )  # extensions begin at the model
     band = np.asarray(axes[0, 0].collections[0].get_paths()[0].vertices)
     rope = [row for row in data["table2"] if row["label"] == "RoPE"]
     for end in ("low", "high"):
@@ -111,17 +112,19 @@ def test_extrapolation_draws_ours_above_the_papers(all_runs, drawn_figures):
             [row["length"] / 128 for row in rope], [row[f"perplexity_seeds_{end}"] for row in rope]
         )
         assert {*map(tuple, edge)} <= {*map(tuple, band)}
+    assert "for RoPE" in drawn_figures["perplexity_by_length"].get_suptitle()
 
 
 def test_places_draw_every_bin_from_the_fourth_on(all_runs, drawn_figures):
     data = all_runs["results"]
-    left, right = drawn_figures["loss_by_position"].axes
+    left, _, right, _ = drawn_figures["loss_by_position"].axes
     for ax, variant, length in ((left, "tapa", 1024), (right, "tapa_4x", 2048)):
         row = next(row for row in data["places"] if row["variant"] == variant)
         assert row["length"] == row["last"][-1] + 1 == length
         kept = np.array(row["first"]) >= 4
         x = np.sqrt(np.multiply(row["first"], row["last"]))[kept]
         assert_plotted(curves(ax)["TAPA"], [against(x, np.array(row["bits"])[kept])])
+    assert all(len(curves(ax)) <= 5 for ax in drawn_figures["loss_by_position"].axes)
     marks = [line.get_xdata()[0] for line in right.lines if len(line.get_xdata()) == 2]
     assert marks[-2:] == [128, 512]
 
@@ -129,7 +132,7 @@ def test_places_draw_every_bin_from_the_fourth_on(all_runs, drawn_figures):
 def test_tuning_draws_every_rate_rings_the_chosen_and_crosses_the_diverged():
     runs = [record("tapa", 0, lr, diverged=lr == 4e-3) for lr in (1e-3, 2e-3, 4e-3)]
     data = records_of(runs)
-    left, middle, _ = module("learning_rates").draw(data).axes
+    left, middle, *_ = module("learning_rates").draw(data).axes
     rows = [row for row in data["results"]["tuning"] if row["validation_bits"] is not None]
     for ax, key in ((left, "validation_bits"), (middle, "bits_longest")):
         assert_plotted(curves(ax)["TAPA"], [against([1e-3, 2e-3], [row[key] for row in rows])])

@@ -57,7 +57,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, xr.Dataset]:
         "family": closed_form.family_curves(
             frequencies.family(base, head_dim, trained, length), rope.spread_distances(2 * length, 60)
         ).assign_attrs(base=base, head_dim=head_dim, trained_length=trained, length=length),
-        "smollm2": measure(model, tokens, seed=0),
+        "smollm2": measure(model, tokens, seed=0).assign_attrs(model="tiny"),
     }
     folder, provenance = tmp_path_factory.mktemp("records"), Provenance.collect(
         ["tapa", "figures"], {}, seeds={}, device="cpu", precision="float64", threads=1, seconds=1.0
@@ -151,9 +151,8 @@ def test_bias_by_base_draws_sums_and_limits(records):
             line.get_xdata()[0] for line in ax.lines if len(line.get_xdata()) == 2 and line.get_ls() == ":"
         ]
         assert bases == data.base.values.tolist()
-    legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
-    assert legend == ["1e4", "5e5", "1e6"]
-    assert "D = 16" in figure.axes[0].get_legend().get_title().get_text()
+    assert {text.get_text() for text in figure.axes[0].texts} >= {"base 1e4", "base 5e5", "base 1e6"}
+    assert "16 dimensions" in figure.axes[1].get_title(loc="right")
 
 
 def test_family_draws_every_scheme_beside_plain_rope(records):
@@ -165,7 +164,8 @@ def test_family_draws_every_scheme_beside_plain_rope(records):
         assert_plotted(lines(ax), [plain, against(data.distance, data.gamma.sel(scheme=name))])
         assert ax.get_title().startswith(name)
         factor = float(data.attention_factor.sel(scheme=name))
-        assert (f"(scores $\\times$ {factor:.2f}$^2$)" in ax.get_title()) == (factor != 1)
+        said = [text.get_text() for text in ax.texts]
+        assert said == ([] if factor == 1 else [rf"scores $\times$ {factor:.2f}$^2$"])
         low, high = ax.get_ylim()
         inside = (data.gamma.sel(scheme=name) >= low) & (data.gamma.sel(scheme=name) <= high)
         assert inside.all()
@@ -185,7 +185,7 @@ def test_heads_draws_maps_and_six_heads(records):
         layer, head = int(data.telling_layer[i]), int(data.telling_head[i])
         assert_head(ax, data, layer, head)
         why = data.telling_why.values[i]
-        assert ax.get_title(loc="left") == f"{i + 1}: layer {layer}, head {head}, {why}"
+        assert ax.get_title(loc="left") == f"{i + 1}: layer {layer}, head {head},\n{why}"
     for ax in maps:
         marked = {
             (int(text.get_position()[1]), int(text.get_position()[0]))
@@ -239,7 +239,7 @@ def bins_of(distances: np.ndarray) -> list[np.ndarray]:
 def test_assumption_draws_pairs_with_errors_and_all_heads(records):
     data = records["smollm2"].sel(first_token="dropped", part="all")
     figure = module("assumption_2_1").draw(records)
-    *heads, everything = [ax for ax in figure.axes if ax.lines]
+    everything, *heads = [ax for ax in figure.axes if ax.lines]
     assert len(heads) == 6
     for ax, i in zip(heads, range(6), strict=True):
         x = data.sel(layer=int(data.telling_layer[i]), head=int(data.telling_head[i]))
