@@ -59,10 +59,10 @@ def _finding(altered: Mapping[str, Any], labels: Mapping[str, str], length: int)
         for cell in altered.get(name, ()):
             if (cell["kind"], cell["length"]) == (MAIN, length) and cell["share"] is not None:
                 shares[labels[name]] = 100 * cell["share"][0]
-    said = names_of([f"{share:.0f} % for {name}" for name, share in shares.items()])
+    said = names_of([f"{name} recovers {share:.0f} %" for name, share in shares.items()])
     if not said:
         return "Loss with the bias changed beyond L"
-    return f"Holding the bias at its value at L recovers of the loss added at {length} bytes {said}"
+    return f"With the bias held at its value at L {said} of the loss added at {length} bytes"
 
 
 def _variant(

@@ -271,7 +271,7 @@ def run_label(data: xr.Dataset) -> str:
 METHODS: dict[str, tuple[str, str]] = {
     "RoPE": (COLOURS["blue"], "-"),
     "RoPE, base 5e5": (COLOURS["sky"], "--"),
-    "RoPE, raised base": (COLOURS["blue"], "-"),
+    "RoPE, raised base": (COLOURS["vermilion"], "-."),
     "PI": (COLOURS["sky"], ":"),
     "NTK": (COLOURS["vermilion"], "-."),
     "YaRN": (COLOURS["purple"], "--"),
@@ -286,7 +286,7 @@ METHODS: dict[str, tuple[str, str]] = {
 GROUPS: dict[str, tuple[str, ...]] = {  # what is drawn together in a panel; tables have all
     "encodings": ("RoPE", "partial RoPE", "TAPA", "ALiBi", "NoPE"),
     "RoPE extended at inference": ("RoPE", "PI", "NTK", "YaRN", "sliding window"),
-    "fine-tuned at 4 L": ("RoPE, raised base", "PI", "YaRN", "TAPA", "ALiBi"),
+    "fine-tuned at 4 L": ("RoPE", "RoPE, raised base", "YaRN", "TAPA", "ALiBi"),
     "variants of RoPE and TAPA": (
         "RoPE", "RoPE, base 5e5", "TAPA", "TAPA, plain recipe", "TAPA, linear phase",
     ),
