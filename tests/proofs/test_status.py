@@ -189,7 +189,8 @@ def test_the_figure_counts_every_verdict_and_shows_the_theorems(whole_ledger: li
             own = own & repaired if "repaired" in verdict else own - repaired
         assert widths.get(to_rgba(fill), 0) == len(own), verdict
     assert [text.get_text() for text in grid.get_yticklabels()] == list(fig_05_claims.SHOWN)
-    letters = [text.get_text() for text in grid.texts]
+    *letters, panel = [text.get_text() for text in grid.texts]
+    assert panel == "b"
     expected = []
     for label in fig_05_claims.SHOWN:
         result = next(r for r in whole_ledger if r.label == label)
