@@ -73,7 +73,7 @@ for name in ("distance_share", "r2_bias", "r2_paper"):
 # %% [markdown]
 # ## Assumption 2.1
 #
-# One $\mu_0$ for every pair would put every point of the right panel at sd 0.
+# One $\mu_0$ for every pair would put every point of the left panel at sd 0.
 
 # %%
 import matplotlib as mpl

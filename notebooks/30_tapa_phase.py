@@ -74,8 +74,8 @@ for phase_sd in ("0.03", "0.1", "0.3", "1"):
 # %% [markdown]
 # ## 2 The variance, and theorem 3.3
 #
-# The dashed law meets every hypothesis that is printed, and its variance tends to half the bound. The dotted one
-# has no density, and its variance returns to 0.
+# The law with negative cross terms meets every hypothesis that is printed, and its variance tends to half the bound;
+# under the one without a density it returns to 0.
 
 # %%
 with mpl.rc_context(RC):
