@@ -158,7 +158,7 @@ def _check_finite(losses: Float[np.ndarray, "rows predictions"], batch: list[tup
 SCORES = 2**21  # numbers in the largest array of scores
 
 
-def read(model: Llama, chosen: Spans, length: int, *, extension: str = "none") -> dict[str, Any]:
+def evaluate_spans(model: Llama, chosen: Spans, length: int, *, extension: str = "none") -> dict[str, Any]:
     """What a run's record says of a model at one length: the last `target` tokens of each window are scored.
 
     The protocol is "sliding" with a stride as long as a target. Targets are the same at every length, for every
@@ -208,8 +208,5 @@ def read(model: Llama, chosen: Spans, length: int, *, extension: str = "none") -
 
 
 def document_names(chosen: Spans) -> list[str]:
-    """Documents in the order in which `read` lists their sums."""
+    """Documents in the order in which `evaluate_spans` lists their sums."""
     return list(dict.fromkeys(document.name for document in chosen.documents))
-
-
-place_edges = position_edges

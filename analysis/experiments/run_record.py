@@ -168,7 +168,7 @@ def write(
         "checkpoints": [],
         "documents": [],
         "document_tokens": [],
-        "position_edges": {str(n): loss_by_length.place_edges(n).tolist() for n in lengths},
+        "position_edges": {str(n): loss_by_length.position_edges(n).tolist() for n in lengths},
         "seconds": {"training": sum(log.seconds), "whole": seconds},
     }
     if lengths:
@@ -219,7 +219,7 @@ def _evaluated(run: RunSpec, data: Corpus, last: Path, passed: Mapping[int, Path
     chosen = held_out(data.test, run.evaluation)
     model = checkpoint.load_model(last)
     evaluations = [
-        loss_by_length.read(model, chosen, length, extension=extension)
+        loss_by_length.evaluate_spans(model, chosen, length, extension=extension)
         for extension in run.evaluation.extensions
         for length in lengths
         if extension == "none" or length > run.recipe.length
@@ -265,7 +265,7 @@ def _answers(model: Llama, data: Corpus, run: RunSpec) -> list[dict[str, Any]]:
 
 def _coarse(file: Path, chosen: Spans, lengths: tuple[int, ...]) -> list[dict[str, Any]]:
     model = checkpoint.load_model(file)
-    found = [loss_by_length.read(model, chosen, length) for length in lengths]
+    found = [loss_by_length.evaluate_spans(model, chosen, length) for length in lengths]
     return [{name: item[name] for name in ("length", "nats", "bits_per_byte")} for item in found]
 
 

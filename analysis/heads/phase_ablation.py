@@ -39,7 +39,7 @@ from analysis.encodings.interventions import (
 from analysis.errors import InputError
 from analysis.heads.mean_score import pair_counts
 from analysis.heads.phase import curves, factors
-from analysis.models.capture import read
+from analysis.models.capture import read_layers
 from analysis.models.llama import Llama
 
 KINDS = (
@@ -85,7 +85,7 @@ def head_means(model: Llama, tokens: Int[Tensor, "windows length"]) -> Means:
                 cosine[layer, head] += found.cosine / len(tokens)
 
     for batch in _batches(tokens):
-        read(model, batch, add)
+        read_layers(model, batch, add)
     weight = pair_counts(length).numpy() / pair_counts(length).sum().item()
     return Means(
         *(torch.tensor(x, dtype=torch.float32) for x in (amplitude @ weight, cosine @ weight, cosine))
@@ -166,7 +166,7 @@ def phase_vectors(model: Llama, tokens: Int[Tensor, "windows length"]) -> list[t
         _, _, x, y = encoding.factors(q, k.repeat_interleave(q.shape[1] // k.shape[1], dim=1))
         found.append((x, y))
 
-    read(model, tokens, take)
+    read_layers(model, tokens, take)
     return found
 
 

@@ -67,7 +67,7 @@ class LayerCapture:
 Consumer = Callable[[LayerCapture], None]
 
 
-def run(
+def capture_checkpoint(
     checkpoint: Checkpoint,
     tokens: Int[Tensor, "batch length"],
     consumer: Consumer,
@@ -92,14 +92,14 @@ def run(
     _forward(checkpoint, tokens, consumer, beyond_context=beyond_context)
 
 
-def verify(checkpoint: Checkpoint, *, length: int = CHECKED_POSITIONS, seed: int = 0) -> float:
+def verify_rotation(checkpoint: Checkpoint, *, length: int = CHECKED_POSITIONS, seed: int = 0) -> float:
     """Checks every layer's rotation at every position of a short window of random tokens.
 
     Returns:
         The largest relative difference met, over layers, q and k.
 
     Raises:
-        InputError: as `run` does.
+        InputError: as `capture_checkpoint` does.
     """
     generator = torch.Generator().manual_seed(seed)
     size = (1, min(length, checkpoint.context_length))
@@ -267,13 +267,13 @@ class _Pass:
 # them.
 
 
-def run_llama(
+def capture_llama(
     model: Llama, tokens: Int[Tensor, "batch length"], consumer: Consumer, *, name: str = "the model"
 ) -> None:
     """Reads windows of tokens once and hands every layer to `consumer`, in order, as the forward goes.
 
-    The twin of `run` for a small Llama, which hands q and k to its attention before any position is applied. Every
-    layer is checked at every position: rotated as the configuration says, the capture must be the model's own
+    The twin of `capture_checkpoint` for a small Llama, which hands q and k to its attention before any position is
+    applied. Every layer is checked at every position: rotated as the configuration says, the capture must be the model's own
     rotated q and k within rounding. The model is left as it was, also when the consumer raises.
 
     Args:
@@ -338,7 +338,7 @@ Seen = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 @torch.no_grad()
-def read(
+def read_layers(
     model: Llama, tokens: Int[Tensor, "batch length"], consumer: PhaseConsumer, *, entropies: bool = True
 ) -> None:
     """Run windows through a model with attention by tiles; memory grows with the length alone, not its square.

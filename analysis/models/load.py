@@ -20,7 +20,7 @@ from analysis import assets
 from analysis.assets import ModelSource, _alone, _gguf, _make, _verified, cache_folder, writing_to
 from analysis.errors import InputError
 from analysis.models import huggingface
-from analysis.models.capture import Consumer, run, run_llama, verify
+from analysis.models.capture import Consumer, capture_checkpoint, capture_llama, verify_rotation
 from analysis.models.checkpoint import is_ours, load_model, own_corpus, own_tokenizer, read_checkpoint
 from analysis.models.huggingface import Checkpoint, _check_config, _model, _quiet, _tokenizer, check_row_order
 from analysis.models.llama import ROTATING
@@ -55,7 +55,7 @@ def load_checkpoint(model_path: Path, *, dtype: torch.dtype = torch.float32) -> 
     checkpoint = Checkpoint.of(
         model, name=name, tokenizer=tokenizer, sha256=huggingface.sha256(source.weights)
     )
-    verify(checkpoint)
+    verify_rotation(checkpoint)
     if source.gguf_file and checkpoint.family.permuted_in_gguf:
         check_row_order(checkpoint)
     return checkpoint
@@ -283,8 +283,8 @@ class PretrainedModel(Model):
         """Every checkpoint that was loaded does."""
 
     def capture(self, tokens: Int[Tensor, "batch length"], consumer: Consumer) -> None:
-        """See `capture.run`."""
-        run(self.checkpoint, tokens, consumer)
+        """See `capture.capture_checkpoint`."""
+        capture_checkpoint(self.checkpoint, tokens, consumer)
 
     def held_out(self, progress: Progress) -> list[NamedTokens]:
         """The pinned texts."""
@@ -345,8 +345,8 @@ class TrainedModel(Model):
             raise InputError(f"{self.path} was trained with method={method}: {_instead(method, self.path)}")
 
     def capture(self, tokens: Int[Tensor, "batch length"], consumer: Consumer) -> None:
-        """See `capture.run_llama`."""
-        run_llama(self.llama, tokens, consumer, name=self.name)
+        """See `capture.capture_llama`."""
+        capture_llama(self.llama, tokens, consumer, name=self.name)
 
     def held_out(self, progress: Progress) -> list[NamedTokens]:
         """The validation documents of its corpus; errors as `own_corpus`."""

@@ -59,7 +59,7 @@ Scores = Float[Tensor, "batch heads rows columns"]
 
 
 @dataclass(slots=True)
-class Sums:
+class HeadSums:
     """Sums over windows and queries of one layer.
 
     Attributes:
@@ -74,7 +74,7 @@ class Sums:
     far: Float64[Tensor, "heads length"]
 
     @classmethod
-    def zeros(cls, heads: int, length: int) -> Sums:
+    def zeros(cls, heads: int, length: int) -> HeadSums:
         """Nothing added yet."""
         return cls(*(torch.zeros(heads, length, dtype=torch.float64) for _ in range(4)))
 
@@ -99,7 +99,7 @@ class Seen:
 
 
 @dataclass(eq=False)
-class Watched:
+class WatchedAttention:
     """Attention of a model, in place of its own, that adds up what its heads do; see `attention.Attend`.
 
     Attributes:
@@ -108,14 +108,14 @@ class Watched:
     """
 
     trained_length: int
-    sums: dict[int, Sums] = field(default_factory=dict)
+    sums: dict[int, HeadSums] = field(default_factory=dict)
 
     def __call__(
         self, encoding: Encoding, q: Tensor, k: Tensor, v: Tensor, positions: Tensor, layer: int
     ) -> Tensor:
         group = q.shape[1] // k.shape[1]
         k, v = k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
-        sums = self.sums.setdefault(layer, Sums.zeros(q.shape[1], q.shape[2]))
+        sums = self.sums.setdefault(layer, HeadSums.zeros(q.shape[1], q.shape[2]))
         mixed = []
         for start in range(0, q.shape[2], BLOCK):
             rows = slice(start, min(start + BLOCK, q.shape[2]))
@@ -129,7 +129,12 @@ class Watched:
         return torch.cat(mixed, dim=2)
 
     def _add(
-        self, sums: Sums, scores: Scores, weights: Scores, distance: Int[Tensor, "rows columns"], rows: slice
+        self,
+        sums: HeadSums,
+        scores: Scores,
+        weights: Scores,
+        distance: Int[Tensor, "rows columns"],
+        rows: slice,
     ) -> None:
         seen = torch.where(torch.isneginf(scores), torch.nan, scores)
         sums.score[:, : rows.stop] += by_distance(seen.sum(dim=0))
@@ -162,7 +167,7 @@ def observe(
         raise InputError(
             f"windows of {length} tokens do not reach beyond the trained length of {trained_length}; give longer ones"
         )
-    watched = Watched(trained_length)
+    watched = WatchedAttention(trained_length)
     with attending(model, watched):
         for part in tokens.split(batch):
             model(part)

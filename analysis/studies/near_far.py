@@ -27,7 +27,7 @@ from analysis.encodings import Encoding
 from analysis.errors import InputError
 from analysis.experiments.plan import label
 from analysis.intervals import holm, of_mean, of_sd, over_document_means, sign_test
-from analysis.models.capture import read
+from analysis.models.capture import read_layers
 from analysis.models.checkpoint import load_model
 from analysis.models.llama import Llama
 from analysis.sampling.laws import Sampler
@@ -378,7 +378,7 @@ def _differences(
         k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)
         found.append([_near_less_far(encoding, q, k, pairs) for pairs in drawn])
 
-    read(model, torch.from_numpy(text.tokens), take, entropies=False)
+    read_layers(model, torch.from_numpy(text.tokens), take, entropies=False)
     return found
 
 

@@ -34,7 +34,7 @@ from analysis.heads.phase import (
 )
 from analysis.heads.phase_tokens import PARTS, PROPERTIES, couples, effects, facts, probe
 from analysis.intervals import mean_and_error, over_document_means
-from analysis.models.capture import read
+from analysis.models.capture import read_layers
 from analysis.models.checkpoint import Checkpoint, load_model, read_checkpoint
 from analysis.models.config import ModelConfig
 from analysis.models.llama import Llama
@@ -105,7 +105,7 @@ def measure(
             dataset = dataset.assign(_knowledge(chosen, known, reading, np.asarray(dataset["phase_sd"])))
         return dataset
 
-    read(model, torch.from_numpy(reading.tokens), take)
+    read_layers(model, torch.from_numpy(reading.tokens), take)
     progress("heads", len(layers) * len(heads), len(layers) * len(heads))
     length = reading.tokens.shape[1]
     return xr.concat(found, "layer").assign_coords(

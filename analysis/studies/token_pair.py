@@ -14,7 +14,7 @@ from torch import Tensor
 from analysis.encodings import Encoding, PhaseEncoding
 from analysis.errors import InputError
 from analysis.heads.phase import Factors, factors
-from analysis.models.capture import read
+from analysis.models.capture import read_layers
 from analysis.models.checkpoint import load_model
 from analysis.studies.phase import BYTES, chosen, tapa_checkpoint
 
@@ -104,5 +104,5 @@ def read_text(path: Path, text: str) -> Reading:
         assert isinstance(encoding, PhaseEncoding)
         found.append(factors(encoding, q[0], k[0]))
 
-    read(load_model(path), torch.tensor([list(data)]), take)
+    read_layers(load_model(path), torch.tensor([list(data)]), take)
     return Reading(data, found, path.stem, checkpoint.config.context)

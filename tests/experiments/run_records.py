@@ -71,7 +71,7 @@ def record(
     def read(length: int, extension: str, share: float) -> dict[str, Any]:
         bits = loss(variant, length // lengths[0], extension, share) + shift
         nats = (bits + spread - spread.mean()) * np.array(TOKENS) * math.log(2)
-        bins = len(loss_by_length.place_edges(length)) - 1
+        bins = len(loss_by_length.position_edges(length)) - 1
         return {
             "length": length,
             "extension": extension,
@@ -107,7 +107,7 @@ def record(
         ],
         "documents": list(DOCUMENTS),
         "document_tokens": list(TOKENS),
-        "position_edges": {str(length): loss_by_length.place_edges(length).tolist() for length in lengths},
+        "position_edges": {str(length): loss_by_length.position_edges(length).tolist() for length in lengths},
     }
     return content | ({"retrieval": asked(run, lengths, rng)} if retrieval else {})
 

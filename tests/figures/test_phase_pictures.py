@@ -270,7 +270,7 @@ def test_what_is_not_there_is_named(tiny_models):
 
 def test_a_row_is_what_the_model_does(checkpoint: Path):
     """Scores by the encoding itself, attention by the softmax of its whole matrix in float64."""
-    from analysis.models.capture import read
+    from analysis.models.capture import read_layers
     from analysis.studies.token_pair import read_text
 
     found = read_text(checkpoint, TEXT)
@@ -282,7 +282,7 @@ def test_a_row_is_what_the_model_does(checkpoint: Path):
         hidden = at[:, None] < at
         expected.append((scores[0], scores[0].masked_fill(hidden, -torch.inf).softmax(dim=-1)))
 
-    read(tiny_phase.model(), torch.tensor([list(TEXT.encode())]), take)
+    read_layers(tiny_phase.model(), torch.tensor([list(TEXT.encode())]), take)
     for layer, (scores, weights) in enumerate(expected):
         for head in range(2):
             for query in (0, 1, 40):

@@ -19,7 +19,7 @@ from analysis.errors import InputError
 from analysis.heads import phase
 from analysis.heads.phase import BINS, RELATIVE_WIDTH, Histogram, edges
 from analysis.models.attention import oracle
-from analysis.models.capture import read, streamed
+from analysis.models.capture import read_layers, streamed
 from analysis.models.config import MethodConfig
 from tests.heads import tiny_phase as phase_tiny
 
@@ -310,7 +310,7 @@ def test_reading_hands_on_what_the_model_itself_has():
     for hook in hooks:
         hook.remove()
     seen: list[tuple] = []
-    read(model, tokens, lambda *what: seen.append(what))
+    read_layers(model, tokens, lambda *what: seen.append(what))
     assert [layer for layer, *_ in seen] == [0, 1]
     for layer, encoding, q, k, entropy in seen:
         assert encoding is model.attentions[layer].encoding

@@ -27,7 +27,7 @@ from analysis.encodings.rotary import relative_difference, rotate, rounding_budg
 from analysis.errors import InputError
 from analysis.models import families
 from analysis.models.attention import PROBABILITY_TILE, capped_attention
-from analysis.models.capture import LayerCapture, run, verify
+from analysis.models.capture import LayerCapture, capture_checkpoint, verify_rotation
 from analysis.models.families import FAMILIES, Heads, family_of
 from analysis.models.huggingface import Checkpoint
 from analysis.theory.frequencies import Frequencies, plain, xpos
@@ -46,7 +46,7 @@ def window(length: int, *, batch: int = 1, seed: int = 0) -> Tensor:
 
 def captured(checkpoint: Checkpoint, tokens: Tensor, **options: bool) -> list[LayerCapture]:
     found: list[LayerCapture] = []
-    run(checkpoint, tokens, found.append, **options)
+    capture_checkpoint(checkpoint, tokens, found.append, **options)
     return found
 
 
@@ -93,14 +93,14 @@ def test_capture_gives_the_models_own_attention(variant: str) -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_verification_passes_and_has_compared_something(variant: str) -> None:
-    worst = verify(opened(variant))
+    worst = verify_rotation(opened(variant))
     assert 0 < worst < 3e-5  # a wrong base would give 1e-3 and more, see the planted ones below
 
 
 @pytest.mark.parametrize("variant", ["llama", "gemma2", "gpt_neox"])
 def test_half_precision_is_captured_as_float32_within_its_own_rounding(variant: str) -> None:
     checkpoint = opened(variant, dtype=torch.bfloat16)
-    assert 1e-4 < verify(checkpoint) < 6 * 2**-8
+    assert 1e-4 < verify_rotation(checkpoint) < 6 * 2**-8
     assert captured(checkpoint, window(5))[0].q.dtype == torch.float32
 
 
@@ -192,35 +192,35 @@ def test_a_slightly_wrong_base_is_refused() -> None:
         r"^llama: layer 0: the query rotated .* differs from the model's own by .*e-02 .*allowed 2\.\de-05"
     )
     with pytest.raises(InputError, match=message):
-        verify(checkpoint)
+        verify_rotation(checkpoint)
 
 
 def test_a_wrong_base_in_bfloat16_is_refused() -> None:
     checkpoint = opened("llama", dtype=torch.bfloat16)
     _config_says(checkpoint, rope_theta=400.0)
     with pytest.raises(InputError, match="layer 0: the query rotated"):
-        verify(checkpoint)
+        verify_rotation(checkpoint)
 
 
 def test_a_wrong_base_of_one_layer_type_names_the_first_such_layer() -> None:
     checkpoint = opened("gemma3")
     checkpoint.model.config.rope_parameters["full_attention"]["rope_theta"] = 6000.0
     with pytest.raises(InputError, match="gemma3: layer 1: the query"):
-        verify(checkpoint)
+        verify_rotation(checkpoint)
 
 
 def test_a_wrong_share_of_rotated_dimensions_is_refused() -> None:
     checkpoint = opened("gpt_neox")
     _config_says(checkpoint, partial_rotary_factor=0.75)
     with pytest.raises(InputError, match="gpt_neox: layer 0"):
-        verify(checkpoint)
+        verify_rotation(checkpoint)
 
 
 def test_a_wrong_attention_factor_is_refused() -> None:
     checkpoint = opened("llama-yarn")
     _config_says(checkpoint, attention_factor=1.0)
     with pytest.raises(InputError, match="llama-yarn: layer 0"):
-        verify(checkpoint)
+        verify_rotation(checkpoint)
 
 
 def test_the_wrong_side_of_longrope_is_refused() -> None:
@@ -231,9 +231,9 @@ def test_the_wrong_side_of_longrope_is_refused() -> None:
         checkpoint,
         attention_factor=captured(opened("phi3-longrope"), window(8))[0].frequencies.attention_factor,
     )
-    verify(checkpoint, length=32)
+    verify_rotation(checkpoint, length=32)
     with pytest.raises(InputError, match="phi3-longrope: layer 0"):
-        verify(checkpoint, length=40)
+        verify_rotation(checkpoint, length=40)
 
 
 @pytest.mark.parametrize("variant", ["llama", "cohere", "glm"])
@@ -242,7 +242,7 @@ def test_a_wrong_pairing_is_refused(variant: str, monkeypatch: pytest.MonkeyPatc
     other = "halves" if right.pairing == "interleaved" else "interleaved"
     monkeypatch.setitem(FAMILIES, variant, replace(right, pairing=other))
     with pytest.raises(InputError, match=f"{variant}: layer 0: the query rotated"):
-        verify(opened(variant))
+        verify_rotation(opened(variant))
 
 
 def test_a_wrong_layout_of_fused_rows_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,7 +250,7 @@ def test_a_wrong_layout_of_fused_rows_is_refused(monkeypatch: pytest.MonkeyPatch
     blocks = replace(FAMILIES["gpt_neox"], arrange=FAMILIES["phi3"].arrange)
     monkeypatch.setitem(FAMILIES, "gpt_neox", blocks)
     with pytest.raises(InputError, match="gpt_neox: layer 0: the query rotated"):
-        verify(opened("gpt_neox"))
+        verify_rotation(opened("gpt_neox"))
 
 
 def test_permuted_rows_of_the_keys_alone_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,12 +262,12 @@ def test_permuted_rows_of_the_keys_alone_are_refused(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setitem(FAMILIES, "llama", replace(right, arrange=permuted))
     with pytest.raises(InputError, match="llama: layer 0: the key rotated"):
-        verify(opened("llama"))
+        verify_rotation(opened("llama"))
 
 
 def test_a_number_of_heads_that_the_model_does_not_have_is_refused() -> None:
     with pytest.raises(InputError, match=r"llama: layer 0: q is \(1, 4, 64, 8\) and k \(1, 2, 64, 8\)"):
-        verify(replace(opened("llama"), key_heads=4))
+        verify_rotation(replace(opened("llama"), key_heads=4))
 
 
 @pytest.mark.parametrize("variant", ["qwen3", "gemma3", "phi-norm", "cohere-norm"])
@@ -276,13 +276,13 @@ def test_a_forgotten_norm_is_refused(variant: str, monkeypatch: pytest.MonkeyPat
     bare = replace(FAMILIES[architecture], taps=(("q_proj",), ("k_proj",)))
     monkeypatch.setitem(FAMILIES, architecture, bare)
     with pytest.raises(InputError, match=f"{variant}: layer 0"):
-        verify(opened(variant))
+        verify_rotation(opened(variant))
 
 
 def test_a_layer_that_the_model_does_not_run_is_missed() -> None:
     checkpoint = replace(opened("llama"), layers=4)
     with pytest.raises(InputError, match="llama: 3 of 4 layers reached the attention"):
-        verify(checkpoint)
+        verify_rotation(checkpoint)
 
 
 def test_a_window_that_the_mask_does_not_keep_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -323,10 +323,10 @@ def test_nothing_is_left_behind(variant: str, raised: type[BaseException] | None
             raise raised("stop")
 
     if raised is None:
-        run(checkpoint, tokens, consumer)
+        capture_checkpoint(checkpoint, tokens, consumer)
     else:
         with pytest.raises(raised, match="stop"):
-            run(checkpoint, tokens, consumer)
+            capture_checkpoint(checkpoint, tokens, consumer)
     assert during[0] != before  # the trace sees what is installed
     assert _traces(checkpoint.model) == before
     assert (checkpoint.model(input_ids=tokens).logits == logits).all()
@@ -337,7 +337,7 @@ def test_nothing_is_left_behind_by_a_refusal() -> None:
     before = _traces(checkpoint.model)
     _config_says(checkpoint, rope_theta=1000.0)
     with pytest.raises(InputError, match="layer 0"):
-        verify(checkpoint)
+        verify_rotation(checkpoint)
     assert _traces(checkpoint.model) == before
 
 
@@ -347,10 +347,10 @@ def test_a_consumer_may_read_another_window_of_the_same_model() -> None:
 
     def consumer(found: LayerCapture) -> None:
         if found.layer == 1:
-            run(checkpoint, window(9), lambda other: inner.append(other.q.shape[2]))
+            capture_checkpoint(checkpoint, window(9), lambda other: inner.append(other.q.shape[2]))
 
     outer = captured(checkpoint, window(20))
-    run(checkpoint, window(20), consumer)
+    capture_checkpoint(checkpoint, window(20), consumer)
     assert inner == [9, 9, 9]
     again = captured(checkpoint, window(20))
     assert all((a.q == b.q).all() for a, b in zip(outer, again, strict=True))
@@ -364,7 +364,7 @@ def test_one_layer_is_kept_at_a_time(variant: str) -> None:
         assert all(tensor() is None for tensor in alive)
         alive.extend(weakref.ref(x if x._base is None else x._base) for x in (found.q, found.k))
 
-    run(opened(variant), window(30), consumer)
+    capture_checkpoint(opened(variant), window(30), consumer)
     assert len(alive) == 6
 
 
@@ -573,4 +573,4 @@ def test_a_model_that_overflows_is_refused() -> None:
     with pytest.raises(
         InputError, match=r"layer 1: the key before rotation holds a value that is not finite"
     ):
-        verify(checkpoint)
+        verify_rotation(checkpoint)

@@ -16,7 +16,7 @@ from analysis.errors import InputError
 from analysis.models import checkpoint as checkpoint_
 from analysis.models import load
 from analysis.models.attention import explicit
-from analysis.models.capture import LayerCapture, run_llama
+from analysis.models.capture import LayerCapture, capture_llama
 from analysis.models.checkpoint import is_ours, save, write_half
 from analysis.records import provenance_of, read
 from analysis.studies import distance_bias
@@ -103,7 +103,7 @@ def test_a_rotation_that_is_not_the_configurations_is_refused(tmp_path: Path):
     with pytest.raises(
         InputError, match="layer 0: the query rotated as the configuration says differs from the"
     ):
-        run_llama(other, torch.from_numpy(tokens()), lambda found: None)
+        capture_llama(other, torch.from_numpy(tokens()), lambda found: None)
     assert other.attend is explicit  # left as it was
 
 

@@ -19,7 +19,7 @@ from transformers.utils import logging
 
 from analysis.errors import InputError
 from analysis.models import huggingface, load
-from analysis.models.capture import LayerCapture, run
+from analysis.models.capture import LayerCapture, capture_checkpoint
 from analysis.models.huggingface import Checkpoint
 from tests import tiny_models
 
@@ -80,10 +80,10 @@ def test_what_is_saved_is_what_is_loaded(variant: str, tmp_path: Path) -> None:
     model = tiny_models.build(variant)
     tokens = torch.randint(96, (1, 40), generator=torch.Generator().manual_seed(1))
     found: list[LayerCapture] = []
-    run(Checkpoint.of(model, name="memory"), tokens, found.append)
+    capture_checkpoint(Checkpoint.of(model, name="memory"), tokens, found.append)
     loaded = load.load_checkpoint(tiny_models.save(model, tmp_path / variant))
     again: list[LayerCapture] = []
-    run(loaded, tokens, again.append)
+    capture_checkpoint(loaded, tokens, again.append)
     for before, after in zip(found, again, strict=True):
         assert (before.q == after.q).all()
         assert (before.k == after.k).all()

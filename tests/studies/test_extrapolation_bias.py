@@ -21,7 +21,14 @@ from analysis.models.attention import explicit
 from analysis.models.config import METHODS, MethodConfig
 from analysis.models.llama import Llama
 from analysis.studies import extrapolation_bias
-from analysis.studies.extrapolation_bias import Watched, altered_model, attending, level_at, observe, shift_of
+from analysis.studies.extrapolation_bias import (
+    WatchedAttention,
+    altered_model,
+    attending,
+    level_at,
+    observe,
+    shift_of,
+)
 from tests.heads import tiny_phase as phase_tiny
 
 TRAINED, LENGTH = 16, 52  # not a multiple of a block
@@ -95,7 +102,7 @@ def test_unaltered_the_model_says_what_it_always_says(method: str):
     llama = model(method)
     with torch.inference_mode():
         expected = llama(tokens())
-        with attending(llama, Watched(TRAINED)):
+        with attending(llama, WatchedAttention(TRAINED)):
             found = llama(tokens())
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
     assert llama.attend is explicit
@@ -125,7 +132,7 @@ def test_what_is_observed_is_what_loops_find(method: str):
 def test_in_the_first_layer_an_alteration_gives_the_mean_it_names(kind: str, method: str):
     llama = model(method)
     seen = observe(llama, tokens(), TRAINED)
-    attention = Watched(TRAINED)
+    attention = WatchedAttention(TRAINED)
     twin = altered_model(llama, kind, TRAINED, shift_of(kind, seen.mean, TRAINED, LENGTH).double())
     with torch.inference_mode(), attending(twin, attention):
         twin(tokens())
@@ -159,7 +166,7 @@ def test_in_the_first_layer_an_alteration_gives_the_mean_it_names(kind: str, met
 @pytest.mark.parametrize("method", ["rope", "tapa", "alibi", "nope"])
 def test_clamped_pairs_score_as_if_the_trained_length_apart(method: str):
     llama = model(method)
-    attention, twin = Watched(TRAINED), altered_model(llama, extrapolation_bias.CLAMP, TRAINED)
+    attention, twin = WatchedAttention(TRAINED), altered_model(llama, extrapolation_bias.CLAMP, TRAINED)
     with torch.inference_mode(), attending(twin, attention):
         altered = twin(tokens())
     vectors: list[tuple] = []

@@ -15,7 +15,7 @@ from scipy import stats
 
 from analysis.errors import InputError
 from analysis.intervals import holm
-from analysis.models.capture import read
+from analysis.models.capture import read_layers
 from analysis.models.llama import Llama
 from analysis.studies.near_far import draw, intervals, trained_gaps
 from analysis.text.windows import windows
@@ -34,7 +34,7 @@ def scores_of(model: Llama, tokens: np.ndarray) -> list[torch.Tensor]:
         served = k.double().repeat_interleave(group, dim=1)
         found.append(encoding.scores(q.double(), served, at, at))
 
-    read(model, torch.from_numpy(tokens), take)
+    read_layers(model, torch.from_numpy(tokens), take)
     return found
 
 

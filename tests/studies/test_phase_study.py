@@ -18,7 +18,7 @@ from analysis.errors import InputError
 from analysis.heads import phase_ablation
 from analysis.heads.phase import curves, factors
 from analysis.intervals import over_document_means
-from analysis.models.capture import read
+from analysis.models.capture import read_layers
 from analysis.models.checkpoint import save
 from analysis.models.llama import Llama
 from analysis.records import provenance_of
@@ -78,7 +78,7 @@ def test_the_split_adds_up_and_curves_are_means_over_windows(data: xr.Dataset, c
             for h, own in enumerate(factors(encoding, q[w], k[w])):
                 scores[layer, h, w] = curves(own).score
 
-    read(phase_tiny.model(), torch.from_numpy(tokens), take)
+    read_layers(phase_tiny.model(), torch.from_numpy(tokens), take)
     np.testing.assert_allclose(data.score, scores.mean(axis=2), rtol=0, atol=1e-12)
     np.testing.assert_allclose(data.score_se, scores.std(axis=2, ddof=1) / 3**0.5, rtol=0, atol=1e-12)
 
