@@ -273,8 +273,8 @@ def capture_llama(
     """Reads windows of tokens once and hands every layer to `consumer`, in order, as the forward goes.
 
     The twin of `capture_checkpoint` for a small Llama, which hands q and k to its attention before any position is
-    applied. Every layer is checked at every position: rotated as the configuration says, the capture must be the model's own
-    rotated q and k within rounding. The model is left as it was, also when the consumer raises.
+    applied. Every layer is checked at every position: rotated as the configuration says, the capture must be the
+    model's own rotated q and k within rounding. The model is left as it was, also when the consumer raises.
 
     Args:
         name: of the model, for messages.
