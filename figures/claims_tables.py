@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.errors import InputError
+from analysis.tables import Table
 from figures.catalogue import read_any
 
 FACTS = 3  # shown of each form; `tapa verify --explain LABEL` shows all
@@ -114,9 +115,7 @@ def _verdict(form: Mapping[str, Any] | None) -> str:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; a bar inside a cell would end it."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return Table(head, rows).markdown()
 
 
 def _cell(value: object) -> str:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from analysis.cli import heads, training
-from analysis.cli.options import ROOT, Json, Processes, app, committed, complain, own, shown
+from analysis.cli.options import ROOT, Json, Processes, TableFormat, app, committed, complain, own, shown
 from analysis.errors import InputError
 from analysis.settings import nearest
+from analysis.tables import Format, Table
 
 if TYPE_CHECKING:
     from proofs.cache import Cache
@@ -70,6 +71,7 @@ def verify(
     write_status: Annotated[
         bool, typer.Option("--write", help="Write proofs/STATUS.md instead of comparing.")
     ] = False,
+    form: TableFormat = Format.TEXT,
     as_json: Json = False,
 ) -> None:
     """Check the paper's statements: as stated, as repaired.
@@ -105,7 +107,7 @@ def verify(
     elif as_json:
         typer.echo(json.dumps(status.table(results)))
     else:
-        _show_table(status.table(results))
+        typer.echo(_claims(status.table(results)).show(form))
     if write_status:
         from analysis.records import write_whole
 
@@ -138,16 +140,13 @@ def _judge(differences: list[str]) -> None:
         sys.exit(1)
 
 
-def _show_table(rows: list[dict[str, object]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+def _claims(rows: list[dict[str, object]]) -> Table:
+    def cell(value: object) -> str:
+        return f"{value:.2f}" if isinstance(value, float) else str(value)
 
-    table = Table("label", "where", "as stated", "as repaired", "evidence", "seconds", box=None)
-    for row in rows:
-        seconds = row["seconds"]
-        last = f"{seconds:.2f}" if isinstance(seconds, float) else str(seconds)
-        table.add_row(*(str(row[key]) for key in ("label", "where", "stated", "repaired", "evidence")), last)
-    Console().print(table)
+    keys = ("label", "where", "stated", "repaired", "evidence", "seconds")
+    columns = ["label", "where", "as stated", "as repaired", "evidence", "seconds"]
+    return Table(columns, [[cell(row[key]) for key in keys] for row in rows])
 
 
 def figures(

@@ -8,12 +8,15 @@ from typing import Annotated
 
 import typer
 
+from analysis.tables import Format
+
 ROOT = Path(__file__).resolve().parents[2]
 """The clone, or the folder into which the wheel was installed."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for a machine to read.")]
 Texts = Annotated[list[Path], typer.Option(metavar="<path>", help="UTF-8 text; repeat for several.")]
 Processes = Annotated[int | None, typer.Option(help="Processes; one per core if not given.")]
+TableFormat = Annotated[Format, typer.Option("--format", help="Of a table.")]
 Record = Annotated[Path, typer.Option(help="Record to write, netCDF.")]
 
 app = typer.Typer(

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analysis.cli.options import Json, Processes, Record, Texts, committed, own, shown
+from analysis.cli.options import Json, Processes, Record, TableFormat, Texts, committed, own, shown
 from analysis.errors import InputError
+from analysis.tables import Format
 
 if TYPE_CHECKING:
     from analysis.studies.settings import PerplexitySettings
@@ -193,6 +194,7 @@ def results(
     records: Annotated[
         Path | None, typer.Option(help="Folder of the runs' records; the project's own if not given.")
     ] = None,
+    form: TableFormat = Format.MARKDOWN,
     as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values of one table.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -208,7 +210,7 @@ def results(
       tapa results retrieval --csv > retrieval.csv
     """
     from analysis.experiments.plan import EXPERIMENTS
-    from analysis.experiments.tables import check_name, csv_text, markdown, names, there
+    from analysis.experiments.tables import check_name, csv_text, names, page, there
 
     for name in tables:
         check_name(name)
@@ -225,4 +227,4 @@ def results(
     elif as_csv:
         typer.echo(csv_text(content, tables[0]), nl=False)
     else:
-        typer.echo("\n".join(markdown(content, name) for name in tables))
+        typer.echo("\n".join(page(content, name, form) for name in tables))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from analysis.errors import InputError
 from analysis.experiments.plan import EXPERIMENTS, SEEDS, rate_name
 from analysis.settings import nearest
+from analysis.tables import Format, Table
 from analysis.training.variants import VARIANTS, label
 
 Results = Mapping[str, Any]
@@ -58,19 +59,31 @@ def files(content: Results) -> dict[str, str]:
 
 
 def markdown(content: Results, name: str) -> str:
-    """A table for readers, with what is missing below.
+    """A table for readers, with what is missing below. Raises as `page` does."""
+    return page(content, name, Format.MARKDOWN)
+
+
+def page(content: Results, name: str, form: Format) -> str:
+    """A table with its title, what its numbers are, and what is missing; in LaTeX the words are comments.
 
     Raises:
         InputError: a name that is unknown, or a table for which there is no run.
     """
     name = _checked(content, name)
     body = PAGES[name](content) if name in PAGES else _by_length(content, name)
-    parts = [f"# {TITLES[name]}", *body]
+    parts: list[str | Table] = [f"# {TITLES[name]}", *body]
     if notes := content["own_notes"].get(name):
         parts.append("Not comparable:\n\n" + "\n".join(f"- {line}" for line in notes))
     if lacks := _lacks(content, name):
         parts.append("Not there:\n\n" + "\n".join(f"- {line}" for line in lacks))
-    return "\n\n".join(parts) + "\n"
+    return (
+        "\n\n".join(part.show(form) if isinstance(part, Table) else _words(part, form) for part in parts)
+        + "\n"
+    )
+
+
+def _words(text: str, form: Format) -> str:
+    return "\n".join(f"% {line}" for line in text.split("\n")) if form is Format.LATEX else text
 
 
 def csv_text(content: Results, name: str) -> str:
@@ -148,7 +161,7 @@ def _plain(value: Any) -> Any:
 INTERVALS = "[95 % over seeds, Student's t] (95 % over documents, bootstrap)"
 
 
-def _by_length(content: Results, name: str) -> list[str]:
+def _by_length(content: Results, name: str) -> list[str | Table]:
     """Of an experiment: perplexity by length, then bits with the rise and the differences; a user's runs below ours."""
     own = content["own"].get(name, [])
     rows = [*content[name], *own]
@@ -181,10 +194,10 @@ def _by_length(content: Results, name: str) -> list[str]:
     ours = [
         f"Trained at {trained} bytes. Perplexity per byte by context length, mean over seeds "
         f"[95 % over seeds, Student's t]; {given}.",
-        _grid(["method", "seeds", "learning rate", *map(str, lengths)], perplexity),
+        Table(["method", "seeds", "learning rate", *map(str, lengths)], perplexity),
         f"Bits per byte, the rise from {trained} to {longest}, and the difference from "
         f"{against or 'the baseline'} at both: mean over seeds {INTERVALS}.",
-        _grid(
+        Table(
             ["method", f"at {trained}", f"at {longest}", "rise", f"difference at {trained}", f"at {longest}"],
             bits,
         ),
@@ -201,11 +214,11 @@ def _papers(rows: Sequence[Row]) -> list[str]:
     table = [[method, *(cells.get((method, n), "") for n in lengths)] for method in methods]
     return [
         f"The paper's 7B models, trained at 8192 tokens, perplexity per token ({rows[0]['source']}):",
-        _grid(["method", *map(str, lengths)], table),
+        Table(["method", *map(str, lengths)], table),
     ]
 
 
-def _tuning(content: Results) -> list[str]:
+def _tuning(content: Results) -> list[str | Table]:
     pages = [
         "Validation loss at the trained length, bits per byte, seed 0, at every learning rate that was tried. "
         "**Bold**: chosen. One rule for all: three rates, then steps of a factor of two beyond the edge that is best."
@@ -226,9 +239,9 @@ def _tuning(content: Results) -> list[str]:
         ]
         pages += [
             "Fine-tuning:" if fine else "From scratch:",
-            _grid(["method", *map(rate_name, rates)], table),
+            Table(["method", *map(rate_name, rates)], table),
             "Outcome, which decides nothing: test bits per byte at the trained and at the longest length.",
-            _grid(["method", *map(rate_name, rates)], after),
+            Table(["method", *map(rate_name, rates)], after),
         ]
     return pages
 
@@ -254,7 +267,7 @@ def _task(variant: str) -> str:
     return f", with {found['task']}" if found else ""
 
 
-def _equal_loss(content: Results) -> list[str]:
+def _equal_loss(content: Results) -> list[str | Table]:
     trained = content["trained_length"]
     table = [
         [
@@ -275,11 +288,11 @@ def _equal_loss(content: Results) -> list[str]:
         f"one's end, the better one interpolated between checkpoints of its training. Mean over seeds {INTERVALS}. "
         f"The steps are those of the method and of RoPE; a seed is left out where the better run's first checkpoint "
         f"is better already.",
-        _grid([*head, "difference", "steps"], table),
+        Table([*head, "difference", "steps"], table),
     ]
 
 
-def _retrieval(content: Results) -> list[str]:
+def _retrieval(content: Results) -> list[str | Table]:
     pages = [
         "Answers all right, in per cent, mean over seeds [95 % over seeds, Student's t] (95 % over instances, exact, "
         "from the lowest end to the highest among the seeds), and bits of an answer, teacher-forced. "
@@ -310,7 +323,7 @@ def _retrieval(content: Results) -> list[str]:
                 ]
                 for name in variants
             ]
-            pages.append(_grid(head, table))
+            pages.append(Table(head, table))
     return pages + (_by_length(content, "retrieval") if content["retrieval"] else [])
 
 
@@ -336,12 +349,7 @@ def _cell(row: Row | None, key: str, form: str, *, documents: bool = True) -> st
     return text
 
 
-def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-PAGES: Mapping[str, Callable[[Content], list[str]]] = {
+PAGES: Mapping[str, Callable[[Content], list[str | Table]]] = {
     "tuning": _tuning,
     "equal_loss": _equal_loss,
     "retrieval": _retrieval,

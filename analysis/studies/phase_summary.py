@@ -209,8 +209,7 @@ def _gaps(near_far: Mapping[str, Any]) -> list[str]:
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    cells = [header, ["---"] * len(header), *rows]
-    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells] + [""]
+    return [*Table(header, rows).markdown().split("\n"), ""]
 
 
 def _range(values: Sequence[float | None]) -> str:
