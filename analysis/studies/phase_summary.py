@@ -11,6 +11,7 @@ import xarray as xr
 
 from analysis import schemas
 from analysis.heads.phase import octave_means
+from analysis.tables import Table
 
 SUMMARY = schemas.PHASE_SUMMARY
 SURE = 4.0  # standard errors
