@@ -191,7 +191,7 @@ def _by_length(content: Results, name: str) -> list[str | Table]:
         for method, shown in methods.items()
     ]
     given = f"{content['bytes']:,} bytes of {len(content['documents'])} held-out documents, the same at every length"
-    ours = [
+    ours: list[str | Table] = [
         f"Trained at {trained} bytes. Perplexity per byte by context length, mean over seeds "
         f"[95 % over seeds, Student's t]; {given}.",
         Table(["method", "seeds", "learning rate", *map(str, lengths)], perplexity),
@@ -205,7 +205,7 @@ def _by_length(content: Results, name: str) -> list[str | Table]:
     return ours + _papers(content["paper"].get(name, []))
 
 
-def _papers(rows: Sequence[Row]) -> list[str]:
+def _papers(rows: Sequence[Row]) -> list[str | Table]:
     if not rows:
         return []
     lengths = sorted({row["length"] for row in rows})
@@ -219,7 +219,7 @@ def _papers(rows: Sequence[Row]) -> list[str]:
 
 
 def _tuning(content: Results) -> list[str | Table]:
-    pages = [
+    pages: list[str | Table] = [
         "Validation loss at the trained length, bits per byte, seed 0, at every learning rate that was tried. "
         "**Bold**: chosen. One rule for all: three rates, then steps of a factor of two beyond the edge that is best."
     ]
@@ -293,7 +293,7 @@ def _equal_loss(content: Results) -> list[str | Table]:
 
 
 def _retrieval(content: Results) -> list[str | Table]:
-    pages = [
+    pages: list[str | Table] = [
         "Answers all right, in per cent, mean over seeds [95 % over seeds, Student's t] (95 % over instances, exact, "
         "from the lowest end to the highest among the seeds), and bits of an answer, teacher-forced. "
         "Columns: bytes from a fact to its query, in a window of so many bytes."
