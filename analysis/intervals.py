@@ -190,9 +190,7 @@ def of_sd(
     return Interval(float(values.std(ddof=1)), float(found.low), float(found.high))
 
 
-def mean_and_error(
-    x: Float[np.ndarray, windows * rest],
-) -> tuple[Float[np.ndarray, "*rest"], Float[np.ndarray, "*rest"]]:
+def mean_and_error(x: Float[np.ndarray, "windows ..."]) -> tuple[np.ndarray, np.ndarray]:
     """Mean over windows, the first axis, and its standard error; nan for a single window."""
     mean = np.asarray(x.mean(axis=0))
     if len(x) < 2:

@@ -349,7 +349,7 @@ def _cell(row: Row | None, key: str, form: str, *, documents: bool = True) -> st
     return text
 
 
-PAGES: Mapping[str, Callable[[Content], list[str | Table]]] = {
+PAGES: Mapping[str, Callable[[Results], list[str | Table]]] = {
     "tuning": _tuning,
     "equal_loss": _equal_loss,
     "retrieval": _retrieval,
