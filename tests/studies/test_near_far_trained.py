@@ -124,7 +124,8 @@ def test_alibi_alone_has_the_gap_of_its_slope_and_nope_none():
 def test_what_is_said_of_the_whole():
     models = {name: phase_tiny.model(name) for name in MODELS}
     data = trained_gaps(models, DOCUMENTS, reaches=[8, 24], count=4, pairs=40, seed=0)
-    assert dict(data.sizes) == {"checkpoint": 4, "reading": 2, "reach": 2, "layer": 2, "head": 2}
+    sizes = {"checkpoint": 4, "reading": 2, "reach": 2, "layer": 2, "head": 2}
+    assert dict(data.sizes) == sizes | {"bin": data.sizes["edge"] - 1, "edge": 81}
     assert data.method.values.tolist() == list(MODELS)
     assert data.trained_length.values.tolist() == [32] * 4
     assert data.paper_mean.sel(checkpoint=["rope", "tapa"]).values.tolist() == [4.1, 0.03]
