@@ -341,7 +341,7 @@ def _of_model(job: tuple[Llama, list[Windows], list[list[Pairs]]]) -> dict[str, 
     """Statistics of one model's heads, over reading, reach, layer and head."""
     model, texts, drawn = job
     shape = (len(drawn), len(texts), model.config.layers, model.config.heads)
-    found = {name: np.empty(shape) for name in _NAMES}
+    found: dict[str, np.ndarray] = {name: np.empty(shape) for name in _NAMES}
     found["share"] = np.zeros((*shape[:2], len(_EDGES) - 1))
     for r, text in enumerate(texts):
         for layer, by_reading in enumerate(_differences(model, text, [pairs[r] for pairs in drawn])):
