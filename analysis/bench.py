@@ -252,7 +252,9 @@ def encoding_of(method: str, heads: int, head_dim: int) -> Any:
     return makers[method]()
 
 
-def two_products(q: Heads, k: Heads, v: Heads, tile: int) -> Heads:
+def two_products(
+    q: Heads, k: Heads, v: Float[Any, "batch heads length value_dim"], tile: int
+) -> Float[Any, "batch heads length value_dim"]:
     """Q K^T and (Q K^T) V over the same tiles at and below the diagonal, and nothing else."""
     out = q.new_empty(*q.shape[:3], v.shape[-1])
     for start in range(0, q.shape[2], tile):

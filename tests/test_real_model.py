@@ -10,7 +10,7 @@ from scipy import stats
 from analysis import assets
 from analysis.errors import InputError
 from analysis.models.huggingface import check_row_order, interleaved_order, reordered
-from analysis.models.load import load
+from analysis.models.load import load_checkpoint
 from analysis.records import read_summary
 from analysis.studies import distance_bias
 from analysis.studies.distance_bias import layer_means
@@ -64,7 +64,7 @@ def test_parts_add_up_and_shares_sum_to_one(real_record: xr.Dataset):
 
 
 def test_gguf_row_order_is_guarded(real_record: xr.Dataset):
-    checkpoint = load(assets.smollm2_gguf())  # runs the guard
+    checkpoint = load_checkpoint(assets.smollm2_gguf())  # runs the guard
     found = check_row_order(checkpoint)
     assert all(value > 2 * found["as loaded"] for name, value in found.items() if name != "as loaded")
     order = interleaved_order(checkpoint.head_dim)

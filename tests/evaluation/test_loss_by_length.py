@@ -625,6 +625,6 @@ def test_one_document_says_that_it_has_no_interval(documents: int):
     counts = np.array([[100] * documents, [400] * documents])
     ends = perplexity._intervals(losses[None, None] * 100, counts, 0)
     data = xr.Dataset({"tokens": ("document", counts[0]), **ends}, {"extension": ["none"], "length": [128]})
-    said = perplexity.table(data).splitlines()[-1]
+    said = perplexity.table(data)
     assert ("[n=1: no interval]" in said) == (documents == 1)
     assert "nan" not in said

@@ -288,7 +288,7 @@ def test_both_sides_of_the_benchmark_compute_the_same_products():
 
 
 def test_the_benchmark_times_both_sides():
-    (row,) = bench.streaming_speed(
+    (row,) = bench.attention_speed(
         length=64, tile=32, heads=2, head_dim=8, methods=("NoPE",), repeats=1, compiled=False
     )
     assert row["what"] == "NoPE by tiles against its two matrix products, length 64, 2 heads of 8"
