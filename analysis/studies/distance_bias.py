@@ -22,6 +22,7 @@ from analysis.heads.mean_score import pair_counts
 from analysis.intervals import jackknife, mean_and_error
 from analysis.models.capture import LayerCapture
 from analysis.models.load import Model, open_model
+from analysis.progress import Progress
 from analysis.records import Provenance
 from analysis.studies.settings import SHORTEST_SPLIT as SHORTEST
 from analysis.studies.settings import DistanceBiasSettings as Settings
@@ -488,8 +489,6 @@ def _collector(
 
 HEADS = schemas.DISTANCE_BIAS
 SUMMARY = schemas.DISTANCE_BIAS_SUMMARY
-
-Progress = Callable[[str, int, int], None]
 
 
 def measure_model(

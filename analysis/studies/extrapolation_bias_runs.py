@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from analysis.experiments.plan import label
 from analysis.intervals import LEVEL, over_seeds
 from analysis.models import checkpoint
 from analysis.models.checkpoint import load_model, own_corpus, read_checkpoint
+from analysis.progress import Progress
 from analysis.records import Provenance, read_summary, write_summary
 from analysis.studies.extrapolation_bias import KINDS, OBSERVED, REACH, Settings, row
 from analysis.text.corpus import NAMED
@@ -182,7 +183,6 @@ def _pooled(values: Float[np.ndarray, " seeds"]) -> list[float | None]:
 BIAS = schemas.BIAS
 DIGITS = 5
 
-Progress = Callable[[str, int, int], None]
 Numbers = dict[str, Any]
 
 

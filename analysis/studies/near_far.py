@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -30,6 +30,7 @@ from analysis.intervals import holm, of_mean, of_sd, over_document_means, sign_t
 from analysis.models.capture import read_layers
 from analysis.models.checkpoint import load_model
 from analysis.models.llama import Llama
+from analysis.progress import Progress
 from analysis.sampling.laws import Sampler
 from analysis.sampling.monte_carlo import CHUNK, open_uniforms
 from analysis.sampling.random_transformer import Hidden, Shape, head_sampler
@@ -244,7 +245,6 @@ READINGS: tuple[Reading, ...] = get_args(Reading)
 _NAMES = ("mean", "low", "high", "sd", "above", "sign_p")
 _EDGES = np.arange(-40.0, 41.0)  # of the histogram of differences; few are beyond
 
-Progress = Callable[[str, int, int], None]
 Places = Int64[np.ndarray, " pairs"]
 
 

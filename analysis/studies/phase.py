@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -38,6 +38,7 @@ from analysis.models.capture import read_layers
 from analysis.models.checkpoint import Checkpoint, load_model, read_checkpoint
 from analysis.models.config import ModelConfig
 from analysis.models.llama import Llama
+from analysis.progress import Progress
 from analysis.records import Provenance
 from analysis.studies.settings import PhaseSettings as Settings
 from analysis.text.corpus import corpus
@@ -304,8 +305,6 @@ def ablations(
 
 PHASE = schemas.PHASE
 BYTES = 256
-
-Progress = Callable[[str, int, int], None]
 
 
 def measure_phase(
