@@ -27,7 +27,7 @@ from analysis.encodings.base import (
     wide,
 )
 from analysis.errors import InputError
-from analysis.settings import check_above
+from analysis.settings import check_at_least
 from analysis.theory.tapa import amplitude_dims
 
 
@@ -35,7 +35,7 @@ class PhaseEncoding(Encoding):
     """scale a.b cos(2 pi |m - n|^alpha x.y), with a, x made of q and b, y made of k (eq 9).
 
     Attributes:
-        alpha: exponent of the distance, > 0.
+        alpha: exponent of the distance, >= 0; with 0 the cosine is of the tokens alone, at every distance.
         scale: factor of the amplitude.
     """
 
@@ -95,7 +95,8 @@ class Tapa(PhaseEncoding):
 
     Attributes:
         head_dim: of q and k, n_A + n_P.
-        alpha: exponent of the distance, > 0; 0.1 in the paper.
+        alpha: exponent of the distance, > 0 in the paper and 0.1 in its experiments; 0 is the control without
+            distance.
         amplitude_share: n_A / head_dim, in (0, 1), n_A to the nearest whole number; 0.5 in the paper.
 
     >>> q, k = torch.ones(2, 3, 4)
@@ -108,7 +109,7 @@ class Tapa(PhaseEncoding):
     amplitude_share: float = 0.5
 
     def __post_init__(self) -> None:
-        check_above("alpha", self.alpha, 0)
+        check_at_least("alpha", self.alpha, 0)
         amplitude_dims(self.head_dim, self.amplitude_share)
 
     @property
@@ -153,7 +154,7 @@ class GeneralTapa(PhaseEncoding):
     Attributes:
         amplitude_form: M, for all heads or one for each, finite.
         phase_form: N, likewise.
-        alpha: exponent of the distance, > 0.
+        alpha: exponent of the distance, >= 0.
     """
 
     trainable: ClassVar[bool] = True
@@ -162,7 +163,7 @@ class GeneralTapa(PhaseEncoding):
     alpha: float = 0.1
 
     def __post_init__(self) -> None:
-        check_above("alpha", self.alpha, 0)
+        check_at_least("alpha", self.alpha, 0)
         for name, form in (("amplitude_form", self.amplitude_form), ("phase_form", self.phase_form)):
             if form.ndim < 2 or form.shape[-1] != form.shape[-2]:
                 raise InputError(f"{name} of shape {tuple(form.shape)} is not square")

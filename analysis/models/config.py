@@ -55,9 +55,10 @@ class MethodConfig:
         base: of RoPE, > 1.
         rotary_share: "partial": share of the head's dimensions that are rotated, in (0, 1].
         window: "window": tokens that a query sees, itself included; None for half the model's context.
-        alpha: TAPA's exponent of the distance, > 0.
+        alpha: TAPA's exponent of the distance, >= 0; 0 takes distance out of the phase.
         amplitude_share: TAPA's share of the dimensions in the amplitude, in (0, 1).
-        phase_lr_scale: factor of the learning rate of what makes TAPA's phase, > 0; 1 is plain TAPA.
+        phase_lr_scale: factor of the learning rate of what makes TAPA's phase, >= 0; 1 is plain TAPA, 0 leaves
+            the phase's weights at their initial values.
         phase_init_std: standard deviation of the phase rows of W_q and W_k at the start, >= 0; None for that
             of all other weights.
         extension: of the trained RoPE, one of `EXTENSIONS`.
@@ -92,8 +93,9 @@ class MethodConfig:
             value = getattr(self, option.name)
             if option.name not in METHODS[self.name] and value != option.default:
                 raise InputError(f"{option.name}={value} means nothing to method {self.name}; leave it out")
-        for name, above in (("base", 1), ("alpha", 0), ("phase_lr_scale", 0)):
-            check_above(name, getattr(self, name), above)
+        check_above("base", self.base, 1)
+        for name in ("alpha", "phase_lr_scale"):
+            check_at_least(name, getattr(self, name), 0)
         check_share("rotary_share", self.rotary_share)
         check_at_least("factor", self.factor, 1)
         if not 0 < self.amplitude_share < 1:

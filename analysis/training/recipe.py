@@ -216,8 +216,10 @@ def _of_variant(name: str, tuned: Mapping[str, float]) -> dict[str, Any]:
     """What a variant's name stands for, as keys of a recipe; a method that is no variant stands for itself."""
     if name not in VARIANTS and name not in METHODS:
         raise InputError(f"method {name!r} is unknown; {nearest(name, {**VARIANTS, **METHODS})}")
-    settings = VARIANTS[name].settings if name in VARIANTS else {"method.name": name}
-    return settings | ({"lr": tuned[name]} if name in tuned else {})
+    variant = VARIANTS.get(name)
+    settings = {"method.name": name} if variant is None else variant.settings
+    rate = tuned.get((variant and variant.rate_of) or name)
+    return settings | ({} if rate is None else {"lr": rate})
 
 
 def fine_tuning(

@@ -71,10 +71,16 @@ def rate(recipe: Recipe, step: int) -> float:
 
 
 def optimiser_of(model: Llama, recipe: Recipe) -> torch.optim.AdamW:
-    """AdamW over all parameters: gains undecayed, and what makes TAPA's phase at its own learning rate."""
+    """AdamW over all parameters: gains undecayed, and what makes TAPA's phase at its own learning rate.
+
+    At phase_lr_scale=0 the phase's weights take no gradient: none counts in the norm that is clipped.
+    """
     phase, scale = set(model.phase_parameters()), recipe.model.method.phase_lr_scale
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
+        if name in phase and scale == 0:
+            parameter.requires_grad_(False)
+            continue
         decay = recipe.weight_decay if parameter.ndim > 1 else 0.0
         groups.setdefault((decay, scale if name in phase else 1.0), []).append(parameter)
     return torch.optim.AdamW(
@@ -124,6 +130,8 @@ def restore(model: Llama, optimiser: torch.optim.AdamW, state: Mapping[str, Tens
         KeyError: a moment is missing.
     """
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
         found = {m: state[f"{m}/{name}"].to(parameter.device).clone() for m in _MOMENTS}
         count = torch.tensor(float(step), dtype=torch.float32, device=parameter.device)
         optimiser.state[parameter] = {"step": count, **found}

@@ -30,6 +30,7 @@ LABELS = {
     "yarn_4x": "YaRN",
     "pi_4x": "PI",
     "tapa_separate": "TAPA, separate projections",
+    "tapa_frozen": "TAPA, frozen phase",
 }
 EXTENSION_LABELS = {"pi": "PI", "ntk": "NTK", "yarn": "YaRN"}
 
@@ -69,6 +70,8 @@ class Variant:
         parent: name of the variant whose runs it goes on from; None to train from scratch.
         evaluated_as: extensions that its models are evaluated under, "none" among them.
         task: keys of a recipe that add a retrieval task to a part of the windows; none for text alone.
+        rate_of: variant whose tuned learning rate it takes; None for its own. A control has the rate of what it
+            controls for, and differs from it in one thing.
     """
 
     name: str
@@ -77,6 +80,7 @@ class Variant:
     parent: str | None = None
     evaluated_as: tuple[str, ...] = ("none",)
     task: Mapping[str, Any] = field(default_factory=dict)
+    rate_of: str | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -112,6 +116,11 @@ _ALL = (
     *(Variant(f"tapa_alpha{alpha:g}", replace(_TAPA, alpha=alpha), 6) for alpha in (0.01, 0.3, 1.0)),
     *(Variant(f"tapa_share{share:g}", replace(_TAPA, amplitude_share=share), 6) for share in (0.25, 0.75)),
     Variant("tapa_separate", replace(_TAPA, name="tapa_separate"), 6),
+    # What of TAPA is position? Controls with TAPA's rate: the phase without distance, cos(2 pi phi), and a phase that
+    # is not learned. The latter starts at the size of all other weights, a phase of about 0.05 turns, as large as a
+    # learned one: the small start of "tapa" would leave it at 0.003 turns, which is no phase.
+    Variant("tapa_alpha0", replace(_TAPA, alpha=0.0), 6, rate_of="tapa"),
+    Variant("tapa_frozen", MethodConfig("tapa", phase_lr_scale=0.0), 6, rate_of="tapa"),
     # not learned, so in no experiment; the records of what was tried are still read
     *(Variant(f"{name}_recall", method, 8, task=_RECALL) for name, method in _LEARNERS.items()),
 )

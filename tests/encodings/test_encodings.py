@@ -57,6 +57,7 @@ ENCODINGS: dict[str, Encoding] = {
     "ALiBi": Alibi(DIM, [0.25]),
     "TAPA": Tapa(DIM),
     "TAPA, alpha 1, a third": Tapa(DIM, alpha=1.0, amplitude_share=1 / 3),
+    "TAPA, alpha 0": Tapa(DIM, alpha=0.0),
     "TAPA, linear phase": LinearTapa(DIM),
     "TAPA, any M and N": GeneralTapa(form(1), form(2), alpha=0.4),
     "window over RoPE": SlidingWindow(Rope(frequencies.plain(1e4, DIM)), 9),
@@ -353,6 +354,15 @@ def test_tapa_is_equation_12_by_hand():
     assert float(found) == pytest.approx(linear, rel=1e-12)
 
 
+def test_without_an_exponent_tapa_sees_tokens_and_no_distance():
+    """q_A.k_A / sqrt 2 times the cosine of a half turn over sqrt 2, at every distance, 0 included."""
+    q = torch.tensor([[1.0, 2.0, 0.5, 0.0]], dtype=torch.float64)
+    k = torch.tensor([[2.0, 1.0, 1.0, 7.0]], dtype=torch.float64)
+    expected = 4 / math.sqrt(2) * math.cos(math.pi / math.sqrt(2))
+    found = Tapa(4, alpha=0.0).pairwise(q, k, torch.tensor([0.0, 1.0, -7.0, 1e6]))
+    assert found[0].tolist() == pytest.approx([expected] * 4, rel=1e-14)
+
+
 @pytest.mark.parametrize("share", [0.25, 0.5, 2 / 3])
 def test_equation_13_makes_12_a_case_of_9(share):
     encoding = Tapa(DIM, alpha=0.3, amplitude_share=share)
@@ -398,9 +408,9 @@ def test_xpos_far_from_the_origin_neither_overflows_nor_vanishes():
 # bad input
 
 BAD = [
-    (lambda: Tapa(8, alpha=0.0), "alpha=0.0 must be finite and above 0"),
-    (lambda: Tapa(8, alpha=-0.1), "alpha=-0.1 must be finite and above 0"),
-    (lambda: LinearTapa(8, alpha=math.nan), "alpha=nan must be finite and above 0"),
+    (lambda: GeneralTapa(form(1), form(2), alpha=-1.0), "alpha=-1.0 must be finite and at least 0"),
+    (lambda: Tapa(8, alpha=-0.1), "alpha=-0.1 must be finite and at least 0"),
+    (lambda: LinearTapa(8, alpha=math.nan), "alpha=nan must be finite and at least 0"),
     (lambda: Tapa(8, amplitude_share=0.0), r"amplitude_share=0.0 is outside \(0, 1\)"),
     (lambda: Tapa(8, amplitude_share=1.0), r"amplitude_share=1.0 is outside \(0, 1\)"),
     (lambda: Tapa(8, amplitude_share=0.01), "amplitude_share=0.01 of head_dim=8 leaves the amplitude empty"),

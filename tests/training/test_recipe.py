@@ -89,6 +89,18 @@ def test_settings_go_on_top_of_the_recipe(tmp_path: Path):
     assert (mine.length, mine.model.method.name) == (64, "alibi")
 
 
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [("tapa_alpha0", {"alpha": 0.0}), ("tapa_frozen", {"phase_lr_scale": 0.0, "phase_init_std": None})],
+)
+def test_a_control_has_the_rate_of_what_it_controls_for(name: str, changed: dict[str, float | None]):
+    """And differs from it in nothing but what it takes away."""
+    control, tapa = load_recipe("cpu", [f"method={name}"]), load_recipe("cpu", ["method=tapa"])
+    assert control.lr == tuned_rates("cpu")["tapa"] == tapa.lr != load_recipe("cpu", ["method=tapa_plain"]).lr
+    assert replace(tapa.model.method, **changed) == control.model.method
+    assert replace(control, model=tapa.model) == tapa
+
+
 SCRATCH = [name for name, variant in VARIANTS.items() if not variant.parent]
 
 
@@ -153,7 +165,8 @@ BAD = [
         "method tapa_4x goes on from a trained tapa; give from=CHECKPOINT, as in `tapa train finetune",
     ),
     (["method=nope", "method.alpha=0.3"], "alpha=0.3 means nothing to method nope; leave it out"),
-    (["method=tapa", "method.alpha=0"], "alpha=0.0 must be finite and above 0"),
+    (["method=tapa", "method.alpha=-0.1"], "alpha=-0.1 must be finite and at least 0"),
+    (["method=tapa", "method.phase_lr_scale=-1"], "phase_lr_scale=-1.0 must be finite and at least 0"),
     (["method=tapa", "method.amplitude_share=1"], "amplitude_share=1.0 is outside (0, 1)"),
     (["method.extension=yarm"], "extension 'yarm' is unknown; did you mean yarn?"),
     (["method.extension=pi", "method.factor=0.5"], "factor=0.5 must be finite and at least 1"),

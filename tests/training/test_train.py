@@ -236,6 +236,38 @@ def test_the_phase_learns_at_its_own_rate():
         assert size == pytest.approx(1e-3, rel=0.1), name
 
 
+def test_a_frozen_phase_keeps_its_initial_values(tmp_path: Path):
+    """In every bit, weight decay or not, while all else learns; its gradient counts in no norm."""
+    method = MethodConfig("tapa", phase_lr_scale=0.0)
+    recipe = tiny_recipe(method, weight_decay=0.1, validate_every=12)
+    start = dict(Llama(recipe.model, seed=recipe.seed).named_parameters())
+    whole, _ = train(recipe, tmp_path / "whole", tiny_corpus())
+    trained = Llama(recipe.model)
+    checkpoint.load_weights(trained, checkpoint.read_checkpoint(whole))
+    frozen = trained.phase_parameters()
+    assert len(frozen) == 2 * recipe.model.layers
+    for name, parameter in trained.named_parameters():
+        assert torch.equal(parameter, start[name]) == (name in frozen), name
+    model = Llama(recipe.model)
+    optimiser = optimiser_of(model, recipe)
+    model.loss(torch.arange(68).reshape(4, 17) % 32).backward()
+    seen = [p.grad.square().sum() for name, p in model.named_parameters() if name not in frozen]
+    assert update(model, optimiser, 1e-3) == pytest.approx(sum(seen).sqrt().item(), rel=1e-5)
+
+
+def test_a_frozen_run_that_was_stopped_ends_with_the_same_weights(tmp_path: Path):
+    recipe = tiny_recipe(MethodConfig("tapa", phase_lr_scale=0.0))
+
+    def stop(what: str, done: int, total: int, note: str) -> None:
+        if done == 7:
+            raise Stop
+
+    with pytest.raises(Stop):
+        train(recipe, tmp_path / "twice", tiny_corpus(), progress=stop)
+    folders = [train(recipe, tmp_path / name, tiny_corpus())[0] for name in ("once", "twice")]
+    assert weights(folders[0]) == weights(folders[1])
+
+
 def test_a_gradient_that_is_not_finite_stops_the_run_and_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
