@@ -451,6 +451,28 @@ def _documents(
     )
 
 
+def bigram_bits(data: Corpus) -> float:
+    """Loss of a bigram model on the validation split, bits per token: what the token before says, and no more.
+
+    Its probabilities are counts of pairs in the train split, with 1 / vocab_size added to each pair:
+    p(b | a) = (n_ab + 1 / vocab_size) / (n_a + 1). A model that is no better uses no context.
+    """
+    size = data.vocab_size
+    seen, counts = np.unique(_pairs(data.train, size), return_counts=True)
+    first = np.bincount(seen // size, weights=counts, minlength=size)
+    asked, times = np.unique(_pairs(data.validation, size), return_counts=True)
+    place = np.searchsorted(seen, asked).clip(max=len(seen) - 1)
+    known = np.where(seen[place] == asked, counts[place], 0)
+    chance = (known + 1 / size) / (first[asked // size] + 1)
+    return float(-(times * np.log2(chance)).sum() / times.sum())
+
+
+def _pairs(documents: Sequence[Document], size: int) -> Int[np.ndarray, " pairs"]:
+    """Every token and the next one of its document as one number, first * size + second."""
+    tokens = [document.tokens.astype(np.int64) for document in documents]
+    return np.concatenate([t[:-1] * size + t[1:] for t in tokens])
+
+
 # The cache: arrays under a key that names everything they follow from. An entry that is damaged is made again.
 
 _CACHE_VERSION = 1  # raised whenever the same inputs give other groups, byte pairs or tokens

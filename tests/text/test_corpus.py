@@ -579,3 +579,27 @@ def test_a_cache_that_cannot_be_written_costs_time_alone(tmp_path: Path, cache: 
     put(cache.parent, b"no folder")
     folder = folder_of(tmp_path, "w")
     assert the_same(corpus.corpus(folder, vocabulary=280), corpus.corpus(folder, vocabulary=280))
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 4), min_size=1, max_size=30), min_size=1, max_size=3),
+    st.lists(st.lists(st.integers(0, 4), min_size=2, max_size=30), min_size=1, max_size=3),
+)
+def test_the_bigram_model_is_counts_of_pairs_walked_one_by_one(train, held_out):
+    """A distribution after every token, and the mean of minus its logarithm over the held-out pairs."""
+    assume(any(len(tokens) > 1 for tokens in train))
+    pairs = Counter(pair for tokens in train for pair in pairwise(tokens))
+
+    def chance(a: int, b: int) -> float:
+        follows = sum(pairs[a, c] for c in range(5))
+        return (pairs[a, b] + 1 / 5) / (follows + 1)
+
+    for a in range(5):
+        assert sum(chance(a, b) for b in range(5)) == pytest.approx(1)
+    losses = [-np.log2(chance(*pair)) for tokens in held_out for pair in pairwise(tokens)]
+    splits = [
+        tuple(Document(f"{kind}{i}", np.array(tokens, np.uint16)) for i, tokens in enumerate(texts))
+        for kind, texts in (("t", train), ("v", held_out))
+    ]
+    data = corpus.Corpus(*splits, (), vocab_size=5, manifest={}, sha256="")
+    assert corpus.bigram_bits(data) == pytest.approx(np.mean(losses))
