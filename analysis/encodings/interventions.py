@@ -10,7 +10,10 @@ FixedDistance   every pair scores as if equally far apart;
 AmplitudeOnly   TAPA's cosine is replaced: by 1, by a number for each head, or for each head and distance;
 MeanAmplitude   TAPA's amplitude is replaced by a number for each head;
 ForeignPhases   TAPA's phase comes from other tokens' vectors;
-InHeads         an intervention in some heads only.
+InHeads         an intervention in some heads only;
+OpeningKeys     the first keys of a text score by one encoding, all others by another;
+LengthCorrected keys from a distance on are lowered by ln of how many of them the query sees;
+SoftCapped      scores are bounded by a hyperbolic tangent, as some models bound their own.
 
 A mask from a distance on is `SlidingWindow`.
 """
@@ -38,7 +41,7 @@ from analysis.encodings.base import (
 )
 from analysis.encodings.tapa import PhaseEncoding
 from analysis.errors import InputError
-from analysis.settings import check_whole
+from analysis.settings import check_above, check_whole
 
 
 class Intervention(Encoding):
@@ -313,3 +316,111 @@ class InHeads(Intervention):
         """Head by head of the one or the other."""
         own, changed = (e.pairwise(q, k, distance) for e in (self.encoding, self.changed))
         return torch.where(self.chosen[:, None, None], changed, own)
+
+
+@dataclass(frozen=True, eq=False)
+class OpeningKeys(Intervention):
+    """Keys at positions 0 .. count - 1 score by `opening`, all others by `encoding`.
+
+    Trained heads park attention on the first tokens of a text; this changes, or spares, those keys alone.
+
+    >>> from analysis.encodings import Nope
+    >>> one = torch.ones(1, 3, 4)  # one head, three tokens
+    >>> spared = OpeningKeys(FixedDistance(Nope(4), 0), Nope(4, scale=2.0), 1)
+    >>> spared.scores(one, one, torch.arange(3), torch.arange(3))[0, 2].tolist()
+    [8.0, 2.0, 2.0]
+
+    Attributes:
+        encoding: of the keys from `count` on.
+        opening: of the keys before.
+        count: keys, >= 1.
+    """
+
+    encoding: Encoding
+    opening: Encoding
+    count: int
+
+    def __post_init__(self) -> None:
+        check_whole("count", self.count)
+
+    @property
+    def reach(self) -> int | None:
+        """The longer of the two; None if either sees everything."""
+        reaches = self.encoding.reach, self.opening.reach
+        return None if None in reaches else max(r for r in reaches if r is not None)
+
+    def scores(
+        self, q: Queries, k: Keys, query_positions: QueryPositions, key_positions: KeyPositions
+    ) -> Scores:
+        """Key by key of the one or the other."""
+        first = key_positions < self.count
+        found = [e for e, used in ((self.opening, first), (self.encoding, ~first)) if bool(used.any())]
+        scores = [e.scores(q, k, query_positions, key_positions) for e in found]
+        return scores[0] if len(scores) == 1 else torch.where(first, *scores)
+
+    def pairwise(self, q: Matched, k: Matched, distance: Distances) -> MatchedScores:
+        """Refused: matched pairs have no positions."""
+        raise InputError("the first keys of a text are told by position; matched pairs have none; use scores")
+
+
+@dataclass(frozen=True, eq=False)
+class LengthCorrected(Intervention):
+    """score - ln n from `length` tokens of distance on, of a query that has n keys that far back.
+
+    After softmax such keys together weigh as much as one key of their mean weight: their number adds nothing.
+
+    Attributes:
+        encoding: of all pairs.
+        length: tokens, >= 1. Keys are at positions from 0 on.
+    """
+
+    encoding: Encoding
+    length: int
+
+    def __post_init__(self) -> None:
+        check_whole("length", self.length)
+
+    def scores(
+        self, q: Queries, k: Keys, query_positions: QueryPositions, key_positions: KeyPositions
+    ) -> Scores:
+        """Scores of the encoding inside, less the logarithm."""
+        scores = self.encoding.scores(q, k, query_positions, key_positions)
+        far = _between(query_positions, key_positions) >= self.length
+        taken = self.logarithm(query_positions, scores.dtype)[:, None]
+        return torch.where(far, scores - taken, scores)
+
+    def logarithm(self, query_positions: QueryPositions, dtype: torch.dtype) -> Float[Tensor, " rows"]:
+        """ln of the number of keys that lie `length` or more before each query; 0 for none."""
+        return (query_positions - self.length + 1).clamp(min=1).to(dtype).log()
+
+    def pairwise(self, q: Matched, k: Matched, distance: Distances) -> MatchedScores:
+        """Refused: matched pairs have no positions."""
+        raise InputError(
+            "how many keys a query sees is told by position; matched pairs have none; use scores"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class SoftCapped(Intervention):
+    """cap tanh(score / cap), as Gemma 2 bounds its scores (Gemma Team 2024).
+
+    Attributes:
+        encoding: of all pairs.
+        cap: bound of the scores' size, > 0.
+    """
+
+    encoding: Encoding
+    cap: float
+
+    def __post_init__(self) -> None:
+        check_above("cap", self.cap, 0)
+
+    def scores(
+        self, q: Queries, k: Keys, query_positions: QueryPositions, key_positions: KeyPositions
+    ) -> Scores:
+        """Scores of the encoding inside, bounded."""
+        return self.cap * torch.tanh(self.encoding.scores(q, k, query_positions, key_positions) / self.cap)
+
+    def pairwise(self, q: Matched, k: Matched, distance: Distances) -> MatchedScores:
+        """Scores of the encoding inside, bounded."""
+        return self.cap * torch.tanh(self.encoding.pairwise(q, k, distance) / self.cap)

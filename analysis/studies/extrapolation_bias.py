@@ -19,6 +19,7 @@ from analysis.encodings import Encoding, Rope, SlidingWindow
 from analysis.encodings.interventions import Clamped, Shifted
 from analysis.encodings.rotary import complex_pairs, rotation, rotation_table
 from analysis.errors import InputError
+from analysis.heads.bias_interventions import Curves, level_at, shift
 from analysis.heads.mean_score import by_distance, pair_counts
 from analysis.intervals import Interval, over_documents
 from analysis.models.attention import Attend, Streaming, explicit
@@ -53,7 +54,15 @@ SHIFTS = ("subtract beyond", "hold beyond", "hold on average", "hold, shuffled",
 """Alterations by a number for each head and distance, from a measured curve."""
 PREDICTED, CLAMP, MASK = "hold, predicted", "clamp", "mask"
 KINDS = (*SHIFTS, PREDICTED, CLAMP, MASK)
-LEVEL = 0.75  # c(L) is the mean of c(D) from this share of L on, below L
+NAME_OF = {
+    "subtract beyond": "subtract",
+    "hold beyond": "hold",
+    "hold on average": "hold-average",
+    "hold, shuffled": "shuffled",
+    WITHIN: "hold-within",
+    PREDICTED: "hold-predicted",
+}
+"""Names of alterations by a shift in `heads.bias_interventions`, by their names in this study's record."""
 
 Scores = Float[Tensor, "batch heads rows columns"]
 
@@ -197,21 +206,11 @@ def shift_of(
     Raises:
         InputError: an unknown kind, or a curve that is shorter, or not finite because no key is seen that far away.
     """
-    if kind not in (*SHIFTS, PREDICTED):
-        raise InputError(f"alteration {kind!r} is unknown; known: {', '.join((*SHIFTS, PREDICTED))}")
-    if length > mean.shape[-1] or not np.isfinite(mean[..., :length]).all():
-        raise InputError(f"mean scores are not known up to distance {length - 1}; measure longer windows")
-    beyond = np.arange(length) >= trained_length
-    level = 0.0 if kind == "subtract beyond" else level_at(mean, trained_length)[..., None]
-    taken = mean[..., :length] - level
-    if kind == "hold, shuffled":
-        order = np.arange(length)
-        order[beyond] = np.random.default_rng(seed).permutation(order[beyond])
-        taken = taken[..., order]
-    if kind == "hold on average":
-        taken = np.broadcast_to(taken[..., beyond].mean(axis=-1, keepdims=True), taken.shape)
-    acts = ~beyond if kind == WITHIN else beyond
-    return torch.from_numpy(np.where(acts, -taken, 0.0)).float()
+    if kind not in NAME_OF:
+        raise InputError(f"alteration {kind!r} is unknown; known: {', '.join(NAME_OF)}")
+    heads = np.ones(mean.shape[:2])  # none of these shifts goes by a head's spread
+    curves = Curves(mean, heads, trained_length, mean, mean)
+    return shift(NAME_OF[kind], curves, length, seed=seed)
 
 
 def altered_model(
@@ -228,13 +227,6 @@ def altered_model(
         return Shifted(encoding, shift[layer])
 
     return model.with_interventions(change)
-
-
-def level_at(
-    mean: Float64[np.ndarray, "layers heads reach"], trained_length: int
-) -> Float64[np.ndarray, "layers heads"]:
-    """c(L): mean of the curve just within L."""
-    return mean[..., int(LEVEL * trained_length) : trained_length].mean(axis=-1)
 
 
 # The mean score that RoPE must have beyond the trained length L, if queries and keys stay as they are within

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -12,8 +14,11 @@ from analysis.encodings.interventions import (
     FixedDistance,
     ForeignPhases,
     InHeads,
+    LengthCorrected,
     MeanAmplitude,
+    OpeningKeys,
     Shifted,
+    SoftCapped,
 )
 from analysis.errors import InputError
 from analysis.models.attention import Streaming, explicit, oracle
@@ -79,7 +84,17 @@ CASES = {
         InHeads(TAPA, AmplitudeOnly(TAPA), CHOSEN),
         lambda q, k, h, d, *_: parts(q, k)[0] if h == 0 else at(TAPA, q, k, d),
     ),
+    "opening keys": (
+        OpeningKeys(ROPE, Shifted(ROPE, SHIFT), 2),
+        lambda q, k, h, d, b, m: at(ROPE, q, k, d) + (SHIFT[h, d] if m - d < 2 else 0.0),
+    ),
+    "length corrected": (
+        LengthCorrected(ROPE, REACH),
+        lambda q, k, h, d, b, m: at(ROPE, q, k, d) - (math.log(m - REACH + 1) if d >= REACH else 0.0),
+    ),
+    "soft-capped": (SoftCapped(ROPE, 2.0), lambda q, k, h, d, *_: 2 * torch.tanh(at(ROPE, q, k, d) / 2)),
 }
+BY_POSITION = ("foreign phases", "opening keys", "length corrected")
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -96,7 +111,7 @@ def test_a_score_is_its_formula(name: str):
     torch.testing.assert_close(part, scores[:, :, rows, columns], rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name != "foreign phases"])
+@pytest.mark.parametrize("name", [name for name in CASES if name not in BY_POSITION])
 def test_matched_pairs_score_alike(name: str):
     encoding, _ = CASES[name]
     q, k, _ = vectors()
@@ -119,11 +134,35 @@ def test_attention_by_tiles_takes_an_intervention_as_any_encoding(name: str):
     torch.testing.assert_close(found, expected(encoding, q, k, v, positions), rtol=0, atol=1e-10)
 
 
+def test_opening_keys_reach_as_far_as_either_encoding():
+    near, far = SlidingWindow(ROPE, REACH), SlidingWindow(ROPE, 2 * REACH)
+    assert OpeningKeys(near, far, 1).reach == OpeningKeys(far, near, 1).reach == 2 * REACH
+    assert OpeningKeys(near, ROPE, 1).reach is None
+
+
+def test_far_keys_that_are_alike_weigh_as_one_when_the_length_is_corrected():
+    """All scores are 0: the far keys together then weigh as much as each near one."""
+    zero = torch.zeros(1, LENGTH, DIM, dtype=torch.float64)
+    positions = torch.arange(LENGTH)
+    scores = LengthCorrected(Nope(DIM), REACH).scores(zero, zero, positions, positions)[0, -1]
+    weights = scores.softmax(dim=-1)
+    torch.testing.assert_close(weights[: LENGTH - REACH].sum(), weights[-1], rtol=1e-12, atol=0)
+
+
 def test_a_mask_is_a_window_and_what_is_wrong_is_refused():
     window = Shifted(SlidingWindow(ROPE, REACH), SHIFT)
     assert window.reach == REACH
     assert Shifted(Alibi(DIM, (0.5,)), SHIFT).head_dim == DIM
     with pytest.raises(InputError, match="length=0 is not a whole number of at least 1"):
         Clamped(ROPE, 0)
+    with pytest.raises(InputError, match="length=0 is not a whole number of at least 1"):
+        LengthCorrected(ROPE, 0)
+    with pytest.raises(InputError, match="count=0 is not a whole number of at least 1"):
+        OpeningKeys(ROPE, ROPE, 0)
+    with pytest.raises(InputError, match="cap=0 must be finite and above 0"):
+        SoftCapped(ROPE, 0)
+    for encoding in (OpeningKeys(ROPE, ROPE, 1), LengthCorrected(ROPE, REACH)):
+        with pytest.raises(InputError, match="matched pairs have none; use scores"):
+            encoding.pairwise(*vectors()[:2], torch.tensor([1]))
     with pytest.raises(InputError, match="matched pairs have none"):
         ForeignPhases(TAPA, *FOREIGN).pairwise(*vectors()[:2], torch.tensor([1]))

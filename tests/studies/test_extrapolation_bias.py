@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from analysis.encodings import SlidingWindow
 from analysis.errors import InputError
 from analysis.heads import mean_score
+from analysis.heads.bias_interventions import level_at
 from analysis.models.attention import explicit
 from analysis.models.config import METHODS, MethodConfig
 from analysis.models.llama import Llama
@@ -25,7 +26,6 @@ from analysis.studies.extrapolation_bias import (
     WatchedAttention,
     altered_model,
     attending,
-    level_at,
     observe,
     shift_of,
 )
