@@ -206,6 +206,7 @@ def head_curves(ax: Axes, data: xr.Dataset, layer: int, head: int) -> None:
     error of its distances, which is what it would be if they erred alike: too wide, not too narrow.
     """
     x = data.sel(layer=layer, head=head).isel(distance=slice(1, data.sizes["distance"] // 2))
+    x = x.isel(distance=np.isfinite(x.measured.values))  # a sliding window ends earlier
     starts = log_bins(x.distance.values)
     at = np.exp(binned(np.log(x.distance.values), starts))
     curves = {name: binned(x[name].values.astype(float), starts) for name, *_ in HEAD_LINES}

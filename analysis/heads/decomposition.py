@@ -222,8 +222,9 @@ def split_layer(
     *,
     scale: float,
     generator: torch.Generator,
+    window: int | None = None,
 ) -> LayerWindow:
-    """Every statistic of one layer in one window.
+    """Every statistic of one layer in one window of text.
 
     Args:
         q, k: before any position is applied; query head h reads key head h // (query_heads / key_heads).
@@ -232,6 +233,8 @@ def split_layer(
         generator: draws the token order of the shuffled control. Queries and keys are shuffled apart, so its
             expectation over orders is the bias at every distance, exactly; shuffling the keys alone would
             leave the queries' drift with position in it.
+        window: of a sliding-window layer, tokens that a query attends to; None for all. Curves are nan at the
+            distances that it hides, and squared scores are summed within it.
     """
     if frequencies.log_decay is not None:
         raise InputError(
@@ -241,15 +244,80 @@ def split_layer(
     table = rotation_table(frequencies, zq.shape[-1], zq.shape[-2], zq.dtype)
     orders = [draw_order(zq.shape[-1], generator) for _ in "qk"]
     a, b = zq.unflatten(0, (len(zk), -1)), zk.unsqueeze(1)
-    measured, square_sum = _measured(a * table, b * table)
+    measured, square_sum = _measured(a * table, b * table, window)
+    curves = {
+        "measured": measured.flatten(1, 2),
+        "drift": _by_variant(drift_curves(a, b, table)),
+        "shuffled": _by_variant(control_curves(a, b, table, *orders)),
+    }
+    for curve in curves.values():
+        curve[..., attended(curve.shape[-1], window) :] = torch.nan
     return LayerWindow(
-        measured=scale * measured.flatten(1, 2),
-        drift=scale * _by_variant(drift_curves(a, b, table)),
-        shuffled=scale * _by_variant(control_curves(a, b, table, *orders)),
+        **{name: scale * curve for name, curve in curves.items()},
         square_sum=scale**2 * square_sum.flatten(1, 2),
         moments_q=moments(zq),
         moments_k=moments(zk),
     )
+
+
+def attended(length: int, window: int | None) -> int:
+    """How many distances, 0 among them, a layer attends to in a window of `length` tokens.
+
+    >>> attended(2048, None), attended(2048, 512)
+    (2048, 512)
+    """
+    return length if window is None else min(length, window)
+
+
+def reach(length: int, window: int | None) -> int:
+    """The last distance that shares, fits and gaps go by: half the window of text, or all that a layer attends to.
+
+    At every distance up to there at least half as many pairs meet as there are tokens.
+
+    >>> reach(2048, None), reach(2048, 512)
+    (1024, 511)
+    """
+    return min(length // 2, attended(length, window) - 1)
+
+
+@dataclass(frozen=True)
+class WindowCurve:
+    """What one layer's scores do with distance in one window of text, its first token left out.
+
+    Attributes:
+        measured: mean score at every distance, nan at those without a pair or beyond a sliding window.
+        square_sum: sum of the squared scores that `measured` is a mean of.
+        product: mean query times the conjugate of the mean key, pair by pair, mu_d - i nu_d; then of what no
+            rotation touches. Without the layer's scale.
+    """
+
+    measured: Float[Tensor, "heads length"]
+    square_sum: Float[Tensor, " heads"]
+    product: Complex[Tensor, "heads pairs"]
+
+
+def window_curve(
+    q: Float[Tensor, "query_heads length head_dim"],
+    k: Float[Tensor, "key_heads length head_dim"],
+    frequencies: Frequencies,
+    *,
+    scale: float,
+    window: int | None = None,
+) -> WindowCurve:
+    """The mean score by distance and the means of queries and keys alone: a fraction of what `split_layer` costs.
+
+    Args:
+        q, k, frequencies, scale, window: as `split_layer`.
+    """
+    zq, zk = complex_pairs(q, frequencies), complex_pairs(k, frequencies)
+    table = rotation_table(frequencies, zq.shape[-1], zq.shape[-2], zq.dtype)
+    a, b = zq.unflatten(0, (len(zk), -1)), zk.unsqueeze(1)
+    measured, square_sum = _measured(a * table, b * table, window)
+    curve = measured[1].flatten(0, 1)
+    curve[..., attended(curve.shape[-1], window) :] = torch.nan
+    mean_q, mean_k = (z[..., 1:].to(torch.complex128).mean(dim=-1) for z in (a, b))
+    product = (mean_q * mean_k.conj()).flatten(0, 1)
+    return WindowCurve(scale * curve, scale**2 * square_sum[1].flatten(0, 1), product)
 
 
 def _by_variant(curves: tuple[Tensor, Tensor]) -> Float[Tensor, "variants heads length"]:
@@ -259,9 +327,11 @@ def _by_variant(curves: tuple[Tensor, Tensor]) -> Float[Tensor, "variants heads 
 
 
 def _measured(
-    q: Complex[Tensor, "key_heads group pairs length"], k: Complex[Tensor, "key_heads one pairs length"]
+    q: Complex[Tensor, "key_heads group pairs length"],
+    k: Complex[Tensor, "key_heads one pairs length"],
+    window: int | None,
 ) -> tuple[Float[Tensor, "variants key_heads group length"], Float[Tensor, "variants key_heads group"]]:
-    """Mean score by distance and sum of squared scores, for both variants; q and k are rotated.
+    """Mean score by distance and sum of squared scores within the window, for both variants; q and k are rotated.
 
     Only the tokens after the first go through the FFT; the first key's scores are added to them one by one,
     so a sink a hundred times longer than the other keys costs no digits of the curve without it.
@@ -271,8 +341,9 @@ def _measured(
     sums = torch.stack([rest + first, rest])
     counts = torch.stack([pair_counts(q.shape[-1], dropped=v) for v in range(len(VARIANTS))])
     means = sums / counts[:, None, None].to(sums.dtype)
-    square = causal_square_sum(q[..., 1:], k[:, 0, :, 1:])
-    return means, torch.stack([square + first.double().square().sum(dim=-1), square])
+    square = causal_square_sum(q[..., 1:], k[:, 0, :, 1:], window=window)
+    sink = first[..., : attended(first.shape[-1], window)].double().square().sum(dim=-1)
+    return means, torch.stack([square + sink, square])
 
 
 def _padded(
@@ -305,6 +376,8 @@ def weights(distance: Float[np.ndarray, " distances"], kind: str) -> Float[np.nd
     known = {"uniform": np.ones_like(distance), "log": 1 / distance}
     if kind not in known:
         raise InputError(f"weighting {kind!r} is unknown; known: {', '.join(known)}")
+    if not distance.size:
+        raise InputError("a layer attends to no distance above 0; its scores have no curve by distance")
     return known[kind] / known[kind].sum()
 
 

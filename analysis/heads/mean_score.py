@@ -148,15 +148,23 @@ def causal_square_sum(
     q: Complex[Tensor, "key_heads group pairs length"],
     k: Complex[Tensor, "key_heads pairs length"],
     *,
+    window: int | None = None,
     block: int = 64,
 ) -> Float[Tensor, "key_heads group"]:
     """Sum of squared scores over all pairs with key position <= query position, in O(length * pairs^2).
 
     Keys of earlier blocks enter through their Gram matrix, only the diagonal block through its scores:
-    sum_n (q.k_n)^2 = q^T (sum_n k_n k_n^T) q.
+    sum_n (q.k_n)^2 = q^T (sum_n k_n k_n^T) q. With a sliding window the scores within it are computed instead, in
+    O(length * window * pairs).
+
+    Args:
+        window: only pairs at distances below it; None for all.
+        block: queries at a time.
     """
     rows_q, rows_k = (torch.view_as_real(z.mT.contiguous()).flatten(-2) for z in (q, k))
     heads, group, length, dim = rows_q.shape
+    if window is not None and window < length:
+        return _square_sum_within(rows_q, rows_k, window, block)
     gram = rows_k.new_zeros(heads, dim, dim)
     total = torch.zeros(heads, group, dtype=torch.float64)
     for start in range(0, length, block):
@@ -166,6 +174,25 @@ def causal_square_sum(
         within = (a @ b.mT).unflatten(1, (group, -1)).tril_().square_().sum(dim=(-2, -1))
         total += earlier + within
         gram += b.mT @ b
+    return total
+
+
+def _square_sum_within(
+    q: Float[Tensor, "key_heads group length dim"],
+    k: Float[Tensor, "key_heads length dim"],
+    window: int,
+    block: int,
+) -> Float64[Tensor, "key_heads group"]:
+    """Sum of squared scores over the pairs at distances 0 .. window - 1."""
+    heads, group, length, _ = q.shape
+    total = torch.zeros(heads, group, dtype=torch.float64)
+    for start in range(0, length, block):
+        first = max(0, start - window + 1)
+        queries, keys = q[:, :, start : start + block], k[:, first : start + block]
+        scores = (queries.flatten(1, 2) @ keys.mT).unflatten(1, (group, -1))
+        # the row of position start + r keeps the columns first .. of distances 0 .. window - 1
+        kept = scores.tril(start - first).triu(start - first - window + 1)
+        total += kept.square().sum(dim=(-2, -1))
     return total
 
 

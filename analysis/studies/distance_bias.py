@@ -69,6 +69,8 @@ def assemble(layers: list[LayerSamples]) -> xr.Dataset:
         share_bias, share_content   Cov(part, measured) / Var(measured) over distance
         r2_bias, r2_paper           1 - |measured - prediction|^2 / |measured|^2, centred over distance
     over (first_token, layer, head): score_sd, distance_share (with `_se`)
+    In a layer with a sliding window, curves are nan at distances that it does not attend to, and shares, score_sd and
+    distance_share are over those that it does.
     """
     rotated = {len(s.frequencies.omega) for s in layers}
     if len(rotated) > 1:
@@ -115,7 +117,7 @@ def _layer_variant(samples: LayerSamples, variant: int) -> dict[str, tuple[tuple
         found[name] = ("part", "head", "pair"), value
     for name, value in _window_variables(sums, rotated).items():
         found[name] = ("part", "window", "head", "pair"), value
-    for name, value in _share_variables(curves).items():
+    for name, value in _share_variables(curves, samples.window).items():
         found[name] = ("weighting", "head"), value
     for name, value in _score_variables(samples, variant, curves["measured"]).items():
         found[name] = ("head",), value
@@ -203,6 +205,7 @@ def _curves(
         # real parts alone: half the products of complex numbers
         parts = np.concatenate([np.real(weights), -np.imag(weights)], axis=-1)
         stacked[name] = samples.scale * (parts @ turns + rest[..., None])
+        stacked[name][..., decomposition.attended(table.shape[-1], samples.window) :] = np.nan
     stacked["content"] = stacked["measured"] - stacked["bias"]
     stacked["control_gap"] = stacked["shuffled"] - stacked["bias"]
     return stacked
@@ -218,13 +221,15 @@ def _table(
     return both.reshape(-1, length), both.sum(axis=1)
 
 
-def _share_variables(curves: dict[str, Curve]) -> dict[str, Float[Array, "weightings heads"]]:
-    """Shares over the distances 1 .. half the window, where every distance has at least half the pairs.
+def _share_variables(
+    curves: dict[str, Curve], window: int | None
+) -> dict[str, Float[Array, "weightings heads"]]:
+    """Shares over the distances 1 .. `decomposition.reach`.
 
     Products of content and of what a prediction leaves over follow from those of measured, bias and paper.
     """
     length = curves["measured"].shape[-1]
-    chosen = slice(1, length // 2 + 1)
+    chosen = slice(1, decomposition.reach(length, window) + 1)
     distance = np.arange(length, dtype=float)[chosen]
     result: dict[str, list[Array]] = {}
     for kind in WEIGHTINGS:
@@ -252,9 +257,10 @@ def _share_variables(curves: dict[str, Curve]) -> dict[str, Float[Array, "weight
 def _score_variables(
     samples: LayerSamples, variant: int, measured: Curve
 ) -> dict[str, Float[Array, " heads"]]:
-    """sd of all causal scores, and the share of their variance that lies between distances."""
+    """sd of all scores that are attended to, and the share of their variance that lies between distances."""
     length = measured.shape[-1]
     counts = pair_counts(length, dropped=variant).numpy()
+    counts[decomposition.attended(length, samples.window) :] = 0
     present = counts > 0
     squares = np.stack([w.square_sum[variant].double().numpy() for w in samples.windows])
     value, error = decomposition.share_of_scores(measured[..., present], squares, counts[present])
@@ -270,21 +276,33 @@ QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 SHARES = ("distance_share", "share_bias", "share_content", "r2_bias", "r2_paper")
 
 
+NEAR = 16  # tokens: the last of the near distances
+
+
+def near_and_far(data: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
+    """Weights over (layer, distance) of near distances, 1 .. 16, and of far ones, the further half up to `reach`.
+
+    A layer with a sliding window has its far distances within it.
+    """
+    length = data.sizes["distance"]
+    last = [decomposition.reach(length, None if np.isnan(w) else int(w)) for w in data.sliding_window.values]
+    reach = xr.DataArray(last, dims="layer", coords={"layer": data.layer})
+    near = (data.distance >= 1) & (data.distance <= NEAR) & (data.distance <= reach)
+    far = (data.distance >= reach // 2) & (data.distance <= reach)
+    return near / near.sum("distance"), far / far.sum("distance")
+
+
 def near_far_gap(data: xr.Dataset) -> xr.DataArray:
     """Mean measured score at distances 1..16 less that at distances from a quarter to half the window."""
-    length = data.sizes["distance"]
-    near = data.measured.sel(distance=slice(1, 16)).mean("distance")
-    return near - data.measured.sel(distance=slice(length // 4, length // 2)).mean("distance")
+    near, far = near_and_far(data)
+    return (data.measured.astype(float) * (near - far)).sum("distance")
 
 
 def near_far_gap_of_means(data: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
     """The same gap of the bias alone, from the mu_d and from the nu_d: sum_d mu_d cos and sum_d nu_d sin."""
-    length = data.sizes["distance"]
-    near, far = np.arange(1, 17), np.arange(length // 4, length // 2 + 1)
+    near, far = near_and_far(data)
     cos, sin = (
-        f(data.omega * xr.DataArray(near, dims="n")).mean("n")
-        - f(data.omega * xr.DataArray(far, dims="n")).mean("n")
-        for f in (np.cos, np.sin)
+        (f(data.omega * data.distance.astype(float)) * (near - far)).sum("distance") for f in (np.cos, np.sin)
     )
     x = data.sel(part="all")
     return data.scale * (x.mu * cos).sum("pair"), data.scale * (x.nu * sin).sum("pair")
@@ -477,7 +495,14 @@ def _collector(
         state = np.random.SeedSequence([seed, window, found.layer]).generate_state(1, np.uint64)
         generator = torch.Generator().manual_seed(int(state[0]) >> 1)
         samples.windows.append(
-            split_layer(found.q[0], found.k[0], found.frequencies, scale=found.scale, generator=generator)
+            split_layer(
+                found.q[0],
+                found.k[0],
+                found.frequencies,
+                scale=found.scale,
+                generator=generator,
+                window=found.window,
+            )
         )
         clock.statistics += time.perf_counter() - begun
 
@@ -551,7 +576,7 @@ def measure_model(
 
 
 def smollm2_record(*, windows: int, length: int, seed: int) -> tuple[xr.Dataset, Provenance]:
-    """`measure_model` of SmolLM2-135M, fetched by its pinned hash, on the pinned texts."""
+    """`measure_model` of SmolLM2-135M-Instruct (Q4_1 weights), fetched by its pinned hash, on the pinned texts."""
     return measure_model(
         "smollm2",
         (),

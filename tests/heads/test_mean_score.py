@@ -133,6 +133,24 @@ def test_causal_square_sum(seed, length, block):
     assert found[0].tolist() == pytest.approx([expected, 4 * expected], rel=1e-12)
 
 
+@given(
+    seed=st.integers(0, 2**20), length=st.integers(1, 90), window=st.integers(1, 100),
+    block=st.sampled_from([1, 16, 128]),
+)  # fmt: skip
+@settings(max_examples=40, deadline=None)
+def test_square_sum_within_a_window(seed, length, window, block):
+    freq = frequencies.plain(1e3, 6)
+    q, k = vectors(seed, length, 6), vectors(seed + 1, length, 6)
+    query, key = np.indices((length, length))
+    seen = (query >= key) & (query - key < window)
+    expected = np.square(scores_by_definition(q, k, freq)[seen]).sum()
+    table = rotary.rotation_table(freq, length, 3, torch.complex128)
+    rq, rk = (rotary.complex_pairs(x, freq) * table for x in (q, k))
+    q2 = torch.stack([rq, 2 * rq])[None]
+    found = mean_score.causal_square_sum(q2, rk[None], window=window, block=block)
+    assert found[0].tolist() == pytest.approx([expected, 4 * expected], rel=1e-12)
+
+
 def test_first_key_scores_are_what_dropping_the_first_token_removes():
     freq = frequencies.plain(1e4, 8)
     q, k = vectors(0, 40, 8), vectors(1, 40, 8)

@@ -28,7 +28,7 @@ from analysis.theory import frequencies
 from tests import tiny_models
 
 LENGTH, WINDOWS = 40, 3
-FAMILIES = ("llama", "llama-yarn", "gpt_neox", "phi", "gemma3", "glm")
+FAMILIES = ("llama", "llama-yarn", "gpt_neox", "phi", "gemma3", "mistral", "glm")
 INTERLEAVED = ("glm",)
 
 
@@ -61,6 +61,7 @@ class Layer:
     scale: float
     first: np.ndarray  # indices of the dimensions of each pair
     second: np.ndarray
+    read: int  # keys that the last query attends to by the model's own mask
 
     def products(self, q: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """A_d and B_d of eq 4 times the attention factor squared."""
@@ -112,7 +113,8 @@ def witnessed(variant: str, windows: np.ndarray, **changes) -> list[list[Layer]]
         pairs = np.arange(2 * len(omega)).reshape(2, -1).T if pairs is None else pairs
         q, k = query[0].numpy(), key[0].repeat_interleave(query.shape[1] // key.shape[1], 0).numpy()
         scores = scaling * q @ k.transpose(0, 2, 1)
-        layer = Layer(q, k, scores, omega, factor, scaling, *pairs.T)
+        read = LENGTH if mask is None else int(mask[0, 0, -1].sum())
+        layer = Layer(q, k, scores, omega, factor, scaling, *pairs.T, read)
         found.append(replace(layer, q=turned_back(q, layer), k=turned_back(k, layer)))
         return AttentionInterface()["sdpa"](module, query, key, value, mask, scaling=scaling)
 
@@ -148,7 +150,18 @@ def curves(layer: Layer, dropped: int) -> dict[str, np.ndarray]:
             found["drift"][:, lag] = layer.score(late_mean, early_mean, lag) - found["bias"][:, lag]
             together = layer.score(late - late_mean[:, None], early - early_mean[:, None], lag)
             found["covariance"][:, lag] = together.mean(1)
-    return found | {"content": found["drift"] + found["covariance"]}
+    found["content"] = found["drift"] + found["covariance"]
+    for curve in found.values():
+        curve[:, layer.read :] = np.nan
+    return found
+
+
+def attended_scores(layer: Layer, dropped: int) -> np.ndarray:
+    """Every score that the layer's mask lets through, (heads, pairs of tokens)."""
+    query, key = np.indices((LENGTH, LENGTH))
+    return layer.scores[
+        :, (key >= dropped) & (query >= key) & (query - key < layer.read) & (query >= dropped)
+    ]
 
 
 def pair_statistics(window: list[Layer], part: str, dropped: int) -> list[dict[str, np.ndarray]]:
@@ -185,16 +198,12 @@ def expected(variant: str) -> dict[str, np.ndarray]:
         for name, value in samples.items():
             found.setdefault(name, []).append(value.mean(0))
             found.setdefault(f"{name}_se", []).append(stats.sem(value, axis=0))
-        causal = np.array(
-            [
-                [
-                    [s[dropped:, dropped:][np.tril_indices(LENGTH - dropped)] for s in layer.scores]
-                    for layer in window
-                ]
-                for window in windows
-            ]
-        )
-        found.setdefault("score_sd", []).append(causal.std(axis=(0, -1)))
+        depth = range(len(windows[0]))  # layers differ in how many scores they attend to
+        spread = [
+            np.concatenate([attended_scores(window[i], dropped) for window in windows], axis=1).std(axis=1)
+            for i in depth
+        ]
+        found.setdefault("score_sd", []).append(np.array(spread))
         parts: dict[str, list[np.ndarray]] = {}
         for part in distance_bias.PARTS:
             by_window = [pair_statistics(window, part, dropped) for window in windows]
@@ -585,11 +594,57 @@ def test_a_record_says_what_its_layers_are():
     assert record.softcap.values.tolist() == [3.0] * 3
     assert record.sliding_window.values.tolist() == pytest.approx([24, np.nan, 24], nan_ok=True)
     assert np.isnan(record.measured.sel(first_token="dropped").isel(distance=-1)).all()
-    assert np.isfinite(record.measured.sel(first_token="kept")).all()
+    assert np.isfinite(record.measured.sel(first_token="kept", layer=1)).all()
     other = record_of("gemma3")
     assert np.isnan(other.softcap).all()
     for layer, (base, factor) in enumerate([(100, 1), (5000, 4), (100, 1)]):
         assert other.omega[layer].values == pytest.approx(base ** (-np.arange(6) / 6) / factor)
+
+
+def test_a_sliding_window_ends_curves_shares_and_gaps():
+    """Gemma 3's layers of window 24 by definition over distances up to 23; the layer between attends to all."""
+    record = record_of("gemma3", windows=np.repeat(tokens(1, 64), 4, axis=0))  # equal: no noise is taken out
+    for layer, seen in enumerate((24, 64, 24)):
+        x = record.sel(first_token="kept", layer=layer)
+        for name in distance_bias.CURVES:
+            assert np.isfinite(x[name][..., :seen]).all()
+            assert np.isnan(x[name][..., seen:]).all()
+        reach = min(32, seen - 1)
+        measured, bias = (x[name].values[:, 1 : reach + 1].astype(float) for name in ("measured", "bias"))
+        for kind in distance_bias.WEIGHTINGS:
+            weight = weights(kind, np.arange(1, reach + 1))
+            r2 = [
+                1 - covariance(m - p, m - p, weight) / covariance(m, m, weight)
+                for m, p in zip(measured, bias, strict=True)
+            ]
+            np.testing.assert_allclose(x.r2_bias.sel(weighting=kind), r2, atol=1e-4)
+        gap = distance_bias.near_far_gap(record.sel(first_token="kept")).sel(layer=layer)
+        measured = x.measured.values.astype(float)
+        expected = measured[:, 1:17].mean(-1) - measured[:, reach // 2 : reach + 1].mean(-1)
+        np.testing.assert_allclose(gap, expected, rtol=1e-4, atol=1e-5)
+        from_mu, from_nu = distance_bias.near_far_gap_of_means(record.sel(first_token="kept"))
+        bias = x.bias.values.astype(float)
+        expected = bias[:, 1:17].mean(-1) - bias[:, reach // 2 : reach + 1].mean(-1)
+        np.testing.assert_allclose((from_mu + from_nu).sel(layer=layer), expected, rtol=1e-4, atol=1e-5)
+    assert np.isfinite(list(distance_bias.headline(record).values())).all()
+
+
+def test_shares_do_not_change_with_what_a_sliding_window_hides():
+    distance, window = np.arange(64), 20
+    curve = np.where(distance < window, np.sin(distance), 1e6)
+    curves = dict.fromkeys(("measured", "bias", "paper"), np.repeat(curve[None, None], 3, axis=0))
+    found = distance_bias._share_variables(curves, window)
+    np.testing.assert_allclose(found["r2_bias"], 1)
+    changed = curves | {"measured": np.where(distance < window, curves["measured"], -curves["measured"])}
+    for name, value in distance_bias._share_variables(changed, window).items():
+        np.testing.assert_array_equal(value, found[name])
+    assert not np.allclose(distance_bias._share_variables(changed, None)["r2_bias"], 1)
+
+
+def test_a_window_of_one_token_has_no_curve():
+    model = tiny_models.build("mistral", sliding_window=1)
+    with pytest.raises(InputError, match="attends to no distance above 0"):
+        distance_bias.measure(checkpoint(model), tokens(), seed=0)
 
 
 def test_progress_is_told_window_by_window():
