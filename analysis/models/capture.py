@@ -113,7 +113,7 @@ def _forward(
     _check_tokens(checkpoint, tokens, beyond_context=beyond_context)
     decoder = checkpoint.model.base_model
     tokens = tokens.to(device=checkpoint.model.device, dtype=torch.int64)
-    reading = _Pass(checkpoint, tokens.shape[1], consumer)
+    reading = ModelPass(checkpoint, tokens.shape[1], consumer)
     with torch.inference_mode():
         if any(found.kind == "dynamic" for found in reading.frequencies):
             # such a model keeps the frequencies of the longest window it met; one token takes them back
@@ -154,7 +154,7 @@ def layer_frequencies(checkpoint: Checkpoint, length: int) -> list[Frequencies]:
     return [found[kind] for kind in kinds]
 
 
-class _Pass:
+class ModelPass:
     """What one forward needs: the taps of the current layer, and the largest difference so far."""
 
     def __init__(self, checkpoint: Checkpoint, length: int, consumer: Consumer) -> None:

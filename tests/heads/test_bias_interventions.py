@@ -62,7 +62,8 @@ def changed(name: str, layer: int = 1, found: Curves | None = None, **more) -> t
 
 def by_distance(square: torch.Tensor, first: int = 0) -> np.ndarray:
     """Mean along every diagonal, keys from `first` on; distances 0 .. LENGTH - 1 - first."""
-    return np.stack([square[:, range(d + first, LENGTH), range(first, LENGTH - d)].mean(-1) for d in range(LENGTH - first)], -1)  # fmt: skip
+    spans = ((range(d + first, LENGTH), range(first, LENGTH - d)) for d in range(LENGTH - first))
+    return np.stack([square[:, rows, columns].mean(-1) for rows, columns in spans], -1)
 
 
 @pytest.mark.parametrize("name", NAMES)
