@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 STAMP := $(VENV)/.installed
 
+# Containers often set it. Without bytecode each of the hundreds of processes of a test run would compile our modules.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help install figures test test-fast test-slow lint bench clean
 
 help:
@@ -21,11 +24,11 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(f"Python 3.11 or later is needed, {sys.executable} is {sys.version.split()[0]}; set PYTHON=..." if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 
-# pip compiles what it installs on one core, its tests included, a large part of a fresh install. Here all cores
-# compile; a file that is no Python of this version (a template) is left as it is, as pip leaves it.
+# pip compiles what it installs on one core, and all of it. Here all cores compile, and not what few ever import: tests, and
+# the models of transformers. A file that is no Python of this version (a template) is left as it is, as pip leaves it.
 $(STAMP): $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -e ".[dev]" -c constraints.txt
-	@$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib || true
+	@$(BIN)/python -m compileall -qq -j 0 -x '/tests?/|/transformers/models/' $(VENV)/lib || true
 	@touch $@
 
 install: $(STAMP)

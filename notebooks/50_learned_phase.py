@@ -25,6 +25,7 @@
 # %%
 import matplotlib as mpl
 
+from analysis.studies import phase_summary
 from figures import (
     fig_20_phase_heads,
     fig_21_phase_ablations,
@@ -33,15 +34,14 @@ from figures import (
     fig_24_phase_dynamics,
     fig_25_near_far_trained,
 )
-from figures.catalogue import read, read_any, tapa_checkpoints
+from figures.catalogue import read, tapa_checkpoints
 from figures.style import RC
 from figures.widgets import pair_explorer, pair_plot
 
 MODEL = "tapa"
 records = {name: read(f"{name}-{MODEL}") for name in ("phase", "phase_short")}
 records |= {name: read(name) for name in ("phase_dynamics", "trained_gaps")}
-summary = read_any("phase_summary")
-numbers = summary["checkpoints"][MODEL]
+numbers = phase_summary.summarise(records["phase"], records["phase_short"])
 print("models with a phase:", ", ".join(tapa_checkpoints()))
 
 # %% [markdown]
@@ -126,7 +126,7 @@ with mpl.rc_context(RC):
 # %%
 with mpl.rc_context(RC):
     figure = fig_25_near_far_trained.draw(records)
-for name, readings in summary["near_far"].items():
+for name, readings in phase_summary.gaps(records["trained_gaps"]).items():
     for reach, found in readings["distances"].items():
         ratios = found["mean_over_sd"]
         near, far, heads = (found[key] for key in ("near_above", "far_above", "heads"))

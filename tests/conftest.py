@@ -14,12 +14,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import jaxtyping
 import matplotlib
 import pytest
-import xarray as xr
 from filelock import FileLock
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
@@ -38,7 +38,7 @@ from figures import catalogue  # noqa: E402 - after the hook
 from proofs.verify import Result, verify  # noqa: E402 - after the hook
 
 ROOT = catalogue.ROOT
-REAL_MODEL, NOTEBOOKS = (ROOT / "tests" / f"test_{name}.py" for name in ("real_model", "notebooks"))
+REAL_MODEL, NOTEBOOKS = "test_real_model.py", "test_notebooks.py"
 
 # The machine's speed decides nothing; on CI the examples are the same at every run.
 settings.register_profile("project", deadline=None, derandomize="CI" in os.environ, print_blob=True)
@@ -72,7 +72,7 @@ FULL = {
     "studies/test_phase_study.py": "processes",
     "theory/test_model_config.py": "transformers",
 }
-FULL_FIXTURES = {"make_records", "real_record", "smollm2_record", "whole_ledger"}
+FULL_FIXTURES = {"made_records", "whole_ledger"}
 
 
 def expects_an_error(test: Callable) -> bool:
@@ -81,26 +81,36 @@ def expects_an_error(test: Callable) -> bool:
     return "raises(" in inspect.getsource(wrapped.inner_test if wrapped else test)
 
 
+def listed(path: Path) -> bool:
+    """Does `FULL` name this file of tests, or the folder that it is in?"""
+    name = path.relative_to(ROOT / "tests").as_posix()
+    return any(name == one or name.startswith(f"{one}/") for one in FULL)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """The fast suite does not even import the files that it leaves out."""
+    fast = "not full" in config.getoption("markexpr")
+    return (fast and collection_path.suffix == ".py" and listed(collection_path)) or None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """In which order tests come, and which of them the fast suite leaves out.
+    """Which tests the fast suite leaves out, and in which order files come.
 
-    One file that needs the real model's record comes first, so that it is there when the others, the last, ask for it.
+    The real model's is first: it has the records made that tests need, while another process runs what needs none.
+    Files that the fast suite holds are last: they are short, so that all processes end together.
     """
+    needing = {item.path for item in items if item.get_closest_marker("records")}
     for item in items:
-        name = item.path.relative_to(ROOT / "tests").as_posix()
-        listed = any(name == file or name.startswith(f"{file}/") for file in FULL)
-        if listed or FULL_FIXTURES & set(getattr(item, "fixturenames", ())):
+        if listed(item.path) or FULL_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.full)
-    needing = {item.path for item in items if "make_records" in getattr(item, "fixturenames", ())}
-    needing.add(NOTEBOOKS)
-    items.sort(key=lambda item: 0 if item.path == REAL_MODEL else 2 if item.path in needing else 1)
 
+    def rank(item: pytest.Item) -> int:
+        if item.path.name == REAL_MODEL:
+            return 0
+        return 2 if item.path in needing else 1 if listed(item.path) else 3
 
-def group(nodeid: str) -> str:
-    """Tests of one group share a process: a file's share what they make, a notebook's its outputs."""
-    file, _, test = nodeid.partition("::")
-    return test.partition("[")[2] or file if file.endswith(NOTEBOOKS.name) else file
+    items.sort(key=rank)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -123,39 +133,59 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         jaxtyping.config.update("jaxtyping_disable", before)
 
 
-@pytest.fixture(scope="session")
-def make_records(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., None]:
-    """A function that makes the named records of the catalogue where they are missing or out of date.
+MAKE = """
+import pickle, sys
+from pathlib import Path
+from figures.build import build
+from proofs import status
 
-    Their steps alone run, in a process of their own. Where several processes run the tests, one makes them and the
-    others wait.
-    """
-
-    def make(*names: str) -> None:
-        command = f"import sys; from figures.build import build; sys.exit(build(only_records={names!r}))"
-        with FileLock(tmp_path_factory.getbasetemp().parent / "figures.lock"):
-            done = subprocess.run(
-                [sys.executable, "-c", command], cwd=ROOT, capture_output=True, text=True, check=False
-            )
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    return make
+ledger, *names = sys.argv[1:]
+if ledger:
+    results = pickle.loads(Path(ledger).read_bytes())
+    status.verify = lambda **_: results
+    if code := build(only_records=["claims"], processes=1):  # in this process
+        sys.exit(code)
+sys.exit(build(only_records=names))
+"""
 
 
 @pytest.fixture(scope="session")
-def real_record(make_records: Callable[..., None]) -> xr.Dataset:
-    """The real model's record, made by its own step: a minute or two on a fresh clone, seconds afterwards."""
-    make_records("smollm2")
-    return catalogue.read("smollm2")
+def run_folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """One folder for all processes of this test run."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if hasattr(request.config, "workerinput") else own
 
 
 @pytest.fixture(scope="session")
-def whole_ledger(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> list[Result]:
-    """Every claim, checked once for all tests and processes: about half a minute on two cores."""
-    if not hasattr(request.config, "workerinput"):
-        return verify()
-    kept = tmp_path_factory.getbasetemp().parent / "ledger.pickle"  # of this test run alone
+def ledger_file(run_folder: Path) -> Path:
+    """Results of every claim, checked once for all tests and processes: about half a minute on two cores."""
+    kept = run_folder / "ledger.pickle"
     with FileLock(kept.with_suffix(".lock")):
         if not kept.exists():
             kept.write_bytes(pickle.dumps(verify()))
-    return pickle.loads(kept.read_bytes())
+    return kept
+
+
+@pytest.fixture(scope="session")
+def whole_ledger(ledger_file: Path) -> list[Result]:
+    """The results of every claim."""
+    return pickle.loads(ledger_file.read_bytes())
+
+
+@pytest.fixture(scope="session")
+def made_records(run_folder: Path, request: pytest.FixtureRequest) -> None:
+    """Every record that a test of this run is marked to need is there and up to date.
+
+    Their own steps make them, on all cores, once for all processes: one has them made and the others wait. The step of
+    the ledger's record is handed the results of this run: they are not computed a second time.
+    """
+    marks = [mark for item in request.session.items for mark in item.iter_markers("records")]
+    names = sorted({name for mark in marks for name in mark.args})
+    done = run_folder / "records.made"
+    ledger = str(request.getfixturevalue("ledger_file")) if "claims" in names else ""
+    with FileLock(run_folder / "records.lock"):
+        if names and not done.exists():
+            command = [sys.executable, "-c", MAKE, ledger, *names]
+            made = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+            assert made.returncode == 0, made.stdout + made.stderr
+            done.touch()

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-import jupytext
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -112,6 +111,8 @@ def stale_notebooks(root: Path) -> list[str]:
 
 def cells(path: Path, fmt: str) -> list[tuple[str, str]]:
     """Type and source of every cell."""
+    import jupytext  # a second, which a process that only collects tests need not spend
+
     return [(cell.cell_type, cell.source.strip()) for cell in jupytext.read(path, fmt=fmt).cells]
 
 
@@ -218,6 +219,8 @@ def house(tmp_path: Path) -> Path:
     (tmp_path / "analysis" / "x.py").write_text("import math\n\nimport numpy as np\nfrom flint import arb\n")
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks" / "00_a.py").write_text(NOTEBOOK)
+    import jupytext
+
     jupytext.write(jupytext.reads(NOTEBOOK, fmt="py:percent"), tmp_path / "notebooks" / "00_a.ipynb")
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
     return tmp_path

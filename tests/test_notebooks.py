@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import jupytext
-import nbformat
 import pytest
-from nbclient import NotebookClient
-from nbformat import NotebookNode
+
+if (
+    TYPE_CHECKING
+):  # importing nbformat compiles the grammar of an address: a second in every process that collects
+    from nbformat import NotebookNode
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py"))
@@ -20,18 +21,34 @@ NEEDS = {  # records that a notebook opens
     "10_rope_bias": ("smollm2",),
     "20_claims": ("claims",),
     "30_tapa_phase": ("rivals_summary",),
-    "50_learned_phase": ("phase_summary",),
+    "50_learned_phase": ("phase-tapa", "phase_short-tapa", "trained_gaps"),
 }
+
+
+def of(*names: str) -> pytest.MarkDecorator:
+    """A test of these notebooks, with the records that they open."""
+    marked = [pytest.param(name, marks=pytest.mark.records(*NEEDS.get(name, ()))) for name in names]
+    return pytest.mark.parametrize("name", marked)
 
 
 @cache
 def executed(name: str) -> NotebookNode:
     """The notebook with what each of its cells gives; an exception in a cell is one here."""
+    import jupytext
+    from nbclient import NotebookClient
+
     notebook = jupytext.read(FOLDER / f"{name}.py", fmt="py:percent")
     client = NotebookClient(
         notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}
     )
     return client.execute()
+
+
+def committed(name: str) -> NotebookNode:
+    """The committed twin."""
+    import nbformat
+
+    return nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
 
 
 def outputs(notebook: NotebookNode) -> list[NotebookNode]:
@@ -62,10 +79,8 @@ def test_the_notebooks_of_the_main_job_are_there():
     assert {"00_quickstart", "10_rope_bias"} <= set(NAMES)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_notebook_runs_from_top_to_bottom(name: str, request: pytest.FixtureRequest):
-    if name in NEEDS:
-        request.getfixturevalue("make_records")(*NEEDS[name])
+@of(*NAMES)
+def test_a_notebook_runs_from_top_to_bottom(name: str, made_records: None):
     notebook = executed(name)
     assert [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"] == list(
         range(1, 1 + sum(cell.cell_type == "code" for cell in notebook.cells))
@@ -74,28 +89,22 @@ def test_a_notebook_runs_from_top_to_bottom(name: str, request: pytest.FixtureRe
     assert unseen(notebook) == []
 
 
-@pytest.mark.parametrize(
-    "name", ["00_quickstart", "10_rope_bias", "30_tapa_phase", "40_extrapolation", "50_learned_phase"]
-)
-def test_sliders_have_a_static_plot_beside_them(name: str, request: pytest.FixtureRequest):
-    if name in NEEDS:
-        request.getfixturevalue("make_records")(*NEEDS[name])
+@of("00_quickstart", "10_rope_bias", "30_tapa_phase", "40_extrapolation", "50_learned_phase")
+def test_sliders_have_a_static_plot_beside_them(name: str, made_records: None):
     shown = kinds(executed(name))
     sliders = shown.count("application/vnd.jupyter.widget-view+json")
     assert 1 <= sliders <= shown.count("image/png")
 
 
-@pytest.mark.parametrize("name", ["10_rope_bias"])
-def test_all_six_heads_are_shown(name: str, make_records: Callable[..., None]):
-    make_records(*NEEDS[name])
+@of("10_rope_bias")
+def test_all_six_heads_are_shown(name: str, made_records: None):
     notebook = executed(name)
     cell = next(cell for cell in notebook.cells if "head_plot(data" in cell.source)
     assert sum("image/png" in output.get("data", {}) for output in cell.outputs) == 6
 
 
-@pytest.mark.parametrize("name", ["00_quickstart"])
-def test_the_quickstart_predicts_what_it_measures(name: str, make_records: Callable[..., None]):
-    make_records(*NEEDS[name])
+@of("00_quickstart")
+def test_the_quickstart_predicts_what_it_measures(name: str, made_records: None):
     text = printed(executed(name))
     rows = re.findall(r"distance +(\d+): measured +(\S+), predicted +(\S+)", text)
     assert [int(row[0]) for row in rows] == [0, 1, 10, 100, 1000]
@@ -109,7 +118,7 @@ def test_the_quickstart_predicts_what_it_measures(name: str, make_records: Calla
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_committed_twin_carries_outputs_of_a_clean_run(name: str):
-    notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+    notebook = committed(name)
     assert outputs(notebook)
     assert not [output for output in outputs(notebook) if output.output_type == "error"]
     assert printed(notebook, "stderr") == ""
@@ -120,7 +129,7 @@ def test_the_committed_twin_carries_outputs_of_a_clean_run(name: str):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_reader_without_a_kernel_is_shown_no_name_of_a_widget(name: str):
-    notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+    notebook = committed(name)
     plain = [output.data.get("text/plain", "") for output in outputs(notebook) if "data" in output]
     assert [text for text in plain if text.startswith("interactive(")] == []
     sliders = [text for text in plain if text.startswith("Sliders: run the notebook")]

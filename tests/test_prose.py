@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import jupytext
 import pytest
 
 from figures import findings
@@ -106,6 +105,8 @@ def uncited(text: str) -> list[str]:
 def markdown_of(path: Path) -> str:
     if path.suffix == ".md":
         return path.read_text(encoding="utf-8")
+    import jupytext  # a second, which a process that only collects tests need not spend
+
     cells = jupytext.read(path, fmt="py:percent").cells
     return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -124,11 +123,9 @@ def differences(entries: list[dict], results: list[Result]) -> list[str]:
     return sorted(label for label in now.keys() | then.keys() if now.get(label) != then.get(label))
 
 
-def test_the_figure_s_record_is_that_of_today(
-    make_records: Callable[..., None], whole_ledger: list[Result]
-) -> None:
-    """Its step has just made it, or found it up to date."""
-    make_records("claims")
+@pytest.mark.records("claims")
+def test_the_figure_s_record_is_that_of_today(made_records: None, whole_ledger: list[Result]) -> None:
+    """Its step has just made it of these results, or found it up to date: no source may be missing in its closure."""
     found = read_any("claims")
     assert differences(found["claims"], whole_ledger) == []
 

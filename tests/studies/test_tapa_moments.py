@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -294,8 +293,8 @@ def differences(committed: dict[str, Any], fresh: dict[str, Any]) -> list[str]:
     return found
 
 
-def test_a_fresh_run_gives_the_committed_numbers(make_records: Callable[..., None]):
-    make_records("rivals_summary")
+@pytest.mark.records("rivals_summary")
+def test_a_fresh_run_gives_the_committed_numbers(made_records: None):
     committed = read_summary(SUMMARIES / "rivals.json", expect_schema=encodings_ranked.SUMMARY)
     fresh = encodings_ranked.summarise({name: read(name) for name in encodings_ranked.RECORDS})
     assert differences(committed, json.loads(json.dumps(fresh, default=float))) == []
