@@ -322,6 +322,40 @@ PHASE_DYNAMICS = Schema(
         "validation_loss": ("nat/token", "loss on validation documents during training"),
     },
 )  # fmt: skip
+SCORE_VARIANCE = Schema(
+    "score-variance", 1, made_by="tapa variance MODEL",
+    variables=_with_errors(
+        _HEADS | {
+            "model": ("1", "variant and training seed, or name of a checkpoint of others"),
+            "variant": ("1", "what was trained"),
+            "label": ("1", "name of the model in figures"),
+            "training_seed": ("1", "seed of the training; -1 where it is unknown"),
+            "trained_length": ("token", "context length of the training, L"),
+            "validation_bits": ("bit/token", "loss at the trained length on validation text; nan: not taken"),
+            "key": ("1", "hash of weights and settings"),
+            "place_model": ("1", "model of a head"),
+            "part": ("1", "part of a score over pairs and distances: distance, pair, interaction"),
+            "range": ("1", "distances: within the trained length, 1 to L - 1, or beyond, L to 8 L - 1"),
+            "weighting": ("1", "weights of the distances: all alike, or alike in the logarithm"),
+            "octave": ("1", "step from distance 2^i to 2^(i + 1), by i"),
+            "share": ("1", "share of the variance of the score over pairs and distances"),
+            "score_sd": ("1", "standard deviation of the score over pairs and distances"),
+            "step": ("1", "change of the mean score over an octave of distance, in its sd within L"),
+            "question": ("1", "what the mean amplitude, or phase, of a TAPA head should be the same for"),
+            "constancy": ("1", "share of the mean square that is not constant"),
+            "constancy_p": ("1", "p-value of the test of constancy"),
+            "constancy_p_holm": ("1", "p-value of it, adjusted over all heads of a model (Holm 1979)"),
+            "intervention": ("1", "what of all heads' scores is taken away or kept"),
+            "multiple": ("1", "evaluated length over trained length"),
+            "bits_per_byte": ("bit/byte", "loss of scored bytes"),
+            "far_mass": ("1", "share of the weight of scored queries on keys L or more away"),
+            "change": ("bit/byte", "loss less that of the model as it is, same targets"),
+            "change_low": ("bit/byte", "lower end of the 95 % interval over documents of the change"),
+            "change_high": ("bit/byte", "upper end of the 95 % interval over documents of the change"),
+        },
+        ("share", "step", "constancy"),
+    ),
+)  # fmt: skip
 PHASE_SUMMARY = Schema("phase-summary", 1, made_by="tapa figures")
 RESULTS = Schema("extrapolation-results", 2, made_by="tapa figures perplexity_by_length")
 BIAS = Schema("bias-runs", 1, made_by="tapa bias RUNS")

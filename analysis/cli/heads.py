@@ -279,3 +279,50 @@ def bias(
         typer.echo(json.dumps({"record": str(out), **content["summary"]}))
         return
     typer.echo(f"{bias_text(content)}\nrecord: {shown(out)}")
+
+
+def variance(
+    models: Annotated[
+        list[str],
+        typer.Argument(help="smollm2, or models of `tapa train` (run, checkpoint or file); one or more."),
+    ],
+    out: Record = Path("score-variance.nc"),
+    windows: Annotated[
+        int | None, typer.Option(help="Token windows; 128 if not given, 16 of another's model.")
+    ] = None,
+    pairs: Annotated[int, typer.Option(help="Pairs of a query and a key, over all windows.")] = 8192,
+    spans: Annotated[
+        int, typer.Option(help="Spans of the test split that are scored; 0 for no losses.")
+    ] = 16,
+    seed: Annotated[int, typer.Option(help="Of windows, pairs, spans and shuffled distances.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Split the variance of each head's score into distance, pair and interaction.
+
+    Every encoding on one coordinate, and for models of `tapa train` the loss without each part. Added to the record
+    model by model; started again, it goes on where it was stopped.
+
+    \b
+    Examples:
+      tapa variance runs/cpu-rope-0 runs/cpu-tapa-0
+      tapa variance smollm2 --out smollm2-variance.nc
+    """
+    from analysis.assets import check_model_name
+    from analysis.studies.settings import ScoreVarianceSettings
+
+    settings = ScoreVarianceSettings(windows, pairs, spans, seed)
+    for name in models:
+        check_model_name(name)
+    from analysis.progress import progress_bar
+    from analysis.records import ensure_writable
+
+    ensure_writable(out)
+    from analysis.cli.printed import variance_numbers, variance_text
+    from analysis.studies.score_variance import measure_models
+
+    with progress_bar() as show:
+        data = measure_models(models, out, settings, arguments=sys.argv, progress=show)
+    if as_json:
+        typer.echo(json.dumps(variance_numbers(data, out)))
+        return
+    typer.echo(f"{variance_text(data)}\nrecord: {shown(out)}")

@@ -190,3 +190,41 @@ def _one(x: xr.Dataset) -> list[str]:
 def _finite_or_none(value: float | np.ndarray | xr.DataArray) -> float | None:
     number = float(value)
     return number if math.isfinite(number) else None
+
+
+# What `tapa variance` prints: medians over the heads of each model, and losses where they were taken.
+
+
+def variance_numbers(data: xr.Dataset, record: Path) -> Numbers:
+    """The numbers that are printed; what is not finite is None."""
+    within = data.share.sel(range="within", weighting="log")
+    found: Numbers = {"record": str(record), "share": {}, "change": {}}
+    for name in data.model.values.tolist():
+        own = within.isel(place=np.flatnonzero(data.place_model.values == name)).median("place")
+        found["share"][name] = {part: float(own.sel(part=part)) for part in data.part.values.tolist()}
+        change = data.change.sel(model=name, multiple=1)
+        if bool(change.notnull().any()):
+            found["change"][name] = dict(
+                zip(change.intervention.values.tolist(), change.values.tolist(), strict=True)
+            )
+    return found
+
+
+def variance_text(data: xr.Dataset) -> str:
+    """For a reader."""
+    found = variance_numbers(data, Path())
+    parts = data.part.values.tolist()
+    lines = ["share of the score's variance within the trained length, octaves alike, median over heads"]
+    lines.append(f"{'model':26s}" + "".join(f"{part:>14s}" for part in parts))
+    lines += [
+        f"{name:26s}" + "".join(f"{own[p]:14.3f}" for p in parts) for name, own in found["share"].items()
+    ]
+    if found["change"]:
+        lines.append("\nrise of the loss at the trained length, bits per byte")
+        kinds = [kind for kind in data.intervention.values.tolist()[1:] if kind.startswith("no ")]
+        lines.append(f"{'model':26s}" + "".join(f"{kind:>18s}" for kind in kinds))
+        lines += [
+            f"{name:26s}" + "".join(f"{own[kind]:18.3f}" for kind in kinds)
+            for name, own in found["change"].items()
+        ]
+    return "\n".join(lines)

@@ -79,7 +79,7 @@ def _between(query_positions: QueryPositions, key_positions: KeyPositions) -> Nu
     return query_positions[:, None] - key_positions
 
 
-def _at(
+def effect_at(
     values: Float[Tensor, "heads length"], distance: Num[Tensor, "*shape"]
 ) -> Float[Tensor, heads * shape]:
     """values[distance] for whole distances of 0 .. length - 1; 0 for all others."""
@@ -116,12 +116,12 @@ class Shifted(Intervention):
     ) -> Scores:
         """Scores of the encoding inside, and the shift."""
         scores = self.encoding.scores(q, k, query_positions, key_positions)
-        return scores + _at(self.shift, _between(query_positions, key_positions)).to(scores.dtype)
+        return scores + effect_at(self.shift, _between(query_positions, key_positions)).to(scores.dtype)
 
     def pairwise(self, q: Matched, k: Matched, distance: Distances) -> MatchedScores:
         """Scores of the encoding inside, and the shift."""
         scores = self.encoding.pairwise(q, k, distance)
-        return scores + _at(self.shift, distance)[:, None].to(scores.dtype)
+        return scores + effect_at(self.shift, distance)[:, None].to(scores.dtype)
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,7 +215,7 @@ class AmplitudeOnly(PhaseIntervention):
         assert self.cosines is not None
         if self.cosines.ndim == 1:
             return self.cosines.view(-1, *(1,) * distance.ndim)
-        return _at(self.cosines, distance.abs())
+        return effect_at(self.cosines, distance.abs())
 
     def scores(
         self, q: Queries, k: Keys, query_positions: QueryPositions, key_positions: KeyPositions

@@ -192,3 +192,32 @@ def whole_numbers(name: str, text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
         raise InputError(f"{name} {text} is not a list of whole numbers such as 1024,2048") from None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreVarianceSettings:
+    """What decides the numbers beside the models and their texts.
+
+    Attributes:
+        windows: of text, at whose tokens pairs are drawn, from as many documents as possible, >= 3; None for 128
+            windows, and 16 of another's model, whose windows are longer.
+        pairs: of a query and a key of one window, spread evenly over the windows.
+        spans: of the test split, on which losses are taken, >= 2; 0 for no losses.
+        seed: of windows, pairs, spans, shuffled distances and the bootstrap, >= 0.
+    """
+
+    windows: int | None = None
+    pairs: int = 8192
+    spans: int = 16
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, value, least in (
+            ("windows", self.windows, 3),
+            ("pairs", self.pairs, self.windows or 128),
+            ("seed", self.seed, 0),
+        ):
+            if value is not None and value < least:
+                raise InputError(f"{name}={value} is below {least}; give {least} or more")
+        if self.spans < 0 or self.spans == 1:
+            raise InputError(f"spans={self.spans} gives no interval; give 2 or more, or 0 for no losses")

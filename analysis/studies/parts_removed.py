@@ -1,0 +1,249 @@
+"""What the loss of a small model owes to each part of its heads' scores: distance, pair, interaction.
+
+All heads lose a part at once, by an intervention in the encoding of each layer (`encodings.score_parts`). Parts are
+those of `heads.anova` with octaves of distance alike within the trained length L: the pair part is a pair's mean over
+the distances 1 .. L - 1, the distance part the mean over pairs of validation text at each distance, up to the longest
+that is evaluated. So a model that has lost its interaction attends by content plus a bias, as ALiBi does, at every
+length.
+
+Controls change as much and nothing that belongs to the pair: the distance part in another order of distances, scaled to
+the same variance; the pair part or the interaction of a query with a key of another window, subtracted. They are
+evaluated at L and 2 L.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64, Int
+from torch import Tensor
+from torch.nn import functional as F
+
+from analysis.encodings import Encoding, SlidingWindow
+from analysis.encodings.interventions import Shifted
+from analysis.encodings.score_parts import DistanceMean, ForeignParts, KeptParts
+from analysis.heads.anova import Design, PairMeans, mean_curves
+from analysis.intervals import over_documents
+from analysis.models.llama import Llama
+from analysis.text.corpus import Corpus
+from analysis.text.windows import Spans, spans
+
+PLAIN = "as it is"
+KEPT: Mapping[str, tuple[str, ...]] = {
+    "no distance part": ("pair", "interaction"),
+    "no pair part": ("distance", "interaction"),
+    "no interaction": ("distance", "pair"),
+    "pair part alone": ("pair",),
+    "distance part alone": ("distance",),
+}
+"""Interventions by the parts that they keep."""
+CONTROL = "control: "
+SHUFFLED = f"{CONTROL}distance part shuffled"
+FOREIGN: Mapping[str, str] = {
+    f"{CONTROL}foreign pair part": "pair",
+    f"{CONTROL}foreign interaction": "interaction",
+}
+"""Controls by the part of foreign pairs that they subtract."""
+INTERVENTIONS = (PLAIN, *KEPT, SHUFFLED, *FOREIGN)
+MULTIPLES = (1, 2, 4, 8)
+"""Lengths at which losses are taken, over the trained length."""
+CONTROLLED = (1, 2)
+"""Of those, where controls are evaluated."""
+TARGET = 64  # scored tokens of a span, at most; half the trained length if that is less
+ROWS = 512  # queries at a time: many phases at once are interpolated
+_BATCH = 8  # spans at a time
+
+Numbers = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class LayerParts:
+    """The parts of one layer's scores.
+
+    Attributes:
+        mean: of the pairs, over the distances within L.
+        effect: a(d) of each head, at every distance that is evaluated.
+        level: g of each head.
+        shuffled: the effect in another order, within L and beyond, of the same variance within.
+    """
+
+    mean: DistanceMean
+    effect: Float[Tensor, "heads distances"]
+    level: Float[Tensor, " heads"]
+    shuffled: Float[Tensor, "heads distances"]
+
+
+def layer_parts(
+    encoding: Encoding, found: PairMeans, over: Design, name: str, trained_length: int, *, seed: int
+) -> LayerParts:
+    """The parts of one layer, from means over the pairs of texts.
+
+    Args:
+        encoding: of the layer; of a sliding window what lies inside.
+        found: of its heads.
+        over: distances 0 .. the longest evaluated.
+        name: of the weights of the distances within L.
+        trained_length: L.
+        seed: of the shuffled distances, the same for all heads.
+    """
+    weight = over.weights[name]
+    curve = mean_curves(found).mean(axis=0)
+    level = curve @ weight
+    effect = curve - level[:, None]
+    order = np.arange(len(weight))
+    rng = np.random.default_rng(seed)
+    for part in (slice(0, trained_length), slice(trained_length, None)):
+        order[part] = rng.permutation(order[part])
+    shuffled = effect[:, order]
+    shuffled = shuffled - (shuffled @ weight)[:, None]
+    sizes = np.sqrt(np.square(effect) @ weight), np.sqrt(np.square(shuffled) @ weight)
+    scale = np.divide(*sizes, out=np.zeros_like(sizes[0]), where=sizes[1] > 0)
+    used = np.flatnonzero(weight)
+    mean = DistanceMean(
+        encoding, torch.from_numpy(over.distances[used]).long(), torch.from_numpy(weight[used])
+    )
+    numbers = (torch.from_numpy(x).float() for x in (effect, level, shuffled * scale[:, None]))
+    return LayerParts(mean, *numbers)
+
+
+def changed_encoding(kind: str, parts: LayerParts) -> Encoding:
+    """The encoding of a layer under one of `INTERVENTIONS` but the first."""
+    own = parts.mean, parts.effect, parts.level
+    if kind == SHUFFLED:
+        return Shifted(parts.mean.encoding, -parts.shuffled)
+    if kind in FOREIGN:
+        return ForeignParts(*own, **{FOREIGN[kind]: True})
+    return KeptParts(*own, **dict.fromkeys(KEPT[kind], True))
+
+
+def changed_model(model: Llama, kind: str, parts: Mapping[int, LayerParts]) -> Llama:
+    """A second model over the same weights under one of `INTERVENTIONS`; its sliding windows stay."""
+    if kind == PLAIN:
+        return model
+
+    def change(layer: int, encoding: Encoding) -> Encoding:
+        changed = changed_encoding(kind, parts[layer])
+        return SlidingWindow(changed, encoding.window) if isinstance(encoding, SlidingWindow) else changed
+
+    return model.with_interventions(change)
+
+
+@dataclass(eq=False)
+class FarMass:
+    """Attention in place of a model's own that adds up the weight on far keys; see `attention.Attend`.
+
+    Of the last layer only the last queries attend: nothing reads what the others would give.
+
+    Attributes:
+        trained_length: from that distance on a key is far, L.
+        queries: how many of the last queries count.
+        last_layer: index of the last layer.
+        weight: sum over windows, layers, heads and those queries of the share of their weight on far keys.
+        count: of summands.
+    """
+
+    trained_length: int
+    queries: int
+    last_layer: int
+    weight: float = 0.0
+    count: int = 0
+
+    def __call__(
+        self,
+        encoding: Encoding,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        positions: Int[Tensor, " length"],
+        layer: int,
+    ) -> Tensor:
+        group = q.shape[1] // k.shape[1]
+        k, v = k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
+        last = q.shape[2] - self.queries
+        mixed = torch.zeros(*q.shape[:3], v.shape[-1], dtype=v.dtype)
+        for start in [*range(0, 0 if layer == self.last_layer else last, ROWS), last]:
+            rows = slice(start, q.shape[2] if start == last else min(start + ROWS, last))
+            at, before = positions[rows], positions[: rows.stop]
+            scores = encoding.scores(q[:, :, rows], k[:, :, : rows.stop], at, before)
+            weights = scores.masked_fill(at[:, None] < before, -math.inf).softmax(dim=-1)
+            mixed[:, :, rows] = weights.to(v.dtype) @ v[:, :, : rows.stop]
+            if start == last:
+                far = (weights * (at[:, None] - before >= self.trained_length)).sum(dim=-1)
+                self.weight, self.count = self.weight + float(far.sum()), self.count + far.numel()
+        return mixed
+
+
+@torch.inference_mode()
+def losses(model: Llama, chosen: Spans, length: int) -> tuple[Float64[np.ndarray, " spans"], float]:
+    """Loss of each span's targets, summed, in windows of one length, nats; and their weight on keys L or more away."""
+    seen, found = FarMass(model.config.context, chosen.target, model.config.layers - 1), []
+    whole = chosen.cut(length - chosen.target)
+    before, model.attend = model.attend, seen
+    try:
+        for part in whole.tensor_split(
+            math.ceil(len(whole) / _BATCH)
+        ):  # none is alone: foreign pairs need another
+            logits = model(part[:, :-1])[:, -chosen.target :]
+            each = F.cross_entropy(logits.mT, part[:, -chosen.target :], reduction="none")
+            found.append(each.double().sum(dim=1))
+    finally:
+        model.attend = before
+    return torch.cat(found).numpy(), seen.weight / seen.count
+
+
+def validation_bits(model: Llama, data: Corpus, *, count: int, seed: int) -> float:
+    """Loss at the trained length on spans of the validation split, bits per token: whether a model has learned."""
+    target = min(TARGET, model.config.context // 2)
+    chosen = spans(data.validation, model.config.context - target, target, count, seed=seed)
+    nats, _ = losses(model, chosen, model.config.context)
+    return float(nats.sum() / (len(nats) * target * math.log(2)))
+
+
+def removed(
+    model: Llama, parts: Mapping[int, LayerParts], data: Corpus, *, count: int, seed: int
+) -> list[Numbers]:
+    """Losses of one model under each of `INTERVENTIONS` at each of `MULTIPLES` of its trained length, on one text.
+
+    Args:
+        model: trained at `model.config.context` tokens, L.
+        parts: of each layer, measured on other text, up to the longest length.
+        data: its corpus, of which the test split is scored.
+        count: spans, >= 2, read several at once.
+        seed: of their places and of the bootstrap.
+
+    Returns:
+        For each: intervention, multiple, bits_per_byte, far_mass, and change, the loss less that of the model as it is
+        at the same length, with the ends of its interval over documents.
+    """
+    trained = model.config.context
+    target = min(TARGET, trained // 2)
+    chosen = spans(data.test, MULTIPLES[-1] * trained - target, target, count, seed=seed)
+    names = np.array([document.name for document in chosen.documents])
+    sizes = np.array([chosen.target * (names == d).sum() for d in sorted(set(names))], dtype=np.float64)
+    found: list[Numbers] = []
+    for multiple in MULTIPLES:
+        plain: Float64[np.ndarray, " spans"] | None = None
+        for kind in INTERVENTIONS:
+            if kind.startswith(CONTROL) and multiple not in CONTROLLED:
+                continue
+            nats, far = losses(changed_model(model, kind, parts), chosen, multiple * trained)
+            plain = nats if plain is None else plain
+            change = np.array([(nats - plain)[names == d].sum() for d in sorted(set(names))])
+            interval = over_documents(change, sizes, seed=seed).times(1 / math.log(2))
+            found.append(
+                {
+                    "intervention": kind,
+                    "multiple": multiple,
+                    "bits_per_byte": float(nats.sum() / sizes.sum() / math.log(2)),
+                    "far_mass": far,
+                    "change": interval.value,
+                    "change_low": interval.low,
+                    "change_high": interval.high,
+                }
+            )
+    return found
