@@ -237,7 +237,7 @@ def ball_error(
 # Attention by tiles, the curves of TAPA's phase, and training steps.
 
 
-def encoding_of(method: str, heads: int, head_dim: int) -> Any:
+def _encoding_named(method: str, heads: int, head_dim: int) -> Any:
     """An encoding by the name that the rows use."""
     from analysis.encodings import Alibi, Nope, Rope, SlidingWindow, Tapa, alibi_slopes
     from analysis.theory.frequencies import plain
@@ -288,7 +288,7 @@ def attention_speed(
     q, k, v = (torch.randn(1, heads, length, head_dim, generator=generator) for _ in range(3))
     positions, rows = torch.arange(length), []
     for method in methods:
-        attend, encoding = Streaming(tile, compiled=compiled), encoding_of(method, heads, head_dim)
+        attend, encoding = Streaming(tile, compiled=compiled), _encoding_named(method, heads, head_dim)
 
         def by_tiles(attend: Streaming = attend, encoding: Any = encoding) -> None:
             with torch.no_grad():
@@ -593,7 +593,7 @@ BENCHMARKS: Mapping[str, Callable[[], list[Row]]] = {
 OF_MODEL = ("model_2048", "model_8192")
 
 
-def chosen(names: Sequence[str], *, with_model: bool) -> list[str]:
+def chosen_benchmarks(names: Sequence[str], *, with_model: bool) -> list[str]:
     """Names of the benchmarks to run, in the table's order: those that are given, or all.
 
     Args:
@@ -611,7 +611,7 @@ def chosen(names: Sequence[str], *, with_model: bool) -> list[str]:
     ]
 
 
-def run(names: Sequence[str], *, progress: Progress) -> list[Row]:
+def run_benchmarks(names: Sequence[str], *, progress: Progress) -> list[Row]:
     """The rows of the named benchmarks."""
     rows: list[Row] = []
     for done, name in enumerate(names):
@@ -621,7 +621,7 @@ def run(names: Sequence[str], *, progress: Progress) -> list[Row]:
     return rows
 
 
-def write(rows: list[Row], path: Path, arguments: list[str], taken: float) -> None:
+def write_benchmarks(rows: list[Row], path: Path, arguments: list[str], taken: float) -> None:
     """The record of a run that took `taken` seconds: the rows with threads, versions and time."""
     import torch
 
@@ -639,7 +639,7 @@ def write(rows: list[Row], path: Path, arguments: list[str], taken: float) -> No
     write_summary({"rows": rows}, path, provenance, schema=Schema(*SCHEMA), digits=4)
 
 
-def as_text(rows: list[Row]) -> str:
+def benchmark_text(rows: list[Row]) -> str:
     """The rows for a reader."""
     lines = []
     for row in rows:

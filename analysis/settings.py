@@ -38,7 +38,7 @@ def differences(mine: Mapping[str, Any], theirs: Mapping[str, Any], prefix: str 
     return found
 
 
-def build(cls: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
+def from_mapping(cls: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
     """A frozen dataclass from a nested mapping, types checked: a whole number may stand for a real one.
 
     Raises `InputError` for a key that is unknown (naming the nearest) or a value of another type.
@@ -55,7 +55,7 @@ def build(cls: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
 
 def _checked(name: str, value: Any, hint: Any) -> Any:
     if is_dataclass(hint) and isinstance(value, Mapping):
-        return build(hint, value, f"{name}.")  # type: ignore[arg-type]
+        return from_mapping(hint, value, f"{name}.")  # type: ignore[arg-type]
     allowed = get_args(hint) or (hint,)
     if value in (None, "none") and NoneType in allowed:
         return None

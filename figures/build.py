@@ -25,10 +25,10 @@ from joblib.externals.loky import ProcessPoolExecutor
 from analysis import records
 from analysis.errors import InputError
 from analysis.progress import errors
-from figures.catalogue import FIGURES, MADE, OUT, ROOT, Figure, Record, read_any, row
+from figures.catalogue import FIGURES, MADE, OUT, ROOT, Figure, Record, read_any, record_row
 
 OURS = ("analysis", "figures", "proofs")
-TABLED = {"analysis.schemas", "figures.catalogue"}  # a step depends on its own row there, see `content`
+TABLED = {"analysis.schemas", "figures.catalogue"}  # a step depends on its own row there, see `row_hash`
 WRITTEN_WITH = {"record": "analysis.records", "picture": "figures.style"}
 
 Graph = dict[str, frozenset[str]]
@@ -136,7 +136,7 @@ def _file(module: str, root: Path) -> Path:
     return file
 
 
-def content(of: Record | Figure) -> str:
+def row_hash(of: Record | Figure) -> str:
     """Hash of what a row of the catalogue says, so that an edit of another row leaves its step alone."""
     said = {name: getattr(of, name) for name in of.__dataclass_fields__}
     if isinstance(of, Record):
@@ -157,11 +157,11 @@ def resolve(function: str) -> Callable[..., Any]:
     return getattr(importlib.import_module(module), name)
 
 
-def perform(step: Step) -> None:
+def perform_step(step: Step) -> None:
     """Make one record with its tables, or draw one picture."""
     kind, name = step
     if kind == "record":
-        _make(row(name))
+        _make(record_row(name))
     else:
         _draw(name)
 
@@ -197,11 +197,11 @@ def _named(inputs: Mapping[str, Mapping[str, Path] | Path]) -> dict[str, Any]:
 
 
 def _draw(stem: str) -> None:
-    from figures.style import save
+    from figures.style import save_figure
 
     ((figure, needs),) = [(f, f.pictures[stem]) for f in FIGURES.values() if stem in f.pictures]
     taken = {key: read_any(name) for key, name in needs.items()}
-    save(resolve(figure.drawn_by), taken, OUT / stem, figure.committed)
+    save_figure(resolve(figure.drawn_by), taken, OUT / stem, figure.committed)
 
 
 # Several at once.
@@ -258,7 +258,7 @@ class Several:
                 ready = scheduler.get_ready(free) if free else []
                 for name in ready:
                     if self._is_due(session, _task(session, name)):
-                        running[executor.submit(perform, _step(_task(session, name)))] = name
+                        running[executor.submit(perform_step, _step(_task(session, name)))] = name
                     else:
                         scheduler.done(name)
                 if running and not (free and ready):
@@ -348,8 +348,8 @@ def build(
     if unknown := [name for name in names if name not in FIGURES]:
         raise InputError(f"figure {unknown[0]!r} is unknown; known: {', '.join(FIGURES)}")
     wanted = [f"picture[{stem}]" for name in names for stem in FIGURES[name].pictures]
-    wanted += [f"record[{row(name).name}]" for name in only_records]
-    code = run(wanted, force=force, processes=processes or joblib.cpu_count()).code
+    wanted += [f"record[{record_row(name).name}]" for name in only_records]
+    code = run_steps(wanted, force=force, processes=processes or joblib.cpu_count()).code
     if code == 0 and not only_records:
         for name in names or FIGURES:
             for stem in FIGURES[name].pictures:
@@ -357,7 +357,9 @@ def build(
     return code
 
 
-def run(wanted: Sequence[str] = (), *, force: bool = False, dry: bool = False, processes: int = 1) -> Several:
+def run_steps(
+    wanted: Sequence[str] = (), *, force: bool = False, dry: bool = False, processes: int = 1
+) -> Several:
     """Run pytask on `figures/tasks.py`.
 
     Args:

@@ -216,12 +216,12 @@ _ROWS = [
         name="phase_summary", schema=schemas.PHASE_SUMMARY, digits=5,
         study="analysis.studies.phase_summary:record",
         needs=(*(row.name for row in _phase_records()), "trained_gaps"),
-        tables="analysis.studies.phase_summary:files", table_files=(OUT / "phase_heads.md",),
+        tables="analysis.studies.phase_summary:phase_table_files", table_files=(OUT / "phase_heads.md",),
     ),
     Record(
         name="results", schema=schemas.RESULTS, digits=7, study="analysis.experiments.results:record",
         inputs={"runs": {path.stem: path for path in sorted(TRAINED.glob("*-s*-lr*.json"))}},
-        tables="analysis.experiments.tables:files",
+        tables="analysis.experiments.tables:table_files",
         table_files=tuple(TABLES / f"{name}.{kind}" for name in _TABLES for kind in ("md", "csv")),
     ),
     Record(name="bias", schema=schemas.BIAS, study=None, digits=7, folder=SUMMARIES),
@@ -273,7 +273,7 @@ FIGURES: Mapping[str, Figure] = {row.name: row for row in _FIGURES}
 """Every figure by its name."""
 
 
-def row(name: str) -> Record:
+def record_row(name: str) -> Record:
     """The record `name`.
 
     Raises:
@@ -286,20 +286,20 @@ def row(name: str) -> Record:
 
 def path_of(name: str) -> Path:
     """Where the record `name` lies; `InputError` for an unknown name."""
-    return row(name).path
+    return record_row(name).path
 
 
-def read(name: str) -> xr.Dataset:
+def read_arrays(name: str) -> xr.Dataset:
     """The record of arrays `name`, checked to be of its kind.
 
     Raises:
         InputError: there is none of that name, or its file is missing, damaged or of another kind.
     """
-    return records.read(path_of(name), expect_schema=row(name).schema)
+    return records.read(path_of(name), expect_schema=record_row(name).schema)
 
 
 def read_any(name: str) -> xr.Dataset | dict[str, Any]:
-    """The record `name`, arrays or the content of a summary; raises as `read`."""
-    if row(name).digits is not None:
-        return records.read_summary(path_of(name), expect_schema=row(name).schema)
-    return read(name)
+    """The record `name`, arrays or the content of a summary; raises as `read_arrays`."""
+    if record_row(name).digits is not None:
+        return records.read_summary(path_of(name), expect_schema=record_row(name).schema)
+    return read_arrays(name)

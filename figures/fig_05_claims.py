@@ -53,13 +53,13 @@ def draw(records: Mapping[str, Any]) -> Figure:
     bars.set_xlabel("statements (as stated in v1)")
     bars.grid(axis="y", visible=False)
     _theorems(grid, [claim for label in SHOWN for claim in claims if claim["label"] == label])
-    headline(figure, finding(total))
+    headline(figure, verdict_title(total))
     panel(bars, "a")
     panel(grid, "b")
     return figure
 
 
-def finding(total: Mapping[str, int]) -> str:
+def verdict_title(total: Mapping[str, int]) -> str:
     """How many statements hold as stated, and how many of the refuted ones hold as repaired."""
     held = total.get("proved", 0) + total.get("certified", 0)
     mended, lost = total.get("refuted, repaired", 0), total.get("refuted", 0)

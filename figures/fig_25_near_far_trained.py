@@ -37,7 +37,7 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
     axes["a"].legend(*axes["a"].get_legend_handles_labels(), loc="upper left")
     for ax, (reading, title) in zip((axes["c"], axes["d"]), READINGS.items(), strict=True):
         for row, name in enumerate(names):
-            heads(ax, data.sel(checkpoint=name, reading=reading), row)
+            draw_heads(ax, data.sel(checkpoint=name, reading=reading), row)
             if reading == "distances":
                 _paper(ax, data.sel(checkpoint=name), row)
         ax.axvline(0, color="black", lw=0.7)
@@ -84,7 +84,7 @@ def _histogram(ax: Axes, data: xr.Dataset) -> None:
     ax.set_xlabel("near less far score")
 
 
-def heads(ax: Axes, data: xr.Dataset, row: int) -> None:
+def draw_heads(ax: Axes, data: xr.Dataset, row: int) -> None:
     """The heads of one model, one above the other in its row."""
     x = data.stack(place=("layer", "head"))
     values, low, high = (x[name].values / x.sd.values for name in ("mean", "low", "high"))

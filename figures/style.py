@@ -63,7 +63,9 @@ RC: dict[Any, Any] = {
 Draw = Callable[[Mapping[str, Any]], Figure]  # from records: arrays or words
 
 
-def save(draw: Draw, records: Mapping[str, Any], stem: Path, committed: Path | None = None) -> list[Path]:
+def save_figure(
+    draw: Draw, records: Mapping[str, Any], stem: Path, committed: Path | None = None
+) -> list[Path]:
     """Draw a figure from its records and write `stem`.pdf and `stem`.png; the PDF is the same for the same data.
 
     Args:
@@ -108,7 +110,7 @@ def shows(png: Path, data: list[list[float]]) -> bool:
 
 
 def data_in(png: Path) -> list[list[float]] | None:
-    """The data that `save` wrote into a committed picture, from its text chunk "Data"; None if it has none."""
+    """The data that `save_figure` wrote into a committed picture, from its text chunk "Data"; None if it has none."""
     raw = png.read_bytes() if png.is_file() else b""
     at = 8  # behind the signature: chunks of length, kind, content and checksum
     while at < len(raw):

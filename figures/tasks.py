@@ -9,7 +9,7 @@ from typing import Annotated
 import pytask
 from pytask import Product, PythonNode, task
 
-from figures.build import Graph, Step, content, perform, sources
+from figures.build import Graph, Step, perform_step, row_hash, sources
 from figures.catalogue import CATALOGUE, FIGURES, OUT, path_of
 
 _known: Graph = {}
@@ -23,14 +23,14 @@ for _record in CATALOGUE.values():
     @(pytask.mark.try_first if _record.long else pytask.mark.try_last)
     def record(
         step: Step = ("record", _record.name),
-        row: str = PythonNode(value=content(_record), hash=True),  # pyright: ignore[reportArgumentType]
+        row: str = PythonNode(value=row_hash(_record), hash=True),  # pyright: ignore[reportArgumentType]
         code: dict[str, Path] = sources("record", _record.study, _known),
         needs: dict[str, Path] = {name: path_of(name) for name in _record.needs},
         inputs: dict[str, Mapping[str, Path] | Path] = dict(_record.inputs),
         products: Annotated[tuple[Path, ...], Product] = (_record.path, *_record.table_files),
     ) -> None:
         """Make a record and its tables."""
-        perform(step)
+        perform_step(step)
 
 
 for _figure in FIGURES.values():
@@ -39,7 +39,7 @@ for _figure in FIGURES.values():
         @task(id=_stem)
         def picture(
             step: Step = ("picture", _stem),
-            row: str = PythonNode(value=content(_figure), hash=True),  # pyright: ignore[reportArgumentType]
+            row: str = PythonNode(value=row_hash(_figure), hash=True),  # pyright: ignore[reportArgumentType]
             code: dict[str, Path] = sources("picture", _figure.drawn_by, _known),
             needs: dict[str, Path] = {name: path_of(name) for name in _needs.values()},
             products: Annotated[tuple[Path, ...], Product] = (
@@ -49,4 +49,4 @@ for _figure in FIGURES.values():
             ),
         ) -> None:
             """Draw a picture of a figure."""
-            perform(step)
+            perform_step(step)

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from analysis.errors import InputError
 from analysis.studies import tapa_moments
-from analysis.studies.token_pair import Reading, Row, read_text
+from analysis.studies.token_pair import ReadText, Row, heads_of_text
 from analysis.theory import rope, tapa
 from analysis.theory.frequencies import plain
 from analysis.theory.tapa import amplitude_dims
@@ -62,7 +62,7 @@ def bias_plot(
 def bias_explorer() -> widgets.Widget:
     """Sliders for base, head dimension, length, mu_0 and nu_0 over `bias_plot`."""
     return Sliders(
-        shown(bias_plot),
+        shows_figure(bias_plot),
         base=widgets.FloatLogSlider(value=1e4, base=10, min=2, max=10, step=0.1, description="base"),
         head_dim=widgets.SelectionSlider(
             options=[16, 32, 64, 96, 128, 256], value=128, description="head dim"
@@ -92,7 +92,7 @@ def head_plot(record: xr.Dataset, layer: int, head: int, first_token: str = "dro
 def head_explorer(record: xr.Dataset) -> widgets.Widget:
     """Sliders for layer and head over `head_plot`."""
     return Sliders(
-        shown(lambda layer, head, first_token: head_plot(record, layer, head, first_token)),
+        shows_figure(lambda layer, head, first_token: head_plot(record, layer, head, first_token)),
         layer=widgets.IntSlider(value=0, min=0, max=record.sizes["layer"] - 1, description="layer"),
         head=widgets.IntSlider(value=0, min=0, max=record.sizes["head"] - 1, description="head"),
         first_token=widgets.ToggleButtons(options=["dropped", "kept"], description="first token"),
@@ -111,7 +111,7 @@ def styled() -> Iterator[None]:
         yield
 
 
-def shown(draw):
+def shows_figure(draw):
     """A callback that shows the figure it draws and lets go of it."""
 
     def show(**values) -> None:
@@ -130,12 +130,12 @@ BEFORE = 60  # keys shown before the query
 
 
 @cache
-def reading(checkpoint: str, text: str) -> Reading:
+def reading(checkpoint: str, text: str) -> ReadText:
     """A text as a committed TAPA model reads it; `InputError` names the models there are."""
     files = tapa_checkpoints()
     if checkpoint not in files:
         raise InputError(f"checkpoint {checkpoint!r} is not there; those with a phase: {', '.join(files)}")
-    return read_text(files[checkpoint], text)
+    return heads_of_text(files[checkpoint], text)
 
 
 def pair_plot(
@@ -186,7 +186,7 @@ def _wave(ax: Axes, row: Row, key: int, alpha: float, reach: int) -> None:
     distance_axis(ax)
 
 
-def _keys(ax: Axes, found: Reading, query: int, key: int, values: np.ndarray, label: str) -> None:
+def _keys(ax: Axes, found: ReadText, query: int, key: int, values: np.ndarray, label: str) -> None:
     """A value of every key, with its letter."""
     first = max(0, query + 1 - BEFORE)
     at = np.arange(first, query + 1)
@@ -199,7 +199,7 @@ def _keys(ax: Axes, found: Reading, query: int, key: int, values: np.ndarray, la
     ax.grid(axis="x", visible=False)
 
 
-def _letter(found: Reading, place: int) -> str:
+def _letter(found: ReadText, place: int) -> str:
     """A byte as a letter that can be seen."""
     byte = found.text[place : place + 1]
     return {b"\n": "\u00b6", b" ": "\u2423"}.get(byte, byte.decode("ascii", errors="replace"))
@@ -211,7 +211,7 @@ def pair_explorer(text: str) -> widgets.Widget:
     sizes = reading(files[0], text)
     last = len(sizes.text) - 1
     return Sliders(
-        shown(
+        shows_figure(
             lambda checkpoint, layer, head, query, key: pair_plot(
                 text, max(query, key), min(query, key), layer, head, checkpoint
             )
@@ -272,7 +272,7 @@ def lengths(results: Mapping[str, Any]) -> list[int]:
 def reading_explorer(results: Mapping[str, Any]) -> widgets.Widget:
     """Pickers for method and length over `reading_plot`."""
     return Sliders(
-        shown(lambda method, length: reading_plot(results, method, length)),
+        shows_figure(lambda method, length: reading_plot(results, method, length)),
         method=widgets.Dropdown(options=methods(results), description="method"),
         length=widgets.SelectionSlider(options=lengths(results), description="length"),
     )
@@ -346,7 +346,7 @@ def tapa_plot(
 def tapa_explorer() -> widgets.Widget:
     """Sliders for alpha, amplitude share and phase scale over `tapa_plot`."""
     return Sliders(
-        shown(lambda alpha, amplitude_share, phase_sd: tapa_plot(alpha, amplitude_share, phase_sd)),
+        shows_figure(lambda alpha, amplitude_share, phase_sd: tapa_plot(alpha, amplitude_share, phase_sd)),
         alpha=widgets.FloatLogSlider(value=0.1, base=10, min=-2, max=0, step=0.05, description="alpha"),
         amplitude_share=widgets.FloatSlider(value=0.5, min=0.125, max=0.875, step=0.125, description="share"),
         phase_sd=widgets.FloatLogSlider(

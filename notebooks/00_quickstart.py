@@ -26,7 +26,7 @@ import torch
 from analysis.heads.mean_score import mean_score
 from analysis.theory import frequencies, model_config
 from analysis.theory.rope import expected_score_curve
-from figures.catalogue import read
+from figures.catalogue import read_arrays
 from figures.widgets import bias_explorer, bias_plot, head_plot
 
 # %% [markdown]
@@ -90,7 +90,7 @@ print(f"rms difference over distances below 1000: {np.std(measured[:1000].numpy(
 # ([bias-from-means](../figures/FINDINGS.md#bias-from-means)).
 
 # %%
-record = read("smollm2")
+record = read_arrays("smollm2")
 layer, head = (
     int(values[list(record.telling_why.values).index("median head")])
     for values in (record.telling_layer.values, record.telling_head.values)

@@ -17,11 +17,11 @@
 
 # %%
 from figures import fig_04_assumption_2_1
-from figures.catalogue import read
+from figures.catalogue import read_arrays
 from figures.style import RC
 from figures.widgets import bias_explorer, bias_plot, head_explorer, head_plot
 
-data = read("smollm2")
+data = read_arrays("smollm2")
 data[["measured", "bias", "paper", "shuffled"]]
 
 # %% [markdown]

@@ -35,11 +35,11 @@ from figures import (
     fig_11_precision,
     fig_12_random_heads,
 )
-from figures.catalogue import read, read_any
+from figures.catalogue import read_any, read_arrays
 from figures.style import RC
 from figures.widgets import tapa_explorer, tapa_plot
 
-records = {name: read(name) for name in encodings_ranked.RECORDS}
+records = {name: read_arrays(name) for name in encodings_ranked.RECORDS}
 numbers = read_any("rivals_summary")
 
 # %% [markdown]

@@ -23,7 +23,7 @@ import matplotlib as mpl
 from IPython.display import Markdown
 
 from analysis.experiments import results
-from analysis.experiments.tables import markdown, there
+from analysis.experiments.tables import table_markdown, there
 from figures import (
     fig_13_perplexity_by_length,
     fig_14_loss_by_position,
@@ -36,7 +36,7 @@ from figures.catalogue import TRAINED
 from figures.style import RC
 from figures.widgets import reading_explorer, reading_plot
 
-found = results.summarise(TRAINED)
+found = results.summarise_runs(TRAINED)
 records = {"results": found}
 print(f"{found['runs']} runs of {found['parameters']:,} parameters, trained at {found['trained_length']} bytes, "
       f"read on {found['bytes']:,} bytes of {len(found['documents'])} documents")  # fmt: skip
@@ -66,7 +66,7 @@ with mpl.rc_context(RC):
     figure = fig_13_perplexity_by_length.draw(records)
 
 # %%
-Markdown(markdown(found, "table2"))
+Markdown(table_markdown(found, "table2"))
 
 # %% [markdown]
 # ## 2 Loss by token position
@@ -91,7 +91,7 @@ with mpl.rc_context(RC):
 
 # %%
 if "equal_loss" in there(found):
-    display(Markdown(markdown(found, "equal_loss")))
+    display(Markdown(table_markdown(found, "equal_loss")))
 
 # %% [markdown]
 # ## 4 The learning rate

@@ -34,14 +34,14 @@ from figures import (
     fig_24_phase_dynamics,
     fig_25_near_far_trained,
 )
-from figures.catalogue import read, tapa_checkpoints
+from figures.catalogue import read_arrays, tapa_checkpoints
 from figures.style import RC
 from figures.widgets import pair_explorer, pair_plot
 
 MODEL = "tapa"
-records = {name: read(f"{name}-{MODEL}") for name in ("phase", "phase_short")}
-records |= {name: read(name) for name in ("phase_dynamics", "trained_gaps")}
-numbers = phase_summary.summarise(records["phase"], records["phase_short"])
+records = {name: read_arrays(f"{name}-{MODEL}") for name in ("phase", "phase_short")}
+records |= {name: read_arrays(name) for name in ("phase_dynamics", "trained_gaps")}
+numbers = phase_summary.summarise_checkpoint(records["phase"], records["phase_short"])
 print("models with a phase:", ", ".join(tapa_checkpoints()))
 
 # %% [markdown]

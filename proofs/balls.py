@@ -141,7 +141,7 @@ def below(what: str, left: Real, right: Real, *, strict: bool = True) -> Evidenc
     )
 
 
-def equal(what: str, left: Real, right: Real, tolerance: Real) -> Evidence:
+def equal_within(what: str, left: Real, right: Real, tolerance: Real) -> Evidence:
     """Evidence that |left - right| < tolerance; balls never prove equality, and `what` says how near."""
     one, other = ball(left), ball(right)
     found = below(what, abs(one - other), tolerance)

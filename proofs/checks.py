@@ -1,6 +1,6 @@
 r"""What the claims share: evidence from symbols, searches and forms, and the points and distances where it is sought.
 
-- Evidence: `exact` and `tried` decide by symbols, `search` by balls at chosen points, `identity` by rewriting.
+- Evidence: `exact` and `tried` decide by symbols, `search` by balls at chosen points, `equality` by rewriting.
 - Inequalities proved by their form: one in one variable by Taylor's theorem (`rises`), a rational one in positive
   symbols by the signs of its coefficients (`termwise`).
 - `Point` refuses whatever does not meet the hypotheses of Lemmas C.1 and C.2; `Distances` bounds the expected score at
@@ -56,7 +56,7 @@ def _written(value: object) -> str:
     return str(value)
 
 
-def identity(what: str, left: symbolic.Expr, right: symbolic.Expr) -> Evidence:
+def equality(what: str, left: symbolic.Expr, right: symbolic.Expr) -> Evidence:
     """Evidence that two expressions are equal: `proofs.exact.identity`, with complex expansion tried first.
 
     A failure to simplify refutes nothing: REFUTED takes a point where balls show the two sides apart.

@@ -57,7 +57,7 @@ def verdict_text(outcome: Outcome | None) -> str:
     return str(outcome.verdict)
 
 
-def table(results: Iterable[Result]) -> list[dict[str, object]]:
+def claim_rows(results: Iterable[Result]) -> list[dict[str, object]]:
     """One row a claim, for the command line and JSON: label, where, stated, repaired, evidence, seconds."""
     return [
         {
@@ -183,7 +183,7 @@ def compare_entries(claims: Sequence[Mapping[str, Any]], path: Path, *, whole: b
     return differences + [f"{label}: in {path.name}, not in the ledger" for label in gone]
 
 
-def content(results: Sequence[Result]) -> dict[str, Any]:
+def ledger_content(results: Sequence[Result]) -> dict[str, Any]:
     """The whole ledger as plain data, for figures and notebooks: its claims, their graph, the notation."""
     return {"claims": entries(results), "graph": graph(results), "notation": " ".join(NOTATION.split())}
 
@@ -380,5 +380,5 @@ def _code(text: str) -> str:
 
 
 def record() -> dict[str, Any]:
-    """The whole ledger, checked in this process, as `content` gives it."""
-    return content(verify(workers=0))
+    """The whole ledger, checked in this process, as `ledger_content` gives it."""
+    return ledger_content(verify(workers=0))

@@ -41,7 +41,7 @@ _CHECK, _ATTACK, _PRACTICE = "check", "attack", "practice"
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class LedgerTask:
     """One function of the ledger: check or attack of a node ("eq-28", "eq-28*"), practice of a label."""
 
     node: str
@@ -172,15 +172,15 @@ def _nearest(label: str, ledger: Ledger) -> list[str]:
     return [low[name] for name in found]
 
 
-def _tasks(ledger: Ledger, wanted: Sequence[str]) -> list[Task]:
+def _tasks(ledger: Ledger, wanted: Sequence[str]) -> list[LedgerTask]:
     """Practice rows of the claims; checks and attacks of the claims and of all they use.
 
     The rows come first: some of them are the longest tasks, and one that starts last is waited for alone.
     """
     nodes = ledger.order(wanted)
-    tasks = [Task(label, _PRACTICE) for label in wanted if label in ledger.practices]
-    tasks += [Task(node, _CHECK) for node in nodes]
-    return tasks + [Task(node, _ATTACK) for node in nodes if node in ledger.attacks]
+    tasks = [LedgerTask(label, _PRACTICE) for label in wanted if label in ledger.practices]
+    tasks += [LedgerTask(node, _CHECK) for node in nodes]
+    return tasks + [LedgerTask(node, _ATTACK) for node in nodes if node in ledger.attacks]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ class Found:
     seconds: float = 0.0
 
 
-def _perform(task: Task, ledger: Ledger) -> Found:
+def _perform(task: LedgerTask, ledger: Ledger) -> Found:
     """Run one task at the ledger's precision."""
     start = time.perf_counter()
     evidence: tuple[Evidence, ...] = ()
@@ -213,12 +213,14 @@ def _loaded(loader: Loader) -> Ledger:
     return loader()
 
 
-def _perform_there(task: Task, loader: Loader) -> Found:
+def _perform_there(task: LedgerTask, loader: Loader) -> Found:
     """`_perform` in a worker process: functions do not travel, the name of the loader does."""
     return _perform(task, _loaded(loader))
 
 
-def _run_here(tasks: Sequence[Task], ledger: Ledger, progress: Progress | None) -> dict[Task, Found]:
+def _run_here(
+    tasks: Sequence[LedgerTask], ledger: Ledger, progress: Progress | None
+) -> dict[LedgerTask, Found]:
     done = {}
     for task in tasks:
         done[task] = _perform(task, ledger)
@@ -227,9 +229,11 @@ def _run_here(tasks: Sequence[Task], ledger: Ledger, progress: Progress | None) 
     return done
 
 
-def _run(tasks: Sequence[Task], loader: Loader, workers: int, progress: Progress | None) -> dict[Task, Found]:
+def _run(
+    tasks: Sequence[LedgerTask], loader: Loader, workers: int, progress: Progress | None
+) -> dict[LedgerTask, Found]:
     """Tasks over fresh processes; the first error cancels what has not begun and is raised."""
-    done: dict[Task, Found] = {}
+    done: dict[LedgerTask, Found] = {}
     with ProcessPoolExecutor(min(workers, max(len(tasks), 1)), mp_context=get_context("spawn")) as pool:
         tasks_of = {pool.submit(_perform_there, task, loader): task for task in tasks}
         try:
@@ -283,7 +287,7 @@ def gather_rows(node: str, rows: Rows) -> tuple[Row, ...]:
     return found
 
 
-def _results(ledger: Ledger, wanted: Sequence[str], done: dict[Task, Found]) -> list[Result]:
+def _results(ledger: Ledger, wanted: Sequence[str], done: dict[LedgerTask, Found]) -> list[Result]:
     nodes = ledger.nodes()
     forms = {task.node: found.evidence for task, found in done.items() if task.part == _CHECK}
     attacks = {task.node: found.evidence for task, found in done.items() if task.part == _ATTACK}
@@ -297,7 +301,7 @@ def _results(ledger: Ledger, wanted: Sequence[str], done: dict[Task, Found]) -> 
 
     def result(label: str) -> Result:
         repaired = outcome(label + REPAIRED) if label in ledger.repairs else None
-        rows = done.get(Task(label, _PRACTICE), Found()).rows
+        rows = done.get(LedgerTask(label, _PRACTICE), Found()).rows
         mine = [task for task in done if task.node.removesuffix(REPAIRED) == label]
         seconds = sum(done[task].seconds for task in mine)
         return Result(ledger.claims[label], outcome(label), repaired, rows, seconds)

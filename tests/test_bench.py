@@ -197,7 +197,9 @@ def test_the_models_cost_is_measured_on_every_head(fetched):
 
 def test_a_run_gives_every_row_with_its_target(tiny):
     told: list[tuple[str, int, int]] = []
-    rows = bench.run(bench.chosen([], with_model=False), progress=lambda *step: told.append(step[:3]))
+    rows = bench.run_benchmarks(
+        bench.chosen_benchmarks([], with_model=False), progress=lambda *step: told.append(step[:3])
+    )
     assert told == [("benchmarks", done, 10) for done in range(11)]
     assert (
         len(rows) == 15
@@ -210,16 +212,16 @@ def test_a_run_gives_every_row_with_its_target(tiny):
 
 
 def test_names_choose_rows_in_the_tables_order(monkeypatch: pytest.MonkeyPatch):
-    assert bench.chosen(["training_speed", "mean_score_speed"], with_model=False) == [
+    assert bench.chosen_benchmarks(["training_speed", "mean_score_speed"], with_model=False) == [
         "mean_score_speed",
         "training_speed",
     ]
-    assert bench.chosen(["model_8192"], with_model=False) == ["model_8192"]
-    assert set(bench.BENCHMARKS) - set(bench.chosen([], with_model=False)) == set(bench.OF_MODEL)
+    assert bench.chosen_benchmarks(["model_8192"], with_model=False) == ["model_8192"]
+    assert set(bench.BENCHMARKS) - set(bench.chosen_benchmarks([], with_model=False)) == set(bench.OF_MODEL)
     with pytest.raises(
         InputError, match="benchmark 'attention_sped' is unknown; did you mean attention_speed"
     ):
-        bench.chosen(["attention_sped"], with_model=True)
+        bench.chosen_benchmarks(["attention_sped"], with_model=True)
 
 
 def test_with_a_model_the_run_measures_it_at_two_lengths(monkeypatch: pytest.MonkeyPatch):
@@ -230,9 +232,9 @@ def test_with_a_model_the_run_measures_it_at_two_lengths(monkeypatch: pytest.Mon
         return [{"what": "model", "target": "none", "met": True}]
 
     monkeypatch.setattr(bench, "model_cost", cost)
-    names = bench.chosen([], with_model=True)
+    names = bench.chosen_benchmarks([], with_model=True)
     assert names[-2:] == ["model_2048", "model_8192"]
-    assert len(bench.run(names[-2:], progress=lambda *step: None)) == 2
+    assert len(bench.run_benchmarks(names[-2:], progress=lambda *step: None)) == 2
     assert asked == [(8, 2048), (2, 8192)]
 
 
@@ -277,8 +279,8 @@ def test_text_shows_every_number():
     row = {"what": "a against b", "ratio": 123.456789, "seconds": {4: 0.51234567}, "times": [1.0, 2.123456],
            "target": "ratio >= 100", "met": True}  # fmt: skip
     numbers = "    ratio 123.5, seconds {4: 0.5123}, times [1, 2.123]\n"
-    assert bench.as_text([row]) == f"a against b\n{numbers}    target met: ratio >= 100"
-    assert bench.as_text([row | {"met": False}]).endswith("target MISSED: ratio >= 100")
+    assert bench.benchmark_text([row]) == f"a against b\n{numbers}    target met: ratio >= 100"
+    assert bench.benchmark_text([row | {"met": False}]).endswith("target MISSED: ratio >= 100")
 
 
 def test_the_committed_record_holds_every_row_and_says_what_is_met():

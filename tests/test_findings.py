@@ -24,14 +24,14 @@ ALL = findings.findings()
 
 
 def test_the_committed_page_is_what_the_records_give():
-    assert findings.PAGE.read_text(encoding="utf-8") == findings.markdown()
+    assert findings.PAGE.read_text(encoding="utf-8") == findings.findings_page()
 
 
 def test_a_finding_follows_its_record(monkeypatch: pytest.MonkeyPatch):
     planted = copy.deepcopy(content(checkpoint.SMOLLM2))
     planted["dropped"]["distance_share"][3] = 0.5
     monkeypatch.setattr(checkpoint, "content", lambda name: planted)
-    changed = {one.label: one for one in checkpoint.smollm2()}
+    changed = {one.label: one for one in checkpoint.bias_findings()}
     assert "50 % of the variance" in changed["bias-share"].sentence
     assert changed["bias-near-first"].sentence == ALL["bias-near-first"].sentence
 
@@ -52,7 +52,9 @@ def test_an_unknown_label_is_answered_with_the_nearest():
 
 
 def test_findings_are_read_without_torch():
-    code = "import sys; from figures import findings; findings.markdown(); sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys; from figures import findings; findings.findings_page(); sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 

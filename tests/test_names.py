@@ -1,9 +1,10 @@
-"""The notation in `analysis`'s docstring is well formed, its formulas are the sign convention, the code keeps to it."""
+"""Names mean one thing: the notation is well formed and kept to, and no public name is defined twice for two things."""
 
 from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -100,3 +101,73 @@ def test_names_that_mislead_are_not_used():
             if isinstance(node, ast.arg) and node.arg in ("theta_0", "theta0", "lambda_", "lam"):
                 found.append(f"{path.relative_to(ROOT)}:{node.lineno}: {node.arg}")
     assert found == []
+
+
+FAMILIES: dict[str, tuple[str, str]] = {
+    # name: the files that may define it, as a pattern of their paths, and why it means one thing in all of them
+    "draw": (r"figures/fig_\w+\.py", "draws the figure of its module; the catalogue calls it by the module"),
+    "record": (r"analysis/(studies|experiments)/\w+\.py|proofs/status\.py", "makes a record of the catalogue"),
+    **dict.fromkeys(
+        ("cos_sum", "sin_sum", "cos_limit", "sin_limit"),
+        (r"analysis/theory/rope\.py|proofs/integrals\.py", "two witnesses of one number; a test compares them"),
+    ),
+    **{
+        name: (rf"analysis/cli/\w+\.py|{home}", "the command of the tool, and what it runs")
+        for name, home in {
+            "findings": r"figures/findings/page\.py",
+            "measure": r"analysis/studies/distance_bias\.py",
+            "sweep": r"analysis/experiments/sweep\.py",
+            "train": r"analysis/training/train\.py",
+            "verify": r"proofs/verify\.py",
+        }.items()
+    },
+}  # fmt: skip
+SOURCES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for top in ("analysis", "proofs", "figures")
+    for path in sorted((ROOT / top).rglob("*.py"))
+}
+
+
+def homonyms(sources: Mapping[str, str]) -> dict[str, list[str]]:
+    """Public top-level classes and functions that several modules define, by name, but for the families above."""
+    homes: dict[str, list[str]] = {}
+    for path, text in sources.items():
+        for node in ast.parse(text, path).body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(path)
+    pattern = {name: files for name, (files, _) in FAMILIES.items()}
+    return {
+        name: paths
+        for name, paths in homes.items()
+        if len(paths) > 1 and not all(re.fullmatch(pattern.get(name, ""), path) for path in paths)
+    }
+
+
+def test_no_public_name_means_two_things():
+    assert homonyms(SOURCES) == {}
+
+
+def test_every_family_has_members():
+    for name, (files, _) in FAMILIES.items():
+        defined = [path for path, text in SOURCES.items() if re.search(rf"^def {name}\(", text, re.MULTILINE)]
+        assert len([path for path in defined if re.fullmatch(files, path)]) > 1, name
+
+
+@pytest.mark.parametrize(
+    ("path", "line", "name"),
+    [
+        ("analysis/heads/phase.py", "class Gaussian: ...", "Gaussian"),  # of `sampling.laws`
+        ("proofs/paper/theorem_3_2.py", "def thm_2_1(): ...", "thm_2_1"),
+        (
+            "figures/widgets.py",
+            "def draw(): ...",
+            "draw",
+        ),  # a family's name in a file that is not of the family
+        ("analysis/theory/tapa.py", "def cos_sum(): ...", "cos_sum"),
+    ],
+)
+def test_a_planted_homonym_is_seen(path: str, line: str, name: str):
+    found = homonyms(SOURCES | {path: f"{SOURCES[path]}\n\n{line}\n"})
+    assert list(found) == [name]
+    assert path in found[name]

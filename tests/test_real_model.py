@@ -16,7 +16,7 @@ from analysis.studies import distance_bias
 from analysis.studies.distance_bias import layer_means
 from figures import style
 from figures.build import resolve
-from figures.catalogue import FIGURES, SUMMARIES, read
+from figures.catalogue import FIGURES, SUMMARIES, read_arrays
 
 pytestmark = pytest.mark.records("smollm2")
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.records("smollm2")
 @pytest.fixture(scope="module")
 def real_record(made_records: None) -> xr.Dataset:
     """The real model's record, made by its own step: a minute on a fresh clone, seconds afterwards."""
-    return read("smollm2")
+    return read_arrays("smollm2")
 
 
 def test_a_fresh_measurement_is_within_the_intervals_of_the_committed_summary(real_record: xr.Dataset):

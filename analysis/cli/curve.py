@@ -88,7 +88,7 @@ def from_file(path: Path, layer_type: str | None) -> frequencies.Frequencies:
     return model_config.from_config(config, layer_type=layer_type)
 
 
-def table(
+def curve_table(
     frequencies: frequencies.Frequencies, *, mu: float, nu: float, to: float, points: int
 ) -> dict[str, Any]:
     """Distances with the exact sum and, where it has a closed form, the limit."""

@@ -60,7 +60,7 @@ def curve(
       tapa curve --config MODEL/config.json
     """
     options = dict(locals())
-    from analysis.cli.curve import check_options, curve_text, from_file, from_options, table
+    from analysis.cli.curve import check_options, curve_table, curve_text, from_file, from_options
 
     given = {name for name, value in options.items() if value != signature(curve).parameters[name].default}
     check_options(given, kind.value, from_file=config is not None)
@@ -71,7 +71,7 @@ def curve(
             kind.value, base, head_dim, rotary_dim,
             factor=factor, trained_length=trained_length, share=share, turns=turns,
         )  # fmt: skip
-    result = table(frequencies, mu=mu, nu=nu, to=to, points=points)
+    result = curve_table(frequencies, mu=mu, nu=nu, to=to, points=points)
     typer.echo(json.dumps(result) if as_json else curve_text(result))
 
 
@@ -125,9 +125,9 @@ def measure(
         )
     write(data, out, provenance, schema=distance_bias.HEADS)
     if summary is not None:
-        content = distance_bias.summarise(data)
+        content = distance_bias.summarise_model(data)
         write_summary(content, summary, provenance, schema=distance_bias.SUMMARY, digits=4)
-    numbers = distance_bias.headline(data)
+    numbers = distance_bias.share_quartiles(data)
     if as_json:
         typer.echo(json.dumps({"record": printable(str(out)), **distance_bias.for_json(numbers)}))
         return

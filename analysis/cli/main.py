@@ -105,9 +105,9 @@ def verify(
     if explain:
         typer.echo(status.explain(results[0]))
     elif as_json:
-        typer.echo(json.dumps(status.table(results)))
+        typer.echo(json.dumps(status.claim_rows(results)))
     else:
-        typer.echo(_claims(status.table(results)).show(form))
+        typer.echo(_claims(status.claim_rows(results)).show(form))
     if write_status:
         from analysis.records import write_whole
 
@@ -193,7 +193,7 @@ def bench(
     """
     from analysis import bench as bench_
 
-    rows_of = bench_.chosen(names, with_model=model)
+    rows_of = bench_.chosen_benchmarks(names, with_model=model)
     from analysis.progress import progress_bar
     from analysis.records import ensure_writable
 
@@ -201,9 +201,9 @@ def bench(
     ensure_writable(out)
     begun = time.perf_counter()
     with progress_bar() as show:
-        rows = bench_.run(rows_of, progress=show)
-    bench_.write(rows, out, sys.argv, time.perf_counter() - begun)
-    typer.echo(json.dumps(rows) if as_json else f"{bench_.as_text(rows)}\nrecord: {shown(out)}")
+        rows = bench_.run_benchmarks(rows_of, progress=show)
+    bench_.write_benchmarks(rows, out, sys.argv, time.perf_counter() - begun)
+    typer.echo(json.dumps(rows) if as_json else f"{bench_.benchmark_text(rows)}\nrecord: {shown(out)}")
 
 
 def findings(
@@ -231,7 +231,7 @@ def findings(
     if write_page:
         from analysis.records import write_whole
 
-        write_whole(found.PAGE, found.markdown())
+        write_whole(found.PAGE, found.findings_page())
         return
     chosen = [found.finding(label)] if label else list(found.findings().values())
     if as_json:

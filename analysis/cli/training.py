@@ -41,13 +41,13 @@ def train(
     from analysis.training.recipe import load_recipe
 
     load_recipe(recipe, settings or [])  # a mistyped key is refused before torch is imported
-    from analysis.experiments.training_run import as_text, train_recipe
+    from analysis.experiments.training_run import train_recipe, training_text
     from analysis.progress import progress_bar
 
     with progress_bar() as show:
         result = train_recipe(recipe, settings or [], out, arguments=sys.argv, progress=show)
     if result is not None:  # of several processes one speaks
-        typer.echo(json.dumps(result) if as_json else as_text(result))
+        typer.echo(json.dumps(result) if as_json else training_text(result))
 
 
 def evaluate(
@@ -110,7 +110,7 @@ def _evaluate(
     from analysis.records import ensure_writable, write
 
     ensure_writable(out)
-    from analysis.studies.perplexity import EVALUATION, evaluate_model, rows, table
+    from analysis.studies.perplexity import EVALUATION, evaluate_model, perplexity_table, rows
 
     with progress_bar() as show:
         data, provenance = evaluate_model(
@@ -122,7 +122,7 @@ def _evaluate(
         used = {name: data.attrs[name] for name in ("protocol", "stride", "factor", "trained_length")}
         typer.echo(json.dumps({"record": str(out), **used, "rows": rows(data)}))
     else:
-        typer.echo(f"{table(data)}\nprotocol {settings.protocol}; record: {shown(out)}")
+        typer.echo(f"{perplexity_table(data)}\nprotocol {settings.protocol}; record: {shown(out)}")
 
 
 def sweep(
@@ -164,7 +164,7 @@ def sweep(
     records, runs = records or own("trained"), runs or own("records", "runs")
     if dry_run:
         rows = sweep_.listed(experiments, records, runs)
-        typer.echo(json.dumps(rows) if as_json else sweep_.table(rows))
+        typer.echo(json.dumps(rows) if as_json else sweep_.plan_text(rows))
         return
     if slurm is not None:
         typer.echo(sweep_.submit(experiments, records, runs, tasks=slurm, minutes=limit_minutes))
@@ -177,7 +177,7 @@ def sweep(
     if as_json:
         typer.echo(json.dumps(ended))
     else:
-        typer.echo(f"{sweep_.as_text(ended)}\nrecords: {shown(records)}; checkpoints: {shown(runs)}")
+        typer.echo(f"{sweep_.outcome_text(ended)}\nrecords: {shown(records)}; checkpoints: {shown(runs)}")
 
 
 def results(
@@ -218,9 +218,9 @@ def results(
         raise InputError(f"--csv is for one table, {len(tables)} are named; known: {', '.join(names())}")
     if runs and (wrong := [name for name in tables if name not in EXPERIMENTS]):
         raise InputError(f"--runs goes with {', '.join(EXPERIMENTS)}, not with {wrong[0]}; leave one out")
-    from analysis.experiments.results import summarise
+    from analysis.experiments.results import summarise_runs
 
-    content = summarise(records or committed("trained"), runs)
+    content = summarise_runs(records or committed("trained"), runs)
     tables = tables or (["table2"] if runs else there(content))
     if as_json:
         typer.echo(json.dumps(content))

@@ -17,10 +17,10 @@ from jaxtyping import Bool, Float
 
 from analysis.intervals import over_documents, proportion
 from analysis.models.llama import Llama
-from analysis.models.token_losses import attending, rows_at_once
+from analysis.models.token_losses import attention_for_length, rows_at_once
 from analysis.text.windows import Document
 from analysis.training.recipe import Recipe
-from analysis.training.retrieval_data import RECALL, TASKS, Task, retrieval_batch, score
+from analysis.training.retrieval_data import RECALL, TASKS, RetrievalTask, retrieval_batch, score_queries
 
 SCORES = 2**21  # numbers in the largest array of scores: on one core smaller arrays are faster
 _NAMES = ("exact", "exact_low", "exact_high", "bits", "bits_low", "bits_high")
@@ -32,7 +32,7 @@ def retrieval(
     *,
     length: int,
     distances: Sequence[int],
-    task: Task = RECALL,
+    task: RetrievalTask = RECALL,
     count: int = 256,
     seed: int = 0,
 ) -> xr.Dataset:
@@ -68,7 +68,13 @@ def retrieval(
 
 
 def _at(
-    model: Llama, documents: Sequence[Document], length: int, distance: int, task: Task, count: int, seed: int
+    model: Llama,
+    documents: Sequence[Document],
+    length: int,
+    distance: int,
+    task: RetrievalTask,
+    count: int,
+    seed: int,
 ) -> list[float]:
     """The numbers of `_NAMES` at one distance."""
     hits, lost = answers(
@@ -86,7 +92,7 @@ def answers(
     *,
     length: int,
     distance: int,
-    task: Task,
+    task: RetrievalTask,
     count: int,
     seed: int,
 ) -> tuple[Bool[np.ndarray, " count"], Float[np.ndarray, " count"]]:
@@ -97,8 +103,8 @@ def answers(
         questions = retrieval_batch(
             documents, length, rows, task=task, distance=distance, seed=seed, step=step
         )
-        with attending(model, length):
-            scores = score(model(questions.tokens), questions)
+        with attention_for_length(model, length):
+            scores = score_queries(model(questions.tokens), questions)
         exact.append(scores.exact.flatten().numpy())
         bits.append(scores.bits.flatten().numpy())
     return np.concatenate(exact)[:count], np.concatenate(bits)[:count]
@@ -151,7 +157,7 @@ def ask(
     ]
 
 
-def questions(task: Task, lengths: Sequence[int]) -> list[tuple[int, int]]:
+def questions(task: RetrievalTask, lengths: Sequence[int]) -> list[tuple[int, int]]:
     """Pairs of a window's length and a distance, those left out for which the task's facts do not fit.
 
     Args:

@@ -21,7 +21,7 @@ from analysis import schemas
 from analysis.errors import InputError
 from analysis.experiments import run_record, tables
 from analysis.experiments.plan import EXPERIMENTS, rate_name
-from analysis.experiments.run_record import Chosen, Content, missing, read_folder
+from analysis.experiments.run_record import Chosen, Content, missing, read_runs
 from analysis.experiments.tables import Row
 from analysis.intervals import Interval, over_documents, over_seeds, proportion
 from analysis.settings import differences
@@ -43,7 +43,7 @@ NAT = 1 / math.log(2)  # bits
 Nats = Float[np.ndarray, "seeds documents"]
 
 
-def summarise(folder: Path, own: Sequence[Path] = ()) -> dict[str, Any]:
+def summarise_runs(folder: Path, own: Sequence[Path] = ()) -> dict[str, Any]:
     """Everything that tables and figures take from a folder of runs' records.
 
     Args:
@@ -57,13 +57,13 @@ def summarise(folder: Path, own: Sequence[Path] = ()) -> dict[str, Any]:
         what all runs have in common.
 
     Raises:
-        InputError: as `run_record.read_folder` and `own_runs`.
+        InputError: as `run_record.read_runs` and `own_runs`.
     """
-    return of_runs(read_folder(folder), own_runs(own))
+    return of_runs(read_runs(folder), own_runs(own))
 
 
 def of_runs(chosen: Mapping[str, Chosen], own: Sequence[Chosen] = ()) -> dict[str, Any]:
-    """As `summarise`, of runs that were read."""
+    """As `summarise_runs`, of runs that were read."""
     members = {name for names in EXPERIMENTS.values() for name in names}
     chosen = {name: one for name, one in chosen.items() if name in members}
     evaluated = {name: one for name, one in chosen.items() if one.seeds}
@@ -75,7 +75,7 @@ def of_runs(chosen: Mapping[str, Chosen], own: Sequence[Chosen] = ()) -> dict[st
             "equal_loss": [
                 row for name in EXPERIMENTS["table2"] for row in _at_equal_loss(name, "rope", evaluated)
             ],
-            "retrieval_rows": [row for one in evaluated.values() for row in retrieval(one)],
+            "retrieval_rows": [row for one in evaluated.values() for row in retrieval_rows(one)],
             "without_retrieval": without_retrieval(evaluated.values()),
             "paths": [row for one in evaluated.values() for row in _curves(one)],
             "places": [row for one in evaluated.values() for row in _by_position(one)],
@@ -173,12 +173,12 @@ def _both(name: str, values: Nats | None, counts: Float[np.ndarray, " documents"
     keys = (name, *(f"{name}_{kind}_{end}" for kind in ("seeds", "documents") for end in ("low", "high")))
     if values is None:
         return dict.fromkeys(keys)
-    seeds, documents = intervals(values, counts)
+    seeds, documents = bits_with_intervals(values, counts)
     ends = (seeds.value, seeds.low, seeds.high, documents.low, documents.high)
     return {key: _finite(end) for key, end in zip(keys, ends, strict=True)}
 
 
-def intervals(values: Nats, counts: Float[np.ndarray, " documents"]) -> tuple[Interval, Interval]:
+def bits_with_intervals(values: Nats, counts: Float[np.ndarray, " documents"]) -> tuple[Interval, Interval]:
     """Over seeds, and over documents of the mean over seeds: bits per byte of nats."""
     seeds = over_seeds(values.sum(axis=1) / counts.sum())
     documents = over_documents(values.mean(axis=0), counts, seed=RESAMPLING_SEED)
@@ -314,9 +314,9 @@ def _common(chosen: Mapping[str, Chosen], evaluated: Mapping[str, Chosen]) -> di
 
 
 def record(*, runs: Mapping[str, Path]) -> dict[str, Any]:
-    """`summarise` of the folder that holds the records of these runs."""
+    """`summarise_runs` of the folder that holds the records of these runs."""
     (folder,) = {path.parent for path in runs.values()}
-    return summarise(folder)
+    return summarise_runs(folder)
 
 
 # A user's own runs, beside ours.
@@ -334,7 +334,7 @@ def own_runs(paths: Sequence[Path]) -> list[Chosen]:
     """
     groups: dict[str, list[Content]] = {}
     for file in dict.fromkeys(file for path in paths for file in run_record.files_of(path)):
-        content = run_record.read(file)
+        content = run_record.read_run(file)
         if content["diverged"] is not None or not content["evaluations"]:
             why = "diverged" if content["diverged"] else "was not evaluated: its test documents are too short"
             raise InputError(f"{content['run']} {why}; leave it out")
@@ -439,14 +439,14 @@ def _nats(evaluations: list[dict[str, Any]], length: int) -> list[float]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Point:
+class LossPoint:
     """A point of a curve: step, and nats of each document at the longest length."""
 
     step: float
     long: Float[np.ndarray, " documents"]
 
 
-def equal_loss(mine: LossCurve, other: LossCurve) -> tuple[float, Point, Point] | None:
+def equal_loss(mine: LossCurve, other: LossCurve) -> tuple[float, LossPoint, LossPoint] | None:
     """Two runs where their loss at the trained length is that of the worse of their ends.
 
     A method that learns more slowly has less to lose beyond the trained length. So the better of two runs is taken at
@@ -462,19 +462,19 @@ def equal_loss(mine: LossCurve, other: LossCurve) -> tuple[float, Point, Point] 
         found = equal_loss(other, mine)
         return None if found is None else (found[0], found[2], found[1])
     loss = float(mine.losses[-1])
-    end, there = Point(float(mine.steps[-1]), mine.long[-1]), crossing(other, loss)
+    end, there = LossPoint(float(mine.steps[-1]), mine.long[-1]), crossing(other, loss)
     return None if there is None else (loss, end, there)
 
 
-def crossing(curve: LossCurve, loss: float) -> Point | None:
+def crossing(curve: LossCurve, loss: float) -> LossPoint | None:
     """Where the loss at the trained length first falls to `loss`, linearly between checkpoints; None if nowhere."""
     losses = curve.losses
     if losses[0] == loss:
-        return Point(float(curve.steps[0]), curve.long[0])
+        return LossPoint(float(curve.steps[0]), curve.long[0])
     for i in range(len(losses) - 1):
         if losses[i] > loss >= losses[i + 1]:
             share = float((losses[i] - loss) / (losses[i] - losses[i + 1]))
-            return Point(float(_between(curve.steps, i, share)), _between(curve.long, i, share))
+            return LossPoint(float(_between(curve.steps, i, share)), _between(curve.long, i, share))
     return None
 
 
@@ -488,7 +488,7 @@ def _between(values: np.ndarray, i: int, share: float) -> Any:
 COPIED = ("chance", "chance_of_any")
 
 
-def retrieval(one: Chosen) -> Iterator[dict[str, Any]]:
+def retrieval_rows(one: Chosen) -> Iterator[dict[str, Any]]:
     """A row for each task, window length and distance, over the seeds whose records have answers.
 
     Yields:

@@ -42,7 +42,7 @@ from analysis.training.variants import VARIANTS
 
 TRAINED = records.Schema("trained-run", 1, made_by="tapa sweep` or `tapa train RECIPE")
 Content = Mapping[str, Any]
-"""Of a run's record, as `read` gives it."""
+"""Of a run's record, as `read_run` gives it."""
 ON_DISK = {
     "evaluations": "readings",
     "loss_by_position": "loss_by_place",
@@ -126,14 +126,14 @@ def _room(documents: Sequence[Document], length: int, target: int) -> int:
     return sum(max(len(document.tokens) - (length - target), 0) // target for document in documents)
 
 
-def read(path: Path) -> dict[str, Any]:
+def read_run(path: Path) -> dict[str, Any]:
     """Content of a run's record; `InputError` if it is damaged or of another kind."""
     return _renamed(
         records.read_summary(path, expect_schema=TRAINED), {old: new for new, old in ON_DISK.items()}
     )
 
 
-def write(
+def write_run(
     run: RunSpec,
     data: Corpus,
     log: Log,
@@ -175,7 +175,7 @@ def write(
         content |= _evaluated(run, data, last, passed)
     sha256 = hashlib.sha256((last / checkpoint.MODEL).read_bytes()).hexdigest()
     _put(content, run, data, log, path, arguments, sha256)
-    return read(path)
+    return read_run(path)
 
 
 def write_diverged(
@@ -201,7 +201,7 @@ def _head(run: RunSpec, log: Log) -> dict[str, Any]:
         "lr": recipe.lr,
         "parent": run.parent,
         "configuration": run.configuration,
-        "parameters": train.parameters(recipe),
+        "parameters": train.parameter_count(recipe),
         "tokens_per_second": log.tokens_per_second(tokens, last=len(log.seconds)) if log.seconds else None,
         "training": {
             "step": [float(s) for s in range(EVERY, len(log.loss) + 1, EVERY)],
@@ -333,7 +333,7 @@ class Chosen:
         return next(iter(self.seeds.values()))
 
 
-def read_folder(folder: Path) -> dict[str, Chosen]:
+def read_runs(folder: Path) -> dict[str, Chosen]:
     """Every variant of which a folder holds runs; as `choose`.
 
     Raises:
@@ -342,7 +342,7 @@ def read_folder(folder: Path) -> dict[str, Chosen]:
     paths = sorted(folder.glob(NAMES))
     if not paths:
         raise InputError(f"{folder} holds no record of a run; make some with `tapa sweep`")
-    return choose(read(path) for path in paths)
+    return choose(read_run(path) for path in paths)
 
 
 def files_of(path: Path) -> list[Path]:
@@ -376,7 +376,7 @@ def choose(contents: Iterable[Content]) -> dict[str, Chosen]:
     A run that goes on from another counts only where that one is at the chosen rate.
 
     Args:
-        contents: of records, as `run_record.read` gives them.
+        contents: of records, as `run_record.read_run` gives them.
 
     Raises:
         InputError: a variant that is unknown, or two records that were not evaluated on the same documents.

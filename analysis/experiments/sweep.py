@@ -41,7 +41,7 @@ from analysis.models import checkpoint
 from analysis.models.checkpoint import write_half
 from analysis.records import replacing
 from analysis.text.corpus import corpus
-from analysis.training.train import Diverged, Progress, missing_compiler, silent
+from analysis.training.train import Diverged, Progress, missing_compiler, silent_training
 from analysis.training.variants import VARIANTS, Variant
 from analysis.workers import HERE, Workers
 
@@ -52,7 +52,7 @@ def finished(run: Run, scale: Scale, places: Places) -> dict[str, Any] | None:
     """The record's content of a run that is finished; None if it is not, or was of another configuration."""
     if not places.record(run).exists():
         return None
-    content = run_record.read(places.record(run))
+    content = run_record.read_run(places.record(run))
     return None if outdated(run.configuration(scale), content["configuration"]) else content
 
 
@@ -114,7 +114,7 @@ def sweep(
     workers: Workers = HERE,
     minutes: float | None = None,
     arguments: Sequence[str],
-    progress: Progress = silent,
+    progress: Progress = silent_training,
 ) -> dict[str, int]:
     """Run what is not finished, stage by stage, until nothing is left, time is up or others do the rest.
 
@@ -312,7 +312,7 @@ def submit(
     return done.stdout.strip()
 
 
-def table(rows: Sequence[dict[str, Any]]) -> str:
+def plan_text(rows: Sequence[dict[str, Any]]) -> str:
     """The result of `listed` for a reader."""
     lines = [
         f"{row['run']:32s}{row['stands']:10s}"
@@ -322,7 +322,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join([*(line.rstrip() for line in lines), f"{len(rows)} runs can be named by now"])
 
 
-def as_text(ended: dict[str, int]) -> str:
+def outcome_text(ended: dict[str, int]) -> str:
     """The result of `perform` for a reader."""
     runs = {what: count for what, count in ended.items() if what != "kept"}
     said = ", ".join(f"{count} {what}" for what, count in runs.items() if count or what in ("done", "left"))

@@ -14,7 +14,7 @@ from analysis.tables import Format, Table
 from analysis.training.variants import VARIANTS, label
 
 Results = Mapping[str, Any]
-"""Content of a record of results, as `results.summarise` gives it."""
+"""Content of a record of results, as `results.summarise_runs` gives it."""
 Row = dict[str, Any]
 """Of a table."""
 
@@ -48,17 +48,17 @@ def there(content: Results) -> list[str]:
     return [name for name in TITLES if _rows(content, name)]
 
 
-def files(content: Results) -> dict[str, str]:
+def table_files(content: Results) -> dict[str, str]:
     """Every table as "NAME.md" and "NAME.csv"; of one without a run only that it has none."""
     found = {}
     for name in TITLES:
         known = name in there(content)
-        found[f"{name}.md"] = markdown(content, name) if known else f"# {TITLES[name]}\n\nNo run yet.\n"
+        found[f"{name}.md"] = table_markdown(content, name) if known else f"# {TITLES[name]}\n\nNo run yet.\n"
         found[f"{name}.csv"] = csv_text(content, name) if known else ""
     return found
 
 
-def markdown(content: Results, name: str) -> str:
+def table_markdown(content: Results, name: str) -> str:
     """A table for readers, with what is missing below. Raises as `page` does."""
     return page(content, name, Format.MARKDOWN)
 
@@ -90,7 +90,7 @@ def csv_text(content: Results, name: str) -> str:
     """The same as comma-separated values, a row for each number with its intervals.
 
     Raises:
-        InputError: as `markdown`.
+        InputError: as `table_markdown`.
     """
     name = _checked(content, name)
     rows = _rows(content, name)

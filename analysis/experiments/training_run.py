@@ -23,7 +23,7 @@ from analysis.models.checkpoint import Milestones, in_own_tokens, read_checkpoin
 from analysis.models.config import ModelConfig
 from analysis.text.corpus import Corpus, corpus
 from analysis.training.recipe import Recipe, load_recipe, variant_of
-from analysis.training.train import Diverged, Progress, as_it_can_run, silent, train
+from analysis.training.train import Diverged, Progress, as_it_can_run, silent_training, train
 
 
 class Late(Exception):
@@ -38,7 +38,7 @@ def perform(
     *,
     arguments: Sequence[str],
     deadline: float | None = None,
-    progress: Progress = silent,
+    progress: Progress = silent_training,
 ) -> tuple[Path, Content]:
     """Train a run, from wherever it stopped, evaluate its models and write its record.
 
@@ -74,7 +74,7 @@ def perform(
     if not leads or record is None:
         return last, {}
     progress("evaluate", 0, 0, "")
-    content = run_record.write(
+    content = run_record.write_run(
         run, data, log, last, keep.files(), record,
         arguments=arguments, seconds=time.perf_counter() - begun,
     )  # fmt: skip
@@ -139,7 +139,7 @@ def run_recipe(
     data: Corpus,
     *,
     arguments: Sequence[str],
-    progress: Progress = silent,
+    progress: Progress = silent_training,
 ) -> dict[str, Any] | None:
     """Train a recipe and write the record; see `train_recipe`.
 
@@ -169,7 +169,7 @@ def _known(record: Path, run: RunSpec) -> Content | None:
     if not record.exists():
         return None
     try:
-        content = run_record.read(record)
+        content = run_record.read_run(record)
     except InputError:  # damaged, or of an older kind: it is made again
         return None
     return None if content["diverged"] or outdated(run.configuration, content["configuration"]) else content
@@ -200,7 +200,7 @@ def summary(content: Content) -> dict[str, Any]:
     }
 
 
-def as_text(result: dict[str, Any]) -> str:
+def training_text(result: dict[str, Any]) -> str:
     """The result of `train_recipe` for a reader."""
     lines = [
         f"{result['variant']}, seed {result['seed']}, lr {result['lr']:g}: "

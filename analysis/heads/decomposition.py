@@ -35,7 +35,7 @@ QUARTERS = 4
 
 
 @dataclass(frozen=True)
-class Moments:
+class QuarterSums:
     """Sums over the tokens of each position quarter, from which E A_d, E B_d and their spread follow exactly.
 
     Attributes:
@@ -59,21 +59,21 @@ class LayerWindow:
     drift: Float[Tensor, "variants heads length"]
     shuffled: Float[Tensor, "variants heads length"]
     square_sum: Float[Tensor, "variants heads"]
-    moments_q: tuple[Moments, ...]
-    moments_k: tuple[Moments, ...]
+    moments_q: tuple[QuarterSums, ...]
+    moments_k: tuple[QuarterSums, ...]
 
 
-def moments(z: Complex[Tensor, "heads pairs length"]) -> tuple[Moments, ...]:
+def quarter_sums(z: Complex[Tensor, "heads pairs length"]) -> tuple[QuarterSums, ...]:
     """Sums of z, |z|^2 and z^2 over each quarter of the window, for each of `VARIANTS`."""
     parts = torch.tensor_split(z, QUARTERS, dim=-1)
-    kept = Moments(
+    kept = QuarterSums(
         count=torch.tensor([p.shape[-1] for p in parts], dtype=torch.float64),
         first=torch.stack([p.sum(dim=-1) for p in parts]).to(torch.complex128),
         power=torch.stack([torch.view_as_real(p).square().sum(dim=(-2, -1)) for p in parts]).double(),
         square=torch.stack([(p * p).sum(dim=-1) for p in parts]).to(torch.complex128),
     )
     token = z[..., 0].to(torch.complex128)
-    dropped = Moments(
+    dropped = QuarterSums(
         count=kept.count - torch.eye(QUARTERS, dtype=torch.float64)[0],
         first=_less(kept.first, token),
         power=_less(kept.power, token.abs().square()),
@@ -255,8 +255,8 @@ def split_layer(
     return LayerWindow(
         **{name: scale * curve for name, curve in curves.items()},
         square_sum=scale**2 * square_sum.flatten(1, 2),
-        moments_q=moments(zq),
-        moments_k=moments(zk),
+        moments_q=quarter_sums(zq),
+        moments_k=quarter_sums(zk),
     )
 
 

@@ -173,7 +173,7 @@ def factors(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Curves:
+class PhaseCurves:
     """Means over all pairs at each distance 0..length-1, first index the query's own place.
 
     Attributes:
@@ -232,7 +232,7 @@ class Spread:
     nope_index: float
 
 
-def curves(head: Factors, *, rows: int = ROWS, span: int = SPAN) -> Curves:
+def curves(head: Factors, *, rows: int = ROWS, span: int = SPAN) -> PhaseCurves:
     """Means by distance, every causal pair of the window.
 
     Args:
@@ -250,7 +250,7 @@ def curves(head: Factors, *, rows: int = ROWS, span: int = SPAN) -> Curves:
             sums[:, band.distances] += total[:, 0].numpy()
         sums[1:3, run] -= bands.missing(run)
     amplitude, cosine, square, score = sums / pair_counts(head.length).numpy()
-    return Curves(amplitude, cosine, square, score)
+    return PhaseCurves(amplitude, cosine, square, score)
 
 
 def spread(head: Factors, *, rows: int = ROWS, span: int = SPAN) -> Spread:
@@ -436,7 +436,7 @@ Curve = Float64[np.ndarray, " distances"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Gaussian:
+class GaussianHead:
     """A head's law as if queries and keys were normal and independent of each other.
 
     Attributes:
@@ -458,7 +458,7 @@ class Gaussian:
         return local_exponent(self.law, distance, alpha=self.alpha, amplitude_share=self.amplitude_share)
 
 
-def gaussian(windows: list[Factors]) -> Gaussian:
+def gaussian_head(windows: list[Factors]) -> GaussianHead:
     """The law with the means and covariances of all queries and of all keys of a head's windows.
 
     A query and a key at a distance are taken to be independent: what the tokens of one text have in common beyond
@@ -472,7 +472,7 @@ def gaussian(windows: list[Factors]) -> Gaussian:
     parts = [(w.a * amplitude**0.5, w.x * phase**0.5, w.b, w.y) for w in windows]
     a, x, b, y = (torch.cat(part).double().numpy() for part in zip(*parts, strict=True))
     law = fit(np.concatenate([a, x], axis=1), np.concatenate([b, y], axis=1), paired=False)
-    return Gaussian(law, amplitude / (amplitude + phase), windows[0].alpha)
+    return GaussianHead(law, amplitude / (amplitude + phase), windows[0].alpha)
 
 
 def share_explained(measured: Curve, predicted: Curve, distance: Curve) -> float:

@@ -38,7 +38,7 @@ _NAME = re.compile(r"step-(\d{6,})")
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
+class ModelFile:
     """What a model file says about itself.
 
     Attributes:
@@ -109,7 +109,7 @@ def latest(out: Path) -> Path | None:
     return found[-1] if found else None
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
+def read_checkpoint(path: Path) -> ModelFile:
     """What a checkpoint says about itself.
 
     Args:
@@ -130,7 +130,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             raise InputError(f"{file} is no model of `tapa train` (format {found}, not {FORMAT})")
         config = ModelConfig.from_dict(about["config"])
         own = about["step"], about["recipe"], about["corpus_sha256"], about.get("tokenizer")
-        return Checkpoint(file, config, *own)
+        return ModelFile(file, config, *own)
     except InputError:
         raise
     except (SafetensorError, OSError, ValueError, KeyError) as error:
@@ -174,7 +174,7 @@ def load_model(path: Path, expected: ModelConfig | None = None) -> Llama:
     return model.eval()
 
 
-def load_weights(model: Llama, checkpoint: Checkpoint) -> None:
+def load_weights(model: Llama, checkpoint: ModelFile) -> None:
     """Copy a checkpoint's weights into a model; `InputError` if one is missing or of another shape."""
     weights = read_tensors(checkpoint.file)
     try:
@@ -271,7 +271,7 @@ class Milestones:
 Progress = Callable[[str, int, int], None]
 
 
-def own_corpus(found: Checkpoint, progress: Progress) -> Corpus:
+def own_corpus(found: ModelFile, progress: Progress) -> Corpus:
     """What a checkpoint was trained on, with the parts that it has not seen.
 
     Raises:
@@ -292,13 +292,13 @@ def own_corpus(found: Checkpoint, progress: Progress) -> Corpus:
     return data
 
 
-def in_own_tokens(found: Checkpoint, of_bytes: Corpus) -> Corpus:
+def in_own_tokens(found: ModelFile, of_bytes: Corpus) -> Corpus:
     """Any corpus in the tokens that a model knows; errors as `own_tokenizer`."""
     tokenizer = own_tokenizer(found)
     return of_bytes if tokenizer is None else encoded_corpus(of_bytes, tokenizer)
 
 
-def own_tokenizer(found: Checkpoint) -> BytePairs | None:
+def own_tokenizer(found: ModelFile) -> BytePairs | None:
     """What makes a text the model's tokens; None if bytes are its tokens.
 
     Raises:

@@ -12,12 +12,12 @@ from typing import Any
 
 from analysis.errors import InputError
 from analysis.settings import (
-    build,
     check_above,
     check_at_least,
     check_share,
     check_whole,
     differences,
+    from_mapping,
     nearest,
 )
 from analysis.theory import frequencies
@@ -158,7 +158,7 @@ class ModelConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ModelConfig:
         """Checked; raises `InputError` for a key that is unknown or a value of another type or range."""
-        return build(cls, values)
+        return from_mapping(cls, values)
 
     def differences(self, other: ModelConfig) -> list[str]:
         """Every field that differs, as "width: 128, not 256"; a method's as "method.base: ..."."""

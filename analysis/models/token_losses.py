@@ -42,7 +42,7 @@ def llama_reader(model: Llama, length: int, extension: Extension | None = None) 
 
     @torch.inference_mode()
     def read(tokens: Int[Tensor, "rows length"]) -> Float[Tensor, "rows predictions"]:
-        with attending(model, length):
+        with attention_for_length(model, length):
             logits = model(tokens[:, :-1])
         return _losses(logits, tokens[:, 1:])
 
@@ -55,7 +55,7 @@ def rows_at_once(model: Llama, length: int, scores: int = SCORES) -> int:
 
 
 @contextlib.contextmanager
-def attending(model: Llama, length: int) -> Iterator[None]:
+def attention_for_length(model: Llama, length: int) -> Iterator[None]:
     """The model with the attention for windows of one length, for the length of a `with`; then as it was."""
     before, model.attend = model.attend, _streaming if length > EXPLICIT else explicit
     try:

@@ -32,6 +32,7 @@ from analysis.experiments.plan import LABELS
 from analysis.heads import decomposition
 from analysis.intervals import holm, jackknife
 from analysis.studies import distance_bias
+from analysis.studies.settings import DistanceBiasSettings
 
 VERDICTS = schemas.VERDICTS
 KINDS = ("A", "B")
@@ -167,7 +168,7 @@ def record(*, smollm2: xr.Dataset, checkpoints: Mapping[str, Path], windows: int
         windows, seed: of the small models' measurement.
     """
     found = [verdicts(smollm2)]
-    settings = distance_bias.Settings(windows=windows, seed=seed)
+    settings = DistanceBiasSettings(windows=windows, seed=seed)
     for name, path in checkpoints.items():
         data, _ = distance_bias.measure_model(
             str(path), (), settings, arguments=["tapa", "figures"], progress=lambda *told: None

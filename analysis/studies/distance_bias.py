@@ -17,7 +17,7 @@ from jaxtyping import Complex, Float, Int, Num
 from analysis import schemas
 from analysis.errors import InputError
 from analysis.heads import decomposition
-from analysis.heads.decomposition import QUARTERS, VARIANTS, LayerWindow, Moments, split_layer
+from analysis.heads.decomposition import QUARTERS, VARIANTS, LayerWindow, QuarterSums, split_layer
 from analysis.heads.mean_score import pair_counts
 from analysis.intervals import jackknife, mean_and_error
 from analysis.models.capture import LayerCapture
@@ -25,7 +25,7 @@ from analysis.models.load import Model, open_model
 from analysis.progress import Progress
 from analysis.records import Provenance
 from analysis.studies.settings import SHORTEST_SPLIT as SHORTEST
-from analysis.studies.settings import DistanceBiasSettings as Settings
+from analysis.studies.settings import DistanceBiasSettings
 from analysis.text.windows import read_text, windows
 from analysis.theory.frequencies import Frequencies
 
@@ -52,7 +52,7 @@ class LayerSamples:
     windows: list[LayerWindow]
 
 
-def assemble(layers: list[LayerSamples]) -> xr.Dataset:
+def model_dataset(layers: list[LayerSamples]) -> xr.Dataset:
     """The dataset of a whole model; layers must rotate the same number of pairs.
 
     Variables over (first_token, layer, head, distance), each with its `_se` over windows:
@@ -127,7 +127,7 @@ def _layer_variant(samples: LayerSamples, variant: int) -> dict[str, tuple[tuple
 class _Sums:
     """One variant's moments of every window as arrays, leading axes (windows, quarters); keys as their heads are."""
 
-    def __init__(self, windows: list[tuple[Moments, Moments]]) -> None:
+    def __init__(self, windows: list[tuple[QuarterSums, QuarterSums]]) -> None:
         self.q, self.k = (
             {name: np.stack([getattr(m, name).numpy() for m in side]) for name in SUMS}
             for side in zip(*windows, strict=True)
@@ -292,7 +292,7 @@ def near_and_far(data: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
     return near / near.sum("distance"), far / far.sum("distance")
 
 
-def near_far_gap(data: xr.Dataset) -> xr.DataArray:
+def measured_gap(data: xr.Dataset) -> xr.DataArray:
     """Mean measured score at distances 1..16 less that at distances from a quarter to half the window."""
     near, far = near_and_far(data)
     return (data.measured.astype(float) * (near - far)).sum("distance")
@@ -325,7 +325,7 @@ def telling_heads(data: xr.Dataset) -> list[tuple[int, int, str]]:
         ("median head", median),
         ("paper fits best", -log.r2_paper),
         ("most content", -abs(log.share_content)),
-        ("largest near-far gap", -abs(near_far_gap(x))),
+        ("largest near-far gap", -abs(measured_gap(x))),
     )
     chosen: list[tuple[int, int, str]] = []
     for why, score in wanted:
@@ -362,7 +362,7 @@ def control_check(data: xr.Dataset) -> dict[str, float]:
     return {"share_beyond_2se": float(np.mean(np.abs(z) > 2)), "mean_z": float(z.mean())}
 
 
-def headline(data: xr.Dataset) -> dict[str, list[float]]:
+def share_quartiles(data: xr.Dataset) -> dict[str, list[float]]:
     """Quartiles over heads of the shares, octaves weighted alike, first token dropped."""
     x = data.sel(first_token="dropped", weighting="log")
     return {name: quantiles(x[name], (0.25, 0.5, 0.75)) for name in SHARES}
@@ -383,7 +383,7 @@ def for_json(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def summarise(data: xr.Dataset) -> dict[str, Any]:
+def summarise_model(data: xr.Dataset) -> dict[str, Any]:
     """Quantiles over heads, each head's distance share, each layer's fits, Assumption 2.1, and the control.
 
     None stands for what 2 windows cannot give (a standard error of a share needs 3) or a dead head does not have.
@@ -406,7 +406,7 @@ def summarise(data: xr.Dataset) -> dict[str, Any]:
     for name in ("r2_bias", "r2_paper"):
         mean, error = layer_means(x, name)
         result["layers"] |= {name: mean.values.tolist(), f"{name}_se": error.values.tolist()}
-    gap, (from_mu, from_nu) = near_far_gap(x), near_far_gap_of_means(x)
+    gap, (from_mu, from_nu) = measured_gap(x), near_far_gap_of_means(x)
     result["near_far_gap"] = {
         "heads_that_favour_near": int((gap > 0).sum()),
         "heads_with_mean_of_mu_above_0": int((x.mu_pair_mean.sel(part="all") > 0).sum()),
@@ -477,7 +477,7 @@ def measure(
         if progress:
             progress("window", w + 1, count)
     begun = time.perf_counter()
-    dataset = described(assemble([layers[i] for i in sorted(layers)]))
+    dataset = described(model_dataset([layers[i] for i in sorted(layers)]))
     clock.statistics += time.perf_counter() - begun
     return dataset
 
@@ -517,7 +517,12 @@ SUMMARY = schemas.DISTANCE_BIAS_SUMMARY
 
 
 def measure_model(
-    model: str, texts: Sequence[Path], settings: Settings, *, arguments: Sequence[str], progress: Progress
+    model: str,
+    texts: Sequence[Path],
+    settings: DistanceBiasSettings,
+    *,
+    arguments: Sequence[str],
+    progress: Progress,
 ) -> tuple[xr.Dataset, Provenance]:
     """Measure every head of a model.
 
@@ -530,7 +535,7 @@ def measure_model(
         progress: called with (what, done, total).
 
     Returns:
-        The dataset of `analysis.studies.distance_bias.assemble`, described, and its provenance.
+        The dataset of `analysis.studies.distance_bias.model_dataset`, described, and its provenance.
 
     Raises:
         InputError: whatever cannot be used of the model, the texts or the settings.
@@ -580,7 +585,7 @@ def smollm2_record(*, windows: int, length: int, seed: int) -> tuple[xr.Dataset,
     return measure_model(
         "smollm2",
         (),
-        Settings(windows, length, seed),
+        DistanceBiasSettings(windows, length, seed),
         arguments=["tapa", "figures", "distance_bias"],
         progress=lambda *told: None,
     )

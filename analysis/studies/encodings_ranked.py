@@ -17,7 +17,7 @@ FAR = 65_536.0  # tokens
 LOG10 = np.log(10.0)
 
 
-def summarise(records: Mapping[str, xr.Dataset]) -> dict[str, Any]:
+def summarise_encodings(records: Mapping[str, xr.Dataset]) -> dict[str, Any]:
     """One entry a record, by the records' names; see the functions below."""
     return {name: SUMMARIES[name](records[name]) for name in RECORDS}
 
@@ -176,5 +176,5 @@ SUMMARIES: dict[str, Callable[[xr.Dataset], dict[str, Any]]] = {
 
 
 def record(**records: xr.Dataset) -> dict[str, Any]:
-    """`summarise` of the records, each given by its name."""
-    return summarise(records)
+    """`summarise_encodings` of the records, each given by its name."""
+    return summarise_encodings(records)

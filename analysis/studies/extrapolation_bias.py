@@ -24,7 +24,7 @@ from analysis.heads.mean_score import by_distance, pair_counts
 from analysis.intervals import Interval, over_documents
 from analysis.models.attention import Attend, Streaming, explicit
 from analysis.models.llama import ROTATING, Llama
-from analysis.studies.settings import ExtrapolationBiasSettings as Settings
+from analysis.studies.settings import ExtrapolationBiasSettings
 from analysis.text.corpus import Corpus
 from analysis.text.windows import Spans, spans, windows
 
@@ -287,7 +287,7 @@ _LONGEST = 2048 * 8  # tokens that are read at the longest length, all spans tog
 Numbers = dict[str, Any]
 
 
-def row(model: Llama, data: Corpus, settings: Settings, *, reach: int = REACH) -> Numbers:
+def row(model: Llama, data: Corpus, settings: ExtrapolationBiasSettings, *, reach: int = REACH) -> Numbers:
     """All that is measured of one model, fit for JSON; None stands for what a method does not have.
 
     Mean scores are measured on the validation split, losses on the test split: no curve is taken away where it was
@@ -364,7 +364,7 @@ def observed(
 def altered(
     model: Llama,
     data: Corpus,
-    settings: Settings,
+    settings: ExtrapolationBiasSettings,
     seen: Seen,
     predicted: Float64[np.ndarray, "layers heads reach"] | None,
     reach: int,

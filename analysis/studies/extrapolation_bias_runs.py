@@ -25,7 +25,8 @@ from analysis.models import checkpoint
 from analysis.models.checkpoint import load_model, own_corpus, read_checkpoint
 from analysis.progress import Progress
 from analysis.records import Provenance, read_summary, write_summary
-from analysis.studies.extrapolation_bias import KINDS, OBSERVED, REACH, Settings, row
+from analysis.studies.extrapolation_bias import KINDS, OBSERVED, REACH, row
+from analysis.studies.settings import ExtrapolationBiasSettings
 from analysis.text.corpus import NAMED
 from analysis.workers import HERE, Workers, run
 
@@ -193,7 +194,7 @@ class Task:
     name: str
     weights: Path
     record: Path
-    settings: Settings
+    settings: ExtrapolationBiasSettings
     key: str
 
 
@@ -201,7 +202,7 @@ def measure_runs(
     runs: Path,
     records: Path,
     out: Path,
-    settings: Settings,
+    settings: ExtrapolationBiasSettings,
     *,
     variants: Sequence[str] = (),
     workers: Workers = HERE,
@@ -249,7 +250,7 @@ def measure_runs(
 
 def measured(task: Task) -> tuple[str, Numbers]:
     """Name and row of one run."""
-    content = run_record.read(task.record)
+    content = run_record.read_run(task.record)
     checkpoint = read_checkpoint(task.weights)
     data = own_corpus(checkpoint, lambda what, done, total: None)
     bits = {r["length"]: r["bits_per_byte"] for r in content["evaluations"] if r["extension"] == "none"}
@@ -266,7 +267,7 @@ def measured(task: Task) -> tuple[str, Numbers]:
 
 
 def _tasks(
-    runs: Path, records: Path, settings: Settings, variants: Sequence[str]
+    runs: Path, records: Path, settings: ExtrapolationBiasSettings, variants: Sequence[str]
 ) -> tuple[list[Task], dict[str, str]]:
     """What can be measured, by name, and of every other run why not."""
     if not runs.is_dir():
@@ -283,7 +284,7 @@ def _tasks(
         if not record.is_file():
             left_out[name] = "no record yet"
             continue
-        content = run_record.read(record)
+        content = run_record.read_run(record)
         seen.add(content["variant"])
         corpus = content["configuration"]["recipe"]["corpus"]
         weights = _weights(runs / name)
@@ -320,10 +321,10 @@ def _weights(folder: Path) -> Path | None:
 
 def _chosen(runs: Path, records: Path) -> dict[str, float]:
     """Learning rate of each variant, chosen among all its runs, measured here or not, by the validation loss."""
-    own = [run_record.read(path) for path in _own_records(runs)]
+    own = [run_record.read_run(path) for path in _own_records(runs)]
     chosen: dict[str, float] = {}
     if not own or any(records.glob(run_record.NAMES)):
-        found = run_record.read_folder(records)
+        found = run_record.read_runs(records)
         chosen = {name: one.rate for name, one in found.items() if one.rate is not None}
     ended = [content for content in own if content["diverged"] is None]
     for content in sorted(ended, key=lambda content: -content["validation_loss"]):
@@ -331,7 +332,7 @@ def _chosen(runs: Path, records: Path) -> dict[str, float]:
     return chosen
 
 
-def _key(weights: Path, record: Path, settings: Settings) -> str:
+def _key(weights: Path, record: Path, settings: ExtrapolationBiasSettings) -> str:
     """Of all that decides a row."""
     digest = hashlib.sha256(repr(sorted(asdict(settings).items())).encode())
     for path in (weights, record):
@@ -346,7 +347,10 @@ def _known(out: Path) -> dict[str, Numbers]:
 
 
 def _content(
-    settings: Settings, rows: dict[str, Numbers], left_out: dict[str, str], chosen: dict[str, float]
+    settings: ExtrapolationBiasSettings,
+    rows: dict[str, Numbers],
+    left_out: dict[str, str],
+    chosen: dict[str, float],
 ) -> Numbers:
     ordered = {name: rows[name] for name in sorted(rows)}
     return {
@@ -357,7 +361,9 @@ def _content(
     }
 
 
-def _write(content: Numbers, out: Path, settings: Settings, arguments: Sequence[str], seconds: float) -> None:
+def _write(
+    content: Numbers, out: Path, settings: ExtrapolationBiasSettings, arguments: Sequence[str], seconds: float
+) -> None:
     provenance = Provenance.collect(
         arguments,
         asdict(settings) | {"runs": list(content["rows"])},

@@ -45,7 +45,7 @@ Reading = Literal["distances", "positions"]
 Interval = tuple[int, int]
 
 
-def near_far_gap(
+def near_far_differences(
     encoding: Encoding,
     sampler: Sampler,
     *,
@@ -164,7 +164,7 @@ def untrained_gaps(
 
     Args:
         hidden: of `read_text`; heads: random W_q and W_k for each initialisation, the same for both encodings.
-        pairs, resamples: see `near_far_gap`; seed: >= 0.
+        pairs, resamples: see `near_far_differences`; seed: >= 0.
 
     Returns:
         mean, sd(initialisation, rival, reading, head) with mean_interval, sd_interval over bound, 95 %; over the heads,
@@ -222,7 +222,7 @@ def _cell(
     """The protocol on one head, whose weights and tokens the seed decides."""
     sampler = head_sampler(states, shape.head_dim, sd=_sd(initialisation, shape), seed=seed)
     options: dict[str, Any] = {"near": NEAR, "far": FAR, "pairs": pairs, "resamples": resamples, "seed": seed}
-    return near_far_gap(encoding, sampler, reading=reading, **options).drop_vars("difference")
+    return near_far_differences(encoding, sampler, reading=reading, **options).drop_vars("difference")
 
 
 # The protocol of the paper's figure 1 on trained heads: near less far scores of pairs of one held-out
@@ -260,7 +260,7 @@ class Pairs:
     key: Int64[np.ndarray, "two pairs"]
 
 
-def intervals(reach: int) -> tuple[tuple[int, int], tuple[int, int]]:
+def near_far_intervals(reach: int) -> tuple[tuple[int, int], tuple[int, int]]:
     """Near and far, first and last token both included; `InputError` for a reach below 4."""
     if reach < 4:
         raise InputError(f"reach={reach} leaves near and far no room; give 4 tokens or more")
@@ -268,7 +268,7 @@ def intervals(reach: int) -> tuple[tuple[int, int], tuple[int, int]]:
     return (0, width), (reach - width, reach)
 
 
-def draw(reading: Reading, reach: int, pairs: int, seed: int) -> Pairs:
+def draw_pairs(reading: Reading, reach: int, pairs: int, seed: int) -> Pairs:
     """Pairs of one reading in windows of 2 `reach` tokens.
 
     Args:
@@ -279,7 +279,7 @@ def draw(reading: Reading, reach: int, pairs: int, seed: int) -> Pairs:
     """
     rng = np.random.default_rng([seed, READINGS.index(reading), reach])
     query, key = np.empty((2, 2, pairs), dtype=np.int64)
-    for side, interval in enumerate(intervals(reach)):
+    for side, interval in enumerate(near_far_intervals(reach)):
         if reading == "distances":
             query[side] = rng.integers(reach, 2 * reach, pairs)
             key[side] = query[side] - rng.integers(max(interval[0], 1), interval[1], pairs, endpoint=True)
@@ -327,7 +327,7 @@ def trained_gaps(
     if pairs < count or count < 2:
         raise InputError(f"{pairs} pairs in {count} windows; give at least 2 windows and a pair for each")
     texts = [_windows(documents, 2 * reach, count, seed) for reach in reaches]
-    drawn = [[draw(reading, reach, pairs, seed) for reach in reaches] for reading in READINGS]
+    drawn = [[draw_pairs(reading, reach, pairs, seed) for reach in reaches] for reading in READINGS]
     measured = []
     jobs = [(model, texts, drawn) for model in models.values()]
     for name, found in zip(models, run(_of_model, jobs, workers), strict=True):
@@ -429,7 +429,7 @@ def _dataset(
     variables["sign_p_holm"] = of, np.stack(families).reshape(p.shape)
     methods = [model.config.method.name for model in models.values()]
     paper = [PAPER.get(PAPER_NAMES.get(method, ""), (math.nan, math.nan)) for method in methods]
-    at = np.array([[near[1], far[0]] for near, far in map(intervals, reaches)])
+    at = np.array([[near[1], far[0]] for near, far in map(near_far_intervals, reaches)])
     variables |= {
         "paper_mean": ("checkpoint", np.array([mean for mean, _ in paper])),
         "paper_sd": ("checkpoint", np.array([sd for _, sd in paper])),
@@ -447,8 +447,8 @@ def _dataset(
 def untrained_record(
     *, text: Mapping[str, int], heads: int, pairs: int, resamples: int, seed: int
 ) -> xr.Dataset:
-    """`untrained_gaps` on the pinned texts; `text` has the windows, length and seed of `random_heads.read_text`."""
-    hidden = random_heads.read_text(fetch_texts(), random_heads.SHAPE, **text)
+    """`untrained_gaps` on the pinned texts; `text` has the windows, length and seed of `hidden_of_texts`."""
+    hidden = random_heads.hidden_of_texts(fetch_texts(), random_heads.SHAPE, **text)
     return untrained_gaps(
         hidden, random_heads.SHAPE, heads=heads, pairs=pairs, resamples=resamples, seed=seed
     )

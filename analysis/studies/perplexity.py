@@ -20,7 +20,7 @@ from analysis.evaluation.loss_by_length import Losses, Protocol, Target, losses_
 from analysis.intervals import RESAMPLES, Interval, over_documents
 from analysis.models.load import Model, open_model
 from analysis.records import Provenance
-from analysis.studies.settings import PerplexitySettings as Settings
+from analysis.studies.settings import PerplexitySettings
 from analysis.text.windows import Spans, opening_spans, read_text, spans
 from analysis.theory.frequencies import Extension
 from analysis.workers import peak_memory_mb
@@ -35,7 +35,7 @@ Cell = tuple[str, int, str]
 _ESTIMATES = ("perplexity", "bits_per_byte", "difference")  # each with its interval over documents
 
 
-def assemble(
+def evaluation_dataset(
     cells: Mapping[Cell, Losses],
     extensions: Sequence[str],
     lengths: Sequence[int],
@@ -122,7 +122,7 @@ def rows(data: xr.Dataset) -> list[dict[str, Any]]:
     return found
 
 
-def table(data: xr.Dataset) -> str:
+def perplexity_table(data: xr.Dataset) -> str:
     """Perplexities for a reader: a line for each length, a column for each extension, intervals below."""
     count = int((data.tokens > 0).sum())
     by_cell = {(row["extension"], row["length"]): row for row in rows(data)}
@@ -171,14 +171,14 @@ Save = Callable[[xr.Dataset, Provenance], None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Settings with everything filled in for one model."""
+    """PerplexitySettings with everything filled in for one model."""
 
     lengths: tuple[int, ...]
     protocol: Protocol
     extensions: tuple[Extension, ...]
 
     @classmethod
-    def of(cls, settings: Settings, model: Model) -> Plan:
+    def of(cls, settings: PerplexitySettings, model: Model) -> Plan:
         """What was left open follows from the model; `InputError` if it does not fit."""
         lengths = settings.lengths or model.default_lengths
         filled = replace(settings, lengths=lengths)
@@ -198,7 +198,7 @@ class Plan:
 def evaluate_model(
     model: str,
     texts: Sequence[Path],
-    settings: Settings,
+    settings: PerplexitySettings,
     *,
     arguments: Sequence[str],
     progress: Progress,
@@ -257,7 +257,7 @@ class _Run:
     """What has been read, and the record it makes at any time."""
 
     def __init__(
-        self, model: Model, settings: Settings, plan: Plan, chosen: Spans, arguments: Sequence[str]
+        self, model: Model, settings: PerplexitySettings, plan: Plan, chosen: Spans, arguments: Sequence[str]
     ) -> None:
         self.model, self.settings, self.plan = model, settings, plan
         self.chosen, self.arguments = chosen, arguments
@@ -274,7 +274,7 @@ class _Run:
         documents = read or begun[:1]
         cells = {cell: found for cell, found in self.cells.items() if cell[2] in documents}
         seed = self.settings.seed
-        data = assemble(cells, self.plan.names, self.plan.lengths, documents, self.edges, seed=seed)
+        data = evaluation_dataset(cells, self.plan.names, self.plan.lengths, documents, self.edges, seed=seed)
         planned = whole * len({document.name for document in self.chosen.documents})
         attributes = {
             "model": self.model.name,

@@ -20,13 +20,13 @@ from analysis.errors import InputError
 from analysis.heads import phase_ablation
 from analysis.heads.mean_score import pair_counts
 from analysis.heads.phase import (
-    Curves,
     Factors,
     Histogram,
+    PhaseCurves,
     Spread,
     curves,
     factors,
-    gaussian,
+    gaussian_head,
     measured_exponent,
     octaves,
     share_explained,
@@ -35,12 +35,12 @@ from analysis.heads.phase import (
 from analysis.heads.phase_tokens import PARTS, PROPERTIES, couples, effects, facts, probe
 from analysis.intervals import mean_and_error, over_document_means
 from analysis.models.capture import read_layers
-from analysis.models.checkpoint import Checkpoint, load_model, read_checkpoint
+from analysis.models.checkpoint import ModelFile, load_model, read_checkpoint
 from analysis.models.config import ModelConfig
 from analysis.models.llama import Llama
 from analysis.progress import Progress
 from analysis.records import Provenance
-from analysis.studies.settings import PhaseSettings as Settings
+from analysis.studies.settings import PhaseSettings
 from analysis.text.corpus import corpus
 from analysis.text.windows import NamedTokens, read_text, tokenized, windows
 from analysis.workers import threads
@@ -52,7 +52,7 @@ Variables = dict[str, tuple[str | tuple[str, ...], np.ndarray]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reading:
+class PhaseWindows:
     """Windows to measure on.
 
     Attributes:
@@ -66,9 +66,9 @@ class Reading:
     seed: int = 0
 
 
-def measure(
+def measure_heads(
     model: Llama,
-    reading: Reading,
+    reading: PhaseWindows,
     *,
     layers: Sequence[int],
     heads: Sequence[int],
@@ -136,8 +136,8 @@ def _head(windows: list[Factors]) -> Variables:
     found, spreads = [curves(window) for window in windows], [spread(window) for window in windows]
     names = ("amplitude", "cosine", "cosine_square", "score")
     by_window = {name: np.stack([getattr(c, name) for c in found]) for name in names}
-    pooled = Curves(*(by_window[name].mean(axis=0) for name in names))
-    law = gaussian(windows)
+    pooled = PhaseCurves(*(by_window[name].mean(axis=0) for name in names))
+    law = gaussian_head(windows)
     distance = np.arange(length, dtype=np.float64)
     predicted = law.mean(distance)
     inner = slice(1, max(length // 2, 3))
@@ -214,7 +214,7 @@ def _mean_and_error(name: str, values: np.ndarray, dims: str | tuple[str, ...] =
 
 
 def _knowledge(
-    windows: list[list[Factors]], known: list, reading: Reading, phase_sd: np.ndarray
+    windows: list[list[Factors]], known: list, reading: PhaseWindows, phase_sd: np.ndarray
 ) -> Variables:
     """What tokens have to do with the phase, over heads and properties.
 
@@ -251,7 +251,7 @@ def _over_windows(name: str, values: np.ndarray, dims: tuple[str, ...]) -> Varia
 
 def ablations(
     model: Llama,
-    reading: Reading,
+    reading: PhaseWindows,
     *,
     layers: Sequence[int],
     heads: Sequence[int],
@@ -310,7 +310,7 @@ BYTES = 256
 def measure_phase(
     model: Path,
     texts: Sequence[Path],
-    settings: Settings,
+    settings: PhaseSettings,
     *,
     layer: int | None = None,
     head: int | None = None,
@@ -336,7 +336,7 @@ def measure_phase(
         read_text(path)  # a mistyped name must not cost the model's loading
     checkpoint = tapa_checkpoint(model)
     config = checkpoint.config
-    layers, heads = chosen("layer", layer, config.layers), chosen("head", head, config.heads)
+    layers, heads = chosen_indices("layer", layer, config.layers), chosen_indices("head", head, config.heads)
     documents = documents_of(checkpoint, texts, progress)
     return measure_checkpoint(
         checkpoint, documents, settings, layers=layers, heads=heads, arguments=arguments, progress=progress
@@ -344,9 +344,9 @@ def measure_phase(
 
 
 def measure_checkpoint(
-    checkpoint: Checkpoint,
+    checkpoint: ModelFile,
     documents: list[NamedTokens],
-    settings: Settings,
+    settings: PhaseSettings,
     *,
     layers: Sequence[int] | None = None,
     heads: Sequence[int] | None = None,
@@ -366,7 +366,7 @@ def measure_checkpoint(
     reading = _reading(documents, settings.length, settings.windows, settings.seed)
     begun = time.perf_counter()
     llama = load_model(checkpoint.file)
-    data = measure(llama, reading, **which, tokens_too=settings.tokens, progress=progress)
+    data = measure_heads(llama, reading, **which, tokens_too=settings.tokens, progress=progress)
     if settings.loss_windows:
         short = _reading(documents, config.context, settings.loss_windows, settings.seed)
         data = data.merge(ablations(llama, short, **which, progress=progress))
@@ -386,7 +386,7 @@ def measure_checkpoint(
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class CheckpointJob:
     """Arguments of `measure_checkpoint`, for whatever process does it.
 
     Attributes:
@@ -395,20 +395,20 @@ class Job:
         settings, arguments: as there.
     """
 
-    checkpoint: Checkpoint
+    checkpoint: ModelFile
     documents: list[NamedTokens]
-    settings: Settings
+    settings: PhaseSettings
     arguments: tuple[str, ...]
 
 
-def perform(job: Job) -> tuple[xr.Dataset, Provenance]:
+def measure_all(job: CheckpointJob) -> tuple[xr.Dataset, Provenance]:
     """Measure all heads."""
     return measure_checkpoint(
         job.checkpoint, job.documents, job.settings, arguments=job.arguments, progress=lambda *told: None
     )
 
 
-def tapa_checkpoint(path: Path) -> Checkpoint:
+def tapa_checkpoint(path: Path) -> ModelFile:
     """A checkpoint of ours whose score has a phase.
 
     Raises:
@@ -430,7 +430,7 @@ def tapa_checkpoint(path: Path) -> Checkpoint:
     return checkpoint
 
 
-def chosen(what: str, index: int | None, count: int) -> list[int]:
+def chosen_indices(what: str, index: int | None, count: int) -> list[int]:
     """All, or the one asked for."""
     if index is None:
         return list(range(count))
@@ -441,7 +441,7 @@ def chosen(what: str, index: int | None, count: int) -> list[int]:
     return [index]
 
 
-def documents_of(checkpoint: Checkpoint, texts: Sequence[Path], progress: Progress) -> list[NamedTokens]:
+def documents_of(checkpoint: ModelFile, texts: Sequence[Path], progress: Progress) -> list[NamedTokens]:
     """Names and bytes of the texts, or of the validation documents of the model's own corpus."""
     if (size := checkpoint.config.vocab_size) != BYTES:
         raise InputError(
@@ -459,12 +459,12 @@ def documents_of(checkpoint: Checkpoint, texts: Sequence[Path], progress: Progre
     return [(document.name, document.tokens.tolist()) for document in data.validation]
 
 
-def _reading(documents: list[NamedTokens], length: int, count: int, seed: int) -> Reading:
+def _reading(documents: list[NamedTokens], length: int, count: int, seed: int) -> PhaseWindows:
     chosen = windows(documents, length, count, seed=seed)
-    return Reading(chosen.tokens, chosen.documents, seed)
+    return PhaseWindows(chosen.tokens, chosen.documents, seed)
 
 
-def _about(checkpoint: Checkpoint, reading: Reading) -> dict[str, object]:
+def _about(checkpoint: ModelFile, reading: PhaseWindows) -> dict[str, object]:
     """What a figure says of the model."""
     config: ModelConfig = checkpoint.config
     return {
@@ -485,6 +485,6 @@ def record(
 ) -> tuple[xr.Dataset, Provenance]:
     """`measure_checkpoint` of a committed TAPA checkpoint on the validation documents of its corpus."""
     opened = tapa_checkpoint(checkpoint)
-    settings = Settings(windows, length, loss_windows, tokens, seed)
+    settings = PhaseSettings(windows, length, loss_windows, tokens, seed)
     documents = documents_of(opened, (), lambda *told: None)
-    return perform(Job(opened, documents, settings, ("tapa", "figures")))
+    return measure_all(CheckpointJob(opened, documents, settings, ("tapa", "figures")))

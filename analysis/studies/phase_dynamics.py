@@ -18,8 +18,9 @@ from analysis.models import checkpoint
 from analysis.models.checkpoint import Milestones
 from analysis.models.llama import Llama
 from analysis.records import Provenance
-from analysis.studies.phase import Settings, documents_of, measure_checkpoint, tapa_checkpoint
+from analysis.studies.phase import documents_of, measure_checkpoint, tapa_checkpoint
 from analysis.studies.settings import STEPS as STEPS
+from analysis.studies.settings import PhaseSettings
 from analysis.studies.settings import Watched as Watched
 from analysis.text.corpus import corpus
 from analysis.text.windows import NamedTokens
@@ -27,7 +28,7 @@ from analysis.training.recipe import Recipe
 from analysis.training.train import Log, train
 
 DYNAMICS = schemas.PHASE_DYNAMICS
-SETTINGS = Settings(windows=6, length=512, loss_windows=18)
+SETTINGS = PhaseSettings(windows=6, length=512, loss_windows=18)
 CURVES = ("amplitude", "cosine", "score", "product", "covariance", "gaussian", "turns_sd", "past_quarter")
 """Of these the mean over the pairs of each octave of distance is kept."""
 
@@ -38,7 +39,7 @@ def watch(
     recipe: Recipe,
     steps: Sequence[int],
     folder: Path,
-    settings: Settings = SETTINGS,
+    settings: PhaseSettings = SETTINGS,
     *,
     arguments: Sequence[str],
     progress: Progress,

@@ -19,7 +19,7 @@ KINDS = ("no cosine", "cosine by distance", "shuffled phases")
 """What is said of single heads."""
 
 
-def summarise(long: xr.Dataset, short: xr.Dataset) -> dict[str, Any]:
+def summarise_checkpoint(long: xr.Dataset, short: xr.Dataset) -> dict[str, Any]:
     """One checkpoint.
 
     Args:
@@ -120,7 +120,7 @@ def gaps(data: xr.Dataset) -> dict[str, Any]:
     return found
 
 
-def markdown(checkpoints: Mapping[str, Mapping[str, Any]], near_far: Mapping[str, Any]) -> str:
+def phase_markdown(checkpoints: Mapping[str, Mapping[str, Any]], near_far: Mapping[str, Any]) -> str:
     """The tables that figures do not show, for a reader."""
     lines = ["# What trained heads do with their phase", ""]
     for name, found in checkpoints.items():
@@ -250,12 +250,13 @@ def record(*, trained_gaps: xr.Dataset, **records: xr.Dataset) -> dict[str, Any]
     names = [key.removeprefix("phase-") for key in records if key.startswith("phase-")]
     return {
         "checkpoints": {
-            name: summarise(records[f"phase-{name}"], records[f"phase_short-{name}"]) for name in names
+            name: summarise_checkpoint(records[f"phase-{name}"], records[f"phase_short-{name}"])
+            for name in names
         },
         "near_far": gaps(trained_gaps),
     }
 
 
-def files(content: Mapping[str, Any]) -> dict[str, str]:
+def phase_table_files(content: Mapping[str, Any]) -> dict[str, str]:
     """The tables that no figure shows."""
-    return {"phase_heads.md": markdown(content["checkpoints"], content["near_far"])}
+    return {"phase_heads.md": phase_markdown(content["checkpoints"], content["near_far"])}

@@ -41,7 +41,7 @@ def rivals_of(shape: Shape, base: float = BASE) -> dict[str, Encoding]:
     return {"RoPE": Rope(plain(base, shape.head_dim)), "TAPA": Tapa(shape.head_dim)}
 
 
-def read_text(
+def hidden_of_texts(
     paths: Sequence[Path], shape: Shape, windows: int, length: int, *, seed: int
 ) -> dict[str, Hidden]:
     """What W_q and W_k of the last layer see, for each initialisation of the whole model, on the same bytes.
@@ -70,7 +70,7 @@ def untrained_heads(
     position has this standard deviation over weights, whatever the tokens.
 
     Args:
-        hidden: of `read_text`; draws: heads for each initialisation and encoding; seed, workers: of them.
+        hidden: of `hidden_of_texts`; draws: heads for each initialisation and encoding; seed, workers: of them.
 
     Returns:
         Over tokens, weights fixed: band(initialisation, rival, quantile, distance) over heads, and score of the first
@@ -128,5 +128,5 @@ def _sd(initialisation: str, shape: Shape) -> float:
 
 
 def record(*, text: Mapping[str, int], draws: int, seed: int) -> xr.Dataset:
-    """`untrained_heads` on the pinned texts; `text` has the windows, length and seed of `read_text`."""
-    return untrained_heads(read_text(fetch_texts(), SHAPE, **text), SHAPE, draws=draws, seed=seed)
+    """`untrained_heads` on the pinned texts; `text` has the windows, length and seed of `hidden_of_texts`."""
+    return untrained_heads(hidden_of_texts(fetch_texts(), SHAPE, **text), SHAPE, draws=draws, seed=seed)

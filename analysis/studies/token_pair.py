@@ -16,7 +16,7 @@ from analysis.errors import InputError
 from analysis.heads.phase import Factors, factors
 from analysis.models.capture import read_layers
 from analysis.models.checkpoint import load_model
-from analysis.studies.phase import BYTES, chosen, tapa_checkpoint
+from analysis.studies.phase import BYTES, chosen_indices, tapa_checkpoint
 
 Keys = Float64[np.ndarray, " keys"]
 
@@ -41,7 +41,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reading:
+class ReadText:
     """A text as a model's heads read it.
 
     Attributes:
@@ -58,8 +58,8 @@ class Reading:
 
     def head(self, layer: int, head: int) -> Factors:
         """One head; `InputError` names those there are."""
-        chosen("layer", layer, len(self.heads))
-        chosen("head", head, len(self.heads[layer]))
+        chosen_indices("layer", layer, len(self.heads))
+        chosen_indices("head", head, len(self.heads[layer]))
         return self.heads[layer][head]
 
     def row(self, layer: int, head: int, query: int) -> Row:
@@ -82,7 +82,7 @@ class Reading:
             raise InputError(f"{what}={place} is no token of the text; give 0 to {len(self.text) - 1}")
 
 
-def read_text(path: Path, text: str) -> Reading:
+def heads_of_text(path: Path, text: str) -> ReadText:
     """Run a text through a model of bytes.
 
     Args:
@@ -105,4 +105,4 @@ def read_text(path: Path, text: str) -> Reading:
         found.append(factors(encoding, q[0], k[0]))
 
     read_layers(load_model(path), torch.tensor([list(data)]), take)
-    return Reading(data, found, path.stem, checkpoint.config.context)
+    return ReadText(data, found, path.stem, checkpoint.config.context)

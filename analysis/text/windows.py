@@ -252,7 +252,7 @@ class Batches:
         """Of each window the index in `documents` and its first token; arguments as `at`."""
         _at_least(step=(step, 0))
         rng = np.random.default_rng([self.seed, step])
-        drawn = rng.integers(self._ends[-1], size=self.batch)[rows_of(rank, ranks)]
+        drawn = rng.integers(self._ends[-1], size=self.batch)[rank_rows(rank, ranks)]
         index = np.searchsorted(self._ends, drawn, side="right")
         before = np.concatenate([[0], self._ends])[index]
         return list(zip(index.tolist(), (drawn - before).tolist(), strict=True))
@@ -279,7 +279,7 @@ class Batches:
             step += 1
 
 
-def rows_of(rank: int, ranks: int) -> slice:
+def rank_rows(rank: int, ranks: int) -> slice:
     """Rows of a batch that process `rank` of `ranks` gets: rank, rank + ranks, ...
 
     Raises:

@@ -24,7 +24,7 @@ class HasToDict(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class _Defaults:
     """What a model type takes where its configuration is silent, and what its code fixes."""
 
     base: float | None = 10_000.0
@@ -34,17 +34,17 @@ class Family:
     interleaved: bool = False
 
 
-_WHOLE = Family(whole_head=True)
-_NEIGHBOURS = Family(base=None, interleaved=True)
-_UNKNOWN = Family(base=None)
+_WHOLE = _Defaults(whole_head=True)
+_NEIGHBOURS = _Defaults(base=None, interleaved=True)
+_UNKNOWN = _Defaults(base=None)
 # published files leave out what equals these, transformers' own defaults
-_FAMILIES: Mapping[str, Family] = {
+_FAMILIES: Mapping[str, _Defaults] = {
     **dict.fromkeys(("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2"), _WHOLE),
-    "gemma3_text": Family(base=1_000_000.0, sliding_base=10_000.0, whole_head=True),
-    "gpt_neox": Family(share=0.25),
-    "phi": Family(share=0.5),
-    "phi3": Family(),
-    "gptj": Family(interleaved=True),
+    "gemma3_text": _Defaults(base=1_000_000.0, sliding_base=10_000.0, whole_head=True),
+    "gpt_neox": _Defaults(share=0.25),
+    "phi": _Defaults(share=0.5),
+    "phi3": _Defaults(),
+    "gptj": _Defaults(interleaved=True),
     **dict.fromkeys(("cohere", "cohere2", "deepseek_v3", "ernie4_5", "glm", "glm4", "helium"), _NEIGHBOURS),
 }
 _BASE_KEYS = ("rotary_emb_base", "rope_theta")  # GPT-NeoX's own name first
@@ -218,7 +218,7 @@ def _settings(config: Mapping[str, Any] | HasToDict) -> Mapping[str, Any]:
     raise InputError(f"config is a {type(config).__name__}; give a mapping or an object with to_dict()")
 
 
-def _family(settings: Mapping[str, Any]) -> Family:
+def _family(settings: Mapping[str, Any]) -> _Defaults:
     name = settings.get("model_type") or ""
     if not isinstance(name, str):
         raise InputError(f"model_type={_short(name)} is not a name")

@@ -15,7 +15,7 @@ from typing import Any
 
 from analysis.errors import InputError
 from analysis.models.config import BYTES, METHODS, MethodConfig, ModelConfig
-from analysis.settings import build, check_above, check_at_least, check_whole, differences, nearest
+from analysis.settings import check_above, check_at_least, check_whole, differences, from_mapping, nearest
 from analysis.training.variants import STRETCH, VARIANTS
 
 TASKS = ("recall", "passkey", "needle")
@@ -299,7 +299,7 @@ def _recipe(flat: Mapping[str, Any]) -> Recipe:
             (model if table == "model" else model["method"])[name] = value
         else:
             own["parent" if key == "from" else key] = value
-    return build(Recipe, {**own, "model": model})
+    return from_mapping(Recipe, {**own, "model": model})
 
 
 def _read(name: str) -> dict[str, Any]:

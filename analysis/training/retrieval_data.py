@@ -22,7 +22,7 @@ from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
 
 from analysis.errors import InputError
-from analysis.text.windows import Batches, Document, rows_of
+from analysis.text.windows import Batches, Document, rank_rows
 
 LETTERS = b"abcdefghijklmnopqrstuvwxyz"
 DIGITS = b"0123456789"
@@ -38,7 +38,7 @@ def _count(alphabets: tuple[bytes, ...]) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class RetrievalTask:
     """What facts look like: `lead`, key, `middle`, value, "]".
 
     Attributes:
@@ -106,11 +106,11 @@ class Task:
         return max((length - self.queries * self.size - offset) // self.size, 0)
 
 
-RECALL = Task(b"[", (LETTERS, DIGITS), b"=", (LETTERS, DIGITS), pairs=8)
+RECALL = RetrievalTask(b"[", (LETTERS, DIGITS), b"=", (LETTERS, DIGITS), pairs=8)
 """Associative recall, as "[k7=q3]"; chance is 1 in 260."""
-PASSKEY = Task(b"[pass key ", (), b"", (DIGITS,) * 5)
+PASSKEY = RetrievalTask(b"[pass key ", (), b"", (DIGITS,) * 5)
 """One number to remember, as "[pass key 83021]"; chance is 1 in 100,000."""
-NEEDLE = Task(b"[", (), b"", (LETTERS,))
+NEEDLE = RetrievalTask(b"[", (), b"", (LETTERS,))
 """One letter to find in the text, as "[q]"; chance is 1 in 26."""
 TASKS = {"recall": RECALL, "passkey": PASSKEY, "needle": NEEDLE}
 
@@ -134,7 +134,7 @@ class Queries:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scores:
+class QueryScores:
     """Of each query: was the whole value the likeliest, and how many bits did it take?"""
 
     exact: Bool[Tensor, "rows queries"]
@@ -146,7 +146,7 @@ def retrieval_batch(
     length: int,
     batch: int,
     *,
-    task: Task = RECALL,
+    task: RetrievalTask = RECALL,
     distance: int | None = None,
     seed: int,
     step: int = 0,
@@ -177,7 +177,7 @@ def retrieval_batch(
 class Mixture:
     """Training batches in which a share of the rows, drawn one by one, are instances of a task."""
 
-    def __init__(self, batches: Batches, task: Task, share: float) -> None:
+    def __init__(self, batches: Batches, task: RetrievalTask, share: float) -> None:
         """Mix instances of `task` into `batches`.
 
         Args:
@@ -188,7 +188,7 @@ class Mixture:
         Raises:
             InputError: `share` is out of its range, documents are not bytes, or the facts do not fit.
         """
-        check_share(share)
+        check_queries(share)
         _check(batches.documents, batches.length, task, None)
         self.batches, self.task, self.share = batches, task, share
 
@@ -199,7 +199,7 @@ class Mixture:
         mask = np.zeros(tokens.shape, bool)
         distances = np.zeros((len(tokens), self.task.queries), np.int64)
         tokens[chosen], mask[chosen], distances[chosen] = made.tokens, made.mask, made.distances
-        mine = rows_of(rank, ranks)
+        mine = rank_rows(rank, ranks)
         parts = (torch.from_numpy(part[mine].copy()) for part in (tokens, mask, distances))
         return Queries(*parts, values=made.values)
 
@@ -215,7 +215,7 @@ class Mixture:
         return self.queries_at(step, rank, ranks).tokens
 
 
-def score(logits: Float[Tensor, "rows length vocab"], queries: Queries) -> Scores:
+def score_queries(logits: Float[Tensor, "rows length vocab"], queries: Queries) -> QueryScores:
     """Scores of one forward pass; logits at position i are for the token at i + 1. Every row must hold queries."""
     rows = len(queries.tokens)
     mask = queries.mask[:, 1:]
@@ -224,7 +224,7 @@ def score(logits: Float[Tensor, "rows length vocab"], queries: Queries) -> Score
     shape = (rows, -1, queries.values)
     bits = torch.nn.functional.cross_entropy(given, wanted, reduction="none") / math.log(2)
     exact = (given.argmax(-1) == wanted).reshape(shape).all(-1)
-    return Scores(exact, bits.reshape(shape).sum(-1))
+    return QueryScores(exact, bits.reshape(shape).sum(-1))
 
 
 def query_rows(
@@ -239,7 +239,7 @@ def query_rows(
     return tokens, np.flatnonzero(rng.random(len(tokens)) < share), rng
 
 
-def check_share(share: float) -> None:
+def check_queries(share: float) -> None:
     """InputError unless it is a part of a batch's rows."""
     if not 0 <= share <= 1:
         raise InputError(f"share={share} is not in 0..1; give the part of the rows that shall hold queries")
@@ -260,7 +260,7 @@ def without_brackets(tokens: Int64[np.ndarray, "rows length"]) -> Int64[np.ndarr
     return np.where(tokens == _OPEN, _ROUND, tokens)
 
 
-def _check(documents: Sequence[Document], length: int, task: Task, distance: int | None) -> None:
+def _check(documents: Sequence[Document], length: int, task: RetrievalTask, distance: int | None) -> None:
     check_bytes(documents)
     size = task.size
     if distance is not None and task.queries != 1:
@@ -276,7 +276,9 @@ def _check(documents: Sequence[Document], length: int, task: Task, distance: int
         )
 
 
-def _with_queries(tokens: np.ndarray, task: Task, distance: int | None, rng: np.random.Generator) -> Queries:
+def _with_queries(
+    tokens: np.ndarray, task: RetrievalTask, distance: int | None, rng: np.random.Generator
+) -> Queries:
     """Write facts and queries into windows of text."""
     rows, length = tokens.shape
     tail = length - task.queries * task.size
@@ -294,7 +296,7 @@ def _with_queries(tokens: np.ndarray, task: Task, distance: int | None, rng: np.
 
 
 def _starts(
-    rows: int, tail: int, task: Task, distance: int | None, rng: np.random.Generator
+    rows: int, tail: int, task: RetrievalTask, distance: int | None, rng: np.random.Generator
 ) -> Int64[np.ndarray, "rows pairs"]:
     """Where the facts begin, those that are queried first: cells of a grid before `tail`, without overlap."""
     if distance is None:
@@ -309,7 +311,9 @@ def _starts(
     return np.take_along_axis(cells, np.argsort(order, axis=1)[:, : task.pairs], axis=1)
 
 
-def facts_of(rows: int, task: Task, rng: np.random.Generator) -> UInt8[np.ndarray, "rows pairs size"]:
+def facts_of(
+    rows: int, task: RetrievalTask, rng: np.random.Generator
+) -> UInt8[np.ndarray, "rows pairs size"]:
     """Facts of each row as bytes, the keys of a row all different."""
     keys = rng.random((rows, _count(task.key))).argsort(axis=1)[:, : task.pairs]
     values = rng.integers(_count(task.value), size=(rows, task.pairs))
@@ -335,7 +339,7 @@ class RepeatedFacts:
     one of the row's facts, drawn with replacement.
     """
 
-    def __init__(self, batches: Batches, task: Task, share: float, repeats: int) -> None:
+    def __init__(self, batches: Batches, task: RetrievalTask, share: float, repeats: int) -> None:
         """Put repeated facts of `task` into `batches`.
 
         Args:
@@ -347,7 +351,7 @@ class RepeatedFacts:
         Raises:
             InputError: a number is out of its range, documents are not bytes, or the facts do not fit.
         """
-        check_share(share)
+        check_queries(share)
         check_bytes(batches.documents)
         cells = _cells(batches.length, task)
         if not _FEWEST <= repeats <= cells:
@@ -366,7 +370,7 @@ class RepeatedFacts:
         tokens, chosen, rng = query_rows(self.batches, self.share, step, _REPEAT)
         mask = np.zeros(tokens.shape, bool)
         tokens[chosen], mask[chosen] = self._repeated(tokens[chosen], rng)
-        mine = rows_of(rank, ranks)
+        mine = rank_rows(rank, ranks)
         return torch.from_numpy(tokens[mine].copy()), torch.from_numpy(mask[mine].copy())
 
     def at(self, step: int, rank: int = 0, ranks: int = 1) -> Int64[Tensor, "rows length"]:
@@ -393,6 +397,6 @@ class RepeatedFacts:
         return tokens, mask
 
 
-def _cells(length: int, task: Task) -> int:
+def _cells(length: int, task: RetrievalTask) -> int:
     """Facts that always fit, wherever the grid lies: no room is kept for queries at the end."""
     return task.cells(length + task.queries * task.size)

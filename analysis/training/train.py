@@ -62,7 +62,7 @@ class Diverged(InputError):
         super().__init__(f"step {step + 1}: {where} is not finite at lr={lr:.3g}; {kept}; give a smaller lr")
 
 
-def rate(recipe: Recipe, step: int) -> float:
+def scheduled_rate(recipe: Recipe, step: int) -> float:
     """Learning rate of step number `step`, counted from 0: linear up to lr, then a cosine down to a tenth."""
     if step < recipe.warmup:
         return recipe.lr * ((step + 1) / recipe.warmup)
@@ -113,7 +113,7 @@ def first_not_finite(model: Llama) -> str:
     return "all parameters"
 
 
-def moments(model: Llama, optimiser: torch.optim.AdamW) -> dict[str, Tensor]:
+def adam_moments(model: Llama, optimiser: torch.optim.AdamW) -> dict[str, Tensor]:
     """AdamW's two moments of every parameter, as "moment/parameter"; none before the first step."""
     return {
         f"{moment}/{name}": optimiser.state[parameter][moment]
@@ -124,7 +124,7 @@ def moments(model: Llama, optimiser: torch.optim.AdamW) -> dict[str, Tensor]:
 
 
 def restore(model: Llama, optimiser: torch.optim.AdamW, state: Mapping[str, Tensor], step: int) -> None:
-    """Give an optimiser back what `moments` took, after `step` steps.
+    """Give an optimiser back what `adam_moments` took, after `step` steps.
 
     Raises:
         KeyError: a moment is missing.
@@ -217,7 +217,7 @@ AnyBatches = Batches | Mixture | RepeatedFacts
 Progress = Callable[[str, int, int, str], None]
 
 
-def silent(what: str, done: int, total: int, note: str) -> None:
+def silent_training(what: str, done: int, total: int, note: str) -> None:
     """Show nothing."""
 
 
@@ -278,7 +278,9 @@ class TrainingState:
     log: Log = field(default_factory=Log)
 
 
-def train(recipe: Recipe, out: Path, corpus: Corpus, *, progress: Progress = silent) -> tuple[Path, Log]:
+def train(
+    recipe: Recipe, out: Path, corpus: Corpus, *, progress: Progress = silent_training
+) -> tuple[Path, Log]:
     """Train to the last step, from the newest checkpoint in `out` if there is one.
 
     Args:
@@ -307,7 +309,7 @@ def train(recipe: Recipe, out: Path, corpus: Corpus, *, progress: Progress = sil
             if run.step % recipe.save_every == 0 or run.step == recipe.steps:
                 _save(run)
             if group.leads:
-                progress("train", run.step, recipe.steps, note(run))
+                progress("train", run.step, recipe.steps, progress_note(run))
         last = checkpoint.latest(out)
         assert last is not None  # the last step is always saved
         return last, run.log
@@ -335,7 +337,7 @@ def as_it_can_run(recipe: Recipe) -> Recipe:
     return replace(recipe, compile=False)
 
 
-def note(run: TrainingState) -> str:
+def progress_note(run: TrainingState) -> str:
     """Loss and speed, for whoever watches."""
     tokens = run.log.tokens_per_second(run.recipe.batch * run.recipe.length)
     seen = f", validation {run.log.validation_loss[-1]:.3f}" if run.log.validation_loss else ""
@@ -401,7 +403,7 @@ def _advance(run: TrainingState, batches: AnyBatches) -> None:
     loss = _loss(run, batches, run.step)
     loss.backward()
     run.group.average_gradients(run.model)
-    lr = rate(run.recipe, run.step)
+    lr = scheduled_rate(run.recipe, run.step)
     norm = update(run.model, run.optimiser, lr)
     value = run.group.mean(loss)
     if not (math.isfinite(value) and math.isfinite(norm)):
@@ -439,7 +441,7 @@ def _save(run: TrainingState) -> None:
             run.out,
             run.step,
             run.model.state_dict(),
-            moments(run.model, run.optimiser) | run.log.to_tensors(),
+            adam_moments(run.model, run.optimiser) | run.log.to_tensors(),
             config=run.recipe.model,
             recipe=run.recipe.to_dict(),
             corpus_sha256=run.corpus.sha256,
@@ -468,7 +470,7 @@ def _alone(out: Path, group: Group) -> Iterator[None]:
 # What records say of a run.
 
 
-def parameters(recipe: Recipe) -> int:
+def parameter_count(recipe: Recipe) -> int:
     """Number of weights of the recipe's model."""
     with torch.device("meta"):
         return sum(parameter.numel() for parameter in Llama(recipe.model).parameters())

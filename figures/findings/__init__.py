@@ -13,4 +13,4 @@ from figures.findings.finding import Value as Value
 from figures.findings.page import PAGE as PAGE
 from figures.findings.page import finding as finding
 from figures.findings.page import findings as findings
-from figures.findings.page import markdown as markdown
+from figures.findings.page import findings_page as findings_page

@@ -10,7 +10,7 @@ SMOLLM2 = "summaries/smollm2.json"
 HEADS, ASSUMPTION = "fig_03_distance_bias", "fig_04_assumption_2_1"
 
 
-def smollm2() -> Iterator[Finding]:
+def bias_findings() -> Iterator[Finding]:
     """The distance bias of every head of SmolLM2-135M-Instruct."""
     record = content(SMOLLM2)
     dropped, gap = record["dropped"], record["near_far_gap"]
@@ -50,7 +50,7 @@ def smollm2() -> Iterator[Finding]:
     )
 
 
-def assumption_2_1() -> Iterator[Finding]:
+def assumption_findings() -> Iterator[Finding]:
     """What Assumption 2.1 and its formula say of the same heads."""
     record = content(SMOLLM2)
     dropped, gap = record["dropped"], record["near_far_gap"]
@@ -107,7 +107,7 @@ def assumption_2_1() -> Iterator[Finding]:
     )
 
 
-def extensions() -> Iterator[Finding]:
+def extension_findings() -> Iterator[Finding]:
     """SmolLM2 evaluated at up to twice its context length, under extensions applied at inference."""
     import xarray as xr
 

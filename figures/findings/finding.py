@@ -134,14 +134,14 @@ def only(rows: Iterable[dict[str, str]], **wanted: str | int) -> dict[str, str]:
     return found[0]
 
 
-def over_seeds(row: Mapping[str, str], key: str, digits: int = 2, sign: str = "") -> Value:
+def with_seed_interval(row: Mapping[str, str], key: str, digits: int = 2, sign: str = "") -> Value:
     """An entry of a table with its interval over seeds."""
     low, high = (row[f"{key}_seeds_{end}"] for end in ("low", "high"))
     ends = (float(low), float(high)) if low and high else (None, None)
     return Value(float(row[key]), *ends, form=f"{sign}.{digits}f")
 
 
-def anchor(name: str) -> str:
+def label_part(name: str) -> str:
     """A variant's name as part of a label."""
     return name.replace("_", "-").replace(".", "-")
 

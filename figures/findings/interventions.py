@@ -11,9 +11,9 @@ from figures.findings.finding import (
     Finding,
     Status,
     Value,
-    anchor,
     chosen_rate,
     content,
+    label_part,
     method_name,
     triple,
 )
@@ -52,7 +52,7 @@ def _scored() -> int:
     return SPAN * content(RECORD)["settings"]["spans"]
 
 
-def recovered() -> Iterator[Finding]:
+def recovery_findings() -> Iterator[Finding]:
     """Of each variant: the loss beyond the trained length and what interventions recover of it."""
     for variant in content(RECORD)["summary"]["altered"]:
         common: dict[str, Value | str | int] = {
@@ -65,7 +65,7 @@ def recovered() -> Iterator[Finding]:
             "seeds": _row(variant, MASK, LONGEST)["seeds"],
         }
         yield Finding(
-            f"lost-{anchor(variant)}",
+            f"lost-{label_part(variant)}",
             "{method} (rate {rate}) loses {lost} bits per byte from {near} to {far} bytes ({scored} scored bytes, mean "
             "over {seeds} seeds [95 %, Student's t]).",
             RECORD,
@@ -75,7 +75,7 @@ def recovered() -> Iterator[Finding]:
         if variant == "alibi":  # there is next to nothing to recover
             continue
         yield Finding(
-            f"recovered-{anchor(variant)}",
+            f"recovered-{label_part(variant)}",
             "Of what {method} (rate {rate}) loses at {far} bytes, {hold} is recovered with each head's mean score "
             "beyond {near} bytes held at its value there, {clamp} with distances clamped there, {mask} with every key "
             "farther than that masked in every layer ({scored} scored bytes, mean over {seeds} seeds [95 %, Student's "
@@ -88,7 +88,7 @@ def recovered() -> Iterator[Finding]:
         )
 
 
-def rope_by_length() -> Iterator[Finding]:
+def rope_by_length_findings() -> Iterator[Finding]:
     """RoPE's interventions at each length, with the placebo of shuffled distances."""
     said = {
         HOLD: ("hold", "each head's mean score held at its value at the trained length"),
@@ -126,13 +126,13 @@ MEASURES = {
 }
 
 
-def correlations() -> Iterator[Finding]:
+def correlation_findings() -> Iterator[Finding]:
     """Spearman's correlation with the rise of the loss, over runs and within methods."""
     for key, words in MEASURES.items():
         row = content(RECORD)["summary"]["correlations"][key]
         over, within = row["over_runs"], row["within_methods"]
         yield Finding(
-            f"correlation-{anchor(key)}",
+            f"correlation-{label_part(key)}",
             "Over {runs} runs of {clusters} variants, Spearman's correlation of {words} with the rise of the loss to "
             "{far} bytes is {over}; within methods it is {within} (95 % intervals draw whole variants, or runs within "
             "methods; runs share data and code, and a correlation is no cause).",

@@ -14,19 +14,19 @@ from figures.findings.finding import (
     SEEDS,
     TRAINED_LENGTH,
     Finding,
-    anchor,
     capital,
     content,
+    label_part,
     number,
     only,
-    over_seeds,
     table,
+    with_seed_interval,
 )
 
 SCORED = "{scored:,} bytes of {documents} held-out documents"
 
 
-def losses() -> Iterator[Finding]:
+def loss_findings() -> Iterator[Finding]:
     """Loss at the trained length and at the longest, of every variant and extension of the tables."""
     seen: set[tuple[str, str]] = set()
     for name in ("table2", "table1", "table3", "alpha", "share"):
@@ -43,7 +43,7 @@ def _loss(name: str, variant: str, extension: str) -> Finding:
     ends = [min(rows, key=lambda row: int(row["length"])), max(rows, key=lambda row: int(row["length"]))]
     tuned = [row for row in table("tuning") if row["variant"] == variant and row["chosen"] == "True"]
     fine = f"fine-tuned at {FINE_TUNED_LENGTH} bytes, " if variant.endswith("_4x") else ""
-    label = f"loss-{anchor(variant)}" + ("" if extension == "none" else f"-{extension}")
+    label = f"loss-{label_part(variant)}" + ("" if extension == "none" else f"-{extension}")
     return Finding(
         label,
         "{method} ({fine}learning rate {rate}) has {within} bits per byte at {near} bytes and {beyond} at {far} "
@@ -57,14 +57,14 @@ def _loss(name: str, variant: str, extension: str) -> Finding:
             "seeds": len(rows[0]["seeds"].split()),
             "near": ends[0]["length"],
             "far": ends[1]["length"],
-            "within": over_seeds(ends[0], "bits"),
-            "beyond": over_seeds(ends[1], "bits"),
+            "within": with_seed_interval(ends[0], "bits"),
+            "beyond": with_seed_interval(ends[1], "bits"),
         },
         "fig_17_alpha_and_share" if name in ("alpha", "share") else LENGTHS,
     )
 
 
-def differences() -> Iterator[Finding]:
+def difference_findings() -> Iterator[Finding]:
     """Paired differences from RoPE, and from TAPA with the paper's alpha and share."""
     pairs = [("table2", name, TRAINED_LENGTH, LONGEST) for name in ("tapa", "alibi", "nope", "window")]
     pairs += [
@@ -77,7 +77,7 @@ def differences() -> Iterator[Finding]:
         rows = [only(table(name), variant=variant, extension="none", length=length) for length in (near, far)]
         against = rows[0]["against"]
         yield Finding(
-            f"difference-{anchor(variant)}",
+            f"difference-{label_part(variant)}",
             "{method} less {against}: {within} bits per byte at {near} bytes, {beyond} at {far}, paired by seed and "
             "by byte (" + SEEDS + ").",
             f"tables/{name}.csv",
@@ -87,8 +87,8 @@ def differences() -> Iterator[Finding]:
                 "seeds": len(rows[0]["seeds"].split()),
                 "near": near,
                 "far": far,
-                "within": over_seeds(rows[0], "difference", sign="+"),
-                "beyond": over_seeds(rows[1], "difference", sign="+"),
+                "within": with_seed_interval(rows[0], "difference", sign="+"),
+                "beyond": with_seed_interval(rows[1], "difference", sign="+"),
             },
             "fig_17_alpha_and_share" if name in ("alpha", "share") else LENGTHS,
         )
@@ -105,11 +105,11 @@ def _name_of(name: str, variant: str) -> str:
     return next(row["label"] for row in table(name) if row["variant"] == variant)
 
 
-def equal_loss() -> Iterator[Finding]:
+def equal_loss_findings() -> Iterator[Finding]:
     """Comparisons at equal loss at the trained length."""
     for row in table("equal_loss"):
         yield Finding(
-            f"equal-loss-{anchor(row['variant'])}",
+            f"equal-loss-{label_part(row['variant'])}",
             "At equal loss at {near} bytes ({within} bits per byte) {method} less RoPE is {difference} at {far} "
             "("
             + SEEDS
@@ -119,7 +119,7 @@ def equal_loss() -> Iterator[Finding]:
             {
                 "method": _name_of("table2", row["variant"]),
                 "within": number(float(row["bits_trained"])),
-                "difference": over_seeds(row, "difference", sign="+"),
+                "difference": with_seed_interval(row, "difference", sign="+"),
                 "seeds": len(row["seeds"].split()),
                 "near": TRAINED_LENGTH,
                 "far": LONGEST,
@@ -142,7 +142,7 @@ RATED = (
 )
 
 
-def rates() -> Iterator[Finding]:
+def rate_findings() -> Iterator[Finding]:
     """How much of a loss beyond the trained length is the learning rate's."""
     for variant in RATED:
         rows = [row for row in table("tuning") if row["variant"] == variant]
@@ -151,7 +151,7 @@ def rates() -> Iterator[Finding]:
             f"{float(row['bits_longest']):.2f} at {row['rate']}" for row in rows if row["bits_longest"]
         )
         yield Finding(
-            f"rates-{anchor(variant)}",
+            f"rates-{label_part(variant)}",
             "{method}, seed 0, bits per byte at {far} bytes by learning rate: {listed}; validation at the trained "
             "length chose {chosen}.",
             "tables/tuning.csv",

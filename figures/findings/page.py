@@ -11,19 +11,38 @@ from figures.findings.finding import FOLDER, Finding
 
 PAGE = FOLDER / "FINDINGS.md"
 SECTIONS = {
-    "SmolLM2-135M-Instruct": (checkpoint.smollm2, checkpoint.assumption_2_1, checkpoint.extensions),
-    "Small models: loss by context length": (losses.losses, losses.differences, losses.equal_loss),
-    "Small models: learning rates": (losses.rates,),
-    "Small models: retrieval": (retrieval.needle, retrieval.rates, retrieval.cost, retrieval.recall),
-    "Small models: interventions beyond the trained length": (
-        interventions.recovered,
-        interventions.rope_by_length,
-        interventions.correlations,
+    "SmolLM2-135M-Instruct": (
+        checkpoint.bias_findings,
+        checkpoint.assumption_findings,
+        checkpoint.extension_findings,
     ),
-    "A learned phase": (phase.ablations, phase.curves, phase.decay, phase.near_far, phase.tokens),
-    "Before any training": (untrained.moments, untrained.encodings, untrained.heads),
-    "Speed": (untrained.benchmark,),
-    "The claims ledger": (untrained.verdicts,),
+    "Small models: loss by context length": (
+        losses.loss_findings,
+        losses.difference_findings,
+        losses.equal_loss_findings,
+    ),
+    "Small models: learning rates": (losses.rate_findings,),
+    "Small models: retrieval": (
+        retrieval.needle_findings,
+        retrieval.retrieval_rate_findings,
+        retrieval.cost_findings,
+        retrieval.recall_findings,
+    ),
+    "Small models: interventions beyond the trained length": (
+        interventions.recovery_findings,
+        interventions.rope_by_length_findings,
+        interventions.correlation_findings,
+    ),
+    "A learned phase": (
+        phase.ablation_findings,
+        phase.curve_findings,
+        phase.decay_findings,
+        phase.near_far_findings,
+        phase.token_findings,
+    ),
+    "Before any training": (untrained.moment_findings, untrained.encoding_findings, untrained.head_findings),
+    "Speed": (untrained.speed_findings,),
+    "The claims ledger": (untrained.verdict_findings,),
 }
 
 
@@ -65,7 +84,7 @@ def finding(label: str) -> Finding:
     return known[label]
 
 
-def markdown() -> str:
+def findings_page() -> str:
     """The text of `FINDINGS.md`."""
     lines = [
         "# Findings",

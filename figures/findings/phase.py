@@ -16,7 +16,7 @@ def _tapa() -> dict[str, Any]:
     return content(RECORD)["checkpoints"]["tapa"]
 
 
-def ablations() -> Iterator[Finding]:
+def ablation_findings() -> Iterator[Finding]:
     """How much the loss rises when a part of the phase is taken away."""
     found, change = _tapa(), _tapa()["change"]
     windows, length = found["windows"]["short"]
@@ -45,7 +45,7 @@ def ablations() -> Iterator[Finding]:
     )
 
 
-def curves() -> Iterator[Finding]:
+def curve_findings() -> Iterator[Finding]:
     """Fit of a Gaussian law, and variance."""
     heads = _tapa()["heads"]
     fits = {name: [x["gaussian_share"][name] for x in heads.values()] for name in ("short", "long")}
@@ -91,7 +91,7 @@ def curves() -> Iterator[Finding]:
     )
 
 
-def decay() -> Iterator[Finding]:
+def decay_findings() -> Iterator[Finding]:
     """Theorem 3.2's exponent and the mean cosine."""
     heads = _tapa()["heads"]
     steps = [step for x in heads.values() for step in x["slope_by_octave"]]
@@ -115,7 +115,7 @@ def decay() -> Iterator[Finding]:
     )
 
 
-def near_far() -> Iterator[Finding]:
+def near_far_findings() -> Iterator[Finding]:
     """Figure 1's two readings on trained heads."""
     for name, readings in content(RECORD)["near_far"].items():
         if name == "tapa_plain":
@@ -160,7 +160,7 @@ def _in_order(reaches: dict[str, Any]) -> list[tuple[str, Any]]:
     return sorted(reaches.items(), key=lambda item: int(item[0]))
 
 
-def tokens() -> Iterator[Finding]:
+def token_findings() -> Iterator[Finding]:
     """What the phase says of a pair of tokens."""
     found = _tapa()["properties"]
     heads = len(_tapa()["heads"])

@@ -42,7 +42,7 @@ def _over_seeds(values: list[float]) -> Value:
     return percent(found.value, max(0.0, found.low), min(1.0, found.high))
 
 
-def needle() -> Iterator[Finding]:
+def needle_findings() -> Iterator[Finding]:
     """Found at three quarters of windows beyond the trained length; within it; near by in a long window."""
     chance = float(next(row["chance"] for row in table("retrieval") if row["task"] == "needle"))
     for name in METHODS:
@@ -103,7 +103,7 @@ def needle() -> Iterator[Finding]:
     )
 
 
-def rates() -> Iterator[Finding]:
+def retrieval_rate_findings() -> Iterator[Finding]:
     """The same at twice the chosen rate, one seed."""
     found: dict[str, Any] = {}
     for name in METHODS:
@@ -122,7 +122,7 @@ def rates() -> Iterator[Finding]:
     )
 
 
-def cost() -> Iterator[Finding]:
+def cost_findings() -> Iterator[Finding]:
     """What learning to retrieve costs in bits per byte."""
     for name in METHODS:
         variant, rate = f"{name}_needle", chosen_rate(f"{name}_needle")
@@ -159,7 +159,7 @@ def cost() -> Iterator[Finding]:
         )
 
 
-def recall() -> Iterator[Finding]:
+def recall_findings() -> Iterator[Finding]:
     """Associative recall, which none of the models learned."""
     files = sorted((FOLDER / "trained").glob("*_recall-s0-lr*.json"))
     rows = [

@@ -12,7 +12,7 @@ LEDGER = "../proofs/STATUS.md"
 FAR = 65_536  # tokens
 
 
-def moments() -> Iterator[Finding]:
+def moment_findings() -> Iterator[Finding]:
     """Mean and variance of TAPA's score, from closed forms."""
     found = content(RECORD)
     for phase_sd in ("0.1", "1"):
@@ -64,7 +64,7 @@ def moments() -> Iterator[Finding]:
     )
 
 
-def encodings() -> Iterator[Finding]:
+def encoding_findings() -> Iterator[Finding]:
     """Mean score near and far of every encoding at one mu_0, and arithmetic precision."""
     rows = content(RECORD)["rivals"]
     for name in ("RoPE", "TAPA, phase x 0.1", "xPos", "partial (1/2)"):
@@ -100,7 +100,7 @@ def encodings() -> Iterator[Finding]:
     )
 
 
-def heads() -> Iterator[Finding]:
+def head_findings() -> Iterator[Finding]:
     """Figure 1 of v1 with random weights."""
     found = content(RECORD)["near_far"]
     for name in ("RoPE", "TAPA"):
@@ -153,7 +153,7 @@ BENCHED = {
 }
 
 
-def benchmark() -> Iterator[Finding]:
+def speed_findings() -> Iterator[Finding]:
     """Speed on the one machine of the record, nothing else running."""
     for label, (start, words) in BENCHED.items():
         row = next(x for x in content("summaries/bench.json")["rows"] if x["what"].startswith(start))
@@ -170,7 +170,7 @@ def benchmark() -> Iterator[Finding]:
         )
 
 
-def verdicts() -> Iterator[Finding]:
+def verdict_findings() -> Iterator[Finding]:
     """Counts of verdicts, as `proofs/STATUS.md` has them."""
     text = (FOLDER / LEDGER).read_text(encoding="utf-8")
     total = re.search(r"^(\d+) claims\.$", text, re.MULTILINE)

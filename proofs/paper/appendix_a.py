@@ -14,7 +14,7 @@ from flint import arb
 
 from analysis.evidence import Evidence
 from proofs.balls import Real, ball, below
-from proofs.checks import HEAD_DIMS, exact, identity, search, short, tried
+from proofs.checks import HEAD_DIMS, equality, exact, search, short, tried
 from proofs.integrals import RopeSums, cos_limit
 from proofs.ledger import attack, claim, practice, repair
 from proofs.subdivision import certify_positive
@@ -39,7 +39,7 @@ def terms(head_dim: int, last: int) -> tuple[sp.Expr, sp.Expr]:
     return left, mean + random
 
 
-def decomposition(head_dim: int, last: int) -> Evidence:
+def random_decomposition(head_dim: int, last: int) -> Evidence:
     """(17) for one D with the random sums up to `last`: every cosine and sine must cancel."""
     left, right = terms(head_dim, last)
     gap = sp.expand(left - right)
@@ -53,7 +53,7 @@ def single_pair() -> Evidence:
     a, b, x = sp.symbols("A B x", real=True)
     mean = MU * sp.cos(x) + NU * sp.sin(x)
     random = (a - MU) * sp.cos(x) + (b - NU) * sp.sin(x)
-    return identity("A cos + B sin = mean + random, one pair", a * sp.cos(x) + b * sp.sin(x), mean + random)
+    return equality("A cos + B sin = mean + random, one pair", a * sp.cos(x) + b * sp.sin(x), mean + random)
 
 
 @claim(
@@ -71,7 +71,7 @@ def single_pair() -> Evidence:
     ),
 )
 def eq_17() -> Iterator[Evidence]:
-    yield decomposition(2, 1)
+    yield random_decomposition(2, 1)
 
 
 @repair(
@@ -85,13 +85,13 @@ def eq_17() -> Iterator[Evidence]:
 def eq_17_repaired() -> Iterator[Evidence]:
     yield single_pair()
     for head_dim in (2, 4, 8):
-        yield decomposition(head_dim, head_dim // 2 - 1)
+        yield random_decomposition(head_dim, head_dim // 2 - 1)
 
 
 @attack("eq-17", domain="D = 2, 4, 8, the printed range of d and one term fewer")
 def eq_17_attack() -> Iterator[Evidence]:
     for head_dim in (4, 8):
-        yield decomposition(head_dim, head_dim // 2)
+        yield random_decomposition(head_dim, head_dim // 2)
 
 
 @attack("eq-17*", domain="D = 2, 4, 8: a range one term too short must fail")
@@ -108,7 +108,7 @@ def gap_against_delta(sign_mu: int, prefactor: bool) -> Evidence:
     near, far = sp.symbols("Gamma_lambda Gamma_Lambda", real=True)
     left = sign_mu * (near - far)
     right = (sign_mu if prefactor else 1) * (near - far)
-    return identity(f"LHS of (7) with sgn(mu_0) = {sign_mu}", left, right)
+    return equality(f"LHS of (7) with sgn(mu_0) = {sign_mu}", left, right)
 
 
 @claim(
@@ -178,7 +178,7 @@ NEAR, FAR, BASE = 1, 20_001, 10_000  # the pair of distances of the counterexamp
 def eq_19() -> Iterator[Evidence]:
     eta, bound, u = sp.symbols("eta R u", positive=True)
     exponent = (1 - eta**2 / bound**2).subs(eta, bound * u)
-    yield identity("C_1 e^{-C_2 eta^2} > 1 for u = eta/R < 1: its exponent", exponent, (1 - u) * (1 + u))
+    yield equality("C_1 e^{-C_2 eta^2} > 1 for u = eta/R < 1: its exponent", exponent, (1 - u) * (1 + u))
     yield from laplace_law()
 
 
@@ -187,7 +187,7 @@ def laplace_law(scale: int = 1) -> Iterator[Evidence]:
     w = sp.Symbol("w", positive=True)  # w = |q|^2 is exponential with mean 2
     mixed = sp.integrate(sp.exp(-w / 2) / 2 * sp.exp(-(S**2) * w / 2), (w, 0, sp.oo))
     laplace = 2 * sp.integrate(sp.cos(S * T) * sp.exp(-T / scale) / (2 * scale), (T, 0, sp.oo))
-    yield identity("characteristic function of A_d for Gaussian q, k is that of Laplace(1)", mixed, laplace)
+    yield equality("characteristic function of A_d for Gaussian q, k is that of Laplace(1)", mixed, laplace)
     yield exact("C_1 e^{-C_2 eta^2} / e^{-eta} at eta -> oo", *_gaussian_limit())
 
 
@@ -206,9 +206,9 @@ def coin_tokens(spread: int = 1) -> Iterator[Evidence]:
     """q = (1, ..., 1), k = ((mu_0 + X)/2)(1, ..., 1), X = +-spread: Assumption 2.1, and (19) with C_1 = e, C_2 = 1."""
     mu, u = sp.Symbol("mu_0", real=True), sp.Symbol("u", positive=True)
     coins = [(mu + x) / 2 for x in (spread, -spread)]  # k_d, with q_d = 1, by a fair coin
-    yield identity("E A_d = mu_0", sum(k + k for k in coins) / 2, mu)
-    yield identity("B_d = q_2d k_2d+1 - q_2d+1 k_2d, either coin", coins[0] - coins[0], sp.Integer(0))
-    yield identity("E (q_d k_d)^2, the same for all d", sum(k**2 for k in coins) / 2, (mu**2 + spread**2) / 4)
+    yield equality("E A_d = mu_0", sum(k + k for k in coins) / 2, mu)
+    yield equality("B_d = q_2d k_2d+1 - q_2d+1 k_2d, either coin", coins[0] - coins[0], sp.Integer(0))
+    yield equality("E (q_d k_d)^2, the same for all d", sum(k**2 for k in coins) / 2, (mu**2 + spread**2) / 4)
     beyond = sum(1 for k in coins if sp.simplify(2 * k - mu) ** 2 > 1)
     yield exact("P(|A_d - mu_0| > eta) = 0 for eta >= 1", beyond == 0, beyond, 0)
     exponent = (1 - (1 / (1 + u)) ** 2).together()  # eta = 1/(1 + u) < 1, where the left side of (19) is 1
@@ -280,9 +280,9 @@ def moment_bound(quadratic: sp.Expr | None = None) -> Iterator[Evidence]:
     yield below("|x| <= 1/16: e^x - 1 - x <= x^2 sum_(k>=2) 1/k! = (e-2) x^2 < x^2", arb(1).exp() - 2, 1)
     rho = sp.Symbol("rho", positive=True)
     layer = sp.integrate(2 * rho * T * C1 * sp.exp(-(C2 - rho) * T**2).subs(C2 - rho, S), (T, 0, sp.oo))
-    yield identity("E e^{rho U^2} - 1 <= C_1 rho/(C_2 - rho)", layer, C1 * rho / S)
+    yield equality("E e^{rho U^2} - 1 <= C_1 rho/(C_2 - rho)", layer, C1 * rho / S)
     small = sp.factor(2 * C1 * S**2 / C2 - C1 * S**2 / (C2 - S**2))
-    yield identity(
+    yield equality(
         "s^2 <= C_2/2: slack of C_1 s^2/(C_2-s^2) <= K s^2",
         small,
         C1 * S**2 * (C2 - 2 * S**2) / (C2 * (C2 - S**2)),
@@ -307,7 +307,7 @@ def chernoff(blocks: sp.Expr, rate: sp.Expr) -> Evidence:
     size, dim, eta = sp.symbols("M D eta", positive=True)
     exponent = 4 * (2 * C1 / C2) * blocks.subs(sp.Symbol("M"), size) * T**2 / dim - T * eta
     best = sp.solve(sp.diff(exponent, T), T)[0]
-    return identity(
+    return equality(
         "Chernoff exponent",
         exponent.subs(T, best),
         -rate.subs({sp.Symbol("M"): size, sp.Symbol("D"): dim, sp.Symbol("eta"): eta}),
@@ -355,7 +355,7 @@ def eq_20_repaired() -> Iterator[Evidence]:
     yield from moment_bound()
     x, y = sp.symbols("x y", real=True)
     length = (sp.cos(x) - sp.cos(y)) ** 2 + (sp.sin(x) - sp.sin(y)) ** 2
-    yield identity("a_d^2 + b_d^2 = 4 sin^2((x-y)/2) <= 4", length, 2 - 2 * sp.cos(x - y))
+    yield equality("a_d^2 + b_d^2 = 4 sin^2((x-y)/2) <= 4", length, 2 - 2 * sp.cos(x - y))
     yield chernoff(sp.Symbol("M"), RATE)
 
 
@@ -418,7 +418,7 @@ def _sign_cases() -> Iterator[tuple[str, arb]]:
         "1."
     ),
 )
-def remark() -> Iterator[Evidence]:
+def rem_a() -> Iterator[Evidence]:
     yield from coin_tokens()
     x, mu, near, far = sp.symbols("X mu C_near C_far", real=True)
     ratio = sp.simplify(x * (near - far) / (mu * (near - far)))
@@ -452,7 +452,7 @@ def remark_repaired() -> Iterator[Evidence]:
 
 
 @attack("rem-A", domain="mu_0 = 100: there the ratio is 1/100; is it ever above 1? mu_0 = 1/100")
-def remark_attack() -> Iterator[Evidence]:
+def rem_a_attack() -> Iterator[Evidence]:
     ratio = 1 / sp.Rational(1, 100)
     yield exact("(Z - Z)/Delta at mu_0 = 1/100, any D", bool(ratio < 1), ratio, "-> 0")
 

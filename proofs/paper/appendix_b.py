@@ -13,7 +13,7 @@ from flint import arb
 
 from analysis.evidence import Evidence
 from proofs.balls import ball, below, text
-from proofs.checks import exact, identity, search, tried
+from proofs.checks import equality, exact, search, tried
 from proofs.ledger import attack, claim, repair
 
 MU, NU, GAMMA, ANGLE = sp.symbols("mu nu gamma x", real=True)
@@ -64,10 +64,10 @@ def eq_21() -> Iterator[Evidence]:
 )
 def eq_21_repaired() -> Iterator[Evidence]:
     phi = sp.atan2(MU, NU)
-    yield identity("r sin(atan2(mu, nu))", RADIUS * sp.sin(phi), MU)
-    yield identity("r cos(atan2(mu, nu))", RADIUS * sp.cos(phi), NU)
+    yield equality("r sin(atan2(mu, nu))", RADIUS * sp.sin(phi), MU)
+    yield equality("r cos(atan2(mu, nu))", RADIUS * sp.cos(phi), NU)
     addition = sp.expand_trig(sp.sin(ANGLE + sp.Symbol("p"))) - sp.sin(ANGLE) * sp.cos(sp.Symbol("p"))
-    yield identity("sin(x + p) - sin x cos p", addition, sp.cos(ANGLE) * sp.sin(sp.Symbol("p")))
+    yield equality("sin(x + p) - sin x cos p", addition, sp.cos(ANGLE) * sp.sin(sp.Symbol("p")))
 
 
 @attack("eq-21", domain="both signs and zeros of mu_0 and nu_0")
@@ -129,7 +129,7 @@ def eq_21_beta() -> Iterator[Evidence]:
 def eq_21_beta_repaired() -> Iterator[Evidence]:
     radius, phi = sp.symbols("r phi", positive=True)
     beta = repaired_beta(GAMMA, radius, phi)
-    yield identity("r sin(2 pi beta + phi)", radius * sp.sin(sp.expand(2 * sp.pi * beta + phi)), GAMMA)
+    yield equality("r sin(2 pi beta + phi)", radius * sp.sin(sp.expand(2 * sp.pi * beta + phi)), GAMMA)
 
 
 @attack("eq-21.beta", domain="gamma = -r, 0, r and mu_0 = 0 (the one place where phi = 0 for nu_0 > 0)")
@@ -185,8 +185,8 @@ def character_sum(power: int = 1) -> Iterator[Evidence]:
     """(z - 1)(1 + z + ... + z^{T-1}) = z^T - 1 by induction on T, so the mean of z^lambda is below 2/(T|z-1|)."""
     z, count = sp.symbols("z T")
     step = (z ** (count + power) - 1) - (z**count - 1)
-    yield identity("induction step", sp.powsimp(sp.expand(step)), sp.powsimp(sp.expand((z - 1) * z**count)))
-    yield identity("induction base T = 1", (z - 1) * 1, z**1 - 1)
+    yield equality("induction step", sp.powsimp(sp.expand(step)), sp.powsimp(sp.expand((z - 1) * z**count)))
+    yield equality("induction base T = 1", (z - 1) * 1, z**1 - 1)
 
 
 @repair(
@@ -357,7 +357,7 @@ def opposite(value: int = -1) -> Evidence:
 def eq_23_repaired() -> Iterator[Evidence]:
     dim, eps = sp.symbols("D epsilon", positive=True)
     lost = sp.Rational(2) / dim * ((dim / 2 - 1) * 2 * sp.pi * eps + 2)
-    yield identity("limit of the total loss as eps -> 0", sp.limit(lost, eps, 0), 4 / dim)
+    yield equality("limit of the total loss as eps -> 0", sp.limit(lost, eps, 0), 4 / dim)
 
 
 @attack("eq-23", domain="gamma = r at the same lambda; the printed 'theta' read literally, theta_0 = 1/2")

@@ -14,7 +14,7 @@ from flint import arb
 
 from analysis.evidence import Evidence
 from proofs.balls import Real, at_most, ball, below, less, radius, text, verdict
-from proofs.checks import BASES, exact, identity, near_integers, search, short, tried
+from proofs.checks import BASES, equality, exact, near_integers, search, short, tried
 from proofs.integrals import RopeSums, ci, cos_limit, sin_limit
 from proofs.ledger import attack, claim, practice, repair
 from proofs.paper.theorem_2_2 import EDGE, RADIANS, TURNS, limit_gap
@@ -32,7 +32,7 @@ LEAST_BASE = 10  # of the lemmas: theta_0 < 1/10
 )
 def eq_24() -> Iterator[Evidence]:
     dim = sp.Symbol("D", positive=True)
-    yield identity("D/2 terms of size 1 over D", (dim / 2) / dim, sp.Rational(1, 2))
+    yield equality("D/2 terms of size 1 over D", (dim / 2) / dim, sp.Rational(1, 2))
 
 
 @attack(
@@ -269,7 +269,7 @@ def eq_31_repaired() -> Iterator[Evidence]:
     c1, c2, s1, s2, nu = sp.symbols("C1 C2 S1 S2 nu_0", real=True)
     for sign_mu in (1, -1):
         delta = sign_mu * (sign_mu * MU * (c1 - c2) + nu * (s1 - s2))
-        yield identity(
+        yield equality(
             f"sgn(mu_0) Delta, sgn = {sign_mu}", delta, MU * c1 - MU * c2 + sign_mu * nu * (s1 - s2)
         )
 
@@ -341,7 +341,7 @@ def eq_33() -> Iterator[Evidence]:
     lam, far, dim = sp.symbols("lambda Lambda D", positive=True)
     left = 2 * (MU + NU) * 4 * sp.pi * (lam + far) / dim
     least = sp.solve(sp.Eq(left, MU / 16), dim)[0]
-    yield identity("least D at alpha = 0", least, 128 * sp.pi * (1 + NU / MU) * (lam + far))
+    yield equality("least D at alpha = 0", least, 128 * sp.pi * (1 + NU / MU) * (lam + far))
     slope = sp.diff(left, dim)
     yield exact("the left side falls with D", bool(slope.is_negative), slope, "< 0")
 
@@ -373,7 +373,7 @@ def eq_33_attack() -> Iterator[Evidence]:
 def eq_33_uniform() -> Iterator[Evidence]:
     theta, a, dim = sp.symbols("theta0 a D", positive=True)
     error = a + 4 * sp.pi * (dim / (4 * sp.pi * theta)) * theta**a / dim
-    yield identity("e at Lambda = D/(4 pi theta_0)", error, a + theta ** (a - 1))
+    yield equality("e at Lambda = D/(4 pi theta_0)", error, a + theta ** (a - 1))
     s = sp.Symbol("s", positive=True)
     least = sp.limit(sp.exp(s), s, 0)  # theta_0^{a-1} = exp((1-a)L) >= 1 for a <= 1; a itself beyond
     yield exact(
@@ -420,7 +420,7 @@ def eq_33_uniform_attack() -> Iterator[Evidence]:
     outline="(31) with (32) and (33).",
 )
 def eq_34() -> Iterator[Evidence]:
-    yield identity("1/4 - 1/16 - 1/16", MU / 4 - MU / 16 - MU / 16, MU / 8)
+    yield equality("1/4 - 1/16 - 1/16", MU / 4 - MU / 16 - MU / 16, MU / 8)
 
 
 @attack("eq-34", domain="the printed remainder: is 1/8 all that is left, or more?")
@@ -446,8 +446,8 @@ def eq_34_attack() -> Iterator[Evidence]:
 )
 def eq_7() -> Iterator[Evidence]:
     x, y = sp.symbols("x y", real=True)
-    yield identity("cos is even", sp.cos(-x), sp.cos(x))
-    yield identity("sin is odd", sp.sin(-y), -sp.sin(y))
+    yield equality("cos is even", sp.cos(-x), sp.cos(x))
+    yield equality("sin is odd", sp.sin(-y), -sp.sin(y))
 
 
 @attack(

@@ -12,7 +12,7 @@ from flint import arb
 
 from analysis.evidence import Evidence
 from proofs.balls import Real, ball, below
-from proofs.checks import exact, identity, search, tried
+from proofs.checks import equality, exact, search, tried
 from proofs.integrals import RopeSums, cos_limit
 from proofs.ledger import attack, claim, repair
 from proofs.paper.theorem_2_2 import TURNS
@@ -59,7 +59,7 @@ def eq_35() -> Iterator[Evidence]:
 )
 def eq_35_repaired() -> Iterator[Evidence]:
     x = sp.Symbol("x", real=True)
-    yield identity("1 - cos 2 pi x is a square", 1 - sp.cos(2 * sp.pi * x), 2 * sp.sin(sp.pi * x) ** 2)
+    yield equality("1 - cos 2 pi x is a square", 1 - sp.cos(2 * sp.pi * x), 2 * sp.sin(sp.pi * x) ** 2)
 
 
 @attack(
@@ -93,7 +93,7 @@ def eq_35_repaired_attack() -> Iterator[Evidence]:
     outline="Any theta_0 below (4 max(lambda, Lambda))^{-1/e0}.",
 )
 def eq_36() -> Iterator[Evidence]:
-    yield identity(
+    yield equality(
         "Lambda theta_0^{e0} at theta_0 = (4 Lambda)^{-1/e0}",
         sp.powsimp(LAM * ((4 * LAM) ** (-1 / E0)) ** E0, force=True),
         sp.Rational(1, 4),
@@ -111,7 +111,7 @@ def eq_36_attack() -> Iterator[Evidence]:
     )
 
 
-def printed_bound(mu: Real, base: int, head_dim: int, far: int, e0: str, alpha: str) -> arb:
+def eq_37_bound(mu: Real, base: int, head_dim: int, far: int, e0: str, alpha: str) -> arb:
     """Right side of the first line of (37)."""
     theta = 1 / ball(base)
     wave = (2 * arb.pi() * far * theta ** ball(e0)).cos()
@@ -125,7 +125,7 @@ def exceeds(mu: int, nu: int, alpha: str) -> Evidence:
     sums = RopeSums.of(64, base=10**6)
     delta = sums.gamma(2, mu, nu) - sums.gamma(3, mu, nu)
     what = f"Delta at mu_0 = {mu}, nu_0 = {nu}, lambda = 2, Lambda = 3, D = 64, base 1e6, e0 = 1/4, alpha = {alpha}"
-    return below(what, delta, printed_bound(mu, 10**6, 64, 3, "1/4", alpha))
+    return below(what, delta, eq_37_bound(mu, 10**6, 64, 3, "1/4", alpha))
 
 
 @claim(
@@ -175,7 +175,7 @@ def eq_37_repaired() -> Iterator[Evidence]:
     yield below("2 * high/2 of the sines", ball(TURNS.high), "1.675")
     log_base, c = sp.symbols("L c", positive=True)
     near = sp.expand_log(-sp.log(c * sp.exp(E0 * log_base) / 4 / sp.exp(log_base)), force=True)
-    yield identity("-ln(c l theta_0) at l = b^{e0}/4", near, (1 - E0) * log_base + sp.log(4) - sp.log(c))
+    yield equality("-ln(c l theta_0) at l = b^{e0}/4", near, (1 - E0) * log_base + sp.log(4) - sp.log(c))
 
 
 @attack(
@@ -246,7 +246,7 @@ def eq_39() -> Iterator[Evidence]:
     alpha = EPS / (8 * MU)
     least = 32 * sp.pi * MU * LAM * THETA**alpha / EPS
     error = MU * (alpha + 4 * sp.pi * LAM * THETA**alpha / least)
-    yield identity("e |mu_0| at that D", error, EPS / 4)
+    yield equality("e |mu_0| at that D", error, EPS / 4)
 
 
 @attack("eq-39", domain="alpha too large: alpha = epsilon/(4|mu_0|) leaves no room for any D")
@@ -311,7 +311,7 @@ def eq_40_repaired() -> Iterator[Evidence]:
     total = (
         MU * EPS / (2 * MU) / 2 + (sp.Rational("0.56") * MU + sp.Rational("1.675") * NU) / log_base + EPS / 4
     )
-    yield identity("sum of the three parts at the edge", total, 3 * EPS / 4)
+    yield equality("sum of the three parts at the edge", total, 3 * EPS / 4)
 
 
 @attack("eq-40", domain="mu_0 and nu_0 scaled up at fixed epsilon: the sine example at nu_0 = 10^4 and 10^6")
@@ -386,7 +386,7 @@ def eq_41_choice() -> Iterator[Evidence]:
 def eq_41_choice_repaired() -> Iterator[Evidence]:
     x, y = sp.symbols("x y", real=True)
     square = (sp.cos(x) - sp.cos(y)) ** 2 + (sp.sin(x) - sp.sin(y)) ** 2
-    yield identity("squared chord", square, 4 - 4 * sp.cos((x - y) / 2) ** 2)
+    yield equality("squared chord", square, 4 - 4 * sp.cos((x - y) / 2) ** 2)
 
 
 @attack("eq-41.a", domain="as deployed (radians) with integer distances: cos 1 - cos 4, mu_0 = 100, D = 10")

@@ -73,7 +73,7 @@ def first_cut(point: Point) -> int:
     return math.ceil(point.far - Fraction(1, 4))
 
 
-def last_cut(point: Point) -> int:
+def cosine_cut(point: Point) -> int:
     """N_0 of eq 53: -1 where lambda < 5/4."""
     return math.floor(point.distance - Fraction(5, 4))
 
@@ -100,11 +100,11 @@ def eq_53() -> Iterator[Evidence]:
 @attack("eq-53", domain=f"{EDGES}: the definition against the closed forms, n from -3 up")
 def eq_53_attack() -> Iterator[Evidence]:
     for q in points(heads=(0,)):
-        found = next(i for i in range(-3, first_cut(q) + 9) if q.far <= Fraction(4 * i + 1, 4)), last_cut(q)
+        found = next(i for i in range(-3, first_cut(q) + 9) if q.far <= Fraction(4 * i + 1, 4)), cosine_cut(q)
         holds = found[0] == first_cut(q) and Fraction(4 * found[1] + 5, 4) <= q.distance < Fraction(
             4 * found[1] + 9, 4
         )
-        yield tried(f"n_0, N_0 at {q}", holds, found, (first_cut(q), last_cut(q)))
+        yield tried(f"n_0, N_0 at {q}", holds, found, (first_cut(q), cosine_cut(q)))
 
 
 @claim(
@@ -141,16 +141,17 @@ def longer_than_one() -> Evidence:
 @attack("eq-54", domain=f"{EDGES}, where lambda <= 500")
 def eq_54_attack() -> Iterator[Evidence]:
     near = [q for q in points(heads=(0,)) if q.distance <= 500]
-    yield search("N_0 + 2 - n_0", ((str(q), ball(last_cut(q) + 2 - first_cut(q))) for q in near))
+    yield search("N_0 + 2 - n_0", ((str(q), ball(cosine_cut(q) + 2 - first_cut(q))) for q in near))
     gaps = (
-        (str(q), ball("1e-25") - abs(sum(pieces(q), arb(0)) - cos_integral(q.far, q.distance))) for q in near
+        (str(q), ball("1e-25") - abs(sum(cosine_pieces(q), arb(0)) - cos_integral(q.far, q.distance)))
+        for q in near
     )
     yield search("1e-25 - |defect|", gaps)
 
 
-def pieces(point: Point) -> list[arb]:
+def cosine_pieces(point: Point) -> list[arb]:
     """I_*, the periods n_0 to N_0, and I^* of eq 54."""
-    ends = [Fraction(4 * i + 1, 4) for i in range(first_cut(point), last_cut(point) + 2)]
+    ends = [Fraction(4 * i + 1, 4) for i in range(first_cut(point), cosine_cut(point) + 2)]
     edges = [point.far, *ends, point.distance]
     return [cos_integral(lo, hi) for lo, hi in pairwise(edges)]
 
@@ -201,7 +202,7 @@ def eq_55_repaired() -> Iterator[Evidence]:
 @attack("eq-55*", domain=f"{EDGES}, where lambda <= 500")
 def eq_55_attack() -> Iterator[Evidence]:
     near = [q for q in points(heads=(0,)) if q.distance <= 500]
-    outer = ((q, pieces(q)) for q in near)
+    outer = ((q, cosine_pieces(q)) for q in near)
     yield search(
         "2/(lambda theta_0) - |I_*| - |I^*|",
         ((str(q), ball(2 / q.far) - abs(p[0]) - abs(p[-1])) for q, p in outer),
@@ -236,7 +237,7 @@ def undefined(label: str, point: Point, terms: tuple[int, int]) -> Evidence:
 )
 def eq_56() -> Iterator[Evidence]:
     point = Point(Fraction(1, 20), 12, Fraction(2))
-    yield undefined("eq 56", point, (first_cut(point), last_cut(point)))
+    yield undefined("eq 56", point, (first_cut(point), cosine_cut(point)))
 
 
 @repair(
@@ -372,7 +373,7 @@ def eq_58_a_attack() -> Iterator[Evidence]:
 def eq_59() -> Iterator[Evidence]:
     yield last_step(Point(Fraction(1, 20), 12, Fraction(44)))
     point = Point(Fraction(1, 20), 12, Fraction(2))
-    yield undefined("eq 59", point, (first_cut(point), last_cut(point)))
+    yield undefined("eq 59", point, (first_cut(point), cosine_cut(point)))
 
 
 def last_step(point: Point) -> Evidence:
@@ -407,7 +408,7 @@ def eq_59_repaired() -> Iterator[Evidence]:
 @attack("eq-59*", domain=f"{EDGES}; the sum is one integral from (4 n_0 + 1)/4 to (4 N_0 + 5)/4")
 def eq_59_attack() -> Iterator[Evidence]:
     def pairs(q: Point) -> Iterator[tuple[Real, Real]]:
-        lo, hi = Fraction(4 * first_cut(q) + 1, 4), Fraction(4 * last_cut(q) + 5, 4)
+        lo, hi = Fraction(4 * first_cut(q) + 1, 4), Fraction(4 * cosine_cut(q) + 5, 4)
         yield abs(cos_integral(lo, hi)), 1 / (arb.pi() * ball(q.far))
 
     yield search("1/(pi lambda theta_0) - |sum|", margins(pairs))

@@ -86,7 +86,7 @@ def eq_26_rows() -> Iterator[dict[str, object]]:
                 }
 
 
-def decomposition(last: sp.Expr = n - 1) -> Evidence:
+def riemann_decomposition(last: sp.Expr = n - 1) -> Evidence:
     """h sum_{d<n} f(dh) - int_0^{nh} f = sum_{d=0}^{last} Delta_d, by induction on n: the step is term `last` + 1.
 
     Both sides are 0 at n = 0 if `last` is then -1; F is an antiderivative of f.
@@ -131,7 +131,7 @@ def excess(point: Point, last: int, wave: str = "cos") -> arb:
     outline="Induction on the number of terms; the second form is the first on [2k/D, 1].",
 )
 def eq_42_repaired() -> Iterator[Evidence]:
-    yield decomposition()
+    yield riemann_decomposition()
 
 
 @attack("eq-42*", domain=f"{EDGES}; cos and sin")
@@ -163,14 +163,15 @@ def eq_43() -> Iterator[Evidence]:
 def eq_43_attack() -> Iterator[Evidence]:
     sizes = ((dim, share) for dim in range(10, 257, 2) for share in ALPHAS)
     counted = (
-        (dim, share, first(dim, share) + len(range(first(dim, share), dim // 2))) for dim, share in sizes
+        (dim, share, first_past(dim, share) + len(range(first_past(dim, share), dim // 2)))
+        for dim, share in sizes
     )
     yield search(
         "1 - |terms - D/2|", ((f"D={i}, alpha={j}", ball(1 - abs(m - i // 2))) for i, j, m in counted)
     )
 
 
-def first(head_dim: int, share: Fraction) -> int:
+def first_past(head_dim: int, share: Fraction) -> int:
     """The least d > alpha D/2, which is also how many d >= 0 are <= alpha D/2."""
     return math.floor(share * head_dim / 2) + 1
 
@@ -286,19 +287,19 @@ WORST_KAPPA = sp.Rational(13, 24)  # 1/2 + u/12 at u = 1/2
 
 def near(point: Point, share: Fraction, wave: str = "cos") -> arb:
     """Delta' of eq 43."""
-    return sum((point.term(d, wave) for d in range(first(point.head_dim, share))), arb(0))
+    return sum((point.term(d, wave) for d in range(first_past(point.head_dim, share))), arb(0))
 
 
 def far(point: Point, share: Fraction, wave: str = "cos") -> arb:
     """Delta'' of eq 43."""
-    later = range(first(point.head_dim, share), point.head_dim // 2)
+    later = range(first_past(point.head_dim, share), point.head_dim // 2)
     return sum((point.term(d, wave) for d in later), arb(0))
 
 
 def geometric(point: Point, share: Fraction) -> tuple[arb, arb]:
     """The sum over d > alpha D/2 up to D/2 of theta_0^{2d/D}, and the bound that eq 47 prints for it."""
     ratio = (-2 * point.log / point.head_dim).exp()
-    later = range(first(point.head_dim, share), point.head_dim // 2 + 1)
+    later = range(first_past(point.head_dim, share), point.head_dim // 2 + 1)
     bound = (-point.log * ball(share)).exp() * ratio / (1 - ratio)
     return sum((ratio**d for d in later), arb(0)), bound
 

@@ -29,11 +29,11 @@ from proofs.paper.appendix_e_cos import (
     substitution,
     undefined,
 )
-from proofs.paper.appendix_e_riemann import HYPOTHESES, decomposition, riemann_error
+from proofs.paper.appendix_e_riemann import HYPOTHESES, riemann_decomposition, riemann_error
 from proofs.paper.classical_lemmas import n, s, u, v, x, y
 
 
-def last_cut(point: Point) -> int:
+def sine_cut(point: Point) -> int:
     """N_0 of eq 64: -1 where lambda < 3/2."""
     return math.floor(point.distance - Fraction(3, 2))
 
@@ -51,7 +51,7 @@ def last_cut(point: Point) -> int:
     outline="As eq-51: |sin A - sin B| <= 2, and lem-riemann holds for both waves. The decomposition has D/2 terms.",
 )
 def eq_61() -> Iterator[Evidence]:
-    yield decomposition()
+    yield riemann_decomposition()
     yield from riemann_error()
     yield exact("2 pi > 2", bool(2 * sp.pi > 2), "2 pi", "> 2")
 
@@ -102,13 +102,13 @@ def eq_63() -> Iterator[Evidence]:
 @attack("eq-63", domain=f"{EDGES}, where lambda <= 500")
 def eq_63_attack() -> Iterator[Evidence]:
     near = [q for q in points(heads=(0,)) if q.distance <= 500]
-    defect = ((q, sum(pieces(q), arb(0)) - sin_integral(q.far, q.distance)) for q in near)
+    defect = ((q, sum(sine_pieces(q), arb(0)) - sin_integral(q.far, q.distance)) for q in near)
     yield search("1e-25 - |defect|", ((str(q), ball("1e-25") - abs(gap)) for q, gap in defect))
 
 
-def pieces(point: Point) -> list[arb]:
+def sine_pieces(point: Point) -> list[arb]:
     """I_*, the periods 0 to N_0, and I^* of eq 63."""
-    edges = [point.far, *(Fraction(2 * i + 1, 2) for i in range(last_cut(point) + 2)), point.distance]
+    edges = [point.far, *(Fraction(2 * i + 1, 2) for i in range(sine_cut(point) + 2)), point.distance]
     return [sin_integral(lo, hi) for lo, hi in pairwise(edges)]
 
 
@@ -128,7 +128,7 @@ def eq_64() -> Iterator[Evidence]:
 @attack("eq-64", domain=f"{EDGES}: the definition against the closed form")
 def eq_64_attack() -> Iterator[Evidence]:
     for q in points(heads=(0,)):
-        last = last_cut(q)
+        last = sine_cut(q)
         holds = last >= -1 and Fraction(2 * last + 3, 2) <= q.distance < Fraction(2 * last + 5, 2)
         yield tried(f"N_0 at {q}", holds, last, "(2 N_0 + 3)/2 <= lambda < (2 N_0 + 5)/2")
 
@@ -146,7 +146,7 @@ def eq_64_attack() -> Iterator[Evidence]:
 )
 def eq_65() -> Iterator[Evidence]:
     point = Point(Fraction(1, 20), 12, Fraction(2))
-    yield undefined("eq 65", point, (0, last_cut(point)))
+    yield undefined("eq 65", point, (0, sine_cut(point)))
 
 
 @repair(
@@ -184,13 +184,13 @@ def eq_65_attack() -> Iterator[Evidence]:
 def eq_66() -> Iterator[Evidence]:
     yield empty_sums(Point(Fraction(1, 20), 12, Fraction(5, 4)))
     point = Point(Fraction(1, 20), 12, Fraction(2))
-    yield undefined("eq 66", point, (0, last_cut(point)))
+    yield undefined("eq 66", point, (0, sine_cut(point)))
 
 
 def empty_sums(point: Point) -> Evidence:
     """The first inequality of eq 66 at a point whose sums have no terms; undecided elsewhere."""
-    terms = range(last_cut(point) + 1)
-    what = f"sum < (1/pi) sum, both over n = 0..{last_cut(point)}, {point}"
+    terms = range(sine_cut(point) + 1)
+    what = f"sum < (1/pi) sum, both over n = 0..{sine_cut(point)}, {point}"
     return exact(what, None if terms else sum(terms) < sum(terms), "0", "< 0")
 
 
@@ -231,7 +231,7 @@ def eq_66_attack() -> Iterator[Evidence]:
 def eq_67() -> Iterator[Evidence]:
     yield weight_bound(sp.Integer(1))
     point = Point(Fraction(1, 100), 20, Fraction(2))
-    yield below(f"|I_*| <= 1/2, {point}", abs(pieces(point)[0]), Fraction(1, 2), strict=False)
+    yield below(f"|I_*| <= 1/2, {point}", abs(sine_pieces(point)[0]), Fraction(1, 2), strict=False)
 
 
 def weight_bound(bound: sp.Expr) -> Evidence:
@@ -299,10 +299,10 @@ def eq_68_repaired() -> Iterator[Evidence]:
 )
 def eq_68_attack() -> Iterator[Evidence]:
     near = [q for q in points(heads=(0,)) if q.distance <= 500]
-    yield search("2/((2 N_0 + 3) pi) - |I^*|", ((str(q), _hump(q) - abs(pieces(q)[-1])) for q in near))
+    yield search("2/((2 N_0 + 3) pi) - |I^*|", ((str(q), _hump(q) - abs(sine_pieces(q)[-1])) for q in near))
     reached = abs(sin_integral(Fraction(1, 2), 1 + Fraction(1, 10**9)))
     yield below("0.4337 is exceeded at lambda = 1 + 1e-9", ball("0.4337"), reached)
 
 
 def _hump(point: Point) -> arb:
-    return 2 / (arb.pi() * (2 * last_cut(point) + 3))
+    return 2 / (arb.pi() * (2 * sine_cut(point) + 3))

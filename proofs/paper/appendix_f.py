@@ -20,7 +20,7 @@ from proofs.checks import BASES, EDGES, HEAD_DIMS, Point, exact, margins, points
 from proofs.integrals import ci, cos_integral, cos_sum
 from proofs.ledger import attack, claim, practice, repair
 from proofs.paper.appendix_e_cos import TURN
-from proofs.paper.appendix_e_riemann import HYPOTHESES, decomposition
+from proofs.paper.appendix_e_riemann import HYPOTHESES, riemann_decomposition
 from proofs.paper.classical_lemmas import D, L, P, a, b, k, x, y
 
 share = sp.Symbol("e0", positive=True)
@@ -214,7 +214,7 @@ def above_half(point: Point, e0: Fraction, alpha: Fraction, factor: Fraction | i
     outline="C_D = I/2 + Delta/2; (70) to (72) and (51).",
 )
 def eq_73_repaired() -> Iterator[Evidence]:
-    yield decomposition()
+    yield riemann_decomposition()
     yield logarithm(1 - share)
 
 
@@ -275,7 +275,7 @@ def eq_27() -> Iterator[Evidence]:
         and a positive rest. So (27) holds with $\frac2{\pi L}$ for $\frac1L$. $\square$
     """,
 )
-def lemma() -> Iterator[Evidence]:
+def lem_c2() -> Iterator[Evidence]:
     point = Point(Fraction(1, 11), 10, Fraction(2))
     yield exact(
         "the hypotheses can be met, e_0 = 1", point.far < Fraction(1, 4), point, "lambda theta_0 < 1/4"
@@ -288,7 +288,7 @@ def lemma() -> Iterator[Evidence]:
 @attack(
     "lem-C.2", domain=f"{EDGES}, D = 4096; alpha minimising; e_0 from its least value to 1, then 1, 3/2 and 4"
 )
-def lemma_attack() -> Iterator[Evidence]:
+def lem_c2_attack() -> Iterator[Evidence]:
     def pairs(q: Point) -> Iterator[tuple[arb, arb]]:
         inside = list(shares(q, (Fraction(1, 1000), Fraction(1, 4), Fraction(3, 4))))
         beyond = [ball(e) for e in (Fraction(1), Fraction(3, 2), Fraction(4)) if q.phase(e) < arb.pi() / 2]
@@ -321,8 +321,8 @@ def lemma_attack() -> Iterator[Evidence]:
         bounds of $\mathrm{Cin}$ are those of `lem-cin` and `lem-ci`. $\square$
     """,
 )
-def lemma_repaired() -> Iterator[Evidence]:
-    yield decomposition()
+def lem_c2_repaired() -> Iterator[Evidence]:
+    yield riemann_decomposition()
     yield from main_terms()
     yield same("the hump 2/z at z = pi/2, over 2L", 2 / (sp.pi / 2) / (2 * L), 2 / (sp.pi * L))
 
@@ -354,7 +354,7 @@ def cin_bounds(phase: arb, log: arb, head_dim: int, cut: int) -> tuple[arb, arb]
 
 
 @attack("lem-C.2*", domain=f"{EDGES}; turns and radians; k = 0, D/8, D/4, D/2")
-def lemma_repaired_attack() -> Iterator[Evidence]:
+def lem_c2_repaired_attack() -> Iterator[Evidence]:
     yield search("C_D - lower bound, upper bound - C_D", _margins())
 
 
@@ -370,7 +370,7 @@ def _margins() -> Iterator[tuple[str, arb]]:
 
 
 @practice("lem-C.2")
-def lemma_rows() -> Iterator[dict[str, object]]:
+def lem_c2_practice() -> Iterator[dict[str, object]]:
     for base in BASES:
         for dim in HEAD_DIMS:
             for distance in (7, 2**7, 2**13, 2**20):

@@ -355,7 +355,7 @@ def two_bumps_mean(lag: int, shift: int) -> arb:
     uses=("eq-75", "eq-76", "eq-77", "eq-80"),
     outline="(80) has the absolute value outside: two mirrored bumps have int Phi = 0 and E Attn > 0.",
 )
-def printed_proof() -> Iterator[Evidence]:
+def thm_3_2_printed() -> Iterator[Evidence]:
     what = "normal around (1,1,0,0) and (-1,1,1,0), half each, D = 2, alpha = |m-n| = 1: E Attn, where the bound is 0"
     yield from counterexample(two_bumps(), below(what, two_bumps_mean(1, 1), 0, strict=False))
 
@@ -371,14 +371,14 @@ def printed_proof() -> Iterator[Evidence]:
     uses=("eq-75*", "eq-75.lambda*", "eq-76", "eq-77*", "thm-3.2.weights"),
     outline="The same three steps with their repairs.",
 )
-def printed_proof_repaired() -> Iterator[Evidence]:
+def thm_3_2_printed_repaired() -> Iterator[Evidence]:
     yield identity((LAG**POWER / sp.sqrt(N)) ** -N, N ** (N / 2) * LAG ** (-POWER * N), "lambda^-n in tokens")
 
 
 @attack(
     "thm-3.2.printed*", domain="two bumps, c = 1 and 10, distances 1 to 2^20, alpha = 1: |E Attn| against K/s"
 )
-def printed_proof_attack() -> Iterator[Evidence]:
+def thm_3_2_printed_repaired_attack() -> Iterator[Evidence]:
     yield search("K/s less |E Attn|", _bump_cases())
 
 
@@ -444,7 +444,7 @@ def _normal(n: int, u: arb) -> arb:
     return (1 + u * u) ** (-ball(n) / 2)
 
 
-def printed_bound(n: int, wave: Real, power: int = 2) -> arb:
+def eq_77_bound(n: int, wave: Real, power: int = 2) -> arb:
     """An upper bound of Z times the right side of (77) at C = 1, for the density with fringes.
 
     Z sup h <= 2 (2 pi)^-n and Z sup |d_i d_j h| <= 4 (1 + pi lambda)^2 (2 pi)^-n (fringe_derivatives), for each of the
@@ -489,19 +489,19 @@ def small_product() -> Iterator[Evidence]:
 
 
 def constant_needed(n: int) -> Expr:
-    """A lower bound of the C that (77) needs for the density with fringes: (1/2) over `printed_bound`."""
+    """A lower bound of the C that (77) needs for the density with fringes: (1/2) over `eq_77_bound`."""
     derivatives = comb(2 * n + 1, 2) * 4 * (1 + sp.pi * WAVE) ** 2
     return WAVE**n * (2 * sp.pi) ** n / (2 * (2 + derivatives / WAVE**2))
 
 
-def breaks(n: int, wave: Real, constant: Real) -> Evidence:
+def eq_77_with_constant(n: int, wave: Real, constant: Real) -> Evidence:
     """Does (77) hold for the density with fringes, with this C?"""
     return below(
         f"h = g(x)(1 + cos(2 pi lambda q.k))/Z, n = {n}, lambda = {wave}, C = {constant}: Z |int e^(-i pi "
         f"lambda xJx) h| "
         "against Z times the right side",
         fringe_integral(n, wave),
-        ball(constant) * printed_bound(n, wave),
+        ball(constant) * eq_77_bound(n, wave),
         strict=False,
     )
 
@@ -525,7 +525,7 @@ def breaks(n: int, wave: Real, constant: Real) -> Evidence:
 def eq_77() -> Iterator[Evidence]:
     sizes = [*fringe_derivatives(), *(grows(n) for n in (1, 2, 32))]
     waves = ((1, 10**9), (2, 10**5), (32, 100))
-    yield from counterexample(sizes, *(breaks(n, wave, 10**6) for n, wave in waves))
+    yield from counterexample(sizes, *(eq_77_with_constant(n, wave, 10**6) for n, wave in waves))
 
 
 def grows(n: int) -> Evidence:
@@ -536,8 +536,8 @@ def grows(n: int) -> Evidence:
 @attack("eq-77", domain="the smallest lambda, among powers of 2, at which C = 1 fails; n = 1, 2, 32")
 def eq_77_attack() -> Iterator[Evidence]:
     for n in (1, 2, 32):
-        first = next(i for i in range(40) if fringe_integral(n, 2**i) > printed_bound(n, 2**i))
-        yield breaks(n, 2**first, 1)
+        first = next(i for i in range(40) if fringe_integral(n, 2**i) > eq_77_bound(n, 2**i))
+        yield eq_77_with_constant(n, 2**first, 1)
 
 
 CORRELATION = sp.Rational(1, 2)

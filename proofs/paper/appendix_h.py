@@ -14,7 +14,7 @@ from proofs.checks import exact, search, tried
 from proofs.exact import Expr, identity
 from proofs.gaussian_tokens import LONGEST, N, cosine_mean, counterexample, quadratic
 from proofs.ledger import attack, claim, repair
-from proofs.paper.theorem_3_3 import CORRELATION, SIGMA_SQ, SIZE, rate, twisted
+from proofs.paper.theorem_3_3 import CORRELATION, SIGMA_SQ, SIZE, cosine_rate, twisted
 
 R = sp.Symbol("R", positive=True)
 LAG, POWER = sp.symbols("d alpha", positive=True)
@@ -125,11 +125,11 @@ def eq_83_repaired() -> Iterator[Evidence]:
     step = more**2 + 2 * total * more  # one square more, and both orders of every cross term with it
     yield identity((total + more) ** 2 - total**2, step, "one coordinate more: induction over theta D")
     for size in (1, 2, 5):
-        yield expansion(size, 1)
+        yield square_expansion(size, 1)
     yield identity(SIZE * SIGMA_SQ / (2 * SIZE), SIGMA_SQ / 2, "theta D squares over 2 theta D")
 
 
-def expansion(size: int, weight: int) -> Evidence:
+def square_expansion(size: int, weight: int) -> Evidence:
     """(sum_i q_i k_i)^2 against the sum of squares and weight times the sum over i != j."""
     y = sp.symbols(f"y0:{size}", real=True)
     cross = sum(y[i] * y[j] for i in range(size) for j in range(size) if i != j)
@@ -162,7 +162,7 @@ def eq_84() -> Iterator[Evidence]:
         left = (times * LAG**POWER / sp.sqrt(N)) ** -N
         right = sp.Integer(times) ** -N * N ** (N / 2) * LAG ** (-POWER * N)
         yield identity(left, right, f"({times}s)^-n in tokens")
-    yield rate()
+    yield cosine_rate()
 
 
 @attack("eq-84", domain="unit normal tokens: II |m-n|^(alpha n) against its limit, n = 1, 2, 128, 1 to 2^20")
@@ -192,7 +192,7 @@ def _s(n: int, lag: int) -> arb:
         "Var = I + II - (E Attn)^2, II and E Attn tend to 0; the logic is right, its premises (82) and (83) are not."
     ),
 )
-def printed_proof() -> Iterator[Evidence]:
+def thm_3_3_printed() -> Iterator[Evidence]:
     yield variance(1)
 
 
@@ -213,7 +213,7 @@ def variance(sign: int) -> Evidence:
     uses=("eq-81", "eq-82*", "eq-83*", "eq-84"),
     outline="The same with the premises repaired; this is the rate of thm-3.3* for Schwartz densities.",
 )
-def printed_proof_repaired() -> Iterator[Evidence]:
+def thm_3_3_printed_repaired() -> Iterator[Evidence]:
     yield variance(1)
 
 
@@ -221,7 +221,7 @@ def printed_proof_repaired() -> Iterator[Evidence]:
     "thm-3.3.printed*",
     domain="normal tokens of eq-15, r = 0, 9/10: exact variance less I, against its own bound",
 )
-def printed_proof_attack() -> Iterator[Evidence]:
+def thm_3_3_printed_repaired_attack() -> Iterator[Evidence]:
     cases = (
         (f"r = {r}, distance {lag}", cosine_mean(2, lag, spread=2) * (1 - ball(r) ** 2) / 2)
         for r in ("0", "9/10")

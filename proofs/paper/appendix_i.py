@@ -57,7 +57,7 @@ def figure_attack() -> Iterator[Evidence]:
     yield below("RoPE: mean in standard errors, negated", -standard_errors(ROPE_MEAN, ROPE_SPREAD), -482)
 
 
-def distances(low: int, high: int) -> set[int]:
+def interval_distances(low: int, high: int) -> set[int]:
     """Distances m - n >= 0 of two positions in [low, high]."""
     return {m - n for m in range(low, high + 1) for n in range(low, m + 1)}
 
@@ -73,7 +73,7 @@ def distances(low: int, high: int) -> set[int]:
     outline="Two positions of [10000, 10100] are at most 100 apart: as near as those of [0, 100].",
 )
 def protocol() -> Iterator[Evidence]:
-    found = distances(10_000, 10_100)
+    found = interval_distances(10_000, 10_100)
     what = "distances of two positions in [10000, 10100]"
     yield exact(what, found == set(range(10_000, 10_101)), f"{min(found)}..{max(found)}", "10000..10100")
 
@@ -92,7 +92,7 @@ def protocol_repaired() -> Iterator[Evidence]:
 
 @attack("fig-1.protocol", domain="the near interval under both readings")
 def protocol_attack() -> Iterator[Evidence]:
-    found = distances(0, 100)
+    found = interval_distances(0, 100)
     yield tried(
         "distances of two positions in [0, 100]", found == set(NEAR), f"{min(found)}..{max(found)}", "0..100"
     )

@@ -140,7 +140,7 @@ def cosine_integral_attack() -> Iterator[Evidence]:
     outline="Both sides have the derivative (1 - cos X)/X and the limit 0 at 0. Then 1 - cos s = 2 sin^2(s/2) >= "
     "0, and 1 - cos s <= s^2/2, so that Cin <= int_0^X s/2 ds.",
 )
-def cin() -> Iterator[Evidence]:
+def lem_cin() -> Iterator[Evidence]:
     yield from cin_steps()
 
 
@@ -181,12 +181,12 @@ def cin_attack() -> Iterator[Evidence]:
         k}c\lambda\theta_0^{2d/D}=\frac{P-F}{1-e^{-u}}$. $\square$
     """,
 )
-def riemann() -> Iterator[Evidence]:
-    yield from riemann_steps()
+def lem_riemann() -> Iterator[Evidence]:
+    yield from lem_riemann_steps()
     yield from kappa_bounds()
 
 
-def riemann_steps(kappa_: sp.Expr = KAPPA) -> Iterator[Evidence]:
+def lem_riemann_steps(kappa_: sp.Expr = KAPPA) -> Iterator[Evidence]:
     """The kernel of one interval, the size of f', one interval's bound, and their sum with constant kappa_."""
     f = sp.Function("f")
     primitive = (h - r) * (f(a + r) - f(a))
@@ -218,7 +218,7 @@ def kappa_bounds(slope: sp.Rational = sp.S.One / 12) -> Iterator[Evidence]:
 
 
 @attack("lem-riemann", domain=f"{EDGES}; k = 0, D/4, D/2 - 1; cos and sin")
-def riemann_attack() -> Iterator[Evidence]:
+def lem_riemann_attack() -> Iterator[Evidence]:
     yield search("kappa (P - c lambda theta_0)/D - |sum of Delta_d|/2", _riemann_margins())
 
 

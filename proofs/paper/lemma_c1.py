@@ -19,7 +19,7 @@ from proofs.checks import BASES, EDGES, HEAD_DIMS, WAVES, Point, exact, margins,
 from proofs.integrals import cos_sum, si, sin_sum
 from proofs.ledger import attack, claim, practice, repair
 from proofs.paper.appendix_e_cos import HALF, TURN, c, integral_bound, lam
-from proofs.paper.appendix_e_riemann import HYPOTHESES, alpha, decomposition
+from proofs.paper.appendix_e_riemann import HYPOTHESES, alpha, riemann_decomposition
 from proofs.paper.classical_lemmas import D, L, P, theta, u, v
 from proofs.subdivision import certify_positive
 
@@ -124,13 +124,13 @@ def eq_25() -> Iterator[Evidence]:
         steps of the printed proof do not hold. $\square$
     """,
 )
-def lemma() -> Iterator[Evidence]:
+def lem_c1() -> Iterator[Evidence]:
     yield exact("the hypotheses can be met", True, Point(Fraction(1, 11), 10, Fraction(2)), "a point")
 
 
 @attack("eq-25", domain=f"{EDGES}, and D = 4096; alpha minimising")
 @attack("lem-C.1", domain=f"{EDGES}, and D = 4096; alpha minimising")
-def lemma_attack() -> Iterator[Evidence]:
+def lem_c1_attack() -> Iterator[Evidence]:
     def pairs(q: Point) -> Iterator[tuple[arb, arb]]:
         yield abs(q.sum()), 2 / (ball(q.far) * q.log * arb.pi()) + q.least_epsilon()
         yield abs(q.sum("sin")), 2 / q.log + q.least_epsilon()
@@ -175,8 +175,8 @@ def lemma_attack() -> Iterator[Evidence]:
         value $\frac{2c\lambda}D$ at 0, which exceeds the bound of `lem-riemann` at $k=0$. $\square$
     """,
 )
-def lemma_repaired() -> Iterator[Evidence]:
-    yield decomposition()
+def lem_c1_repaired() -> Iterator[Evidence]:
+    yield riemann_decomposition()
     phase = P * sp.exp(-L * u)
     yield same("the integral from x = u on", sp.diff(-sp.Ci(phase) / L, u), sp.cos(phase))
     yield from integral_bound(c, (1 + theta) / (2 * c * lam * theta * L))
@@ -195,7 +195,7 @@ def cut_bounds(phase: arb, log: arb, head_dim: int, cut: int, wave: str = "cos")
 
 
 @attack("lem-C.1*", domain=f"{EDGES}; turns and radians; k = 0, D/8, D/4, D/2; cos and sin")
-def lemma_repaired_attack() -> Iterator[Evidence]:
+def lem_c1_repaired_attack() -> Iterator[Evidence]:
     yield search("bound - |C_D|, bound - |S_D|", _cut_margins())
 
 
@@ -275,7 +275,7 @@ def _right_sides() -> Iterator[tuple[str, arb]]:
 
 
 @practice("lem-C.1")
-def lemma_rows() -> Iterator[dict[str, object]]:
+def lem_c1_practice() -> Iterator[dict[str, object]]:
     for base in BASES:
         for dim in HEAD_DIMS:
             for distance in (2**7, 2**13, 2**20):

@@ -10,7 +10,7 @@ from flint import arb
 
 from analysis.evidence import Evidence
 from proofs.balls import Real, ball, below
-from proofs.checks import BASES, exact, identity, scale, search, short
+from proofs.checks import BASES, equality, exact, scale, search, short
 from proofs.integrals import RopeSums
 from proofs.ledger import attack, claim, practice, repair
 from proofs.paper.theorem_2_2 import TURNS, gap_floor, limit_gap
@@ -19,7 +19,7 @@ from proofs.paper.theorem_2_3 import final_gap, gap_bound
 NEAR, FAR = 2, 8192
 
 
-def gap(base: Real, near: Real, far: Real, head_dim: int = 128, turns: bool = True) -> arb:
+def base_gap(base: Real, near: Real, far: Real, head_dim: int = 128, turns: bool = True) -> arb:
     """C_D(near) - C_D(far) at one head dimension: the gap at mu_0 = 1, nu_0 = 0."""
     sums = RopeSums.of(head_dim, base=base, turns=turns)
     return sums.cos(near) - sums.cos(far)
@@ -44,8 +44,8 @@ def base_reduces() -> Iterator[Evidence]:
     lam = sp.Symbol("lambda", integer=True)
     dim = sp.Symbol("D", positive=True)
     limit = (sp.cos(2 * sp.pi * lam) + dim / 2 - 1) / dim
-    yield identity("limit of C_D at integer lambda, free of lambda", limit, sp.Rational(1, 2))
-    yield identity("limit of S_D at integer lambda", sp.sin(2 * sp.pi * lam) / dim, sp.Integer(0))
+    yield equality("limit of C_D at integer lambda, free of lambda", limit, sp.Rational(1, 2))
+    yield equality("limit of S_D at integer lambda", sp.sin(2 * sp.pi * lam) / dim, sp.Integer(0))
 
 
 @attack(
@@ -55,7 +55,7 @@ def base_reduces() -> Iterator[Evidence]:
 def base_reduces_attack() -> Iterator[Evidence]:
     cases = []
     for far in (FAR, 2**20):
-        values = [gap(ball(10) ** k, NEAR, far) for k in (50, 200, 800, 1200)]
+        values = [base_gap(ball(10) ** k, NEAR, far) for k in (50, 200, 800, 1200)]
         cases += [(f"(2, {far}), step {i}", a - b) for i, (a, b) in enumerate(pairwise(values))]
         cases.append((f"(2, {far}), last", ball("1e-20") - abs(values[-1])))
     yield search("fall from one base to the next", cases)
@@ -65,7 +65,9 @@ def falls(pair: tuple[int, int], low: int, high: int, head_dim: int = 128) -> It
     """Evidence that the gap of a pair is smaller at the higher base: at a real D, and in the limit D -> infinity."""
     near, far = pair
     what = f"pair {pair}: gap at base {high} below that at base {low}"
-    yield below(f"{what}, D = {head_dim}", gap(high, near, far, head_dim), gap(low, near, far, head_dim))
+    yield below(
+        f"{what}, D = {head_dim}", base_gap(high, near, far, head_dim), base_gap(low, near, far, head_dim)
+    )
     yield below(f"{what}, D -> oo", limit_gap(high, near, far, 0), limit_gap(low, near, far, 0))
 
 
@@ -96,7 +98,7 @@ def slope_steps(rate: int = 2) -> Iterator[Evidence]:
     log_base, far, near = sp.symbols("L Y0 y0", positive=True)
     large, small = far * sp.exp(-log_base), near * sp.exp(-log_base)
     parts = [(1 - sp.cos(z)) / z * sp.diff(z, log_base) for z in (large, small)]
-    yield identity("F' = cos(y) - cos(Y)", sp.simplify(-parts[0] + parts[1]), sp.cos(small) - sp.cos(large))
+    yield equality("F' = cos(y) - cos(Y)", sp.simplify(-parts[0] + parts[1]), sp.cos(small) - sp.cos(large))
     slope = sp.simplify(sp.diff((rate * log_base + 1) * sp.exp(-2 * log_base), log_base))
     yield exact(f"({rate}L+1)e^(-2L) falls", bool(slope.is_negative), slope, "< 0")
 
@@ -127,7 +129,9 @@ def base_monotone_repaired() -> Iterator[Evidence]:
 def base_monotone_attack() -> Iterator[Evidence]:
     for k in (14, 17, 20):
         for low, high in pairwise(BASES):
-            found = below(f"(2, 2^{k}): {high} below {low}, D = 128", gap(high, 2, 2**k), gap(low, 2, 2**k))
+            found = below(
+                f"(2, 2^{k}): {high} below {low}, D = 128", base_gap(high, 2, 2**k), base_gap(low, 2, 2**k)
+            )
             if found.verdict.value == "refuted":
                 yield found
 
@@ -210,7 +214,7 @@ def dimension_base(sign: int = 1) -> Evidence:
     """b_d^{-2d/D} = b^{-2d/D}/s for b_d = b s^{sign D/(2d)}."""
     b, s, d, dim = sp.symbols("b s d D", positive=True)
     own = (b * s ** (sign * dim / (2 * d))) ** (-2 * d / dim)
-    return identity(
+    return equality(
         "theta_d of base b s^{D/(2d)}",
         sp.simplify(sp.expand_power_base(own, force=True)),
         sp.simplify(b ** (-2 * d / dim) / s),
@@ -282,7 +286,7 @@ def interpolation_gap_attack() -> Iterator[Evidence]:
         for base in (2, 10_000):
             for s in (1, 8, 1000, 10**6):
                 for near, far in ((2, 8192), (1, 2**20)):
-                    value = abs(gap(base, ball(near) / s, ball(far) / s, head_dim))
+                    value = abs(base_gap(base, ball(near) / s, ball(far) / s, head_dim))
                     bound = gap_bound(ball(far - near) / s, head_dim, ball(base).log(), True)
                     cases.append((f"D={head_dim}, base {base}, s={s}, ({near}, {far})", bound - value))
     yield search("bound less gap", cases)
@@ -301,9 +305,9 @@ def interpolation_gap_attack() -> Iterator[Evidence]:
 def interpolation_monotone() -> Iterator[Evidence]:
     base, far = 10_000, 65536
     own = "pair (2, 65536), base 5e5, D = 128: gap after s = 8 below that before"
-    yield below(own, gap(500_000, "1/4", far // 8), gap(500_000, 2, far))
+    yield below(own, base_gap(500_000, "1/4", far // 8), base_gap(500_000, 2, far))
     what = "pair (2, 65536), base 1e4: gap after s = 8 below that before"
-    yield below(f"{what}, D = 128", gap(base, "1/4", far // 8), gap(base, 2, far))
+    yield below(f"{what}, D = 128", base_gap(base, "1/4", far // 8), base_gap(base, 2, far))
     yield below(f"{what}, D -> oo", limit_gap(base, "1/4", far // 8, 0), limit_gap(base, 2, far, 0))
 
 
@@ -312,8 +316,8 @@ def quarter_turn(order: int = 1) -> Iterator[Evidence]:
     small, large, s, t = sp.symbols("x X s t", positive=True)
     slope = sp.diff(sp.cos(small / s) - sp.cos(large / s), s)
     claimed = ((small / s) * sp.sin(small / s) - (large / s) * sp.sin(large / s)) / s**order
-    yield identity("slope of one pair's term in s", slope, claimed)
-    yield identity(
+    yield equality("slope of one pair's term in s", slope, claimed)
+    yield equality(
         "(t sin t)' = sin t + t cos t, positive up to pi/2",
         sp.diff(t * sp.sin(t), t),
         sp.sin(t) + t * sp.cos(t),
@@ -341,7 +345,7 @@ def interpolation_monotone_repaired_attack() -> Iterator[Evidence]:
     for head_dim in (2, 4, 128):
         for near, far in ((1, 2), (2, 8192)):
             steps = [4 * far * ball("1.3") ** i for i in range(21)]
-            values = [gap(10_000, near / s, far / s, head_dim) for s in steps]
+            values = [base_gap(10_000, near / s, far / s, head_dim) for s in steps]
             cases += [
                 (f"D={head_dim}, ({near}, {far}), step {i}", a - b)
                 for i, (a, b) in enumerate(pairwise(values))
@@ -354,8 +358,8 @@ def interpolation_monotone_attack() -> Iterator[Evidence]:
     for s in (2, 4, 8):
         found = below(
             f"(2, 2^20), base 5e5, s = {s}",
-            gap(500_000, ball(2) / s, ball(2**20) / s),
-            gap(500_000, 2, 2**20),
+            base_gap(500_000, ball(2) / s, ball(2**20) / s),
+            base_gap(500_000, 2, 2**20),
         )
         if found.verdict.value == "refuted":
             yield found
@@ -377,8 +381,8 @@ def interpolation_monotone_attack() -> Iterator[Evidence]:
 def introduction() -> Iterator[Evidence]:
     yield below(
         "pair (2, 65536), D = 128: gap at base 5e5 below that at base 4e9",
-        gap(500_000, 2, 65536),
-        gap(4 * 10**9, 2, 65536),
+        base_gap(500_000, 2, 65536),
+        base_gap(4 * 10**9, 2, 65536),
     )
 
 
@@ -399,7 +403,9 @@ def introduction_repaired() -> Iterator[Evidence]:
 def introduction_attack() -> Iterator[Evidence]:
     for far in (8192, 2**20):
         yield below(
-            f"(2, {far}), D = 128: gap at 5e5 below that at 2e8", gap(500_000, 2, far), gap(2 * 10**8, 2, far)
+            f"(2, {far}), D = 128: gap at 5e5 below that at 2e8",
+            base_gap(500_000, 2, far),
+            base_gap(2 * 10**8, 2, far),
         )
 
 
@@ -411,9 +417,9 @@ def interpolation_practice() -> Iterator[dict[str, object]]:
             yield {
                 "base": base,
                 "s": s,
-                "gap before": short(gap(base, 2, 65536)),
-                "gap after interpolation": short(gap(base, ball(2) / s, ball(65536) / s)),
-                "gap at base s b": short(gap(base * s, 2, 65536)),
+                "gap before": short(base_gap(base, 2, 65536)),
+                "gap after interpolation": short(base_gap(base, ball(2) / s, ball(65536) / s)),
+                "gap at base s b": short(base_gap(base * s, 2, 65536)),
                 "log10 of the base that pair 1 would need": short(
                     (ball(base) * ball(s) ** 64).log() / ball(10).log()
                 ),

@@ -13,7 +13,7 @@ from flint import acb, arb
 
 from analysis.evidence import Evidence, Verdict
 from proofs.balls import ball, below
-from proofs.checks import BASES, HEAD_DIMS, exact, identity, search, short, tried
+from proofs.checks import BASES, HEAD_DIMS, equality, exact, search, short, tried
 from proofs.ledger import attack, claim, practice, repair
 
 Q0, Q1, K0, K1, X, Y = sp.symbols("q0 q1 k0 k1 x y", real=True)
@@ -22,10 +22,10 @@ A = Q0 * K0 + Q1 * K1  # eq 4
 B = Q0 * K1 - Q1 * K0
 
 
-def expansion(a: sp.Expr, b: sp.Expr, left: sp.Expr = X, right: sp.Expr = X) -> Evidence:
+def pair_expansion(a: sp.Expr, b: sp.Expr, left: sp.Expr = X, right: sp.Expr = X) -> Evidence:
     """Re[q conj(k) e^{i left}] against a cos(right) + b sin(right), for one pair and every q, k, angle."""
     score = sp.re(sp.expand((Q0 + sp.I * Q1) * (K0 - sp.I * K1) * (sp.cos(left) + sp.I * sp.sin(left))))
-    return identity("Re[q k* e^{ix}] = A cos x + B sin x", score, a * sp.cos(right) + b * sp.sin(right))
+    return equality("Re[q k* e^{ix}] = A cos x + B sin x", score, a * sp.cos(right) + b * sp.sin(right))
 
 
 def relative(rotate_key: int = 1) -> Evidence:
@@ -35,7 +35,7 @@ def relative(rotate_key: int = 1) -> Evidence:
         return (real + sp.I * imaginary) * (sp.cos(angle) + sp.I * sp.sin(angle))
 
     rotated = sp.re(sp.expand(turn(Q0, Q1, X) * sp.conjugate(turn(K0, K1, rotate_key * Y))))
-    return identity(
+    return equality(
         "Re[(q e^{ix})(k e^{iy})*] = A cos(x-y) + B sin(x-y)", rotated, A * sp.cos(X - Y) + B * sp.sin(X - Y)
     )
 
@@ -63,8 +63,8 @@ def notation() -> Iterator[Evidence]:
 )
 def notation_repaired() -> Iterator[Evidence]:
     b, d, dim = sp.symbols("b d D", positive=True)
-    yield identity("first frequency", (b ** (-2 * d / dim)).subs(d, 0), sp.Integer(1))
-    yield identity("last frequency", (b ** (-2 * d / dim)).subs(d, dim / 2 - 1), b ** (2 / dim) / b)
+    yield equality("first frequency", (b ** (-2 * d / dim)).subs(d, 0), sp.Integer(1))
+    yield equality("last frequency", (b ** (-2 * d / dim)).subs(d, dim / 2 - 1), b ** (2 / dim) / b)
 
 
 @attack("not-2.1", domain="D = 2 to 256: is there a base at which the two uses of theta_0 agree?")
@@ -136,7 +136,7 @@ def eq_3() -> Iterator[Evidence]:
     outline="One identity per pair; the sum over d is linear.",
 )
 def eq_3_repaired() -> Iterator[Evidence]:
-    yield expansion(A, B)
+    yield pair_expansion(A, B)
 
 
 @attack("eq-3", domain="for which distances do (2) and (3) agree? d = 0 alone, integer m - n from 1 to 1000")
@@ -176,13 +176,13 @@ def _expanded_cases() -> Iterator[tuple[str, arb]]:
 )
 def eq_4() -> Iterator[Evidence]:
     product = (Q0 + sp.I * Q1) * (K0 - sp.I * K1)
-    yield identity("Re q k* = A_d", sp.re(sp.expand(product)), A)
-    yield identity("Im q k* = -B_d", sp.im(sp.expand(product)), -B)
+    yield equality("Re q k* = A_d", sp.re(sp.expand(product)), A)
+    yield equality("Im q k* = -B_d", sp.im(sp.expand(product)), -B)
 
 
 @attack("eq-4", domain="both signs of B_d in the expansion: only one may fit")
 def eq_4_attack() -> Iterator[Evidence]:
-    wrong = expansion(A, -B)
+    wrong = pair_expansion(A, -B)
     yield tried(
         "the opposite sign of B_d is refuted", wrong.verdict is Verdict.REFUTED, wrong.verdict, "refuted"
     )
@@ -197,9 +197,9 @@ def deterministic_tokens(mu: sp.Expr, nu: sp.Expr) -> tuple[tuple[sp.Expr, ...],
 
 def realises(q: tuple[sp.Expr, ...], k: tuple[sp.Expr, ...], mu: sp.Expr, nu: sp.Expr) -> Iterator[Evidence]:
     """Evidence that fixed tokens meet (5): A = mu, B = nu, and equal squares of the two products."""
-    yield identity("E A_d = mu_0", q[0] * k[0] + q[1] * k[1], mu)
-    yield identity("E B_d = nu_0", sp.radsimp(sp.simplify(q[0] * k[1] - q[1] * k[0])), nu)
-    yield identity("E (q_{2d} k_{2d})^2 = E (q_{2d+1} k_{2d+1})^2", (q[0] * k[0]) ** 2, (q[1] * k[1]) ** 2)
+    yield equality("E A_d = mu_0", q[0] * k[0] + q[1] * k[1], mu)
+    yield equality("E B_d = nu_0", sp.radsimp(sp.simplify(q[0] * k[1] - q[1] * k[0])), nu)
+    yield equality("E (q_{2d} k_{2d})^2 = E (q_{2d+1} k_{2d+1})^2", (q[0] * k[0]) ** 2, (q[1] * k[1]) ** 2)
 
 
 @claim(
@@ -214,7 +214,7 @@ def realises(q: tuple[sp.Expr, ...], k: tuple[sp.Expr, ...], mu: sp.Expr, nu: sp
     "s = mu_0/2 and t - 1/t = nu_0/s; mu_0 = 0 by (1, 0), (0, nu_0). So every (mu_0, nu_0) may be used in a "
     "counterexample, and theorems 2.1 to 2.3 speak of mu_0 C_D + nu_0 S_D and of nothing else.",
 )
-def assumption() -> Iterator[Evidence]:
+def asm_2_1() -> Iterator[Evidence]:
     mu = sp.Symbol("mu", real=True, nonzero=True)
     yield from realises(*deterministic_tokens(mu, NU), mu, NU)
     yield from realises((sp.Integer(1), sp.Integer(0)), (sp.Integer(0), NU), sp.Integer(0), NU)
@@ -262,8 +262,8 @@ def assumption_practice() -> Iterator[dict[str, object]]:
 def eq_5() -> Iterator[Evidence]:
     sigma = sp.Symbol("sigma", positive=True)
     p = (1 + MU / (2 * sigma)) / 2
-    yield identity("mixture: E A_d", p * 2 * sigma + (1 - p) * (-2 * sigma), MU)
-    yield identity("mixture: E (q_d k_d)^2", p * sigma**2 + (1 - p) * (-sigma) ** 2, sigma**2)
+    yield equality("mixture: E A_d", p * 2 * sigma + (1 - p) * (-2 * sigma), MU)
+    yield equality("mixture: E (q_d k_d)^2", p * sigma**2 + (1 - p) * (-sigma) ** 2, sigma**2)
     yield exact("mixture: 0 <= p <= 1 at both ends of |mu_0| <= 2 sigma_0", *_ends(p, sigma))
 
 

@@ -53,21 +53,21 @@ def limits_attack() -> Iterator[Evidence]:
     )
 
 
-def gap(u: arb, reach: int = REACH) -> arb:
+def lost_mean(u: arb, reach: int = REACH) -> arb:
     """Share of the mean at distance 0 that is lost between two distances, u = t^2 at the nearer, n = 32."""
     half = DIMS // 2
     return (1 + u) ** -half - (1 + reach * u) ** -half
 
 
 def gap_slope(u: arb, reach: int = REACH) -> arb:
-    """Derivative of `gap` in u."""
+    """Derivative of `lost_mean` in u."""
     half = DIMS // 2
     return half * (reach * (1 + reach * u) ** (-half - 1) - (1 + u) ** (-half - 1))
 
 
 def largest_gap() -> arb:
-    """The largest `gap` over all u >= 0: on [0, 1] by subdivision; beyond it is below (1 + u)^-16 <= 2^-16."""
-    return maximum(gap, gap_slope, 0, 1, tol="1e-6")
+    """The largest `lost_mean` over all u >= 0: on [0, 1] by subdivision; beyond it is below (1 + u)^-16 <= 2^-16."""
+    return maximum(lost_mean, gap_slope, 0, 1, tol="1e-6")
 
 
 @claim(
@@ -108,7 +108,7 @@ def eliminates_repaired() -> Iterator[Evidence]:
     slope = sp.diff(sp.log(1 + T**2), T)
     yield exact("ln(1+t^2) rises, so (1+t^2)^(-n/2) falls for every n", slope.is_positive, slope, "> 0")
     yield below("largest share lost", largest_gap(), "0.7661")
-    yield below("a share that is reached, at u = 1/84", "0.766", gap(ball("1/84")))
+    yield below("a share that is reached, at u = 1/84", "0.766", lost_mean(ball("1/84")))
     yield below("beyond u = 1: at most 2^-16", ball(2) ** -16, "0.766")
 
 
@@ -117,12 +117,13 @@ def eliminates_repaired() -> Iterator[Evidence]:
 )
 def eliminates_attack() -> Iterator[Evidence]:
     cases = (
-        (f"u = {u}", ball("0.7661") - gap(ball(u))) for u in ("1/1000", "1/100", "1/84", "1/10", "1", "100")
+        (f"u = {u}", ball("0.7661") - lost_mean(ball(u)))
+        for u in ("1/1000", "1/100", "1/84", "1/10", "1", "100")
     )
     yield search("0.7661 less the share", cases)
     for u in ("1/1000", "1/84", "1"):
         step = ball("1e-12")
-        quotient = (gap(ball(u) + step) - gap(ball(u))) / step
+        quotient = (lost_mean(ball(u) + step) - lost_mean(ball(u))) / step
         yield below(
             f"slope at u = {u} less the difference quotient", abs(quotient - gap_slope(ball(u))), "1e-7"
         )
@@ -278,7 +279,7 @@ def extra_operations(head: int, amplitude: int, folded: bool = False) -> Counter
         "theta and alpha are fixed before training; the phase takes its rows from W_q and W_k, it adds none."
     ),
 )
-def parameters() -> Iterator[Evidence]:
+def rem_3_parameters() -> Iterator[Evidence]:
     head, width, share = sp.symbols("D width theta", positive=True)
     rows = share * head + (1 - share) * head
     yield identity(2 * rows * width, 2 * head * width, "weights of W_q and W_k: split against whole")

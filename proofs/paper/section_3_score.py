@@ -39,7 +39,7 @@ from proofs.ledger import attack, claim, practice, repair
 DISTANCE, POWER = sp.symbols("d alpha", positive=True)
 
 
-def score(matrix: Expr, phase: Expr, q: Expr, k: Expr, distance: Expr, alpha: Expr = POWER) -> Expr:
+def eq_9_score(matrix: Expr, phase: Expr, q: Expr, k: Expr, distance: Expr, alpha: Expr = POWER) -> Expr:
     """Eq 9: q^T M k cos(2 pi |m-n|^alpha phi), with phi already evaluated at (q, k)."""
     return (q.T * matrix * k)[0] * sp.cos(2 * sp.pi * sp.Abs(distance) ** alpha * phase)
 
@@ -62,9 +62,13 @@ def definition() -> Iterator[Evidence]:
     phase = sp.Symbol("phi", real=True)
     signed = sp.Symbol("lambda", real=True)
     one = sp.eye(2)
-    yield identity(score(one, phase, q, k, sp.Integer(0)), (q.T * k)[0], "m = n: the plain inner product")
     yield identity(
-        score(one, phase, q, k, -signed), score(one, phase, q, k, signed), "no direction: m-n against n-m"
+        eq_9_score(one, phase, q, k, sp.Integer(0)), (q.T * k)[0], "m = n: the plain inner product"
+    )
+    yield identity(
+        eq_9_score(one, phase, q, k, -signed),
+        eq_9_score(one, phase, q, k, signed),
+        "no direction: m-n against n-m",
     )
 
 
@@ -99,7 +103,7 @@ def reduction(matrix: Expr, phase: Expr, scale: Expr) -> Iterator[Evidence]:
     """Score with the given M and phi against scale q.k, for D = len(M)."""
     q, k, _ = quadratic(matrix.shape[0])
     yield identity(
-        score(matrix, phase, q, k, DISTANCE), scale * (q.T * k)[0], "score against the inner product"
+        eq_9_score(matrix, phase, q, k, DISTANCE), scale * (q.T * k)[0], "score against the inner product"
     )
 
 
@@ -118,7 +122,7 @@ def reduces() -> Iterator[Evidence]:
 @attack("rem-3.reduces", domain="a constant phase that is not 0: half a turn at odd distances, alpha = 1")
 def reduces_attack() -> Iterator[Evidence]:
     q, k, _ = quadratic(2)
-    flipped = score(sp.eye(2), sp.Rational(1, 2), q, k, sp.Integer(1), sp.Integer(1))
+    flipped = eq_9_score(sp.eye(2), sp.Rational(1, 2), q, k, sp.Integer(1), sp.Integer(1))
     yield tried(
         "phi = 1/2, m-n = 1", sp.expand(flipped + (q.T * k)[0]) == 0, flipped, "-q.k: phi = 0 is needed"
     )
@@ -204,7 +208,7 @@ def special_case(head: int, amplitude: int, m: Expr, n: Expr) -> Evidence:
     top = sum(q[i] * k[i] for i in range(amplitude)) / sp.sqrt(amplitude)
     turn = sum(q[i] * k[i] for i in range(amplitude, head)) / sp.sqrt(head - amplitude)
     printed = top * sp.cos(2 * sp.pi * DISTANCE**POWER * turn)
-    general = score(m, (q.T * n * k)[0], q, k, DISTANCE)
+    general = eq_9_score(m, (q.T * n * k)[0], q, k, DISTANCE)
     return identity(printed, general, f"eq 12 as eq 9, D = {head}, theta D = {amplitude}")
 
 

@@ -37,7 +37,7 @@ def numbers(row: Row) -> list[Fraction]:
     return [Fraction(value) for value in row]
 
 
-def spread(table: Mapping[str, Row], column: int) -> Fraction:
+def perplexity_range(table: Mapping[str, Row], column: int) -> Fraction:
     """Largest less smallest perplexity of a column."""
     values = [numbers(row)[column] for row in table.values()]
     return max(values) - min(values)
@@ -80,7 +80,7 @@ def table_1() -> Iterator[Evidence]:
 def fine_tuned(few: Fraction) -> Iterator[Evidence]:
     """The statements on table 1, with `few` for the largest difference up to 16k."""
     tapa, rope, yarn = (numbers(FINE_TUNED[name]) for name in ("TAPA", "RoPE b=5e5", "YaRN"))
-    widest = max(spread(FINE_TUNED, column) for column in range(5))
+    widest = max(perplexity_range(FINE_TUNED, column) for column in range(5))
     yield exact("largest difference in a window, 1k to 16k", widest <= few, widest, f"<= {few}")
     falling = all(falls_until(row) not in WINDOWS[:4] for row in FINE_TUNED.values())
     yield exact("all methods fall from 1k to 16k", falling, falling, True)
@@ -119,7 +119,7 @@ def table_1_repaired() -> Iterator[Evidence]:
     "tab-1", domain="every window up to 16k: in which do the methods differ by more than five hundredths?"
 )
 def table_1_attack() -> Iterator[Evidence]:
-    wide = [WINDOWS[i] for i in range(5) if spread(FINE_TUNED, i) > Fraction(5, 100)]
+    wide = [WINDOWS[i] for i in range(5) if perplexity_range(FINE_TUNED, i) > Fraction(5, 100)]
     yield tried("windows with a difference above 0.05", wide == list(WINDOWS[:5]), wide, "all five")
 
 
@@ -140,7 +140,7 @@ def table_2() -> Iterator[Evidence]:
 
 def zero_shot(at_16k: str, at_32k: str) -> Iterator[Evidence]:
     """The statements on table 2 with the given factors."""
-    widest = max(spread(ZERO_SHOT, column) for column in range(4))
+    widest = max(perplexity_range(ZERO_SHOT, column) for column in range(4))
     yield exact("largest difference in a window, 1k to 8k", widest < Fraction(1, 10), widest, "< 1/10")
     tapa = numbers(ZERO_SHOT["TAPA"])
     for column, printed in ((4, at_16k), (5, at_32k)):
@@ -198,15 +198,15 @@ PRETRAINING = (200_000, 256, 8192)  # steps, sequences a step, tokens a sequence
 FINE_TUNING = (500, 128, 32_768)
 
 
-def tokens(protocol: tuple[int, int, int]) -> int:
+def token_count(protocol: tuple[int, int, int]) -> int:
     """Steps times sequences times tokens."""
     steps, batch, length = protocol
     return steps * batch * length
 
 
-def share() -> Fraction:
+def token_share() -> Fraction:
     """Tokens of the fine-tuning over those of the pretraining, in per cent."""
-    return 100 * Fraction(tokens(FINE_TUNING), tokens(PRETRAINING))
+    return 100 * Fraction(token_count(FINE_TUNING), token_count(PRETRAINING))
 
 
 @claim(
@@ -223,7 +223,9 @@ def fine_tuning_tokens() -> Iterator[Evidence]:
 
 def below_share(bound: Fraction) -> Evidence:
     """Is the share of tokens below `bound` per cent?"""
-    return exact("tokens of fine-tuning over pretraining, per cent", share() < bound, share(), f"< {bound}")
+    return exact(
+        "tokens of fine-tuning over pretraining, per cent", token_share() < bound, token_share(), f"< {bound}"
+    )
 
 
 @repair(
@@ -232,10 +234,10 @@ def below_share(bound: Fraction) -> Evidence:
     outline="64000 sequences of 32768 over 51.2 million of 8192.",
 )
 def fine_tuning_tokens_repaired() -> Iterator[Evidence]:
-    yield exact("share of the tokens, per cent", share() == Fraction(1, 2), share(), "1/2")
+    yield exact("share of the tokens, per cent", token_share() == Fraction(1, 2), token_share(), "1/2")
     steps = 100 * Fraction(FINE_TUNING[0], PRETRAINING[0])
     yield exact("share of the steps, per cent", steps == Fraction(1, 4), steps, "1/4")
-    yield exact("pretraining tokens, billions, v1's 420", tokens(PRETRAINING) // 10**9 == 419, 419, 419)
+    yield exact("pretraining tokens, billions, v1's 420", token_count(PRETRAINING) // 10**9 == 419, 419, 419)
 
 
 @attack(

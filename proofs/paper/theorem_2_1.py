@@ -24,7 +24,7 @@ from flint import arb, arb_poly, fmpq, fmpq_mat, fmpz, fmpz_poly
 from analysis.errors import InputError
 from analysis.evidence import Evidence
 from proofs.balls import Real, ball, below
-from proofs.checks import BASES, HEAD_DIMS, LONGEST, exact, identity, search, short, tried
+from proofs.checks import BASES, HEAD_DIMS, LONGEST, equality, exact, search, short, tried
 from proofs.integrals import RopeSums
 from proofs.ledger import attack, claim, practice
 from proofs.paper.appendix_b import character_sum, from_integer
@@ -159,7 +159,7 @@ def independence(degree: int, exponents: range) -> Evidence:
         "t. The bound is loose by one for what it says, right for what is used."
     ),
 )
-def remark() -> Iterator[Evidence]:
+def rem_b() -> Iterator[Evidence]:
     for pairs in (2, 3, 8, 32):
         yield independence(pairs, range(1, pairs))
         yield independence(pairs, range(pairs))
@@ -174,7 +174,7 @@ def remark() -> Iterator[Evidence]:
         "with 1"
     ),
 )
-def remark_attack() -> Iterator[Evidence]:
+def rem_b_attack() -> Iterator[Evidence]:
     for pairs in (4, 8, 32):
         short_rank = rank_of_powers([-2] + [0] * (pairs - 3) + [1], range(1, pairs))
         yield tried(
@@ -273,7 +273,7 @@ def steering_error(lost: int) -> sp.Expr:
 def uniform_constant(constant: sp.Expr) -> Iterator[Evidence]:
     """Is |error| <= constant/D for all |mu|, |v|, |gamma| <= r? The error is linear, so its corners decide."""
     error = sp.expand(steering_error(2) * DIM)
-    yield identity("D times the error", error, 2 * (MU + V - 2 * GAMMA))
+    yield equality("D times the error", error, 2 * (MU + V - 2 * GAMMA))
     corners = [
         error.subs({MU: a * R, V: b * R, GAMMA: c * R}) for a in (-1, 1) for b in (-1, 1) for c in (-1, 1)
     ]
@@ -311,7 +311,7 @@ def uniform_constant(constant: sp.Expr) -> Iterator[Evidence]:
         $N-1=\frac D2-2$, the error is $\frac2D|\mu_0+v-2\gamma|\le\frac{8r}D$. $\square$
     """,
 )
-def theorem() -> Iterator[Evidence]:
+def thm_2_1() -> Iterator[Evidence]:
     yield from uniform_constant(sp.Integer(8))
 
 
@@ -321,7 +321,7 @@ def theorem() -> Iterator[Evidence]:
         "the smallest cases where the printed proof fails: D = 4, theta_0 = 1/c^2; D = 6, theta_0 = sqrt(5)-2"
     ),
 )
-def theorem_attack() -> Iterator[Evidence]:
+def thm_2_1_attack() -> Iterator[Evidence]:
     for c in (2, 3, 10):
         worst = _worst_target([(1 + sp.cos(2 * sp.pi * lam / c)) / 2 for lam in range(c)])
         yield tried(
@@ -384,11 +384,11 @@ def _golden_cases() -> Iterator[tuple[str, arb]]:
         others, and the mean over pairs fills $[-r,r]$. $\square$
     """,
 )
-def sharp() -> Iterator[Evidence]:
+def thm_2_1_sharp() -> Iterator[Evidence]:
     top = sp.expand(2 / DIM * (MU + (DIM / 2 - 1) * R))
-    yield identity("upper end of the limit points", top, 2 * MU / DIM + (1 - 2 / DIM) * R)
-    yield identity("gamma = r: distance to the upper end", sp.expand(R - top), sp.expand(2 * (R - MU) / DIM))
-    yield identity(
+    yield equality("upper end of the limit points", top, 2 * MU / DIM + (1 - 2 / DIM) * R)
+    yield equality("gamma = r: distance to the upper end", sp.expand(R - top), sp.expand(2 * (R - MU) / DIM))
+    yield equality(
         "gamma = -r: distance to the lower end",
         sp.expand(2 / DIM * (MU - (DIM / 2 - 1) * R) + R),
         sp.expand(2 * (R + MU) / DIM),
@@ -399,7 +399,7 @@ def sharp() -> Iterator[Evidence]:
     "thm-2.1.sharp",
     domain="theta_0 = 1/2, D = 4 (degree D/2): distances to 2000, both ends, mu_0 of both signs",
 )
-def sharp_attack() -> Iterator[Evidence]:
+def thm_2_1_sharp_attack() -> Iterator[Evidence]:
     sums = RopeSums.of(4, base=2)
     for mu in (1, -1):
         values = [2 * sums.gamma(lam, mu, 0) for lam in range(1, 2000)]
@@ -443,7 +443,7 @@ def sharp_practice() -> Iterator[dict[str, object]]:
 )
 def eq_6() -> Iterator[Evidence]:
     worst = 2 / DIM * (DIM / 2) * R + R
-    yield identity("trivial bound times D, over D", worst, 2 * R)
+    yield equality("trivial bound times D, over D", worst, 2 * R)
 
 
 @attack(
@@ -465,7 +465,7 @@ def eq_6_attack() -> Iterator[Evidence]:
 
 
 @practice("thm-2.1")
-def theorem_practice() -> Iterator[dict[str, object]]:
+def thm_2_1_practice() -> Iterator[dict[str, object]]:
     """Rows at mu_0 = 1, nu_0 = 0: is the hypothesis met, what can be reached at all, what is seen up to 2^20."""
     for base in BASES:
         for head_dim in HEAD_DIMS:
@@ -561,7 +561,7 @@ def rank() -> Iterator[Evidence]:
     a, b = _dot(k, theta), _dot(other, theta)
     combined = tuple(b * x - a * y for x, y in zip(k, other, strict=True))
     what = "k.theta = a, l.theta = b: (b k - a l).theta, so b k = a l by independence"
-    yield identity(what, sp.expand(_dot(combined, theta)), sp.Integer(0))
+    yield equality(what, sp.expand(_dot(combined, theta)), sp.Integer(0))
 
 
 def _dot(left: Sequence[sp.Expr], right: Sequence[sp.Expr]) -> sp.Expr:
@@ -572,7 +572,7 @@ def _dot(left: Sequence[sp.Expr], right: Sequence[sp.Expr]) -> sp.Expr:
     "thm-2.1.rank",
     domain="D = 6, theta_0 = sqrt(5)-2, theta_1 = g: all k with |k_i| <= 50 and k.theta an integer",
 )
-def rank_attack() -> Iterator[Evidence]:
+def thm_2_1_rank_attack() -> Iterator[Evidence]:
     golden = (ball(5).sqrt() - 1) / 2
     grid = [(i, j) for i in range(-50, 51) for j in range(-50, 51)]
     found = [(i, j) for i, j in grid if from_integer(i * golden + j * golden**2) < ball("1e-20")]
@@ -600,7 +600,7 @@ def rank_attack() -> Iterator[Evidence]:
         "y). Its least value is certified over the whole circle."
     ),
 )
-def reach() -> Iterator[Evidence]:
+def thm_2_1_reach() -> Iterator[Evidence]:
     for head_dim in (64, 128, 256):
         power = Power(10_000, head_dim)
         yield exact(

@@ -18,7 +18,7 @@ from flint import arb
 
 from analysis.evidence import Evidence
 from proofs.balls import Real, ball, below, text
-from proofs.checks import BASES, exact, identity, scale, search, short
+from proofs.checks import BASES, equality, exact, scale, search, short
 from proofs.integrals import RopeSums, ci, cos_limit, si, sin_limit
 from proofs.ledger import attack, claim, practice, repair
 from proofs.subdivision import certify_positive
@@ -134,20 +134,20 @@ def integrals_attack() -> Iterator[Evidence]:
         h2rc|\lambda|(1-\theta_0)<rc|\lambda|/D$. $\square$
     """,
 )
-def riemann() -> Iterator[Evidence]:
-    yield from riemann_steps()
+def thm_2_2_riemann() -> Iterator[Evidence]:
+    yield from thm_2_2_riemann_steps()
 
 
-def riemann_steps(factor: int = 1) -> Iterator[Evidence]:
+def thm_2_2_riemann_steps(factor: int = 1) -> Iterator[Evidence]:
     """Variation of one cell, its telescoping sum, and sqrt(e) < 2; `factor` scales the claimed variation."""
     theta, lam, c, x, lo, hi = sp.symbols("theta lambda c x x_k x_next", positive=True)
     slope = c * lam * (-sp.log(theta)) * theta**x
     cell = sp.integrate(slope, (x, lo, hi))
-    yield identity("bound of the variation in one cell", cell, factor * c * lam * (theta**lo - theta**hi))
+    yield equality("bound of the variation in one cell", cell, factor * c * lam * (theta**lo - theta**hi))
     steps = sum(
         (theta ** sp.Rational(k, 8) - theta ** sp.Rational(k + 1, 8) for k in range(8)), sp.Integer(0)
     )
-    yield identity("telescoping over [0, 1], 8 cells", steps, 1 - theta)
+    yield equality("telescoping over [0, 1], 8 cells", steps, 1 - theta)
     most = sp.sqrt(sp.E)
     yield exact("the most that theta_0^(-2/D) = e^(2L/D) can be for D > 4L", bool(most < 2), most, "< 2")
 
@@ -167,7 +167,7 @@ def riemann_margin(head_dim: int, base: Real, lam: Real, turns: bool, nu: int) -
         "both conventions"
     ),
 )
-def riemann_attack() -> Iterator[Evidence]:
+def thm_2_2_riemann_attack() -> Iterator[Evidence]:
     cases = (
         (f"D={D}, base {b}, distance {lam}, nu={nu}, turns={turns}", riemann_margin(D, b, lam, turns, nu))
         for D in (2, 4, 64, 256)
@@ -242,7 +242,7 @@ def near_algebra(root: int = 4, divisor: int = 8) -> Iterator[Evidence]:
     c, log_base = sp.symbols("c L", positive=True)
     near = sp.exp(log_base / root) / divisor
     found = sp.expand_log(-sp.log(c * near / sp.exp(log_base)), force=True)
-    yield identity("-ln(c lambda theta_0) at the near end", found, 3 * log_base / 4 + sp.log(8) - sp.log(c))
+    yield equality("-ln(c lambda theta_0) at the near end", found, 3 * log_base / 4 + sp.log(8) - sp.log(c))
 
 
 @attack(
@@ -300,7 +300,7 @@ def _limit_cases(convention: Convention) -> Iterator[tuple[str, arb]]:
         "reads 0 > 0. With D_0 free of Lambda it fails for every mu_0: thm-2.2.uniform."
     ),
 )
-def theorem() -> Iterator[Evidence]:
+def thm_2_2() -> Iterator[Evidence]:
     near, far = sp.symbols("Gamma_lambda Gamma_Lambda", real=True)
     left = sp.sign(sp.Integer(0)) * (near - far)
     yield exact(
@@ -347,7 +347,7 @@ def enough(convention: Convention, constant: str, offset: str, slope: str) -> It
         exceeds $|\mu_0|/8$ for large $D$ when $L>4(0.2575+0.9138|\rho|)=1.03+3.6552|\rho|$. $\square$
     """,
 )
-def theorem_repaired() -> Iterator[Evidence]:
+def thm_2_2_repaired() -> Iterator[Evidence]:
     yield from enough(TURNS, "1/8", "1.03", "3.66")
     yield from enough(RADIANS, "1/8", "-2.2", "4.96")
     yield below(
@@ -364,7 +364,7 @@ def theorem_repaired() -> Iterator[Evidence]:
         "just beyond b"
     ),
 )
-def theorem_attack() -> Iterator[Evidence]:
+def thm_2_2_attack() -> Iterator[Evidence]:
     base = 10**17
     gap = limit_gap(base, "-3/2", 10**17 + 1, 20)
     yield below(
@@ -381,7 +381,7 @@ def theorem_attack() -> Iterator[Evidence]:
         "= 0 and 1/2, the bad signs"
     ),
 )
-def theorem_repaired_attack() -> Iterator[Evidence]:
+def thm_2_2_repaired_attack() -> Iterator[Evidence]:
     yield search("Delta - 1/8 at mu_0 = 1, D = smallest even value allowed", _finite_cases())
 
 
@@ -416,7 +416,7 @@ def _finite_cases() -> Iterator[tuple[str, arb]]:
         "explicit distances at which the limit gap is below 1/8."
     ),
 )
-def sharp() -> Iterator[Evidence]:
+def thm_2_2_sharp() -> Iterator[Evidence]:
     end = ball(10**6) ** (ball(1) / 4) / 8
     small = 2 * arb.pi() * end / 10**6
     rest = (8 / scale(True)).log() - arb.const_euler() + 1 / (2 * arb.pi() * end) + small**2 / 4
@@ -444,7 +444,7 @@ def below_eighth(ratio: int, offset: str, slope: str) -> Evidence:
     "thm-2.2.sharp",
     domain="the same distances at the proved threshold, L = 1.03 + 3.66|rho|: (7) must hold there",
 )
-def sharp_attack() -> Iterator[Evidence]:
+def thm_2_2_sharp_attack() -> Iterator[Evidence]:
     cases = (
         (f"nu_0/mu_0 = {ratio}", threshold_gap(ratio, "1.03", "3.66") - ball("1/8"))
         for ratio in (3, 10, 30, 100)
@@ -473,7 +473,7 @@ def greatest_sine(convention: Convention) -> arb:
     return 2 * ball(convention.high) - arb.pi() / 2 + far_edge(convention)
 
 
-def cost(convention: Convention, ratio: Real) -> arb:
+def sharp_cost(convention: Convention, ratio: Real) -> arb:
     """x of the bound 3/8 - x/L for nu_0/mu_0 = ratio: the sines help where it is positive."""
     rho = ball(ratio)
     sines = greatest_sine(convention) * -rho if rho < 0 else -least_sine(convention) * rho
@@ -514,7 +514,9 @@ def causal() -> Iterator[Evidence]:
         yield below(f"{unit}: 4 a, the offset of the threshold", 4 * convention.cosine_cost(), offset)
         yield below(f"{unit}: 2 greatest sine, its slope", 2 * greatest_sine(convention), slope)
         yield below(
-            f"{unit}, rho >= 0: 4 a < ln 4096, so no threshold", 4 * cost(convention, 0), ball(EDGE).log()
+            f"{unit}, rho >= 0: 4 a < ln 4096, so no threshold",
+            4 * sharp_cost(convention, 0),
+            ball(EDGE).log(),
         )
 
 
@@ -545,7 +547,7 @@ def _cases(convention: Convention) -> Iterator[tuple[str, arb]]:
             for far in ("10001/10000", "3/2", "7/4", "5/2", "1000"):
                 for ratio in (-20, -1, 0, 1, 20):
                     gap = limit_gap(base, near, base * ball(far), ratio, convention.turns)
-                    floor = ball("3/8") - cost(convention, ratio) / log_base
+                    floor = ball("3/8") - sharp_cost(convention, ratio) / log_base
                     yield f"base {base}, near {float(near):.5g}, far {far} b, nu/mu {ratio}", gap - floor
 
 
@@ -559,7 +561,7 @@ def causal_practice() -> Iterator[dict[str, object]]:
                 "base": base,
                 "angle": "turns" if convention.turns else "radians",
                 "rho >= 0: gap as D -> oo at least, rho = 0": short(
-                    ball("3/8") - cost(convention, 0) / ball(base).log()
+                    ball("3/8") - sharp_cost(convention, 0) / ball(base).log()
                 ),
                 "rho < 0: (7) proved in the limit down to rho =": short(
                     -2 * room / greatest_sine(convention)

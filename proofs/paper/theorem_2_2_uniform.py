@@ -20,8 +20,8 @@ from proofs.checks import (
     HEAD_DIMS,
     LONGEST,
     Distances,
+    equality,
     exact,
-    identity,
     near_integers,
     scale,
     search,
@@ -81,7 +81,7 @@ def uniform() -> Iterator[Evidence]:
 def pigeonhole() -> Evidence:
     """|Gamma(lambda + T) - Gamma(lambda)| <= (1/D)(D/2) 2 pi eps r: |mu_0|/8 at eps = 1/(8 pi sqrt(1+rho^2))."""
     dim, eps, r = sp.symbols("D epsilon r", positive=True)
-    return identity(
+    return equality(
         "change of Gamma when each pair turns by at most eps",
         (dim / 2) / dim * 2 * sp.pi * eps * r,
         sp.pi * eps * r,
@@ -239,7 +239,7 @@ LATE = (  # found by a float64 search, not certified to be the first
         "least Gamma, both signs where nu_0 != 0."
     ),
 )
-def first() -> Iterator[Evidence]:
+def thm_2_2_first() -> Iterator[Evidence]:
     for row in FIRST:
         yield from failure(*row)
 

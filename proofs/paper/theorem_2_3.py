@@ -9,7 +9,7 @@ from flint import arb
 
 from analysis.evidence import Evidence
 from proofs.balls import Real, ball, below
-from proofs.checks import BASES, HEAD_DIMS, LONGEST, exact, identity, rises, scale, search, short
+from proofs.checks import BASES, HEAD_DIMS, LONGEST, equality, exact, rises, scale, search, short
 from proofs.integrals import RopeSums, ci, si
 from proofs.ledger import attack, claim, practice
 from proofs.paper.theorem_2_2 import limit_gap
@@ -22,18 +22,18 @@ def chord() -> Evidence:
     """|e^{ix} - e^{iy}|^2 = 4 sin^2((x-y)/2), hence at most min(2, |x-y|)^2."""
     x, y = sp.symbols("x y", real=True)
     square = (sp.cos(x) - sp.cos(y)) ** 2 + (sp.sin(x) - sp.sin(y)) ** 2
-    return identity("squared chord", square, 2 - 2 * sp.cos(x - y))
+    return equality("squared chord", square, 2 - 2 * sp.cos(x - y))
 
 
 def integral_of_minimum(extra: int = 1) -> Iterator[Evidence]:
     """(1/2) int_0^oo min(2, c delta e^{-Lx}) dx, split at x* = ln(c delta/2)/L, against (extra + ln(c delta/2))/L."""
     cut = sp.log(C * DELTA / 2) / LOG
     tail = sp.integrate(C * DELTA * sp.exp(-LOG * X), (X, 0, sp.oo)) * sp.exp(-LOG * cut)
-    yield identity(
+    yield equality(
         "half the integral", sp.simplify((2 * cut + tail) / 2), (extra + sp.log(C * DELTA / 2)) / LOG
     )
     whole = sp.integrate(C * DELTA * sp.exp(-LOG * X), (X, 0, sp.oo)) / 2
-    yield identity("half the integral of c delta e^{-Lx} alone", whole, C * DELTA / (2 * LOG))
+    yield equality("half the integral of c delta e^{-Lx} alone", whole, C * DELTA / (2 * LOG))
 
 
 def gap_bound(distance: Real, head_dim: int, log_base: arb, turns: bool) -> arb:
@@ -73,7 +73,7 @@ def eq_8() -> Iterator[Evidence]:
     yield chord()
     yield from integral_of_minimum()
     halves = BOUND.subs({DIM: 4 * R / EPS, LOG: 2 * R / EPS * sp.log(sp.E * C * DELTA / 2)})
-    yield identity(
+    yield equality(
         "the bound at D = 4r/epsilon, L = (2r/epsilon) ln(e c delta/2)",
         sp.simplify(sp.expand_log(halves, force=True)),
         EPS,
@@ -127,7 +127,7 @@ def _bound_cases() -> Iterator[tuple[str, arb]]:
         bounds that do not depend on each other. $\square$
     """,
 )
-def theorem() -> Iterator[Evidence]:
+def thm_2_3() -> Iterator[Evidence]:
     first, second = sp.limit(2 * R / DIM, DIM, sp.oo), sp.limit((1 + sp.log(C * DELTA / 2)) / LOG, LOG, sp.oo)
     yield exact(
         "joint limit of the bound: a function of D alone plus one of L alone",
@@ -144,7 +144,7 @@ def theorem() -> Iterator[Evidence]:
         "nu_0 = 1"
     ),
 )
-def theorem_attack() -> Iterator[Evidence]:
+def thm_2_3_attack() -> Iterator[Evidence]:
     cases = []
     for exponent in (20, 80, 320):
         for head_dim in (8, exponent, 512):
@@ -190,7 +190,7 @@ def final_gap(near: Real, far: Real, mu: Real, nu: Real, turns: bool = True) -> 
         in $cx/b$ are $R$: $0\le\mathrm{Cin}(y)\le y^2/4$ and $0\le\mathrm{Si}(y)\le y$. $\square$
     """,
 )
-def rate() -> Iterator[Evidence]:
+def thm_2_3_rate() -> Iterator[Evidence]:
     theta, near = sp.symbols("theta0 lambda", positive=True)
     entire = sp.Function("Cin")
 
@@ -198,14 +198,14 @@ def rate() -> Iterator[Evidence]:
         return sp.EulerGamma + sp.log(x) - entire(x)
 
     both = sp.expand_log(cosine(C * near) - cosine(C * near * theta), force=True)
-    yield identity(
+    yield equality(
         "Ci(cl) - Ci(cl theta_0)",
         sp.simplify(both),
         -sp.log(theta) - entire(C * near) + entire(C * near * theta),
     )
     yield rises("x - sin x, so that |Si'| <= 1", X - sp.sin(X), X, 1)
     own = sp.Si(C * near) - sp.Si(C * near * theta)
-    yield identity(
+    yield equality(
         "slope of Si(cl) - Si(cl theta_0) in l is (sin cl - sin cl theta_0)/l",
         sp.diff(own, near),
         (sp.sin(C * near) - sp.sin(C * near * theta)) / near,
@@ -280,7 +280,7 @@ def slow_attack() -> Iterator[Evidence]:
 
 
 @practice("thm-2.3")
-def theorem_practice() -> Iterator[dict[str, object]]:
+def thm_2_3_practice() -> Iterator[dict[str, object]]:
     """Rows: the gap of a fixed pair at real bases, nu_0 = 0, mu_0 = 1, and the base that a smaller gap takes."""
     for far in (8192, 65536, LONGEST):
         constant = final_gap(2, far, 1, 0)

@@ -47,7 +47,7 @@ def limit_variance(tokens: GaussianTokens, amplitude: int) -> Expr:
     return tokens.amplitude_square(amplitude) / (2 * amplitude)
 
 
-def breaks(tokens: GaussianTokens, amplitude: int, sigma_sq: Expr = 1) -> Iterator[Evidence]:
+def variance_counterexample(tokens: GaussianTokens, amplitude: int, sigma_sq: Expr = 1) -> Iterator[Evidence]:
     """All that a Gaussian counterexample must show: a density, Assumption 2.1, and the limit of the variance."""
     found, floor = sp.simplify(limit_variance(tokens, amplitude)), sp.sympify(sigma_sq) / 2
     what = (
@@ -80,7 +80,7 @@ def exact_variance(correlation: Real, dims: int, distance: Real) -> arb:
     ),
 )
 def eq_15() -> Iterator[Evidence]:
-    yield from breaks(twisted(CORRELATION), 2)
+    yield from variance_counterexample(twisted(CORRELATION), 2)
 
 
 @repair(
@@ -113,7 +113,7 @@ def eq_15_repaired() -> Iterator[Evidence]:
 )
 def eq_15_attack() -> Iterator[Evidence]:
     for r in ("1/100", "1/2", "9/10", "999/1000"):
-        yield list(breaks(twisted(sp.Rational(r)), 2))[-1]
+        yield list(variance_counterexample(twisted(sp.Rational(r)), 2))[-1]
     yield below("r = 9/10: variance at distance 1, exactly", exact_variance("9/10", 2, 1), "1/2")
 
 
@@ -164,7 +164,7 @@ def small_phase_practice() -> Iterator[dict[str, object]]:
             yield {"sd of phi, turns": spread, "distance": lag, "variance, D = 64": short((1 + double) / 2)}
 
 
-def rate(angle: Expr = 2) -> Evidence:
+def cosine_rate(angle: Expr = 2) -> Evidence:
     """E cos of the doubled angle for normal laws, per dimension: (1 + (angle t)^2)^(-1/2), times t: tends to 1/2."""
     return limit(
         T / sp.sqrt(1 + (angle * T) ** 2), T, sp.oo, sp.Rational(1, 2), "t E cos(2x) in one dimension"
@@ -182,7 +182,9 @@ def fixed_tokens(head: int, share: Fraction) -> Iterator[Evidence]:
     square = mean(law, lambda q, k: sum(q[i] * k[i] for i in first) ** 2)
     spread = square - mean(law, lambda q, k: sum(q[i] * k[i] for i in first)) ** 2
     what = f"q = k = (1, ..., 1) for certain, D = {head}, theta D = {split.amplitude}: variance at every distance"
-    yield from counterexample(assumption(law), exact(what, spread >= Fraction(1, 2), spread, ">= 1/2"))
+    yield from counterexample(
+        finite_law_assumption(law), exact(what, spread >= Fraction(1, 2), spread, ">= 1/2")
+    )
 
 
 Law = Sequence[tuple[Sequence[int | Fraction], Sequence[int | Fraction]]]  # equally likely pairs (q, k)
@@ -193,7 +195,7 @@ def mean(law: Law, value: Callable[..., Fraction | int]) -> Fraction:
     return sum((Fraction(value(q, k)) for q, k in law), Fraction(0)) / len(law)
 
 
-def assumption(law: Law) -> Iterator[Evidence]:
+def finite_law_assumption(law: Law) -> Iterator[Evidence]:
     """Assumption 2.1 for a finite law: one E A_d, one E B_d over the pairs, one E (q_d k_d)^2 over the coordinates."""
     head = len(law[0][0])
     pairs, every = range(0, head, 2), range(head)
@@ -214,7 +216,7 @@ def two_coins() -> Iterator[Evidence]:
     odd = sp.Symbol("j", integer=True)
     phase = mean(law, lambda q, k: q[1] * k[1])
     hypotheses = [
-        *assumption(law),
+        *finite_law_assumption(law),
         exact("phi for certain", {q[1] * k[1] for q, k in law} == {phase}, phase, "one value"),
         identity(sp.cos(sp.pi * (2 * odd + 1) / 2), sp.Integer(0), "cos(2 pi |m-n| phi) at odd distances"),
     ]
@@ -238,13 +240,13 @@ def two_coins() -> Iterator[Evidence]:
         "Schwartz density (eq-15)."
     ),
 )
-def theorem() -> Iterator[Evidence]:
+def thm_3_3() -> Iterator[Evidence]:
     yield from fixed_tokens(4, SHARE)
     yield from two_coins()
 
 
 @attack("thm-3.3", domain="fixed tokens at D = 2, 4, 64, 128 and every share that splits D = 4")
-def theorem_attack() -> Iterator[Evidence]:
+def thm_3_3_attack() -> Iterator[Evidence]:
     for head, share in ((2, SHARE), (64, SHARE), (128, SHARE), (4, Fraction(1, 4)), (4, Fraction(3, 4))):
         yield list(fixed_tokens(head, share))[-1]
 
@@ -324,7 +326,7 @@ def lebesgue_attack() -> Iterator[Evidence]:
         $\mu_0^2\theta D\ge4\sigma_0^2$. $\square$
     """,
 )
-def theorem_repaired() -> Iterator[Evidence]:
+def thm_3_3_repaired() -> Iterator[Evidence]:
     cross = sp.Symbol("cross", real=True)
     yield identity(
         (SIZE * SIGMA_SQ + cross) / (2 * SIZE) - SIGMA_SQ / 2, cross / (2 * SIZE), "limit less sigma_0^2/2"
@@ -340,7 +342,7 @@ def theorem_repaired() -> Iterator[Evidence]:
     "thm-3.3*",
     domain="unit normal tokens, r = 0 (no cross terms): exact variance at 1 to 2^20 against 1/2; n = 1, 2, 32",
 )
-def theorem_repaired_attack() -> Iterator[Evidence]:
+def thm_3_3_repaired_attack() -> Iterator[Evidence]:
     cases = (
         (f"n = {n}, distance {lag}", exact_variance(0, n, lag) - ball("1/2"))
         for n in (1, 2, 32)
@@ -359,7 +361,7 @@ def breaks_never(tokens: GaussianTokens) -> Iterator[Evidence]:
 
 
 @practice("thm-3.3")
-def theorem_practice() -> Iterator[dict[str, object]]:
+def thm_3_3_practice() -> Iterator[dict[str, object]]:
     """Rows: exact variance of unit normal tokens (theta = 1/2, alpha = 0.1), and with r = 0.9 inside every pair."""
     for head in HEAD_DIMS:
         n = Split(head, SHARE).phase

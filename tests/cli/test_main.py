@@ -25,6 +25,7 @@ from analysis.cli import heads, main
 from analysis.progress import progress_bar
 from analysis.records import provenance_of, read, read_summary
 from analysis.studies import distance_bias
+from analysis.studies.settings import DistanceBiasSettings
 from analysis.theory import frequencies, rope
 from figures.catalogue import FIGURES
 from tests import tiny_models
@@ -318,7 +319,7 @@ def test_measure_in_a_process_of_its_own(place: Path):
     again, _ = distance_bias.measure_model(
         "llama",
         [Path("text.txt")],
-        distance_bias.Settings(3, 32, 5),
+        DistanceBiasSettings(3, 32, 5),
         arguments=["tapa"],
         progress=lambda *_: None,
     )

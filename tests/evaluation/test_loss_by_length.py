@@ -37,7 +37,8 @@ from analysis.models.llama import Llama
 from analysis.models.load import encoded, fetch_smollm2, first_token, load_checkpoint, open_model
 from analysis.records import provenance_of, read
 from analysis.studies import perplexity
-from analysis.studies.perplexity import EVALUATION, Settings, evaluate_model
+from analysis.studies.perplexity import EVALUATION, evaluate_model
+from analysis.studies.settings import PerplexitySettings
 from analysis.text.windows import Document
 from analysis.theory.frequencies import Extension
 from analysis.training import retrieval_data
@@ -110,11 +111,11 @@ def test_the_papers_stride_in_proportion():
         (lambda: Extension("yarm", 2.0, 8), "extension 'yarm' is unknown; did you mean yarn"),
         (lambda: Extension("longrope", 2.0, 8), "LongRoPE does not follow from a factor and lengths"),
         (lambda: Extension("yarn", 0.5, 8), "factor=0.5"),
-        (lambda: Settings(lengths=(16, 8)), r"lengths=\[16, 8\] do not ascend"),
-        (lambda: Settings(extensions=("pi", "pi")), "each once"),
-        (lambda: Settings(lengths=(8, 16), stride=9), "stride=9 is not below length=8"),
-        (lambda: Settings(target=0), "target=0 is below 1"),
-        (lambda: Settings(precision="float16"), "precision='float16' is unknown"),
+        (lambda: PerplexitySettings(lengths=(16, 8)), r"lengths=\[16, 8\] do not ascend"),
+        (lambda: PerplexitySettings(extensions=("pi", "pi")), "each once"),
+        (lambda: PerplexitySettings(lengths=(8, 16), stride=9), "stride=9 is not below length=8"),
+        (lambda: PerplexitySettings(target=0), "target=0 is below 1"),
+        (lambda: PerplexitySettings(precision="float16"), "precision='float16' is unknown"),
         (lambda: Target("a", np.arange(4), np.ones(3, int), 1, 2), "a: 4 tokens, but 3 sizes"),
         (lambda: Target("a", np.arange(4), np.ones(4, int), 0, 2), r"targets 0\.\.2 are not within"),
     ],
@@ -421,14 +422,14 @@ def test_retrieval_of_a_reader_that_knows_and_of_one_that_does_not(monkeypatch: 
 def test_every_model_is_asked_the_same(monkeypatch: pytest.MonkeyPatch):
     asked: dict[str, list[Tensor]] = {"rope": [], "tapa": []}
     documents = [Document("a", np.random.default_rng(0).integers(97, 123, 4000).astype(np.uint8))]
-    original = retrieval_data.score
+    original = retrieval_data.score_queries
     for method, seen in asked.items():
 
         def watched(logits: Tensor, questions: Queries, seen=seen):
             seen.append(questions.tokens)
             return original(logits, questions)
 
-        monkeypatch.setattr(retrieval_, "score", watched)
+        monkeypatch.setattr(retrieval_, "score_queries", watched)
         retrieval(llama(method), documents, length=160, distances=(40,), count=8)
     assert all(torch.equal(a, b) for a, b in zip(*asked.values(), strict=True))
     assert len(asked["rope"]) == len(asked["tapa"]) == 1
@@ -568,7 +569,7 @@ def test_the_same_bytes_whatever_the_protocol_and_the_lengths(place: Path, monke
 def test_what_is_read_is_saved_as_it_comes(place: Path):
     """A record after every reading, of the first document until it is whole, then of whole ones."""
     saved = []
-    settings = Settings(lengths=(16, 64), target=32, spans=2, extensions=("none", "pi"))
+    settings = PerplexitySettings(lengths=(16, 64), target=32, spans=2, extensions=("none", "pi"))
     data, _ = evaluate_model(
         "run", [place / "a.txt", place / "b.txt"], settings, arguments=["tapa"],
         progress=lambda *step: None, save=lambda data, provenance: saved.append(data),
@@ -625,6 +626,6 @@ def test_one_document_says_that_it_has_no_interval(documents: int):
     counts = np.array([[100] * documents, [400] * documents])
     ends = perplexity._intervals(losses[None, None] * 100, counts, 0)
     data = xr.Dataset({"tokens": ("document", counts[0]), **ends}, {"extension": ["none"], "length": [128]})
-    said = perplexity.table(data)
+    said = perplexity.perplexity_table(data)
     assert ("[n=1: no interval]" in said) == (documents == 1)
     assert "nan" not in said

@@ -64,7 +64,7 @@ def test_a_sweep_ends_with_a_record_of_every_run(scale, places):
     for variant in CORE:
         assert grids(CORE, scale, places)[variant.name].complete
     assert tiny_sweep(CORE, scale, places)["done"] == 0  # nothing twice
-    contents = [run_record.read(path) for path in places.records.iterdir()]
+    contents = [run_record.read_run(path) for path in places.records.iterdir()]
     assert {len(content["checkpoints"]) for content in contents if content["parent"] is None} == {2}
     for content in contents:
         lengths = [item["length"] for item in content["evaluations"] if item["extension"] == "none"]
@@ -92,7 +92,7 @@ def test_a_divergence_is_a_result(scale, places):
     wild = replace(scale, rates=(1e-2, 1e38), seeds=(0,))
     ended = tiny_sweep(CORE[:1], wild, places)
     assert (ended["done"], ended["diverged"], ended["left"]) == (1, 1, 0)
-    content = run_record.read(places.records / "rope-s0-lr1e38.json")
+    content = run_record.read_run(places.records / "rope-s0-lr1e38.json")
     assert content["diverged"]["after_steps"] < wild.scratch.steps
     assert content["validation_loss"] is None
     grid = grids(CORE[:1], wild, places)["rope"]
@@ -135,7 +135,7 @@ def test_a_killed_sweep_goes_on_and_ends_with_the_same_weights(scale, places, tm
     for path in once.runs.glob("*/model.safetensors"):
         assert path.read_bytes() == (places.runs / path.parent.name / path.name).read_bytes()
     for path in once.records.iterdir():
-        mine, theirs = (run_record.read(folder / path.name) for folder in (once.records, places.records))
+        mine, theirs = (run_record.read_run(folder / path.name) for folder in (once.records, places.records))
         assert mine["evaluations"] == theirs["evaluations"]
         assert mine["checkpoints"] == theirs["checkpoints"]
 
@@ -152,7 +152,7 @@ def test_two_workers_of_a_cluster_make_the_same_records(scale, places, tmp_path)
     names = sorted(path.name for path in places.records.iterdir())
     assert names == sorted(path.name for path in there.records.iterdir())
     for name in names:
-        here, other = (run_record.read(folder / name) for folder in (places.records, there.records))
+        here, other = (run_record.read_run(folder / name) for folder in (places.records, there.records))
         assert here["evaluations"] == other["evaluations"]
 
 

@@ -135,7 +135,7 @@ def test_runs_that_cannot_be_compared_are_refused(tmp_path: Path):
     with pytest.raises(InputError, match=r"variant 'tapo' is unknown; did you mean tapa\?"):
         run_record.choose([record("tapa", 0, BEST) | {"variant": "tapo"}])
     with pytest.raises(InputError, match=r"holds no record of a run; make some with `tapa sweep`$"):
-        run_record.read_folder(tmp_path)
+        run_record.read_runs(tmp_path)
 
 
 # numbers
@@ -286,7 +286,7 @@ def test_records_from_before_retrieval_are_named_on_one_line():
     assert found["without_retrieval"] == ["rope-s0-lr2e-3", "rope-s1-lr2e-3"]
     assert {row["variant"] for row in found["retrieval_rows"]} == {"rope_needle"}
     line = "- rope-s0-lr2e-3, rope-s1-lr2e-3: their records were made before retrieval was evaluated"
-    assert line in tables.markdown(found, "retrieval")
+    assert line in tables.table_markdown(found, "retrieval")
 
 
 def test_what_is_in_no_experiment_is_in_no_table():
@@ -294,7 +294,7 @@ def test_what_is_in_no_experiment_is_in_no_table():
     runs = [record("rope", 0, BEST), record("rope_recall", 0, BEST)]
     assert "rope_recall" in run_record.choose(runs)
     assert "recall" not in "".join(
-        text for name, text in tables.files(found_of(runs)).items() if "tuning" in name
+        text for name, text in tables.table_files(found_of(runs)).items() if "tuning" in name
     )
     assert not any("recall" in line for line in found_of(runs)["missing"])
 
@@ -309,7 +309,7 @@ def grids(text: str) -> list[list[list[str]]]:
 
 
 def test_every_table_has_what_the_results_have(everything):
-    written = tables.files(everything)
+    written = tables.table_files(everything)
     assert set(written) == {f"{name}.{kind}" for name in tables.names() for kind in ("md", "csv")}
     for name in ("table1", "table2", "table3", "alpha", "share"):
         head, _, *lines = grids(written[f"{name}.md"])[0]
@@ -332,7 +332,7 @@ def test_every_table_has_what_the_results_have(everything):
 
 def test_the_tuning_table_shows_every_rate_and_marks_the_chosen_one():
     runs = [record("tapa", 0, lr, diverged=lr == RATES[-1]) for lr in RATES] + [record("rope", 0, BEST)]
-    text = tables.markdown(found_of(runs), "tuning")
+    text = tables.table_markdown(found_of(runs), "tuning")
     head, _, *lines = grids(text)[0]
     assert head == ["method", "1e-3", "2e-3", "4e-3"]
     by_method = {line[0]: line[1:] for line in lines}
@@ -347,11 +347,11 @@ def test_the_tuning_table_shows_every_rate_and_marks_the_chosen_one():
 def test_a_table_without_runs_says_so():
     found = found_of([record("rope", 0, BEST)])
     assert tables.there(found) == ["table2", "retrieval", "tuning"]
-    assert tables.files(found)["table1.md"].endswith("No run yet.\n")
+    assert tables.table_files(found)["table1.md"].endswith("No run yet.\n")
     with pytest.raises(
         InputError, match=r"no finished run for table table1 yet; make some with `tapa sweep table1`"
     ):
-        tables.markdown(found, "table1")
+        tables.table_markdown(found, "table1")
     with pytest.raises(InputError, match=r"^table 'tabel1' is unknown; did you mean table1\?$"):
         tables.csv_text(found, "tabel1")
 
@@ -391,14 +391,14 @@ def test_the_command_prints_tables_of_real_runs():
     assert run.exit_code == 0, run.output
     assert run.output.startswith("# No fine-tuning")
     run = CliRunner().invoke(app, ["results", "table2", "--csv", "--records", str(TRAINED)])
-    assert run.output == tables.csv_text(results.summarise(TRAINED), "table2")
+    assert run.output == tables.csv_text(results.summarise_runs(TRAINED), "table2")
     run = CliRunner().invoke(app, ["results", "table1", "table2", "--csv", "--records", str(TRAINED)])
     assert run.exit_code != 0
 
 
 def stale_tables(folder: Path, content: dict[str, Any]) -> list[str]:
     """Committed tables that are not what the committed records give."""
-    written = tables.files(content)
+    written = tables.table_files(content)
     return [
         name
         for name, text in written.items()
@@ -408,7 +408,7 @@ def stale_tables(folder: Path, content: dict[str, Any]) -> list[str]:
 
 def test_committed_tables_follow_from_committed_records(tmp_path: Path):
     """If not: `tapa figures perplexity_by_length` writes them."""
-    content = results.summarise(TRAINED)
+    content = results.summarise_runs(TRAINED)
     assert stale_tables(TABLES, content) == []
     for path in TABLES.iterdir():  # the guard sees a number that was changed, and a table that was lost
         (tmp_path / path.name).write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
@@ -420,12 +420,12 @@ def test_committed_tables_follow_from_committed_records(tmp_path: Path):
 
 def test_real_records_say_the_same_in_results():
     for path in sorted(TRAINED.glob(run_record.NAMES)):
-        content = run_record.read(path)
+        content = run_record.read_run(path)
         if content["diverged"] is None:
             for item in content["evaluations"]:
                 whole_loss = sum(item["nats"]) / sum(content["document_tokens"]) / math.log(2)
                 assert whole_loss == pytest.approx(item["bits_per_byte"], rel=1e-6)
-    real = run_record.read_folder(TRAINED)
+    real = run_record.read_runs(TRAINED)
     row = row_of(results.of_runs(real)["table2"], variant="rope", extension="none", length=128)
     seeds = real["rope"].seeds.values()
     assert row["bits"] == pytest.approx(

@@ -19,7 +19,7 @@ from analysis.models.config import MethodConfig
 from analysis.models.llama import Llama
 from analysis.text.corpus import corpus
 from analysis.text.windows import Document
-from analysis.training.train import Diverged, silent
+from analysis.training.train import Diverged, silent_training
 from analysis.training.variants import VARIANTS
 from tests.experiments.run_records import BEST, record, whole
 from tests.models.tiny_llama import tiny_corpus, tiny_recipe
@@ -43,14 +43,14 @@ def test_train_writes_the_very_record_of_the_sweep(tmp_path: Path):
     scale = plan.Scale(scratch, scratch, rates=(1e-2,), reach=0, seeds=(0,), spans=64, target=8)
     places = Places(tmp_path / "trained", tmp_path / "runs")
     sweep([VARIANTS["rope"]], scale, places, arguments=["tapa", "sweep"])
-    swept = run_record.read(places.records / "rope-s0-lr1e-2.json")
+    swept = run_record.read_run(places.records / "rope-s0-lr1e-2.json")
     assert swept["evaluations"][-1]["extension"] == "yarn"
     assert [point["step"] for point in swept["checkpoints"]] == [3, 6, 9]
 
     data = corpus(scratch.corpus)
     told = run_recipe(scratch, None, tmp_path / "mine", data, arguments=["tapa", "train"])
     assert told is not None
-    mine = run_record.read(tmp_path / "mine" / "run.json")
+    mine = run_record.read_run(tmp_path / "mine" / "run.json")
     assert mine | PLACES == swept | PLACES
     assert mine["configuration"] | {"run": ""} == swept["configuration"] | {"run": ""}
     assert told["bits_per_byte"] == {
@@ -66,7 +66,7 @@ def test_train_writes_the_very_record_of_the_sweep(tmp_path: Path):
 def test_a_run_that_diverges_leaves_its_record(tmp_path: Path):
     with pytest.raises(Diverged, match="is not finite at lr="):
         run_recipe(tiny_recipe("tapa", lr=1e30), None, tmp_path, tiny_corpus(), arguments=["tapa", "train"])
-    content = run_record.read(tmp_path / "run.json")
+    content = run_record.read_run(tmp_path / "run.json")
     assert content["diverged"]["after_steps"] >= 1
     assert content["validation_loss"] is None
     with pytest.raises(InputError, match=r"diverged; leave it out$"):
@@ -78,16 +78,16 @@ def test_a_finished_run_is_neither_trained_nor_evaluated_again(
 ):
     recipe = tiny_recipe("tapa")
     first = run_recipe(recipe, None, tmp_path, tiny_corpus(), arguments=["tapa", "train"])
-    content = run_record.read(tmp_path / "run.json")
+    content = run_record.read_run(tmp_path / "run.json")
     assert content["parameters"] == sum(p.numel() for p in Llama(recipe.model).parameters())
     with monkeypatch.context() as patch:
-        patch.setattr(run_record, "write", lambda *_, **__: pytest.fail("evaluated again"))
+        patch.setattr(run_record, "write_run", lambda *_, **__: pytest.fail("evaluated again"))
         again = run_recipe(recipe, None, tmp_path, tiny_corpus(), arguments=["tapa", "train"])
     assert again == first
     # of an older kind, or damaged: it is made again, of the same checkpoint
     (tmp_path / "run.json").write_text("{}")
     run_recipe(recipe, None, tmp_path, tiny_corpus(), arguments=["tapa", "train"])
-    assert run_record.read(tmp_path / "run.json")["evaluations"] == content["evaluations"]
+    assert run_record.read_run(tmp_path / "run.json")["evaluations"] == content["evaluations"]
 
 
 def documents(*sizes: int) -> list[Document]:
@@ -128,7 +128,7 @@ def test_losses_of_byte_pairs_are_per_byte(tmp_path: Path):
     recipe = tiny_recipe(model=model, corpus=str(source), steps=3, validate_every=3)
     data = corpus(source, vocabulary=290)
     run_recipe(recipe, None, tmp_path / "run", data, arguments=["tapa", "train"])
-    content = run_record.read(tmp_path / "run" / "run.json")
+    content = run_record.read_run(tmp_path / "run" / "run.json")
     assert sum(content["document_bytes"]) > 1.5 * sum(content["document_tokens"])
     chosen = run_record.held_out(data.test, run_record.evaluation_of(recipe, None, data.test))
     text = [data.tokenizer.decode(tokens.numpy()) for tokens in chosen.cut(0)]
@@ -176,7 +176,7 @@ def test_a_users_runs_stand_beside_ours(tmp_path: Path):
         k: v for k, v in same.items() if k != "label"
     }
     assert found["own_notes"]["table2"] == []
-    page = tables.markdown(found, "table2")
+    page = tables.table_markdown(found, "table2")
     assert page.count("TAPA (mine-0, mine-1)") == 2
     assert "Not comparable" not in page
     assert "TAPA (mine-0, mine-1),tapa,none,128" in tables.csv_text(found, "table2").replace('"', "")
@@ -195,7 +195,7 @@ def test_what_is_not_comparable_is_said(tmp_path: Path):
         "mine differs from our runs in corpus: code, not texts; steps: 300, not 1000; model.width: 64, not 128; "
         "scored on other tokens, so no difference is given"
     )
-    assert f"Not comparable:\n\n- {line}\n" in tables.markdown(found, "table2")
+    assert f"Not comparable:\n\n- {line}\n" in tables.table_markdown(found, "table2")
     assert all(row["difference"] is None for row in found["own"]["table2"])
     assert "fine-tuned" not in line
     assert "from scratch, not fine-tuned" in found["own_notes"]["table1"][0]
@@ -221,7 +221,7 @@ def test_a_run_is_named_after_its_recipe_variant_and_seed(tmp_path: Path, monkey
             training_run, "run_recipe",
             lambda recipe, start, out, data, **_: named.update({out.as_posix(): recipe.model.method}),
         )  # fmt: skip
-        train_recipe("cpu", [setting, "seed=1"], None, arguments=[], progress=silent)
+        train_recipe("cpu", [setting, "seed=1"], None, arguments=[], progress=silent_training)
     assert list(named) == [f"runs/cpu-{name}-1" for name in ("tapa", "tapa_plain", "tapa_alpha0.3", "xpos")]
     assert named["runs/cpu-tapa_plain-1"] == MethodConfig("tapa")
 
@@ -229,9 +229,9 @@ def test_a_run_is_named_after_its_recipe_variant_and_seed(tmp_path: Path, monkey
 def test_checkpoints_of_a_run_are_all_that_a_restart_needs(tmp_path: Path):
     """Without its record a finished run is evaluated from its checkpoints, the intermediate ones too."""
     first = run_recipe(tiny_recipe(), None, tmp_path, tiny_corpus(), arguments=["tapa", "train"])
-    content = run_record.read(tmp_path / "run.json")
+    content = run_record.read_run(tmp_path / "run.json")
     (tmp_path / "run.json").unlink()
     assert run_recipe(tiny_recipe(), None, tmp_path, tiny_corpus(), arguments=["tapa", "train"]) == first
-    again = run_record.read(tmp_path / "run.json")
+    again = run_record.read_run(tmp_path / "run.json")
     assert again["checkpoints"] == content["checkpoints"] != []
     assert checkpoint.latest(tmp_path) is not None

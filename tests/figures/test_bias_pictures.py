@@ -123,7 +123,7 @@ def test_they_are_saved(module, tmp_path: Path):
     figure = module.draw({name: records[name] for name in needs})
     assert figure.get_size_inches()[0] <= style.PAGE
     plt.close(figure)
-    paths = style.save(module.draw, {name: records[name] for name in needs}, tmp_path / "x")
+    paths = style.save_figure(module.draw, {name: records[name] for name in needs}, tmp_path / "x")
     assert plt.imread(paths[1]).std() > 0.01
 
 

@@ -77,7 +77,7 @@ def test_checkpoints_that_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_an_unknown_record_is_named():
     with pytest.raises(InputError, match="record 'nosuch' is unknown; known: claims, closed_form"):
-        catalogue.read("nosuch")
+        catalogue.read_arrays("nosuch")
 
 
 def test_a_record_of_another_kind_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -88,13 +88,13 @@ def test_a_record_of_another_kind_is_refused(tmp_path: Path, monkeypatch: pytest
     records.write(family, tmp_path / "x.nc", made, schema=CATALOGUE["family"].schema)
     monkeypatch.setattr(catalogue, "path_of", lambda name: tmp_path / "x.nc")
     with pytest.raises(InputError, match=r"has schema rope-family/1, distance-bias/2 is read here; make it"):
-        catalogue.read("smollm2")
+        catalogue.read_arrays("smollm2")
 
 
 DRAWING = """
 import json, sys
-from figures.build import perform
-perform(("picture", "extrapolation_bias"))
+from figures.build import perform_step
+perform_step(("picture", "extrapolation_bias"))
 ours = [name for name in sys.modules if name.split(".")[0] in ("analysis", "figures", "proofs")]
 print(json.dumps([ours, "torch" in sys.modules, "sympy" in sys.modules]))
 """
@@ -125,7 +125,7 @@ def test_every_variable_of_a_record_has_units_and_a_long_name(name: str):
     assert row.schema.variables
     assert all(units and words for units, words in row.schema.variables.values())
     if row.study is None or row.path.is_file():
-        data = catalogue.read(name)
+        data = catalogue.read_arrays(name)
         for variable in data.variables.values():
             assert variable.attrs["units"]
             assert variable.attrs["long_name"]

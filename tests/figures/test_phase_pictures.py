@@ -12,8 +12,8 @@ import xarray as xr
 
 from analysis.errors import InputError
 from analysis.studies import near_far, phase
-from analysis.studies.phase import Settings
 from analysis.studies.phase_dynamics import joined
+from analysis.studies.settings import PhaseSettings
 from figures import (
     catalogue,
     fig_20_phase_heads,
@@ -50,8 +50,8 @@ def records(folder: Path, checkpoint: Path) -> dict[str, xr.Dataset]:
             checkpoint, texts, settings, arguments=["tapa"], progress=lambda *step: None
         )[0]
         for name, settings in (
-            ("phase", Settings(2, 128, 0, tokens=False)),
-            ("phase_short", Settings(3, 64, 4)),
+            ("phase", PhaseSettings(2, 128, 0, tokens=False)),
+            ("phase_short", PhaseSettings(3, 64, 4)),
         )
     }
 
@@ -213,7 +213,7 @@ def test_figure_1_of_trained_heads(gaps: xr.Dataset):
 
 def test_they_can_be_saved(gaps, tmp_path: Path, monkeypatch):
     monkeypatch.setitem(style.RC, "savefig.dpi", 40)
-    paths = style.save(fig_25_near_far_trained.draw, {"trained_gaps": gaps}, tmp_path / "x")
+    paths = style.save_figure(fig_25_near_far_trained.draw, {"trained_gaps": gaps}, tmp_path / "x")
     assert all(path.stat().st_size > 1000 for path in paths)
 
 
@@ -271,9 +271,9 @@ def test_what_is_not_there_is_named(tiny_models):
 def test_a_row_is_what_the_model_does(checkpoint: Path):
     """Scores by the encoding itself, attention by the softmax of its whole matrix in float64."""
     from analysis.models.capture import read_layers
-    from analysis.studies.token_pair import read_text
+    from analysis.studies.token_pair import heads_of_text
 
-    found = read_text(checkpoint, TEXT)
+    found = heads_of_text(checkpoint, TEXT)
     expected = []
 
     def take(layer, encoding, q, k, entropy):

@@ -64,7 +64,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, xr.Dataset]:
     )  # fmt: skip
     found = {}
     for name, dataset in made.items():
-        schema = catalogue.row(name).schema
+        schema = catalogue.record_row(name).schema
         write(dataset, folder / f"{name}.nc", provenance, schema=schema)
         found[name] = read(folder / f"{name}.nc", expect_schema=schema)
     return found
@@ -97,7 +97,7 @@ def test_a_figure_says_what_it_is(name: str):
 @pytest.mark.parametrize("name", HERE)
 def test_a_figure_is_saved_as_pdf_and_png(name: str, records, tmp_path: Path):
     figure = module(name)
-    pdf, png = style.save(
+    pdf, png = style.save_figure(
         figure.draw, {key: records[key] for key in catalogue.FIGURES[name].needs}, tmp_path / "new" / name
     )
     assert (pdf.name, png.name) == (f"{name}.pdf", f"{name}.png")
@@ -109,7 +109,7 @@ def test_a_figure_is_saved_as_pdf_and_png(name: str, records, tmp_path: Path):
 def test_the_same_data_make_the_same_pdf_and_other_data_another(records, tmp_path: Path):
     data = records["closed_form"]
     first, second, other = (
-        style.save(module("bias_by_base").draw, {"closed_form": x}, tmp_path / str(i))[0].read_bytes()
+        style.save_figure(module("bias_by_base").draw, {"closed_form": x}, tmp_path / str(i))[0].read_bytes()
         for i, x in enumerate((data, data, data.assign(cos_sum=0.9 * data.cos_sum)))
     )
     assert first == second
@@ -309,7 +309,9 @@ def test_a_committed_picture_is_written_again_only_when_its_data_change(records,
     draw = module("bias_by_base").draw
 
     def saved(factor: float) -> bytes:
-        style.save(draw, {"closed_form": data.assign(cos_sum=factor * data.cos_sum)}, tmp_path / "x", kept)
+        style.save_figure(
+            draw, {"closed_form": data.assign(cos_sum=factor * data.cos_sum)}, tmp_path / "x", kept
+        )
         return kept.read_bytes()
 
     first = saved(1.0)

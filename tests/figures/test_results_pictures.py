@@ -63,7 +63,7 @@ def test_a_figure_is_saved_with_labels_and_no_wider_than_a_page(name: str, drawn
     assert figure.get_size_inches()[0] <= style.PAGE
     assert figure.axes[0].get_ylabel()
     assert any(ax.get_xlabel() for ax in figure.axes)
-    pdf, png = style.save(lambda _: figure, {}, tmp_path / name)
+    pdf, png = style.save_figure(lambda _: figure, {}, tmp_path / name)
     assert pdf.read_bytes().startswith(b"%PDF")
     assert plt.imread(png).std() > 0.01
 

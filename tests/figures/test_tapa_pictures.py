@@ -38,7 +38,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, xr.Dataset]:
     """Small records of every kind, written and read as the tasks do."""
     folder = tmp_path_factory.mktemp("records")
     (folder / "a.txt").write_text("It was the best of times, it was the worst of times. " * 20)
-    hidden = random_heads.read_text([folder / "a.txt"], SHAPE, 2, 48, seed=0)
+    hidden = random_heads.hidden_of_texts([folder / "a.txt"], SHAPE, 2, 48, seed=0)
     far = np.append(LAGS, 2.0**17)  # beyond float16
     family = {"head_dim": 16, "base": 1e4, "trained_length": 32, "length": 64}
     made = {
@@ -60,8 +60,8 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, xr.Dataset]:
     )
     found = {}
     for name, dataset in made.items():
-        write(dataset, folder / f"{name}.nc", provenance, schema=catalogue.row(name).schema)
-        found[name] = read(folder / f"{name}.nc", expect_schema=catalogue.row(name).schema)
+        write(dataset, folder / f"{name}.nc", provenance, schema=catalogue.record_row(name).schema)
+        found[name] = read(folder / f"{name}.nc", expect_schema=catalogue.record_row(name).schema)
     return found
 
 
@@ -73,7 +73,7 @@ def test_a_figure_is_saved_with_labels_and_no_wider_than_a_page(name: str, recor
         assert ax.get_ylabel() or ax.get_yticklabels()
     texts = " ".join(ax.get_xlabel() + ax.get_ylabel() for ax in figure.axes)
     assert any(unit in texts for unit in ("(tokens)", "(turns", "score"))
-    pdf, png = style.save(module(name).draw, records, tmp_path / name)
+    pdf, png = style.save_figure(module(name).draw, records, tmp_path / name)
     assert pdf.read_bytes().startswith(b"%PDF")
     assert plt.imread(png).std() > 0.01
 

@@ -11,7 +11,7 @@ import torch
 from analysis.encodings import rotary
 from analysis.errors import InputError
 from analysis.heads import decomposition
-from analysis.heads.decomposition import VARIANTS, moments, split_layer
+from analysis.heads.decomposition import VARIANTS, quarter_sums, split_layer
 from analysis.theory import frequencies
 from tests.heads.test_mean_score import scores_by_definition, vectors
 
@@ -129,7 +129,7 @@ def test_a_decaying_encoding_is_refused():
 
 def test_moments_are_sums_over_quarters():
     z = torch.complex(vectors(0, 2, 3, 30), vectors(1, 2, 3, 30))
-    for variant, found in enumerate(moments(z)):
+    for variant, found in enumerate(quarter_sums(z)):
         assert found.count.tolist() == [8 - variant, 8, 7, 7]
         assert torch.allclose(found.first.sum(0), z[..., variant:].sum(-1))
         assert torch.allclose(found.power[0], z[..., variant:8].abs().square().sum(-1))

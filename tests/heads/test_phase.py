@@ -332,7 +332,7 @@ def test_the_closed_form_explains_a_gaussian_head():
     q, k = window(512, 8, heads=24, size=0.4)
     encoding = Tapa(8, alpha=0.4)
     windows = phase.factors(encoding, q, k)
-    law = phase.gaussian(windows)
+    law = phase.gaussian_head(windows)
     scores = np.array([phase.octave_means(phase.curves(w).score, 512) for w in windows])
     predicted = phase.octave_means(law.mean(np.arange(512.0)), 512)
     error = scores.std(axis=0, ddof=1) / math.sqrt(len(windows))
@@ -351,7 +351,7 @@ def test_the_closed_form_at_distance_0_is_the_mean_amplitude(method: str):
     assert isinstance(encoding, PhaseEncoding)
     with torch.no_grad():
         windows = phase.factors(encoding, *window(50, encoding.head_dim))
-    law = phase.gaussian(windows)
+    law = phase.gaussian_head(windows)
     expected = float(windows[0].a.mean(0) @ windows[0].b.mean(0))
     assert abs(law.mean(np.array([0.0]))[0] - expected) < 1e-10 * max(1.0, abs(expected))
 

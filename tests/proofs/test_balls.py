@@ -98,7 +98,7 @@ def test_below_and_equal_state_the_verdict_and_the_wider_radius() -> None:
     assert balls.below("2 < 1", 2, 1).verdict is Verdict.REFUTED
     assert balls.below("1 < 1", 1, 1).verdict is Verdict.REFUTED
     assert balls.below("1 <= 1", 1, 1, strict=False).verdict is Verdict.CERTIFIED
-    assert balls.equal("pi", arb.pi(), "22/7", "0.01").verdict is Verdict.CERTIFIED
-    assert balls.equal("pi", arb.pi(), "22/7", "0.001").verdict is Verdict.REFUTED
+    assert balls.equal_within("pi", arb.pi(), "22/7", "0.01").verdict is Verdict.CERTIFIED
+    assert balls.equal_within("pi", arb.pi(), "22/7", "0.001").verdict is Verdict.REFUTED
     with pytest.raises(ValueError, match="radius=inf"):
         balls.below("everything", arb("0 +/- inf"), 1)

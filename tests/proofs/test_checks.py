@@ -21,8 +21,8 @@ from proofs.checks import (
     INVERSE_BASES,
     Distances,
     Point,
+    equality,
     exact,
-    identity,
     least_head_dim,
     near_integers,
     points,
@@ -92,8 +92,8 @@ def test_a_search_answers_three_ways() -> None:
 
 def test_identity_and_exact_answer_three_ways() -> None:
     x = sp.Symbol("x")
-    assert identity("i", sp.sin(x) ** 2 + sp.cos(x) ** 2, sp.Integer(1)).verdict is Verdict.PROVED
-    assert identity("i", sp.sin(x), sp.cos(x)).verdict is Verdict.REFUTED
+    assert equality("i", sp.sin(x) ** 2 + sp.cos(x) ** 2, sp.Integer(1)).verdict is Verdict.PROVED
+    assert equality("i", sp.sin(x), sp.cos(x)).verdict is Verdict.REFUTED
     assert [exact("e", answer, 1, 1).verdict.value for answer in (True, False, None)] == [
         "proved",
         "refuted",

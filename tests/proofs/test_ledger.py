@@ -452,7 +452,7 @@ def results() -> list[Result]:
 
 
 def test_the_table_has_one_row_a_claim_and_numbers_alone_are_unknown(results: list[Result]) -> None:
-    rows = status.table(results)
+    rows = status.claim_rows(results)
     assert [set(row) for row in rows] == [{"label", "where", "stated", "repaired", "evidence", "seconds"}] * 5
     by = {row["label"]: row for row in rows}
     assert by["eq-29"]["stated"] == "unknown: supported by numbers only"

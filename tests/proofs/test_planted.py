@@ -213,7 +213,7 @@ MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
     ),
     "the last period one too many": (
         "paper.appendix_e_cos",
-        "last_cut",
+        "cosine_cut",
         lambda f: lambda p: f(p) + 1,
         "eq-53, attack",
     ),
@@ -225,7 +225,7 @@ MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
     ),
     "sin for cos in the score": (
         "paper.section_3_score",
-        "score",
+        "eq_9_score",
         lambda f: lambda *x: f(*x).replace(sp.cos, sp.sin),
         "eq-13",
     ),
@@ -267,7 +267,9 @@ MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
         "paper.theorem_3_3",
         "fixed_tokens",
         lambda f: (
-            lambda head, share: counterexample(theorem_3_3.assumption([((1, 1), (1, 2))]), *f(head, share))
+            lambda head, share: counterexample(
+                theorem_3_3.finite_law_assumption([((1, 1), (1, 2))]), *f(head, share)
+            )
         ),
         "thm-3.3",
     ),
@@ -279,7 +281,7 @@ MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
     ),
     "the far end of the phase's range": (
         "paper.section_3_remarks",
-        "gap",
+        "lost_mean",
         lambda f: lambda u, reach=16: f(u, 20),
         "rem-3.eliminates*",
     ),

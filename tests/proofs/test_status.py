@@ -148,7 +148,7 @@ def test_a_stale_status_md_is_seen(whole_ledger: list[Result], tmp_path: Path) -
 
 
 def test_a_notebook_shows_statement_assumptions_and_proof(whole_ledger: list[Result]) -> None:
-    found = status.content(whole_ledger)
+    found = status.ledger_content(whole_ledger)
     claims = Claims({entry["label"]: entry for entry in found["claims"]}, found["notation"])
     text = claims.show("lem-C.2", "thm-2.2", facts=1).text
     for piece in (

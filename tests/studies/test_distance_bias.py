@@ -472,7 +472,9 @@ def test_constant_queries_and_keys_are_all_bias():
     assert float(record.sd_a.max()) < 1e-2 * float(abs(record.mu).max())
     assert np.isfinite(record.sd_b).all()
     assert np.isfinite(record.score_sd).all()
-    assert distance_bias.for_json(distance_bias.summarise(record)) == distance_bias.summarise(record)
+    assert distance_bias.for_json(distance_bias.summarise_model(record)) == distance_bias.summarise_model(
+        record
+    )
 
 
 def test_mostly_constant_queries_and_keys_are_mostly_bias():
@@ -511,8 +513,8 @@ def test_a_dead_head_has_no_shares_and_spoils_nothing(recwarn: pytest.WarningsRe
         assert np.isfinite(alive).all()
     assert float(abs(dead.measured.isel(distance=slice(0, -1))).max()) == 0
     assert (1, 1) not in [(layer, head) for layer, head, _ in distance_bias.telling_heads(record)]
-    assert np.isfinite(list(distance_bias.headline(record).values())).all()
-    content = distance_bias.summarise(record)
+    assert np.isfinite(list(distance_bias.share_quartiles(record).values())).all()
+    content = distance_bias.summarise_model(record)
     assert content["heads"]["distance_share"][1][1] is None
     assert not recwarn.list
 
@@ -618,7 +620,7 @@ def test_a_sliding_window_ends_curves_shares_and_gaps():
                 for m, p in zip(measured, bias, strict=True)
             ]
             np.testing.assert_allclose(x.r2_bias.sel(weighting=kind), r2, atol=1e-4)
-        gap = distance_bias.near_far_gap(record.sel(first_token="kept")).sel(layer=layer)
+        gap = distance_bias.measured_gap(record.sel(first_token="kept")).sel(layer=layer)
         measured = x.measured.values.astype(float)
         expected = measured[:, 1:17].mean(-1) - measured[:, reach // 2 : reach + 1].mean(-1)
         np.testing.assert_allclose(gap, expected, rtol=1e-4, atol=1e-5)
@@ -626,7 +628,7 @@ def test_a_sliding_window_ends_curves_shares_and_gaps():
         bias = x.bias.values.astype(float)
         expected = bias[:, 1:17].mean(-1) - bias[:, reach // 2 : reach + 1].mean(-1)
         np.testing.assert_allclose((from_mu + from_nu).sel(layer=layer), expected, rtol=1e-4, atol=1e-5)
-    assert np.isfinite(list(distance_bias.headline(record).values())).all()
+    assert np.isfinite(list(distance_bias.share_quartiles(record).values())).all()
 
 
 def test_shares_do_not_change_with_what_a_sliding_window_hides():
@@ -690,7 +692,7 @@ def test_layers_that_rotate_different_numbers_of_pairs_have_no_common_record():
     with pytest.raises(
         InputError, match=r"layers rotate different numbers of pairs \[2, 4\]; measure one kind"
     ):
-        distance_bias.assemble(layers)
+        distance_bias.model_dataset(layers)
 
 
 # the summary
@@ -704,7 +706,7 @@ def llama() -> xr.Dataset:
 def test_near_far_gaps(llama: xr.Dataset):
     x = llama.sel(first_token="dropped")
     measured = x.measured.values.astype(float)
-    gap = distance_bias.near_far_gap(x)
+    gap = distance_bias.measured_gap(x)
     np.testing.assert_allclose(
         gap, measured[..., 1:17].mean(-1) - measured[..., 16:33].mean(-1), rtol=1e-4, atol=1e-5
     )
@@ -752,7 +754,7 @@ def test_telling_heads_follow_their_rules(llama: xr.Dataset):
     scores = [
         -log.r2_paper.values,
         -abs(log.share_content.values),
-        -abs(distance_bias.near_far_gap(x).values),
+        -abs(distance_bias.measured_gap(x).values),
     ]
     for i, score in enumerate(scores, start=3):  # best of those not taken
         taken = places[:i]
@@ -770,7 +772,7 @@ def test_a_model_of_few_heads_has_as_many_telling_ones():
 
 
 def test_a_summary_holds_the_records_numbers(llama: xr.Dataset):
-    found = distance_bias.summarise(llama)
+    found = distance_bias.summarise_model(llama)
     assert (found["windows"], found["length"]) == (4, 64)
     for first_token in ("kept", "dropped"):
         x = llama.sel(first_token=first_token)
@@ -787,10 +789,10 @@ def test_a_summary_holds_the_records_numbers(llama: xr.Dataset):
     assert found["layers"]["r2_bias"] == pytest.approx(x.r2_bias.values.mean(1).tolist())
     error = np.sqrt((x.r2_bias_se.values**2).sum(1)) / 4
     assert found["layers"]["r2_bias_se"] == pytest.approx(error.tolist())
-    gap = distance_bias.near_far_gap(x)
+    gap = distance_bias.measured_gap(x)
     assert found["near_far_gap"]["heads_that_favour_near"] == int((gap > 0).sum())
     assert found["near_far_gap"]["measured"][1] == pytest.approx(float(gap.median()))
-    headline = distance_bias.headline(llama)
+    headline = distance_bias.share_quartiles(llama)
     assert headline["r2_bias"] == pytest.approx(found["dropped"]["r2_bias"][2:5])
 
 

@@ -23,7 +23,8 @@ from analysis.models import checkpoint
 from analysis.models.attention import explicit
 from analysis.records import Provenance, read_summary, write_summary
 from analysis.studies import extrapolation_bias, extrapolation_bias_runs
-from analysis.studies.extrapolation_bias import OBSERVED, Settings
+from analysis.studies.extrapolation_bias import OBSERVED
+from analysis.studies.settings import ExtrapolationBiasSettings
 from analysis.text import windows
 from analysis.text.corpus import Corpus, Raw, from_texts
 from analysis.text.windows import spans
@@ -31,7 +32,7 @@ from tests.heads import tiny_phase as phase_tiny
 from tests.refusals import said_in_one_line
 
 TRAINED, TARGET = 16, 8
-SETTINGS = Settings(windows=2, spans=4, seed=0)
+SETTINGS = ExtrapolationBiasSettings(windows=2, spans=4, seed=0)
 RUNS = ("rope-s0-lr1e-2", "rope-s0-lr1e-3", "rope-s1-lr1e-3", "tapa-s0-lr1e-3", "window-s0-lr1e-3")
 
 

@@ -10,7 +10,7 @@ from scipy import stats
 from analysis.encodings import Nope, Rope, SlidingWindow, Tapa
 from analysis.errors import InputError
 from analysis.sampling.laws import Gaussian, Sphere, assumption_2_1, rescaled
-from analysis.studies.near_far import near_far_gap
+from analysis.studies.near_far import near_far_differences
 from analysis.theory import frequencies
 from analysis.theory.gaussian_law import independent, rotary_moments
 from analysis.theory.rope import mean_gap
@@ -29,7 +29,7 @@ def mixture(of, distances: np.ndarray) -> tuple[float, float]:
 def test_rope_gap_is_the_closed_form():
     """The mean is also the paper's own: sqrt(D) times the mean of Gamma near, less far."""
     rope = frequencies.plain(1e4, 16)
-    found = near_far_gap(Rope(rope), Gaussian(LAW), reading="distances", seed=0)
+    found = near_far_differences(Rope(rope), Gaussian(LAW), reading="distances", seed=0)
     near, far = (mixture(lambda d: rotary_moments(LAW, d, rope), lags) for lags in (NEAR, FAR))
     assert near[0] - far[0] == pytest.approx(4 * mean_gap((0, 100), (10_000, 10_100), 1e4, 16, 0.8, 0.4))
     assert found["mean_interval"][0] <= near[0] - far[0] <= found["mean_interval"][1]
@@ -40,7 +40,7 @@ def test_rope_gap_is_the_closed_form():
 
 def test_tapa_gap_is_the_closed_form():
     law = rescaled(LAW, 8, phase=0.1)
-    found = near_far_gap(Tapa(16), Gaussian(law), reading="distances", seed=1)
+    found = near_far_differences(Tapa(16), Gaussian(law), reading="distances", seed=1)
     near, far = (
         mixture(lambda d: tapa_moments(law, d, alpha=0.1, amplitude_share=0.5), lags) for lags in (NEAR, FAR)
     )
@@ -51,10 +51,14 @@ def test_tapa_gap_is_the_closed_form():
 @pytest.mark.parametrize("encoding", [Rope(frequencies.plain(1e4, 16)), Tapa(16)])
 def test_drawing_positions_leaves_a_relative_encoding_no_gap(encoding):
     """Both intervals then hold the same distances, 0 to 100, however biased the encoding is."""
-    found = near_far_gap(encoding, Gaussian(LAW), reading="positions", seed=2, confidence=0.999)
+    found = near_far_differences(encoding, Gaussian(LAW), reading="positions", seed=2, confidence=0.999)
     assert found["mean_interval"][0] <= 0 <= found["mean_interval"][1]
-    short = near_far_gap(encoding, Gaussian(LAW), reading="positions", near=(7, 7), far=(9, 9), seed=2)
-    at_zero = near_far_gap(encoding, Gaussian(LAW), reading="distances", near=(0, 0), far=(0, 0), seed=2)
+    short = near_far_differences(
+        encoding, Gaussian(LAW), reading="positions", near=(7, 7), far=(9, 9), seed=2
+    )
+    at_zero = near_far_differences(
+        encoding, Gaussian(LAW), reading="distances", near=(0, 0), far=(0, 0), seed=2
+    )
     np.testing.assert_array_equal(short["difference"], at_zero["difference"])
 
 
@@ -63,7 +67,7 @@ def test_intervals_cover_as_often_as_they_say():
     sampler, encoding = Gaussian(independent(4)), Nope(4)
     truth = np.sqrt(2.0)  # variance of q.k / sqrt(D) is 1, twice
     runs = [
-        near_far_gap(
+        near_far_differences(
             encoding, sampler, reading="distances", pairs=1000, seed=s, confidence=0.8, resamples=200
         )
         for s in range(100)
@@ -76,7 +80,7 @@ def test_intervals_cover_as_often_as_they_say():
 
 def test_a_seed_decides():
     arguments = {"encoding": Tapa(4), "sampler": Sphere(4), "reading": "distances", "pairs": 100}
-    a, b, c = (near_far_gap(**arguments, seed=seed) for seed in (3, 3, 4))
+    a, b, c = (near_far_differences(**arguments, seed=seed) for seed in (3, 3, 4))
     xr.testing.assert_identical(a, b)
     assert not np.array_equal(a["difference"], c["difference"])
 
@@ -101,4 +105,4 @@ BAD = [
 @pytest.mark.parametrize(("change", "message"), BAD)
 def test_bad_input_is_named(change, message):
     with pytest.raises(InputError, match=message):
-        near_far_gap(**(RIGHT | change))
+        near_far_differences(**(RIGHT | change))

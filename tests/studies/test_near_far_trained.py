@@ -17,7 +17,7 @@ from analysis.errors import InputError
 from analysis.intervals import holm
 from analysis.models.capture import read_layers
 from analysis.models.llama import Llama
-from analysis.studies.near_far import draw, intervals, trained_gaps
+from analysis.studies.near_far import draw_pairs, near_far_intervals, trained_gaps
 from analysis.text.windows import windows
 from tests.heads import tiny_phase as phase_tiny
 
@@ -39,17 +39,17 @@ def scores_of(model: Llama, tokens: np.ndarray) -> list[torch.Tensor]:
 
 
 def test_the_papers_intervals_come_out_at_its_own_reach():
-    assert intervals(10_100) == ((0, 100), (10_000, 10_100))
+    assert near_far_intervals(10_100) == ((0, 100), (10_000, 10_100))
     with pytest.raises(InputError, match="reach=3 leaves near and far no room"):
-        intervals(3)
+        near_far_intervals(3)
 
 
 @given(reach=st.integers(4, 600), seed=st.integers(0, 99))
 @settings(max_examples=40)
 def test_pairs_lie_in_the_window_and_in_the_intervals(reach: int, seed: int):
-    near, far = intervals(reach)
+    near, far = near_far_intervals(reach)
     assert 0 == near[0] < near[1] <= far[0] < far[1] == reach
-    by_distance = draw("distances", reach, 300, seed)
+    by_distance = draw_pairs("distances", reach, 300, seed)
     for side, (first, last) in enumerate((near, far)):
         distance = by_distance.query[side] - by_distance.key[side]
         assert max(first, 1) <= distance.min()  # a token with itself is no pair
@@ -57,7 +57,7 @@ def test_pairs_lie_in_the_window_and_in_the_intervals(reach: int, seed: int):
         assert reach <= by_distance.query[side].min()
         assert by_distance.query[side].max() < 2 * reach
         assert by_distance.key[side].min() >= 0
-    by_position = draw("positions", reach, 300, seed)
+    by_position = draw_pairs("positions", reach, 300, seed)
     for side, (first, last) in enumerate((near, far)):
         for places in (by_position.query[side], by_position.key[side]):
             assert first <= places.min()
@@ -73,7 +73,7 @@ def test_every_number_is_that_of_the_drawn_pairs(name: str):
     text = windows(DOCUMENTS, 2 * reach, count, seed=1)
     whole = scores_of(model, text.tokens)
     for reading in ("distances", "positions"):
-        drawn = draw(reading, reach, pairs, 1)
+        drawn = draw_pairs(reading, reach, pairs, 1)
         window = np.arange(pairs) % count
         for layer, scores in enumerate(whole):
             size = 1e-10 * max(
@@ -110,7 +110,7 @@ def test_alibi_alone_has_the_gap_of_its_slope_and_nope_none():
     data = trained_gaps(models, DOCUMENTS, reaches=[reach], count=count, pairs=pairs, seed=0)
     assert (abs(data.sel(checkpoint="nope")[["mean", "sd"]]).to_array() == 0).all()
     assert (data.sign_p.sel(checkpoint="nope") == 1).all()
-    near, far = (np.arange(max(first, 1), last + 1) for first, last in intervals(reach))
+    near, far = (np.arange(max(first, 1), last + 1) for first, last in near_far_intervals(reach))
     for head, slope in enumerate((2.0**-4, 2.0**-8)):
         x = data.sel(checkpoint="alibi", reading="distances", reach=reach, layer=1, head=head)
         gap, spread = slope * (far.mean() - near.mean()), slope * math.sqrt(far.var() + near.var())

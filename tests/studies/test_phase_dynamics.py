@@ -19,8 +19,8 @@ from analysis.errors import InputError
 from analysis.experiments.plan import Run, cpu
 from analysis.models.checkpoint import read_tensors
 from analysis.studies import phase, phase_dynamics
-from analysis.studies.phase import Settings
 from analysis.studies.phase_dynamics import STEPS, Watched, joined, watch
+from analysis.studies.settings import PhaseSettings
 from analysis.text.corpus import Raw, from_texts
 from analysis.training.train import train
 from analysis.training.variants import VARIANTS
@@ -28,7 +28,7 @@ from figures import catalogue
 from tests.heads import tiny_phase as phase_tiny
 from tests.models import tiny_llama as lm_tiny
 
-SETTINGS = Settings(2, 64, 2, tokens=False)
+SETTINGS = PhaseSettings(2, 64, 2, tokens=False)
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +189,7 @@ def test_bad_input_is_one_line(options, message, tmp_path: Path, monkeypatch, ca
 
 def test_the_committed_record_is_of_a_run_of_the_experiments():
     """Bit for bit in float64, so that no digit of the run's own record differs."""
-    data = catalogue.read("phase_dynamics")
+    data = catalogue.read_arrays("phase_dynamics")
     recipe = records.provenance_of(data).configuration["recipe"]
     run = Run(VARIANTS[recipe["method"]["name"]], recipe["seed"], recipe["lr"])
     content = json.loads((catalogue.TRAINED / f"{run.name}.json").read_text())["content"]

@@ -23,7 +23,7 @@ from analysis.models.checkpoint import save
 from analysis.models.llama import Llama
 from analysis.records import provenance_of
 from analysis.studies import phase
-from analysis.studies.phase import Settings
+from analysis.studies.settings import PhaseSettings
 from analysis.text.corpus import Raw, from_texts
 from tests.heads import tiny_phase as phase_tiny
 
@@ -51,7 +51,7 @@ def silent(what: str, done: int, total: int) -> None:
 @pytest.fixture(scope="module")
 def data(checkpoint: Path, texts: list[Path]) -> xr.Dataset:
     return phase.measure_phase(
-        checkpoint, texts, Settings(3, LENGTH, 6), arguments=["tapa"], progress=silent
+        checkpoint, texts, PhaseSettings(3, LENGTH, 6), arguments=["tapa"], progress=silent
     )[0]
 
 
@@ -123,7 +123,7 @@ def test_the_ablations_are_those_of_the_model(data: xr.Dataset, texts: list[Path
 
 def test_one_head_alone_is_as_among_all(data: xr.Dataset, checkpoint: Path, texts: list[Path]):
     alone, _ = phase.measure_phase(
-        checkpoint, texts, Settings(3, LENGTH, 0), layer=1, head=1, arguments=["tapa"], progress=silent
+        checkpoint, texts, PhaseSettings(3, LENGTH, 0), layer=1, head=1, arguments=["tapa"], progress=silent
     )
     assert (alone.sizes["layer"], alone.sizes["head"]) == (1, 1)
     assert "change" not in alone
@@ -221,13 +221,13 @@ def test_without_a_text_the_models_own_validation_split_is_read(checkpoint, monk
     monkeypatch.setattr(phase, "corpus", lambda source, *, seed, progress: data)
     asked = {"arguments": ["tapa"], "progress": silent}
     with pytest.raises(InputError, match=r"the corpus texts is not the one that step-\d+ was trained on"):
-        phase.measure_phase(checkpoint, [], Settings(2, 64, 0), **asked)
+        phase.measure_phase(checkpoint, [], PhaseSettings(2, 64, 0), **asked)
     model: Llama = phase_tiny.model()
     own = save(
         tmp_path, 1, model.state_dict(), {}, config=model.config,
         recipe={"corpus": "texts", "corpus_seed": 0, "seed": 0}, corpus_sha256=data.sha256,
     )  # fmt: skip
-    _, provenance = phase.measure_phase(own, [], Settings(2, 64, 0, tokens=False), **asked)
+    _, provenance = phase.measure_phase(own, [], PhaseSettings(2, 64, 0, tokens=False), **asked)
     names = {document.name for document in data.validation}
     assert set(provenance.configuration["texts"]) == names
 
@@ -235,4 +235,6 @@ def test_without_a_text_the_models_own_validation_split_is_read(checkpoint, monk
 def test_only_models_of_bytes_are_read(tmp_path: Path, texts):
     wide = Llama(phase_tiny.of_vocabulary(phase_tiny.model(), 300))
     with pytest.raises(InputError, match="reads 300 different tokens; only models of bytes"):
-        phase.measure_phase(phase_tiny.save(wide, tmp_path), texts, Settings(), arguments=[], progress=silent)
+        phase.measure_phase(
+            phase_tiny.save(wide, tmp_path), texts, PhaseSettings(), arguments=[], progress=silent
+        )

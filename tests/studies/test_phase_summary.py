@@ -12,7 +12,7 @@ import xarray as xr
 
 from analysis.records import Provenance, read_summary, write_summary
 from analysis.studies import near_far, phase, phase_summary
-from analysis.studies.phase import Settings
+from analysis.studies.settings import PhaseSettings
 from figures import catalogue
 from tests.heads import tiny_phase as phase_tiny
 
@@ -27,7 +27,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> tuple[xr.Dataset, xr.Da
     told = {"arguments": ["tapa"], "progress": lambda *_: None}
     long, short = (
         phase.measure_phase(run, texts, settings, **told)[0]
-        for settings in (Settings(2, 128, 0, tokens=False), Settings(4, 64, 4))
+        for settings in (PhaseSettings(2, 128, 0, tokens=False), PhaseSettings(4, 64, 4))
     )
     return long, short
 
@@ -41,7 +41,7 @@ def gaps() -> xr.Dataset:
 
 def test_heads_are_those_of_the_records(records):
     long, short = records
-    found = phase_summary.summarise(long, short)
+    found = phase_summary.summarise_checkpoint(long, short)
     assert list(found["heads"]) == ["0.0", "0.1", "1.0", "1.1"]
     assert found["windows"] == {"long": [2, 128], "short": [4, 64]}
     assert found["loss"] == [float(short[name]) for name in ("loss", "loss_low", "loss_high")]
@@ -73,10 +73,10 @@ def test_properties_are_counted(records):
         planted.told_low.loc[at], planted.told_high.loc[at] = low, high
     planted.told_low.loc[{"property": name, "told_by": "amplitude", "layer": 0, "head": 0}] = 0.75
     planted.told_high.loc[{"property": name, "told_by": "amplitude", "layer": 0, "head": 0}] = 0.79
-    found = phase_summary.summarise(long, planted)["properties"][name]
+    found = phase_summary.summarise_checkpoint(long, planted)["properties"][name]
     assert found["effect"] == {"shifted": 2, "largest": -8.1}
     assert (found["beyond_amplitude"], found["below_amplitude"]) == (3, 0)
-    told = phase_summary.summarise(long, short)["properties"][name]["told"]
+    told = phase_summary.summarise_checkpoint(long, short)["properties"][name]["told"]
     assert told["phase"] == pytest.approx(float(np.median(values.told.sel(told_by="phase"))))
 
 
@@ -96,7 +96,7 @@ def test_gaps_are_counted(gaps: xr.Dataset):
 
 
 def test_it_can_be_written_and_its_tables_are_whole(records, gaps, tmp_path: Path):
-    of_all, near_far = {"tapa": phase_summary.summarise(*records)}, phase_summary.gaps(gaps)
+    of_all, near_far = {"tapa": phase_summary.summarise_checkpoint(*records)}, phase_summary.gaps(gaps)
     provenance = Provenance.collect(
         ["tapa"], {}, seeds={}, device="cpu", precision="", threads=1, seconds=0.0
     )
@@ -104,7 +104,7 @@ def test_it_can_be_written_and_its_tables_are_whole(records, gaps, tmp_path: Pat
     content = {"checkpoints": of_all, "near_far": near_far}
     write_summary(content, path, provenance, schema=phase_summary.SUMMARY, digits=17)
     assert read_summary(path, expect_schema=phase_summary.SUMMARY) == json.loads(json.dumps(content))
-    text = phase_summary.markdown(of_all, near_far)
+    text = phase_summary.phase_markdown(of_all, near_far)
     tables = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
     assert [len(table) - 2 for table in tables] == [7, 4, 11, 4]  # ablations, heads, properties, gaps
     for table in tables:
@@ -119,9 +119,9 @@ def test_committed_numbers_are_those_of_a_fresh_measurement(made_records: None):
     """Of the checkpoint that prose is about, and of near and far scores."""
     committed = committed_summary()
     assert set(committed["checkpoints"]) == set(catalogue.tapa_checkpoints())
-    long, short = (catalogue.read(name) for name in ("phase-tapa", "phase_short-tapa"))
-    alike(committed["checkpoints"]["tapa"], phase_summary.summarise(long, short))
-    gaps = phase_summary.gaps(catalogue.read("trained_gaps"))
+    long, short = (catalogue.read_arrays(name) for name in ("phase-tapa", "phase_short-tapa"))
+    alike(committed["checkpoints"]["tapa"], phase_summary.summarise_checkpoint(long, short))
+    gaps = phase_summary.gaps(catalogue.read_arrays("trained_gaps"))
     assert committed["near_far"].keys() == gaps.keys()
     for name, recorded in committed["near_far"].items():
         for reading, reaches in recorded.items():

@@ -19,7 +19,7 @@ from analysis.records import read_summary
 from analysis.sampling.monte_carlo import open_uniforms
 from analysis.sampling.random_transformer import Shape, draw_head, weight_sd
 from analysis.studies import encodings_compared, encodings_ranked, near_far, random_heads, tapa_moments
-from figures.catalogue import SUMMARIES, read
+from figures.catalogue import SUMMARIES, read_arrays
 
 LAGS = np.array([1.0, 5.0, 40.0])
 FAR = np.array([1e20])
@@ -185,7 +185,7 @@ def test_every_rival_is_drawn_as_its_closed_form_says():
 def hidden(tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
     path = tmp_path_factory.mktemp("text") / "a.txt"
     path.write_text("It was the best of times, it was the worst of times. " * 20)
-    return random_heads.read_text([path], SMALL, 2, 48, seed=0)
+    return random_heads.hidden_of_texts([path], SMALL, 2, 48, seed=0)
 
 
 def test_initialisations_read_the_same_text_with_other_weights(hidden):
@@ -296,7 +296,9 @@ def differences(committed: dict[str, Any], fresh: dict[str, Any]) -> list[str]:
 @pytest.mark.records("rivals_summary")
 def test_a_fresh_run_gives_the_committed_numbers(made_records: None):
     committed = read_summary(SUMMARIES / "rivals.json", expect_schema=encodings_ranked.SUMMARY)
-    fresh = encodings_ranked.summarise({name: read(name) for name in encodings_ranked.RECORDS})
+    fresh = encodings_ranked.summarise_encodings(
+        {name: read_arrays(name) for name in encodings_ranked.RECORDS}
+    )
     assert differences(committed, json.loads(json.dumps(fresh, default=float))) == []
 
 

@@ -31,7 +31,7 @@ from analysis.text.corpus import (
     split,
 )
 from analysis.text.tokenizer import BytePairs, learn_byte_pairs, load_byte_pairs
-from analysis.text.windows import Batches, Document, Spans, batch_at, rows_of, spans
+from analysis.text.windows import Batches, Document, Spans, batch_at, rank_rows, spans
 
 
 def runs(data: bytes, words: int) -> set[tuple[bytes, ...]]:
@@ -287,7 +287,7 @@ def test_what_is_no_batch(change: dict, message: str):
     plain = {"documents": documents([50, 60]), "length": 8, "batch": 2, "seed": 0, "step": 0}
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         batch_at(**plain | change)
-    assert rows_of(1, 2) == slice(1, None, 2)
+    assert rank_rows(1, 2) == slice(1, None, 2)
 
 
 @given(

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from analysis.errors import InputError
 from analysis.experiments.plan import EXPERIMENTS, Run, cpu
-from analysis.experiments.run_record import read_folder
+from analysis.experiments.run_record import read_runs
 from analysis.models.checkpoint import read_checkpoint
 from analysis.models.config import METHODS, MethodConfig, ModelConfig
 from analysis.training.recipe import Recipe, keys, load_recipe, packaged, tuned_rates, variant_of
-from analysis.training.train import parameters, train
+from analysis.training.train import parameter_count, train
 from analysis.training.variants import VARIANTS
 from figures.catalogue import TRAINED
 from tests.models.tiny_llama import tiny_corpus, tiny_recipe
@@ -71,8 +71,8 @@ def test_packaged_recipes_load_and_spell_out_every_key(name: str):
 
 
 def test_the_packaged_recipes_have_the_sizes_that_they_state():
-    assert 0.8e6 < parameters(load_recipe("cpu")) < 0.9e6
-    assert 24e6 < parameters(load_recipe("gpu")) < 27e6
+    assert 0.8e6 < parameter_count(load_recipe("cpu")) < 0.9e6
+    assert 24e6 < parameter_count(load_recipe("gpu")) < 27e6
     assert load_recipe("cpu").length == 128
     assert load_recipe("gpu").length == 512
 
@@ -126,7 +126,7 @@ def test_a_fine_tuned_variant_is_what_the_experiments_train(name: str):
 
 
 def test_tuned_rates_are_those_that_the_records_chose():
-    chosen = read_folder(TRAINED)
+    chosen = read_runs(TRAINED)
     rates = {name: chosen[name].rate for names in EXPERIMENTS.values() for name in names}
     assert tuned_rates("cpu") | tuned_rates("finetune") == rates
     assert rates["tapa"] == 2e-3

@@ -24,14 +24,14 @@ from analysis.training.retrieval_data import (
     Mixture,
     Queries,
     RepeatedFacts,
-    Task,
+    RetrievalTask,
     retrieval_batch,
-    score,
+    score_queries,
 )
 
 RNG = np.random.default_rng(7)
 TEXT = Document("text", RNG.integers(32, 127, size=3000, dtype=np.uint8))  # with many a "[" of its own
-SHORT = Task(b"[", (b"abc",), b"", (b"xy", b"01"), pairs=2)
+SHORT = RetrievalTask(b"[", (b"abc",), b"", (b"xy", b"01"), pairs=2)
 TASKS = st.sampled_from(
     [RECALL, replace(RECALL, pairs=5, queries=3), PASSKEY, SHORT, replace(SHORT, queries=2)]
 )
@@ -42,12 +42,12 @@ PATTERNS = {
 }
 
 
-def pattern(task: Task) -> bytes:
+def pattern(task: RetrievalTask) -> bytes:
     """What a fact looks like, written a second time."""
     return PATTERNS["passkey" if task.lead == b"[pass key " else "recall" if task.middle else "short"]
 
 
-def room(task: Task, length: int) -> int:
+def room(task: RetrievalTask, length: int) -> int:
     """Facts that always fit before the questions, wherever the grid lies."""
     return (length - task.queries * task.size - (task.size - 1)) // task.size
 
@@ -105,7 +105,7 @@ def test_text_around_the_facts_is_the_corpus():
 
 def test_values_and_places_are_uniform():
     """Every value of four is as likely, so is every distance of a single fact; seeds are fixed."""
-    task = Task(b"[", (), b"", (b"xy", b"01"))
+    task = RetrievalTask(b"[", (), b"", (b"xy", b"01"))
     asked = retrieval_batch([TEXT], 20, 4000, task=task, seed=0)
     values = Counter(bytes(row.tolist()) for row in asked.tokens[asked.mask].reshape(-1, 2))
     assert len(values) == 4
@@ -134,12 +134,12 @@ def test_scores_of_readers_that_know_what_they_do():
     task = replace(RECALL, queries=3)
     asked = retrieval_batch([TEXT], 200, 6, task=task, seed=0)
     everything = torch.ones_like(asked.mask)
-    known = score(certain(asked, everything), asked)
+    known = score_queries(certain(asked, everything), asked)
     assert known.exact.all()
     assert known.exact.shape == known.bits.shape == asked.distances.shape == (6, 3)
     assert (known.bits < 1e-9).all()
 
-    unread = score(torch.zeros(6, 200, 256), asked)
+    unread = score_queries(torch.zeros(6, 200, 256), asked)
     assert torch.allclose(
         unread.bits, torch.full((6, 3), 16.0, dtype=torch.float64), rtol=1e-12
     )  # log2 256 each
@@ -149,13 +149,13 @@ def test_scores_of_readers_that_know_what_they_do():
     assert asked.mask[4, place]
     right = everything.clone()
     right[4, place] = False
-    spoiled = score(certain(asked, right), asked)
+    spoiled = score_queries(certain(asked, right), asked)
     assert (~spoiled.exact).nonzero().tolist() == [[4, 1]]
     assert spoiled.bits[4, 1] > 50
 
     outside = torch.ones_like(asked.mask)
     outside[:, ~asked.mask.any(dim=0)] = False  # wrong everywhere else is no matter
-    assert score(certain(asked, outside), asked).exact.all()
+    assert score_queries(certain(asked, outside), asked).exact.all()
 
 
 def test_chance_is_what_readers_without_a_key_reach():
@@ -319,7 +319,7 @@ def test_what_is_no_task_or_mixture():
     with pytest.raises(InputError, match=r"^queries=9 is not in 1\.\.8; query each fact once at most$"):
         replace(RECALL, queries=9)
     with pytest.raises(ValueError, match=r"^lead=b'k' and value="):
-        Task(b"k", (), b"", (b"x",))
+        RetrievalTask(b"k", (), b"", (b"x",))
     batches = Batches([TEXT], 129, 2, seed=0)
     with pytest.raises(InputError, match=r"^repeats=1 is not in 2\.\.42, what fits into 129 bytes$"):
         RepeatedFacts(batches, NEEDLE, 0.5, 1)

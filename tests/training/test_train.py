@@ -31,7 +31,7 @@ from analysis.training.train import (
     FLOOR,
     Diverged,
     optimiser_of,
-    rate,
+    scheduled_rate,
     train,
     update,
 )
@@ -187,7 +187,7 @@ def test_lessons_weigh_what_they_ask(tmp_path: Path):
 @given(warmup=st.integers(0, 40), more=st.integers(2, 60), lr=st.floats(1e-6, 1.0))
 def test_the_learning_rate_rises_to_its_peak_and_falls_to_a_tenth(warmup: int, more: int, lr: float):
     recipe = Recipe(steps=warmup + more, warmup=warmup, lr=lr)
-    rates = [rate(recipe, step) for step in range(recipe.steps)]
+    rates = [scheduled_rate(recipe, step) for step in range(recipe.steps)]
     assert rates[: warmup + 1] == sorted(rates[: warmup + 1])
     assert rates[warmup:] == sorted(rates[warmup:], reverse=True)
     assert max(rates) == pytest.approx(lr)

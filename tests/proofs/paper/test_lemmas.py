@@ -129,12 +129,12 @@ PLANTED: dict[str, Callable[[], Evidence | Iterable[Evidence]]] = {
     "a hump's area without its factor 2": lambda: sums.hump_steps(area=1),
     "Si = pi/2 - f cos + g sin, sign flipped": lambda: sums.auxiliary_steps(sign=1),
     "Cin <= x^2/8, the constant halved": lambda: sums.cin_steps(sp.Rational(1, 8)),
-    "kappa without its -1/u": lambda: sums.riemann_steps(1 / (1 - sp.exp(-sums.u))),
-    "kappa with its sign flipped": lambda: sums.riemann_steps(-sums.KAPPA),
+    "kappa without its -1/u": lambda: sums.lem_riemann_steps(1 / (1 - sp.exp(-sums.u))),
+    "kappa with its sign flipped": lambda: sums.lem_riemann_steps(-sums.KAPPA),
     "kappa <= 1/2 + u/13, too small": lambda: sums.kappa_bounds(sp.Rational(1, 13)),
     "trapezoidal kernel <= h^2/12": lambda: sums.trapezoid_steps(sp.Rational(1, 12)),
-    "eq 42 as printed, one term too many": lambda: riemann.decomposition(N),
-    "eq 42 with one term too few": lambda: riemann.decomposition(N - 2),
+    "eq 42 as printed, one term too many": lambda: riemann.riemann_decomposition(N),
+    "eq 42 with one term too few": lambda: riemann.riemann_decomposition(N - 2),
     "eq 44 with one of the two cosines": lambda: riemann.trivial_bound(2 / D),
     "eq 45 below the Lipschitz constant": lambda: riemann.lipschitz(1 / D**2),
     "eq 46 with cos for sin": lambda: riemann.slope_bound(sp.cos),
@@ -258,7 +258,7 @@ def test_epsilon_is_that_of_the_paper() -> None:
 
 
 def test_practice_rows_of_lemma_c1() -> None:
-    rows = list(c1.lemma_rows())
+    rows = list(c1.lem_c1_practice())
     assert {(r["base"], r["head_dim"]) for r in rows if not r["D > 4L"]} == {(2 * 10**8, 64), (4 * 10**9, 64)}
     for row in rows:
         for wave, value in (("cosine", "|C_D|"), ("sine", "|S_D|")):
@@ -270,7 +270,7 @@ def test_practice_rows_of_lemma_c1() -> None:
 
 
 def test_practice_rows_of_lemma_c2() -> None:
-    rows = list(c2.lemma_rows())
+    rows = list(c2.lem_c2_practice())
     for row in rows:
         assert (
             row["lower bound, repaired"] - ROUNDING <= row["C_D"] <= row["upper bound, repaired"] + ROUNDING

@@ -246,20 +246,20 @@ PLANTED: dict[str, tuple[Check, Check]] = {
         lambda: appendix_h.square_of_score(sp.sin),
     ),
     "cross terms dropped": (
-        lambda: appendix_h.expansion(3, 1),
-        lambda: appendix_h.expansion(3, 0),
+        lambda: appendix_h.square_expansion(3, 1),
+        lambda: appendix_h.square_expansion(3, 0),
     ),
     "cross terms counted twice": (
-        lambda: appendix_h.expansion(3, 1),
-        lambda: appendix_h.expansion(3, 2),
+        lambda: appendix_h.square_expansion(3, 1),
+        lambda: appendix_h.square_expansion(3, 2),
     ),
     "I with x^T J x for q.k": (
         lambda: appendix_h.with_density(HALF),
         lambda: appendix_h.with_density(sp.Integer(1)),
     ),
     "angle not doubled in II": (
-        lambda: theorem_3_3.rate(2),
-        lambda: theorem_3_3.rate(1),
+        lambda: theorem_3_3.cosine_rate(2),
+        lambda: theorem_3_3.cosine_rate(1),
     ),
     "a table's factor read wrongly": (
         lambda: section_4.zero_shot("327", "133"),
@@ -283,8 +283,8 @@ PLANTED: dict[str, tuple[Check, Check]] = {
         lambda: section_3_score.special_everywhere(gaussian_tokens.N),
     ),
     "positive cross terms taken for a counterexample": (
-        lambda: theorem_3_3.breaks(theorem_3_3.twisted(HALF, sign=1), 2),
-        lambda: theorem_3_3.breaks(theorem_3_3.twisted(HALF, sign=-1), 2),
+        lambda: theorem_3_3.variance_counterexample(theorem_3_3.twisted(HALF, sign=1), 2),
+        lambda: theorem_3_3.variance_counterexample(theorem_3_3.twisted(HALF, sign=-1), 2),
     ),
 }
 
@@ -303,21 +303,27 @@ def test_a_planted_error_is_refuted_and_the_right_formula_is_not(name: str) -> N
 
 def test_a_counterexample_that_violates_a_hypothesis_refutes_nothing() -> None:
     singular = theorem_3_3.twisted(sp.Integer(1))  # no density
-    other_scale = theorem_3_3.breaks(theorem_3_3.twisted(HALF), 2, sigma_sq=2)
-    for found in (list(theorem_3_3.breaks(singular, 2)), list(other_scale)):
+    other_scale = theorem_3_3.variance_counterexample(theorem_3_3.twisted(HALF), 2, sigma_sq=2)
+    for found in (list(theorem_3_3.variance_counterexample(singular, 2)), list(other_scale)):
         assert [item.verdict for item in found] == [Verdict.UNKNOWN]
-    assert "leading minors" in next(theorem_3_3.breaks(singular, 2)).what
+    assert "leading minors" in next(theorem_3_3.variance_counterexample(singular, 2)).what
 
 
 def test_unequal_tokens_do_not_meet_assumption_2_1() -> None:
-    assert weakest(item.verdict for item in theorem_3_3.assumption([((1, 1), (1, 2))])) is Verdict.REFUTED
-    assert weakest(item.verdict for item in theorem_3_3.assumption([((1, 1), (1, 1))])) is Verdict.PROVED
+    assert (
+        weakest(item.verdict for item in theorem_3_3.finite_law_assumption([((1, 1), (1, 2))]))
+        is Verdict.REFUTED
+    )
+    assert (
+        weakest(item.verdict for item in theorem_3_3.finite_law_assumption([((1, 1), (1, 1))]))
+        is Verdict.PROVED
+    )
 
 
 def test_the_constant_of_eq_77_holds_where_lambda_is_small() -> None:
     """The counterexample needs the wave: at lambda = 1/100 the printed bound is far above the integral."""
-    assert appendix_g.breaks(1, Fraction(1, 100), 1).verdict is Verdict.CERTIFIED
-    assert appendix_g.breaks(1, 64, 1).verdict is Verdict.REFUTED
+    assert appendix_g.eq_77_with_constant(1, Fraction(1, 100), 1).verdict is Verdict.CERTIFIED
+    assert appendix_g.eq_77_with_constant(1, 64, 1).verdict is Verdict.REFUTED
 
 
 def test_a_claim_refuted_on_purpose_must_be_refuted() -> None:
@@ -330,7 +336,7 @@ def test_the_share_of_the_bias_that_is_lost_is_bounded_from_both_sides() -> None
     largest = section_3_remarks.largest_gap()
     assert largest < ball("0.7661")
     assert not largest < ball("0.766")
-    dense = max(float(section_3_remarks.gap(arb(i) / 10_000)) for i in range(1, 1000))
+    dense = max(float(section_3_remarks.lost_mean(arb(i) / 10_000)) for i in range(1, 1000))
     assert dense < float(largest.upper())
     assert (
         float(largest.lower()) - dense < 1e-4
