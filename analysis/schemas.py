@@ -359,6 +359,31 @@ SCORE_VARIANCE = Schema(
 PHASE_SUMMARY = Schema("phase-summary", 1, made_by="tapa figures")
 RESULTS = Schema("extrapolation-results", 2, made_by="tapa figures perplexity_by_length")
 BIAS = Schema("bias-runs", 1, made_by="tapa bias RUNS")
+BIAS_INTERVENTIONS = Schema(
+    "bias-interventions", 1, made_by="tapa bias MODEL",
+    variables=_DISTANCE | _HEADS | {
+        "document": ("1", "document"),
+        "length": ("token", "tokens read before the last scored one"),
+        "intervention": ("1", "change of the scores of tokens the trained length or more apart"),
+        "role": ("1", "what a document is for: matching constants, or test"),
+        "start": ("token", "first token of the window in its document"),
+        "nats": ("nat/token", "loss per scored token; nan where not read yet"),
+        "reference": ("nat/token", "loss of the same tokens from at most the trained length before them"),
+        "far": ("1", "attention mass on keys the trained length or more away, mean over heads and sampled queries"),
+        "sink": ("1", "attention mass on the first 4 keys, mean over heads and sampled queries"),
+        "entropy": ("nat", "entropy of attention, mean over heads and sampled queries"),
+        "meaning": ("1", "what an intervention does to these scores"),
+        "matched": ("1", "intervention by one constant for all heads"),
+        "constant": ("1", "what it adds, in standard deviations of each head's scores; nan where not found yet"),
+        "trial": ("1", "constant that was tried, from 0"),
+        "trial_matched": ("1", "intervention that a constant was tried for"),
+        "trial_constant": ("1", "constant that was tried, in standard deviations of each head's scores"),
+        "trial_far": ("1", "far mass with it, mean over the documents for matching"),
+        "departure": ("1", "mean score less its level at the trained length, in standard deviations"),
+        "departure_predicted": ("1", "the same of the curve that mean query and key within the trained length predict"),
+        "spread": ("1", "standard deviation of the scores of a head within the trained length"),
+    },
+)  # fmt: skip
 EVALUATION = Schema(
     "evaluation", 1, made_by="tapa evaluate MODEL",
     variables=_with_ends(

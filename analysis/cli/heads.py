@@ -7,12 +7,15 @@ import sys
 from enum import StrEnum
 from inspect import signature
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from analysis.cli.options import Json, Processes, Record, Texts, committed, own, shown
 from analysis.errors import InputError
+
+if TYPE_CHECKING:
+    from analysis.studies.settings import BiasInterventionSettings
 
 
 class Kind(StrEnum):
@@ -227,39 +230,125 @@ def phase_dynamics(
 
 
 def bias(
-    runs: Annotated[Path, typer.Argument(help="Folder of the runs of `tapa sweep` or `tapa train`.")],
+    runs: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUNS|MODEL",
+            help="Folder of the runs of `tapa sweep` or `tapa train`; or smollm2, a Hugging Face folder, a .gguf file.",
+        ),
+    ],
     records: Annotated[
-        Path | None, typer.Option(help="Folder of the sweep's records; the project's own if not given.")
+        Path | None, typer.Option(help="RUNS: folder of the sweep's records; the project's own if not given.")
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Record to write, JSON; if not given, the project's own bias.json, or of runs of `tapa train` "
-            "one in their folder."
+            help="Record to write; if not given, of RUNS the project's own bias.json, or of runs of `tapa train` "
+            "one in their folder, of MODEL bias.nc."
         ),
     ] = None,
-    variant: Annotated[list[str], typer.Option(help="Only runs of this variant; repeat for several.")] = [],
+    variant: Annotated[list[str], typer.Option(help="RUNS: only of this variant; repeat for several.")] = [],
     workers: Processes = None,
-    windows: Annotated[int, typer.Option(help="Windows in which mean scores are measured.")] = 8,
-    spans: Annotated[int, typer.Option(help="Spans of the test split that are scored.")] = 16,
-    seed: Annotated[int, typer.Option(help="Of windows, spans, shuffled distances and bootstraps.")] = 0,
-    force: Annotated[bool, typer.Option("--force", help="Measure again what is up to date, too.")] = False,
+    windows: Annotated[int, typer.Option(help="RUNS: windows in which mean scores are measured.")] = 8,
+    spans: Annotated[int, typer.Option(help="RUNS: spans of the test split that are scored.")] = 16,
+    seed: Annotated[
+        int, typer.Option(help="Of whatever is drawn: windows, documents, placebos, bootstraps.")
+    ] = 0,
+    force: Annotated[
+        bool, typer.Option("--force", help="RUNS: measure again what is up to date, too.")
+    ] = False,
+    lengths: Annotated[
+        str | None,
+        typer.Option(help="MODEL: tokens to read; one and a half times and twice its context if not given."),
+    ] = None,
+    interventions: Annotated[
+        str | None, typer.Option(help="MODEL: such as plain,hold,clamp; all of the plan if not given.")
+    ] = None,
+    documents: Annotated[int, typer.Option(help="MODEL: that are scored; four more are needed.")] = 12,
+    text: Texts = [],
+    precision: Annotated[str, typer.Option(help="MODEL: float32 or bfloat16.")] = "bfloat16",
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="MODEL: only say how many hours it takes, from one measured step."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Relate distance bias to the loss at long lengths.
 
-    Mean scores are measured beyond the trained length, run by run, and the loss is evaluated with and without their
-    bias there. Seconds a model; started again, it goes on where it was stopped.
+    Of RUNS mean scores are measured beyond the trained length, run by run, and the loss is evaluated with and without
+    their bias there: seconds a model. Of a MODEL documents are read under interventions beyond its context, with
+    controls of equal dose: hours. Started again, it goes on where it was stopped.
 
     \b
     Examples:
-      tapa bias figures/records/runs
       tapa bias runs
       tapa bias runs --records records --variant rope --variant tapa
+      tapa bias smollm2 --lengths 12288,16384 --dry-run
     """
+    if str(runs) == "smollm2" or runs.suffix == ".gguf" or (runs / "config.json").is_file():
+        from analysis.studies.settings import BiasInterventionSettings, whole_numbers
+
+        chosen = BiasInterventionSettings(
+            None if lengths is None else whole_numbers("--lengths", lengths),
+            () if interventions is None else tuple(name.strip() for name in interventions.split(",")),
+            documents, seed=seed, precision=precision,
+        )  # fmt: skip
+        _bias_of_model(str(runs), text, chosen, out or Path("bias.nc"), dry_run=dry_run, as_json=as_json)
+        return
+    if lengths or interventions or text or dry_run:
+        raise InputError(
+            f"{runs} is no smollm2, Hugging Face folder or .gguf file; of runs all lengths are read"
+        )
+    _bias_of_runs(runs, records, out, variant, workers, (windows, spans, seed), force=force, as_json=as_json)
+
+
+def _bias_of_model(
+    model: str,
+    texts: list[Path],
+    settings: BiasInterventionSettings,
+    out: Path,
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    from analysis.progress import progress_bar
+    from analysis.records import ensure_writable
+
+    ensure_writable(out)
+    from analysis.studies import bias_interventions as study
+
+    with progress_bar() as show:
+        if dry_run:
+            found = study.hours(model, texts, settings, show)
+        else:
+            data = study.measure_interventions(model, texts, settings, out, arguments=sys.argv, progress=show)
+    if dry_run:
+        total = sum(found.values())
+        lines = [f"{name:20s}{hours:8.2f} h" for name, hours in found.items()]
+        typer.echo(json.dumps(found) if as_json else "\n".join([*lines, f"{'all':20s}{total:8.2f} h"]))
+        return
+    if as_json:
+        by_length = {str(n): study.recovered(data, n) for n in map(int, data.length.values)}
+        left = {str(n): count for n, count in study.missing(data).items()}
+        typer.echo(json.dumps({"record": str(out), "recovered": by_length, "missing": left}))
+        return
+    typer.echo(f"{study.table(data)}\nrecord: {shown(out)}")
+
+
+def _bias_of_runs(
+    runs: Path,
+    records: Path | None,
+    out: Path | None,
+    variants: list[str],
+    workers: int | None,
+    numbers: tuple[int, int, int],
+    *,
+    force: bool,
+    as_json: bool,
+) -> None:
     from analysis.studies.settings import ExtrapolationBiasSettings
 
-    settings = ExtrapolationBiasSettings(windows, spans, seed)
+    settings = ExtrapolationBiasSettings(*numbers)
     from analysis.progress import progress_bar
     from analysis.records import ensure_writable
 
@@ -273,7 +362,7 @@ def bias(
     with progress_bar() as show:
         content = measure_runs(
             runs, records or committed("trained"), out, settings,
-            variants=variant, workers=Workers(workers), force=force, arguments=sys.argv, progress=show,
+            variants=variants, workers=Workers(workers), force=force, arguments=sys.argv, progress=show,
         )  # fmt: skip
     if as_json:
         typer.echo(json.dumps({"record": str(out), **content["summary"]}))

@@ -36,6 +36,7 @@ NAMES: Mapping[str, str] = {
     "subtract": "score - c(D)",
     "constant": "score - 1.5 sd",
     "matched-constant": "score + a sd, one a for all heads: the far mass of hold without its shape",
+    "matched-constant-but-sink": "as matched-constant, the first 4 keys exempt: the far mass of hold-but-sink",
     "swapped": "as hold, with the departure c(D) - c(L) of another head, in units of sd",
     "shuffled": "as hold, the departures in another order of far distances",
     "clamp": "the score of the same two tokens L - 1 apart",
@@ -57,6 +58,8 @@ CONSTANT = -1.5  # sd, of "constant"
 OPENING = 4  # keys that "sink" means
 LEVEL = 0.75  # c(L) is the mean of c(D) from this share of L on, below L
 REBOUND_SHARE = 0.25  # of the heads, in "hold-rebound-heads"
+MATCHED: Mapping[str, str] = {"matched-constant": "hold", "matched-constant-but-sink": "hold-but-sink"}
+"""Interventions by one constant for all heads, and those whose far mass they have: controls of equal dose."""
 PREDICTED = ("hold-predicted", "hold-fast", "hold-slow")
 UNSHIFTED = ("plain", "clamp", "mask", "mask-sink", "length-corrected", "yarn")
 """Interventions that need no mean scores."""
@@ -95,7 +98,9 @@ class Curves:
             if curve is not None and curve.shape != self.mean.shape:
                 raise InputError(f"{name} has shape {curve.shape}, the mean has {self.mean.shape}")
 
-    def departure(self, length: int, curve: HeadCurves | None = None) -> HeadCurves:
+    def departure(
+        self, length: int, curve: HeadCurves | None = None
+    ) -> Float64[np.ndarray, "layers heads length"]:
         """c(D) - c(L) at distances 0 .. length - 1, of the measured mean or another curve."""
         found = self.mean if curve is None else curve
         if length > found.shape[-1] or not np.isfinite(found[..., :length]).all():
@@ -132,7 +137,7 @@ def intervention(
         curves: of the model; their trained length says where an intervention begins to act.
         length: tokens that are read at most, > L.
         seed: of shuffled distances, swapped heads and random heads.
-        constant: in sd, of "constant" (-1.5 if not given) and "matched-constant".
+        constant: in sd, of "constant" (-1.5 if not given) and of `MATCHED`, found by `match_dose`.
         extended: frequencies of "yarn".
 
     Raises:
@@ -167,7 +172,7 @@ def intervention(
     def change(layer: int, encoding: Encoding) -> Encoding:
         inner = Clamped(encoding, trained) if name == "clamp-departure" else encoding
         shifted = Shifted(inner, added[layer])
-        if name == "hold-but-sink":
+        if name.endswith("-but-sink"):
             return OpeningKeys(shifted, encoding, OPENING)
         return OpeningKeys(encoding, shifted, OPENING) if name == "hold-sink-only" else shifted
 
@@ -206,11 +211,11 @@ def _taken(name: str, curves: Curves, length: int, seed: int, constant: float | 
     far = np.arange(length) >= curves.trained_length
     rng = np.random.default_rng(seed)
     match name:
-        case "constant" | "matched-constant":
+        case "constant" | "matched-constant" | "matched-constant-but-sink":
             if name == "constant" and constant is None:
                 constant = CONSTANT
             if constant is None:
-                raise InputError("matched-constant needs its constant; find it with `match_dose`")
+                raise InputError(f"{name} needs its constant; find it with `match_dose`")
             return np.broadcast_to(-constant * curves.spread[..., None], (*curves.spread.shape, length))
         case "subtract":
             curves.departure(length)  # refuses what is not known

@@ -431,18 +431,21 @@ class TextReader:
         self.cache.watch = None
         return [torch.cat(losses) for losses in found]
 
-    @torch.inference_mode()
     def _hidden(self, change: Change, stop: int) -> Iterator[tuple[int, Float[Tensor, "rows width"]]]:
         """Last hidden states of the blocks from where the cache stands, each with its first position."""
-        decoder = self.checkpoint.model.base_model
         while (first := self.cache.length) < stop:
-            at = torch.arange(first, min(first + self.block, stop))
-            with intervened(self.checkpoint, change, self.cache, at, length=len(self.tokens)):
-                found = decoder(
-                    input_ids=self.tokens[at][None], position_ids=at[None], use_cache=False
-                ).last_hidden_state
-            self.cache.length = int(at[-1]) + 1
-            yield first, found[0]
+            found = self._read_block(change, torch.arange(first, min(first + self.block, stop)))
+            self.cache.length = first + len(found)
+            yield first, found
+
+    @torch.inference_mode()
+    def _read_block(self, change: Change, at: Int[Tensor, " rows"]) -> Float[Tensor, "rows width"]:
+        """Last hidden states of the next block."""
+        decoder = self.checkpoint.model.base_model
+        with intervened(self.checkpoint, change, self.cache, at, length=len(self.tokens)):
+            return decoder(
+                input_ids=self.tokens[at][None], position_ids=at[None], use_cache=False
+            ).last_hidden_state[0]
 
     @torch.inference_mode()
     def _losses(self, hidden: Float[Tensor, "rows width"], start: int) -> Float[Tensor, " rows"]:

@@ -155,6 +155,41 @@ class ExtrapolationBiasSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BiasInterventionSettings:
+    """What decides the numbers of the comparison of interventions beside the model and the texts.
+
+    Attributes:
+        lengths: tokens that are read, ascending, beyond the trained length; None for one and a half times and twice it.
+        interventions: names of `heads.bias_interventions.NAMES`; none for the study's own.
+        documents: that are scored, >= 1; others are drawn for curves and for matched constants.
+        target: scored tokens at the end of each length.
+        sampled: scored queries whose attention is measured, at each length.
+        seed: of the draw of documents, their windows, the sampled queries, whatever an intervention draws, and the
+            bootstrap.
+        precision: of another's model, "float32" or "bfloat16".
+    """
+
+    lengths: tuple[int, ...] | None = None
+    interventions: tuple[str, ...] = ()
+    documents: int = 12
+    target: int = 1024
+    sampled: int = 64
+    seed: int = 0
+    precision: str = "bfloat16"
+
+    def __post_init__(self) -> None:
+        if self.lengths is not None and (not self.lengths or list(self.lengths) != sorted({*self.lengths})):
+            raise InputError(f"lengths={list(self.lengths)} do not ascend; give each once, shortest first")
+        for name, least in (("documents", 1), ("target", 1), ("sampled", 1), ("seed", 0)):
+            if (value := getattr(self, name)) < least:
+                raise InputError(f"{name}={value} is below {least}; give {least} or more")
+        if self.sampled > self.target:
+            raise InputError(f"sampled={self.sampled} exceeds the {self.target} scored tokens; give fewer")
+        if self.precision not in ("float32", "bfloat16"):
+            raise InputError(f"precision={self.precision!r} is unknown; known: float32, bfloat16")
+
+
+@dataclass(frozen=True, slots=True)
 class Watched:
     """A run of the experiments and the steps at which it is measured.
 

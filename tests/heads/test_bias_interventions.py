@@ -14,6 +14,7 @@ from analysis.encodings import Encoding, Nope, Rope, SlidingWindow
 from analysis.errors import InputError
 from analysis.heads import bias_interventions as bias
 from analysis.heads.bias_interventions import (
+    MATCHED,
     NAMES,
     OPENING,
     Curves,
@@ -34,6 +35,7 @@ BASE = 100.0
 LONGER = Extension("yarn", 4.0, TRAINED).frequencies(BASE, DIM, DIM, length=LENGTH)
 WHOLE = ("plain", "hold-within", "yarn")  # act within L, or not at all
 POSITIONS = torch.arange(LENGTH)
+SINK = ("hold-but-sink", "hold-sink-only", "matched-constant-but-sink")  # go by the position of the key, too
 FAR = (POSITIONS[:, None] - POSITIONS) >= TRAINED
 SEEN = (POSITIONS[:, None] - POSITIONS) >= 0
 
@@ -55,7 +57,8 @@ def scores(encoding: Encoding) -> torch.Tensor:
 def changed(name: str, layer: int = 1, found: Curves | None = None, **more) -> torch.Tensor:
     """What an intervention adds to the scores of a rotation, pair by pair."""
     rope = Rope(plain(BASE, DIM))
-    more = {"matched-constant": {"constant": -0.7}, "yarn": {"extended": LONGER}}.get(name, {}) | more
+    needed = {one: {"constant": -0.7} for one in MATCHED} | {"yarn": {"extended": LONGER}}
+    more = needed.get(name, {}) | more
     change = intervention(name, found or curves(), LENGTH, **more)
     return scores(change(layer, rope)) - scores(rope)
 
@@ -79,11 +82,11 @@ def test_a_shift_is_the_same_for_all_pairs_of_a_head_and_distance(name: str):
     difference = changed(name)
     if name == "clamp-departure":
         difference = difference - changed("clamp")
-    rows = slice(None) if name not in ("hold-but-sink", "hold-sink-only") else slice(LENGTH - 1, None)
+    rows = slice(None) if name not in SINK else slice(LENGTH - 1, None)
     for head in range(HEADS):
         for d in (TRAINED, TRAINED + 5, LENGTH - OPENING - 1):
             values = difference[head].diagonal(-d)
-            if name in ("hold-but-sink", "hold-sink-only"):
+            if name in SINK:
                 values = difference[head, rows, LENGTH - 1 - d]
             assert float(values.max() - values.min()) < 1e-10
 
@@ -229,7 +232,7 @@ def test_held_heads_of_the_first_layer_stay_at_their_level():
 def test_within_the_trained_length_a_model_says_what_it_always_said(name: str):
     model = llama()
     found, _ = measured(model)
-    more = {"constant": -0.7} if name == "matched-constant" else {}
+    more = {"constant": -0.7} if name in MATCHED else {}
     twin = model.with_interventions(intervention(name, found, LENGTH - OPENING, **more))
     with torch.inference_mode():
         before, after = model(tokens(LENGTH - OPENING)), twin(tokens(LENGTH - OPENING))

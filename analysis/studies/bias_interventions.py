@@ -1,0 +1,708 @@
+"""Does the distance bias break a model beyond its trained length L? Interventions of equal dose: what `tapa bias` runs.
+
+Every intervention of `heads.bias_interventions` changes the scores of tokens L or more apart; the loss of the same
+tokens is read with each. Most of them lower the attention mass on far keys, and for a model that has no use for far
+keys that alone lowers the loss. So a share that is recovered says nothing about the bias until a control of equal far
+mass has been subtracted: one constant for all heads.
+
+The plan, fixed before the first number of the record:
+
+Documents   drawn with the seed from the texts that are long enough, in an order that the seed fixes: `CURVES` give
+            the curves, `MATCHING` the constants, those after them are test documents. Only these give results.
+Scored      the last `target` tokens of each length, in one window of each document.
+Recovered   (plain - changed) / (plain - reference), sums over test documents; the reference reads the same tokens with
+            at most L tokens before them. Intervals are over documents, of paired differences.
+Endpoint    at the shortest length, the recovered share of "hold" less that of "matched-constant", whose far mass is
+            equal: what the shape of the bias is worth beyond its dose.
+Secondary   the same of "hold-but-sink" and its constant; "clamp-departure" against "clamp" (is the departure
+            sufficient?); "swapped" and "shuffled" (is it the head's own, at its own distance?); heads that rebound
+            against as many others; the sink; bands of frequencies; the correction of the length; YaRN; other lengths.
+Excluded    from shares, at a length: documents whose plain loss there exceeds their reference by at most `LEAST` nats,
+            because they have nothing to recover. They stay in the record and are named.
+Equality    where the far masses of "hold" and its constant differ by more than `UNEQUAL` over the test documents, the
+            endpoint is reported as one of unequal dose.
+Order       primary interventions of all documents at the shortest length, secondary ones of the first `FEWER`, then
+            primary ones at all lengths. A partial record is summarised with what is missing from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from jaxtyping import Int
+
+from analysis import records, schemas
+from analysis.errors import InputError
+from analysis.heads.bias_interventions import (
+    MATCHED,
+    NAMES,
+    OPENING,
+    Change,
+    Curves,
+    CurveSums,
+    Doses,
+    intervention,
+    match_dose,
+)
+from analysis.intervals import Interval, over_documents
+from analysis.models.capture import capture_checkpoint
+from analysis.models.intervened import BLOCK, CachedAttention, TextReader, unchanged
+from analysis.models.load import Model, PretrainedModel, open_model
+from analysis.models.token_losses import extended_rotation
+from analysis.progress import Progress
+from analysis.records import Provenance
+from analysis.settings import nearest
+from analysis.studies.settings import BiasInterventionSettings as Settings
+from analysis.text.windows import Document, read_text
+from analysis.theory.frequencies import Extension
+
+BIAS_INTERVENTIONS = schemas.BIAS_INTERVENTIONS
+PRIMARY = (
+    "plain", "hold", "matched-constant", "clamp", "mask-sink", "hold-but-sink", "matched-constant-but-sink",
+    "clamp-departure", "swapped", "hold-predicted",
+)  # fmt: skip
+SECONDARY = (
+    "hold-sink-only", "constant", "subtract", "shuffled", "mask", "hold-rebound-heads", "hold-random-heads",
+    "hold-fast", "hold-slow", "length-corrected", "yarn",
+)  # fmt: skip
+CURVES, MATCHING = 2, 2  # documents that give curves, and constants
+FEWER = 6  # test documents under secondary interventions
+LEAST = 0.1  # nats per token that a document must lose to have something to recover
+UNEQUAL = 0.03  # difference of far masses from which on two doses are not called equal
+MARGIN = (
+    2048  # tokens of the windows of curves beyond the longest length, so that every distance has many pairs
+)
+WHOLE = ("yarn", "hold-within")  # act within L too
+POINTS = 96  # distances at which the record keeps the curves
+DOSES = ("far", "sink", "entropy")
+
+Cell = tuple[str, str, int]
+"""Document, intervention, length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One window of a document, and what the document is for.
+
+    Attributes:
+        document: its name.
+        role: "curves", "matching" or "test".
+        start: of the window in the document, tokens.
+        tokens: of the window, the token after the longest length included.
+    """
+
+    document: str
+    role: str
+    start: int
+    tokens: Int[torch.Tensor, " tokens"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One reading: a document under an intervention up to a length, all scored lengths on the way included."""
+
+    document: str
+    intervention: str
+    length: int
+
+
+def jobs(settings: Settings, lengths: Sequence[int], documents: Sequence[str]) -> list[Job]:
+    """All readings of the test documents, in the order of the plan."""
+    chosen = chosen_of(settings)
+    primary = [name for name in PRIMARY if name in chosen]
+    others = [name for name in chosen if name not in PRIMARY]
+    stages = [(documents, primary, lengths[0]), (documents[:FEWER], others, lengths[0])]
+    if len(lengths) > 1:
+        stages.append((documents, primary, lengths[-1]))
+    return [
+        Job(document, name, length)
+        for found, names, length in stages
+        for document, name in itertools.product(found, names)
+    ]
+
+
+def draw(
+    documents: Sequence[Document], settings: Settings, longest: int, margin: int = MARGIN
+) -> list[Window]:
+    """Windows of documents drawn with the seed; every role's windows are long enough for it.
+
+    Raises:
+        InputError: fewer documents than needed are long enough.
+    """
+    need = longest + margin + OPENING
+    able = sorted((d for d in documents if len(d.tokens) >= need), key=lambda d: d.name)
+    count = CURVES + MATCHING + settings.documents
+    if len(able) < count:
+        raise InputError(
+            f"{len(able)} texts have {need} tokens or more, {count} are needed: {CURVES} for curves, {MATCHING} for "
+            f"matched constants, {settings.documents} to score; give more texts or fewer --documents"
+        )
+    order = np.random.default_rng(settings.seed).permutation(len(able))[:count]
+    roles = ["curves"] * CURVES + ["matching"] * MATCHING + ["test"] * settings.documents
+    found = []
+    for index, role in zip(order, roles, strict=True):
+        document = able[index]
+        size = need if role == "curves" else longest + 1
+        # one stream a document, so that more documents leave the windows of the first as they are
+        place = np.random.default_rng([settings.seed, int(index)])
+        start = int(place.integers(len(document.tokens) - size + 1))
+        tokens = torch.from_numpy(document.tokens[start : start + size].astype(np.int64))
+        found.append(Window(document.name, role, start, tokens))
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bench:
+    """A model with all that its readings need.
+
+    Attributes:
+        model: opened.
+        settings: with nothing left open but the interventions.
+        lengths: that are scored.
+        curves: of its heads.
+        constants: of the matched interventions that have been found.
+    """
+
+    model: PretrainedModel
+    settings: Settings
+    lengths: tuple[int, ...]
+    curves: Curves
+    constants: dict[str, float]
+
+    @property
+    def trained(self) -> int:
+        """L."""
+        return self.model.trained_length
+
+    def change(self, name: str, constant: float | None = None) -> Change:
+        """The change that an intervention makes of every layer's encoding."""
+        extended = None
+        if name == "yarn":
+            longest = self.lengths[-1]
+            extension = Extension("yarn", longest / self.trained, self.trained)
+            extended = extended_rotation(self.model.checkpoint, extension, longest)
+        constant = self.constants.get(name) if constant is None else constant
+        reach = self.lengths[-1] + 1
+        return intervention(
+            name, self.curves, reach, seed=self.settings.seed, constant=constant, extended=extended
+        )
+
+    def read(self, reader: TextReader, name: str, length: int, constant: float | None = None) -> np.ndarray:
+        """Loss, far mass, mass on the sink and entropy at every scored length up to `length`: (lengths, 4)."""
+        targets = [range(at - self.settings.target, at) for at in self.lengths if at <= length]
+        rng = np.random.default_rng(self.settings.seed)
+        sampled = [np.sort(rng.choice(one, self.settings.sampled, replace=False)) for one in targets]
+        meters: dict[tuple[int, int], Doses] = {}
+
+        def watch(
+            layer: int,
+            encoding: Any,
+            q: torch.Tensor,
+            k: torch.Tensor,
+            rows: torch.Tensor,
+            columns: torch.Tensor,
+        ) -> None:
+            for at, one in enumerate(targets):  # a block may hold queries of several
+                own = (rows >= one.start) & (rows < one.stop)
+                if bool(own.any()):
+                    meter = meters.setdefault((at, int(rows[own][0])), Doses(self.trained))
+                    meter.add(encoding, q[:, own], k, rows[own], columns)
+
+        losses = reader.losses(
+            self.change(name, constant),
+            targets,
+            whole=name in WHOLE,
+            watched=torch.from_numpy(np.concatenate(sampled)),
+            watch=watch,
+        )
+        found = np.empty((len(targets), 1 + len(DOSES)))
+        for at, nats in enumerate(losses):
+            own = [meter for (index, _), meter in sorted(meters.items()) if index == at]
+            found[at, 0] = float(nats.mean())
+            for column, dose in enumerate(("far", "opening", "entropy"), 1):
+                found[at, column] = float(torch.cat([getattr(meter, dose) for meter in own]).mean())
+        return found
+
+    def reference(self, window: Window, length: int) -> float:
+        """Loss per token of the scored tokens at a length, from at most L tokens before them."""
+        tokens = window.tokens[length - self.trained : length + 1]
+        shared = self.trained - self.settings.target
+        reader = TextReader(self.model.checkpoint, tokens, shared)
+        (losses,) = reader.losses(unchanged, [range(shared, self.trained)])
+        return float(losses.mean())
+
+
+# The curves, kept beside the record: they take minutes a window.
+
+
+def measured_curves(
+    model: PretrainedModel, windows: Sequence[Window], reach: int, progress: Progress
+) -> Curves:
+    """Curves of a model's heads in some windows, plain."""
+    sums = CurveSums(model.trained_length, reach)
+    for done, window in enumerate(windows):
+        progress("curves", done, len(windows))
+        capture_checkpoint(model.checkpoint, window.tokens[None], sums.add, beyond_context=True)
+    progress("curves", len(windows), len(windows))
+    return sums.curves()
+
+
+def kept_curves(path: Path, key: str) -> Curves | None:
+    """Curves that were written for the same key; None if there are none."""
+    if not path.is_file():
+        return None
+    with np.load(path) as found:
+        if str(found["key"]) != key:
+            return None
+        arrays = [found[name].astype(np.float64) for name in ("mean", "spread", "predicted", "fast")]
+        return Curves(arrays[0], arrays[1], int(found["trained_length"]), arrays[2], arrays[3])
+
+
+def keep_curves(path: Path, key: str, curves: Curves) -> None:
+    """Write curves in float32, whole or not at all."""
+    assert curves.predicted is not None
+    assert curves.fast is not None
+    arrays = {"mean": curves.mean, "predicted": curves.predicted, "fast": curves.fast}
+    short = {name: values.astype(np.float32) for name, values in arrays.items()}
+    with records.replacing(path) as part, part.open("wb") as stream:
+        np.savez(stream, key=key, trained_length=curves.trained_length, spread=curves.spread, **short)
+
+
+# The record: what has been read so far.
+
+
+class Record:
+    """Cells that have been read, and the dataset that they make."""
+
+    def __init__(self, bench: Bench, windows: Sequence[Window], key: str) -> None:
+        self.bench, self.key = bench, key
+        self.windows = [window for window in windows if window.role != "curves"]
+        self.cells: dict[Cell, np.ndarray] = {}
+        self.references: dict[tuple[str, int], float] = {}
+        self.trials: dict[tuple[str, float], float] = {}
+
+    def resume(self, path: Path) -> None:
+        """Take over what a record at `path` has for the same key."""
+        if not path.is_file():
+            return
+        data = records.read(path, expect_schema=BIAS_INTERVENTIONS)
+        if data.attrs["key"] != self.key:
+            raise InputError(
+                f"{path} is of another model, other texts or settings; give another --out or remove it"
+            )
+        known = {window.document for window in self.windows}
+        for d, n, t in itertools.product(data.document.values, data.length.values, data.intervention.values):
+            cell = data.sel(document=d, length=n, intervention=t)
+            if d in known and math.isfinite(float(cell.nats)):
+                self.cells[str(d), str(t), int(n)] = np.array([float(cell[v]) for v in ("nats", *DOSES)])
+        for d, n in itertools.product(data.document.values, data.length.values):
+            if d in known and math.isfinite(found := float(data.reference.sel(document=d, length=n))):
+                self.references[str(d), int(n)] = found
+        for name, constant, far in zip(
+            data.trial_matched.values, data.trial_constant.values, data.trial_far.values, strict=True
+        ):
+            self.trials[str(name), float(constant)] = float(far)
+
+    def dataset(self) -> xr.Dataset:
+        """Everything so far; nan where nothing has been read."""
+        chosen = chosen_of(self.bench.settings)
+        read = [name for _, name, _ in self.cells]
+        names = [name for name in NAMES if name in chosen or name in read]
+        documents, lengths = [window.document for window in self.windows], list(self.bench.lengths)
+        values = np.full((1 + len(DOSES), len(documents), len(lengths), len(names)), np.nan)
+        for (document, name, length), found in self.cells.items():
+            values[:, documents.index(document), lengths.index(length), names.index(name)] = found
+        reference = np.full((len(documents), len(lengths)), np.nan)
+        for (document, length), nats in self.references.items():
+            reference[documents.index(document), lengths.index(length)] = nats
+        axes = ("document", "length", "intervention")
+        trials = sorted(self.trials.items())
+        return xr.Dataset(
+            {
+                **{name: (axes, found) for name, found in zip(("nats", *DOSES), values, strict=True)},
+                "reference": (("document", "length"), reference),
+                "role": ("document", [window.role for window in self.windows]),
+                "start": ("document", [window.start for window in self.windows]),
+                "meaning": ("intervention", [NAMES[name] for name in names]),
+                "constant": ("matched", [self.bench.constants.get(name, np.nan) for name in MATCHED]),
+                "trial_matched": ("trial", np.array([name for (name, _), _ in trials], dtype=str)),
+                "trial_constant": ("trial", np.array([constant for (_, constant), _ in trials])),
+                "trial_far": ("trial", np.array([far for _, far in trials])),
+                **_kept(self.bench.curves, lengths[-1]),
+            },
+            coords={
+                "document": documents, "length": lengths, "intervention": names, "matched": list(MATCHED),
+                "trial": np.arange(len(trials)),
+            },
+            attrs={
+                "model": self.bench.model.name, "trained_length": self.bench.trained, "key": self.key,
+                "target": self.bench.settings.target,
+            },
+        )  # fmt: skip
+
+
+def _kept(curves: Curves, longest: int) -> dict[str, Any]:
+    """Curves at some distances, in standard deviations."""
+    trained = curves.trained_length
+    beyond = np.linspace(trained, longest - 1, POINTS // 2)
+    points = np.unique(np.round(np.concatenate([np.geomspace(1, trained, POINTS // 2), beyond])).astype(int))
+    unit = curves.spread[..., None]
+    axes = ("layer", "head", "distance")
+    predicted = curves.departure(longest, curves.predicted)
+    return {
+        "spread": (axes[:2], curves.spread.astype(np.float32)),
+        "departure": (axes, (curves.departure(longest) / unit)[..., points].astype(np.float32)),
+        "departure_predicted": (axes, (predicted / unit)[..., points].astype(np.float32)),
+        "distance": points,
+    }
+
+
+# From a model's name to the record.
+
+
+def measure_interventions(
+    model: str,
+    texts: Sequence[Path],
+    settings: Settings,
+    out: Path,
+    *,
+    arguments: Sequence[str],
+    progress: Progress,
+) -> xr.Dataset:
+    """Read documents under interventions, and write the record after every reading.
+
+    Args:
+        model: "smollm2" (fetched), a Hugging Face folder of safetensors, or a .gguf file.
+        texts: UTF-8 files; with none, the pinned texts.
+        settings: see there.
+        out: record to write, netCDF; what it holds of the same model, texts and settings is not read again. The
+            curves lie beside it.
+        arguments: the command line, for the record.
+        progress: called with (what, done, total).
+
+    Returns:
+        The record.
+
+    Raises:
+        InputError: whatever cannot be used of the model, the texts or the settings.
+    """
+    check_names(settings.interventions)
+    opened, lengths, windows, key = prepared(model, texts, settings, progress)
+    path = out.with_name(f"{out.stem}.curves.npz")
+    curves = kept_curves(path, key)
+    if curves is None:
+        own = [window for window in windows if window.role == "curves"]
+        curves = measured_curves(opened, own, lengths[-1] + 1, progress)
+        keep_curves(path, key, curves)
+        curves = kept_curves(path, key)  # as a later run will have them
+        assert curves is not None
+    bench = Bench(opened, settings, lengths, curves, {})
+    record = Record(bench, windows, key)
+    record.resume(out)
+    begun = time.perf_counter()
+
+    def save() -> None:
+        provenance = Provenance.collect(
+            arguments,
+            asdict(settings) | {"lengths": lengths, "texts": [w.document for w in windows]} | opened.recorded,
+            seeds={"documents, windows, sampled queries, interventions": settings.seed},
+            device="cpu",
+            precision=f"{opened.precision} forward, float32 doses, float64 sums",
+            threads=torch.get_num_threads(),
+            seconds=time.perf_counter() - begun,
+            model_sha256=opened.sha256,
+            text_sha256=hashlib.sha256(
+                np.concatenate([w.tokens.numpy() for w in windows]).tobytes()
+            ).hexdigest(),
+        )
+        records.write(record.dataset(), out, provenance, schema=BIAS_INTERVENTIONS)
+
+    for name in [name for name in MATCHED if name in chosen_of(settings)]:
+        _match(record, name, save, progress)
+    _read_all(record, save, progress)
+    save()
+    return records.read(out, expect_schema=BIAS_INTERVENTIONS)
+
+
+def chosen_of(settings: Settings) -> tuple[str, ...]:
+    """The interventions that settings ask for."""
+    return settings.interventions or (*PRIMARY, *SECONDARY)
+
+
+def check_names(names: Sequence[str]) -> None:
+    """`InputError` that suggests the nearest for an unknown intervention."""
+    for name in names:
+        if name not in NAMES:
+            raise InputError(f"intervention {name!r} is unknown; {nearest(name, NAMES)}")
+
+
+def prepared(
+    model: str, texts: Sequence[Path], settings: Settings, progress: Progress
+) -> tuple[PretrainedModel, tuple[int, ...], list[Window], str]:
+    """The model, the lengths, the windows of all documents, and a key of all that decides a cell.
+
+    Raises:
+        InputError: as `measure_interventions`.
+    """
+    for path in texts:
+        read_text(path)
+    opened: Model = open_model(model, precision=settings.precision, progress=progress)
+    if not isinstance(opened, PretrainedModel):
+        raise InputError(f"{model} is of `tapa train`; give the folder of its runs: tapa bias RUNS")
+    trained = opened.trained_length
+    lengths = settings.lengths or (trained + trained // 2, 2 * trained)
+    for length in lengths:
+        if length - settings.target < trained:
+            raise InputError(
+                f"length {length} less {settings.target} scored tokens is not beyond the trained length of "
+                f"{trained}; give longer --lengths"
+            )
+    documents, _ = opened.evaluation_texts(texts, progress)
+    windows = draw(documents, settings, lengths[-1], min(MARGIN, trained // 4))
+    decides = {
+        "lengths": list(lengths), "target": settings.target, "sampled": settings.sampled, "seed": settings.seed,
+        "precision": settings.precision, "model": opened.sha256,
+        "texts": hashlib.sha256("".join(sorted(d.name for d in documents)).encode()).hexdigest(),
+        "curves": [hashlib.sha256(w.tokens.numpy().tobytes()).hexdigest() for w in windows if w.role != "test"],
+    }  # fmt: skip
+    key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+    return opened, lengths, windows, key
+
+
+def _match(record: Record, name: str, save: Callable[[], None], progress: Progress) -> None:
+    """Find a constant with the far mass of what it is matched to, over the documents for matching."""
+    bench, length = record.bench, record.bench.lengths[0]
+    windows = [window for window in record.windows if window.role == "matching"]
+    readers = [TextReader(bench.model.checkpoint, window.tokens, bench.trained) for window in windows]
+
+    def far(of: str) -> float:
+        for reader, window in zip(readers, windows, strict=True):
+            at = window.document, of, length
+            if at not in record.cells:
+                (record.cells[at],) = bench.read(reader, of, length)
+                save()
+        return float(np.mean([record.cells[window.document, of, length][1] for window in windows]))
+
+    def mass(constant: float) -> float:
+        progress(f"constant of {name}", len(record.trials), 0)
+        if constant == 0:  # nothing is added
+            return far("plain")
+        if (name, constant) not in record.trials:
+            found = [bench.read(reader, name, length, constant)[0, 1] for reader in readers]
+            record.trials[name, constant] = float(np.mean(found))
+            save()
+        return record.trials[name, constant]
+
+    bench.constants[name], _ = match_dose(mass, far(MATCHED[name]))
+    save()
+
+
+def _read_all(record: Record, save: Callable[[], None], progress: Progress) -> None:
+    """All jobs whose cells the record does not have."""
+    bench = record.bench
+    by_name = {window.document: window for window in record.windows if window.role == "test"}
+    todo = jobs(bench.settings, bench.lengths, list(by_name))
+    reader: TextReader | None = None
+    read = ""
+    for done, job in enumerate(todo):
+        progress("readings", done, len(todo))
+        scored = [length for length in bench.lengths if length <= job.length]
+        window = by_name[job.document]
+        for length in scored:
+            if (job.document, length) not in record.references:
+                record.references[job.document, length] = bench.reference(window, length)
+                save()
+        if all((job.document, job.intervention, length) in record.cells for length in scored):
+            continue
+        if reader is None or read != job.document:
+            reader, read = TextReader(bench.model.checkpoint, window.tokens, bench.trained), job.document
+        for length, found in zip(scored, bench.read(reader, job.intervention, job.length), strict=True):
+            record.cells[job.document, job.intervention, length] = found
+        save()
+    progress("readings", len(todo), len(todo))
+
+
+# What a record says, whole or not.
+
+
+def recovered(data: xr.Dataset, length: int) -> list[dict[str, Any]]:
+    """One mapping for each intervention that was read at a length, over the test documents that have it.
+
+    Returns:
+        intervention; documents: how many, those without something to recover left out; nats, reference; share with
+        its interval `low`, `high` over documents, None where there is one document; far, sink, entropy: means over
+        the same documents.
+    """
+    tests = data.sel(length=length).isel(document=np.flatnonzero(data.role.values == "test"))
+    rows = []
+    for name in map(str, data.intervention.values):
+        one = tests.sel(intervention=name)
+        used = (np.isfinite(one.nats) & able(data, length)).values
+        if not used.any():
+            continue
+        plain, reference = tests.nats.sel(intervention="plain").values[used], tests.reference.values[used]
+        share = _share(plain - one.nats.values[used], plain - reference)
+        means = {dose: float(one[dose].values[used].mean()) for dose in ("nats", *DOSES)}
+        rows.append(
+            {"intervention": name, "documents": int(used.sum()), "reference": float(reference.mean())}
+            | {"share": share.value, "low": _known(share.low), "high": _known(share.high)}
+            | means
+        )
+    return rows
+
+
+def able(data: xr.Dataset, length: int) -> np.ndarray:
+    """Which test documents lose more than `LEAST` nats at a length; not those that have not been read plain."""
+    tests = data.sel(length=length).isel(document=np.flatnonzero(data.role.values == "test"))
+    return (tests.nats.sel(intervention="plain") - tests.reference > LEAST).values
+
+
+def difference(data: xr.Dataset, length: int, one: str, other: str) -> dict[str, Any]:
+    """Recovered share of one intervention less that of another, over the test documents that have both.
+
+    Returns:
+        value with its ends `low` and `high` over documents; documents; far: mean far mass of one less that of the
+        other, `equal_dose` whether that is at most `UNEQUAL`.
+
+    Raises:
+        InputError: no document has both.
+    """
+    tests = data.sel(length=length).isel(document=np.flatnonzero(data.role.values == "test"))
+    a, b = (tests.sel(intervention=name) for name in (one, other))
+    used = (np.isfinite(a.nats) & np.isfinite(b.nats)).values & able(data, length)
+    if not used.any():
+        raise InputError(f"no test document has been read with {one} and {other} at {length} tokens yet")
+    lost = (tests.nats.sel(intervention="plain") - tests.reference).values[used]
+    share = _share((b.nats - a.nats).values[used], lost)
+    far = float((a.far - b.far).values[used].mean())
+    found = {"value": share.value, "low": share.low, "high": share.high, "documents": int(used.sum())}
+    return found | {"far": far, "equal_dose": abs(far) <= UNEQUAL}
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _share(gained: np.ndarray, lost: np.ndarray) -> Interval:
+    return over_documents(gained, lost, seed=0)
+
+
+def missing(data: xr.Dataset) -> dict[int, int]:
+    """By length, how many readings of the plan a record does not have."""
+    tests = data.isel(document=np.flatnonzero(data.role.values == "test"))
+    documents, found = [str(name) for name in tests.document.values], {}
+    names = tuple(map(str, data.intervention.values))
+    lengths = [int(length) for length in data.length.values]
+    planned = {
+        (job.document, job.intervention, length)
+        for job in jobs(Settings(interventions=names), lengths, documents)
+        for length in lengths
+        if length <= job.length
+    }
+    for length in lengths:
+        cells = [(d, name) for d, name, at in planned if at == length]
+        nats = tests.nats.sel(length=length)
+        found[length] = sum(not math.isfinite(float(nats.sel(document=d, intervention=n))) for d, n in cells)
+    return found
+
+
+def table(data: xr.Dataset) -> str:
+    """The record for a reader: interventions by length, the endpoint, what was left out and what is missing."""
+    lines = []
+    for length in map(int, data.length.values):
+        rows = recovered(data, length)
+        if not rows:
+            continue
+        lines.append(
+            f"{length} tokens: recovered share [95 % over documents], far mass, mass on the sink, entropy"
+        )
+        for row in sorted(rows, key=lambda row: -row["share"]):
+            ends = row["low"], row["high"]
+            interval = " no interval" if None in ends else "[{:5.2f}, {:5.2f}]".format(*ends)
+            lines.append(
+                f"  {row['intervention']:26s}{row['nats']:7.3f} nats  {row['share']:6.2f} {interval}  "
+                f"{row['far']:.3f}  {row['sink']:.3f}  {row['entropy']:.2f}  n={row['documents']}"
+            )
+        for other, one in MATCHED.items():
+            if {one, other} <= {row["intervention"] for row in rows}:
+                found = difference(data, length, one, other)
+                dose = "equal dose" if found["equal_dose"] else "unequal dose"
+                lines.append(
+                    f"  {one} less {other}: {found['value']:.2f} [{found['low']:.2f}, {found['high']:.2f}], "
+                    f"far mass {found['far']:+.3f} ({dose})"
+                )
+    left = {length: int((~able(data, length)).sum()) for length in map(int, data.length.values)}
+    lines.append("test documents without a loss to recover, or not read plain yet: " + _counts(left))
+    return "\n".join([*lines, "readings that are missing: " + _counts(missing(data))])
+
+
+def _counts(by_length: Mapping[int, int]) -> str:
+    return ", ".join(f"{count} at {length}" for length, count in by_length.items())
+
+
+def hours(model: str, texts: Sequence[Path], settings: Settings, progress: Progress) -> dict[str, float]:
+    """How long everything would take on this machine, from one measured block: hours, by what is done.
+
+    Raises:
+        InputError: as `measure_interventions`.
+    """
+    check_names(settings.interventions)
+    opened, lengths, windows, _ = prepared(model, texts, settings, progress)
+    per_token, per_pair = _rates(opened, lengths[-1])
+    trained = opened.trained_length
+
+    def seconds(first: int, stop: int) -> float:
+        return per_token * (stop - first) + per_pair * (stop**2 - first**2) / 2
+
+    tests = [window.document for window in windows if window.role == "test"]
+    todo = jobs(settings, lengths, tests)
+    stages = {(job.document, job.length, job.intervention in PRIMARY) for job in todo}
+    tries = 8 * MATCHING * sum(name in chosen_of(settings) for name in MATCHED)
+    scored = len(tests) * len(lengths)
+    found = {
+        "curves": CURVES * seconds(0, len(windows[0].tokens)),
+        "matched constants": tries * seconds(trained, lengths[0]),
+        "references": scored * seconds(0, trained),
+        "prefixes": len(stages) * seconds(0, trained),
+        "readings": sum(seconds(0 if job.intervention in WHOLE else trained, job.length) for job in todo),
+    }
+    return {name: value / 3600 for name, value in found.items()}
+
+
+def _rates(model: PretrainedModel, longest: int) -> tuple[float, float]:
+    """Seconds for each token beside its attention, and for each query and key in all layers."""
+    checkpoint, rng = model.checkpoint, np.random.default_rng(0)
+    tokens = torch.from_numpy(rng.integers(0, checkpoint.model.config.vocab_size, 3 * BLOCK + 1))
+    reader = TextReader(checkpoint, tokens, BLOCK)
+    begun = time.perf_counter()
+    reader.losses(unchanged, [range(3 * BLOCK - 2, 3 * BLOCK)])
+    whole = time.perf_counter() - begun
+    dtype, generator = checkpoint.model.dtype, torch.Generator().manual_seed(0)
+    q, k = (
+        torch.randn(1, heads, longest, checkpoint.head_dim, generator=generator).to(dtype)
+        for heads in (checkpoint.query_heads, checkpoint.key_heads)
+    )
+    block = min(BLOCK, longest // 2)
+    cache, base = CachedAttention(longest), next(iter(reader.cache.layers.values())).rope
+    first, last = slice(0, block), slice(longest - block, longest)
+    cache(base, q[:, :, first], k[:, :, first], k[:, :, first], torch.arange(block), 0)
+    kept = cache.layers[0]
+    for room in (kept.raw, kept.placed, kept.values):
+        room.copy_(k[0])
+    cache.length = longest - block
+    begun = time.perf_counter()
+    cache(base, q[:, :, last], k[:, :, last], k[:, :, last], torch.arange(longest)[last], 0)
+    per_pair = checkpoint.layers * (time.perf_counter() - begun) / (block * longest)
+    own = per_pair * (3 * BLOCK) ** 2 / 2
+    return max(0.0, whole - own) / (3 * BLOCK), per_pair

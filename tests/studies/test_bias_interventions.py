@@ -1,0 +1,305 @@
+"""The comparison of equal doses on a tiny model: its plan, its record, how it goes on, and what a summary says."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from analysis import records
+from analysis.errors import InputError
+from analysis.heads.bias_interventions import MATCHED, NAMES
+from analysis.models.huggingface import Checkpoint
+from analysis.progress import silent
+from analysis.studies import bias_interventions as study
+from analysis.studies.bias_interventions import PRIMARY, SECONDARY, Settings, draw, jobs
+from analysis.text.windows import Document
+from tests import tiny_models
+
+TRAINED, LENGTHS, TARGET = 32, (48, 64), 8
+SETTINGS = Settings(LENGTHS, (), documents=3, target=TARGET, sampled=4, precision="float32")
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
+    """A tiny llama with a tokenizer, made to read 32 tokens, and nine texts."""
+    folder = tmp_path_factory.mktemp("interventions")
+    model = tiny_models.build("llama", max_position_embeddings=TRAINED)
+    tiny_models.save(model, folder / "model", tokenizer=True)
+    rng, texts = np.random.default_rng(0), []
+    for i in range(9):
+        texts.append(folder / f"text{i}.txt")
+        texts[-1].write_text(" ".join(f"w{word}" for word in rng.integers(0, 96, 90 + i)))
+    return folder / "model", texts
+
+
+def measure(
+    places: tuple[Path, list[Path]], out: Path, settings: Settings = SETTINGS, progress=silent
+) -> xr.Dataset:
+    model, texts = places
+    return study.measure_interventions(
+        str(model), texts, settings, out, arguments=["tapa", "bias"], progress=progress
+    )
+
+
+@pytest.fixture(scope="module")
+def record(
+    places: tuple[Path, list[Path]], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, xr.Dataset]:
+    out = tmp_path_factory.mktemp("record") / "bias.nc"
+    return out, measure(places, out)
+
+
+def test_the_record_has_all_of_the_plan_and_says_where_it_came_from(record: tuple[Path, xr.Dataset]):
+    out, data = record
+    tests = data.isel(document=np.flatnonzero(data.role.values == "test"))
+    assert tests.sizes["document"] == 3
+    assert set(data.role.values) == {"matching", "test"}
+    near = tests.sel(length=LENGTHS[0])
+    for name in ("nats", *study.DOSES):
+        assert np.isfinite(near[name]).all()
+        assert np.isfinite(tests[name].sel(length=LENGTHS[1], intervention=list(PRIMARY))).all()
+    assert set(map(str, data.intervention.values)) == {*PRIMARY, *SECONDARY}
+    assert study.missing(data) == {48: 0, 64: 0}
+    assert records.provenance_of(data).model_sha256
+    assert out.with_name("bias.curves.npz").is_file()
+
+
+def test_doses_are_masses(record: tuple[Path, xr.Dataset]):
+    _, data = record
+    for name in ("far", "sink"):
+        values = data[name].values[np.isfinite(data[name].values)]
+        assert (values >= 0).all()
+        assert (values <= 1 + 1e-9).all()
+    far = data.far.sel(length=48)
+    assert float(np.nanmax(abs(far.sel(intervention="mask")))) == 0
+    kept = far.sel(intervention="mask-sink") - data.sink.sel(length=48, intervention="mask-sink")
+    assert float(np.nanmax(abs(kept))) < 1e-6  # all four first keys are far, and nothing else is seen there
+
+
+def test_a_matched_constant_has_the_far_mass_that_it_is_matched_to(record: tuple[Path, xr.Dataset]):
+    _, data = record
+    matching = data.isel(document=np.flatnonzero(data.role.values == "matching")).sel(length=48)
+    for name, other in MATCHED.items():
+        target = float(matching.far.sel(intervention=other).mean())
+        constant = float(data.constant.sel(matched=name))
+        tried = {
+            float(c): float(f)
+            for m, c, f in zip(
+                data.trial_matched.values, data.trial_constant.values, data.trial_far.values, strict=True
+            )
+            if m == name
+        }
+        tried[0.0] = float(matching.far.sel(intervention="plain").mean())
+        assert abs(tried[constant] - target) <= 0.002
+
+
+def test_plain_and_reference_are_the_models_own_losses(places, record: tuple[Path, xr.Dataset]):
+    """Read by the model itself, whole: no block, no cache, no encoding of ours."""
+    _, data = record
+    opened, _, windows, _ = study.prepared(str(places[0]), places[1], SETTINGS, silent)
+    checkpoint: Checkpoint = opened.checkpoint
+    for window, length in itertools.product([w for w in windows if w.role == "test"], LENGTHS):
+        for name, first in (("plain", 0), ("reference", length - TRAINED)):
+            tokens = window.tokens[first : length + 1]
+            with torch.inference_mode():
+                logits = checkpoint.model(input_ids=tokens[None, :-1], use_cache=False).logits[0, -TARGET:]
+            expected = float(F.cross_entropy(logits, tokens[-TARGET:]))
+            cell = data.sel(document=window.document, length=length)
+            found = float(cell.reference if name == "reference" else cell.nats.sel(intervention="plain"))
+            assert abs(found - expected) < 1e-4
+
+
+class Stop(Exception):
+    """The machine goes down."""
+
+
+FEW = Settings(LENGTHS, ("plain", "hold", "matched-constant"), 2, TARGET, 4, precision="float32")
+
+
+@pytest.mark.parametrize("after", [1, 4, 8])
+def test_stopped_and_started_again_it_ends_with_the_same_record(
+    places, record, tmp_path: Path, after: int, monkeypatch
+):
+    """Stopped after the first reading, while constants are matched, and among the test documents."""
+    whole, out, count = record[1], tmp_path / "bias.nc", 0
+    write = records.write
+
+    def written(*given, **named) -> None:
+        nonlocal count
+        write(*given, **named)
+        count += 1
+        if count == after:
+            raise Stop
+
+    monkeypatch.setattr(records, "write", written)
+    with pytest.raises(Stop):
+        measure(places, out, FEW)
+    partial = records.read(out, expect_schema=study.BIAS_INTERVENTIONS)
+    assert "readings that are missing" in study.table(partial)
+    assert sum(study.missing(partial).values()) > 0
+    monkeypatch.undo()
+    again = measure(places, out, FEW)
+    same = {"document": again.document, "intervention": again.intervention}
+    for name in ("nats", *study.DOSES):
+        np.testing.assert_allclose(again[name], whole[name].sel(same), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(
+        again.reference, whole.reference.sel(document=again.document), rtol=0, atol=1e-6
+    )
+    assert float(again.constant[0]) == float(whole.constant[0])
+    assert study.missing(again) == {48: 0, 64: 0}
+
+
+def test_what_is_known_is_not_read_again_and_what_is_added_is(places, record, tmp_path: Path, monkeypatch):
+    out = tmp_path / "bias.nc"
+    few = Settings(LENGTHS, ("plain", "hold"), 2, TARGET, 4, precision="float32")
+    first = measure(places, out, few)
+    read: list[str] = []
+    own = study.Bench.read
+    monkeypatch.setattr(
+        study.Bench,
+        "read",
+        lambda self, reader, name, *more: (read.append(name), own(self, reader, name, *more))[1],
+    )
+    assert measure(places, out, few).equals(first)
+    assert read == []
+    more = measure(
+        places, out, Settings(LENGTHS, ("plain", "hold", "clamp"), 3, TARGET, 4, precision="float32")
+    )
+    assert sorted(set(read)) == ["clamp", "hold", "plain"]
+    assert read.count("hold") == 2  # of the new document, at either length
+    shared = {"document": first.document.values, "intervention": ["plain", "hold"]}
+    np.testing.assert_array_equal(more.nats.sel(shared), first.nats.sel(shared))
+    with pytest.raises(InputError, match="is of another model, other texts or settings"):
+        measure(places, out, Settings((48, 72), ("plain",), 2, TARGET, 4, precision="float32"))
+
+
+def synthetic(shares: dict[str, list[float]], lost: list[float], far: dict[str, float]) -> xr.Dataset:
+    """A record of one length with known shares of each test document."""
+    documents = [f"d{i}" for i in range(len(lost))]
+    names = ["plain", *shares]
+    nats = np.array(
+        [[3 + x, *(3 + x * (1 - shares[name][i]) for name in shares)] for i, x in enumerate(lost)]
+    )
+    masses = np.broadcast_to([far.get(name, 0.5) for name in names], nats.shape)
+    axes = ("document", "length", "intervention")
+    return xr.Dataset(
+        {
+            "nats": (axes, nats[:, None]),
+            **dict.fromkeys(study.DOSES, (axes, masses[:, None])),
+            "reference": (("document", "length"), np.full((len(lost), 1), 3.0)),
+            "role": ("document", ["test"] * len(lost)),
+        },
+        coords={"document": documents, "length": [48], "intervention": names},
+    )
+
+
+def test_the_endpoint_is_the_difference_of_the_shares_and_says_whether_doses_are_equal():
+    hold, constant, lost = [0.9, 0.8, 0.7, 0.8], [0.5, 0.6, 0.4, 0.5], [1.0, 2.0, 1.5, 0.05]
+    data = synthetic(
+        {"hold": hold, "matched-constant": constant}, lost, {"hold": 0.3, "matched-constant": 0.32}
+    )
+    rows = {row["intervention"]: row for row in study.recovered(data, 48)}
+    used = np.array(lost[:3])  # the last document has nothing to recover
+    assert rows["hold"]["documents"] == 3
+    assert rows["hold"]["share"] == pytest.approx((np.array(hold[:3]) * used).sum() / used.sum())
+    found = study.difference(data, 48, "hold", "matched-constant")
+    assert found["value"] == pytest.approx(rows["hold"]["share"] - rows["matched-constant"]["share"])
+    assert found["low"] <= found["value"] <= found["high"]
+    assert found["equal_dose"]
+    assert found["far"] == pytest.approx(-0.02)
+    unequal = synthetic({"hold": hold, "matched-constant": constant}, lost, {"hold": 0.2})
+    assert not study.difference(unequal, 48, "hold", "matched-constant")["equal_dose"]
+    assert "hold less matched-constant" in study.table(data)
+    assert "1 at 48" in study.table(data)
+
+
+def test_a_partial_record_leaves_out_what_it_lacks():
+    data = synthetic({"hold": [0.9, 0.8, 0.7], "clamp": [1.0, 1.0, 1.0]}, [1.0, 2.0, 1.5], {})
+    data.nats[1:, 0, 2] = np.nan
+    rows = {row["intervention"]: row for row in study.recovered(data, 48)}
+    assert rows["clamp"]["documents"] == 1
+    assert rows["clamp"]["low"] is None
+    assert study.missing(data) == {48: 2}
+    data.nats[0, 0, 2] = np.nan
+    assert "clamp" not in {row["intervention"] for row in study.recovered(data, 48)}
+    with pytest.raises(
+        InputError, match="no test document has been read with clamp and hold at 48 tokens yet"
+    ):
+        study.difference(data, 48, "clamp", "hold")
+
+
+def test_primary_interventions_of_all_documents_come_first():
+    documents = [f"d{i}" for i in range(8)]
+    found = jobs(Settings(), (12, 16), documents)
+    primary = len(PRIMARY) * len(documents)
+    assert {(job.intervention, job.length) for job in found[:primary]} == {(name, 12) for name in PRIMARY}
+    assert {job.document for job in found[:primary]} == set(documents)
+    secondary = found[primary : primary + len(SECONDARY) * study.FEWER]
+    assert {job.document for job in secondary} == set(documents[: study.FEWER])
+    assert {job.intervention for job in secondary} == set(SECONDARY)
+    assert all(job.length == 16 for job in found[primary + len(secondary) :])
+    assert {*PRIMARY, *SECONDARY} <= set(NAMES)
+
+
+@given(st.integers(0, 2**20), st.integers(1, 5))
+def test_documents_have_one_role_each_and_more_of_them_leave_the_first_as_they_are(seed: int, count: int):
+    rng = np.random.default_rng(seed)
+    documents = [Document(f"t{i}", rng.integers(0, 9, int(rng.integers(70, 120)))) for i in range(12)]
+    few, more = (draw(documents, Settings(documents=n, seed=seed), 50, 10) for n in (count, count + 1))
+    assert len({window.document for window in more}) == len(more)
+    for a, b in zip(few, more, strict=False):
+        assert (a.document, a.role, a.start) == (b.document, b.role, b.start)
+        own = next(d for d in documents if d.name == a.document).tokens
+        np.testing.assert_array_equal(a.tokens, own[a.start : a.start + len(a.tokens)])
+    assert [len(w.tokens) for w in few] == [64] * study.CURVES + [51] * (study.MATCHING + count)
+
+
+def test_hours_are_named_by_what_takes_them(places):
+    found = study.hours(str(places[0]), places[1], SETTINGS, silent)
+    assert set(found) == {"curves", "matched constants", "references", "prefixes", "readings"}
+    assert all(value > 0 for value in found.values())
+    fewer = study.hours(str(places[0]), places[1], Settings(LENGTHS, ("plain",), 3, TARGET, 4), silent)
+    assert fewer["matched constants"] == 0
+
+
+REFUSED = [
+    (Settings(LENGTHS, ("holt",), 3, TARGET, 4), "intervention 'holt' is unknown; did you mean hold?"),
+    (
+        Settings((36, 64), (), 3, TARGET, 4),
+        "length 36 less 8 scored tokens is not beyond the trained length of 32",
+    ),
+    (
+        Settings(LENGTHS, (), 9, TARGET, 4),
+        "9 texts have 76 tokens or more, 13 are needed: 2 for curves, 2 for",
+    ),
+]
+
+
+@pytest.mark.parametrize(("settings", "message"), REFUSED)
+def test_what_cannot_be_measured_is_refused(places, tmp_path: Path, settings: Settings, message: str):
+    with pytest.raises(InputError) as refusal:
+        measure(places, tmp_path / "bias.nc", settings)
+    assert message in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"lengths": (64, 48)}, r"lengths=\[64, 48\] do not ascend"),
+        ({"documents": 0}, "documents=0 is below 1"),
+        ({"target": 4, "sampled": 8}, "sampled=8 exceeds the 4 scored tokens"),
+        ({"precision": "float16"}, "precision='float16' is unknown"),
+    ],
+)
+def test_settings_check_themselves(given: dict, message: str):
+    with pytest.raises(InputError, match=message):
+        Settings(**given)
