@@ -323,7 +323,7 @@ PHASE_DYNAMICS = Schema(
     },
 )  # fmt: skip
 SCORE_VARIANCE = Schema(
-    "score-variance", 1, made_by="tapa variance MODEL",
+    "score-variance", 1, made_by="tapa score-variance MODEL",
     variables=_with_errors(
         _HEADS | {
             "model": ("1", "variant and training seed, or name of a checkpoint of others"),
@@ -332,6 +332,8 @@ SCORE_VARIANCE = Schema(
             "training_seed": ("1", "seed of the training; -1 where it is unknown"),
             "trained_length": ("token", "context length of the training, L"),
             "validation_bits": ("bit/token", "loss at the trained length on validation text; nan: not taken"),
+            "bigram_bits": ("bit/token", "loss of a bigram model of the corpus on validation text; nan: not taken"),
+            "learned": ("1", "whether the model is better than that by a margin (1 or 0); -1: not known"),
             "key": ("1", "hash of weights and settings"),
             "place_model": ("1", "model of a head"),
             "part": ("1", "part of a score over pairs and distances: distance, pair, interaction"),

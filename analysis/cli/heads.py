@@ -370,7 +370,7 @@ def _bias_of_runs(
     typer.echo(f"{bias_text(content)}\nrecord: {shown(out)}")
 
 
-def variance(
+def score_variance(
     models: Annotated[
         list[str],
         typer.Argument(help="smollm2, or models of `tapa train` (run, checkpoint or file); one or more."),
@@ -393,8 +393,8 @@ def variance(
 
     \b
     Examples:
-      tapa variance runs/cpu-rope-0 runs/cpu-tapa-0
-      tapa variance smollm2 --out smollm2-variance.nc
+      tapa score-variance runs/cpu-rope-0 runs/cpu-tapa-0
+      tapa score-variance smollm2 --out smollm2-variance.nc
     """
     from analysis.assets import check_model_name
     from analysis.studies.settings import ScoreVarianceSettings
@@ -407,10 +407,10 @@ def variance(
 
     ensure_writable(out)
     from analysis.cli.printed import variance_numbers, variance_text
-    from analysis.studies.score_variance import measure_models
+    from analysis.studies.score_variance import measure_variances
 
     with progress_bar() as show:
-        data = measure_models(models, out, settings, arguments=sys.argv, progress=show)
+        data = measure_variances(models, out, settings, arguments=sys.argv, progress=show)
     if as_json:
         typer.echo(json.dumps(variance_numbers(data, out)))
         return

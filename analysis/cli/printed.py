@@ -192,7 +192,7 @@ def _finite_or_none(value: float | np.ndarray | xr.DataArray) -> float | None:
     return number if math.isfinite(number) else None
 
 
-# What `tapa variance` prints: medians over the heads of each model, and losses where they were taken.
+# What `tapa score-variance` prints: medians over the heads of each model, and losses where they were taken.
 
 
 def variance_numbers(data: xr.Dataset, record: Path) -> Numbers:

@@ -79,9 +79,10 @@ def _between(query_positions: QueryPositions, key_positions: KeyPositions) -> Nu
     return query_positions[:, None] - key_positions
 
 
-def effect_at(
-    values: Float[Tensor, "heads length"], distance: Num[Tensor, "*shape"]
-) -> Float[Tensor, heads * shape]:
+ByHead = Float[Tensor, "heads *shape"]
+
+
+def effect_at(values: Float[Tensor, "heads length"], distance: Num[Tensor, "*shape"]) -> ByHead:
     """values[distance] for whole distances of 0 .. length - 1; 0 for all others."""
     length = values.shape[-1]
     found = values[:, distance.long().clamp(0, length - 1)]

@@ -31,7 +31,7 @@ from torch import Tensor
 from analysis.encodings import Encoding, Rope
 from analysis.encodings.rotary import complex_pairs
 from analysis.errors import InputError
-from analysis.heads.decomposition import Gram, cross, weights
+from analysis.heads.decomposition import Gram, PerHead, cross, weights
 from analysis.intervals import jackknife
 
 PARTS = ("distance", "pair", "interaction")
@@ -42,7 +42,7 @@ Array = np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
+class TokenPairs:
     """Pairs of positions in windows of text, the query after its key.
 
     Attributes:
@@ -53,7 +53,7 @@ class Pairs:
     key: Int[Array, "windows pairs"]
 
 
-def draw_pairs(windows: int, pairs: int, length: int, *, seed: int) -> Pairs:
+def draw_token_pairs(windows: int, pairs: int, length: int, *, seed: int) -> TokenPairs:
     """Pairs of different tokens of each window, every such pair equally likely; the first token is left out.
 
     Trained heads park attention at a window's first token, whose key is like no other's.
@@ -67,7 +67,7 @@ def draw_pairs(windows: int, pairs: int, length: int, *, seed: int) -> Pairs:
     Raises:
         InputError: a number is out of its range.
 
-    >>> drawn = draw_pairs(2, 5, 16, seed=0)
+    >>> drawn = draw_token_pairs(2, 5, 16, seed=0)
     >>> drawn.query.shape, bool((drawn.query > drawn.key).all()), int(drawn.key.min()) > 0
     ((2, 5), True, True)
     """
@@ -78,7 +78,7 @@ def draw_pairs(windows: int, pairs: int, length: int, *, seed: int) -> Pairs:
     first = rng.integers(1, length, (windows, pairs))
     second = rng.integers(1, length - 1, (windows, pairs))
     second += second >= first  # different from the first
-    return Pairs(np.maximum(first, second), np.minimum(first, second))
+    return TokenPairs(np.maximum(first, second), np.minimum(first, second))
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,7 +236,7 @@ def pair_means(
     encoding: Encoding,
     q: Float[Tensor, "windows heads length head_dim"],
     k: Float[Tensor, "windows key_heads length head_dim"],
-    pairs: Pairs,
+    pairs: TokenPairs,
     over: Design,
     *,
     fast: bool = True,
@@ -335,7 +335,7 @@ def components(found: PairMeans, name: str) -> Components:
     return Components(_mean(total) - cross(level), share, error)
 
 
-def _share(part: str, curves: Gram, level: Gram, total: Gram, pair: Gram) -> Float[Array, heads * left_out]:
+def _share(part: str, curves: Gram, level: Gram, total: Gram, pair: Gram) -> PerHead:
     grand = cross(level)
     variance = _mean(total) - grand
     found = {"distance": cross(curves), "pair": _mean(pair) - grand}
@@ -343,11 +343,11 @@ def _share(part: str, curves: Gram, level: Gram, total: Gram, pair: Gram) -> Flo
     return found[part] / np.where(variance > 0, variance, np.nan)
 
 
-def _mean(diagonal: Gram) -> Float[Array, heads * left_out]:
+def _mean(diagonal: Gram) -> PerHead:
     return np.trace(diagonal, axis1=-2, axis2=-1) / diagonal.shape[-1]
 
 
-def mean_curves(found: PairMeans) -> Float[Array, "texts heads distances"]:
+def curves_by_text(found: PairMeans) -> Float[Array, "texts heads distances"]:
     """Mean over the pairs of each text at every distance of the design."""
     return found.space.curve(found.mean)
 

@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from analysis.encodings import Encoding, SlidingWindow
 from analysis.encodings.interventions import Shifted
 from analysis.encodings.score_parts import DistanceMean, ForeignParts, KeptParts
-from analysis.heads.anova import Design, PairMeans, mean_curves
+from analysis.heads.anova import Design, PairMeans, curves_by_text
 from analysis.intervals import over_documents
 from analysis.models.llama import Llama
 from analysis.text.corpus import Corpus
@@ -92,7 +92,7 @@ def layer_parts(
         seed: of the shuffled distances, the same for all heads.
     """
     weight = over.weights[name]
-    curve = mean_curves(found).mean(axis=0)
+    curve = curves_by_text(found).mean(axis=0)
     level = curve @ weight
     effect = curve - level[:, None]
     order = np.arange(len(weight))

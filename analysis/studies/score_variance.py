@@ -1,8 +1,8 @@
 """Every encoding on one coordinate: what of a head's score is distance, what pair, what interaction, model by model.
 
-The record of `tapa variance`: the variance components of all heads of some models (`heads.anova`), how their mean score
-changes over each octave of distance, what the loss owes to each part (`parts_removed`), and for heads with a phase what
-corresponds to Assumption 2.1 of the paper (v1).
+The record of `tapa score-variance`: the variance components of all heads of some models (`heads.anova`), how their mean
+score changes over each octave of distance, what the loss owes to each part (`parts_removed`), and for heads with a
+phase what corresponds to Assumption 2.1 of the paper (v1).
 
 Assumption 2.1 says of RoPE that E A_d, the mean coefficient of the cosine of frequency omega_d, is the same for all
 frequencies and positions. In TAPA's score, amplitude cos(2 pi |m - n|^alpha phase), the frequency is the phase, which
@@ -38,11 +38,11 @@ from analysis.heads.anova import (
     WEIGHTINGS,
     Design,
     PairMeans,
-    Pairs,
+    TokenPairs,
     by_document,
     components,
     design,
-    draw_pairs,
+    draw_token_pairs,
     octave_steps,
     of_all_windows,
     pair_means,
@@ -55,6 +55,7 @@ from analysis.models.load import Model, TrainedModel, open_model
 from analysis.progress import Progress, silent
 from analysis.records import Provenance, read, write
 from analysis.studies.assumption_2_1 import FEWEST, constancy
+from analysis.studies.equal_dose import has_learned
 from analysis.studies.parts_removed import (
     INTERVENTIONS,
     MULTIPLES,
@@ -64,6 +65,7 @@ from analysis.studies.parts_removed import (
     validation_bits,
 )
 from analysis.studies.settings import ScoreVarianceSettings as Settings
+from analysis.text.corpus import bigram_bits
 from analysis.text.windows import NamedTokens, Windows, windows
 
 VARIANCE = schemas.SCORE_VARIANCE
@@ -111,7 +113,7 @@ def measure_small(
     length = model.context_length
     over = design_of(model.trained_length, model.llama.attentions[0].encoding.reach)
     text = windows(documents, length, settings.windows or _SMALL, seed=settings.seed)
-    pairs = draw_pairs(len(text.tokens), settings.pairs // len(text.tokens), length, seed=settings.seed)
+    pairs = draw_token_pairs(len(text.tokens), settings.pairs // len(text.tokens), length, seed=settings.seed)
     found = Layers(over, [], [], [])
 
     def take(layer: int, encoding: Encoding, q: Tensor, k: Tensor, entropy: Tensor) -> None:
@@ -136,14 +138,14 @@ def measure_other(
     length = min(_LONGEST, model.context_length)
     text = windows(documents, length, settings.windows or _OTHERS, seed=settings.seed)
     count = len(text.tokens)
-    pairs = draw_pairs(count, settings.pairs // count, length, seed=settings.seed)
+    pairs = draw_token_pairs(count, settings.pairs // count, length, seed=settings.seed)
     found = Layers(design_of(model.trained_length, None), [], [], [])
     by_window: list[list[PairMeans]] = []
     for window in range(count):
-        one = Pairs(pairs.query[window : window + 1], pairs.key[window : window + 1])
+        one = TokenPairs(pairs.query[window : window + 1], pairs.key[window : window + 1])
         by_window.append([])
 
-        def take(layer: LayerCapture, one: Pairs = one) -> None:
+        def take(layer: LayerCapture, one: TokenPairs = one) -> None:
             if layer.window is not None and layer.window < model.trained_length:
                 raise InputError(
                     f"layer {layer.layer} sees {layer.window} tokens of {model.trained_length}; "
@@ -297,14 +299,14 @@ def of_losses(rows: Sequence[Numbers]) -> dict[str, tuple[tuple[str, ...], np.nd
     }
 
 
-def measure_model(model: Model, settings: Settings, progress: Progress = silent) -> xr.Dataset:
+def measure_variance(model: Model, settings: Settings, progress: Progress = silent) -> xr.Dataset:
     """Everything about one model, which is one on the axis "model" and has its heads on "place".
 
     Shares are measured in texts that it was neither trained on nor chosen by; the parts whose removal is evaluated, in
     its validation texts. Losses are those of a model of `tapa train` alone.
     """
     rows: list[Numbers] = []
-    bits = math.nan
+    bits, bigram, learned = math.nan, math.nan, -1
     if isinstance(model, TrainedModel):
         corpus = own_corpus(model.checkpoint, progress)
         found = measure_small(model, [(d.name, d.tokens.tolist()) for d in corpus.test], settings)
@@ -313,18 +315,16 @@ def measure_model(model: Model, settings: Settings, progress: Progress = silent)
             parts = parts_of_layers(model, held_out, settings)
             chosen = {"count": settings.spans, "seed": settings.seed}
             rows = removed(model.llama, parts, corpus, **chosen)
-            bits = validation_bits(model.llama, corpus, **chosen)
+            bits, bigram = validation_bits(model.llama, corpus, **chosen), bigram_bits(corpus)
+            learned = int(has_learned(bits * math.log(2), bigram))
         variant = variant_name(model.checkpoint.config)
         about: Numbers = {"variant": variant, "label": label(variant)}
         about["training_seed"] = model.checkpoint.recipe.get("seed", -1)
     else:
         found = measure_other(model, model.documents((), progress), settings, progress)
         about = {"variant": model.name, "label": model.name, "training_seed": -1}
-    about |= {
-        "key": key_of(model.sha256, settings),
-        "trained_length": model.trained_length,
-        "validation_bits": bits,
-    }
+    about |= {"key": key_of(model.sha256, settings), "trained_length": model.trained_length}
+    about |= {"validation_bits": bits, "bigram_bits": bigram, "learned": learned}
     short = (
         about["variant"] if about["training_seed"] < 0 else f"{about['variant']}-s{about['training_seed']}"
     )
@@ -351,7 +351,7 @@ def key_of(sha256: str, settings: Settings) -> str:
     return hashlib.sha256(repr((sha256, sorted(asdict(settings).items()))).encode()).hexdigest()[:32]
 
 
-def measure_models(
+def measure_variances(
     models: Sequence[str],
     out: Path,
     settings: Settings,
@@ -375,7 +375,7 @@ def measure_models(
     """
     if not models:
         raise InputError("no model was given; give one or more")
-    known = split(read(out, expect_schema=VARIANCE)) if out.exists() else {}
+    known = models_apart(read(out, expect_schema=VARIANCE)) if out.exists() else {}
     kept = {str(one["key"].values[0]): one for one in known.values()}
     begun = time.perf_counter()
     given: dict[str, str] = {}
@@ -384,17 +384,17 @@ def measure_models(
         model = open_model(name, progress=progress)
         data = kept.get(key_of(model.sha256, settings))
         if data is None:
-            data = measure_model(model, settings, progress)
+            data = measure_variance(model, settings, progress)
         short = str(data.model.values[0])
         if given.setdefault(short, name) != name:
             raise InputError(f"{given[short]} and {name} are both {short}; give one of them")
         known[short] = data
-        write(joined_models(known), out, _provenance(arguments, settings, known, begun), schema=VARIANCE)
+        write(models_joined(known), out, _provenance(arguments, settings, known, begun), schema=VARIANCE)
     progress("models", len(models), len(models))
-    return joined_models(known)
+    return models_joined(known)
 
 
-def split(record: xr.Dataset) -> dict[str, xr.Dataset]:
+def models_apart(record: xr.Dataset) -> dict[str, xr.Dataset]:
     """A record's models, each with its heads; where it came from is left out."""
     record = record.drop_attrs()
     return {
@@ -403,8 +403,8 @@ def split(record: xr.Dataset) -> dict[str, xr.Dataset]:
     }
 
 
-def joined_models(known: Mapping[str, xr.Dataset]) -> xr.Dataset:
-    """The inverse of `split`, models by name."""
+def models_joined(known: Mapping[str, xr.Dataset]) -> xr.Dataset:
+    """The inverse of `models_apart`, models by name."""
     each = [known[name] for name in sorted(known)]
     by_model = xr.concat([one.drop_dims("place") for one in each], "model")
     return by_model.merge(xr.concat([one.drop_dims("model") for one in each], "place"))

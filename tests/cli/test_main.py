@@ -33,7 +33,7 @@ from tests.index_server import Index, serve
 
 TAPA = Path(sys.executable).with_name("tapa")
 COMMANDS = (
-    "curve", "measure", "evaluate", "phase", "phase-dynamics", "bias", "variance", "train", "sweep", "results",
+    "curve", "measure", "evaluate", "phase", "phase-dynamics", "bias", "score-variance", "train", "sweep", "results",
     "verify", "findings", "figures", "bench", "fetch",
 )  # fmt: skip
 LENGTH = ["--length", "32", "--windows", "3"]

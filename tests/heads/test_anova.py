@@ -21,9 +21,9 @@ from analysis.heads.anova import (
     Space,
     by_document,
     components,
+    curves_by_text,
     design,
-    draw_pairs,
-    mean_curves,
+    draw_token_pairs,
     octave_steps,
     pair_means,
 )
@@ -40,7 +40,7 @@ def vectors(seed: int, heads: int = 2, length: int = 20) -> torch.Tensor:
 
 
 def means(encoding: Encoding, *, fast: bool = True, over=OVER) -> PairMeans:
-    pairs = draw_pairs(TEXTS, PAIRS, 20, seed=3)
+    pairs = draw_token_pairs(TEXTS, PAIRS, 20, seed=3)
     return pair_means(encoding, vectors(0), vectors(1), pairs, over, fast=fast)
 
 
@@ -56,7 +56,7 @@ ROTATIONS = {
 def test_coefficients_of_a_rotation_give_what_its_scores_give(name: str):
     """By features and by all scores; float64 sums of a few dozen terms, none much larger than the sum."""
     fast, slow = (means(ROTATIONS[name], fast=fast) for fast in (True, False))
-    np.testing.assert_allclose(mean_curves(fast), mean_curves(slow), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(curves_by_text(fast), curves_by_text(slow), rtol=0, atol=1e-12)
     for weights in OVER.weights:
         a, b = components(fast, weights), components(slow, weights)
         np.testing.assert_allclose(a.variance, b.variance, rtol=1e-11)
@@ -67,7 +67,7 @@ def test_coefficients_of_a_rotation_give_what_its_scores_give(name: str):
 
 def by_hand(encoding: Encoding, weights: str) -> dict[str, np.ndarray]:
     """The definition, pair of texts by pair of texts, out of every single score."""
-    pairs, weight = draw_pairs(TEXTS, PAIRS, 20, seed=3), OVER.weights[weights]
+    pairs, weight = draw_token_pairs(TEXTS, PAIRS, 20, seed=3), OVER.weights[weights]
     q, k, at = vectors(0), vectors(1), torch.from_numpy(OVER.distances)
     found = {part: np.zeros(2) for part in (*PARTS, "variance")}
     for head in range(2):
@@ -213,14 +213,14 @@ def test_windows_of_one_document_are_one_text():
 
 
 def test_keys_serve_groups_of_query_heads():
-    pairs, q, k = draw_pairs(TEXTS, PAIRS, 20, seed=3), vectors(0, heads=4), vectors(1)
+    pairs, q, k = draw_token_pairs(TEXTS, PAIRS, 20, seed=3), vectors(0, heads=4), vectors(1)
     found = pair_means(Tapa(DIM), q, k, pairs, OVER).mean
     each = [pair_means(Tapa(DIM), q[:, [h]], k[:, [h // 2]], pairs, OVER).mean for h in range(4)]
     np.testing.assert_allclose(found, np.concatenate(each, axis=1), atol=1e-14)
 
 
 def test_every_pair_of_different_tokens_but_the_first_is_equally_likely():
-    drawn_pairs = draw_pairs(30, 1000, 6, seed=1)
+    drawn_pairs = draw_token_pairs(30, 1000, 6, seed=1)
     cells, counts = np.unique(
         np.stack([drawn_pairs.query.ravel(), drawn_pairs.key.ravel()]), axis=1, return_counts=True
     )
@@ -242,8 +242,8 @@ def test_octave_steps_are_differences_of_the_mean_score():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (lambda: draw_pairs(1, 0, 9, seed=0), "pairs=0 is below 1"),
-        (lambda: draw_pairs(1, 1, 2, seed=0), "length=2 is below 3"),
+        (lambda: draw_token_pairs(1, 0, 9, seed=0), "pairs=0 is below 1"),
+        (lambda: draw_token_pairs(1, 1, 2, seed=0), "length=2 is below 3"),
         (lambda: design({"within": (0, 5)}), "within: distances 0 .. 5"),
         (lambda: means(SlidingWindow(Nope(DIM), 30)), "a score is not finite; give distances that"),
         (

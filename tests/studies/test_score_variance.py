@@ -14,7 +14,7 @@ import xarray as xr
 from analysis.cli import main
 from analysis.encodings import Rope, Tapa
 from analysis.errors import InputError
-from analysis.heads.anova import PARTS, components, draw_pairs, pair_means
+from analysis.heads.anova import PARTS, components, draw_token_pairs, pair_means
 from analysis.models.config import MethodConfig, ModelConfig
 from analysis.models.load import PretrainedModel, load_checkpoint
 from analysis.records import read
@@ -24,12 +24,12 @@ from analysis.studies.score_variance import (
     VARIANCE,
     Settings,
     design_of,
-    joined_models,
-    measure_models,
     measure_other,
+    measure_variances,
+    models_apart,
+    models_joined,
     of_heads,
     phase_constancy,
-    split,
     variant_name,
 )
 from analysis.text.corpus import Corpus, Raw, from_texts
@@ -57,29 +57,31 @@ def saved(method: str, folder: Path, **recipe) -> str:
 def test_a_record_of_several_models_made_in_several_goes(
     data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    out, arguments = tmp_path / "v.nc", ["tapa", "variance"]
+    out, arguments = tmp_path / "v.nc", ["tapa", "score-variance"]
     one, two = saved("rope", tmp_path / "a", seed=1), saved("tapa_linear", tmp_path / "b", seed=2)
-    first = measure_models([one], out, SETTINGS, arguments=arguments)
-    both = measure_models([two], out, SETTINGS, arguments=arguments)
+    first = measure_variances([one], out, SETTINGS, arguments=arguments)
+    both = measure_variances([two], out, SETTINGS, arguments=arguments)
     assert both.model.values.tolist() == ["rope-s1", "tapa_linear-s2"]
     assert both.sizes["place"] == 8
     assert set(both.label.values.tolist()) == {"RoPE", "TAPA, linear phase"}
-    xr.testing.assert_equal(split(read(out, expect_schema=VARIANCE))["rope-s1"], split(first)["rope-s1"])
-    xr.testing.assert_equal(joined_models(split(both)), both)
+    xr.testing.assert_equal(
+        models_apart(read(out, expect_schema=VARIANCE))["rope-s1"], models_apart(first)["rope-s1"]
+    )
+    xr.testing.assert_equal(models_joined(models_apart(both)), both)
 
     def refuse(*args):
         raise AssertionError("measured again")
 
     with monkeypatch.context() as patch:
-        patch.setattr(score_variance, "measure_model", refuse)
-        xr.testing.assert_equal(measure_models([two, one], out, SETTINGS, arguments=arguments), both)
+        patch.setattr(score_variance, "measure_variance", refuse)
+        xr.testing.assert_equal(measure_variances([two, one], out, SETTINGS, arguments=arguments), both)
         with pytest.raises(AssertionError, match="measured again"):
-            measure_models([one], out, Settings(windows=8, pairs=168, spans=2), arguments=arguments)
+            measure_variances([one], out, Settings(windows=8, pairs=168, spans=2), arguments=arguments)
     same = saved("rope", tmp_path / "c", seed=1)
     with pytest.raises(InputError, match="are both rope-s1; give one of them"):
-        measure_models([one, same], out, SETTINGS, arguments=arguments)
+        measure_variances([one, same], out, SETTINGS, arguments=arguments)
     with pytest.raises(InputError, match="no model was given"):
-        measure_models([], out, SETTINGS, arguments=arguments)
+        measure_variances([], out, SETTINGS, arguments=arguments)
     shares = both.share.sel(range="within").sum("part")
     np.testing.assert_allclose(shares, 1.0, atol=1e-9)
     assert bool(both.constancy.sel(place=both.place_model == "rope-s1").isnull().all())
@@ -91,14 +93,18 @@ def test_a_record_of_several_models_made_in_several_goes(
 def test_the_command(data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
     out = tmp_path / "v.nc"
     options = ["--windows", "8", "--pairs", "160", "--spans", "2", "--out", str(out)]
-    monkeypatch.setattr(sys, "argv", ["tapa", "variance", saved("nope", tmp_path / "a"), *options, "--json"])
+    monkeypatch.setattr(
+        sys, "argv", ["tapa", "score-variance", saved("nope", tmp_path / "a"), *options, "--json"]
+    )
     with pytest.raises(SystemExit, match="0"):
         main.main()
     found = json.loads(capsys.readouterr().out)
     assert found["share"]["nope-s5"]["pair"] == pytest.approx(1.0)
     assert found["change"]["nope-s5"]["no interaction"] == pytest.approx(0.0, abs=1e-4)
     monkeypatch.setattr(
-        sys, "argv", ["tapa", "variance", saved("alibi", tmp_path / "b"), *options[:-2], "--out", str(out)]
+        sys,
+        "argv",
+        ["tapa", "score-variance", saved("alibi", tmp_path / "b"), *options[:-2], "--out", str(out)],
     )
     with pytest.raises(SystemExit, match="0"):
         main.main()
@@ -118,7 +124,7 @@ def test_the_command(data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     ],
 )
 def test_refusals_of_the_command(arguments: list[str], message: str, capsys, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sys, "argv", ["tapa", "variance", *arguments])
+    monkeypatch.setattr(sys, "argv", ["tapa", "score-variance", *arguments])
     with pytest.raises(SystemExit):
         main.main()
     said_in_one_line(capsys, message)
@@ -132,7 +138,7 @@ def test_a_checkpoint_of_others_is_measured_head_by_head(tmp_path: Path):
     settings = Settings(windows=4, pairs=160)
     found = measure_other(model, documents, settings)
     text = windows(documents, 64, 4, seed=0)
-    pairs, captured = draw_pairs(4, 40, 64, seed=0), []
+    pairs, captured = draw_token_pairs(4, 40, 64, seed=0), []
     model.capture(
         torch.from_numpy(text.tokens),
         lambda layer: captured.append((layer.q.clone(), layer.k.clone(), layer)),
@@ -162,7 +168,7 @@ def test_a_sliding_window_is_measured_where_it_sees(data, tmp_path: Path):
     over = design_of(TRAINED, 8)
     assert over.distances[-1] == 7
     assert set(over.weights) == {"within log", "within uniform"}
-    record = measure_models(
+    record = measure_variances(
         [saved("window", tmp_path / "a")],
         tmp_path / "v.nc",
         Settings(windows=8, pairs=160, spans=0),
