@@ -329,10 +329,10 @@ def _bias_of_model(
         return
     if as_json:
         by_length = {str(n): study.recovered(data, n) for n in map(int, data.length.values)}
-        left = {str(n): count for n, count in study.missing(data).items()}
+        left = {str(n): count for n, count in study.missing_readings(data).items()}
         typer.echo(json.dumps({"record": str(out), "recovered": by_length, "missing": left}))
         return
-    typer.echo(f"{study.table(data)}\nrecord: {shown(out)}")
+    typer.echo(f"{study.interventions_table(data)}\nrecord: {shown(out)}")
 
 
 def _bias_of_runs(

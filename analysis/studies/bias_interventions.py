@@ -92,7 +92,7 @@ Cell = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class TextWindow:
     """One window of a document, and what the document is for.
 
     Attributes:
@@ -109,7 +109,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class Reading:
     """One reading: a document under an intervention up to a length, all scored lengths on the way included."""
 
     document: str
@@ -117,7 +117,7 @@ class Job:
     length: int
 
 
-def jobs(settings: Settings, lengths: Sequence[int], documents: Sequence[str]) -> list[Job]:
+def planned_readings(settings: Settings, lengths: Sequence[int], documents: Sequence[str]) -> list[Reading]:
     """All readings of the test documents, in the order of the plan."""
     chosen = chosen_of(settings)
     primary = [name for name in PRIMARY if name in chosen]
@@ -126,15 +126,15 @@ def jobs(settings: Settings, lengths: Sequence[int], documents: Sequence[str]) -
     if len(lengths) > 1:
         stages.append((documents, primary, lengths[-1]))
     return [
-        Job(document, name, length)
+        Reading(document, name, length)
         for found, names, length in stages
         for document, name in itertools.product(found, names)
     ]
 
 
-def draw(
+def draw_windows(
     documents: Sequence[Document], settings: Settings, longest: int, margin: int = MARGIN
-) -> list[Window]:
+) -> list[TextWindow]:
     """Windows of documents drawn with the seed; every role's windows are long enough for it.
 
     Raises:
@@ -158,7 +158,7 @@ def draw(
         place = np.random.default_rng([settings.seed, int(index)])
         start = int(place.integers(len(document.tokens) - size + 1))
         tokens = torch.from_numpy(document.tokens[start : start + size].astype(np.int64))
-        found.append(Window(document.name, role, start, tokens))
+        found.append(TextWindow(document.name, role, start, tokens))
     return found
 
 
@@ -234,7 +234,7 @@ class Bench:
                 found[at, column] = float(torch.cat([getattr(meter, dose) for meter in own]).mean())
         return found
 
-    def reference(self, window: Window, length: int) -> float:
+    def reference(self, window: TextWindow, length: int) -> float:
         """Loss per token of the scored tokens at a length, from at most L tokens before them."""
         tokens = window.tokens[length - self.trained : length + 1]
         shared = self.trained - self.settings.target
@@ -247,7 +247,7 @@ class Bench:
 
 
 def measured_curves(
-    model: PretrainedModel, windows: Sequence[Window], reach: int, progress: Progress
+    model: PretrainedModel, windows: Sequence[TextWindow], reach: int, progress: Progress
 ) -> Curves:
     """Curves of a model's heads in some windows, plain."""
     sums = CurveSums(model.trained_length, reach)
@@ -282,10 +282,10 @@ def keep_curves(path: Path, key: str, curves: Curves) -> None:
 # The record: what has been read so far.
 
 
-class Record:
+class InterventionRecord:
     """Cells that have been read, and the dataset that they make."""
 
-    def __init__(self, bench: Bench, windows: Sequence[Window], key: str) -> None:
+    def __init__(self, bench: Bench, windows: Sequence[TextWindow], key: str) -> None:
         self.bench, self.key = bench, key
         self.windows = [window for window in windows if window.role != "curves"]
         self.cells: dict[Cell, np.ndarray] = {}
@@ -408,7 +408,7 @@ def measure_interventions(
         curves = kept_curves(path, key)  # as a later run will have them
         assert curves is not None
     bench = Bench(opened, settings, lengths, curves, {})
-    record = Record(bench, windows, key)
+    record = InterventionRecord(bench, windows, key)
     record.resume(out)
     begun = time.perf_counter()
 
@@ -449,7 +449,7 @@ def check_names(names: Sequence[str]) -> None:
 
 def prepared(
     model: str, texts: Sequence[Path], settings: Settings, progress: Progress
-) -> tuple[PretrainedModel, tuple[int, ...], list[Window], str]:
+) -> tuple[PretrainedModel, tuple[int, ...], list[TextWindow], str]:
     """The model, the lengths, the windows of all documents, and a key of all that decides a cell.
 
     Raises:
@@ -469,7 +469,7 @@ def prepared(
                 f"{trained}; give longer --lengths"
             )
     documents, _ = opened.evaluation_texts(texts, progress)
-    windows = draw(documents, settings, lengths[-1], min(MARGIN, trained // 4))
+    windows = draw_windows(documents, settings, lengths[-1], min(MARGIN, trained // 4))
     decides = {
         "lengths": list(lengths), "target": settings.target, "sampled": settings.sampled, "seed": settings.seed,
         "precision": settings.precision, "model": opened.sha256,
@@ -480,7 +480,7 @@ def prepared(
     return opened, lengths, windows, key
 
 
-def _match(record: Record, name: str, save: Callable[[], None], progress: Progress) -> None:
+def _match(record: InterventionRecord, name: str, save: Callable[[], None], progress: Progress) -> None:
     """Find a constant with the far mass of what it is matched to, over the documents for matching."""
     bench, length = record.bench, record.bench.lengths[0]
     windows = [window for window in record.windows if window.role == "matching"]
@@ -508,27 +508,29 @@ def _match(record: Record, name: str, save: Callable[[], None], progress: Progre
     save()
 
 
-def _read_all(record: Record, save: Callable[[], None], progress: Progress) -> None:
-    """All jobs whose cells the record does not have."""
+def _read_all(record: InterventionRecord, save: Callable[[], None], progress: Progress) -> None:
+    """All readings whose cells the record does not have."""
     bench = record.bench
     by_name = {window.document: window for window in record.windows if window.role == "test"}
-    todo = jobs(bench.settings, bench.lengths, list(by_name))
+    todo = planned_readings(bench.settings, bench.lengths, list(by_name))
     reader: TextReader | None = None
     read = ""
-    for done, job in enumerate(todo):
+    for done, reading in enumerate(todo):
         progress("readings", done, len(todo))
-        scored = [length for length in bench.lengths if length <= job.length]
-        window = by_name[job.document]
+        scored = [length for length in bench.lengths if length <= reading.length]
+        window = by_name[reading.document]
         for length in scored:
-            if (job.document, length) not in record.references:
-                record.references[job.document, length] = bench.reference(window, length)
+            if (reading.document, length) not in record.references:
+                record.references[reading.document, length] = bench.reference(window, length)
                 save()
-        if all((job.document, job.intervention, length) in record.cells for length in scored):
+        if all((reading.document, reading.intervention, length) in record.cells for length in scored):
             continue
-        if reader is None or read != job.document:
-            reader, read = TextReader(bench.model.checkpoint, window.tokens, bench.trained), job.document
-        for length, found in zip(scored, bench.read(reader, job.intervention, job.length), strict=True):
-            record.cells[job.document, job.intervention, length] = found
+        if reader is None or read != reading.document:
+            reader, read = TextReader(bench.model.checkpoint, window.tokens, bench.trained), reading.document
+        for length, found in zip(
+            scored, bench.read(reader, reading.intervention, reading.length), strict=True
+        ):
+            record.cells[reading.document, reading.intervention, length] = found
         save()
     progress("readings", len(todo), len(todo))
 
@@ -598,17 +600,17 @@ def _share(gained: np.ndarray, lost: np.ndarray) -> Interval:
     return over_documents(gained, lost, seed=0)
 
 
-def missing(data: xr.Dataset) -> dict[int, int]:
+def missing_readings(data: xr.Dataset) -> dict[int, int]:
     """By length, how many readings of the plan a record does not have."""
     tests = data.isel(document=np.flatnonzero(data.role.values == "test"))
     documents, found = [str(name) for name in tests.document.values], {}
     names = tuple(map(str, data.intervention.values))
     lengths = [int(length) for length in data.length.values]
     planned = {
-        (job.document, job.intervention, length)
-        for job in jobs(Settings(interventions=names), lengths, documents)
+        (reading.document, reading.intervention, length)
+        for reading in planned_readings(Settings(interventions=names), lengths, documents)
         for length in lengths
-        if length <= job.length
+        if length <= reading.length
     }
     for length in lengths:
         cells = [(d, name) for d, name, at in planned if at == length]
@@ -617,7 +619,7 @@ def missing(data: xr.Dataset) -> dict[int, int]:
     return found
 
 
-def table(data: xr.Dataset) -> str:
+def interventions_table(data: xr.Dataset) -> str:
     """The record for a reader: interventions by length, the endpoint, what was left out and what is missing."""
     lines = []
     for length in map(int, data.length.values):
@@ -644,7 +646,7 @@ def table(data: xr.Dataset) -> str:
                 )
     left = {length: int((~able(data, length)).sum()) for length in map(int, data.length.values)}
     lines.append("test documents without a loss to recover, or not read plain yet: " + _counts(left))
-    return "\n".join([*lines, "readings that are missing: " + _counts(missing(data))])
+    return "\n".join([*lines, "readings that are missing: " + _counts(missing_readings(data))])
 
 
 def _counts(by_length: Mapping[int, int]) -> str:
@@ -666,8 +668,8 @@ def hours(model: str, texts: Sequence[Path], settings: Settings, progress: Progr
         return per_token * (stop - first) + per_pair * (stop**2 - first**2) / 2
 
     tests = [window.document for window in windows if window.role == "test"]
-    todo = jobs(settings, lengths, tests)
-    stages = {(job.document, job.length, job.intervention in PRIMARY) for job in todo}
+    todo = planned_readings(settings, lengths, tests)
+    stages = {(reading.document, reading.length, reading.intervention in PRIMARY) for reading in todo}
     tries = 8 * MATCHING * sum(name in chosen_of(settings) for name in MATCHED)
     scored = len(tests) * len(lengths)
     found = {
@@ -675,7 +677,9 @@ def hours(model: str, texts: Sequence[Path], settings: Settings, progress: Progr
         "matched constants": tries * seconds(trained, lengths[0]),
         "references": scored * seconds(0, trained),
         "prefixes": len(stages) * seconds(0, trained),
-        "readings": sum(seconds(0 if job.intervention in WHOLE else trained, job.length) for job in todo),
+        "readings": sum(
+            seconds(0 if reading.intervention in WHOLE else trained, reading.length) for reading in todo
+        ),
     }
     return {name: value / 3600 for name, value in found.items()}
 

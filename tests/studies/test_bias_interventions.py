@@ -19,7 +19,7 @@ from analysis.heads.bias_interventions import MATCHED, NAMES
 from analysis.models.huggingface import Checkpoint
 from analysis.progress import silent
 from analysis.studies import bias_interventions as study
-from analysis.studies.bias_interventions import PRIMARY, SECONDARY, Settings, draw, jobs
+from analysis.studies.bias_interventions import PRIMARY, SECONDARY, Settings, draw_windows, planned_readings
 from analysis.text.windows import Document
 from tests import tiny_models
 
@@ -67,7 +67,7 @@ def test_the_record_has_all_of_the_plan_and_says_where_it_came_from(record: tupl
         assert np.isfinite(near[name]).all()
         assert np.isfinite(tests[name].sel(length=LENGTHS[1], intervention=list(PRIMARY))).all()
     assert set(map(str, data.intervention.values)) == {*PRIMARY, *SECONDARY}
-    assert study.missing(data) == {48: 0, 64: 0}
+    assert study.missing_readings(data) == {48: 0, 64: 0}
     assert records.provenance_of(data).model_sha256
     assert out.with_name("bias.curves.npz").is_file()
 
@@ -143,8 +143,8 @@ def test_stopped_and_started_again_it_ends_with_the_same_record(
     with pytest.raises(Stop):
         measure(places, out, FEW)
     partial = records.read(out, expect_schema=study.BIAS_INTERVENTIONS)
-    assert "readings that are missing" in study.table(partial)
-    assert sum(study.missing(partial).values()) > 0
+    assert "readings that are missing" in study.interventions_table(partial)
+    assert sum(study.missing_readings(partial).values()) > 0
     monkeypatch.undo()
     again = measure(places, out, FEW)
     same = {"document": again.document, "intervention": again.intervention}
@@ -154,7 +154,7 @@ def test_stopped_and_started_again_it_ends_with_the_same_record(
         again.reference, whole.reference.sel(document=again.document), rtol=0, atol=1e-6
     )
     assert float(again.constant[0]) == float(whole.constant[0])
-    assert study.missing(again) == {48: 0, 64: 0}
+    assert study.missing_readings(again) == {48: 0, 64: 0}
 
 
 def test_what_is_known_is_not_read_again_and_what_is_added_is(places, record, tmp_path: Path, monkeypatch):
@@ -217,8 +217,8 @@ def test_the_endpoint_is_the_difference_of_the_shares_and_says_whether_doses_are
     assert found["far"] == pytest.approx(-0.02)
     unequal = synthetic({"hold": hold, "matched-constant": constant}, lost, {"hold": 0.2})
     assert not study.difference(unequal, 48, "hold", "matched-constant")["equal_dose"]
-    assert "hold less matched-constant" in study.table(data)
-    assert "1 at 48" in study.table(data)
+    assert "hold less matched-constant" in study.interventions_table(data)
+    assert "1 at 48" in study.interventions_table(data)
 
 
 def test_a_partial_record_leaves_out_what_it_lacks():
@@ -227,7 +227,7 @@ def test_a_partial_record_leaves_out_what_it_lacks():
     rows = {row["intervention"]: row for row in study.recovered(data, 48)}
     assert rows["clamp"]["documents"] == 1
     assert rows["clamp"]["low"] is None
-    assert study.missing(data) == {48: 2}
+    assert study.missing_readings(data) == {48: 2}
     data.nats[0, 0, 2] = np.nan
     assert "clamp" not in {row["intervention"] for row in study.recovered(data, 48)}
     with pytest.raises(
@@ -238,14 +238,16 @@ def test_a_partial_record_leaves_out_what_it_lacks():
 
 def test_primary_interventions_of_all_documents_come_first():
     documents = [f"d{i}" for i in range(8)]
-    found = jobs(Settings(), (12, 16), documents)
+    found = planned_readings(Settings(), (12, 16), documents)
     primary = len(PRIMARY) * len(documents)
-    assert {(job.intervention, job.length) for job in found[:primary]} == {(name, 12) for name in PRIMARY}
-    assert {job.document for job in found[:primary]} == set(documents)
+    assert {(reading.intervention, reading.length) for reading in found[:primary]} == {
+        (name, 12) for name in PRIMARY
+    }
+    assert {reading.document for reading in found[:primary]} == set(documents)
     secondary = found[primary : primary + len(SECONDARY) * study.FEWER]
-    assert {job.document for job in secondary} == set(documents[: study.FEWER])
-    assert {job.intervention for job in secondary} == set(SECONDARY)
-    assert all(job.length == 16 for job in found[primary + len(secondary) :])
+    assert {reading.document for reading in secondary} == set(documents[: study.FEWER])
+    assert {reading.intervention for reading in secondary} == set(SECONDARY)
+    assert all(reading.length == 16 for reading in found[primary + len(secondary) :])
     assert {*PRIMARY, *SECONDARY} <= set(NAMES)
 
 
@@ -253,7 +255,9 @@ def test_primary_interventions_of_all_documents_come_first():
 def test_documents_have_one_role_each_and_more_of_them_leave_the_first_as_they_are(seed: int, count: int):
     rng = np.random.default_rng(seed)
     documents = [Document(f"t{i}", rng.integers(0, 9, int(rng.integers(70, 120)))) for i in range(12)]
-    few, more = (draw(documents, Settings(documents=n, seed=seed), 50, 10) for n in (count, count + 1))
+    few, more = (
+        draw_windows(documents, Settings(documents=n, seed=seed), 50, 10) for n in (count, count + 1)
+    )
     assert len({window.document for window in more}) == len(more)
     for a, b in zip(few, more, strict=False):
         assert (a.document, a.role, a.start) == (b.document, b.role, b.start)
