@@ -113,6 +113,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=rank)
 
 
+def group(nodeid: str) -> str:
+    """Tests of one group share a process: a file's share what they make, a notebook's its outputs."""
+    file, _, test = nodeid.partition("::")
+    return test.partition("[")[2] or file if file.endswith(NOTEBOOKS) else file
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     """Groups of our own: pytest 9.2 does not pass on the marks by which xdist 3.8 knows a group."""

@@ -572,12 +572,10 @@ def measure_model(
     dataset = dataset.assign_coords(window=list(range(settings.windows))).assign(
         window_document=("window", list(chosen.documents)), window_offset=("window", list(chosen.offsets))
     )
-    attributes = {
-        "model": loaded.name,
-        "statistics_seconds": clock.statistics,
-        "forward_seconds": clock.forward,
-    }
-    return dataset.assign_attrs(attributes), provenance
+    dataset = dataset.assign_attrs(
+        model=loaded.name, statistics_seconds=clock.statistics, forward_seconds=clock.forward
+    )
+    return dataset, provenance
 
 
 def smollm2_record(*, windows: int, length: int, seed: int) -> tuple[xr.Dataset, Provenance]:
