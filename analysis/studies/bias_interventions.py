@@ -328,7 +328,7 @@ class InterventionRecord:
             reference[documents.index(document), lengths.index(length)] = nats
         axes = ("document", "length", "intervention")
         trials = sorted(self.trials.items())
-        return xr.Dataset(
+        found = xr.Dataset(
             {
                 **{name: (axes, found) for name, found in zip(("nats", *DOSES), values, strict=True)},
                 "reference": (("document", "length"), reference),
@@ -350,6 +350,7 @@ class InterventionRecord:
                 "target": self.bench.settings.target,
             },
         )  # fmt: skip
+        return with_shares(found)
 
 
 def _kept(curves: Curves, longest: int) -> dict[str, Any]:
@@ -598,6 +599,39 @@ def _known(value: float) -> float | None:
 
 def _share(gained: np.ndarray, lost: np.ndarray) -> Interval:
     return over_documents(gained, lost, seed=0)
+
+
+def with_shares(data: xr.Dataset) -> xr.Dataset:
+    """The record with what follows from it over test documents: recovered shares, and what is left at equal dose."""
+    shape = data.sizes["length"], data.sizes["intervention"]
+    names = ("share", "share_low", "share_high", "mean_far", "documents")
+    shares = {name: np.full(shape, np.nan) for name in names}
+    gains = {
+        name: np.full((shape[0], len(MATCHED)), np.nan)
+        for name in ("gain", "gain_low", "gain_high", "gain_far")
+    }
+    order = list(map(str, data.intervention.values))
+    for at, length in enumerate(map(int, data.length.values)):
+        rows = recovered(data, length) if "plain" in order else []
+        for row in rows:
+            values = row["share"], row["low"], row["high"], row["far"], row["documents"]
+            for name, value in zip(names, values, strict=True):
+                shares[name][at, order.index(row["intervention"])] = np.nan if value is None else value
+        read = {row["intervention"] for row in rows}
+        for column, (other, one) in enumerate(MATCHED.items()):
+            if {one, other} <= read:
+                found = difference(data, length, one, other)
+                for name, key in (
+                    ("gain", "value"),
+                    ("gain_low", "low"),
+                    ("gain_high", "high"),
+                    ("gain_far", "far"),
+                ):
+                    gains[name][at, column] = found[key]
+    return data.assign(
+        {name: (("length", "intervention"), values) for name, values in shares.items()}
+        | {name: (("length", "matched"), values) for name, values in gains.items()}
+    )
 
 
 def missing_readings(data: xr.Dataset) -> dict[int, int]:

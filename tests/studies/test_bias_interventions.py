@@ -221,6 +221,21 @@ def test_the_endpoint_is_the_difference_of_the_shares_and_says_whether_doses_are
     assert "1 at 48" in study.interventions_table(data)
 
 
+def test_the_record_holds_the_shares_that_follow_from_it(record: tuple[Path, xr.Dataset]):
+    _, data = record
+    for length in LENGTHS:
+        for row in study.recovered(data, length):
+            cell = data.sel(length=length, intervention=row["intervention"])
+            assert (float(cell.share), float(cell.mean_far)) == (row["share"], row["far"])
+            assert int(cell.documents) == row["documents"]
+        for other, one in MATCHED.items():
+            if study.able(data, length).any():
+                found = study.difference(data, length, one, other)
+                assert float(data.gain.sel(length=length, matched=other)) == found["value"]
+    empty = data.assign(nats=data.nats * np.nan)
+    assert np.isnan(study.with_shares(empty).share).all()
+
+
 def test_a_partial_record_leaves_out_what_it_lacks():
     data = synthetic({"hold": [0.9, 0.8, 0.7], "clamp": [1.0, 1.0, 1.0]}, [1.0, 2.0, 1.5], {})
     data.nats[1:, 0, 2] = np.nan
