@@ -36,6 +36,8 @@ _ROW = re.compile(
 _HEAD = """# Status of the claims
 
 What arXiv 2509.12635v1 asserts, claim by claim. Generated from the ledger (`proofs/paper/`) by `tapa verify --write`.
+Every verdict is of this version. The third (v3, 2026-05) claims "light continual pretraining" and "substantially lower
+perplexity and stronger retrieval performance"; nothing of it was checked.
 Every verdict is derived from evidence that is computed, and limited by the verdicts of what it uses:
 
 - **proved**: a symbolic identity, or a written argument with each of its computations checked by symbols. The steps

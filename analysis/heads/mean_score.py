@@ -1,4 +1,4 @@
-"""Exact mean attention score at every distance, in O(length log length * head_dim), never a square matrix.
+"""Mean attention score at every distance, over all pairs, in O(length log length * head_dim): no square matrix.
 
 The score of query m and key n is an inner product of position-transformed vectors, so the sum of scores at one
 distance is a cross-correlation, and all distances together are one inverse FFT of the summed cross-spectra.
@@ -85,7 +85,7 @@ def mean_score(
     *,
     scale: float = 1.0,
 ) -> Float[Tensor, "*heads length"]:
-    """Exact mean attention score (before soft-cap and softmax) at every distance 0..length-1, but for rounding.
+    """Mean attention score (before soft-cap and softmax) at every distance 0..length-1, exact but for rounding.
 
     Rounding, with eps of the vectors' type and |x| the root of the sum of squares over all tokens: at most
     eps |q| |k| over the number of pairs at that distance; at the `LAST` distances at most 4 eps times the largest
@@ -199,7 +199,7 @@ def _square_sum_within(
 def mean_score_by_tiles(
     score: Callable[[slice, slice], Float[Tensor, "rows columns"]], length: int, *, tile: int = 512
 ) -> Float[Tensor, " length"]:
-    """Exact mean of any score at every distance 0..length-1, one tile of the lower triangle at a time.
+    """Mean over all pairs of any score at every distance 0..length-1, one tile of the lower triangle at a time.
 
     For encodings whose score is not an inner product of transformed vectors; memory is one tile.
 

@@ -25,9 +25,9 @@ def bias_findings() -> Iterator[Finding]:
 
     yield Finding(
         "bias-share",
-        "In the median head of SmolLM2-135M-Instruct (Q4_1 weights) {median} of the variance of all causal scores lies "
-        "between distances (quartiles {low} and {high}, extremes {least} and {most} of {heads} heads; each octave of "
-        "distance weighted alike; {windows} windows of {length} tokens of public-domain texts, seed 0).",
+        "In the median head of SmolLM2-135M-Instruct (Q4_1 weights, dequantised) {median} of the variance of all "
+        "causal scores lies between distances (quartiles {low} and {high}, extremes {least} and {most} of {heads} heads; each octave of "
+        "distance weighted alike; {windows} windows of {length} tokens, each of another public-domain text, seed 0).",
         SMOLLM2,
         size | quartiles("distance_share") | {"least": percent(dropped["distance_share"][0], digits=1)},
         HEADS,

@@ -15,6 +15,7 @@ from figures.findings.finding import (
     TRAINED_LENGTH,
     Finding,
     capital,
+    chosen_rate,
     content,
     label_part,
     number,
@@ -78,10 +79,12 @@ def difference_findings() -> Iterator[Finding]:
         against = rows[0]["against"]
         yield Finding(
             f"difference-{label_part(variant)}",
-            "{method} less {against}: {within} bits per byte at {near} bytes, {beyond} at {far}, paired by seed and "
-            "by byte (" + SEEDS + ").",
+            "{method} (rate {rate}) less {against} (rate {against_rate}): {within} bits per byte at {near} bytes, "
+            "{beyond} at {far}, paired by seed and by byte (" + SEEDS + ").",
             f"tables/{name}.csv",
             {
+                "rate": chosen_rate(variant),
+                "against_rate": chosen_rate(against),
                 "method": capital(rows[0]["label"]),
                 "against": _name_of(name, against),
                 "seeds": len(rows[0]["seeds"].split()),
@@ -110,7 +113,8 @@ def equal_loss_findings() -> Iterator[Finding]:
     for row in table("equal_loss"):
         yield Finding(
             f"equal-loss-{label_part(row['variant'])}",
-            "At equal loss at {near} bytes ({within} bits per byte) {method} less RoPE is {difference} at {far} "
+            "At equal loss at {near} bytes ({within} bits per byte) {method} (rate {rate}) less RoPE (rate "
+            "{against_rate}) is {difference} at {far} "
             "("
             + SEEDS
             + "). The better of the two is an intermediate checkpoint, near its peak learning rate; the "
@@ -118,6 +122,8 @@ def equal_loss_findings() -> Iterator[Finding]:
             "tables/equal_loss.csv",
             {
                 "method": _name_of("table2", row["variant"]),
+                "rate": chosen_rate(row["variant"]),
+                "against_rate": chosen_rate("rope"),
                 "within": number(float(row["bits_trained"])),
                 "difference": with_seed_interval(row, "difference", sign="+"),
                 "seeds": len(row["seeds"].split()),

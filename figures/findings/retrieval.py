@@ -90,9 +90,14 @@ def needle_findings() -> Iterator[Finding]:
     yield Finding(
         "retrieval-tapa-less-alibi",
         "TAPA less ALiBi, in percentage points of letters found at three quarters of {length} bytes, paired by seed "
-        "at the chosen rates: {difference}.",
+        "(rates {tapa} and {alibi}): {difference}.",
         RECORD,
-        {"length": LONGEST, "difference": triple((less.value, less.low, less.high), "+.0f", 100.0)},
+        {
+            "tapa": chosen_rate("tapa_needle"),
+            "alibi": chosen_rate("alibi_needle"),
+            "length": LONGEST,
+            "difference": triple((less.value, less.low, less.high), "+.0f", 100.0),
+        },
         FIGURE,
         Status(
             "corrected",
