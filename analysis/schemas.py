@@ -159,8 +159,8 @@ NEAR_FAR = Schema(
     ),
 )  # fmt: skip
 TRAINED_GAPS = Schema(
-    "trained-gaps", 1, made_by="tapa figures near_far_trained",
-    variables=_HEADS | _READING | {
+    "trained-gaps", 2, made_by="tapa figures near_far_trained",
+    variables=_with_ends(_HEADS | _READING | {
         "checkpoint": ("1", "committed model"),
         "label": ("1", "name of the model in figures"),
         "method": ("1", "encoding of the model"),
@@ -176,11 +176,16 @@ TRAINED_GAPS = Schema(
         "above": ("1", "share of the windows whose mean difference is above 0"),
         "sign_p": ("1", "p-value of the two-sided sign test over windows"),
         "sign_p_holm": ("1", "p-value of the sign test, adjusted over all heads of a model (Holm 1979)"),
+        "drift": ("1", "mean of near less far scores of the same pairs, all of them one token apart"),
+        "due": ("1", "mean of near less far scores that distance adds to the drift"),
+        "due_above": ("1", "share of the windows in which distance adds to near less far"),
+        "due_p": ("1", "p-value of the two-sided sign test over windows of what distance adds"),
+        "due_p_holm": ("1", "p-value of that sign test, adjusted over all heads of a model (Holm 1979)"),
         "share": ("1", "share of the differences of all heads in a bin of their histogram"),
         "gap_edge": ("1", "edges of the histogram of near less far scores"),
         "paper_mean": ("1", "mean that the paper reports of a model of this method"),
         "paper_sd": ("1", "standard deviation that the paper reports of a model of this method"),
-    },
+    }, ("drift", "due"), "documents"),
 )  # fmt: skip
 
 _CURVES = {
@@ -359,6 +364,7 @@ SCORE_VARIANCE = Schema(
     ),
 )  # fmt: skip
 PHASE_SUMMARY = Schema("phase-summary", 1, made_by="tapa figures")
+PHASE_SEEDS = Schema("phase-seeds", 1, made_by="tapa phase-seeds MODELS")
 RESULTS = Schema("extrapolation-results", 2, made_by="tapa figures perplexity_by_length")
 BIAS = Schema("bias-runs", 1, made_by="tapa bias RUNS")
 BIAS_INTERVENTIONS = Schema(

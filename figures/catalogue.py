@@ -226,6 +226,7 @@ _ROWS = [
     ),
     Record(name="bias", schema=schemas.BIAS, study=None, digits=7, folder=SUMMARIES),
     Record(name="phase_dynamics", schema=schemas.PHASE_DYNAMICS, study=None, folder=TRAINED),
+    Record(name="phase_seeds", schema=schemas.PHASE_SEEDS, study=None, digits=5, folder=SUMMARIES),
 ]  # fmt: skip
 _FIGURES = [
     Figure(
@@ -262,6 +263,8 @@ _FIGURES = [
     ),
     Figure(name="phase_dynamics", number=24, needs=("phase_dynamics",), claims=("eq-12", "thm-3.2")),
     Figure(name="near_far_trained", number=25, needs=("trained_gaps",), claims=("fig-1", "fig-1.protocol")),
+    Figure(name="phase_controls", number=31, needs=("phase_seeds",), claims=("eq-12", "tab-2")),
+    Figure(name="phase_targets", number=32, needs=("phase_seeds",), claims=("eq-12",)),
     Figure(name="assumption_tests", number=26, needs=("verdicts",), claims=("eq-5",)),
     Figure(name="extrapolation_bias", number=27, needs=("bias",), claims=("thm-2.2", "eq-17")),
     Figure(name="bias_removed", number=28, needs=("bias",), claims=("thm-2.2",)),

@@ -32,40 +32,47 @@ NAMED = (
 
 
 def draw(records: Mapping[str, xr.Dataset]) -> Figure:
-    """One line a head, long windows; the trained length is dotted, what the theorems say dashed and black."""
-    data = records["phase"]
+    """One line a head, windows as long as trained, the long ones paler; what the theorems say is dashed and black."""
+    long, data = records["phase"], records["phase_short"]
     figure, axes = plt.subplots(2, 2, figsize=(PAGE, 4.9))
     ends: list[list[tuple[float, str, str]]] = [[], [], [], []]
-    for i, (layer, head) in enumerate(ranked(records["phase_short"])):
-        x = data.sel(layer=layer, head=head)
+    for i, (layer, head) in enumerate(ranked(data)):
         look = _look(i)
-        inner = x.isel(distance=slice(1, x.sizes["distance"] // 2))
-        at = np.sqrt(2.0) * data.octave.values
-        axes[0, 0].plot(inner.distance, inner.score, **look)
-        axes[0, 1].plot(2 * at[: x.sizes["step"]], x.exponent_seen, marker=".", ms=4, **look)
-        axes[1, 0].plot(inner.distance, inner.variance_kept, **look)
-        axes[1, 1].plot(data.seen, x.entropy_by_seen, **look)
+        _lines(axes, data.sel(layer=layer, head=head), look)
+        far = _lines(axes, long.sel(layer=layer, head=head), look | {"alpha": 0.4, "lw": 0.7})
         if i < len(NAMED):
-            of = (inner.score, x.exponent_seen, inner.variance_kept, x.entropy_by_seen)
-            for mine, values in zip(ends, of, strict=True):
+            for mine, values in zip(ends, far, strict=True):
                 mine.append((float(values[-1]), head_label((layer, head)), look["color"]))
-    _finish(axes, data)
+    _finish(axes, data, long)
     for ax, letter, mine in zip(axes.flat, "abcd", ends, strict=True):
         panel(ax, letter)
         end_labels(ax, mine)
-    note(figure, "named: the heads (layer.head) that lose most without their cosine, grey: the others; dotted: the "
-         "trained length")  # fmt: skip
+    note(figure, "named: the heads (layer.head) that lose most without their cosine, grey: the others; full colour: "
+         f"{data.attrs['windows']} windows of the trained length (dotted); pale: {long.attrs['windows']} windows of "
+         f"{long.attrs['length']} tokens")  # fmt: skip
     headline(figure, _finding(data))
     return figure
 
 
+def _lines(axes: np.ndarray, x: xr.Dataset, look: dict[str, Any]) -> list[xr.DataArray]:
+    """One head in windows of one length, panel by panel; returns what was drawn."""
+    inner = x.isel(distance=slice(1, x.sizes["distance"] // 2))
+    at = 2 * np.sqrt(2.0) * x.octave.values[: x.sizes["step"]]
+    drawn = [inner.score, x.exponent_seen, inner.variance_kept, x.entropy_by_seen]
+    for ax, where, values in zip(axes.flat, (inner.distance, at, inner.distance, x.seen), drawn, strict=True):
+        marks = {"marker": ".", "ms": 4} if values is drawn[1] else {}
+        ax.plot(where, values, **marks, **look)
+    return drawn
+
+
 def _finding(data: xr.Dataset) -> str:
-    """In how many heads the variance is above the bound at every distance."""
+    """In how many heads the variance is above the bound at every distance within the trained length."""
     inner = data.variance_kept.isel(distance=slice(1, data.sizes["distance"] // 2))
     above = int((inner >= 1).all("distance").sum())
     heads = data.sizes["layer"] * data.sizes["head"]
     return (
-        f"{run_label(data)}: the variance stays above theorem 3.3's bound in {above} of {heads} trained heads"
+        f"{run_label(data)}: within the trained length the variance stays above theorem 3.3's bound in {above} of "
+        f"{heads} heads"
     )
 
 
@@ -76,7 +83,7 @@ def _look(rank: int) -> dict[str, Any]:
     return {"color": COLOURS[colour], "ls": style, "lw": 1.2}
 
 
-def _finish(axes: np.ndarray, data: xr.Dataset) -> None:
+def _finish(axes: np.ndarray, data: xr.Dataset, long: xr.Dataset) -> None:
     (scores, exponents), (variance, entropy) = axes
     paper = float(data.exponent_paper.isel(layer=0, head=0))
     scores.axhline(0, color="black", lw=0.5)
@@ -88,8 +95,8 @@ def _finish(axes: np.ndarray, data: xr.Dataset) -> None:
     variance.axhline(1, color="black", lw=1.4, ls="--")
     variance.set_title("dashed: bound of eq 15", loc="right", fontsize=7)
     variance.set(ylabel="variance of the score /\n(E amplitude$^2$ / 2)", ylim=(0, None))
-    alike = [np.log(np.arange(seen, 2 * seen)).mean() for seen in data.seen.values]  # all weights equal
-    entropy.plot(data.seen, alike, color="black", lw=1.4, ls="--")
+    alike = [np.log(np.arange(seen, 2 * seen)).mean() for seen in long.seen.values]  # all weights equal
+    entropy.plot(long.seen, alike, color="black", lw=1.4, ls="--")
     entropy.set_title("dashed: all weights equal", loc="right", fontsize=7)
     entropy.set_ylabel("entropy of attention (nats)")
     for ax in axes.flat:

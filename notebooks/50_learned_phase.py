@@ -69,9 +69,10 @@ pair_explorer(TEXT)
 with mpl.rc_context(RC):
     figure = fig_20_phase_heads.draw(records)
 for name, head in numbers["heads"].items():
-    print(f"head {name}: phi {head['phase']['mean']:+.3f} with sd {head['phase']['sd']:.3f} turns; "
-          f"a Gaussian explains {head['gaussian_share']['short']:6.2f} of its curve within the trained length, "
-          f"{head['gaussian_share']['long']:6.2f} of the long one")  # fmt: skip
+    within, long = head["within"], head["long"]
+    print(f"head {name}: phi {within['phase']['mean']:+.3f} with sd {within['phase']['sd']:.3f} turns; "
+          f"a Gaussian explains {within['gaussian_share']:6.2f} of its curve within the trained length, "
+          f"{long['gaussian_share']:6.2f} of the long one")  # fmt: skip
 
 # %% [markdown]
 # ## 2 The phase's part in the loss
@@ -106,9 +107,10 @@ with mpl.rc_context(RC):
     figure = fig_23_phase_decay.draw(records)
 print(f"slope of the bound: {numbers['exponent_bound']:g}")
 for name, head in numbers["heads"].items():
-    slopes = [value for value in head["slope_by_octave"] if value is not None]
-    print(f"head {name}: slopes {min(slopes):+.2f} to {max(slopes):+.2f}, "
-          f"variance at least {head['variance_kept']['least']:.2f} of what the limit promises")  # fmt: skip
+    within = head["within"]
+    slopes = [value for value in within["slope_by_octave"] if value is not None]
+    print(f"head {name}: within the trained length slopes {min(slopes):+.2f} to {max(slopes):+.2f}, "
+          f"variance at least {within['variance_kept']['least']:.2f} of what the limit promises")  # fmt: skip
 
 # %% [markdown]
 # ## 5 From initialisation on

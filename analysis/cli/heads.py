@@ -229,6 +229,52 @@ def phase_dynamics(
     typer.echo(f"{dynamics_text(data)}\nrecord: {shown(out)}; run: {shown(folder)}")
 
 
+def phase_seeds(
+    models: Annotated[
+        list[Path], typer.Argument(help="Models of `tapa train`: runs, checkpoints or model files, in bytes.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Record to write, JSON; the project's own phase_seeds.json if not given."),
+    ] = None,
+    workers: Processes = None,
+    windows: Annotated[int, typer.Option(help="Windows as long as trained, for heads and losses.")] = 32,
+    spans: Annotated[int, typer.Option(help="Spans of the test split that are scored.")] = 64,
+    seed: Annotated[int, typer.Option(help="Of windows, spans, pairs, segments and shuffled phases.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Measure TAPA's phase over training seeds, beside its controls.
+
+    Losses by context length, near less far scores, the keys that heads attend to with the phase and without, and what
+    the loss owes to it; intervals over seeds. About a minute a model; rows that are up to date are kept.
+
+    \b
+    Examples:
+      tapa phase-seeds runs/cpu-tapa-0 runs/cpu-tapa-1 runs/cpu-nope-0 runs/cpu-nope-1
+      tapa phase-seeds runs/cpu-tapa_alpha0-* runs/cpu-tapa_frozen-* --out mine.json
+    """
+    from analysis.studies.settings import PhaseSeedsSettings
+
+    settings = PhaseSeedsSettings(windows=windows, spans=spans, seed=seed)
+    from analysis.progress import progress_bar
+    from analysis.records import ensure_writable
+
+    out = out or own("summaries", "phase_seeds.json")
+    ensure_writable(out)
+    from analysis.cli.printed import phase_seeds_text
+    from analysis.studies.phase_seeds import measure_seeds
+    from analysis.workers import Workers
+
+    with progress_bar() as show:
+        content = measure_seeds(
+            models, out, settings, workers=Workers(workers), arguments=sys.argv, progress=show
+        )
+    if as_json:
+        typer.echo(json.dumps({"record": str(out), **content["summary"]}))
+        return
+    typer.echo(f"{phase_seeds_text(content)}\nrecord: {shown(out)}")
+
+
 def bias(
     runs: Annotated[
         Path,

@@ -241,7 +241,8 @@ def findings(
 
 
 for command in (
-    heads.curve, heads.measure, training.evaluate, heads.phase, heads.phase_dynamics, heads.bias, heads.score_variance,
+    heads.curve, heads.measure, training.evaluate, heads.phase, heads.phase_dynamics, heads.phase_seeds, heads.bias,
+    heads.score_variance,
     training.train, training.sweep, training.results, verify, findings, figures, bench, fetch,
 ):  # fmt: skip
     app.command()(command)

@@ -114,6 +114,27 @@ def phase_text(data: xr.Dataset) -> str:
     return "\n".join(lines)
 
 
+SHOWN = ("bits/", "near_far/distances/", "change/", "raises/", "lowers/")
+
+
+def phase_seeds_text(content: Numbers) -> str:
+    """What is pooled over seeds, for a reader: a line a quantity, a column a variant."""
+    summary = content["summary"]
+    variants = list(summary["over_seeds"])
+    lines = ["mean over seeds [95 %, Student's t over seeds]"]
+    columns = [f"{variant} ({len(summary['seeds'][variant])})" for variant in variants]
+    lines.append(f"{'':44s}" + "".join(f"{column:>28s}" for column in columns))
+    names = dict.fromkeys(
+        name for v in variants for name in summary["over_seeds"][v] if name.startswith(SHOWN)
+    )
+    for name in names:
+        found = (summary["over_seeds"][v].get(name) for v in variants)
+        lines.append(
+            f"{name:44s}" + "".join(f"{'-' if x is None else _interval(x['of']):>28s}" for x in found)
+        )
+    return "\n".join(lines)
+
+
 OVER_STEPS = ("phase_sd", "past_quarter_all", "nope_index", "gaussian_share", "entropy")
 
 

@@ -24,6 +24,7 @@ from torch import Tensor
 from analysis import schemas
 from analysis.assets import fetch_texts
 from analysis.encodings import Encoding
+from analysis.encodings.interventions import FixedDistance
 from analysis.errors import InputError
 from analysis.experiments.plan import label
 from analysis.intervals import holm, of_mean, of_sd, over_document_means, sign_test
@@ -234,6 +235,10 @@ def _cell(
 # do. A window has 2 R tokens, and in the first reading every query is in its second half, so that near and
 # far pairs have the same queries. There distance 0 is left out: one pair in 101 of the paper's, it would be
 # every second one of a short reach.
+#
+# Near and far keys are other tokens, too: a head without any position can prefer near ones, because hidden states
+# drift along a text. So each pair's score is also taken at one distance for all, `COMMON`. What near and far differ by
+# then is drift; what is left of the gap is due to distance, and in NoPE it is 0.
 
 
 TRAINED_GAPS = schemas.TRAINED_GAPS
@@ -242,7 +247,12 @@ REACHES = (64, 158, 512)
 PAPER_FAR = (10_000, 10_100)
 PAPER_NAMES = {"rope": "RoPE", "tapa": "TAPA"}
 READINGS: tuple[Reading, ...] = get_args(Reading)
-_NAMES = ("mean", "low", "high", "sd", "above", "sign_p")
+COMMON = 1
+"""Tokens that all pairs are apart where distance is to have no say."""
+_NAMES = (
+    *("mean", "low", "high", "sd", "above", "sign_p"),
+    *("drift", "drift_low", "drift_high", "due", "due_low", "due_high", "due_above", "due_p"),
+)
 _EDGES = np.arange(-40.0, 41.0)  # of the histogram of differences; few are beyond
 
 Places = Int64[np.ndarray, " pairs"]
@@ -315,7 +325,9 @@ def trained_gaps(
     Returns:
         Over checkpoint, reading, reach, layer and head: mean and sd of the differences; low and high, 95 % interval
         of the mean over documents; above, share of the windows whose mean difference is above 0; sign_p, two-sided
-        sign test over windows; sign_p_holm, the same for all heads of a checkpoint at once (Holm 1979). share, of
+        sign test over windows; sign_p_holm, the same for all heads of a checkpoint at once (Holm 1979). drift, mean
+        of the same differences with all pairs `COMMON` tokens apart, due, of what distance adds to that, each with its
+        interval; due_above, due_p, due_p_holm likewise. share, of
         all heads' differences in each bin between neighbouring gap_edge; the rest lies outside.
         paper_mean, paper_sd (checkpoint): of the paper's model of that method, nan where it has none; near_last,
         far_first (tokens) and windows (reach).
@@ -347,11 +359,11 @@ def _of_model(job: tuple[Llama, list[Windows], list[list[Pairs]]]) -> dict[str, 
         for layer, by_reading in enumerate(_differences(model, text, [pairs[r] for pairs in drawn])):
             for at in np.ndindex(shape[0], shape[3]):
                 reading, head = at
-                values = by_reading[reading][head]
-                for name, value in _statistics(values, text.documents).items():
+                values = by_reading[reading][:, head]
+                for name, value in _statistics(values[0], values[1], text.documents).items():
                     found[name][reading, r, layer, head] = value
-                counts, _ = np.histogram(values, _EDGES)
-                found["share"][reading, r] += counts / (len(values) * shape[2] * shape[3])
+                counts, _ = np.histogram(values[0], _EDGES)
+                found["share"][reading, r] += counts / (values.shape[1] * shape[2] * shape[3])
     return found
 
 
@@ -370,13 +382,14 @@ def _windows(documents: Sequence[NamedTokens], length: int, count: int, seed: in
 
 def _differences(
     model: Llama, text: Windows, drawn: Sequence[Pairs]
-) -> list[list[Float64[np.ndarray, "heads pairs"]]]:
-    """Near less far scores, for each layer and each drawing."""
+) -> list[list[Float64[np.ndarray, "two heads pairs"]]]:
+    """Near less far scores, as they are and with all pairs `COMMON` apart, for each layer and each drawing."""
     found: list[list[np.ndarray]] = []
 
     def take(layer: int, encoding: Encoding, q: Tensor, k: Tensor, entropy: Tensor) -> None:
         k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)
-        found.append([_near_less_far(encoding, q, k, pairs) for pairs in drawn])
+        both = encoding, FixedDistance(encoding, COMMON)
+        found.append([np.stack([_near_less_far(one, q, k, pairs) for one in both]) for pairs in drawn])
 
     read_layers(model, torch.from_numpy(text.tokens), take, entropies=False)
     return found
@@ -402,17 +415,21 @@ def _near_less_far(
     return scores[0] - scores[1]
 
 
-def _statistics(values: Float64[np.ndarray, " pairs"], documents: Sequence[str]) -> dict[str, float]:
-    """Of the differences of one head."""
+def _statistics(
+    values: Float64[np.ndarray, " pairs"], drifting: Float64[np.ndarray, " pairs"], documents: Sequence[str]
+) -> dict[str, float]:
+    """Of the differences of one head, and of the same pairs' at one distance."""
     count = len(documents)
-    by_window = np.array([values[w::count].mean() for w in range(count)])
-    over = over_document_means(by_window, documents)
-    above, p = sign_test(by_window)
-    sd = float(values.std(ddof=1))
-    return {
-        "mean": over.value, "low": over.low, "high": over.high, "sd": sd,
-        "above": above / count, "sign_p": p,
-    }  # fmt: skip
+    mean, drift = (np.array([x[w::count].mean() for w in range(count)]) for x in (values, drifting))
+    found = {"sd": float(values.std(ddof=1))}
+    parts = (("", mean), ("drift_", drift), ("due_", mean - drift))
+    for name, by_window in parts:
+        over = over_document_means(by_window, documents)
+        found |= {name.rstrip("_") or "mean": over.value, f"{name}low": over.low, f"{name}high": over.high}
+    for name, p_name, by_window in (("above", "sign_p", mean), ("due_above", "due_p", mean - drift)):
+        above, found[p_name] = sign_test(by_window)
+        found[name] = above / count
+    return found
 
 
 def _dataset(
@@ -424,9 +441,10 @@ def _dataset(
     of = ("checkpoint", "reading", "reach", "layer", "head")
     variables = {name: (of, found[name]) for name in _NAMES}
     variables |= {"share": ((*of[:3], "bin"), found["share"]), "gap_edge": ("edge", _EDGES)}
-    p = found["sign_p"]
-    families = [holm(p[at]) for at in np.ndindex(p.shape[:3])]
-    variables["sign_p_holm"] = of, np.stack(families).reshape(p.shape)
+    for name in ("sign_p", "due_p"):
+        p = found[name]
+        families = [holm(p[at]) for at in np.ndindex(p.shape[:3])]
+        variables[f"{name}_holm"] = of, np.stack(families).reshape(p.shape)
     methods = [model.config.method.name for model in models.values()]
     paper = [PAPER.get(PAPER_NAMES.get(method, ""), (math.nan, math.nan)) for method in methods]
     at = np.array([[near[1], far[0]] for near, far in map(near_far_intervals, reaches)])
@@ -438,7 +456,7 @@ def _dataset(
         "windows": ("reach", np.array(counts)),
     }
     coords = {"checkpoint": list(models), "reading": list(READINGS), "reach": list(reaches)}
-    layers, heads = (np.arange(size) for size in p.shape[3:])
+    layers, heads = (np.arange(size) for size in found["mean"].shape[3:])
     lengths = [model.config.context for model in models.values()]
     about = {"method": ("checkpoint", methods), "trained_length": ("checkpoint", lengths)}
     return xr.Dataset(variables, coords | {"layer": layers, "head": heads} | about)

@@ -17,6 +17,11 @@ SUMMARY = schemas.PHASE_SUMMARY
 SURE = 4.0  # standard errors
 KINDS = ("no cosine", "cosine by distance", "shuffled phases")
 """What is said of single heads."""
+WINDOWS = {
+    "within": "Heads in {} windows as long as trained, {} tokens:",
+    "long": "The same in {} windows of {} tokens:",
+}
+"""Lengths of windows in which heads are described, the headline first."""
 
 
 def summarise_checkpoint(long: xr.Dataset, short: xr.Dataset) -> dict[str, Any]:
@@ -33,7 +38,8 @@ def summarise_checkpoint(long: xr.Dataset, short: xr.Dataset) -> dict[str, Any]:
         "steps": int(long.attrs["training_step"]),
         "trained_length": int(long.attrs["trained_length"]),
         "windows": {
-            name: [int(x.attrs["windows"]), int(x.attrs["length"])] for name, x in _both(long, short)
+            name: [int(x.attrs["windows"]), int(x.attrs["length"])]
+            for name, x in (("within", short), ("long", long))
         },
         "loss": _interval(short, "loss"),
         "change": change,
@@ -46,34 +52,38 @@ def summarise_checkpoint(long: xr.Dataset, short: xr.Dataset) -> dict[str, Any]:
     }
 
 
-def _both(long: xr.Dataset, short: xr.Dataset) -> list[tuple[str, xr.Dataset]]:
-    return [("long", long), ("short", short)]
-
-
 def _head(long: xr.Dataset, short: xr.Dataset) -> dict[str, Any]:
-    both = _both(long, short)
-    length = long.sizes["distance"]
-    kept = long.variance_kept.values[1 : length // 2]
     return {
-        "phase": {name: _number(long[f"phase_{name}"]) for name in ("mean", "sd")},
-        "past_quarter": {name: _number(x.past_quarter_all) for name, x in both},
-        "cosine_by_octave": octave_means(long.cosine.values, length).tolist(),
-        "score_by_octave": octave_means(long.score.values, length).tolist(),
-        "score_sd": _number(long.score_sd),
-        "slope_by_octave": [_number(value) for value in long.exponent_seen.values],
-        "gaussian_slope_by_octave": [_number(value) for value in long.exponent_gaussian.values],
-        "gaussian_share": {name: _number(x.gaussian_share) for name, x in both},
-        "nope_index": {name: [_number(x.nope_index), _number(x.nope_index_se)] for name, x in both},
-        "variance_kept": {"least": _number(np.nanmin(kept)), "median": _number(np.nanmedian(kept))},
-        "entropy": {name: [_number(x.entropy), _number(x.entropy_se)] for name, x in both},
-        "entropy_by_seen": long.entropy_by_seen.values.tolist(),
+        "within": _windows(short),
+        "long": _windows(long),
         "change": {kind: _interval(short.sel(head_ablation=kind), "head_change") for kind in KINDS},
+    }
+
+
+def _windows(x: xr.Dataset) -> dict[str, Any]:
+    """One head in windows of one length; octaves are of distance, and of tokens seen for the entropy."""
+    length = x.sizes["distance"]
+    kept = x.variance_kept.values[1 : length // 2]
+    return {
+        "phase": {name: _number(x[f"phase_{name}"]) for name in ("mean", "sd")},
+        "past_quarter": _number(x.past_quarter_all),
+        "cosine_by_octave": octave_means(x.cosine.values, length).tolist(),
+        "score_by_octave": octave_means(x.score.values, length).tolist(),
+        "score_sd": _number(x.score_sd),
+        "slope_by_octave": [_number(value) for value in x.exponent_seen.values],
+        "gaussian_slope_by_octave": [_number(value) for value in x.exponent_gaussian.values],
+        "gaussian_share": _number(x.gaussian_share),
+        "nope_index": [_number(x.nope_index), _number(x.nope_index_se)],
+        "variance_kept": {"least": _number(np.nanmin(kept)), "median": _number(np.nanmedian(kept))},
+        "entropy": [_number(x.entropy), _number(x.entropy_se)],
+        "entropy_by_seen": x.entropy_by_seen.values.tolist(),
     }
 
 
 def _property(short: xr.Dataset) -> dict[str, Any]:
     """Of one property of token pairs, over all heads.
 
+    mean: over the heads, of the shift of phi, or of |phi|, at equal distance, in sds of phi.
     shifted: heads in which phi, or |phi|, is shifted by `SURE` standard errors or more; largest: of these shifts, in
     sds of phi. told: accuracy of a probe in the median head; beyond_amplitude: heads whose phase tells more than their
     amplitude, by intervals that do not overlap; below_amplitude likewise.
@@ -83,7 +93,8 @@ def _property(short: xr.Dataset) -> dict[str, Any]:
         values, errors = short[name].values, short[f"{name}_se"].values
         sure = np.abs(values) >= SURE * np.where(np.isfinite(errors), errors, np.inf)
         largest = values.flat[np.abs(np.where(sure, values, 0.0)).argmax()] if sure.any() else math.nan
-        found[name] = {"shifted": int(sure.sum()), "largest": _number(largest)}
+        mean = values[np.isfinite(values)].mean() if np.isfinite(values).any() else math.nan
+        found[name] = {"shifted": int(sure.sum()), "largest": _number(largest), "mean": _number(mean)}
     told = {
         str(part): _number(short.told.sel(told_by=part).median(skipna=True)) for part in short.told_by.values
     }
@@ -98,26 +109,34 @@ def _property(short: xr.Dataset) -> dict[str, Any]:
 def gaps(data: xr.Dataset) -> dict[str, Any]:
     """Figure 1's protocol on trained heads: of each checkpoint, reading and reach what its heads show together.
 
-    mean_over_sd: of each head, layer by layer; near_above, far_above: heads whose sign test over windows says so at
-    5 %, all heads of the checkpoint tested at once; largest_mean, with its interval.
+    mean_over_sd, and of that drift_over_sd and due_over_sd (what distance adds): of each head, layer by layer;
+    near_above, far_above: heads whose sign test over windows says so at 5 %, all heads of the checkpoint tested at
+    once; due_near_above, due_far_above: the same of what distance adds; largest_mean, with its interval.
     """
     found: dict[str, Any] = {}
     for name in data.checkpoint.values:
         for reading in data.reading.values:
             for reach in data.reach.values:
                 x = data.sel(checkpoint=name, reading=reading, reach=reach).stack(place=("layer", "head"))
-                sure = x.sign_p_holm.values < 0.05
+                sure, due = x.sign_p_holm.values < 0.05, x.due_p_holm.values < 0.05
                 most = int(np.abs(x["mean"].values).argmax())
                 found.setdefault(str(name), {}).setdefault(str(reading), {})[str(int(reach))] = {
-                    "mean_over_sd": (x["mean"] / x["sd"]).values.tolist(),
+                    **{f"{part}_over_sd": _over(x[part], x["sd"]) for part in ("mean", "drift", "due")},
                     "near_above": int((sure & (x["above"].values > 0.5)).sum()),
                     "far_above": int((sure & (x["above"].values < 0.5)).sum()),
+                    "due_near_above": int((due & (x["due_above"].values > 0.5)).sum()),
+                    "due_far_above": int((due & (x["due_above"].values < 0.5)).sum()),
                     "heads": len(sure),
                     "largest_mean": _interval(x.isel(place=most), "mean"),
                     "sd": [_number(x["sd"].min()), _number(x["sd"].max())],
                     "windows": int(x.windows),
                 }
     return found
+
+
+def _over(values: xr.DataArray, unit: xr.DataArray) -> list[float]:
+    """The ratio head by head; 0 where there is nothing of either."""
+    return np.divide(values.values, unit.values, out=np.zeros(values.shape), where=unit.values > 0).tolist()
 
 
 def phase_markdown(checkpoints: Mapping[str, Mapping[str, Any]], near_far: Mapping[str, Any]) -> str:
@@ -143,30 +162,32 @@ def _about(name: str, found: Mapping[str, Any]) -> list[str]:
 
 
 def _heads(found: Mapping[str, Any]) -> list[str]:
-    """Slopes are of log |mean score| against log distance, octave by octave; long windows unless said otherwise."""
+    """A table for each length of window, the trained one first; slopes of log |mean score| against log distance."""
     bound = found["exponent_bound"]
     header = (
         "head", "phi, sd", "past a quarter", "cos at 1", "cos at far", "slope seen", "slope, Gaussian",
-        f"bound (eq 14: {bound:g}) met in", "Gaussian share, short", "long", "NoPE index, short", "long",
-        "Var kept, least", "median", "entropy, short", "long", "loss without cosine",
+        f"bound (eq 14: {bound:g}) met in", "Gaussian share", "NoPE index", "Var kept, least", "median", "entropy",
+        "loss without cosine",
     )  # fmt: skip
-    rows = []
-    for head, x in found["heads"].items():
-        slopes = [value for value in x["slope_by_octave"] if value is not None]
-        steep = sum(value <= bound for value in slopes)
-        rows.append(
-            [
-                head, f"{x['phase']['mean']:+.3f}, {x['phase']['sd']:.3f}", f"{x['past_quarter']['long']:.2f}",
-                *(f"{x['cosine_by_octave'][i]:+.2f}" for i in (0, -1)), _range(slopes),
-                _range(x["gaussian_slope_by_octave"]), f"{steep} of {len(x['slope_by_octave'])} steps",
-                *(_shown(x["gaussian_share"][n]) for n in ("short", "long")),
-                *(f"{x['nope_index'][n][0]:.2f}" for n in ("short", "long")),
-                *(f"{x['variance_kept'][n]:.2f}" for n in ("least", "median")),
-                *(f"{x['entropy'][n][0]:.2f}" for n in ("short", "long")),
-                _between(x["change"]["no cosine"], 3),
-            ]
-        )  # fmt: skip
-    return _table(header, rows)
+    lines: list[str] = []
+    for name, words in WINDOWS.items():
+        rows = []
+        for head, of in found["heads"].items():
+            x = of[name]
+            slopes = [value for value in x["slope_by_octave"] if value is not None]
+            steep = sum(value <= bound for value in slopes)
+            rows.append(
+                [
+                    head, f"{x['phase']['mean']:+.3f}, {x['phase']['sd']:.3f}", f"{x['past_quarter']:.2f}",
+                    *(f"{x['cosine_by_octave'][i]:+.2f}" for i in (0, -1)), _range(slopes),
+                    _range(x["gaussian_slope_by_octave"]), f"{steep} of {len(x['slope_by_octave'])} steps",
+                    _shown(x["gaussian_share"]), f"{x['nope_index'][0]:.2f}",
+                    *(f"{x['variance_kept'][n]:.2f}" for n in ("least", "median")), f"{x['entropy'][0]:.2f}",
+                    _between(of["change"]["no cosine"], 3),
+                ]
+            )  # fmt: skip
+        lines += [words.format(*found["windows"][name]), "", *_table(header, rows)]
+    return lines
 
 
 def _properties(found: Mapping[str, Any]) -> list[str]:

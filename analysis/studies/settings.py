@@ -135,6 +135,34 @@ class PhaseSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PhaseSeedsSettings:
+    """What decides the numbers beside the models and their corpora.
+
+    Attributes:
+        windows: of the validation split, as long as trained, in which heads and losses are measured, >= 2.
+        long_windows: of 32 times the trained length, >= 2.
+        stretch: of these windows' length over the trained one, >= 1.
+        spans: of the test split, which are scored, over as many documents as possible, >= 2.
+        gap_windows, pairs: of near less far scores, see `near_far.trained_gaps`.
+        seed: of all places, pairs, segments and shuffled phases, >= 0.
+    """
+
+    windows: int = 32
+    long_windows: int = 2
+    stretch: int = 32
+    spans: int = 64
+    gap_windows: int = 32
+    pairs: int = 10_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        least = {"stretch": 1, "seed": 0, "pairs": self.gap_windows}
+        for name in self.__dataclass_fields__:
+            if (value := getattr(self, name)) < (bound := least.get(name, 2)):
+                raise InputError(f"{name}={value} is below {bound}; give {bound} or more")
+
+
+@dataclass(frozen=True, slots=True)
 class ExtrapolationBiasSettings:
     """What decides the numbers beside the model and its corpus.
 

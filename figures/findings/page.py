@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from functools import cache
 
 from analysis.errors import InputError
-from figures.findings import checkpoint, interventions, losses, phase, retrieval, untrained
+from figures.findings import checkpoint, interventions, losses, phase, phase_seeds, retrieval, untrained
 from figures.findings.finding import FOLDER, Finding
 
 PAGE = FOLDER / "FINDINGS.md"
@@ -32,6 +32,14 @@ SECTIONS = {
         interventions.recovery_findings,
         interventions.rope_by_length_findings,
         interventions.correlation_findings,
+    ),
+    "A learned phase over seeds, and its controls": (
+        phase_seeds.position_findings,
+        phase_seeds.use_findings,
+        phase_seeds.purpose_findings,
+        phase_seeds.gap_findings,
+        phase_seeds.same_token_findings,
+        phase_seeds.window_findings,
     ),
     "A learned phase": (
         phase.ablation_findings,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,7 +13,10 @@ import torch
 import xarray as xr
 
 from analysis.errors import InputError
-from analysis.studies import near_far, phase
+from analysis.heads.phase_targets import TARGETS
+from analysis.records import read_summary
+from analysis.schemas import PHASE_SEEDS
+from analysis.studies import near_far, phase, phase_seeds
 from analysis.studies.phase_dynamics import joined
 from analysis.studies.settings import PhaseSettings
 from figures import (
@@ -22,6 +27,8 @@ from figures import (
     fig_23_phase_decay,
     fig_24_phase_dynamics,
     fig_25_near_far_trained,
+    fig_31_phase_controls,
+    fig_32_phase_targets,
     style,
     widgets,
 )
@@ -89,15 +96,16 @@ def test_the_atlas_draws_the_heads_that_lose_most_first(records):
     for (layer, head), (left, middle, right) in zip(by_loss(short), axes, strict=True):
         x, y = (part.sel(layer=layer, head=head) for part in (data, short))
         assert left.get_ylabel() == f"{layer}.{head}"
-        for patch, one in zip(left.patches, (x, y), strict=True):
+        for patch, one in zip(left.patches, (y, x), strict=True):
             steps = patch.get_data()
             np.testing.assert_array_equal(steps.edges, one.phase_edge)
             np.testing.assert_allclose(steps.values * np.diff(steps.edges), one.phase_share)
         for line, values in zip(middle.lines, (x.cosine[far], y.cosine[near]), strict=False):
             np.testing.assert_array_equal(line.get_ydata(), values)
-        for line, (name, *_) in zip(right.lines, fig_20_phase_heads.SCORES, strict=False):
-            np.testing.assert_array_equal(line.get_ydata(), x[name][far])
-            np.testing.assert_array_equal(line.get_xdata(), np.arange(1, 64))
+        np.testing.assert_array_equal(right.lines[0].get_ydata(), x.score[far])
+        for line, (name, *_) in zip(right.lines[1:], fig_20_phase_heads.SCORES, strict=False):
+            np.testing.assert_array_equal(line.get_ydata(), y[name][near])
+            np.testing.assert_array_equal(line.get_xdata(), np.arange(1, 32))
         assert [line.get_xdata()[0] for line in (middle.lines[-1], right.lines[-1])] == [32, 32]
         assert right.get_xscale() == "log"
 
@@ -150,23 +158,26 @@ def test_knowledge_draws_shifts_with_their_certainty_and_every_probe(records):
 
 
 def test_decay_draws_scores_slopes_variances_and_entropies(records):
+    """Of each head the windows as long as trained, then the long ones, paler."""
     data = records["phase"]
     scores, slopes, variance, entropy = fig_23_phase_decay.draw(records).axes
-    inner = slice(1, 64)
     for i, (layer, head) in enumerate(by_loss(records["phase_short"])):
-        x = data.sel(layer=layer, head=head)
-        for ax, values in (
-            (scores, x.score[inner]),
-            (slopes, x.exponent_seen),
-            (variance, x.variance_kept[inner]),
-            (entropy, x.entropy_by_seen),
-        ):
-            np.testing.assert_array_equal(ax.lines[i].get_ydata(), values)
+        for j, (of, inner) in enumerate((("phase_short", slice(1, 32)), ("phase", slice(1, 64)))):
+            x = records[of].sel(layer=layer, head=head)
+            for ax, values in (
+                (scores, x.score[inner]),
+                (slopes, x.exponent_seen),
+                (variance, x.variance_kept[inner]),
+                (entropy, x.entropy_by_seen),
+            ):
+                line = ax.lines[2 * i + j]
+                np.testing.assert_array_equal(line.get_ydata(), values)
+                assert line.get_alpha() == (0.4 if of == "phase" else None)
     levels = [
         line.get_ydata()[0] for line in slopes.lines if line.get_ls() == "--" and len(line.get_xdata()) == 2
     ]
     assert levels == [float(data.exponent_paper[0, 0])]
-    alike = np.asarray(entropy.lines[4].get_ydata())  # log 1; (log 2 + log 3) / 2; ...
+    alike = np.asarray(entropy.lines[8].get_ydata())  # log 1; (log 2 + log 3) / 2; ...
     assert alike[:2] == pytest.approx([0.0, np.log(6) / 2])
 
 
@@ -186,29 +197,77 @@ def test_dynamics_draw_every_head_and_their_median(records, dynamic):
 
 
 def test_figure_1_of_trained_heads(gaps: xr.Dataset):
-    rope, tapa, distances, positions = fig_25_near_far_trained.draw({"trained_gaps": gaps}).axes
+    rope, tapa, whole, due = fig_25_near_far_trained.draw({"trained_gaps": gaps}).axes
     names = gaps.checkpoint.values.tolist()
-    assert [text.get_text() for text in distances.get_yticklabels()] == ["TAPA", "RoPE"]
-    for ax, reading in ((distances, "distances"), (positions, "positions")):
+    assert [text.get_text() for text in whole.get_yticklabels()] == ["TAPA", "RoPE"]
+    for ax, part, ends_of in ((whole, "mean", ("low", "high")), (due, "due", ("due_low", "due_high"))):
         for row, (name, (line, _, (bars,))) in enumerate(zip(names, ax.containers, strict=True)):
-            x = gaps.sel(checkpoint=name, reading=reading, reach=24)
-            np.testing.assert_allclose(line.get_xdata(), (x["mean"] / x["sd"]).values.ravel())
+            x = gaps.sel(checkpoint=name, reading="distances", reach=8)
+            np.testing.assert_allclose(line.get_xdata(), (x[part] / x["sd"]).values.ravel())
             assert (np.abs(np.asarray(line.get_ydata()) - row) < 0.5).all()
             ends = np.array([segment[:, 0] for segment in bars.get_segments()])
-            np.testing.assert_allclose(
-                ends, np.stack([(x[k] / x["sd"]).values.ravel() for k in ("low", "high")], 1)
-            )
+            np.testing.assert_allclose(ends, np.stack([(x[k] / x["sd"]).values.ravel() for k in ends_of], 1))
         paper = [line.get_xdata()[0] for line in ax.lines if line.get_lw() == 2.0]
-        expected = (gaps.paper_mean / gaps.paper_sd).values.tolist() if reading == "distances" else []
+        expected = (gaps.paper_mean / gaps.paper_sd).values.tolist() if part == "mean" else []
         assert paper == expected
     for ax, name, mean in ((rope, "rope", 4.1), (tapa, "tapa", 0.03)):
         for patch, reading in zip(ax.patches, ("distances", "positions"), strict=True):
             steps = patch.get_data()
-            share = gaps.share.sel(checkpoint=name, reading=reading, reach=24)
+            share = gaps.share.sel(checkpoint=name, reading=reading, reach=8)
             np.testing.assert_allclose(steps.values * np.diff(steps.edges), share)
             assert float(share.sum()) == pytest.approx(1)  # of heads of normal size nothing is outside
         curve = next(line for line in ax.lines if len(line.get_xdata()) > 2)
         assert curve.get_xdata()[np.argmax(curve.get_ydata())] == pytest.approx(mean, abs=0.05)
+
+
+@pytest.fixture
+def seeds() -> dict[str, Any]:
+    """The committed record's first seed; and a second one of TAPA, whose losses are a tenth larger."""
+    content = read_summary(catalogue.path_of("phase_seeds"), expect_schema=PHASE_SEEDS)
+    rows = {name: row for name, row in content["rows"].items() if row["seed"] == 0}
+    other = copy.deepcopy(rows["tapa-s0"]) | {"seed": 1}
+    other["bits"] = {length: 1.1 * bits for length, bits in other["bits"].items()}
+    rows["tapa-s1"] = other
+    return content | {"rows": rows, "summary": phase_seeds.pool_seeds(rows)}
+
+
+def test_controls_are_drawn_with_their_intervals(seeds: dict[str, Any]):
+    figure = fig_31_phase_controls.draw({"phase_seeds": seeds})
+    [ax] = figure.axes
+    lines = {line.get_label(): line for line in ax.lines}
+    assert set(lines) == {row["variant"] for row in seeds["rows"].values()}
+    lengths = ("1", "2", "4", "8")
+    first = [seeds["rows"]["tapa-s0"]["bits"][n] for n in lengths]
+    assert lines["tapa"].get_ydata() == pytest.approx([1.05 * bits for bits in first])
+    assert lines["nope"].get_ydata() == pytest.approx([seeds["rows"]["nope-s0"]["bits"][n] for n in lengths])
+    bars = [segment[:, 1] for drawn in ax.collections for segment in drawn.get_segments()]
+    half = [12.706 * 0.1 * bits / 2 for bits in first]  # Student's t of two seeds: 12.706 standard errors
+    assert np.ptp(bars, axis=1) == pytest.approx([2 * size for size in half], rel=1e-3)  # one seed has none
+    assert "TAPA (2)" in [text.get_text() for text in ax.texts]
+    less = seeds["summary"]["less"]["tapa_alpha0"]
+    assert f"{-less['bits/8']['of'][0]:.2f}" in figure.get_suptitle()
+
+
+def test_targets_are_drawn_head_by_head(seeds: dict[str, Any]):
+    left, right = fig_32_phase_targets.draw({"phase_seeds": seeds}).axes
+    found = seeds["summary"]["over_seeds"]["tapa"]
+    for line, name in zip(left.lines, fig_32_phase_targets.CONDITIONS, strict=True):
+        cells = [found[f"by_distance/{name}/{first}"]["of"][0] for first in (0, 1, 2, 4, 8, 16, 32, 64)]
+        assert line.get_ydata() == pytest.approx(cells)
+        assert sum(cells) == pytest.approx(1, abs=1e-3)
+    assert [text.get_text() for text in left.get_xticklabels()][:4] == ["0", "1", "2-3", "4-7"]
+    rows = seeds["rows"]
+    heads = [head for name in ("tapa-s0", "tapa-s1") for head in rows[name]["targets"]["heads"].values()]
+    points = [line for line in right.lines if line.get_marker() == "o"]
+    assert list(fig_32_phase_targets.WORDS) == list(TARGETS)
+    for y, name in enumerate(TARGETS):
+        still, moved = points[2 * y : 2 * y + 2]
+        sure = [head["shift"][name][0] for head in heads if name in (*head["raises"], *head["lowers"])]
+        assert sorted(moved.get_xdata()) == sorted(sure)
+        assert len(still.get_xdata()) + len(sure) == len(heads)
+        assert all(abs(value - y) < 0.5 for value in (*still.get_ydata(), *moved.get_ydata()))
+    thresholds = sorted(line.get_xdata()[0] for line in right.lines if line.get_ls() == ":")
+    assert thresholds == [-seeds["rule"]["moves"], seeds["rule"]["moves"]]
 
 
 def test_they_can_be_saved(gaps, tmp_path: Path, monkeypatch):

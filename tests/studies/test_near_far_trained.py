@@ -25,14 +25,24 @@ DOCUMENTS = [(name, list(phase_tiny.source(40, i).encode())) for i, name in enum
 MODELS = ("tapa", "rope", "alibi", "nope")
 
 
-def scores_of(model: Llama, tokens: np.ndarray) -> list[torch.Tensor]:
-    """Whole score matrices (window, head, query, key) of each layer, by the encoding, float64."""
+def scores_of(model: Llama, tokens: np.ndarray, apart: int | None = None) -> list[torch.Tensor]:
+    """Whole score matrices (window, head, query, key) of each layer, by the encoding, float64.
+
+    With `apart` each pair's score if it were that many tokens apart, its query placed there.
+    """
     found = []
 
     def take(layer, encoding, q, k, entropy):
         at, group = torch.arange(q.shape[2]), q.shape[1] // k.shape[1]
         served = k.double().repeat_interleave(group, dim=1)
-        found.append(encoding.scores(q.double(), served, at, at))
+        if apart is None:
+            found.append(encoding.scores(q.double(), served, at, at))
+        else:
+            columns = [
+                encoding.scores(q.double(), served[:, :, [i]], torch.full_like(at, i + apart), at[[i]])
+                for i in range(len(at))
+            ]
+            found.append(torch.cat(columns, dim=-1))
 
     read_layers(model, torch.from_numpy(tokens), take)
     return found
@@ -71,7 +81,7 @@ def test_every_number_is_that_of_the_drawn_pairs(name: str):
     model, reach, count, pairs = phase_tiny.model(name), 24, 6, 90
     data = trained_gaps({name: model}, DOCUMENTS, reaches=[reach], count=count, pairs=pairs, seed=1)
     text = windows(DOCUMENTS, 2 * reach, count, seed=1)
-    whole = scores_of(model, text.tokens)
+    whole, apart = scores_of(model, text.tokens), scores_of(model, text.tokens, apart=1)
     for reading in ("distances", "positions"):
         drawn = draw_pairs(reading, reach, pairs, 1)
         window = np.arange(pairs) % count
@@ -83,17 +93,27 @@ def test_every_number_is_that_of_the_drawn_pairs(name: str):
                 near, far = (
                     scores[window, head, drawn.query[side], drawn.key[side]].numpy() for side in range(2)
                 )
+                level = [apart[layer][window, head, drawn.query[s], drawn.key[s]].numpy() for s in range(2)]
                 x = data.sel(checkpoint=name, reading=reading, reach=reach, layer=layer, head=head)
                 assert float(x.sd) == pytest.approx((near - far).std(ddof=1), abs=size)
-                means = np.array([(near - far)[window == w].mean() for w in range(count)])
-                of_documents = [
-                    means[np.array(text.documents) == d].mean() for d in sorted(set(text.documents))
-                ]
-                interval = stats.ttest_1samp(of_documents, 0).confidence_interval(0.95)
-                assert float(x["mean"]) == pytest.approx(np.mean(of_documents), abs=size)
-                assert [float(x.low), float(x.high)] == pytest.approx(list(interval), abs=10 * size)
-                assert float(x.above) == (means > 0).mean()
-                assert float(x.sign_p) == pytest.approx(stats.binomtest(int((means > 0).sum()), count).pvalue)
+                drift = level[0] - level[1]
+                for part, values in (("mean", near - far), ("drift", drift), ("due", near - far - drift)):
+                    means = np.array([values[window == w].mean() for w in range(count)])
+                    of_documents = [
+                        means[np.array(text.documents) == d].mean() for d in sorted(set(text.documents))
+                    ]
+                    interval = stats.ttest_1samp(of_documents, 0).confidence_interval(0.95)
+                    assert float(x[part]) == pytest.approx(np.mean(of_documents), abs=size)
+                    prefix = "" if part == "mean" else f"{part}_"
+                    found = [float(x[f"{prefix}{end}"]) for end in ("low", "high")]
+                    if of_documents != [0] * len(of_documents):  # NoPE: SciPy's interval is nan
+                        assert found == pytest.approx(list(interval), abs=10 * size)
+                    above = (means > 0).sum()
+                    if part != "drift" and (means != 0).all():
+                        names = {"mean": ("above", "sign_p"), "due": ("due_above", "due_p")}[part]
+                        assert float(x[names[0]]) == above / count
+                        p = stats.binomtest(int(above), count).pvalue
+                        assert float(x[names[1]]) == pytest.approx(p)
 
 
 def blind(model: Llama) -> Llama:
@@ -109,6 +129,7 @@ def test_alibi_alone_has_the_gap_of_its_slope_and_nope_none():
     models = {name: blind(phase_tiny.model(name)) for name in ("alibi", "nope")}
     data = trained_gaps(models, DOCUMENTS, reaches=[reach], count=count, pairs=pairs, seed=0)
     assert (abs(data.sel(checkpoint="nope")[["mean", "sd"]]).to_array() == 0).all()
+    assert (abs(data.sel(checkpoint="alibi").drift) < 1e-12).all()
     assert (data.sign_p.sel(checkpoint="nope") == 1).all()
     near, far = (np.arange(max(first, 1), last + 1) for first, last in near_far_intervals(reach))
     for head, slope in enumerate((2.0**-4, 2.0**-8)):
@@ -119,6 +140,18 @@ def test_alibi_alone_has_the_gap_of_its_slope_and_nope_none():
         assert error < gap / 100
         assert float(x["above"]) == 1
         assert float(x.sign_p) == pytest.approx(2.0 ** (1 - count))  # all windows on one side
+
+
+def test_nopes_gap_is_drift_and_nothing_else():
+    """A trained head without position may prefer near tokens; distance has no part in it."""
+    models = {name: phase_tiny.model(name) for name in ("nope", "tapa")}
+    data = trained_gaps(models, DOCUMENTS, reaches=[24], count=6, pairs=90, seed=1)
+    nope, tapa = data.sel(checkpoint="nope"), data.sel(checkpoint="tapa", reading="distances")
+    assert (nope.due == 0).all()
+    assert (nope.drift == nope["mean"]).all()
+    assert (nope.due_p == 1).all()
+    assert (abs(nope["mean"]) > 0).any()
+    assert (abs(tapa.due) > 1e-3).any()
 
 
 def test_what_is_said_of_the_whole():

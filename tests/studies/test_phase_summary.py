@@ -43,20 +43,23 @@ def test_heads_are_those_of_the_records(records):
     long, short = records
     found = phase_summary.summarise_checkpoint(long, short)
     assert list(found["heads"]) == ["0.0", "0.1", "1.0", "1.1"]
-    assert found["windows"] == {"long": [2, 128], "short": [4, 64]}
+    assert found["windows"] == {"within": [4, 64], "long": [2, 128]}
     assert found["loss"] == [float(short[name]) for name in ("loss", "loss_low", "loss_high")]
     assert list(found["change"]) == short.ablation.values.tolist()
-    head, x, near = found["heads"]["1.0"], *(part.sel(layer=1, head=0) for part in records)
-    pairs = 128 - np.arange(128)
-    far = slice(32, 64)
-    assert head["score_by_octave"][-1] == pytest.approx(
-        float((x.score[far] * pairs[far]).sum() / pairs[far].sum())
-    )
-    assert head["cosine_by_octave"][0] == pytest.approx(float(x.cosine[1]))
-    assert len(head["slope_by_octave"]) == len(head["cosine_by_octave"]) - 1
-    assert head["variance_kept"]["least"] == float(x.variance_kept[1:64].min())
-    assert head["gaussian_share"]["short"] == float(near.gaussian_share)
-    assert head["change"]["no cosine"][0] == float(near.head_change.sel(head_ablation="no cosine"))
+    whole, near = found["heads"]["1.0"], short.sel(layer=1, head=0)
+    for name, x, length in (("within", near, 64), ("long", long.sel(layer=1, head=0), 128)):
+        head = whole[name]
+        pairs = length - np.arange(length)
+        far = slice(length // 4, length // 2)
+        assert head["score_by_octave"][-1] == pytest.approx(
+            float((x.score[far] * pairs[far]).sum() / pairs[far].sum())
+        )
+        assert head["cosine_by_octave"][0] == pytest.approx(float(x.cosine[1]))
+        assert len(head["slope_by_octave"]) == len(head["cosine_by_octave"]) - 1
+        assert head["variance_kept"]["least"] == float(x.variance_kept[1 : length // 2].min())
+        assert head["gaussian_share"] == float(x.gaussian_share)
+        assert head["phase"]["sd"] == float(x.phase_sd)
+    assert whole["change"]["no cosine"][0] == float(near.head_change.sel(head_ablation="no cosine"))
     assert found["exponent_bound"] == pytest.approx(-0.1 * 4)
 
 
@@ -74,7 +77,7 @@ def test_properties_are_counted(records):
     planted.told_low.loc[{"property": name, "told_by": "amplitude", "layer": 0, "head": 0}] = 0.75
     planted.told_high.loc[{"property": name, "told_by": "amplitude", "layer": 0, "head": 0}] = 0.79
     found = phase_summary.summarise_checkpoint(long, planted)["properties"][name]
-    assert found["effect"] == {"shifted": 2, "largest": -8.1}
+    assert found["effect"] == {"shifted": 2, "largest": -8.1, "mean": pytest.approx(sure.mean())}
     assert (found["beyond_amplitude"], found["below_amplitude"]) == (3, 0)
     told = phase_summary.summarise_checkpoint(long, short)["properties"][name]["told"]
     assert told["phase"] == pytest.approx(float(np.median(values.told.sel(told_by="phase"))))
@@ -85,12 +88,16 @@ def test_gaps_are_counted(gaps: xr.Dataset):
     at = {"checkpoint": "tapa", "reading": "positions", "reach": 24}
     planted.sign_p_holm.loc[at] = np.array([[0.01, 0.04], [0.06, 0.01]])
     planted["above"].loc[at] = np.array([[1.0, 0.0], [1.0, 1.0]])
+    planted.due_p_holm.loc[at] = np.array([[0.01, 0.04], [0.06, 0.01]])
+    planted["due_above"].loc[at] = np.array([[1.0, 0.0], [1.0, 0.2]])
     found = phase_summary.gaps(planted)
     cell = found["tapa"]["positions"]["24"]
+    assert (cell["due_near_above"], cell["due_far_above"]) == (1, 2)
     assert (cell["near_above"], cell["far_above"], cell["heads"], cell["windows"]) == (2, 1, 4, 9)
     x = gaps.sel(checkpoint="alibi", reading="distances", reach=24)
     cell = found["alibi"]["distances"]["24"]
-    assert cell["mean_over_sd"] == pytest.approx((x["mean"] / x["sd"]).values.ravel().tolist())
+    for part in ("mean", "drift", "due"):
+        assert cell[f"{part}_over_sd"] == pytest.approx((x[part] / x["sd"]).values.ravel().tolist())
     assert abs(cell["largest_mean"][0]) == float(abs(x["mean"]).max())
     assert cell["largest_mean"][1] < cell["largest_mean"][0] < cell["largest_mean"][2]
 
@@ -106,7 +113,13 @@ def test_it_can_be_written_and_its_tables_are_whole(records, gaps, tmp_path: Pat
     assert read_summary(path, expect_schema=phase_summary.SUMMARY) == json.loads(json.dumps(content))
     text = phase_summary.phase_markdown(of_all, near_far)
     tables = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
-    assert [len(table) - 2 for table in tables] == [7, 4, 11, 4]  # ablations, heads, properties, gaps
+    assert [len(table) - 2 for table in tables] == [
+        7,
+        4,
+        4,
+        11,
+        4,
+    ]  # ablations, heads twice, properties, gaps
     for table in tables:
         assert len({row.replace("\\|", "").count("|") for row in table}) == 1
     assert "bound (eq 14: -0.4) met in" in text
@@ -155,8 +168,9 @@ def alike(ours: dict[str, Any], found: dict[str, Any]) -> None:
         assert ours["change"][kind] == pytest.approx(rise, abs=1e-2)
     for head, numbers in found["heads"].items():
         for key in ("phase", "nope_index", "entropy", "score_by_octave", "variance_kept"):
-            recorded, again = (flat(x) for x in (ours["heads"][head][key], numbers[key]))
-            assert recorded == pytest.approx(again, rel=1e-2, abs=1e-2), (head, key)
+            for length in phase_summary.WINDOWS:
+                recorded, again = flat(ours["heads"][head][length][key]), flat(numbers[length][key])
+                assert recorded == pytest.approx(again, rel=1e-2, abs=1e-2), (head, length, key)
 
 
 def flat(value: Any) -> list[float]:

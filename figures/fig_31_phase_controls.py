@@ -1,0 +1,66 @@
+"""Figure 31: TAPA, TAPA without distance, TAPA with a frozen phase and NoPE: loss by context length over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from figures.style import COLOURS, PAGE, end_labels, headline, note, powers_of_two
+
+LINES = {
+    "tapa": ("TAPA", COLOURS["orange"], "-", "o"),
+    "tapa_alpha0": ("TAPA, alpha 0:\nphase without distance", COLOURS["blue"], "--", "s"),
+    "tapa_frozen": ("TAPA, frozen:\nphase not learned", COLOURS["green"], "-.", "^"),
+    "nope": ("NoPE: no phase", COLOURS["black"], ":", "D"),
+}
+
+
+def draw(records: Mapping[str, Any]) -> Figure:
+    """Points: means over seeds with Student's t intervals over them; the same test tokens at every length."""
+    summary = records["phase_seeds"]["summary"]
+    figure, ax = plt.subplots(figsize=(PAGE, 3.2))
+    ends = []
+    for shift, (variant, (name, colour, line, mark)) in enumerate(LINES.items()):
+        found = summary["over_seeds"].get(variant, {})
+        cells = {
+            int(key.removeprefix("bits/")): x["of"] for key, x in found.items() if key.startswith("bits/")
+        }
+        if not cells:
+            continue
+        lengths = sorted(cells)
+        at = [length * 2 ** (0.03 * (shift - 1.5)) for length in lengths]
+        values = [cells[length][0] for length in lengths]
+        ax.plot(at, values, color=colour, ls=line, marker=mark, ms=3.5, label=variant)
+        for x, length in zip(at, lengths, strict=True):
+            _, low, high = cells[length]
+            if low is not None:
+                ax.vlines(x, low, high, color=colour, lw=0.9)
+        ends.append((values[-1], f"{name} ({len(summary['seeds'][variant])})", colour))
+    powers_of_two(ax)
+    ax.set(xlabel="context length / trained length", ylabel="bits per byte of held-out text")
+    end_labels(ax, ends, size=6.5)
+    note(figure, "means over seeds (their number in brackets) with 95 % intervals, Student's t over seeds; the same "
+         "4,096 test bytes at every length and for every model; equal training")  # fmt: skip
+    headline(figure, _finding(summary))
+    return figure
+
+
+def _finding(summary: Mapping[str, Any]) -> str:
+    """What TAPA loses at the trained length and at the longest one when its phase knows no distance."""
+    less = summary["less"].get("tapa_alpha0")
+    if less is None:
+        return "TAPA and what is left of it without distance"
+    rises = {
+        int(key.removeprefix("bits/")): -x["of"][0] for key, x in less.items() if key.startswith("bits/")
+    }
+    short, long = min(rises), max(rises)
+    costs = f"A phase without distance costs {rises[short]:.2f} bits a byte at the trained length and {rises[long]:.2f}"
+    more = f"at {long} times it"
+    return (
+        f"{costs} {more}: TAPA is more than an expressive NoPE"
+        if min(rises.values()) > 0
+        else f"{costs} {more}"
+    )

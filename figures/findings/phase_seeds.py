@@ -1,0 +1,257 @@
+"""What TAPA's phase is over seeds, and what of it is position: beside NoPE and two controls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from figures.findings.finding import Finding, Status, Value, content, number, triple
+
+RECORD = "summaries/phase_seeds.json"
+CONTROLS, TARGETS, GAPS = "fig_31_phase_controls", "fig_32_phase_targets", "fig_25_near_far_trained"
+WITHIN, LONG = 64, 512  # far ends of near and far within the trained length, and beyond it
+CONTROLLED = {
+    "tapa_alpha0": "A TAPA whose phase is learned and knows no distance (alpha 0)",
+    "tapa_frozen": "A TAPA whose phase weights stay at their random initial values, as large as learned ones",
+    "nope": "NoPE, without any phase,",
+}
+
+
+def _summary() -> dict[str, Any]:
+    return content(RECORD)["summary"]
+
+
+def _over(variant: str, key: str, form: str = ".2f") -> Value:
+    return triple(_summary()["over_seeds"][variant][key]["of"], form)
+
+
+def _seeds(variant: str = "tapa") -> int:
+    return len(_summary()["seeds"][variant])
+
+
+def _of(seeds: int, what: str = "mean") -> str:
+    """Over what a value and its interval go, in words."""
+    return (
+        "one seed, no interval" if seeds == 1 else f"{what} over {seeds} seeds, 95 % by Student's t over them"
+    )
+
+
+def _heads(variant: str = "tapa") -> list[dict[str, Any]]:
+    """All heads of all seeds."""
+    rows = content(RECORD)["rows"].values()
+    return [head for row in rows if row["variant"] == variant for head in row["targets"]["heads"].values()]
+
+
+def _negative(ends: list[float | None]) -> Value:
+    """Of a difference the other way round."""
+    value, low, high = (None if end is None else -end for end in ends)
+    assert value is not None
+    return Value(value, high, low)
+
+
+def position_findings() -> Iterator[Finding]:
+    """Is it position, or a more expressive NoPE?"""
+    for variant, words in CONTROLLED.items():
+        if variant not in _summary()["less"]:
+            continue
+        less = _summary()["less"][variant]
+        rises = {n: less[f"bits/{n}"]["of"] for n in ("1", "8")}
+        short, long = (_negative(ends) for ends in rises.values())
+        yield Finding(
+            f"position-{variant.replace('_', '-')}",
+            "{words} has {bits} bits per byte at the trained length and {far} at 8 times it: {short} and {long} "
+            "more than TAPA ({over}; the same test bytes, equal training).",
+            RECORD,
+            {"words": words, "bits": _over(variant, "bits/1"), "far": _over(variant, "bits/8")}
+            | {"short": short, "long": long, "over": _of(len(less["bits/1"]["values"]), "difference")},
+            CONTROLS,
+        )  # fmt: skip
+    for variant, words in {k: v for k, v in CONTROLLED.items() if k.startswith("tapa")}.items():
+        if variant in _summary()["over_seeds"]:
+            yield Finding(
+                f"position-{variant.replace('_', '-')}-used",
+                "{words}: held at its mean the cosine costs it {rise} nats a token, TAPA {tapa} ({over}).",
+                RECORD,
+                {"words": words, "rise": _over(variant, "change/mean cosine", ".3f")}
+                | {"tapa": _over("tapa", "change/mean cosine"), "over": _of(_seeds(variant))},
+                CONTROLS,
+            )
+
+
+def use_findings() -> Iterator[Finding]:
+    """What the loss owes to the phase, within the trained length."""
+    yield Finding(
+        "phase-used-seeds",
+        "TAPA's loss within the trained length rises by {cosine} nats a token without its cosine, by {mean} with "
+        "each head's mean cosine, by {distance} with the cosine's mean at each distance and by {fixed} with the "
+        "distance fixed at 1 ({over}).",
+        RECORD,
+        {"cosine": _over("tapa", "change/no cosine"), "mean": _over("tapa", "change/mean cosine")}
+        | {"distance": _over("tapa", "change/cosine by distance"), "fixed": _over("tapa", "change/distance 1")}
+        | {"over": _of(_seeds())},
+        "fig_21_phase_ablations",
+    )  # fmt: skip
+    yield Finding(
+        "phase-heads-seeds",
+        "Of what TAPA's heads lose one by one without their cosine, the two that lose most have a share of "
+        "{share}, and the one that loses least loses {least} nats a token ({over}).",
+        RECORD,
+        {
+            "share": _over("tapa", "first_two"),
+            "least": _over("tapa", "least_head", ".3f"),
+            "over": _of(_seeds()),
+        },
+        "fig_21_phase_ablations",
+    )
+
+
+def purpose_findings() -> Iterator[Finding]:
+    """Which keys the phase moves attention to; the rule was fixed before any model was measured."""
+    heads, rule = _heads(), content(RECORD)["rule"]
+    of = {
+        verb: {name: sum(name in head[verb] for head in heads) for name in heads[0]["shift"]}
+        for verb in ("attends", "raises", "lowers")
+    }
+    common = {"heads": len(heads), "over": _of(_seeds())}
+    group = _summary()["over_seeds"]["tapa"].get("groups/raises previous")
+    if group is not None:
+        yield Finding(
+            "phase-previous",
+            "The phase is for the previous token: it raises that token's weight by {moved} or more in {raised} of "
+            "{heads} heads (against the head's mean cosine, 95 % over documents). With the mean cosine in these heads "
+            "alone the loss rises by {rise} nats a token, in all heads by {all}, in those whose phase moves no kind of "
+            "key by {rest} ({over}).",
+            RECORD,
+            common | {"moved": number(rule["moves"], 1), "raised": of["raises"]["previous"]}
+            | {"rise": triple(group["of"]), "all": _over("tapa", "change/mean cosine")}
+            | {"rest": _over("tapa", "groups/moves none")},
+            TARGETS,
+        )  # fmt: skip
+    yield Finding(
+        "phase-near",
+        "TAPA's heads give {phase} of their attention to the token itself and the three before it; with the mean "
+        "cosine {mean}, and with the phase of neighbours at every distance {fixed}: it is the distance in the "
+        "phase that brings attention near (mean over heads; {over}).",
+        RECORD,
+        {
+            "phase": _over("tapa", "near/phase"),
+            "mean": _over("tapa", "near/mean cosine"),
+            "fixed": _over("tapa", "near/distance 1"),
+            "over": _of(_seeds()),
+        },
+        TARGETS,
+    )
+    lowered = {name: count for name, count in of["lowers"].items() if count}
+    said = ", ".join(f"{name} in {count}" for name, count in lowered.items()) or "none in 0"
+    yield Finding(
+        "phase-lowers",
+        "The phase takes {moved} or more of a head's attention from a kind of key (by name: {said}) in {any} of "
+        "{heads} heads, all seeds together.",
+        RECORD,
+        common | {"moved": number(rule["moves"], 1), "said": said, "any": sum(bool(head["lowers"]) for head in heads)},
+        TARGETS,
+    )  # fmt: skip
+    yield Finding(
+        "phase-no-sink-no-induction",
+        "The phase makes neither sinks nor induction heads: it raises the window's first token in {first} of "
+        "{heads} heads and, in a repeated random segment, the token after the same place in {induction}; {sinks} "
+        "and {inducing} heads attend to these at all (all seeds together; models of this size, 1000 steps).",
+        RECORD,
+        common
+        | {"first": of["raises"]["first"], "induction": of["raises"]["after same place"]}
+        | {"sinks": of["attends"]["first"], "inducing": of["attends"]["after same place"]},
+        TARGETS,
+    )
+
+
+def gap_findings() -> Iterator[Finding]:
+    """Figure 1's reading with NoPE as control, and what of it is due to distance."""
+    for variant, words in (("tapa", "TAPA"), ("nope", "NoPE")):
+        key = f"near_far/distances/{WITHIN}"
+        yield Finding(
+            f"near-far-{variant}-seeds",
+            "{words}, by v1's reading within the trained length (reach {reach}): near scores exceed far ones by "
+            "{mean} standard deviations in the mean head, surely in {above} of {heads} heads; {drift} of these "
+            "are drift of the tokens, with no distance in the score, and {due} are due to distance "
+            "({over}; at reach {far}: {far_mean}, {far_drift}, {far_due}).",
+            RECORD,
+            {"words": words, "reach": WITHIN, "far": LONG, "over": _of(_seeds(variant))}
+            | {"heads": len(_heads(variant)) // _seeds(variant)}
+            | {"mean": _over(variant, f"{key}/mean"), "above": _over(variant, f"{key}/near_above", ".1f")}
+            | {"drift": _over(variant, f"{key}/drift"), "due": _over(variant, f"{key}/due")}
+            | {f"far_{part}": _over(variant, f"near_far/distances/{LONG}/{part}") for part in ("mean", "drift", "due")},
+            GAPS,
+        )  # fmt: skip
+    if "nope" in _summary()["less"]:
+        less = _summary()["less"]["nope"]
+        parts = {
+            part: triple(less[f"near_far/distances/{WITHIN}/{part}"]["of"])
+            for part in ("mean", "drift", "due")
+        }
+        yield Finding(
+            "near-far-contrast",
+            "TAPA less NoPE, standard deviations of near less far in the mean head within the trained length: "
+            "{mean} in all, {drift} of drift and {due} due to distance ({over}). By v1's reading alone "
+            "NoPE would have the bias and TAPA less of it.",
+            RECORD,
+            parts | {"over": _of(len(less["bits/1"]["values"]), "difference")},
+            GAPS,
+        )  # fmt: skip
+
+
+def same_token_findings() -> Iterator[Finding]:
+    """Pairs of one byte against pairs of two."""
+    key = "properties/same token"
+    yield Finding(
+        "phase-same-token",
+        "Pairs of the same byte have another phase than pairs as far apart: |phi| is shifted by {size} of its "
+        "standard deviation in the mean head and phi by {shift}, surely (4 standard errors over windows) in "
+        "{sure} of {heads} heads; a linear probe tells such pairs with accuracy {phase} from phase vectors and "
+        "{amplitude} from amplitude vectors ({over}, within the trained length).",
+        RECORD,
+        {"size": _over("tapa", f"{key}/effect_abs_mean"), "shift": _over("tapa", f"{key}/effect_mean")}
+        | {"sure": _over("tapa", f"{key}/effect_abs_shifted", ".1f"), "heads": len(_heads()) // _seeds()}
+        | {"phase": _over("tapa", f"{key}/phase"), "amplitude": _over("tapa", f"{key}/amplitude")}
+        | {"over": _of(_seeds())},
+        "fig_22_phase_tokens",
+    )  # fmt: skip
+
+
+def window_findings() -> Iterator[Finding]:
+    """What heads do within the trained length, and in windows of 32 times it."""
+    found = {
+        f"{name}_{length}": _over("tapa", f"phase/{length}/{name}", form)
+        for length in ("within", "long")
+        for name, form in (
+            ("phase_sd", ".3f"), ("score_falls", ".1f"), ("gaussian_heads", ".1f"),
+            ("variance_below", ".1f"), ("bound_met", ".3f"), ("nope_index", ".2f"),
+        )
+    }  # fmt: skip
+    common = {"heads": len(_heads()) // _seeds(), "over": _of(_seeds())}
+    yield Finding(
+        "phase-within",
+        "Within the trained length (in windows of 32 times it) phi has a standard deviation of {phase_sd_within} "
+        "({phase_sd_long}) turns, the mean score is lower at the far end than at distance 1 in "
+        "{score_falls_within} ({score_falls_long}) of {heads} heads, and the squared correlation of score and "
+        "amplitude is {nope_index_within} ({nope_index_long}) in the mean head ({over}).",
+        RECORD,
+        common
+        | {name: value for name, value in found.items() if name.startswith(("phase", "score", "nope"))},
+        "fig_20_phase_heads",
+    )
+    yield Finding(
+        "phase-within-theory",
+        "Within the trained length (in windows of 32 times it) a Gaussian law explains more than 0.4 of the mean "
+        "score's curve in {gaussian_heads_within} ({gaussian_heads_long}) of {heads} heads, the variance is below"
+        " the bound of v1's eq 15 somewhere in {variance_below_within} ({variance_below_long}), and the exponent "
+        "of its eq 14 is met in a share of {bound_met_within} ({bound_met_long}) of the steps of an octave "
+        "({over}).",
+        RECORD,
+        common | {name: value for name, value in found.items() if name.startswith(("gaussian", "variance", "bound"))},
+        "fig_23_phase_decay",
+        Status(
+            "corrected", "2026-11-28",
+            "The same was said of one seed and mostly in long windows; what a model does within the length it was"
+            " trained at comes first now, and intervals are over seeds.",
+        ),
+    )  # fmt: skip
