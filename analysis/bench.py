@@ -38,6 +38,7 @@ REFUSED = (
     ("evaluate", "x", "--protocol", "slide"),
     ("phase", "x", "--windows", "1"),
     ("phase-dynamics", "nosuch"),
+    ("phase-seeds", "x", "--windows", "1"),
     ("bias", "x", "--windows", "1"),
     ("train", "cpu", "lr=-1"),
     ("sweep", "tabel2"),

@@ -263,11 +263,11 @@ _FIGURES = [
     ),
     Figure(name="phase_dynamics", number=24, needs=("phase_dynamics",), claims=("eq-12", "thm-3.2")),
     Figure(name="near_far_trained", number=25, needs=("trained_gaps",), claims=("fig-1", "fig-1.protocol")),
-    Figure(name="phase_controls", number=31, needs=("phase_seeds",), claims=("eq-12", "tab-2")),
-    Figure(name="phase_targets", number=32, needs=("phase_seeds",), claims=("eq-12",)),
     Figure(name="assumption_tests", number=26, needs=("verdicts",), claims=("eq-5",)),
     Figure(name="extrapolation_bias", number=27, needs=("bias",), claims=("thm-2.2", "eq-17")),
     Figure(name="bias_removed", number=28, needs=("bias",), claims=("thm-2.2",)),
+    Figure(name="phase_controls", number=31, needs=("phase_seeds",), claims=("eq-12", "tab-2")),
+    Figure(name="phase_targets", number=32, needs=("phase_seeds",), claims=("eq-12",)),
 ]  # fmt: skip
 
 CATALOGUE: Mapping[str, Record] = {row.name: row for row in _ROWS}

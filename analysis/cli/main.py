@@ -242,8 +242,7 @@ def findings(
 
 for command in (
     heads.curve, heads.measure, training.evaluate, heads.phase, heads.phase_dynamics, heads.phase_seeds, heads.bias,
-    heads.score_variance,
-    training.train, training.sweep, training.results, verify, findings, figures, bench, fetch,
+    heads.score_variance, training.train, training.sweep, training.results, verify, findings, figures, bench, fetch,
 ):  # fmt: skip
     app.command()(command)
 
