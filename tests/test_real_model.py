@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 from scipy import stats
+from torch.nn import functional as F
 
 from analysis import assets
 from analysis.errors import InputError
-from analysis.models.huggingface import check_row_order, interleaved_order, reordered
-from analysis.models.load import load_checkpoint
+from analysis.heads.bias_interventions import CurveSums, intervention
+from analysis.models.attention import explicit
+from analysis.models.capture import capture_checkpoint
+from analysis.models.huggingface import PARAGRAPH, check_row_order, interleaved_order, reordered
+from analysis.models.intervened import TextReader, intervened, unchanged
+from analysis.models.load import fetch_smollm2, load_checkpoint
+from analysis.models.token_losses import extended_rotation
 from analysis.records import read_summary
 from analysis.studies import distance_bias
+from analysis.studies.bias_interventions import WHOLE
 from analysis.studies.distance_bias import layer_means
+from analysis.theory.frequencies import Extension
 from figures import style
 from figures.build import resolve
 from figures.catalogue import FIGURES, SUMMARIES, read_arrays
@@ -87,3 +96,27 @@ def test_the_readme_shows_this_record(real_record: xr.Dataset):
     shown = style.plotted(resolve(overview.drawn_by)({"smollm2": real_record}))
     assert overview.committed is not None
     assert style.shows(overview.committed, shown)
+
+
+def test_interventions_over_cached_keys_are_what_they_are_with_all_scores_at_once():
+    """In float64, with 40 tokens in the place of the trained length; one of each kind, `tests/models/test_intervened.py` has
+    all."""
+    checkpoint = load_checkpoint(fetch_smollm2(), dtype=torch.float64)
+    tokens = checkpoint.encode(PARAGRAPH)[:81]
+    trained, targets = 40, [range(50, 60), range(70, 80)]
+    sums = CurveSums(trained, 77)
+    capture_checkpoint(checkpoint, tokens[None], sums.add)
+    curves, reader, at = sums.curves(), TextReader(checkpoint, tokens, trained, block=16), torch.arange(80)
+    longer = extended_rotation(checkpoint, Extension("yarn", 2.0, trained), 80)
+    plain = torch.cat(reader.losses(unchanged, targets))
+    for name in ("hold", "clamp-departure", "mask-sink", "hold-sink-only", "length-corrected", "yarn"):
+        change = intervention(name, curves, 77, extended=longer)
+        found = torch.cat(reader.losses(change, targets, whole=name in WHOLE))
+        with torch.inference_mode(), intervened(checkpoint, change, explicit, at):
+            logits = checkpoint.model(input_ids=tokens[None, :-1], use_cache=False).logits[0]
+        expected = F.cross_entropy(logits, tokens[1:], reduction="none")[[*targets[0], *targets[1]]]
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-8)
+        assert float((found - plain).abs().max()) > 1e-3
+    whole = checkpoint.model(input_ids=tokens[None, :-1], use_cache=False).logits[0].detach()
+    own = F.cross_entropy(whole, tokens[1:], reduction="none")[[*targets[0], *targets[1]]]
+    torch.testing.assert_close(plain, own, rtol=0, atol=1e-4)  # the model forms its angles in float32
