@@ -99,8 +99,7 @@ def test_the_readme_shows_this_record(real_record: xr.Dataset):
 
 
 def test_interventions_over_cached_keys_are_what_they_are_with_all_scores_at_once():
-    """In float64, with 40 tokens in the place of the trained length; one of each kind, `tests/models/test_intervened.py` has
-    all."""
+    """In float64, 40 tokens in the place of the trained length, one of each kind; `test_intervened` has them all."""
     checkpoint = load_checkpoint(fetch_smollm2(), dtype=torch.float64)
     tokens = checkpoint.encode(PARAGRAPH)[:81]
     trained, targets = 40, [range(50, 60), range(70, 80)]
