@@ -315,7 +315,7 @@ def bias(
     precision: Annotated[str, typer.Option(help="MODEL: float32 or bfloat16.")] = "bfloat16",
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="MODEL: only say how many hours it takes, from one measured step."),
+        typer.Option("--dry-run", help="MODEL: only say how many core-hours it takes, by one measured step."),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -365,13 +365,15 @@ def _bias_of_model(
 
     with progress_bar() as show:
         if dry_run:
-            found = study.hours(model, texts, settings, show)
+            found = study.core_hours(model, texts, settings, show)
         else:
             data = study.measure_interventions(model, texts, settings, out, arguments=sys.argv, progress=show)
     if dry_run:
         total = sum(found.values())
-        lines = [f"{name:20s}{hours:8.2f} h" for name, hours in found.items()]
-        typer.echo(json.dumps(found) if as_json else "\n".join([*lines, f"{'all':20s}{total:8.2f} h"]))
+        lines = [f"{name:20s}{hours:8.2f} core-hours" for name, hours in found.items()]
+        typer.echo(
+            json.dumps(found) if as_json else "\n".join([*lines, f"{'all':20s}{total:8.2f} core-hours"])
+        )
         return
     if as_json:
         by_length = {str(n): study.recovered(data, n) for n in map(int, data.length.values)}

@@ -687,8 +687,8 @@ def _counts(by_length: Mapping[int, int]) -> str:
     return ", ".join(f"{count} at {length}" for length, count in by_length.items())
 
 
-def hours(model: str, texts: Sequence[Path], settings: Settings, progress: Progress) -> dict[str, float]:
-    """How long everything would take on this machine, from one measured block: hours, by what is done.
+def core_hours(model: str, texts: Sequence[Path], settings: Settings, progress: Progress) -> dict[str, float]:
+    """How long everything would keep one core busy, from one measured block: core-hours, by what is done.
 
     Raises:
         InputError: as `measure_interventions`.
@@ -719,13 +719,13 @@ def hours(model: str, texts: Sequence[Path], settings: Settings, progress: Progr
 
 
 def _rates(model: PretrainedModel, longest: int) -> tuple[float, float]:
-    """Seconds for each token beside its attention, and for each query and key in all layers."""
+    """Core-seconds for each token beside its attention, and for each query and key in all layers."""
     checkpoint, rng = model.checkpoint, np.random.default_rng(0)
     tokens = torch.from_numpy(rng.integers(0, checkpoint.model.config.vocab_size, 3 * BLOCK + 1))
     reader = TextReader(checkpoint, tokens, BLOCK)
-    begun = time.perf_counter()
+    begun = time.process_time()
     reader.losses(unchanged, [range(3 * BLOCK - 2, 3 * BLOCK)])
-    whole = time.perf_counter() - begun
+    whole = time.process_time() - begun
     dtype, generator = checkpoint.model.dtype, torch.Generator().manual_seed(0)
     q, k = (
         torch.randn(1, heads, longest, checkpoint.head_dim, generator=generator).to(dtype)
@@ -739,8 +739,8 @@ def _rates(model: PretrainedModel, longest: int) -> tuple[float, float]:
     for room in (kept.raw, kept.placed, kept.values):
         room.copy_(k[0])
     cache.length = longest - block
-    begun = time.perf_counter()
+    begun = time.process_time()
     cache(base, q[:, :, last], k[:, :, last], k[:, :, last], torch.arange(longest)[last], 0)
-    per_pair = checkpoint.layers * (time.perf_counter() - begun) / (block * longest)
+    per_pair = checkpoint.layers * (time.process_time() - begun) / (block * longest)
     own = per_pair * (3 * BLOCK) ** 2 / 2
     return max(0.0, whole - own) / (3 * BLOCK), per_pair

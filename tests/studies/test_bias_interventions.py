@@ -281,11 +281,11 @@ def test_documents_have_one_role_each_and_more_of_them_leave_the_first_as_they_a
     assert [len(w.tokens) for w in few] == [64] * study.CURVES + [51] * (study.MATCHING + count)
 
 
-def test_hours_are_named_by_what_takes_them(places):
-    found = study.hours(str(places[0]), places[1], SETTINGS, silent)
+def test_core_hours_are_named_by_what_takes_them(places):
+    found = study.core_hours(str(places[0]), places[1], SETTINGS, silent)
     assert set(found) == {"curves", "matched constants", "references", "prefixes", "readings"}
     assert all(value > 0 for value in found.values())
-    fewer = study.hours(str(places[0]), places[1], Settings(LENGTHS, ("plain",), 3, TARGET, 4), silent)
+    fewer = study.core_hours(str(places[0]), places[1], Settings(LENGTHS, ("plain",), 3, TARGET, 4), silent)
     assert fewer["matched constants"] == 0
 
 
