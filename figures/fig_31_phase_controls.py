@@ -49,18 +49,16 @@ def draw(records: Mapping[str, Any]) -> Figure:
 
 
 def _finding(summary: Mapping[str, Any]) -> str:
-    """What TAPA loses at the trained length and at the longest one when its phase knows no distance."""
-    less = summary["less"].get("tapa_alpha0")
-    if less is None:
-        return "TAPA and what is left of it without distance"
-    rises = {
-        int(key.removeprefix("bits/")): -x["of"][0] for key, x in less.items() if key.startswith("bits/")
+    """What each control loses against TAPA at the longest length."""
+    words = {
+        "tapa_alpha0": "without distance",
+        "tapa_frozen": "with a phase that is not learned",
+        "nope": "without a phase",
     }
-    short, long = min(rises), max(rises)
-    costs = f"A phase without distance costs {rises[short]:.2f} bits a byte at the trained length and {rises[long]:.2f}"
-    more = f"at {long} times it"
-    return (
-        f"{costs} {more}: TAPA is more than an expressive NoPE"
-        if min(rises.values()) > 0
-        else f"{costs} {more}"
-    )
+    lost = {name: {int(key.removeprefix("bits/")): -x["of"][0] for key, x in summary["less"][name].items()
+                   if key.startswith("bits/")} for name in words if name in summary["less"]}  # fmt: skip
+    if not lost:
+        return "TAPA and what is left of it without distance"
+    longest = max(next(iter(lost.values())))
+    said = ", ".join(f"{words[name]} {by_length[longest]:+.2f}" for name, by_length in lost.items())
+    return f"Loss at {longest} times the trained length, less TAPA's (bits a byte): {said}"

@@ -18,9 +18,11 @@
 #
 # $\varphi$ belongs to a pair of tokens, $|m-n|^{\alpha}$ to their distance: with $\alpha = 0.1$ a phase grows by
 # little more than half between distances 1 and 100. Here one small model (800 thousand parameters, trained on
-# windows of 128 bytes, one seed) shows what training makes of it. How much of its loss hangs on the phase is a
-# finding, [phase-used](../figures/FINDINGS.md#phase-used). Everything that is drawn comes from records of `make
-# figures`; only the models themselves are committed.
+# windows of 128 bytes) shows what training makes of it, in windows as long as those it was trained on; sections 7 and 8
+# have other seeds beside it, and controls that take distance, or learning, out of the phase. How much of its loss hangs
+# on the phase is a finding, [phase-used](../figures/FINDINGS.md#phase-used), over seeds
+# [phase-used-seeds](../figures/FINDINGS.md#phase-used-seeds). Everything that is drawn comes from records: of `make
+# figures`, or, of many trainings, of `tapa phase-seeds`, whose record is committed.
 
 # %%
 import matplotlib as mpl
@@ -33,8 +35,10 @@ from figures import (
     fig_23_phase_decay,
     fig_24_phase_dynamics,
     fig_25_near_far_trained,
+    fig_31_phase_controls,
+    fig_32_phase_targets,
 )
-from figures.catalogue import read_arrays, tapa_checkpoints
+from figures.catalogue import read_any, read_arrays, tapa_checkpoints
 from figures.style import RC
 from figures.widgets import pair_explorer, pair_plot
 
@@ -42,6 +46,7 @@ MODEL = "tapa"
 records = {name: read_arrays(f"{name}-{MODEL}") for name in ("phase", "phase_short")}
 records |= {name: read_arrays(name) for name in ("phase_dynamics", "trained_gaps")}
 numbers = phase_summary.summarise_checkpoint(records["phase"], records["phase_short"])
+seeds = read_any("phase_seeds")
 print("models with a phase:", ", ".join(tapa_checkpoints()))
 
 # %% [markdown]
@@ -62,8 +67,8 @@ pair_explorer(TEXT)
 # %% [markdown]
 # ## 1 All heads
 #
-# Heads that lose most without their cosine come first. The dotted line is the trained length; beyond it nothing was
-# learned.
+# Heads that lose most without their cosine come first. In colour windows as long as the trained length (dotted), in grey
+# far longer ones: there nothing was learned.
 
 # %%
 with mpl.rc_context(RC):
@@ -100,7 +105,7 @@ with mpl.rc_context(RC):
 # ## 4 Theorems 3.2 and 3.3
 #
 # The bound of theorem 3.2 falls with slope $-\alpha n$. Theorem 3.3 says that the variance stays above half of the
-# mean squared amplitude: above 1 in panel c, in the limit.
+# mean squared amplitude: above 1 in panel c, in the limit. Full colours are windows as long as trained, pale ones long.
 
 # %%
 with mpl.rc_context(RC):
@@ -122,15 +127,54 @@ with mpl.rc_context(RC):
 # %% [markdown]
 # ## 6 The paper's figure 1 on trained heads
 #
-# Near less far scores of pairs of one window. If *positions* are drawn from the intervals, near and far pairs have
-# the same distances: what is left is what a token's place in the window does to its queries and keys.
+# Near less far scores of pairs of one window. NoPE has no distance in its score and shows near above far all the same:
+# hidden states drift along a text, and near tokens are more alike. So each pair is scored twice, at its own distance and
+# at distance 1; what the second leaves of the gap is drift, and the rest is due to distance (panel d).
 
 # %%
 with mpl.rc_context(RC):
     figure = fig_25_near_far_trained.draw(records)
 for name, readings in phase_summary.gaps(records["trained_gaps"]).items():
     for reach, found in readings["distances"].items():
-        ratios = found["mean_over_sd"]
         near, far, heads = (found[key] for key in ("near_above", "far_above", "heads"))
+        whole, due = (sum(found[f"{part}_over_sd"]) / heads for part in ("mean", "due"))
         print(f"{name:10s} reach {reach:>3}: near above far in {near} of {heads} heads, far above near in {far}; "
-              f"mean over sd {min(ratios):+.2f} to {max(ratios):+.2f}")  # fmt: skip
+              f"mean over sd {whole:+.2f}, of that due to distance {due:+.2f}")  # fmt: skip
+
+# %% [markdown]
+# ## 7 Is it position, or a more expressive NoPE?
+#
+# Two controls are trained as TAPA is. With $\alpha = 0$ the phase is learned and knows no distance: a NoPE with one more
+# nonlinearity. Frozen, the weights that make the phase keep their random initial values, and distance is in it all the
+# same; what feeds these weights is still learned. See [position-tapa-alpha0](../figures/FINDINGS.md#position-tapa-alpha0)
+# and [position-tapa-frozen](../figures/FINDINGS.md#position-tapa-frozen).
+
+# %%
+with mpl.rc_context(RC):
+    figure = fig_31_phase_controls.draw({"phase_seeds": seeds})
+for name, found in seeds["summary"]["over_seeds"].items():
+    bits = ", ".join(f"{found[f'bits/{n}']['of'][0]:.2f} at {n} L" for n in (1, 2, 4, 8))
+    held = (
+        f"; cosine held at its mean: {found['change/mean cosine']['of'][0]:+.3f} nats"
+        if "moved" in found
+        else ""
+    )
+    count = len(found["bits/1"]["values"])
+    print(f"{seeds['summary']['labels'][name]:20s} seeds: {count}; bits a byte {bits}{held}")
+
+# %% [markdown]
+# ## 8 What the phase is for
+#
+# Each head's attention from the same queries and keys, with its phase and with its mean cosine in its place, which keeps
+# the strength of the score and leaves neither tokens nor distance in the cosine. The thresholds of the rule were set
+# before any model was measured. The answer: [phase-previous](../figures/FINDINGS.md#phase-previous), and what it is not
+# for: [phase-no-sink-no-induction](../figures/FINDINGS.md#phase-no-sink-no-induction).
+
+# %%
+with mpl.rc_context(RC):
+    figure = fig_32_phase_targets.draw({"phase_seeds": seeds})
+for name, row in seeds["rows"].items():
+    for place, head in row["targets"]["heads"].items():
+        if head.get("raises") or head.get("lowers"):
+            print(f"{name:15s} head {place}: raises {', '.join(head['raises']) or '-'}; "
+                  f"lowers {', '.join(head['lowers']) or '-'}; moves {head['moved'][0]:.2f} of its attention")  # fmt: skip

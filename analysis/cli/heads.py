@@ -243,7 +243,7 @@ def phase_seeds(
     seed: Annotated[int, typer.Option(help="Of windows, spans, pairs, segments and shuffled phases.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Measure TAPA's phase over training seeds, beside its controls.
+    """Measure TAPA's phase over seeds, beside its controls.
 
     Losses by context length, near less far scores, the keys that heads attend to with the phase and without, and what
     the loss owes to it; intervals over seeds. About a minute a model; rows that are up to date are kept.

@@ -12,7 +12,7 @@ CONTROLS, TARGETS, GAPS = "fig_31_phase_controls", "fig_32_phase_targets", "fig_
 WITHIN, LONG = 64, 512  # far ends of near and far within the trained length, and beyond it
 CONTROLLED = {
     "tapa_alpha0": "A TAPA whose phase is learned and knows no distance (alpha 0)",
-    "tapa_frozen": "A TAPA whose phase weights stay at their random initial values, as large as learned ones",
+    "tapa_frozen": "A TAPA whose phase weights keep their random initial values",
     "nope": "NoPE, without any phase,",
 }
 
@@ -42,11 +42,11 @@ def _heads(variant: str = "tapa") -> list[dict[str, Any]]:
     return [head for row in rows if row["variant"] == variant for head in row["targets"]["heads"].values()]
 
 
-def _negative(ends: list[float | None]) -> Value:
-    """Of a difference the other way round."""
+def _less_tapa(ends: list[float | None]) -> Value:
+    """A difference the other way round, with its sign."""
     value, low, high = (None if end is None else -end for end in ends)
     assert value is not None
-    return Value(value, high, low)
+    return Value(value, high, low, form="+.2f")
 
 
 def position_findings() -> Iterator[Finding]:
@@ -56,11 +56,11 @@ def position_findings() -> Iterator[Finding]:
             continue
         less = _summary()["less"][variant]
         rises = {n: less[f"bits/{n}"]["of"] for n in ("1", "8")}
-        short, long = (_negative(ends) for ends in rises.values())
+        short, long = (_less_tapa(ends) for ends in rises.values())
         yield Finding(
             f"position-{variant.replace('_', '-')}",
-            "{words} has {bits} bits per byte at the trained length and {far} at 8 times it: {short} and {long} "
-            "more than TAPA ({over}; the same test bytes, equal training).",
+            "{words} has {bits} bits per byte at the trained length and {far} at 8 times it; less TAPA's {short} and "
+            "{long} ({over}; the same test bytes, equal training).",
             RECORD,
             {"words": words, "bits": _over(variant, "bits/1"), "far": _over(variant, "bits/8")}
             | {"short": short, "long": long, "over": _of(len(less["bits/1"]["values"]), "difference")},
@@ -141,6 +141,23 @@ def purpose_findings() -> Iterator[Finding]:
         },
         TARGETS,
     )
+    controls = {name: _heads(name) for name in ("tapa_frozen", "tapa_alpha0") if name in _summary()["seeds"]}
+    for variant, words in (
+        ("tapa_frozen", "phase weights that are not learned"),
+        ("tapa_alpha0", "no distance in its phase"),
+    ):
+        if variant in controls:
+            yield Finding(
+                f"phase-previous-{variant.removeprefix('tapa_')}",
+                "With {words} TAPA's phase raises the previous token, by the same rule, in {previous} of {heads} heads "
+                "and the token itself in {itself}; it moves {share} of a head's attention, TAPA's {tapa} ({over}).",
+                RECORD,
+                {"words": words, "heads": len(controls[variant]), "over": _of(_seeds(variant))}
+                | {"previous": sum("previous" in head["raises"] for head in controls[variant])}
+                | {"itself": sum("itself" in head["raises"] for head in controls[variant])}
+                | {"share": _over(variant, "moved"), "tapa": _over("tapa", "moved")},
+                TARGETS,
+            )  # fmt: skip
     lowered = {name: count for name, count in of["lowers"].items() if count}
     said = ", ".join(f"{name} in {count}" for name, count in lowered.items()) or "none in 0"
     yield Finding(
