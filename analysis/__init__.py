@@ -31,7 +31,7 @@ reached by `turns=True`, never by hand. The paper's symbols and our names:
 | C_D, S_D | cos_sum, sin_sum | n | 1 | [-1/2, 1/2] | (1/D) sum_d cos, sin of the angle |
 | Gamma_lambda | gamma | n | 1 | - | mu_0 C_D + nu_0 S_D: expected score over sqrt(D) |
 | Delta | gap | n | 1 | - | Gamma at a near distance minus Gamma at a far one |
-| alpha | alpha | - | 1 | > 0 | exponent of the distance in TAPA's phase |
+| alpha | alpha | - | 1 | >= 0 | exponent of the distance in TAPA's phase; 0: no distance |
 | theta (split) | amplitude_share | - | 1 | (0, 1) | share of the dimensions in the amplitude |
 | phi | phase | length length | turns at distance 1 | - | TAPA's phase function |
 | - | scale | - | 1 | > 0 | factor of the score; 1/sqrt(D) in the paper |

@@ -16,7 +16,7 @@ from analysis.cli.main import app
 from analysis.errors import InputError
 from analysis.studies import extrapolation_bias
 from figures import findings
-from figures.findings import checkpoint, interventions
+from figures.findings import checkpoint, interventions, phase_seeds
 from figures.findings.finding import FOLDER, content
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,6 +34,20 @@ def test_a_finding_follows_its_record(monkeypatch: pytest.MonkeyPatch):
     changed = {one.label: one for one in checkpoint.bias_findings()}
     assert "50 % of the variance" in changed["bias-share"].sentence
     assert changed["bias-near-first"].sentence == ALL["bias-near-first"].sentence
+
+
+def test_differences_to_tapa_have_their_sign_and_their_seeds(monkeypatch: pytest.MonkeyPatch):
+    """The record holds TAPA less its control; the sentence says the control less TAPA."""
+    planted = copy.deepcopy(content(phase_seeds.RECORD))
+    less = planted["summary"]["less"]["nope"]
+    less["bits/8"] = {"of": [-1.0, -1.25, -0.75], "values": [-1.0] * 4}
+    less["bits/1"] = {"of": [0.5, 0.25, 0.75], "values": [0.5] * 4}
+    monkeypatch.setattr(phase_seeds, "content", lambda name: planted)
+    found = {one.label: one for one in phase_seeds.position_findings()}["position-nope"]
+    assert "less TAPA's -0.50 [-0.75, -0.25] and +1.00 [+0.75, +1.25]" in found.sentence
+    assert "difference over 4 seeds, 95 % by Student's t over them" in found.sentence
+    del planted["summary"]["less"]["tapa_frozen"]
+    assert "position-tapa-frozen" not in {one.label for one in phase_seeds.position_findings()}
 
 
 @pytest.mark.parametrize("label", ALL)

@@ -409,11 +409,11 @@ def measure_all(job: CheckpointJob) -> tuple[xr.Dataset, Provenance]:
 
 
 def tapa_checkpoint(path: Path) -> ModelFile:
-    """A checkpoint of ours whose score has a phase.
+    """A checkpoint of ours whose score has a phase that distance is in.
 
     Raises:
-        InputError: as `read_checkpoint`; for a Hugging Face folder, a GGUF file or a model without a phase the
-            message says what it is and which command fits.
+        InputError: as `read_checkpoint`; for a Hugging Face folder, a GGUF file or a model without a phase, or with one
+            that knows no distance, the message says what it is and which command fits.
     """
     if path.suffix == ".gguf" or (path / "config.json").is_file():
         raise InputError(
@@ -426,6 +426,11 @@ def tapa_checkpoint(path: Path) -> ModelFile:
         raise InputError(
             f"{path.name} was trained with method={method}, whose heads have no phase; give a model trained with "
             f"`tapa train RECIPE method=tapa` (`tapa measure` measures the distance bias of RoPE models)"
+        )
+    if checkpoint.config.method.alpha == 0:
+        raise InputError(
+            f"{path.name} was trained with alpha=0, so that its phase knows no distance; "
+            f"`tapa phase-seeds {path.name}` measures it beside TAPA"
         )
     return checkpoint
 

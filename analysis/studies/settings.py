@@ -234,9 +234,12 @@ class Watched:
     steps: tuple[int, ...] = STEPS
 
     def __post_init__(self) -> None:
-        able = [name for name, v in VARIANTS.items() if v.method.is_tapa and v.parent is None]
+        phased = [v for v in VARIANTS.values() if v.method.is_tapa and v.parent is None]
+        able = [v.name for v in phased if v.method.alpha > 0]  # else the phase knows no distance
         if self.variant not in able:
-            raise InputError(f"variant {self.variant!r} has no phase to watch; {nearest(self.variant, able)}")
+            raise InputError(
+                f"variant {self.variant!r} has no phase over distance to watch; {nearest(self.variant, able)}"
+            )
         last = cpu().scratch.steps
         wrong = [step for step in self.steps if not 0 <= step <= last]
         if wrong or not self.steps or len(set(self.steps)) < len(self.steps):

@@ -164,8 +164,9 @@ def test_the_command_writes_a_record_and_speaks(as_json, whole, tmp_path: Path, 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["rope"], "variant 'rope' has no phase to watch"),
-        (["tapa_4x"], "variant 'tapa_4x' has no phase to watch"),
+        (["rope"], "variant 'rope' has no phase over distance to watch"),
+        (["tapa_4x"], "variant 'tapa_4x' has no phase over distance to watch"),
+        (["tapa_alpha0"], "variant 'tapa_alpha0' has no phase over distance to watch"),
         (["--steps", "0,x"], "--steps 0,x is not a list of whole numbers"),
         (["--steps", "0,1001"], "steps '0,1001' are not different steps of 0 to 1000"),
         (["--steps", "5,5"], "steps '5,5' are not different"),

@@ -20,6 +20,7 @@ from analysis.heads.phase import curves, factors
 from analysis.intervals import over_document_means
 from analysis.models.capture import read_layers
 from analysis.models.checkpoint import save
+from analysis.models.config import MethodConfig
 from analysis.models.llama import Llama
 from analysis.records import provenance_of
 from analysis.studies import phase
@@ -172,12 +173,17 @@ def test_one_head_is_shown_by_distance_and_property(data: xr.Dataset):
 
 def test_other_checkpoints_are_named_with_the_command_that_fits(tmp_path: Path, texts, monkeypatch, capsys):
     rope = phase_tiny.save(phase_tiny.model("rope"), tmp_path / "rope")
+    blind = phase_tiny.save(phase_tiny.model(MethodConfig("tapa", alpha=0.0)), tmp_path / "blind")
     hub = tmp_path / "hub"
     hub.mkdir()
     (hub / "config.json").write_text("{}")
     save_file({"x": torch.zeros(1)}, hub / "model.safetensors")
     for model, message in (
         (rope, "was trained with method=rope, whose heads have no phase"),
+        (
+            blind,
+            "alpha=0, so that its phase knows no distance; `tapa phase-seeds blind` measures it beside TAPA",
+        ),
         (hub, "`tapa measure hub` measures the distance bias of a RoPE model"),
         (tmp_path / "x.gguf", "is a checkpoint of another program"),
         (tmp_path / "nothing", "there is no checkpoint"),
