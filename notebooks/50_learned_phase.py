@@ -67,8 +67,8 @@ pair_explorer(TEXT)
 # %% [markdown]
 # ## 1 All heads
 #
-# Heads that lose most without their cosine come first. In colour windows as long as the trained length (dotted), in grey
-# far longer ones: there nothing was learned.
+# Heads that lose most without their cosine come first. In colour windows as long as the trained length (dotted), in
+# grey far longer ones: there nothing was learned.
 
 # %%
 with mpl.rc_context(RC):
@@ -127,9 +127,9 @@ with mpl.rc_context(RC):
 # %% [markdown]
 # ## 6 The paper's figure 1 on trained heads
 #
-# Near less far scores of pairs of one window. NoPE has no distance in its score and shows near above far all the same:
-# hidden states drift along a text, and near tokens are more alike. So each pair is scored twice, at its own distance and
-# at distance 1; what the second leaves of the gap is drift, and the rest is due to distance (panel d).
+# Near less far scores of pairs of one window. NoPE has no distance in its score and shows near above far all the
+# same: hidden states drift along a text, and near tokens are more alike. So each pair is scored twice, at its own
+# distance and at distance 1; what the second leaves of the gap is drift, and the rest is due to distance (panel d).
 
 # %%
 with mpl.rc_context(RC):
@@ -144,10 +144,11 @@ for name, readings in phase_summary.gaps(records["trained_gaps"]).items():
 # %% [markdown]
 # ## 7 Is it position, or a more expressive NoPE?
 #
-# Two controls are trained as TAPA is. With $\alpha = 0$ the phase is learned and knows no distance: a NoPE with one more
-# nonlinearity. Frozen, the weights that make the phase keep their random initial values, and distance is in it all the
-# same; what feeds these weights is still learned. See [position-tapa-alpha0](../figures/FINDINGS.md#position-tapa-alpha0)
-# and [position-tapa-frozen](../figures/FINDINGS.md#position-tapa-frozen).
+# Two controls are trained as TAPA is. With $\alpha = 0$ the phase is learned and knows no distance: a NoPE with one
+# more nonlinearity. Frozen, the weights that make the phase keep their random initial values, and distance is in it
+# all the same; what feeds these weights is still learned. See
+# [position-tapa-alpha0](../figures/FINDINGS.md#position-tapa-alpha0) and
+# [position-tapa-frozen](../figures/FINDINGS.md#position-tapa-frozen).
 
 # %%
 with mpl.rc_context(RC):
@@ -165,10 +166,10 @@ for name, found in seeds["summary"]["over_seeds"].items():
 # %% [markdown]
 # ## 8 What the phase is for
 #
-# Each head's attention from the same queries and keys, with its phase and with its mean cosine in its place, which keeps
-# the strength of the score and leaves neither tokens nor distance in the cosine. The thresholds of the rule were set
-# before any model was measured. The answer: [phase-previous](../figures/FINDINGS.md#phase-previous), and what it is not
-# for: [phase-no-sink-no-induction](../figures/FINDINGS.md#phase-no-sink-no-induction).
+# Each head's attention from the same queries and keys, with its phase and with its mean cosine in its place, which
+# keeps the strength of the score and leaves neither tokens nor distance in the cosine. The thresholds of the rule
+# were set before any model was measured. The answer: [phase-previous](../figures/FINDINGS.md#phase-previous), and
+# what it is not for: [phase-no-sink-no-induction](../figures/FINDINGS.md#phase-no-sink-no-induction).
 
 # %%
 with mpl.rc_context(RC):
@@ -176,5 +177,5 @@ with mpl.rc_context(RC):
 for name, row in seeds["rows"].items():
     for place, head in row["targets"]["heads"].items():
         if head.get("raises") or head.get("lowers"):
-            print(f"{name:15s} head {place}: raises {', '.join(head['raises']) or '-'}; "
-                  f"lowers {', '.join(head['lowers']) or '-'}; moves {head['moved'][0]:.2f} of its attention")  # fmt: skip
+            raised, lowered = (", ".join(head[verb]) or "-" for verb in ("raises", "lowers"))
+            print(f"{name:15s} head {place}: raises {raised}; lowers {lowered}; moves {head['moved'][0]:.2f}")

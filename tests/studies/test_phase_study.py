@@ -182,7 +182,7 @@ def test_other_checkpoints_are_named_with_the_command_that_fits(tmp_path: Path, 
         (rope, "was trained with method=rope, whose heads have no phase"),
         (
             blind,
-            "alpha=0, so that its phase knows no distance; `tapa phase-seeds blind` measures it beside TAPA",
+            "alpha=0, so that its phase knows no distance; `tapa phase-seeds step-000003` measures it",
         ),
         (hub, "`tapa measure hub` measures the distance bias of a RoPE model"),
         (tmp_path / "x.gguf", "is a checkpoint of another program"),
