@@ -227,6 +227,7 @@ _ROWS = [
     Record(name="bias", schema=schemas.BIAS, study=None, digits=7, folder=SUMMARIES),
     Record(name="phase_dynamics", schema=schemas.PHASE_DYNAMICS, study=None, folder=TRAINED),
     Record(name="phase_seeds", schema=schemas.PHASE_SEEDS, study=None, digits=5, folder=SUMMARIES),
+    Record(name="score_variance", schema=schemas.SCORE_VARIANCE, study=None, folder=TRAINED),
 ]  # fmt: skip
 _FIGURES = [
     Figure(
@@ -266,6 +267,8 @@ _FIGURES = [
     Figure(name="assumption_tests", number=26, needs=("verdicts",), claims=("eq-5",)),
     Figure(name="extrapolation_bias", number=27, needs=("bias",), claims=("thm-2.2", "eq-17")),
     Figure(name="bias_removed", number=28, needs=("bias",), claims=("thm-2.2",)),
+    Figure(name="score_variance", number=29, needs=("score_variance",), claims=("eq-5", "eq-12", "eq-17")),
+    Figure(name="parts_removed", number=30, needs=("score_variance",), claims=("eq-12", "eq-17")),
     Figure(name="phase_controls", number=31, needs=("phase_seeds",), claims=("eq-12", "tab-2")),
     Figure(name="phase_targets", number=32, needs=("phase_seeds",), claims=("eq-12",)),
 ]  # fmt: skip

@@ -179,3 +179,17 @@ for name, row in seeds["rows"].items():
         if head.get("raises") or head.get("lowers"):
             raised, lowered = (", ".join(head[verb]) or "-" for verb in ("raises", "lowers"))
             print(f"{name:15s} head {place}: raises {raised}; lowers {lowered}; moves {head['moved'][0]:.2f}")
+
+# %% [markdown]
+# ## 9 TAPA and RoPE on one coordinate
+#
+# A pair of tokens can be put at any distance, under any encoding. The variance of its score over pairs and distances
+# splits exactly into what every pair gets alike (distance), what a pair has at every distance (pair), and the rest
+# (interaction). How a TAPA head differs from a RoPE head is a finding,
+# [tapa-head-and-rope-head](../figures/FINDINGS.md#tapa-head-and-rope-head).
+
+# %%
+from figures import fig_29_score_variance
+
+with mpl.rc_context(RC):
+    figure = fig_29_score_variance.draw({"score_variance": read_arrays("score_variance")})

@@ -434,7 +434,7 @@ def score_variance(
     seed: Annotated[int, typer.Option(help="Of windows, pairs, spans and shuffled distances.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Split the variance of each head's score into distance, pair and interaction.
+    """Split the score's variance: distance, pair, interaction.
 
     Every encoding on one coordinate, and for models of `tapa train` the loss without each part. Added to the record
     model by model; started again, it goes on where it was stopped.

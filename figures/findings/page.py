@@ -6,7 +6,16 @@ from difflib import get_close_matches
 from functools import cache
 
 from analysis.errors import InputError
-from figures.findings import checkpoint, interventions, losses, phase, phase_seeds, retrieval, untrained
+from figures.findings import (
+    checkpoint,
+    interventions,
+    losses,
+    phase,
+    phase_seeds,
+    retrieval,
+    untrained,
+    variance,
+)
 from figures.findings.finding import FOLDER, Finding
 
 PAGE = FOLDER / "FINDINGS.md"
@@ -40,6 +49,13 @@ SECTIONS = {
         phase_seeds.gap_findings,
         phase_seeds.same_token_findings,
         phase_seeds.window_findings,
+    ),
+    "Every encoding on one coordinate: distance, pair, interaction": (
+        variance.comparison_findings,
+        variance.component_findings,
+        variance.step_findings,
+        variance.removal_findings,
+        variance.amplitude_findings,
     ),
     "A learned phase": (
         phase.ablation_findings,
