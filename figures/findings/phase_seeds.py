@@ -70,10 +70,14 @@ def position_findings() -> Iterator[Finding]:
         if variant in _summary()["over_seeds"]:
             yield Finding(
                 f"position-{variant.replace('_', '-')}-used",
-                "{words}: held at its mean the cosine costs it {rise} nats a token, TAPA {tapa} ({over}).",
+                "{words}: held at its mean the cosine costs it {rise} nats a token, TAPA {tapa} ({over}; TAPA: {all}).",
                 RECORD,
                 {"words": words, "rise": _over(variant, "change/mean cosine", ".3f")}
-                | {"tapa": _over("tapa", "change/mean cosine"), "over": _of(_seeds(variant))},
+                | {
+                    "tapa": _over("tapa", "change/mean cosine"),
+                    "over": _of(_seeds(variant)),
+                    "all": _of(_seeds()),
+                },
                 CONTROLS,
             )
 
@@ -131,7 +135,7 @@ def purpose_findings() -> Iterator[Finding]:
         "phase-near",
         "TAPA's heads give {phase} of their attention to the token itself and the three before it; with the mean "
         "cosine {mean}, and with the phase of neighbours at every distance {fixed}: it is the distance in the "
-        "phase that brings attention near (mean over heads; {over}).",
+        "phase that brings attention near (mean head; {over}).",
         RECORD,
         {
             "phase": _over("tapa", "near/phase"),
@@ -150,12 +154,13 @@ def purpose_findings() -> Iterator[Finding]:
             yield Finding(
                 f"phase-previous-{variant.removeprefix('tapa_')}",
                 "With {words} TAPA's phase raises the previous token, by the same rule, in {previous} of {heads} heads "
-                "and the token itself in {itself}; it moves {share} of a head's attention, TAPA's {tapa} ({over}).",
+                "and the token itself in {itself}; it moves {share} of a head's attention, TAPA's {tapa} ({over}; TAPA: "
+                "{all}).",
                 RECORD,
                 {"words": words, "heads": len(controls[variant]), "over": _of(_seeds(variant))}
                 | {"previous": sum("previous" in head["raises"] for head in controls[variant])}
                 | {"itself": sum("itself" in head["raises"] for head in controls[variant])}
-                | {"share": _over(variant, "moved"), "tapa": _over("tapa", "moved")},
+                | {"share": _over(variant, "moved"), "tapa": _over("tapa", "moved"), "all": _of(_seeds())},
                 TARGETS,
             )  # fmt: skip
     lowered = {name: count for name, count in of["lowers"].items() if count}
