@@ -154,8 +154,8 @@ def purpose_findings() -> Iterator[Finding]:
             yield Finding(
                 f"phase-previous-{variant.removeprefix('tapa_')}",
                 "With {words} TAPA's phase raises the previous token, by the same rule, in {previous} of {heads} heads "
-                "and the token itself in {itself}; it moves {share} of a head's attention, TAPA's {tapa} ({over}; TAPA: "
-                "{all}).",
+                "and the token itself in {itself}; it moves {share} of a head's attention, TAPA's {tapa} ({over}; "
+                "TAPA: {all}).",
                 RECORD,
                 {"words": words, "heads": len(controls[variant]), "over": _of(_seeds(variant))}
                 | {"previous": sum("previous" in head["raises"] for head in controls[variant])}
