@@ -245,7 +245,8 @@ class Checkpoint:
         """Token ids of a text, with what the tokenizer adds at its start; `InputError` without one."""
         if self.tokenizer is None:
             raise InputError(f"{self.name} has no tokenizer; put its tokenizer.json beside the weights")
-        return self.tokenizer(text, return_tensors="pt", verbose=False)["input_ids"][0]
+        # asked for a tensor, transformers walks over all tokens three times in Python
+        return torch.tensor(self.tokenizer(text, verbose=False)["input_ids"], dtype=torch.int64)
 
 
 # Are the rows of q and k in the order that the model was trained in? Its own perplexity tells.
