@@ -23,11 +23,12 @@ help:
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(f"Python 3.11 or later is needed, {sys.executable} is {sys.version.split()[0]}; set PYTHON=..." if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -qq --no-compile --upgrade pip  # a venv's own may take three times as long below
 
 # pip compiles what it installs on one core, and all of it. Here all cores compile, and not what few ever import: tests, and
 # the models of transformers. A file that is no Python of this version (a template) is left as it is, as pip leaves it.
 $(STAMP): $(BIN)/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -e ".[dev]" -c constraints.txt
+	$(BIN)/python -m pip install -qq --no-compile -e ".[dev]" -c constraints.txt
 	@$(BIN)/python -m compileall -qq -j 0 -x '/tests?/|/transformers/models/' $(VENV)/lib || true
 	@touch $@
 

@@ -80,14 +80,23 @@ def test_parts_add_up_and_shares_sum_to_one(real_record: xr.Dataset):
     assert np.allclose(x.share_bias + x.share_content, 1)
 
 
-def test_gguf_row_order_is_guarded(real_record: xr.Dataset):
-    checkpoint = load_checkpoint(assets.smollm2_gguf())  # runs the guard
+def test_row_order_is_guarded(made_records: None):
+    checkpoint = load_checkpoint(fetch_smollm2())
     found = check_row_order(checkpoint)
     assert all(value > 2 * found["as loaded"] for name, value in found.items() if name != "as loaded")
     order = interleaved_order(checkpoint.head_dim)
     for rows in (order, order.argsort()):
         with reordered(checkpoint, rows), pytest.raises(InputError, match="perplexity"):
             check_row_order(checkpoint)
+
+
+@pytest.mark.slow  # expanding the quantised weights takes half a minute; the fetch did so, with the same guard
+def test_the_converted_folder_holds_the_weights_of_the_gguf():
+    ours, theirs = (load_checkpoint(path).model for path in (fetch_smollm2(), assets.smollm2_gguf()))
+    converted = ours.state_dict()
+    for name, weight in theirs.state_dict().items():
+        assert torch.equal(converted.pop(name), weight), name
+    assert not converted
 
 
 def test_the_readme_shows_this_record(real_record: xr.Dataset):

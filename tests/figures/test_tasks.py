@@ -113,8 +113,16 @@ def touch(name):
     path = ROOT / name
     path.write_text(path.read_text() + "\\n# edited\\n")
 
+def imported(module, root, read=build._imported):
+    # of each text once, as what it imports follows from it: else every file is parsed at every look
+    key = module, build.file_of(module, root).read_bytes()
+    if key not in known:
+        known[key] = list(read(module, root))
+    return known[key]
+
 build.perform_step = written
-ran = {}
+build._imported = imported
+ran, known = {}, {}
 
 def looked(what, wanted=()):
     found = build.run_steps(wanted, processes=1)

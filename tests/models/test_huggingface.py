@@ -302,8 +302,8 @@ def test_rows_left_permuted_are_refused_though_permuting_again_is_no_better(taug
 
 
 class _ByteTokenizer:
-    def __call__(self, text: str, **options: object) -> dict[str, torch.Tensor]:
-        return {"input_ids": tiny_models.byte_tokens(text)[None]}
+    def __call__(self, text: str, **options: object) -> dict[str, list[int]]:
+        return {"input_ids": tiny_models.byte_tokens(text).tolist()}
 
 
 def test_interleaved_order_is_what_llama_cpp_does() -> None:

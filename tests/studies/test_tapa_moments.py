@@ -29,7 +29,7 @@ SMALL = Shape(hidden=16, layers=2, heads=2, feed_forward=24)
 # TAPA alone
 
 
-@settings(max_examples=15)  # each draws as well
+@settings(max_examples=6)  # each draws as well, a second or more
 @given(
     dims=st.integers(1, 16),
     alpha=st.floats(0.01, 1),
