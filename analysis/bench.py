@@ -35,6 +35,7 @@ ATTENTION_METHODS = ("RoPE", "TAPA", "ALiBi", "NoPE")
 REFUSED = (
     ("curve", "--head-dim", "7"),
     ("measure", "x", "--windows", "1"),
+    ("formula", "x", "--documents", "2"),
     ("evaluate", "x", "--protocol", "slide"),
     ("phase", "x", "--windows", "1"),
     ("phase-dynamics", "nosuch"),

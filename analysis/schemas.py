@@ -243,6 +243,45 @@ DISTANCE_BIAS = Schema(
 DISTANCE_BIAS_SUMMARY = Schema(
     "distance-bias-summary", 1, made_by="tapa measure MODEL --text FILE --summary SUMMARY"
 )
+FORMULA_FIT = Schema(
+    "formula-fit", 1, made_by="tapa formula MODEL",
+    variables=_with_ends(
+        {
+            "shape": ("1", "shape of the mean score over distance"),
+            "free": ("1", "coefficients of the shape that are fitted, the intercept not counted"),
+            "intercept": ("1", "whether an intercept is fitted, and whether R^2 counts the level"),
+            "weighting": ("1", "weights of the distances: all alike, or alike in the logarithm"),
+            "trained_on": ("1", "what a shape is fitted on before it is scored on a text"),
+            "statistic": ("1", "number that is compared between texts"),
+            "model": ("1", "model, as tables and figures call it"),
+            "row": ("1", "head of any model, from 0"),
+            "row_model": ("1", "model of a head"),
+            **_HEADS,
+            "document": ("1", "document of a model, from 0"),
+            "document_name": ("1", "document that shapes are scored on"),
+            "windows_each": ("1", "windows of each document"),
+            "window_length": ("token", "length of a window"),
+            "r2": ("1", "R^2 over distance of a head, all documents together, noise of windows taken out"),
+            "r2_se": ("1", "standard error over documents: R^2 over distance of a head"),
+            "r2_by_document": ("1", "median over heads of R^2 on a document"),
+            "r2_median": ("1", "median over heads of R^2 on a document, mean over documents"),
+            "r2_median_window_low": ("1", "lower end of the 95 % interval over windows of these documents"),
+            "r2_median_window_high": ("1", "upper end of the 95 % interval over windows of these documents"),
+            "difference": ("1", "median over heads of R^2 less that of one fitted mu_0, mean over documents"),
+            "heads_above": ("1", "share of heads with a higher R^2 than one fitted mu_0 gives"),
+            "mu_fitted": ("1", "mu_0 fitted to a head's mean score, in the scale of the score"),
+            "mu_plug_in": ("1", "mean of E A_d over pairs of dimensions, in the scale of the score"),
+            "log_slope": ("1", "slope of the mean score against ln(distance)"),
+            "log_slope_se": ("1", "standard error over documents: slope of the mean score against ln(distance)"),
+            "texts_differ": ("1", "share of heads that differ by over two combined standard errors between texts"),
+            "texts_differ_by_chance": ("1", "the same share if texts do not differ, Student's t"),
+            "error_ratio": ("1", "median over heads of the spread over documents, over the error over windows"),
+        },
+        ("r2_median", "difference", "texts_differ"),
+        "documents",
+    ),
+)  # fmt: skip
+FORMULA_SHAPES = Schema("formula-shapes", 1, made_by="tapa figures mean_score_shapes")
 VERDICTS = Schema(
     "assumption-verdicts", 1, made_by="tapa figures assumption_tests",
     variables=_HEADS | {

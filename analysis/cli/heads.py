@@ -140,6 +140,50 @@ def measure(
     typer.echo(f"quartiles over heads, first token dropped; record: {written}")
 
 
+def formula(
+    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="As `tapa measure` takes them.")],
+    text: Texts = [],
+    out: Record = Path("formula-fit.nc"),
+    documents: Annotated[int, typer.Option(help="Documents; intervals are over them.")] = 8,
+    tokens: Annotated[int, typer.Option(help="Tokens of each document, cut into windows.")] = 8192,
+    length: Annotated[
+        int | None, typer.Option(help="Tokens in a window; 2048, or what a model of ours was trained at.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the documents and the windows' places.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Fit curves over distance to the mean score of every head.
+
+    The paper's formula with its own means and with fitted ones, a logarithm, and controls, each fitted on some texts
+    and scored on others. Printed is the median over heads of R^2 on a text that was not fitted on.
+
+    \b
+    Examples:
+      tapa formula smollm2
+      tapa formula my-llama/ --text a.txt --text b.txt --text c.txt --documents 3
+    """
+    from analysis.assets import check_model_name
+    from analysis.studies.settings import FormulaFitSettings
+
+    settings = FormulaFitSettings(documents, tokens, length, seed)
+    for name in models:
+        check_model_name(name)
+    from analysis.progress import progress_bar
+    from analysis.records import ensure_writable, write
+
+    ensure_writable(out)
+    from analysis.cli.printed import formula_numbers, formula_text
+    from analysis.studies.formula_fit import FORMULA_FIT, measure_shapes
+
+    with progress_bar() as show:
+        data, provenance = measure_shapes(models, text, settings, arguments=sys.argv, progress=show)
+    write(data, out, provenance, schema=FORMULA_FIT)
+    if as_json:
+        typer.echo(json.dumps(formula_numbers(data, out)))
+        return
+    typer.echo(f"{formula_text(data)}\nrecord: {shown(out)}")
+
+
 def phase(
     model: Annotated[Path, typer.Argument(help="A TAPA checkpoint of `tapa train`, or its run's folder.")],
     text: Annotated[

@@ -241,8 +241,9 @@ def findings(
 
 
 for command in (
-    heads.curve, heads.measure, training.evaluate, heads.phase, heads.phase_dynamics, heads.phase_seeds, heads.bias,
-    heads.score_variance, training.train, training.sweep, training.results, verify, findings, figures, bench, fetch,
+    heads.curve, heads.measure, heads.formula, training.evaluate, heads.phase, heads.phase_dynamics, heads.phase_seeds,
+    heads.bias, heads.score_variance, training.train, training.sweep, training.results, verify, findings, figures,
+    bench, fetch,
 ):  # fmt: skip
     app.command()(command)
 

@@ -61,6 +61,50 @@ def _three_decimals(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
+# What `tapa formula` prints: R^2 on a text that was not fitted on, each octave of distance weighted alike.
+
+
+def formula_numbers(data: xr.Dataset, record: Path) -> Numbers:
+    """Of each model and shape the median over heads with its ends over documents; what is not finite is None."""
+    return {"record": str(record)} | {
+        model: {
+            shape: [
+                _finite_or_none(at[name].sel(shape=shape))
+                for name in ("r2_median", "r2_median_low", "r2_median_high")
+            ]
+            for shape in at["shape"].values.tolist()
+        }
+        for model, at in _unseen(data)
+    }
+
+
+def formula_text(data: xr.Dataset) -> str:
+    """For a reader."""
+    lines = [
+        "R^2 over distance on unseen text, the level free: median over heads, mean over documents [95 %]"
+    ]
+    for model, at in _unseen(data):
+        lines += [
+            f"\n{model}",
+            f"{'shape':28s}{'fitted':>8s}{'R^2':>26s}{'less mu_0':>26s}{'heads above':>13s}",
+        ]
+        for shape in at["shape"].values:
+            one = at.sel(shape=shape)
+            ends = [
+                _interval([float(one[f"{name}{end}"]) for end in ("", "_low", "_high")])
+                for name in ("r2_median", "difference")
+            ]
+            lines.append(
+                f"{shape!s:28s}{int(one.free):8d}{ends[0]:>26s}{ends[1]:>26s}{float(one.heads_above):13.0%}"
+            )
+    return "\n".join(lines)
+
+
+def _unseen(data: xr.Dataset) -> list[tuple[str, xr.Dataset]]:
+    at = data.sel(intercept="level free", weighting="log", trained_on="all other texts")
+    return [(str(model), at.sel(model=model)) for model in at["model"].values]
+
+
 # What `tapa phase` prints: the heads ranked by what they lose, one line each, or one head at length.
 
 

@@ -405,6 +405,15 @@ def cross(g: Gram) -> PerHead:
     return (g.sum(axis=(-2, -1)) - np.trace(g, axis1=-2, axis2=-1)) / (count * (count - 1))
 
 
+def cross_without(g: Gram) -> Float[np.ndarray, "heads *left_out windows"]:
+    """`cross` with each window left out in turn; g is symmetric, of at least 3 windows."""
+    count = g.shape[-1]
+    if count < 3:
+        raise InputError(f"{count} windows leave no two when one is left out; measure at least 3")
+    others = g.sum(axis=-1) - np.diagonal(g, axis1=-2, axis2=-1)
+    return (others.sum(axis=-1, keepdims=True) - 2 * others) / ((count - 1) * (count - 2))
+
+
 def ratio(part: Gram, whole: Gram) -> PerHead:
     """cross(part) / cross(whole); NaN where the whole does not vary over distance: no share of nothing."""
     below = cross(whole)

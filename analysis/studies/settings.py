@@ -16,6 +16,7 @@ from analysis.theory.frequencies import Extension, extension_name
 from analysis.training.recipe import Recipe
 
 SHORTEST_SPLIT = 8  # tokens: no position quarter is empty when the first token is dropped
+FEWEST_WINDOWS = 4  # of a document: two to fit on, two others to score on
 SHORTEST_PHASE = 16  # tokens in a window: three octaves of distance
 STEPS = (0, 10, 30, 100, 200, 300, 400, 600, 800, 1000)
 
@@ -42,6 +43,45 @@ class DistanceBiasSettings:
             raise InputError(f"length={self.length} is too short for a window; give {SHORTEST_SPLIT} or more")
         if self.seed < 0:
             raise InputError(f"seed={self.seed} is below 0; give 0 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class FormulaFitSettings:
+    """What decides the numbers of a fit of curves over distance beside the models and the texts.
+
+    Attributes:
+        documents: >= 3; intervals are over them.
+        tokens: of each document, cut into windows; at least `FEWEST_WINDOWS` of the length.
+        length: tokens in a window, >= `SHORTEST_SPLIT`; None for a model's own, as in `DistanceBiasSettings`.
+        seed: >= 0, of the choice of documents and of the windows' places.
+    """
+
+    documents: int = 8
+    tokens: int = 8192
+    length: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.documents < 3:
+            raise InputError(f"documents={self.documents} give no interval over texts; measure at least 3")
+        if self.length is not None and self.length < SHORTEST_SPLIT:
+            raise InputError(f"length={self.length} is too short for a window; give {SHORTEST_SPLIT} or more")
+        if self.seed < 0:
+            raise InputError(f"seed={self.seed} is below 0; give 0 or more")
+        self.windows(self.length or SHORTEST_SPLIT)
+
+    def windows(self, length: int) -> int:
+        """Windows of a document.
+
+        Raises:
+            InputError: too few to fit on some and score on others.
+        """
+        if (count := self.tokens // length) < FEWEST_WINDOWS:
+            raise InputError(
+                f"tokens={self.tokens} of a document are {count} windows of {length}; give {FEWEST_WINDOWS * length} "
+                f"or more"
+            )
+        return count
 
 
 @dataclass(frozen=True, slots=True)
