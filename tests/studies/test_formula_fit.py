@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from analysis.cli import main
+from analysis.cli.printed import formula_numbers
 from analysis.errors import InputError
 from analysis.heads import decomposition, formula_fit
 from analysis.heads.formula_fit import INTERCEPTS, LOGARITHM, SHAPES
 from analysis.models.huggingface import Checkpoint
 from analysis.models.load import PretrainedModel
+from analysis.records import read
 from analysis.studies import distance_bias
 from analysis.studies import formula_fit as study
 from analysis.studies.settings import DistanceBiasSettings, FormulaFitSettings
@@ -366,3 +370,29 @@ def test_models_are_named_once(place: Path):
     for models in ([], ["a", "a"]):
         with pytest.raises(InputError, match="name at least one, and each once"):
             study.measure_shapes(models, (), SETTINGS, arguments=[], progress=lambda *told: None)
+
+
+def test_the_command_prints_every_shape_and_writes_the_record(place: Path, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    texts(place)
+    tiny_models.save(tiny_models.build("llama"), place / "llama", tokenizer=True)
+    arguments = ["formula", "llama", "--documents", "3", "--tokens", "160", "--length", "40", "--out", "f.nc"]
+    arguments += [word for name in "abc" for word in ("--text", f"{name}.txt")]
+    monkeypatch.setattr(sys, "argv", ["tapa", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main.main()
+    assert not end.value.code
+    said = capsys.readouterr().out
+    data = read(place / "f.nc", expect_schema=study.FORMULA_FIT)
+    at = data.sel(
+        intercept=LEVEL_FREE, weighting="log", trained_on="all other texts", model="llama", shape=LOGARITHM
+    )
+    (line,) = [one for one in said.splitlines() if one.startswith("logarithm  ")]
+    assert (
+        f"{float(at.r2_median):.3f} [{float(at.r2_median_low):.3f}, {float(at.r2_median_high):.3f}]" in line
+    )
+    assert f"{float(at.heads_above):.0%}" in line
+    numbers = formula_numbers(data, Path("f.nc"))
+    assert list(numbers) == ["record", "llama"]
+    assert list(numbers["llama"]) == list(SHAPES)
+    assert numbers["llama"][LOGARITHM][0] == float(at.r2_median)
