@@ -41,6 +41,7 @@ REFUSED = (
     ("phase-dynamics", "nosuch"),
     ("phase-seeds", "x", "--windows", "1"),
     ("bias", "x", "--windows", "1"),
+    ("score-variance", "x", "--seed", "-1"),
     ("train", "cpu", "lr=-1"),
     ("sweep", "tabel2"),
     ("results", "tabel2"),
