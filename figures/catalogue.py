@@ -209,7 +209,7 @@ _ROWS = [
         settings={"reaches": (64, 158, 512), "count": 32, "pairs": 10_000, "seed": 0},
         inputs={
             "checkpoints": checkpoints("rope", "tapa", "rope_large", "tapa_plain", "alibi", "nope"),
-        },
+        }, long=True,
     ),
     *_phase_records(),
     Record(

@@ -314,10 +314,10 @@ def test_the_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 # processes that are killed, and two at once
 
 FETCH = """
-from analysis.models import load
+from analysis import assets
 from tests.tiny_assets import MODEL, copied
-print(load.fetch_smollm2(source=MODEL, convert=copied), flush=True)
-"""
+print(assets.converted_smollm2(copied, source=MODEL), flush=True)
+"""  # without torch, which only a real conversion needs
 
 
 def fetching() -> subprocess.Popen[bytes]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import matplotlib
 import pytest
 from typer.testing import CliRunner
 
@@ -30,7 +31,7 @@ def test_the_python_of_the_readme_ends_in_a_plot(code: str, tmp_path: Path):
         "MPLBACKEND": "agg",
         "PYTHONPATH": str(ROOT),
         "OMP_NUM_THREADS": "1",
-        "MPLCONFIGDIR": str(tmp_path),
+        "MPLCONFIGDIR": matplotlib.get_configdir(),  # its list of fonts takes seconds to make
     }
     ended = subprocess.run(
         [sys.executable, "-c", code],

@@ -10,6 +10,7 @@ import sysconfig
 import zipfile
 from pathlib import Path
 
+import matplotlib
 import pytest
 
 pytestmark = pytest.mark.full
@@ -61,7 +62,11 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
     kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "TAPA_CACHE")}
     own = {name: str(folder / "home") for name in ("HOME", "XDG_DATA_HOME", "TAPA_CACHE")}
     path = os.pathsep.join([str(folder / "site-packages"), sysconfig.get_path("purelib")])
-    return folder, kept | own | {"PYTHONPATH": path, "MPLBACKEND": "Agg"}
+    fonts = {
+        "MPLBACKEND": "Agg",
+        "MPLCONFIGDIR": matplotlib.get_configdir(),
+    }  # a list that takes seconds to make
+    return folder, kept | own | fonts | {"PYTHONPATH": path}
 
 
 def test_the_wheel_carries_its_data(wheel: Path):
