@@ -39,35 +39,38 @@ reached by `turns=True`, never by hand. The paper's symbols and our names:
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
-_HOMES = {
-    "errors": "InputError",
-    "theory.frequencies": "Frequencies plain linear yarn llama3",
-    "theory.model_config": "from_config",
-    "theory.rope": "expected_score expected_score_curve gamma near_far_gap cos_limit sin_limit",
-    "theory.theorem_2_2": "DistanceBiasTheorem",
-    "theory.gaussian_law": "independent correlated rotary_moments",
-    "theory.tapa": "tapa_moments",
-    "encodings": "Rope Tapa Alibi",
-    "heads.mean_score": "mean_score",
-    "sampling.monte_carlo": "estimate",
-    "intervals": "over_documents over_seeds",
-    "records": "Provenance read",
-    "models.config": "ModelConfig",
-}
-_API = {name: f"analysis.{home}" for home, names in _HOMES.items() for name in names.split()}
-__all__ = sorted(_API)  # pyright: ignore[reportUnsupportedDunderAll]
+from analysis import lazy
 
+if TYPE_CHECKING:
+    from analysis.encodings import Alibi as Alibi
+    from analysis.encodings import Rope as Rope
+    from analysis.encodings import Tapa as Tapa
+    from analysis.errors import InputError as InputError
+    from analysis.heads.mean_score import mean_score as mean_score
+    from analysis.intervals import over_documents as over_documents
+    from analysis.intervals import over_seeds as over_seeds
+    from analysis.models.config import ModelConfig as ModelConfig
+    from analysis.records import Provenance as Provenance
+    from analysis.records import read as read
+    from analysis.sampling.monte_carlo import estimate as estimate
+    from analysis.theory.frequencies import Frequencies as Frequencies
+    from analysis.theory.frequencies import linear as linear
+    from analysis.theory.frequencies import llama3 as llama3
+    from analysis.theory.frequencies import plain as plain
+    from analysis.theory.frequencies import yarn as yarn
+    from analysis.theory.gaussian_law import correlated as correlated
+    from analysis.theory.gaussian_law import independent as independent
+    from analysis.theory.gaussian_law import rotary_moments as rotary_moments
+    from analysis.theory.model_config import from_config as from_config
+    from analysis.theory.rope import cos_limit as cos_limit
+    from analysis.theory.rope import expected_score as expected_score
+    from analysis.theory.rope import expected_score_curve as expected_score_curve
+    from analysis.theory.rope import gamma as gamma
+    from analysis.theory.rope import near_far_gap as near_far_gap
+    from analysis.theory.rope import sin_limit as sin_limit
+    from analysis.theory.tapa import tapa_moments as tapa_moments
+    from analysis.theory.theorem_2_2 import DistanceBiasTheorem as DistanceBiasTheorem
 
-def __getattr__(name: str) -> Any:
-    if name not in _API:
-        raise AttributeError(f"module 'analysis' has no attribute {name!r}")
-    value = getattr(import_module(_API[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = lazy.exports(__name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import importlib
 import subprocess
@@ -14,7 +15,12 @@ import pytest
 import analysis
 
 ROOT = Path(__file__).resolve().parents[1]
-LEAST = 40  # docstrings with an example
+LEAST = 120  # docstrings with an example
+FOLDERS = [
+    "analysis",
+    *sorted(f"analysis/{p.parent.name}" for p in (ROOT / "analysis").glob("*/__init__.py")),
+]
+FOLDERS.remove("analysis/cli")  # commands
 
 
 def modules() -> Iterator[str]:
@@ -49,10 +55,63 @@ def test_an_example_that_does_not_hold_is_seen():
     assert doctest.DocTestRunner(verbose=False).run(test, out=lambda text: None).failed == 1
 
 
-@pytest.mark.parametrize("name", analysis.__all__)
-def test_every_public_name_is_there_with_an_example(name: str):
-    found = getattr(analysis, name)
-    assert ">>>" in (found.__doc__ or ""), f"{found.__module__}.{name} has no example"
+def public(folder: str) -> list[str]:
+    """What the `__init__` of a folder of analysis offers, as a type checker reads it: `from M import A as A`."""
+    tree = ast.parse((ROOT / folder / "__init__.py").read_text(encoding="utf-8"))
+    lines = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return [alias.name for line in lines for alias in line.names if alias.asname == alias.name]
+
+
+API = [(folder, name) for folder in FOLDERS for name in public(folder)]
+
+
+@pytest.mark.parametrize(("folder", "name"), API, ids=lambda x: x.replace("/", "."))
+def test_every_public_name_is_there_with_an_example(folder: str, name: str):
+    """Constants have no docstring of their own."""
+    found = getattr(importlib.import_module(folder.replace("/", ".")), name)
+    if isinstance(found, type) or callable(found):
+        assert ">>>" in (found.__doc__ or ""), f"{found.__module__}.{name} has no example"
+
+
+def test_every_folder_has_an_api():
+    assert {folder for folder, _ in API} == set(FOLDERS)
+    for folder in FOLDERS:
+        assert len(public(folder)) >= 4, folder
+
+
+@pytest.mark.parametrize(
+    ("folder", "absent"),
+    [
+        ("theory", "torch"),
+        ("models", "transformers"),
+        ("models", "torch"),
+        ("studies", "torch"),
+        ("heads", "numpy"),
+    ],
+)
+def test_importing_a_folder_imports_none_of_its_modules(folder: str, absent: str):
+    code = (
+        f"import sys; import analysis.{folder}\n"
+        "new = {name for name in sys.modules if name.startswith('analysis.')}\n"
+        f"print(sorted(new - {{'analysis.lazy', 'analysis.{folder}'}}), {absent!r} in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[] False"
+
+
+def test_our_own_modules_import_from_modules_and_not_from_folders():
+    """A figure's step depends on the modules that are named, and a folder's lazy names would hide them."""
+    lazy = {folder.replace("/", "."): set(public(folder)) for folder in FOLDERS}
+    lazy = {
+        name: names for name, names in lazy.items() if hasattr(importlib.import_module(name), "__getattr__")
+    }
+    for path in sorted(
+        path for top in ("analysis", "figures", "proofs") for path in (ROOT / top).rglob("*.py")
+    ):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module in lazy:
+                hidden = lazy[node.module] & {alias.name for alias in node.names}
+                assert not hidden, f"{path.relative_to(ROOT)}:{node.lineno}: import {hidden} from its module"
 
 
 def test_the_api_is_two_dozen_names_and_lists_itself():

@@ -144,6 +144,10 @@ class SlidingWindow(Encoding):
     Attributes:
         encoding: of the keys that are seen.
         window: tokens, at least 1.
+
+    >>> at = torch.arange(3)
+    >>> SlidingWindow(Nope(2), 2).scores(torch.ones(1, 3, 2), torch.ones(1, 3, 2), at, at)[0, 2]  # the last query
+    tensor([  -inf, 1.4142, 1.4142])
     """
 
     inner_product: ClassVar[bool] = False

@@ -22,7 +22,12 @@ MatchedScores = Float[Tensor, "*batch samples distances"]
 
 
 class Encoding(ABC):
-    """A way to let positions into the score of a query and a key of one head."""
+    """A way to let positions into the score of a query and a key of one head.
+
+    >>> from analysis.encodings import Alibi, Tapa
+    >>> [(kind.relative, kind.symmetric, kind.inner_product) for kind in (Alibi, Tapa)]
+    [(True, True, False), (True, True, False)]
+    """
 
     relative: ClassVar[bool] = True
     symmetric: ClassVar[bool]

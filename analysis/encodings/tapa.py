@@ -37,6 +37,10 @@ class PhaseEncoding(Encoding):
     Attributes:
         alpha: exponent of the distance, >= 0; with 0 the cosine is of the tokens alone, at every distance.
         scale: factor of the amplitude.
+
+    >>> a, b, x, y = Tapa(8).factors(torch.ones(1, 3, 8), torch.ones(1, 3, 8))
+    >>> (a @ b.mT)[0, 0, 0], (x @ y.mT)[0, 0, 0]  # q_A.k_A, and the phase q_P.k_P / sqrt(n_P)
+    (tensor(4.), tensor(2.))
     """
 
     symmetric: ClassVar[bool] = True
@@ -137,7 +141,13 @@ class Tapa(PhaseEncoding):
 
 @dataclass(frozen=True, eq=False)
 class LinearTapa(Tapa):
-    """TAPA with linear phase (eq 16): phi is the sum of all entries of q_P and k_P over sqrt(n_P)."""
+    """TAPA with linear phase (eq 16): phi is the sum of all entries of q_P and k_P over sqrt(n_P).
+
+    >>> at, one = torch.arange(2), torch.ones(1, 2, 8)
+    >>> LinearTapa(8).scores(one, one, at, at).round(decimals=3)
+    tensor([[[2., 2.],
+             [2., 2.]]])
+    """
 
     def factors(self, q: Queries, k: Keys) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """q_A, k_A, (phi_q, 1), (1, phi_k)."""
@@ -155,6 +165,11 @@ class GeneralTapa(PhaseEncoding):
         amplitude_form: M, for all heads or one for each, finite.
         phase_form: N, likewise.
         alpha: exponent of the distance, >= 0.
+
+    >>> at, one = torch.arange(2), torch.ones(1, 2, 2)
+    >>> GeneralTapa(torch.eye(2), torch.zeros(2, 2)).scores(one, one, at, at)  # no phase: plain inner products
+    tensor([[[2., 2.],
+             [2., 2.]]])
     """
 
     trainable: ClassVar[bool] = True

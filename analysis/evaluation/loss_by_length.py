@@ -176,6 +176,14 @@ def evaluate_spans(model: Llama, chosen: Spans, length: int, *, extension: str =
 
     Raises:
         InputError: a loss is not finite, or as `token_losses.llama_reader`.
+
+    >>> from analysis.models.config import ModelConfig
+    >>> from analysis.text.windows import Document, spans
+    >>> model = Llama(ModelConfig(layers=1, width=16, heads=2, kv_heads=2, head_dim=8, hidden=32, context=16)).eval()
+    >>> text = Document('a', np.arange(256, dtype=np.uint8))
+    >>> found = evaluate_spans(model, spans([text], longest=32, target=8, count=2, seed=0), length=16)
+    >>> found['length'], len(found['nats'])  # one document
+    (16, 1)
     """
     context = model.config.context
     extended = Extension(extension, max(1.0, length / context), context)

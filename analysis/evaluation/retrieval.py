@@ -26,7 +26,7 @@ SCORES = 2**21  # numbers in the largest array of scores: on one core smaller ar
 _NAMES = ("exact", "exact_low", "exact_high", "bits", "bits_low", "bits_high")
 
 
-def retrieval(
+def evaluate_retrieval(
     model: Llama,
     documents: Sequence[Document],
     *,
@@ -54,6 +54,13 @@ def retrieval(
 
     Raises:
         InputError: as `recall.retrieval_batch`.
+
+    >>> from analysis.models.config import ModelConfig
+    >>> model = Llama(ModelConfig(layers=1, width=16, heads=2, kv_heads=2, head_dim=8, hidden=32, context=128))
+    >>> text = Document('a', np.frombuffer(b'the quick brown fox jumps over the lazy dog. ' * 20, dtype=np.uint8))
+    >>> found = evaluate_retrieval(model, [text], length=128, distances=[64], count=8)
+    >>> found.exact.dims, found.attrs['chance']
+    (('distance',), 0.0038461538461538464)
     """
     found = np.array([_at(model, documents, length, distance, task, count, seed) for distance in distances])
     data = xr.Dataset(
@@ -96,7 +103,7 @@ def answers(
     count: int,
     seed: int,
 ) -> tuple[Bool[np.ndarray, " count"], Float[np.ndarray, " count"]]:
-    """Of each instance at one distance: was the answer all right, and its bits; arguments as `retrieval`."""
+    """Of each instance at one distance: was the answer all right, and its bits; arguments as `evaluate_retrieval`."""
     rows = min(count, rows_at_once(model, length, SCORES))
     exact, bits = [], []
     for step in range(math.ceil(count / rows)):

@@ -53,6 +53,9 @@ class Grid:
         rates: in the order in which they are tried.
         complete: is every one of them tried, and no further one asked for?
         lr: the chosen one; None while the grid is not complete, or if no run of it ended well.
+
+    >>> Grid(rates=(1e-3, 2e-3)).lr is None  # not yet chosen
+    True
     """
 
     rates: tuple[float, ...]
@@ -107,6 +110,9 @@ class Scale:
         seeds: the first one is for tuning.
         spans, target: held-out spans, and tokens of each that are scored.
         checkpoints: of a run from scratch that are evaluated, the last one included.
+
+    >>> cpu().seeds
+    (0, 1, 2)
     """
 
     scratch: Recipe
@@ -160,6 +166,9 @@ class Evaluation:
         extensions: of RoPE that are applied at inference, "none" among them.
         spans, target: held-out spans, and tokens of each that are scored.
         checkpoints: along the training, the last one included; 0 for the last one alone.
+
+    >>> Evaluation(lengths=(128, 1024)).extensions
+    ('none',)
     """
 
     lengths: tuple[int, ...]
@@ -177,6 +186,9 @@ class Run:
         variant: what is trained.
         seed, lr: of this run.
         parent: the run it goes on from.
+
+    >>> Run(variants()[0], seed=0, lr=1e-3).name
+    'rope-s0-lr1e-3'
     """
 
     variant: Variant

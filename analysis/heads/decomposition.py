@@ -235,6 +235,13 @@ def split_layer(
             leave the queries' drift with position in it.
         window: of a sliding-window layer, tokens that a query attends to; None for all. Curves are nan at the
             distances that it hides, and squared scores are summed within it.
+
+    >>> from analysis.theory.frequencies import plain
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> q, k = torch.randn(2, 1, 64, 8, generator=generator) + 1
+    >>> found = split_layer(q, k, plain(1e4, 8), scale=8**-0.5, generator=generator)
+    >>> found.measured.shape  # with and without the first token, head, distance
+    torch.Size([2, 1, 64])
     """
     if frequencies.log_decay is not None:
         raise InputError(
@@ -372,6 +379,9 @@ def weights(distance: Float[np.ndarray, " distances"], kind: str) -> Float[np.nd
     Args:
         distance: tokens, >= 1.
         kind: "uniform", or "log" for weights proportional to 1/distance.
+
+    >>> weights(np.array([1.0, 2.0, 4.0]), 'log').round(3)
+    array([0.571, 0.286, 0.143])
     """
     known = {"uniform": np.ones_like(distance), "log": 1 / distance}
     if kind not in known:
@@ -423,7 +433,13 @@ def ratio(part: Gram, whole: Gram) -> PerHead:
 def share(
     part: Curves, whole: Curves, weight: Float[np.ndarray, " distances"]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Cov(part, whole) / Var(whole) over distance; the shares of parts that add up to the whole add up to 1."""
+    """Cov(part, whole) / Var(whole) over distance; the shares of parts that add up to the whole add up to 1.
+
+    >>> weight, whole = weights(np.arange(1.0, 9.0), 'uniform'), np.random.default_rng(0).normal(size=(4, 1, 8))
+    >>> value, error = share(0.25 * whole, whole, weight)
+    >>> value.round(3)
+    array([0.25])
+    """
     found = products({"part": part, "whole": whole}, weight)
     return jackknife(ratio, found["part", "whole"], found["whole", "whole"])
 

@@ -162,6 +162,12 @@ def factors(
 
     Raises:
         InputError: a value that is not finite.
+
+    >>> from analysis.encodings import Tapa
+    >>> q, k = torch.randn(2, 1, 64, 8, generator=torch.Generator().manual_seed(0))
+    >>> (head,) = factors(Tapa(8), q, k)
+    >>> head.a.shape, head.x.shape, head.alpha
+    (torch.Size([64, 4]), torch.Size([64, 4]), 0.1)
     """
     for name, values in (("q", q), ("k", k)):
         if not torch.isfinite(values).all():
@@ -237,6 +243,12 @@ def curves(head: Factors, *, rows: int = ROWS, span: int = SPAN) -> PhaseCurves:
 
     Args:
         rows, span: size of a band; sums are the same to rounding.
+
+    >>> from analysis.encodings import Tapa
+    >>> q, k = torch.randn(2, 1, 64, 8, generator=torch.Generator().manual_seed(0))
+    >>> (head,) = factors(Tapa(8), q, k)
+    >>> curves(head).cosine[[0, 1, 8]].round(2)  # mean cosine of the phase, 1 at distance 0
+    array([ 1.  ,  0.11, -0.04])
     """
     bands = Bands(head, rows, span)
     sums = np.zeros((4, head.length))
@@ -258,6 +270,12 @@ def spread(head: Factors, *, rows: int = ROWS, span: int = SPAN) -> Spread:
 
     Raises:
         InputError: a window of fewer than 3 tokens.
+
+    >>> from analysis.encodings import Tapa
+    >>> q, k = torch.randn(2, 1, 64, 8, generator=torch.Generator().manual_seed(0))
+    >>> (head,) = factors(Tapa(8), q, k)
+    >>> round(spread(head).nope_index, 2)  # share of the score's variance that is the amplitude's alone
+    0.0
     """
     if head.length < 3:
         raise InputError(f"a window of {head.length} tokens has no spread; give at least 3")
@@ -479,6 +497,10 @@ def share_explained(measured: Curve, predicted: Curve, distance: Curve) -> float
     """1 - |measured - predicted|^2 / |measured - its mean|^2, each octave of distance weighted alike.
 
     nan for a measured curve that is constant. Below 0 where the prediction is worse than a constant.
+
+    >>> distance = np.arange(1.0, 65.0)
+    >>> share_explained(np.log(distance), np.log(distance) + 0.0, distance)
+    1.0
     """
     weight = 1 / distance
     weight = weight / weight.sum()
@@ -490,7 +512,11 @@ def share_explained(measured: Curve, predicted: Curve, distance: Curve) -> float
 
 
 def octaves(length: int) -> Int64[np.ndarray, " edges"]:
-    """1, 2, 4, ... up to half the window: edges of octaves of distance that have many pairs."""
+    """1, 2, 4, ... up to half the window: edges of octaves of distance that have many pairs.
+
+    >>> octaves(64)
+    array([ 1,  2,  4,  8, 16, 32])
+    """
     return 2 ** np.arange(int(np.log2(length)), dtype=np.int64)
 
 

@@ -57,6 +57,11 @@ class Streaming:
     Attributes:
         tile: queries and keys of a tile, >= 1.
         compiled: whether the step over one tile goes through `torch.compile`; slower by a few times if not.
+
+    >>> from analysis.encodings import Nope
+    >>> q, k, v = torch.zeros(1, 1, 3, 4), torch.zeros(1, 1, 3, 4), torch.arange(3.0)[None, None, :, None]
+    >>> Streaming(2, compiled=False)(Nope(4), q, k, v, torch.arange(3)).flatten()  # equal weights: running means of v
+    tensor([0.0000, 0.5000, 1.0000])
     """
 
     def __init__(self, tile: int = TILE, *, compiled: bool = True) -> None:
@@ -274,6 +279,11 @@ def explicit(
     of values after them are narrow.
 
     Args: as `oracle`.
+
+    >>> from analysis.encodings import Nope
+    >>> q, k, v = torch.zeros(1, 1, 3, 4), torch.zeros(1, 1, 3, 4), torch.arange(3.0)[None, None, :, None]
+    >>> explicit(Nope(4), q, k, v, torch.arange(3)).flatten()  # equal weights: running means of v
+    tensor([0.0000, 0.5000, 1.0000])
     """
     group = q.shape[1] // k.shape[1]
     if group > 1:

@@ -348,6 +348,13 @@ def read_layers(
             length, dim) and entropy (batch, heads, length), nats.
         entropies: whether the consumer needs them; without, the last layer attends to nothing, as nothing reads what
             it gives, and its entropy is nan.
+
+    >>> from analysis.models.config import ModelConfig
+    >>> config = ModelConfig(layers=2, width=16, heads=2, kv_heads=2, head_dim=8, hidden=32, context=16)
+    >>> tokens = torch.arange(16)[None]
+    >>> read_layers(Llama(config), tokens, lambda layer, encoding, q, k, entropy: print(layer, tuple(q.shape)))
+    0 (1, 2, 16, 8)
+    1 (1, 2, 16, 8)
     """
     positions = torch.arange(tokens.shape[-1])
 

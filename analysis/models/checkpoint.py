@@ -165,6 +165,14 @@ def load_model(path: Path, expected: ModelConfig | None = None) -> Llama:
 
     Raises:
         InputError: as `read_checkpoint`, or it has another configuration: the fields that differ are named.
+
+    >>> import tempfile
+    >>> from analysis.models.llama import Llama
+    >>> config = ModelConfig(layers=1, width=16, heads=2, kv_heads=2, head_dim=8, hidden=32, context=16)
+    >>> with tempfile.TemporaryDirectory() as out:
+    ...     path = save(Path(out), 0, Llama(config).state_dict(), {}, config=config, recipe={}, corpus_sha256='')
+    ...     print(load_model(path).config == config)
+    True
     """
     checkpoint = read_checkpoint(path)
     if expected is not None and (found := checkpoint.config.differences(expected)):

@@ -218,6 +218,10 @@ class Llama(nn.Module):
     Attributes:
         config: its sizes and its method.
         attend: how attention is computed, `attention.explicit` to begin with; set another at will.
+
+    >>> model = Llama(ModelConfig(layers=1, width=16, heads=2, kv_heads=2, head_dim=8, hidden=32, context=16))
+    >>> model(torch.zeros(1, 16, dtype=torch.long)).shape  # logits of the next byte
+    torch.Size([1, 16, 256])
     """
 
     def __init__(self, config: ModelConfig, *, seed: int = 0) -> None:

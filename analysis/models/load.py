@@ -358,6 +358,11 @@ def open_model(name: str | Path, *, precision: str = "float32", progress: Progre
     Raises:
         InputError: there is none (the nearest name is suggested), it is damaged or of no supported kind, or
             another precision than float32 is asked of a model of `tapa train`.
+
+    >>> open_model('smolm2')
+    Traceback (most recent call last):
+        ...
+    analysis.errors.InputError: smolm2: no such file or folder; did you mean smollm2?
     """
     dtype = getattr(torch, precision)
     if str(name) == SMOLLM2:

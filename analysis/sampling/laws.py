@@ -86,6 +86,9 @@ class Student(Sampler):
         law: of the Gaussian; its covariance is that of (q, k) within the factor degrees/(degrees - 2), where q
             and k do not mix.
         degrees: of freedom, > 4.
+
+    >>> Student(assumption_2_1(4, mu=0.2), degrees=5).head_dim
+    4
     """
 
     law: GaussianLaw
@@ -121,6 +124,10 @@ class Sphere(Sampler):
         head_dim: of q and k.
         amplitude_dim: first dimensions, normalised apart from the rest; None for one sphere. 1 to head_dim - 1.
         gain: root mean square of the entries, > 0.
+
+    >>> q, k = Sphere(4).draw(np.random.default_rng(0).uniform(size=(100, 8)))
+    >>> round(float(q.square().mean(-1).min()), 3), round(float(q.square().mean(-1).max()), 3)
+    (1.0, 1.0)
     """
 
     head_dim: int
@@ -227,6 +234,10 @@ def negative_cross_terms(head_dim: int, amplitude_dim: int, strength: float) -> 
 
     Raises:
         InputError: if a value is out of its range.
+
+    >>> negative_cross_terms(4, 2, 0.5).covariance[:2, :2].round(3)
+    array([[1.   , 0.707],
+           [0.707, 1.   ]])
     """
     check_head_dim(head_dim)
     if not 2 <= amplitude_dim <= head_dim:
@@ -251,6 +262,10 @@ def rescaled(
 
     Raises:
         InputError: amplitude_dim outside 1 .. head_dim - 1, or a factor not above 0.
+
+    >>> law = GaussianLaw(np.zeros(8), np.eye(8))  # standard normal q and k of four dimensions
+    >>> rescaled(law, 2, phase=0.25).covariance.diagonal()  # q, then k; the amplitude is untouched
+    array([1.  , 1.  , 0.25, 0.25, 1.  , 1.  , 0.25, 0.25])
     """
     if not 0 < amplitude_dim < law.head_dim:
         raise InputError(f"amplitude_dim={amplitude_dim} is outside 1 .. {law.head_dim - 1}")

@@ -48,6 +48,9 @@ class Shape:
         hidden: dimension of the residual stream, a multiple of `heads`.
         layers, heads: >= 1; a head has hidden / heads dimensions.
         feed_forward: dimension inside SwiGLU.
+
+    >>> Shape(hidden=64, heads=4).head_dim
+    16
     """
 
     hidden: int = 256
@@ -76,6 +79,9 @@ def weight_sd(initialisation: Initialisation, outputs: int, inputs: int, *, laye
 
     Raises:
         InputError: another name, or a size below 1.
+
+    >>> round(weight_sd('xavier', 64, 64, layers=4), 3)
+    0.125
     """
     for name, value in (("outputs", outputs), ("inputs", inputs), ("layers", layers)):
         if value < 1:
@@ -117,6 +123,13 @@ def hidden_states(
 
     Raises:
         InputError: tokens outside 0 .. 255, an encoding of another head_dim, a negative seed.
+
+    >>> from analysis.encodings import Rope
+    >>> from analysis.theory.frequencies import plain
+    >>> shape = Shape(hidden=16, layers=2, heads=2, feed_forward=32)
+    >>> states = hidden_states(np.arange(32)[None], shape, Rope(plain(1e4, 8)), seed=0)
+    >>> states.shape
+    torch.Size([2, 1, 32, 16])
     """
     if tokens.size and not 0 <= tokens.min() <= tokens.max() < BYTES:
         raise InputError(

@@ -16,7 +16,12 @@ FAMILY = schemas.FAMILY
 
 
 def base_curves(bases: Sequence[float], head_dim: int, distance: Distances) -> xr.Dataset:
-    """C_D and S_D of plain RoPE (eq 24, radians) at several bases, and their limits for D -> infinity."""
+    """C_D and S_D of plain RoPE (eq 24, radians) at several bases, and their limits for D -> infinity.
+
+    >>> found = base_curves([1e4, 5e5], 64, np.array([1.0, 100.0]))
+    >>> sorted(found.data_vars)
+    ['cos_limit', 'cos_sum', 'sin_limit', 'sin_sum']
+    """
     coords = {"base": list(map(float, bases)), "distance": distance}
     of = {
         "cos_sum": lambda b: rope.cos_sum(distance, b, head_dim),

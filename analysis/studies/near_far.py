@@ -75,6 +75,12 @@ def near_far_differences(
 
     Raises:
         InputError: a value out of its range, an unknown reading, or a score that is not finite.
+
+    >>> from analysis.encodings import Nope
+    >>> from analysis.sampling.laws import Sphere
+    >>> found = near_far_differences(Nope(4), Sphere(4), reading='distances', pairs=100, seed=0)
+    >>> found.difference.sizes['pair'], bool(found.mean_interval[0] < 0 < found.mean_interval[1])
+    (100, True)
     """
     _check(encoding, sampler, reading, near, far, pairs, seed, confidence, resamples)
     streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(3)]

@@ -52,6 +52,11 @@ def score_errors(
 
     Raises:
         InputError: a value out of its range.
+
+    >>> from analysis.encodings import Tapa
+    >>> found = score_errors(Tapa(8), np.array([1.0]), [0.1], samples=64, seed=0)
+    >>> found.error.dims
+    ('dtype', 'phases_in', 'phase_sd', 'distance')
     """
     for name, value, least in (("samples", samples, 1), ("seed", seed, 0)):
         if value < least:
@@ -65,7 +70,7 @@ def score_errors(
         pair = sampler.draw(open_uniforms(rng, samples, sampler.dimensions))
         for i, dtype in enumerate(TYPES.values()):
             q, k = (x.to(dtype) for x in pair)
-            for at in torch.arange(len(lags)).split(max(1, _ROWS // samples)):
+            for at in map(Tensor.numpy, torch.arange(len(lags)).split(max(1, _ROWS // samples))):
                 exact = encoding.pairwise(q.double(), k.double(), lags[at])
                 for p, narrow in enumerate((False, True)):
                     away = _scores(encoding, q, k, lags[at], narrow=narrow).double() - exact

@@ -30,6 +30,9 @@ class DistanceBiasSettings:
         length: tokens in a window, >= `SHORTEST_SPLIT`; None for 2048, and for a model of `tapa train` for
             the length that it was trained at.
         seed: >= 0, of the windows' places and of the shuffled control.
+
+    >>> DistanceBiasSettings(windows=4, length=512)
+    DistanceBiasSettings(windows=4, length=512, seed=0)
     """
 
     windows: int = 8
@@ -102,6 +105,9 @@ class PerplexitySettings:
         precision: of another's model, "float32" or "bfloat16"; ours is read in float32.
         from_start: whether what is scored of a document are its tokens from the second on; else spans anywhere that
             have the longest length before them.
+
+    >>> PerplexitySettings(lengths=(128, 1024), spans=16).protocol
+    'sliding'
     """
 
     lengths: tuple[int, ...] | None = None
@@ -156,6 +162,9 @@ class PhaseSettings:
         loss_windows: windows of the trained length for the ablations' losses, >= 2; 0 for no ablations.
         tokens: whether to look for what tokens have to do with the phase.
         seed: >= 0, of the windows' places, of the pairs that are probed and of shuffled phases.
+
+    >>> PhaseSettings(length=512).windows
+    4
     """
 
     windows: int = 4
@@ -210,6 +219,9 @@ class ExtrapolationBiasSettings:
         windows: of the validation split, in which mean scores are measured, >= 2.
         spans: of the test split, which are scored, over as many documents as possible, >= 2.
         seed: of the places of both, of the shuffled distances and of the bootstrap, >= 0.
+
+    >>> ExtrapolationBiasSettings(spans=64)
+    ExtrapolationBiasSettings(windows=8, spans=64, seed=0)
     """
 
     windows: int = 8
@@ -235,6 +247,9 @@ class BiasInterventionSettings:
         seed: of the draw of documents, their windows, the sampled queries, whatever an intervention draws, and the
             bootstrap.
         precision: of another's model, "float32" or "bfloat16".
+
+    >>> BiasInterventionSettings(lengths=(12288, 16384), interventions=('hold', 'clamp')).documents
+    12
     """
 
     lengths: tuple[int, ...] | None = None
@@ -266,6 +281,9 @@ class Watched:
         lr: peak learning rate, > 0.
         seed: >= 0, of weights and batches.
         steps: optimiser steps after which it is measured, 0 for the untrained model.
+
+    >>> Watched(steps=(0, 1000)).variant
+    'tapa'
     """
 
     variant: str = "tapa"
@@ -310,6 +328,9 @@ class ScoreVarianceSettings:
         pairs: of a query and a key of one window, spread evenly over the windows.
         spans: of the test split, on which losses are taken, >= 2; 0 for no losses.
         seed: of windows, pairs, spans, shuffled distances and the bootstrap, >= 0.
+
+    >>> ScoreVarianceSettings(pairs=4096).seed
+    0
     """
 
     windows: int | None = None

@@ -293,6 +293,10 @@ def phase_map(
 
     Raises:
         InputError: a value out of its range.
+
+    >>> found = phase_map([0.1], [0.01, 1.0], head_dim=64)
+    >>> found.far.values.round(2)  # nearly all of the mean is left, or none
+    array([[0.98, 0.  ]])
     """
     law, rows, columns = mean_law(head_dim, 1.0), np.array(alphas)[:, None], np.array(phase_sds)
     settings: dict[str, Any] = {"alpha": rows, "amplitude_share": SHARE, "scale_phase": columns}

@@ -149,6 +149,9 @@ class Raw:
         texts: name and UTF-8 bytes of each, sorted by name; line ends are LF, byte order marks are gone.
         origin: what they are and in which version, as the manifest says it; names no folder of a machine.
         left_out: name and reason of each file that was seen and not taken.
+
+    >>> Raw([('a.txt', b'one text'), ('b.txt', b'another')], {'source': 'by hand'}).left_out
+    []
     """
 
     texts: list[tuple[str, bytes]]
@@ -316,6 +319,10 @@ class Corpus:
         sha256: of splits and contents, in order, and of the tokenizer: equal for equal training and test data,
             whatever the files are called and wherever they came from.
         tokenizer: that made the tokens; None for bytes.
+
+    >>> found = from_texts(Raw([(f'{i}.txt', b'text number %d' % i) for i in range(8)], {}))
+    >>> found.vocab_size, len(found.sha256), found.tokenizer
+    (256, 64, None)
     """
 
     train: tuple[Document, ...]

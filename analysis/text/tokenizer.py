@@ -24,6 +24,10 @@ class BytePairs:
 
     Attributes:
         json: all of it, as the tokenizers library writes it.
+
+    >>> pairs = learn_byte_pairs([b'the theory of the thing'], 260)
+    >>> pairs.size, pairs.decode(pairs.encode(b'the thing'))
+    (260, b'the thing')
     """
 
     json: str
@@ -103,6 +107,14 @@ def load_byte_pairs(path: Path, *, sha256: str) -> BytePairs:
 
     Raises:
         InputError: the file cannot be read, or has another hash.
+
+    >>> import hashlib, tempfile
+    >>> pairs = learn_byte_pairs([b'the theory of the thing'], 260)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / 'pairs.json'
+    ...     pairs.save(path)
+    ...     load_byte_pairs(path, sha256=hashlib.sha256(path.read_bytes()).hexdigest()).size
+    260
     """
     try:
         data = path.read_bytes()

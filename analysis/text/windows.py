@@ -208,6 +208,9 @@ class Document:
     Attributes:
         name: as the manifest lists it.
         tokens: its bytes (uint8), or its byte-pair tokens (uint16, or int32 for a large vocabulary).
+
+    >>> Document('hamlet', np.frombuffer(b'Who is there?', dtype=np.uint8)).tokens[:3]
+    array([ 87, 104, 111], dtype=uint8)
     """
 
     name: str
@@ -318,6 +321,10 @@ class Spans:
         starts: of each span the index of its first target token, >= longest.
         longest: context there is room for, in tokens.
         target: tokens of a target.
+
+    >>> found = Spans((Document('a', np.arange(20)),), (10,), longest=8, target=2)
+    >>> found.cut(context=3)  # three tokens of context, two that are scored
+    tensor([[ 7,  8,  9, 10, 11]])
     """
 
     documents: tuple[Document, ...]

@@ -191,6 +191,10 @@ def ntk(
 
     The base is multiplied by factor^(rotary_dim/(rotary_dim - 2)), factor >= 1, which leaves the highest
     frequency alone and divides the lowest by factor. A single pair is both, and is refused.
+
+    >>> slower = ntk(1e4, 128, factor=4).omega / plain(1e4, 128).omega
+    >>> slower[[0, -1]].round(3)
+    array([1.  , 0.25])
     """
     check_at_least("factor", factor, 1)
     rope = plain(base, head_dim, rotary_dim, turns=turns, pairing=pairing)

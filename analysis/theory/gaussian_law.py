@@ -51,6 +51,12 @@ class GaussianLaw:
     Raises:
         InputError: shapes that do not fit (both are named), a value that is not finite, a covariance that is
             not symmetric or not positive semidefinite (its smallest eigenvalue is named).
+
+    >>> law = GaussianLaw(np.zeros(4), np.eye(4))  # standard normal q and k of two dimensions
+    >>> law.head_dim
+    2
+    >>> nope_moments(law, np.array([0.0, 5.0])).variance.round(3)
+    array([1., 1.])
     """
 
     mean: Float64[np.ndarray, " size"]

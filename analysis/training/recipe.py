@@ -56,6 +56,9 @@ class Recipe:
         compile: the model through torch.compile.
         validate_every, save_every: steps between evaluations on the validation split, and between checkpoints.
         validation_batches: evaluated each time, the same for every run of this length and batch.
+
+    >>> Recipe(steps=200, lr=2e-3).model.context
+    128
     """
 
     model: ModelConfig = field(default_factory=ModelConfig)

@@ -72,6 +72,9 @@ class Variant:
         task: keys of a recipe that add a retrieval task to a part of the windows; none for text alone.
         rate_of: variant whose tuned learning rate it takes; None for its own. A control has the rate of what it
             controls for, and differs from it in one thing.
+
+    >>> Variant('window', MethodConfig('window'), stage=1).settings['method.name']
+    'window'
     """
 
     name: str

@@ -29,7 +29,7 @@ from analysis.evaluation.loss_by_length import (
     position_edges,
     scaled_stride,
 )
-from analysis.evaluation.retrieval import retrieval
+from analysis.evaluation.retrieval import evaluate_retrieval
 from analysis.models import attention, checkpoint, token_losses
 from analysis.models.config import MethodConfig, ModelConfig
 from analysis.models.huggingface import Checkpoint
@@ -408,7 +408,7 @@ def test_retrieval_of_a_reader_that_knows_and_of_one_that_does_not(monkeypatch: 
 
     for reader, exact, bits in ((knows, 1.0, 0.0), (guesses, 0.0, 16.0)):
         monkeypatch.setattr(type(model), "forward", lambda self, tokens, reader=reader: reader(tokens))
-        found = retrieval(model, documents, **options)
+        found = evaluate_retrieval(model, documents, **options)
         assert found.sizes == {"distance": 2}
         assert (found.exact == exact).all()
         assert (found.exact_low <= exact).all()
@@ -430,7 +430,7 @@ def test_every_model_is_asked_the_same(monkeypatch: pytest.MonkeyPatch):
             return original(logits, questions)
 
         monkeypatch.setattr(retrieval_, "score_queries", watched)
-        retrieval(llama(method), documents, length=160, distances=(40,), count=8)
+        evaluate_retrieval(llama(method), documents, length=160, distances=(40,), count=8)
     assert all(torch.equal(a, b) for a, b in zip(*asked.values(), strict=True))
     assert len(asked["rope"]) == len(asked["tapa"]) == 1
 
