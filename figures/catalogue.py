@@ -199,6 +199,10 @@ _ROWS = [
         settings={"windows": 8, "length": 2048, "seed": 0}, long=True,
     ),
     Record(
+        name="formula_shapes", schema=schemas.FORMULA_SHAPES, digits=5,
+        study="analysis.studies.formula_fit:record", needs=("smollm2",),
+    ),
+    Record(
         name="verdicts", schema=schemas.VERDICTS, study="analysis.studies.assumption_2_1:record",
         settings={"windows": 32, "seed": 0},
         needs=("smollm2",),
@@ -225,6 +229,7 @@ _ROWS = [
         table_files=tuple(TABLES / f"{name}.{kind}" for name in _TABLES for kind in ("md", "csv")),
     ),
     Record(name="bias", schema=schemas.BIAS, study=None, digits=7, folder=SUMMARIES),
+    Record(name="formula_fit", schema=schemas.FORMULA_FIT, study=None, folder=TRAINED),
     Record(name="phase_dynamics", schema=schemas.PHASE_DYNAMICS, study=None, folder=TRAINED),
     Record(name="phase_seeds", schema=schemas.PHASE_SEEDS, study=None, digits=5, folder=SUMMARIES),
     Record(name="score_variance", schema=schemas.SCORE_VARIANCE, study=None, folder=TRAINED),
@@ -271,6 +276,10 @@ _FIGURES = [
     Figure(name="parts_removed", number=30, needs=("score_variance",), claims=("eq-12", "eq-17")),
     Figure(name="phase_controls", number=31, needs=("phase_seeds",), claims=("eq-12", "tab-2")),
     Figure(name="phase_targets", number=32, needs=("phase_seeds",), claims=("eq-12",)),
+    Figure(
+        name="mean_score_shapes", number=33, needs=("formula_shapes", "formula_fit"),
+        claims=("eq-5", "eq-17", "eq-24"),
+    ),
 ]  # fmt: skip
 
 CATALOGUE: Mapping[str, Record] = {row.name: row for row in _ROWS}

@@ -19,7 +19,7 @@ from analysis.models.intervened import TextReader, intervened, unchanged
 from analysis.models.load import fetch_smollm2, load_checkpoint
 from analysis.models.token_losses import extended_rotation
 from analysis.records import read_summary
-from analysis.studies import distance_bias
+from analysis.studies import distance_bias, formula_fit
 from analysis.studies.bias_interventions import WHOLE
 from analysis.studies.distance_bias import layer_means
 from analysis.theory.frequencies import Extension
@@ -50,6 +50,19 @@ def test_a_fresh_measurement_is_within_the_intervals_of_the_committed_summary(re
         assert np.all(
             np.abs(layer_means(fresh, name)[0].values - recorded) <= 2 * error + 1e-2 * np.abs(recorded)
         )
+
+
+def test_a_fresh_fit_of_shapes_gives_the_committed_numbers(real_record: xr.Dataset):
+    """To a hundredth: a tenth of what any sentence says of them, and far more than rounding."""
+    committed = read_summary(SUMMARIES / "formula_shapes.json", expect_schema=formula_fit.SHAPES_SUMMARY)
+    fresh = formula_fit.summarise_shapes(real_record)
+    assert fresh["texts"] == committed["texts"]
+    for weighting, shapes in committed["shapes"].items():
+        for shape, row in shapes.items():
+            found = fresh["shapes"][weighting][shape]
+            assert found["free"] == row["free"]
+            for name in ("measured", "other_texts", "same_text", "less_mu_0"):
+                np.testing.assert_allclose(found[name], row[name], atol=1e-2, err_msg=f"{shape} {name}")
 
 
 @pytest.mark.parametrize("first_token", ["kept", "dropped"])

@@ -26,8 +26,8 @@ def bias_findings() -> Iterator[Finding]:
     yield Finding(
         "bias-share",
         "In the median head of SmolLM2-135M-Instruct (Q4_1 weights, dequantised) {median} of the variance of all "
-        "causal scores lies between distances (quartiles {low} and {high}, extremes {least} and {most} of {heads} heads; each octave of "
-        "distance weighted alike; {windows} windows of {length} tokens, each of another public-domain text, seed 0).",
+        "causal scores lies between distances (quartiles {low} and {high}, extremes {least} and {most} of {heads} "
+        "heads; {windows} windows of {length} tokens, each of another public-domain text, seed 0).",
         SMOLLM2,
         size | quartiles("distance_share") | {"least": percent(dropped["distance_share"][0], digits=1)},
         HEADS,
@@ -79,7 +79,8 @@ def assumption_findings() -> Iterator[Finding]:
             "corrected",
             "2026-11-28",
             "It was said that the formula predicts nothing. That was shown of the plug-in means alone, which include "
-            "the slow pairs; a mu_0 fitted to each head's curve is another estimate, and no record of ours holds it.",
+            "the slow pairs; with a mu_0 fitted to each head's curve the formula explains most of it "
+            "([formula-fitted](#formula-fitted)).",
         ),
     )
     yield Finding(

@@ -8,6 +8,7 @@ from functools import cache
 from analysis.errors import InputError
 from figures.findings import (
     checkpoint,
+    formula,
     interventions,
     losses,
     phase,
@@ -25,6 +26,7 @@ SECTIONS = {
         checkpoint.assumption_findings,
         checkpoint.extension_findings,
     ),
+    "The formula for the mean score": (formula.real_formula_findings, formula.small_formula_findings),
     "Small models: loss by context length": (
         losses.loss_findings,
         losses.difference_findings,
