@@ -66,20 +66,26 @@ def position_findings() -> Iterator[Finding]:
             | {"short": short, "long": long, "over": _of(len(less["bits/1"]["values"]), "difference")},
             CONTROLS,
         )  # fmt: skip
-    for variant, words in {k: v for k, v in CONTROLLED.items() if k.startswith("tapa")}.items():
-        if variant in _summary()["over_seeds"]:
+    for variant, words in CONTROLLED.items():
+        found = _summary()["over_seeds"].get(variant, {})
+        if "moved" in found:
+            size = "phase/within/phase_sd"
+            sizes = (
+                {"sd": _over(variant, size, ".3f"), "own": _over("tapa", size, ".3f")}
+                if size in found
+                else {}
+            )
+            said = " Its phases have a standard deviation of {sd} turns, TAPA's {own}." if sizes else ""
             yield Finding(
                 f"position-{variant.replace('_', '-')}-used",
-                "{words}: held at its mean the cosine costs it {rise} nats a token, TAPA {tapa} ({over}; TAPA: {all}).",
+                "{words}: held at its mean the cosine costs it {rise} nats a token, TAPA {tapa} ({over}; TAPA: {all})."
+                + said,
                 RECORD,
                 {"words": words, "rise": _over(variant, "change/mean cosine", ".3f")}
-                | {
-                    "tapa": _over("tapa", "change/mean cosine"),
-                    "over": _of(_seeds(variant)),
-                    "all": _of(_seeds()),
-                },
+                | {"tapa": _over("tapa", "change/mean cosine"), "over": _of(_seeds(variant)), "all": _of(_seeds())}
+                | sizes,
                 CONTROLS,
-            )
+            )  # fmt: skip
 
 
 def use_findings() -> Iterator[Finding]:
@@ -131,18 +137,16 @@ def purpose_findings() -> Iterator[Finding]:
             | {"rest": _over("tapa", "groups/moves none")},
             TARGETS,
         )  # fmt: skip
+    near = {"phase": "phase", "mean": "mean cosine", "fixed": "distance 1", "blind": "cosine by distance"}
     yield Finding(
         "phase-near",
         "TAPA's heads give {phase} of their attention to the token itself and the three before it; with the mean "
-        "cosine {mean}, and with the phase of neighbours at every distance {fixed}: it is the distance in the "
-        "phase that brings attention near (mean head; {over}).",
+        "cosine {mean}, with the phase of neighbours at every distance {fixed}, with the cosine's mean at each "
+        "distance, which no token changes, {blind}: it is the distance in the phase that brings attention near, and "
+        "tokens add to it (mean head; {over}).",
         RECORD,
-        {
-            "phase": _over("tapa", "near/phase"),
-            "mean": _over("tapa", "near/mean cosine"),
-            "fixed": _over("tapa", "near/distance 1"),
-            "over": _of(_seeds()),
-        },
+        {name: _over("tapa", f"near/{condition}") for name, condition in near.items()}
+        | {"over": _of(_seeds())},
         TARGETS,
     )
     controls = {name: _heads(name) for name in ("tapa_frozen", "tapa_alpha0") if name in _summary()["seeds"]}
