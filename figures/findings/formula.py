@@ -43,12 +43,19 @@ def _unseen(weighting: str, *keys: str) -> dict[str, Value]:
     return {key: triple(_shapes(weighting)[key]["other_texts"], ".3f") for key in keys}
 
 
+def _real_size() -> dict[str, Value | str | int]:
+    record = content(RECORD)
+    return {
+        "heads": record["heads"],
+        "texts": len(record["texts"]),
+        "others": len(record["texts"]) - 1,
+        "means": percent(record["means_explain"], digits=1),
+    }
+
+
 def real_formula_findings() -> Iterator[Finding]:
     """SmolLM2-135M-Instruct, from the record of its heads: fitted on seven texts, scored on the eighth."""
-    record = content(RECORD)
-    size: dict[str, Value | str | int] = {"heads": record["heads"], "texts": len(record["texts"])}
-    size |= {"means": percent(record["means_explain"], digits=1), "others": len(record["texts"]) - 1}
-    octaves, distances = _shapes("log"), _shapes("uniform")
+    size, octaves, distances = _real_size(), _shapes("log"), _shapes("uniform")
     yield Finding(
         "formula-fitted",
         "With one mu_0 fitted to each head on {others} texts v1's formula explains {fitted} of the head's curve on "
@@ -85,6 +92,11 @@ def real_formula_findings() -> Iterator[Finding]:
         | {f"{key}_strict": number(octaves[key]["no_intercept"][1]) for key in ("fitted", "both", "pairs")},
         FIGURE,
     )
+
+
+def formula_control_findings() -> Iterator[Finding]:
+    """The same beside its controls: a logarithm, a wrong base, every pair's means, the text's own fit."""
+    size, octaves, distances = _real_size(), _shapes("log"), _shapes("uniform")
     yield Finding(
         "formula-against-logarithm",
         "The logarithm less the fitted mu_0 is {octaves} in R² on unseen text with octaves alike and {distances} with "

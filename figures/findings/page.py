@@ -26,7 +26,11 @@ SECTIONS = {
         checkpoint.assumption_findings,
         checkpoint.extension_findings,
     ),
-    "The formula for the mean score": (formula.real_formula_findings, formula.small_formula_findings),
+    "The formula for the mean score": (
+        formula.real_formula_findings,
+        formula.formula_control_findings,
+        formula.small_formula_findings,
+    ),
     "Small models: loss by context length": (
         losses.loss_findings,
         losses.difference_findings,

@@ -92,12 +92,8 @@ def needle_findings() -> Iterator[Finding]:
         "TAPA less ALiBi, in percentage points of letters found at three quarters of {length} bytes, paired by seed "
         "(rates {tapa} and {alibi}): {difference}.",
         RECORD,
-        {
-            "tapa": chosen_rate("tapa_needle"),
-            "alibi": chosen_rate("alibi_needle"),
-            "length": LONGEST,
-            "difference": triple((less.value, less.low, less.high), "+.0f", 100.0),
-        },
+        {name: chosen_rate(f"{name}_needle") for name in ("tapa", "alibi")}
+        | {"length": LONGEST, "difference": triple((less.value, less.low, less.high), "+.0f", 100.0)},
         FIGURE,
         Status(
             "corrected",
