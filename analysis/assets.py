@@ -18,7 +18,6 @@ does not is made again.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import hashlib
 import json
 import os
@@ -38,6 +37,7 @@ import platformdirs
 
 from analysis.errors import InputError
 from analysis.progress import Progress, silent
+from analysis.settings import nearest
 
 MANIFEST = "manifest.json"
 
@@ -386,8 +386,7 @@ def check_model_name(name: str | Path) -> None:
     ):  # not `Path.exists`, which raises for too long a name
         return
     beside = [str(found) for found in sorted(path.parent.iterdir())] if path.parent.is_dir() else []
-    close = difflib.get_close_matches(str(path), [SMOLLM2.name, *beside], n=1, cutoff=0.75)
     kinds = f"{SMOLLM2.name}, a model of `tapa train`, a Hugging Face folder of safetensors, or a .gguf file"
-    what = f"did you mean {close[0]}?" if close else f"give {kinds}"
+    what = nearest(path, [SMOLLM2.name, *beside], cutoff=0.75, otherwise=f"give {kinds}")
     message = f"{path}: no such file or folder; {what}"
     raise InputError(message.encode("utf-8", errors="replace").decode("utf-8"))

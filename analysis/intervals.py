@@ -18,6 +18,7 @@ from jaxtyping import Float, Real
 from scipy import special, stats
 
 from analysis.errors import InputError
+from analysis.settings import check_least, check_proper_share, nearest
 
 Method = Literal["bca", "percentile"]
 LEVEL = 0.95
@@ -74,7 +75,7 @@ def over_documents(
     """
     _check(level, resamples, seed)
     if method not in get_args(Method):
-        raise InputError(f"method={method!r} is unknown; known: {', '.join(get_args(Method))}")
+        raise InputError(f"method={method!r} is unknown; {nearest(method, get_args(Method))}")
     sums, counts = np.asarray(sums, np.float64), np.asarray(counts, np.float64)
     if len(sums) != len(counts) or not counts.sum() > 0 or (counts < 0).any():
         raise InputError(f"{len(sums)} sums and counts {counts}: one count of each, >= 0, and not all zero")
@@ -235,9 +236,6 @@ def holm(p: Float[np.ndarray, ...]) -> Float[np.ndarray, ...]:
 
 
 def _check(level: float, resamples: int, seed: int) -> None:
-    if not 0 < level < 1:
-        raise InputError(f"level={level} is outside (0, 1)")
-    if resamples < 1:
-        raise InputError(f"resamples={resamples} is below 1; give 1 or more")
-    if seed < 0:
-        raise InputError(f"seed={seed} is below 0; give 0 or more")
+    check_proper_share("level", level)
+    check_least("resamples", resamples, 1)
+    check_least("seed", seed, 0)

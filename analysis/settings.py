@@ -67,17 +67,28 @@ def _checked(name: str, value: Any, hint: Any) -> Any:
     return value
 
 
-def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
+def nearest(
+    name: object, known: Iterable[object], prefix: str = "", *, cutoff: float = 0.6, otherwise: str = ""
+) -> str:
     """ "did you mean x?", or the whole list where nothing is near.
+
+    Args:
+        name: what was given.
+        known: what it could have been.
+        prefix: put before the name that is meant.
+        cutoff: similarity in [0, 1] from which on a name is near, as `difflib` counts it.
+        otherwise: said instead of the list.
 
     >>> nearest('tabel2', ['table1', 'table2'])
     'did you mean table2?'
-    >>> nearest('x', ['a', 'b'])
-    'known: a, b'
+    >>> nearest('x', ['a', 'b']), nearest('x', []), nearest('x', ['a'], otherwise='see the list')
+    ('known: a, b', 'known: none', 'see the list')
     """
-    known = list(known)
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {prefix}{close[0]}?" if close else f"known: {', '.join(known)}"
+    names = [str(one) for one in known]
+    close = difflib.get_close_matches(str(name), names, n=1, cutoff=cutoff)
+    if close:
+        return f"did you mean {prefix}{close[0]}?"
+    return otherwise or f"known: {', '.join(names) or 'none'}"
 
 
 def check_whole(name: str, value: int, least: int = 1) -> None:
@@ -104,6 +115,24 @@ def check_at_least(name: str, value: float, bound: float) -> None:
     """`InputError` unless value is finite and not below bound."""
     if not bound <= value <= sys.float_info.max:
         raise InputError(f"{name}={value} must be finite and at least {bound}")
+
+
+def check_least(name: str, value: float, least: float) -> None:
+    """`InputError` if value is below `least`, for what a command line has read as a number: seeds, counts, lengths.
+
+    >>> check_least("seed", -1, 0)
+    Traceback (most recent call last):
+        ...
+    analysis.errors.InputError: seed=-1 is below 0; give 0 or more
+    """
+    if value < least:
+        raise InputError(f"{name}={value} is below {least}; give {least} or more")
+
+
+def check_proper_share(name: str, value: float) -> None:
+    """`InputError` unless value is in (0, 1): neither nothing nor all."""
+    if not 0 < value < 1:
+        raise InputError(f"{name}={value} is outside (0, 1)")
 
 
 def check_share(name: str, value: float) -> None:

@@ -25,6 +25,7 @@ from joblib.externals.loky import ProcessPoolExecutor
 from analysis import records
 from analysis.errors import InputError
 from analysis.progress import errors
+from analysis.settings import nearest
 from figures.catalogue import FIGURES, MADE, OUT, ROOT, Figure, Record, read_any, record_row
 
 OURS = ("analysis", "figures", "proofs")
@@ -346,7 +347,7 @@ def build(
         InputError: for a name that is no figure or no record.
     """
     if unknown := [name for name in names if name not in FIGURES]:
-        raise InputError(f"figure {unknown[0]!r} is unknown; known: {', '.join(FIGURES)}")
+        raise InputError(f"figure {unknown[0]!r} is unknown; {nearest(unknown[0], FIGURES)}")
     wanted = [f"picture[{stem}]" for name in names for stem in FIGURES[name].pictures]
     wanted += [f"record[{record_row(name).name}]" for name in only_records]
     code = run_steps(wanted, force=force, processes=processes or joblib.cpu_count()).code

@@ -14,6 +14,7 @@ import xarray as xr
 
 from analysis import records, schemas
 from analysis.errors import InputError
+from analysis.settings import nearest
 
 ROOT = Path(__file__).resolve().parent.parent
 MADE = (
@@ -295,7 +296,7 @@ def record_row(name: str) -> Record:
         InputError: there is none of that name.
     """
     if name not in CATALOGUE:
-        raise InputError(f"record {name!r} is unknown; known: {', '.join(CATALOGUE)}")
+        raise InputError(f"record {name!r} is unknown; {nearest(name, CATALOGUE)}")
     return CATALOGUE[name]
 
 

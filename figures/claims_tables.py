@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.errors import InputError
+from analysis.settings import nearest
 from analysis.tables import Table
 from figures.catalogue import read_any
 
@@ -56,8 +57,11 @@ class Claims:
         names = list(columns) or table["columns"]
         unknown = [name for name in (*names, *(where or {})) if name not in table["columns"]]
         if unknown or not table["rows"]:
-            known = ", ".join(table["columns"]) or "none: it has no rows"
-            raise InputError(f"{label}: column {', '.join(unknown)} is unknown; known: {known}")
+            if not table["rows"]:
+                raise InputError(f"{label}: it has no rows; see `tapa verify --explain {label}`")
+            raise InputError(
+                f"{label}: column {unknown[0]} is unknown; {nearest(unknown[0], table['columns'])}"
+            )
         rows = [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
         kept = [row for row in rows if all(row[name] == value for name, value in (where or {}).items())]
         return Shown(_table(names, [[_cell(row[name]) for name in names] for row in kept]))
@@ -77,7 +81,7 @@ class Claims:
 
     def _entry(self, label: str) -> Mapping[str, Any]:
         if label not in self.entries:
-            raise InputError(f"no claim is called {label}; the record has {', '.join(self.entries)}")
+            raise InputError(f"no claim is called {label}; {nearest(label, self.entries)}")
         return self.entries[label]
 
     def _claim(self, label: str, facts: int) -> str:

@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.errors import InputError
+from analysis.settings import nearest
 from analysis.studies import tapa_moments
 from analysis.studies.token_pair import ReadText, Row, heads_of_text
 from analysis.theory import rope, tapa
@@ -134,7 +135,9 @@ def reading(checkpoint: str, text: str) -> ReadText:
     """A text as a committed TAPA model reads it; `InputError` names the models there are."""
     files = tapa_checkpoints()
     if checkpoint not in files:
-        raise InputError(f"checkpoint {checkpoint!r} is not there; those with a phase: {', '.join(files)}")
+        raise InputError(
+            f"checkpoint {checkpoint!r} has no phase or is not there; {nearest(checkpoint, files)}"
+        )
     return heads_of_text(files[checkpoint], text)
 
 
@@ -245,7 +248,7 @@ def reading_plot(results: Mapping[str, Any], method: str = "TAPA", length: int =
     rows = results[TABLE]
     for what, value, known in (("method", method, methods(results)), ("length", length, lengths(results))):
         if value not in known:
-            raise InputError(f"{what}={value} was not read; known: {', '.join(map(str, known))}")
+            raise InputError(f"{what}={value} was not read; {nearest(value, known)}")
     with styled():
         figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE, 2.8), width_ratios=(1, 1.2))
         for name, colour in (("RoPE", COLOURS["grey"]), (method, COLOURS["blue"])):

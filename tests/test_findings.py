@@ -61,7 +61,7 @@ def test_a_finding_names_a_record_and_a_figure_that_are_there(label: str):
 
 
 def test_an_unknown_label_is_answered_with_the_nearest():
-    with pytest.raises(InputError, match="no finding 'bias-shear'; did you mean 'bias-share'"):
+    with pytest.raises(InputError, match="no finding 'bias-shear'; did you mean bias-share"):
         findings.finding("bias-shear")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from analysis.errors import InputError
+from analysis.settings import nearest
 
 NAMES = ("non-overlapping", "sliding", "last-token")
 PAPER_STRIDE = 256 / 8192
@@ -49,7 +50,7 @@ class Protocol:
 
     def __post_init__(self) -> None:
         if self.name not in NAMES:
-            raise InputError(f"protocol {self.name!r} is unknown; known: {', '.join(NAMES)}")
+            raise InputError(f"protocol {self.name!r} is unknown; {nearest(self.name, NAMES)}")
         if self.name == "non-overlapping":
             if self.stride is not None:
                 raise InputError(

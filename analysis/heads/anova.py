@@ -33,6 +33,7 @@ from analysis.encodings.rotary import complex_pairs
 from analysis.errors import InputError
 from analysis.heads.decomposition import Gram, PerHead, cross, weights
 from analysis.intervals import jackknife
+from analysis.settings import check_least
 
 PARTS = ("distance", "pair", "interaction")
 WEIGHTINGS = ("log", "uniform")
@@ -72,8 +73,7 @@ def draw_token_pairs(windows: int, pairs: int, length: int, *, seed: int) -> Tok
     ((2, 5), True, True)
     """
     for name, value, least in (("pairs", pairs, 1), ("length", length, 3), ("seed", seed, 0)):
-        if value < least:
-            raise InputError(f"{name}={value} is below {least}; give {least} or more")
+        check_least(name, value, least)
     rng = np.random.default_rng(seed)
     first = rng.integers(1, length, (windows, pairs))
     second = rng.integers(1, length - 1, (windows, pairs))

@@ -28,6 +28,7 @@ from analysis.encodings.rotary import complex_pairs, rotation_table
 from analysis.errors import InputError
 from analysis.heads.mean_score import causal_square_sum, first_key_scores, lag_sums, pair_counts
 from analysis.intervals import jackknife
+from analysis.settings import nearest
 from analysis.theory.frequencies import Frequencies
 
 VARIANTS = ("kept", "dropped")  # the window's first token
@@ -385,7 +386,7 @@ def weights(distance: Float[np.ndarray, " distances"], kind: str) -> Float[np.nd
     """
     known = {"uniform": np.ones_like(distance), "log": 1 / distance}
     if kind not in known:
-        raise InputError(f"weighting {kind!r} is unknown; known: {', '.join(known)}")
+        raise InputError(f"weighting {kind!r} is unknown; {nearest(kind, known)}")
     if not distance.size:
         raise InputError("a layer attends to no distance above 0; its scores have no curve by distance")
     return known[kind] / known[kind].sum()

@@ -41,6 +41,7 @@ from analysis.heads.mean_score import pair_counts
 from analysis.heads.phase import curves, factors
 from analysis.models.capture import read_layers
 from analysis.models.llama import Llama
+from analysis.settings import nearest
 
 KINDS = (
     "no cosine",
@@ -115,7 +116,7 @@ def ablated(
         InputError: an unknown kind.
     """
     if kind not in KINDS:
-        raise InputError(f"ablation {kind!r} is unknown; known: {', '.join(KINDS)}")
+        raise InputError(f"ablation {kind!r} is unknown; {nearest(kind, KINDS)}")
 
     def change(layer: int, encoding: Encoding) -> Encoding:
         assert isinstance(encoding, PhaseEncoding)

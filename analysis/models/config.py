@@ -14,6 +14,7 @@ from analysis.errors import InputError
 from analysis.settings import (
     check_above,
     check_at_least,
+    check_proper_share,
     check_share,
     check_whole,
     differences,
@@ -87,7 +88,7 @@ class MethodConfig:
         object.__setattr__(self, "extension", frequencies.extension_name(self.extension))
         if self.extension not in EXTENSIONS:
             raise InputError(
-                f"extension {self.extension!r} does not fit a configuration; known: {', '.join(EXTENSIONS)}"
+                f"extension {self.extension!r} does not fit a configuration; {nearest(self.extension, EXTENSIONS)}"
             )
         for option in fields(self)[1:]:
             value = getattr(self, option.name)
@@ -98,8 +99,7 @@ class MethodConfig:
             check_at_least(name, getattr(self, name), 0)
         check_share("rotary_share", self.rotary_share)
         check_at_least("factor", self.factor, 1)
-        if not 0 < self.amplitude_share < 1:
-            raise InputError(f"amplitude_share={self.amplitude_share} is outside (0, 1)")
+        check_proper_share("amplitude_share", self.amplitude_share)
         if self.phase_init_std is not None:
             check_at_least("phase_init_std", self.phase_init_std, 0)
         for name in ("window", "trained_length"):

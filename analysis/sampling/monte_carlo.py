@@ -30,6 +30,7 @@ from torch import Tensor
 from analysis.encodings import Encoding, LinearTapa, Tapa
 from analysis.errors import InputError
 from analysis.sampling.laws import Gaussian, Sampler, Uniforms, normals
+from analysis.settings import nearest
 from analysis.theory.gaussian_law import GaussianLaw
 from analysis.theory.rope import checked_distance
 from analysis.workers import HERE, Workers, run
@@ -422,7 +423,7 @@ def _checked(
 ) -> Float64[np.ndarray, " distances"]:
     """The distances, all else refused unless it is in its range."""
     if method not in get_args(Method):
-        raise InputError(f"method={method!r} is unknown; known: {', '.join(get_args(Method))}")
+        raise InputError(f"method={method!r} is unknown; {nearest(method, get_args(Method))}")
     if encoding.head_dim != sampler.head_dim:
         raise InputError(
             f"the encoding is for head_dim={encoding.head_dim}, the sampler draws {sampler.head_dim} dimensions"

@@ -26,7 +26,7 @@ from analysis.encodings.rotary import complex_pairs
 from analysis.errors import InputError
 from analysis.heads.mean_score import mean_score, mean_score_by_tiles
 from analysis.sampling.laws import Empirical
-from analysis.settings import check_above
+from analysis.settings import check_above, check_least, nearest
 from analysis.text.windows import Windows, tokenized, windows
 from analysis.workers import HERE, Workers, run
 
@@ -93,7 +93,7 @@ def weight_sd(initialisation: Initialisation, outputs: int, inputs: int, *, laye
     if initialisation == "depth":
         return 0.02 / math.sqrt(2 * layers)
     raise InputError(
-        f"initialisation={initialisation!r} is unknown; known: {', '.join(get_args(Initialisation))}"
+        f"initialisation={initialisation!r} is unknown; {nearest(initialisation, get_args(Initialisation))}"
     )
 
 
@@ -194,8 +194,7 @@ def weight_draws(
     """
     check_above("sd", sd, 0)
     for name, value, least in (("draws", draws, 2), ("seed", seed, 0)):
-        if value < least:
-            raise InputError(f"{name}={value} is below {least}; give {least} or more")
+        check_least(name, value, least)
     if not quantiles or not all(0 <= level <= 1 for level in quantiles):
         raise InputError(f"quantiles={tuple(quantiles)} must be one or more numbers in [0, 1]")
     starts = range(0, draws, _DRAWS)
@@ -302,6 +301,5 @@ def _normalised(x: Hidden) -> Hidden:
 
 
 def _generator(seed: int) -> np.random.Generator:
-    if seed < 0:
-        raise InputError(f"seed={seed} is below 0")
+    check_least("seed", seed, 0)
     return np.random.default_rng(seed)

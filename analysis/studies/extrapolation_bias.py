@@ -24,6 +24,7 @@ from analysis.heads.mean_score import by_distance, pair_counts
 from analysis.intervals import Interval, over_documents
 from analysis.models.attention import Attend, Streaming, explicit
 from analysis.models.llama import ROTATING, Llama
+from analysis.settings import nearest
 from analysis.studies.settings import ExtrapolationBiasSettings
 from analysis.text.corpus import Corpus
 from analysis.text.windows import Spans, spans, windows
@@ -207,7 +208,7 @@ def shift_of(
         InputError: an unknown kind, or a curve that is shorter, or not finite because no key is seen that far away.
     """
     if kind not in NAME_OF:
-        raise InputError(f"alteration {kind!r} is unknown; known: {', '.join(NAME_OF)}")
+        raise InputError(f"alteration {kind!r} is unknown; {nearest(kind, NAME_OF)}")
     heads = np.ones(mean.shape[:2])  # none of these shifts goes by a head's spread
     curves = Curves(mean, heads, trained_length, mean, mean)
     return shift(NAME_OF[kind], curves, length, seed=seed)

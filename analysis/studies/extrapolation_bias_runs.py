@@ -25,6 +25,7 @@ from analysis.models import checkpoint
 from analysis.models.checkpoint import load_model, own_corpus, read_checkpoint
 from analysis.progress import Progress
 from analysis.records import Provenance, read_summary, write_summary
+from analysis.settings import nearest
 from analysis.studies.extrapolation_bias import KINDS, OBSERVED, REACH, row
 from analysis.studies.settings import ExtrapolationBiasSettings
 from analysis.text.corpus import NAMED
@@ -298,7 +299,7 @@ def _tasks(
             found.append(Task(name, weights, record, settings, _key(weights, record, settings)))
     if unknown := [name for name in variants if name not in seen]:
         raise InputError(
-            f"no run of variant {unknown[0]!r} in {records}; known: {', '.join(sorted(seen)) or 'none'}"
+            f"no run of variant {unknown[0]!r} in {records}; {nearest(unknown[0], sorted(seen))}"
         )
     if not found:
         raise InputError(

@@ -35,6 +35,7 @@ from analysis.models.capture import LayerCapture
 from analysis.models.load import Model, open_model
 from analysis.progress import Progress
 from analysis.records import Provenance, replacing
+from analysis.settings import nearest
 from analysis.studies.settings import FormulaFitSettings
 from analysis.text.windows import Document, tokens_sha256, windows
 
@@ -193,7 +194,7 @@ def splits(
         case "all other texts":
             yield [w for other in others for w in other], own
         case _:
-            raise InputError(f"trained_on={trained_on!r} is unknown; known: {', '.join(TRAINED_ON)}")
+            raise InputError(f"trained_on={trained_on!r} is unknown; {nearest(trained_on, TRAINED_ON)}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -303,7 +304,7 @@ def document_statistics(curves: LayerCurves, statistic: str) -> tuple[np.ndarray
             np.stack([x.std(axis=1, ddof=1) / np.sqrt(x.shape[1]) for x in parts], axis=1),
         )
     if statistic != "distance share":
-        raise InputError(f"statistic={statistic!r} is unknown; known: {', '.join(STATISTICS)}")
+        raise InputError(f"statistic={statistic!r} is unknown; {nearest(statistic, STATISTICS)}")
     length = curves.measured.shape[-1]
     counts = pair_counts(length, dropped=1).numpy()
     counts[decomposition.attended(length, curves.window) :] = 0

@@ -35,6 +35,7 @@ from analysis.progress import Progress
 from analysis.sampling.laws import Sampler
 from analysis.sampling.monte_carlo import CHUNK, open_uniforms
 from analysis.sampling.random_transformer import Hidden, Shape, head_sampler
+from analysis.settings import check_least, check_proper_share, nearest
 from analysis.studies import random_heads
 from analysis.studies.random_heads import BASE, _sd, rivals_of
 from analysis.text.corpus import corpus
@@ -138,7 +139,7 @@ def _check(
     resamples: int,
 ) -> None:
     if reading not in get_args(Reading):
-        raise InputError(f"reading={reading!r} is unknown; known: {', '.join(get_args(Reading))}")
+        raise InputError(f"reading={reading!r} is unknown; {nearest(reading, get_args(Reading))}")
     if encoding.head_dim != sampler.head_dim:
         raise InputError(
             f"the encoding is for head_dim={encoding.head_dim}, the sampler draws {sampler.head_dim} dimensions"
@@ -147,10 +148,8 @@ def _check(
         if not 0 <= first <= last:
             raise InputError(f"{name}=({first}, {last}) is no interval of tokens; give 0 <= first <= last")
     for name, value, least in (("pairs", pairs, 2), ("seed", seed, 0), ("resamples", resamples, 100)):
-        if value < least:
-            raise InputError(f"{name}={value} is below {least}; give {least} or more")
-    if not 0 < confidence < 1:
-        raise InputError(f"confidence={confidence} is outside (0, 1)")
+        check_least(name, value, least)
+    check_proper_share("confidence", confidence)
 
 
 GAPS = schemas.NEAR_FAR

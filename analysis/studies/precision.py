@@ -13,9 +13,9 @@ from torch import Tensor
 
 from analysis import schemas
 from analysis.encodings import Tapa
-from analysis.errors import InputError
 from analysis.sampling.laws import Gaussian, rescaled
 from analysis.sampling.monte_carlo import open_uniforms
+from analysis.settings import check_least
 from analysis.theory.gaussian_law import independent
 from analysis.theory.rope import checked_distance, spread_distances
 
@@ -59,8 +59,7 @@ def score_errors(
     ('dtype', 'phases_in', 'phase_sd', 'distance')
     """
     for name, value, least in (("samples", samples, 1), ("seed", seed, 0)):
-        if value < least:
-            raise InputError(f"{name}={value} is below {least}; give {least} or more")
+        check_least(name, value, least)
     lags = torch.tensor(checked_distance(distances))
     error = np.empty((len(TYPES), len(PHASES_IN), len(phase_sds), len(lags)))
     lost = np.empty_like(error)

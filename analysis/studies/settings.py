@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from analysis.errors import InputError
 from analysis.evaluation.protocol import Protocol, scaled_stride
 from analysis.experiments.plan import VARIANTS, Run, cpu
-from analysis.settings import nearest
+from analysis.settings import check_least, nearest
 from analysis.theory.frequencies import Extension, extension_name
 from analysis.training.recipe import Recipe
 
@@ -44,8 +44,7 @@ class DistanceBiasSettings:
             raise InputError(f"windows={self.windows} gives no standard error; measure at least 2")
         if self.length is not None and self.length < SHORTEST_SPLIT:
             raise InputError(f"length={self.length} is too short for a window; give {SHORTEST_SPLIT} or more")
-        if self.seed < 0:
-            raise InputError(f"seed={self.seed} is below 0; give 0 or more")
+        check_least("seed", self.seed, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +68,7 @@ class FormulaFitSettings:
             raise InputError(f"documents={self.documents} give no interval over texts; measure at least 3")
         if self.length is not None and self.length < SHORTEST_SPLIT:
             raise InputError(f"length={self.length} is too short for a window; give {SHORTEST_SPLIT} or more")
-        if self.seed < 0:
-            raise InputError(f"seed={self.seed} is below 0; give 0 or more")
+        check_least("seed", self.seed, 0)
         self.windows(self.length or SHORTEST_SPLIT)
 
     def windows(self, length: int) -> int:
@@ -136,8 +134,7 @@ class PerplexitySettings:
             ("spans", self.spans, 1),
             ("seed", self.seed, 0),
         ):
-            if value < least:
-                raise InputError(f"{name}={value} is below {least}; give {least} or more")
+            check_least(name, value, least)
         if self.precision not in ("float32", "bfloat16"):
             raise InputError(f"precision={self.precision!r} is unknown; known: float32, bfloat16")
         protocol = self.protocol_for(max(self.lengths or (1,)))
@@ -175,8 +172,7 @@ class PhaseSettings:
 
     def __post_init__(self) -> None:
         for name, least in (("windows", 2), ("length", SHORTEST_PHASE), ("seed", 0)):
-            if (value := getattr(self, name)) < least:
-                raise InputError(f"{name}={value} is below {least}; give {least} or more")
+            check_least(name, getattr(self, name), least)
         if self.loss_windows < 0 or self.loss_windows == 1:
             raise InputError(
                 f"loss_windows={self.loss_windows} gives no interval; give 2 or more, or 0 for no ablations"
@@ -230,8 +226,7 @@ class ExtrapolationBiasSettings:
 
     def __post_init__(self) -> None:
         for name, least in (("windows", 2), ("spans", 2), ("seed", 0)):
-            if (value := getattr(self, name)) < least:
-                raise InputError(f"{name}={value} is below {least}; give {least} or more")
+            check_least(name, getattr(self, name), least)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,8 +259,7 @@ class BiasInterventionSettings:
         if self.lengths is not None and (not self.lengths or list(self.lengths) != sorted({*self.lengths})):
             raise InputError(f"lengths={list(self.lengths)} do not ascend; give each once, shortest first")
         for name, least in (("documents", 1), ("target", 1), ("sampled", 1), ("seed", 0)):
-            if (value := getattr(self, name)) < least:
-                raise InputError(f"{name}={value} is below {least}; give {least} or more")
+            check_least(name, getattr(self, name), least)
         if self.sampled > self.target:
             raise InputError(f"sampled={self.sampled} exceeds the {self.target} scored tokens; give fewer")
         if self.precision not in ("float32", "bfloat16"):

@@ -25,6 +25,7 @@ from analysis.assets import TEXTS, cache_folder, fetch_texts
 from analysis.errors import InputError
 from analysis.progress import Progress, silent
 from analysis.records import write_whole
+from analysis.settings import check_least
 from analysis.text.recurrence import DOCUMENT, PitmanYor, piece_name, pieces
 from analysis.text.tokenizer import BytePairs, learn_byte_pairs
 from analysis.text.windows import Document, read_text
@@ -60,8 +61,7 @@ def groups(texts: Sequence[bytes], words: int = WORDS) -> Int[np.ndarray, " text
     Raises:
         InputError: `words` is below 1.
     """
-    if words < 1:
-        raise InputError(f"words={words} is below 1; give 1 or more")
+    check_least("words", words, 1)
     bits = np.uint64(max(len(texts) - 1, 1).bit_length())
     marked = [
         (run >> bits << bits) | np.uint64(number)
@@ -382,8 +382,7 @@ def from_texts(
     Raises:
         InputError: `seed` is negative, or fewer than three groups of documents share no text.
     """
-    if seed < 0:
-        raise InputError(f"seed={seed} is below 0; give 0 or more")
+    check_least("seed", seed, 0)
     kept, copies = _distinct(raw.texts)
     hashes = [hashlib.sha256(data).hexdigest() for _, data in kept]
     group = grouped([data for _, data in kept])

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from analysis.errors import InputError
 from analysis.records import printable
+from analysis.settings import check_least
 
 # A user's texts, and the token windows that heads are measured on.
 
@@ -164,8 +165,7 @@ def placements(sizes: Sequence[int], length: int, count: int, *, seed: int) -> l
 def _check(documents: Sequence[NamedTokens], length: int, count: int, seed: int, bos_id: int | None) -> int:
     """Refuse what `windows` cannot serve; returns how many tokens of a window come from its document."""
     for name, value, least in (("length", length, 2), ("count", count, 1), ("seed", seed, 0)):
-        if value < least:
-            raise InputError(f"{name}={value} is below {least}; give {least} or more")
+        check_least(name, value, least)
     if not documents:
         raise InputError("no text was given; name at least one")
     names = [name for name, _ in documents]
@@ -432,5 +432,4 @@ def _check_room(documents: Sequence[Document], length: int) -> None:
 
 def _at_least(**numbers: tuple[int, int]) -> None:
     for name, (value, least) in numbers.items():
-        if value < least:
-            raise InputError(f"{name}={value} is below {least}; give {least} or more")
+        check_least(name, value, least)

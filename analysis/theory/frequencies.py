@@ -71,7 +71,9 @@ class Frequencies:
         if self.rotary_dim > self.head_dim:
             raise InputError(f"{len(self.omega)} pairs do not fit into head_dim={self.head_dim}")
         if self.pairing not in get_args(Pairing):
-            raise InputError(f"pairing={self.pairing!r} is unknown; known: {', '.join(get_args(Pairing))}")
+            raise InputError(
+                f"pairing={self.pairing!r} is unknown; {nearest(self.pairing, get_args(Pairing))}"
+            )
         check_above("attention_factor", self.attention_factor, 0)
         if self.attention_factor > LARGEST_FACTOR:
             raise InputError(f"attention_factor={self.attention_factor} is above {LARGEST_FACTOR}")
@@ -528,7 +530,7 @@ def extension_name(name: str) -> str:
         raise InputError(f"extension {name!r} is unknown; {nearest(name, NAMES)}")
     if row.extension is None:
         raise InputError(
-            f"extension {name!r}: {row.title} does not follow from a factor and lengths; known: {', '.join(NAMES)}"
+            f"extension {name!r}: {row.title} does not follow from a factor and lengths; {nearest(name, NAMES)}"
         )
     return row.extension
 

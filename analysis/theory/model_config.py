@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from analysis.errors import InputError
+from analysis.settings import nearest
 from analysis.theory.frequencies import Frequencies, Pairing, partial_rotary_dim, rope_type
 
 
@@ -78,8 +79,8 @@ class LayerConfig:
         if isinstance(known, str) or not isinstance(known, Sequence):
             raise InputError(f"layer_types={_short(known)} is not a list of names")
         if layer_type is not None and known and layer_type not in known:
-            names = ", ".join(sorted(set(map(str, known))))
-            raise InputError(f"layer_type={layer_type!r} is unknown; known: {names}")
+            names = sorted(set(map(str, known)))
+            raise InputError(f"layer_type={layer_type!r} is unknown; {nearest(layer_type, names)}")
         return cls(settings, given, layer_type, False)
 
     @property
@@ -237,11 +238,11 @@ def _check_has_rope(settings: Mapping[str, Any], given: Mapping[str, Any]) -> No
 
 
 def _choose(entries: Mapping[str, Any], layer_type: str | None) -> Mapping[str, Any]:
-    known = ", ".join(sorted(entries))
     if layer_type is None:
+        known = ", ".join(sorted(entries))
         raise InputError(f"the rotation differs between layer types; give one as layer_type: {known}")
     if layer_type not in entries:
-        raise InputError(f"layer_type={layer_type!r} is unknown; known: {known}")
+        raise InputError(f"layer_type={layer_type!r} is unknown; {nearest(layer_type, sorted(entries))}")
     if entries[layer_type] is None:
         raise InputError(f"layers of type {layer_type!r} have no RoPE in this configuration")
     return entries[layer_type]
@@ -307,7 +308,7 @@ def from_config(
     """
     layer = LayerConfig.read(config, layer_type)
     if layer.kind not in _OPTIONS:
-        raise InputError(f"rope type {layer.kind!r} is unknown; known: {', '.join(sorted(_OPTIONS))}")
+        raise InputError(f"rope type {layer.kind!r} is unknown; {nearest(layer.kind, sorted(_OPTIONS))}")
     if pairing is None:
         pairing = "interleaved" if layer.interleaved else "halves"
     row = rope_type(layer.kind)

@@ -28,7 +28,7 @@ from jaxtyping import Complex128, Float64, Real
 from scipy.special import gammaln, jv
 
 from analysis.errors import InputError
-from analysis.settings import check_above
+from analysis.settings import check_above, check_proper_share, nearest
 from analysis.theory.gaussian_law import GaussianLaw, Moments, as_floats
 from analysis.theory.rope import FAR, Distance, blocks, checked_distance
 
@@ -178,7 +178,7 @@ def decompose(law: GaussianLaw, amplitude_dims: int, phase: Phase) -> GaussianFo
     Raises `InputError` for an unknown phase.
     """
     if phase not in get_args(Phase):
-        raise InputError(f"phase={phase!r} is unknown; known: {', '.join(get_args(Phase))}")
+        raise InputError(f"phase={phase!r} is unknown; {nearest(phase, get_args(Phase))}")
     amplitude, angle = _parts(law, amplitude_dims)
     curvature, slope, constant, rest = _phase_form(angle, phase, law.factor.shape[1])
     eigenvalue, basis = np.linalg.eigh(curvature)
@@ -462,8 +462,7 @@ def amplitude_dims(head_dim: int, amplitude_share: float) -> int:
     """
     if isinstance(head_dim, bool) or not isinstance(head_dim, int | np.integer) or head_dim < 1:
         raise InputError(f"head_dim={head_dim} is not a whole number of at least 1")
-    if not 0 < amplitude_share < 1:
-        raise InputError(f"amplitude_share={amplitude_share} is outside (0, 1)")
+    check_proper_share("amplitude_share", amplitude_share)
     dims = round(head_dim * amplitude_share)
     if not 0 < dims < head_dim:
         part = "phase" if dims else "amplitude"

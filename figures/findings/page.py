@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from functools import cache
 
 from analysis.errors import InputError
+from analysis.settings import nearest
 from figures.findings import (
     checkpoint,
     formula,
@@ -106,10 +106,8 @@ def finding(label: str) -> Finding:
     """
     known = findings()
     if label not in known:
-        near = get_close_matches(label, known, n=1)
         raise InputError(
-            f"no finding {label!r}"
-            + (f"; did you mean {near[0]!r}?" if near else "; see figures/FINDINGS.md")
+            f"no finding {label!r}; {nearest(label, known, otherwise='see figures/FINDINGS.md')}"
         )
     return known[label]
 

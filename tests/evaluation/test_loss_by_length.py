@@ -100,7 +100,7 @@ def test_the_papers_stride_in_proportion():
     [
         (
             lambda: Protocol("slide"),
-            "protocol 'slide' is unknown; known: non-overlapping, sliding, last-token",
+            "protocol 'slide' is unknown; did you mean sliding?",
         ),
         (lambda: Protocol("sliding", 0), "stride=0 is not a positive whole number"),
         (lambda: Protocol("sliding", None), "stride=None is not a positive"),

@@ -316,7 +316,7 @@ def test_sliders_redraw_what_they_say(tiny_models, monkeypatch):
 
 def test_what_is_not_there_is_named(tiny_models):
     for asked, message in (
-        ((TEXT, 3, 1, 0, 0, "rope"), "checkpoint 'rope' is not there; those with a phase: tapa"),
+        ((TEXT, 3, 1, 0, 0, "rope"), "checkpoint 'rope' has no phase or is not there; known: tapa"),
         ((TEXT, 3, 4), "key=4 comes after query=3"),
         ((TEXT, 99, 4), r"query=99 is no token of the text; give 0 to 40"),
         ((TEXT, 3, -1), "key=-1 is no token"),

@@ -384,7 +384,7 @@ def test_runs_of_train_are_measured_too(place: Path, monkeypatch, capsys: pytest
         ),
         (
             ["runs", *SMALL, "--variant", "rop"],
-            "no run of variant 'rop' in trained; known: nope, rope, tapa, window",
+            "no run of variant 'rop' in trained; did you mean rope?",
         ),
         (["runs", *SMALL[:-1], "1"], "spans=1 is below 2; give 2 or more"),
         (["runs", *SMALL, "--out", "runs"], "runs is a folder"),

@@ -79,9 +79,9 @@ def test_what_is_scored_on_was_fitted_on_only_where_that_is_said(trained_on: str
 
 
 def test_unknown_words_are_refused():
-    with pytest.raises(InputError, match="trained_on='no text' is unknown; known: same text, other windows"):
+    with pytest.raises(InputError, match="trained_on='no text' is unknown; did you mean same text"):
         next(study.splits([[0, 1]], "no text", 0))
-    with pytest.raises(InputError, match="statistic='slope' is unknown; known: log slope, distance share"):
+    with pytest.raises(InputError, match="statistic='slope' is unknown; did you mean log slope"):
         study.document_statistics(curves(0), "slope")
 
 

@@ -391,7 +391,7 @@ def test_a_folder_of_texts(folder: Path):
 
 def test_what_is_no_folder_of_texts(folder: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(folder)
-    named = '"texts", "code", "texts+code" or a folder of UTF-8 text files'
+    named = '"texts", "code", "texts+code", "private-words" or a folder of UTF-8 text files'
     for source in ("code+texts", "7.bin", Path("texts")):
         with pytest.raises(
             InputError, match=f"^corpus {re.escape(str(source))} is no folder; give {re.escape(named)}$"

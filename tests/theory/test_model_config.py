@@ -432,7 +432,7 @@ NESTED = {"full_attention": {"rope_theta": 1e6}, "chunked_attention": None}
         ({"text_config": {}}, "a multimodal model's is in its text_config"),
         (
             {**BARE, "rope_scaling": {"type": "newrope"}},
-            "'newrope' is unknown; known: default, dynamic, linear, ll",
+            "'newrope' is unknown; did you mean longrope?",
         ),
         ({**BARE, "rope_scaling": "linear"}, "rope_scaling='linear' is not a mapping"),
         ({"head_dim": 8, "rope_scaling": {"type": "linear", "factor": 2.0}}, "has no base; add 'rope_theta'"),
