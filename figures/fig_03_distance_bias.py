@@ -15,6 +15,7 @@ from figures.style import (
     head_map,
     headline,
     means_explain,
+    note,
     panel,
     side_by_side,
 )
@@ -23,7 +24,7 @@ from figures.style import (
 def draw(records: Mapping[str, xr.Dataset]) -> Figure:
     """Maps over heads with six of them numbered, and the mean score of those by distance."""
     data = records["smollm2"].sel(first_token="dropped")
-    figure = plt.figure(figsize=(PAGE, 5.6))
+    figure = plt.figure(figsize=(PAGE, 5.8))
     left, right = side_by_side(figure, (1, 2.1))
     maps = left.subplots(1, 2, sharey=True)
     places = list(zip(data.telling_layer.values.tolist(), data.telling_head.values.tolist(), strict=True))
@@ -47,5 +48,10 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
     panel(axes[0, 0], "b")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     right.legend(handles, labels, loc="outside lower center", ncols=2, columnspacing=1.0)
+    note(
+        figure,
+        f"scores are plain numbers, before mask and softmax, the first token left out; band: two standard errors over "
+        f"{int(data.attrs['windows'])} windows of text",
+    )
     headline(figure, means_explain(data))
     return figure

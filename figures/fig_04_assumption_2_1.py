@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.style import COLOURS, PAGE, headline, model_label, panel, side_by_side
+from figures.style import COLOURS, PAGE, headline, model_label, note, panel, side_by_side
 
 KINDS = (("mu", r"$\mathrm{E}A_d$", COLOURS["blue"], "o"), ("nu", r"$\mathrm{E}B_d$", COLOURS["orange"], "^"))
 
@@ -18,7 +18,7 @@ KINDS = (("mu", r"$\mathrm{E}A_d$", COLOURS["blue"], "o"), ("nu", r"$\mathrm{E}B
 def draw(records: Mapping[str, xr.Dataset]) -> Figure:
     """All heads as points, and six as curves over pairs with two standard errors, dashed their means over pairs."""
     data = records["smollm2"].sel(first_token="dropped")
-    figure = plt.figure(figsize=(PAGE, 4.3))
+    figure = plt.figure(figsize=(PAGE, 4.6))
     left, right = side_by_side(figure, (1.15, 1.6))
     ax = left.subplots()
     _all_heads(ax, data)
@@ -31,6 +31,11 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
     for one in axes[:, 0]:
         one.set_ylabel(r"$\mathrm{E}A_d$, $\mathrm{E}B_d$")
     panel(axes[0, 0], "b")
+    note(
+        figure,
+        f"bars: two standard errors over {int(data.attrs['windows'])} windows of text; dashed: means over pairs, the "
+        "one value that Assumption 2.1 gives to all pairs; plain numbers, before the score's factor",
+    )
     headline(figure, _finding(data.sel(part="all")))
     return figure
 
@@ -62,7 +67,7 @@ def _all_heads(ax: Axes, data: xr.Dataset) -> None:
                 mew=0, color=colour, label=label)  # fmt: skip
     limits = np.array([1e-3, 1e2])
     ax.plot(limits, limits, color="black", lw=0.7, ls="--")
-    ax.text(0.004, 0.006, "sd = |mean|", rotation=45, rotation_mode="anchor", transform_rotates_text=True,
+    ax.text(0.003, 0.0075, "sd = |mean|", rotation=45, rotation_mode="anchor", transform_rotates_text=True,
             fontsize=7)  # fmt: skip
     ax.text(0.97, 0.03, "Assumption 2.1:\nsd = 0, far below", transform=ax.transAxes, ha="right", fontsize=7)
     ax.set(xscale="log", yscale="log", xlabel="|mean over pairs|", ylabel="standard deviation over pairs")

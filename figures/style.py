@@ -197,7 +197,7 @@ HEAD_LINES = (
     ("measured", "measured", "#A6A6A6", "-", 3.6),
     ("bias", "from the means of q and k", COLOURS["vermilion"], "-", 1.1),
     ("shuffled", "control: tokens shuffled", COLOURS["black"], ":", 1.0),
-    ("paper", r"formula of v1: one $\mu_0$, $\nu_0$", COLOURS["blue"], "--", 1.0),
+    ("paper", r"formula of v1, $\mu_0$, $\nu_0$ measured", COLOURS["blue"], "--", 1.0),
 )
 
 
