@@ -229,6 +229,7 @@ def test_a_batch_of_another_size_is_seen_by_that_counter(counter: CompileCounter
     assert counter.frame_count == 2
 
 
+@pytest.mark.slow  # a C++ compiler at work; which graphs are compiled is tested above
 @compiles
 def test_what_is_compiled_gives_the_same(unchecked: None):
     q, k, v = heads(90, dtype=torch.float32)
