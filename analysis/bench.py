@@ -22,6 +22,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 
 from analysis.errors import InputError
+from analysis.progress import NotedProgress
 from analysis.settings import nearest
 
 SCHEMA = ("bench", 2, "tapa bench")
@@ -54,7 +55,6 @@ REFUSED = (
 """A command line that each command refuses."""
 
 Row = dict[str, Any]
-Progress = Callable[[str, int, int, str], None]
 Heads = Float[Any, "batch heads length dim"]
 
 
@@ -614,7 +614,7 @@ def chosen_benchmarks(names: Sequence[str], *, with_model: bool) -> list[str]:
     ]
 
 
-def run_benchmarks(names: Sequence[str], *, progress: Progress) -> list[Row]:
+def run_benchmarks(names: Sequence[str], *, progress: NotedProgress) -> list[Row]:
     """The rows of the named benchmarks."""
     rows: list[Row] = []
     for done, name in enumerate(names):

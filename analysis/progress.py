@@ -29,6 +29,10 @@ Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done and how much there is (0 if unknown), in bytes or steps."""
 
 
+NotedProgress = Callable[[str, int, int, str], None]
+"""As `Progress`, with a note on how it goes: the loss, the speed."""
+
+
 def silent(what: str, done: int, total: int, note: str = "") -> None:
     """The `Progress` that shows nothing."""
 

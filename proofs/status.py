@@ -22,12 +22,13 @@ from proofs.verify import Outcome, Result, verify
 SUPPORTED = "unknown: supported by numbers only"
 NO_REPAIR = "-"
 PATH = Path(__file__).with_name("STATUS.md")  # the committed verdicts
+# of Okabe and Ito (2008), as in `figures.style`: told apart by the colour-blind, and in grey by lightness
 COLOURS = {
-    Verdict.PROVED: "seagreen",
-    Verdict.CERTIFIED: "yellowgreen",
-    Verdict.SUPPORTED: "lightgrey",  # grey, never green: numbers alone prove nothing
+    Verdict.PROVED: "#0072B2",  # blue
+    Verdict.CERTIFIED: "#56B4E9",  # sky
+    Verdict.SUPPORTED: "#8C8C8C",  # grey, never blue: numbers alone prove nothing
     Verdict.UNKNOWN: "white",
-    Verdict.REFUTED: "firebrick",
+    Verdict.REFUTED: "#D55E00",  # vermilion
 }
 _LENGTH = 160  # characters of a value or a fact before it is cut short
 _ROW = re.compile(
@@ -236,7 +237,7 @@ def graph(results: Sequence[Result]) -> dict[str, object]:
     """The dependency graph as plain data: a node for each form, an edge from what is used to what uses it.
 
     Border: the form's own evidence. Fill: the same with all ancestors, so a sound step on broken ground has a
-    green border and no green fill. Red is refuted; grey is supported by numbers only. Dotted edges lead from
+    blue border and no blue fill. Vermilion is refuted; grey is supported by numbers only. Dotted edges lead from
     a claim as stated to the same as repaired. Edges to claims outside `results` are left out.
     """
     outcomes: dict[str, tuple[Result, Outcome]] = {}

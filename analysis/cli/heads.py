@@ -233,7 +233,9 @@ def phase_dynamics(
     variant: Annotated[
         str, typer.Argument(help="TAPA variant of the experiments, see `tapa sweep --dry-run`.")
     ] = "tapa",
-    lr: Annotated[float, typer.Option(help="Peak learning rate of the run.")] = 2e-3,
+    lr: Annotated[
+        float | None, typer.Option(help="Peak learning rate; the variant's tuned one if not given.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the run's weights and batches.")] = 0,
     steps: Annotated[
         str, typer.Option(help="Measured after so many optimiser steps; 0 is the untrained model.")
@@ -263,7 +265,7 @@ def phase_dynamics(
     from analysis.cli.printed import dynamics_numbers, dynamics_text
     from analysis.studies.phase_dynamics import DYNAMICS, watch
 
-    folder = run or Path("runs") / f"dynamics-{variant}-{seed}-{lr:g}"
+    folder = run or Path("runs") / f"dynamics-{variant}-{seed}-{watched.lr:g}"
     with progress_bar() as show:
         data, provenance = watch(watched.recipe(), watched.steps, folder, arguments=sys.argv, progress=show)
     write(data, out, provenance, schema=DYNAMICS)

@@ -111,7 +111,7 @@ def answers(
             documents, length, rows, task=task, distance=distance, seed=seed, step=step
         )
         with attention_for_length(model, length):
-            scores = score_queries(model(questions.tokens), questions)
+            scores = score_queries(model(questions.tokens.to(model.embedding.weight.device)).cpu(), questions)
         exact.append(scores.exact.flatten().numpy())
         bits.append(scores.bits.flatten().numpy())
     return np.concatenate(exact)[:count], np.concatenate(bits)[:count]

@@ -217,7 +217,7 @@ def _evaluated(run: RunSpec, data: Corpus, last: Path, passed: Mapping[int, Path
     """What the models of a run say of held-out text."""
     lengths = run.evaluation.lengths
     chosen = held_out(data.test, run.evaluation)
-    model = checkpoint.load_model(last)
+    model = checkpoint.load_model(last).to(run.recipe.device)  # where it was trained
     evaluations = [
         loss_by_length.evaluate_spans(model, chosen, length, extension=extension)
         for extension in run.evaluation.extensions
@@ -225,7 +225,10 @@ def _evaluated(run: RunSpec, data: Corpus, last: Path, passed: Mapping[int, Path
         if extension == "none" or length > run.recipe.length
     ]
     on_the_way = [
-        {"step": step, "evaluations": _coarse(file, chosen, (run.recipe.length, lengths[-1]))}
+        {
+            "step": step,
+            "evaluations": _coarse(file, run.recipe.device, chosen, (run.recipe.length, lengths[-1])),
+        }
         for step, file in passed.items()
     ]
     names = [document.name for document in chosen.documents]
@@ -263,8 +266,8 @@ def _answers(model: Llama, data: Corpus, run: RunSpec) -> list[dict[str, Any]]:
     )
 
 
-def _coarse(file: Path, chosen: Spans, lengths: tuple[int, ...]) -> list[dict[str, Any]]:
-    model = checkpoint.load_model(file)
+def _coarse(file: Path, device: str, chosen: Spans, lengths: tuple[int, ...]) -> list[dict[str, Any]]:
+    model = checkpoint.load_model(file).to(device)
     found = [loss_by_length.evaluate_spans(model, chosen, length) for length in lengths]
     return [{name: item[name] for name in ("length", "nats", "bits_per_byte")} for item in found]
 

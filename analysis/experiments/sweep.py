@@ -39,9 +39,10 @@ from analysis.experiments.run_record import RunSpec
 from analysis.experiments.training_run import Late, perform
 from analysis.models import checkpoint
 from analysis.models.checkpoint import write_half
+from analysis.progress import NotedProgress, silent
 from analysis.records import replacing
 from analysis.text.corpus import corpus
-from analysis.training.train import Diverged, Progress, missing_compiler, silent_training
+from analysis.training.train import Diverged, missing_compiler
 from analysis.training.variants import VARIANTS, Variant
 from analysis.workers import HERE, Workers
 
@@ -114,7 +115,7 @@ def sweep(
     workers: Workers = HERE,
     minutes: float | None = None,
     arguments: Sequence[str],
-    progress: Progress = silent_training,
+    progress: NotedProgress = silent,
 ) -> dict[str, int]:
     """Run what is not finished, stage by stage, until nothing is left, time is up or others do the rest.
 
@@ -266,7 +267,7 @@ def perform_sweep(
     workers: Workers,
     minutes: float | None,
     arguments: Sequence[str],
-    progress: Progress,
+    progress: NotedProgress,
 ) -> dict[str, int]:
     """As `sweep.sweep`, on the scale of recipe "cpu"; then weights are exported, "kept" is their number."""
     wanted, scale, places = variants(experiments), cpu(), Places(records, runs)

@@ -21,9 +21,10 @@ from analysis.experiments.plan import outdated
 from analysis.experiments.run_record import RECORD, Content, RunSpec
 from analysis.models.checkpoint import Milestones, in_own_tokens, read_checkpoint
 from analysis.models.config import ModelConfig
+from analysis.progress import NotedProgress, silent
 from analysis.text.corpus import Corpus, corpus
 from analysis.training.recipe import Recipe, load_recipe, variant_of
-from analysis.training.train import Diverged, Progress, as_it_can_run, silent_training, train
+from analysis.training.train import Diverged, as_it_can_run, train
 
 
 class Late(Exception):
@@ -38,7 +39,7 @@ def perform(
     *,
     arguments: Sequence[str],
     deadline: float | None = None,
-    progress: Progress = silent_training,
+    progress: NotedProgress = silent,
 ) -> tuple[Path, Content]:
     """Train a run, from wherever it stopped, evaluate its models and write its record.
 
@@ -88,7 +89,7 @@ class _Until(Milestones):
     """
 
     def __init__(
-        self, folder: Path, count: int, recipe: Recipe, deadline: float | None, progress: Progress
+        self, folder: Path, count: int, recipe: Recipe, deadline: float | None, progress: NotedProgress
     ) -> None:
         saved = [round(recipe.steps * i / (count * recipe.save_every)) for i in range(1, count)]
         every = {i * recipe.save_every for i in saved}
@@ -106,7 +107,7 @@ class _Until(Milestones):
 
 
 def train_recipe(
-    name: str, settings: Sequence[str], out: Path | None, *, arguments: Sequence[str], progress: Progress
+    name: str, settings: Sequence[str], out: Path | None, *, arguments: Sequence[str], progress: NotedProgress
 ) -> dict[str, Any] | None:
     """Train by a recipe's name and settings, and write the record of the run; a finished run is left as it is.
 
@@ -139,7 +140,7 @@ def run_recipe(
     data: Corpus,
     *,
     arguments: Sequence[str],
-    progress: Progress = silent_training,
+    progress: NotedProgress = silent,
 ) -> dict[str, Any] | None:
     """Train a recipe and write the record; see `train_recipe`.
 

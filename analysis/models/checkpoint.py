@@ -11,7 +11,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from analysis.errors import InputError
 from analysis.models.config import BYTES, ModelConfig
 from analysis.models.config import MODEL as MODEL
 from analysis.models.llama import Llama
+from analysis.progress import Progress
 from analysis.records import replacing, write_whole
 from analysis.text.corpus import Corpus, corpus, encoded_corpus
 from analysis.text.tokenizer import BytePairs
@@ -274,9 +275,6 @@ class Milestones:
 
 
 # The corpus that a checkpoint was trained on, made again, and the tokenizer that goes with its weights.
-
-
-Progress = Callable[[str, int, int], None]
 
 
 def own_corpus(found: ModelFile, progress: Progress) -> Corpus:

@@ -342,7 +342,7 @@ BROKEN = (
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_transformers() -> Iterator[None]:
     """transformers without progress bars and advice on the terminal, for the length of a `with`."""
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
@@ -374,7 +374,7 @@ def _offline(source: Source) -> dict[str, Any]:
     return options | ({"gguf_file": source.gguf_file} if source.gguf_file else {})
 
 
-def _check_config(source: Source) -> None:
+def check_config(source: Source) -> None:
     """Refuses by its configuration alone, before any weight is read, what could not be captured."""
     if source.gguf_file is None:  # transformers' own message for an unknown model_type is about its version
         family_of(str(read_json(source.folder / CONFIG).get("model_type")))
@@ -393,7 +393,7 @@ def _check_config(source: Source) -> None:
         raise InputError(f"{source.path}: {error}") from error
 
 
-def _tokenizer(source: Source) -> PreTrainedTokenizerBase | None:
+def pretrained_tokenizer(source: Source) -> PreTrainedTokenizerBase | None:
     present = [name for name in TOKENIZER_FILES if (source.folder / name).exists()]
     if not source.gguf_file and not present:
         return None
@@ -401,7 +401,7 @@ def _tokenizer(source: Source) -> PreTrainedTokenizerBase | None:
         return AutoTokenizer.from_pretrained(source.folder, **_offline(source))
 
 
-def _model(source: Source, dtype: torch.dtype) -> PreTrainedModel:
+def pretrained_model(source: Source, dtype: torch.dtype) -> PreTrainedModel:
     # use_safetensors: a folder that also holds pickles must not have them read;
     # ignore_mismatched_sizes: they come back in the report, and `_check_complete` says which
     options = _offline(source) | ({} if source.gguf_file else {"use_safetensors": True})

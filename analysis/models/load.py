@@ -22,7 +22,14 @@ from analysis.errors import InputError
 from analysis.models import huggingface
 from analysis.models.capture import Consumer, capture_checkpoint, capture_llama, verify_rotation
 from analysis.models.checkpoint import is_ours, load_model, own_corpus, own_tokenizer, read_checkpoint
-from analysis.models.huggingface import Checkpoint, _check_config, _model, _quiet, _tokenizer, check_row_order
+from analysis.models.huggingface import (
+    Checkpoint,
+    check_config,
+    check_row_order,
+    pretrained_model,
+    pretrained_tokenizer,
+    quiet_transformers,
+)
 from analysis.models.llama import ROTATING
 from analysis.models.token_losses import Read, check_head, llama_reader, pretrained_reader
 from analysis.progress import Progress, silent
@@ -47,10 +54,10 @@ def load_checkpoint(model_path: Path, *, dtype: torch.dtype = torch.float32) -> 
             a model whose own rotation is not what its configuration says.
     """
     source = huggingface.inspect(Path(model_path))
-    with _quiet():
-        _check_config(source)
-        tokenizer = _tokenizer(source)
-        model = _model(source, dtype)
+    with quiet_transformers():
+        check_config(source)
+        tokenizer = pretrained_tokenizer(source)
+        model = pretrained_model(source, dtype)
     name = printable(source.path.resolve().name.removesuffix(".gguf"))
     checkpoint = Checkpoint.of(
         model, name=name, tokenizer=tokenizer, sha256=huggingface.sha256(source.weights)

@@ -30,7 +30,7 @@ _streaming = Streaming()
 
 
 def llama_reader(model: Llama, length: int, extension: Extension | None = None) -> tuple[Read, int]:
-    """A small Llama for windows of one length, and how many of them it reads at once.
+    """A small Llama for windows of one length, and how many of them it reads at once, wherever its weights are.
 
     Windows longer than `EXPLICIT` go through attention by tiles, one at a time.
 
@@ -42,6 +42,7 @@ def llama_reader(model: Llama, length: int, extension: Extension | None = None) 
 
     @torch.inference_mode()
     def read(tokens: Int[Tensor, "rows length"]) -> Float[Tensor, "rows predictions"]:
+        tokens = tokens.to(model.embedding.weight.device)
         with attention_for_length(model, length):
             logits = model(tokens[:, :-1])
         return _losses(logits, tokens[:, 1:])

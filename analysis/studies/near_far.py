@@ -37,7 +37,7 @@ from analysis.sampling.monte_carlo import CHUNK, open_uniforms
 from analysis.sampling.random_transformer import Hidden, Shape, head_sampler
 from analysis.settings import check_least, check_proper_share, nearest
 from analysis.studies import random_heads
-from analysis.studies.random_heads import BASE, _sd, rivals_of
+from analysis.studies.random_heads import BASE, head_weight_sd, rivals_of
 from analysis.text.corpus import corpus
 from analysis.text.windows import NamedTokens, Windows, windows
 from analysis.theory.rope import mean_gap
@@ -226,7 +226,7 @@ def _cell(
     resamples: int,
 ) -> xr.Dataset:
     """The protocol on one head, whose weights and tokens the seed decides."""
-    sampler = head_sampler(states, shape.head_dim, sd=_sd(initialisation, shape), seed=seed)
+    sampler = head_sampler(states, shape.head_dim, sd=head_weight_sd(initialisation, shape), seed=seed)
     options: dict[str, Any] = {"near": NEAR, "far": FAR, "pairs": pairs, "resamples": resamples, "seed": seed}
     return near_far_differences(encoding, sampler, reading=reading, **options).drop_vars("difference")
 

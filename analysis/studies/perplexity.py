@@ -19,6 +19,7 @@ from analysis import schemas
 from analysis.evaluation.loss_by_length import Losses, Protocol, Target, losses_by_document, position_edges
 from analysis.intervals import RESAMPLES, Interval, over_documents
 from analysis.models.load import Model, open_model
+from analysis.progress import Progress
 from analysis.records import Provenance
 from analysis.studies.settings import PerplexitySettings
 from analysis.text.windows import Spans, opening_spans, read_text, spans
@@ -165,7 +166,6 @@ def _shown(row: Mapping[str, Any] | None, documents: int) -> str:
     return f"{row['perplexity']:.5g}{interval}  {row['bits_per_byte']:.3f}"
 
 
-Progress = Callable[[str, int, int], None]
 Save = Callable[[xr.Dataset, Provenance], None]
 
 

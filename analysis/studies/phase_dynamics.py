@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from analysis.heads.phase import octave_means
 from analysis.models import checkpoint
 from analysis.models.checkpoint import Milestones
 from analysis.models.llama import Llama
+from analysis.progress import NotedProgress
 from analysis.records import Provenance
 from analysis.studies.phase import documents_of, measure_checkpoint, tapa_checkpoint
 from analysis.studies.settings import STEPS as STEPS
@@ -32,8 +33,6 @@ SETTINGS = PhaseSettings(windows=6, length=512, loss_windows=18)
 CURVES = ("amplitude", "cosine", "score", "product", "covariance", "gaussian", "turns_sd", "past_quarter")
 """Of these the mean over the pairs of each octave of distance is kept."""
 
-Progress = Callable[[str, int, int, str], None]
-
 
 def watch(
     recipe: Recipe,
@@ -42,7 +41,7 @@ def watch(
     settings: PhaseSettings = SETTINGS,
     *,
     arguments: Sequence[str],
-    progress: Progress,
+    progress: NotedProgress,
 ) -> tuple[xr.Dataset, Provenance]:
     """Train a TAPA model from scratch, or go on with it, and measure its heads at the steps.
 
@@ -94,7 +93,9 @@ def watch(
     return data.assign(validation_loss=("validation_step", loss)).assign_coords(at), provenance
 
 
-def trained(recipe: Recipe, folder: Path, steps: Sequence[int], progress: Progress) -> tuple[list[Path], Log]:
+def trained(
+    recipe: Recipe, folder: Path, steps: Sequence[int], progress: NotedProgress
+) -> tuple[list[Path], Log]:
     """A run's weights after each of the steps, in their order, and what was seen on the way."""
     data = corpus(
         recipe.corpus,

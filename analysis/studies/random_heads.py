@@ -83,7 +83,7 @@ def untrained_heads(
     """
     parts, phases, units = [], [], []
     for name, states in hidden.items():
-        sd = _sd(name, shape)
+        sd = head_weight_sd(name, shape)
         units.append(shape.hidden * sd**2)
         rows = [
             weight_draws(states, encoding, sd=sd, draws=draws, seed=seed, workers=workers).isel(window=0)
@@ -122,7 +122,7 @@ def phase_spread(
     return np.array(found).T / math.sqrt(tapa.phase_dim)
 
 
-def _sd(initialisation: str, shape: Shape) -> float:
+def head_weight_sd(initialisation: str, shape: Shape) -> float:
     """Of every entry of W_q and W_k, matrices for all heads at once."""
     return weight_sd(initialisation, shape.hidden, shape.hidden, layers=shape.layers)  # pyright: ignore
 

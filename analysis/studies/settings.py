@@ -13,7 +13,7 @@ from analysis.evaluation.protocol import Protocol, scaled_stride
 from analysis.experiments.plan import VARIANTS, Run, cpu
 from analysis.settings import check_least, nearest
 from analysis.theory.frequencies import Extension, extension_name
-from analysis.training.recipe import Recipe
+from analysis.training.recipe import Recipe, tuned_rates
 
 SHORTEST_SPLIT = 8  # tokens: no position quarter is empty when the first token is dropped
 FEWEST_WINDOWS = 4  # of a document: two to fit on, two others to score on
@@ -272,16 +272,16 @@ class Watched:
 
     Attributes:
         variant: of `experiments.VARIANTS`, whose heads have a phase and that is trained from scratch.
-        lr: peak learning rate, > 0.
+        lr: peak learning rate, > 0; None for the one that the variant was tuned to, and has from then on.
         seed: >= 0, of weights and batches.
         steps: optimiser steps after which it is measured, 0 for the untrained model.
 
-    >>> Watched(steps=(0, 1000)).variant
-    'tapa'
+    >>> Watched(steps=(0, 1000)).lr, Watched("tapa_linear").lr
+    (0.002, 0.001)
     """
 
     variant: str = "tapa"
-    lr: float = 2e-3
+    lr: float | None = None
     seed: int = 0
     steps: tuple[int, ...] = STEPS
 
@@ -292,6 +292,11 @@ class Watched:
             raise InputError(
                 f"variant {self.variant!r} has no phase over distance to watch; {nearest(self.variant, able)}"
             )
+        if self.lr is None:
+            rate = tuned_rates("cpu").get(VARIANTS[self.variant].rate_of or self.variant)
+            if rate is None:
+                raise InputError(f"variant {self.variant} has no tuned learning rate; give --lr")
+            object.__setattr__(self, "lr", rate)
         last = cpu().scratch.steps
         wrong = [step for step in self.steps if not 0 <= step <= last]
         if wrong or not self.steps or len(set(self.steps)) < len(self.steps):
@@ -300,6 +305,7 @@ class Watched:
 
     def recipe(self) -> Recipe:
         """Of the run of the experiments; only that checkpoints are saved at the steps is another."""
+        assert self.lr is not None  # since it was made
         recipe = Run(VARIANTS[self.variant], self.seed, self.lr).recipe(cpu())
         return replace(recipe, save_every=math.gcd(*self.steps) or recipe.steps)
 

@@ -31,7 +31,7 @@ from analysis.models.checkpoint import (
     read_tensors,
 )
 from analysis.models.llama import Llama
-from analysis.progress import errors
+from analysis.progress import NotedProgress, errors, silent
 from analysis.records import Provenance
 from analysis.text.corpus import Corpus
 from analysis.text.windows import Batches
@@ -213,12 +213,6 @@ def group_on(device: str) -> Iterator[Group]:
 VALIDATION_SEED = 0  # the same windows for every run of one length and batch
 
 AnyBatches = Batches | Mixture | RepeatedFacts
-# (what, steps done, steps in all, note)
-Progress = Callable[[str, int, int, str], None]
-
-
-def silent_training(what: str, done: int, total: int, note: str) -> None:
-    """Show nothing."""
 
 
 @dataclass(slots=True)
@@ -278,9 +272,7 @@ class TrainingState:
     log: Log = field(default_factory=Log)
 
 
-def train(
-    recipe: Recipe, out: Path, corpus: Corpus, *, progress: Progress = silent_training
-) -> tuple[Path, Log]:
+def train(recipe: Recipe, out: Path, corpus: Corpus, *, progress: NotedProgress = silent) -> tuple[Path, Log]:
     """Train to the last step, from the newest checkpoint in `out` if there is one.
 
     Args:

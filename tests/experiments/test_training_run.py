@@ -17,9 +17,10 @@ from analysis.experiments.training_run import run_recipe, train_recipe
 from analysis.models import checkpoint
 from analysis.models.config import MethodConfig
 from analysis.models.llama import Llama
+from analysis.progress import silent
 from analysis.text.corpus import corpus
 from analysis.text.windows import Document
-from analysis.training.train import Diverged, silent_training
+from analysis.training.train import Diverged
 from analysis.training.variants import VARIANTS
 from tests.experiments.run_records import BEST, record, whole
 from tests.models.tiny_llama import tiny_corpus, tiny_recipe
@@ -221,7 +222,7 @@ def test_a_run_is_named_after_its_recipe_variant_and_seed(tmp_path: Path, monkey
             training_run, "run_recipe",
             lambda recipe, start, out, data, **_: named.update({out.as_posix(): recipe.model.method}),
         )  # fmt: skip
-        train_recipe("cpu", [setting, "seed=1"], None, arguments=[], progress=silent_training)
+        train_recipe("cpu", [setting, "seed=1"], None, arguments=[], progress=silent)
     assert list(named) == [f"runs/cpu-{name}-1" for name in ("tapa", "tapa_plain", "tapa_alpha0.3", "xpos")]
     assert named["runs/cpu-tapa_plain-1"] == MethodConfig("tapa")
 

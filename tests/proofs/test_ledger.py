@@ -525,8 +525,8 @@ def test_the_graph_is_coloured_by_rule(results: list[Result]) -> None:
     # a sound step on broken ground: its own evidence is a proof, the whole is not
     assert node["eq-28"]["border"] == colour[Verdict.PROVED]
     assert node["eq-28"]["fill"] == colour[Verdict.UNKNOWN]
-    assert node["eq-29"]["fill"] == colour[Verdict.SUPPORTED] == "lightgrey"
-    assert node["eq-30"]["fill"] == "lightgrey"
+    assert node["eq-29"]["fill"] == colour[Verdict.SUPPORTED] == "#8C8C8C"
+    assert node["eq-30"]["fill"] == "#8C8C8C"
     assert len(set(colour.values())) == len(Verdict)
     edges = {(edge["source"], edge["target"]): edge for edge in found["edges"]}
     assert set(edges) == {
