@@ -12,6 +12,7 @@ import pytest
 from analysis.errors import InputError
 from analysis.experiments import plan, results, run_record, tables, training_run
 from analysis.experiments.plan import Places
+from analysis.experiments.run_record import RunSpec
 from analysis.experiments.sweep import sweep
 from analysis.experiments.training_run import run_recipe, train_recipe
 from analysis.models import checkpoint
@@ -20,7 +21,7 @@ from analysis.models.llama import Llama
 from analysis.progress import silent
 from analysis.text.corpus import corpus
 from analysis.text.windows import Document
-from analysis.training.train import Diverged
+from analysis.training.train import Diverged, train
 from analysis.training.variants import VARIANTS
 from tests.experiments.run_records import BEST, record, whole
 from tests.models.tiny_llama import tiny_corpus, tiny_recipe
@@ -89,6 +90,18 @@ def test_a_finished_run_is_neither_trained_nor_evaluated_again(
     (tmp_path / "run.json").write_text("{}")
     run_recipe(recipe, None, tmp_path, tiny_corpus(), arguments=["tapa", "train"])
     assert run_record.read_run(tmp_path / "run.json")["evaluations"] == content["evaluations"]
+
+
+def test_a_model_is_evaluated_where_it_was_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Every checkpoint that is evaluated is moved to the recipe's device; here nothing really moves."""
+    recipe, data = tiny_recipe("rope"), tiny_corpus()
+    last, _ = train(recipe, tmp_path, data)
+    moved: list[str] = []
+    monkeypatch.setattr(Llama, "to", lambda model, device: moved.append(device) or model)
+    evaluation = run_record.evaluation_of(recipe, None, data.test)
+    run = RunSpec("x", "rope", replace(recipe, device="cuda"), evaluation, None)
+    run_record._evaluated(run, data, last, {1: last, 2: last})
+    assert moved == ["cuda"] * 3
 
 
 def documents(*sizes: int) -> list[Document]:

@@ -22,6 +22,7 @@ from analysis.studies import phase, phase_dynamics
 from analysis.studies.phase_dynamics import STEPS, Watched, joined, watch
 from analysis.studies.settings import PhaseSettings
 from analysis.text.corpus import Raw, from_texts
+from analysis.training.recipe import tuned_rates
 from analysis.training.train import train
 from analysis.training.variants import VARIANTS
 from figures import catalogue
@@ -70,6 +71,13 @@ def test_the_run_is_that_of_the_experiments():
     assert watched.recipe().differences(asked.to_dict()) == ["save_every: 10, not 50"]
     assert Watched(steps=(0,)).recipe().save_every == asked.steps
     assert max(STEPS) == asked.steps
+
+
+@pytest.mark.parametrize("variant", ["tapa", "tapa_linear", "tapa_alpha1", "tapa_frozen"])
+def test_the_rate_is_the_variants_own(variant: str):
+    of = VARIANTS[variant].rate_of or variant
+    assert Watched(variant).recipe().lr == tuned_rates("cpu")[of] == Watched(variant).lr
+    assert Watched(variant, 3e-3).recipe().lr == 3e-3
 
 
 def test_every_step_is_measured_on_its_own_weights(whole, data, recipe, run: Path, tmp_path: Path):
