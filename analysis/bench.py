@@ -36,7 +36,7 @@ ATTENTION_METHODS = ("RoPE", "TAPA", "ALiBi", "NoPE")
 REFUSED = (
     ("curve", "--head-dim", "7"),
     ("measure", "x", "--windows", "1"),
-    ("formula", "x", "--documents", "2"),
+    ("formula", "x", "--documents", "1"),
     ("evaluate", "x", "--protocol", "slide"),
     ("phase", "x", "--windows", "1"),
     ("phase-dynamics", "nosuch"),

@@ -324,12 +324,15 @@ def texts_differ(value: np.ndarray, error: np.ndarray) -> tuple[float, float, fl
         value, error: (heads, documents).
 
     Returns:
-        Mean over all pairs of documents, and its interval by leaving out one document at a time.
+        Mean over all pairs of documents, and its interval by leaving out one document at a time; its ends are nan for
+        two documents.
     """
     documents = value.shape[1]
     first, second = np.triu_indices(documents, 1)
     beyond = abs(value[:, first] - value[:, second]) > 2 * np.hypot(error[:, first], error[:, second])
     share = beyond.mean(axis=0)
+    if documents < 3:
+        return float(share.mean()), np.nan, np.nan
     less = np.array([share[(first != d) & (second != d)].mean() for d in range(documents)])
     half = stats.t.ppf((1 + LEVEL) / 2, documents - 1) * np.sqrt((documents - 1) * less.var())
     return float(share.mean()), float(share.mean() - half), float(share.mean() + half)

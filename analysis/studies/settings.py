@@ -52,7 +52,7 @@ class FormulaFitSettings:
     """What decides the numbers of a fit of curves over distance beside the models and the texts.
 
     Attributes:
-        documents: >= 3; intervals are over them.
+        documents: >= 2, to fit on one and score on another; intervals are over them.
         tokens: of each document, cut into windows; at least `FEWEST_WINDOWS` of the length.
         length: tokens in a window, >= `SHORTEST_SPLIT`; None for a model's own, as in `DistanceBiasSettings`.
         seed: >= 0, of the choice of documents and of the windows' places.
@@ -64,8 +64,8 @@ class FormulaFitSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.documents < 3:
-            raise InputError(f"documents={self.documents} give no interval over texts; measure at least 3")
+        if self.documents < 2:
+            raise InputError(f"documents={self.documents} leaves no other text; measure at least 2")
         if self.length is not None and self.length < SHORTEST_SPLIT:
             raise InputError(f"length={self.length} is too short for a window; give {SHORTEST_SPLIT} or more")
         check_least("seed", self.seed, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from figures.findings.finding import (
@@ -156,58 +157,79 @@ def formula_control_findings() -> Iterator[Finding]:
 
 def small_formula_findings() -> Iterator[Finding]:
     """Every small model that rotates: mean scores on unseen text, and how far texts differ."""
-    with xr.open_dataset(FOLDER / FITS) as file:
-        data = file.load()
-    unseen = data.sel(intercept="level free", weighting="log", trained_on="all other texts")
-    strict = data.sel(intercept="no intercept", weighting="log", trained_on="all other texts")
+    data = _fits(FITS)
     for model in data["model"].values.tolist():
-        at, size = unseen.sel(model=model), _size(data, model)
-        yield Finding(
-            f"formula-small-{_label(model)}",
-            "{model} (seed 0): on unseen text one fitted mu_0 explains {fitted} over texts ({windows} over windows of "
-            "these texts) of the mean score, a logarithm {log}, one mu_0 with the root of the base {root}, mu_0 and "
-            "nu_0 {both}, a logarithm with its square {quadratic}, the measured means {plug}, every pair's means "
-            "{pairs}; without an intercept and with the level counted the fitted mu_0 explains {strict} (R² over "
-            "distance, octaves alike, noise of windows taken out; median over {heads} heads, mean over {texts} "
-            "documents of {each} windows of {length} bytes [95 %, "
-            "Student's t]).",
-            FITS,
-            size
-            | {key: _ends(at.sel(shape=name), "r2_median") for key, name in NAMES.items()}
-            | {"windows": _ends(at.sel(shape=NAMES["fitted"]), "r2_median", "_window")}
-            | {"strict": _ends(strict.sel(model=model, shape=NAMES["fitted"]), "r2_median")},
-            FIGURE,
-        )
-        yield Finding(
-            f"texts-differ-{_label(model)}",
-            "{model} (seed 0): the slope of the mean score against ln(distance) differs between two documents by more "
-            "than two combined standard errors over their windows in {slope} of the heads, the share of the score's "
-            "variance between distances in {share}; chance would give {chance} ({texts} documents, every pair of them, "
-            "{each} windows of {length} bytes each; interval by leaving out one document). The spread over documents "
-            "is {ratio} and {ratio_share} times the error over windows in the median head.",
-            FITS,
-            size
-            | {
-                key: Value(
-                    *(min(max(float(one[f"texts_differ{end}"]), 0.0), 1.0) for end in ("", "_low", "_high")),
-                    form=".0f", scale=100, unit=" %",
-                )
-                for key, one in _statistics(data, model).items()
-            }
-            | {f"ratio{'_share' * (key == 'share')}": number(float(one.error_ratio), 1)
-               for key, one in _statistics(data, model).items()}
-            | {"chance": percent(float(data.texts_differ_by_chance.sel(model=model)))},
-            FIGURE,
-        )  # fmt: skip
+        label = label_part(model.lower().replace(", ", "-").replace(" ", "-"))
+        size = _size(data, model) | {"model": f"{capital(model)} (seed 0)", "unit": "bytes"}
+        yield _unseen_finding(f"formula-small-{label}", FITS, data, model, size)
+        yield _texts_finding(f"texts-differ-{label}", FITS, data, model, size)
 
 
-def _label(model: str) -> str:
-    return label_part(model.lower().replace(", ", "-").replace(" ", "-"))
+def _fits(name: str) -> xr.Dataset:
+    with xr.open_dataset(FOLDER / name) as file:
+        return file.load()
+
+
+def _unseen_finding(
+    label: str, record: str, data: xr.Dataset, model: str, size: Mapping[str, Value | str | int]
+) -> Finding:
+    """What every shape explains of the mean score on unseen text."""
+    unseen = data.sel(model=model, weighting="log", trained_on="all other texts")
+    at, strict = (unseen.sel(intercept=name) for name in ("level free", "no intercept"))
+    return Finding(
+        label,
+        "{model}: on unseen text one fitted mu_0 explains {fitted} over texts ({windows} over windows of these texts) "
+        "of the mean score, a logarithm {log}, one mu_0 with the root of the base {root}, mu_0 and nu_0 {both}, a "
+        "logarithm with its square {quadratic}, the measured means {plug}, every pair's means {pairs}; without an "
+        "intercept and with the level counted the fitted mu_0 explains {strict} (R² over distance, octaves alike, "
+        "noise of windows taken out; median over {heads} heads, mean over {texts} documents of {each} windows of "
+        "{length} {unit} [95 %, Student's t]).",
+        record,
+        {
+            **size,
+            **{key: _ends(at.sel(shape=name), "r2_median") for key, name in NAMES.items()},
+            "windows": _ends(at.sel(shape=NAMES["fitted"]), "r2_median", "_window"),
+            "strict": _ends(strict.sel(shape=NAMES["fitted"]), "r2_median"),
+        },
+        FIGURE,
+    )
+
+
+def _texts_finding(
+    label: str, record: str, data: xr.Dataset, model: str, size: Mapping[str, Value | str | int]
+) -> Finding:
+    """How far two numbers of a head differ between documents, by their errors over windows."""
+    found = _statistics(data, model)
+    shares = {key: _share(one) for key, one in found.items()}
+    return Finding(
+        label,
+        "{model}: the slope of the mean score against ln(distance) differs between two documents by more than two "
+        "combined standard errors over their windows in {slope} of the heads, the share of the score's variance "
+        "between distances in {share}; chance would give {chance} ({texts} documents, every pair of them, {each} "
+        "windows of {length} {unit} each{interval}). The spread over documents is {ratio} and "
+        "{ratio_share} times the error over windows in the median head.",
+        record,
+        {
+            **size,
+            **shares,
+            "ratio": number(float(found["slope"].error_ratio), 1),
+            "ratio_share": number(float(found["share"].error_ratio), 1),
+            "chance": percent(float(data.texts_differ_by_chance.sel(model=model))),
+            "interval": "; interval by leaving out one document" if data.sizes["document"] > 2 else "",
+        },
+        FIGURE,
+    )
+
+
+def _share(at: xr.Dataset) -> Value:
+    """Share of heads between none and all, with its interval unless two documents have none."""
+    ends = [float(at[f"texts_differ_{end}"]) for end in ("low", "high")]
+    known = [] if np.isnan(ends).any() else [min(max(end, 0.0), 1.0) for end in ends]
+    return percent(float(at.texts_differ), *known)
 
 
 def _size(data: xr.Dataset, model: str) -> dict[str, Value | str | int]:
     return {
-        "model": capital(model),
         "heads": int((data.row_model == model).sum()),
         "texts": data.sizes["document"],
         "each": int(data.windows_each.sel(model=model)),

@@ -164,6 +164,14 @@ def test_texts_alike_differ_by_chance_and_unlike_ones_by_more(statistic: str):
     assert np.median(study.error_ratio(*apart)) > 1.5 * np.median(study.error_ratio(*alike))
 
 
+def test_two_documents_are_one_pair_and_have_no_interval():
+    value, error = study.document_statistics(curves(4, each=6, heads=50, between=0.5), "log slope")
+    share, low, high = study.texts_differ(value[:, :2], error[:, :2])
+    gap, both = np.diff(value[:, :2])[:, 0], np.sqrt((error[:, :2] ** 2).sum(1))
+    assert share == np.mean(abs(gap) > 2 * both)
+    assert np.isnan([low, high]).all()
+
+
 def test_a_documents_distance_share_is_that_of_its_windows_alone():
     x = curves(5, window=20)
     value, error = study.document_statistics(x, "distance share")
@@ -355,7 +363,7 @@ def test_windows_of_one_text_are_no_unseen_text(place: Path):
 @pytest.mark.parametrize(
     ("settings_", "message"),
     [
-        ({"documents": 2}, "documents=2 give no interval over texts; measure at least 3"),
+        ({"documents": 1}, "documents=1 leaves no other text; measure at least 2"),
         ({"length": 7}, "length=7 is too short for a window; give 8 or more"),
         ({"seed": -1}, "seed=-1 is below 0; give 0 or more"),
         ({"tokens": 159, "length": 40}, "tokens=159 of a document are 3 windows of 40; give 160 or more"),
