@@ -12,8 +12,8 @@ from figures.style import COLOURS, PAGE, end_labels, headline, note, powers_of_t
 
 LINES = {
     "tapa": ("TAPA", COLOURS["orange"], "-", "o"),
-    "tapa_alpha0": ("TAPA, alpha 0:\nphase without distance", COLOURS["blue"], "--", "s"),
-    "tapa_frozen": ("TAPA, frozen:\nphase not learned", COLOURS["green"], "-.", "^"),
+    "tapa_alpha0": ("alpha 0: no distance", COLOURS["blue"], "--", "s"),
+    "tapa_frozen": ("frozen phase", COLOURS["green"], "-.", "^"),
     "nope": ("NoPE: no phase", COLOURS["black"], ":", "D"),
 }
 
@@ -61,4 +61,6 @@ def _finding(summary: Mapping[str, Any]) -> str:
         return "TAPA and what is left of it without distance"
     longest = max(next(iter(lost.values())))
     said = ", ".join(f"{words[name]} {by_length[longest]:+.2f}" for name, by_length in lost.items())
-    return f"Loss at {longest} times the trained length, less TAPA's (bits a byte): {said}"
+    common = min(len(summary["less"][name][f"bits/{longest}"]["values"]) for name in lost)
+    seeds = "one seed" if common == 1 else f"{common} seeds or more"
+    return f"Loss at {longest} times the trained length, less TAPA's (bits a byte, {seeds}): {said}"
