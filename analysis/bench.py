@@ -509,7 +509,7 @@ def _ratios(
 
 
 def _cost(
-    encoding: Any, sampler: Any, samples: int, method: str, seed: int
+    encoding: Any, sampler: Any, samples: int, method: Any, seed: int
 ) -> Float64[np.ndarray, " distances"]:
     """Draws times squared error of the mean; nan where the error bar is not to be trusted."""
     from analysis.sampling.monte_carlo import estimate, trusted

@@ -38,7 +38,10 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
 def _panel(ax: Axes, data: xr.Dataset) -> None:
     x = data.sel(distance=slice(1, 0.75 * float(data.distance.max())))
     low, lower, _, upper, high = (x.band.isel(quantile=i) for i in range(5))
-    ax.fill_between(x.distance, low, high, color=COLOURS["sky"], alpha=0.35, lw=0, label="90 % of heads")
+    inner = 100 * float(x["quantile"][-1] - x["quantile"][0])
+    ax.fill_between(
+        x.distance, low, high, color=COLOURS["sky"], alpha=0.35, lw=0, label=f"{inner:.0f} % of heads"
+    )
     ax.fill_between(x.distance, lower, upper, color=COLOURS["sky"], alpha=0.6, lw=0, label="half of heads")
     for head in range(x.sizes["head"]):
         label = "single heads" if not head else None

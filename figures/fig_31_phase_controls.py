@@ -43,7 +43,7 @@ def draw(records: Mapping[str, Any]) -> Figure:
     ax.set(xlabel="context length / trained length", ylabel="bits per byte of held-out text")
     end_labels(ax, ends, size=6.5)
     note(figure, "means over seeds (their number in brackets) with 95 % intervals, Student's t over seeds; the same "
-         "4,096 test bytes at every length and for every model; equal training")  # fmt: skip
+         "test bytes at every length and for every model; equal training")  # fmt: skip
     headline(figure, _finding(summary))
     return figure
 

@@ -125,6 +125,77 @@ def test_no_measured_number_is_without_a_label(path: Path):
     assert uncited(markdown_of(path)) == []
 
 
+# Pictures: what stands in a title, a caption or a label comes from the record that is drawn.
+
+PICTURES = sorted((ROOT / "figures").glob("fig_*.py"))
+FIXED = {  # numbers that a picture may type: they define what is drawn, and no record could say another
+    "a distance": r"\bdistance [01]\b|\b1 (?:apart|to|token apart)\b",
+    "a length, in trained lengths": r"\b\d L\b|\bat 8 times the length\b",
+    "an end of a scale": r"\b100 %: as good as at L|\bbelow 0\b|\(0: |E amplitude / 2\)|\bsd = 0\b|\bcosine = 1\b"
+    r"|\bside of 0\b",
+    "a band": r"\b2 standard errors\b",
+    "a chance": r"\bchance is 0\.5\b",
+    "a setting": r"\bsd 0\.02\b|\b16 bits\b|\b1/4 turn\b|\balpha 0\b|\bmu_0\b|\bnu_0\b",
+}
+
+
+def said(text: str) -> Iterator[tuple[int, str]]:
+    """Line and words of every string of a module but docstrings; a value that is put in reads "{}"."""
+    tree = ast.parse(text)
+    inside = {
+        id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)
+    }
+    alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            parts = [part.value if isinstance(part, ast.Constant) else "{}" for part in node.values]
+            yield node.lineno, "".join(map(str, parts))
+        elif (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and not {id(node)} & (inside | alone)
+        ):
+            yield node.lineno, node.value
+
+
+def typed(text: str) -> list[str]:
+    """Numbers that a picture's words type; words are strings with a blank, less their formulas."""
+    found = []
+    for line, words in said(text):
+        left = re.sub(r"\$[^$]*\$(?: = 0)?", "", words) if " " in words else ""
+        for pattern in FIXED.values():
+            left = re.sub(pattern, " ", left)
+        left = without_other_kinds(left)
+        found += [f"line {line}: {number} in {words!r}" for number in NUMBER.findall(left)]
+    return found
+
+
+@pytest.mark.parametrize("path", PICTURES, ids=lambda path: path.stem)
+def test_a_picture_types_no_number(path: Path):
+    assert typed(path.read_text(encoding="utf-8")) == []
+
+
+def test_every_kind_of_fixed_number_is_in_use():
+    everything = "\n".join(path.read_text(encoding="utf-8") for path in PICTURES)
+    for kind, pattern in FIXED.items():
+        assert re.search(pattern, everything), kind
+
+
+@pytest.mark.parametrize(
+    ("line", "number"),
+    [
+        ('headline(figure, "RoPE loses 2.58 bits beyond the trained length")', "2.58"),
+        ('note(figure, f"{len(heads)} heads of 270, at seed {seed}")', "270"),
+        ('ax.set_title("38 % of the variance lies between distances")', "38"),
+        ('headline(figure, f"In 6 of 8 heads near keys score above far ones" + end)', "6"),
+    ],
+)
+def test_a_number_typed_in_a_picture_is_found(line: str, number: str):
+    found = typed(f'"""A docstring may say 5 of 7."""\n{line}\nax.set_xlabel("distance (tokens)")\n')
+    assert found
+    assert f": {number} in " in found[0]
+
+
 def cite(text: str, *labels: str) -> str:
     return f"{text} ({', '.join(f'[{x}](figures/FINDINGS.md#{x})' for x in labels)})."
 

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from proofs.verify import Result
 
 INTERRUPTED = 130  # what typer makes of Ctrl-C, and shells of a process that SIGINT ended
-USAGE_ERROR = typer.BadParameter.__mro__[1]  # of click, which typer may bring itself: its name is not public
+USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[
+    1
+]  # of click, which typer may bring itself: its name is not public
 
 
 class Asset(StrEnum):

@@ -258,8 +258,10 @@ class CachedAttention:
         """This layer's keys and values with those of the block."""
         if self.length == 0:
             room = [(*x.shape[::2], self.capacity) for x in (k, k, v)]
-            empty = [torch.empty(heads, length, dim, dtype=v.dtype) for heads, dim, length in room]
-            self.layers[layer] = _Kept(*empty, rope)
+            raw, placed, values = (
+                torch.empty(heads, length, dim, dtype=v.dtype) for heads, dim, length in room
+            )
+            self.layers[layer] = _Kept(raw, placed, values, rope)
         kept = self.layers[layer]
         ours, theirs = rope.frequencies, kept.rope.frequencies
         if not np.array_equal(ours.omega, theirs.omega) or ours.attention_factor != theirs.attention_factor:

@@ -276,7 +276,8 @@ def keep_curves(path: Path, key: str, curves: Curves) -> None:
     arrays = {"mean": curves.mean, "predicted": curves.predicted, "fast": curves.fast}
     short = {name: values.astype(np.float32) for name, values in arrays.items()}
     with records.replacing(path) as part, part.open("wb") as stream:
-        np.savez(stream, key=key, trained_length=curves.trained_length, spread=curves.spread, **short)
+        of_all = {"key": key, "trained_length": curves.trained_length, "spread": curves.spread}
+        np.savez(stream, allow_pickle=False, **of_all, **short)
 
 
 # The record: what has been read so far.

@@ -164,7 +164,7 @@ def window_curves(model: Model, tokens: Int[np.ndarray, " length"]) -> dict[str,
         raise InputError("layers rotate different numbers of pairs; fit one kind at a time")
     arrays = {key: np.stack([layer[key] for layer in layers]) for key in layers[0]}
     with writing_to(path.parent), replacing(path) as part, part.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, allow_pickle=False, **arrays)
     return arrays
 
 
@@ -243,7 +243,8 @@ def fit_shape(
                 grams += pair
         if trained_on != "other windows" and each > 2:
             without[:, :, d] = decomposition.cross_without(grams)
-    return Fits(*sums, without)
+    rest, whole = sums
+    return Fits(rest, whole, without)
 
 
 def _ratio(rest: np.ndarray, whole: np.ndarray) -> np.ndarray:
