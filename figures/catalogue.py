@@ -231,6 +231,7 @@ _ROWS = [
     ),
     Record(name="bias", schema=schemas.BIAS, study=None, digits=7, folder=SUMMARIES),
     Record(name="formula_fit", schema=schemas.FORMULA_FIT, study=None, folder=TRAINED),
+    Record(name="formula_fit_smollm2", schema=schemas.FORMULA_FIT, study=None, folder=TRAINED),
     Record(name="phase_dynamics", schema=schemas.PHASE_DYNAMICS, study=None, folder=TRAINED),
     Record(name="phase_seeds", schema=schemas.PHASE_SEEDS, study=None, digits=5, folder=SUMMARIES),
     Record(name="score_variance", schema=schemas.SCORE_VARIANCE, study=None, folder=TRAINED),
@@ -278,7 +279,7 @@ _FIGURES = [
     Figure(name="phase_controls", number=31, needs=("phase_seeds",), claims=("eq-12", "tab-2")),
     Figure(name="phase_targets", number=32, needs=("phase_seeds",), claims=("eq-12",)),
     Figure(
-        name="mean_score_shapes", number=33, needs=("formula_shapes", "formula_fit"),
+        name="mean_score_shapes", number=33, needs=("formula_shapes", "formula_fit_smollm2", "formula_fit"),
         claims=("eq-5", "eq-17", "eq-24"),
     ),
 ]  # fmt: skip

@@ -35,8 +35,9 @@ UNSEEN = {"intercept": "level free", "weighting": "log", "trained_on": "all othe
 def draw(records: Mapping[str, Any]) -> Figure:
     """R^2 on unseen text, median over heads with its 95 % interval over texts: a real model, and small ones."""
     real, small = records["formula_shapes"], records["formula_fit"]
-    figure, axes = plt.subplots(1, 2, figsize=(PAGE, 3.9), sharey=True, width_ratios=(1.25, 1))
-    _real(axes[0], real["shapes"])
+    figure, axes = plt.subplots(1, 2, figsize=(PAGE, 4.2), sharey=True, width_ratios=(1.25, 1))
+    measured = records["formula_fit_smollm2"]
+    _real(axes[0], real["shapes"], measured)
     _small(axes[1], small)
     rows = range(len(SHAPES))
     free = {shape: row["free"] for shape, row in real["shapes"]["log"].items()}
@@ -51,11 +52,11 @@ def draw(records: Mapping[str, Any]) -> Figure:
     axes[1].set_xlim(-0.1, 1.05)
     note(
         figure,
-        f"marks: median over heads, mean over texts, with 95 % intervals over {len(real['texts'])} texts in a and "
-        f"{small.sizes['document']} in b, mostly smaller than a mark; in square brackets the coefficients fitted on "
-        "the other texts, the level not counted. a: the curve that the means of queries and keys give, which explains "
-        f"{real['means_explain']:.1%} of the mean score; grey bars: quartiles over heads of the mean score itself, "
-        "fitted on the same texts, octaves alike. b: the mean score, octaves alike",
+        f"marks: median over heads, mean over texts, with 95 % intervals over {len(real['texts'])} texts in a (black: "
+        f"{measured.sizes['document']}) and {small.sizes['document']} in b, often smaller than a mark; in square "
+        "brackets the coefficients fitted on the other texts, the level not counted. a: the curve that the means of "
+        f"queries and keys give, {real['means_explain']:.1%} of the mean score, and in black the mean score itself, as "
+        "in b; grey bars: quartiles over heads of the mean score, fitted on the same texts, octaves alike",
     )
     headline(figure, _finding(real))
     return figure
@@ -69,24 +70,28 @@ def _finding(real: Mapping[str, Any]) -> str:
     )
 
 
-def _real(ax: Axes, shapes: Mapping[str, Mapping[str, Any]]) -> None:
+def _real(ax: Axes, shapes: Mapping[str, Mapping[str, Any]], measured: xr.Dataset) -> None:
     for row, shape in enumerate(SHAPES):
         low, _, high = shapes["log"][shape]["measured"]
         ax.plot([low, high], [-row, -row], color="#BDBDBD", lw=5, solid_capstyle="butt", zorder=1)
     for (weighting, label, colour, marker), offset in zip(WEIGHTINGS, (0.12, -0.12), strict=True):
         ends = np.array([shapes[weighting][shape]["other_texts"] for shape in SHAPES], dtype=float)
         _marks(ax, ends, offset, colour, marker, label)
-    ax.legend(loc="lower left", fontsize=6.5)
+    _marks(ax, _unseen(measured.isel(model=0)), 0.0, "black", "D", "octaves alike, mean score")
+    ax.legend(loc="lower left", fontsize=6)
 
 
 def _small(ax: Axes, data: xr.Dataset) -> None:
-    at = data.sel(UNSEEN).sel(shape=list(SHAPES))
-    names = at["model"].values.tolist()
+    names = data["model"].values.tolist()
     for index, (name, (colour, marker)) in enumerate(zip(names, SMALL, strict=False)):
-        x = at.sel(model=name)
-        ends = np.stack([x[f"r2_median{end}"].values for end in ("", "_low", "_high")], axis=1)
-        _marks(ax, ends, 0.24 - 0.16 * index, colour, marker, name)
-    ax.legend(loc="lower left", fontsize=6.5)
+        _marks(ax, _unseen(data.sel(model=name)), 0.24 - 0.16 * index, colour, marker, name)
+    ax.legend(loc="lower left", fontsize=6)
+
+
+def _unseen(data: xr.Dataset) -> np.ndarray:
+    """Of every shape the median over heads and the ends of its interval over texts."""
+    at = data.sel(UNSEEN).sel(shape=list(SHAPES))
+    return np.stack([at[f"r2_median{end}"].values for end in ("", "_low", "_high")], axis=1)
 
 
 def _marks(ax: Axes, ends: np.ndarray, offset: float, colour: str, marker: str, label: str) -> None:

@@ -20,7 +20,8 @@ from figures.findings.finding import (
     triple,
 )
 
-RECORD, FITS, FIGURE = "summaries/formula_shapes.json", "trained/formula_fit.nc", "fig_33_mean_score_shapes"
+RECORD, FIGURE = "summaries/formula_shapes.json", "fig_33_mean_score_shapes"
+FITS, FITS_REAL = "trained/formula_fit.nc", "trained/formula_fit_smollm2.nc"
 OVER_TEXTS = "median over {heads} heads, mean over {texts} texts [95 %, Student's t over texts]"
 NAMES = {
     "plug": "plug-in means",
@@ -153,6 +154,15 @@ def formula_control_findings() -> Iterator[Finding]:
         | {"fitted": triple(octaves["fitted"]["other_texts"], ".3f")},
         FIGURE,
     )  # fmt: skip
+
+
+def unseen_formula_findings() -> Iterator[Finding]:
+    """SmolLM2-135M-Instruct: its mean score on unseen text, window by window, and how far texts differ."""
+    data = _fits(FITS_REAL)
+    model = data["model"].values.item()
+    size = _size(data, model) | {"model": model, "unit": "tokens"}
+    yield _unseen_finding("formula-unseen", FITS_REAL, data, model, size)
+    yield _texts_finding("texts-differ-smollm2", FITS_REAL, data, model, size)
 
 
 def small_formula_findings() -> Iterator[Finding]:

@@ -29,6 +29,7 @@ SECTIONS = {
     "The formula for the mean score": (
         formula.real_formula_findings,
         formula.formula_control_findings,
+        formula.unseen_formula_findings,
         formula.small_formula_findings,
     ),
     "Small models: loss by context length": (

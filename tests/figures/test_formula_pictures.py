@@ -35,15 +35,23 @@ def real(rng: np.random.Generator) -> dict[str, Any]:
 def records() -> dict[str, Any]:
     data = xr.concat([formula_fit.fits_of([curves(seed)]).drop_dims("row") for seed in (1, 2)], "model")
     data = data.drop_vars(("layer", "head"), errors="ignore").assign_coords(model=["RoPE", "partial RoPE"])
-    return {"formula_shapes": real(np.random.default_rng(0)), "formula_fit": data}
+    return {
+        "formula_shapes": real(np.random.default_rng(0)),
+        "formula_fit": data,
+        "formula_fit_smollm2": data.isel(model=[1]).assign_coords(model=["tiny"]),
+    }
 
 
 def test_every_shape_is_drawn_with_its_interval_over_texts(records: dict[str, Any]):
     a, b = figure.draw(records).axes
     assert list(figure.SHAPES) == sorted(formula_fit.SHAPES, key=list(figure.SHAPES).index)
     assert set(figure.SHAPES) == set(formula_fit.SHAPES)
-    assert [c.get_label() for c in a.containers] == ["octaves of distance alike", "distances alike"]
-    for container, kind in zip(a.containers, ("log", "uniform"), strict=True):
+    assert [c.get_label() for c in a.containers] == [
+        "octaves of distance alike", "distances alike", "octaves alike, mean score"
+    ]  # fmt: skip
+    own = records["formula_fit_smollm2"].sel(figure.UNSEEN).sel(shape=list(figure.SHAPES), model="tiny")
+    np.testing.assert_allclose(a.containers[2].lines[0].get_xdata(), own.r2_median)
+    for container, kind in zip(a.containers[:2], ("log", "uniform"), strict=True):
         ends = np.array([records["formula_shapes"]["shapes"][kind][s]["other_texts"] for s in figure.SHAPES])
         np.testing.assert_allclose(container.lines[0].get_xdata(), ends[:, 0])
         bars = np.array([line[:, 0] for line in container.lines[2][0].get_segments()])
