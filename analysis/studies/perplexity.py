@@ -22,6 +22,7 @@ from analysis.models.load import Model, open_model
 from analysis.progress import Progress
 from analysis.records import Provenance
 from analysis.studies.settings import PerplexitySettings
+from analysis.tables import Table
 from analysis.text.windows import Spans, opening_spans, read_text, spans
 from analysis.theory.frequencies import Extension
 from analysis.workers import peak_memory_mb
@@ -128,13 +129,12 @@ def perplexity_table(data: xr.Dataset) -> str:
     count = int((data.tokens > 0).sum())
     by_cell = {(row["extension"], row["length"]): row for row in rows(data)}
     extensions = [str(name) for name in data.extension.values]
-    lines = ["perplexity [95 % over documents], bits per byte", "length".rjust(8) + "".join(
-        name.rjust(34) for name in extensions
-    )]  # fmt: skip
-    for length in map(int, data.length.values):
-        shown = [_shown(by_cell.get((name, length)), count) for name in extensions]
-        lines.append(f"{length:8d}" + "".join(text.rjust(34) for text in shown))
-    return "\n".join([*lines, *_remarks(data)])
+    lines = [
+        [str(length), *(_shown(by_cell.get((name, length)), count) for name in extensions)]
+        for length in map(int, data.length.values)
+    ]
+    table = Table(["length", *extensions], lines).text()
+    return "\n".join(["perplexity [95 % over documents], bits per byte", table, *_remarks(data)])
 
 
 def _remarks(data: xr.Dataset) -> list[str]:

@@ -35,9 +35,10 @@ from analysis.heads.phase import (
 from analysis.heads.phase_tokens import PARTS, PROPERTIES, couples, effects, facts, probe
 from analysis.intervals import mean_and_error, over_document_means
 from analysis.models.capture import read_layers
-from analysis.models.checkpoint import ModelFile, load_model, read_checkpoint
+from analysis.models.checkpoint import ModelFile, load_model
 from analysis.models.config import ModelConfig
 from analysis.models.llama import Llama
+from analysis.models.load import TrainedModel, open_model
 from analysis.progress import Progress
 from analysis.records import Provenance
 from analysis.studies.settings import PhaseSettings
@@ -412,15 +413,19 @@ def tapa_checkpoint(path: Path) -> ModelFile:
     """A checkpoint of ours whose score has a phase that distance is in.
 
     Raises:
-        InputError: as `read_checkpoint`; for a Hugging Face folder, a GGUF file or a model without a phase, or with one
+        InputError: as `open_model`; for a Hugging Face folder, a GGUF file or a model without a phase, or with one
             that knows no distance, the message says what it is and which command fits.
     """
-    if path.suffix == ".gguf" or (path / "config.json").is_file():
-        raise InputError(
-            f"{path.name} is a checkpoint of another program, whose heads have no phase; "
-            f"`tapa measure {path.name}` measures the distance bias of a RoPE model"
-        )
-    checkpoint = read_checkpoint(path)
+    of_another_program = InputError(
+        f"{path.name} is a checkpoint of another program, whose heads have no phase; "
+        f"`tapa measure {path.name}` measures the distance bias of a RoPE model"
+    )
+    if path.suffix == ".gguf" or (path / "config.json").is_file():  # opening it would take seconds
+        raise of_another_program
+    opened = open_model(path)
+    if not isinstance(opened, TrainedModel):
+        raise of_another_program
+    checkpoint = opened.checkpoint
     method = checkpoint.config.method.name
     if not checkpoint.config.method.is_tapa:
         raise InputError(

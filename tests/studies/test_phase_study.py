@@ -186,7 +186,7 @@ def test_other_checkpoints_are_named_with_the_command_that_fits(tmp_path: Path, 
         ),
         (hub, "`tapa measure hub` measures the distance bias of a RoPE model"),
         (tmp_path / "x.gguf", "is a checkpoint of another program"),
-        (tmp_path / "nothing", "there is no checkpoint"),
+        (tmp_path / "blnid", "blnid: no such file or folder; did you mean"),
     ):
         assert run(monkeypatch, model, "--text", texts[0], "--out", tmp_path / "x.nc") == 2
         said = capsys.readouterr().err.strip()
