@@ -1,9 +1,9 @@
-"""No position, a position that is added to the score, and a window: NoPE, ALiBi, sliding windows."""
+"""No position, with or without a temperature, a position that is added to the score, and a sliding window."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -27,7 +27,9 @@ from analysis.encodings.base import (
     wide,
 )
 from analysis.errors import InputError
-from analysis.settings import check_above, check_head_dim
+from analysis.settings import check_above, check_head_dim, check_whole
+from analysis.theory.gaussian_law import GaussianLaw, Moments, Steps, alibi_moments, nope_moments
+from analysis.theory.rope import Distance
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +66,71 @@ class Nope(ScaledEncoding):
         self.check_vectors(q, k)
         inner = self.factor * matched_inner(q, k)
         return inner[..., None].expand(*inner.shape, len(distance))
+
+    def moments(self, law: GaussianLaw, distance: Distance, steps: Steps | None = None) -> Moments:
+        """The same at every distance."""
+        return nope_moments(law, distance, scale=self.factor)
+
+
+@dataclass(frozen=True, eq=False)
+class LogNope(ScaledEncoding):
+    """No position but a temperature that falls with the number of keys: scale q.k ln(m + 1) / ln(length).
+
+    The query at position m sees m + 1 keys, so this is log-length scaled attention (Chiang and Cholak 2022,
+    arXiv 2202.12172), which Scalable-Softmax learns a factor of (Nakanishi 2025, arXiv 2501.19399); here the factor is
+    fixed so that at `length` the scale is that of plain attention. Not relative: a query far on scores more sharply.
+    Of matched pairs the key stands at position 0.
+
+    Attributes:
+        head_dim: of q and k.
+        length: keys, at least 2, at which the scale is `factor`; the trained length in a model.
+        scale: of the score there; None for 1/sqrt(head_dim).
+
+    >>> q, k = torch.ones(2, 3, 4)
+    >>> LogNope(4, 2).scores(q, k, torch.arange(3), torch.arange(3))[:, 0]  # 2 ln(1, 2, 3) / ln 2
+    tensor([0.0000, 2.0000, 3.1699])
+    """
+
+    relative: ClassVar[bool] = False
+    symmetric: ClassVar[bool] = False
+    inner_product: ClassVar[bool] = True
+    head_dim: int
+    length: int
+    scale: float | None = None
+
+    def __post_init__(self) -> None:
+        check_head_dim(self.head_dim)
+        check_whole("length", self.length, 2)
+        check_above("scale", self.factor, 0)
+
+    def sharpness(self, positions: QueryPositions, dtype: torch.dtype) -> Tensor:
+        """ln(m + 1) / ln(length) of queries at positions m; 0 at and before position 0, where one key is seen."""
+        return torch.log(positions.double().clamp(min=0) + 1).div(math.log(self.length)).to(dtype)
+
+    def scores(
+        self, q: Queries, k: Keys, query_positions: QueryPositions, key_positions: KeyPositions
+    ) -> Scores:
+        """scale q.k times `sharpness` of the query."""
+        self.check_vectors(q, k)
+        inner = self.factor * (q @ k.mT).to(wide(q.dtype))
+        return inner * self.sharpness(query_positions, inner.dtype)[:, None]
+
+    def pairwise(self, q: Matched, k: Matched, distance: Distances) -> MatchedScores:
+        """scale q.k times `sharpness` of a query at that distance from position 0."""
+        self.check_vectors(q, k)
+        inner = self.factor * matched_inner(q, k)[..., None]
+        return inner * self.sharpness(distance, inner.dtype)
+
+    def placed(self, q: Tensor, k: Tensor, positions: Tensor) -> tuple[Encoding, Tensor, Tensor]:
+        """Queries times their sharpness, of which an inner product is left."""
+        sharp = q.to(wide(q.dtype)) * self.sharpness(positions, wide(q.dtype))[:, None]
+        return Nope(self.head_dim, self.factor), sharp.to(q.dtype), k
+
+    def moments(self, law: GaussianLaw, distance: Distance, steps: Steps | None = None) -> Moments:
+        """NoPE's, times `sharpness` and its square."""
+        plain = nope_moments(law, distance, scale=self.factor)
+        sharp = self.sharpness(torch.as_tensor(distance), torch.float64).numpy()
+        return Moments(sharp * plain.mean, sharp**2 * plain.second, sharp**2 * plain.variance)
 
 
 def alibi_slopes(heads: int) -> tuple[float, ...]:
@@ -125,6 +192,12 @@ class Alibi(ScaledEncoding):
         inner = self.factor * matched_inner(q, k)[..., None]
         return self._biased(inner, distance.to(inner.dtype))
 
+    def moments(self, law: GaussianLaw, distance: Distance, steps: Steps | None = None) -> Moments | None:
+        """NoPE's with the bias; None for several slopes, one of each head."""
+        if len(self.slopes) > 1:
+            return None
+        return alibi_moments(law, distance, self.slopes[0], scale=self.factor)
+
     def _biased(self, inner: Tensor, distance: Tensor) -> Tensor:
         if len(self.slopes) == 1:
             return inner - self.slopes[0] * computed_once(distance.abs())
@@ -177,6 +250,14 @@ class SlidingWindow(Encoding):
     def trainable(self) -> bool:
         """As the encoding inside."""
         return self.encoding.trainable
+
+    def learned(self) -> dict[str, Tensor]:
+        """Those of the encoding inside."""
+        return self.encoding.learned()
+
+    def with_learned(self, tensors: Mapping[str, Tensor]) -> Encoding:
+        """The same window over the encoding inside with these tensors."""
+        return SlidingWindow(self.encoding.with_learned(tensors), self.window)
 
     def placed(self, q: Tensor, k: Tensor, positions: Tensor) -> tuple[Encoding, Tensor, Tensor]:
         """As the encoding inside, seen through the same window."""

@@ -29,6 +29,8 @@ from analysis.encodings.base import (
 from analysis.errors import InputError
 from analysis.settings import check_above
 from analysis.theory.frequencies import Frequencies
+from analysis.theory.gaussian_law import GaussianLaw, Moments, Steps, rotary_moments
+from analysis.theory.rope import Distance
 
 
 def complex_pairs(
@@ -160,6 +162,10 @@ class Rope(ScaledEncoding):
             return self, q, k
         a, b = (self.rotated(x, positions).to(x.dtype) for x in (q, k))
         return Nope(self.head_dim, self.factor), a, b
+
+    def moments(self, law: GaussianLaw, distance: Distance, steps: Steps | None = None) -> Moments:
+        """See `theory.gaussian_law.rotary_moments`."""
+        return rotary_moments(law, distance, self.frequencies, scale=self.factor)
 
     def rotated(self, x: Tensor, positions: Tensor) -> Tensor:
         """x as `scores` rotates queries and keys, in float32 at least; first members of the pairs come first.

@@ -7,6 +7,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
 from jaxtyping import Float, Num
 from torch import Tensor
@@ -28,7 +29,9 @@ from analysis.encodings.base import (
 )
 from analysis.errors import InputError
 from analysis.settings import check_at_least
-from analysis.theory.tapa import amplitude_dims
+from analysis.theory.gaussian_law import GaussianLaw, Moments, Steps
+from analysis.theory.rope import Distance
+from analysis.theory.tapa import Phase, amplitude_dims, tapa_moments
 
 
 class PhaseEncoding(Encoding):
@@ -102,15 +105,19 @@ class Tapa(PhaseEncoding):
         alpha: exponent of the distance, > 0 in the paper and 0.1 in its experiments; 0 is the control without
             distance.
         amplitude_share: n_A / head_dim, in (0, 1), n_A to the nearest whole number; 0.5 in the paper.
+        turns: whether the phase is in turns, as the paper has it; False leaves its 2 pi out, as the authors' released
+            kernel does, and the phase is in radians.
 
     >>> q, k = torch.ones(2, 3, 4)
     >>> Tapa(4).scores(q, k, torch.arange(3), torch.arange(3))[2]  # one query, keys at 0, 1, 2
     tensor([-1.4073, -1.2137,  1.4142])
     """
 
+    kind: ClassVar[Phase] = "quadratic"
     head_dim: int
     alpha: float = 0.1
     amplitude_share: float = 0.5
+    turns: bool = True
 
     def __post_init__(self) -> None:
         check_at_least("alpha", self.alpha, 0)
@@ -131,12 +138,27 @@ class Tapa(PhaseEncoding):
         """1/sqrt(n_A)."""
         return self.amplitude_dim**-0.5
 
+    @property
+    def phase_scale(self) -> float:
+        """Turns at distance 1 for q_P.k_P = 1: 1/sqrt(n_P), over 2 pi where the phase is in radians."""
+        return self.phase_dim**-0.5 / (1 if self.turns else 2 * math.pi)
+
     def factors(self, q: Queries, k: Keys) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """q_A, k_A, q_P / sqrt(n_P), k_P."""
+        """q_A, k_A, q_P `phase_scale`, k_P."""
         self.check_vectors(q, k)
         n = self.amplitude_dim
         x, y = q[..., n:].to(wide(q.dtype)), k[..., n:].to(wide(k.dtype))
-        return q[..., :n], k[..., :n], x * self.phase_dim**-0.5, y
+        return q[..., :n], k[..., :n], x * self.phase_scale, y
+
+    def moments(self, law: GaussianLaw, distance: Distance, steps: Steps | None = None) -> Moments:
+        """See `theory.tapa.tapa_moments`; with alpha 0 those at distance 1, whatever the distance."""
+        lags, alpha = (
+            (distance, self.alpha) if self.alpha else (np.ones_like(distance, dtype=np.float64), 1.0)
+        )
+        own = 1.0 if self.turns else 1 / (2 * math.pi)
+        return tapa_moments(
+            law, lags, alpha=alpha, amplitude_share=self.amplitude_share, phase=self.kind, scale_phase=own
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,10 +171,12 @@ class LinearTapa(Tapa):
              [2., 2.]]])
     """
 
+    kind: ClassVar[Phase] = "linear"
+
     def factors(self, q: Queries, k: Keys) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """q_A, k_A, (phi_q, 1), (1, phi_k)."""
         a, b, x, y = super().factors(q, k)
-        of_q, of_k = x.sum(dim=-1), y.sum(dim=-1) * self.phase_dim**-0.5
+        of_q, of_k = x.sum(dim=-1), y.sum(dim=-1) * self.phase_scale
         left = torch.stack([of_q, torch.ones_like(of_q)], dim=-1)
         return a, b, left, torch.stack([torch.ones_like(of_k), of_k], dim=-1)
 
@@ -165,6 +189,7 @@ class GeneralTapa(PhaseEncoding):
         amplitude_form: M, for all heads or one for each, finite.
         phase_form: N, likewise.
         alpha: exponent of the distance, >= 0.
+        turns: as of `Tapa`.
 
     >>> at, one = torch.arange(2), torch.ones(1, 2, 2)
     >>> GeneralTapa(torch.eye(2), torch.zeros(2, 2)).scores(one, one, at, at)  # no phase: plain inner products
@@ -176,13 +201,14 @@ class GeneralTapa(PhaseEncoding):
     amplitude_form: Float[Tensor, "*heads head_dim head_dim"]
     phase_form: Float[Tensor, "*heads head_dim head_dim"]
     alpha: float = 0.1
+    turns: bool = True
 
     def __post_init__(self) -> None:
         check_at_least("alpha", self.alpha, 0)
         for name, form in (("amplitude_form", self.amplitude_form), ("phase_form", self.phase_form)):
             if form.ndim < 2 or form.shape[-1] != form.shape[-2]:
                 raise InputError(f"{name} of shape {tuple(form.shape)} is not square")
-            if not torch.isfinite(form).all():
+            if not (form.is_meta or torch.isfinite(form).all()):
                 raise InputError(f"{name} holds a value that is not finite")
         if self.amplitude_form.shape[-1] != self.phase_form.shape[-1]:
             sizes = f"{self.amplitude_form.shape[-1]} and {self.phase_form.shape[-1]}"
@@ -202,4 +228,6 @@ class GeneralTapa(PhaseEncoding):
         """M^T q, k, N^T q, k."""
         self.check_vectors(q, k)
         x = q.to(wide(q.dtype)) @ self.phase_form.to(wide(q.dtype))
+        if not self.turns:
+            x = x / (2 * math.pi)
         return q @ self.amplitude_form.to(q.dtype), k, x, k.to(wide(k.dtype))

@@ -112,7 +112,7 @@ class ConditionalTapa:
     ) -> tuple[Float[Tensor, "samples distances"], Float[Tensor, "samples distances"]]:
         """E[score | q_P] and E[score^2 | q_P] at each distance."""
         scale = self.encoding.scale
-        u = self.encoding.turn(distance, torch.float64) * self.encoding.phase_dim**-0.5
+        u = self.encoding.turn(distance, torch.float64) * self.encoding.phase_scale
         mean, _ = self._tilted(given, u)
         doubled = self._tilted(given, 2 * u)  # cos^2 = (1 + cos of twice the angle) / 2
         square = given.c[0] ** 2 + given.v[0]

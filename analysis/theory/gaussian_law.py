@@ -12,7 +12,7 @@ from jaxtyping import Float, Float64, Int, Real
 
 from analysis.errors import InputError
 from analysis.settings import check_above, check_at_least
-from analysis.theory.frequencies import Frequencies
+from analysis.theory.frequencies import Frequencies, plain
 from analysis.theory.rope import Distance, checked_distance, expected_score
 
 _ASYMMETRY = 2.0**-40  # relative to the largest entry; up to it the two halves are averaged
@@ -34,6 +34,26 @@ class Moments:
     mean: Float64[np.ndarray, "*n"]
     second: Float64[np.ndarray, "*n"]
     variance: Float64[np.ndarray, "*n"]
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """What each token between key and query adds: independent of the others, of q and of k, and like the others.
+
+    Attributes:
+        mean: of one token's numbers, one or one for each pair.
+        variance: likewise, >= 0.
+    """
+
+    mean: Float[np.ndarray, "*pairs"] | float
+    variance: Float[np.ndarray, "*pairs"] | float
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "variance"):
+            object.__setattr__(self, name, as_floats(name, getattr(self, name)))
+        if self.mean.shape != self.variance.shape:
+            raise InputError(f"mean has shape {self.mean.shape}, variance has shape {self.variance.shape}")
+        check_at_least("variance", float(self.variance.min(initial=0.0)), 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -353,9 +373,66 @@ def alibi_moments(
     array([ 0., -4.])
     """
     check_at_least("slope", slope, 0)
-    plain = nope_moments(law, distance, scale=scale)
+    still = nope_moments(law, distance, scale=scale)
     bias = slope * np.abs(checked_distance(distance))
-    return _moments(np.asarray(plain.mean - bias), plain.variance)
+    return _moments(np.asarray(still.mean - bias), still.variance)
+
+
+def forgetting_moments(
+    law: GaussianLaw, distance: Distance, steps: Steps, *, scale: float | None = None
+) -> Moments:
+    """Moments of scale q.k + the sum over |distance| tokens of the logarithm of a forget gate (arXiv 2503.02130).
+
+    Exact for gates of any law, given mean and variance of their logarithms. Raises `InputError` as `rotary_moments`.
+
+    >>> m = forgetting_moments(independent(64), np.array([0, 8]), Steps(-0.5, 0.25))
+    >>> m.mean, m.variance.round(6)
+    (array([ 0., -4.]), array([1., 3.]))
+    """
+    still, lags = nope_moments(law, distance, scale=scale), np.abs(checked_distance(distance))
+    return _moments(
+        np.asarray(still.mean + lags * steps.mean), np.asarray(still.variance + lags * steps.variance)
+    )
+
+
+def accumulated_moments(
+    law: GaussianLaw, distance: Distance, steps: Steps, *, scale: float | None = None
+) -> Moments:
+    """Moments of the rotary score when pair d turns by the sum of the tokens' Gaussian angles between key and query.
+
+    With |distance| angles of mean m_d and variance s_d, of pairs apart independent, the cosine has mean
+    exp(-|distance| s_d / 2) cos(distance m_d), as xPos with a decay; the variance takes the mean of its square too.
+
+    Args:
+        law: of (q, k), before rotation; a pair is made of dimensions d and d + head_dim/2.
+        distance: query less key, tokens; before the key the angles count backwards.
+        steps: mean, rad, and variance of one token's angle in each pair.
+        scale: factor of the score, > 0; None for 1/sqrt(head_dim).
+
+    Raises:
+        InputError: as `rotary_moments`; steps for another number of pairs.
+    """
+    half, lags = law.head_dim // 2, checked_distance(distance)
+    if law.head_dim % 2 or steps.mean.shape != (half,):
+        raise InputError(
+            f"steps of shape {steps.mean.shape} do not fit head_dim={law.head_dim}; give one a pair"
+        )
+    factor, turning = _checked_scale(scale, law.head_dim), plain(10.0, law.head_dim)
+    centre, covariance = (part[..., : 2 * half] for part in _features(law, turning))
+    products = covariance[: 2 * half] + np.outer(centre, centre)
+    mean, second = np.empty(lags.size), np.empty(lags.size)
+    for i, lag in enumerate(lags.ravel().tolist()):
+        damp = np.exp(-abs(lag) * steps.variance / 2)
+        cos, sin = damp * np.cos(lag * steps.mean), damp * np.sin(lag * steps.mean)
+        waves = np.concatenate([cos, sin])
+        mean[i] = waves @ centre
+        squares = np.outer(waves, waves)
+        cos_2, sin_2 = damp**4 * np.cos(2 * lag * steps.mean), damp**4 * np.sin(2 * lag * steps.mean)
+        at = np.arange(half)
+        squares[at, at], squares[half + at, half + at] = (1 + cos_2) / 2, (1 - cos_2) / 2
+        squares[at, half + at] = squares[half + at, at] = sin_2 / 2
+        second[i] = (squares * products).sum()
+    return _moments(factor * mean.reshape(lags.shape), factor**2 * (second - mean**2).reshape(lags.shape))
 
 
 def _moments(mean: np.ndarray, variance: np.ndarray) -> Moments:
