@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from numbers import Integral
 from types import NoneType
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from analysis.errors import InputError
 
@@ -56,6 +56,8 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], prefix: str = "") -> T
 def _checked(name: str, value: Any, hint: Any) -> Any:
     if is_dataclass(hint) and isinstance(value, Mapping):
         return from_mapping(hint, value, f"{name}.")  # type: ignore[arg-type]
+    if get_origin(hint) is Mapping and isinstance(value, Mapping):
+        return dict(value)
     allowed = get_args(hint) or (hint,)
     if value in (None, "none") and NoneType in allowed:
         return None

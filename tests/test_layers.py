@@ -89,7 +89,11 @@ def test_every_import_keeps_the_order():
     ("file", "line", "said"),
     [
         ("analysis/theory/rope.py", "import torch", "imports torch"),
-        ("analysis/theory/rope.py", "from analysis.encodings import base", "imports analysis.encodings.base"),
+        (
+            "analysis/theory/theorem_2_2.py",
+            "from analysis.encodings import base",
+            "imports analysis.encodings.base",
+        ),
         ("analysis/heads/mean_score.py", "from analysis.training import train", "analysis.training.train"),
         ("analysis/text/corpus.py", "def f():\n    import transformers", "imports transformers"),
         ("analysis/settings.py", "from analysis import records", "imports analysis.records"),

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analysis.cli.options import Json, Processes, Record, Texts, committed, own, shown
+from analysis.cli.options import (
+    Json,
+    Methods,
+    Processes,
+    Record,
+    Texts,
+    committed,
+    import_methods,
+    own,
+    shown,
+)
 from analysis.errors import InputError
 
 if TYPE_CHECKING:
@@ -363,6 +373,7 @@ def bias(
         bool,
         typer.Option("--dry-run", help="MODEL: only say how many core-hours it takes, by one measured step."),
     ] = False,
+    method: Methods = [],
     as_json: Json = False,
 ) -> None:
     """Relate distance bias to the loss at long lengths.
@@ -391,7 +402,10 @@ def bias(
         raise InputError(
             f"{runs} is no smollm2, Hugging Face folder or .gguf file; of runs all lengths are read"
         )
-    _bias_of_runs(runs, records, out, variant, workers, (windows, spans, seed), force=force, as_json=as_json)
+    _bias_of_runs(
+        runs, records, out, variant, workers, (windows, spans, seed),
+        methods=method, force=force, as_json=as_json,
+    )  # fmt: skip
 
 
 def _bias_of_model(
@@ -437,6 +451,7 @@ def _bias_of_runs(
     workers: int | None,
     numbers: tuple[int, int, int],
     *,
+    methods: list[str],
     force: bool,
     as_json: bool,
 ) -> None:
@@ -446,6 +461,7 @@ def _bias_of_runs(
     from analysis.progress import progress_bar
     from analysis.records import ensure_writable
 
+    import_methods(methods)
     users = any(runs.glob("*/run.json"))
     out = out or (runs / "bias.json" if users else own("summaries", "bias.json"))
     ensure_writable(out)
@@ -456,7 +472,8 @@ def _bias_of_runs(
     with progress_bar() as show:
         content = measure_runs(
             runs, records or committed("trained"), out, settings,
-            variants=variants, workers=Workers(workers), force=force, arguments=sys.argv, progress=show,
+            variants=variants, methods=methods, workers=Workers(workers), force=force, arguments=sys.argv,
+            progress=show,
         )  # fmt: skip
     if as_json:
         typer.echo(json.dumps({"record": str(out), **content["summary"]}))

@@ -17,6 +17,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for a 
 Texts = Annotated[list[Path], typer.Option(metavar="<path>", help="UTF-8 text; repeat for several.")]
 Processes = Annotated[int | None, typer.Option(help="Processes; one per core if not given.")]
 TableFormat = Annotated[Format, typer.Option("--format", help="Of a table.")]
+Methods = Annotated[
+    list[str],
+    typer.Option(
+        "--method", help="Class of your own that a checkpoint may use, mypackage.module:Class; imported."
+    ),
+]
 Record = Annotated[Path, typer.Option(help="Record to write, netCDF.")]
 
 app = typer.Typer(
@@ -46,6 +52,15 @@ def tapa(
 
     Example: `tapa curve --base 500000 --to 1048576`; every command has its own --help.
     """
+
+
+def import_methods(names: Sequence[str]) -> None:
+    """Import the user's own classes, by the names that the user gave: a checkpoint may use no others."""
+    if names:
+        from analysis.models.users import imported  # needs torch
+
+        for name in names:
+            imported(name)
 
 
 def committed(*parts: str) -> Path:

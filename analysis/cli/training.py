@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analysis.cli.options import Json, Processes, Record, TableFormat, Texts, committed, own, shown
+from analysis.cli.options import (
+    Json,
+    Methods,
+    Processes,
+    Record,
+    TableFormat,
+    Texts,
+    committed,
+    import_methods,
+    own,
+    shown,
+)
 from analysis.errors import InputError
 from analysis.tables import Format
 
@@ -30,11 +41,13 @@ def train(
     """Train a small model by a recipe and evaluate it.
 
     Interrupted and started again, it goes on, and ends with the same weights. `method` names a variant of `tapa sweep`
-    and brings its tuned learning rate; `tapa results --runs` and `tapa bias` read the record beside the checkpoints.
+    and brings its tuned learning rate, or a class of your own; `tapa results --runs` and `tapa bias` read the record
+    beside the checkpoints.
 
     \b
     Examples:
       tapa train cpu method=tapa seed=0
+      tapa train cpu method=mypackage.module:Class method.KEY=VALUE lr=1e-3
       tapa train cpu lr=5e-4 steps=2000 --out runs/slow
       tapa train finetune from=runs/cpu-rope-0 method=yarn_4x
     """
@@ -79,6 +92,7 @@ def evaluate(
     from_start: Annotated[
         bool, typer.Option("--from-start", help="Score each text from its beginning, --target tokens of it.")
     ] = False,
+    method: Methods = [],
     as_json: Json = False,
 ) -> None:
     """Evaluate perplexity and bits per byte by context length.
@@ -99,6 +113,7 @@ def evaluate(
         from_start,
     )  # fmt: skip
     check_model_name(model)
+    import_methods(method)
     _evaluate(model, text, settings, out, as_json=as_json)
 
 

@@ -17,13 +17,13 @@ import torch
 
 from analysis.errors import InputError
 from analysis.experiments import run_record
-from analysis.experiments.plan import outdated
+from analysis.experiments.plan import RATES, outdated, rate_name
 from analysis.experiments.run_record import RECORD, Content, RunSpec
 from analysis.models.checkpoint import Milestones, in_own_tokens, read_checkpoint
 from analysis.models.config import ModelConfig
-from analysis.progress import NotedProgress, silent
+from analysis.progress import NotedProgress, errors, silent
 from analysis.text.corpus import Corpus, corpus
-from analysis.training.recipe import Recipe, load_recipe, variant_of
+from analysis.training.recipe import Recipe, load_recipe, untuned, variant_of
 from analysis.training.train import Diverged, as_it_can_run, train
 
 
@@ -125,9 +125,16 @@ def train_recipe(
         InputError: as `load_recipe`, `text.corpus` and `train.train`.
     """
     recipe = as_it_can_run(load_recipe(name, settings))
+    if (method := untuned(name, settings)) and os.environ.get("RANK", "0") == "0":
+        grid = ", ".join(map(rate_name, sorted(RATES)))
+        errors.print(
+            f"no learning rate is tuned for {method}: {rate_name(recipe.lr)} is the recipe's own; "
+            f"compare methods at their best of several, such as {grid}",
+            soft_wrap=True,
+        )
     start = None if recipe.parent is None else read_checkpoint(Path(recipe.parent)).config
     if out is None:
-        variant = variant_of(recipe, start).partition("[")[0]
+        variant = variant_of(recipe, start).partition("[")[0].rpartition(":")[2]  # of a user's class its name
         out = Path("runs") / f"{Path(name).stem}-{variant}-{recipe.seed}"
     data = _corpus(recipe, lambda what, done, total: progress(what, done, total, ""))
     return run_recipe(recipe, start, out, data, arguments=arguments, progress=progress)

@@ -24,7 +24,8 @@ from analysis.errors import InputError
 from analysis.models.attention import Attend, Keys, Mixed, Positions, Queries, Values, capped_attention
 from analysis.models.families import Heads
 from analysis.models.huggingface import Checkpoint
-from analysis.models.llama import Llama, encoding_of
+from analysis.models.llama import Llama
+from analysis.models.methods import encoding_of
 from analysis.theory.frequencies import Frequencies
 from analysis.theory.model_config import from_config
 

@@ -6,6 +6,7 @@ checked objects here, without torch.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
@@ -29,20 +30,28 @@ MODEL = "model.safetensors"
 """File name of a checkpoint's weights."""
 
 ROTARY = ("base", "extension", "factor", "trained_length")
-PHASE = ("alpha", "amplitude_share", "phase_lr_scale")
-# Each method and the options that mean something to it.
+PHASE = ("alpha", "amplitude_share", "turns", "phase_lr_scale")
+# Each method and the options that mean something to it; `methods.ENCODINGS` makes its encoding.
 METHODS: Mapping[str, tuple[str, ...]] = {
     "rope": ROTARY,
     "partial": (*ROTARY, "rotary_share"),
+    "p_rope": ("base", "rotary_share"),
+    "interleaved": (*ROTARY, "nope_every"),
+    "accumulated": ("base",),
+    "pope": ("base",),
     "xpos": ("base",),
     "alibi": (),
+    "fox": (),
     "nope": (),
+    "nope_log": ("trained_length",),
     "window": ("base", "window"),
     "tapa": (*PHASE, "phase_init_std"),
     "tapa_linear": (*PHASE, "phase_init_std"),
     "tapa_separate": (*PHASE, "phase_init_std"),
     "tapa_general": PHASE,
 }
+USERS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+"""The import path of a user's class."""
 EXTENSIONS = tuple(name for name in frequencies.NAMES if name != "dynamic")
 """Extensions of RoPE that a configuration may hold; the dynamic one follows the length of each text."""
 
@@ -51,20 +60,28 @@ EXTENSIONS = tuple(name for name in frequencies.NAMES if name != "dynamic")
 class MethodConfig:
     """How positions enter the score, and how that part is trained; checks itself on construction.
 
+    A user's own class is named by its import path, "mypackage.module:Class". Naming it imports nothing.
+
     Attributes:
-        name: a key of `METHODS`.
-        base: of RoPE, > 1.
-        rotary_share: "partial": share of the head's dimensions that are rotated, in (0, 1].
+        name: a key of `METHODS`, or a user's class.
+        base: of RoPE, PoPE and of the angles with which accumulated rotations start, > 1.
+        rotary_share: "partial", "p_rope": share of the head's dimensions that are rotated, in (0, 1].
+        nope_every: "interleaved": one layer of so many, the last one, has no position; None for 4, or for the last
+            layer of a model that has fewer.
         window: "window": tokens that a query sees, itself included; None for half the model's context.
         alpha: TAPA's exponent of the distance, >= 0; 0 takes distance out of the phase.
         amplitude_share: TAPA's share of the dimensions in the amplitude, in (0, 1).
+        turns: whether TAPA's phase is in turns, as the paper has it; False leaves its 2 pi out.
         phase_lr_scale: factor of the learning rate of what makes TAPA's phase, >= 0; 1 is plain TAPA, 0 leaves
             the phase's weights at their initial values.
         phase_init_std: standard deviation of the phase rows of W_q and W_k at the start, >= 0; None for that
             of all other weights.
         extension: of the trained RoPE, one of `EXTENSIONS`.
         factor: of the extension: length to read over trained length, >= 1.
-        trained_length: before the extension, tokens; None for the model's context.
+        trained_length: before the extension, tokens; of "nope_log" where its temperature is 1; None for the model's
+            context.
+        options: of a user's class: what its constructor takes.
+        source_sha256: of a user's class: of the file that defines it; None if that is not known.
 
     >>> MethodConfig('tapa', alpha=0.3).is_tapa
     True
@@ -73,26 +90,37 @@ class MethodConfig:
     name: str = "rope"
     base: float = 1e4
     rotary_share: float = 0.5
+    nope_every: int | None = None
     window: int | None = None
     alpha: float = 0.1
     amplitude_share: float = 0.5
+    turns: bool = True
     phase_lr_scale: float = 1.0
     phase_init_std: float | None = None
     extension: str = "none"
     factor: float = 1.0
     trained_length: int | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    source_sha256: str | None = None
 
     def __post_init__(self) -> None:
-        if self.name not in METHODS:
-            raise InputError(f"method {self.name!r} is unknown; {nearest(self.name, METHODS)}")
+        if self.name not in METHODS and not self.is_users:
+            also = "; a class of your own is mypackage.module:Class" if ":" in self.name else ""
+            raise InputError(f"method {self.name!r} is unknown; {nearest(self.name, METHODS)}{also}")
+        object.__setattr__(self, "options", dict(self.options))
+        for key, value in self.options.items():
+            if not isinstance(value, bool | int | float | str):
+                raise InputError(f"method.{key}={value!r} is no number, text or truth value")
         object.__setattr__(self, "extension", frequencies.extension_name(self.extension))
         if self.extension not in EXTENSIONS:
             raise InputError(
                 f"extension {self.extension!r} does not fit a configuration; {nearest(self.extension, EXTENSIONS)}"
             )
+        known = ("options", "source_sha256") if self.is_users else METHODS[self.name]
         for option in fields(self)[1:]:
             value = getattr(self, option.name)
-            if option.name not in METHODS[self.name] and value != option.default:
+            default = {} if option.name == "options" else option.default
+            if option.name not in known and value != default:
                 raise InputError(f"{option.name}={value} means nothing to method {self.name}; leave it out")
         check_above("base", self.base, 1)
         for name in ("alpha", "phase_lr_scale"):
@@ -102,9 +130,14 @@ class MethodConfig:
         check_proper_share("amplitude_share", self.amplitude_share)
         if self.phase_init_std is not None:
             check_at_least("phase_init_std", self.phase_init_std, 0)
-        for name in ("window", "trained_length"):
+        for name in ("window", "trained_length", "nope_every"):
             if (value := getattr(self, name)) is not None:
                 check_whole(name, value)
+
+    @property
+    def is_users(self) -> bool:
+        """Is it a user's own class, named by its import path?"""
+        return USERS.fullmatch(self.name) is not None
 
     @property
     def is_tapa(self) -> bool:
@@ -144,9 +177,12 @@ class ModelConfig:
             check_whole(size.name, getattr(self, size.name))
         if self.heads % self.kv_heads:
             raise InputError(f"kv_heads={self.kv_heads} does not divide heads={self.heads}")
+        name = self.method.name
+        is_stretched = self.method.extension != "none" or name == "nope_log"
         resolved = {
-            "window": max(1, self.context // 2) if self.method.name == "window" else None,
-            "trained_length": self.context if self.method.extension != "none" else None,
+            "window": max(1, self.context // 2) if name == "window" else None,
+            "trained_length": self.context if is_stretched else None,
+            "nope_every": min(4, self.layers) if name == "interleaved" else None,
         }
         open_ = {name: value for name, value in resolved.items() if value and not getattr(self.method, name)}
         object.__setattr__(self, "method", replace(self.method, **open_))

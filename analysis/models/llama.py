@@ -9,7 +9,6 @@ import copy
 import math
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,110 +16,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from analysis.encodings import (
-    Alibi,
-    Encoding,
-    GeneralTapa,
-    LinearTapa,
-    Nope,
-    Rope,
-    SlidingWindow,
-    Tapa,
-    alibi_slopes,
-)
+from analysis.encodings import Encoding, PathEncoding
 from analysis.errors import InputError
 from analysis.models.attention import Attend, explicit
 from analysis.models.config import ModelConfig
-from analysis.theory import frequencies
-from analysis.theory.tapa import amplitude_dims
-
-# From the name of a method to its encoding, and to the sizes of the projections that feed it.
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Rows of W_q and W_k that one head has.
-
-    Attributes:
-        plain: rows that make the score, or TAPA's amplitude.
-        phase: rows that make TAPA's phase; they come last in q and k.
-    """
-
-    plain: int
-    phase: int = 0
-
-
-def rows_of(config: ModelConfig) -> Rows:
-    """How q and k of one head are made up.
-
-    Under "tapa_separate" the whole head is the amplitude, and the phase has rows of its own beside it, as many
-    as the share asks for: amplitude_share = head_dim / (head_dim + phase).
-    """
-    method, dim = config.method, config.head_dim
-    if method.name in ("tapa", "tapa_linear"):
-        plain = amplitude_dims(dim, method.amplitude_share)
-        return Rows(plain, dim - plain)
-    if method.name == "tapa_separate":
-        phase = round(dim * (1 - method.amplitude_share) / method.amplitude_share)
-        if phase < 1:
-            raise InputError(f"amplitude_share={method.amplitude_share} leaves the phase empty")
-        return Rows(dim, phase)
-    return Rows(dim)
-
-
-def encoding_of(config: ModelConfig, forms: tuple[Tensor, Tensor] | None = None) -> Encoding:
-    """The encoding of one layer.
-
-    Args:
-        forms: M and N, the layer's own, for "tapa_general"; `hard_split_forms` if None.
-
-    Raises:
-        InputError: a value out of its range for this head_dim.
-    """
-    method, dim = config.method, config.head_dim
-    match method.name:
-        case "rope" | "partial":
-            return Rope(_frequencies(config))
-        case "xpos":
-            return Rope(frequencies.xpos(method.base, dim))
-        case "alibi":
-            return Alibi(dim, alibi_slopes(config.heads))
-        case "nope":
-            return Nope(dim)
-        case "window":
-            assert method.window is not None  # a ModelConfig has filled it in
-            return SlidingWindow(Rope(frequencies.plain(method.base, dim)), method.window)
-        case "tapa_general":
-            return GeneralTapa(*(forms or hard_split_forms(config)), alpha=method.alpha)
-    rows = rows_of(config)
-    whole = rows.plain + rows.phase
-    kind = LinearTapa if method.name == "tapa_linear" else Tapa
-    return kind(whole, alpha=method.alpha, amplitude_share=rows.plain / whole)
-
-
-def hard_split_forms(config: ModelConfig) -> tuple[Tensor, Tensor]:
-    """M and N of eq 13, one for each head: "tapa_general" starts as the hard split of eq 12."""
-    dim = config.head_dim
-    plain = amplitude_dims(dim, config.method.amplitude_share)
-    is_plain = torch.arange(dim) < plain
-    m = torch.diag(is_plain * plain**-0.5)
-    n = torch.diag(~is_plain * (dim - plain) ** -0.5)
-    return m.repeat(config.heads, 1, 1), n.repeat(config.heads, 1, 1)
-
-
-def extended(config: ModelConfig, extension: str, factor: float) -> ModelConfig:
-    """The same trained model, read with its RoPE frequencies extended `factor` times beyond its context."""
-    method = replace(config.method, extension=extension, factor=float(factor))
-    return replace(config, method=method)
-
-
-def _frequencies(config: ModelConfig) -> frequencies.Frequencies:
-    method, dim = config.method, config.head_dim
-    rotary = dim if method.name == "rope" else frequencies.partial_rotary_dim(dim, method.rotary_share)
-    length = method.trained_length or config.context
-    extension = frequencies.Extension(method.extension, method.factor, length)
-    return extension.frequencies(method.base, dim, rotary, length=length)
-
+from analysis.models.methods import encoding_of, rows_of
 
 INIT_STD = 0.02
 _EPS = 1e-6
@@ -164,25 +64,54 @@ class HeadProjection(nn.Module):
         return F.linear(x, self.matrix()).unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
 
+class PathProjection(nn.Linear):
+    """What each token adds for each key head, in a `PathEncoding`; its biases start where the encoding says."""
+
+    def __init__(self, width: int, kv_heads: int, encoding: PathEncoding) -> None:
+        super().__init__(width, kv_heads * encoding.path_dim)
+        self.kv_heads = kv_heads
+        with torch.no_grad():
+            self.bias.copy_(torch.from_numpy(encoding.path_start).repeat(kv_heads))
+
+    def forward(self, x: Stream) -> Float[Tensor, "batch kv_heads length path_dim"]:
+        return super().forward(x).unflatten(-1, (self.kv_heads, -1)).transpose(1, 2)
+
+
 class Attention(nn.Module):
-    """One layer's attention; outputs of `query` and `key` are before any position."""
+    """One layer's attention; outputs of `query` and `key` are before any position.
+
+    Attributes:
+        encoding: that scores; an intervention may take its place.
+        path: what tokens add along the text, where the trained encoding sums it up; None where it does not.
+    """
 
     def __init__(self, config: ModelConfig, layer: int = 0) -> None:
         super().__init__()
         self.layer = layer
-        rows = rows_of(config)
+        rows = rows_of(config, layer)
         self.query = HeadProjection(config.width, config.heads, rows.plain, rows.phase)
         self.key = HeadProjection(config.width, config.kv_heads, rows.plain, rows.phase)
         self.value = HeadProjection(config.width, config.kv_heads, config.head_dim, 0)
         self.out = nn.Linear(config.heads * config.head_dim, config.width, bias=False)
-        forms = None
-        if config.method.name == "tapa_general":
-            self.amplitude_form, self.phase_form = map(nn.Parameter, hard_split_forms(config))
-            forms = self.amplitude_form, self.phase_form
-        self.encoding = encoding_of(config, forms)
+        encoding = encoding_of(config, layer)
+        for name, start in encoding.learned().items():
+            if hasattr(self, name):
+                raise InputError(
+                    f"{type(encoding).__name__} calls a learned tensor {name}; give it another name"
+                )
+            self.register_parameter(name, nn.Parameter(start))
+        self.encoding = encoding.with_learned({name: getattr(self, name) for name in encoding.learned()})
+        self.path = None
+        if isinstance(encoding, PathEncoding):
+            self.path, self.summed = PathProjection(config.width, config.kv_heads, encoding), encoding
 
     def forward(self, x: Stream, positions: Int[Tensor, " length"], attend: Attend) -> Stream:
-        mixed = attend(self.encoding, self.query(x), self.key(x), self.value(x), positions, self.layer)
+        q, k = self.query(x), self.key(x)
+        if self.path is not None:
+            path = self.path(x)
+            with torch.autocast(x.device.type, enabled=False):
+                q, k = self.summed.accumulated(q, k, path)
+        mixed = attend(self.encoding, q, k, self.value(x), positions, self.layer)
         return self.out(mixed.transpose(1, 2).flatten(2))
 
 
@@ -305,8 +234,8 @@ class Llama(nn.Module):
         """Normal 0.02; what is added to the residual stream over sqrt(2 layers) (Radford et al. 2019)."""
         std = self.config.method.phase_init_std
         for name, parameter in self.named_parameters():
-            if parameter.ndim != 2:
-                continue  # gains start at 1, forms as the hard split
+            if parameter.ndim != 2 or not name.endswith("weight"):
+                continue  # gains start at 1, what an encoding learns and sums up as the encoding says
             scale = INIT_STD
             if name.endswith(("out.weight", "down.weight")):
                 scale = INIT_STD / math.sqrt(2 * self.config.layers)
@@ -321,7 +250,3 @@ PHASE_NAMES = ("phase_weight", "phase_form")
 def _generator(seed: int, name: str) -> torch.Generator:
     state = np.random.SeedSequence([seed, zlib.crc32(name.encode())]).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(state[0] >> 1))
-
-
-ROTATING = ("rope", "partial", "window")
-"""Methods whose heads rotate queries and keys and do nothing else to them."""

@@ -30,7 +30,7 @@ from analysis.models.huggingface import (
     pretrained_tokenizer,
     quiet_transformers,
 )
-from analysis.models.llama import ROTATING
+from analysis.models.methods import ROTATING
 from analysis.models.token_losses import Read, check_head, llama_reader, pretrained_reader
 from analysis.progress import Progress, silent
 from analysis.records import printable
@@ -335,6 +335,10 @@ class TrainedModel(Model):
     def check_rotates(self) -> None:
         """Not with a phase, without a rotation, or with queries and keys scaled apart."""
         method = self.checkpoint.config.method.name
+        if self.checkpoint.config.method.is_users:
+            raise InputError(
+                f"{self.path} was trained with method={method}; `tapa bias` measures every method"
+            )
         if method not in ROTATING:
             raise InputError(f"{self.path} was trained with method={method}: {_instead(method, self.path)}")
 
@@ -389,11 +393,13 @@ def open_model(name: str | Path, *, precision: str = "float32", progress: Progre
 def _instead(method: str, path: Path) -> str:
     if method.startswith("tapa"):
         return f"its heads have a phase and no rotation; use `tapa phase {path}`"
-    kind = (
-        "its queries and keys are scaled apart as they rotate"
-        if method == "xpos"
-        else "its heads rotate nothing"
-    )
+    kinds = {
+        "xpos": "its queries and keys are scaled apart as they rotate",
+        "interleaved": "some of its layers rotate nothing",
+        "accumulated": "its heads rotate by angles that tokens add up to, not by position",
+        "pope": "its heads rotate magnitudes of their queries and keys",
+    }
+    kind = kinds.get(method, "its heads rotate nothing")
     return f"{kind}; `tapa bias` measures mean scores by distance of every method"
 
 

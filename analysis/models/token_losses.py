@@ -38,7 +38,7 @@ def llama_reader(model: Llama, length: int, extension: Extension | None = None) 
         InputError: an extension of a method without RoPE, or of a model whose RoPE is extended already.
     """
     if extension is not None and extension.name != "none":
-        model = model.with_encoding(_extended(model, extension, length))
+        model = _extended(model, extension, length)
 
     @torch.inference_mode()
     def read(tokens: Int[Tensor, "rows length"]) -> Float[Tensor, "rows predictions"]:
@@ -65,15 +65,17 @@ def attention_for_length(model: Llama, length: int) -> Iterator[None]:
         model.attend = before
 
 
-def _extended(model: Llama, extension: Extension, length: int) -> Rope:
+def _extended(model: Llama, extension: Extension, length: int) -> Llama:
+    """The model with the extension in every layer that rotates."""
     config, method = model.config, model.config.method
-    if method.name not in ("rope", "partial"):
+    if method.name not in ("rope", "partial", "interleaved"):
         raise InputError(f"method {method.name} has no RoPE to extend; leave --extension out")
     if method.extension != "none":
         raise InputError(f"the model's RoPE is extended already ({method.extension}); leave --extension out")
-    share = 1.0 if method.name == "rope" else method.rotary_share
+    share = method.rotary_share if method.name == "partial" else 1.0
     rotary = partial_rotary_dim(config.head_dim, share)
-    return Rope(extension.frequencies(method.base, config.head_dim, rotary, length=length))
+    rope = Rope(extension.frequencies(method.base, config.head_dim, rotary, length=length))
+    return model.with_interventions(lambda _, encoding: rope if isinstance(encoding, Rope) else encoding)
 
 
 def pretrained_reader(

@@ -23,7 +23,8 @@ from analysis.heads.bias_interventions import Curves, level_at, shift
 from analysis.heads.mean_score import by_distance, pair_counts
 from analysis.intervals import Interval, over_documents
 from analysis.models.attention import Attend, Streaming, explicit
-from analysis.models.llama import ROTATING, Llama
+from analysis.models.llama import Llama
+from analysis.models.methods import ROTATING
 from analysis.settings import nearest
 from analysis.studies.settings import ExtrapolationBiasSettings
 from analysis.text.corpus import Corpus
@@ -384,6 +385,7 @@ def altered(
     target = min(TARGET, trained // 2)
     chosen = spans(data.test, reach * trained - target, target, count, seed=settings.seed)
     at_trained = _nats(model, chosen, trained)
+    by_distance = all(a.encoding.relative and not a.encoding.path_dim for a in model.attentions)
     found: list[Numbers] = []
     for length in (trained << i for i in range(1, reach.bit_length())):
         plain = _nats(model, chosen, length)
@@ -391,6 +393,8 @@ def altered(
             curve = predicted if kind == PREDICTED else seen.mean
             if curve is None or (kind == WITHIN and length > 2 * trained):
                 continue
+            if kind == CLAMP and not by_distance:
+                continue  # nothing stands for "the same two tokens L - 1 apart"
             shift = None
             if kind not in (CLAMP, MASK):
                 shift = shift_of(kind, curve, trained, length, seed=settings.seed)

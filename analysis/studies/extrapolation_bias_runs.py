@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from analysis.experiments.plan import label
 from analysis.intervals import LEVEL, over_seeds
 from analysis.models import checkpoint
 from analysis.models.checkpoint import load_model, own_corpus, read_checkpoint
+from analysis.models.users import imported
 from analysis.progress import Progress
 from analysis.records import Provenance, read_summary, write_summary
 from analysis.settings import nearest
@@ -197,6 +198,7 @@ class Task:
     record: Path
     settings: ExtrapolationBiasSettings
     key: str
+    methods: tuple[str, ...] = ()
 
 
 def measure_runs(
@@ -206,6 +208,7 @@ def measure_runs(
     settings: ExtrapolationBiasSettings,
     *,
     variants: Sequence[str] = (),
+    methods: Sequence[str] = (),
     workers: Workers = HERE,
     force: bool = False,
     arguments: Sequence[str],
@@ -219,6 +222,7 @@ def measure_runs(
         out: record to write, JSON; rows in it that are up to date are kept.
         settings: see there.
         variants: the only ones to measure; all if empty.
+        methods: classes of the user's own that the runs may use, imported where they are measured.
         workers: who measures.
         force: measure again what is up to date, too.
         arguments: the command line, for the record.
@@ -234,7 +238,7 @@ def measure_runs(
     tasks, left_out = _tasks(runs, records, settings, variants)
     known = {} if force else _known(out)
     rows = {task.name: known[task.key] for task in tasks if task.key in known}
-    todo = [task for task in tasks if task.key not in known]
+    todo = [replace(task, methods=tuple(methods)) for task in tasks if task.key not in known]
     chosen = _chosen(runs, records)
     begun = time.perf_counter()
     progress("models", len(rows), len(tasks))
@@ -251,6 +255,8 @@ def measure_runs(
 
 def measured(task: Task) -> tuple[str, Numbers]:
     """Name and row of one run."""
+    for name in task.methods:
+        imported(name)
     content = run_record.read_run(task.record)
     checkpoint = read_checkpoint(task.weights)
     data = own_corpus(checkpoint, lambda what, done, total: None)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import InputError
-from analysis.models.config import BYTES, METHODS, MethodConfig, ModelConfig
+from analysis.models.config import BYTES, METHODS, USERS, MethodConfig, ModelConfig
 from analysis.settings import check_above, check_at_least, check_whole, differences, from_mapping, nearest
 from analysis.training.variants import STRETCH, VARIANTS
 
@@ -26,6 +26,8 @@ CHANGEABLE = ("context", "method.base", "method.extension", "method.factor", "me
 OLD_KEYS = {"task_tellings": "task_repeats"}
 """What keys of a recipe were called in older checkpoints and records."""
 TUNING = ("method.phase_lr_scale", "method.phase_init_std")
+DROPPABLE = ("rope", "partial", "p_rope", "interleaved", "xpos", "window")
+"""Methods whose weights a NoPE model can go on from: their rotation is dropped, the window with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +163,34 @@ def packaged() -> list[str]:
 def tuned_rates(name: str) -> dict[str, float]:
     """Learning rates that a recipe has tuned, by variant: table [tuned] of its file.
 
-    >>> tuned_rates("cpu")["tapa"]
-    0.002
+    A variant that is not there has no tuned rate: it is trained at the recipe's own unless one is given, and `untuned`
+    says so.
+
+    >>> tuned_rates("cpu")["tapa"], "fox" in tuned_rates("cpu")
+    (0.002, False)
 
     Raises:
         InputError: as `load_recipe` for a recipe that is missing or not TOML.
     """
     return dict(_read(name).get("tuned", {}))
+
+
+def untuned(name: str, settings: Sequence[str] = ()) -> str | None:
+    """The variant of which a recipe has tuned no learning rate and the settings give none; None otherwise.
+
+    >>> untuned("cpu", ["method=fox"]), untuned("cpu", ["method=fox", "lr=1e-3"]), untuned("cpu", ["method=tapa"])
+    ('fox', None, None)
+    """
+    chosen, tuned = dict(_setting(text) for text in settings), tuned_rates(name)
+    named = chosen.get("method", chosen.get("method.name"))
+    if named is None or not tuned or "lr" in chosen or _rate_of(str(named)) in tuned:
+        return None
+    return str(named)
+
+
+def _rate_of(name: str) -> str:
+    variant = VARIANTS.get(name)
+    return (variant and variant.rate_of) or name
 
 
 def load_recipe(name: str, settings: Sequence[str] = ()) -> Recipe:
@@ -184,7 +207,9 @@ def load_recipe(name: str, settings: Sequence[str] = ()) -> Recipe:
 
     Args:
         name: of a packaged recipe, or a path that ends in .toml.
-        settings: "key=value", values as in TOML, bare words allowed; "method=NAME" is a variant or a method.
+        settings: "key=value", values as in TOML, bare words allowed; "method=NAME" is a variant or a method, and
+            "method=mypackage.module:Class" a class of the user's own, which is imported; then "method.KEY=VALUE" is
+            for its constructor.
 
     Raises:
         InputError: a recipe that is missing or not TOML, a key that is unknown (naming the nearest), a value
@@ -193,9 +218,10 @@ def load_recipe(name: str, settings: Sequence[str] = ()) -> Recipe:
     values = renamed(_flat(_read(name)))
     tuned = {key.removeprefix("tuned."): values.pop(key) for key in [*values] if key.startswith("tuned.")}
     chosen = renamed(dict(_setting(text) for text in settings))
+    values, chosen = _of_users_class(values, chosen)
     known = [*keys(), "method"]
     for key in [*values, *chosen]:
-        if key not in known:
+        if key not in known and not key.startswith(OPTIONS):
             raise InputError(f"recipe key {key} is unknown; {nearest(key, known)}")
     parent = {**values, **chosen}.get("from")
     named = chosen.pop("method", None)
@@ -206,13 +232,51 @@ def load_recipe(name: str, settings: Sequence[str] = ()) -> Recipe:
     if parent not in (None, "none"):
         from analysis.models.checkpoint import read_checkpoint  # needs torch
 
-        return fine_tuning(read_checkpoint(Path(str(parent))).config, values, of_variant, chosen)
+        stretch = VARIANTS[str(named)].stretch if named in VARIANTS else STRETCH
+        start = read_checkpoint(Path(str(parent))).config
+        return _with_class(fine_tuning(start, values, of_variant, chosen, stretch=stretch))
     if named in VARIANTS and (begun := VARIANTS[str(named)].parent):
         raise InputError(
             f"method {named} goes on from a trained {begun}; give from=CHECKPOINT, "
             f"as in `tapa train finetune from=runs/cpu-{begun}-0 method={named}`"
         )
-    return _recipe({**values, **of_variant, **chosen})
+    return _with_class(_recipe({**values, **of_variant, **chosen}))
+
+
+def _with_class(recipe: Recipe) -> Recipe:
+    """The recipe, if its method is ours, or a user's class that takes its options; `InputError` otherwise."""
+    if recipe.model.method.is_users:
+        from analysis.models.users import built  # needs torch
+
+        built(recipe.model, 0)
+    return recipe
+
+
+OPTIONS = "method.options."
+
+
+def _of_users_class(
+    values: Mapping[str, Any], chosen: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Keys of a recipe and settings on top; of a user's class every "method.KEY" is an option of it, not of ours.
+
+    The class is imported here, because the user names it here, and its source is hashed.
+    """
+    part = chosen if {"method", "method.name"} & set(chosen) else values
+    named = part.get("method.name", part.get("method"))
+    if not (isinstance(named, str) and USERS.fullmatch(named)):
+        return dict(values), dict(chosen)
+    from analysis.models.users import with_source  # needs torch
+
+    values, chosen = ({_option(key): value for key, value in part.items()} for part in (values, chosen))
+    chosen.pop("method", None)
+    method = with_source(MethodConfig(named))
+    return values, {**chosen, "method.name": method.name, "method.source_sha256": method.source_sha256}
+
+
+def _option(key: str) -> str:
+    own = key.startswith("method.") and key != "method.name" and not key.startswith(OPTIONS)
+    return OPTIONS + key.removeprefix("method.") if own else key
 
 
 def _of_variant(name: str, tuned: Mapping[str, float]) -> dict[str, Any]:
@@ -221,12 +285,17 @@ def _of_variant(name: str, tuned: Mapping[str, float]) -> dict[str, Any]:
         raise InputError(f"method {name!r} is unknown; {nearest(name, {**VARIANTS, **METHODS})}")
     variant = VARIANTS.get(name)
     settings = {"method.name": name} if variant is None else variant.settings
-    rate = tuned.get((variant and variant.rate_of) or name)
+    rate = tuned.get(_rate_of(name))
     return settings | ({} if rate is None else {"lr": rate})
 
 
 def fine_tuning(
-    start: ModelConfig, values: Mapping[str, Any], of_variant: Mapping[str, Any], chosen: Mapping[str, Any]
+    start: ModelConfig,
+    values: Mapping[str, Any],
+    of_variant: Mapping[str, Any],
+    chosen: Mapping[str, Any],
+    *,
+    stretch: int = STRETCH,
 ) -> Recipe:
     """The recipe that goes on from a model; see `load_recipe`.
 
@@ -235,12 +304,13 @@ def fine_tuning(
         values: of the recipe file.
         of_variant: what the variant's name stands for, if one is named.
         chosen: settings on top.
+        stretch: of the variant: the new length over the old one.
     """
     of_model = ("model.", "method.")
     own = {key: value for key, value in values.items() if not key.startswith(of_model)}
     begun = {f"model.{k}": v for k, v in start.to_dict().items() if k not in ("method", "context")}
     begun |= {f"method.{k}": v for k, v in start.to_dict()["method"].items()}
-    stretched = {"length": STRETCH * start.context} if of_variant else {}
+    stretched = {"length": stretch * start.context} if of_variant else {}
     changes = {**stretched, **of_variant, **chosen}
     whole = {**own, "length": own.get("length", start.context), **begun, **changes}
     if changes.get("method.extension", "none") != "none":
@@ -248,6 +318,8 @@ def fine_tuning(
         whole["method.factor"] = changes.get("method.factor", max(1.0, whole["length"] / start.context))
     recipe = _recipe(whole)
     allowed = tuple(f"{name}: " for name in (*CHANGEABLE, *TUNING))
+    if stretch == 1 and recipe.model.method.name == "nope" and start.method.name in DROPPABLE:
+        allowed += ("method.",)  # nothing is left of it
     if wrong := [line for line in recipe.model.differences(start) if not line.startswith(allowed)]:
         raise InputError(f"a model of another configuration cannot be the start: {'; '.join(wrong)}")
     return recipe
@@ -268,9 +340,12 @@ def variant_of(recipe: Recipe, start: ModelConfig | None = None) -> str:
     for name, variant in VARIANTS.items():
         if _trains(recipe, name, start) and (variant.parent is None) == (recipe.parent is None):
             return name
-    method, plain = recipe.model.method, MethodConfig(recipe.model.method.name)
+    method = recipe.model.method
+    plain = replace(recipe.model, method=MethodConfig(method.name)).method
     names = [f.name for f in fields(method)[1:] if getattr(method, f.name) != getattr(plain, f.name)]
-    options = [f"{name}={getattr(method, name)}" for name in names if name != "window"]
+    hidden = ("window", "options", "source_sha256")
+    options = [f"{name}={getattr(method, name)}" for name in names if name not in hidden]
+    options += [f"{name}={value}" for name, value in method.options.items()]
     options += [f"task={recipe.task}"] if recipe.task else []
     options += [f"fine-tuned={recipe.length}"] if recipe.parent else []
     return f"{method.name}[{', '.join(options)}]" if options else method.name
@@ -288,7 +363,7 @@ def _trains(recipe: Recipe, name: str, start: ModelConfig | None) -> bool:
     if variant.parent is None or start is None:
         return variant.parent is None
     begun = replace(start, method=VARIANTS[variant.parent].method)
-    return start.method == begun.method and recipe.length == STRETCH * start.context
+    return start.method == begun.method and recipe.length == variant.stretch * start.context
 
 
 def _recipe(flat: Mapping[str, Any]) -> Recipe:
@@ -298,6 +373,8 @@ def _recipe(flat: Mapping[str, Any]) -> Recipe:
         table, _, name = key.rpartition(".")
         if key == "length":
             model["context"] = value
+        elif table == "method.options":
+            model["method"]["options"] = {**model["method"].get("options", {}), name: value}
         elif table:
             (model if table == "model" else model["method"])[name] = value
         else:

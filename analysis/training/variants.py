@@ -2,7 +2,8 @@
 
 A variant is a method with the options that it is trained with. "tapa" has slower and smaller phase rows, as behind
 every number that we report for TAPA; "tapa_plain" is the method as printed. A name that ends in "_4x" goes on from a
-trained model at four times its length. Learning rates belong to a recipe: see `recipe.tuned_rates`.
+trained model at four times its length; "drope" goes on from RoPE without it, at the same length. Learning rates
+belong to a recipe: see `recipe.tuned_rates`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,14 @@ LABELS = {
     "tapa": "TAPA",
     "alibi": "ALiBi",
     "nope": "NoPE",
+    "nope_log": "NoPE, log-n temperature",
+    "fox": "FoX",
+    "pope": "PoPE",
+    "p_rope": "p-RoPE",
+    "interleaved": "RoPE with NoPE layers",
+    "accumulated": "accumulated rotations",
+    "drope": "RoPE, then dropped",
+    "tapa_radians": "TAPA, phase in radians",
     "xpos": "xPos",
     "rope_large": "RoPE, base 5e5",
     "raised_4x": "RoPE, base raised to 5e5",
@@ -46,11 +55,14 @@ _RECALL = {"task": "recall", "task_share": 0.25}
 def label(variant: str, extension: str = "none") -> str:
     """A variant as readers know it, under an extension that is applied at inference.
 
-    >>> label("tapa_alpha0.3"), label("rope", "yarn"), label("rope_4x")
-    ('TAPA, alpha 0.3', 'RoPE + YaRN', 'RoPE')
+    >>> label("tapa_alpha0.3"), label("rope", "yarn"), label("rope_4x"), label("mypackage.module:Mine[a=2]")
+    ('TAPA, alpha 0.3', 'RoPE + YaRN', 'RoPE', 'Mine, a 2')
     """
     stem, _, options = variant.partition("[")  # of what is no variant of ours: tapa[alpha=0.2]
+    stem = stem.rpartition(":")[2]  # of a user's class
     name = LABELS.get(stem) or LABELS.get(re.sub("_(4x|recall|needle)$", "", stem))
+    if name is None and not stem.startswith("tapa_"):  # a user's class
+        name = stem
     if name is None:  # an option of TAPA: tapa_alpha0.3
         option = stem.removeprefix("tapa_")
         key = option.rstrip("0123456789.")
@@ -70,6 +82,7 @@ class Variant:
         parent: name of the variant whose runs it goes on from; None to train from scratch.
         evaluated_as: extensions that its models are evaluated under, "none" among them.
         task: keys of a recipe that add a retrieval task to a part of the windows; none for text alone.
+        stretch: length of fine-tuning over the trained length.
         rate_of: variant whose tuned learning rate it takes; None for its own. A control has the rate of what it
             controls for, and differs from it in one thing.
 
@@ -84,11 +97,13 @@ class Variant:
     evaluated_as: tuple[str, ...] = ("none",)
     task: Mapping[str, Any] = field(default_factory=dict)
     rate_of: str | None = None
+    stretch: int = STRETCH
 
     @property
     def settings(self) -> dict[str, Any]:
         """What it decides of a recipe, as keys of a recipe file."""
-        names = (name for name in MethodConfig.__dataclass_fields__ if name != "trained_length")
+        rest = ("trained_length", "options", "source_sha256")  # of a model, or of a user's class
+        names = (name for name in MethodConfig.__dataclass_fields__ if name not in rest)
         return {f"method.{name}": getattr(self.method, name) for name in names} | dict(self.task)
 
 
@@ -124,6 +139,16 @@ _ALL = (
     # learned one: the small start of "tapa" would leave it at 0.003 turns, which is no phase.
     Variant("tapa_alpha0", replace(_TAPA, alpha=0.0), 6, rate_of="tapa"),
     Variant("tapa_frozen", MethodConfig("tapa", phase_lr_scale=0.0), 6, rate_of="tapa"),
+    # The encodings of today beside TAPA; no rate is tuned for them yet. DroPE (arXiv 2512.12167) drops RoPE from a
+    # trained model and recalibrates it at its own length; its temperature at longer ones is not applied.
+    Variant("fox", MethodConfig("fox"), 7),
+    Variant("accumulated", MethodConfig("accumulated"), 7),
+    Variant("pope", MethodConfig("pope"), 7),
+    Variant("p_rope", MethodConfig("p_rope", rotary_share=0.75), 7),
+    Variant("interleaved", MethodConfig("interleaved"), 7, evaluated_as=_EXTENDED),
+    Variant("nope_log", MethodConfig("nope_log"), 7),
+    Variant("tapa_radians", replace(_TAPA, turns=False), 7),
+    Variant("drope", _NOPE, 7, "rope", stretch=1),
     # not learned, so in no experiment; the records of what was tried are still read
     *(Variant(f"{name}_recall", method, 8, task=_RECALL) for name, method in _LEARNERS.items()),
 )

@@ -16,12 +16,17 @@ from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 from transformers.models.mpt.modeling_mpt import build_mpt_alibi_tensor
 
 from analysis.encodings import (
+    AccumulatedRotation,
     Alibi,
     Encoding,
+    Forgetting,
     GeneralTapa,
     LinearTapa,
+    LogNope,
     Nope,
+    PathEncoding,
     PhaseEncoding,
+    Polar,
     Rope,
     SlidingWindow,
     Tapa,
@@ -29,6 +34,8 @@ from analysis.encodings import (
 )
 from analysis.errors import InputError
 from analysis.heads.mean_score import mean_score, mean_score_by_tiles
+from analysis.models.config import METHODS, MethodConfig, ModelConfig
+from analysis.models.methods import encoding_of
 from analysis.theory import frequencies
 from analysis.theory.frequencies import Frequencies, plain
 
@@ -62,7 +69,28 @@ ENCODINGS: dict[str, Encoding] = {
     "TAPA, any M and N": GeneralTapa(form(1), form(2), alpha=0.4),
     "window over RoPE": SlidingWindow(Rope(frequencies.plain(1e4, DIM)), 9),
     "window over ALiBi": SlidingWindow(Alibi(DIM, [0.1]), 1),
+    "TAPA in radians": Tapa(DIM, alpha=0.3, turns=False),
+    "TAPA, any M and N, in radians": GeneralTapa(form(1), form(2), alpha=0.4, turns=False),
+    "PoPE with offsets": Polar(vectors(3, DIM)),
 }
+
+
+def of_method(name: str, layer: int) -> Encoding:
+    """What a method gives a layer of a model of one head, at the size that makes DIM coordinates of it."""
+    for size in range(DIM, 0, -1):
+        config = ModelConfig(head_dim=size, heads=1, kv_heads=1, context=40, method=MethodConfig(name))
+        try:
+            made = encoding_of(config, layer)
+        except InputError:  # an odd size, for most
+            continue
+        if made.head_dim == DIM:
+            moved = {key: x[0].double() + 0.1 * vectors(8, *x[0].shape) for key, x in made.learned().items()}
+            return made.with_learned(moved)  # of one head, and not where it starts
+    raise AssertionError(f"no size of {name} makes {DIM} coordinates")
+
+
+# every method that can be trained, a new one too, in its first and in its last layer
+ENCODINGS |= {f"method {name}, layer {layer}": of_method(name, layer) for name in METHODS for layer in (0, 3)}
 every = pytest.mark.parametrize("encoding", ENCODINGS.values(), ids=ENCODINGS.keys())
 
 
@@ -107,7 +135,7 @@ def is_bilinear(encoding: Encoding) -> bool:
 @given(shift=st.integers(-(10**6), 10**6))
 @settings(max_examples=10)
 def test_relative_means_that_a_common_shift_changes_nothing(encoding, shift):
-    assert is_relative(encoding, shift) == encoding.relative
+    assert is_relative(encoding, shift) == (encoding.relative or shift == 0)
 
 
 @every
@@ -124,19 +152,38 @@ def test_inner_product_means_bilinear_and_then_fft_gives_the_mean_at_every_dista
     by_tiles = mean_score_by_tiles(lambda r, c: encoding.scores(q[r], k[c], at[r], at[c]), 60, tile=17)
     still = Frequencies(np.zeros(DIM // 2), DIM)
     frequencies = encoding.frequencies if isinstance(encoding, Rope) else still
-    fast = mean_score(q, k, frequencies, scale=encoding.factor)
+    a, b = (q, k) if isinstance(encoding, Rope) else encoding.placed(q, k, at)[1:]
+    fast = mean_score(a, b, frequencies, scale=encoding.factor)
     assert torch.allclose(fast, by_tiles, rtol=0, atol=1e-12)  # FFT: 2^-52 |q| |k| log2(128) = 1e-12
 
 
 @every
 def test_trainable_means_that_learned_tensors_get_a_gradient(encoding):
     inner = encoding.encoding if isinstance(encoding, SlidingWindow) else encoding
-    held = [getattr(inner, f.name) for f in fields(inner) if isinstance(getattr(inner, f.name), Tensor)]
+    held = [f.name for f in fields(inner) if isinstance(getattr(inner, f.name), Tensor)]
+    assert list(encoding.learned()) == (held if encoding.trainable else [])
     assert bool(held) == encoding.trainable
-    leaves = [x.clone().requires_grad_() for x in held]
+    leaves = {name: x.clone().requires_grad_() for name, x in encoding.learned().items()}
     if leaves:
-        tile(GeneralTapa(*leaves), torch.arange(4), torch.arange(4)).square().sum().backward()
-        assert all(bool(x.grad.abs().sum() > 0) and bool(torch.isfinite(x.grad).all()) for x in leaves)
+        tile(encoding.with_learned(leaves), torch.arange(4), torch.arange(4)).square().sum().backward()
+        assert all(
+            bool(x.grad.abs().sum() > 0) and bool(torch.isfinite(x.grad).all()) for x in leaves.values()
+        )
+
+
+def test_a_window_passes_on_what_the_encoding_inside_learns():
+    window = SlidingWindow(Polar(torch.zeros(DIM).double()), 9)
+    assert list(window.learned()) == ["offsets"]
+    other = window.with_learned({"offsets": vectors(3, DIM)})
+    assert torch.equal(other.learned()["offsets"], vectors(3, DIM))
+    assert not bool(window.learned()["offsets"].any())
+
+
+@every
+def test_placed_vectors_have_the_same_scores(encoding):
+    q, k, at = vectors(0, 30, DIM), vectors(1, 30, DIM), torch.arange(100, 130)
+    inner, a, b = encoding.placed(q, k, at)
+    assert close(inner.scores(a, b, at, at), encoding.scores(q, k, at, at), positions=130)
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,12 +270,19 @@ def far_tile(encoding: Encoding, dtype: torch.dtype) -> tuple[Tensor, Tensor, Te
     return q, k, rows, torch.arange(64) % 8
 
 
-def inner_budget(encoding: Encoding, q: Tensor, k: Tensor) -> float:
-    """Twice the error of the vectors' own matrix product, what plain attention has, and of float32 angles."""
-    a, b, scale = q, k, getattr(encoding, "factor", None)
+def multiplied(encoding: Encoding, q: Tensor, k: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, float]:
+    """The vectors whose inner product is taken in their own type, and its factor."""
+    scale = getattr(encoding, "factor", 1.0)
     if isinstance(encoding, PhaseEncoding):
-        a, b, *_ = encoding.factors(q, k)
-        scale = encoding.scale
+        return *encoding.factors(q, k)[:2], encoding.scale
+    if isinstance(encoding, Forgetting):
+        return q[:, : encoding.content_dim], k[:, : encoding.content_dim], scale
+    return *encoding.placed(q, k, rows)[1:], scale
+
+
+def inner_budget(encoding: Encoding, q: Tensor, k: Tensor, rows: Tensor) -> float:
+    """Twice the error of the vectors' own matrix product, what plain attention has, and of float32 angles."""
+    a, b, scale = multiplied(encoding, q, k, rows)
     exact = a.double() @ b.double().mT
     return 2 * scale * float(((a @ b.mT).double() - exact).abs().max())
 
@@ -239,15 +293,15 @@ NOT_WINDOWS = {name: e for name, e in ENCODINGS.items() if not isinstance(e, Sli
 @pytest.mark.parametrize("encoding", NOT_WINDOWS.values(), ids=NOT_WINDOWS.keys())
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_positions_cost_low_precision_nothing_beyond_its_inner_product(encoding, dtype):
-    """Against float64 on the same vectors. RoPE's vectors are rounded once more after they are rotated."""
+    """Against float64 on the same vectors. RoPE's and PoPE's are rounded once more after they are rotated."""
     q, k, rows, columns = far_tile(encoding, dtype)
     exact = encoding.scores(q.double(), k.double(), rows, columns)
     error = (encoding.scores(q, k, rows, columns).double() - exact).abs()
-    budget = inner_budget(encoding, q, k)
-    if isinstance(encoding, Rope):
+    budget = inner_budget(encoding, q, k, rows)
+    if isinstance(encoding, Rope | Polar):
         unit = torch.finfo(dtype).eps / 2
-        lengths = q.double().norm(dim=-1).max() * k.double().norm(dim=-1).max()
-        budget += 2 * unit * float(lengths) * encoding.factor * encoding.frequencies.attention_factor**2
+        a, b, scale = multiplied(encoding, q.double(), k.double(), rows)
+        budget += 2 * unit * float(a.norm(dim=-1).max() * b.norm(dim=-1).max()) * scale
     assert float(error.max()) <= budget + float32_budget(encoding, q, k, rows, columns)
 
 
@@ -269,7 +323,8 @@ def test_float32_scores_are_right_to_float32(encoding):
     q, k, rows, columns = far_tile(encoding, torch.float32)
     exact = encoding.scores(q.double(), k.double(), rows, columns)
     error = (encoding.scores(q, k, rows, columns).double() - exact).abs().max()
-    sums = 2.0**-24 * 2 * DIM * float(q.norm(dim=-1).max() * k.norm(dim=-1).max())
+    a, b, _ = multiplied(encoding, q, k, rows)
+    sums = 2.0**-24 * 2 * DIM * float(a.norm(dim=-1).max() * b.norm(dim=-1).max())
     assert float(error) <= sums + float32_budget(encoding, q, k, rows, columns)
 
 
@@ -282,7 +337,7 @@ def test_phases_in_bfloat16_would_break_that_budget():
     phase = (q[:, n:] @ k[:, n:].mT) / math.sqrt(encoding.phase_dim)
     naive = (q[:, :n] @ k[:, :n].mT) / math.sqrt(n) * torch.cos(2 * math.pi * distance**0.1 * phase)
     error = (naive.double() - encoding.scores(q.double(), k.double(), rows, columns)).abs().max()
-    budget = inner_budget(encoding, q, k) + float32_budget(encoding, q, k, rows, columns)
+    budget = inner_budget(encoding, q, k, rows) + float32_budget(encoding, q, k, rows, columns)
     assert float(error) > 10 * budget
 
 
@@ -363,6 +418,135 @@ def test_without_an_exponent_tapa_sees_tokens_and_no_distance():
     assert found[0].tolist() == pytest.approx([expected] * 4, rel=1e-14)
 
 
+def test_tapa_in_radians_is_the_formula_without_2_pi():
+    """As the authors' released kernel has it: the same numbers by hand, no turn."""
+    q = torch.tensor([[1.0, 2.0, 0.5, 0.0]], dtype=torch.float64)
+    k = torch.tensor([[2.0, 1.0, 1.0, 7.0]], dtype=torch.float64)
+    expected = [4 / math.sqrt(2) * math.cos(3 * phase / math.sqrt(2)) for phase in (0.5, 8.5)]
+    kinds = (Tapa(4, alpha=0.25, turns=False), LinearTapa(4, alpha=0.25, turns=False))
+    found = [float(kind.scores(q, k, torch.tensor([81]), torch.tensor([0]))) for kind in kinds]
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_log_temperature_counts_the_keys_that_a_query_sees():
+    q, k, at = vectors(0, 9, DIM), vectors(1, 9, DIM), torch.arange(9)
+    found = LogNope(DIM, 4).scores(q, k, at, at)
+    for m in range(9):
+        row = k @ q[m] / math.sqrt(DIM) * math.log(m + 1) / math.log(4)
+        assert found[m].tolist() == pytest.approx(row.tolist(), rel=1e-13, abs=1e-15)
+    assert close(found[3], Nope(DIM).scores(q, k, at, at)[3])
+
+
+def test_pope_is_its_definition_by_loops():
+    """Magnitudes by log(1 + exp), the angle of the key's place less the query's, an offset for each head."""
+    offsets = vectors(2, 2, 4)
+    q, k, at = vectors(0, 2, 5, 4), vectors(1, 2, 5, 4), torch.arange(5)
+    found = Polar(offsets, base=100.0).scores(q, k, at, at)
+    for head in range(2):
+        for m in range(5):
+            for n in range(5):
+                terms = [
+                    math.log1p(math.exp(q[head, m, c])) * math.log1p(math.exp(k[head, n, c]))
+                    * math.cos((n - m) * 100.0 ** (-c / 4) + offsets[head, c])
+                    for c in range(4)
+                ]  # fmt: skip
+                assert float(found[head, m, n]) == pytest.approx(sum(terms) / 2, rel=1e-12)
+
+
+# what is added up along a text
+
+
+PATHS: dict[str, PathEncoding] = {"FoX": Forgetting(DIM), "accumulated": AccumulatedRotation(DIM, base=100.0)}
+every_path = pytest.mark.parametrize("encoding", PATHS.values(), ids=PATHS.keys())
+
+
+def text_of(encoding: PathEncoding, length: int, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+    sizes = (4, DIM), (2, DIM), (2, encoding.path_dim)  # two query heads read a key head
+    return tuple(vectors(seed + i, 3, heads, length, d) for i, (heads, d) in enumerate(sizes))
+
+
+def path_scores(encoding: PathEncoding, q: Tensor, k: Tensor, path: Tensor) -> Tensor:
+    at = torch.arange(q.shape[2])
+    q, k = encoding.accumulated(q, k, path)
+    assert q.shape[-1] == k.shape[-1] == encoding.head_dim
+    return encoding.scores(q, k.repeat_interleave(2, dim=1), at, at)
+
+
+def test_fox_is_its_definition_by_loops():
+    """Score plus the logarithms of the gates after the key, up to the query."""
+    encoding = PATHS["FoX"]
+    q, k, path = text_of(encoding, 7)
+    found = path_scores(encoding, q, k, path)
+    for b, h, m in ((0, 0, 6), (2, 3, 4), (1, 2, 0)):
+        for n in range(m + 1):
+            gates = [1 / (1 + math.exp(-path[b, h // 2, token, 0])) for token in range(n + 1, m + 1)]
+            inner = float(q[b, h, m] @ k[b, h // 2, n]) / math.sqrt(DIM)
+            assert float(found[b, h, m, n]) == pytest.approx(inner + sum(map(math.log, gates)), rel=1e-12)
+
+
+def test_accumulated_rotations_are_products_of_the_rotations_in_between():
+    """Each pair by matrices, one after the other."""
+    encoding, half = PATHS["accumulated"], DIM // 2
+    q, k, path = text_of(encoding, 6)
+    found = path_scores(encoding, q, k, path)
+    for b, h, m in ((0, 0, 5), (2, 3, 3)):
+        for n in range(m + 1):
+            score = 0.0
+            for d in range(half):
+                turned = k[b, h // 2, n, [d, half + d]]
+                for angle in path[b, h // 2, n + 1 : m + 1, d].tolist():
+                    c, s = math.cos(angle), math.sin(angle)
+                    turned = (
+                        torch.tensor([[c, s], [-s, c]], dtype=torch.float64) @ turned
+                    )  # by -angle, to the query
+                score += float(q[b, h, m, [d, half + d]] @ turned)
+            assert float(found[b, h, m, n]) == pytest.approx(score / math.sqrt(DIM), rel=1e-11, abs=1e-13)
+
+
+def test_accumulated_rotations_of_equal_angles_are_rope():
+    encoding = PATHS["accumulated"]
+    q, k, _ = text_of(encoding, 40)
+    path = torch.from_numpy(encoding.path_start).expand(3, 2, 40, -1)
+    at = torch.arange(40)
+    rope = Rope(frequencies.plain(100.0, DIM)).scores(q, k.repeat_interleave(2, dim=1), at, at)
+    assert close(path_scores(encoding, q, k, path), rope, positions=40)
+
+
+@every_path
+def test_nothing_but_the_tokens_in_between_matters(encoding):
+    """A text cut at its head has the same scores, and what comes later changes none."""
+    q, k, path = text_of(encoding, 20)
+    whole = path_scores(encoding, q, k, path)
+    cut = path_scores(encoding, *(x[:, :, 7:] for x in (q, k, path)))
+    assert close(cut, whole[:, :, 7:, 7:], positions=200)
+    changed = path.clone()
+    changed[:, :, 12:] += 1
+    later = path_scores(encoding, q, k, changed)
+    assert close(later[:, :, :12, :12], whole[:, :, :12, :12])
+    assert not close(later[:, :, 13:, :11], whole[:, :, 13:, :11])
+    changed = path.clone()
+    changed[:, :, :8] += 1  # the key's own number is not between
+    assert close(path_scores(encoding, q, k, changed)[:, :, 8:, 7:], whole[:, :, 8:, 7:], positions=200)
+
+
+@every_path
+def test_sums_along_the_text_have_gradients_of_finite_differences(encoding):
+    q, k, path = (x[:1, :, :3].requires_grad_() for x in text_of(encoding, 3))
+    assert torch.autograd.gradcheck(lambda *x: path_scores(encoding, *x), (q, k, path))
+
+
+@every_path
+def test_sums_along_the_text_stay_wide_under_narrow_vectors(encoding):
+    """Long sums in bfloat16 would lose whole units: 5000 tokens, against float64 on the same numbers."""
+    q, k, path = (x.bfloat16() for x in text_of(encoding, 5000))
+    q, k, path = q[:1], k[:1], path[:1]
+    wide_q, wide_k = encoding.accumulated(q.double(), k.double(), path.double())
+    narrow_q, narrow_k = encoding.accumulated(q, k, path)
+    unit = torch.finfo(torch.bfloat16).eps / 2 if isinstance(encoding, AccumulatedRotation) else 2.0**-24
+    for narrow, exact in ((narrow_q, wide_q), (narrow_k, wide_k)):
+        assert float((narrow.double() - exact).abs().max()) <= 2 * unit * float(exact.abs().max())
+
+
 @pytest.mark.parametrize("share", [0.25, 0.5, 2 / 3])
 def test_equation_13_makes_12_a_case_of_9(share):
     encoding = Tapa(DIM, alpha=0.3, amplitude_share=share)
@@ -423,6 +607,12 @@ BAD = [
     (lambda: Alibi(8, [0.5, -1.0]), r"slopes=\(0.5, -1.0\) must be one or more finite numbers, none below 0"),
     (lambda: Alibi(8, [math.nan]), "must be one or more finite numbers"),
     (lambda: alibi_slopes(0), "heads=0 is not a positive whole number"),
+    (lambda: LogNope(8, 1), "length=1 is not a whole number of at least 2"),
+    (lambda: Forgetting(0), "head_dim=0 is not a positive whole number"),
+    (lambda: AccumulatedRotation(7), "head_dim=7 is odd; RoPE rotates pairs"),
+    (lambda: AccumulatedRotation(8, base=1.0), "base=1.0 must be finite and above 1"),
+    (lambda: Polar(torch.zeros(2, 3, 4)), r"offsets of shape \(2, 3, 4\) are not \(heads, head_dim\)"),
+    (lambda: Polar(torch.zeros(4), base=0.5), "base=0.5 must be finite and above 1"),
     (lambda: SlidingWindow(Nope(8), 0), "window=0 is not a positive whole number of tokens"),
     (
         lambda: GeneralTapa(torch.ones(3, 2), torch.ones(3, 3)),

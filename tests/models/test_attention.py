@@ -16,7 +16,20 @@ from torch._dynamo.testing import CompileCounter
 from torch.nn.functional import scaled_dot_product_attention
 
 from analysis import bench
-from analysis.encodings import Alibi, Encoding, GeneralTapa, LinearTapa, Nope, Rope, SlidingWindow, Tapa
+from analysis.encodings import (
+    AccumulatedRotation,
+    Alibi,
+    Encoding,
+    Forgetting,
+    GeneralTapa,
+    LinearTapa,
+    LogNope,
+    Nope,
+    Polar,
+    Rope,
+    SlidingWindow,
+    Tapa,
+)
 from analysis.errors import InputError
 from analysis.models import attention
 from analysis.models.attention import Streaming
@@ -44,6 +57,10 @@ ENCODINGS: dict[str, Encoding] = {
     "TAPA, M and N for each head": GeneralTapa(vectors(1, HEADS, DIM, DIM), vectors(2, HEADS, DIM, DIM)),
     "window over RoPE": SlidingWindow(Rope(frequencies.plain(1e4, DIM)), 5),
     "window of one token": SlidingWindow(Nope(DIM), 1),
+    "NoPE, log temperature": LogNope(DIM, 16),
+    "FoX, after its sums": Forgetting(DIM - 1),
+    "accumulated rotations, after their sums": AccumulatedRotation(DIM),
+    "PoPE, offsets for each head": Polar(vectors(3, HEADS, DIM)),
 }
 every = pytest.mark.parametrize("encoding", ENCODINGS.values(), ids=ENCODINGS.keys())
 
@@ -216,7 +233,8 @@ def test_all_methods_in_one_object_compile_once_each(counter: CompileCounter):
             attend(encoding, *heads(40), torch.arange(40))
     ropes = [encoding for encoding in ENCODINGS.values() if isinstance(encoding, Rope)]
     rotated = [rope for rope in ropes if rope.frequencies.log_decay is None]  # xPos is not
-    apart = len(ENCODINGS) - len(rotated) + 1
+    others = [e for e in ENCODINGS.values() if isinstance(e, LogNope | AccumulatedRotation)]
+    apart = len(ENCODINGS) - len(rotated) - len(others) + 1
     assert apart > torch._dynamo.config.recompile_limit
     assert counter.frame_count == apart
 

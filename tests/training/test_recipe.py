@@ -118,7 +118,7 @@ def test_a_fine_tuned_variant_is_what_the_experiments_train(name: str):
     assert parent is not None
     weights = TRAINED / "checkpoints" / f"{parent}.safetensors"
     recipe = load_recipe("finetune", [f"from={weights}", f"method={name}"])
-    run = Run(VARIANTS[name], 0, tuned_rates("finetune")[name], Run(VARIANTS[parent], 0, 1e-3))
+    run = Run(VARIANTS[name], 0, tuned_rates("finetune").get(name, 2e-4), Run(VARIANTS[parent], 0, 1e-3))
     assert recipe == run.recipe(cpu(), str(weights))
     start = read_checkpoint(weights).config
     assert variant_of(recipe, start) == name
