@@ -45,8 +45,8 @@ class Steps:
         variance: likewise, >= 0.
     """
 
-    mean: Float[np.ndarray, "*pairs"] | float
-    variance: Float[np.ndarray, "*pairs"] | float
+    mean: Float[np.ndarray, "*pairs"]
+    variance: Float[np.ndarray, "*pairs"]
 
     def __post_init__(self) -> None:
         for name in ("mean", "variance"):
@@ -385,7 +385,7 @@ def forgetting_moments(
 
     Exact for gates of any law, given mean and variance of their logarithms. Raises `InputError` as `rotary_moments`.
 
-    >>> m = forgetting_moments(independent(64), np.array([0, 8]), Steps(-0.5, 0.25))
+    >>> m = forgetting_moments(independent(64), np.array([0, 8]), Steps(np.array(-0.5), np.array(0.25)))
     >>> m.mean, m.variance.round(6)
     (array([ 0., -4.]), array([1., 3.]))
     """

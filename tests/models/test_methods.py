@@ -168,7 +168,7 @@ def steps_of(encoding: Encoding) -> Steps | None:
     if not isinstance(encoding, PathEncoding):
         return None
     if encoding.path_dim == 1:
-        return Steps(-0.3, 0.09)
+        return Steps(np.array(-0.3), np.array(0.09))
     rng = np.random.default_rng(4)
     return Steps(rng.normal(size=encoding.path_dim), 0.2 * rng.random(encoding.path_dim))
 
@@ -222,9 +222,9 @@ def test_moments_of_a_path_need_its_steps():
         fox.moments(law_of(8), DISTANCES)
     rotation = encoding_of(replace(SMALL, method=MethodConfig("accumulated")))
     with pytest.raises(InputError, match=r"steps of shape \(\) do not fit head_dim=8; give one a pair"):
-        rotation.moments(law_of(8), DISTANCES, Steps(0.0, 1.0))
+        rotation.moments(law_of(8), DISTANCES, Steps(np.zeros(()), np.ones(())))
     with pytest.raises(InputError, match=r"variance=-1.0 must be finite and at least 0"):
-        Steps(0.0, -1.0)
+        Steps(np.zeros(()), np.array(-1.0))
 
 
 # a user's own class
