@@ -149,6 +149,10 @@ class PathEncoding(Encoding):
     Every token adds `path_dim` numbers for each key head, which a layer makes from its input. `accumulated` sums them
     along the text, once, and puts the sums into q and k: their difference is what lies between, the query's own
     numbers included and the key's own not. From there on q and k carry all of it, and the other methods need no text.
+
+    >>> from analysis.encodings import Forgetting
+    >>> Forgetting(64).path_dim, Forgetting(64).projected, Forgetting(64).head_dim  # a gate for each head
+    (1, 64, 65)
     """
 
     @property

@@ -138,6 +138,12 @@ class AccumulatedRotation(PathEncoding, ScaledEncoding):
         head_dim: of q and k, even.
         base: of the frequencies at which the biases start, > 1.
         scale: factor of the score; None for 1/sqrt(head_dim).
+
+    >>> q, k = torch.ones(2, 1, 1, 3, 2)  # one text, one head, three tokens, one pair
+    >>> turning, at = AccumulatedRotation(2), torch.arange(3)
+    >>> q, k = turning.accumulated(q, k, torch.full((1, 1, 3, 1), math.pi / 2))  # each token turns by a right angle
+    >>> turning.scores(q, k, at, at)[0, 0, 2].round(decimals=3) + 0.0
+    tensor([-1.4140,  0.0000,  1.4140])
     """
 
     symmetric: ClassVar[bool] = True
