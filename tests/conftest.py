@@ -70,6 +70,14 @@ FULL = {
     "sampling": "coverage of error bars",
     "studies/test_tapa_moments.py": "moments by quadrature and balls",
     "studies/test_phase_study.py": "processes",
+    "studies/test_bias_interventions.py": "hundreds of readings, each kept",
+    "studies/test_distance_bias.py": "transformers",
+    "studies/test_extrapolation_bias_runs.py": "runs that train",
+    "studies/test_phase_dynamics.py": "a run that trains",
+    "studies/test_phase_seeds.py": "runs that train",
+    "studies/test_score_variance.py": "models that are measured in parts",
+    "heads/test_anova.py": "loops over every pair and distance",
+    "text/test_corpus.py": "another process, and learning byte pairs",
     "theory/test_model_config.py": "transformers",
 }
 FULL_FIXTURES = {"made_records", "whole_ledger"}

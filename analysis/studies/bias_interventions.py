@@ -549,10 +549,10 @@ def recovered(data: xr.Dataset, length: int) -> list[dict[str, Any]]:
         the same documents.
     """
     tests = data.sel(length=length).isel(document=np.flatnonzero(data.role.values == "test"))
-    rows = []
+    rows, losing = [], able(data, length)
     for name in map(str, data.intervention.values):
         one = tests.sel(intervention=name)
-        used = (np.isfinite(one.nats) & able(data, length)).values
+        used = np.isfinite(one.nats.values) & losing
         if not used.any():
             continue
         plain, reference = tests.nats.sel(intervention="plain").values[used], tests.reference.values[used]

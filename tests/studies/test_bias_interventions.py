@@ -124,7 +124,7 @@ class Stop(Exception):
 FEW = Settings(LENGTHS, ("plain", "hold", "matched-constant"), 2, TARGET, 4, precision="float32")
 
 
-@pytest.mark.parametrize("after", [1, 4, 8])
+@pytest.mark.parametrize("after", [pytest.param(1, marks=pytest.mark.slow), 4, 8])
 def test_stopped_and_started_again_it_ends_with_the_same_record(
     places, record, tmp_path: Path, after: int, monkeypatch
 ):
