@@ -7,8 +7,7 @@ that is evaluated. So a model that has lost its interaction attends by content p
 length.
 
 Controls change as much and nothing that belongs to the pair: the distance part in another order of distances, scaled to
-the same variance; the pair part or the interaction of a query with a key of another window, subtracted. They are
-evaluated at L and 2 L.
+the same variance; the pair part or the interaction of a query with a key of another window, subtracted.
 """
 
 from __future__ import annotations
@@ -42,18 +41,15 @@ KEPT: Mapping[str, tuple[str, ...]] = {
     "distance part alone": ("distance",),
 }
 """Interventions by the parts that they keep."""
-CONTROL = "control: "
-SHUFFLED = f"{CONTROL}distance part shuffled"
+SHUFFLED = "control: distance part shuffled"
 FOREIGN: Mapping[str, str] = {
-    f"{CONTROL}foreign pair part": "pair",
-    f"{CONTROL}foreign interaction": "interaction",
+    "control: foreign pair part": "pair",
+    "control: foreign interaction": "interaction",
 }
 """Controls by the part of foreign pairs that they subtract."""
 INTERVENTIONS = (PLAIN, *KEPT, SHUFFLED, *FOREIGN)
 MULTIPLES = (1, 2, 4, 8)
 """Lengths at which losses are taken, over the trained length."""
-CONTROLLED = (1, 2)
-"""Of those, where controls are evaluated."""
 TARGET = 64  # scored tokens of a span, at most; half the trained length if that is less
 ROWS = 512  # queries at a time: many phases at once are interpolated
 _BATCH = 8  # spans at a time
@@ -229,8 +225,6 @@ def removed(
     for multiple in MULTIPLES:
         plain: Float64[np.ndarray, " spans"] | None = None
         for kind in INTERVENTIONS:
-            if kind.startswith(CONTROL) and multiple not in CONTROLLED:
-                continue
             nats, far = losses(changed_model(model, kind, parts), chosen, multiple * trained)
             plain = nats if plain is None else plain
             change = np.array([(nats - plain)[names == d].sum() for d in sorted(set(names))])

@@ -16,6 +16,7 @@ from figures.findings.finding import FOLDER, Finding, Value, capital, label_part
 RECORD = "trained/score_variance.nc"
 HEADS, LOSSES = "fig_29_score_variance", "fig_30_parts_removed"
 MAIN = ("rope", "partial", "tapa", "alibi", "nope")
+OTHERS = ("rope_large", "window", "tapa_plain", "tapa_linear", "tapa_alpha0", "tapa_frozen")
 REAL = "SmolLM2-135M-Instruct"
 HOW = (
     "median over the heads of each model, {over}; pairs of tokens of test documents, put at every distance, octaves "
@@ -45,17 +46,22 @@ def _label(variant: str) -> str:
     return str(data.label.values[data.variant.values == variant][0])
 
 
+FEWEST = 3  # seeds that give an interval
+
+
 def _over(*variants: str) -> str:
     """Over how many seeds a mean is, and what its brackets are."""
     count = min(len(_models(variant)) for variant in variants)
     least = "at least " if len(variants) > 1 else ""
-    return f"mean over {least}{count} seeds [95 %, Student's t]" if count > 1 else "one seed"
+    if count < FEWEST:
+        return "one seed" if count == 1 else f"mean over {least}{count} seeds, too few for an interval"
+    return f"mean over {least}{count} seeds [95 %, Student's t]"
 
 
 def _over_seeds(values: list[float], **form: Any) -> Value:
-    """Mean over seeds with its interval, none for a single one."""
+    """Mean over seeds with its interval, none for fewer than `FEWEST`."""
     found = over_seeds(np.array(values))
-    ends = (None, None) if np.isnan(found.low) else (found.low, found.high)
+    ends = (None, None) if len(values) < FEWEST else (found.low, found.high)
     return Value(found.value, *ends, **form)
 
 
@@ -72,15 +78,15 @@ def _share(variant: str, part: str, reach: str) -> Value:
 
 def component_findings() -> Iterator[Finding]:
     """Variance components of the median head, within the trained length and beyond it."""
-    for variant in (name for name in MAIN if _models(name)):
+    ranges = {"within": "within the trained length", "beyond": "from the trained length to eight times it"}
+    for variant in (name for name in (*MAIN, *OTHERS) if _models(name)):
         common: dict[str, Value | str | int] = {
             "over": _over(variant),
             "method": capital(_label(variant)),
         }
-        for reach, words in (
-            ("within", "within the trained length"),
-            ("beyond", "from the trained length to eight times it"),
-        ):
+        for reach, words in ranges.items():
+            if variant in OTHERS and reach == "beyond":
+                continue
             yield Finding(
                 f"parts-{label_part(variant)}" + ("" if reach == "within" else "-beyond"),
                 "{method}: of the variance of the median head's score at distances {words}, {distance} is distance, "
@@ -153,7 +159,7 @@ _REMOVED = {
 
 def _change(variant: str, kind: str, multiple: int) -> Value:
     cell = _record().change.sel(model=_models(variant), intervention=kind, multiple=multiple)
-    return _over_seeds(cell.values.tolist(), form="+.2f")
+    return _over_seeds([round(value, 6) + 0.0 for value in cell.values.tolist()], form="+.2f")
 
 
 def _loss(variant: str, kind: str, multiple: int) -> Value:
@@ -187,11 +193,13 @@ def removal_findings() -> Iterator[Finding]:
                 f"removed-{label_part(variant)}-{multiple}l",
                 "{method} at {length} bytes: {plain} bits per byte as it is, {distance} without the distance part, "
                 "{pair} without the pair part, {interaction} without the interaction, {pair_alone} with the pair part "
-                "alone and {distance_alone} with the distance part alone; {over}.",
+                "alone and {distance_alone} with the distance part alone; controls {distance_control}, {pair_control} "
+                "and {interaction_control}; {over}.",
                 RECORD,
                 common
                 | {"length": multiple * length, "plain": _loss(variant, "as it is", multiple)}
                 | {part: _loss(variant, kinds[0], multiple) for part, kinds in _REMOVED.items()}
+                | {f"{part}_control": _loss(variant, kinds[1], multiple) for part, kinds in _REMOVED.items()}
                 | {
                     f"{part}_alone": _loss(variant, f"{part} part alone", multiple)
                     for part in ("pair", "distance")
