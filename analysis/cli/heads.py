@@ -331,24 +331,28 @@ def phase_seeds(
     typer.echo(f"{phase_seeds_text(content)}\nrecord: {shown(out)}")
 
 
+RunsOrModel = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUNS|MODEL",
+        help="Folder of the runs of `tapa sweep` or `tapa train`; or smollm2, a Hugging Face folder, a .gguf file.",
+    ),
+]
+BiasRecord = Annotated[
+    Path | None,
+    typer.Option(
+        help="Record to write; if not given, of RUNS the project's own bias.json, or of runs of `tapa train` "
+        "one in their folder, of MODEL bias.nc."
+    ),
+]
+
+
 def bias(
-    runs: Annotated[
-        Path,
-        typer.Argument(
-            metavar="RUNS|MODEL",
-            help="Folder of the runs of `tapa sweep` or `tapa train`; or smollm2, a Hugging Face folder, a .gguf file.",
-        ),
-    ],
+    runs: RunsOrModel,
     records: Annotated[
         Path | None, typer.Option(help="RUNS: folder of the sweep's records; the project's own if not given.")
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Record to write; if not given, of RUNS the project's own bias.json, or of runs of `tapa train` "
-            "one in their folder, of MODEL bias.nc."
-        ),
-    ] = None,
+    out: BiasRecord = None,
     variant: Annotated[list[str], typer.Option(help="RUNS: only of this variant; repeat for several.")] = [],
     workers: Processes = None,
     windows: Annotated[int, typer.Option(help="RUNS: windows in which mean scores are measured.")] = 8,

@@ -405,14 +405,13 @@ def measure_interventions(
     curves = kept_curves(path, key)
     if curves is None:
         own = [window for window in windows if window.role == "curves"]
-        curves = measured_curves(opened, own, lengths[-1] + 1, progress)
-        keep_curves(path, key, curves)
+        keep_curves(path, key, measured_curves(opened, own, lengths[-1] + 1, progress))
         curves = kept_curves(path, key)  # as a later run will have them
         assert curves is not None
     bench = Bench(opened, settings, lengths, curves, {})
     record = InterventionRecord(bench, windows, key)
     record.resume(out)
-    begun = time.perf_counter()
+    begun, tokens = time.perf_counter(), np.concatenate([w.tokens.numpy() for w in windows])
 
     def save() -> None:
         provenance = Provenance.collect(
@@ -424,9 +423,7 @@ def measure_interventions(
             threads=torch.get_num_threads(),
             seconds=time.perf_counter() - begun,
             model_sha256=opened.sha256,
-            text_sha256=hashlib.sha256(
-                np.concatenate([w.tokens.numpy() for w in windows]).tobytes()
-            ).hexdigest(),
+            text_sha256=hashlib.sha256(tokens.tobytes()).hexdigest(),
         )
         records.write(record.dataset(), out, provenance, schema=BIAS_INTERVENTIONS)
 

@@ -149,24 +149,7 @@ def purpose_findings() -> Iterator[Finding]:
         | {"over": _of(_seeds())},
         TARGETS,
     )
-    controls = {name: _heads(name) for name in ("tapa_frozen", "tapa_alpha0") if name in _summary()["seeds"]}
-    for variant, words in (
-        ("tapa_frozen", "phase weights that are not learned"),
-        ("tapa_alpha0", "no distance in its phase"),
-    ):
-        if variant in controls:
-            yield Finding(
-                f"phase-previous-{variant.removeprefix('tapa_')}",
-                "With {words} TAPA's phase raises the previous token, by the same rule, in {previous} of {heads} heads "
-                "and the token itself in {itself}; it moves {share} of a head's attention, TAPA's {tapa} ({over}; "
-                "TAPA: {all}).",
-                RECORD,
-                {"words": words, "heads": len(controls[variant]), "over": _of(_seeds(variant))}
-                | {"previous": sum("previous" in head["raises"] for head in controls[variant])}
-                | {"itself": sum("itself" in head["raises"] for head in controls[variant])}
-                | {"share": _over(variant, "moved"), "tapa": _over("tapa", "moved"), "all": _of(_seeds())},
-                TARGETS,
-            )  # fmt: skip
+    yield from _of_controls()
     lowered = {name: count for name, count in of["lowers"].items() if count}
     said = ", ".join(f"{name} in {count}" for name, count in lowered.items()) or "none in 0"
     yield Finding(
@@ -188,6 +171,28 @@ def purpose_findings() -> Iterator[Finding]:
         | {"sinks": of["attends"]["first"], "inducing": of["attends"]["after same place"]},
         TARGETS,
     )
+
+
+def _of_controls() -> Iterator[Finding]:
+    """The same of TAPA's controls."""
+    controls = {name: _heads(name) for name in ("tapa_frozen", "tapa_alpha0") if name in _summary()["seeds"]}
+    for variant, words in (
+        ("tapa_frozen", "phase weights that are not learned"),
+        ("tapa_alpha0", "no distance in its phase"),
+    ):
+        if variant in controls:
+            yield Finding(
+                f"phase-previous-{variant.removeprefix('tapa_')}",
+                "With {words} TAPA's phase raises the previous token, by the same rule, in {previous} of {heads} heads "
+                "and the token itself in {itself}; it moves {share} of a head's attention, TAPA's {tapa} ({over}; "
+                "TAPA: {all}).",
+                RECORD,
+                {"words": words, "heads": len(controls[variant]), "over": _of(_seeds(variant))}
+                | {"previous": sum("previous" in head["raises"] for head in controls[variant])}
+                | {"itself": sum("itself" in head["raises"] for head in controls[variant])}
+                | {"share": _over(variant, "moved"), "tapa": _over("tapa", "moved"), "all": _of(_seeds())},
+                TARGETS,
+            )  # fmt: skip
 
 
 def gap_findings() -> Iterator[Finding]:
