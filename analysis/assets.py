@@ -240,31 +240,6 @@ def smollm2_gguf(*, source: ModelSource = SMOLLM2, progress: Progress = silent) 
         return _gguf(source, cache, progress)
 
 
-def converted_smollm2(
-    convert: Callable[[Path, Path], None], *, source: ModelSource = SMOLLM2, progress: Progress = silent
-) -> Path:
-    """The folder that `convert` makes of the GGUF file, made if it is not there yet; see `fetch_smollm2`.
-
-    Args:
-        convert: turns a GGUF file into a folder that does not exist yet.
-        source, progress: of `fetch_smollm2`, which raises what this does.
-    """
-    cache = cache_folder()
-    folder = cache / source.name / "converted"
-    stamp = {"recipe": source.recipe, "source_sha256": source.sha256}
-    progress(f"verify {source.name}", 0, 0)
-    if _verified(folder, stamp):
-        return folder
-    with _alone(cache, source.name, progress):
-        if not _verified(folder, stamp):  # nor has another process made it meanwhile
-            gguf = _gguf(source, cache, progress)
-            progress("convert to safetensors", 0, 1)
-            with writing_to(cache):
-                _make(folder, stamp, lambda new: convert(gguf, new))
-            progress("convert to safetensors", 1, 1)
-    return folder
-
-
 def fetch_texts(*, source: TextSource = TEXTS, progress: Progress = silent) -> list[Path]:
     """The texts, sorted by file name, fetched if they are not there yet; no code of the archive runs.
 

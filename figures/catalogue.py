@@ -214,7 +214,7 @@ _ROWS = [
         settings={"reaches": (64, 158, 512), "count": 32, "pairs": 10_000, "seed": 0},
         inputs={
             "checkpoints": checkpoints("rope", "tapa", "rope_large", "tapa_plain", "alibi", "nope"),
-        }, long=True,
+        },
     ),
     *_phase_records(),
     Record(
@@ -230,6 +230,8 @@ _ROWS = [
         table_files=tuple(TABLES / f"{name}.{kind}" for name in _TABLES for kind in ("md", "csv")),
     ),
     Record(name="bias", schema=schemas.BIAS, study=None, digits=7, folder=SUMMARIES),
+    # all runs of the sweep, before interventions had doses
+    Record(name="bias_sweep", schema=schemas.BIAS, study=None, digits=7, folder=SUMMARIES),
     Record(name="formula_fit", schema=schemas.FORMULA_FIT, study=None, folder=TRAINED),
     Record(name="formula_fit_smollm2", schema=schemas.FORMULA_FIT, study=None, folder=TRAINED),
     Record(name="phase_dynamics", schema=schemas.PHASE_DYNAMICS, study=None, folder=TRAINED),
@@ -272,8 +274,8 @@ _FIGURES = [
     Figure(name="phase_dynamics", number=24, needs=("phase_dynamics",), claims=("eq-12", "thm-3.2")),
     Figure(name="near_far_trained", number=25, needs=("trained_gaps",), claims=("fig-1", "fig-1.protocol")),
     Figure(name="assumption_tests", number=26, needs=("verdicts",), claims=("eq-5",)),
-    Figure(name="extrapolation_bias", number=27, needs=("bias",), claims=("thm-2.2", "eq-17")),
-    Figure(name="bias_removed", number=28, needs=("bias",), claims=("thm-2.2",)),
+    Figure(name="extrapolation_bias", number=27, needs=("bias_sweep",), claims=("thm-2.2", "eq-17")),
+    Figure(name="equal_dose", number=28, needs=("bias",), claims=("thm-2.2",)),
     Figure(name="score_variance", number=29, needs=("score_variance",), claims=("eq-5", "eq-12", "eq-17")),
     Figure(name="parts_removed", number=30, needs=("score_variance",), claims=("eq-12", "eq-17")),
     Figure(name="phase_controls", number=31, needs=("phase_seeds",), claims=("eq-12", "tab-2")),

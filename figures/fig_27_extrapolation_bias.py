@@ -45,7 +45,7 @@ FAMILIES = {  # colour, mark and methods
 
 def draw(records: Mapping[str, Any]) -> Figure:
     """Mean scores, rank correlations with the rise of loss, and the runs behind the strongest of them."""
-    content = records["bias"]
+    content = records["bias_sweep"]
     rows = [row for row in content["rows"].values() if row["parent"] is None]
     summary = content["summary"]
     figure, axes = plt.subplot_mosaic("ab;cc", figsize=(PAGE, 5.4), height_ratios=(1, 1))

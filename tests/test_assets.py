@@ -314,10 +314,10 @@ def test_the_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 # processes that are killed, and two at once
 
 FETCH = """
-from analysis import assets
+from analysis.models import load
 from tests.tiny_assets import MODEL, copied
-print(assets.converted_smollm2(copied, source=MODEL), flush=True)
-"""  # without torch, which only a real conversion needs
+print(load.fetch_smollm2(source=MODEL, convert=copied), flush=True)
+"""
 
 
 def fetching() -> subprocess.Popen[bytes]:

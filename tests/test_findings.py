@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 
 from analysis.cli.main import app
 from analysis.errors import InputError
-from analysis.studies import extrapolation_bias
+from analysis.studies import equal_dose as study
 from figures import findings
-from figures.findings import checkpoint, interventions, phase_seeds
+from figures.findings import checkpoint, equal_dose, interventions, phase_seeds
 from figures.findings.finding import FOLDER, content
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -84,4 +84,4 @@ def test_one_finding_is_printed_and_raw_values_for_machines():
 
 
 def test_scored_bytes_are_those_of_the_study():
-    assert interventions.SPAN == extrapolation_bias.TARGET
+    assert interventions.SPAN == equal_dose.SCORED == study.SCORED

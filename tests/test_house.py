@@ -11,8 +11,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Callable
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -32,12 +31,6 @@ HOSTS = r"pypi\.org|pythonhosted\.org|npmjs\.(?:org|com)|debian\.org|anaconda\.(
 FORBIDDEN = re.compile(
     rf"(?P<path>(?<![\w.~)}}])/(?:{FOLDERS})/|\b[A-Z]:\\+Users\\)|(?P<host>\b(?:[\w-]+\.)*(?:{HOSTS})\b)"
 )
-
-
-@cache
-def installed() -> Mapping[str, list[str]]:
-    """Distributions by the name that is imported; looking through them takes a second."""
-    return packages_distributions()
 
 
 def project(root: Path) -> dict:
@@ -76,7 +69,7 @@ def undeclared_imports(root: Path) -> list[str]:
     offered = [line for name, lines in extras.items() if name != "dev" for line in lines]
     declared = {canonicalize_name(Requirement(line).name) for line in table["dependencies"]} | INSTALLER
     optional = declared | {canonicalize_name(Requirement(line).name) for line in offered}
-    distributions = installed()
+    distributions = packages_distributions()
     found = []
     for path in modules(root):
         tree = ast.parse(path.read_text(encoding="utf-8"), str(path))

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import matplotlib
 import pytest
 from typer.testing import CliRunner
 
@@ -31,7 +30,7 @@ def test_the_python_of_the_readme_ends_in_a_plot(code: str, tmp_path: Path):
         "MPLBACKEND": "agg",
         "PYTHONPATH": str(ROOT),
         "OMP_NUM_THREADS": "1",
-        "MPLCONFIGDIR": matplotlib.get_configdir(),  # its list of fonts takes seconds to make
+        "MPLCONFIGDIR": str(tmp_path),
     }
     ended = subprocess.run(
         [sys.executable, "-c", code],

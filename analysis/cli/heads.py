@@ -356,7 +356,7 @@ def bias(
     variant: Annotated[list[str], typer.Option(help="RUNS: only of this variant; repeat for several.")] = [],
     workers: Processes = None,
     windows: Annotated[int, typer.Option(help="RUNS: windows in which mean scores are measured.")] = 8,
-    spans: Annotated[int, typer.Option(help="RUNS: spans of the test split that are scored.")] = 16,
+    spans: Annotated[int, typer.Option(help="RUNS: spans of the test split that are scored.")] = 64,
     seed: Annotated[
         int, typer.Option(help="Of whatever is drawn: windows, documents, placebos, bootstraps.")
     ] = 0,
@@ -382,9 +382,10 @@ def bias(
 ) -> None:
     """Relate distance bias to the loss at long lengths.
 
-    Of RUNS mean scores are measured beyond the trained length, run by run, and the loss is evaluated with and without
-    their bias there: seconds a model. Of a MODEL documents are read under interventions beyond its context, with
-    controls of equal dose: hours. Started again, it goes on where it was stopped.
+    Of RUNS mean scores are measured beyond the trained length, run by run, and the loss is evaluated under
+    interventions there, each with the attention beyond the trained length that it leaves: minutes a model. Of a MODEL
+    documents are read under interventions beyond its context, with controls of equal dose: hours. Started again, it
+    goes on where it was stopped.
 
     \b
     Examples:

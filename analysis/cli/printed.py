@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from analysis.studies.equal_dose import CONTRASTS
 from analysis.studies.extrapolation_bias import OBSERVED
 
 Numbers = dict[str, Any]
@@ -27,11 +28,19 @@ def bias_text(content: Numbers) -> str:
         lines.append(
             f"{name:16s}" + "".join(f"{_estimate(found[k]):>28s}" for k in ("over_runs", "within_methods"))
         )
-    lines.append("\nbits per byte that come back at the longest length, mean over seeds at the chosen rate")
-    lines.append(f"{'':40s}{'bits that come back':>28s}{'share of those lost':>28s}{'lost':>8s}{'seeds':>7s}")
+    lines.append("\nbits per byte recovered at the longest length, mean over seeds at the chosen rate")
+    lines.append(
+        f"{'':40s}{'recovered':>28s}{'share of those lost':>28s}{'lost':>8s}{'seeds':>7s}{'far mass':>9s}"
+    )
     for variant, cells in summary["altered"].items():
         longest = max(cell["length"] for cell in cells)
         lines += [_cell(variant, cell) for cell in cells if cell["length"] == longest]
+    lines.append("\none intervention less another: recovered share and far mass")
+    for variant, found in summary["contrasts"].items():
+        longest = max(one["length"] for one in found)
+        lines += [_contrast(variant, one) for one in found if one["length"] == longest]
+    if summary["excluded"]:
+        lines.append("\ndid not learn, and not among these: " + ", ".join(summary["excluded"]))
     if content["left_out"]:
         lines.append(
             "\nleft out: " + "; ".join(f"{name} ({why})" for name, why in content["left_out"].items())
@@ -43,7 +52,15 @@ def _cell(variant: str, cell: Numbers) -> str:
     share = "-" if cell["share"] is None else _interval(cell["share"])
     return (
         f"{variant:16s}{cell['kind']:18s}{cell['length']:6d}{_interval(cell['back']):>28s} {share:>28s}"
-        f"{cell['lost'][0]:8.3f}{cell['seeds']:7d}"
+        f"{cell['lost'][0]:8.3f}{cell['seeds']:7d}{cell['far_mass'][0]:9.3f}"
+    )
+
+
+def _contrast(variant: str, found: Numbers) -> str:
+    one, other = CONTRASTS[found["contrast"]]
+    return (
+        f"{variant:16s}{f'{one} less {other}':40s}{_interval(found['share']):>28s}{found['far_mass'][0]:+9.3f}"
+        f"{found['seeds']:7d} seeds, {found['matched']} of equal dose"
     )
 
 

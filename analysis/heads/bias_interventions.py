@@ -37,10 +37,12 @@ NAMES: Mapping[str, str] = {
     "constant": "score - 1.5 sd",
     "matched-constant": "score + a sd, one a for all heads: the far mass of hold without its shape",
     "matched-constant-but-sink": "as matched-constant, the first 4 keys exempt: the far mass of hold-but-sink",
+    "matched-heads": "score + a sd, one a for each head: the far mass of hold in every head",
     "swapped": "as hold, with the departure c(D) - c(L) of another head, in units of sd",
     "shuffled": "as hold, the departures in another order of far distances",
     "clamp": "the score of the same two tokens L - 1 apart",
     "clamp-departure": "the clamped score and the departure c(D) - c(L): is the departure sufficient?",
+    "clamp-constant": "the clamped score + a sd, one a for all heads: the far mass of clamp-departure",
     "mask": "minus infinity",
     "mask-sink": "minus infinity but for the first 4 keys",
     "hold-but-sink": "as hold, the first 4 keys exempt",
@@ -58,9 +60,16 @@ CONSTANT = -1.5  # sd, of "constant"
 OPENING = 4  # keys that "sink" means
 LEVEL = 0.75  # c(L) is the mean of c(D) from this share of L on, below L
 REBOUND_SHARE = 0.25  # of the heads, in "hold-rebound-heads"
-MATCHED: Mapping[str, str] = {"matched-constant": "hold", "matched-constant-but-sink": "hold-but-sink"}
-"""Interventions by one constant for all heads, and those whose far mass they have: controls of equal dose."""
 PREDICTED = ("hold-predicted", "hold-fast", "hold-slow")
+CLAMPED = ("clamp-departure", "clamp-constant")
+MATCHED: Mapping[str, str] = {
+    "matched-constant": "hold",
+    "matched-constant-but-sink": "hold-but-sink",
+    "clamp-constant": "clamp-departure",
+}
+"""Interventions by one constant for all heads, and those whose far mass they have: controls of equal dose."""
+MATCHED_HEADS: Mapping[str, str] = {"matched-heads": "hold"}
+"""Those by one constant for each head."""
 UNSHIFTED = ("plain", "clamp", "mask", "mask-sink", "length-corrected", "yarn")
 """Interventions that need no mean scores."""
 
@@ -127,7 +136,7 @@ def intervention(
     length: int,
     *,
     seed: int = 0,
-    constant: float | None = None,
+    constant: float | HeadValues | None = None,
     extended: Frequencies | None = None,
 ) -> Change:
     """A change of every layer's encoding.
@@ -137,7 +146,7 @@ def intervention(
         curves: of the model; their trained length says where an intervention begins to act.
         length: tokens that are read at most, > L.
         seed: of shuffled distances, swapped heads and random heads.
-        constant: in sd, of "constant" (-1.5 if not given) and of `MATCHED`, found by `match_dose`.
+        constant: in sd, of "constant" (-1.5 if not given) and of `MATCHED`; of `MATCHED_HEADS` one for each head.
         extended: frequencies of "yarn".
 
     Raises:
@@ -170,7 +179,7 @@ def intervention(
     added = shift(name, curves, length, seed=seed, constant=constant)
 
     def change(layer: int, encoding: Encoding) -> Encoding:
-        inner = Clamped(encoding, trained) if name == "clamp-departure" else encoding
+        inner = Clamped(encoding, trained) if name in CLAMPED else encoding
         shifted = Shifted(inner, added[layer])
         if name.endswith("-but-sink"):
             return OpeningKeys(shifted, encoding, OPENING)
@@ -194,7 +203,7 @@ def _with_frequencies(extended: Frequencies | None) -> Change:
 
 
 def shift(
-    name: str, curves: Curves, length: int, *, seed: int = 0, constant: float | None = None
+    name: str, curves: Curves, length: int, *, seed: int = 0, constant: float | HeadValues | None = None
 ) -> Float[Tensor, "layers heads length"]:
     """What an intervention adds to the scores at distances 0 .. length - 1; for those that add something.
 
@@ -206,17 +215,22 @@ def shift(
     return torch.from_numpy(np.where(acts, -taken, 0.0)).float()
 
 
-def _taken(name: str, curves: Curves, length: int, seed: int, constant: float | None) -> HeadCurves:
+def _taken(
+    name: str, curves: Curves, length: int, seed: int, constant: float | HeadValues | None
+) -> HeadCurves:
     """What is taken off the scores, at all distances."""
     far = np.arange(length) >= curves.trained_length
     rng = np.random.default_rng(seed)
     match name:
-        case "constant" | "matched-constant" | "matched-constant-but-sink":
+        case (
+            "constant" | "matched-constant" | "matched-constant-but-sink" | "matched-heads" | "clamp-constant"
+        ):
             if name == "constant" and constant is None:
                 constant = CONSTANT
             if constant is None:
-                raise InputError(f"{name} needs its constant; find it with `match_dose`")
-            return np.broadcast_to(-constant * curves.spread[..., None], (*curves.spread.shape, length))
+                raise InputError(f"{name} needs its constant; find it with `match_dose` or `match_heads`")
+            taken = -np.asarray(constant) * curves.spread
+            return np.broadcast_to(taken[..., None], (*curves.spread.shape, length))
         case "subtract":
             curves.departure(length)  # refuses what is not known
             return curves.mean[..., :length]
@@ -385,6 +399,52 @@ def match_dose(
         a, f = (b, g) if found * g < 0 else (a, f / 2)
         b, g = at, found
     return b, target + g
+
+
+ROUNDS = 10
+LEAST = 1e-4  # far mass: less is as good as none
+MOST_GAIN = 4.0
+
+
+def match_heads(
+    masses: Callable[[HeadValues], HeadValues], target: HeadValues, spread: HeadValues, *, tolerance: float
+) -> HeadValues:
+    """A constant for each head, in sd, with which it has the far mass that is wanted of it.
+
+    One number added to all far scores of a query moves the log odds of its far mass by as much. Each round adds the
+    difference of log odds, times how much was added in the round before for each of log odds gained, because queries
+    differ; heads of later layers settle after those that they read from. Rounds end once no head is off by more than
+    the tolerance, or after `ROUNDS`: what is left shows in the doses that are measured then.
+
+    >>> odds = np.array([[-1.0, 2.0]])  # of two heads, whose sd is 2
+    >>> masses = lambda constant: 1 / (1 + np.exp(-odds - 2 * constant))
+    >>> match_heads(masses, np.full((1, 2), 0.5), np.full((1, 2), 2.0), tolerance=1e-6).round(6).tolist()
+    [[0.5, -1.0]]
+
+    Args:
+        masses: far mass of each head, of constants in sd.
+        target: that is wanted.
+        spread: sd of each head.
+        tolerance: of the mass of a head.
+    """
+    constant, step = np.zeros_like(spread), np.zeros_like(spread)
+    before, gain = None, np.ones_like(spread)
+    for _ in range(ROUNDS):
+        found = masses(constant)
+        if np.abs(found - target).max() <= tolerance:
+            break
+        odds = _log_odds(found)
+        if before is not None:
+            moved = np.where(odds == before, np.inf, odds - before)
+            gain = (step / moved).clip(1.0, MOST_GAIN)
+        before, step = odds, gain * (_log_odds(target) - odds)
+        constant = constant + step / spread
+    return constant
+
+
+def _log_odds(mass: HeadValues) -> HeadValues:
+    inside = mass.clip(LEAST, 1 - LEAST)
+    return np.log(inside / (1 - inside))
 
 
 # Curves of heads that rotate, from captured queries and keys.

@@ -17,7 +17,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from analysis import assets
-from analysis.assets import ModelSource
+from analysis.assets import ModelSource, _alone, _gguf, _make, _verified, cache_folder, writing_to
 from analysis.errors import InputError
 from analysis.models import huggingface
 from analysis.models.capture import Consumer, capture_checkpoint, capture_llama, verify_rotation
@@ -137,7 +137,20 @@ def fetch_smollm2(
         InputError: nothing can be fetched, other bytes than the pinned ones come, or the cache folder cannot
             be written.
     """
-    return assets.converted_smollm2(convert, source=source, progress=progress)
+    cache = cache_folder()
+    folder = cache / source.name / "converted"
+    stamp = {"recipe": source.recipe, "source_sha256": source.sha256}
+    progress(f"verify {source.name}", 0, 0)
+    if _verified(folder, stamp):
+        return folder
+    with _alone(cache, source.name, progress):
+        if not _verified(folder, stamp):  # nor has another process made it meanwhile
+            gguf = _gguf(source, cache, progress)
+            progress("convert to safetensors", 0, 1)
+            with writing_to(cache):
+                _make(folder, stamp, lambda new: convert(gguf, new))
+            progress("convert to safetensors", 1, 1)
+    return folder
 
 
 SMOLLM2 = "smollm2"

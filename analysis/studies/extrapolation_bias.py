@@ -4,68 +4,43 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Complex128, Float, Float64, Int
 from torch import Tensor
-from torch.nn import functional as F
 
-from analysis.encodings import Encoding, Rope, SlidingWindow
-from analysis.encodings.interventions import Clamped, Shifted
+from analysis.encodings import Encoding, Rope
 from analysis.encodings.rotary import complex_pairs, rotation, rotation_table
 from analysis.errors import InputError
-from analysis.heads.bias_interventions import Curves, level_at, shift
+from analysis.heads.bias_interventions import Curves, HeadCurves, level_at
 from analysis.heads.mean_score import by_distance, pair_counts
-from analysis.intervals import Interval, over_documents
-from analysis.models.attention import Attend, Streaming, explicit
+from analysis.models.attention import Attend, explicit
 from analysis.models.llama import Llama
 from analysis.models.methods import ROTATING
-from analysis.settings import nearest
+from analysis.studies.equal_dose import (
+    MATCHING,
+    SCORED,
+    TOTAL,
+    IntervenedModel,
+    Numbers,
+    compare_interventions,
+    scored_documents,
+)
 from analysis.studies.settings import ExtrapolationBiasSettings
-from analysis.text.corpus import Corpus
-from analysis.text.windows import Spans, spans, windows
+from analysis.text.corpus import Corpus, bigram_bits
+from analysis.text.windows import spans, windows
 
-# What the heads of a small model do beyond the trained length L, under any encoding, and with a bias taken
-# away.
-#
-# Attention in the model's place (`Llama.attend`), a block of queries at a time, measures as it reads. Scores are
-# altered by distance alone, by interventions in the encoding of each layer. With c(D) a head's mean score at
-# distance D, and c(L) its
-# level just within L, an alteration is, at the distances where it acts,
-#
-# subtract beyond    score - c(D)           from L on; hold beyond        score - c(D) + c(L)    from L on:
-# the mean stays where it was at L; hold on average    score less the mean over those distances of c(D) -
-# c(L): their level is kept down, their shape not; hold, shuffled     as "hold beyond", with those distances
-# in another order: as much is taken away, in wrong places; hold within        score - c(D) + c(L)    below L
-# only: the mean within L is taken away, beyond it all stays; hold, predicted    as "hold beyond", with the
-# curve that RoPE's closed form gives from windows of L (`predicted`); clamp              the score of the
-# same two tokens L - 1 apart, from L on: no position is left beyond L; mask               minus infinity,
-# from L on: nothing beyond L is read.
-#
-# All but the last two change a score by a number that depends on head and distance and on nothing else.
+# What the heads of a small model do beyond the trained length L, under any encoding: attention in the model's place
+# (`Llama.attend`), a block of queries at a time, measures as it reads. What the loss owes to that is measured by
+# interventions in the encoding of each layer (`heads.bias_interventions`), each with its dose (`studies.equal_dose`).
 
 
 BLOCK = 256  # queries at a time
-WITHIN = "hold within"
-SHIFTS = ("subtract beyond", "hold beyond", "hold on average", "hold, shuffled", WITHIN)
-"""Alterations by a number for each head and distance, from a measured curve."""
-PREDICTED, CLAMP, MASK = "hold, predicted", "clamp", "mask"
-KINDS = (*SHIFTS, PREDICTED, CLAMP, MASK)
-NAME_OF = {
-    "subtract beyond": "subtract",
-    "hold beyond": "hold",
-    "hold on average": "hold-average",
-    "hold, shuffled": "shuffled",
-    WITHIN: "hold-within",
-    PREDICTED: "hold-predicted",
-}
-"""Names of alterations by a shift in `heads.bias_interventions`, by their names in this study's record."""
-
 Scores = Float[Tensor, "batch heads rows columns"]
 
 
@@ -190,47 +165,6 @@ def observe(
     return Seen(mean / pairs.numpy(), square / pairs.numpy(), entropy, far, trained_length)
 
 
-def shift_of(
-    kind: str,
-    mean: Float64[np.ndarray, "layers heads reach"],
-    trained_length: int,
-    length: int,
-    *,
-    seed: int = 0,
-) -> Float[Tensor, "layers heads length"]:
-    """What is added to scores at each distance below `length`, for one of `SHIFTS` or for `PREDICTED`.
-
-    Args:
-        mean: score of every head at each distance, measured or predicted.
-        trained_length: L.
-        seed: of the order of distances in "hold, shuffled"; every head has the same order.
-
-    Raises:
-        InputError: an unknown kind, or a curve that is shorter, or not finite because no key is seen that far away.
-    """
-    if kind not in NAME_OF:
-        raise InputError(f"alteration {kind!r} is unknown; {nearest(kind, NAME_OF)}")
-    heads = np.ones(mean.shape[:2])  # none of these shifts goes by a head's spread
-    curves = Curves(mean, heads, trained_length, mean, mean)
-    return shift(NAME_OF[kind], curves, length, seed=seed)
-
-
-def altered_model(
-    model: Llama, kind: str, trained_length: int, shift: Float[Tensor, "layers heads length"] | None = None
-) -> Llama:
-    """A second model over the same weights whose scores are altered; `shift` is `shift_of` for what needs one."""
-
-    def change(layer: int, encoding: Encoding) -> Encoding:
-        if kind == MASK:
-            return SlidingWindow(encoding, trained_length)
-        if kind == CLAMP:
-            return Clamped(encoding, trained_length)
-        assert shift is not None
-        return Shifted(encoding, shift[layer])
-
-    return model.with_interventions(change)
-
-
 # The mean score that RoPE must have beyond the trained length L, if queries and keys stay as they are within
 # it.
 #
@@ -239,10 +173,20 @@ def altered_model(
 # for all distances.
 
 
+class Prediction(NamedTuple):
+    """Mean scores in closed form.
+
+    Attributes:
+        whole: of every head at each distance.
+        fast: the part of it of pairs that turn once or more within L.
+    """
+
+    whole: HeadCurves
+    fast: HeadCurves
+
+
 @torch.inference_mode()
-def predicted_mean(
-    model: Llama, tokens: Int[Tensor, "windows length"], reach: int
-) -> Float64[Tensor, "layers heads reach"]:
+def predicted_mean(model: Llama, tokens: Int[Tensor, "windows length"], reach: int) -> Prediction:
     """Mean score of every head at distances 0 .. reach - 1, from the mean query and key in shorter windows.
 
     Args:
@@ -258,19 +202,24 @@ def predicted_mean(
             f"windows of {tokens.shape[1]} tokens are longer than the trained length of {model.config.context}; "
             f"give shorter ones"
         )
-    curves: list[Float64[Tensor, "heads reach"]] = []
+    whole: list[Float64[Tensor, "heads reach"]] = []
+    fast: list[Float64[Tensor, "heads reach"]] = []
 
     def attend(encoding: Encoding, q: Tensor, k: Tensor, v: Tensor, positions: Tensor, layer: int) -> Tensor:
         rope, _ = rotation(encoding)
         mean_q, mean_k = _mean_pairs(rope, q), _mean_pairs(rope, k)
         product = mean_q * mean_k.conj().repeat_interleave(len(mean_q) // len(mean_k), dim=0)
         table = rotation_table(rope.frequencies, reach, product.shape[1], product.dtype)
-        curves.append(rope.factor * (product @ table).real)
+        omega = np.zeros(product.shape[1])  # pairs that do not rotate come last
+        omega[: len(rope.frequencies.omega)] = rope.frequencies.omega
+        turning = torch.from_numpy(omega * model.config.context >= 2 * math.pi)
+        whole.append(rope.factor * (product @ table).real)
+        fast.append(rope.factor * ((product * turning) @ table).real)
         return explicit(encoding, q, k, v, positions)
 
     with attending(model, attend):
         model(tokens)
-    return torch.stack(curves)
+    return Prediction(*(torch.stack(curves).numpy() for curves in (whole, fast)))
 
 
 def _mean_pairs(rope: Rope, x: Tensor) -> Complex128[Tensor, "heads pairs"]:
@@ -281,15 +230,17 @@ OBSERVED = (
     "near_far_gap", "rebound", "departure", "spread_drift", "entropy_rise", "far_mass", "prediction",
 )  # fmt: skip
 REACH = 8  # longest reading over the trained length
-TARGET = 64  # scored tokens of a span, at most; half the trained length if that is less
 POINTS = 32  # distances at which a curve is kept
-_BATCH = 2
-_LONGEST = 2048 * 8  # tokens that are read at the longest length, all spans together
-
-Numbers = dict[str, Any]
 
 
-def row(model: Llama, data: Corpus, settings: ExtrapolationBiasSettings, *, reach: int = REACH) -> Numbers:
+def row(
+    model: Llama,
+    data: Corpus,
+    settings: ExtrapolationBiasSettings,
+    *,
+    reach: int = REACH,
+    described: bool = True,
+) -> Numbers:
     """All that is measured of one model, fit for JSON; None stands for what a method does not have.
 
     Mean scores are measured on the validation split, losses on the test split: no curve is taken away where it was
@@ -299,10 +250,12 @@ def row(model: Llama, data: Corpus, settings: ExtrapolationBiasSettings, *, reac
         model: trained at `model.config.context` tokens, L.
         data: its corpus.
         reach: longest length that is read, over L; a power of two, >= 2.
+        described: whether interventions that are described and not tested are read too.
 
     Returns:
         observed: the means over heads of what `observed` says; heads: each head's; curve: mean over heads of the
-        mean score by distance; altered: what `altered` says, for each way and length.
+        mean score by distance; bigram_bits: of the corpus; documents: that are scored; altered: what
+        `equal_dose.compare` says, for each intervention at 2 L and at the longest length.
     """
     trained = model.config.context
     length = reach * trained + trained // 2  # so that even the farthest distance has many pairs
@@ -312,16 +265,24 @@ def row(model: Llama, data: Corpus, settings: ExtrapolationBiasSettings, *, reac
     predicted = None
     if model.config.method.name in ROTATING:
         short = windows(documents, trained, 4 * settings.windows, seed=settings.seed)
-        predicted = predicted_mean(model, torch.from_numpy(short.tokens), seen.mean.shape[-1]).numpy()
-    heads = observed(seen, predicted, reach)
+        predicted = predicted_mean(model, torch.from_numpy(short.tokens), seen.mean.shape[-1])
+    heads = observed(seen, None if predicted is None else predicted.whole, reach)
+    subject = prepared_model(model, data, settings, seen, predicted, reach)
     found = {
         "trained_length": trained,
         "reach": reach,
         "observed": {name: _mean(values) for name, values in heads.items()},
         "heads": {name: _listed(values) for name, values in heads.items()},
         "curve": _curve(seen, reach),
+        "bigram_bits": bigram_bits(data),
     }
-    return found | {"altered": altered(model, data, settings, seen, predicted, reach)}
+    if subject is None:
+        return found | {"documents": [], "altered": []}
+    lengths = sorted({2 * trained, length - trained // 2})
+    return found | {
+        "documents": scored_documents(subject.chosen),
+        "altered": compare_interventions(subject, lengths, described=described),
+    }
 
 
 def observed(
@@ -339,9 +300,7 @@ def observed(
     """
     trained, last = seen.trained_length, reach * seen.trained_length
     spread = np.sqrt(np.maximum(seen.square - seen.mean**2, 0.0))
-    within, counts = slice(0, trained), np.arange(trained, 0, -1.0)
-    first = (seen.mean[..., within] @ counts) / counts.sum()
-    unit = np.sqrt((seen.square[..., within] @ counts) / counts.sum() - first**2)
+    unit = spread_within(seen)
     departure = (seen.mean - level_at(seen.mean, trained)[..., None]) / unit[..., None]
     octaves = [slice(trained << i, trained << (i + 1)) for i in range(reach.bit_length() - 1)]
     half = slice(trained // 2, trained)
@@ -363,73 +322,36 @@ def observed(
     return found
 
 
-def altered(
+def spread_within(seen: Seen) -> Float64[np.ndarray, "layers heads"]:
+    """Standard deviation of a head's scores over all pairs less than L apart."""
+    within, counts = slice(0, seen.trained_length), np.arange(seen.trained_length, 0, -1.0)
+    first = (seen.mean[..., within] @ counts) / counts.sum()
+    return np.sqrt((seen.square[..., within] @ counts) / counts.sum() - first**2)
+
+
+def prepared_model(
     model: Llama,
     data: Corpus,
     settings: ExtrapolationBiasSettings,
     seen: Seen,
-    predicted: Float64[np.ndarray, "layers heads reach"] | None,
+    predicted: Prediction | None,
     reach: int,
-) -> list[Numbers]:
-    """Losses with scores altered, at 2L, 4L, ... reach L, on the same targets.
-
-    Returns:
-        For each length and way ("hold within" at 2L alone): bits_per_byte as the model is (`plain`), at L (`trained`)
-        and altered; back: bits that come back, with the interval over documents; share: of what was lost from L on,
-        with its interval where every document lost something.
-    """
-    trained = model.config.context
-    if not np.isfinite(seen.mean[..., : reach * trained]).all():
-        return []  # a window hides what lies beyond: there is nothing to alter
-    count = max(2, min(settings.spans, _LONGEST // (reach * trained)))
-    target = min(TARGET, trained // 2)
-    chosen = spans(data.test, reach * trained - target, target, count, seed=settings.seed)
-    at_trained = _nats(model, chosen, trained)
-    by_distance = all(a.encoding.relative and not a.encoding.path_dim for a in model.attentions)
-    found: list[Numbers] = []
-    for length in (trained << i for i in range(1, reach.bit_length())):
-        plain = _nats(model, chosen, length)
-        for kind in KINDS:
-            curve = predicted if kind == PREDICTED else seen.mean
-            if curve is None or (kind == WITHIN and length > 2 * trained):
-                continue
-            if kind == CLAMP and not by_distance:
-                continue  # nothing stands for "the same two tokens L - 1 apart"
-            shift = None
-            if kind not in (CLAMP, MASK):
-                shift = shift_of(kind, curve, trained, length, seed=settings.seed)
-            nats = _nats(altered_model(model, kind, trained, shift), chosen, length)
-            losses = {"trained": at_trained, "plain": plain, "altered": nats}
-            found.append({"kind": kind, "length": length} | _compared(losses, chosen, settings.seed))
-    return found
-
-
-def _compared(losses: Mapping[str, Float64[np.ndarray, " spans"]], chosen: Spans, seed: int) -> Numbers:
-    """Losses of spans as bits, and what comes back, over documents."""
-    names = np.array([document.name for document in chosen.documents])
-    documents = sorted(set(names))
-    by = {key: np.array([x[names == d].sum() for d in documents]) for key, x in losses.items()}
-    size = np.array([chosen.target * (names == d).sum() for d in documents], dtype=np.float64)
-    bits = {key: float(x.sum() / size.sum() / math.log(2)) for key, x in by.items()}
-    back, lost = by["plain"] - by["altered"], by["plain"] - by["trained"]
-    share = over_documents(back, lost, seed=seed) if (lost > 0).all() else None
-    return {
-        "bits_per_byte": bits,
-        "back": _ends(over_documents(back, size, seed=seed).times(1 / math.log(2))),
-        "share": None if share is None else _ends(share),
-    }
-
-
-@torch.inference_mode()
-def _nats(model: Llama, chosen: Spans, length: int) -> Float64[np.ndarray, " spans"]:
-    """Loss of each span's targets, summed, read in windows of one length."""
-    found = []
-    with attending(model, Streaming(BLOCK, compiled=False)):
-        for part in chosen.cut(length - chosen.target).split(_BATCH):
-            logits = model(part[:, :-1])[:, -chosen.target :]
-            losses = F.cross_entropy(logits.mT, part[:, -chosen.target :], reduction="none")
-            found.append(losses.double().sum(dim=1))
-    return torch.cat(found).numpy()
+) -> IntervenedModel | None:
+    """The model with its curves and spans; None where a window hides what lies beyond: there is nothing to change."""
+    trained, longest = model.config.context, reach * model.config.context
+    if not np.isfinite(seen.mean[..., :longest]).all():
+        return None
+    curves = Curves(seen.mean, spread_within(seen), trained, *(predicted or ()))
+    target = min(SCORED, trained // 2)
+    count = max(2, min(settings.spans, TOTAL // longest))
+    matching = max(2, min(MATCHING, count))
+    return IntervenedModel(
+        model,
+        curves,
+        spans(data.validation, longest - target, target, matching, seed=settings.seed),
+        spans(data.test, longest - target, target, count, seed=settings.seed),
+        settings.seed,
+    )
 
 
 def _curve(seen: Seen, reach: int) -> Numbers:
@@ -449,7 +371,3 @@ def _mean(values: Float64[np.ndarray, "layers heads"]) -> float | None:
 
 def _listed(values: Float64[np.ndarray, "layers heads"]) -> list[list[float | None]]:
     return [[float(v) if math.isfinite(v) else None for v in layer] for layer in values]
-
-
-def _ends(interval: Interval) -> list[float | None]:
-    return [v if math.isfinite(v) else None for v in (interval.value, interval.low, interval.high)]

@@ -20,14 +20,15 @@ from analysis import schemas
 from analysis.errors import InputError
 from analysis.experiments import run_record
 from analysis.experiments.plan import label
-from analysis.intervals import LEVEL, over_seeds
+from analysis.intervals import LEVEL, over_documents, over_seeds
 from analysis.models import checkpoint
 from analysis.models.checkpoint import load_model, own_corpus, read_checkpoint
 from analysis.models.users import imported
 from analysis.progress import Progress
 from analysis.records import Provenance, read_summary, write_summary
 from analysis.settings import nearest
-from analysis.studies.extrapolation_bias import KINDS, OBSERVED, REACH, row
+from analysis.studies.equal_dose import CONTRASTS, KINDS, TOLERANCE_ON_TEST, has_learned, interval_ends
+from analysis.studies.extrapolation_bias import OBSERVED, REACH, row
 from analysis.studies.settings import ExtrapolationBiasSettings
 from analysis.text.corpus import NAMED
 from analysis.workers import HERE, Workers, run
@@ -41,8 +42,8 @@ from analysis.workers import HERE, Workers, run
 # independent; within methods    of ranks less their method's mean rank: what is left when the choice of
 # method is taken out; of each method    that has enough runs.
 #
-# A correlation is no cause. What scores with the bias taken away do to the loss is: `altered`, pooled over
-# seeds.
+# A correlation is no cause. What interventions do to the loss is, where another one of equal dose does not do it:
+# `altered` and `contrasts`, over seeds.
 
 
 RESAMPLES = 2000
@@ -62,19 +63,36 @@ def summarise(rows: Mapping[str, Numbers], chosen: Mapping[str, float], *, seed:
         seed: of the bootstraps.
 
     Returns:
-        chosen: of the variants that have rows; runs: how many are correlated; correlations: for each observed
-        number; altered: for each variant, way and length; labels: names of variants and methods in figures.
+        chosen: of the variants that have rows; runs: how many are correlated; excluded: runs that did not learn;
+        correlations: for each observed number, over all runs, and correlations_learned over those that learned;
+        altered (`pooled_cells`) and contrasts (`pooled_contrasts`): for each variant, over its runs that learned;
+        altered_all: the same with the others, for variants that have such; labels: names of variants and methods in
+        figures.
     """
     named = sorted({found["variant"] for found in rows.values()})
     chosen = {variant: chosen[variant] for variant in named if variant in chosen}
     scratch = [found for found in rows.values() if found["parent"] is None]
+    excluded = {name for name, found in rows.items() if not _learned(found)}
+    learned = {name: found for name, found in rows.items() if name not in excluded}
+    mixed = {found["variant"] for name, found in rows.items() if name in excluded} & chosen.keys()
     return {
         "chosen": chosen,
         "runs": len(scratch),
+        "excluded": sorted(excluded),
         "correlations": {name: correlations(scratch, name, seed=seed) for name in OBSERVED},
-        "altered": pooled(rows, chosen),
+        "correlations_learned": {
+            name: correlations([found for found in scratch if _learned(found)], name, seed=seed)
+            for name in OBSERVED
+        },
+        "altered": pooled_cells(learned, chosen),
+        "altered_all": pooled_cells(rows, {variant: chosen[variant] for variant in sorted(mixed)}),
+        "contrasts": pooled_contrasts(learned, chosen, seed=seed),
         "labels": labels(rows.values()),
     }
+
+
+def _learned(found: Numbers) -> bool:
+    return has_learned(found["validation_loss"], found["bigram_bits"])
 
 
 def labels(rows: Iterable[Numbers]) -> dict[str, str]:
@@ -144,33 +162,115 @@ def _estimate(x: Values, y: Values, clusters: Codes, groups: Codes | None, seed:
     return found
 
 
-def pooled(rows: Mapping[str, Numbers], chosen: Mapping[str, float]) -> dict[str, list[Numbers]]:
+DOSES = ("far_mass", "opening_mass", "entropy")
+
+
+def pooled_cells(rows: Mapping[str, Numbers], chosen: Mapping[str, float]) -> dict[str, list[Numbers]]:
     """For each variant at its chosen rate, way and length: means over seeds, with Student's t intervals.
 
-    bits come back (`back`) of those lost beyond L (`lost`), what is left lost (`left`), and the share that comes back
-    (`share`, None where a model lost nothing), each with its ends. `seeds` says how many.
+    bits per byte that are recovered (`back`) of those lost beyond L (`lost`), what is left lost (`left`), the share
+    that is recovered (`share`, None where a model lost nothing; `documents`, of the first seed, with its interval over
+    documents), the doses, and the constant of those that have one for all heads, each with its ends. `seeds` says how
+    many.
     """
     found: dict[str, list[Numbers]] = {}
-    for variant, lr in chosen.items():
-        runs = [r for r in rows.values() if (r["variant"], r["lr"]) == (variant, lr) and r["altered"]]
+    for variant, runs in _of_variants(rows, chosen).items():
         cells = {(a["kind"], a["length"]) for r in runs for a in r["altered"]}
         for kind, length in sorted(cells, key=lambda cell: (cell[1], KINDS.index(cell[0]))):
             same = [a for r in runs for a in r["altered"] if (a["kind"], a["length"]) == (kind, length)]
-            bits = [a["bits_per_byte"] for a in same]
-            backs = np.array([b["plain"] - b["altered"] for b in bits])
-            losses = np.array([b["plain"] - b["trained"] for b in bits])
-            found.setdefault(variant, []).append(
-                {
-                    "kind": kind,
-                    "length": length,
-                    "seeds": len(same),
-                    "back": _pooled(backs),
-                    "lost": _pooled(losses),
-                    "left": _pooled(losses - backs),
-                    "share": _pooled(backs / losses) if (losses > 0).all() else None,
-                }
-            )
+            backs, losses = _recovered(same)
+            pool: Numbers = {
+                "kind": kind,
+                "length": length,
+                "seeds": len(same),
+                "back": _pooled(backs),
+                "lost": _pooled(losses),
+                "left": _pooled(losses - backs),
+                "share": _pooled(backs / losses) if (losses > 0).all() else None,
+                "documents": same[0].get("share"),
+            }
+            for dose in DOSES:
+                pool[dose] = _pooled(np.array([a[dose] for a in same]))
+            if isinstance(same[0].get("constant"), float):
+                pool["constant"] = _pooled(np.array([a["constant"] for a in same]))
+            found.setdefault(variant, []).append(pool)
     return found
+
+
+def pooled_contrasts(
+    rows: Mapping[str, Numbers], chosen: Mapping[str, float], *, seed: int
+) -> dict[str, list[Numbers]]:
+    """For each variant at its chosen rate, each of `equal_dose.CONTRASTS` and length: one intervention less another.
+
+    share: recovered by the one less recovered by the other, of what is lost from L on, mean over seeds with Student's
+    t interval; share_matched: the same over the seeds whose far masses differ by at most `TOLERANCE_ON_TEST`, how many
+    of which `matched` says; each: of each seed; documents: of the first seed, with its interval over documents; bits:
+    as share, in bits per byte; undone: bits over those that the one recovers, 1 where the other recovers nothing;
+    far_mass: of the one less of the other. Variants that lose nothing have none.
+    """
+    found: dict[str, list[Numbers]] = {}
+    for variant, runs in _of_variants(rows, chosen).items():
+        for name, (one, other) in CONTRASTS.items():
+            for length in sorted({a["length"] for r in runs for a in r["altered"]}):
+                pairs = [pair for r in runs if (pair := _pair(r, one, other, length)) is not None]
+                if pairs and all(_recovered([a])[1][0] > 0 for _, a, _ in pairs):
+                    found.setdefault(variant, []).append(
+                        {"contrast": name, "length": length} | _contrast(pairs, seed)
+                    )
+    return found
+
+
+def _pair(found: Numbers, one: str, other: str, length: int) -> tuple[Numbers, Numbers, Numbers] | None:
+    """A run, and its cells of two interventions at a length; None unless it has both."""
+    cells = {a["kind"]: a for a in found["altered"] if a["length"] == length}
+    return (found, cells[one], cells[other]) if {one, other} <= cells.keys() else None
+
+
+def _contrast(pairs: Sequence[tuple[Numbers, Numbers, Numbers]], seed: int) -> Numbers:
+    ones, others = [a for _, a, _ in pairs], [b for _, _, b in pairs]
+    (back_one, lost), (back_other, _) = _recovered(ones), _recovered(others)
+    share, bits = (back_one - back_other) / lost, back_one - back_other
+    far = np.array([a["far_mass"] - b["far_mass"] for a, b in zip(ones, others, strict=True)])
+    matched = np.abs(far) <= TOLERANCE_ON_TEST
+    return {
+        "seeds": len(pairs),
+        "share": _pooled(share),
+        "matched": int(matched.sum()),
+        "share_matched": _pooled(share[matched]) if matched.any() else None,
+        "each": share.tolist(),
+        "documents": _over_documents(*pairs[0], seed),
+        "bits": _pooled(bits),
+        "undone": _pooled(bits / back_one) if (back_one > 0).all() else None,
+        "far_mass": _pooled(far),
+    }
+
+
+def _over_documents(found: Numbers, one: Numbers, other: Numbers, seed: int) -> list[float | None]:
+    """Difference of the recovered shares of one run, over documents."""
+    plain = {a["length"]: np.array(a["nats"]) for a in found["altered"] if a["kind"] == "plain"}
+    lost = plain[one["length"]] - plain[found["trained_length"]]
+    gained = np.array(other["nats"]) - np.array(one["nats"])
+    if not (lost > 0).all():
+        return [float(gained.sum() / lost.sum()), None, None]
+    return interval_ends(over_documents(gained, lost, seed=seed))
+
+
+def _of_variants(rows: Mapping[str, Numbers], chosen: Mapping[str, float]) -> dict[str, list[Numbers]]:
+    """Runs of each variant at its chosen rate that have been altered, by seed."""
+    found = {
+        variant: [r for r in rows.values() if (r["variant"], r["lr"]) == (variant, lr) and r["altered"]]
+        for variant, lr in chosen.items()
+    }
+    return {name: sorted(runs, key=lambda r: r["seed"]) for name, runs in found.items() if runs}
+
+
+def _recovered(
+    cells: Sequence[Numbers],
+) -> tuple[Float[np.ndarray, " seeds"], Float[np.ndarray, " seeds"]]:
+    """Bits per byte that are recovered, and those that are lost from L on."""
+    bits = [a["bits_per_byte"] for a in cells]
+    backs = np.array([b["plain"] - b["altered"] for b in bits])
+    return backs, np.array([b["plain"] - b["trained"] for b in bits])
 
 
 def _codes(names: Sequence[str]) -> Codes:
@@ -179,8 +279,7 @@ def _codes(names: Sequence[str]) -> Codes:
 
 def _pooled(values: Float[np.ndarray, " seeds"]) -> list[float | None]:
     """Mean over seeds and the ends of its interval; None for the ends with a single seed."""
-    found = over_seeds(values)
-    return [value if np.isfinite(value) else None for value in (found.value, found.low, found.high)]
+    return interval_ends(over_seeds(values))
 
 
 BIAS = schemas.BIAS
@@ -266,7 +365,8 @@ def measured(task: Task) -> tuple[str, Numbers]:
     if reach < 2:
         raise InputError(f"{task.record} has no loss beyond the trained length of {trained} tokens")
     about = {name: content[name] for name in ("variant", "seed", "lr", "parent", "validation_loss")}
-    found = row(load_model(task.weights), data, task.settings, reach=reach)
+    described = content["seed"] == 0
+    found = row(load_model(task.weights), data, task.settings, reach=reach, described=described)
     losses = {str(length): value for length, value in bits.items()}
     rise = bits[reach * trained] - bits[trained]
     extra = {"method": checkpoint.config.method.name, "key": task.key, "bits_per_byte": losses, "rise": rise}

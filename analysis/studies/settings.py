@@ -221,7 +221,7 @@ class ExtrapolationBiasSettings:
     """
 
     windows: int = 8
-    spans: int = 16
+    spans: int = 64
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -18,8 +18,8 @@ from figures.findings.finding import (
     triple,
 )
 
-RECORD, FIGURE = "summaries/bias.json", "fig_28_bias_removed"
-SPAN = 64  # scored bytes of a span, `extrapolation_bias.TARGET`
+RECORD, FIGURE = "summaries/bias_sweep.json", "fig_28_equal_dose"
+SPAN = 64  # scored bytes of a span, `equal_dose.SCORED`
 HOLD, AVERAGE, SHUFFLED = "hold beyond", "hold on average", "hold, shuffled"
 PREDICTED, CLAMP, MASK = "hold, predicted", "clamp", "mask"
 DATE = "2026-11-28"
@@ -27,15 +27,15 @@ CAUSE = Status(
     "corrected",
     DATE,
     "It was said that the distance bias is what breaks RoPE. The share recovered stands, the cause is withdrawn: "
-    "by an outside reader's measurement holding the mean also lowers how much attention falls beyond the trained "
-    "length, and no control of equal far attention mass is in our records.",
+    "holding the mean also lowers how much attention falls beyond the trained length. The control of equal far "
+    "attention is in shape-rope.",
 )
 NOT_TAPA = Status(
     "corrected",
     DATE,
     "It was said that the bias is not what breaks TAPA. The shares stand; the sentence about the cause is withdrawn: "
-    "by an outside reader's measurement holding the mean raised the attention mass beyond the trained length, and no "
-    "control of equal mass is in our records.",
+    "holding the mean raises how much attention falls beyond the trained length. Interventions with their doses are in "
+    "tapa-beyond.",
 )
 
 

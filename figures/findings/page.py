@@ -8,6 +8,7 @@ from analysis.errors import InputError
 from analysis.settings import nearest
 from figures.findings import (
     checkpoint,
+    equal_dose,
     formula,
     interventions,
     losses,
@@ -48,6 +49,15 @@ SECTIONS = {
         interventions.recovery_findings,
         interventions.rope_by_length_findings,
         interventions.correlation_findings,
+    ),
+    "Small models: interventions of equal dose": (
+        equal_dose.dose_findings,
+        equal_dose.shape_findings,
+        equal_dose.placebo_findings,
+        equal_dose.departure_findings,
+        equal_dose.sink_findings,
+        equal_dose.tapa_findings,
+        equal_dose.dose_correlation_findings,
     ),
     "A learned phase over seeds, and its controls": (
         phase_seeds.position_findings,

@@ -386,18 +386,12 @@ def test_results_are_fit_for_a_record(everything, tmp_path: Path):
     assert records.read_summary(path, expect_schema=results.RESULTS) == json.loads(json.dumps(everything))
 
 
-@pytest.fixture(scope="module")
-def real_results() -> dict[str, Any]:
-    """Of the committed runs."""
-    return results.summarise_runs(TRAINED)
-
-
-def test_the_command_prints_tables_of_real_runs(real_results: dict[str, Any]):
+def test_the_command_prints_tables_of_real_runs():
     run = CliRunner().invoke(app, ["results", "table2", "--records", str(TRAINED)])
     assert run.exit_code == 0, run.output
     assert run.output.startswith("# No fine-tuning")
     run = CliRunner().invoke(app, ["results", "table2", "--csv", "--records", str(TRAINED)])
-    assert run.output == tables.csv_text(real_results, "table2")
+    assert run.output == tables.csv_text(results.summarise_runs(TRAINED), "table2")
     run = CliRunner().invoke(app, ["results", "table1", "table2", "--csv", "--records", str(TRAINED)])
     assert run.exit_code != 0
 
@@ -412,9 +406,9 @@ def stale_tables(folder: Path, content: dict[str, Any]) -> list[str]:
     ]
 
 
-def test_committed_tables_follow_from_committed_records(tmp_path: Path, real_results: dict[str, Any]):
+def test_committed_tables_follow_from_committed_records(tmp_path: Path):
     """If not: `tapa figures perplexity_by_length` writes them."""
-    content = real_results
+    content = results.summarise_runs(TRAINED)
     assert stale_tables(TABLES, content) == []
     for path in TABLES.iterdir():  # the guard sees a number that was changed, and a table that was lost
         (tmp_path / path.name).write_text(path.read_text(encoding="utf-8"), encoding="utf-8")

@@ -10,16 +10,18 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from analysis.studies import extrapolation_bias
 from analysis.studies.assumption_2_1 import verdicts
 from analysis.studies.extrapolation_bias import OBSERVED
 from analysis.studies.extrapolation_bias_runs import summarise
-from figures import catalogue, fig_26_assumption_tests, fig_27_extrapolation_bias, fig_28_bias_removed, style
+from figures import catalogue, fig_26_assumption_tests, fig_27_extrapolation_bias, fig_28_equal_dose, style
 from tests.figures.test_pictures import small_and_closed
 from tests.studies.test_assumption_2_1 import record
-from tests.studies.test_extrapolation_bias_runs import fake
+from tests.studies.test_extrapolation_bias_runs import cell, fake
 
 __all__ = ["small_and_closed"]  # a fixture that every test here uses
+
+
+KINDS = (*fig_28_equal_dose.SERIES, "plain", "mask", "constant -1", "shuffled")
 
 
 def content(variants: tuple[str, ...] = ("rope", "tapa", "nope")) -> dict[str, Any]:
@@ -28,27 +30,23 @@ def content(variants: tuple[str, ...] = ("rope", "tapa", "nope")) -> dict[str, A
     rows = {}
     for variant in variants:
         for seed, lr in ((0, 1e-3), (0, 2e-3), (1, 1e-3), (2, 1e-3)):
-            x, rise, *backs = rng.random(2 + len(extrapolation_bias.KINDS))
-            altered = [
-                {
-                    "kind": kind,
-                    "length": n,
-                    "bits_per_byte": {"plain": 4.0, "trained": 2.0, "altered": 4.0 - back / n},
-                }
+            x, rise, *backs = rng.random(2 + len(KINDS))
+            altered = [cell("plain", 2.0, length=16)] + [
+                cell(kind, 0.0 if kind == "plain" else back, length=n, far=float(rng.random()))
                 for n in (32, 64)
-                for kind, back in zip(extrapolation_bias.KINDS, backs, strict=True)
+                for kind, back in zip(KINDS, backs, strict=True)
             ]
             score = [*rng.random(3), None]
             rows[f"{variant}-s{seed}-lr{lr}"] = fake(
                 variant, seed, lr, float(x), float(rise), altered=[] if variant == "nope" else altered,
-                curve={"distance": [1.0, 8.0, 32.0, 60.0], "score": score}, trained_length=16,
+                curve={"distance": [1.0, 8.0, 32.0, 60.0], "score": score},
             )  # fmt: skip
     return {"rows": rows, "summary": summarise(rows, dict.fromkeys(variants, 1e-3), seed=0)}
 
 
 def test_mean_scores_correlations_and_the_runs_behind_the_strongest():
     made = content()
-    curves, dots, scatter = fig_27_extrapolation_bias.draw({"bias": made}).axes
+    curves, dots, scatter = fig_27_extrapolation_bias.draw({"bias_sweep": made}).axes
     rows = list(made["rows"].values())
     drawn = [line for line in curves.lines if len(line.get_xdata()) == 4]
     assert len(drawn) == 9  # at the chosen rates
@@ -73,28 +71,40 @@ def test_mean_scores_correlations_and_the_runs_behind_the_strongest():
     assert sum(len(line.get_xdata()) for line in filled) == 9
 
 
-def test_every_intervention_has_its_recovered_share_with_its_interval():
+def test_every_intervention_stands_at_its_far_mass_and_recovered_share():
     made = content()
-    (ax,) = fig_28_bias_removed.draw({"bias": made}).axes
-    shown = [container.get_label() for container in ax.containers]
-    assert shown == ["RoPE", "TAPA"]
-    kinds = list(fig_28_bias_removed.INTERVENTIONS)
-    assert len(ax.get_yticklabels()) == len(kinds)
-    for container, variant in zip(ax.containers, ("rope", "tapa"), strict=True):
+    figure = fig_28_equal_dose.draw({"bias": made})
+    panels = [ax for ax in figure.axes if ax.get_title(loc="left")]
+    assert [ax.get_title(loc="left") for ax in panels] == ["RoPE", "TAPA"]
+    for ax, variant in zip(panels, ("rope", "tapa"), strict=True):
         cells = {c["kind"]: c for c in made["summary"]["altered"][variant] if c["length"] == 64}
-        line, _, (bars,) = container
-        rows = np.round(-np.asarray(line.get_ydata(), dtype=float)).astype(int)
-        assert [kinds[row] for row in rows] == [kind for kind in kinds if kind in cells]
-        expected = 100 * np.array([cells[kinds[row]]["share"] for row in rows])
-        np.testing.assert_allclose(np.asarray(line.get_xdata(), dtype=float), expected[:, 0])
-        ends = np.array([segment[:, 0] for segment in bars.get_segments()])
-        np.testing.assert_allclose(ends, expected[:, 1:])
+        places = {kind: (c["far_mass"][0], 100 * c["share"][0]) for kind, c in cells.items()}
+        drawn = [tuple(map(float, np.ravel(line.get_data()))) for line, _, _ in ax.containers]
+        assert drawn == [pytest.approx(places[kind]) for kind in fig_28_equal_dose.SERIES]
+        dose, others = ax.lines[:2]
+        by_mass = sorted(places[kind] for kind in ("plain", "mask", "constant -1", "matched-constant"))
+        np.testing.assert_allclose(np.transpose(dose.get_data()), by_mass)
+        np.testing.assert_allclose(np.transpose(others.get_data()), [places["shuffled"]])
+        for (_, _, (bars,)), kind in zip(ax.containers, fig_28_equal_dose.SERIES, strict=True):
+            (segment,) = bars.get_segments()
+            np.testing.assert_allclose(segment[:, 1], [100 * end for end in cells[kind]["share"][1:]])
+        runs = [row for row in made["rows"].values() if (row["variant"], row["lr"]) == (variant, 1e-3)]
+        small = [line for line in ax.lines if line.get_markersize() == 2.5]
+        for line, kind in zip(small, fig_28_equal_dose.SERIES, strict=True):
+            own = [next(a for a in r["altered"] if (a["kind"], a["length"]) == (kind, 64)) for r in runs]
+            shares = [50 * (4.0 - a["bits_per_byte"]["altered"]) for a in own]
+            np.testing.assert_allclose(
+                np.transpose(line.get_data()), list(zip([a["far_mass"] for a in own], shares, strict=True))
+            )
+    cells = {c["kind"]: c for c in made["summary"]["altered"]["rope"] if c["length"] == 64}
+    held, same = (100 * cells[kind]["share"][0] for kind in ("hold", "matched-constant"))
+    assert f"{same:.0f} of {held:.0f} % in RoPE" in figure.get_suptitle().replace("\n", " ")
 
 
 def test_other_variants_are_drawn_where_the_usual_ones_are_not_there():
     made = content(("tapa_alpha0.3",))
-    (ax,) = fig_28_bias_removed.draw({"bias": made}).axes
-    assert [container.get_label() for container in ax.containers] == ["TAPA, alpha 0.3"]
+    figure = fig_28_equal_dose.draw({"bias": made})
+    assert [ax.get_title(loc="left") for ax in figure.axes if ax.get_title(loc="left")] == ["TAPA, alpha 0.3"]
 
 
 def test_tests_draw_median_and_range_and_count_the_rejected():
@@ -116,9 +126,9 @@ def test_tests_draw_median_and_range_and_count_the_rejected():
                 assert f"{int((x.p_holm <= 0.05).sum())}/{x.sizes['test']}" in words
 
 
-@pytest.mark.parametrize("module", [fig_27_extrapolation_bias, fig_28_bias_removed, fig_26_assumption_tests])
+@pytest.mark.parametrize("module", [fig_27_extrapolation_bias, fig_28_equal_dose, fig_26_assumption_tests])
 def test_they_are_saved(module, tmp_path: Path):
-    records = {"bias": content(), "verdicts": verdicts(record())}
+    records = {"bias": content(), "bias_sweep": content(), "verdicts": verdicts(record())}
     needs = catalogue.FIGURES[module.__name__.split("_", 2)[2]].needs
     figure = module.draw({name: records[name] for name in needs})
     assert figure.get_size_inches()[0] <= style.PAGE
@@ -128,4 +138,5 @@ def test_they_are_saved(module, tmp_path: Path):
 
 
 def test_the_gathered_record_is_a_committed_summary():
-    assert catalogue.path_of("bias") == catalogue.SUMMARIES / "bias.json"
+    for name in ("bias", "bias_sweep"):
+        assert catalogue.path_of(name) == catalogue.SUMMARIES / f"{name}.json"

@@ -35,6 +35,7 @@ BASE = 100.0
 LONGER = Extension("yarn", 4.0, TRAINED).frequencies(BASE, DIM, DIM, length=LENGTH)
 WHOLE = ("plain", "hold-within", "yarn")  # act within L, or not at all
 POSITIONS = torch.arange(LENGTH)
+CONSTANT = (*MATCHED, *bias.MATCHED_HEADS)  # go by a constant that must be given
 SINK = ("hold-but-sink", "hold-sink-only", "matched-constant-but-sink")  # go by the position of the key, too
 FAR = (POSITIONS[:, None] - POSITIONS) >= TRAINED
 SEEN = (POSITIONS[:, None] - POSITIONS) >= 0
@@ -57,7 +58,7 @@ def scores(encoding: Encoding) -> torch.Tensor:
 def changed(name: str, layer: int = 1, found: Curves | None = None, **more) -> torch.Tensor:
     """What an intervention adds to the scores of a rotation, pair by pair."""
     rope = Rope(plain(BASE, DIM))
-    needed = {one: {"constant": -0.7} for one in MATCHED} | {"yarn": {"extended": LONGER}}
+    needed = {one: {"constant": -0.7} for one in CONSTANT} | {"yarn": {"extended": LONGER}}
     more = needed.get(name, {}) | more
     change = intervention(name, found or curves(), LENGTH, **more)
     return scores(change(layer, rope)) - scores(rope)
@@ -80,7 +81,7 @@ def test_an_intervention_acts_beyond_the_trained_length_and_says_so_if_it_does_n
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in bias.UNSHIFTED])
 def test_a_shift_is_the_same_for_all_pairs_of_a_head_and_distance(name: str):
     difference = changed(name)
-    if name == "clamp-departure":
+    if name in bias.CLAMPED:
         difference = difference - changed("clamp")
     rows = slice(None) if name not in SINK else slice(LENGTH - 1, None)
     for head in range(HEADS):
@@ -102,6 +103,10 @@ def test_named_shifts_are_their_formulas():
     np.testing.assert_allclose(at["constant"], -1.5 * c.spread[layer], **budget)
     np.testing.assert_allclose(at["matched-constant"], -0.7 * c.spread[layer], **budget)
     np.testing.assert_allclose(at["clamp-departure"] - at["clamp"], departure, **budget)
+    np.testing.assert_allclose(at["clamp-constant"] - at["clamp"], -0.7 * c.spread[layer], **budget)
+    own = np.linspace(-1, 1, LAYERS * HEADS).reshape(LAYERS, HEADS)
+    each = changed("matched-heads", constant=own)[:, -1, LENGTH - 1 - d].numpy()
+    np.testing.assert_allclose(each, own[layer] * c.spread[layer], **budget)
     np.testing.assert_allclose(at["hold-fast"] + at["hold-slow"], at["hold-predicted"], **budget)
     np.testing.assert_allclose(at["hold-but-sink"], at["hold"], **budget)
     assert not at["hold-sink-only"].any()
@@ -232,7 +237,7 @@ def test_held_heads_of_the_first_layer_stay_at_their_level():
 def test_within_the_trained_length_a_model_says_what_it_always_said(name: str):
     model = llama()
     found, _ = measured(model)
-    more = {"constant": -0.7} if name in MATCHED else {}
+    more = {"constant": -0.7} if name in CONSTANT else {}
     twin = model.with_interventions(intervention(name, found, LENGTH - OPENING, **more))
     with torch.inference_mode():
         before, after = model(tokens(LENGTH - OPENING)), twin(tokens(LENGTH - OPENING))
@@ -266,6 +271,23 @@ def test_a_dose_is_what_loops_find_and_averages_over_layers():
     assert doses.entropy is not None
     torch.testing.assert_close(doses.far, (found[0].mean(0) + other[0].mean(0)) / 2)
     torch.testing.assert_close(doses.entropy, (found[2].mean(0) + other[2].mean(0)) / 2)
+
+
+@given(st.integers(0, 2**16))
+def test_constants_of_heads_that_read_from_each_other_have_the_masses(seed: int):
+    """Heads of a second layer whose odds hang on the first one's constants; several queries each."""
+    odds = 2 * drawn(seed, 2, 3, 8).numpy()
+    spread = 0.5 + drawn(seed + 1, 2, 3).abs().numpy()
+    wanted = np.linspace(-3, 3, 6).reshape(2, 3)
+
+    def masses(constant: np.ndarray) -> np.ndarray:
+        moved = odds + (constant * spread)[..., None]
+        moved[1] += 0.5 * np.tanh(constant[0]).mean()
+        return (1 / (1 + np.exp(-moved))).mean(-1)
+
+    target = masses(wanted)
+    found = bias.match_heads(masses, target, spread, tolerance=0.005)
+    assert np.abs(masses(found) - target).max() <= 0.005
 
 
 @given(st.floats(0.05, 0.95), st.floats(0.2, 4.0), st.floats(-6, 6))

@@ -12,7 +12,15 @@ from torch.nn import functional as F
 from analysis.encodings import Alibi, Nope, Rope, SlidingWindow
 from analysis.encodings.interventions import Clamped, LengthCorrected, OpeningKeys, Shifted
 from analysis.errors import InputError
-from analysis.heads.bias_interventions import MATCHED, NAMES, Curves, Doses, dose, intervention
+from analysis.heads.bias_interventions import (
+    MATCHED,
+    MATCHED_HEADS,
+    NAMES,
+    Curves,
+    Doses,
+    dose,
+    intervention,
+)
 from analysis.models.attention import Streaming, explicit
 from analysis.models.huggingface import Checkpoint
 from analysis.models.intervened import CachedAttention, TextReader, intervened, unchanged
@@ -39,7 +47,7 @@ def curves(layers: int = 3, heads: int = 4, reach: int = LENGTH) -> Curves:
 
 def change_of(name: str):
     longer = Extension("yarn", 4.0, TRAINED).frequencies(300.0, DIM, DIM, length=LENGTH)
-    more = {name: {"constant": -0.8} for name in MATCHED} | {"yarn": {"extended": longer}}
+    more = {name: {"constant": -0.8} for name in (*MATCHED, *MATCHED_HEADS)} | {"yarn": {"extended": longer}}
     more = more.get(name, {})
     return intervention(name, curves(), LENGTH, **more)
 

@@ -17,17 +17,17 @@ from hypothesis import strategies as st
 from analysis.encodings import SlidingWindow
 from analysis.errors import InputError
 from analysis.heads import mean_score
-from analysis.heads.bias_interventions import level_at
+from analysis.heads.bias_interventions import Curves, intervention, level_at
 from analysis.models.attention import explicit
 from analysis.models.config import METHODS, MethodConfig
 from analysis.models.llama import Llama
 from analysis.studies import extrapolation_bias
 from analysis.studies.extrapolation_bias import (
+    Seen,
     WatchedAttention,
-    altered_model,
     attending,
     observe,
-    shift_of,
+    spread_within,
 )
 from tests.heads import tiny_phase as phase_tiny
 
@@ -65,6 +65,15 @@ def scores_of(llama: Llama, windows: torch.Tensor, layer: int) -> tuple[torch.Te
     scores = found[layer]
     hidden = torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1)
     return scores, scores.masked_fill(hidden, -math.inf).softmax(dim=-1)
+
+
+def intervened(llama: Llama, kind: str, seen: Seen | None = None) -> Llama:
+    """The model under an intervention with the curves that were measured; with any for one that needs none."""
+    if seen is None:
+        curves = Curves(np.zeros((2, 2, LENGTH)), np.ones((2, 2)), TRAINED)
+    else:
+        curves = Curves(seen.mean, spread_within(seen), TRAINED)
+    return llama.with_interventions(intervention(kind, curves, LENGTH))
 
 
 def mean_by_distance(scores: torch.Tensor) -> np.ndarray:
@@ -128,12 +137,12 @@ def test_what_is_observed_is_what_loops_find(method: str):
 
 
 @pytest.mark.parametrize("method", ["rope", "tapa", "nope"])
-@pytest.mark.parametrize("kind", extrapolation_bias.SHIFTS)
+@pytest.mark.parametrize("kind", ["subtract", "hold", "hold-average", "shuffled", "hold-within"])
 def test_in_the_first_layer_an_alteration_gives_the_mean_it_names(kind: str, method: str):
     llama = model(method)
     seen = observe(llama, tokens(), TRAINED)
     attention = WatchedAttention(TRAINED)
-    twin = altered_model(llama, kind, TRAINED, shift_of(kind, seen.mean, TRAINED, LENGTH).double())
+    twin = intervened(llama, kind, seen)
     with torch.inference_mode(), attending(twin, attention):
         twin(tokens())
     pairs = 3 * (LENGTH - np.arange(LENGTH))
@@ -141,9 +150,9 @@ def test_in_the_first_layer_an_alteration_gives_the_mean_it_names(kind: str, met
     mean, level = seen.mean[0], level_at(seen.mean, TRAINED)[0][:, None]
     is_far = np.arange(LENGTH) >= TRAINED
     expected = {
-        "subtract beyond": np.where(is_far, 0.0, mean),
-        "hold beyond": np.where(is_far, level, mean),
-        "hold within": np.where(is_far, mean, level),
+        "subtract": np.where(is_far, 0.0, mean),
+        "hold": np.where(is_far, level, mean),
+        "hold-within": np.where(is_far, mean, level),
     }
     budget = 4 * np.finfo(np.float32).eps * np.abs(mean).max()  # the shift is kept in float32
     if kind in expected:
@@ -151,7 +160,7 @@ def test_in_the_first_layer_an_alteration_gives_the_mean_it_names(kind: str, met
         return
     # as much is taken away in all, and none of it within L
     np.testing.assert_allclose(found[:, ~is_far], mean[:, ~is_far], rtol=0, atol=budget)
-    if kind == "hold on average":
+    if kind == "hold-average":
         np.testing.assert_allclose(found[:, is_far].mean(axis=-1), level[:, 0], rtol=0, atol=budget)
         np.testing.assert_allclose(
             np.diff(found[:, is_far]), np.diff(mean[:, is_far]), rtol=0, atol=2 * budget
@@ -166,7 +175,7 @@ def test_in_the_first_layer_an_alteration_gives_the_mean_it_names(kind: str, met
 @pytest.mark.parametrize("method", ["rope", "tapa", "alibi", "nope"])
 def test_clamped_pairs_score_as_if_the_trained_length_apart(method: str):
     llama = model(method)
-    attention, twin = WatchedAttention(TRAINED), altered_model(llama, extrapolation_bias.CLAMP, TRAINED)
+    attention, twin = WatchedAttention(TRAINED), intervened(llama, "clamp")
     with torch.inference_mode(), attending(twin, attention):
         altered = twin(tokens())
     vectors: list[tuple] = []
@@ -196,7 +205,7 @@ def test_masked_the_model_is_one_with_a_window():
     llama = model("rope")
     window = llama.with_encoding(SlidingWindow(llama.attentions[0].encoding, TRAINED))
     with torch.inference_mode():
-        found = altered_model(llama, extrapolation_bias.MASK, TRAINED)(tokens())
+        found = intervened(llama, "mask")(tokens())
         torch.testing.assert_close(found, window(tokens()), rtol=0, atol=1e-10)
 
 
@@ -204,7 +213,7 @@ def test_masked_the_model_is_one_with_a_window():
 def test_the_predicted_curve_is_the_sum_over_pairs_of_mean_vectors(method: str):
     llama, reach = model(method), 40
     short = tokens(4, TRAINED)
-    found = extrapolation_bias.predicted_mean(llama, short, reach).numpy()
+    found = extrapolation_bias.predicted_mean(llama, short, reach).whole
     seen: list[tuple] = []
 
     def attend(encoding, q, k, v, positions, layer):
@@ -223,29 +232,46 @@ def test_the_predicted_curve_is_the_sum_over_pairs_of_mean_vectors(method: str):
         np.testing.assert_allclose(found[layer], expected, rtol=0, atol=1e-6 * np.abs(found).max())
 
 
+def test_fast_pairs_turn_within_the_trained_length_and_the_rest_is_slow():
+    """Rotated by slow pairs alone, a model's prediction is what is left of the whole without its fast pairs."""
+    llama = model()
+    omega = llama.attentions[0].encoding.frequencies.omega
+    assert 0 < (omega * TRAINED >= 2 * math.pi).sum() < len(omega)
+    found = extrapolation_bias.predicted_mean(llama, tokens(4, TRAINED), LENGTH)
+    slow = found.whole - found.fast
+    turned = LENGTH * omega[omega * TRAINED < 2 * math.pi].max()
+    spectrum = np.abs(np.fft.rfft(slow - slow.mean(axis=-1, keepdims=True), axis=-1)) ** 2
+    high = int(turned / (2 * math.pi)) + 8  # bins above which only the leakage of slow waves is left
+    assert spectrum[..., high:].sum() < 0.1 * spectrum.sum()
+    assert np.abs(found.fast).max() > 1e-3 * np.abs(found.whole).max()
+
+
+def test_the_spread_is_over_all_pairs_within_the_trained_length():
+    llama = model()
+    scores, _ = scores_of(llama, tokens(), 0)
+    distance = torch.arange(LENGTH)[:, None] - torch.arange(LENGTH)
+    found = spread_within(observe(llama, tokens(), TRAINED))[0]
+    # pairs at each distance weigh as in a window of the trained length
+    weight = (TRAINED - distance).double() / (LENGTH - distance)
+    weight = weight.masked_fill((distance < 0) | (distance >= TRAINED), 0.0)
+    for head in range(2):
+        x = scores[:, head].double()
+        mean = (weight * x).sum() / (weight.sum() * len(x))
+        square = (weight * x.square()).sum() / (weight.sum() * len(x))
+        assert found[head] == pytest.approx(float((square - mean**2).sqrt()), rel=1e-9)
+
+
 def test_queries_and_keys_that_are_their_means_have_the_predicted_curve():
     """With one token all through, every query is the mean query: measured and predicted are one curve."""
     llama = model()
     same = torch.full((2, LENGTH), 65)
     seen = observe(llama, same, TRAINED).mean
-    found = extrapolation_bias.predicted_mean(llama, same[:, :TRAINED], LENGTH).numpy()
+    found = extrapolation_bias.predicted_mean(llama, same[:, :TRAINED], LENGTH).whole
     np.testing.assert_allclose(found, seen, rtol=0, atol=1e-5 * np.abs(seen).max())
 
 
 REFUSED = [
     (lambda: observe(model(), tokens(2, TRAINED), TRAINED), "windows of 16 tokens do not reach beyond"),
-    (
-        lambda: shift_of("drop", np.zeros((1, 1, 8)), 4, 8),
-        "alteration 'drop' is unknown; known: subtract beyond",
-    ),
-    (
-        lambda: shift_of("hold beyond", np.zeros((1, 1, 8)), 4, 9),
-        "not known up to distance 8; measure longer",
-    ),
-    (
-        lambda: shift_of("hold beyond", observe(model("window"), tokens(), TRAINED).mean, TRAINED, LENGTH),
-        "not known up to distance 51; measure longer windows",
-    ),
     (
         lambda: extrapolation_bias.predicted_mean(model("tapa"), tokens(2, TRAINED), 40),
         "Tapa rotates no queries and keys",

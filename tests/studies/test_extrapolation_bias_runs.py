@@ -22,7 +22,7 @@ from analysis.experiments import run_record
 from analysis.models import checkpoint
 from analysis.models.attention import explicit
 from analysis.records import Provenance, read_summary, write_summary
-from analysis.studies import extrapolation_bias, extrapolation_bias_runs
+from analysis.studies import equal_dose, extrapolation_bias, extrapolation_bias_runs
 from analysis.studies.extrapolation_bias import OBSERVED
 from analysis.studies.settings import ExtrapolationBiasSettings
 from analysis.text import windows
@@ -106,12 +106,11 @@ def test_what_comes_back_is_that_of_scores_altered_by_hand(data: Corpus):
     """The witness adds the shift as a matrix of distances to the encoding's own scores, and reads all logits."""
     model = phase_tiny.model("rope", context=TRAINED, gain=6.0)
     found = extrapolation_bias.row(model, data, SETTINGS, reach=4)
-    assert {(a["kind"], a["length"]) for a in found["altered"]} == {
-        (kind, length)
-        for kind in extrapolation_bias.KINDS
-        for length in (32, 64)
-        if kind != extrapolation_bias.WITHIN or length == 32
-    }
+    assert [(a["kind"], a["length"]) for a in found["altered"]] == [
+        ("plain", TRAINED),
+        *((kind, 32) for kind in equal_dose.BRIEF),
+        *((kind, 64) for kind in equal_dose.KINDS),
+    ]
     documents = [(d.name, d.tokens.tolist()) for d in data.validation]
     tokens = windows.windows(documents, 4 * TRAINED + TRAINED // 2, 2, seed=0).tokens
     curve = extrapolation_bias.observe(model, torch.from_numpy(tokens), TRAINED).mean
@@ -133,7 +132,7 @@ def test_what_comes_back_is_that_of_scores_altered_by_hand(data: Corpus):
             with torch.inference_mode():
                 every = F.cross_entropy(model(rows[:, :-1]).mT, rows[:, 1:], reduction="none")
             losses.append(float(every[:, -TARGET:].double().mean()) / math.log(2))
-        cell = next(a for a in found["altered"] if (a["kind"], a["length"]) == ("hold beyond", length))
+        cell = next(a for a in found["altered"] if (a["kind"], a["length"]) == ("hold", length))
         assert cell["bits_per_byte"]["plain"] == pytest.approx(losses[0], rel=1e-5)
         assert cell["bits_per_byte"]["altered"] == pytest.approx(losses[1], rel=1e-5)
         assert cell["back"][0] == pytest.approx(losses[0] - losses[1], abs=1e-5)
@@ -191,9 +190,12 @@ def test_every_run_with_weights_and_a_record_has_a_row(made: Path):
             assert row["observed"]["rebound"] is None
             assert row["observed"]["far_mass"] == 0.0
         else:
-            assert {a["length"] for a in row["altered"]} == {32, 64}
-            predicted = [a for a in row["altered"] if a["kind"] == extrapolation_bias.PREDICTED]
-            assert bool(predicted) == ("rope" in name)
+            assert {a["length"] for a in row["altered"]} == {TRAINED, 32, 64}
+            kinds = {a["kind"] for a in row["altered"]}
+            assert ("hold-predicted" in kinds) == ("rope-s0" in name)
+            assert ("swapped" in kinds) == ("-s0-" in name)  # what is only described, with seed 0 alone
+            assert set(equal_dose.TESTED) <= kinds
+            assert len(row["documents"]) == len(row["altered"][0]["nats"])
 
 
 def test_what_is_up_to_date_is_not_measured_again(place: Path, data: Corpus, monkeypatch: pytest.MonkeyPatch):
@@ -235,7 +237,16 @@ def test_interrupted_it_has_kept_what_was_done(place: Path):
 def fake(variant: str, seed: int, lr: float, x: float, rise: float, **changes: Any) -> dict[str, Any]:
     observed = dict.fromkeys(OBSERVED, x) | {"prediction": None}
     about = {"variant": variant, "method": variant.split("_")[0], "seed": seed, "lr": lr, "parent": None}
-    return about | {"validation_loss": lr, "rise": rise, "observed": observed, "altered": []} | changes
+    loss = {"validation_loss": lr, "bigram_bits": 3.0, "rise": rise, "trained_length": 16}
+    return about | loss | {"observed": observed, "altered": []} | changes
+
+
+def cell(kind: str, recovered: float, *, length: int = 64, far: float = 0.5, **more: Any) -> dict[str, Any]:
+    """An intervention in a model with 2 bits per byte at L and 4 beyond; two documents of 8 bytes, alike."""
+    bits = {"plain": 4.0, "trained": 2.0, "altered": 4.0 - recovered}
+    doses = {"far_mass": far, "opening_mass": 0.1, "entropy": 1.0}
+    nats = [8 * math.log(2) * bits["altered"]] * 2
+    return {"kind": kind, "length": length, "bits_per_byte": bits, "nats": nats} | doses | more
 
 
 def test_spearman_is_scipys_and_knows_groups():
@@ -301,27 +312,74 @@ def test_unrelated_numbers_have_intervals_that_cover_zero():
     assert covered >= 90 - 4 * math.sqrt(100 * 0.1 * 0.9)
 
 
-def test_what_comes_back_is_pooled_over_the_seeds_of_the_chosen_rate():
-    def cell(back: float) -> list[dict[str, Any]]:
-        bits = {"plain": 4.0, "trained": 2.0, "altered": 4.0 - back}
-        return [{"kind": extrapolation_bias.CLAMP, "length": 64, "bits_per_byte": bits}]
+def seeds(
+    variant: str, *recovered: dict[str, float], lr: float = 1e-3, **more: Any
+) -> dict[str, dict[str, Any]]:
+    """Rows of seeds 0, 1, ... with what each intervention recovers, in bits per byte."""
+    at_trained = cell("plain", 2.0, length=16)
+    return {
+        f"{variant}-s{seed}-lr{lr}": fake(
+            variant, seed, lr, 1.0, 1.0,
+            altered=[at_trained, cell("plain", 0.0)] + [cell(kind, back) for kind, back in one.items()], **more,
+        )
+        for seed, one in enumerate(recovered)
+    }  # fmt: skip
 
-    rows = {
-        "a": fake("rope", 0, 1e-3, 1.0, 1.0, altered=cell(1.0)),
-        "b": fake("rope", 1, 1e-3, 1.0, 1.0, altered=cell(1.2)),
-        "c": fake("rope", 2, 1e-3, 1.0, 1.0, altered=cell(1.4)),
-        "d": fake("rope", 0, 2e-3, 1.0, 1.0, altered=cell(0.0)),  # trained worse
-    }
+
+def test_what_is_recovered_is_pooled_over_the_seeds_of_the_chosen_rate():
+    rows = seeds("rope", {"clamp": 1.0}, {"clamp": 1.2}, {"clamp": 1.4})
+    rows |= seeds("rope", {"clamp": 0.0}, lr=2e-3)  # trained worse
     found = extrapolation_bias_runs.summarise(rows, {"rope": 1e-3, "tapa": 4e-3}, seed=0)
     assert found["chosen"] == {"rope": 1e-3}
-    (pooled,) = found["altered"]["rope"]
-    assert (pooled["kind"], pooled["length"], pooled["seeds"]) == (extrapolation_bias.CLAMP, 64, 3)
+    (pooled,) = [one for one in found["altered"]["rope"] if one["kind"] == "clamp"]
+    assert (pooled["length"], pooled["seeds"]) == (64, 3)
     half = stats.t.ppf(0.975, 2) * 0.2 / math.sqrt(3)
     assert pooled["back"] == pytest.approx([1.2, 1.2 - half, 1.2 + half])
     assert pooled["share"] == pytest.approx([0.6, 0.6 - half / 2, 0.6 + half / 2])
-    alone = extrapolation_bias_runs.summarise({"a": rows["a"]}, {"rope": 1e-3}, seed=0)["altered"]["rope"][0]
+    assert pooled["far_mass"] == pytest.approx([0.5, 0.5, 0.5])
+    first = {name: row for name, row in rows.items() if name == "rope-s0-lr0.001"}
+    alone = extrapolation_bias_runs.summarise(first, {"rope": 1e-3}, seed=0)["altered"]["rope"][-1]
     assert alone["back"][1:] == [None, None]
     json.dumps(found, allow_nan=False)
+
+
+def test_one_intervention_less_another_is_paired_over_seeds():
+    """The recovered shares move together, so the interval of their difference is narrow; documents are alike."""
+    rows = seeds(
+        "rope",
+        {"hold": 1.6, "matched-constant": 1.0, "clamp": 1.0, "clamp-departure": 0.5},
+        {"hold": 1.9, "matched-constant": 1.3, "clamp": 1.2, "clamp-departure": 0.6},
+        {"hold": 1.3, "matched-constant": 0.7, "clamp": 1.4, "clamp-departure": 0.7},
+    )
+    rows["rope-s2-lr0.001"]["altered"][3]["far_mass"] = (
+        0.44  # the constant of one seed is not matched on the test text
+    )
+    found = extrapolation_bias_runs.summarise(rows, {"rope": 1e-3}, seed=0)["contrasts"]["rope"]
+    by = {one["contrast"]: one for one in found}
+    assert set(by) == {"shape", "departure"}  # of the others neither was done
+    shape = by["shape"]
+    assert shape["share"] == pytest.approx([0.3, 0.3, 0.3])
+    assert (shape["seeds"], shape["matched"]) == (3, 2)
+    assert shape["share_matched"] == pytest.approx([0.3, 0.3, 0.3])
+    assert shape["far_mass"][0] == pytest.approx(0.02)
+    assert shape["documents"] == pytest.approx([0.3, 0.3, 0.3])
+    assert by["departure"]["undone"] == pytest.approx([0.5, 0.5, 0.5])
+    assert by["departure"]["bits"][0] == pytest.approx(0.6)
+
+
+def test_runs_that_did_not_learn_are_excluded_and_both_results_are_given():
+    rows = seeds("rope", {"hold": 1.0}, {"hold": 1.0}) | seeds("nope", {"hold": 1.0})
+    lost = seeds(
+        "rope", {}, {}, {"hold": -3.0}, validation_loss=2.9 * math.log(2)
+    )  # better, by less than the margin
+    rows["rope-s2-lr0.001"] = lost["rope-s2-lr0.001"] | {"seed": 2}
+    found = extrapolation_bias_runs.summarise(rows, {"rope": 1e-3, "nope": 1e-3}, seed=0)
+    assert found["excluded"] == ["rope-s2-lr0.001"]
+    assert [one["seeds"] for one in found["altered"]["rope"] if one["kind"] == "hold"] == [2]
+    assert set(found["altered_all"]) == {"rope"}
+    (whole,) = [one for one in found["altered_all"]["rope"] if one["kind"] == "hold"]
+    assert whole["back"][0] == pytest.approx(-1 / 3)
+    assert found["runs"] == 4
 
 
 # the command
@@ -342,7 +400,7 @@ def test_the_command_says_what_it_found(place: Path, monkeypatch, capsys: pytest
     told = capsys.readouterr().out
     for name in RUNS:
         assert name in told
-    assert "hold, predicted" in told
+    assert "hold-predicted" in told
     assert "left out: alibi-s0-lr1e-3 (no record yet); nope-s0-lr4e-3 (diverged)" in told
     assert run(monkeypatch, "runs", *SMALL, "--json") == 0
     summary = json.loads(capsys.readouterr().out)

@@ -1,0 +1,277 @@
+"""What interventions of equal dose say of the small models: dose, shape, sufficiency, sink, and why TAPA loses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from figures.findings.finding import (
+    LONGEST,
+    TRAINED_LENGTH,
+    Finding,
+    Value,
+    capital,
+    chosen_rate,
+    content,
+    label_part,
+    number,
+    triple,
+)
+
+RECORD, SWEEP, FIGURE = "summaries/bias.json", "summaries/bias_sweep.json", "fig_28_equal_dose"
+SCORED = 64  # bytes of a span, `equal_dose.SCORED`
+MAIN = ("rope", "partial", "tapa")
+OVER = "{seeds} [95 % over seeds, Student's t, or over documents where there is one seed]"
+
+
+def _summary() -> Mapping[str, Any]:
+    return content(RECORD)["summary"]
+
+
+def _cell(variant: str, kind: str) -> Mapping[str, Any] | None:
+    cells = _summary()["altered"].get(variant, ())
+    return next((c for c in cells if (c["kind"], c["length"]) == (kind, LONGEST)), None)
+
+
+def _contrast(variant: str, name: str) -> Mapping[str, Any] | None:
+    found = _summary()["contrasts"].get(variant, ())
+    return next((c for c in found if (c["contrast"], c["length"]) == (name, LONGEST)), None)
+
+
+def _name(variant: str) -> str:
+    return capital(_summary()["labels"][variant])
+
+
+def _common(variant: str) -> dict[str, Value | str | int]:
+    scored = SCORED * content(RECORD)["settings"]["spans"]
+    return {
+        "method": _name(variant),
+        "rate": chosen_rate(variant),
+        "near": TRAINED_LENGTH,
+        "far": LONGEST,
+        "scored": f"{scored:,}",
+    }
+
+
+def _runs(variant: str, *kinds: str) -> list[dict[str, Mapping[str, Any]]]:
+    """Cells by kind at the longest length, of the runs that have all of these kinds, by seed."""
+    rate, found = _summary()["chosen"][variant], []
+    rows = (r for r in content(RECORD)["rows"].values() if (r["variant"], r["lr"]) == (variant, rate))
+    for row in sorted(rows, key=lambda r: r["seed"]):
+        cells = {c["kind"]: c for c in row["altered"] if c["length"] == LONGEST}
+        if set(kinds) <= cells.keys():
+            found.append(cells)
+    return found
+
+
+def _shares(variant: str, *kinds: str) -> dict[str, Value | str | int] | None:
+    """Recovered share, far mass and sink mass of each kind, as share_0, mass_0, sink_0, ..., and how many seeds.
+
+    All are of the same runs, else they could not be compared: of all runs, or of the first where some lack a kind.
+    None unless there is one that has all kinds.
+    """
+    runs = _runs(variant, *kinds)
+    if not runs:
+        return None
+    found: dict[str, Value | str | int] = {}
+    cells = [_cell(variant, kind) for kind in kinds]
+    whole = all(cell is not None and cell["seeds"] == len(runs) for cell in cells)
+    for i, kind in enumerate(kinds):
+        cell = cells[i]
+        if cell is None or cell["share"] is None:
+            return None
+        if whole:
+            share, far, sink = _ends(cell), cell["far_mass"][0], cell["opening_mass"][0]
+        else:
+            one = runs[0][kind]
+            share, far, sink = one["share"], one["far_mass"], one["opening_mass"]
+        found |= {
+            f"share_{i}": triple(share, ".0f", 100.0, " %"),
+            f"mass_{i}": number(far),
+            f"sink_{i}": number(sink),
+        }
+    seeds = len(runs) if whole else 1
+    return found | {"seeds": f"{seeds} seed{'s' if seeds > 1 else ''}"}
+
+
+def _ends(found: Mapping[str, Any]) -> Any:
+    """The share with its interval over seeds, or over documents where there is one seed."""
+    return found["share"] if found["seeds"] > 1 else found["documents"] or found["share"]
+
+
+def _points(ends: Any) -> Value:
+    return triple(ends, ".0f", 100.0, " points")
+
+
+def dose_findings() -> Iterator[Finding]:
+    """How much attention falls beyond the trained length, and what lowering it by a constant recovers."""
+    for variant in _summary()["altered"]:
+        found = _shares(variant, "plain", "constant -1.5", "mask")
+        if found is None:
+            continue
+        yield Finding(
+            f"dose-{label_part(variant)}",
+            "{method} (rate {rate}) at {far} bytes gives {mass_0} of its attention to keys {near} or more bytes away; "
+            "lowering every far score by 1.5 standard deviations of its head leaves {mass_1} there and recovers "
+            "{share_1} of the loss that was added since {near} bytes, masking all far keys {share_2} ({scored} scored "
+            "bytes, " + OVER + ").",
+            RECORD,
+            _common(variant) | found,
+            FIGURE,
+        )
+
+
+def shape_findings() -> Iterator[Finding]:
+    """The primary endpoint: the held mean against one constant of the same dose."""
+    for variant in _summary()["altered"]:
+        shares, shape = _shares(variant, "hold", "matched-constant"), _contrast(variant, "shape")
+        if shares is None or shape is None:
+            continue
+        yield Finding(
+            f"shape-{label_part(variant)}",
+            "Of what {method} (rate {rate}) loses at {far} bytes, holding each head's mean score at its value at "
+            "{near} bytes recovers {share_0} and leaves {mass_0} of the attention beyond; one constant for all heads "
+            "that leaves {mass_1} recovers {share_1}, so that at the same dose the shape is worth {points} (seed by "
+            "seed {each}; {scored} scored bytes, " + OVER + "; the doses agree on the test text "
+            "in {matched}).",
+            RECORD,
+            _common(variant)
+            | shares
+            | {
+                "points": _points(_ends(shape)),
+                "each": ", ".join(f"{100 * value:.0f}" for value in shape["each"]),
+                "matched": f"{shape['matched']} of {shape['seeds']}",
+            },
+            FIGURE,
+        )
+
+
+def placebo_findings() -> Iterator[Finding]:
+    """What the same numbers recover elsewhere: at other distances, in other heads, and constants in each head."""
+    for variant in _summary()["altered"]:
+        shuffled = _shares(variant, "shuffled")
+        if shuffled is not None:
+            yield Finding(
+                f"placebo-{label_part(variant)}",
+                "Holding {method}'s mean scores (rate {rate}) with the distances beyond {near} bytes shuffled recovers "
+                "{share_0} of its loss at {far} bytes and leaves {mass_0} of the attention beyond ({scored} scored "
+                "bytes, " + OVER + ").",
+                RECORD,
+                _common(variant) | shuffled,
+                FIGURE,
+            )
+        each = _contrast(variant, "shape in each head")
+        own = _shares(variant, "matched-heads", "swapped", "hold-average")
+        if each is None or own is None:
+            continue
+        yield Finding(
+            f"shape-in-heads-{label_part(variant)}",
+            "In {method} (rate {rate}, {seeds}) at {far} bytes a constant for each head that leaves every head the far "
+            "attention of the held mean ({mass_0} on average) recovers {share_0}, {points} less than the held mean "
+            "[95 % over documents]; holding the departure of another head recovers {share_1} at {mass_1}, the level "
+            "alone {share_2} at {mass_2} ({scored} scored bytes).",
+            RECORD,
+            _common(variant) | own | {"points": _points(each["documents"])},
+            FIGURE,
+        )
+
+
+def departure_findings() -> Iterator[Finding]:
+    """Is the departure of the mean score sufficient, and beyond its dose?"""
+    for variant in _summary()["altered"]:
+        shares, plain = _shares(variant, "clamp", "clamp-departure"), _contrast(variant, "departure")
+        if shares is None or plain is None or plain["undone"] is None:
+            continue
+        common = _common(variant)
+        yield Finding(
+            f"departure-{label_part(variant)}",
+            "With distances clamped at {near} bytes {method} (rate {rate}) recovers {share_0} of its loss at {far} "
+            "bytes and leaves {mass_0} of the attention beyond; the departure of each head's mean score added to that "
+            "costs {bits} bits per byte, {undone} of what clamping recovers, and leaves {mass_1} ({scored} scored "
+            "bytes, " + OVER + ").",
+            RECORD,
+            common
+            | shares
+            | {"bits": triple(plain["bits"]), "undone": triple(plain["undone"], ".0f", 100.0, " %")},
+            FIGURE,
+        )
+        same, beyond = _shares(variant, "clamp-constant"), _contrast(variant, "departure beyond its dose")
+        if same is None or beyond is None:
+            continue
+        yield Finding(
+            f"departure-dose-{label_part(variant)}",
+            "Added to clamped distances in {method} (rate {rate}), one constant for all heads that leaves as much "
+            "attention beyond {near} bytes as the departure, {mass_0}, recovers {share_0} of the loss at {far} bytes, "
+            "{points} more than the departure does ({scored} scored bytes, " + OVER + ").",
+            RECORD,
+            common | same | {"points": _points(_ends(beyond))},
+            FIGURE,
+        )
+
+
+def sink_findings() -> Iterator[Finding]:
+    """What the first keys do."""
+    for variant in _summary()["altered"]:
+        kinds = ("hold", "hold-but-sink", "hold-sink-only", "mask", "mask-sink")
+        shares = _shares(variant, *kinds)
+        if shares is None:
+            continue
+        yield Finding(
+            f"sink-{label_part(variant)}",
+            "Holding {method}'s mean scores (rate {rate}) recovers {share_0} at {far} bytes, {share_1} with the first "
+            "4 bytes exempt, which then take {sink_1} of the attention, and {share_2} at those bytes alone; masking "
+            "all far keys recovers {share_3}, all but the first 4 bytes {share_4}, which then take {sink_4} ({scored} "
+            "scored bytes, " + OVER + ").",
+            RECORD,
+            _common(variant) | shares,
+            FIGURE,
+        )
+
+
+def tapa_findings() -> Iterator[Finding]:
+    """What makes TAPA lose beyond its trained length."""
+    shares = _shares("tapa", "plain", "hold", "clamp", "constant -1.5", "mask")
+    if shares is None:
+        return
+    yield Finding(
+        "tapa-beyond",
+        "{method} (rate {rate}) gives {mass_0} of its attention at {far} bytes to keys {near} or more bytes away. "
+        "Holding its mean scores raises that to {mass_1} and recovers {share_1}; lowering far scores by 1.5 standard "
+        "deviations brings it to {mass_3} and recovers {share_3}, masking them {share_4}; with distances clamped it "
+        "is {mass_2} and {share_2} is recovered, which its dose does not explain ({scored} scored bytes, "
+        + OVER
+        + ").",
+        RECORD,
+        _common("tapa") | shares,
+        FIGURE,
+    )
+
+
+def dose_correlation_findings() -> Iterator[Finding]:
+    """The correlation of dose and loss over runs, with and without those that did not learn."""
+    summary = content(SWEEP)["summary"]
+    whole, left = (summary[key]["far_mass"] for key in ("correlations", "correlations_learned"))
+    bits = next(iter(content(SWEEP)["rows"].values()))["bigram_bits"]
+    yield Finding(
+        "dose-correlation",
+        "Over the {runs} runs that learned, Spearman's correlation of the attention beyond the trained length with the "
+        "rise of the loss to {far} bytes is {over}, within methods {within}; with the {excluded} runs that did not, it "
+        "is {all_over} and {all_within}. A run has learned that is better than a bigram model ({bigram} bits per byte) "
+        "by a quarter of a bit at its trained length (95 % intervals draw whole variants, or runs within methods).",
+        SWEEP,
+        {
+            "runs": left["over_runs"]["runs"],
+            "far": LONGEST,
+            "over": _of(left["over_runs"]),
+            "within": _of(left["within_methods"]),
+            "excluded": len(summary["excluded"]),
+            "all_over": _of(whole["over_runs"]),
+            "all_within": _of(whole["within_methods"]),
+            "bigram": number(bits),
+        },
+        "fig_27_extrapolation_bias",
+    )
+
+
+def _of(found: Mapping[str, float]) -> Value:
+    return Value(found["value"], found["low"], found["high"])
