@@ -60,8 +60,9 @@ head_explorer(data)
 # The share of the variance of all scores that lies between distances
 # ([bias-share](../figures/FINDINGS.md#bias-share)), and $R^2$ of the mean curve under the bias
 # ([bias-from-means](../figures/FINDINGS.md#bias-from-means)) and under the formula with plug-in means
-# ([plug-in-formula](../figures/FINDINGS.md#plug-in-formula)): quartiles over heads, each octave of distance weighted
-# alike, first token dropped.
+# ([plug-in-formula](../figures/FINDINGS.md#plug-in-formula)): quartiles over heads, first token dropped; $R^2$ weights
+# each octave of distance alike. With fitted means the formula does far better, and so does a logarithm
+# ([formula-fitted](../figures/FINDINGS.md#formula-fitted)).
 
 # %%
 shares = data.sel(first_token="dropped")
