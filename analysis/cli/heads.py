@@ -345,6 +345,14 @@ BiasRecord = Annotated[
         "one in their folder, of MODEL bias.nc."
     ),
 ]
+Lengths = Annotated[
+    str | None,
+    typer.Option(help="MODEL: tokens to read; one and a half times and twice its context if not given."),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="MODEL: only say how many core-hours it takes, by one measured step."),
+]
 
 
 def bias(
@@ -363,20 +371,14 @@ def bias(
     force: Annotated[
         bool, typer.Option("--force", help="RUNS: measure again what is up to date, too.")
     ] = False,
-    lengths: Annotated[
-        str | None,
-        typer.Option(help="MODEL: tokens to read; one and a half times and twice its context if not given."),
-    ] = None,
+    lengths: Lengths = None,
     interventions: Annotated[
         str | None, typer.Option(help="MODEL: such as plain,hold,clamp; all of the plan if not given.")
     ] = None,
     documents: Annotated[int, typer.Option(help="MODEL: that are scored; four more are needed.")] = 12,
     text: Texts = [],
     precision: Annotated[str, typer.Option(help="MODEL: float32 or bfloat16.")] = "bfloat16",
-    dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="MODEL: only say how many core-hours it takes, by one measured step."),
-    ] = False,
+    dry_run: DryRun = False,
     method: Methods = [],
     as_json: Json = False,
 ) -> None:
