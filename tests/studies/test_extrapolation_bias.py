@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from analysis.encodings import SlidingWindow
 from analysis.errors import InputError
-from analysis.heads import mean_score
 from analysis.heads.bias_interventions import Curves, intervention, level_at
+from analysis.heads.mean_score import by_distance, toeplitz
 from analysis.models.attention import explicit
 from analysis.models.config import METHODS, MethodConfig
 from analysis.models.llama import Llama
@@ -88,7 +88,7 @@ def test_sums_by_distance_are_those_of_the_diagonals(heads: int, rows: int, more
     square = torch.randn(heads, columns, columns, generator=torch.Generator().manual_seed(seed))
     part = square[:, columns - rows :].clone()
     part[square.new_ones(columns, columns).triu(1).bool()[columns - rows :].expand_as(part)] = math.nan
-    found = mean_score.by_distance(part)
+    found = by_distance(part)
     for d in range(columns):
         expected = [square[:, p, p - d] for p in range(max(d, columns - rows), columns)]
         total = torch.stack(expected).double().sum(dim=0) if expected else torch.zeros(heads).double()
@@ -99,7 +99,7 @@ def test_sums_by_distance_are_those_of_the_diagonals(heads: int, rows: int, more
 def test_a_number_for_each_distance_becomes_a_matrix(rows: int, more: int):
     columns = rows + more
     values = torch.arange(1.0, columns + 4)[None]  # longer than what is read
-    found = mean_score.toeplitz(values, rows, columns)[0]
+    found = toeplitz(values, rows, columns)[0]
     for r in range(rows):
         for j in range(columns):
             distance = columns - rows + r - j
