@@ -38,7 +38,7 @@ def draw(records: Mapping[str, Any]) -> Figure:
         _model(ax, summary["labels"][variant], cells, _seeds(rows.values(), variant, summary))
     for ax in axes.flat[len(models) :]:
         ax.axis("off")
-    _legend(axes.flat[-1])
+    _legend(axes.flat[-1], {kind for cells in models.values() for kind in cells})
     for ax in axes[:, 0]:
         ax.set_ylabel("recovered loss (%)")
     lowest = [axes[row, column] for column in range(3) for row in (1, 0) if 3 * row + column < len(models)]
@@ -156,17 +156,22 @@ def _mark(ax: Axes, cell: Cell, colour: str, marker: str, *, filled: bool) -> No
     )  # fmt: skip
 
 
-def _legend(ax: Axes) -> None:
+def _legend(ax: Axes, drawn: set[str]) -> None:
     ax.axis("off")
-    handles = [
-        ax.plot(
-            [], [], marker, ms=5, mec=COLOURS[colour], mfc=COLOURS[colour] if filled else "white", label=words
-        )[0]
-        for words, colour, marker, filled in SERIES.values()
+    looks = [
+        (words, marker, colour, filled)
+        for kind, (words, colour, marker, filled) in SERIES.items()
+        if kind in drawn
     ]
-    handles.append(
-        ax.plot([], [], "-", color=COLOURS["grey"], lw=1.4, label="dose alone: a constant subtracted")[0]
-    )
-    handles.append(ax.plot([], [], ".", color=COLOURS["grey"], ms=4, label="other interventions")[0])
+    handles = [
+        ax.plot([], [], marker, ms=5, mec=COLOURS[c], mfc=COLOURS[c] if filled else "white", label=words)[0]
+        for words, marker, c, filled in looks
+    ]
+    grey = [("-", "dose alone: a constant subtracted")]
+    if any(kind not in SERIES and kind.split(" ")[0] not in DOSE for kind in drawn):
+        grey.append((".", "other interventions"))
+    handles += [
+        ax.plot([], [], line, color=COLOURS["grey"], lw=1.4, ms=4, label=words)[0] for line, words in grey
+    ]
     labels = [textwrap.fill(str(handle.get_label()), 26) for handle in handles]
     ax.legend(handles, labels, loc="center left", bbox_to_anchor=(-0.12, 0.5), fontsize=6.5, handlelength=1.4)
