@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import io
 import json
 import os
 import shutil
@@ -56,10 +58,25 @@ def traced() -> dict[str, set[str]]:
     return {module: set(ours) for module, ours in map(json.loads, done.stdout.splitlines())}
 
 
+class RunningImports(ModuleFinder):
+    """Python's own finder, which does not see what only type checkers read: a folder's list of lazy names."""
+
+    def load_module(self, fqname, fp, pathname, file_info):
+        if pathname and pathname.endswith(".py"):
+            tree = ast.parse(fp.read())
+            tree.body = [
+                node
+                for node in tree.body
+                if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+            ]
+            fp = io.StringIO(ast.unparse(tree))
+        return super().load_module(fqname, fp, pathname, file_info)
+
+
 @cache
 def scanned(module: str) -> frozenset[str]:
     """Our modules that the byte code names, wherever in a file it stands: an upper bound."""
-    finder = ModuleFinder(path=[str(ROOT)])
+    finder = RunningImports(path=[str(ROOT)])
     finder.import_hook(module)
     return frozenset(name for name in finder.modules if name.split(".")[0] in build.OURS)
 
