@@ -306,8 +306,8 @@ def phase_seeds(
 
     \b
     Examples:
-      tapa phase-seeds runs/cpu-tapa-0 runs/cpu-tapa-1 runs/cpu-nope-0 runs/cpu-nope-1
-      tapa phase-seeds runs/cpu-tapa_alpha0-* runs/cpu-tapa_frozen-* --out mine.json
+      tapa phase-seeds runs/cpu-tapa-0 runs/cpu-tapa-1 runs/cpu-nope-0
+      tapa phase-seeds runs/cpu-tapa_alpha0-* --out mine.json
     """
     from analysis.studies.settings import PhaseSeedsSettings
 

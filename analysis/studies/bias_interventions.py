@@ -76,6 +76,8 @@ SECONDARY = (
     "hold-sink-only", "constant", "subtract", "shuffled", "mask", "hold-rebound-heads", "hold-random-heads",
     "hold-fast", "hold-slow", "length-corrected", "yarn",
 )  # fmt: skip
+DOSE_CONTROLS = {name: MATCHED[name] for name in (*PRIMARY, *SECONDARY) if name in MATCHED}
+"""Constants of the plan, and the interventions whose far mass they have; the plan was committed with these."""
 CURVES, MATCHING = 2, 2  # documents that give curves, and constants
 FEWER = 6  # test documents under secondary interventions
 LEAST = 0.1  # nats per token that a document must lose to have something to recover
@@ -336,14 +338,14 @@ class InterventionRecord:
                 "role": ("document", [window.role for window in self.windows]),
                 "start": ("document", [window.start for window in self.windows]),
                 "meaning": ("intervention", [NAMES[name] for name in names]),
-                "constant": ("matched", [self.bench.constants.get(name, np.nan) for name in MATCHED]),
+                "constant": ("matched", [self.bench.constants.get(name, np.nan) for name in DOSE_CONTROLS]),
                 "trial_matched": ("trial", np.array([name for (name, _), _ in trials], dtype=str)),
                 "trial_constant": ("trial", np.array([constant for (_, constant), _ in trials])),
                 "trial_far": ("trial", np.array([far for _, far in trials])),
                 **_kept(self.bench.curves, lengths[-1]),
             },
             coords={
-                "document": documents, "length": lengths, "intervention": names, "matched": list(MATCHED),
+                "document": documents, "length": lengths, "intervention": names, "matched": list(DOSE_CONTROLS),
                 "trial": np.arange(len(trials)),
             },
             attrs={
@@ -427,7 +429,7 @@ def measure_interventions(
         )
         records.write(record.dataset(), out, provenance, schema=BIAS_INTERVENTIONS)
 
-    for name in [name for name in MATCHED if name in chosen_of(settings)]:
+    for name in [name for name in DOSE_CONTROLS if name in chosen_of(settings)]:
         _match(record, name, save, progress)
     _read_all(record, save, progress)
     save()
@@ -503,7 +505,7 @@ def _match(record: InterventionRecord, name: str, save: Callable[[], None], prog
             save()
         return record.trials[name, constant]
 
-    bench.constants[name], _ = match_dose(mass, far(MATCHED[name]))
+    bench.constants[name], _ = match_dose(mass, far(DOSE_CONTROLS[name]))
     save()
 
 
@@ -605,7 +607,7 @@ def with_shares(data: xr.Dataset) -> xr.Dataset:
     names = ("share", "share_low", "share_high", "mean_far", "documents")
     shares = {name: np.full(shape, np.nan) for name in names}
     gains = {
-        name: np.full((shape[0], len(MATCHED)), np.nan)
+        name: np.full((shape[0], len(DOSE_CONTROLS)), np.nan)
         for name in ("gain", "gain_low", "gain_high", "gain_far")
     }
     order = list(map(str, data.intervention.values))
@@ -616,7 +618,7 @@ def with_shares(data: xr.Dataset) -> xr.Dataset:
             for name, value in zip(names, values, strict=True):
                 shares[name][at, order.index(row["intervention"])] = np.nan if value is None else value
         read = {row["intervention"] for row in rows}
-        for column, (other, one) in enumerate(MATCHED.items()):
+        for column, (other, one) in enumerate(DOSE_CONTROLS.items()):
             if {one, other} <= read:
                 found = difference(data, length, one, other)
                 for name, key in (
@@ -668,7 +670,7 @@ def interventions_table(data: xr.Dataset) -> str:
                 f"  {row['intervention']:26s}{row['nats']:7.3f} nats  {row['share']:6.2f} {interval}  "
                 f"{row['far']:.3f}  {row['sink']:.3f}  {row['entropy']:.2f}  n={row['documents']}"
             )
-        for other, one in MATCHED.items():
+        for other, one in DOSE_CONTROLS.items():
             if {one, other} <= {row["intervention"] for row in rows}:
                 found = difference(data, length, one, other)
                 dose = "equal dose" if found["equal_dose"] else "unequal dose"
@@ -702,7 +704,7 @@ def core_hours(model: str, texts: Sequence[Path], settings: Settings, progress: 
     tests = [window.document for window in windows if window.role == "test"]
     todo = planned_readings(settings, lengths, tests)
     stages = {(reading.document, reading.length, reading.intervention in PRIMARY) for reading in todo}
-    tries = 8 * MATCHING * sum(name in chosen_of(settings) for name in MATCHED)
+    tries = 8 * MATCHING * sum(name in chosen_of(settings) for name in DOSE_CONTROLS)
     scored = len(tests) * len(lengths)
     found = {
         "curves": CURVES * seconds(0, len(windows[0].tokens)),

@@ -406,7 +406,7 @@ def test_a_pickle_is_never_opened(model: str, place: Path, monkeypatch, capsys):
     ("arguments", "work"),
     [
         (["measure", "smollm2"], (distance_bias, "measure_model")),
-        (["bench"], (bench, "run")),
+        (["bench"], (bench, "run_benchmarks")),
     ],
 )
 def test_an_output_path_is_checked_before_any_work(arguments, work, place: Path, monkeypatch, capsys):

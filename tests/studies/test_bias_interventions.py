@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from analysis import records
 from analysis.errors import InputError
-from analysis.heads.bias_interventions import MATCHED, NAMES
+from analysis.heads.bias_interventions import NAMES
 from analysis.models.huggingface import Checkpoint
 from analysis.progress import silent
 from analysis.studies import bias_interventions as study
@@ -87,7 +87,7 @@ def test_doses_are_masses(record: tuple[Path, xr.Dataset]):
 def test_a_matched_constant_has_the_far_mass_that_it_is_matched_to(record: tuple[Path, xr.Dataset]):
     _, data = record
     matching = data.isel(document=np.flatnonzero(data.role.values == "matching")).sel(length=48)
-    for name, other in MATCHED.items():
+    for name, other in study.DOSE_CONTROLS.items():
         target = float(matching.far.sel(intervention=other).mean())
         constant = float(data.constant.sel(matched=name))
         tried = {
@@ -228,7 +228,7 @@ def test_the_record_holds_the_shares_that_follow_from_it(record: tuple[Path, xr.
             cell = data.sel(length=length, intervention=row["intervention"])
             assert (float(cell.share), float(cell.mean_far)) == (row["share"], row["far"])
             assert int(cell.documents) == row["documents"]
-        for other, one in MATCHED.items():
+        for other, one in study.DOSE_CONTROLS.items():
             if study.able(data, length).any():
                 found = study.difference(data, length, one, other)
                 assert float(data.gain.sel(length=length, matched=other)) == found["value"]
