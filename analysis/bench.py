@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 
 from analysis.errors import InputError
-from analysis.progress import NotedProgress
+from analysis.progress import NotedProgress, silent
 from analysis.settings import nearest
 
 SCHEMA = ("bench", 2, "tapa bench")
@@ -529,7 +529,7 @@ def model_cost(count: int, length: int) -> list[Row]:
     from analysis.workers import peak_memory_mb
 
     model = open_model(SMOLLM2)
-    chosen = windows(model.documents((), lambda what, done, total: None), length, count, seed=0)
+    chosen = windows(model.documents((), silent), length, count, seed=0)
     clock = Clock()
     measure(model, chosen.tokens, seed=0, clock=clock)
     ratio, peak = clock.statistics / clock.forward, peak_memory_mb()

@@ -33,6 +33,14 @@ class Interval:
     low: float
     high: float
 
+    def ends(self) -> list[float | None]:
+        """value, low and high as JSON has them: None for what is not finite.
+
+        >>> Interval(1.0, math.nan, math.nan).ends()
+        [1.0, None, None]
+        """
+        return [end if math.isfinite(end) else None for end in (self.value, self.low, self.high)]
+
     def exp(self, unit: float = 1.0) -> Interval:
         """Of exp(unit * x), for a positive unit: perplexity of a loss in nats."""
         return Interval(*(math.exp(min(unit * end, 700.0)) for end in (self.value, self.low, self.high)))

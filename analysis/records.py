@@ -17,7 +17,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
@@ -360,6 +360,14 @@ def provenance_of(record: xr.Dataset) -> Provenance:
         KeyError, TypeError, ValueError: its attributes are not those that `write` gives.
     """
     return Provenance.from_attributes(record.attrs)
+
+
+def row_key(settings: Any, *files: Path) -> str:
+    """Of all that decides a row of a record: settings, a dataclass, and the content of files; 32 hexadecimal digits."""
+    digest = hashlib.sha256(repr(sorted(asdict(settings).items())).encode())
+    for path in files:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:32]
 
 
 def write_summary(

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -135,16 +136,30 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
     return scheduler
 
 
+@contextmanager
+def signatures_unchecked() -> Iterator[None]:
+    """The signature checks off, for the length of a `with`; then as they were."""
+    before = jaxtyping.config.jaxtyping_disable
+    jaxtyping.config.update("jaxtyping_disable", True)
+    try:
+        yield
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", before)
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """Signature checks are not what a test compiles."""
+    with signatures_unchecked():
+        yield
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Switch the signature checks off for the tests that read error messages, and back on after."""
-    before = jaxtyping.config.jaxtyping_disable
-    if isinstance(item, pytest.Function) and expects_an_error(item.function):
-        jaxtyping.config.update("jaxtyping_disable", True)
-    try:
+    reads_errors = isinstance(item, pytest.Function) and expects_an_error(item.function)
+    with signatures_unchecked() if reads_errors else nullcontext():
         return (yield)
-    finally:
-        jaxtyping.config.update("jaxtyping_disable", before)
 
 
 MAKE = """

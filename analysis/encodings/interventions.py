@@ -20,6 +20,7 @@ A mask from a distance on is `SlidingWindow`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -42,6 +43,14 @@ from analysis.encodings.base import (
 from analysis.encodings.tapa import PhaseEncoding
 from analysis.errors import InputError
 from analysis.settings import check_above, check_whole
+
+Change = Callable[[int, Encoding], Encoding]
+"""Of a layer's index and its encoding."""
+
+
+def unchanged(layer: int, encoding: Encoding) -> Encoding:
+    """The `Change` that changes nothing."""
+    return encoding
 
 
 class Intervention(Encoding):

@@ -128,8 +128,7 @@ def _by_document(
     targets = chosen.cut(0).numpy()
     per_span = np.full(len(targets), chosen.target) if sizes is None else sizes[targets].sum(axis=1)
     of = np.array([document.name for document in chosen.documents])
-    names = list(dict.fromkeys(of.tolist()))
-    return names, np.array([values[of == n].sum() / per_span[of == n].sum() for n in names])
+    return chosen.names, np.array([values[of == n].sum() / per_span[of == n].sum() for n in chosen.names])
 
 
 def key_tokens(short: SpanLosses, long: SpanLosses) -> Bool[np.ndarray, "spans target"]:

@@ -213,8 +213,3 @@ def evaluate_spans(model: Llama, chosen: Spans, length: int, *, extension: str =
         "bits_per_byte": sum(nats) / (len(targets) * chosen.target * math.log(2)),
         "loss_by_place": by_position.tolist(),
     }
-
-
-def document_names(chosen: Spans) -> list[str]:
-    """Documents in the order in which `evaluate_spans` lists their sums."""
-    return list(dict.fromkeys(document.name for document in chosen.documents))

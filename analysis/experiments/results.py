@@ -547,9 +547,7 @@ def _query_of(row: dict[str, Any]) -> tuple[str, int, int]:
 
 
 def _ends(name: str, interval: Interval) -> dict[str, float | None]:
-    ends = (interval.value, interval.low, interval.high)
-    plain = (end if math.isfinite(end) else None for end in ends)
-    return dict(zip((name, f"{name}_low", f"{name}_high"), plain, strict=True))
+    return dict(zip((name, f"{name}_low", f"{name}_high"), interval.ends(), strict=True))
 
 
 def _exactly(seed: int, row: dict[str, Any]) -> dict[str, Any]:

@@ -232,7 +232,7 @@ def _evaluated(run: RunSpec, data: Corpus, last: Path, passed: Mapping[int, Path
         for step, file in passed.items()
     ]
     names = [document.name for document in chosen.documents]
-    documents = loss_by_length.document_names(chosen)
+    documents = chosen.names
     found = {
         "evaluations": [_renamed(item, {old: new for new, old in ON_DISK.items()}) for item in evaluations],
         "retrieval": _answers(model, data, run),

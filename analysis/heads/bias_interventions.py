@@ -19,7 +19,7 @@ from jaxtyping import Bool, Complex128, Float, Float64, Int
 from torch import Tensor
 
 from analysis.encodings import Encoding, Rope, SlidingWindow
-from analysis.encodings.interventions import Clamped, LengthCorrected, OpeningKeys, Shifted
+from analysis.encodings.interventions import Change, Clamped, LengthCorrected, OpeningKeys, Shifted, unchanged
 from analysis.encodings.rotary import complex_pairs, rotation_table
 from analysis.errors import InputError
 from analysis.heads.mean_score import causal_square_sum, mean_score, pair_counts
@@ -75,8 +75,6 @@ UNSHIFTED = ("plain", "clamp", "mask", "mask-sink", "length-corrected", "yarn")
 
 HeadCurves = Float64[np.ndarray, "layers heads reach"]
 HeadValues = Float64[np.ndarray, "layers heads"]
-Change = Callable[[int, Encoding], Encoding]
-"""Of a layer's index and its encoding."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,6 +128,12 @@ def level_at(mean: HeadCurves, trained_length: int) -> HeadValues:
     return mean[..., int(LEVEL * trained_length) : trained_length].mean(axis=-1)
 
 
+def check_intervention(name: str) -> None:
+    """`InputError` that suggests the nearest of `NAMES` for an unknown name."""
+    if name not in NAMES:
+        raise InputError(f"intervention {name!r} is unknown; {nearest(name, NAMES)}")
+
+
 def intervention(
     name: str,
     curves: Curves,
@@ -159,13 +163,12 @@ def intervention(
     >>> held.scores(one, one, torch.arange(6), torch.arange(6))[0, 5].tolist()  # keys 5, 4, 3, ... apart
     [0.0, 1.0, 2.0, 2.0, 2.0, 2.0]
     """
-    if name not in NAMES:
-        raise InputError(f"intervention {name!r} is unknown; {nearest(name, NAMES)}")
+    check_intervention(name)
     trained = curves.trained_length
     if length <= trained:
         raise InputError(f"length={length} is not beyond the trained length of {trained}; give a longer one")
     if name == "plain":
-        return lambda layer, encoding: encoding
+        return unchanged
     if name == "clamp":
         return lambda layer, encoding: Clamped(encoding, trained)
     if name == "mask":
@@ -221,22 +224,20 @@ def _taken(
     """What is taken off the scores, at all distances."""
     far = np.arange(length) >= curves.trained_length
     rng = np.random.default_rng(seed)
+    if name == "constant" or name in MATCHED or name in MATCHED_HEADS:
+        if name == "constant" and constant is None:
+            constant = CONSTANT
+        if constant is None:
+            raise InputError(f"{name} needs its constant; find it with `match_dose` or `match_heads`")
+        taken = -np.asarray(constant) * curves.spread
+        return np.broadcast_to(taken[..., None], (*curves.spread.shape, length))
     match name:
-        case (
-            "constant" | "matched-constant" | "matched-constant-but-sink" | "matched-heads" | "clamp-constant"
-        ):
-            if name == "constant" and constant is None:
-                constant = CONSTANT
-            if constant is None:
-                raise InputError(f"{name} needs its constant; find it with `match_dose` or `match_heads`")
-            taken = -np.asarray(constant) * curves.spread
-            return np.broadcast_to(taken[..., None], (*curves.spread.shape, length))
         case "subtract":
             curves.departure(length)  # refuses what is not known
             return curves.mean[..., :length]
         case "clamp-departure":
             return -curves.departure(length)
-        case "hold-predicted" | "hold-fast" | "hold-slow":
+        case name if name in PREDICTED:
             return curves.departure(length, _predicted(name, curves))
         case "swapped":
             flat = (curves.departure(length) / curves.spread[..., None]).reshape(-1, length)
@@ -352,12 +353,22 @@ def dose(
     >>> dose(Nope(4), q, k, torch.tensor([7]), torch.arange(8), 6)[:, 0, 0]
     tensor([0.2500, 0.5000, 2.0794], dtype=torch.float64)
     """
-    distance = query_positions[:, None] - key_positions
     scores = encoding.scores(q, k, query_positions, key_positions).double()
-    weights = scores.masked_fill(distance < 0, -math.inf).softmax(dim=-1)
+    weights = scores.masked_fill(query_positions[:, None] < key_positions, -math.inf).softmax(dim=-1)
+    return dose_of_weights(weights, query_positions, key_positions, trained_length)
+
+
+def dose_of_weights(
+    weights: Float64[Tensor, "*heads queries keys"],
+    query_positions: Int[Tensor, " queries"],
+    key_positions: Int[Tensor, " keys"],
+    trained_length: int,
+) -> Float64[Tensor, "3 *heads queries"]:
+    """`dose` of attention weights that are known."""
+    near = query_positions[:, None] - key_positions < trained_length
     return torch.stack(
         [
-            weights.masked_fill(distance < trained_length, 0.0).sum(dim=-1),
+            weights.masked_fill(near, 0.0).sum(dim=-1),
             weights[..., key_positions < OPENING].sum(dim=-1),
             -torch.xlogy(weights, weights).sum(dim=-1),
         ]
@@ -528,16 +539,36 @@ class _LayerSums:
 
     def predicted(self, trained_length: int, reach: int) -> tuple[Tensor, Tensor]:
         """Mean score by distance from the mean query and key, and the fast pairs' part of it."""
-        group = self.query.shape[0] // self.key.shape[0]
-        product: Complex128[Tensor, "heads pairs"] = (self.query / self.windows) * (
-            self.key / self.windows
-        ).conj().repeat_interleave(group, dim=0)
-        table = rotation_table(self.frequencies, reach, product.shape[1], product.dtype)
-        omega = np.zeros(product.shape[1])
-        omega[: len(self.frequencies.omega)] = self.frequencies.omega
-        turning = torch.from_numpy(omega * trained_length >= 2 * math.pi)
-        whole = self.scale * (product @ table).real
-        return whole, self.scale * ((product * turning) @ table).real
+        query, key = self.query / self.windows, self.key / self.windows
+        return predicted_curves(query, key, self.frequencies, self.scale, trained_length, reach)
+
+
+def predicted_curves(
+    query: Complex128[Tensor, "heads pairs"],
+    key: Complex128[Tensor, "key_heads pairs"],
+    frequencies: Frequencies,
+    scale: float,
+    trained_length: int,
+    reach: int,
+) -> tuple[Float64[Tensor, "heads reach"], Float64[Tensor, "heads reach"]]:
+    """Mean score at distances 0 .. reach - 1 in closed form (eq 3 and 5 of the paper, v1, one mean for each pair).
+
+    Args:
+        query, key: means of one layer's heads as complex pairs, rotated ones first.
+        frequencies: of the layer.
+        scale: of its scores, the attention factor aside.
+        trained_length: L.
+        reach: distances.
+
+    Returns:
+        scale sum_d Re[query_d conj(key_d) exp(i D omega_d)], and its part of the pairs that turn once or more within L.
+    """
+    product = query * key.conj().repeat_interleave(len(query) // len(key), dim=0)
+    table = rotation_table(frequencies, reach, product.shape[1], product.dtype)
+    omega = np.zeros(product.shape[1])  # pairs that do not rotate come last
+    omega[: len(frequencies.omega)] = frequencies.omega
+    turning = torch.from_numpy(omega * trained_length >= 2 * math.pi)
+    return scale * (product @ table).real, scale * ((product * turning) @ table).real
 
 
 def _mean(q: Tensor, k: Tensor, sums: _LayerSums) -> Float64[Tensor, "heads length"]:

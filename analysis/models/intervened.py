@@ -25,7 +25,15 @@ from torch.nn import functional as F
 
 from analysis.encodings import Encoding, Rope, SlidingWindow
 from analysis.encodings.base import wide
-from analysis.encodings.interventions import Clamped, LengthCorrected, OpeningKeys, Shifted, SoftCapped
+from analysis.encodings.interventions import (
+    Change,
+    Clamped,
+    LengthCorrected,
+    OpeningKeys,
+    Shifted,
+    SoftCapped,
+    unchanged,
+)
 from analysis.errors import InputError
 from analysis.models.attention import Attend
 from analysis.models.capture import LayerCapture, ModelPass
@@ -35,8 +43,6 @@ from analysis.models.token_losses import head
 BLOCK = 512  # tokens read at a time
 PIECE = 256  # positions whose logits are formed at a time
 
-Change = Callable[[int, Encoding], Encoding]
-"""Of a layer's index and its encoding."""
 Watch = Callable[[int, Encoding, Tensor, Tensor, Tensor, Tensor], None]
 """Told of layer, encoding, q (heads, queries, dim), k (heads, keys, dim) and the positions of both."""
 
@@ -107,11 +113,6 @@ def intervened(
         raise InputError(
             f"{checkpoint.name}: {reading.seen} calls of attention are no multiple of its {checkpoint.layers} layers"
         )
-
-
-def unchanged(layer: int, encoding: Encoding) -> Encoding:
-    """The `Change` that changes nothing."""
-    return encoding
 
 
 # Attention over the keys of earlier blocks.

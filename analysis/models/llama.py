@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 import math
 import zlib
-from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from analysis.encodings import Encoding, PathEncoding
+from analysis.encodings.interventions import Change
 from analysis.errors import InputError
 from analysis.models.attention import Attend, explicit
 from analysis.models.config import ModelConfig
@@ -209,7 +209,7 @@ class Llama(nn.Module):
             attention.encoding = encoding
         return twin
 
-    def with_interventions(self, change: Callable[[int, Encoding], Encoding]) -> Llama:
+    def with_interventions(self, change: Change) -> Llama:
         """A second model over the same weights, each layer's encoding changed.
 
         Args:

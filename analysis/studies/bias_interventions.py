@@ -43,26 +43,26 @@ import xarray as xr
 from jaxtyping import Int
 
 from analysis import records, schemas
+from analysis.encodings.interventions import Change, unchanged
 from analysis.errors import InputError
 from analysis.heads.bias_interventions import (
     MATCHED,
     NAMES,
     OPENING,
-    Change,
     Curves,
     CurveSums,
     Doses,
+    check_intervention,
     intervention,
     match_dose,
 )
 from analysis.intervals import Interval, over_documents
 from analysis.models.capture import capture_checkpoint
-from analysis.models.intervened import BLOCK, CachedAttention, TextReader, unchanged
+from analysis.models.intervened import BLOCK, CachedAttention, TextReader
 from analysis.models.load import Model, PretrainedModel, open_model
 from analysis.models.token_losses import extended_rotation
 from analysis.progress import Progress
 from analysis.records import Provenance
-from analysis.settings import nearest
 from analysis.studies.settings import BiasInterventionSettings as Settings
 from analysis.text.windows import Document, read_text
 from analysis.theory.frequencies import Extension
@@ -401,7 +401,8 @@ def measure_interventions(
     Raises:
         InputError: whatever cannot be used of the model, the texts or the settings.
     """
-    check_names(settings.interventions)
+    for name in settings.interventions:
+        check_intervention(name)
     opened, lengths, windows, key = prepared(model, texts, settings, progress)
     path = out.with_name(f"{out.stem}.curves.npz")
     curves = kept_curves(path, key)
@@ -429,8 +430,7 @@ def measure_interventions(
         )
         records.write(record.dataset(), out, provenance, schema=BIAS_INTERVENTIONS)
 
-    for name in [name for name in DOSE_CONTROLS if name in chosen_of(settings)]:
-        _match(record, name, save, progress)
+    _match_constants(record, save, progress)
     _read_all(record, save, progress)
     save()
     return records.read(out, expect_schema=BIAS_INTERVENTIONS)
@@ -439,13 +439,6 @@ def measure_interventions(
 def chosen_of(settings: Settings) -> tuple[str, ...]:
     """The interventions that settings ask for."""
     return settings.interventions or (*PRIMARY, *SECONDARY)
-
-
-def check_names(names: Sequence[str]) -> None:
-    """`InputError` that suggests the nearest for an unknown intervention."""
-    for name in names:
-        if name not in NAMES:
-            raise InputError(f"intervention {name!r} is unknown; {nearest(name, NAMES)}")
 
 
 def prepared(
@@ -481,26 +474,42 @@ def prepared(
     return opened, lengths, windows, key
 
 
-def _match(record: InterventionRecord, name: str, save: Callable[[], None], progress: Progress) -> None:
+def _match_constants(record: InterventionRecord, save: Callable[[], None], progress: Progress) -> None:
+    """Find the constants of all controls of equal dose that are asked for; each text's beginning is read once."""
+    bench = record.bench
+    readers = {
+        window.document: TextReader(bench.model.checkpoint, window.tokens, bench.trained)
+        for window in record.windows
+        if window.role == "matching"
+    }
+    for name in [name for name in DOSE_CONTROLS if name in chosen_of(bench.settings)]:
+        _match(record, name, readers, save, progress)
+
+
+def _match(
+    record: InterventionRecord,
+    name: str,
+    readers: Mapping[str, TextReader],
+    save: Callable[[], None],
+    progress: Progress,
+) -> None:
     """Find a constant with the far mass of what it is matched to, over the documents for matching."""
     bench, length = record.bench, record.bench.lengths[0]
-    windows = [window for window in record.windows if window.role == "matching"]
-    readers = [TextReader(bench.model.checkpoint, window.tokens, bench.trained) for window in windows]
 
     def far(of: str) -> float:
-        for reader, window in zip(readers, windows, strict=True):
-            at = window.document, of, length
+        for document, reader in readers.items():
+            at = document, of, length
             if at not in record.cells:
                 (record.cells[at],) = bench.read(reader, of, length)
                 save()
-        return float(np.mean([record.cells[window.document, of, length][1] for window in windows]))
+        return float(np.mean([record.cells[document, of, length][1] for document in readers]))
 
     def mass(constant: float) -> float:
         progress(f"constant of {name}", len(record.trials), 0)
         if constant == 0:  # nothing is added
             return far("plain")
         if (name, constant) not in record.trials:
-            found = [bench.read(reader, name, length, constant)[0, 1] for reader in readers]
+            found = [bench.read(reader, name, length, constant)[0, 1] for reader in readers.values()]
             record.trials[name, constant] = float(np.mean(found))
             save()
         return record.trials[name, constant]
@@ -559,7 +568,7 @@ def recovered(data: xr.Dataset, length: int) -> list[dict[str, Any]]:
         means = {dose: float(one[dose].values[used].mean()) for dose in ("nats", *DOSES)}
         rows.append(
             {"intervention": name, "documents": int(used.sum()), "reference": float(reference.mean())}
-            | {"share": share.value, "low": _known(share.low), "high": _known(share.high)}
+            | {"share": share.value, **dict(zip(("low", "high"), share.ends()[1:], strict=True))}
             | means
         )
     return rows
@@ -593,10 +602,6 @@ def difference(data: xr.Dataset, length: int, one: str, other: str) -> dict[str,
     return found | {"far": far, "equal_dose": abs(far) <= UNEQUAL}
 
 
-def _known(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
 def _share(gained: np.ndarray, lost: np.ndarray) -> Interval:
     return over_documents(gained, lost, seed=0)
 
@@ -606,10 +611,8 @@ def with_shares(data: xr.Dataset) -> xr.Dataset:
     shape = data.sizes["length"], data.sizes["intervention"]
     names = ("share", "share_low", "share_high", "mean_far", "documents")
     shares = {name: np.full(shape, np.nan) for name in names}
-    gains = {
-        name: np.full((shape[0], len(DOSE_CONTROLS)), np.nan)
-        for name in ("gain", "gain_low", "gain_high", "gain_far")
-    }
+    keys = {"gain": "value", "gain_low": "low", "gain_high": "high", "gain_far": "far"}
+    gains = {name: np.full((shape[0], len(DOSE_CONTROLS)), np.nan) for name in keys}
     order = list(map(str, data.intervention.values))
     for at, length in enumerate(map(int, data.length.values)):
         rows = recovered(data, length) if "plain" in order else []
@@ -621,12 +624,7 @@ def with_shares(data: xr.Dataset) -> xr.Dataset:
         for column, (other, one) in enumerate(DOSE_CONTROLS.items()):
             if {one, other} <= read:
                 found = difference(data, length, one, other)
-                for name, key in (
-                    ("gain", "value"),
-                    ("gain_low", "low"),
-                    ("gain_high", "high"),
-                    ("gain_far", "far"),
-                ):
+                for name, key in keys.items():
                     gains[name][at, column] = found[key]
     return data.assign(
         {name: (("length", "intervention"), values) for name, values in shares.items()}
@@ -693,7 +691,8 @@ def core_hours(model: str, texts: Sequence[Path], settings: Settings, progress: 
     Raises:
         InputError: as `measure_interventions`.
     """
-    check_names(settings.interventions)
+    for name in settings.interventions:
+        check_intervention(name)
     opened, lengths, windows, _ = prepared(model, texts, settings, progress)
     per_token, per_pair = _rates(opened, lengths[-1])
     trained = opened.trained_length

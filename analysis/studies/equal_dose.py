@@ -43,17 +43,17 @@ from analysis.heads.bias_interventions import (
     CLAMPED,
     MATCHED,
     MATCHED_HEADS,
-    OPENING,
     PREDICTED,
     Curves,
     HeadValues,
+    dose_of_weights,
     intervention,
     match_dose,
     match_heads,
 )
-from analysis.intervals import Interval, over_documents
+from analysis.intervals import over_documents
 from analysis.models.attention import Attend
-from analysis.models.llama import Llama
+from analysis.models.llama import Block, Llama
 from analysis.models.methods import encoding_of, extended
 from analysis.text.windows import Spans
 from analysis.theory.frequencies import Frequencies
@@ -140,12 +140,14 @@ class ScoredAttention:
         trained_length: L.
         scored: last queries of a window.
         layers: of the model; in the last of them only the scored queries attend, the others mix nothing.
+        block: queries at a time.
         found: of each call far mass, mass on the first keys and entropy, (3, windows, heads), mean over the queries.
     """
 
     trained_length: int
     scored: int
     layers: int
+    block: int = BLOCK
     found: list[Float64[Tensor, "3 windows heads"]] = field(default_factory=list)
 
     def __call__(
@@ -156,37 +158,35 @@ class ScoredAttention:
         encoding, q, k = encoding.placed(q, k, positions)
         first = length - self.scored
         mixed = q.new_zeros(*q.shape[:3], v.shape[-1])
-        starts = [] if layer == self.layers - 1 else range(0, first, BLOCK)
-        for start, stop in [*((s, min(s + BLOCK, first)) for s in starts), (first, length)]:
+        starts = [] if layer == self.layers - 1 else range(0, first, self.block)
+        for start, stop in [*((s, min(s + self.block, first)) for s in starts), (first, length)]:
             at, before = positions[start:stop], positions[:stop]
             scores = encoding.scores(q[:, :, start:stop], k[:, :, :stop], at, before)
-            weights = scores.masked_fill_(at[:, None] < before, -math.inf).softmax(dim=-1)
+            weights = scores.masked_fill(at[:, None] < before, -math.inf).softmax(dim=-1)
             mixed[:, :, start:stop] = weights @ v[:, :, :stop]
-        self.found.append(_where(weights.double(), at[:, None] - before, self.trained_length))
+        found = dose_of_weights(weights.double(), at, before, self.trained_length)
+        self.found.append(found.mean(dim=-1))
         return mixed
-
-
-def _where(
-    weights: Float64[Tensor, "windows heads rows columns"],
-    distance: Int[Tensor, "rows columns"],
-    trained_length: int,
-) -> Float64[Tensor, "3 windows heads"]:
-    far = weights.masked_fill(distance < trained_length, 0.0).sum(dim=-1)
-    entropy = -torch.xlogy(weights, weights).sum(dim=-1)
-    return torch.stack([x.mean(dim=-1) for x in (far, weights[..., :OPENING].sum(dim=-1), entropy)])
 
 
 @torch.inference_mode()
 def read_scored(
-    model: Llama, tokens: Int[Tensor, "windows length"], scored: int, trained_length: int
+    model: Llama,
+    tokens: Int[Tensor, "windows length"],
+    scored: int,
+    trained_length: int,
+    *,
+    batch: int = BATCH,
+    block: int = BLOCK,
 ) -> ScoredReading:
     """Loss and attention at the last `scored` tokens of windows, each predicted from all before it.
 
-    The last layer computes what they need and no more.
+    The last layer computes what they need and no more. Windows are read `batch` at a time at most, in parts of sizes
+    that differ by one at most, and `block` queries at a time.
     """
     nats, doses = [], []
-    for part in tokens.split(BATCH):
-        attend = ScoredAttention(trained_length, scored, len(model.blocks))
+    for part in tokens.tensor_split(math.ceil(len(tokens) / batch)):
+        attend = ScoredAttention(trained_length, scored, len(model.blocks), block)
         losses = F.cross_entropy(
             _scored_logits(model, part[:, :-1], scored, attend).mT, part[:, -scored:], reduction="none"
         )
@@ -206,6 +206,7 @@ def _scored_logits(
     *before, last = model.blocks
     for block in before:
         x = block(x, positions, attend)
+    assert isinstance(last, Block)
     x = (x + last.attention(last.attention_norm(x), positions, attend))[:, -scored:]
     x = x + last.feed_forward(last.feed_forward_norm(x))
     return F.linear(model.norm(x), model.embedding.weight)
@@ -289,8 +290,9 @@ def compare_interventions(
     found = [{"kind": "plain", "length": trained} | _cell(subject, at_trained, at_trained, at_trained)]
     for length in lengths:
         plain = None
+        matching: dict[str, ScoredReading] = {}  # of what constants are matched to
         for kind in kinds if length == lengths[-1] else (kind for kind in BRIEF if kind in kinds):
-            constant = _constant(subject, kind, length)
+            constant = _constant(subject, kind, length, matching)
             reading = subject.read(kind, length, subject.chosen, constant)
             plain = plain or reading  # the first of them all
             cell = {"kind": kind, "length": length} | _cell(subject, at_trained, plain, reading)
@@ -300,14 +302,18 @@ def compare_interventions(
     return found
 
 
-def _constant(subject: IntervenedModel, kind: str, length: int) -> float | HeadValues | None:
+def _constant(
+    subject: IntervenedModel, kind: str, length: int, matching: dict[str, ScoredReading]
+) -> float | HeadValues | None:
     name, _, number = kind.partition(" ")
     if name == "constant":
         return float(number)
     if name not in TARGETS:
         return None
-    target = subject.read(TARGETS[name], length, subject.matching)
-    return subject.matched(name, length, target)
+    target = TARGETS[name]
+    if target not in matching:
+        matching[target] = subject.read(target, length, subject.matching)
+    return subject.matched(name, length, matching[target])
 
 
 def _cell(
@@ -315,7 +321,7 @@ def _cell(
 ) -> Numbers:
     """Sums over documents, what is recovered of them, and the doses."""
     names = np.array([document.name for document in subject.chosen.documents])
-    documents = scored_documents(subject.chosen)
+    documents = subject.chosen.names
     readings = {"trained": trained, "plain": plain, "altered": altered}
     nats = {key: np.array([one.nats[names == d].sum() for d in documents]) for key, one in readings.items()}
     tokens = np.array([subject.chosen.target * (names == d).sum() for d in documents], dtype=np.float64)
@@ -324,20 +330,10 @@ def _cell(
     return {
         "nats": nats["altered"].tolist(),
         "bits_per_byte": {key: float(x.sum() / tokens.sum() / math.log(2)) for key, x in nats.items()},
-        "back": interval_ends(over_documents(back, tokens, seed=subject.seed).times(1 / math.log(2))),
-        "share": None if share is None else interval_ends(share),
+        "back": over_documents(back, tokens, seed=subject.seed).times(1 / math.log(2)).ends(),
+        "share": None if share is None else share.ends(),
         "far_mass": float(altered.far.mean()),
         "opening_mass": float(altered.opening.mean()),
         "entropy": float(altered.entropy.mean()),
         "far_by_head": altered.far_by_head.tolist(),
     }
-
-
-def scored_documents(chosen: Spans) -> list[str]:
-    """Documents of spans, each once, in the order of `nats`."""
-    return list(dict.fromkeys(document.name for document in chosen.documents))
-
-
-def interval_ends(interval: Interval) -> list[float | None]:
-    """Value and ends of an interval, None for what is not finite."""
-    return [v if math.isfinite(v) else None for v in (interval.value, interval.low, interval.high)]

@@ -15,9 +15,9 @@ from jaxtyping import Complex128, Float, Float64, Int
 from torch import Tensor
 
 from analysis.encodings import Encoding, Rope
-from analysis.encodings.rotary import complex_pairs, rotation, rotation_table
+from analysis.encodings.rotary import complex_pairs, rotation
 from analysis.errors import InputError
-from analysis.heads.bias_interventions import Curves, HeadCurves, level_at
+from analysis.heads.bias_interventions import Curves, HeadCurves, level_at, predicted_curves
 from analysis.heads.mean_score import by_distance, pair_counts
 from analysis.models.attention import Attend, explicit
 from analysis.models.llama import Llama
@@ -29,7 +29,6 @@ from analysis.studies.equal_dose import (
     IntervenedModel,
     Numbers,
     compare_interventions,
-    scored_documents,
 )
 from analysis.studies.settings import ExtrapolationBiasSettings
 from analysis.text.corpus import Corpus, bigram_bits
@@ -165,12 +164,8 @@ def observe(
     return Seen(mean / pairs.numpy(), square / pairs.numpy(), entropy, far, trained_length)
 
 
-# The mean score that RoPE must have beyond the trained length L, if queries and keys stay as they are within
-# it.
-#
-# A head's bias at distance D is sum_d Re[E z^q_d conj(E z^k_d) exp(i D omega_d)] times its scale (eq 3 and 5
-# of the paper, with one mean for each pair): a few numbers, measured in windows of at most L tokens, say it
-# for all distances.
+# The mean score that RoPE must have beyond the trained length L, if queries and keys stay as they are within it: a few
+# numbers, measured in windows of at most L tokens, say it for all distances (`predicted_curves`).
 
 
 class Prediction(NamedTuple):
@@ -207,14 +202,10 @@ def predicted_mean(model: Llama, tokens: Int[Tensor, "windows length"], reach: i
 
     def attend(encoding: Encoding, q: Tensor, k: Tensor, v: Tensor, positions: Tensor, layer: int) -> Tensor:
         rope, _ = rotation(encoding)
-        mean_q, mean_k = _mean_pairs(rope, q), _mean_pairs(rope, k)
-        product = mean_q * mean_k.conj().repeat_interleave(len(mean_q) // len(mean_k), dim=0)
-        table = rotation_table(rope.frequencies, reach, product.shape[1], product.dtype)
-        omega = np.zeros(product.shape[1])  # pairs that do not rotate come last
-        omega[: len(rope.frequencies.omega)] = rope.frequencies.omega
-        turning = torch.from_numpy(omega * model.config.context >= 2 * math.pi)
-        whole.append(rope.factor * (product @ table).real)
-        fast.append(rope.factor * ((product * turning) @ table).real)
+        means = _mean_pairs(rope, q), _mean_pairs(rope, k)
+        curves = predicted_curves(*means, rope.frequencies, rope.factor, model.config.context, reach)
+        whole.append(curves[0])
+        fast.append(curves[1])
         return explicit(encoding, q, k, v, positions)
 
     with attending(model, attend):
@@ -280,7 +271,7 @@ def row(
         return found | {"documents": [], "altered": []}
     lengths = sorted({2 * trained, length - trained // 2})
     return found | {
-        "documents": scored_documents(subject.chosen),
+        "documents": subject.chosen.names,
         "altered": compare_interventions(subject, lengths, described=described),
     }
 

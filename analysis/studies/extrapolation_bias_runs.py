@@ -6,7 +6,6 @@ and settings are the same.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -24,10 +23,10 @@ from analysis.intervals import LEVEL, over_documents, over_seeds
 from analysis.models import checkpoint
 from analysis.models.checkpoint import load_model, own_corpus, read_checkpoint
 from analysis.models.users import imported
-from analysis.progress import Progress
-from analysis.records import Provenance, read_summary, write_summary
+from analysis.progress import Progress, silent
+from analysis.records import Provenance, read_summary, row_key, write_summary
 from analysis.settings import nearest
-from analysis.studies.equal_dose import CONTRASTS, KINDS, TOLERANCE_ON_TEST, has_learned, interval_ends
+from analysis.studies.equal_dose import CONTRASTS, KINDS, TOLERANCE_ON_TEST, has_learned
 from analysis.studies.extrapolation_bias import OBSERVED, REACH, row
 from analysis.studies.settings import ExtrapolationBiasSettings
 from analysis.text.corpus import NAMED
@@ -252,7 +251,7 @@ def _over_documents(found: Numbers, one: Numbers, other: Numbers, seed: int) -> 
     gained = np.array(other["nats"]) - np.array(one["nats"])
     if not (lost > 0).all():
         return [float(gained.sum() / lost.sum()), None, None]
-    return interval_ends(over_documents(gained, lost, seed=seed))
+    return over_documents(gained, lost, seed=seed).ends()
 
 
 def _of_variants(rows: Mapping[str, Numbers], chosen: Mapping[str, float]) -> dict[str, list[Numbers]]:
@@ -279,7 +278,7 @@ def _codes(names: Sequence[str]) -> Codes:
 
 def _pooled(values: Float[np.ndarray, " seeds"]) -> list[float | None]:
     """Mean over seeds and the ends of its interval; None for the ends with a single seed."""
-    return interval_ends(over_seeds(values))
+    return over_seeds(values).ends()
 
 
 BIAS = schemas.BIAS
@@ -358,7 +357,7 @@ def measured(task: Task) -> tuple[str, Numbers]:
         imported(name)
     content = run_record.read_run(task.record)
     checkpoint = read_checkpoint(task.weights)
-    data = own_corpus(checkpoint, lambda what, done, total: None)
+    data = own_corpus(checkpoint, silent)
     bits = {r["length"]: r["bits_per_byte"] for r in content["evaluations"] if r["extension"] == "none"}
     trained = checkpoint.config.context
     reach = min(REACH, max(bits) // trained)
@@ -402,7 +401,7 @@ def _tasks(
         elif corpus not in NAMED:
             left_out[name] = f"trained on the folder {corpus}, whose place is not recorded"
         elif not variants or content["variant"] in variants:
-            found.append(Task(name, weights, record, settings, _key(weights, record, settings)))
+            found.append(Task(name, weights, record, settings, row_key(settings, weights, record)))
     if unknown := [name for name in variants if name not in seen]:
         raise InputError(
             f"no run of variant {unknown[0]!r} in {records}; {nearest(unknown[0], sorted(seen))}"
@@ -437,14 +436,6 @@ def _chosen(runs: Path, records: Path) -> dict[str, float]:
     for content in sorted(ended, key=lambda content: -content["validation_loss"]):
         chosen[content["variant"]] = content["lr"]  # the least loss comes last
     return chosen
-
-
-def _key(weights: Path, record: Path, settings: ExtrapolationBiasSettings) -> str:
-    """Of all that decides a row."""
-    digest = hashlib.sha256(repr(sorted(asdict(settings).items())).encode())
-    for path in (weights, record):
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()[:32]
 
 
 def _known(out: Path) -> dict[str, Numbers]:

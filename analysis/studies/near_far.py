@@ -31,7 +31,7 @@ from analysis.intervals import holm, of_mean, of_sd, over_document_means, sign_t
 from analysis.models.capture import read_layers
 from analysis.models.checkpoint import load_model
 from analysis.models.llama import Llama
-from analysis.progress import Progress
+from analysis.progress import Progress, silent
 from analysis.sampling.laws import Sampler
 from analysis.sampling.monte_carlo import CHUNK, open_uniforms
 from analysis.sampling.random_transformer import Hidden, Shape, head_sampler
@@ -313,7 +313,7 @@ def trained_gaps(
     pairs: int = 10_000,
     seed: int,
     workers: Workers = HERE,
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress = silent,
 ) -> xr.Dataset:
     """Differences of near and far scores of every head of some models, by both readings, at several reaches.
 

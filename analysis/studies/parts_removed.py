@@ -19,9 +19,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Float, Float64
 from torch import Tensor
-from torch.nn import functional as F
 
 from analysis.encodings import Encoding, SlidingWindow
 from analysis.encodings.interventions import Shifted
@@ -29,6 +28,7 @@ from analysis.encodings.score_parts import DistanceMean, ForeignParts, KeptParts
 from analysis.heads.anova import Design, PairMeans, curves_by_text
 from analysis.intervals import over_documents
 from analysis.models.llama import Llama
+from analysis.studies.equal_dose import read_scored
 from analysis.text.corpus import Corpus
 from analysis.text.windows import Spans, spans
 
@@ -129,67 +129,12 @@ def changed_model(model: Llama, kind: str, parts: Mapping[int, LayerParts]) -> L
     return model.with_interventions(change)
 
 
-@dataclass(eq=False)
-class FarMass:
-    """Attention in place of a model's own that adds up the weight on far keys; see `attention.Attend`.
-
-    Of the last layer only the last queries attend: nothing reads what the others would give.
-
-    Attributes:
-        trained_length: from that distance on a key is far, L.
-        queries: how many of the last queries count.
-        last_layer: index of the last layer.
-        weight: sum over windows, layers, heads and those queries of the share of their weight on far keys.
-        count: of summands.
-    """
-
-    trained_length: int
-    queries: int
-    last_layer: int
-    weight: float = 0.0
-    count: int = 0
-
-    def __call__(
-        self,
-        encoding: Encoding,
-        q: Tensor,
-        k: Tensor,
-        v: Tensor,
-        positions: Int[Tensor, " length"],
-        layer: int,
-    ) -> Tensor:
-        group = q.shape[1] // k.shape[1]
-        k, v = k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
-        last = q.shape[2] - self.queries
-        mixed = torch.zeros(*q.shape[:3], v.shape[-1], dtype=v.dtype)
-        for start in [*range(0, 0 if layer == self.last_layer else last, ROWS), last]:
-            rows = slice(start, q.shape[2] if start == last else min(start + ROWS, last))
-            at, before = positions[rows], positions[: rows.stop]
-            scores = encoding.scores(q[:, :, rows], k[:, :, : rows.stop], at, before)
-            weights = scores.masked_fill(at[:, None] < before, -math.inf).softmax(dim=-1)
-            mixed[:, :, rows] = weights.to(v.dtype) @ v[:, :, : rows.stop]
-            if start == last:
-                far = (weights * (at[:, None] - before >= self.trained_length)).sum(dim=-1)
-                self.weight, self.count = self.weight + float(far.sum()), self.count + far.numel()
-        return mixed
-
-
-@torch.inference_mode()
 def losses(model: Llama, chosen: Spans, length: int) -> tuple[Float64[np.ndarray, " spans"], float]:
     """Loss of each span's targets, summed, in windows of one length, nats; and their weight on keys L or more away."""
-    seen, found = FarMass(model.config.context, chosen.target, model.config.layers - 1), []
     whole = chosen.cut(length - chosen.target)
-    before, model.attend = model.attend, seen
-    try:
-        for part in whole.tensor_split(
-            math.ceil(len(whole) / _BATCH)
-        ):  # none is alone: foreign pairs need another
-            logits = model(part[:, :-1])[:, -chosen.target :]
-            each = F.cross_entropy(logits.mT, part[:, -chosen.target :], reduction="none")
-            found.append(each.double().sum(dim=1))
-    finally:
-        model.attend = before
-    return torch.cat(found).numpy(), seen.weight / seen.count
+    # of two windows or more none is read alone: foreign pairs need another
+    found = read_scored(model, whole, chosen.target, model.config.context, batch=_BATCH, block=ROWS)
+    return found.nats, float(found.far.mean())
 
 
 def validation_bits(model: Llama, data: Corpus, *, count: int, seed: int) -> float:

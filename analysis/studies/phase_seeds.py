@@ -12,7 +12,6 @@ distance is needed for.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -27,12 +26,12 @@ from analysis.errors import InputError
 from analysis.evaluation.loss_by_length import evaluate_spans
 from analysis.heads import phase_ablation, phase_targets
 from analysis.heads.phase_targets import DISTANCES, TARGETS, AttentionWeights
-from analysis.intervals import Interval, over_document_means
+from analysis.intervals import over_document_means
 from analysis.intervals import over_seeds as interval_over_seeds
 from analysis.models.checkpoint import ModelFile, load_model, own_corpus, read_checkpoint
 from analysis.models.llama import Llama
 from analysis.progress import Progress, silent
-from analysis.records import Provenance, read_summary, write_summary
+from analysis.records import Provenance, read_summary, row_key, write_summary
 from analysis.studies import near_far, phase, phase_summary
 from analysis.studies.settings import PhaseSeedsSettings, PhaseSettings
 from analysis.text.corpus import Corpus
@@ -119,23 +118,16 @@ def _tasks(models: Sequence[Path], settings: PhaseSeedsSettings) -> list[SeedTas
             raise InputError(
                 f"{found[name].model} and {path} are both {name}; give each variant and seed once"
             )
-        found[name] = SeedTask(name, path, settings, _key(checkpoint.file, settings))
+        found[name] = SeedTask(name, path, settings, row_key(settings, checkpoint.file))
     if not found:
         raise InputError("no model was given; name at least one of `tapa train`")
     return list(found.values())
 
 
-def _key(weights: Path, settings: PhaseSeedsSettings) -> str:
-    """Of all that decides a row."""
-    digest = hashlib.sha256(repr(sorted(asdict(settings).items())).encode())
-    digest.update(hashlib.sha256(weights.read_bytes()).digest())
-    return digest.hexdigest()[:32]
-
-
 def measured_seed(task: SeedTask) -> tuple[str, Numbers]:
     """Name and row of one model."""
     checkpoint = read_checkpoint(task.model)
-    data = own_corpus(checkpoint, lambda what, done, total: None)
+    data = own_corpus(checkpoint, silent)
     about = {
         "variant": task.name.rpartition("-s")[0], "seed": int(checkpoint.recipe["seed"]), "key": task.key,
         "steps": checkpoint.step, "trained_length": checkpoint.config.context, "settings": _plain(task.settings),
@@ -183,9 +175,7 @@ def _phase(checkpoint: ModelFile, documents: list[NamedTokens], settings: PhaseS
     short = PhaseSettings(settings.windows, context, settings.windows, True, settings.seed)
     long = PhaseSettings(settings.long_windows, settings.stretch * context, 0, False, settings.seed)
     both = [
-        phase.measure_checkpoint(
-            checkpoint, documents, one, arguments=[], progress=lambda what, done, total: None
-        )[0]
+        phase.measure_checkpoint(checkpoint, documents, one, arguments=[], progress=silent)[0]
         for one in (long, short)
     ]
     return phase_summary.summarise_checkpoint(*both)
@@ -239,10 +229,10 @@ def _head(
     shift = phase_targets.phase_shifts(found, documents, layer, head)
     moves = {name: phase_targets.phase_moves(shift[name]) for name in TARGETS}
     return said | {
-        "shift": {name: _ends(one) for name, one in shift.items()},
+        "shift": {name: one.ends() for name, one in shift.items()},
         "raises": [name for name in TARGETS if moves[name] > 0],
         "lowers": [name for name in TARGETS if moves[name] < 0],
-        "moved": _ends(phase_targets.over_present_documents(found.moved[layer, head], documents)),
+        "moved": phase_targets.over_present_documents(found.moved[layer, head], documents).ends(),
     }
 
 
@@ -262,7 +252,7 @@ def phase_use(model: Llama, text: Windows, targets: Numbers, *, seed: int) -> Nu
         chosen = torch.tensor([name in set(heads) for name in names])
         mask = chosen.reshape(len(model.attentions), model.config.heads)
         losses = phase_ablation.ablated_losses(model, tokens, kind, means, mask, seed=seed)
-        return _ends(over_document_means(losses - base, text.documents))
+        return over_document_means(losses - base, text.documents).ends()
 
     groups = {
         f"{verb} {kind}": [name for name, head in targets["heads"].items() if kind in head[verb]]
@@ -271,7 +261,7 @@ def phase_use(model: Llama, text: Windows, targets: Numbers, *, seed: int) -> Nu
     }
     groups["moves none"] = sorted(set(names) - {name for group in groups.values() for name in group})
     return {
-        "loss": _ends(over_document_means(base, text.documents)),
+        "loss": over_document_means(base, text.documents).ends(),
         "change": {kind: rise(kind, names) for kind in phase_ablation.KINDS},
         "groups": {
             group: {"heads": heads, "rise": rise(CHANGED, heads)} for group, heads in groups.items() if heads
@@ -419,7 +409,7 @@ def _pooled(by_seed: Mapping[int, Mapping[str, float]]) -> dict[str, Numbers]:
     found = {}
     for name in names:
         values = [of[name] for of in by_seed.values() if name in of]
-        found[name] = {"of": _ends(interval_over_seeds(np.array(values, dtype=np.float64))), "values": values}
+        found[name] = {"of": interval_over_seeds(np.array(values, dtype=np.float64)).ends(), "values": values}
     return found
 
 
@@ -438,11 +428,6 @@ def _differences(
         for seed in first
         if seed in second
     }
-
-
-def _ends(found: Interval) -> list[float | None]:
-    """Value and ends; None for what is not finite."""
-    return [end if np.isfinite(end) else None for end in (found.value, found.low, found.high)]
 
 
 def _finite(values: Mapping[str, float]) -> dict[str, float | None]:

@@ -18,7 +18,7 @@ import hashlib
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from analysis import schemas
 from analysis.encodings import Encoding, PhaseEncoding, Rope, SlidingWindow
 from analysis.encodings.base import matched_inner
 from analysis.errors import InputError
-from analysis.experiments.plan import VARIANTS, label
+from analysis.experiments.plan import label
 from analysis.heads.anova import (
     PARTS,
     WEIGHTINGS,
@@ -67,6 +67,7 @@ from analysis.studies.parts_removed import (
 from analysis.studies.settings import ScoreVarianceSettings as Settings
 from analysis.text.corpus import bigram_bits
 from analysis.text.windows import NamedTokens, Windows, windows
+from analysis.training.recipe import Recipe, variant_of
 
 VARIANCE = schemas.SCORE_VARIANCE
 WITHIN, BEYOND = "within", "beyond"
@@ -339,11 +340,7 @@ def measure_variance(model: Model, settings: Settings, progress: Progress = sile
 
 def variant_name(config: ModelConfig) -> str:
     """The variant whose method this is, trained from scratch on text alone; else the method's name."""
-    for name, variant in VARIANTS.items():
-        alike = replace(config, method=variant.method).method == config.method
-        if alike and variant.parent is None and not variant.task:
-            return name
-    return config.method.name
+    return variant_of(Recipe(model=config)).partition("[")[0]
 
 
 def key_of(sha256: str, settings: Settings) -> str:

@@ -203,8 +203,7 @@ class PhaseSeedsSettings:
     def __post_init__(self) -> None:
         least = {"stretch": 1, "seed": 0, "pairs": self.gap_windows}
         for name in self.__dataclass_fields__:
-            if (value := getattr(self, name)) < (bound := least.get(name, 2)):
-                raise InputError(f"{name}={value} is below {bound}; give {bound} or more")
+            check_least(name, getattr(self, name), least.get(name, 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,7 +343,7 @@ class ScoreVarianceSettings:
             ("pairs", self.pairs, self.windows or 128),
             ("seed", self.seed, 0),
         ):
-            if value is not None and value < least:
-                raise InputError(f"{name}={value} is below {least}; give {least} or more")
+            if value is not None:
+                check_least(name, value, least)
         if self.spans < 0 or self.spans == 1:
             raise InputError(f"spans={self.spans} gives no interval; give 2 or more, or 0 for no losses")

@@ -347,6 +347,11 @@ class Spans:
         return torch.from_numpy(np.stack(rows).astype(np.int64))
 
     @property
+    def names(self) -> list[str]:
+        """Names of the documents, each once, in the order of the spans: in it stand sums over documents."""
+        return list(dict.fromkeys(document.name for document in self.documents))
+
+    @property
     def sha256(self) -> str:
         """SHA-256, in hexadecimal, of the target tokens as little-endian int64, span by span."""
         return hashlib.sha256(self.cut(0).numpy().astype("<i8").tobytes()).hexdigest()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from functools import partial
 
-import jaxtyping
 import pytest
 import torch
 from hypothesis import given, settings
@@ -190,15 +188,6 @@ def test_tiles_that_cannot_matter_are_not_computed(window: int, monkeypatch: pyt
 
 # torch 2.13 says so of a class of its own, when its compiler is first loaded
 compiles = pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")
-
-
-@pytest.fixture
-def unchecked() -> Iterator[None]:
-    """Signature checks are not what is compiled."""
-    before = jaxtyping.config.jaxtyping_disable
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", before)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -94,15 +93,6 @@ def test_a_model_reads_by_tiles_as_it_reads_at_once(method: str):
     naive = float((narrow - at_once).abs().max())
     assert 0 < naive < float(at_once.abs().max())
     assert float((by_tiles - at_once).abs().max()) <= 4 * naive * 2.0 ** (24 - 53)
-
-
-@pytest.fixture
-def unchecked() -> Iterator[None]:
-    """Checks of types do not compile."""
-    before = jaxtyping.config.jaxtyping_disable
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", before)
 
 
 # torch 2.13 says so of a class of its own, when its compiler is first loaded
