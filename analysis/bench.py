@@ -525,11 +525,10 @@ def model_cost(count: int, length: int) -> list[Row]:
     """Time in statistics over time in forward passes, all heads of SmolLM2, and this process's peak memory."""
     from analysis.models.load import SMOLLM2, open_model
     from analysis.studies.distance_bias import Clock, measure
-    from analysis.text.windows import windows
     from analysis.workers import peak_memory_mb
 
     model = open_model(SMOLLM2)
-    chosen = windows(model.documents((), silent), length, count, seed=0)
+    chosen = model.windows(model.documents((), silent), length, count, seed=0)
     clock = Clock()
     measure(model, chosen.tokens, seed=0, clock=clock)
     ratio, peak = clock.statistics / clock.forward, peak_memory_mb()

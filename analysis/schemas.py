@@ -379,6 +379,7 @@ SCORE_VARIANCE = Schema(
             "bigram_bits": ("bit/token", "loss of a bigram model of the corpus on validation text; nan: not taken"),
             "learned": ("1", "whether the model is better than that by a margin (1 or 0); -1: not known"),
             "key": ("1", "hash of weights and settings"),
+            "window_begin": ("1", "token that every window begins with; nothing where the tokenizer puts none"),
             "place_model": ("1", "model of a head"),
             "part": ("1", "part of a score over pairs and distances: distance, pair, interaction"),
             "range": ("1", "distances: within the trained length, 1 to L - 1, or beyond, L to 8 L - 1"),

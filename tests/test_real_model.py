@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -50,6 +52,13 @@ def test_a_fresh_measurement_is_within_the_intervals_of_the_committed_summary(re
         assert np.all(
             np.abs(layer_means(fresh, name)[0].values - recorded) <= 2 * error + 1e-2 * np.abs(recorded)
         )
+
+
+def test_windows_are_those_of_the_committed_summary(real_record: xr.Dataset):
+    """Its tokenizer puts nothing before a text: no window has changed since windows begin as texts do."""
+    written = json.loads((SUMMARIES / "smollm2.json").read_text())
+    assert real_record.attrs["text_sha256"] == written["provenance"]["text_sha256"]
+    assert real_record.attrs["window_begin"] == "nothing"
 
 
 def test_a_fresh_fit_of_shapes_gives_the_committed_numbers(real_record: xr.Dataset):

@@ -12,6 +12,7 @@ import torch
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
+from tokenizers.processors import TemplateProcessing
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
@@ -106,12 +107,21 @@ def build(
     return model.eval()
 
 
-def words(count: int = 96) -> PreTrainedTokenizerFast:
-    """A tokenizer of the words w0 .. w{count-1}, by white space."""
-    vocabulary = {f"w{i}": i for i in range(count)}
+def words(count: int = 96, *, begin: str = "", end: str = "") -> PreTrainedTokenizerFast:
+    """A tokenizer of the words w0 .. w{count-1}, by white space.
+
+    Tokens that are put before and after every text are called <7> and stand in the place of w7 in the vocabulary.
+    """
+    special = f"{begin} {end}".split()
+    vocabulary = {f"<{i}>" if f"<{i}>" in special else f"w{i}": i for i in range(count)}
     tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="w0"))
     tokenizer.pre_tokenizer = WhitespaceSplit()
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer)
+    if special:
+        tokenizer.post_processor = TemplateProcessing(
+            single=f"{begin} $A {end}".strip(), special_tokens=[(word, vocabulary[word]) for word in special]
+        )
+    names = {"bos_token": begin.split()[0]} if begin else {}
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names)
 
 
 def save(model: PreTrainedModel, folder: Path, *, tokenizer: bool = False, **options: Any) -> Path:

@@ -23,7 +23,7 @@ from analysis.evaluation.protocol import Window
 from analysis.evaluation.protocol import scaled_stride as scaled_stride
 from analysis.models.llama import Llama
 from analysis.models.token_losses import Read, llama_reader, rows_at_once
-from analysis.text.windows import Spans
+from analysis.text.windows import Spans, begun_with
 from analysis.theory.frequencies import Extension
 
 BINS_PER_OCTAVE = 4
@@ -114,9 +114,7 @@ def losses_by_document(
     by_position = {name: np.zeros((2, len(edges) - 1)) for name in sums}
     for batch in _batches(targets, length, protocol, rows):
         cut = np.stack([target.tokens[w.begin : w.stop] for target, w in batch]).astype(np.int64)
-        if first_token is not None:
-            cut[:, 0] = first_token
-        losses = read(torch.from_numpy(cut)).double().cpu().numpy()
+        losses = read(begun_with(torch.from_numpy(cut), first_token)).double().cpu().numpy()
         _check_finite(losses, batch)
         bins = np.searchsorted(edges, np.arange(1, losses.shape[1] + 1), side="right") - 1
         count = np.bincount(bins, minlength=len(edges) - 1)

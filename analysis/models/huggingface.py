@@ -241,12 +241,17 @@ class Checkpoint:
         """The architecture's line in the adapter table."""
         return family_of(self.architecture)
 
-    def encode(self, text: str) -> Int[Tensor, " length"]:
-        """Token ids of a text, with what the tokenizer adds at its start; `InputError` without one."""
+    def encode(self, text: str, *, special_tokens: bool = True) -> Int[Tensor, " length"]:
+        """Token ids of a text, with what the tokenizer adds to every text unless told not to.
+
+        Raises:
+            InputError: the checkpoint has no tokenizer.
+        """
         if self.tokenizer is None:
             raise InputError(f"{self.name} has no tokenizer; put its tokenizer.json beside the weights")
         # asked for a tensor, transformers walks over all tokens three times in Python
-        return torch.tensor(self.tokenizer(text, verbose=False)["input_ids"], dtype=torch.int64)
+        found = self.tokenizer(text, add_special_tokens=special_tokens, verbose=False)
+        return torch.tensor(found["input_ids"], dtype=torch.int64)
 
 
 # Are the rows of q and k in the order that the model was trained in? Its own perplexity tells.

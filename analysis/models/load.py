@@ -35,7 +35,7 @@ from analysis.models.token_losses import Read, check_head, llama_reader, pretrai
 from analysis.progress import Progress, silent
 from analysis.records import printable
 from analysis.text.tokenizer import BytePairs
-from analysis.text.windows import Document, NamedTokens, read_text, tokenized
+from analysis.text.windows import Document, NamedTokens, Windows, read_text, tokenized, windows
 from analysis.theory.frequencies import Extension
 
 
@@ -172,7 +172,8 @@ class Model(ABC):
         context_length: tokens that it was made to read; windows in which heads are measured are no longer.
         trained_length: tokens before an extension of its RoPE.
         precision: of its forward.
-        first_token: put first in every window that is evaluated, None for none.
+        first_token: put first in every window of text, as the model's tokenizer puts it before every text; None where
+            it puts nothing.
     """
 
     name: str
@@ -187,7 +188,13 @@ class Model(ABC):
     def recorded(self) -> dict[str, str]:
         """What a record's configuration says of the model beside the sha256 of its weights."""
         pinned = {} if self.pinned_sha256 is None else {"pinned_sha256": self.pinned_sha256}
-        return {"model": self.name} | pinned
+        begin = {} if self.first_token is None else {"window_begin": self.window_begin}
+        return {"model": self.name} | pinned | begin
+
+    @property
+    def window_begin(self) -> str:
+        """`first_token` as a record says it."""
+        return "nothing" if self.first_token is None else f"token {self.first_token}"
 
     @property
     @abstractmethod
@@ -201,7 +208,7 @@ class Model(ABC):
 
     @abstractmethod
     def encode(self, text: str) -> Int[Tensor, " length"]:
-        """Token ids of a text, with what its tokenizer puts before every text."""
+        """Token ids of a text, without special tokens; `windows` puts before each window what belongs there."""
 
     @abstractmethod
     def encode_sized(self, text: str) -> tuple[np.ndarray, np.ndarray]:
@@ -237,6 +244,10 @@ class Model(ABC):
             return self.held_out(progress)
         return tokenized(texts, lambda text: self.encode(text).tolist())
 
+    def windows(self, documents: Sequence[NamedTokens], length: int, count: int, *, seed: int) -> Windows:
+        """Windows to measure heads in, each with `first_token` at its start; arguments and errors as `text.windows`."""
+        return windows(documents, length, count, seed=seed, bos_id=self.first_token)
+
     def evaluation_texts(self, texts: Sequence[Path], progress: Progress) -> Texts:
         """The user's texts, or what goes with the model, to evaluate it on."""
         return read_texts(self, texts) if texts else self.test_texts(progress)
@@ -271,7 +282,15 @@ class PretrainedModel(Model):
 
     def encode(self, text: str) -> Int[Tensor, " length"]:
         """As its tokenizer does; `InputError` without one."""
-        return self.checkpoint.encode(text)
+        return self.checkpoint.encode(text, special_tokens=False)
+
+    @property
+    def window_begin(self) -> str:
+        """With the token's text."""
+        if self.first_token is None:
+            return super().window_begin
+        tokenizer: Any = self.checkpoint.tokenizer
+        return f"{tokenizer.convert_ids_to_tokens(self.first_token)} (token {self.first_token})"
 
     def encode_sized(self, text: str) -> tuple[np.ndarray, np.ndarray]:
         """See `encoded`."""
@@ -450,12 +469,15 @@ def encoded(checkpoint: Checkpoint, text: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def first_token(checkpoint: Checkpoint) -> int | None:
-    """The token that its tokenizer puts before every text, if it does."""
+    """The token that its tokenizer puts before every text, None where it puts nothing; of several the first."""
     tokenizer: Any = checkpoint.tokenizer
-    if tokenizer is None or tokenizer.bos_token_id is None:
+    if tokenizer is None:
         return None
-    ids = tokenizer("a", verbose=False)["input_ids"]
-    return tokenizer.bos_token_id if ids and ids[0] == tokenizer.bos_token_id else None
+    found = tokenizer("a", return_special_tokens_mask=True, verbose=False)
+    ids, special = found["input_ids"], found["special_tokens_mask"]
+    begins = bool(special) and bool(special[0])
+    # an end that is put after every text is no beginning, where "a" itself is no token
+    return ids[0] if begins and (len(ids) > 1 or ids[0] == tokenizer.bos_token_id) else None
 
 
 def read_texts(model: Model, paths: Sequence[Path]) -> Texts:

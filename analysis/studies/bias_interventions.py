@@ -64,7 +64,7 @@ from analysis.models.token_losses import extended_rotation
 from analysis.progress import Progress
 from analysis.records import Provenance
 from analysis.studies.settings import BiasInterventionSettings as Settings
-from analysis.text.windows import Document, read_text
+from analysis.text.windows import Document, begun_with, read_text
 from analysis.theory.frequencies import Extension
 
 BIAS_INTERVENTIONS = schemas.BIAS_INTERVENTIONS
@@ -135,9 +135,13 @@ def planned_readings(settings: Settings, lengths: Sequence[int], documents: Sequ
 
 
 def draw_windows(
-    documents: Sequence[Document], settings: Settings, longest: int, margin: int = MARGIN
+    documents: Sequence[Document],
+    settings: Settings,
+    longest: int,
+    margin: int = MARGIN,
+    first_token: int | None = None,
 ) -> list[TextWindow]:
-    """Windows of documents drawn with the seed; every role's windows are long enough for it.
+    """Windows of documents drawn with the seed, long enough for their roles; `first_token` takes their first's place.
 
     Raises:
         InputError: fewer documents than needed are long enough.
@@ -160,7 +164,7 @@ def draw_windows(
         place = np.random.default_rng([settings.seed, int(index)])
         start = int(place.integers(len(document.tokens) - size + 1))
         tokens = torch.from_numpy(document.tokens[start : start + size].astype(np.int64))
-        found.append(TextWindow(document.name, role, start, tokens))
+        found.append(TextWindow(document.name, role, start, begun_with(tokens, first_token)))
     return found
 
 
@@ -238,7 +242,7 @@ class Bench:
 
     def reference(self, window: TextWindow, length: int) -> float:
         """Loss per token of the scored tokens at a length, from at most L tokens before them."""
-        tokens = window.tokens[length - self.trained : length + 1]
+        tokens = begun_with(window.tokens[length - self.trained : length + 1], self.model.first_token)
         shared = self.trained - self.settings.target
         reader = TextReader(self.model.checkpoint, tokens, shared)
         (losses,) = reader.losses(unchanged, [range(shared, self.trained)])
@@ -463,7 +467,7 @@ def prepared(
                 f"{trained}; give longer --lengths"
             )
     documents, _ = opened.evaluation_texts(texts, progress)
-    windows = draw_windows(documents, settings, lengths[-1], min(MARGIN, trained // 4))
+    windows = draw_windows(documents, settings, lengths[-1], min(MARGIN, trained // 4), opened.first_token)
     decides = {
         "lengths": list(lengths), "target": settings.target, "sampled": settings.sampled, "seed": settings.seed,
         "precision": settings.precision, "model": opened.sha256,

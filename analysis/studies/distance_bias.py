@@ -26,7 +26,7 @@ from analysis.progress import Progress
 from analysis.records import Provenance
 from analysis.studies.settings import SHORTEST_SPLIT as SHORTEST
 from analysis.studies.settings import DistanceBiasSettings
-from analysis.text.windows import read_text, windows
+from analysis.text.windows import read_text
 from analysis.theory.frequencies import Frequencies
 
 # From the windows' statistics to one labelled dataset: means, standard errors, shares.
@@ -554,7 +554,7 @@ def measure_model(
             f"{loaded.context_length} tokens; give a shorter --length"
         )
     documents = loaded.documents(texts, progress)
-    chosen = windows(documents, length, settings.windows, seed=settings.seed)
+    chosen = loaded.windows(documents, length, settings.windows, seed=settings.seed)
     clock = Clock()
     begun = time.perf_counter()
     dataset = measure(loaded, chosen.tokens, seed=settings.seed, progress=progress, clock=clock)
@@ -573,7 +573,10 @@ def measure_model(
         window_document=("window", list(chosen.documents)), window_offset=("window", list(chosen.offsets))
     )
     dataset = dataset.assign_attrs(
-        model=loaded.name, statistics_seconds=clock.statistics, forward_seconds=clock.forward
+        model=loaded.name,
+        window_begin=loaded.window_begin,
+        statistics_seconds=clock.statistics,
+        forward_seconds=clock.forward,
     )
     return dataset, provenance
 

@@ -37,7 +37,7 @@ from analysis.progress import Progress
 from analysis.records import Provenance, replacing
 from analysis.settings import nearest
 from analysis.studies.settings import FormulaFitSettings
-from analysis.text.windows import Document, tokens_sha256, windows
+from analysis.text.windows import Document, tokens_sha256
 
 FORMULA_FIT = schemas.FORMULA_FIT
 WEIGHTINGS = ("uniform", "log")
@@ -112,7 +112,7 @@ def measure_curves(
     found = []
     for at, document in enumerate(documents):
         text = [(document.name, document.tokens.tolist())]
-        chosen = windows(text, length, count, seed=seed, bos_id=model.first_token)
+        chosen = model.windows(text, length, count, seed=seed)
         for row, tokens in enumerate(chosen.tokens):
             found.append(window_curves(model, tokens))
             progress(f"{model.name}: window", at * count + row + 1, len(documents) * count)

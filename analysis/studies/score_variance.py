@@ -137,7 +137,7 @@ def measure_other(
         InputError: a layer sees less than the trained length: its parts would be of other distances than the rest's.
     """
     length = min(_LONGEST, model.context_length)
-    text = windows(documents, length, settings.windows or _OTHERS, seed=settings.seed)
+    text = model.windows(documents, length, settings.windows or _OTHERS, seed=settings.seed)
     count = len(text.tokens)
     pairs = draw_token_pairs(count, settings.pairs // count, length, seed=settings.seed)
     found = Layers(design_of(model.trained_length, None), [], [], [])
@@ -324,7 +324,8 @@ def measure_variance(model: Model, settings: Settings, progress: Progress = sile
     else:
         found = measure_other(model, model.documents((), progress), settings, progress)
         about = {"variant": model.name, "label": model.name, "training_seed": -1}
-    about |= {"key": key_of(model.sha256, settings), "trained_length": model.trained_length}
+    about |= {"window_begin": model.window_begin}
+    about |= {"key": key_of(model, settings), "trained_length": model.trained_length}
     about |= {"validation_bits": bits, "bigram_bits": bigram, "learned": learned}
     short = (
         about["variant"] if about["training_seed"] < 0 else f"{about['variant']}-s{about['training_seed']}"
@@ -343,9 +344,12 @@ def variant_name(config: ModelConfig) -> str:
     return variant_of(Recipe(model=config)).partition("[")[0]
 
 
-def key_of(sha256: str, settings: Settings) -> str:
+def key_of(model: Model, settings: Settings) -> str:
     """Of all that decides what is measured of a model."""
-    return hashlib.sha256(repr((sha256, sorted(asdict(settings).items()))).encode()).hexdigest()[:32]
+    decides: tuple[Any, ...] = (model.sha256, sorted(asdict(settings).items()))
+    if model.first_token is not None:
+        decides += (model.window_begin,)
+    return hashlib.sha256(repr(decides).encode()).hexdigest()[:32]
 
 
 def measure_variances(
@@ -379,7 +383,7 @@ def measure_variances(
     for count, name in enumerate(models):
         progress("models", count, len(models))
         model = open_model(name, progress=progress)
-        data = kept.get(key_of(model.sha256, settings))
+        data = kept.get(key_of(model, settings))
         if data is None:
             data = measure_variance(model, settings, progress)
         short = str(data.model.values[0])
@@ -394,6 +398,8 @@ def measure_variances(
 def models_apart(record: xr.Dataset) -> dict[str, xr.Dataset]:
     """A record's models, each with its heads; where it came from is left out."""
     record = record.drop_attrs()
+    if "window_begin" not in record:  # an older one: of models whose tokenizers put nothing before a text
+        record = record.assign(window_begin=("model", ["nothing"] * record.sizes["model"]))
     return {
         name: record.sel(model=[name]).isel(place=np.flatnonzero(record.place_model.values == name))
         for name in record.model.values.tolist()

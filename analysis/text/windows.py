@@ -144,6 +144,19 @@ def windows(
     return Windows(tokens, names, tuple(start for _, start in places), tokens_sha256(tokens))
 
 
+def begun_with(
+    tokens: Int64[Tensor, "*rows length"], first_token: int | None
+) -> Int64[Tensor, "*rows length"]:
+    """Windows with `first_token` in the place of their first token; None leaves them as they are.
+
+    >>> begun_with(torch.tensor([5, 6, 7]), 1).tolist()
+    [1, 6, 7]
+    """
+    if first_token is None:
+        return tokens
+    return torch.cat([torch.full_like(tokens[..., :1], first_token), tokens[..., 1:]], dim=-1)
+
+
 def placements(sizes: Sequence[int], length: int, count: int, *, seed: int) -> list[tuple[int, int]]:
     """Where `count` windows lie that share no token: index of the document and first token, in order.
 
