@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analysis.cli import heads, training
+from analysis.cli import checkpoints, heads, training
 from analysis.cli.options import ROOT, Json, Processes, TableFormat, app, committed, complain, own, shown
 from analysis.errors import InputError
 from analysis.settings import nearest
@@ -243,9 +243,9 @@ def findings(
 
 
 for command in (
-    heads.curve, heads.measure, heads.formula, training.evaluate, heads.phase, heads.phase_dynamics, heads.phase_seeds,
-    heads.bias, heads.score_variance, training.train, training.sweep, training.results, verify, findings, figures,
-    bench, fetch,
+    heads.curve, checkpoints.doctor, heads.measure, heads.formula, training.evaluate, heads.phase,
+    heads.phase_dynamics, heads.phase_seeds, heads.bias, heads.score_variance, training.train, training.sweep,
+    training.results, verify, findings, figures, bench, fetch,
 ):  # fmt: skip
     app.command()(command)
 

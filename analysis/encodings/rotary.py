@@ -277,14 +277,22 @@ def relative_difference(
     Pair by pair, so that an error in a small pair cannot hide behind a large one (keys with biases have
     pairs a hundred times the others). NaN if either side has one; infinite where only zeros were expected.
     """
+    return relative_differences(expected, found, frequencies).max().item()
+
+
+def relative_differences(
+    expected: Float[Tensor, "batch heads length head_dim"],
+    found: Float[Tensor, "batch heads length head_dim"],
+    frequencies: Frequencies,
+) -> Float[Tensor, "heads head_dim"]:
+    """As `relative_difference`, for every head and dimension."""
     if expected.shape != found.shape:
         raise InputError(f"rotated shape {tuple(expected.shape)} is not the model's {tuple(found.shape)}")
     size = expected.abs()
     first, second = torch.from_numpy(frequencies.pairs).T
     size[..., first] = size[..., second] = torch.hypot(expected[..., first], expected[..., second])
     error = (expected - found).abs().amax(dim=(0, 2))
-    ratio = torch.where(error == 0, 0.0, error / size.amax(dim=(0, 2)))
-    return ratio.max().item()
+    return torch.where(error == 0, 0.0, error / size.amax(dim=(0, 2)))
 
 
 def rounding_budget(frequencies: Frequencies, last_position: int, dtype: torch.dtype) -> float:

@@ -112,19 +112,8 @@ def _forward(
     checkpoint: Checkpoint, tokens: Tensor, consumer: Consumer, *, beyond_context: bool = False
 ) -> float:
     _check_tokens(checkpoint, tokens, beyond_context=beyond_context)
-    decoder = checkpoint.model.base_model
-    tokens = tokens.to(device=checkpoint.model.device, dtype=torch.int64)
     reading = ModelPass(checkpoint, tokens.shape[1], consumer)
-    with torch.inference_mode():
-        if any(found.kind == "dynamic" for found in reading.frequencies):
-            # such a model keeps the frequencies of the longest window it met; one token takes them back
-            decoder(input_ids=tokens[:, :1], use_cache=False)
-        with reading.installed():
-            decoder(input_ids=tokens, use_cache=False)
-    if reading.seen != checkpoint.layers:
-        raise InputError(
-            f"{checkpoint.name}: {reading.seen} of {checkpoint.layers} layers reached the attention"
-        )
+    reading.run(tokens)
     return reading.worst
 
 
@@ -166,6 +155,22 @@ class ModelPass:
         self.taken: dict[int, Tensor] = {}  # by tap, of the current layer alone
         self.seen = 0
         self.worst = 0.0
+
+    def run(self, tokens: Int[Tensor, "batch length"]) -> None:
+        """Reads the windows; `InputError` if a layer did not reach the attention."""
+        checkpoint = self.checkpoint
+        decoder = checkpoint.model.base_model
+        tokens = tokens.to(device=checkpoint.model.device, dtype=torch.int64)
+        with torch.inference_mode():
+            if any(found.kind == "dynamic" for found in self.frequencies):
+                # such a model keeps the frequencies of the longest window it met; one token takes them back
+                decoder(input_ids=tokens[:, :1], use_cache=False)
+            with self.installed():
+                decoder(input_ids=tokens, use_cache=False)
+        if self.seen != checkpoint.layers:
+            raise InputError(
+                f"{checkpoint.name}: {self.seen} of {checkpoint.layers} layers reached the attention"
+            )
 
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:

@@ -24,6 +24,7 @@ from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
+    PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
@@ -379,13 +380,19 @@ def _offline(source: Source) -> dict[str, Any]:
     return options | ({"gguf_file": source.gguf_file} if source.gguf_file else {})
 
 
-def check_config(source: Source) -> None:
-    """Refuses by its configuration alone, before any weight is read, what could not be captured."""
+def read_config(source: Source) -> PreTrainedConfig:
+    """The configuration of a checkpoint, as transformers completes it; `InputError` for an unknown architecture."""
     if source.gguf_file is None:  # transformers' own message for an unknown model_type is about its version
         family_of(str(read_json(source.folder / CONFIG).get("model_type")))
     with _blaming(source, "configuration"):
         config = AutoConfig.from_pretrained(source.folder, **_offline(source))
     family_of(config.model_type)
+    return config
+
+
+def check_config(source: Source) -> None:
+    """Refuses by its configuration alone, before any weight is read, what could not be captured."""
+    config = read_config(source)
     if quantised := getattr(config, "quantization_config", None):
         method = quantised.get("quant_method") if isinstance(quantised, dict) else quantised
         raise InputError(
