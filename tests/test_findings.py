@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from analysis import schemas
 from analysis.cli.main import app
 from analysis.errors import InputError
+from analysis.records import Schema
 from analysis.studies import equal_dose as study
 from figures import findings
 from figures.findings import checkpoint, equal_dose, interventions, phase_seeds
@@ -58,6 +60,21 @@ def test_a_finding_names_a_record_and_a_figure_that_are_there(label: str):
     assert one.figure is None or (FOLDER / f"{one.figure}.py").is_file()
     assert re.search(r"\d.*\.$", one.sentence)
     assert not {"nan", "None"} & set(re.findall(r"[A-Za-z]+", one.sentence))
+
+
+@pytest.mark.parametrize("record", sorted({one.record for one in ALL.values()}))
+def test_a_record_says_which_command_makes_it_and_where_it_is_measured(record: str):
+    one = next(one for one in ALL.values() if one.record == record)
+    command, module = one.origin
+    known = {each.name or each.callback.__name__.replace("_", "-") for each in app.registered_commands}
+    assert command.split()[1] in known
+    assert (ROOT / module).is_file()
+    assert command in one.as_text()
+    assert one.as_json()["code"] == module
+    if record.startswith("summaries/"):  # the record's own kind names the same command
+        kind = json.loads((FOLDER / record).read_text(encoding="utf-8"))["schema"]
+        own = [each for each in vars(schemas).values() if isinstance(each, Schema) and each.label == kind]
+        assert all(each.made_by.split()[:2] == command.split()[:2] for each in own)
 
 
 def test_an_unknown_label_is_answered_with_the_nearest():

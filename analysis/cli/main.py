@@ -152,7 +152,9 @@ def _claims(rows: list[dict[str, object]]) -> Table:
 
 
 def figures(
-    names: Annotated[list[str], typer.Argument(help="Figures to draw; all if none is named.")] = [],
+    names: Annotated[
+        list[str], typer.Argument(help="Figures to draw, by name or number; all if none is named.")
+    ] = [],
     force: Annotated[bool, typer.Option("--force", help="Run every step again.")] = False,
 ) -> None:
     """Draw figures, and make the records that they need.
@@ -163,17 +165,20 @@ def figures(
     Examples:
       tapa figures
       tapa figures distance_bias assumption_2_1
+      tapa figures 3
     """
+    # fig_01_bias_by_base is figure 1, bias_by_base; the catalogue itself imports xarray
     files = sorted(path.stem for path in committed().glob("fig_*.py"))
-    known = [
-        stem.split("_", 2)[2] for stem in files
-    ]  # fig_01_bias_by_base; the catalogue itself imports xarray
-    for name in names:
+    called = {stem: stem.split("_", 2)[2] for stem in files}
+    called |= {str(int(stem.split("_")[1])): name for stem, name in called.items()}
+    known = list(dict.fromkeys(called.values()))  # in the order of their numbers
+    chosen = [called.get(name.removesuffix(".py"), name) for name in names]
+    for name in chosen:
         if name not in known:
             raise InputError(f"figure {name!r} is unknown; {nearest(name, known)}")
     from figures.build import build
 
-    sys.exit(build(names, force=force))
+    sys.exit(build(chosen, force=force))
 
 
 def bench(

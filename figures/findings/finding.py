@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,23 @@ FOLDER = Path(__file__).resolve().parents[1]
 RATES, LENGTHS = "fig_15_learning_rates", "fig_13_perplexity_by_length"
 TRAINED_LENGTH, LONGEST = 128, 1024  # bytes: of the small models, and the longest at which they are evaluated
 FINE_TUNED_LENGTH, FINE_TUNED_LONGEST = 512, 2048
+ORIGINS = {  # by record: the command that makes it, and the module that measures
+    "summaries/smollm2.json": ("tapa measure smollm2 --summary FILE", "analysis/studies/distance_bias.py"),
+    "summaries/formula_shapes.json": ("tapa figures mean_score_shapes", "analysis/studies/formula_fit.py"),
+    "summaries/bias.json": ("tapa bias RUNS", "analysis/studies/equal_dose.py"),
+    "summaries/bias_sweep.json": ("tapa bias RUNS", "analysis/studies/extrapolation_bias_runs.py"),
+    "summaries/phase.json": ("tapa figures", "analysis/studies/phase_summary.py"),
+    "summaries/phase_seeds.json": ("tapa phase-seeds RUNS", "analysis/studies/phase_seeds.py"),
+    "summaries/rivals.json": ("tapa figures", "analysis/studies/encodings_ranked.py"),
+    "summaries/bench.json": ("tapa bench", "analysis/bench.py"),
+    "trained/score_variance.nc": ("tapa score-variance RUNS", "analysis/studies/score_variance.py"),
+    "trained/formula_fit*.nc": ("tapa formula MODEL", "analysis/studies/formula_fit.py"),
+    "trained/smollm2_extension.nc": ("tapa evaluate smollm2", "analysis/evaluation/loss_by_length.py"),
+    "trained/*_needle-*.json": ("tapa sweep retrieval", "analysis/evaluation/retrieval.py"),
+    "trained/*_recall-*.json": ("tapa sweep retrieval", "analysis/evaluation/retrieval.py"),
+    "tables/*.csv": ("tapa results", "analysis/experiments/tables.py"),
+    "../proofs/STATUS.md": ("tapa verify --write", "proofs/ledger.py"),
+}
 SEEDS = "mean over seeds [95 %, Student's t over {seeds} seeds]"
 
 
@@ -79,9 +97,16 @@ class Finding:
     def sentence(self) -> str:
         return self.template.format(**self.values)
 
+    @property
+    def origin(self) -> tuple[str, str]:
+        """The command that makes the record, and the module that measures."""
+        return next(made for name, made in ORIGINS.items() if fnmatchcase(self.record, name))
+
     def as_text(self) -> str:
         """The finding for a terminal."""
+        command, module = self.origin
         lines = [f"{self.label}: {self.sentence}", f"  record: figures/{self.record}"]
+        lines += [f"  made by: {command} ({module})"]
         lines += [f"  figure: figures/{self.figure}.py"] if self.figure else []
         status = self.status
         return "\n".join(lines + ([f"  {status.word} {status.date}: {status.why}"] if status else []))
@@ -98,6 +123,8 @@ class Finding:
             "sentence": self.sentence,
             "values": values,
             "record": f"figures/{self.record}",
+            "made_by": self.origin[0],
+            "code": self.origin[1],
             "figure": self.figure,
             "status": status or {"word": "stands"},
         }

@@ -150,4 +150,6 @@ def _heading(title: str) -> str:
 
 def _source(one: Finding) -> str:
     drawn = f"; figure: [`{one.figure}.py`]({one.figure}.py)" if one.figure else ""
-    return f"Record: [`{one.record}`]({one.record}){drawn}."
+    command, module = one.origin
+    made = f"made by `{command}` ([`{module}`](../{module}))"
+    return f"Record: [`{one.record}`]({one.record}), {made}{drawn}."

@@ -734,3 +734,12 @@ def test_progress_draws_nothing_until_there_is_some(capsys: pytest.CaptureFixtur
     out, err = capsys.readouterr()
     assert out == ""
     assert re.search(r"step .*100%", err)
+
+
+def test_a_figure_is_drawn_by_its_name_its_number_or_its_module(monkeypatch: pytest.MonkeyPatch):
+    from figures import build
+
+    asked = []
+    monkeypatch.setattr(build, "build", lambda names, *, force: asked.append((names, force)) or 0)
+    CliRunner().invoke(app, ["figures", "3", "distance_bias", "fig_03_distance_bias.py", "fig_00_overview"])
+    assert asked == [(["distance_bias"] * 3 + ["overview"], False)]
