@@ -18,6 +18,7 @@ from typing import Any
 import flint
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from analysis import assets, bench
 from analysis.assets import SMOLLM2, TEXTS
@@ -741,5 +742,7 @@ def test_a_figure_is_drawn_by_its_name_its_number_or_its_module(monkeypatch: pyt
 
     asked = []
     monkeypatch.setattr(build, "build", lambda names, *, force: asked.append((names, force)) or 0)
-    CliRunner().invoke(app, ["figures", "3", "distance_bias", "fig_03_distance_bias.py", "fig_00_overview"])
+    CliRunner().invoke(
+        main.app, ["figures", "3", "distance_bias", "fig_03_distance_bias.py", "fig_00_overview"]
+    )
     assert asked == [(["distance_bias"] * 3 + ["overview"], False)]
