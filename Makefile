@@ -15,7 +15,7 @@ help:
 	@echo "make figures   install, fetch, measure and draw every figure into figures/out/"
 	@echo "make test      install and run the test suite"
 	@echo "make test-fast the part of it that needs no network, no kernel and no model"
-	@echo "make test-slow the long kill loops and compilations that both leave out"
+	@echo "make test-slow the long kill loops and compilations that both leave out, and many more examples of properties"
 	@echo "make lint      ruff and pyright"
 	@echo "make bench     measure the speed targets, both sides in one run"
 	@echo "make clean     remove rebuilt records and figures (the environment stays)"
@@ -47,6 +47,7 @@ test-fast: $(STAMP)
 
 test-slow: $(STAMP)
 	$(PYTEST) -m slow
+	$(PYTEST) -m "not full and not slow" --hypothesis-profile deep
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

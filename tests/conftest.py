@@ -41,8 +41,12 @@ from proofs.verify import Result, verify  # noqa: E402 - after the hook
 ROOT = catalogue.ROOT
 REAL_MODEL, NOTEBOOKS = "test_real_model.py", "test_notebooks.py"
 
-# The machine's speed decides nothing; on CI the examples are the same at every run.
-settings.register_profile("project", deadline=None, derandomize="CI" in os.environ, print_blob=True)
+# The machine's speed decides nothing; on CI the examples are the same at every run. At night there are many more, and
+# others each time: `--hypothesis-profile deep`, for those tests that do not say their own number.
+settings.register_profile(
+    "project", deadline=None, derandomize="CI" in os.environ, print_blob=True, max_examples=40
+)
+settings.register_profile("deep", deadline=None, derandomize=False, print_blob=True, max_examples=500)
 settings.load_profile("project")
 
 

@@ -97,7 +97,11 @@ def test_a_model_reads_by_tiles_as_it_reads_at_once(method: str):
 
 # torch 2.13 says so of a class of its own, when its compiler is first loaded
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")
-@pytest.mark.parametrize("method", ["fox", "accumulated", "pope", "interleaved"])
+# a compilation each, a quarter of a minute of CPU time: the others at night
+@pytest.mark.parametrize(
+    "method",
+    ["accumulated", *(pytest.param(name, marks=pytest.mark.slow) for name in ("fox", "pope", "interleaved"))],
+)
 def test_a_compiled_model_says_what_it_says_uncompiled(method: str, unchecked: None):
     model = lively(method)
     compiled = torch.compile(model.loss, dynamic=False, fullgraph=True)
