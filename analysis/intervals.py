@@ -1,4 +1,4 @@
-"""Intervals and tests: bootstrap over documents, Student's t over seeds, exact proportions, jackknife, Holm.
+"""Intervals and tests: bootstrap over documents, Student's t over seeds, exact proportions, jackknife, Holm, power.
 
 A loss per token is a ratio of sums, and whole documents are drawn: tokens of one document are not independent.
 Three seeds are too few to be drawn from: their bootstrap never leaves the range of three numbers, which holds the
@@ -15,7 +15,7 @@ from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Real
-from scipy import special, stats
+from scipy import optimize, special, stats
 
 from analysis.errors import InputError
 from analysis.settings import check_least, check_proper_share, nearest
@@ -241,6 +241,77 @@ def holm(p: Float[np.ndarray, ...]) -> Float[np.ndarray, ...]:
     adjusted = np.empty(p.size)
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
     return adjusted.reshape(p.shape)
+
+
+POWER = 0.8
+"""Chance with which an experiment should find what it looks for."""
+
+
+def detectable(sd: float, count: int, *, power: float = POWER, level: float = LEVEL) -> float:
+    """The mean difference that a two-sided t-test of `count` independent differences finds with a given chance.
+
+    For one of m tests adjusted by Holm's rule give the level of the strictest
+    step, 1 - (1 - level) / m.
+
+    >>> round(detectable(0.25, 8), 2), round(detectable(0.25, 3), 2)  # in the unit of sd
+    (0.29, 0.82)
+
+    Args:
+        sd: standard deviation of the differences, >= 0.
+        count: of differences, e.g. seeds, >= 2.
+        power: the chance, between 1 - level and 1.
+        level: of the test's interval, in (0, 1).
+
+    Raises:
+        InputError: a number is out of its range.
+    """
+    _check(level, 1, 0)
+    check_least("count", count, 2)
+    if not (0 <= sd < math.inf and 1 - level < power < 1):
+        raise InputError(f"sd={sd}, power={power}: give sd >= 0 and a power between {1 - level:g} and 1")
+    critical = float(stats.t.ppf((1 + level) / 2, count - 1))
+    # T = (Z + shift) / S with S^2 chi-squared over its degrees of freedom: Gauss-Legendre over the quantiles of S
+    nodes, weights = np.polynomial.legendre.leggauss(256)
+    bar = critical * np.sqrt(stats.chi2.ppf((nodes + 1) / 2, count - 1) / (count - 1))
+
+    def excess(shift: float) -> float:
+        found = special.ndtr(shift - bar) + special.ndtr(-shift - bar)
+        return float(found @ weights / 2) - power
+
+    high = critical + 1.0
+    while excess(high) < 0:
+        high *= 2
+    return sd * float(optimize.brentq(excess, 0.0, high)) / math.sqrt(count)
+
+
+def count_needed(sd: float, difference: float, *, power: float = POWER, level: float = LEVEL) -> int:
+    """The least number of independent differences with which `difference` is detectable, at least 2.
+
+    >>> count_needed(0.25, 0.29), count_needed(0.25, 0.19)
+    (8, 16)
+
+    Args:
+        sd: standard deviation of the differences, >= 0.
+        difference: to be found, > 0.
+        power, level: as `detectable`.
+
+    Raises:
+        InputError: a number is out of its range, or more than 10,000 would be needed.
+    """
+    if not 0 < difference < math.inf:
+        raise InputError(f"difference={difference} is not above 0; give what is to be found")
+    low, high = 1, 2
+    while detectable(sd, high, power=power, level=level) > difference:
+        low, high = high, 2 * high
+        if low > 10_000:
+            raise InputError(
+                f"more than 10,000 differences with sd={sd} would be needed to find {difference}"
+            )
+    while high - low > 1:
+        middle = (low + high) // 2
+        enough = detectable(sd, middle, power=power, level=level) <= difference
+        low, high = (low, middle) if enough else (middle, high)
+    return high
 
 
 def _check(level: float, resamples: int, seed: int) -> None:

@@ -13,6 +13,8 @@ from scipy import stats
 from analysis.errors import InputError
 from analysis.intervals import (
     Interval,
+    count_needed,
+    detectable,
     of_sd,
     over_document_means,
     over_documents,
@@ -218,3 +220,38 @@ def test_what_cannot_be_used_is_refused(call, message: str):
     with pytest.raises(InputError, match=message) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+# Power.
+
+
+@pytest.mark.parametrize(("count", "level"), [(3, 0.95), (8, 0.95), (8, 1 - 0.05 / 3)])
+def test_a_difference_that_is_detectable_is_found_as_often_as_it_says(count: int, level: float):
+    """Simulated t-tests: within four standard errors of the chance."""
+    shift = detectable(0.25, count, level=level)
+    drawn = np.random.default_rng(count).normal(shift, 0.25, (20_000, count))
+    found = float(np.mean(stats.ttest_1samp(drawn, 0.0, axis=1).pvalue < 1 - level))
+    assert abs(found - 0.8) < 4 * math.sqrt(0.8 * 0.2 / 20_000)
+
+
+@given(sd=st.floats(0.01, 10), count=st.integers(2, 60))
+def test_as_many_are_needed_as_detect_it(sd: float, count: int):
+    shift = detectable(sd, count)
+    assert count_needed(sd, shift * 1.0001) == count
+    assert detectable(2 * sd, count) == pytest.approx(2 * shift)
+    assert detectable(sd, count + 1) < shift
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: detectable(0.25, 1), "count=1"),
+        (lambda: detectable(-1.0, 5), "sd=-1.0, power=0.8: give sd >= 0"),
+        (lambda: detectable(1.0, 5, power=0.01), "a power between 0.05 and 1"),
+        (lambda: count_needed(1.0, 0.0), "difference=0.0 is not above 0"),
+        (lambda: count_needed(1.0, 1e-6), "more than 10,000 differences"),
+    ],
+)
+def test_what_no_number_of_seeds_can_answer_is_refused(call, said: str):
+    with pytest.raises(InputError, match=said):
+        call()

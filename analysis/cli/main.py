@@ -249,8 +249,8 @@ def findings(
 
 for command in (
     heads.curve, checkpoints.doctor, heads.measure, heads.formula, training.evaluate, heads.phase,
-    heads.phase_dynamics, heads.phase_seeds, heads.bias, heads.score_variance, training.train, training.sweep,
-    training.results, verify, findings, figures, bench, fetch,
+    heads.phase_dynamics, heads.phase_seeds, heads.bias, heads.score_variance, training.train, training.gate,
+    training.sweep, training.results, verify, findings, figures, bench, fetch,
 ):  # fmt: skip
     app.command()(command)
 

@@ -143,8 +143,14 @@ def _evaluate(
 def sweep(
     experiments: Annotated[
         list[str],
-        typer.Argument(help="table1, table2, table3, alpha, share, retrieval; all if none is named."),
+        typer.Argument(
+            help="table1, table2, table3, alpha, share, retrieval; all of these if none is named. Or long."
+        ),
     ] = [],
+    tier: Annotated[list[str], typer.Option(help="Of long: only this tier; repeat for several.")] = [],
+    hours: Annotated[
+        float | None, typer.Option(help="Of long: core-hours that its tiers may take; more is refused.")
+    ] = None,
     workers: Processes = None,
     scheduler: Annotated[str | None, typer.Option(help="A Dask scheduler's address, tcp://...")] = None,
     slurm: Annotated[int | None, typer.Option(help="Submit that many SLURM tasks of one core.")] = None,
@@ -161,33 +167,60 @@ def sweep(
     """Train and evaluate the models of the experiments.
 
     What has a record is not run again. Hours in all. A clone keeps records in figures/trained and checkpoints in
-    figures/records/runs; the installed wheel keeps both in the user's data folder.
+    figures/records/runs; the installed wheel keeps both in the user's data folder. `long` is the long-range experiment,
+    a ladder of tiers, its records in figures/trained_long; --dry-run prints its hours from a step that is timed here.
 
     \b
     Examples:
       tapa sweep --dry-run
       tapa sweep table2 --limit-minutes 90
       tapa sweep --slurm 8
+      tapa sweep long --tier gate --tier first --hours 6 --dry-run
     """
-    from analysis.experiments.plan import variants
+    from analysis.experiments.plan import check_alone, variants
 
-    variants(experiments)  # a mistyped name is refused before torch is imported
+    is_long = check_alone(experiments, tier, hours, slurm)
+    if not is_long:
+        variants(experiments)  # a mistyped name is refused before torch is imported
+    if slurm is not None:
+        from analysis.experiments.sweep import submit
+
+        records, runs = records or own("trained"), runs or own("records", "runs")
+        typer.echo(submit(experiments, records, runs, tasks=slurm, minutes=limit_minutes))
+    elif is_long:
+        folders = records or own("trained_long"), (runs or own("records", "runs")) / "long"
+        _sweep_long(
+            *folders, tier, hours, limit_minutes, (workers, scheduler), dry_run=dry_run, as_json=as_json
+        )
+    else:
+        folders = records or own("trained"), runs or own("records", "runs")
+        _sweep_tables(
+            experiments, *folders, limit_minutes, (workers, scheduler), dry_run=dry_run, as_json=as_json
+        )
+
+
+def _sweep_tables(
+    experiments: list[str],
+    records: Path,
+    runs: Path,
+    minutes: float | None,
+    workers: tuple[int | None, str | None],
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """List the runs of the paper's tables, or run them."""
     from analysis.experiments import sweep as sweep_
     from analysis.progress import progress_bar
     from analysis.workers import Workers
 
-    records, runs = records or own("trained"), runs or own("records", "runs")
     if dry_run:
         rows = sweep_.listed(experiments, records, runs)
         typer.echo(json.dumps(rows) if as_json else sweep_.plan_text(rows))
         return
-    if slurm is not None:
-        typer.echo(sweep_.submit(experiments, records, runs, tasks=slurm, minutes=limit_minutes))
-        return
     with progress_bar() as show:
         ended = sweep_.perform_sweep(
-            experiments, records, runs, workers=Workers(workers, scheduler), minutes=limit_minutes,
-            arguments=sys.argv, progress=show,
+            experiments, records, runs, workers=Workers(*workers), minutes=minutes, arguments=sys.argv, progress=show
         )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(ended))
@@ -195,11 +228,84 @@ def sweep(
         typer.echo(f"{sweep_.outcome_text(ended)}\nrecords: {shown(records)}; checkpoints: {shown(runs)}")
 
 
+def _sweep_long(
+    records: Path,
+    runs: Path,
+    tiers: list[str],
+    hours: float | None,
+    minutes: float | None,
+    workers: tuple[int | None, str | None],
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Show the ladder of the long-range experiment with its hours, or run it."""
+    from analysis.experiments.long_plan import ladder
+
+    plan = ladder()
+    plan.of(tiers)  # a mistyped name is refused before torch is imported
+    from analysis.experiments import long_sweep
+    from analysis.progress import progress_bar
+    from analysis.workers import Workers
+
+    places = long_sweep.LongPlaces(records, runs)
+    if dry_run or hours is not None:
+        with progress_bar() as show:
+            rows = long_sweep.planned_hours(tiers, plan, places, progress=show)
+        if dry_run:
+            typer.echo(json.dumps(rows) if as_json else long_sweep.hours_text(rows))
+        long_sweep.require_hours(rows, hours)
+        if dry_run:
+            return
+    with progress_bar() as show:
+        ended = long_sweep.sweep_long(
+            tiers, plan, places, workers=Workers(*workers), minutes=minutes, arguments=sys.argv, progress=show
+        )
+    said = ", ".join(f"{count} {what}" for what, count in ended.items() if count or what in ("done", "left"))
+    typer.echo(json.dumps(ended) if as_json else f"runs: {said}\nrecords: {shown(records)}")
+
+
+def gate(
+    model: Annotated[str, typer.Argument(help="A reference of `tapa train`, trained at several times L.")],
+    short: Annotated[
+        int | None,
+        typer.Option(help="L in tokens, what context beyond is judged; by default a quarter of the model's."),
+    ] = None,
+    spans: Annotated[int, typer.Option(help="Held-out spans that are scored.")] = 96,
+    target: Annotated[int, typer.Option(help="Scored tokens of a span.")] = 64,
+    as_json: Json = False,
+) -> None:
+    """Measure what context beyond L is worth on a model's corpus.
+
+    Exit code 2 unless it is at least 0.04 bits a byte at five standard errors over documents: on such a corpus a
+    comparison of methods says nothing about long-range use.
+
+    \b
+    Example:
+      tapa train long length=1024 batch=8 --out runs/reference
+      tapa gate runs/reference
+    """
+    from analysis.models.checkpoint import is_ours
+
+    if not is_ours(Path(model)):
+        raise InputError(f"{model} is no model of `tapa train`; train a reference, or give its folder")
+    from analysis.evaluation.long_range import gate_of_model, gate_text
+    from analysis.progress import progress_bar
+
+    with progress_bar() as show:
+        corpus, found, lengths = gate_of_model(Path(model), short, spans=spans, target=target, progress=show)
+    row = {"corpus": corpus, "lengths": lengths, "passes": found.passes, "gain": found.gain.ends()}
+    row |= {"error": found.error, "documents": found.documents, "positive": found.positive}
+    typer.echo(json.dumps(row) if as_json else gate_text(corpus, found, lengths))
+    found.require(corpus)
+
+
 def results(
     tables: Annotated[
         list[str],
         typer.Argument(
-            help="table1 to table3, alpha, share, retrieval, tuning, equal_loss; all if none is named."
+            help="table1 to table3, alpha, share, retrieval, tuning, equal_loss; all of these if none is named. "
+            "Or long, long_gate, long_contrasts, long_collected, long_needles, long_runs, long_power."
         ),
     ] = [],
     runs: Annotated[
@@ -223,7 +329,13 @@ def results(
       tapa results table2 equal_loss
       tapa results table2 --runs runs/cpu-tapa-0
       tapa results retrieval --csv > retrieval.csv
+      tapa results long
     """
+    if any(name.startswith("long") for name in tables):
+        if runs:
+            raise InputError("--runs goes with the paper's tables, not with long; leave one out")
+        _long_results(tables, records or committed("trained_long"), form, as_csv=as_csv, as_json=as_json)
+        return
     from analysis.experiments.plan import EXPERIMENTS
     from analysis.experiments.tables import check_name, csv_text, names, page, there
 
@@ -243,3 +355,25 @@ def results(
         typer.echo(csv_text(content, tables[0]), nl=False)
     else:
         typer.echo("\n".join(page(content, name, form) for name in tables))
+
+
+def _long_results(tables: list[str], records: Path, form: Format, *, as_csv: bool, as_json: bool) -> None:
+    """Print tables of the long-range experiment, of whatever records are there."""
+    from analysis.experiments import long_tables
+
+    names = [each for name in tables for each in long_tables.long_names(name)]
+    if as_csv and len(names) != 1:
+        raise InputError(f"--csv is for one table, {len(names)} are named; give one of {', '.join(names)}")
+    from analysis.experiments.long_plan import ladder
+    from analysis.experiments.long_results import earlier_differences, read_long, summarise_long
+    from analysis.experiments.run_record import NAMES
+
+    plan = ladder()
+    earlier = earlier_differences(sorted(committed("trained").glob(NAMES)))
+    content = summarise_long(read_long(records, plan), plan, earlier)
+    if as_json:
+        typer.echo(json.dumps(content))
+    elif as_csv:
+        typer.echo(long_tables.long_csv(content, names[0]), nl=False)
+    else:
+        typer.echo("\n".join(long_tables.long_page(content, name, form) for name in names))

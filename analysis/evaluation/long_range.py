@@ -5,7 +5,8 @@ context is worth something. `worth` measures that with a reference model that wa
 `Worth.passes` is the gate: a corpus that does not pass is used for no claim of long-range use. `key_tokens` are those
 whose loss under the reference falls by more than a nat with the long context (LongPPL, Fang et al. 2024, arXiv
 2410.23771). Where the least loss is known (`text.recurrence`), `collected` says which share of the far context's bits
-a model collects.
+a model collects, and `needle_grid` whether it finds one fresh word among the others, by depth and length. `copying`
+says of any model whether it has learned to copy at all: a run that stops before it has measures nothing.
 """
 
 from __future__ import annotations
@@ -13,16 +14,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float64, Int
+from jaxtyping import Bool, Float, Float64, Int, UInt8
 
 from analysis.errors import InputError
 from analysis.intervals import Interval, mean_and_error, of_mean
-from analysis.models.token_losses import Read
-from analysis.text.recurrence import PitmanYor, PrivateWords, bayes_nats
+from analysis.models import checkpoint
+from analysis.models.token_losses import Read, llama_reader
+from analysis.progress import Progress, silent
+from analysis.text.recurrence import FIRST_LETTER, LETTERS, PitmanYor, PrivateWords, bayes_nats
 from analysis.text.windows import Spans
+from analysis.text.windows import spans as spans_of
 
 LEAST_GAIN = 0.04
 """Bits a byte that a corpus's context from L to 4L must be worth to a reference model."""
@@ -30,6 +35,12 @@ LEAST_ERRORS = 5.0
 """Standard errors over documents by which that gain must be above zero."""
 KEY = 1.0
 """Nats by which a key token's loss falls with the long context."""
+LONGER = 4
+"""Length of the reference over the trained one."""
+DEPTHS = (0.1, 0.3, 0.5, 0.7, 0.9)
+"""Of needles, shares of the window before its queries."""
+COPIED = 0.5
+"""Share of its loss that a text loses the second time it is read, from which a model counts as copying."""
 
 SpanLosses = Float64[np.ndarray, "spans target"]
 
@@ -199,13 +210,32 @@ def collected(short: WordLosses, long: WordLosses) -> Interval:
         raise InputError("the losses are of other words; score the same spans at both lengths")
     of = np.array(short.documents)
     names = sorted(set(short.documents))
-    if len(names) < 3:
-        raise InputError(f"{len(names)} documents give no interval to rely on; give three or more")
-    own, best = (_sums(x, of, names) for x in (short.model - long.model, short.bayes - long.bayes))
+    return collected_share(
+        *(_sums(x, of, names) for x in (short.model - long.model, short.bayes - long.bayes))
+    )
+
+
+def collected_share(
+    own: Float64[np.ndarray, " documents"], best: Float64[np.ndarray, " documents"]
+) -> Interval:
+    """`collected`, from sums over the words of each document: what the model gains, and what the best reader gains.
+
+    >>> found = collected_share(np.array([1.0, 1.0, 1.0]), np.array([2.0, 2.0, 2.0]))
+    >>> found.value, found.low == found.high
+    (0.5, True)
+
+    Args:
+        own, best: nats, of the same documents.
+
+    Raises:
+        InputError: fewer than three documents, or nothing to be collected.
+    """
+    count = len(own)
+    if count < 3:
+        raise InputError(f"{count} documents give no interval to rely on; give three or more")
     if not best.sum() > 0:
         raise InputError("the longer context is worth nothing here; give a longer one, or more spans")
     value = float(own.sum() / best.sum())
-    count = len(names)
     without = (own.sum() - own) / (best.sum() - best)
     pseudo = count * value - (count - 1) * without
     around = of_mean(pseudo)
@@ -217,3 +247,189 @@ def _sums(
     x: Float[np.ndarray, " words"], of: np.ndarray, names: Sequence[str]
 ) -> Float64[np.ndarray, " documents"]:
     return np.array([x[of == name].sum() for name in names])
+
+
+# The gate of a model of `tapa train`.
+
+
+def gate_of_model(
+    path: Path,
+    short: int | None = None,
+    *,
+    spans: int,
+    target: int,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> tuple[str, Worth, tuple[int, int]]:
+    """What context beyond a short length is worth to a trained model, on the held-out documents of its corpus.
+
+    Args:
+        path: of the model, trained at the longer length.
+        short: in tokens; None for a quarter of the trained length.
+        spans, target: held-out spans, and tokens of each that are scored.
+        seed: of the spans.
+        progress: told what is being done.
+
+    Returns:
+        The corpus, what it is worth, and both lengths in tokens.
+
+    Raises:
+        InputError: a length that is not between a target and the trained one, a corpus that has changed, or as `worth`.
+    """
+    found = checkpoint.read_checkpoint(path)
+    long = found.config.context
+    short = long // LONGER if short is None else short
+    if not target < short < long:
+        raise InputError(f"--short {short} is not between a span's {target} tokens and the trained {long}")
+    data = checkpoint.own_corpus(found, progress)
+    chosen = spans_of(data.test, long - target, target, spans, seed=seed)
+    model = checkpoint.load_model(path)
+    losses = []
+    for done, length in enumerate((short, long)):
+        progress("read windows", done, 2)
+        read, rows = llama_reader(model, length)
+        losses.append(span_losses(read, chosen, length, rows=rows))
+    sizes = None if data.tokenizer is None else data.tokenizer.token_bytes
+    return found.recipe["corpus"], worth(*losses, chosen, sizes), (short, long)
+
+
+def gate_text(corpus: str, found: Worth, lengths: tuple[int, int]) -> str:
+    """The result of `gate_of_model` for a reader."""
+    low, high = found.gain.low, found.gain.high
+    return (
+        f"corpus {corpus}: context from {lengths[0]} to {lengths[1]} tokens is worth {found.gain.value:.3f} "
+        f"[{low:.3f}, {high:.3f}] bits a byte (standard error {found.error:.4f} over {found.documents} documents, "
+        f"{found.positive} of them positive): the gate {'passes' if found.passes else 'fails'}"
+    )
+
+
+# Needles: fresh words, planted at known depths of a window and queried at its end.
+
+
+@dataclass(frozen=True, slots=True)
+class NeedleGrid:
+    """How a model ends fresh private words, each of which it has read once.
+
+    A query is a word's mark and all letters but the last, which no other word of the window begins with.
+
+    Attributes:
+        hits: whether the model gave the last letter more than half of all probability, by window and depth; of a
+            guess among 26 letters never.
+        nats: loss of the last letter; log 26 for a guess.
+        distances: from a query's last letter to the needle's, in tokens.
+    """
+
+    hits: Bool[np.ndarray, "windows depths"]
+    nats: Float64[np.ndarray, "windows depths"]
+    distances: Int[np.ndarray, "windows depths"]
+
+
+@torch.inference_mode()
+def needle_grid(
+    read: Read,
+    chosen: Spans,
+    process: PitmanYor,
+    length: int,
+    *,
+    count: int,
+    seed: int,
+    depths: Sequence[float] = DEPTHS,
+    rows: int = 1,
+) -> NeedleGrid:
+    """Needles at several depths of windows of one length, all queried at the window's end, in any order.
+
+    Nothing has to be learned for it: the corpus is full of such words, and the windows are its own, with the words
+    at the depths and the last ones exchanged.
+
+    Args:
+        read: the model, for windows of `length` bytes.
+        chosen: held-out spans of a corpus with private words; a window ends where a span does.
+        process: that they were made with.
+        length: bytes of a window.
+        count: of windows, one for each of the first spans.
+        seed: of the fresh words and of the queries' order, >= 0.
+        depths: in (0, 1), rising.
+        rows: windows that are read at once.
+
+    Raises:
+        InputError: more windows than spans, or a window with too few private words.
+    """
+    if count > len(chosen.starts):
+        raise InputError(f"{count} windows of needles, {len(chosen.starts)} spans; ask for fewer")
+    cut = chosen.cut(length - chosen.target)[:count]
+    made = [
+        _with_needles(
+            window.numpy().astype(np.uint8), process, depths, np.random.default_rng([seed, length, n])
+        )
+        for n, window in enumerate(cut)
+    ]
+    windows = torch.from_numpy(np.stack([data for data, *_ in made]).astype(np.int64))
+    losses = torch.cat([read(part) for part in windows.split(rows)]).double().cpu().numpy()
+    queries = np.array([places for _, _, places in made])
+    nats = np.take_along_axis(losses, queries - 1, axis=1)
+    distances = queries - np.array([places for _, places, _ in made])
+    return NeedleGrid(nats < math.log(2), nats, distances)
+
+
+def _with_needles(
+    data: UInt8[np.ndarray, " bytes"], process: PitmanYor, depths: Sequence[float], rng: np.random.Generator
+) -> tuple[UInt8[np.ndarray, " bytes"], list[int], list[int]]:
+    """A window with a needle at each depth and its queries; where the last letters of both stand, by depth."""
+    found = PrivateWords.of(data, process)
+    many = len(depths)
+    before, asked = found.starts[:-many], found.starts[-many:]
+    if len(before) < 2 * many:
+        raise InputError(
+            f"{len(found.starts)} private words in a window of {len(data)} bytes; {many} needles take {3 * many}"
+        )
+    planted = [int(before[np.abs(before - depth * asked[0]).argmin()]) for depth in depths]
+    letters = process.letters
+    taken = {word[:-1] for word in found.words}
+    prefixes = [
+        w
+        for n in range(process.vocabulary // LETTERS)
+        if (w := process.spelled(LETTERS * n)[:-1]) not in taken
+    ]
+    if len(set(planted)) < many or len(prefixes) < many:
+        raise InputError(f"a window of {len(data)} bytes has no room for {many} needles; give a longer one")
+    drawn = rng.choice(len(prefixes), many, replace=False)
+    order = rng.permutation(many)
+    data = data.copy()
+    for n, start in enumerate(planted):
+        word = prefixes[drawn[n]] + bytes([FIRST_LETTER + int(rng.integers(LETTERS))])
+        for at in (start, int(asked[order[n]])):
+            data[at : at + letters] = np.frombuffer(word, np.uint8)
+    last = letters - 1
+    return data, [start + last for start in planted], [int(asked[order[n]]) + last for n in range(many)]
+
+
+# Copying: a text that is read twice in one window.
+
+
+@dataclass(frozen=True, slots=True)
+class Copying:
+    """Mean losses of the same tokens the first and the second time that they are read, nats a token."""
+
+    first: float
+    second: float
+
+    @property
+    def share(self) -> float:
+        """Of its loss that a text loses the second time; 0 for a model that does not copy, 1 for one that does."""
+        return 1 - self.second / self.first
+
+
+@torch.inference_mode()
+def copying(read: Read, chosen: Spans, length: int, *, rows: int = 1) -> Copying:
+    """How well a model copies half a window from right before.
+
+    Args:
+        read: the model, for windows of `length` tokens.
+        chosen: spans; the half window before each one's end is read twice.
+        length: tokens of a window; half of it is longer than a span's target.
+        rows: windows that are read at once.
+    """
+    half = length // 2
+    once = chosen.cut(half - chosen.target)
+    losses = torch.cat([read(part) for part in torch.cat([once, once], dim=1).split(rows)]).double()
+    return Copying(float(losses[:, : half - 1].mean()), float(losses[:, half:].mean()))

@@ -275,6 +275,36 @@ def variants(experiments: Sequence[str] = ()) -> list[Variant]:
     return [variant for name, variant in VARIANTS.items() if name in named]
 
 
+LONG = "long"
+"""The long-range experiment on the command line; its plan is `long_plan`."""
+
+
+def check_alone(
+    experiments: Sequence[str], tiers: Sequence[str], hours: float | None, slurm: int | None
+) -> bool:
+    """Whether the long-range experiment is meant; it goes alone, and `tiers` and `hours` go with nothing else.
+
+    >>> check_alone(["long"], ["gate"], None, None), check_alone(["table2"], [], None, None)
+    (True, False)
+
+    Raises:
+        InputError: it is named beside others, with SLURM tasks, or its options without it.
+    """
+    if LONG in experiments:
+        if len(experiments) > 1:
+            raise InputError(
+                f"{LONG} goes alone, not with {', '.join(set(experiments) - {LONG})}; sweep twice"
+            )
+        if slurm is not None:
+            raise InputError(
+                f"--slurm is not for {LONG}; start `tapa sweep long` in several jobs, they share the runs"
+            )
+        return True
+    if tiers or hours is not None:
+        raise InputError(f"--tier and --hours go with {LONG}; name it, or leave them out")
+    return False
+
+
 def plan(wanted: Sequence[Variant], scale: Scale, grids: Mapping[str, Grid]) -> list[Run]:
     """Every run that can be named by now, those of earlier stages first.
 

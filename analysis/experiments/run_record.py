@@ -8,7 +8,7 @@ that they had when the committed records were made (`ON_DISK`).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,8 @@ from analysis.training.variants import VARIANTS
 TRAINED = records.Schema("trained-run", 1, made_by="tapa sweep` or `tapa train RECIPE")
 Content = Mapping[str, Any]
 """Of a run's record, as `read_run` gives it."""
+Evaluate = Callable[["RunSpec", Corpus, Path, Mapping[int, Path]], dict[str, Any]]
+"""What the models of a run say of held-out text, for its record; as `evaluated`."""
 ON_DISK = {
     "evaluations": "readings",
     "loss_by_position": "loss_by_place",
@@ -143,6 +145,7 @@ def write_run(
     *,
     arguments: Sequence[str],
     seconds: float,
+    evaluate: Evaluate | None = None,
 ) -> dict[str, Any]:
     """Evaluate a trained model at every length and write the record of its run.
 
@@ -155,6 +158,7 @@ def write_run(
         path: of the record.
         arguments: the command line.
         seconds: that the run took in all.
+        evaluate: of another experiment than the paper's tables; `evaluated` if None.
 
     Returns:
         The content of the record.
@@ -172,7 +176,7 @@ def write_run(
         "seconds": {"training": sum(log.seconds), "whole": seconds},
     }
     if lengths:
-        content |= _evaluated(run, data, last, passed)
+        content |= (evaluate or evaluated)(run, data, last, passed)
     sha256 = hashlib.sha256((last / checkpoint.MODEL).read_bytes()).hexdigest()
     _put(content, run, data, log, path, arguments, sha256)
     return read_run(path)
@@ -213,8 +217,19 @@ def _head(run: RunSpec, log: Log) -> dict[str, Any]:
     }
 
 
-def _evaluated(run: RunSpec, data: Corpus, last: Path, passed: Mapping[int, Path]) -> dict[str, Any]:
-    """What the models of a run say of held-out text."""
+def evaluated(run: RunSpec, data: Corpus, last: Path, passed: Mapping[int, Path]) -> dict[str, Any]:
+    """What the models of a run say of held-out text.
+
+    Args:
+        run: as it was trained.
+        data: the corpus.
+        last: the last checkpoint's folder.
+        passed: weights along the training, by step.
+
+    Returns:
+        "evaluations" at every length and extension, answers to "retrieval" queries, losses at "checkpoints", names of
+        the "documents" and their scored tokens, "document_tokens".
+    """
     lengths = run.evaluation.lengths
     chosen = held_out(data.test, run.evaluation)
     model = checkpoint.load_model(last).to(run.recipe.device)  # where it was trained

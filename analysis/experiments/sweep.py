@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -165,12 +165,23 @@ def perform_run(job: Job) -> Outcome:
         InputError: as `train.train`, other than a divergence: that is a result.
     """
     folder = job.places.folder(job.run)
-    if job.deadline is not None and time.time() > job.deadline:
+    return alone(folder, job.deadline, lambda: _perform(job, folder))
+
+
+def alone(folder: Path, deadline: float | None, work: Callable[[], Outcome]) -> Outcome:
+    """Work on a run unless its time is up or somebody else is at it.
+
+    Args:
+        folder: of the run.
+        deadline: seconds since the epoch; None for no limit.
+        work: trains and records it; raises `Late` when its time is up.
+    """
+    if deadline is not None and time.time() > deadline:
         return "late"
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / ".sweep.lock", timeout=0):
-            return _perform(job, folder)
+            return work()
     except Timeout:
         return "busy"
     except Late:
@@ -191,11 +202,11 @@ def _perform(job: Job, folder: Path) -> Outcome:
         last, _ = perform(spec, folder, data, record, arguments=job.arguments, deadline=job.deadline)
     except Diverged:
         return "diverged"
-    _tidy(folder, last)
+    tidy(folder, last)
     return "done"
 
 
-def _tidy(folder: Path, last: Path) -> None:
+def tidy(folder: Path, last: Path) -> None:
     """Keep the weights of a finished run, drop what it took to get there."""
     with replacing(folder / checkpoint.MODEL, alone=True) as part:
         shutil.copyfile(last / checkpoint.MODEL, part)

@@ -77,12 +77,13 @@ def page(content: Results, name: str, form: Format) -> str:
     if lacks := _lacks(content, name):
         parts.append("Not there:\n\n" + "\n".join(f"- {line}" for line in lacks))
     return (
-        "\n\n".join(part.show(form) if isinstance(part, Table) else _words(part, form) for part in parts)
+        "\n\n".join(part.show(form) if isinstance(part, Table) else words(part, form) for part in parts)
         + "\n"
     )
 
 
-def _words(text: str, form: Format) -> str:
+def words(text: str, form: Format) -> str:
+    """A paragraph beside a table; a comment in LaTeX."""
     return "\n".join(f"% {line}" for line in text.split("\n")) if form is Format.LATEX else text
 
 
@@ -92,8 +93,15 @@ def csv_text(content: Results, name: str) -> str:
     Raises:
         InputError: as `table_markdown`.
     """
-    name = _checked(content, name)
-    rows = _rows(content, name)
+    return csv_of(_rows(content, _checked(content, name)))
+
+
+def csv_of(rows: Sequence[Row]) -> str:
+    """Rows of one form as comma-separated values, the first line their keys.
+
+    >>> csv_of([{"method": "RoPE", "seeds": [0, 1]}]).splitlines()
+    ['method,seeds', 'RoPE,0 1']
+    """
     out = io.StringIO()
     writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
     writer.writeheader()
@@ -151,7 +159,7 @@ def _plain(value: Any) -> Any:
         return f"{value:.6g}"
     if isinstance(value, list):
         return " ".join(
-            " ".join(f"{x:.6g}" for x in item) if isinstance(item, list) else str(item) for item in value
+            " ".join(f"{x:.6g}" for x in (item if isinstance(item, list) else [item])) for item in value
         )
     return "" if value is None else value
 

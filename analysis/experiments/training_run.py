@@ -18,7 +18,7 @@ import torch
 from analysis.errors import InputError
 from analysis.experiments import run_record
 from analysis.experiments.plan import RATES, outdated, rate_name
-from analysis.experiments.run_record import RECORD, Content, RunSpec
+from analysis.experiments.run_record import RECORD, Content, Evaluate, RunSpec
 from analysis.models.checkpoint import Milestones, in_own_tokens, read_checkpoint
 from analysis.models.config import ModelConfig
 from analysis.progress import NotedProgress, errors, silent
@@ -40,6 +40,7 @@ def perform(
     arguments: Sequence[str],
     deadline: float | None = None,
     progress: NotedProgress = silent,
+    evaluate: Evaluate | None = None,
 ) -> tuple[Path, Content]:
     """Train a run, from wherever it stopped, evaluate its models and write its record.
 
@@ -51,6 +52,7 @@ def perform(
         arguments: the command line, for the record.
         deadline: seconds since the epoch after which the training stops; None for no limit.
         progress: called with (what, done, total, note).
+        evaluate: as `run_record.write_run`.
 
     Returns:
         The last checkpoint's folder, and the content of the record; in processes of a group that do not lead, or
@@ -77,7 +79,7 @@ def perform(
     progress("evaluate", 0, 0, "")
     content = run_record.write_run(
         run, data, log, last, keep.files(), record,
-        arguments=arguments, seconds=time.perf_counter() - begun,
+        arguments=arguments, seconds=time.perf_counter() - begun, evaluate=evaluate,
     )  # fmt: skip
     return last, content
 

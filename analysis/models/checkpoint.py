@@ -28,7 +28,7 @@ from analysis.models.config import MODEL as MODEL
 from analysis.models.llama import Llama
 from analysis.progress import Progress
 from analysis.records import replacing, write_whole
-from analysis.text.corpus import Corpus, corpus, encoded_corpus
+from analysis.text.corpus import NAMED, Corpus, corpus, encoded_corpus
 from analysis.text.tokenizer import BytePairs
 
 FORMAT = "tapa-lm/1"
@@ -285,7 +285,7 @@ def own_corpus(found: ModelFile, progress: Progress) -> Corpus:
             what the model was trained on.
     """
     source = found.recipe["corpus"]
-    if source not in ("texts", "code", "texts+code"):
+    if source not in NAMED:
         raise InputError(
             f"the model was trained on the folder {source}; give --text FILE that it has not seen"
         )

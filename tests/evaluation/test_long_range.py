@@ -11,7 +11,16 @@ import torch
 from torch import Tensor
 
 from analysis.errors import InputError
-from analysis.evaluation.long_range import collected, key_tokens, span_losses, word_losses, worth
+from analysis.evaluation.long_range import (
+    DEPTHS,
+    collected,
+    copying,
+    key_tokens,
+    needle_grid,
+    span_losses,
+    word_losses,
+    worth,
+)
 from analysis.text.corpus import Corpus, Raw, from_texts, with_private_words
 from analysis.text.recurrence import PitmanYor
 from analysis.text.windows import Document, Spans, spans
@@ -151,3 +160,59 @@ def test_other_words_are_refused() -> None:
     fewer = type(short)(short.model[1:], short.bayes[1:], short.documents[1:])
     with pytest.raises(InputError, match="other words"):
         collected(short, fewer)
+
+
+# Needles and copying.
+
+
+def test_the_best_reader_finds_needles_and_one_that_cuts_finds_the_near_ones() -> None:
+    """A needle's distance is known, so which of them a reader of the last bytes can find is known too."""
+    chosen = chosen_spans()
+    whole = needle_grid(best_reader(LONG), chosen, PROCESS, LONG, count=12, seed=0)
+    assert whole.hits.all()
+    assert whole.hits.shape == (12, len(DEPTHS))
+    cut = needle_grid(best_reader(SHORT), chosen, PROCESS, LONG, count=12, seed=0)
+    inside = cut.distances < SHORT - 60  # a query stands among the last 60 bytes
+    outside = cut.distances > SHORT
+    assert inside.any()
+    assert outside.any()
+    assert cut.hits[inside].all()
+    assert not cut.hits[outside].any()
+    np.testing.assert_array_equal(cut.distances, whole.distances)  # the same needles for every model
+    assert (np.diff(whole.distances.mean(axis=0)) < 0).all()
+
+
+def test_a_guess_among_the_letters_hits_no_needle() -> None:
+    def guess(tokens: Tensor) -> Tensor:
+        return torch.full((len(tokens), tokens.shape[1] - 1), math.log(26))
+
+    found = needle_grid(guess, chosen_spans(), PROCESS, LONG, count=4, seed=0)
+    assert not found.hits.any()
+    np.testing.assert_allclose(found.nats, math.log(26), rtol=1e-6)
+
+
+def test_needles_need_windows_and_words() -> None:
+    chosen = chosen_spans()
+    with pytest.raises(InputError, match="25 windows of needles, 24 spans; ask for fewer"):
+        needle_grid(best_reader(LONG), chosen, PROCESS, LONG, count=25, seed=0)
+    with pytest.raises(InputError, match=r"\d private words in a window of 80 bytes; 5 needles take 15"):
+        needle_grid(best_reader(LONG), chosen, PROCESS, 80, count=4, seed=0)
+
+
+def test_copying_is_what_a_text_loses_the_second_time() -> None:
+    half = SHORT // 2
+
+    def reader(again: float):
+        def read(tokens: Tensor) -> Tensor:
+            np.testing.assert_array_equal(tokens[:, :half], tokens[:, half:])
+            place = torch.arange(1, tokens.shape[1])
+            # the first token of the second text has another one before it and is not compared
+            losses = torch.where(place < half, 2.0, torch.where(place > half, again, 9.0))
+            return losses.expand(len(tokens), -1)
+
+        return read
+
+    chosen = chosen_spans()
+    assert copying(reader(2.0), chosen, SHORT, rows=5).share == 0
+    assert copying(reader(0.5), chosen, SHORT, rows=5).share == 0.75
+    assert copying(reader(4.0), chosen, SHORT).share == -1

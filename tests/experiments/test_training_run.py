@@ -100,7 +100,7 @@ def test_a_model_is_evaluated_where_it_was_trained(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(Llama, "to", lambda model, device: moved.append(device) or model)
     evaluation = run_record.evaluation_of(recipe, None, data.test)
     run = RunSpec("x", "rope", replace(recipe, device="cuda"), evaluation, None)
-    run_record._evaluated(run, data, last, {1: last, 2: last})
+    run_record.evaluated(run, data, last, {1: last, 2: last})
     assert moved == ["cuda"] * 3
 
 

@@ -1,0 +1,292 @@
+"""The long-range experiment as data: a ladder of tiers, each with a question of its own, and how its runs are measured.
+
+The experiment asks whether methods use context beyond their trained length L, on corpora where such context is worth
+something. Everything is fixed here before any run: methods, learning rates, seeds, horizons, the primary contrasts
+and their endpoint, the difference at 8L at equal loss at L (`long_results.at_equal_loss`). A tier is finished before
+the next one begins; every table can be made from what is there. No rate is chosen along the way: all runs of a
+method, at every rate and horizon, are points of its frontier, and each horizon is a schedule that ends there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from analysis.errors import InputError
+from analysis.experiments.plan import Evaluation, configuration, lengths_of, rate_name
+from analysis.settings import nearest
+from analysis.training.recipe import Recipe, load_recipe
+from analysis.training.variants import STRETCH, VARIANTS
+
+CORPORA: Mapping[str, Mapping[str, Any]] = {"private-words": {}, "code": {"vocab_size": 2048}}
+"""Corpora, and what they change of the model's sizes."""
+SIZES: Mapping[str, Mapping[str, int]] = {
+    "base": {},
+    "3M": {"layers": 6, "width": 192, "heads": 3, "kv_heads": 3, "hidden": 512},
+    "8M": {"layers": 8, "width": 256, "heads": 4, "kv_heads": 4, "hidden": 688},
+}
+"""Sizes of models, and what they change of the recipe's."""
+CONTRASTS: tuple[tuple[str, str], ...] = (("tapa", "rope"), ("tapa", "alibi"), ("tapa", "nope"))
+"""The primary contrasts, one less the other; their p-values are one family (Holm 1979)."""
+PRIMARY = ("rope", "tapa", "alibi", "nope")
+OTHERS = ("fox", "window", "tapa_linear", "tapa_alpha0", "tapa_frozen", "tapa_radians", "nope_log", "accumulated",
+          "pope", "p_rope", "interleaved")  # fmt: skip
+FINE = ("rope_4x", "yarn_4x", "tapa_4x", "alibi_4x", "nope_4x", "drope")
+RATES = (1e-3, 2e-3, 4e-3)
+FINE_RATES = (2.5e-4, 5e-4, 1e-3)
+FINE_SHARES = (0.005, 0.05)
+"""Of the parent's tokens: the paper fine-tunes on 0.5 % of its pre-training tokens."""
+REFERENCE_RATE = 2e-3
+FAR = 8
+"""Times the trained length: where the primary endpoint is read."""
+EXTENSIONS = ("none", "ntk", "yarn")
+"""Of RoPE at inference."""
+
+Kind = Literal["scratch", "reference", "fine"]
+
+
+@dataclass(frozen=True, slots=True)
+class LongRun:
+    """One training run of the ladder.
+
+    Attributes:
+        variant: that is trained, as `training.variants`.
+        seed, lr: of this run.
+        corpus: a key of `CORPORA`.
+        share: of the recipe's steps, its horizon; of a "fine" run the share of its parent's tokens.
+        size: a key of `SIZES`.
+        kind: "scratch"; "reference", trained at four times the length, for the gate; "fine", goes on from the run of
+            its variant's parent, seed and corpus with the least validation loss at the whole horizon.
+
+    >>> LongRun("tapa", 1, 2e-3, share=0.25).name
+    'private-words-tapa-x0.25-s1-lr2e-3'
+    """
+
+    variant: str
+    seed: int
+    lr: float
+    corpus: str = "private-words"
+    share: float = 1.0
+    size: str = "base"
+    kind: Kind = "scratch"
+
+    @property
+    def name(self) -> str:
+        """Readable and unique."""
+        size = "" if self.size == "base" else f"-{self.size}"
+        kind = "" if self.kind == "scratch" else f"-{self.kind}"
+        share = "" if self.share == 1 else f"-x{self.share:g}"
+        return f"{self.corpus}-{self.variant}{kind}{size}{share}-s{self.seed}-lr{rate_name(self.lr)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """Runs that answer a question together.
+
+    Attributes:
+        name: on the command line.
+        question: that its tables answer.
+        runs: in the order in which they are taken.
+    """
+
+    name: str
+    question: str
+    runs: tuple[LongRun, ...]
+
+
+def crossed(
+    variants: Iterable[str],
+    *,
+    seeds: Sequence[int],
+    rates: Sequence[float] = RATES,
+    shares: Sequence[float] = (1.0,),
+    **rest: Any,
+) -> Iterator[LongRun]:
+    """Every variant at every rate, horizon and seed, methods in turns, so that what is there can be compared.
+
+    >>> [run.name for run in crossed(["rope", "tapa"], seeds=[0], rates=[1e-3])]
+    ['private-words-rope-s0-lr1e-3', 'private-words-tapa-s0-lr1e-3']
+
+    Args:
+        variants: names.
+        seeds, rates, shares: of the runs.
+        rest: corpus, size or kind of all.
+    """
+    variants = tuple(variants)
+    for seed in seeds:
+        for share in shares:
+            for lr in rates:
+                for variant in variants:
+                    yield LongRun(variant, seed, lr, share=share, **rest)
+
+
+def _tiers() -> Iterator[Tier]:
+    yield Tier(
+        "gate",
+        "Is context from L to 4L worth anything in private-words to a model that is trained at 4L?",
+        (LongRun("rope", 0, REFERENCE_RATE, kind="reference"),),
+    )
+    yield Tier(
+        "first",
+        "Which share of the bits beyond L do RoPE, TAPA, ALiBi and NoPE collect, and when do they learn to copy?",
+        (
+            *crossed(PRIMARY, seeds=(0,)),
+            *crossed(PRIMARY, seeds=(0,), shares=(0.25,)),
+            *crossed(PRIMARY, seeds=(1, 2), rates=(2e-3,), shares=(1.0, 0.25)),
+        ),
+    )
+    yield Tier(
+        "seeds",
+        "How far apart are TAPA and RoPE, ALiBi, NoPE at 8L at equal loss at L, over eight seeds?",
+        tuple(crossed(PRIMARY, seeds=range(1, 8), shares=(1.0, 0.25))),
+    )
+    yield Tier(
+        "others",
+        "Where are the encodings of today and the controls of TAPA's phase?",
+        (*crossed(OTHERS, seeds=(0,), shares=(1.0, 0.25)), *crossed(OTHERS, seeds=(1, 2), rates=(2e-3,))),
+    )
+    yield Tier(
+        "fine",
+        "What do 0.5 % and 5 % of the tokens at 4L mend?",
+        tuple(
+            crossed(FINE, seeds=(0, 1, 2), rates=FINE_RATES, shares=FINE_SHARES, kind="fine"),
+        ),
+    )
+    yield Tier(
+        "code",
+        "Is it the same in long source files by byte pairs?",
+        (
+            LongRun("rope", 0, REFERENCE_RATE, "code", share=2.0, kind="reference"),
+            *crossed(PRIMARY, seeds=(0, 1), corpus="code", shares=(2.0, 0.5)),
+        ),
+    )
+    yield Tier(
+        "scale",
+        "Does TAPA's lag at L close with tokens and with size?",
+        tuple(
+            run
+            for size in ("3M", "8M")
+            for run in crossed(
+                ("rope", "tapa"), seeds=(0, 1), rates=(1e-3, 2e-3), shares=(0.5, 1.0, 2.0), size=size
+            )
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """The tiers, and how every run of them is trained and measured.
+
+    Attributes:
+        recipe: of a run from scratch; corpus, sizes, method, seed, rate and steps are the run's.
+        fine: of fine-tuning.
+        tiers: in their order.
+        spans, target: held-out spans, and tokens of each that are scored.
+        longest: length that is read, over the trained one.
+        points: checkpoints along a run at which copying is measured, the last one included.
+        needles: windows of the needle grid at each length; 0 for none.
+
+    >>> ladder().recipe.length
+    256
+    """
+
+    recipe: Recipe
+    fine: Recipe
+    tiers: tuple[Tier, ...]
+    spans: int = 96
+    target: int = 64
+    longest: int = 16
+    points: int = 12
+    needles: int = 24
+
+    @property
+    def length(self) -> int:
+        """Trained length L, tokens."""
+        return self.recipe.length
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """That are read: L, doubled up to the longest."""
+        return lengths_of(self.length, self.longest)
+
+    def of(self, names: Sequence[str] = ()) -> tuple[Tier, ...]:
+        """The named tiers in the ladder's order, all if none is named.
+
+        Raises:
+            InputError: a tier that is unknown.
+        """
+        known = {tier.name: tier for tier in self.tiers}
+        for name in names:
+            if name not in known:
+                raise InputError(f"tier {name!r} is unknown; {nearest(name, known)}")
+        return tuple(tier for tier in self.tiers if not names or tier.name in names)
+
+    def runs(self, names: Sequence[str] = ()) -> list[LongRun]:
+        """Runs of the named tiers, each once, in the order in which they are taken."""
+        return list(dict.fromkeys(run for tier in self.of(names) for run in tier.runs))
+
+    def reference(self, corpus: str) -> LongRun:
+        """The run that decides whether a corpus passes the gate.
+
+        Raises:
+            InputError: the ladder has none for this corpus.
+        """
+        for run in self.runs():
+            if run.kind == "reference" and run.corpus == corpus:
+                return run
+        raise InputError(f"corpus {corpus} has no reference in the ladder; add one before its runs")
+
+    def recipe_of(self, run: LongRun, start: str | None = None) -> Recipe:
+        """What the trainer gets.
+
+        Args:
+            run: of the ladder.
+            start: checkpoint that a "fine" run goes on from; the name of its parent's variant if None.
+        """
+        variant = VARIANTS[run.variant]
+        base = self.recipe
+        sizes = {**SIZES[run.size], **CORPORA[run.corpus]}
+        method = variant.method
+        if run.kind == "fine":
+            if method.extension != "none":
+                method = replace(method, trained_length=self.length)
+            context = variant.stretch * self.length
+            model = replace(base.model, method=method, context=context, **sizes)
+            tokens = run.share * base.steps * base.batch * base.length
+            batch = max(1, self.fine.batch * STRETCH // variant.stretch)  # the same tokens in a step
+            steps = max(2, round(tokens / (batch * context)))
+            return replace(
+                self.fine, model=model, corpus=run.corpus, batch=batch, steps=steps, seed=run.seed, lr=run.lr,
+                warmup=min(self.fine.warmup, steps // 2), parent=start or str(variant.parent),
+            )  # fmt: skip
+        longer = STRETCH if run.kind == "reference" else 1
+        model = replace(base.model, method=method, context=longer * self.length, **sizes)
+        steps = max(2, round(run.share * base.steps))
+        return replace(
+            base, model=model, corpus=run.corpus, batch=max(1, base.batch // longer), steps=steps,
+            warmup=min(base.warmup, steps // 4), seed=run.seed, lr=run.lr,
+        )  # fmt: skip
+
+    def evaluation(self, run: LongRun) -> Evaluation:
+        """How its models are evaluated: extensions only where the schedule is whole."""
+        extended = (
+            VARIANTS[run.variant].evaluated_as if run.kind == "scratch" and run.share >= 1 else ("none",)
+        )
+        extensions = tuple(name for name in EXTENSIONS if name in extended)
+        points = 0 if run.kind == "fine" else self.points
+        return Evaluation(self.lengths, extensions, self.spans, self.target, points)
+
+    def configuration(self, run: LongRun, parent: str | None = None) -> dict[str, Any]:
+        """All that decides the run's numbers, fit for a record; the start by the name of its run."""
+        recipe = self.recipe_of(run, parent)
+        return configuration(run.name, recipe, self.evaluation(run))
+
+
+def ladder() -> Ladder:
+    """The project's own: recipes "long" and "finetune".
+
+    >>> [tier.name for tier in ladder().tiers][:3]
+    ['gate', 'first', 'seeds']
+    """
+    return Ladder(load_recipe("long"), load_recipe("finetune"), tuple(_tiers()))

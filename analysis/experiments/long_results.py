@@ -1,0 +1,397 @@
+"""From records of the long-range experiment to its results: frontiers, contrasts at equal loss, shares, needles, power.
+
+The primary endpoint was fixed before the runs (`at_equal_loss`): the difference in bits a byte at 8L between two
+methods of one seed at equal loss at L. Every run that has ended is a point (loss at L, loss at 8L) of its method's
+frontier, the lower convex hull of the points of one seed; the losses are compared where the worse of the two methods
+is best. Over seeds: Student's t, and Holm's rule over the primary contrasts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float64
+from scipy import stats
+
+from analysis.errors import InputError
+from analysis.evaluation.long_range import collected_share
+from analysis.experiments.long_plan import CONTRASTS, FAR, Ladder, LongRun, ladder
+from analysis.experiments.results import NAT
+from analysis.experiments.run_record import Content, read_run
+from analysis.intervals import LEVEL, Interval, detectable, holm, over_seeds
+from analysis.training.variants import label
+
+Row = dict[str, Any]
+Points = Float64[np.ndarray, "_ 2"]
+"""Of each run the loss at L and at 8L, bits a byte."""
+COUNTS = (3, 5, 8, 16)
+"""Seeds for which the power table says what they detect."""
+
+
+# The frontier of a method, and two of them at equal loss.
+
+
+def frontier(points: Points) -> Points:
+    """The lower convex hull of a method's runs, from its best loss at L to its worst.
+
+    A point between two corners is what a draw between these two runs has on average.
+
+    >>> frontier(np.array([[1.0, 3.0], [2.0, 1.0], [1.5, 3.0], [3.0, 2.0]])).tolist()
+    [[1.0, 3.0], [2.0, 1.0], [3.0, 2.0]]
+
+    Args:
+        points: at least one.
+    """
+    hull: list[tuple[float, float]] = []
+    lowest: dict[float, float] = {}
+    for x, y in points.tolist():
+        lowest[x] = min(y, lowest.get(x, math.inf))
+    for x, y in sorted(lowest.items()):
+        while len(hull) > 1 and _turns_right(hull[-2], hull[-1], (x, y)):
+            hull.pop()
+        hull.append((x, y))
+    return np.array(hull)
+
+
+def _turns_right(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> bool:
+    """Does b lie on or above the line from a to c?"""
+    return (b[0] - a[0]) * (c[1] - a[1]) <= (c[0] - a[0]) * (b[1] - a[1])
+
+
+def at_equal_loss(one: Points, other: Points) -> tuple[float, float, float] | None:
+    """Two methods' losses at 8L at equal loss at L: where the worse one of the two is best.
+
+    >>> falling, flat = np.array([[1.0, 4.0], [2.0, 2.0]]), np.array([[1.5, 2.5], [2.5, 2.5]])
+    >>> at_equal_loss(falling, flat)  # at 1.5 bits a byte the first has 3 at 8L
+    (1.5, 3.0, 2.5)
+
+    Returns:
+        The loss at L, and both losses at 8L; None if no loss at L is reached by both frontiers.
+    """
+    hulls = frontier(one), frontier(other)
+    x = max(hull[0, 0] for hull in hulls)
+    if any(x > hull[-1, 0] for hull in hulls):
+        return None
+    first, second = (float(np.interp(x, hull[:, 0], hull[:, 1])) for hull in hulls)
+    return float(x), first, second
+
+
+# From records to rows.
+
+
+def read_long(folder: Path, plan: Ladder | None = None) -> dict[LongRun, Content]:
+    """Records of the ladder's runs that are there, in the ladder's order.
+
+    Raises:
+        InputError: a record is damaged, of another kind, or of another run than its name says.
+    """
+    return _of_paths({path.stem: path for path in folder.glob("*.json")}, plan or ladder())
+
+
+def _of_paths(paths: Mapping[str, Path], plan: Ladder) -> dict[LongRun, Content]:
+    found = {}
+    for run in plan.runs():
+        if run.name in paths:
+            content = read_run(paths[run.name])
+            if content["run"] != run.name:
+                raise InputError(f"{paths[run.name]} is the record of {content['run']}; give it its own name")
+            found[run] = content
+    return found
+
+
+def summarise_long(
+    contents: Mapping[LongRun, Content], plan: Ladder, earlier: Mapping[str, Sequence[float]] | None = None
+) -> dict[str, Any]:
+    """Everything that tables and figures take from the records of the experiment, of whatever is there.
+
+    Args:
+        contents: records by run, as `read_long`.
+        plan: of the experiment.
+        earlier: differences at 8L between two methods, by seed, of earlier runs that power is computed from, by
+            "one less other".
+
+    Returns:
+        "runs", a row for each; "gate", one for each reference; "contrasts", the primary endpoint; "collected", shares
+        of the bits beyond L by method and length; "needles"; "power"; "missing", a line for each tier that is not
+        finished; "length" and "lengths".
+    """
+    ended = {run: c for run, c in contents.items() if c["diverged"] is None}
+    rows = [_run_row(run, content, plan) for run, content in contents.items()]
+    contrasts = _contrasts(ended, plan)
+    return {
+        "length": plan.length,
+        "lengths": list(plan.lengths),
+        "runs": rows,
+        "gate": [_gate_row(run, c) for run, c in ended.items() if run.kind == "reference"],
+        "contrasts": contrasts,
+        "collected": list(_collected(ended, plan)),
+        "needles": list(_needles(ended)),
+        "power": [
+            *_power_rows(earlier or {}, "earlier runs"),
+            *_power_rows(_differences(contrasts), "this experiment"),
+        ],
+        "missing": list(_missing(contents, plan)),
+    }
+
+
+def bits_at(content: Content, length: int, extension: str = "none") -> float | None:
+    """Bits a byte of a run at a length; None where it was not read."""
+    for item in content["evaluations"]:
+        if (item["length"], item["extension"]) == (length, extension):
+            return item["bits_per_byte"]
+    return None
+
+
+def _run_row(run: LongRun, content: Content, plan: Ladder) -> Row:
+    row: Row = {
+        "label": label(run.variant), "variant": run.variant, "corpus": run.corpus, "kind": run.kind,
+        "size": run.size, "share": run.share, "lr": run.lr, "seed": run.seed, "run": run.name,
+        "parent": content["parent"], "diverged": content["diverged"] is not None,
+    }  # fmt: skip
+    nothing: dict[str, float | None] = {str(n): None for n in plan.lengths}
+    if row["diverged"]:
+        empty = dict.fromkeys(("tokens", "validation_bits", "harm", "copies_after"))
+        return row | empty | {"bits": nothing, "key_bits": nothing}
+    long, far = content["long_range"], FAR * plan.length
+    near, beyond = bits_at(content, plan.length), bits_at(content, far)
+    key = {i["length"]: i["key_nats"] for i in content["evaluations"] if i["extension"] == "none"}
+    each = NAT / long["key_count"] if long["key_count"] else None
+    return row | {
+        "tokens": long["trained_tokens"],
+        "validation_bits": content["validation_loss"] * NAT,
+        "bits": {str(n): bits_at(content, n) for n in plan.lengths},
+        "harm": None if near is None or beyond is None else beyond - near,
+        "key_bits": nothing | ({str(n): nats * each for n, nats in key.items()} if each else {}),
+        "copies_after": long["copies_after"],
+    }
+
+
+def _gate_row(run: LongRun, content: Content) -> Row:
+    found = content["long_range"]["gate"]
+    gain, low, high = found["gain"]
+    return {
+        "corpus": run.corpus, "run": run.name, "gain": gain, "gain_low": low, "gain_high": high,
+        "error": found["error"], "documents": found["documents"], "positive": found["positive"],
+        "passes": found["passes"], "copies_after": content["long_range"]["copies_after"],
+    }  # fmt: skip
+
+
+# The primary endpoint.
+
+
+def points_of(ended: Mapping[LongRun, Content], variant: str, corpus: str, plan: Ladder) -> dict[int, Points]:
+    """Points of a method's frontier by seed: its runs from scratch at every rate and horizon, of the base size."""
+    found: dict[int, list[tuple[float, float]]] = {}
+    for run, content in ended.items():
+        if (run.variant, run.corpus, run.kind, run.size) == (variant, corpus, "scratch", "base"):
+            near, far = bits_at(content, plan.length), bits_at(content, FAR * plan.length)
+            if near is not None and far is not None:
+                found.setdefault(run.seed, []).append((near, far))
+    return {seed: np.array(points) for seed, points in sorted(found.items())}
+
+
+def _contrasts(ended: Mapping[LongRun, Content], plan: Ladder) -> list[Row]:
+    rows = [
+        _contrast(one, other, corpus, ended, plan)
+        for corpus in dict.fromkeys(run.corpus for run in plan.runs())
+        for one, other in CONTRASTS
+    ]
+    for corpus in {row["corpus"] for row in rows}:
+        mine = [row for row in rows if row["corpus"] == corpus and row["p"] is not None]
+        # those without a p-value yet belong to the family all the same
+        p = np.array([row["p"] for row in mine] + [1.0] * (len(CONTRASTS) - len(mine)))
+        for row, adjusted in zip(mine, holm(p).tolist(), strict=False):
+            row["p_holm"] = adjusted
+    return [row for row in rows if row["seeds"]]
+
+
+def _contrast(one: str, other: str, corpus: str, ended: Mapping[LongRun, Content], plan: Ladder) -> Row:
+    mine, theirs = (points_of(ended, variant, corpus, plan) for variant in (one, other))
+    shared = sorted(set(mine) & set(theirs))
+    found = {seed: point for seed in shared if (point := at_equal_loss(mine[seed], theirs[seed]))}
+    values = np.array([first - second for _, first, second in found.values()])
+    row: Row = {
+        "corpus": corpus, "variant": one, "against": other, "label": label(one), "against_label": label(other),
+        "seeds": list(found), "never_equal": [seed for seed in shared if seed not in found],
+        "differences": values.tolist(), "p": None, "p_holm": None, "sd": None, "detectable": None,
+        "bits": [x for x, *_ in found.values()],
+    }  # fmt: skip
+    ends = over_seeds(values).ends() if len(values) else [None] * 3
+    row |= dict(zip(("difference", "difference_low", "difference_high"), ends, strict=True))
+    if len(values) > 1:
+        sd = float(values.std(ddof=1))
+        row |= {
+            "p": float(stats.ttest_1samp(values, 0.0).pvalue) if sd > 0 else float(values[0] == 0),
+            "sd": sd,
+        }
+        row["detectable"] = detectable(sd, len(values), level=strictest(len(CONTRASTS)))
+    return row
+
+
+def strictest(tests: int) -> float:
+    """The level of the strictest step of Holm's rule over so many tests.
+
+    >>> round(strictest(3), 4)
+    0.9833
+    """
+    return 1 - (1 - LEVEL) / tests
+
+
+def _differences(contrasts: Iterable[Row]) -> dict[str, list[float]]:
+    return {
+        f"{row['label']} less {row['against_label']}, {row['corpus']}": row["differences"]
+        for row in contrasts
+        if len(row["differences"]) > 1
+    }
+
+
+def _power_rows(differences: Mapping[str, Sequence[float]], where: str) -> Iterator[Row]:
+    """What numbers of seeds detect with a chance of 80 %, at the strictest level of Holm's rule and at 5 %."""
+    for name, values in differences.items():
+        sd = float(np.std(values, ddof=1))
+        for count in COUNTS:
+            yield {
+                "contrast": name, "from": where, "recorded": len(values), "sd": sd, "seeds": count,
+                "detectable": detectable(sd, count),
+                "detectable_holm": detectable(sd, count, level=strictest(len(CONTRASTS))),
+            }  # fmt: skip
+
+
+# Shares of the bits beyond L, and needles.
+
+
+def best_runs(ended: Mapping[LongRun, Content], variant: str, corpus: str) -> dict[int, Content]:
+    """Of a method by seed: its run from scratch at the whole horizon with the least validation loss at L."""
+    wanted = (variant, corpus, "scratch", "base")
+    mine = {r: c for r, c in ended.items() if (r.variant, r.corpus, r.kind, r.size) == wanted}
+    horizon = max((run.share for run in mine), default=0)
+    found: dict[int, Content] = {}
+    for run, content in mine.items():
+        known = found.get(run.seed)
+        better = known is None or content["validation_loss"] < known["validation_loss"]
+        if run.share == horizon and better:
+            found[run.seed] = content
+    return dict(sorted(found.items()))
+
+
+def _collected(ended: Mapping[LongRun, Content], plan: Ladder) -> Iterator[Row]:
+    """Share of the bits between L and each longer length: mean over seeds, or of one seed with documents' interval."""
+    for variant in dict.fromkeys(run.variant for run in ended if run.kind == "scratch"):
+        for corpus in dict.fromkeys(run.corpus for run in ended):
+            seeds = best_runs(ended, variant, corpus)
+            for extension, length in _cells(seeds.values()):
+                if length == plan.length:
+                    continue
+                items = {seed: _words(c, extension, length) for seed, c in seeds.items()}
+                near = {seed: _words(c, "none", plan.length) for seed, c in seeds.items()}
+                shares = [
+                    collected_share(near[seed][0] - item[0], near[seed][1] - item[1])
+                    for seed, item in items.items()
+                    if item is not None and near[seed] is not None
+                ]
+                if shares:
+                    yield _share_row(variant, extension, corpus, length, list(items), shares)
+
+
+def _share_row(
+    variant: str, extension: str, corpus: str, length: int, seeds: list[int], shares: list[Interval]
+) -> Row:
+    one = len(shares) == 1
+    ends = shares[0] if one else over_seeds(np.array([share.value for share in shares]))
+    return {
+        "label": label(variant, extension), "variant": variant, "extension": extension, "corpus": corpus,
+        "length": length, "seeds": seeds, "over": "documents" if one else "seeds",
+        **dict(zip(("share", "share_low", "share_high"), ends.ends(), strict=True)),
+    }  # fmt: skip
+
+
+def _cells(contents: Iterable[Content]) -> list[tuple[str, int]]:
+    """Extensions and lengths at which all of these were read."""
+    sets = [{(i["extension"], i["length"]) for i in c["evaluations"]} for c in contents]
+    return sorted(set.intersection(*sets)) if sets else []
+
+
+def _words(content: Content, extension: str, length: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Nats of the private words of each document, the model's and the least."""
+    for item in content["evaluations"]:
+        if (item["extension"], item["length"]) == (extension, length) and "words" in item:
+            return np.array(item["words"]["nats"]), np.array(item["words"]["bayes_nats"])
+    return None
+
+
+def _needles(ended: Mapping[LongRun, Content]) -> Iterator[Row]:
+    """Hits of each method by length and depth, over its seeds."""
+    for variant in dict.fromkeys(run.variant for run in ended if run.kind == "scratch"):
+        for corpus in dict.fromkeys(run.corpus for run in ended):
+            seeds = best_runs(ended, variant, corpus)
+            cells: dict[tuple[int, float], list[Mapping[str, Any]]] = {}
+            for content in seeds.values():
+                for one in content["long_range"]["needles"]:
+                    cells.setdefault((one["length"], one["depth"]), []).append(one)
+            for (length, depth), found in sorted(cells.items()):
+                yield {
+                    "label": label(variant), "variant": variant, "corpus": corpus, "length": length, "depth": depth,
+                    "distance": _mean(one["distance"] for one in found), "seeds": list(seeds),
+                    "trials": sum(one["trials"] for one in found), "hits": sum(one["hits"] for one in found),
+                    "nats": _mean(one["nats"] for one in found),
+                }  # fmt: skip
+
+
+def _mean(values: Iterable[float]) -> float:
+    return float(np.mean(list(values)))
+
+
+def _missing(contents: Mapping[LongRun, Content], plan: Ladder) -> Iterator[str]:
+    for tier in plan.tiers:
+        left = [run for run in tier.runs if run not in contents]
+        diverged = [
+            run.name for run in tier.runs if run in contents and contents[run]["diverged"] is not None
+        ]
+        if left:
+            yield f"tier {tier.name}: {len(tier.runs) - len(left)} of {len(tier.runs)} runs are there"
+        if diverged:
+            yield f"tier {tier.name}: diverged: {', '.join(diverged)}"
+
+
+# The record of the catalogue.
+
+
+def long_record(*, runs: Mapping[str, Path], earlier: Mapping[str, Path]) -> dict[str, Any]:
+    """`summarise_long` of the records of these runs.
+
+    Args:
+        runs: of the experiment, by name.
+        earlier: records of earlier runs, by name, whose standard deviations over seeds the power is computed from.
+    """
+    plan = ladder()
+    return summarise_long(_of_paths(runs, plan), plan, earlier_differences(earlier.values()))
+
+
+def earlier_differences(paths: Iterable[Path]) -> dict[str, list[float]]:
+    """Differences at the longest length of the paper's tables in miniature, at the chosen rates, by seed, bits a byte.
+
+    Returns:
+        For each primary contrast of which two seeds or more are there.
+    """
+    from analysis.experiments.results import nats
+    from analysis.experiments.run_record import choose
+
+    chosen = choose(read_run(path) for path in paths)
+    found = {}
+    for one, other in CONTRASTS:
+        if one not in chosen or other not in chosen:
+            continue
+        shared = sorted(set(chosen[one].seeds) & set(chosen[other].seeds))
+        if len(shared) < 2:
+            continue
+        longest = chosen[one].first["configuration"]["lengths"][-1]
+        count = sum(chosen[one].first["document_tokens"])
+        less: Float[np.ndarray, "seeds documents"] = nats(chosen[one], "none", longest, shared) - nats(
+            chosen[other], "none", longest, shared
+        )
+        found[f"{label(one)} less {label(other)}"] = (less.sum(axis=1) / count * NAT).tolist()
+    return found

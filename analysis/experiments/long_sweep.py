@@ -1,0 +1,421 @@
+"""Running the long-range experiment: its ladder in order, resumable, within the hours given, past the gate alone.
+
+A run's state is its files alone, as in `sweep`: any number of sweeps divide the work. Hours are of one core, from a
+step and from evaluations that are timed here (`Timing`), in CPU time, so that a busy machine does not change the plan.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+import platform
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from analysis import workers as workers_
+from analysis.assets import cache_folder
+from analysis.errors import InputError
+from analysis.experiments import run_record
+from analysis.experiments.long_plan import Ladder, LongRun
+from analysis.experiments.long_use import SCORES, Gate, evaluate_long
+from analysis.experiments.plan import outdated
+from analysis.experiments.run_record import Content, RunSpec
+from analysis.experiments.sweep import Outcome, alone, tidy
+from analysis.experiments.training_run import perform
+from analysis.models.config import MODEL
+from analysis.models.llama import Llama
+from analysis.models.token_losses import llama_reader, rows_at_once
+from analysis.progress import NotedProgress, silent
+from analysis.records import write_whole
+from analysis.text.corpus import PRIVATE_WORDS, Corpus, corpus
+from analysis.training import train
+from analysis.training.recipe import Recipe
+from analysis.training.train import Diverged, missing_compiler
+from analysis.training.variants import VARIANTS
+from analysis.workers import HERE, Workers
+
+STEPS = 8
+"""Optimiser steps that are timed, after one that compiles."""
+
+
+@dataclass(frozen=True, slots=True)
+class LongPlaces:
+    """Where the experiment keeps things.
+
+    Attributes:
+        records: a JSON file for each finished run, small, to be committed.
+        runs: a folder for each run: checkpoints, then weights.
+    """
+
+    records: Path
+    runs: Path
+
+    def record(self, name: str) -> Path:
+        """The record of a run."""
+        return self.records / f"{name}.json"
+
+    def folder(self, name: str) -> Path:
+        """What a run keeps."""
+        return self.runs / name
+
+
+@dataclass(frozen=True, slots=True)
+class LongJob:
+    """One run, for whoever performs it.
+
+    Attributes:
+        run, ladder, places: what, how and where.
+        parent: name of the run that a "fine" one goes on from.
+        arguments: the command line, for the record.
+        deadline: seconds since the epoch after which nothing is begun and training stops; None for no limit.
+    """
+
+    run: LongRun
+    ladder: Ladder
+    places: LongPlaces
+    parent: str | None
+    arguments: tuple[str, ...]
+    deadline: float | None = None
+
+
+# What is there, and what can be done now.
+
+
+def finished_long(
+    run: LongRun, ladder: Ladder, places: LongPlaces, parent: str | None = None
+) -> Content | None:
+    """The record's content of a run that is finished; None if it is not, or was of another configuration."""
+    if not (path := places.record(run.name)).exists():
+        return None
+    content = run_record.read_run(path)
+    wanted = ladder.configuration(run, parent or content["parent"])
+    return None if outdated(wanted, content["configuration"]) else content
+
+
+def parent_of(run: LongRun, ladder: Ladder, places: LongPlaces) -> LongRun | None:
+    """The run that a "fine" one goes on from: of the least validation loss at the whole horizon with its seed.
+
+    Returns:
+        None while one of these runs is missing, or if all diverged.
+    """
+    variant = VARIANTS[run.variant].parent
+    wanted = [
+        one
+        for one in ladder.runs()
+        if (one.kind, one.variant, one.corpus, one.seed, one.share, one.size)
+        == ("scratch", variant, run.corpus, run.seed, 1.0, run.size)
+    ]
+    found = [(one, finished_long(one, ladder, places)) for one in wanted]
+    if not found or any(content is None for _, content in found):
+        return None
+    losses = {
+        one: content["validation_loss"] for one, content in found if content and content["diverged"] is None
+    }
+    return min(losses, key=lambda one: (losses[one], one.lr)) if losses else None
+
+
+def gate_of(name: str, ladder: Ladder, places: LongPlaces) -> Gate | None:
+    """What the reference of a corpus says; None while there is none.
+
+    Raises:
+        InputError: the reference diverged.
+    """
+    run = ladder.reference(name)
+    content = finished_long(run, ladder, places)
+    if content is None:
+        return None
+    if content["diverged"] is not None:
+        raise InputError(f"{run.name}: the reference of corpus {name} diverged; give it a smaller rate")
+    return Gate.of(content)
+
+
+def jobs(
+    names: Sequence[str], ladder: Ladder, places: LongPlaces, arguments: Sequence[str], deadline: float | None
+) -> list[LongJob]:
+    """What can be done now of the first of the named tiers that has anything left to do.
+
+    A run on a corpus waits for its reference; a "fine" run for those that its parent is chosen from.
+
+    Raises:
+        InputError: a corpus does not pass the gate, so its runs would measure nothing.
+    """
+    for tier in ladder.of(names):
+        found = []
+        for run in tier.runs:
+            if run.kind != "reference":
+                if (gate := gate_of(run.corpus, ladder, places)) is None:
+                    continue
+                gate.worth.require(run.corpus)
+            parent = parent_of(run, ladder, places) if run.kind == "fine" else None
+            if run.kind == "fine" and (parent is None or not (places.folder(parent.name) / MODEL).exists()):
+                continue
+            if finished_long(run, ladder, places, parent.name if parent else None) is None:
+                made = LongJob(
+                    run, ladder, places, parent.name if parent else None, tuple(arguments), deadline
+                )
+                found.append(made)
+        if found:
+            return found
+    return []
+
+
+def perform_long(job: LongJob) -> Outcome:
+    """Train, evaluate and record one run, from wherever it stopped; in whatever process."""
+    folder = job.places.folder(job.run.name)
+    return alone(folder, job.deadline, partial(_perform_alone, job, folder))
+
+
+def _perform_alone(job: LongJob, folder: Path) -> Outcome:
+    run, ladder, places = job.run, job.ladder, job.places
+    if finished_long(run, ladder, places, job.parent) is not None:
+        return "done"  # by somebody else, since this job was listed
+    start = None if job.parent is None else str(places.folder(job.parent) / MODEL)
+    recipe = ladder.recipe_of(run, start)
+    gate = None if run.kind == "reference" else gate_of(run.corpus, ladder, places)
+    spec = RunSpec(run.name, run.variant, recipe, ladder.evaluation(run), job.parent)
+    evaluate = partial(evaluate_long, ladder=ladder, run=run, gate=gate)
+    try:
+        last, _ = perform(
+            spec, folder, _corpus(recipe), places.record(run.name),
+            arguments=job.arguments, deadline=job.deadline, evaluate=evaluate,
+        )  # fmt: skip
+    except Diverged:
+        return "diverged"
+    tidy(folder, last)
+    return "done"
+
+
+def _corpus(recipe: Recipe) -> Corpus:
+    return _corpora(recipe.corpus, recipe.corpus_seed, recipe.vocabulary)
+
+
+@cache
+def _corpora(name: str, seed: int, vocabulary: int | None) -> Corpus:
+    return corpus(name, seed=seed, vocabulary=vocabulary)
+
+
+def sweep_long(
+    names: Sequence[str],
+    ladder: Ladder,
+    places: LongPlaces,
+    *,
+    workers: Workers = HERE,
+    minutes: float | None = None,
+    arguments: Sequence[str],
+    progress: NotedProgress = silent,
+) -> dict[str, int]:
+    """Run what is not finished of the named tiers, in order, until nothing is left, time is up or others do the rest.
+
+    Args:
+        names: of tiers; all if none is named.
+        ladder: of the experiment.
+        places: where everything is kept.
+        workers: who runs; one run occupies one process and one thread.
+        minutes: after which nothing is begun and what is under way stops at its last checkpoint.
+        arguments: the command line, for the records.
+        progress: told of runs done, of those of the tiers.
+
+    Returns:
+        How many runs ended in which way, and how many are left, "left".
+
+    Raises:
+        InputError: there is no compiler, or a corpus does not pass the gate.
+    """
+    if minutes is not None and not 0 < minutes < math.inf:
+        raise InputError(f"limit of {minutes} minutes is not above 0; give minutes, or leave it out")
+    if ladder.recipe.compile and (name := missing_compiler(ladder.recipe.device)):
+        raise InputError(f"runs of the experiment are compiled, and there is no compiler {name}; install one")
+    places = LongPlaces(places.records.absolute(), places.runs.absolute())
+    deadline = None if minutes is None else time.time() + 60 * minutes
+    ended: dict[str, int] = {"done": 0, "diverged": 0, "busy": 0, "late": 0}
+    others: set[str] = set()  # runs that somebody else is at
+    while not ended["late"]:
+        now = [job for job in jobs(names, ladder, places, arguments, deadline) if job.run.name not in others]
+        if not now:
+            break
+        for job, outcome in zip(now, workers_.run(perform_long, now, workers), strict=True):
+            ended[outcome] += 1
+            others |= {job.run.name} if outcome == "busy" else set()
+            rows = standing(names, ladder, places)
+            done = sum(row["stands"] in ("done", "diverged") for row in rows)
+            progress("runs", done, len(rows), f"{job.run.name}: {outcome}")
+    left = sum(row["stands"] not in ("done", "diverged") for row in standing(names, ladder, places))
+    return ended | {"left": left}
+
+
+# How long it takes: a step and the evaluations, timed.
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """CPU seconds on one core.
+
+    Attributes:
+        step: of an optimiser step.
+        windows: of one window that is read, by its length in tokens.
+    """
+
+    step: float
+    windows: Mapping[int, float]
+
+    def hours(self, run: LongRun, ladder: Ladder) -> float:
+        """Of a run: its steps, its validation and its evaluation."""
+        recipe = ladder.recipe_of(run)
+        steps = recipe.steps + recipe.validation_batches * (recipe.steps // recipe.validate_every + 1)
+        read = windows_read(run, ladder)
+        return (steps * self.step + sum(count * self.windows[n] for n, count in read.items())) / 3600
+
+
+def windows_read(run: LongRun, ladder: Ladder) -> dict[int, int]:
+    """Windows that the evaluation of a run reads, by length: spans under every extension, needles, copying."""
+    evaluation = ladder.evaluation(run)
+    needles = ladder.needles if run.corpus == PRIVATE_WORDS else 0
+    counts = {n: evaluation.spans * len(evaluation.extensions) + needles for n in evaluation.lengths}
+    counts[ladder.length] = evaluation.spans * (1 + max(evaluation.checkpoints, 1)) + needles
+    return counts
+
+
+def measured_timing(run: LongRun, ladder: Ladder) -> Timing:
+    """A step of a run's recipe and a batch of windows at each length, timed here; kept in the cache.
+
+    Weights and tokens are random: neither changes what is computed. The entry is found by all that decides the time
+    on one machine: sizes, method, batch, version of torch and processor.
+    """
+    recipe = replace(ladder.recipe_of(run), parent=None, seed=0, lr=1e-3, steps=1000, warmup=10)
+    key = [1, recipe.to_dict(), ladder.lengths, torch.__version__, _processor()]
+    name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]
+    path = cache_folder() / "timings" / f"{name}.json"
+    if path.is_file():
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return Timing(kept["step"], {int(length): each for length, each in kept["windows"].items()})
+    with workers_.threads(recipe.threads):
+        found = Timing(_step_seconds(recipe), _window_seconds(recipe, ladder))
+    write_whole(path, json.dumps(asdict(found)))
+    return found
+
+
+def _processor() -> str:
+    """The model of this machine's processor; its architecture where the system does not say."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def _step_seconds(recipe: Recipe) -> float:
+    model = Llama(recipe.model, seed=0)
+    optimiser = train.optimiser_of(model, recipe)
+    torch.compiler.reset()
+    loss = torch.compile(model.loss, dynamic=False) if recipe.compile else model.loss
+    tokens = _random_tokens(recipe, recipe.batch, recipe.length + 1)
+    seconds = []
+    for _ in range(1 + STEPS):
+        begun = time.process_time()
+        optimiser.zero_grad(set_to_none=True)
+        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+            value = loss(tokens)
+        value.backward()
+        train.update(model, optimiser, recipe.lr)
+        seconds.append(time.process_time() - begun)
+    return sorted(seconds[1:])[STEPS // 2]
+
+
+def _window_seconds(recipe: Recipe, ladder: Ladder) -> dict[int, float]:
+    model = Llama(recipe.model, seed=0).eval()
+    found = {}
+    for length in ladder.lengths:
+        rows = rows_at_once(model, length, SCORES)
+        read, _ = llama_reader(model, length)
+        tokens = _random_tokens(recipe, rows, length)
+        read(tokens)  # what is prepared once is not counted
+        begun = time.process_time()
+        read(tokens)
+        found[length] = (time.process_time() - begun) / rows
+    return found
+
+
+def _random_tokens(recipe: Recipe, rows: int, length: int) -> Tensor:
+    drawn = torch.Generator().manual_seed(0)
+    return torch.randint(recipe.model.vocab_size, (rows, length), generator=drawn)
+
+
+def standing(names: Sequence[str], ladder: Ladder, places: LongPlaces) -> list[dict[str, Any]]:
+    """Every run of the named tiers and how it stands: "done", "diverged", "begun" or "to do"."""
+    rows = []
+    seen: set[LongRun] = set()
+    for tier in ladder.of(names):
+        for run in (run for run in tier.runs if run not in seen):
+            seen.add(run)
+            content = finished_long(run, ladder, places)
+            begun = "begun" if places.folder(run.name).exists() else "to do"
+            stands = begun if content is None else "diverged" if content["diverged"] else "done"
+            rows.append({"tier": tier.name, "run": run.name, "stands": stands, "plan": run})
+    return rows
+
+
+def planned_hours(
+    names: Sequence[str], ladder: Ladder, places: LongPlaces, *, progress: NotedProgress = silent
+) -> list[dict[str, Any]]:
+    """A row for each of the named tiers: its question, its runs, those left, and the core-hours that these take.
+
+    Each variant, size, length and corpus is timed once.
+    """
+    rows = standing(names, ladder, places)
+    times: dict[Any, Timing] = {}
+    found = []
+    for tier in ladder.of(names):
+        mine = [row for row in rows if row["tier"] == tier.name]
+        left = [row["plan"] for row in mine if row["stands"] not in ("done", "diverged")]
+        hours = 0.0
+        for run in left:
+            key = replace(run, seed=0, lr=1e-3, share=1.0)
+            if key not in times:
+                progress("time a step", len(times), 0, key.name)
+                times[key] = measured_timing(key, ladder)
+            hours += times[key].hours(run, ladder)
+        found.append(
+            {
+                "tier": tier.name,
+                "question": tier.question,
+                "runs": len(mine),
+                "left": len(left),
+                "hours": hours,
+            }
+        )
+    return found
+
+
+def require_hours(rows: Iterable[Mapping[str, Any]], given: float | None) -> None:
+    """`InputError` with the numbers if the tiers take longer than the hours given."""
+    if given is None:
+        return
+    if not 0 < given < math.inf:
+        raise InputError(f"--hours {given} is not above 0; give core-hours, or leave it out")
+    rows = list(rows)
+    total = sum(row["hours"] for row in rows)
+    if total > given:
+        each = ", ".join(f"{row['tier']} {row['hours']:.1f}" for row in rows if row["left"])
+        raise InputError(
+            f"the plan takes {total:.1f} core-hours, {given:g} are given ({each}); name fewer tiers with --tier, or "
+            f"give --hours {math.ceil(total)}"
+        )
+
+
+def hours_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The result of `planned_hours` for a reader."""
+    lines = [f"{'tier':8s}{'runs':>6s}{'left':>6s}{'core-hours':>12s}  question"]
+    lines += [
+        f"{row['tier']:8s}{row['runs']:6d}{row['left']:6d}{row['hours']:12.2f}  {row['question']}"
+        for row in rows
+    ]
+    return "\n".join([*lines, f"{sum(row['hours'] for row in rows):.1f} core-hours are left"])

@@ -1,0 +1,243 @@
+"""Tables of the long-range experiment, of whatever is there, each saying below what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from analysis.errors import InputError
+from analysis.evaluation.long_range import LEAST_ERRORS, LEAST_GAIN
+from analysis.experiments.long_plan import CONTRASTS, FAR
+from analysis.experiments.plan import LONG, rate_name
+from analysis.experiments.tables import Row, csv_of, words
+from analysis.settings import nearest
+from analysis.tables import Format, Table
+
+Results = Mapping[str, Any]
+"""As `long_results.summarise_long` gives it."""
+TITLES = {
+    "long_gate": "The gate: what context from L to 4L is worth to a reference",
+    "long_contrasts": "The primary endpoint: difference at 8L at equal loss at L",
+    "long_collected": "Share of the available bits beyond L that a method collects",
+    "long_needles": "Needles: fresh words by depth and length",
+    "long_runs": "Every run: loss by length, harm, key tokens, and when it learned to copy",
+    "long_power": "What numbers of seeds detect",
+}
+"""Of each table, by its name; "long" stands for all."""
+_KEYS = {name: name.removeprefix(f"{LONG}_") for name in TITLES}
+NO_RUN = "No run yet."
+
+
+def long_names(name: str) -> list[str]:
+    """The tables that a name stands for.
+
+    >>> long_names("long_power")
+    ['long_power']
+
+    Raises:
+        InputError: no table has this name.
+    """
+    if name == LONG:
+        return list(TITLES)
+    if name not in TITLES:
+        raise InputError(f"table {name!r} is unknown; {nearest(name, [LONG, *TITLES])}")
+    return [name]
+
+
+def long_table_files(content: Results) -> dict[str, str]:
+    """Every table as "NAME.md" and "NAME.csv"; of one without a run only that it has none."""
+    found = {}
+    for name in TITLES:
+        found[f"{name}.md"] = long_page(content, name, Format.MARKDOWN)
+        found[f"{name}.csv"] = long_csv(content, name)
+    return found
+
+
+def long_csv(content: Results, name: str) -> str:
+    """A table as comma-separated values; empty where there is no run."""
+    rows = [_flat(row) for row in content[_KEYS[name]]]
+    return csv_of(rows) if rows else ""
+
+
+def _flat(row: Row) -> Row:
+    """Losses by length as columns of their own."""
+    found: Row = {}
+    for key, value in row.items():
+        if isinstance(value, Mapping):
+            found |= {f"{key}_{name}": one for name, one in value.items()}
+        else:
+            found[key] = value
+    return found
+
+
+def long_page(content: Results, name: str, form: Format) -> str:
+    """A table with its title, what its numbers are, and what is missing."""
+    body: list[str | Table] = PAGES[name](content) if content[_KEYS[name]] else [NO_RUN]
+    parts: list[str | Table] = [f"# {TITLES[name]}", *body]
+    if content["missing"]:
+        parts.append("Not there:\n\n" + "\n".join(f"- {line}" for line in content["missing"]))
+    return (
+        "\n\n".join(part.show(form) if isinstance(part, Table) else words(part, form) for part in parts)
+        + "\n"
+    )
+
+
+def _number(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)
+
+
+def _ended(row: Row, key: str, form: str) -> str:
+    """A number with the ends of its interval, as far as it has them."""
+    low, high = row[f"{key}_low"], row[f"{key}_high"]
+    return _number(row[key], form) + ("" if low is None else f" [{low:{form}}, {high:{form}}]")
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return " ".join(map(str, seeds))
+
+
+def _millions(tokens: float | None) -> str:
+    return "not yet" if tokens is None else f"{tokens / 1e6:.1f} M"
+
+
+def _gate(content: Results) -> list[str | Table]:
+    short = content["length"]
+    rows = [
+        [
+            row["corpus"], _ended(row, "gain", ".3f"), f"{row['error']:.4f}",
+            f"{row['positive']} of {row['documents']}", "passes" if row["passes"] else "fails",
+            _millions(row["copies_after"]),
+        ]
+        for row in content["gate"]
+    ]  # fmt: skip
+    return [
+        f"Bits a byte that a model trained at {4 * short} tokens gains from the context between {short} and "
+        f"{4 * short} [95 % over documents, Student's t], its standard error, and in how many documents it gains. "
+        f"A corpus passes from {LEAST_GAIN} at {LEAST_ERRORS:g} standard errors on.",
+        Table(["corpus", "gain", "standard error", "documents", "gate", "copies after tokens"], rows),
+    ]
+
+
+def _contrasts(content: Results) -> list[str | Table]:
+    rows = [
+        [
+            row["corpus"], f"{row['label']} less {row['against_label']}",
+            f"{_seeds(row['seeds'])}" + (f" (never equal: {_seeds(row['never_equal'])})" if row["never_equal"] else ""),
+            _ended(row, "difference", "+.3f"), _number(row["p"], ".3g"), _number(row["p_holm"], ".3g"),
+            _number(row["sd"], ".3f"), _number(row["detectable"], ".3f"),
+        ]
+        for row in content["contrasts"]
+    ]  # fmt: skip
+    head = ["corpus", "contrast", "seeds", f"difference at {FAR}L", "p", "p, Holm", "sd", "detectable"]
+    return [
+        f"Bits a byte at {FAR * content['length']} tokens, at equal loss at {content['length']}: where the worse of "
+        f"the two frontiers is best, a frontier being the lower convex hull of a seed's runs at all rates and "
+        f"horizons. Mean over seeds [95 %, Student's t]; p by the t-test, adjusted over the {len(CONTRASTS)} primary "
+        f"contrasts; detectable: the difference that these seeds find with a chance of 80 % at the strictest of the "
+        f"adjusted levels.",
+        Table(head, rows),
+    ]
+
+
+def _collected(content: Results) -> list[str | Table]:
+    lengths = sorted({row["length"] for row in content["collected"]})
+    cells = {(row["corpus"], row["label"], row["length"]): row for row in content["collected"]}
+    rows = []
+    for corpus, name in dict.fromkeys((corpus, name) for corpus, name, _ in cells):
+        mine = [cells.get((corpus, name, length)) for length in lengths]
+        first = next(row for row in mine if row is not None)
+        shares = ["" if row is None else _ended(row, "share", ".2f") for row in mine]
+        rows.append([corpus, name, _seeds(first["seeds"]), *shares, first["over"]])
+    return [
+        f"Of the bits that the best reader gains on private words from the context between {content['length']} tokens "
+        f"and so many, the share that a method gains: 0 for one that reads no farther, 1 for the best reader, below 0 "
+        f"where the longer window does harm. Each seed's run of the least validation loss; 95 % over seeds "
+        f"(Student's t), of a single seed over documents (jackknife).",
+        Table(["corpus", "method", "seeds", *(str(length) for length in lengths), "interval over"], rows),
+    ]
+
+
+def _needles(content: Results) -> list[str | Table]:
+    columns = sorted({(row["length"], row["depth"]) for row in content["needles"]})
+    cells = {(row["corpus"], row["label"], row["length"], row["depth"]): row for row in content["needles"]}
+    rows = []
+    for corpus, name in dict.fromkeys((corpus, name) for corpus, name, *_ in cells):
+        mine = [cells.get((corpus, name, *column)) for column in columns]
+        rows.append(
+            [
+                corpus,
+                name,
+                *("" if row is None else f"{100 * row['hits'] / row['trials']:.0f}" for row in mine),
+            ]
+        )
+    return [
+        "Fresh private words whose last letter gets more than half of all probability when the others are given, in "
+        "per cent of the trials of all seeds; a guess among the letters never does. Columns: tokens of the window, and "
+        "the word's depth in it, 0.1 far from the query and 0.9 near.",
+        Table(["corpus", "method", *(f"{length} at {depth:g}" for length, depth in columns)], rows),
+    ]
+
+
+def _runs(content: Results) -> list[str | Table]:
+    lengths = content["lengths"]
+    rows = []
+    for row in content["runs"]:
+        head = [
+            row["corpus"],
+            row["label"],
+            row["kind"],
+            row["size"],
+            f"{row['share']:g}",
+            rate_name(row["lr"]),
+        ]
+        if row["diverged"]:
+            rows.append([*head, str(row["seed"]), "", *("diverged" for _ in lengths), "", "", "", ""])
+            continue
+        bits = [_number(row["bits"][str(length)], ".3f") for length in lengths]
+        key = row["key_bits"]
+        near, far = (_number(key.get(str(length)), ".2f") for length in (lengths[0], FAR * lengths[0]))
+        rows.append(
+            [
+                *head, str(row["seed"]), f"{row['tokens'] / 1e6:.2f} M", *bits, _number(row["harm"], "+.3f"), near, far,
+                _millions(row["copies_after"]),
+            ]
+        )  # fmt: skip
+    return [
+        f"Bits a byte of held-out text by context length; harm: at {FAR * lengths[0]} less at {lengths[0]}, the same "
+        f"text cut; bits a key token at both (key: the reference's loss falls by more than a nat with 4L); tokens "
+        f"after which a text loses half of its loss the second time that it is read.",
+        Table(
+            [
+                "corpus", "method", "kind", "size", "horizon", "rate", "seed", "tokens", *map(str, lengths), "harm",
+                f"key at {lengths[0]}", f"key at {FAR * lengths[0]}", "copies after",
+            ],
+            rows,
+        ),
+    ]  # fmt: skip
+
+
+def _power(content: Results) -> list[str | Table]:
+    counts = sorted({row["seeds"] for row in content["power"]})
+    rows = []
+    for name, where in dict.fromkeys((row["contrast"], row["from"]) for row in content["power"]):
+        mine = [row for row in content["power"] if (row["contrast"], row["from"]) == (name, where)]
+        cells = {row["seeds"]: f"{row['detectable']:.2f} ({row['detectable_holm']:.2f})" for row in mine}
+        rows.append(
+            [name, where, f"{mine[0]['sd']:.3f}", str(mine[0]["recorded"]), *(cells[n] for n in counts)]
+        )
+    return [
+        "Difference in bits a byte at 8L that so many seeds find with a chance of 80 %, at a level of 5 % (at the "
+        "strictest level of Holm's rule over the primary contrasts), from the standard deviation over the seeds that "
+        "are recorded.",
+        Table(["contrast", "from", "sd", "seeds recorded", *(f"{n} seeds" for n in counts)], rows),
+    ]
+
+
+PAGES: Mapping[str, Callable[[Results], list[str | Table]]] = {
+    "long_gate": _gate,
+    "long_contrasts": _contrasts,
+    "long_collected": _collected,
+    "long_needles": _needles,
+    "long_runs": _runs,
+    "long_power": _power,
+}

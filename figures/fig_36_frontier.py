@@ -1,0 +1,66 @@
+"""Figure 36: loss at eight times the trained length against loss at the trained length, every run that has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from figures.style import PAGE, headline, method, note, nothing_yet
+
+SHOWN = ("RoPE", "TAPA", "ALiBi", "NoPE")
+MARKS = dict(zip(SHOWN, ("o", "s", "^", "D"), strict=True))
+FAR = 8
+CORPUS = "private-words"
+
+
+def draw(records: Mapping[str, Any]) -> Figure:
+    """A point a run, a line through the runs of one seed: their lower convex hull."""
+    data = records["long"]
+    near, far = str(data["length"]), str(FAR * data["length"])
+    figure, ax = plt.subplots(figsize=(PAGE, 3.4))
+    rows = [
+        row
+        for row in data["runs"]
+        if (row["corpus"], row["kind"], row["size"]) == (CORPUS, "scratch", "base")
+        and row["label"] in SHOWN
+        and not row["diverged"]
+    ]
+    for name in SHOWN:
+        mine = [row for row in rows if row["label"] == name]
+        if not mine:
+            continue
+        _, style = method(name) or ("", {})
+        at = [row["bits"][near] for row in mine], [row["bits"][far] for row in mine]
+        ax.plot(*at, MARKS[name], ms=3.5, color=style["color"], label=name)
+        for corners in data["frontiers"][name].values():
+            ax.plot(*zip(*corners, strict=True), lw=0.9, **style)
+        best = min(zip(*at, strict=True))
+        ax.annotate(name, best, (5, 5), textcoords="offset points", color=style["color"], fontsize=7)
+    low, high = ax.get_xlim()
+    ax.axline((low, low), slope=1, color="black", lw=0.5, ls=":")
+    ax.set(
+        xlim=(high, low - 0.12 * (high - low)),
+        xlabel="bits per byte at the trained length (falls to the right; dotted: the same at both)",
+        ylabel=f"bits per byte\nat {FAR} times the length",
+    )
+    if not rows:
+        nothing_yet(ax)
+    seeds = len({row["seed"] for row in rows})
+    note(figure, f"every point a run whose schedule ends there, {seeds} seeds, several rates and horizons; lines: the "
+         "frontier of each seed")  # fmt: skip
+    headline(figure, _finding(data["contrasts"]))
+    return figure
+
+
+def _finding(contrasts: Sequence[Mapping[str, Any]]) -> str:
+    """The primary endpoint, as far as there is one."""
+    rows = [row for row in contrasts if row["corpus"] == CORPUS]
+    if not rows:
+        return "At equal loss at the trained length, what is lost beyond it?"
+    said = ", ".join(f"{row['against_label']} {row['difference']:+.2f}" for row in rows)
+    seeds = sorted({len(row["seeds"]) for row in rows})
+    count = f"{seeds[0]} seed{'s' * (seeds[0] > 1)}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    return f"At equal loss at L, TAPA's bits a byte at {FAR}L, less those of others ({count}): {said}"

@@ -1,0 +1,375 @@
+"""The long-range experiment: its plan, its frontier, its endpoint, its tables, and a tiny ladder that is really run."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.cli import main
+from analysis.errors import InputError
+from analysis.experiments import long_results, long_sweep, run_record
+from analysis.experiments.long_plan import CONTRASTS, Ladder, LongRun, Tier, crossed, ladder
+from analysis.experiments.long_results import at_equal_loss, frontier, summarise_long
+from analysis.experiments.long_sweep import LongPlaces, Timing, jobs, standing, sweep_long
+from analysis.experiments.long_tables import TITLES, long_csv, long_page, long_table_files
+from analysis.experiments.long_use import copies_after
+from analysis.intervals import detectable, holm
+from analysis.models.config import ModelConfig
+from analysis.tables import Format
+from analysis.text.corpus import Raw, from_texts, with_private_words
+from analysis.text.recurrence import PitmanYor
+from analysis.training.recipe import Recipe
+from analysis.training.variants import VARIANTS
+from tests.experiments.long_records import LADDER, contents_of, long_content, plain_loss
+from tests.refusals import plainly_raises
+
+# The plan.
+
+
+def test_every_run_has_a_name_of_its_own_and_a_recipe():
+    runs = LADDER.runs()
+    assert not [name for name, count in Counter(run.name for run in runs).items() if count > 1]
+    for run in runs:
+        recipe = LADDER.recipe_of(run)
+        assert recipe.model.method.name == VARIANTS[run.variant].method.name
+        assert recipe.warmup < recipe.steps
+        longer = recipe.model.context // LADDER.length
+        assert longer == {"scratch": 1, "reference": 4, "fine": VARIANTS[run.variant].stretch}[run.kind]
+        assert (
+            recipe.batch * recipe.length == LADDER.recipe.batch * LADDER.length
+        )  # the same tokens in a step
+
+
+def test_every_corpus_has_its_reference_before_its_runs():
+    runs = LADDER.runs()
+    for corpus in {run.corpus for run in runs}:
+        first = next(run for run in runs if run.corpus == corpus)
+        assert first.kind == "reference"
+        assert LADDER.reference(corpus) == first
+        assert LADDER.recipe_of(first).length == 4 * LADDER.length
+    plainly_raises(lambda: LADDER.reference("texts"), "corpus texts has no reference in the ladder; add one")
+
+
+def test_fine_tuning_takes_its_share_of_the_tokens():
+    whole = LADDER.recipe
+    for share, run in {run.share: run for run in LADDER.runs(["fine"])}.items():
+        fine = LADDER.recipe_of(run)
+        tokens = fine.steps * fine.batch * fine.length
+        assert tokens == pytest.approx(share * whole.steps * whole.batch * whole.length, rel=0.05)
+
+
+def test_all_methods_of_a_contrast_have_the_same_rates_horizons_and_seeds():
+    grid = {
+        name: {(r.lr, r.share, r.seed) for r in LADDER.runs(["first", "seeds"]) if r.variant == name}
+        for name in {name for pair in CONTRASTS for name in pair}
+    }
+    assert len({frozenset(cells) for cells in grid.values()}) == 1
+    rates, shares, seeds = (set(column) for column in zip(*grid["tapa"], strict=True))
+    assert (len(rates), len(shares), len(seeds)) == (3, 2, 8)
+
+
+def test_an_unknown_tier_is_named():
+    plainly_raises(lambda: ladder().of(["frist"]), "tier 'frist' is unknown; did you mean first")
+
+
+# The frontier, and losses at equal loss.
+
+points = st.lists(
+    st.tuples(st.integers(0, 40), st.integers(0, 40)).map(lambda p: (p[0] / 8, p[1] / 8)),
+    min_size=1,
+    max_size=9,
+)
+
+
+@given(points)
+def test_the_frontier_is_the_least_that_any_two_runs_reach(found: list[tuple[float, float]]):
+    """Against all pairs of runs: no chord lies below it, and one touches it."""
+    hull = frontier(np.array(found))
+    for x in sorted({x for x, _ in found}):
+        chords = [y for at, y in found if at == x]
+        for (a, u), (b, v) in combinations(found, 2):
+            if min(a, b) < x < max(a, b):
+                chords.append(u + (v - u) * (x - a) / (b - a))
+        assert np.interp(x, hull[:, 0], hull[:, 1]) == pytest.approx(min(chords), abs=1e-12)
+    assert (hull[0, 0], hull[-1, 0]) == (min(x for x, _ in found), max(x for x, _ in found))
+
+
+@given(points, points)
+def test_equal_loss_does_not_depend_on_the_order(one, other):
+    found, back = at_equal_loss(np.array(one), np.array(other)), at_equal_loss(np.array(other), np.array(one))
+    assert (found is None) == (back is None)
+    if found and back:
+        assert (found[0], found[1], found[2]) == (back[0], back[2], back[1])
+
+
+def test_methods_that_share_no_loss_are_not_compared():
+    assert at_equal_loss(np.array([[1.0, 2.0], [1.5, 2.0]]), np.array([[2.0, 2.0]])) is None
+
+
+def test_a_method_that_is_better_at_l_alone_is_not_better_at_equal_loss():
+    """One curve, walked to different ends: the difference at 8L of the best runs is all loss at L."""
+    curve = np.array([[2.5, 3.0], [2.0, 3.5], [1.5, 4.0]])
+    assert at_equal_loss(curve, curve[:2]) == (2.0, 3.5, 3.5)
+
+
+def test_copying_counts_from_where_it_stays():
+    curve = [{"tokens": t, "share": s} for t, s in ((1, 0.6), (2, 0.3), (3, 0.5), (4, 0.9))]
+    assert copies_after(curve) == 3
+    assert copies_after(curve[:2]) is None
+
+
+# Results and tables, of all runs and of few.
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return summarise_long(contents_of(noise=0.05), LADDER, {"TAPA less RoPE": [0.1, 0.4, 0.6]})
+
+
+def test_the_endpoint_is_the_truth_of_made_up_runs(whole):
+    """RoPE less TAPA at 8L at TAPA's best loss at L, by hand from the made-up law."""
+    content = summarise_long(contents_of("first"), LADDER)
+    rows = {(row["variant"], row["against"]): row for row in content["contrasts"]}
+    mine = rows["tapa", "rope"]
+    assert mine["seeds"] == [0, 1, 2]
+    tapa, rope = (
+        [plain_loss(LongRun(v, 0, 2e-3, share=s), 256) for s in (1.0, 0.25)] for v in ("tapa", "rope")
+    )
+    assert mine["bits"] == pytest.approx([tapa[0]] * 3)
+    assert rope[0] < tapa[0] < rope[1]
+    # every made-up rope run rises by 0.9 bits to 8L, every tapa run falls by 0.06
+    assert mine["difference"] == pytest.approx(-0.96)
+    noisy = {
+        (row["variant"], row["against"]): row
+        for row in whole["contrasts"]
+        if row["corpus"] == "private-words"
+    }
+    p = np.array([noisy[pair]["p"] for pair in CONTRASTS])
+    np.testing.assert_allclose([noisy[pair]["p_holm"] for pair in CONTRASTS], holm(p))
+    one = noisy["tapa", "rope"]
+    assert one["difference_low"] < -0.96 < one["difference_high"]
+    assert one["detectable"] == pytest.approx(detectable(one["sd"], 8, level=1 - 0.05 / 3))
+
+
+def test_tests_that_are_not_there_yet_belong_to_the_family():
+    """With one contrast of three, its p-value is adjusted for three."""
+    some = {run: c for run, c in contents_of("first", noise=0.05).items() if run.variant in ("tapa", "rope")}
+    (row,) = summarise_long(some, LADDER)["contrasts"]
+    assert row["p_holm"] == pytest.approx(min(1.0, 3 * row["p"]))
+
+
+def test_shares_are_those_of_the_made_up_words(whole):
+    rows = {(row["corpus"], row["label"], row["length"]): row for row in whole["collected"]}
+    assert rows["private-words", "TAPA", 4096]["share"] == pytest.approx(0.5)
+    assert rows["private-words", "RoPE", 2048]["share"] == pytest.approx(-0.3)
+    assert rows["private-words", "RoPE + YaRN", 4096]["over"] == "seeds"
+    assert not [row for row in whole["collected"] if row["corpus"] == "code"]
+    single = {run: c for run, c in contents_of("first").items() if run.seed == 0}
+    assert {row["over"] for row in summarise_long(single, LADDER)["collected"]} == {"documents"}
+
+
+def test_needles_of_all_seeds_are_added_up(whole):
+    rows = [r for r in whole["needles"] if (r["variant"], r["length"], r["depth"]) == ("tapa", 256, 0.5)]
+    assert rows[0]["trials"] == 8 * LADDER.needles
+    assert rows[0]["hits"] == 8 * round(LADDER.needles * 0.4)
+
+
+@pytest.mark.parametrize("tiers", [(), ("gate",), ("first",), ("fine",), ("code",)])
+def test_tables_are_made_of_whatever_is_there(tiers: tuple[str, ...]):
+    content = summarise_long(contents_of(*tiers) if tiers else {}, LADDER)
+    files = long_table_files(content)
+    assert set(files) == {f"{name}.{kind}" for name in TITLES for kind in ("md", "csv")}
+    for name in TITLES:
+        text = files[f"{name}.md"]
+        assert f"# {TITLES[name]}" in text
+        assert "Not there:" in text
+        assert ("No run yet." in text) == (files[f"{name}.csv"] == "")
+    missing = {line.split(":")[0] for line in content["missing"]}
+    assert missing == {f"tier {tier.name}" for tier in LADDER.tiers if tier.name not in tiers}
+
+
+def test_a_run_that_diverged_is_told(whole):
+    run = LADDER.runs(["first"])[0]
+    some = contents_of("first") | {run: long_content(run, diverged=True)}
+    content = summarise_long(some, LADDER)
+    assert f"tier first: diverged: {run.name}" in content["missing"]
+    assert "diverged" in long_page(content, "long_runs", Format.TEXT)
+    assert len(long_csv(content, "long_runs").splitlines()) == 1 + len(some)
+
+
+def test_power_of_the_earlier_runs(whole):
+    rows = {(row["from"], row["seeds"]): row for row in whole["power"] if row["contrast"] == "TAPA less RoPE"}
+    sd = np.std([0.1, 0.4, 0.6], ddof=1)
+    assert rows["earlier runs", 8]["detectable"] == pytest.approx(detectable(sd, 8))
+    assert rows["earlier runs", 16]["detectable_holm"] > rows["earlier runs", 16]["detectable"]
+
+
+def test_a_record_of_another_run_is_refused(tmp_path: Path):
+    run = LADDER.runs(["gate"])[0]
+    (tmp_path / f"{run.name}.json").write_text(json.dumps({
+        "schema": run_record.TRAINED.label, "provenance": {}, "content": {"run": "other"},
+    }))  # fmt: skip
+    with pytest.raises(InputError, match=r"is the record of other; give it its own name"):
+        long_results.read_long(tmp_path, LADDER)
+
+
+# A tiny ladder that is really run.
+
+
+def tiny_ladder() -> Ladder:
+    sizes = ModelConfig(layers=1, width=16, heads=2, kv_heads=1, head_dim=8, hidden=16, context=192)
+    recipe = Recipe(
+        model=sizes, corpus="private-words", batch=4, steps=8, lr=1e-2, warmup=1, compile=False,
+        validate_every=4, validation_batches=1, save_every=2,
+    )  # fmt: skip
+    runs = tuple(crossed(["rope", "nope"], seeds=[0], rates=[1e-3]))
+    fine = tuple(crossed(["rope_4x"], seeds=[0], rates=[1e-3], shares=[0.25], kind="fine"))
+    reference = Tier("gate", "?", (LongRun("rope", 0, 1e-3, kind="reference"),))
+    return Ladder(
+        recipe, replace(recipe, batch=1), (reference, Tier("first", "?", runs), Tier("fine", "?", fine)),
+        spans=6, target=48, longest=8, points=2, needles=2,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def words(monkeypatch: pytest.MonkeyPatch):
+    rng = np.random.default_rng(0)
+    raw = [(f"{i}.txt", " ".join(f"w{n}" for n in rng.integers(0, 99, 700)).encode()) for i in range(24)]
+    found = with_private_words(from_texts(Raw(raw, {})), PitmanYor(), size=4096)
+    test = (*found.test, *found.train[:8])  # documents enough for a standard error; nothing is concluded from them
+    monkeypatch.setattr(long_sweep, "_corpora", lambda *_: replace(found, test=test))
+
+
+def passed(places: LongPlaces, plan: Ladder, gain: float) -> None:
+    """The record of the reference, its gain put in the place of that of an untrained model."""
+    path = places.record(plan.reference("private-words").name)
+    whole = json.loads(path.read_text())
+    whole["content"]["long_range"]["gate"] |= {"gain": [gain, gain / 2, 2 * gain], "error": gain / 20}
+    path.write_text(json.dumps(whole))
+
+
+def test_a_ladder_stops_at_the_gate_and_goes_on_behind_it(words, tmp_path: Path):
+    plan, places = tiny_ladder(), LongPlaces(tmp_path / "records", tmp_path / "runs")
+    said = r"corpus private-words: context beyond the short length is worth -?0\.0\d\d bits a byte .* needs 0\.04"
+    with pytest.raises(InputError, match=said):
+        sweep_long([], plan, places, arguments=["tapa"])
+    assert [row["stands"] for row in standing([], plan, places)] == ["done", "to do", "to do", "to do"]
+    reference = run_record.read_run(places.record(plan.runs()[0].name))
+    assert [point["tokens"] for point in reference["long_range"]["copying"]] == [3072.0, 6144.0]
+    assert {"gain", "gain_error"} <= set(reference["long_range"]["copying"][0])
+    passed(places, plan, gain=0.2)
+    ended = sweep_long([], plan, places, arguments=["tapa"])
+    assert ended == {"done": 3, "diverged": 0, "busy": 0, "late": 0, "left": 0}
+    assert jobs([], plan, places, [], None) == []
+    rope = run_record.read_run(places.record("private-words-rope-s0-lr1e-3"))
+    cells = [(item["extension"], item["length"]) for item in rope["evaluations"]]
+    longer = {(e, n) for e in ("none", "ntk", "yarn") for n in (384, 768, 1536)}
+    assert set(cells) == {("none", 192)} | longer
+    for item in rope["evaluations"]:
+        assert sum(item["nats"]) / np.log(2) / sum(rope["document_tokens"]) == pytest.approx(
+            item["bits_per_byte"]
+        )
+    assert len(rope["long_range"]["needles"]) == 5 * 4
+    fine = run_record.read_run(places.record("private-words-rope_4x-fine-x0.25-s0-lr1e-3"))
+    assert fine["parent"] == "private-words-rope-s0-lr1e-3"
+    content = summarise_long(long_results.read_long(places.records, plan), plan)
+    assert [row["seeds"] for row in content["contrasts"]] == []
+    assert "tier" not in "".join(content["missing"])
+    # another recipe: everything is to do again, and a time that is up stops before anything is begun
+    other = replace(plan, recipe=replace(plan.recipe, steps=4))
+    assert {row["stands"] for row in standing([], other, places)} == {"begun"}
+
+
+def test_a_run_stops_when_time_is_up_and_goes_on(words, tmp_path: Path):
+    plan, places = tiny_ladder(), LongPlaces(tmp_path / "records", tmp_path / "runs")
+    ended = sweep_long(["gate"], plan, places, minutes=1e-9, arguments=["tapa"])
+    assert (ended["late"], ended["left"]) == (1, 1)
+    assert sweep_long(["gate"], plan, places, arguments=["tapa"])["done"] == 1
+
+
+# Hours.
+
+
+def test_hours_are_those_of_the_runs_that_are_left(monkeypatch, tmp_path: Path):
+    plan, places = tiny_ladder(), LongPlaces(tmp_path / "records", tmp_path / "runs")
+    monkeypatch.setenv("TAPA_CACHE", str(tmp_path / "cache"))
+    rows = long_sweep.planned_hours([], plan, places)
+    assert [row["left"] for row in rows] == [1, 2, 1]
+    assert all(0 < row["hours"] < 1 for row in rows)
+    monkeypatch.setattr(long_sweep, "_step_seconds", lambda _: pytest.fail("timed again"))
+    assert long_sweep.planned_hours([], plan, places) == rows
+    run = plan.runs(["first"])[0]
+    slow = Timing(3600.0, dict.fromkeys(plan.lengths, 0.0))
+    recipe = plan.recipe_of(run)
+    assert slow.hours(run, plan) == recipe.steps + recipe.validation_batches * 3
+    plainly_raises(
+        lambda: long_sweep.require_hours(rows, 1e-9),
+        "the plan takes 0.0 core-hours, 1e-09 are given (gate 0.0, first 0.0, fine 0.0); name fewer tiers with --tier, "
+        "or give --hours 1",
+    )
+    long_sweep.require_hours(rows, 10)
+    long_sweep.require_hours(rows, None)
+
+
+def tapa(monkeypatch, capsys, *arguments: str) -> tuple[int, str, str]:
+    monkeypatch.setattr(sys, "argv", ["tapa", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main.main()
+    said = capsys.readouterr()
+    return int(end.value.code or 0), said.out, said.err
+
+
+def test_a_plan_longer_than_the_hours_is_one_line(monkeypatch, capsys, tmp_path: Path):
+    slow = Timing(1.0, dict.fromkeys(LADDER.lengths, 0.1))
+    monkeypatch.setattr(long_sweep, "measured_timing", lambda *_: slow)
+    where = ["--records", str(tmp_path / "none"), "--runs", str(tmp_path / "runs")]
+    code, out, err = tapa(monkeypatch, capsys, "sweep", "long", "--tier", "gate", "--dry-run", *where)
+    assert code == 0, err
+    assert "gate         1     1        0.4" in out
+    code, _, err = tapa(monkeypatch, capsys, "sweep", "long", "--hours", "6", "--dry-run", *where)
+    assert code == 2
+    [line] = [line for line in err.splitlines() if line.startswith("tapa: ")]
+    assert line.startswith("tapa: the plan takes ")
+    assert "6 are given (gate 0.4" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["sweep", "long", "table2"], "long goes alone, not with table2; sweep twice"),
+        (
+            ["sweep", "table2", "--tier", "gate"],
+            "--tier and --hours go with long; name it, or leave them out",
+        ),
+        (["sweep", "long", "--slurm", "2"], "--slurm is not for long"),
+        (["sweep", "long", "--tier", "gat"], "tier 'gat' is unknown; did you mean gate"),
+        (["results", "long_need"], "table 'long_need' is unknown; did you mean long_needles"),
+        (["results", "long", "--csv"], "--csv is for one table, 6 are named"),
+        (["results", "long", "--runs", "x"], "--runs goes with the paper's tables, not with long"),
+        (["gate", "nosuch"], "nosuch is no model of `tapa train`; train a reference"),
+    ],
+)
+def test_what_does_not_go_together_is_one_line(arguments, said, monkeypatch, capsys):
+    code, _, err = tapa(monkeypatch, capsys, *arguments)
+    assert code == 2
+    [line] = err.splitlines()
+    assert line.startswith(f"tapa: {said}")
+
+
+def test_results_without_a_run_say_what_is_missing(monkeypatch, capsys, tmp_path: Path):
+    code, out, err = tapa(
+        monkeypatch, capsys, "results", "long_runs", "long_power", "--records", str(tmp_path)
+    )
+    assert code == 0, err
+    assert "No run yet." in out
+    assert "tier gate: 0 of 1 runs are there" in out
+    assert "TAPA less RoPE | earlier runs" in out
