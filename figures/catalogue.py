@@ -25,6 +25,7 @@ OUT = MADE / "out"
 SUMMARIES = ROOT / "figures" / "summaries"  # committed
 TRAINED = ROOT / "figures" / "trained"  # committed records of trained models
 CHECKPOINTS = TRAINED / "checkpoints"
+LONG = ROOT / "figures" / "trained_long"  # committed records of the long-range experiment
 TABLES = MADE / "tables"  # committed: they follow from the records of trained models alone
 
 
@@ -119,6 +120,10 @@ EACH = {  # a record of every TAPA checkpoint: windows beyond the trained length
 }
 _TEXT = {"windows": 4, "length": 512, "seed": 0}
 _TABLES = ("table1", "table2", "table3", "alpha", "share", "tuning", "equal_loss", "retrieval")
+
+_LONG_TABLES = tuple(
+    f"long_{name}" for name in ("gate", "contrasts", "collected", "needles", "runs", "power")
+)
 
 
 def _phase_records() -> list[Record]:
@@ -229,6 +234,19 @@ _ROWS = [
         tables="analysis.experiments.tables:table_files",
         table_files=tuple(TABLES / f"{name}.{kind}" for name in _TABLES for kind in ("md", "csv")),
     ),
+    Record(
+        name="long", schema=schemas.LONG, digits=7, study="analysis.experiments.long_results:long_record",
+        inputs={
+            "runs": {path.stem: path for path in sorted(LONG.glob("*.json"))},
+            "earlier": {
+                path.stem: path
+                for name in ("rope", "tapa", "alibi", "nope")
+                for path in sorted(TRAINED.glob(f"{name}-s*-lr*.json"))
+            },
+        },
+        tables="analysis.experiments.long_tables:long_table_files",
+        table_files=tuple(TABLES / f"{name}.{kind}" for name in _LONG_TABLES for kind in ("md", "csv")),
+    ),
     Record(name="bias", schema=schemas.BIAS, study=None, digits=7, folder=SUMMARIES),
     # all runs of the sweep, before interventions had doses
     Record(name="bias_sweep", schema=schemas.BIAS, study=None, digits=7, folder=SUMMARIES),
@@ -284,6 +302,9 @@ _FIGURES = [
         name="mean_score_shapes", number=33, needs=("formula_shapes", "formula_fit_smollm2", "formula_fit"),
         claims=("eq-5", "eq-17", "eq-24"),
     ),
+    Figure(name="frontier", number=36, needs=("long",), claims=("tab-2",)),
+    Figure(name="collected", number=37, needs=("long",), claims=("tab-1", "tab-2")),
+    Figure(name="needle_grid", number=38, needs=("long",), claims=("tab-2",)),
 ]  # fmt: skip
 
 CATALOGUE: Mapping[str, Record] = {row.name: row for row in _ROWS}

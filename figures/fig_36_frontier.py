@@ -62,5 +62,7 @@ def _finding(contrasts: Sequence[Mapping[str, Any]]) -> str:
         return "At equal loss at the trained length, what is lost beyond it?"
     said = ", ".join(f"{row['against_label']} {row['difference']:+.2f}" for row in rows)
     seeds = sorted({len(row["seeds"]) for row in rows})
-    count = f"{seeds[0]} seed{'s' * (seeds[0] > 1)}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    count = (
+        f"{seeds[0]} seed{'s' * (seeds[0] > 1)}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    )
     return f"At equal loss at L, TAPA's bits a byte at {FAR}L, less those of others ({count}): {said}"

@@ -47,8 +47,8 @@ def draw(records: Mapping[str, Any]) -> Figure:
     end_labels(ax, ends, size=6.5)
     if not rows:
         nothing_yet(ax)
-    note(figure, "private words; each seed's run of the least validation loss (number of seeds in brackets); bars: 95 % over "
-         "seeds, of a single seed over documents; numbers at the lower edge: shares that lie below it")  # fmt: skip
+    note(figure, "private words; each seed's run of the least validation loss (number of seeds in brackets); bars: "
+         "95 % over seeds, of one seed over documents; numbers at the lower edge: shares below it")  # fmt: skip
     headline(figure, _finding(rows))
     return figure
 

@@ -16,7 +16,7 @@ CORPUS = "private-words"
 
 
 def draw(records: Mapping[str, Any]) -> Figure:
-    """A panel a method; a cell is the share of words of which the last letter gets more than half of the probability."""
+    """A panel a method; a cell is the share of words whose last letter gets more than half of the probability."""
     data = records["long"]
     rows = [row for row in data["needles"] if row["corpus"] == CORPUS and row["label"] in SHOWN]
     figure, axes = plt.subplots(1, len(SHOWN), figsize=(PAGE, 2.3), sharey=True)
@@ -30,9 +30,9 @@ def draw(records: Mapping[str, Any]) -> Figure:
         if not cells:
             nothing_yet(ax)
             continue
-        shares = np.array(
-            [[cells[d, n]["hits"] / cells[d, n]["trials"] if (d, n) in cells else np.nan for n in lengths] for d in depths]
-        )  # fmt: skip
+        shares = np.full((len(depths), len(lengths)), np.nan)
+        for (depth, length), row in cells.items():
+            shares[depths.index(depth), lengths.index(length)] = row["hits"] / row["trials"]
         image = ax.imshow(shares, vmin=0, vmax=1, cmap=SEQUENTIAL, aspect="auto")
         for (y, x), share in np.ndenumerate(shares):
             if np.isfinite(share):
@@ -40,13 +40,13 @@ def draw(records: Mapping[str, Any]) -> Figure:
                         color="black" if share > 0.6 else "white")  # fmt: skip
         ax.set_xticks(range(len(lengths)), [f"{n // data['length']}" for n in lengths])
         ax.set_yticks(range(len(depths)), [f"{d:g}" for d in depths])
-    axes[0].set_ylabel("depth in the window\n(0.9: nearest)")
+    axes[0].set_ylabel("depth in the window\n(below: near the query)")
     figure.supxlabel("context length / trained length", fontsize=8)
     if image is not None:
         figure.colorbar(image, ax=axes, label="found", fraction=0.05)
         trials = sorted({row["trials"] for row in rows})
-        note(figure, f"per cent of fresh private words found, {trials[0]} to {trials[-1]} trials a cell; a guess finds none; "
-             "each seed's run of the least validation loss")  # fmt: skip
+        note(figure, f"per cent of fresh private words found, {trials[0]} to {trials[-1]} trials a cell; a guess finds "
+             "none; each seed's run of the least validation loss")  # fmt: skip
     headline(figure, _finding(rows, data["length"]))
     return figure
 

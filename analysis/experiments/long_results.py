@@ -23,6 +23,7 @@ from analysis.experiments.long_plan import CONTRASTS, FAR, Ladder, LongRun, ladd
 from analysis.experiments.results import NAT
 from analysis.experiments.run_record import Content, read_run
 from analysis.intervals import LEVEL, Interval, detectable, holm, over_seeds
+from analysis.text.corpus import PRIVATE_WORDS
 from analysis.training.variants import label
 
 Row = dict[str, Any]
@@ -115,9 +116,9 @@ def summarise_long(
             "one less other".
 
     Returns:
-        "runs", a row for each; "gate", one for each reference; "contrasts", the primary endpoint; "collected", shares
-        of the bits beyond L by method and length; "needles"; "power"; "missing", a line for each tier that is not
-        finished; "length" and "lengths".
+        "runs", a row for each; "gate", one for each reference; "contrasts", the primary endpoint; "frontiers", their
+        corners by method and seed; "collected", shares of the bits beyond L by method and length; "needles"; "power";
+        "missing", a line for each tier that is not finished; "length" and "lengths".
     """
     ended = {run: c for run, c in contents.items() if c["diverged"] is None}
     rows = [_run_row(run, content, plan) for run, content in contents.items()]
@@ -128,6 +129,7 @@ def summarise_long(
         "runs": rows,
         "gate": [_gate_row(run, c) for run, c in ended.items() if run.kind == "reference"],
         "contrasts": contrasts,
+        "frontiers": _frontiers(ended, plan),
         "collected": list(_collected(ended, plan)),
         "needles": list(_needles(ended)),
         "power": [
@@ -192,6 +194,16 @@ def points_of(ended: Mapping[LongRun, Content], variant: str, corpus: str, plan:
             if near is not None and far is not None:
                 found.setdefault(run.seed, []).append((near, far))
     return {seed: np.array(points) for seed, points in sorted(found.items())}
+
+
+def _frontiers(ended: Mapping[LongRun, Content], plan: Ladder) -> dict[str, dict[str, list[list[float]]]]:
+    """Corners of each seed's frontier, by the method's label, on private words."""
+    variants = dict.fromkeys(run.variant for run in ended if run.kind == "scratch")
+    found = {label(name): points_of(ended, name, PRIVATE_WORDS, plan) for name in variants}
+    return {
+        name: {str(seed): frontier(points).tolist() for seed, points in seeds.items()}
+        for name, seeds in found.items()
+    }
 
 
 def _contrasts(ended: Mapping[LongRun, Content], plan: Ladder) -> list[Row]:

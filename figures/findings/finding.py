@@ -31,6 +31,7 @@ ORIGINS = {  # by record: the command that makes it, and the module that measure
     "trained/smollm2_extension.nc": ("tapa evaluate smollm2", "analysis/evaluation/loss_by_length.py"),
     "trained/*_needle-*.json": ("tapa sweep retrieval", "analysis/evaluation/retrieval.py"),
     "trained/*_recall-*.json": ("tapa sweep retrieval", "analysis/evaluation/retrieval.py"),
+    "tables/long_*.csv": ("tapa results long", "analysis/experiments/long_results.py"),
     "tables/*.csv": ("tapa results", "analysis/experiments/tables.py"),
     "../proofs/STATUS.md": ("tapa verify --write", "proofs/ledger.py"),
 }

@@ -11,6 +11,7 @@ from figures.findings import (
     equal_dose,
     formula,
     interventions,
+    long_range,
     losses,
     phase,
     phase_seeds,
@@ -37,6 +38,13 @@ SECTIONS = {
         losses.loss_findings,
         losses.difference_findings,
         losses.equal_loss_findings,
+    ),
+    "Small models: context beyond the trained length": (
+        long_range.gate_findings,
+        long_range.contrast_findings,
+        long_range.share_findings,
+        long_range.copying_findings,
+        long_range.power_findings,
     ),
     "Small models: learning rates": (losses.rate_findings,),
     "Small models: retrieval": (

@@ -232,7 +232,7 @@ def tiny_ladder() -> Ladder:
         validate_every=4, validation_batches=1, save_every=2,
     )  # fmt: skip
     runs = tuple(crossed(["rope", "nope"], seeds=[0], rates=[1e-3]))
-    fine = tuple(crossed(["rope_4x"], seeds=[0], rates=[1e-3], shares=[0.25], kind="fine"))
+    fine = tuple(crossed(["rope_4x"], seeds=[0], rates=[1e-3], shares=[0.5], kind="fine"))
     reference = Tier("gate", "?", (LongRun("rope", 0, 1e-3, kind="reference"),))
     return Ladder(
         recipe, replace(recipe, batch=1), (reference, Tier("first", "?", runs), Tier("fine", "?", fine)),
@@ -245,7 +245,10 @@ def words(monkeypatch: pytest.MonkeyPatch):
     rng = np.random.default_rng(0)
     raw = [(f"{i}.txt", " ".join(f"w{n}" for n in rng.integers(0, 99, 700)).encode()) for i in range(24)]
     found = with_private_words(from_texts(Raw(raw, {})), PitmanYor(), size=4096)
-    test = (*found.test, *found.train[:8])  # documents enough for a standard error; nothing is concluded from them
+    test = (
+        *found.test,
+        *found.train[:8],
+    )  # documents enough for a standard error; nothing is concluded from them
     monkeypatch.setattr(long_sweep, "_corpora", lambda *_: replace(found, test=test))
 
 
@@ -279,7 +282,7 @@ def test_a_ladder_stops_at_the_gate_and_goes_on_behind_it(words, tmp_path: Path)
             item["bits_per_byte"]
         )
     assert len(rope["long_range"]["needles"]) == 5 * 4
-    fine = run_record.read_run(places.record("private-words-rope_4x-fine-x0.25-s0-lr1e-3"))
+    fine = run_record.read_run(places.record("private-words-rope_4x-fine-x0.5-s0-lr1e-3"))
     assert fine["parent"] == "private-words-rope-s0-lr1e-3"
     content = summarise_long(long_results.read_long(places.records, plan), plan)
     assert [row["seeds"] for row in content["contrasts"]] == []

@@ -1,0 +1,144 @@
+"""The long-range experiment: what far context is worth, who collects it, and what numbers of seeds can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from figures.findings.finding import Finding, Value, label_part, number, percent, table
+
+FRONTIER, COLLECTED, NEEDLES = "fig_36_frontier", "fig_37_collected", "fig_38_needle_grid"
+DETECT = {"few": 3, "some": 8, "many": 16}  # seeds
+BASE = 256  # bytes or byte pairs: the trained length L
+
+
+def gate_findings() -> Iterator[Finding]:
+    """Is far context worth anything to a reference that is trained at four times the length?"""
+    for row in table("long_gate"):
+        passes = row["passes"] == "True"
+        yield Finding(
+            f"gate-{row['corpus']}",
+            "On {corpus} a RoPE model trained at {long} tokens gains {gain} bits a byte [95 % over {documents} "
+            "documents, Student's t] from the context between {short} and {long} tokens: the corpus {verdict} the "
+            "gate.",
+            "tables/long_gate.csv",
+            {
+                "corpus": row["corpus"],
+                "gain": _triple(row, "gain", 3),
+                "documents": int(row["documents"]),
+                "short": BASE,
+                "long": 4 * BASE,
+                "verdict": "passes" if passes else "fails",
+            },
+        )
+
+
+def contrast_findings() -> Iterator[Finding]:
+    """The primary endpoint, fixed before the runs."""
+    for row in table("long_contrasts"):
+        seeds = row["seeds"].split()
+        adjusted = float(row["p_holm"]) if row["p_holm"] else None
+        yield Finding(
+            f"long-{label_part(row['variant'])}-{label_part(row['against'])}-{row['corpus']}",
+            "At equal loss at {short} tokens of {corpus}, {one} less {other} is {difference} bits a byte at {far} "
+            "(mean over seeds, 95 % by Student's t where there are two or more; seeds: {seeds}{p}).",
+            "tables/long_contrasts.csv",
+            {
+                "short": BASE,
+                "far": 8 * BASE,
+                "corpus": row["corpus"],
+                "one": row["label"],
+                "other": row["against_label"],
+                "difference": _triple(row, "difference", 2, "+"),
+                "seeds": len(seeds),
+                "p": "" if adjusted is None else f"; p {adjusted:.2g} after Holm",
+            },
+            FRONTIER,
+        )
+
+
+def share_findings() -> Iterator[Finding]:
+    """Share of the bits beyond L at the longest length."""
+    rows = table("long_collected")
+    longest = max((int(row["length"]) for row in rows), default=0)
+    for row in (row for row in rows if int(row["length"]) == longest):
+        extension = "" if row["extension"] == "none" else f"-{row['extension']}"
+        yield Finding(
+            f"collected-{label_part(row['variant'])}{extension}-{row['corpus']}",
+            "Of the bits that context between {short} and {far} bytes is worth to the best reader of {corpus}, "
+            "{method} collects {share} (seeds: {seeds}; 95 % over {over}).",
+            "tables/long_collected.csv",
+            {
+                "short": BASE,
+                "far": longest,
+                "corpus": row["corpus"],
+                "method": row["label"],
+                "share": percent(*_ends(row, "share")),
+                "seeds": len(row["seeds"].split()),
+                "over": row["over"],
+            },
+            COLLECTED,
+        )
+
+
+def copying_findings() -> Iterator[Finding]:
+    """When runs of the whole horizon learn to copy."""
+    rows = [
+        row
+        for row in table("long_runs")
+        if (row["kind"], row["size"], row["diverged"]) == ("scratch", "base", "False")
+    ]
+    for corpus, variant in dict.fromkeys((row["corpus"], row["variant"]) for row in rows):
+        mine = [row for row in rows if (row["corpus"], row["variant"]) == (corpus, variant)]
+        horizon = max(float(row["share"]) for row in mine)
+        mine = [row for row in mine if float(row["share"]) == horizon]
+        tokens = sorted(float(row["copies_after"]) / 1e6 for row in mine if row["copies_after"])
+        yield Finding(
+            f"copies-{label_part(variant)}-{corpus}",
+            "{method} copies in {some} of {all} runs of {horizon} million tokens on {corpus}, over all rates and "
+            "seeds: a text loses half of its loss the second time that it is read{when}.",
+            "tables/long_runs.csv",
+            {
+                "method": mine[0]["label"],
+                "corpus": corpus,
+                "some": len(tokens),
+                "all": len(mine),
+                "horizon": number(float(mine[0]["tokens"]) / 1e6, 1),
+                "when": f", from {tokens[0]:.1f} to {tokens[-1]:.1f} million tokens on" if tokens else "",
+            },
+        )
+
+
+def power_findings() -> Iterator[Finding]:
+    """What numbers of seeds detect, from the standard deviations over seeds that are recorded."""
+    rows = table("long_power")
+    for name, where in dict.fromkeys((row["contrast"], row["from"]) for row in rows):
+        mine = {int(row["seeds"]): row for row in rows if (row["contrast"], row["from"]) == (name, where)}
+        first = mine[min(mine)]
+        words = name.lower().replace(" less ", "-").replace(",", "").replace(" ", "-")
+        yield Finding(
+            f"power-{words}" + ("" if where == "earlier runs" else "-long"),
+            "{contrast} at 8L has a standard deviation of {sd} bits a byte over {recorded} seeds ({where}): "
+            "{few} seeds detect a difference of {detects_few} with a chance of 80 %, {some} seeds {detects_some}, "
+            "{many} seeds {detects_many}.",
+            "tables/long_power.csv",
+            {
+                "contrast": name,
+                "where": where,
+                "sd": number(float(first["sd"])),
+                "recorded": int(first["recorded"]),
+                **DETECT,
+                **{
+                    f"detects_{key}": number(float(mine[seeds]["detectable"]))
+                    for key, seeds in DETECT.items()
+                },
+            },
+        )
+
+
+def _ends(row: dict[str, str], key: str) -> tuple[float, float | None, float | None]:
+    low, high = row[f"{key}_low"], row[f"{key}_high"]
+    return float(row[key]), float(low) if low else None, float(high) if high else None
+
+
+def _triple(row: dict[str, str], key: str, digits: int, sign: str = "") -> Value:
+    return Value(*_ends(row, key), form=f"{sign}.{digits}f")

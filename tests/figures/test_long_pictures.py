@@ -1,0 +1,120 @@
+"""Figures and findings of the long-range experiment: of whatever records there are, with the made-up truth."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from analysis.experiments.long_results import frontier, points_of, summarise_long
+from analysis.experiments.long_tables import long_csv
+from figures import style
+from figures.findings import long_range
+from tests.experiments.long_records import LADDER, contents_of
+from tests.figures.test_pictures import module, small_and_closed
+
+__all__ = ["small_and_closed"]  # a fixture that every test here uses
+NAMES = ("frontier", "collected", "needle_grid")
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, Any]:
+    return {
+        "long": summarise_long(
+            contents_of("gate", "first", noise=0.05), LADDER, {"TAPA less RoPE": [0.1, 0.4, 0.6]}
+        )
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_figure_is_saved_with_labels_and_no_wider_than_a_page(name: str, found, tmp_path):
+    figure = module(name).draw(found)
+    assert figure.get_size_inches()[0] <= style.PAGE
+    assert figure.axes[0].get_ylabel()
+    pdf, png = style.save_figure(lambda _: figure, {}, tmp_path / name)
+    assert pdf.read_bytes().startswith(b"%PDF")
+    assert plt.imread(png).std() > 0.01
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_runs_a_figure_says_so(name: str):
+    figure = module(name).draw({"long": summarise_long({}, LADDER)})
+    assert any(text.get_text() == "no run yet" for ax in figure.axes for text in ax.texts)
+
+
+def title(figure: Figure) -> str:
+    return " ".join(figure.get_suptitle().split())
+
+
+def test_the_frontier_draws_every_run_and_the_hull_of_each_seed(found):
+    figure = module("frontier").draw(found)
+    lines = {str(line.get_label()): line.get_xydata() for line in figure.axes[0].lines}
+    ended = {run: c for run, c in contents_of("gate", "first", noise=0.05).items() if run.kind == "scratch"}
+    hulls = [
+        frontier(points)
+        for name in ("rope", "tapa", "alibi", "nope")
+        for points in points_of(ended, name, "private-words", LADDER).values()
+    ]
+    assert sum(len(lines[name]) for name in ("RoPE", "TAPA", "ALiBi", "NoPE")) == len(ended)
+    drawn = [line.get_xydata() for line in figure.axes[0].lines if str(line.get_label()).startswith("_child")]
+    assert [a.tolist() for a in drawn if len(a) > 1][: len(hulls)] == [
+        h.tolist() for h in hulls if len(h) > 1
+    ]
+    (tapa,) = [row for row in found["long"]["contrasts"] if row["against"] == "rope"]
+    assert f"RoPE {tapa['difference']:+.2f}" in title(figure)
+    assert "3 seeds" in title(figure)
+
+
+def test_shares_and_their_floor(found):
+    figure = module("collected").draw(found)
+    lines = {str(line.get_label()): line.get_ydata() for line in figure.axes[0].lines}
+    np.testing.assert_allclose(lines["TAPA"], [0.125, 0.25, 0.375, 0.5])
+    np.testing.assert_allclose(lines["RoPE"], [-0.1, -0.2, -0.3, -0.4])
+    assert "TAPA 50 %" in title(figure)
+    assert "RoPE" not in title(figure)
+    planted = {
+        "long": found["long"] | {"collected": [dict(r, share=-7.0) for r in found["long"]["collected"]]}
+    }
+    low = module("collected").draw(planted)
+    assert {text.get_text() for text in low.axes[0].texts} >= {"-7.0"}
+    assert min(low.axes[0].lines[0].get_ydata()) == -1
+
+
+def test_the_grid_shows_hits_by_depth_and_length(found):
+    figure = module("needle_grid").draw(found)
+    tapa = figure.axes[1]
+    assert tapa.get_title() == "TAPA"
+    shares = np.asarray(tapa.images[0].get_array())
+    assert shares.shape == (5, 5)
+    expected = round(24 * 0.8 * 0.9) / 24
+    assert shares[4, 0] == pytest.approx(expected)
+    assert f"{100 * expected:.0f}" in {text.get_text() for text in tapa.texts}
+
+
+def test_findings_are_sentences_of_the_tables(found, monkeypatch: pytest.MonkeyPatch):
+    def table(name: str) -> tuple[dict[str, str], ...]:
+        return tuple(csv.DictReader(io.StringIO(long_csv(found["long"], name))))
+
+    monkeypatch.setattr(long_range, "table", table)
+    sources = (
+        long_range.gate_findings, long_range.contrast_findings, long_range.share_findings,
+        long_range.copying_findings, long_range.power_findings,
+    )  # fmt: skip
+    said = {one.label: one.sentence for source in sources for one in source()}
+    assert "gains 0.200 [0.180, 0.220] bits a byte" in said["gate-private-words"]
+    assert "passes the gate" in said["gate-private-words"]
+    assert "TAPA less RoPE is -0.9" in said["long-tapa-rope-private-words"]
+    assert "after Holm" in said["long-tapa-rope-private-words"]
+    assert "TAPA collects 50 %" in said["collected-tapa-private-words"]
+    assert "RoPE + YaRN collects" in said["collected-rope-yarn-private-words"]
+    assert "TAPA copies in 5 of 5 runs of 9.8 million tokens" in said["copies-tapa-private-words"]
+    assert "standard deviation of 0.25 bits a byte over 3 seeds (earlier runs)" in said["power-tapa-rope"]
+    assert "8 seeds 0.29" in said["power-tapa-rope"]
+    assert not any("None" in sentence or "nan" in sentence for sentence in said.values())
+    monkeypatch.setattr(long_range, "table", lambda _: ())
+    assert [one for source in sources for one in source()] == []
