@@ -275,14 +275,14 @@ def gate(
     target: Annotated[int, typer.Option(help="Scored tokens of a span.")] = 64,
     as_json: Json = False,
 ) -> None:
-    """Measure what context beyond L is worth on a model's corpus.
+    """Measure what far context is worth on a corpus.
 
-    Exit code 2 unless it is at least 0.04 bits a byte at five standard errors over documents: on such a corpus a
+    The model is a reference, trained at four times L as by `tapa train long length=1024 batch=8`, and the corpus is its
+    own. Exit code 2 unless context beyond L is worth at least 0.04 bits a byte at five standard errors over documents: on such a corpus a
     comparison of methods says nothing about long-range use.
 
     \b
     Example:
-      tapa train long length=1024 batch=8 --out runs/reference
       tapa gate runs/reference
     """
     from analysis.models.checkpoint import is_ours
