@@ -278,8 +278,8 @@ def gate(
     """Measure what far context is worth on a corpus.
 
     The model is a reference, trained at four times L as by `tapa train long length=1024 batch=8`, and the corpus is its
-    own. Exit code 2 unless context beyond L is worth at least 0.04 bits a byte at five standard errors over documents: on such a corpus a
-    comparison of methods says nothing about long-range use.
+    own. Exit code 2 unless context beyond L is worth at least 0.04 bits a byte at five standard errors over documents:
+    on such a corpus a comparison of methods says nothing about long-range use.
 
     \b
     Example:
