@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from figures.style import PAGE, headline, method, note, nothing_yet
+from figures.style import COLOURS, PAGE, headline, method, note, nothing_yet
 
 SHOWN = ("RoPE", "TAPA", "ALiBi", "NoPE")
 MARKS = dict(zip(SHOWN, ("o", "s", "^", "D"), strict=True))
@@ -38,9 +38,10 @@ def draw(records: Mapping[str, Any]) -> Figure:
         for corners in data["frontiers"][name].values():
             ax.plot(*zip(*corners, strict=True), lw=0.9, **style)
         best = min(zip(*at, strict=True))
-        ax.annotate(name, best, (5, 5), textcoords="offset points", color=style["color"], fontsize=7)
+        ax.annotate(name, best, (6, -8), textcoords="offset points", color=style["color"], fontsize=7)
+    ax.margins(y=0.1)
     low, high = ax.get_xlim()
-    ax.axline((low, low), slope=1, color="black", lw=0.5, ls=":")
+    ax.axline((low, low), slope=1, color=COLOURS["grey"], lw=0.7, ls=(0, (1, 3)))
     ax.set(
         xlim=(high, low - 0.12 * (high - low)),
         xlabel="bits per byte at the trained length (falls to the right; dotted: the same at both)",

@@ -62,5 +62,7 @@ def _finding(rows: Sequence[Mapping[str, Any]]) -> str:
     some = [row["label"] for row in last if row["share_low"] is not None and row["share_low"] > 0]
     if not some:
         return "No method certainly collects bits from beyond the trained length"
-    said = ", ".join(f"{row['label']} {100 * row['share']:.0f} %" for row in last if row["label"] in some)
+    said = ", ".join(
+        f"{row['label']} {100 * row['share']:.0f}\u00a0%" for row in last if row["label"] in some
+    )
     return f"Of the bits between L and {longest} bytes of context are collected: {said}"

@@ -41,11 +41,11 @@ def draw(records: Mapping[str, Any]) -> Figure:
         ax.set_xticks(range(len(lengths)), [f"{n // data['length']}" for n in lengths])
         ax.set_yticks(range(len(depths)), [f"{d:g}" for d in depths])
     axes[0].set_ylabel("depth in the window\n(below: near the query)")
-    figure.supxlabel("context length / trained length", fontsize=8)
+    axes[0].set_xlabel("context length / trained length", loc="left")
     if image is not None:
         figure.colorbar(image, ax=axes, label="found", fraction=0.05)
-        trials = sorted({row["trials"] for row in rows})
-        note(figure, f"per cent of fresh private words found, {trials[0]} to {trials[-1]} trials a cell; a guess finds "
+        trials = " or ".join(str(n) for n in sorted({row["trials"] for row in rows}))
+        note(figure, f"per cent of fresh private words found, {trials} trials a cell; a guess finds "
              "none; each seed's run of the least validation loss")  # fmt: skip
     headline(figure, _finding(rows, data["length"]))
     return figure
@@ -62,5 +62,5 @@ def _finding(rows: Sequence[Mapping[str, Any]], length: int) -> str:
         for n in (length, longest):
             mine = [row for row in rows if (row["label"], row["length"]) == (name, n)]
             found.append(100 * sum(row["hits"] for row in mine) / sum(row["trials"] for row in mine))
-        said.append(f"{name} {found[0]:.0f} and {found[1]:.0f} %")
+        said.append(f"{name} {found[0]:.0f} and {found[1]:.0f}\u00a0%")
     return f"Fresh words found at {length} and at {longest} bytes: {', '.join(said)}"

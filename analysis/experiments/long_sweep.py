@@ -146,13 +146,25 @@ def jobs(
     A run on a corpus waits for its reference; a "fine" run for those that its parent is chosen from.
 
     Raises:
-        InputError: a corpus does not pass the gate, so its runs would measure nothing.
+        InputError: a corpus does not pass the gate, so its runs would measure nothing; or it has no reference yet, and
+            none is among the named tiers.
     """
-    for tier in ladder.of(names):
+    tiers = ladder.of(names)
+    gates = {
+        name: gate_of(name, ladder, places)
+        for name in dict.fromkeys(run.corpus for run in ladder.runs(names))
+    }
+    for name, gate in gates.items():
+        if gate is None and (reference := ladder.reference(name)) not in ladder.runs(names):
+            first = next(tier.name for tier in ladder.tiers if reference in tier.runs)
+            raise InputError(
+                f"corpus {name} has no reference yet; sweep tier {first} first, or with the others"
+            )
+    for tier in tiers:
         found = []
         for run in tier.runs:
             if run.kind != "reference":
-                if (gate := gate_of(run.corpus, ladder, places)) is None:
+                if (gate := gates[run.corpus]) is None:
                     continue
                 gate.worth.require(run.corpus)
             parent = parent_of(run, ladder, places) if run.kind == "fine" else None

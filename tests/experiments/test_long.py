@@ -292,6 +292,13 @@ def test_a_ladder_stops_at_the_gate_and_goes_on_behind_it(words, tmp_path: Path)
     assert {row["stands"] for row in standing([], other, places)} == {"begun"}
 
 
+def test_without_a_reference_nothing_is_begun(tmp_path: Path):
+    plan, places = tiny_ladder(), LongPlaces(tmp_path / "records", tmp_path / "runs")
+    said = "corpus private-words has no reference yet; sweep tier gate first, or with the others"
+    plainly_raises(lambda: sweep_long(["first"], plan, places, arguments=["tapa"]), said)
+    assert not places.runs.exists()
+
+
 def test_a_run_stops_when_time_is_up_and_goes_on(words, tmp_path: Path):
     plan, places = tiny_ladder(), LongPlaces(tmp_path / "records", tmp_path / "runs")
     ended = sweep_long(["gate"], plan, places, minutes=1e-9, arguments=["tapa"])
