@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="Name of a packaged recipe (cpu, gpu), or a .toml.")],
+    recipe: Annotated[str, typer.Argument(help="Name of a packaged recipe (cpu, gpu, long), or a .toml.")],
     settings: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Recipe keys to change.")
     ] = None,

@@ -154,7 +154,7 @@ def packaged() -> list[str]:
     """Names of the recipes that come with the project.
 
     >>> packaged()
-    ['cpu', 'finetune', 'gpu']
+    ['cpu', 'finetune', 'gpu', 'long']
     """
     folder = resources.files("analysis.training") / "recipes"
     return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
