@@ -1,15 +1,30 @@
-"""Commands of `tapa` about one checkpoint or its record: doctor."""
+"""Commands of `tapa` about a checkpoint or its record: doctor, report, plot, compare, export."""
 
 from __future__ import annotations
 
 import json
 import sys
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analysis.cli.options import Json, complain
+from analysis.cli.options import Json, Texts, complain, own, shown
+from analysis.errors import InputError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from analysis.studies.settings import DistanceBiasSettings
+
+
+class ExportForm(StrEnum):
+    """How a record is exported."""
+
+    CSV = "csv"
+    LATEX = "latex"
+    TRIATTENTION = "triattention"
 
 
 def doctor(
@@ -64,3 +79,193 @@ def doctor(
     complain(found.wrong)
     if found.wrong:
         sys.exit(1)
+
+
+def report(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL|RECORD",
+            help="As `tapa measure` takes it, or the record that it wrote (.nc).",
+        ),
+    ],
+    text: Texts = [],
+    out: Annotated[
+        Path, typer.Option(help="Page to write; a record that is measured lies beside it.")
+    ] = Path("report.html"),
+    windows: Annotated[int, typer.Option(help="Token windows; standard errors are over them.")] = 8,
+    length: Annotated[
+        int | None, typer.Option(help="Tokens in a window; 2048, or what a model of ours was trained at.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the windows' places and of the shuffled control.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Make one offline page of a model's heads.
+
+    A map of all heads, the mean score by distance of each with its controls and fits, its pairs, and what the means
+    predict beyond the context. Measures the model unless a record of it lies beside the page; fetches nothing when it
+    is opened.
+
+    \b
+    Examples:
+      tapa report smollm2
+      tapa report my-llama/ --text book.txt --out my.html
+      tapa report my.nc --out my.html
+    """
+    from analysis.studies.settings import DistanceBiasSettings
+
+    settings = DistanceBiasSettings(windows, length, seed)
+    from figures.report.page import ensure_page, report_page, write_page
+
+    ensure_page(out)
+    if Path(model).suffix == ".nc":
+        record, data = Path(model), _heads(Path(model))
+    else:
+        record, data = _measured(model, text, settings, out.with_suffix(".nc"))
+    page = report_page(data)
+    write_page(page, out)
+    if as_json:
+        typer.echo(json.dumps({"page": str(out), "record": str(record), "bytes": len(page.encode())}))
+        return
+    typer.echo(f"page: {shown(out)}; record: {shown(record)}")
+
+
+def _measured(
+    model: str, texts: list[Path], settings: DistanceBiasSettings, record: Path
+) -> tuple[Path, xr.Dataset]:
+    """A model's record and where it lies: the project's own of SmolLM2, the one of this name, or measured now."""
+    from analysis.assets import SMOLLM2, check_model_name
+    from analysis.progress import progress_bar
+    from analysis.records import ensure_writable
+
+    check_model_name(model)
+    ensure_writable(record)
+    from analysis.studies.distance_bias import kept_or_measured, kept_record
+
+    made = own("records", "smollm2.nc")  # by `make figures`
+    with progress_bar() as show:
+        if model == SMOLLM2.name and (kept := kept_record(model, texts, settings, made, show)) is not None:
+            return made, kept
+        return record, kept_or_measured(model, texts, settings, record, arguments=sys.argv, progress=show)
+
+
+def _heads(path: Path) -> xr.Dataset:
+    """A record of `tapa measure`."""
+    from analysis.records import read
+    from analysis.schemas import DISTANCE_BIAS
+
+    return read(path, expect_schema=DISTANCE_BIAS)
+
+
+HeadRecord = Annotated[Path, typer.Argument(metavar="RECORD", help="That `tapa measure` wrote, .nc.")]
+
+
+def plot(
+    record: HeadRecord,
+    head: Annotated[
+        list[str],
+        typer.Option(
+            metavar="L.H",
+            help="Layer and head, both from 0; repeat for up to six. Six examples if not given.",
+        ),
+    ] = [],
+    out: Annotated[Path, typer.Option(help="Picture to write: .png, .pdf or .svg.")] = Path("heads.png"),
+) -> None:
+    """Draw heads of a record of your own.
+
+    The mean score by distance with two standard errors, beside what the means of queries and keys make of it, the
+    control and the paper's formula. Without --head: maps of all heads, and six examples.
+
+    \b
+    Examples:
+      tapa plot my.nc
+      tapa plot my.nc --head 3.4 --head 10.0 --out two.pdf
+    """
+    from figures.own_heads import SUFFIXES, draw_own, save_picture
+
+    if out.suffix not in SUFFIXES:
+        raise InputError(f"{out} is no name of a picture; give one that ends in {', '.join(SUFFIXES)}")
+    if len(head) > 6:
+        raise InputError(f"{len(head)} heads are more than a picture shows; give --head six times or fewer")
+    save_picture(draw_own(_heads(record), head), out)
+    typer.echo(f"picture: {shown(out)}")
+
+
+def compare_records(
+    first: Annotated[Path, typer.Argument(metavar="A", help="Record of `tapa measure`, .nc.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="Another of the same heads.")],
+    out: Annotated[Path, typer.Option(help="Page to write.")] = Path("compare.html"),
+    names: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="What they are called; the names of their files if not given."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare two records head by head, on one page.
+
+    Two checkpoints, base and fine-tuned, two context extensions or two lengths: differences with intervals, paired
+    where both were measured in the same windows of text.
+
+    \b
+    Examples:
+      tapa compare base.nc tuned.nc
+      tapa compare plain.nc yarn.nc --names RoPE,YaRN --out yarn.html
+    """
+    called = tuple(part.strip() for part in names.split(",")) if names else (first.stem, second.stem)
+    if len(called) != 2 or not all(called):
+        raise InputError(f"--names {names} are not two names; give A,B")
+    if called[0] == called[1]:
+        called = (f"{called[0]} (A)", f"{called[1]} (B)")
+    from figures.report.page import ensure_page, write_page
+
+    ensure_page(out)
+    records = [_heads(path) for path in (first, second)]
+    from analysis.studies.heads_compared import compare_heads, comparison_numbers
+    from figures.report.comparison import comparison_page, comparison_sentences
+
+    write_page(comparison_page(records[0], records[1], called), out)
+    found = compare_heads(*records)
+    if as_json:
+        typer.echo(json.dumps({"page": str(out), **comparison_numbers(found)}))
+        return
+    windows = records[0].sizes["window"], records[1].sizes["window"]
+    typer.echo("\n".join([*comparison_sentences(found, called, windows=windows), f"page: {shown(out)}"]))
+
+
+def export_record(
+    record: HeadRecord,
+    to: Annotated[
+        ExportForm,
+        typer.Option(
+            "--to", help="A row for each head; a table by layers; queries' means for KV-cache pruning."
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File to write; the terminal if not given, queries.pt for triattention."),
+    ] = None,
+) -> None:
+    """Export a record of heads: CSV, LaTeX, TriAttention.
+
+    \b
+    Examples:
+      tapa export my.nc --to csv --out heads.csv
+      tapa export my.nc --to latex
+      tapa export my.nc --to triattention --out my-queries.pt
+    """
+    from analysis.cli import exported
+
+    data = _heads(record)
+    if to is ExportForm.TRIATTENTION:
+        path = out or Path("queries.pt")
+        exported.write_query_statistics(data, path)
+        typer.echo(f"queries' statistics: {shown(path)}")
+        return
+    text = exported.heads_csv(data) if to is ExportForm.CSV else exported.layers_latex(data)
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    from analysis.records import write_whole
+
+    write_whole(out, text)
+    typer.echo(f"{to.value}: {shown(out)}")

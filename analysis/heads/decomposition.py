@@ -42,12 +42,14 @@ class QuarterSums:
     Attributes:
         count: tokens in each quarter.
         first: sum of z_d.
+        size: sum of |z_d|.
         power: sum of |z_d|^2.
         square: sum of z_d^2.
     """
 
     count: Float[Tensor, " quarters"]
     first: Complex[Tensor, "quarters heads pairs"]
+    size: Float[Tensor, "quarters heads pairs"]
     power: Float[Tensor, "quarters heads pairs"]
     square: Complex[Tensor, "quarters heads pairs"]
 
@@ -65,11 +67,12 @@ class LayerWindow:
 
 
 def quarter_sums(z: Complex[Tensor, "heads pairs length"]) -> tuple[QuarterSums, ...]:
-    """Sums of z, |z|^2 and z^2 over each quarter of the window, for each of `VARIANTS`."""
+    """Sums of z, |z|, |z|^2 and z^2 over each quarter of the window, for each of `VARIANTS`."""
     parts = torch.tensor_split(z, QUARTERS, dim=-1)
     kept = QuarterSums(
         count=torch.tensor([p.shape[-1] for p in parts], dtype=torch.float64),
         first=torch.stack([p.sum(dim=-1) for p in parts]).to(torch.complex128),
+        size=torch.stack([p.abs().sum(dim=-1) for p in parts]).double(),
         power=torch.stack([torch.view_as_real(p).square().sum(dim=(-2, -1)) for p in parts]).double(),
         square=torch.stack([(p * p).sum(dim=-1) for p in parts]).to(torch.complex128),
     )
@@ -77,6 +80,7 @@ def quarter_sums(z: Complex[Tensor, "heads pairs length"]) -> tuple[QuarterSums,
     dropped = QuarterSums(
         count=kept.count - torch.eye(QUARTERS, dtype=torch.float64)[0],
         first=_less(kept.first, token),
+        size=_less(kept.size, token.abs()),
         power=_less(kept.power, token.abs().square()),
         square=_less(kept.square, token * token),
     )

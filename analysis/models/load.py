@@ -422,6 +422,26 @@ def open_model(name: str | Path, *, precision: str = "float32", progress: Progre
     return TrainedModel(path)
 
 
+def weights_sha256(name: str | Path, progress: Progress = silent) -> tuple[str, int]:
+    """SHA-256 of a model's weights, and the window in which its heads are measured by default, without loading it.
+
+    Args: as `open_model`.
+
+    Raises:
+        InputError: as `open_model` for what is missing, no model, or truncated.
+    """
+    if str(name) == SMOLLM2:
+        return huggingface.sha256(
+            huggingface.inspect(fetch_smollm2(progress=progress)).weights
+        ), DEFAULT_WINDOW
+    assets.check_model_name(name)
+    path = Path(name)
+    if not is_ours(path):
+        return huggingface.sha256(huggingface.inspect(path).weights), DEFAULT_WINDOW
+    found = read_checkpoint(path)
+    return huggingface.sha256([found.file]), found.config.context
+
+
 def _instead(method: str, path: Path) -> str:
     if method.startswith("tapa"):
         return f"its heads have a phase and no rotation; use `tapa phase {path}`"

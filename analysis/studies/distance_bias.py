@@ -21,9 +21,9 @@ from analysis.heads.decomposition import QUARTERS, VARIANTS, LayerWindow, Quarte
 from analysis.heads.mean_score import pair_counts
 from analysis.intervals import jackknife, mean_and_error
 from analysis.models.capture import LayerCapture
-from analysis.models.load import Model, open_model
+from analysis.models.load import Model, open_model, weights_sha256
 from analysis.progress import Progress
-from analysis.records import Provenance
+from analysis.records import Provenance, provenance_of, read, write
 from analysis.studies.settings import SHORTEST_SPLIT as SHORTEST
 from analysis.studies.settings import DistanceBiasSettings
 from analysis.text.windows import read_text
@@ -34,7 +34,7 @@ from analysis.theory.frequencies import Frequencies
 
 WEIGHTINGS = ("uniform", "log")
 PARTS = ("all", *(f"quarter {i + 1}" for i in range(QUARTERS)))
-SUMS = ("count", "first", "power", "square")
+SUMS = ("count", "first", "size", "power", "square")
 CURVES = ("measured", "bias", "drift", "content", "paper", "shuffled", "control_gap")
 
 Array = np.ndarray
@@ -65,6 +65,8 @@ def model_dataset(layers: list[LayerSamples]) -> xr.Dataset:
         control_gap  shuffled - bias, whose expectation is 0
     over (first_token, part, layer, head, pair): mu, nu (with `_se`), sd_a, sd_b; mu_window, nu_window (also over
         window): of each window alone
+    over (first_token, layer, head, pair): q_real, q_imag, q_size: mean query of a pair as a complex number, and the
+        mean of its size, before rotation and attention factor
     over (first_token, weighting, layer, head), each with `_se`:
         share_bias, share_content   Cov(part, measured) / Var(measured) over distance
         r2_bias, r2_paper           1 - |measured - prediction|^2 / |measured|^2, centred over distance
@@ -93,6 +95,9 @@ def model_dataset(layers: list[LayerSamples]) -> xr.Dataset:
         ("sliding_window", [s.window for s in layers]),
     ):
         dataset[name] = "layer", np.array([np.nan if v is None else v for v in values], dtype=float)
+    for name in ("kind", "pairing", "head_dim", "attention_factor"):
+        key = "rope_type" if name == "kind" else name
+        dataset[key] = "layer", np.array([getattr(s.frequencies, name) for s in layers])
     return dataset.assign_coords(
         first_token=list(VARIANTS),
         layer=np.arange(len(layers)),
@@ -117,6 +122,8 @@ def _layer_variant(samples: LayerSamples, variant: int) -> dict[str, tuple[tuple
         found[name] = ("part", "head", "pair"), value
     for name, value in _window_variables(sums, rotated).items():
         found[name] = ("part", "window", "head", "pair"), value
+    for name, value in _query_variables(sums, samples.frequencies).items():
+        found[name] = ("head", "pair"), value
     for name, value in _share_variables(curves, samples.window).items():
         found[name] = ("weighting", "head"), value
     for name, value in _score_variables(samples, variant, curves["measured"]).items():
@@ -182,6 +189,14 @@ def _window_variables(sums: _Sums, rotated: int) -> dict[str, Float[Array, "part
     product = np.stack([_product(sums, "first", selection) for selection in _selections().values()])
     product = product[..., :rotated].astype(np.complex64)
     return {"mu_window": np.real(product), "nu_window": -np.imag(product)}
+
+
+def _query_variables(sums: _Sums, frequencies: Frequencies) -> dict[str, Float[Array, "heads pairs"]]:
+    """Mean of the queries' pairs and of their sizes over all tokens of all windows, before rotation."""
+    count = sums.q["count"].sum() * frequencies.attention_factor
+    rotated = len(frequencies.omega)
+    mean, size = (sums.q[name].sum(axis=(0, 1))[..., :rotated] / count for name in ("first", "size"))
+    return {"q_real": np.real(mean), "q_imag": np.imag(mean), "q_size": size}
 
 
 def _root(variance: Array) -> Array:
@@ -478,6 +493,7 @@ def measure(
             progress("window", w + 1, count)
     begun = time.perf_counter()
     dataset = described(model_dataset([layers[i] for i in sorted(layers)]))
+    dataset = dataset.assign_attrs(context_length=model.context_length, trained_length=model.trained_length)
     clock.statistics += time.perf_counter() - begun
     return dataset
 
@@ -540,10 +556,7 @@ def measure_model(
     Raises:
         InputError: whatever cannot be used of the model, the texts or the settings.
     """
-    for index, path in enumerate(texts):
-        read_text(path)  # a mistyped name must not cost a download and a model's loading
-        if any(path.samefile(other) for other in texts[:index]):
-            raise InputError(f"text {path} is given twice; its windows would not be independent")
+    _check_texts(texts)
     loaded = open_model(model, progress=progress)
     loaded.check_rotates()
     length = settings.length or loaded.default_window
@@ -579,6 +592,64 @@ def measure_model(
         forward_seconds=clock.forward,
     )
     return dataset, provenance
+
+
+def _check_texts(texts: Sequence[Path]) -> None:
+    """A mistyped name must not cost a download and a model's loading, and no text may count twice."""
+    for index, path in enumerate(texts):
+        read_text(path)
+        if any(path.samefile(other) for other in texts[:index]):
+            raise InputError(f"text {path} is given twice; its windows would not be independent")
+
+
+def kept_or_measured(
+    model: str,
+    texts: Sequence[Path],
+    settings: DistanceBiasSettings,
+    path: Path,
+    *,
+    arguments: Sequence[str],
+    progress: Progress,
+) -> xr.Dataset:
+    """The record of a model at `path`, measured and written there unless one of these weights and settings is there.
+
+    A record is measured again where it is older than one of the texts, or was made of the user's texts and none is
+    given now.
+
+    Args: as `measure_model`; `path` is that of the record.
+
+    Raises:
+        InputError: as `measure_model`, or `path` holds another kind of record.
+    """
+    kept = kept_record(model, texts, settings, path, progress)
+    if kept is not None:
+        return kept
+    data, provenance = measure_model(model, texts, settings, arguments=arguments, progress=progress)
+    write(data, path, provenance, schema=HEADS)
+    return read(path, expect_schema=HEADS)
+
+
+def kept_record(
+    model: str, texts: Sequence[Path], settings: DistanceBiasSettings, path: Path, progress: Progress
+) -> xr.Dataset | None:
+    """The record at `path` if it is of these weights, settings and texts, found out without loading the model; or None.
+
+    Raises:
+        InputError: as `load.weights_sha256`, or `path` holds another kind of record.
+    """
+    if not path.exists():
+        return None
+    data = read(path, expect_schema=HEADS)
+    found = provenance_of(data)
+    digest, default = weights_sha256(model, progress)
+    wanted = asdict(settings) | {"length": settings.length or default}
+    same = all(found.configuration.get(key) == value for key, value in wanted.items())
+    if found.model_sha256 != digest or not same or "context_length" not in data.attrs:
+        return None
+    if not texts:
+        return None if "--text" in found.command.split() else data
+    newer = any(text.stat().st_mtime > path.stat().st_mtime for text in texts)
+    return data if found.configuration["texts"] == [text.name for text in texts] and not newer else None
 
 
 def smollm2_record(*, windows: int, length: int, seed: int) -> tuple[xr.Dataset, Provenance]:

@@ -132,6 +132,7 @@ def test_moments_are_sums_over_quarters():
     for variant, found in enumerate(quarter_sums(z)):
         assert found.count.tolist() == [8 - variant, 8, 7, 7]
         assert torch.allclose(found.first.sum(0), z[..., variant:].sum(-1))
+        assert torch.allclose(found.size.sum(0), z[..., variant:].abs().sum(-1).double())
         assert torch.allclose(found.power[0], z[..., variant:8].abs().square().sum(-1))
         assert torch.allclose(found.power[1], z[..., 8:16].abs().square().sum(-1))
         assert torch.allclose(found.square[0], (z[..., variant:8] ** 2).sum(-1))

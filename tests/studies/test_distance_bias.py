@@ -179,6 +179,19 @@ def pair_statistics(window: list[Layer], part: str, dropped: int) -> list[dict[s
     return found
 
 
+def query_statistics(windows: list[list[Layer]], dropped: int) -> dict[str, np.ndarray]:
+    """Means over all tokens of all windows of each pair of a query, and of its length; (layers, heads, pairs)."""
+    found: dict[str, list[np.ndarray]] = {"q_real": [], "q_imag": [], "q_size": []}
+    for layers in zip(*windows, strict=True):
+        first, second = (
+            np.concatenate([layer.q[:, dropped:, getattr(layer, side)] for layer in layers], axis=1)
+            for side in ("first", "second")
+        )
+        for name, x in (("q_real", first), ("q_imag", second), ("q_size", np.hypot(first, second))):
+            found[name].append(x.mean(axis=1))
+    return {name: np.array(values) for name, values in found.items()}
+
+
 @cache
 def witness(variant: str) -> list[list[Layer]]:
     return witnessed(variant, tokens())
@@ -204,6 +217,8 @@ def expected(variant: str) -> dict[str, np.ndarray]:
             for i in depth
         ]
         found.setdefault("score_sd", []).append(np.array(spread))
+        for name, value in query_statistics(windows, dropped).items():
+            found.setdefault(name, []).append(value)
         parts: dict[str, list[np.ndarray]] = {}
         for part in distance_bias.PARTS:
             by_window = [pair_statistics(window, part, dropped) for window in windows]
@@ -599,6 +614,10 @@ def test_a_record_says_what_its_layers_are():
     assert np.isfinite(record.measured.sel(first_token="kept", layer=1)).all()
     other = record_of("gemma3")
     assert np.isnan(other.softcap).all()
+    assert other.rope_type.values.tolist() == ["default", "linear", "default"]
+    assert other.pairing.values.tolist() == ["halves"] * 3
+    assert other.head_dim.values.tolist() == [12] * 3
+    assert (other.attrs["context_length"], other.attrs["trained_length"]) == (256, 256)
     for layer, (base, factor) in enumerate([(100, 1), (5000, 4), (100, 1)]):
         assert other.omega[layer].values == pytest.approx(base ** (-np.arange(6) / 6) / factor)
 

@@ -1,0 +1,1 @@
+"""Pages that stand in one file: a model's heads, and two models beside each other."""

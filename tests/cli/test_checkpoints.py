@@ -1,0 +1,140 @@
+"""`tapa report`: the page of a model, measured once, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from analysis.progress import silent
+from analysis.records import read, write
+from analysis.schemas import DISTANCE_BIAS
+from analysis.studies import distance_bias
+from analysis.studies.settings import DistanceBiasSettings
+from figures.report.page import unpacked
+from tests.cli.test_main import given, place, printed, refused, saved, words  # noqa: F401 - fixtures
+
+REPORT = ["report", "llama", "--text", "text.txt", "--windows", "3", "--length", "32", "--out", "page.html"]
+
+
+def of_page(path: Path) -> dict:
+    return unpacked(path.read_text(encoding="utf-8"))[0]
+
+
+def test_one_command_makes_the_page_and_the_second_measures_nothing(place: Path, monkeypatch, capsys):  # noqa: F811
+    out = printed(monkeypatch, capsys, *REPORT)
+    assert "page: ./page.html; record: ./page.nc" in out
+    meta = of_page(place / "page.html")
+    assert (meta["model"], meta["layers"], meta["heads"]) == ("llama", 3, 4)
+    assert read(place / "page.nc", expect_schema=DISTANCE_BIAS).sizes["distance"] == 32
+    measured = []
+    original = distance_bias.measure_model
+    monkeypatch.setattr(
+        distance_bias, "measure_model", lambda *a, **k: measured.append(a) or original(*a, **k)
+    )
+    found = json.loads(printed(monkeypatch, capsys, *REPORT, "--json"))
+    assert measured == []
+    assert found["bytes"] == (place / "page.html").stat().st_size
+    printed(monkeypatch, capsys, *REPORT, "--seed", "1")
+    assert len(measured) == 1  # other settings
+    (place / "text.txt").write_text(words(500, seed=3))
+    os.utime(place / "text.txt", (2e9, 2e9))
+    printed(monkeypatch, capsys, *REPORT, "--seed", "1")
+    assert len(measured) == 2  # a text that was changed after the record
+
+
+def test_a_record_becomes_a_page_without_the_model(records: Path, monkeypatch, capsys):
+    out = printed(monkeypatch, capsys, "report", "a.nc", "--out", "mine.html")
+    assert "page: ./mine.html; record: ./a.nc" in out
+    assert of_page(records / "mine.html")["layers"] == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nothing", "--out", "page.html"), "nothing: no such file or folder"),
+        (("none.nc",), "none.nc"),
+        (("text.nc",), "text.nc"),
+        (("llama", "--out", "mine.html"), "mine.html exists and is no page of ours"),
+        (("llama", "--out", "page.pdf"), "page.pdf is no name of a page"),
+        (("llama", "--windows", "1"), "windows=1 gives no standard error"),
+    ],
+)
+def test_refusals_are_one_line(arguments, said, place: Path, monkeypatch, capsys):  # noqa: F811
+    (place / "mine.html").write_text("<html>mine</html>")
+    (place / "text.nc").write_text("no record")
+    with pytest.raises(SystemExit) as end:
+        given(monkeypatch, "report", *arguments)()
+    refused(end.value, capsys, said)
+    assert (place / "mine.html").read_text() == "<html>mine</html>"
+
+
+# Commands on records.
+
+
+@pytest.fixture(scope="session")
+def measured(saved: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
+    """Two records of the tiny model, of two seeds: `a.nc` and `b.nc`; never written to."""
+    folder = tmp_path_factory.mktemp("records")
+    (folder / "text.txt").write_text(words(500))
+    for name, seed in (("a", 0), ("b", 1)):
+        data, provenance = distance_bias.measure_model(
+            str(saved),
+            [folder / "text.txt"],
+            DistanceBiasSettings(3, 32, seed),
+            arguments=["tapa"],
+            progress=silent,
+        )
+        write(data, folder / f"{name}.nc", provenance, schema=DISTANCE_BIAS)
+    return folder
+
+
+@pytest.fixture
+def records(measured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with copies of both records."""
+    for name in ("a.nc", "b.nc"):
+        shutil.copyfile(measured / name, tmp_path / name)
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_records_are_compared_drawn_and_exported(records: Path, monkeypatch, capsys):
+    out = printed(monkeypatch, capsys, "compare", "a.nc", "b.nc", "--names", "zero,one")
+    assert "of 12 heads differ" in out
+    assert "page: ./compare.html" in out
+    meta = of_page(records / "compare.html")
+    assert meta["names"] == ["zero", "one"]
+    found = json.loads(printed(monkeypatch, capsys, "compare", "a.nc", "b.nc", "--json"))
+    assert found["heads"] == 12
+    assert not found["paired"]  # other windows
+    assert of_page(records / "compare.html")["names"] == ["a", "b"]
+    assert "picture: ./heads.png" in printed(monkeypatch, capsys, "plot", "a.nc", "--head", "1.2")
+    assert (records / "heads.png").read_bytes().startswith(b"\x89PNG")
+    assert len(printed(monkeypatch, capsys, "export", "a.nc", "--to", "csv").splitlines()) == 13
+    assert "latex: ./t.tex" in printed(
+        monkeypatch, capsys, "export", "a.nc", "--to", "latex", "--out", "t.tex"
+    )
+    assert r"\begin{tabular}" in (records / "t.tex").read_text()
+    assert "./queries.pt" in printed(monkeypatch, capsys, "export", "a.nc", "--to", "triattention")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("compare", "a.nc", "none.nc"), "none.nc"),
+        (("compare", "a.nc", "b.nc", "--names", "one"), "--names one are not two names"),
+        (("plot", "a.nc", "--head", "9.0"), "head 9.0 is not in the record"),
+        (("plot", "a.nc", "--out", "a.gif"), "a.gif is no name of a picture"),
+        (("plot", "a.nc", *["--head", "0.0"] * 7), "7 heads are more than a picture shows"),
+        (("export", "a.nc", "--to", "xml"), "xml"),
+        (("export", "a.nc", "--to", "csv", "--out", "folder"), "folder"),
+    ],
+)
+def test_refusals_of_records_are_one_line(arguments, said, records: Path, monkeypatch, capsys):
+    with pytest.raises(SystemExit) as end:
+        given(monkeypatch, *arguments)()
+    refused(end.value, capsys, said)
