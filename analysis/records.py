@@ -1,22 +1,18 @@
 """Labelled results on disk: netCDF for arrays, JSON for summaries, each with where it came from.
 
-A file appears under its name complete or not at all: it is made in memory, written beside its place, flushed
-to the disk and renamed. An exception or Ctrl-C leaves nothing; only a process that is killed outright may
-leave a `.NAME.PID.part`, which nothing reads.
+They are written whole or not at all (`analysis.files`), and replace nothing but records of their own kind: a file
+that carries no schema is somebody else's.
 """
 
 from __future__ import annotations
 
-import contextlib
-import glob
 import hashlib
 import json
 import math
 import os
 import platform
-import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -26,7 +22,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from analysis import files
 from analysis.errors import InputError
+from analysis.files import write_whole
 
 # Where a record comes from: enough to make it again, and nothing about whose machine it was.
 
@@ -253,7 +251,7 @@ class Schema:
 
 
 def write(dataset: xr.Dataset, path: Path, provenance: Provenance, *, schema: Schema) -> None:
-    """Write one record as netCDF-4, numbers compressed and check-summed; replaces what is at `path`.
+    """Write one record as netCDF-4, numbers compressed and check-summed; replaces a record of its kind.
 
     Of `LARGE` numbers or more, an estimate `x` that has its standard error beside it as `x_se` is kept to 1/512 of
     that error, and the error to as many digits: what lies below is noise, and takes half of the space.
@@ -265,7 +263,7 @@ def write(dataset: xr.Dataset, path: Path, provenance: Provenance, *, schema: Sc
         schema: of this kind of record.
 
     Raises:
-        InputError: `path` cannot be written.
+        InputError: `path` cannot be written, or is a file that is no record of this kind.
         ValueError: an attribute of the dataset has a name that the provenance uses, or a variable has no units or
             no long name, its own or the schema's.
     """
@@ -282,6 +280,7 @@ def write(dataset: xr.Dataset, path: Path, provenance: Provenance, *, schema: Sc
         for name, variable in stamped.variables.items()
         if variable.ndim and variable.size and np.issubdtype(variable.dtype, np.number)
     }
+    _check_replaceable(path, schema)
     write_whole(path, stamped.to_netcdf(engine="h5netcdf", encoding=encoding))
 
 
@@ -377,13 +376,13 @@ def write_summary(
 
     Args:
         content: JSON's own types, NumPy scalars, and lists and mappings of them.
-        path: missing folders are made; what is there is replaced.
+        path: missing folders are made; a summary of its kind is replaced.
         provenance: written beside the content.
         schema: of this kind of summary.
         digits: significant decimal digits that every float is rounded to, 1 to 17.
 
     Raises:
-        InputError: `path` cannot be written.
+        InputError: `path` cannot be written, or is a file that is no summary of this kind.
         TypeError, ValueError: a value is of another type or not finite, `digits` is out of its range.
     """
     if not 1 <= digits <= 17:
@@ -393,6 +392,7 @@ def write_summary(
         "provenance": provenance.to_attributes(),
         "content": _rounded(plain_value(content), digits),
     }
+    _check_replaceable(path, schema)
     write_whole(path, (json.dumps(whole, indent=1, sort_keys=True, allow_nan=False) + "\n").encode())
 
 
@@ -423,98 +423,55 @@ def data_folder() -> Path:
     return platformdirs.user_data_path("tapa-toolkit")
 
 
-def ensure_writable(path: Path) -> None:
+def ensure_writable(path: Path, schema: Schema) -> None:
     """Call before a long computation: makes missing folders, tries a file beside `path`, leaves it untouched.
 
-    Raises:
-        InputError: `path` is a folder, a device or a pipe, a file that no record has written, or nothing can be
-            written beside it.
-    """
-    with _refused_in_one_line(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        part.touch()
-        part.unlink()
-        if os.path.exists(path) and not _starts_as_ours(path):
-            raise InputError(f"{path} exists and is no record; give another output path or remove it")
-
-
-def _starts_as_ours(path: Path) -> bool:
-    """Whether a file is empty or begins as what is written here: a text or a model's weights do not."""
-    with path.open("rb") as stream:
-        start = stream.read(max(map(len, _STARTS)))
-    return not start or start.startswith(_STARTS)
-
-
-@contextlib.contextmanager
-def replacing(path: Path, *, alone: bool = False) -> Iterator[Path]:
-    """A name beside `path` for a file or a folder that takes its place, flushed to the disk, when the block ends well.
-
-    Everything that is written goes this way: `path` is there whole or not at all. An exception or Ctrl-C leaves
-    nothing; a process that is killed outright may leave a `.NAME.PID.part`, which nothing reads.
-
     Args:
-        path: missing folders are made; a file there is replaced, a folder must be empty.
-        alone: no other process writes it, so that what a killed one has left is removed.
+        path: of a record or summary to be written later.
+        schema: of its kind.
 
     Raises:
-        OSError: the file system refuses.
+        InputError: `path` is a folder, a device or a pipe, nothing can be written beside it, or what lies there is no
+            record of this kind.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for stale in path.parent.glob(f".{glob.escape(path.name)}.*.part") if alone else ():
-        _remove(stale)
+    files.check_writable(path)
+    _check_replaceable(path, schema)
+
+
+def _check_replaceable(path: Path, schema: Schema) -> None:
+    """`InputError` unless `path` is free, empty, or a record of this kind, of whatever version: others' files stay."""
+    if not os.path.isfile(path) or os.path.getsize(path) == 0:  # what is no file, `write_whole` refuses
+        return
+    found = schema_at(path)
+    if found is None or found.partition("/")[0] != schema.name:
+        what = "no record" if found is None else f"a record of another kind, {found}"
+        raise InputError(f"{path} exists and is {what}; give another output path or remove it")
+
+
+def schema_at(path: Path) -> str | None:
+    """The label of the schema that a record or summary carries; None for any other file, or a damaged one."""
+    import h5py  # only whoever replaces a file pays for it
+
     try:
-        yield part
-        for written in [*part.iterdir(), part] if part.is_dir() else [part]:
-            _flush(written)
-        os.replace(part, path)
-        _flush(path.parent)  # the new name is on the disk only once its folder is
-    finally:
-        _remove(part)
-
-
-def _flush(path: Path) -> None:
-    folder = path.is_dir()
-    if os.name == "posix" or not folder:
-        descriptor = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def write_whole(path: Path, data: str | bytes | memoryview) -> None:
-    """Write one file, whole or not at all; a text as UTF-8.
-
-    Raises:
-        InputError: `path` is a folder, a device or a pipe, or cannot be written.
-    """
-    with _refused_in_one_line(path), replacing(path) as part:
-        part.write_bytes(data.encode() if isinstance(data, str) else data)
-
-
-@contextlib.contextmanager
-def _refused_in_one_line(path: Path) -> Iterator[None]:
-    """`InputError` for what cannot become a file, and for what the file system refuses inside the block."""
-    # os.path, unlike Path, raises nothing for a name that is too long
-    if os.path.isdir(path):
-        raise InputError(f"{path} is a folder; give the name of a file to write")
-    if os.path.exists(path) and not os.path.isfile(path):  # renaming over /dev/null would do away with it
-        raise InputError(f"{path} is a device or a pipe; give the name of a file to write")
-    try:
-        yield
-    except OSError as error:
-        # a file where a folder must be is reported as "File exists" by mkdir
-        reason = "Not a directory" if isinstance(error, FileExistsError) else error.strerror or str(error)
-        raise InputError(f"{path} cannot be written: {reason}; give another output path") from error
+        with path.open("rb") as stream:
+            start = stream.read(max(map(len, _STARTS)))
+        if start.startswith(_HDF5_SIGNATURE):
+            with h5py.File(path, "r") as opened:
+                found = opened.attrs.get("schema")
+        elif start.startswith(_STARTS):
+            whole = json.loads(path.read_bytes())
+            found = whole.get("schema") if {"content", "provenance"} <= whole.keys() else None
+        else:
+            return None
+    except (
+        OSError,
+        RuntimeError,
+        KeyError,
+        ValueError,
+        TypeError,
+    ):  # what HDF5 and JSON raise, by what is damaged
+        return None
+    return found if isinstance(found, str) else None
 
 
 def _bytes_of(path: Path, schema: Schema, size: int = -1) -> bytes:

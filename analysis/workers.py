@@ -6,18 +6,24 @@ thread: sums over several threads depend on their number. Processors of another 
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import math
+import os
 import resource
 import sys
-from collections.abc import Callable, Iterable, Iterator
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import joblib
 import torch
+from joblib.externals.loky import get_reusable_executor
 
 from analysis.errors import InputError
+from analysis.processes import at_work, begin_work, ending_workers
 
 
 def peak_memory_mb() -> float:
@@ -66,15 +72,16 @@ HERE = Workers(processes=1)
 
 def run(
     function: Callable[[Task], Result], tasks: Iterable[Task], workers: Workers = HERE
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """function(task) for each task, in the tasks' order, as soon as each is there.
 
     Tasks and results travel between processes: both must pickle. Nothing is started before the first result is
-    asked for. A task that raises ends the work, and its exception comes out here.
+    asked for. A task that raises ends the work, and its exception comes out here. Closing the generator ends it too:
+    `contextlib.closing` does so at once, whatever happens between two results.
 
     Raises:
         InputError: at the first result, if the scheduler cannot be reached or has no worker within the
-            timeout, or Dask is not installed.
+            timeout, or Dask is not installed; at any, if a local process was killed from outside.
     """
     if workers.scheduler is not None:
         return _on_cluster(function, tasks, workers.scheduler, workers.timeout)
@@ -82,7 +89,7 @@ def run(
     return _here(function, tasks) if processes == 1 else _in_processes(function, tasks, processes)
 
 
-def _here(function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+def _here(function: Callable[[Task], Result], tasks: Iterable[Task]) -> Generator[Result, None, None]:
     """One by one; whoever reads the results in between has all threads."""
     for task in tasks:
         threads = torch.get_num_threads()
@@ -95,25 +102,56 @@ def _here(function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator
 
 def _in_processes(
     function: Callable[[Task], Result], tasks: Iterable[Task], processes: int
-) -> Iterator[Result]:
-    with joblib.parallel_config(backend="loky", n_jobs=processes, inner_max_num_threads=1):
-        yield from _parallel(function, tasks)
+) -> Generator[Result, None, None]:
+    ahead: collections.deque[Future[Result]] = collections.deque()
+    with pool(processes) as executor:
+        for task in tasks:
+            ahead.append(executor.submit(at_work, _on_one_thread, function, task))
+            if len(ahead) == 2 * processes:  # enough that nobody waits, and few enough to hold in memory
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+
+IDLE = 60
+"""Seconds without work after which a local process ends."""
+_THREADS = ("OMP", "MKL", "OPENBLAS", "BLIS", "VECLIB_MAXIMUM", "NUMEXPR")
+
+
+@contextlib.contextmanager
+def pool(processes: int) -> Iterator[Executor]:
+    """Local processes of one thread each, for tasks that go through `at_work`.
+
+    They end with this process, at once if the block fails, or after `IDLE` seconds without work: the next pool may
+    have them, and the libraries that they have imported, until then.
+
+    Raises:
+        InputError: from the block, if one of the processes was killed from outside.
+    """
+    environment = {f"{name}_NUM_THREADS": "1" for name in _THREADS}
+    executor = get_reusable_executor(
+        processes, timeout=IDLE, initializer=begin_work, initargs=(os.getpid(),), env=environment
+    )
+    # a worker whose memory has grown is replaced by a new one, which is nobody's concern
+    warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
+    try:
+        with ending_workers(executor):
+            yield executor
+    except BaseException:
+        executor.shutdown(kill_workers=True)
+        raise
 
 
 def _on_cluster(
     function: Callable[[Task], Result], tasks: Iterable[Task], scheduler: str, timeout: float
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     with (
         _client(scheduler, timeout) as client,
         joblib.parallel_config(backend="dask", client=client, wait_for_workers_timeout=timeout),
     ):
-        yield from _parallel(function, tasks)
-
-
-def _parallel(function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
-    jobs = (joblib.delayed(_on_one_thread)(function, task) for task in tasks)
-    results: Any = joblib.Parallel(return_as="generator")(jobs)
-    return results
+        jobs = (joblib.delayed(_on_one_thread)(function, task) for task in tasks)
+        results: Any = joblib.Parallel(return_as="generator")(jobs)
+        yield from results
 
 
 def _on_one_thread(function: Callable[[Task], Result], task: Task) -> Result:

@@ -11,21 +11,22 @@ import importlib
 import json
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
 
 import joblib
 import pytask
-from joblib.externals.loky import ProcessPoolExecutor
 
 from analysis import records
 from analysis.errors import InputError
+from analysis.files import write_whole
+from analysis.processes import Terminated, at_work
 from analysis.progress import errors
 from analysis.settings import nearest
+from analysis.workers import pool
 from figures.catalogue import FIGURES, MADE, OUT, ROOT, Figure, Record, read_any, record_row
 
 OURS = ("analysis", "figures", "proofs")
@@ -190,7 +191,7 @@ def _make(of: Record) -> None:
     if of.tables:
         texts = resolve(of.tables)(data)
         for path in of.table_files:
-            records.write_whole(path, texts[path.name])
+            write_whole(path, texts[path.name])
 
 
 def _named(inputs: Mapping[str, Mapping[str, Path] | Path]) -> dict[str, Any]:
@@ -228,6 +229,13 @@ def _step(task: pytask.PTask) -> Step:
     return kind, name
 
 
+class _Refused(BaseException):
+    """Carries an `InputError` past pytask, which would print a traceback of it."""
+
+    def __init__(self, error: InputError) -> None:
+        self.error = error
+
+
 class Several:
     """A plugin of pytask that runs steps in processes, as many at once as it is given, and says how far it is.
 
@@ -250,25 +258,24 @@ class Several:
         scheduler = session.scheduler
         assert scheduler is not None  # pytask makes it first
         running: dict[Future[None], str] = {}
-        executor = ProcessPoolExecutor(self.processes, env={"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"})
-        # a worker whose memory has grown is replaced by a new one, which is nobody's concern
-        warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
         try:
-            while scheduler.is_active() and not session.should_stop:
-                free = self.processes - len(running)
-                ready = scheduler.get_ready(free) if free else []
-                for name in ready:
-                    if self._is_due(session, _task(session, name)):
-                        running[executor.submit(perform_step, _step(_task(session, name)))] = name
-                    else:
-                        scheduler.done(name)
-                if running and not (free and ready):
-                    for future in wait(running, return_when=FIRST_COMPLETED).done:
-                        name = running.pop(future)
-                        self._finish(session, _task(session, name), future.exception())
-                        scheduler.done(name)
-        finally:
-            executor.shutdown(kill_workers=True)
+            with pool(self.processes) as executor:
+                while scheduler.is_active() and not session.should_stop:
+                    free = self.processes - len(running)
+                    ready = scheduler.get_ready(free) if free else []
+                    for name in ready:
+                        task = _task(session, name)
+                        if self._is_due(session, task):
+                            running[executor.submit(at_work, perform_step, _step(task))] = name
+                        else:
+                            scheduler.done(name)
+                    if running and not (free and ready):
+                        for future in wait(running, return_when=FIRST_COMPLETED).done:
+                            name = running.pop(future)
+                            self._finish(session, _task(session, name), future.exception())
+                            scheduler.done(name)
+        except InputError as error:
+            raise _Refused(error) from error
         return True
 
     def _is_due(self, session: pytask.Session, task: pytask.PTask) -> bool:
@@ -290,6 +297,8 @@ class Several:
         self._report(session, task, failure)
 
     def _report(self, session: pytask.Session, task: pytask.PTask, said: BaseException | None) -> None:
+        if isinstance(said, InputError | BrokenExecutor):  # for one line, in place of pytask's report
+            raise said
         if said is None:
             report = pytask.ExecutionReport.from_task(task)
         else:
@@ -307,7 +316,12 @@ class Several:
 
     @pytask.hookimpl(tryfirst=True)
     def pytask_execute_task_log_end(self, session: pytask.Session, report: pytask.ExecutionReport) -> None:
-        """Called by pytask's own loop."""
+        """Called by pytask's own loop, which makes a report of what is to end everything: it is raised again."""
+        said = report.exc_info[1] if report.exc_info else None
+        if isinstance(said, KeyboardInterrupt):
+            raise said
+        if isinstance(said, InputError):
+            raise _Refused(said)
         self._say(session, report)
 
     def _say(self, session: pytask.Session, report: pytask.ExecutionReport) -> None:
@@ -383,6 +397,10 @@ def run_steps(
         # not `cli.main`, which makes another exception of an interrupt
         with pytask.cli.make_context("pytask", [*arguments, str(ROOT / "figures")]) as context:
             pytask.cli.invoke(context)
+    except _Refused as refused:
+        raise refused.error from None
+    except Terminated:
+        raise
     except SystemExit as end:
         plugin.code = int(end.code or 0)
     return plugin
@@ -393,8 +411,7 @@ def _configuration() -> Path:
     if (clone := ROOT / "pyproject.toml").is_file():
         return clone
     own = MADE / "pyproject.toml"
-    own.parent.mkdir(parents=True, exist_ok=True)
-    own.write_text('[tool.pytask.ini_options]\ntask_files = ["tasks.py"]\n', encoding="utf-8")
+    write_whole(own, '[tool.pytask.ini_options]\ntask_files = ["tasks.py"]\n')
     return own
 
 

@@ -22,7 +22,7 @@ from matplotlib.rcsetup import cycler
 from matplotlib.ticker import LogLocator
 from scipy.optimize import isotonic_regression
 
-from analysis.records import replacing
+from analysis.files import replacing_file
 
 COLUMN, PAGE = 3.4, 5.5  # inches: one column, the width of a page of text
 
@@ -75,13 +75,13 @@ def save_figure(
     paths = [stem.with_suffix(".pdf"), stem.with_suffix(".png")]
     with mpl.rc_context(RC):
         figure = draw(records)
-        with replacing(paths[0]) as part:
+        with replacing_file(paths[0]) as part:
             figure.savefig(part, format="pdf", metadata={"CreationDate": None})
         figure.set_layout_engine("none")  # the PNG has the PDF's layout, found once
-        with replacing(paths[1]) as part:
+        with replacing_file(paths[1]) as part:
             figure.savefig(part, format="png")
         if committed is not None and not shows(committed, shown := plotted(figure)):
-            with replacing(committed) as part:
+            with replacing_file(committed) as part:
                 figure.savefig(part, format="png", metadata={"Data": json.dumps(shown)})
     plt.close(figure)
     return paths

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from analysis.files import write_whole
 from proofs.ledger import is_label
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -55,21 +54,12 @@ class Cache:
         return kept["entry"] if kept.get("sha256") == _sha256(kept.get("entry")) else None
 
     def keep(self, entries: Iterable[Mapping[str, Any]]) -> None:
-        """Write these entries, each in one step, so that no reader meets half of one; `OSError` if it cannot."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Write these entries, each in one step, so that no reader meets half of one; `InputError` if it cannot."""
         for entry in entries:
             path = self._path(entry["label"])
             if path is None:
                 raise ValueError(f"{entry['label']!r} is no label")
-            text = json.dumps({"sources": self.sources, "sha256": _sha256(entry), "entry": entry})
-            handle, name = tempfile.mkstemp(dir=self.folder, suffix=".part")
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    file.write(text)
-                os.replace(name, path)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
+            write_whole(path, json.dumps({"sources": self.sources, "sha256": _sha256(entry), "entry": entry}))
 
     def _path(self, label: str) -> Path | None:
         """The file of a claim; None for what is no label, and might lead out of the folder."""

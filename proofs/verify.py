@@ -17,6 +17,7 @@ from multiprocessing import get_context
 
 from analysis.errors import InputError
 from analysis.evidence import Evidence, Verdict
+from analysis.processes import at_work, begin_work, ending_workers
 from proofs.balls import PRECISION, precision
 from proofs.ledger import (
     REPAIRED,
@@ -232,17 +233,18 @@ def _run_here(
 def _run(
     tasks: Sequence[LedgerTask], loader: Loader, workers: int, progress: Progress | None
 ) -> dict[LedgerTask, Found]:
-    """Tasks over fresh processes; the first error cancels what has not begun and is raised."""
+    """Tasks over fresh processes; the first error ends them and is raised."""
     done: dict[LedgerTask, Found] = {}
-    with ProcessPoolExecutor(min(workers, max(len(tasks), 1)), mp_context=get_context("spawn")) as pool:
-        tasks_of = {pool.submit(_perform_there, task, loader): task for task in tasks}
-        try:
-            for future in as_completed(tasks_of):
-                done[tasks_of[future]] = future.result()
-                if progress:
-                    progress(len(done), len(tasks), tasks_of[future].node)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    count = min(workers, max(len(tasks), 1))
+    with (
+        ProcessPoolExecutor(count, get_context("spawn"), begin_work, (os.getpid(),)) as pool,
+        ending_workers(pool),
+    ):
+        tasks_of = {pool.submit(at_work, _perform_there, task, loader): task for task in tasks}
+        for future in as_completed(tasks_of):
+            done[tasks_of[future]] = future.result()
+            if progress:
+                progress(len(done), len(tasks), tasks_of[future].node)
     return done
 
 

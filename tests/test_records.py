@@ -13,6 +13,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
@@ -164,6 +165,7 @@ def test_a_record_of_another_kind(tmp_path: Path):
     refused(path, f"{path} has schema curves/1, curves/2 is read here; {AGAIN}")
     xr.Dataset().to_netcdf(path, engine="h5netcdf")
     refused(path, f"{path} names no schema, curves/2 is read here; {AGAIN}")
+    path.unlink()
     write_summary({}, path, provenance(), schema=replace(SCHEMA, name="heads"))
     refused(path, f"{path} has schema heads/2, curves/2 is read here; {AGAIN}", read_summary)
 
@@ -228,37 +230,83 @@ def test_a_truncated_summary(tmp_path: Path):
 
 def test_an_output_path_is_tried_first(tmp_path: Path):
     path = tmp_path / "new" / "x.nc"
-    ensure_writable(path)
+    ensure_writable(path, SCHEMA)
     assert list(path.parent.iterdir()) == []
     write(dataset(), path, provenance(), schema=SCHEMA)
     before = path.read_bytes()
-    ensure_writable(path)
+    ensure_writable(path, SCHEMA)
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == ["x.nc"]
 
 
-def test_what_no_record_has_written_is_not_replaced(tmp_path: Path):
-    """A text or a checkpoint named as output by mistake; an empty file, a record and a summary are no loss."""
+OTHERS = {
+    "a text": b"mine",
+    "JSON": b"{}",
+    "a summary without a schema": b'{\n "content": {"mine": 1},\n "provenance": {}\n}\n',
+    "a list that begins like a summary": b'{\n "content": 1}',
+    "the beginning of HDF5": b"\x89HDF",
+    "HDF5 cut short": b"\x89HDF\r\n\x1a\n" + bytes(100),
+    "too deep to read": b'{\n "content":' + b"[" * 100_000,
+}
+
+
+def attempts(path: Path) -> list:
+    """Every door through which a file may be replaced; raises( in each."""
+    return [
+        lambda: ensure_writable(path, SCHEMA),
+        lambda: write(dataset(), path, provenance(), schema=SCHEMA),
+        lambda: write_summary({"n": 1}, path, provenance(), schema=SCHEMA),
+    ]
+
+
+@pytest.mark.parametrize("data", OTHERS.values(), ids=OTHERS)
+def test_what_no_record_has_written_is_not_replaced(tmp_path: Path, data: bytes):
     path = tmp_path / "x"
-    for data in (b"", b"mine", b"{}", b"\x89HDF"):
-        path.write_bytes(data)
-        if data:
-            with pytest.raises(InputError, match="x exists and is no record; give another output path or"):
-                ensure_writable(path)
-        else:
-            ensure_writable(path)
-        assert [path.read_bytes()] == [data]
-    write_summary({"n": 1}, path, provenance(), schema=SCHEMA)
-    ensure_writable(path)
+    path.write_bytes(data)
+    for attempt in attempts(path):
+        with pytest.raises(InputError, match="x exists and is no record; give another output path or"):
+            attempt()
+        assert path.read_bytes() == data
+    path.write_bytes(b"")  # an empty file is no loss
+    for attempt in attempts(path):
+        attempt()
+
+
+def test_an_hdf5_file_of_somebody_else_is_not_replaced(tmp_path: Path):
+    """Its signature is that of a record: only the schema tells them apart; raises( at each door."""
+    path = tmp_path / "precious.h5"
+    with h5py.File(path, "w") as file:
+        file["measured"] = np.arange(5)
+    before = path.read_bytes()
+    for attempt in attempts(path):
+        with pytest.raises(InputError, match=r"precious\.h5 exists and is no record; give another output"):
+            attempt()
+        assert path.read_bytes() == before
+
+
+def test_only_a_record_of_the_same_kind_is_replaced(tmp_path: Path):
+    """Of whatever version: hours of another measurement are not; raises( with its kind."""
+    for other, name in ((Schema("others", 1, "x"), "others/1"), (replace(SCHEMA, version=1), None)):
+        for put in (write, write_summary):
+            path = tmp_path / f"{other.label.replace('/', '-')}-{put.__name__}"
+            put({"n": 1} if put is write_summary else dataset(), path, provenance(), schema=other)
+            for attempt in attempts(path):
+                if name is None:
+                    attempt()
+                else:
+                    with pytest.raises(
+                        InputError, match=f"exists and is a record of another kind, {name}; g"
+                    ):
+                        attempt()
 
 
 def test_a_pipe_is_not_replaced(tmp_path: Path):
     os.mkfifo(tmp_path / "pipe")
-    for attempt in (ensure_writable, lambda path: write(dataset(), path, provenance(), schema=SCHEMA)):
+    for attempt in attempts(tmp_path / "pipe"):
         with pytest.raises(
             InputError, match=r"pipe is a device or a pipe; give the name of a file to write$"
         ):
-            attempt(tmp_path / "pipe")
+            attempt()
     assert (tmp_path / "pipe").is_fifo()
     assert [file.name for file in tmp_path.iterdir()] == ["pipe"]
 
@@ -268,13 +316,13 @@ def test_an_output_path_that_cannot_be_written(tmp_path: Path):
     with pytest.raises(
         InputError, match=rf"^{re.escape(str(tmp_path))} is a folder; give the name of a file"
     ):
-        ensure_writable(tmp_path)
+        ensure_writable(tmp_path, SCHEMA)
     under = tmp_path / "file" / "x.nc"
     long = tmp_path / ("x" * 300)
     for path, reason in ((under, "Not a directory"), (long, "File name too long")):
         message = f"^{re.escape(f'{path} cannot be written: {reason}; give another output path')}$"
         with pytest.raises(InputError, match=message):
-            ensure_writable(path)
+            ensure_writable(path, SCHEMA)
         with pytest.raises(InputError, match=message):
             write(dataset(), path, provenance(), schema=SCHEMA)
     assert [file.name for file in tmp_path.iterdir()] == ["file"]

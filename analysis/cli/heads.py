@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from inspect import signature
 from pathlib import Path
@@ -25,6 +26,7 @@ from analysis.cli.options import (
 from analysis.errors import InputError
 
 if TYPE_CHECKING:
+    from analysis.records import Schema
     from analysis.studies.settings import BiasInterventionSettings
 
 
@@ -123,31 +125,43 @@ def measure(
 
     settings = DistanceBiasSettings(windows, length, seed)
     check_model_name(model)
-    if summary is not None and summary.absolute() == out.absolute():
-        raise InputError(f"--out and --summary are both {out}; give two names")
     from analysis.progress import progress_bar
-    from analysis.records import ensure_writable, printable, write, write_summary
+    from analysis.records import printable, write, write_summary
+    from analysis.schemas import DISTANCE_BIAS, DISTANCE_BIAS_SUMMARY
 
-    for path in filter(None, (out, summary)):
-        ensure_writable(path)
+    _check_outputs({"--out": (out, DISTANCE_BIAS), "--summary": (summary, DISTANCE_BIAS_SUMMARY)})
     from analysis.studies import distance_bias
 
     with progress_bar() as show:
         data, provenance = distance_bias.measure_model(
             model, text, settings, arguments=sys.argv, progress=show
         )
-    write(data, out, provenance, schema=distance_bias.HEADS)
+    write(data, out, provenance, schema=DISTANCE_BIAS)
     if summary is not None:
         content = distance_bias.summarise_model(data)
-        write_summary(content, summary, provenance, schema=distance_bias.SUMMARY, digits=4)
+        write_summary(content, summary, provenance, schema=DISTANCE_BIAS_SUMMARY, digits=4)
     numbers = distance_bias.share_quartiles(data)
     if as_json:
         typer.echo(json.dumps({"record": printable(str(out)), **distance_bias.for_json(numbers)}))
         return
     for name, values in numbers.items():
         typer.echo(f"{name:24s}" + "".join(f"{value:8.3f}" for value in values))
-    written = ", ".join(shown(path) for path in (out, summary) if path is not None)
+    written = shown(out) if summary is None else f"{shown(out)}, {shown(summary)}"
     typer.echo(f"quartiles over heads, first token dropped; record: {written}")
+
+
+def _check_outputs(outputs: Mapping[str, tuple[Path | None, Schema]]) -> None:
+    """Before a long computation: each option's file can be written, and no two options name the same."""
+    from analysis.records import ensure_writable
+
+    seen: dict[Path, str] = {}
+    for option, (path, schema) in outputs.items():
+        if path is None:
+            continue
+        if path.absolute() in seen:
+            raise InputError(f"{seen[path.absolute()]} and {option} are both {path}; give two names")
+        seen[path.absolute()] = option
+        ensure_writable(path, schema)
 
 
 def formula(
@@ -180,10 +194,11 @@ def formula(
         check_model_name(name)
     from analysis.progress import progress_bar
     from analysis.records import ensure_writable, write
+    from analysis.schemas import FORMULA_FIT
 
-    ensure_writable(out)
+    ensure_writable(out, FORMULA_FIT)
     from analysis.cli.printed import formula_numbers, formula_text
-    from analysis.studies.formula_fit import FORMULA_FIT, measure_shapes
+    from analysis.studies.formula_fit import measure_shapes
 
     with progress_bar() as show:
         data, provenance = measure_shapes(models, text, settings, arguments=sys.argv, progress=show)
@@ -223,10 +238,11 @@ def phase(
     settings = PhaseSettings(windows, length, loss_windows, tokens, seed)
     from analysis.progress import progress_bar
     from analysis.records import ensure_writable, write
+    from analysis.schemas import PHASE
 
-    ensure_writable(out)
+    ensure_writable(out, PHASE)
     from analysis.cli.printed import phase_numbers, phase_text
-    from analysis.studies.phase import PHASE, measure_phase
+    from analysis.studies.phase import measure_phase
 
     with progress_bar() as show:
         data, provenance = measure_phase(
@@ -270,15 +286,16 @@ def phase_dynamics(
     watched = Watched(variant, lr, seed, whole_numbers("--steps", steps))
     from analysis.progress import progress_bar
     from analysis.records import ensure_writable, write
+    from analysis.schemas import PHASE_DYNAMICS
 
-    ensure_writable(out)
+    ensure_writable(out, PHASE_DYNAMICS)
     from analysis.cli.printed import dynamics_numbers, dynamics_text
-    from analysis.studies.phase_dynamics import DYNAMICS, watch
+    from analysis.studies.phase_dynamics import watch
 
     folder = run or Path("runs") / f"dynamics-{variant}-{seed}-{watched.lr:g}"
     with progress_bar() as show:
         data, provenance = watch(watched.recipe(), watched.steps, folder, arguments=sys.argv, progress=show)
-    write(data, out, provenance, schema=DYNAMICS)
+    write(data, out, provenance, schema=PHASE_DYNAMICS)
     if as_json:
         typer.echo(json.dumps(dynamics_numbers(data, out)))
         return
@@ -314,9 +331,10 @@ def phase_seeds(
     settings = PhaseSeedsSettings(windows=windows, spans=spans, seed=seed)
     from analysis.progress import progress_bar
     from analysis.records import ensure_writable
+    from analysis.schemas import PHASE_SEEDS
 
     out = out or own("summaries", "phase_seeds.json")
-    ensure_writable(out)
+    ensure_writable(out, PHASE_SEEDS)
     from analysis.cli.printed import phase_seeds_text
     from analysis.studies.phase_seeds import measure_seeds
     from analysis.workers import Workers
@@ -426,8 +444,9 @@ def _bias_of_model(
 ) -> None:
     from analysis.progress import progress_bar
     from analysis.records import ensure_writable
+    from analysis.schemas import BIAS_INTERVENTIONS
 
-    ensure_writable(out)
+    ensure_writable(out, BIAS_INTERVENTIONS)
     from analysis.studies import bias_interventions as study
 
     with progress_bar() as show:
@@ -467,11 +486,12 @@ def _bias_of_runs(
     settings = ExtrapolationBiasSettings(*numbers)
     from analysis.progress import progress_bar
     from analysis.records import ensure_writable
+    from analysis.schemas import BIAS
 
     import_methods(methods)
     users = any(runs.glob("*/run.json"))
     out = out or (runs / "bias.json" if users else own("summaries", "bias.json"))
-    ensure_writable(out)
+    ensure_writable(out, BIAS)
     from analysis.cli.printed import bias_text
     from analysis.studies.extrapolation_bias_runs import measure_runs
     from analysis.workers import Workers
@@ -522,8 +542,9 @@ def score_variance(
         check_model_name(name)
     from analysis.progress import progress_bar
     from analysis.records import ensure_writable
+    from analysis.schemas import SCORE_VARIANCE
 
-    ensure_writable(out)
+    ensure_writable(out, SCORE_VARIANCE)
     from analysis.cli.printed import variance_numbers, variance_text
     from analysis.studies.score_variance import measure_variances
 

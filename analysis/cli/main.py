@@ -14,6 +14,7 @@ import typer
 from analysis.cli import checkpoints, heads, training
 from analysis.cli.options import ROOT, Json, Processes, TableFormat, app, committed, complain, own, shown
 from analysis.errors import InputError
+from analysis.processes import Terminated, orderly_end
 from analysis.settings import nearest
 from analysis.tables import Format, Table
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from proofs.verify import Result
 
 INTERRUPTED = 130  # what typer makes of Ctrl-C, and shells of a process that SIGINT ended
+WHOLE = "nothing is half-written"
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[
     1
 ]  # of click, which typer may bring itself: its name is not public
@@ -111,7 +113,7 @@ def verify(
     else:
         typer.echo(_claims(status.claim_rows(results)).show(form))
     if write_status:
-        from analysis.records import write_whole
+        from analysis.files import write_whole
 
         write_whole(status.PATH, status.status_markdown(results))
         return
@@ -130,8 +132,8 @@ def _computed(labels: list[str], workers: int | None, cache: Cache) -> list[Resu
         )
     try:
         cache.keep([status.entry(result) for result in results])
-    except OSError as error:
-        complain([f"not kept for --explain: {error}; TAPA_CACHE may name a folder that can be written"])
+    except InputError as error:
+        complain([f"not kept for --explain: {error}; TAPA_CACHE may name one that can be written"])
     return results
 
 
@@ -202,10 +204,10 @@ def bench(
 
     rows_of = bench_.chosen_benchmarks(names, with_model=model)
     from analysis.progress import progress_bar
-    from analysis.records import ensure_writable
+    from analysis.records import Schema, ensure_writable
 
     out = out or own("records", "bench.json")
-    ensure_writable(out)
+    ensure_writable(out, Schema(*bench_.SCHEMA))
     begun = time.perf_counter()
     with progress_bar() as show:
         rows = bench_.run_benchmarks(rows_of, progress=show)
@@ -236,7 +238,7 @@ def findings(
     from figures import findings as found
 
     if write_page:
-        from analysis.records import write_whole
+        from analysis.files import write_whole
 
         write_whole(found.PAGE, found.findings_page())
         return
@@ -257,9 +259,15 @@ for command in (
 
 
 def main() -> None:
-    """Entry point: bad input is one line on stderr and exit code 2; an interrupt is one line and 130."""
+    """Entry point: bad input is one line on stderr and exit code 2; Ctrl-C is one line and 130, SIGTERM one and 143."""
     try:
-        code = app(sys.argv[1:] or ["--help"], standalone_mode=False, prog_name="tapa")
+        with orderly_end():
+            code = app(sys.argv[1:] or ["--help"], standalone_mode=False, prog_name="tapa")
+    except KeyboardInterrupt:  # in the instant before typer is there, or after
+        code = INTERRUPTED
+    except Terminated as end:
+        complain([f"asked to end; {WHOLE}"])
+        sys.exit(end.code)
     except InputError as error:
         complain([str(error)])
         sys.exit(2)
@@ -267,7 +275,7 @@ def main() -> None:
         complain([_usage(error)])
         sys.exit(2)
     if code == INTERRUPTED:
-        complain(["interrupted; nothing is half-written"])
+        complain([f"interrupted; {WHOLE}"])
     sys.exit(code or 0)
 
 

@@ -123,9 +123,10 @@ def _evaluate(
     """Evaluate, write the record after each length and extension, and print it."""
     from analysis.progress import progress_bar
     from analysis.records import ensure_writable, write
+    from analysis.schemas import EVALUATION
 
-    ensure_writable(out)
-    from analysis.studies.perplexity import EVALUATION, evaluate_model, perplexity_table, rows
+    ensure_writable(out, EVALUATION)
+    from analysis.studies.perplexity import evaluate_model, perplexity_table, rows
 
     with progress_bar() as show:
         data, provenance = evaluate_model(

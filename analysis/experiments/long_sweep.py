@@ -35,7 +35,7 @@ from analysis.models.config import MODEL
 from analysis.models.llama import Llama
 from analysis.models.token_losses import llama_reader, rows_at_once
 from analysis.progress import NotedProgress, silent
-from analysis.records import write_whole
+from analysis.files import write_whole
 from analysis.text.corpus import PRIVATE_WORDS, Corpus, corpus
 from analysis.training import train
 from analysis.training.recipe import Recipe

@@ -187,7 +187,10 @@ def write_diverged(
 ) -> None:
     """The record of a run that diverged: that it did, when, and its curves up to its last checkpoint."""
     newest = checkpoint.latest(folder)
-    log = Log.from_tensors(checkpoint.read_tensors(newest / checkpoint.STATE)) if newest else Log()
+    log = Log()
+    if newest is not None:
+        step = checkpoint.read_checkpoint(newest).step
+        log = Log.from_tensors(checkpoint.read_tensors(newest / checkpoint.STATE), step)
     content = _head(run, log) | {
         "diverged": {"after_steps": error.step, "in": error.what},
         "validation_loss": None,

@@ -13,11 +13,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
-from filelock import FileLock, Timeout
-
+from analysis import locks
 from analysis import workers as workers_
 from analysis.errors import InputError
 from analysis.experiments import run_record
@@ -37,10 +37,10 @@ from analysis.experiments.plan import (
 )
 from analysis.experiments.run_record import RunSpec
 from analysis.experiments.training_run import Late, perform
+from analysis.files import remove_folder, replacing_file
 from analysis.models import checkpoint
 from analysis.models.checkpoint import write_half
 from analysis.progress import NotedProgress, silent
-from analysis.records import replacing
 from analysis.text.corpus import corpus
 from analysis.training.train import Diverged, missing_compiler
 from analysis.training.variants import VARIANTS, Variant
@@ -151,11 +151,12 @@ def sweep(
             return ended | {"left": len(pending(wanted, scale, places))}
         jobs = [Job(run, scale, places, tuple(arguments), deadline) for run in now]
         total = len(plan(wanted, scale, grids(wanted, scale, places)))
-        for run, outcome in zip(now, workers_.run(perform_run, jobs, workers), strict=True):
-            ended[outcome] += 1
-            others |= {run.name} if outcome == "busy" else set()
-            left_now = len(pending(wanted, scale, places))
-            progress("runs", total - left_now, total, f"{run.name}: {outcome}")
+        with closing(workers_.run(perform_run, jobs, workers)) as outcomes:
+            for run, outcome in zip(now, outcomes, strict=True):
+                ended[outcome] += 1
+                others |= {run.name} if outcome == "busy" else set()
+                left_now = len(pending(wanted, scale, places))
+                progress("runs", total - left_now, total, f"{run.name}: {outcome}")
 
 
 def perform_run(job: Job) -> Outcome:
@@ -180,9 +181,9 @@ def alone(folder: Path, deadline: float | None, work: Callable[[], Outcome]) -> 
         return "late"
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(folder / ".sweep.lock", timeout=0):
+        with locks.exclusive(folder / ".sweep.lock", folder.name):
             return work()
-    except Timeout:
+    except locks.Busy:
         return "busy"
     except Late:
         return "late"
@@ -208,10 +209,10 @@ def _perform(job: Job, folder: Path) -> Outcome:
 
 def tidy(folder: Path, last: Path) -> None:
     """Keep the weights of a finished run, drop what it took to get there."""
-    with replacing(folder / checkpoint.MODEL, alone=True) as part:
+    with replacing_file(folder / checkpoint.MODEL, alone=True) as part:
         shutil.copyfile(last / checkpoint.MODEL, part)
     for path in [*folder.glob("step-*"), *folder.glob("milestone-*")]:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        remove_folder(path) if path.is_dir() else path.unlink()
 
 
 # The weights that are kept with the project: one model of each method, in half precision.

@@ -3,10 +3,15 @@
 `OUT/step-000200/` holds `model.safetensors` (weights; configuration, recipe, corpus and tokenizer in its metadata) and
 `state.safetensors` (moments of the optimiser and the log so far). Batches are read by step number, so the step
 is also the place in the data. A folder is written beside its place, flushed to the disk and renamed.
+
+Each of the two files holds in its metadata a sha256 of all that it says, which every load compares: a flipped bit is
+refused. So is a number that is not finite, also in files of before there were such sums (all that are committed); of
+those, other damage that leaves the file readable is not noticed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -23,17 +28,19 @@ from safetensors.torch import save as serialise
 from torch import Tensor
 
 from analysis.errors import InputError
+from analysis.files import remove_folder, remove_parts, replacing, replacing_file, write_whole
 from analysis.models.config import BYTES, ModelConfig
 from analysis.models.config import MODEL as MODEL
 from analysis.models.llama import Llama
 from analysis.progress import Progress
-from analysis.records import replacing, write_whole
 from analysis.text.corpus import NAMED, Corpus, corpus, encoded_corpus
 from analysis.text.tokenizer import BytePairs
 
-FORMAT = "tapa-lm/1"
+FORMAT = "tapa-lm/2"
+WITHOUT_SUM = "tapa-lm/1"  # otherwise the same
 STATE = "state.safetensors"
 KEY = "tapa"  # of the metadata
+SUM = "sha256"  # of what is in it
 KEPT = 2  # complete checkpoints of a run
 _NAME = re.compile(r"step-(\d{6,})")
 
@@ -86,22 +93,37 @@ def save(
     }
     if tokenizer is not None:
         about["tokenizer"] = tokenizer
-    metadata = {KEY: json.dumps(about)}  # one key: safetensors writes several in any order
     place = out / f"step-{step:06d}"
     try:
-        for old in out.glob(".step-*.part"):  # of a process that was killed; a run has its folder to itself
-            shutil.rmtree(old)
+        remove_parts(
+            out, "step-*", alone=True
+        )  # of a process that was killed; a run has its folder to itself
         with replacing(place) as part:
             part.mkdir()
-            (part / MODEL).write_bytes(serialise(_own(weights), metadata))
-            (part / STATE).write_bytes(serialise(_own(state)))
+            (part / MODEL).write_bytes(_file_of(weights, about))
+            (part / STATE).write_bytes(_file_of(state, {"format": FORMAT}))
     except OSError as error:
         last = latest(out)
         rest = f"the run goes on from {last.name} once there is room" if last else "no step is kept yet"
         raise InputError(f"{place} cannot be written: {error.strerror or error}; {rest}") from error
     for old in _complete(out)[:-KEPT]:
-        shutil.rmtree(old)
+        remove_folder(old)
     return place
+
+
+def _file_of(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> bytes:
+    """A file's bytes, with the sum of all in it; one key of metadata, as safetensors writes several in any order."""
+    own, about = _own(tensors), json.loads(json.dumps(about))
+    return serialise(own, {KEY: json.dumps({**about, SUM: _sum(own, about)})})
+
+
+def _sum(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> str:
+    """sha256 of names, types, shapes and bytes of tensors, and of what else the file says; 64 hexadecimal digits."""
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def latest(out: Path) -> Path | None:
@@ -127,7 +149,7 @@ def read_checkpoint(path: Path) -> ModelFile:
     try:
         with safe_open(file, framework="pt") as opened:
             about = json.loads((opened.metadata() or {}).get(KEY, "{}"))
-        if (found := about.get("format")) != FORMAT:
+        if (found := about.get("format")) not in (FORMAT, WITHOUT_SUM):
             raise InputError(f"{file} is no model of `tapa train` (format {found}, not {FORMAT})")
         config = ModelConfig.from_dict(about["config"])
         own = about["step"], about["recipe"], about["corpus_sha256"], about.get("tokenizer")
@@ -205,18 +227,41 @@ def write_half(path: Path, file: Path) -> Path:
     half = {name: tensor.half() for name, tensor in read_tensors(checkpoint.file).items()}
     if wrong := [name for name, tensor in half.items() if not torch.isfinite(tensor).all()]:
         raise InputError(f"{checkpoint.file}: {wrong[0]} does not fit into half precision")
-    with safe_open(checkpoint.file, framework="pt") as opened:
-        metadata = opened.metadata()
-    write_whole(file, serialise(half, metadata))
+    if file.exists() and file.stat().st_size and not _has_our_key(file):
+        raise InputError(f"{file} exists and is no model of `tapa train`; remove it or keep models elsewhere")
+    write_whole(file, _file_of(half, _about(checkpoint.file)))
     return file
 
 
+def _about(file: Path) -> dict[str, Any]:
+    """What a file of ours says in its metadata, without its sum."""
+    with safe_open(file, framework="pt") as opened:
+        about = json.loads((opened.metadata() or {}).get(KEY, "{}"))
+    return {name: value for name, value in about.items() if name != SUM} | {"format": FORMAT}
+
+
 def read_tensors(file: Path) -> dict[str, Tensor]:
-    """All tensors of a file; `InputError` if it is missing or truncated."""
+    """All tensors of a file.
+
+    Raises:
+        InputError: it is missing or truncated, its content is not the one that was written, or a number in it is not
+            finite.
+    """
     try:
-        return load_file(file)
-    except (SafetensorError, OSError) as error:
+        tensors = load_file(file)
+        with safe_open(file, framework="pt") as opened:
+            metadata = opened.metadata()
+        about = {"format": WITHOUT_SUM} if metadata is None else json.loads(metadata[KEY])
+        written = about.pop(SUM, None)
+        summed = about["format"] != WITHOUT_SUM
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise damaged(file, error) from error
+    if summed and written != _sum(tensors, about):
+        raise damaged(file, ValueError("its content is not what was written: sha256 differs"))
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise damaged(file, ValueError(f"{name} holds a number that is not finite"))
+    return tensors
 
 
 def damaged(file: Path, error: Exception) -> InputError:
@@ -263,7 +308,7 @@ class Milestones:
         for step in self.steps:
             weights, kept = self.folder / f"step-{step:06d}" / MODEL, self._file(step)
             if weights.exists() and not kept.exists():
-                with replacing(kept) as part:
+                with replacing_file(kept) as part:
                     shutil.copyfile(weights, part)
 
     def files(self) -> dict[int, Path]:

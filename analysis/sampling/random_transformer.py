@@ -209,7 +209,7 @@ def weight_draws(
 
 @dataclass(frozen=True, eq=False)
 class _Draws:
-    """What tasks have in common; an array, because joblib shares arrays between processes."""
+    """What tasks have in common; an array, which travels between processes as it is."""
 
     hidden: Float64[np.ndarray, "windows length hidden"]
     encoding: Encoding

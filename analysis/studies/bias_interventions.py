@@ -43,6 +43,7 @@ import xarray as xr
 from jaxtyping import Int
 
 from analysis import records, schemas
+from analysis.array_cache import keep_arrays, kept_arrays
 from analysis.encodings.interventions import Change, unchanged
 from analysis.errors import InputError
 from analysis.heads.bias_interventions import (
@@ -264,26 +265,24 @@ def measured_curves(
     return sums.curves()
 
 
-def kept_curves(path: Path, key: str) -> Curves | None:
-    """Curves that were written for the same key; None if there are none."""
-    if not path.is_file():
+def curves_of(arrays: Mapping[str, np.ndarray] | None, key: str) -> Curves | None:
+    """Curves that were kept for this key; None if there are none."""
+    names = ("mean", "spread", "predicted", "fast")
+    if arrays is None or not {"key", "trained_length", *names} <= arrays.keys() or str(arrays["key"]) != key:
         return None
-    with np.load(path) as found:
-        if str(found["key"]) != key:
-            return None
-        arrays = [found[name].astype(np.float64) for name in ("mean", "spread", "predicted", "fast")]
-        return Curves(arrays[0], arrays[1], int(found["trained_length"]), arrays[2], arrays[3])
+    mean, spread, predicted, fast = (arrays[name].astype(np.float64) for name in names)
+    return Curves(mean, spread, int(arrays["trained_length"]), predicted, fast)
 
 
-def keep_curves(path: Path, key: str, curves: Curves) -> None:
-    """Write curves in float32, whole or not at all."""
+def arrays_of(curves: Curves, key: str) -> dict[str, np.ndarray]:
+    """What is kept of curves, in float32."""
     assert curves.predicted is not None
     assert curves.fast is not None
     arrays = {"mean": curves.mean, "predicted": curves.predicted, "fast": curves.fast}
     short = {name: values.astype(np.float32) for name, values in arrays.items()}
-    with records.replacing(path) as part, part.open("wb") as stream:
-        of_all = {"key": key, "trained_length": curves.trained_length, "spread": curves.spread}
-        np.savez(stream, allow_pickle=False, **of_all, **short)
+    return short | {
+        "key": np.array(key), "trained_length": np.array(curves.trained_length), "spread": curves.spread,
+    }  # fmt: skip
 
 
 # The record: what has been read so far.
@@ -409,11 +408,12 @@ def measure_interventions(
         check_intervention(name)
     opened, lengths, windows, key = prepared(model, texts, settings, progress)
     path = out.with_name(f"{out.stem}.curves.npz")
-    curves = kept_curves(path, key)
+    curves = curves_of(kept_arrays(path), key)
     if curves is None:
         own = [window for window in windows if window.role == "curves"]
-        keep_curves(path, key, measured_curves(opened, own, lengths[-1] + 1, progress))
-        curves = kept_curves(path, key)  # as a later run will have them
+        arrays = arrays_of(measured_curves(opened, own, lengths[-1] + 1, progress), key)
+        keep_arrays(path, arrays)
+        curves = curves_of(arrays, key)  # as a later run will have them
         assert curves is not None
     bench = Bench(opened, settings, lengths, curves, {})
     record = InterventionRecord(bench, windows, key)
@@ -738,8 +738,8 @@ def _rates(model: PretrainedModel, longest: int) -> tuple[float, float]:
     cache, base = CachedAttention(longest), next(iter(reader.cache.layers.values())).rope
     first, last = slice(0, block), slice(longest - block, longest)
     cache(base, q[:, :, first], k[:, :, first], k[:, :, first], torch.arange(block), 0)
-    kept = cache.layers[0]
-    for room in (kept.raw, kept.placed, kept.values):
+    held = cache.layers[0]
+    for room in (held.raw, held.placed, held.values):
         room.copy_(k[0])
     cache.length = longest - block
     begun = time.process_time()

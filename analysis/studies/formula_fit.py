@@ -8,9 +8,7 @@ windows it is scored on. How certain a number is has two answers: over the windo
 from __future__ import annotations
 
 import hashlib
-import io
 import time
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -24,7 +22,8 @@ from jaxtyping import Complex, Float, Int
 from scipy import stats
 
 from analysis import schemas
-from analysis.assets import cache_folder, writing_to
+from analysis.array_cache import keep_arrays, kept_arrays
+from analysis.assets import cache_folder
 from analysis.errors import InputError
 from analysis.experiments.plan import LABELS
 from analysis.heads import decomposition, formula_fit
@@ -34,7 +33,7 @@ from analysis.intervals import LEVEL, of_mean
 from analysis.models.capture import LayerCapture
 from analysis.models.load import Model, open_model
 from analysis.progress import Progress
-from analysis.records import Provenance, replacing
+from analysis.records import Provenance
 from analysis.settings import nearest
 from analysis.studies.settings import FormulaFitSettings
 from analysis.text.windows import Document, tokens_sha256
@@ -141,8 +140,8 @@ def window_curves(model: Model, tokens: Int[np.ndarray, " length"]) -> dict[str,
     inputs = [str(KEPT), model.sha256, model.precision, tokens_sha256(tokens[None])]
     name = hashlib.sha256("\n".join(inputs).encode()).hexdigest()[:32]
     path = cache_folder() / "curves" / f"{name}.npz"
-    if (kept := _kept(path)) is not None:
-        return kept
+    if (found := kept_arrays(path)) is not None:
+        return found
     layers: list[dict[str, Any]] = []
 
     def collect(found: LayerCapture) -> None:
@@ -163,18 +162,8 @@ def window_curves(model: Model, tokens: Int[np.ndarray, " length"]) -> dict[str,
     if len({layer["means"].shape for layer in layers}) > 1:
         raise InputError("layers rotate different numbers of pairs; fit one kind at a time")
     arrays = {key: np.stack([layer[key] for layer in layers]) for key in layers[0]}
-    with writing_to(path.parent), replacing(path) as part, part.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+    keep_arrays(path, arrays)
     return arrays
-
-
-def _kept(path: Path) -> dict[str, np.ndarray] | None:
-    """The arrays of a file in the cache; None if it is not there, or damaged."""
-    try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
-            return {key: file[key] for key in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile):
-        return None
 
 
 def splits(

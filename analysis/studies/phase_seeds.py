@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -97,10 +98,11 @@ def measure_seeds(
     todo = [task for task in tasks if rows.get(task.name, {}).get("key") != task.key]
     begun = time.perf_counter()
     progress("models", len(tasks) - len(todo), len(tasks))
-    for done, (name, found) in enumerate(run(measured_seed, todo, workers), 1):
-        rows[name] = found
-        progress("models", len(tasks) - len(todo) + done, len(tasks))
-        _write(_content(settings, rows), out, settings, arguments, time.perf_counter() - begun)
+    with closing(run(measured_seed, todo, workers)) as results:
+        for done, (name, found) in enumerate(results, 1):
+            rows[name] = found
+            progress("models", len(tasks) - len(todo) + done, len(tasks))
+            _write(_content(settings, rows), out, settings, arguments, time.perf_counter() - begun)
     content = _content(settings, rows)
     if not todo:  # summarised otherwise than before
         _write(content, out, settings, arguments, time.perf_counter() - begun)

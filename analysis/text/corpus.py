@@ -7,9 +7,7 @@ share text, the byte pairs and the tokens, is kept in the cache folder under the
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
@@ -21,10 +19,10 @@ from jaxtyping import Int, UInt64
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from analysis.array_cache import cached
 from analysis.assets import TEXTS, cache_folder, fetch_texts
 from analysis.errors import InputError
 from analysis.progress import Progress, silent
-from analysis.records import write_whole
 from analysis.settings import check_least
 from analysis.text.recurrence import DOCUMENT, PitmanYor, piece_name, pieces
 from analysis.text.tokenizer import BytePairs, learn_byte_pairs
@@ -568,7 +566,7 @@ def _kept_tokens(of_bytes: Corpus, tokenizer: BytePairs) -> Corpus:
 
 
 def _kept(kind: str, inputs: Sequence[str], make: Callable[[], list[np.ndarray]]) -> list[np.ndarray]:
-    """Arrays out of the cache, or made and put there: whole under their name, or not there at all.
+    """Arrays out of the cache, or made and put there.
 
     Args:
         kind: of entry.
@@ -577,21 +575,5 @@ def _kept(kind: str, inputs: Sequence[str], make: Callable[[], list[np.ndarray]]
     """
     key = hashlib.sha256("\n".join([str(_CACHE_VERSION), *inputs]).encode()).hexdigest()
     path = cache_folder() / "corpora" / f"{kind}-{key[:32]}.npz"
-    with contextlib.suppress(OSError, ValueError):  # it is not there, or damaged
-        return _unpacked(path.read_bytes())
-    arrays = make()
-    buffer = io.BytesIO()
-    np.savez(buffer, *arrays)
-    data = buffer.getvalue()
-    with contextlib.suppress(InputError):  # where nothing can be kept, it is made again the next time
-        write_whole(path, hashlib.sha256(data).digest() + data)
-    return arrays
-
-
-def _unpacked(entry: bytes) -> list[np.ndarray]:
-    """The arrays of an entry; `ValueError` unless it has its own hash."""
-    digest, data = entry[:32], entry[32:]
-    if hashlib.sha256(data).digest() != digest:
-        raise ValueError("the entry is damaged")
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        return [arrays[f"arr_{i}"] for i in range(len(arrays.files))]
+    found = cached(path, lambda: {f"arr_{i}": array for i, array in enumerate(make())})
+    return [found[f"arr_{i}"] for i in range(len(found))]

@@ -12,7 +12,7 @@ from jaxtyping import Int, Integer
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from analysis.errors import InputError
-from analysis.records import write_whole
+from analysis.files import write_whole
 
 LEAST = 257
 """Tokens a vocabulary needs: every byte, and one pair."""

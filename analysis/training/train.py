@@ -17,10 +17,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
-from filelock import FileLock, Timeout
 from torch import Tensor, nn
 from torch import distributed as dist
 
+from analysis import locks
 from analysis.errors import InputError
 from analysis.models import checkpoint
 from analysis.models.checkpoint import (
@@ -128,11 +128,16 @@ def restore(model: Llama, optimiser: torch.optim.AdamW, state: Mapping[str, Tens
 
     Raises:
         KeyError: a moment is missing.
+        ValueError: it is of another shape than its parameter.
     """
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
         found = {m: state[f"{m}/{name}"].to(parameter.device).clone() for m in _MOMENTS}
+        if wrong := [m for m, moment in found.items() if moment.shape != parameter.shape]:
+            raise ValueError(
+                f"{wrong[0]}/{name} has shape {tuple(found[wrong[0]].shape)}, not its parameter's"
+            )
         count = torch.tensor(float(step), dtype=torch.float32, device=parameter.device)
         optimiser.state[parameter] = {"step": count, **found}
 
@@ -239,9 +244,27 @@ class Log:
         }
 
     @classmethod
-    def from_tensors(cls, tensors: dict[str, Tensor]) -> Log:
-        """Inverse of `to_tensors`; `KeyError` if one is missing."""
-        return cls(**{name: tensors[f"log/{name}"].tolist() for name in cls.__slots__})
+    def from_tensors(cls, tensors: dict[str, Tensor], step: int) -> Log:
+        """Inverse of `to_tensors`, of a run that has had so many steps.
+
+        Raises:
+            KeyError: a list is missing.
+            ValueError: it is not one of numbers, or not as long as its step says.
+        """
+        found = {name: tensors[f"log/{name}"] for name in cls.__slots__}
+        for name, tensor in found.items():
+            of_validation = name.startswith("validation")
+            if tensor.ndim != 1 or not (len(tensor) <= step if of_validation else len(tensor) == step):
+                raise ValueError(f"log/{name} has shape {tuple(tensor.shape)} after {step} steps")
+        log = cls(**{name: tensor.tolist() for name, tensor in found.items()})
+        at = log.validation_step
+        if (
+            len(at) != len(log.validation_loss)
+            or at != sorted(set(at))
+            or not all(1 <= n <= step for n in at)
+        ):
+            raise ValueError(f"log/validation_step is not of the {step} steps")
+        return log
 
     def tokens_per_second(self, tokens: int, last: int = 50) -> float:
         """Of the median of the last steps, each of `tokens` tokens; NaN before there is one."""
@@ -368,8 +391,8 @@ def _resume(run: TrainingState, folder: Path) -> None:
     kept = read_tensors(folder / STATE)
     try:
         restore(run.model, run.optimiser, kept, checkpoint.step)
-        run.log = Log.from_tensors(kept)
-    except KeyError as error:
+        run.log = Log.from_tensors(kept, checkpoint.step)
+    except (KeyError, ValueError) as error:
         raise damaged(folder / STATE, error) from error
     run.step = checkpoint.step
 
@@ -450,11 +473,11 @@ def _alone(out: Path, group: Group) -> Iterator[None]:
         return
     try:
         out.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(out / ".lock", timeout=0)
+        lock = locks.exclusive(out / ".lock", str(out))
         with lock:
             yield
-    except Timeout:
-        raise InputError(f"{out} is in use by another run; give another --out") from None
+    except locks.Busy as busy:
+        raise InputError(f"{busy}; wait for it, or give another --out") from None
     except (FileExistsError, NotADirectoryError):
         raise InputError(f"{out} is not a folder; give another --out") from None
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import errno
+import json
 import resource
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from analysis.errors import InputError
 from analysis.models import checkpoint
@@ -110,6 +114,122 @@ def test_a_truncated_checkpoint_is_refused(run: Path, name: str, kept: int):
     if name == checkpoint.MODEL:
         assert "is truncated or damaged" in refused(checkpoint.load_model, run)
         assert checkpoint.load_model(run / "step-000003") is not None
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint that tests copy and spoil."""
+    out = tmp_path_factory.mktemp("finished") / "run"
+    return train(tiny_recipe("tapa", steps=3, warmup=1), out, tiny_corpus())[0]
+
+
+@given(st.sampled_from([checkpoint.MODEL, checkpoint.STATE]), st.data())
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_flipped_bit_is_refused_by_name(
+    finished: Path, tmp_path_factory: pytest.TempPathFactory, name: str, data: st.DataObject
+):
+    """Wherever it is, in the header or a number: raises( with the file's name."""
+    file = tmp_path_factory.mktemp("flipped") / name
+    whole = (finished / name).read_bytes()
+    at, bit = data.draw(st.integers(0, len(whole) - 1)), data.draw(st.integers(0, 7))
+    file.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :])
+    said = refused(checkpoint.read_tensors, file)
+    assert f"checkpoint {file} is truncated or damaged" in said
+
+
+def _respoiled(file: Path, tensors: dict[str, torch.Tensor], *, summed: bool) -> None:
+    """The file with other numbers, as if they had been written so; without its sum, as before there were sums."""
+    with safe_open(file, framework="pt") as opened:
+        about = json.loads(opened.metadata()[checkpoint.KEY])
+    about.pop(checkpoint.SUM)
+    about["format"] = checkpoint.FORMAT if summed else checkpoint.WITHOUT_SUM
+    if summed:
+        about[checkpoint.SUM] = checkpoint._sum(tensors, about)
+    save_file(tensors, file, {checkpoint.KEY: json.dumps(about)})
+
+
+@pytest.mark.parametrize("summed", [True, False])
+@pytest.mark.parametrize(
+    ("name", "tensor"),
+    [
+        (checkpoint.MODEL, "norm.weight"),
+        (checkpoint.STATE, "exp_avg/norm.weight"),
+        (checkpoint.STATE, "log/loss"),
+    ],
+)
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_not_finite_is_refused_by_name(run: Path, name: str, tensor: str, value: float, summed: bool):
+    """In files of before there were sums, too; raises( with the tensor's name."""
+    file = run / "step-000006" / name
+    tensors = load_file(file)
+    tensors[tensor][1] = value
+    _respoiled(file, tensors, summed=summed)
+    said = refused(train, tiny_recipe("tapa", steps=6), run, tiny_corpus())
+    assert f"{name} is truncated or damaged ({tensor} holds a number that is not finite)" in said
+    if name == checkpoint.MODEL:
+        assert f"({tensor} holds a number that is not finite)" in refused(checkpoint.load_model, run)
+
+
+def _longer(x: torch.Tensor) -> torch.Tensor:
+    return torch.cat([x, x[-1:]])
+
+
+LOGS = [
+    ("log/loss", _longer, "log/loss has shape (7,) after 6 steps"),
+    ("log/seconds", lambda x: x[:-1], "log/seconds has shape (5,) after 6 steps"),
+    ("log/lr", lambda x: x[None], "log/lr has shape (1, 6) after 6 steps"),
+    ("log/validation_step", lambda x: x + 1, "log/validation_step is not of the 6 steps"),
+    ("log/validation_loss", _longer, "log/validation_step is not of the 6 steps"),
+    (
+        "exp_avg_sq/norm.weight",
+        lambda x: x[:-1],
+        "exp_avg_sq/norm.weight has shape (15,), not its parameter's",
+    ),
+]
+
+
+@pytest.mark.parametrize(("tensor", "spoil", "message"), LOGS)
+def test_a_state_that_is_not_of_its_step_is_refused(run: Path, tensor: str, spoil, message: str):
+    """Its sum is right: a program wrote it so. raises( with what is wrong."""
+    file = run / "step-000006" / checkpoint.STATE
+    tensors = load_file(file)
+    tensors[tensor] = spoil(tensors[tensor]).contiguous()
+    _respoiled(file, tensors, summed=True)
+    assert message in refused(train, tiny_recipe("tapa", steps=6), run, tiny_corpus())
+
+
+def test_files_of_before_there_were_sums_are_loaded(run: Path):
+    """All that are committed: the same weights, and a run goes on from them."""
+    for name in (checkpoint.MODEL, checkpoint.STATE):
+        file = run / "step-000006" / name
+        _respoiled(file, load_file(file), summed=False)
+    assert checkpoint.load_model(run).config == tiny_recipe("tapa").model
+    assert train(tiny_recipe("tapa", steps=6), run, tiny_corpus())[0].name == "step-000006"
+
+
+def test_committed_models_are_loaded():
+    for file in sorted(
+        (Path(__file__).parents[2] / "figures" / "trained" / "checkpoints").glob("*.safetensors")
+    )[:2]:
+        checkpoint.load_model(file)
+
+
+def test_somebody_elses_weights_are_not_replaced(run: Path, tmp_path: Path):
+    file = tmp_path / "rope.safetensors"
+    save_file({"x": torch.zeros(2)}, file)
+    before = file.read_bytes()
+    assert "exists and is no model of `tapa train`" in refused(checkpoint.write_half, run, file)
+    assert file.read_bytes() == before
+    file.unlink()
+    checkpoint.write_half(run, file)
+    checkpoint.write_half(run, file)  # ours is replaced
+
+
+def test_half_precision_has_a_sum_of_its_own(run: Path, tmp_path: Path):
+    file = checkpoint.write_half(run, tmp_path / "half.safetensors")
+    data = file.read_bytes()
+    file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    assert "its content is not what was written: sha256 differs" in refused(checkpoint.load_model, file)
 
 
 def test_a_checkpoint_of_another_configuration_names_the_fields(run: Path):

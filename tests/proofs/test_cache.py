@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from analysis import files
+from analysis.errors import InputError
 from figures.catalogue import ROOT
 from proofs import cache
 from proofs.cache import Cache, fingerprint
@@ -69,8 +71,8 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: p
     def full(*_: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr(cache.os, "replace", full)
-    with pytest.raises(OSError, match="no space left"):
+    monkeypatch.setattr(files.os, "replace", full)
+    with pytest.raises(InputError, match="cannot be written: no space left; give another output path"):
         kept.keep([ENTRY | {"rows": []}])
     assert [path.name for path in tmp_path.iterdir()] == ["eq-1.json"]
     assert kept.find("eq-1") == ENTRY

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analysis.errors import InputError
+from analysis.locks import exclusive
 from analysis.models import checkpoint
 from analysis.models.config import METHODS, MethodConfig
 from analysis.models.llama import Llama
@@ -353,8 +353,8 @@ def _two_processes(device: str):
 
 def test_a_folder_in_use_and_a_file_are_refused(tmp_path: Path):
     with (
-        FileLock(tmp_path / ".lock"),
-        pytest.raises(InputError, match="is in use by another run; give another --out"),
+        exclusive(tmp_path / ".lock", "it"),
+        pytest.raises(InputError, match=r"is in use by process .*; wait for it, or give another --out"),
     ):
         train(tiny_recipe(), tmp_path, tiny_corpus())
     (tmp_path / "file").touch()

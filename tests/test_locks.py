@@ -1,0 +1,131 @@
+"""Locks: held by one, named, and free once their holder is dead, however it ended."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from analysis import locks
+from analysis.locks import Busy, Holder, exclusive, holder_of
+
+ROOT = Path(__file__).resolve().parents[1]
+HOLDS = """
+import sys, time
+from pathlib import Path
+from analysis.locks import exclusive
+with exclusive(Path(sys.argv[1]), "the run"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+LENDS = """
+import subprocess, sys, time
+from pathlib import Path
+from analysis.locks import exclusive
+import os
+with exclusive(Path(sys.argv[1]), "the run"):
+    for name in os.listdir("/proc/self/fd"):  # as a fork inherits them
+        try:
+            os.set_inheritable(int(name), True)
+        except OSError:
+            pass
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], close_fds=False)
+    print(child.pid, flush=True)
+    time.sleep(60)
+"""
+
+
+def holding(path: Path, code: str = HOLDS) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", code, str(path)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def test_the_holder_is_named_and_its_death_frees_the_lock(tmp_path: Path):
+    """It raises( with process, machine and time; SIGKILL leaves the name, and the lock is free."""
+    path = tmp_path / "lock"
+    with holding(path) as other:
+        assert line(other) == "held"
+        with pytest.raises(Busy) as busy, exclusive(path, "the run"):
+            pass
+        assert busy.value.holder is not None
+        assert busy.value.holder.pid == other.pid
+        said = rf"the run is in use by process {other.pid} on \S+ since \d{{4}}-\d\d-\d\dT[\d:]+\+00:00"
+        assert re.fullmatch(said, str(busy.value))
+        other.kill()
+    assert holder_of(path) is not None  # it had no time to leave
+    with exclusive(path, "the run"):
+        found = holder_of(path)
+        assert found is not None
+        assert found.pid == os.getpid()
+    assert holder_of(path) is None
+
+
+def test_a_lock_that_a_dead_process_has_left_to_its_child_is_taken_over(tmp_path: Path):
+    """The kernel's lock is still held, by a descriptor that was inherited: the name says that it is nobody's."""
+    path = tmp_path / "lock"
+    with holding(path, LENDS) as other:
+        child = int(line(other))
+        with pytest.raises(Busy), exclusive(path, "the run"):
+            pass
+        other.kill()
+    try:
+        with path.open() as stream, pytest.raises(BlockingIOError):
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held indeed
+        with exclusive(path, "the run"), pytest.raises(Busy), exclusive(path, "the run"):  # and by one alone
+            pass
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+def test_who_waits_is_told_once_for_whom(tmp_path: Path):
+    path, told = tmp_path / "lock", []
+
+    def wait(who: str) -> None:
+        told.append(who)
+        other.kill()
+
+    with holding(path) as other:
+        line(other)
+        with exclusive(path, "the texts", wait=wait):
+            pass
+    assert len(told) == 1
+    assert told[0].startswith(f"the texts is in use by process {other.pid} on ")
+
+
+def test_a_lock_of_unknown_holder_is_respected(tmp_path: Path):
+    """Of an older version, or written by no process of ours; raises( without a name."""
+    path = tmp_path / "lock"
+    for text in ("", "{}", "[1]", "[" * 100_000, json.dumps(asdict(Holder.here()) | {"pid": "7"})):
+        path.write_text(text)
+        with path.open() as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            with pytest.raises(Busy, match=r"^it is in use by another process$"), exclusive(path, "it"):
+                pass
+
+
+def test_who_is_dead():
+    here = Holder.here()
+    assert not here.is_dead
+    assert replace(here, started="at another time").is_dead  # the number has been given to another process
+    assert not replace(here, machine="another", started="").is_dead  # of which nothing is known
+
+
+def test_a_failure_inside_frees_the_lock(tmp_path: Path):
+    with pytest.raises(ArithmeticError), exclusive(tmp_path / "lock", "it"):
+        raise ArithmeticError
+    with exclusive(tmp_path / "lock", "it"):
+        pass
+    assert locks.holder_of(tmp_path / "lock") is None
