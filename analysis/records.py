@@ -280,7 +280,7 @@ def write(dataset: xr.Dataset, path: Path, provenance: Provenance, *, schema: Sc
         for name, variable in stamped.variables.items()
         if variable.ndim and variable.size and np.issubdtype(variable.dtype, np.number)
     }
-    _check_replaceable(path, schema)
+    check_replaceable(path, schema)
     write_whole(path, stamped.to_netcdf(engine="h5netcdf", encoding=encoding))
 
 
@@ -392,7 +392,7 @@ def write_summary(
         "provenance": provenance.to_attributes(),
         "content": _rounded(plain_value(content), digits),
     }
-    _check_replaceable(path, schema)
+    check_replaceable(path, schema)
     write_whole(path, (json.dumps(whole, indent=1, sort_keys=True, allow_nan=False) + "\n").encode())
 
 
@@ -435,10 +435,10 @@ def ensure_writable(path: Path, schema: Schema) -> None:
             record of this kind.
     """
     files.check_writable(path)
-    _check_replaceable(path, schema)
+    check_replaceable(path, schema)
 
 
-def _check_replaceable(path: Path, schema: Schema) -> None:
+def check_replaceable(path: Path, schema: Schema) -> None:
     """`InputError` unless `path` is free, empty, or a record of this kind, of whatever version: others' files stay."""
     if not os.path.isfile(path) or os.path.getsize(path) == 0:  # what is no file, `write_whole` refuses
         return

@@ -449,6 +449,7 @@ BIAS_INTERVENTIONS = Schema(
         "spread": ("1", "standard deviation of the scores of a head within the trained length"),
     },
 )  # fmt: skip
+KILLS = Schema("kills", 1, made_by="python -m tests.kills --folder NEW")
 EVALUATION = Schema(
     "evaluation", 1, made_by="tapa evaluate MODEL",
     variables=_with_ends(

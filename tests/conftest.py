@@ -54,6 +54,7 @@ settings.load_profile("project")
 FULL = {
     "test_assets.py": "a package index on the loopback and pip",
     "test_bench.py": "measures speed and memory",
+    "test_kills.py": "commands that are killed",
     "test_notebooks.py": "a kernel for each notebook",
     "test_real_model.py": "the real model",
     "test_records.py": "processes that are stopped while they write",

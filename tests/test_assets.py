@@ -143,7 +143,8 @@ def test_half_made_things_are_made_anew(index: Index, tmp_path: Path):
     (home / ".converted.7.part" / "stale.json").write_text("{}")
     (home / ".tiny.gguf.7.part").write_bytes(b"\0" * (len(WEIGHTS) + 1))
     (home / "converted").mkdir()
-    (home / "converted" / "model.safetensors").write_bytes(WEIGHTS)  # and no manifest
+    (home / "converted" / "model.safetensors").write_bytes(WEIGHTS)
+    (home / "converted" / "manifest.json").write_text("{")
     folder = load.fetch_smollm2(source=MODEL, convert=copied)
     assert left(home) == [
         "converted/config.json",
@@ -152,6 +153,21 @@ def test_half_made_things_are_made_anew(index: Index, tmp_path: Path):
         "tiny.gguf",
     ]
     assert (folder / "model.safetensors").read_bytes() == WEIGHTS
+
+
+def test_a_folder_that_was_not_fetched_is_not_replaced(index: Index, tmp_path: Path):
+    """As a user's own, where TAPA_CACHE names the folder that holds it; it raises( and touches nothing."""
+    for folder, fetch in (
+        (tmp_path / "cache" / TEXT.name, lambda: assets.fetch_texts(source=TEXT)),
+        (tmp_path / "cache" / "tiny" / "converted", lambda: load.fetch_smollm2(source=MODEL, convert=copied)),
+    ):
+        folder.mkdir(parents=True)
+        (folder / "novel.txt").write_text("mine")
+        with pytest.raises(
+            InputError, match=f"{folder} is there and was not fetched; move it away, or set TAPA"
+        ):
+            fetch()
+        assert left(folder) == ["novel.txt"]
 
 
 # connections that are cut

@@ -7,13 +7,13 @@ work between them: a run's lock says that somebody is at it.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
@@ -151,7 +151,7 @@ def sweep(
             return ended | {"left": len(pending(wanted, scale, places))}
         jobs = [Job(run, scale, places, tuple(arguments), deadline) for run in now]
         total = len(plan(wanted, scale, grids(wanted, scale, places)))
-        with closing(workers_.run(perform_run, jobs, workers)) as outcomes:
+        with contextlib.closing(workers_.run(perform_run, jobs, workers)) as outcomes:
             for run, outcome in zip(now, outcomes, strict=True):
                 ended[outcome] += 1
                 others |= {run.name} if outcome == "busy" else set()
@@ -179,14 +179,19 @@ def alone(folder: Path, deadline: float | None, work: Callable[[], Outcome]) -> 
     """
     if deadline is not None and time.time() > deadline:
         return "late"
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with locks.exclusive(folder / ".sweep.lock", folder.name):
+    with contextlib.ExitStack() as held:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            held.enter_context(locks.exclusive(folder / ".sweep.lock", folder.name))
+        except locks.Busy:
+            return "busy"
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise InputError(f"{folder} cannot be written: {reason}; give another --runs") from error
+        try:
             return work()
-    except locks.Busy:
-        return "busy"
-    except Late:
-        return "late"
+        except Late:
+            return "late"
 
 
 def _perform(job: Job, folder: Path) -> Outcome:

@@ -22,6 +22,7 @@ from analysis.experiments.run_record import RECORD, Content, Evaluate, RunSpec
 from analysis.models.checkpoint import Milestones, in_own_tokens, read_checkpoint
 from analysis.models.config import ModelConfig
 from analysis.progress import NotedProgress, errors, silent
+from analysis.records import check_replaceable
 from analysis.text.corpus import Corpus, corpus
 from analysis.training.recipe import Recipe, load_recipe, untuned, variant_of
 from analysis.training.train import Diverged, as_it_can_run, train
@@ -160,10 +161,14 @@ def run_recipe(
         data: the corpus that the recipe names.
         arguments: the command line, for the record.
         progress: called with (what, done, total, note).
+
+    Raises:
+        InputError: as `train_recipe`; the folder holds a `run.json` that is no record of a run.
     """
     evaluation = run_record.evaluation_of(recipe, start, data.test)
     parent = None if recipe.parent is None else Path(recipe.parent).name
     run = RunSpec(out.absolute().name, variant_of(recipe, start), recipe, evaluation, parent)
+    check_replaceable(out / RECORD, run_record.TRAINED)  # before hours of training, not after
     known = _known(out / RECORD, run)
     last, content = perform(
         run, out, data, None if known else out / RECORD, arguments=arguments, progress=progress
@@ -180,7 +185,7 @@ def _known(record: Path, run: RunSpec) -> Content | None:
         return None
     try:
         content = run_record.read_run(record)
-    except InputError:  # damaged, or of an older kind: it is made again
+    except InputError:  # of an older kind: it is made again
         return None
     return None if content["diverged"] or outdated(run.configuration, content["configuration"]) else content
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -283,6 +284,7 @@ def _pooled(values: Float[np.ndarray, " seeds"]) -> list[float | None]:
 
 BIAS = schemas.BIAS
 DIGITS = 5
+DIVERGED = "diverged"
 
 Numbers = dict[str, Any]
 
@@ -312,12 +314,13 @@ def measure_runs(
     arguments: Sequence[str],
     progress: Progress,
 ) -> Numbers:
-    """Measure all runs that have weights and a record, and write the record of all.
+    """Measure all runs that have weights and a record, and write the record of all that were ever measured into it.
 
     Args:
         runs: folder of the runs, as `tapa sweep` or `tapa train` leaves it.
         records: folder of the sweep's records: RUN.json; those of `tapa train` lie with their runs.
-        out: record to write, JSON; rows in it that are up to date are kept.
+        out: record to write, JSON. Rows in it stay, those of runs that are not measured now included, until their run
+            is measured again or has diverged.
         settings: see there.
         variants: the only ones to measure; all if empty.
         methods: classes of the user's own that the runs may use, imported where they are measured.
@@ -331,21 +334,24 @@ def measure_runs(
 
     Raises:
         InputError: no such folder, no run with weights and a record, a variant that no run is of; a file that is
-            damaged.
+            damaged; `out` holds rows of other settings that are not measured again now.
     """
     tasks, left_out = _tasks(runs, records, settings, variants)
-    known = {} if force else _known(out)
-    rows = {task.name: known[task.key] for task in tasks if task.key in known}
-    todo = [replace(task, methods=tuple(methods)) for task in tasks if task.key not in known]
-    chosen = _chosen(runs, records)
+    rows, chosen = _known(out, settings, {task.name for task in tasks})
+    up_to_date = {} if force else {row["key"]: row for row in rows.values() if "key" in row}
+    rows |= {task.name: up_to_date[task.key] for task in tasks if task.key in up_to_date}
+    todo = [replace(task, methods=tuple(methods)) for task in tasks if task.key not in up_to_date]
+    rows = {name: row for name, row in rows.items() if left_out.get(name) != DIVERGED}
+    chosen |= _chosen(runs, records)
     begun = time.perf_counter()
-    progress("models", len(rows), len(tasks))
+    progress("models", len(tasks) - len(todo), len(tasks))
     content = _content(settings, rows, left_out, chosen)
-    for name, found in run(measured, todo, workers):
-        rows[name] = found
-        progress("models", len(rows), len(tasks))
-        content = _content(settings, rows, left_out, chosen)
-        _write(content, out, settings, arguments, time.perf_counter() - begun)
+    with closing(run(measured, todo, workers)) as results:
+        for done, (name, found) in enumerate(results, len(tasks) - len(todo) + 1):
+            rows[name] = found
+            progress("models", done, len(tasks))
+            content = _content(settings, rows, left_out, chosen)
+            _write(content, out, settings, arguments, time.perf_counter() - begun)
     if not todo:  # left out or summarised otherwise than before
         _write(content, out, settings, arguments, time.perf_counter() - begun)
     return content
@@ -395,7 +401,7 @@ def _tasks(
         corpus = content["configuration"]["recipe"]["corpus"]
         weights = _weights(runs / name)
         if content["diverged"] is not None:
-            left_out[name] = "diverged"
+            left_out[name] = DIVERGED
         elif weights is None:
             left_out[name] = "no weights here"
         elif corpus not in NAMED:
@@ -438,10 +444,24 @@ def _chosen(runs: Path, records: Path) -> dict[str, float]:
     return chosen
 
 
-def _known(out: Path) -> dict[str, Numbers]:
-    if not out.exists():
-        return {}
-    return {found["key"]: found for found in read_summary(out, expect_schema=BIAS)["rows"].values()}
+def _known(
+    out: Path, settings: ExtrapolationBiasSettings, measured_now: set[str]
+) -> tuple[dict[str, Numbers], dict[str, float]]:
+    """Rows by run and chosen learning rates of a record that is there; `InputError` if settings would be mixed."""
+    if not out.exists() or not out.stat().st_size:
+        return {}, {}
+    content = read_summary(out, expect_schema=BIAS)
+    rows, then, now = content["rows"], content["settings"], asdict(settings)
+    if then == now:
+        return dict(rows), dict(content["summary"]["chosen"])
+    if others := sorted(rows.keys() - measured_now):
+        names = [name for name in sorted({*then, *now}) if then.get(name) != now.get(name)]
+        differ = "; ".join(f"{name}={then.get(name)}, not {now.get(name)}" for name in names)
+        raise InputError(
+            f"{out} holds rows of other settings ({differ}), such as that of {others[0]}, which is not measured "
+            f"now; give another --out"
+        )
+    return {}, {}
 
 
 def _content(
@@ -454,7 +474,7 @@ def _content(
     return {
         "settings": asdict(settings),
         "rows": ordered,
-        "left_out": left_out,
+        "left_out": {name: why for name, why in left_out.items() if name not in rows},
         "summary": summarise(ordered, chosen, seed=settings.seed),
     }
 

@@ -90,11 +90,11 @@ def measure_seeds(
         The content of the record: settings, rows by model, and their summary.
 
     Raises:
-        InputError: no model, two models of one variant and seed, or as `read_checkpoint` and `own_corpus`.
+        InputError: no model, two models of one variant and seed, `out` holds rows of other settings that are not
+            measured again now, or as `read_checkpoint` and `own_corpus`.
     """
     tasks = _tasks(models, settings)
-    rows = {} if not out.exists() else dict(read_summary(out, expect_schema=RECORD)["rows"])
-    rows = {name: found for name, found in rows.items() if found["settings"] == _plain(settings)}
+    rows = _known(out, settings, {task.name for task in tasks})
     todo = [task for task in tasks if rows.get(task.name, {}).get("key") != task.key]
     begun = time.perf_counter()
     progress("models", len(tasks) - len(todo), len(tasks))
@@ -107,6 +107,18 @@ def measure_seeds(
     if not todo:  # summarised otherwise than before
         _write(content, out, settings, arguments, time.perf_counter() - begun)
     return content
+
+
+def _known(out: Path, settings: PhaseSeedsSettings, measured_now: set[str]) -> Numbers:
+    """Rows of a record that is there; `InputError` if rows of other settings would be lost."""
+    rows = read_summary(out, expect_schema=RECORD)["rows"] if out.exists() and out.stat().st_size else {}
+    others = {name for name, found in rows.items() if found["settings"] != _plain(settings)}
+    if lost := sorted(others - measured_now):
+        raise InputError(
+            f"{out} holds rows of other settings, such as that of {lost[0]}, which is not measured now; "
+            f"give another --out"
+        )
+    return {name: found for name, found in rows.items() if name not in others}
 
 
 def _tasks(models: Sequence[Path], settings: PhaseSeedsSettings) -> list[SeedTask]:

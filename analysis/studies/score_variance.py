@@ -376,7 +376,7 @@ def measure_variances(
     """
     if not models:
         raise InputError("no model was given; give one or more")
-    known = models_apart(read(out, expect_schema=VARIANCE)) if out.exists() else {}
+    known = models_apart(read(out, expect_schema=VARIANCE)) if out.exists() and out.stat().st_size else {}
     kept = {str(one["key"].values[0]): one for one in known.values()}
     begun = time.perf_counter()
     given: dict[str, str] = {}

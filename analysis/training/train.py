@@ -471,15 +471,17 @@ def _alone(out: Path, group: Group) -> Iterator[None]:
     if not group.leads:
         yield
         return
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock = locks.exclusive(out / ".lock", str(out))
-        with lock:
-            yield
-    except locks.Busy as busy:
-        raise InputError(f"{busy}; wait for it, or give another --out") from None
-    except (FileExistsError, NotADirectoryError):
-        raise InputError(f"{out} is not a folder; give another --out") from None
+    with contextlib.ExitStack() as held:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            held.enter_context(locks.exclusive(out / ".lock", str(out)))
+        except locks.Busy as busy:
+            raise InputError(f"{busy}; wait for it, or give another --out") from None
+        except (FileExistsError, NotADirectoryError):
+            raise InputError(f"{out} is not a folder; give another --out") from None
+        except OSError as error:
+            raise InputError(f"{out} cannot be written: {error.strerror}; give another --out") from error
+        yield
 
 
 # What records say of a run.

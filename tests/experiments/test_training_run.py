@@ -86,10 +86,19 @@ def test_a_finished_run_is_neither_trained_nor_evaluated_again(
         patch.setattr(run_record, "write_run", lambda *_, **__: pytest.fail("evaluated again"))
         again = run_recipe(recipe, None, tmp_path, tiny_corpus(), arguments=["tapa", "train"])
     assert again == first
-    # of an older kind, or damaged: it is made again, of the same checkpoint
-    (tmp_path / "run.json").write_text("{}")
+    # of an older kind: it is made again, of the same checkpoint
+    record = tmp_path / "run.json"
+    record.write_text(record.read_text().replace(run_record.TRAINED.label, f"{run_record.TRAINED.name}/0"))
     run_recipe(recipe, None, tmp_path, tiny_corpus(), arguments=["tapa", "train"])
     assert run_record.read_run(tmp_path / "run.json")["evaluations"] == content["evaluations"]
+
+
+def test_somebody_elses_run_json_is_not_replaced(tmp_path: Path):
+    """It raises( before anything is trained."""
+    (tmp_path / "run.json").write_text('{"distance": 42.2}')
+    with pytest.raises(InputError, match=r"run\.json exists and is no record; give another output path"):
+        run_recipe(tiny_recipe("tapa"), None, tmp_path, tiny_corpus(), arguments=["tapa", "train"])
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
 
 
 def test_a_model_is_evaluated_where_it_was_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -95,7 +95,11 @@ def place(tmp_path: Path, made: Path, data: Corpus, monkeypatch: pytest.MonkeyPa
 def measured(place: Path, **changes) -> dict[str, Any]:
     options: dict[str, Any] = {"arguments": ["tapa", "bias"], "progress": lambda *step: None} | changes
     return extrapolation_bias_runs.measure_runs(
-        place / "runs", place / "trained", place / "bias.json", options.pop("settings", SETTINGS), **options
+        place / "runs",
+        place / "trained",
+        place / options.pop("out", "bias.json"),
+        options.pop("settings", SETTINGS),
+        **options,
     )
 
 
@@ -213,10 +217,51 @@ def test_what_is_up_to_date_is_not_measured_again(place: Path, data: Corpus, mon
     make_run(place, "alibi-s0-lr1e-2", data)
     assert len(measured(place)["rows"]) == len(RUNS) + 1
     assert asked == ["alibi"]
-    measured(place, settings=replace(SETTINGS, seed=1), variants=["tapa"])
+    measured(place, settings=replace(SETTINGS, seed=1), variants=["tapa"], out="other.json")
     assert asked == ["alibi", "tapa"]
-    measured(place, settings=replace(SETTINGS, seed=1), variants=["tapa"], force=True)
+    measured(place, settings=replace(SETTINGS, seed=1), variants=["tapa"], force=True, out="other.json")
     assert asked == ["alibi", "tapa", "tapa"]
+
+
+def record_at(path: Path) -> dict[str, Any]:
+    return read_summary(path, expect_schema=extrapolation_bias_runs.BIAS)
+
+
+def test_rows_of_runs_that_are_not_measured_stay(place: Path):
+    """One variant, measured again; then a folder in which the other runs are no more: no row is lost, nor a rate."""
+    before = record_at(place / "bias.json")
+    measured(place, variants=["tapa"], force=True)
+    after = record_at(place / "bias.json")
+    assert after["rows"] == before["rows"]
+    assert after["summary"] == before["summary"]
+    for name in RUNS:
+        if not name.startswith("tapa"):
+            shutil.rmtree(place / "runs" / name)
+            (place / "trained" / f"{name}.json").unlink()
+    measured(place, force=True)
+    assert record_at(place / "bias.json")["rows"] == before["rows"]
+    assert record_at(place / "bias.json")["summary"]["chosen"] == before["summary"]["chosen"]
+
+
+def test_a_run_that_diverged_meanwhile_loses_its_row(place: Path):
+    path = place / "trained" / f"{RUNS[0]}.json"
+    whole = json.loads(path.read_text())
+    whole["content"]["diverged"] = {"after_steps": 3, "in": "loss"}
+    path.write_text(json.dumps(whole))
+    found = measured(place)
+    assert set(found["rows"]) == set(RUNS[1:])
+    assert found["left_out"][RUNS[0]] == "diverged"
+
+
+def test_rows_of_other_settings_are_not_mixed(place: Path):
+    """It raises( with what differs, and touches nothing; where every row is measured again there is nothing to mix."""
+    before = (place / "bias.json").read_bytes()
+    said = (
+        r"bias\.json holds rows of other settings \(seed=0, not 1\), such as that of .*; give another --out$"
+    )
+    with pytest.raises(InputError, match=said):
+        measured(place, settings=replace(SETTINGS, seed=1), variants=["tapa"])
+    assert (place / "bias.json").read_bytes() == before
 
 
 def test_interrupted_it_has_kept_what_was_done(place: Path):
@@ -225,10 +270,11 @@ def test_interrupted_it_has_kept_what_was_done(place: Path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
+        measured(place, progress=stop, out="new.json")
+    assert list(record_at(place / "new.json")["rows"]) == [RUNS[0]]
+    with pytest.raises(KeyboardInterrupt):
         measured(place, progress=stop, force=True)
-    assert list(read_summary(place / "bias.json", expect_schema=extrapolation_bias_runs.BIAS)["rows"]) == [
-        RUNS[0]
-    ]
+    assert set(record_at(place / "bias.json")["rows"]) == set(RUNS)  # what was there stays
 
 
 # what they say together

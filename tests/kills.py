@@ -1,0 +1,499 @@
+"""The kill harness: real commands, really killed, and what is left looked at.
+
+Every scenario is a command on tiny inputs. It is run once undisturbed; then it is killed again and again, each run
+going on from what the one before has left; then it is run to its end, which must be what it was undisturbed. A kill is
+a signal at a random moment to the process or to one of its workers, or one at the n-th file operation of the process.
+After each one it is checked that no process is left after five seconds, that every file under its final name is whole,
+and, where the signal can be heeded, that the command ended with its code, in one line, and has left no part of a file.
+`python -m tests.kills` writes the record.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from analysis import records, schemas
+from analysis.models import checkpoint
+from analysis.processes import started
+
+ROOT = Path(__file__).resolve().parents[1]
+SOON = 5.0  # seconds after which nothing may run any more
+TINY = [
+    "model.layers=1", "model.width=16", "model.heads=2", "model.kv_heads=1", "model.head_dim=8", "model.hidden=16",
+    "length=16", "batch=4", "warmup=1", "validate_every=8", "validation_batches=1", "compile=false", "corpus=texts",
+]  # fmt: skip
+CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGKILL": -9}
+MARK = "TAPA_KILLS"
+
+BEGIN = """
+import os, runpy, signal, sys
+folder, count, how, *arguments = sys.argv[1:]
+count, seen = int(count), 0
+def hook(event, given):  # every file operation in the folder, of this process
+    global seen
+    if event.split(".")[0] in ("open", "os", "shutil") and folder in str(given):
+        seen += 1
+        if seen == count:
+            os.kill(os.getpid(), getattr(signal, how))
+if how:
+    sys.addaudithook(hook)
+if arguments[0] == "sweep":
+    from tests.kills import tiny_sweep as run
+else:
+    from analysis.cli.main import main as run
+sys.argv = ["tapa", *arguments]
+open(os.path.join(folder, "..", "begun"), "w").close()
+try:
+    run()
+finally:
+    if how:
+        with open(os.path.join(folder, "..", "seen"), "w") as out:
+            out.write(str(seen))
+"""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A command to be killed.
+
+    Attributes:
+        name: for the record.
+        arguments: of `tapa`.
+        result: of a finished run, what must be the same again; numbers, bytes and names.
+        workers: whether it has processes that work for it.
+    """
+
+    name: str
+    arguments: Sequence[str]
+    result: Callable[[Path], object]
+    workers: bool = False
+
+
+def _arrays(name: str, schema: records.Schema) -> Callable[[Path], object]:
+    def result(folder: Path) -> object:
+        data = records.read(folder / name, expect_schema=schema)
+        return {
+            str(key): np.asarray(x.values).tolist()
+            for key, x in data.variables.items()
+            if "second" not in str(key)
+        }
+
+    return lambda folder: json.dumps(result(folder), default=str)
+
+
+def _weights(folder: Path) -> object:
+    last = checkpoint.latest(folder / "run")
+    assert last is not None
+    return (last / checkpoint.MODEL).read_bytes()
+
+
+def _runs(folder: Path) -> object:
+    found = {path.parent.name: path.read_bytes() for path in (folder / "runs").glob("*/model.safetensors")}
+    return found, sorted(path.name for path in (folder / "trained").iterdir())
+
+
+def _pictures(folder: Path) -> object:
+    return sorted(path.name for path in (folder / "project" / "figures" / "out").iterdir())
+
+
+SCENARIOS = (
+    Scenario("train", ["train", "cpu", *TINY, "steps=60", "save_every=2", "method=tapa", "--out", "run"], _weights),
+    Scenario(
+        "evaluate",
+        ["evaluate", "../model", "--lengths", "16,32,64", "--target", "8", "--spans", "2", "--text", "texts/00.txt",
+         "--text", "texts/01.txt", "--out", "evaluation.nc"],
+        _arrays("evaluation.nc", schemas.EVALUATION),
+    ),
+    Scenario(
+        "measure",
+        ["measure", "../model", "--text", "texts/00.txt", "--windows", "40", "--length", "16", "--out", "heads.nc",
+         "--summary", "heads.json"],
+        _arrays("heads.nc", schemas.DISTANCE_BIAS),
+    ),
+    Scenario("figures", ["figures", "bias_by_base", "rope_family"], _pictures, workers=True),
+    Scenario("sweep", ["sweep"], _runs, workers=True),
+)  # fmt: skip
+
+
+def tiny_sweep() -> None:
+    """A sweep of four runs in two processes, in the current folder, as the command makes them."""
+    from analysis.cli import main
+    from analysis.experiments import plan, sweep
+    from analysis.workers import Workers
+    from tests.models.tiny_llama import tiny_recipe
+
+    model = replace(tiny_recipe().model, vocab_size=256)
+    scratch = tiny_recipe(model=model, corpus="texts", steps=40)
+    scale = plan.Scale(
+        scratch, replace(scratch, steps=3, warmup=1), rates=(1e-2, 1e-3), fine_rates=(1e-3,), reach=0, seeds=(0,),
+        spans=8, target=4, checkpoints=3,
+    )  # fmt: skip
+    wanted = [plan.VARIANTS["rope"], plan.VARIANTS["tapa"]]
+    places = plan.Places(Path("trained"), Path("runs"))
+
+    def run() -> None:
+        sweep.sweep(wanted, scale, places, workers=Workers(2), arguments=["tapa", "sweep"])
+
+    main.app.command("sweep-tiny")(run)
+    sys.argv = ["tapa", "sweep-tiny"]
+    main.main()
+
+
+@dataclass
+class Counts:
+    """What became of the kills of one scenario.
+
+    Attributes:
+        kills: processes that were hit before they had ended.
+        by_signal, by_target, by_moment: of them.
+        heedable: of them, all but SIGKILL of the process itself.
+        in_order: of those, that ended with their code in one line.
+        ends: runs to the end afterwards.
+        resumed: of them, that ended as undisturbed.
+        seconds_until_gone: the longest that a process was there after a kill.
+        wrong: what was found that is promised not to be, a line each.
+    """
+
+    kills: int = 0
+    by_signal: Counter[str] = field(default_factory=Counter)
+    by_target: Counter[str] = field(default_factory=Counter)
+    by_moment: Counter[str] = field(default_factory=Counter)
+    heedable: int = 0
+    in_order: int = 0
+    ends: int = 0
+    resumed: int = 0
+    seconds_until_gone: float = 0.0
+    wrong: list[str] = field(default_factory=list)
+
+
+class Place:
+    """A folder with texts, a model, and a folder in which one scenario runs."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.work = root / "work"
+        self.mark = f"{os.getpid()}-{root.name}"
+        self.work.mkdir(parents=True)
+        _write_texts(self.work / "texts")
+        arguments = ["train", "cpu", *TINY, "steps=4", "save_every=4", "--out", "run"]
+        done = self.run(arguments)
+        assert done.returncode == 0, done.stderr
+        (self.work / "run").rename(root / "model")
+
+    def environment(self) -> dict[str, str]:
+        project = self.work / "project"
+        path = os.pathsep.join([str(project), str(ROOT)]) if project.exists() else str(ROOT)
+        own = {
+            "PYTHONPATH": path,
+            "OMP_NUM_THREADS": "1",
+            MARK: self.mark,
+            "TAPA_CACHE": str(self.root / "cache"),
+        }
+        return os.environ | own
+
+    def start(self, arguments: Sequence[str], *, count: int = 0, how: str = "") -> subprocess.Popen[str]:
+        """The command, which is about to be in its main function when this returns."""
+        (self.root / "begun").unlink(missing_ok=True)
+        command = [sys.executable, "-c", BEGIN, str(self.work), str(count), how, *arguments]
+        process = subprocess.Popen(
+            command, cwd=self.work, env=self.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            text=True, start_new_session=True,
+        )  # fmt: skip
+        while not (self.root / "begun").exists() and process.poll() is None:
+            time.sleep(0.01)
+        return process
+
+    def run(
+        self, arguments: Sequence[str], *, count: int = 0, how: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """The command to its end."""
+        process = self.start(arguments, count=count, how=how)
+        _, said = process.communicate()
+        return subprocess.CompletedProcess(arguments, process.returncode, "", said)
+
+    def processes(self) -> dict[int, str]:
+        """Processes of this place that run, with what they were started as."""
+        found = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if f"{MARK}={self.mark}\0".encode() in (folder / "environ").read_bytes() and started(
+                    int(folder.name)
+                ):
+                    found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        return found
+
+    def workers(self) -> list[int]:
+        return [pid for pid, said in self.processes().items() if "popen_loky" in said or "spawn_main" in said]
+
+    def seconds_until_gone(self) -> float:
+        begun = time.monotonic()
+        while self.processes():
+            if time.monotonic() - begun > 2 * SOON:
+                for pid in self.processes():
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                return 2 * SOON
+            time.sleep(0.05)
+        return time.monotonic() - begun
+
+    def parts(self) -> list[str]:
+        return [str(path.relative_to(self.work)) for path in self.work.rglob(".*.part")]
+
+    def halves(self) -> Iterator[str]:
+        """Files under their final names that are not whole."""
+        for path in self.work.rglob("*"):
+            if any(part.startswith(".") for part in path.relative_to(self.work).parts) or not path.is_file():
+                continue
+            if not _is_whole(path):
+                yield str(path.relative_to(self.work))
+
+
+def _is_whole(path: Path) -> bool:
+    data = path.read_bytes()
+    match path.suffix:
+        case ".nc":
+            return records.schema_at(path) is not None
+        case ".json":
+            return isinstance(json.loads(data or b"[]"), dict)
+        case ".pdf":
+            return data.rstrip().endswith(b"%%EOF")
+        case ".png":
+            return data.endswith(b"IEND\xaeB`\x82")
+        case ".safetensors":
+            return bool(checkpoint.read_tensors(path))
+    return True
+
+
+def _write_texts(folder: Path) -> None:
+    """Twenty documents of a made-up language, no two alike."""
+    rng = np.random.default_rng(3)
+    words = np.array(["".join(rng.choice(list("aeioumnrst"), 4)) for _ in range(60)])
+    folder.mkdir()
+    for i in range(20):
+        (folder / f"{i:02d}.txt").write_text(" ".join(rng.choice(words, 400)), encoding="utf-8")
+
+
+def _copy_project(folder: Path) -> None:
+    """The project without its pictures and rebuilt records: `tapa figures` writes beside its own code."""
+    for name in ("analysis", "proofs", "figures"):
+        without = shutil.ignore_patterns("__pycache__", "out", "records", "trained", "*.png")
+        shutil.copytree(
+            ROOT / name,
+            folder / name,
+            ignore=without if name == "figures" else shutil.ignore_patterns("__pycache__"),
+        )
+    shutil.copytree(ROOT / "figures" / "trained", folder / "figures" / "trained")
+    shutil.copy(ROOT / "pyproject.toml", folder)
+
+
+class Harness:
+    """Kills one scenario."""
+
+    def __init__(self, place: Place, scenario: Scenario, draw: random.Random) -> None:
+        self.place, self.scenario, self.draw = place, scenario, draw
+        self.counts = Counts()
+        self.clean()
+        if scenario.name == "figures":
+            _copy_project(place.work / "project")
+        begun = time.monotonic()
+        done = place.run(scenario.arguments, how="SIGKILL")  # counts its file operations, and meets none at 0
+        self.seconds = time.monotonic() - begun
+        assert done.returncode == 0, done.stderr
+        self.operations = int((place.root / "seen").read_text())
+        self.expected = scenario.result(place.work)
+        self.clean()
+
+    def clean(self) -> None:
+        """Nothing in the folder but what the command starts from."""
+        work = self.place.work
+        for path in work.iterdir():
+            if path.name == "project":
+                for made in ("out", "records"):
+                    shutil.rmtree(path / "figures" / made, ignore_errors=True)
+                shutil.rmtree(path / ".pytask", ignore_errors=True)
+            elif path.name != "texts":
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def wrong(self, said: str) -> None:
+        self.counts.wrong.append(f"{self.scenario.name}: {said}")
+
+    def at_moment(self, how: str, target: str) -> None:
+        """A signal at a random moment."""
+        process = self.place.start(self.scenario.arguments)
+        until = time.monotonic() + self.draw.uniform(0.0, 0.8) * self.seconds
+        hit = process.pid
+        while process.poll() is None and (time.monotonic() < until or target == "worker"):
+            if target == "worker" and time.monotonic() > until and (workers := self.place.workers()):
+                hit = self.draw.choice(workers)
+                break
+            time.sleep(0.02)
+        if process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(hit, signal.Signals[how])
+        self.after(process, how, target if hit != process.pid else "process", "random moment")
+
+    def at_operation(self, how: str, count: int) -> None:
+        """A signal at the n-th file operation."""
+        process = self.place.start(self.scenario.arguments, count=count, how=how)
+        self.after(process, how, "process", "file operation")
+
+    def after(self, process: subprocess.Popen[str], how: str, target: str, moment: str) -> None:
+        """What is left."""
+        begun = time.monotonic()
+        try:
+            _, said = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            self.wrong(f"{how} at a {moment} of the {target} was not heeded in 60 s")
+            process.kill()
+            _, said = process.communicate()
+        code = process.returncode
+        gone = self.place.seconds_until_gone()
+        where = f"{how} at a {moment} of the {target}"
+        if code == 0:  # it had ended, or a worker that had nothing to do was hit
+            return
+        self.counts.kills += 1
+        self.counts.by_signal[how] += 1
+        self.counts.by_target[target] += 1
+        self.counts.by_moment[moment] += 1
+        waited = gone if target == "process" and how == "SIGKILL" else time.monotonic() - begun
+        self.counts.seconds_until_gone = max(self.counts.seconds_until_gone, gone)
+        if gone > SOON:
+            self.wrong(f"{where} left processes for {waited:.1f} s")
+        lines = [line for line in said.splitlines() if line.startswith("tapa: ")]
+        expected = 2 if target == "worker" else CODES[how]
+        if how != "SIGKILL" or target == "worker":
+            self.counts.heedable += 1
+            if code != expected or "Traceback" in said or len(lines) != 1:
+                self.wrong(f"{where} ended with {code} and said {said[-600:]!r}")
+            else:
+                self.counts.in_order += 1
+            if target == "process" and (left := self.place.parts()):
+                self.wrong(f"{where} left {left}")
+        for path in self.place.halves():
+            self.wrong(f"{where} left half of {path}")
+
+    def to_the_end(self) -> None:
+        """Run from what is left: the same as undisturbed, and no part of a file is left."""
+        done = self.place.run(self.scenario.arguments)
+        self.counts.ends += 1
+        if done.returncode != 0:
+            self.wrong(f"does not go on: {done.stderr[-600:]!r}")
+        elif self.scenario.result(self.place.work) != self.expected:
+            self.wrong("ends otherwise than undisturbed")
+        else:
+            self.counts.resumed += 1
+        for path in self.place.halves():
+            self.wrong(f"left half of {path} after its end")
+
+    def limited(self, limit: int) -> None:
+        """A disk that is full after so many bytes of a file: one line, and what was there is whole."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+        try:
+            done = self.place.run(self.scenario.arguments)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        self.refused(done, "a full disk")
+
+    def refused(self, done: subprocess.CompletedProcess[str], what: str) -> None:
+        if done.returncode == 0:
+            return
+        self.counts.by_moment[what] += 1
+        lines = [line for line in done.stderr.splitlines() if line.startswith("tapa: ")]
+        if done.returncode != 2 or "Traceback" in done.stderr or len(lines) != 1:
+            self.wrong(f"{what} ended with {done.returncode} and said {done.stderr[-600:]!r}")
+        for path in [*self.place.parts(), *self.place.halves()]:
+            self.wrong(f"{what} left {path}")
+
+    def kill(self, count: int) -> Counts:
+        """So many kills of each kind, on and on from what is left, the end after every fifth."""
+        hows = list(CODES)
+        for n in range(count):
+            target = "worker" if self.scenario.workers and n % 3 == 2 else "process"
+            self.at_moment(self.draw.choice(hows), target)
+            self.at_operation(hows[n % 3], 1 + (self.operations * n) // count)
+            if n % 5 == 4 or n == count - 1:
+                self.to_the_end()
+                self.clean()
+        self.limited(2000)
+        self.to_the_end()
+        return self.counts
+
+
+def kills(names: Sequence[str], count: int, root: Path, seed: int) -> dict[str, Counts]:
+    """Counts by scenario; each scenario draws on its own."""
+    found = {}
+    place = Place(root)
+    for scenario in SCENARIOS:
+        if scenario.name in names:
+            found[scenario.name] = Harness(place, scenario, random.Random(f"{seed} {scenario.name}")).kill(
+                count
+            )
+            print(scenario.name, json.dumps(_plain(found[scenario.name])), flush=True)
+    return found
+
+
+def _plain(counts: Counts) -> dict[str, object]:
+    return {
+        name: dict(value) if isinstance(value, Counter) else value for name, value in asdict(counts).items()
+    }
+
+
+def content_of(found: dict[str, Counts], asked: int) -> dict[str, object]:
+    """What the record holds."""
+    total = {
+        name: sum(getattr(counts, name) for counts in found.values())
+        for name in ("kills", "heedable", "in_order", "ends", "resumed")
+    }
+    return {
+        "asked": asked,
+        "scenarios": {name: _plain(counts) for name, counts in found.items()},
+        "total": total | {
+            "wrong": sum(len(counts.wrong) for counts in found.values()),
+            "seconds_until_gone": max((counts.seconds_until_gone for counts in found.values()), default=0.0),
+        },
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Kill, and write the record."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--count", type=int, default=20, help="kills at random moments of each scenario")
+    parser.add_argument("--only", nargs="*", default=[scenario.name for scenario in SCENARIOS])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--folder", type=Path, required=True, help="a new one, to work in")
+    parser.add_argument("--out", type=Path, default=ROOT / "figures" / "summaries" / "kills.json")
+    given = parser.parse_args()
+    records.ensure_writable(given.out, schemas.KILLS)
+    begun = time.perf_counter()
+    found = kills(given.only, given.count, given.folder.absolute(), given.seed)
+    origin = records.Provenance.collect(
+        ["python", "-m", "tests.kills", "--count", str(given.count)],
+        {"count": given.count, "scenarios": list(found)},
+        seeds={"moments and targets": given.seed},
+        device="cpu", precision="counts", threads=1, seconds=time.perf_counter() - begun,
+    )  # fmt: skip
+    records.write_summary(content_of(found, given.count), given.out, origin, schema=schemas.KILLS)
+    wrong = [line for counts in found.values() for line in counts.wrong]
+    print("\n".join(wrong) or "nothing wrong")
+    sys.exit(bool(wrong))
+
+
+if __name__ == "__main__":
+    main()
