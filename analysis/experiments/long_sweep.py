@@ -31,11 +31,11 @@ from analysis.experiments.plan import outdated
 from analysis.experiments.run_record import Content, RunSpec
 from analysis.experiments.sweep import Outcome, alone, tidy
 from analysis.experiments.training_run import perform
+from analysis.files import write_whole
 from analysis.models.config import MODEL
 from analysis.models.llama import Llama
 from analysis.models.token_losses import llama_reader, rows_at_once
 from analysis.progress import NotedProgress, silent
-from analysis.files import write_whole
 from analysis.text.corpus import PRIVATE_WORDS, Corpus, corpus
 from analysis.training import train
 from analysis.training.recipe import Recipe
@@ -254,12 +254,13 @@ def sweep_long(
         now = [job for job in jobs(names, ladder, places, arguments, deadline) if job.run.name not in others]
         if not now:
             break
-        for job, outcome in zip(now, workers_.run(perform_long, now, workers), strict=True):
-            ended[outcome] += 1
-            others |= {job.run.name} if outcome == "busy" else set()
-            rows = standing(names, ladder, places)
-            done = sum(row["stands"] in ("done", "diverged") for row in rows)
-            progress("runs", done, len(rows), f"{job.run.name}: {outcome}")
+        with contextlib.closing(workers_.run(perform_long, now, workers)) as outcomes:
+            for job, outcome in zip(now, outcomes, strict=True):
+                ended[outcome] += 1
+                others |= {job.run.name} if outcome == "busy" else set()
+                rows = standing(names, ladder, places)
+                done = sum(row["stands"] in ("done", "diverged") for row in rows)
+                progress("runs", done, len(rows), f"{job.run.name}: {outcome}")
     left = sum(row["stands"] not in ("done", "diverged") for row in standing(names, ladder, places))
     return ended | {"left": left}
 
