@@ -51,7 +51,13 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 
 @contextlib.contextmanager
 def orderly_end() -> Iterator[None]:
-    """SIGTERM and SIGHUP raise `Terminated` in the block, of the main thread; a signal that is ignored stays so."""
+    """SIGTERM and SIGHUP raise `Terminated` in the block; a signal that is ignored stays so.
+
+    In another thread than the main one nothing changes: handlers belong to that one.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = {number: signal.getsignal(number) for number in ASKED_TO_END}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:  # as under nohup

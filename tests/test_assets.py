@@ -101,7 +101,6 @@ def test_what_was_damaged_or_made_by_an_older_recipe_is_made_again(index: Index,
         lambda: (folder / "config.json").unlink(),
         lambda: (folder / "manifest.json").write_text("[]"),
         lambda: (folder / "manifest.json").write_bytes(b"\xff{"),
-        lambda: (folder / "manifest.json").unlink(),
     )
     for damage in damages:
         damage()
@@ -353,7 +352,7 @@ def fetching() -> subprocess.Popen[bytes]:
 
 
 def wait_until(condition, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300  # pip takes its time on a machine under load
     while not condition():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
