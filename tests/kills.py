@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import json
 import os
 import random
@@ -21,18 +22,22 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
 from analysis import records, schemas
+from analysis.cli import main as command
 from analysis.models import checkpoint
 from analysis.processes import started
 
 ROOT = Path(__file__).resolve().parents[1]
+PATIENCE = 600.0  # seconds, on a machine under load
 SOON = 5.0  # seconds after which nothing may run any more
 TINY = [
     "model.layers=1", "model.width=16", "model.heads=2", "model.kv_heads=1", "model.head_dim=8", "model.hidden=16",
@@ -41,31 +46,106 @@ TINY = [
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGKILL": -9}
 MARK = "TAPA_KILLS"
 
-BEGIN = """
-import os, runpy, signal, sys
-folder, count, how, *arguments = sys.argv[1:]
-count, seen = int(count), 0
-def hook(event, given):  # every file operation in the folder, of this process
-    global seen
-    if event.split(".")[0] in ("open", "os", "shutil") and folder in str(given):
-        seen += 1
-        if seen == count:
-            os.kill(os.getpid(), getattr(signal, how))
-if how:
-    sys.addaudithook(hook)
-if arguments[0] == "sweep":
-    from tests.kills import tiny_sweep as run
-else:
-    from analysis.cli.main import main as run
-sys.argv = ["tapa", *arguments]
-open(os.path.join(folder, "..", "begun"), "w").close()
-try:
-    run()
-finally:
+BEGIN = "import sys; from tests.kills import perform; perform(*sys.argv[1:4], sys.argv[4:])"
+
+
+def _is_below(folder: str, given: object) -> bool:
+    """Whether what an audit hook is given begins with a path in the folder."""
+    path = given[0] if isinstance(given, tuple) and given else None
+    return isinstance(path, str | bytes | os.PathLike) and os.path.abspath(os.fsdecode(path)).startswith(
+        folder
+    )
+
+
+def perform(folder: str, count: str, how: str, arguments: Sequence[str]) -> None:
+    """A command, in whatever process: it sends itself a signal at its n-th file operation in a folder.
+
+    Args:
+        folder: in which operations count.
+        count: n; 0 for never.
+        how: the signal's name; nothing is counted if it is empty.
+        arguments: of `tapa`, or "sweep" alone for the tiny one.
+    """
+    seen = 0
+
+    def hook(event: str, given: object) -> None:
+        nonlocal seen
+        if event.split(".")[0] in ("open", "os", "shutil") and _is_below(folder, given):
+            seen += 1
+            if seen == int(count):
+                os.kill(os.getpid(), signal.Signals[how])
+
+    run = tiny_sweep if arguments[0] == "sweep" else command.main
+    sys.argv = ["tapa", *arguments]
+    Path(folder, "..", "begun").touch()
     if how:
-        with open(os.path.join(folder, "..", "seen"), "w") as out:
-            out.write(str(seen))
-"""
+        sys.addaudithook(hook)
+    try:
+        run()
+    finally:
+        if how:
+            Path(folder, "..", "seen").write_text(str(seen))
+
+
+class Started:
+    """A process that runs a command: forked from this one, which has the libraries, or a new interpreter.
+
+    A fork is hit in its work rather than in its imports, which take most of a tiny command's time.
+    """
+
+    def __init__(self, place: Place, given: Sequence[str], *, fork: bool, limit: int | None) -> None:
+        self.said, self.code = place.root / "said", None
+        sys.stdout.flush()
+        if fork:
+            self.pid = os.fork()
+            if self.pid == 0:
+                self._become(place, given, limit)
+        else:
+            line = [sys.executable, "-c", BEGIN, *given]
+            with self.said.open("wb") as said:
+                self.process = subprocess.Popen(
+                    line, cwd=place.work, env=place.environment(), stdout=subprocess.DEVNULL, stderr=said,
+                    start_new_session=True, preexec_fn=lambda: _limit(limit),
+                )  # fmt: skip
+            self.pid = self.process.pid
+
+    def _become(self, place: Place, given: Sequence[str], limit: int | None) -> NoReturn:
+        code: object = 1
+        try:
+            os.setsid()
+            for number, path in ((1, os.devnull), (2, str(self.said))):
+                os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+            sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
+            os.environ.update(place.environment())
+            os.chdir(place.work)
+            _limit(limit)
+            perform(*given[:3], given[3:])
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+        except BaseException:  # noqa: BLE001 - as the interpreter would
+            traceback.print_exc()
+        finally:
+            sys.stderr.flush()
+            os._exit(code if isinstance(code, int) else 1)
+
+    def poll(self) -> int | None:
+        if self.code is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self.code = os.waitstatus_to_exitcode(status) if pid else None
+        return self.code
+
+    def wait(self, seconds: float) -> tuple[int | None, str]:
+        """Exit code, None if it still runs after so many seconds, and what it said."""
+        until = time.monotonic() + seconds
+        while self.poll() is None and time.monotonic() < until:
+            time.sleep(0.01)
+        return self.code, self.said.read_text(errors="replace")
+
+
+def _limit(size: int | None) -> None:
+    if size is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
 
 
 @dataclass(frozen=True)
@@ -113,7 +193,7 @@ def _pictures(folder: Path) -> object:
 
 
 SCENARIOS = (
-    Scenario("train", ["train", "cpu", *TINY, "steps=60", "save_every=2", "method=tapa", "--out", "run"], _weights),
+    Scenario("train", ["train", "cpu", *TINY, "steps=16", "save_every=2", "method=tapa", "--out", "run"], _weights),
     Scenario(
         "evaluate",
         ["evaluate", "../model", "--lengths", "16,32,64", "--target", "8", "--spans", "2", "--text", "texts/00.txt",
@@ -133,7 +213,6 @@ SCENARIOS = (
 
 def tiny_sweep() -> None:
     """A sweep of four runs in two processes, in the current folder, as the command makes them."""
-    from analysis.cli import main
     from analysis.experiments import plan, sweep
     from analysis.workers import Workers
     from tests.models.tiny_llama import tiny_recipe
@@ -150,9 +229,9 @@ def tiny_sweep() -> None:
     def run() -> None:
         sweep.sweep(wanted, scale, places, workers=Workers(2), arguments=["tapa", "sweep"])
 
-    main.app.command("sweep-tiny")(run)
+    command.app.command("sweep-tiny")(run)
     sys.argv = ["tapa", "sweep-tiny"]
-    main.main()
+    command.main()
 
 
 @dataclass
@@ -192,8 +271,8 @@ class Place:
         self.work.mkdir(parents=True)
         _write_texts(self.work / "texts")
         arguments = ["train", "cpu", *TINY, "steps=4", "save_every=4", "--out", "run"]
-        done = self.run(arguments)
-        assert done.returncode == 0, done.stderr
+        code, said = self.run(Scenario("model", arguments, _weights))
+        assert code == 0, said
         (self.work / "run").rename(root / "model")
 
     def environment(self) -> dict[str, str]:
@@ -207,29 +286,24 @@ class Place:
         }
         return os.environ | own
 
-    def start(self, arguments: Sequence[str], *, count: int = 0, how: str = "") -> subprocess.Popen[str]:
+    def start(
+        self, scenario: Scenario, *, count: int = 0, how: str = "", limit: int | None = None
+    ) -> Started:
         """The command, which is about to be in its main function when this returns."""
         (self.root / "begun").unlink(missing_ok=True)
-        command = [sys.executable, "-c", BEGIN, str(self.work), str(count), how, *arguments]
-        process = subprocess.Popen(
-            command, cwd=self.work, env=self.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            text=True, start_new_session=True,
-        )  # fmt: skip
-        while not (self.root / "begun").exists() and process.poll() is None:
+        given = [str(self.work), str(count), how, *scenario.arguments]
+        self.last = Started(self, given, fork=not scenario.workers, limit=limit)
+        while not (self.root / "begun").exists() and self.last.poll() is None:
             time.sleep(0.01)
-        return process
+        return self.last
 
-    def run(
-        self, arguments: Sequence[str], *, count: int = 0, how: str = ""
-    ) -> subprocess.CompletedProcess[str]:
-        """The command to its end."""
-        process = self.start(arguments, count=count, how=how)
-        _, said = process.communicate()
-        return subprocess.CompletedProcess(arguments, process.returncode, "", said)
+    def run(self, scenario: Scenario, *, how: str = "", limit: int | None = None) -> tuple[int | None, str]:
+        """The command to its end: exit code, and what it said."""
+        return self.start(scenario, how=how, limit=limit).wait(PATIENCE)
 
     def processes(self) -> dict[int, str]:
         """Processes of this place that run, with what they were started as."""
-        found = {}
+        found = {} if self.last.poll() is not None else {self.last.pid: "tapa"}
         for folder in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 if f"{MARK}={self.mark}\0".encode() in (folder / "environ").read_bytes() and started(
@@ -312,9 +386,9 @@ class Harness:
         if scenario.name == "figures":
             _copy_project(place.work / "project")
         begun = time.monotonic()
-        done = place.run(scenario.arguments, how="SIGKILL")  # counts its file operations, and meets none at 0
+        code, said = place.run(scenario, how="SIGKILL")  # counts its file operations, and is hit at none
         self.seconds = time.monotonic() - begun
-        assert done.returncode == 0, done.stderr
+        assert code == 0, said
         self.operations = int((place.root / "seen").read_text())
         self.expected = scenario.result(place.work)
         self.clean()
@@ -335,7 +409,7 @@ class Harness:
 
     def at_moment(self, how: str, target: str) -> None:
         """A signal at a random moment."""
-        process = self.place.start(self.scenario.arguments)
+        process = self.place.start(self.scenario)
         until = time.monotonic() + self.draw.uniform(0.0, 0.8) * self.seconds
         hit = process.pid
         while process.poll() is None and (time.monotonic() < until or target == "worker"):
@@ -350,19 +424,14 @@ class Harness:
 
     def at_operation(self, how: str, count: int) -> None:
         """A signal at the n-th file operation."""
-        process = self.place.start(self.scenario.arguments, count=count, how=how)
+        process = self.place.start(self.scenario, count=count, how=how)
         self.after(process, how, "process", "file operation")
 
-    def after(self, process: subprocess.Popen[str], how: str, target: str, moment: str) -> None:
+    def after(self, process: Started, how: str, target: str, moment: str) -> None:
         """What is left."""
-        begun = time.monotonic()
-        try:
-            _, said = process.communicate(timeout=60)
-        except subprocess.TimeoutExpired:
-            self.wrong(f"{how} at a {moment} of the {target} was not heeded in 60 s")
-            process.kill()
-            _, said = process.communicate()
-        code = process.returncode
+        code, said = process.wait(PATIENCE)
+        if code is None:
+            self.wrong(f"{how} at a {moment} of the {target} was not heeded in {PATIENCE:g} s")
         gone = self.place.seconds_until_gone()
         where = f"{how} at a {moment} of the {target}"
         if code == 0:  # it had ended, or a worker that had nothing to do was hit
@@ -371,10 +440,9 @@ class Harness:
         self.counts.by_signal[how] += 1
         self.counts.by_target[target] += 1
         self.counts.by_moment[moment] += 1
-        waited = gone if target == "process" and how == "SIGKILL" else time.monotonic() - begun
         self.counts.seconds_until_gone = max(self.counts.seconds_until_gone, gone)
         if gone > SOON:
-            self.wrong(f"{where} left processes for {waited:.1f} s")
+            self.wrong(f"{where} left processes for {gone:.1f} s")
         lines = [line for line in said.splitlines() if line.startswith("tapa: ")]
         expected = 2 if target == "worker" else CODES[how]
         if how != "SIGKILL" or target == "worker":
@@ -390,10 +458,10 @@ class Harness:
 
     def to_the_end(self) -> None:
         """Run from what is left: the same as undisturbed, and no part of a file is left."""
-        done = self.place.run(self.scenario.arguments)
+        code, said = self.place.run(self.scenario)
         self.counts.ends += 1
-        if done.returncode != 0:
-            self.wrong(f"does not go on: {done.stderr[-600:]!r}")
+        if code != 0:
+            self.wrong(f"does not go on: {said[-600:]!r}")
         elif self.scenario.result(self.place.work) != self.expected:
             self.wrong("ends otherwise than undisturbed")
         else:
@@ -403,23 +471,15 @@ class Harness:
 
     def limited(self, limit: int) -> None:
         """A disk that is full after so many bytes of a file: one line, and what was there is whole."""
-        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
-        try:
-            done = self.place.run(self.scenario.arguments)
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        self.refused(done, "a full disk")
-
-    def refused(self, done: subprocess.CompletedProcess[str], what: str) -> None:
-        if done.returncode == 0:
+        code, said = self.place.run(self.scenario, limit=limit)
+        if code == 0:
             return
-        self.counts.by_moment[what] += 1
-        lines = [line for line in done.stderr.splitlines() if line.startswith("tapa: ")]
-        if done.returncode != 2 or "Traceback" in done.stderr or len(lines) != 1:
-            self.wrong(f"{what} ended with {done.returncode} and said {done.stderr[-600:]!r}")
+        self.counts.by_moment["a full disk"] += 1
+        lines = [line for line in said.splitlines() if line.startswith("tapa: ")]
+        if code != 2 or "Traceback" in said or len(lines) != 1:
+            self.wrong(f"a full disk ended with {code} and said {said[-600:]!r}")
         for path in [*self.place.parts(), *self.place.halves()]:
-            self.wrong(f"{what} left {path}")
+            self.wrong(f"a full disk left {path}")
 
     def kill(self, count: int) -> Counts:
         """So many kills of each kind, on and on from what is left, the end after every fifth."""
@@ -436,9 +496,17 @@ class Harness:
         return self.counts
 
 
-def kills(names: Sequence[str], count: int, root: Path, seed: int) -> dict[str, Counts]:
-    """Counts by scenario; each scenario draws on its own."""
-    found = {}
+def _import_all() -> None:
+    """What the commands import where they need it: a fork has it then."""
+    for name in ("experiments.training_run", "studies.perplexity", "studies.distance_bias"):
+        importlib.import_module(f"analysis.{name}")
+    import h5netcdf  # noqa: F401
+
+
+def kills(names: Sequence[str], count: int, root: Path, seed: int) -> Iterator[dict[str, Counts]]:
+    """Counts by scenario, after each; each scenario draws on its own."""
+    _import_all()
+    found: dict[str, Counts] = {}
     place = Place(root)
     for scenario in SCENARIOS:
         if scenario.name in names:
@@ -446,7 +514,7 @@ def kills(names: Sequence[str], count: int, root: Path, seed: int) -> dict[str, 
                 count
             )
             print(scenario.name, json.dumps(_plain(found[scenario.name])), flush=True)
-    return found
+            yield found
 
 
 def _plain(counts: Counts) -> dict[str, object]:
@@ -482,14 +550,14 @@ def main() -> None:
     given = parser.parse_args()
     records.ensure_writable(given.out, schemas.KILLS)
     begun = time.perf_counter()
-    found = kills(given.only, given.count, given.folder.absolute(), given.seed)
-    origin = records.Provenance.collect(
-        ["python", "-m", "tests.kills", "--count", str(given.count)],
-        {"count": given.count, "scenarios": list(found)},
-        seeds={"moments and targets": given.seed},
-        device="cpu", precision="counts", threads=1, seconds=time.perf_counter() - begun,
-    )  # fmt: skip
-    records.write_summary(content_of(found, given.count), given.out, origin, schema=schemas.KILLS)
+    for found in kills(given.only, given.count, given.folder.absolute(), given.seed):
+        origin = records.Provenance.collect(
+            ["python", "-m", "tests.kills", "--count", str(given.count)],
+            {"count": given.count, "scenarios": list(found)},
+            seeds={"moments and targets": given.seed},
+            device="cpu", precision="counts", threads=1, seconds=time.perf_counter() - begun,
+        )  # fmt: skip
+        records.write_summary(content_of(found, given.count), given.out, origin, schema=schemas.KILLS)
     wrong = [line for counts in found.values() for line in counts.wrong]
     print("\n".join(wrong) or "nothing wrong")
     sys.exit(bool(wrong))

@@ -13,6 +13,7 @@ from tests import kills
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> kills.Place:
+    kills._import_all()
     return kills.Place(tmp_path_factory.mktemp("kills") / "place")
 
 
