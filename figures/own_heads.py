@@ -13,7 +13,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from analysis.errors import InputError
-from analysis.records import ensure_writable, replacing
+from analysis.files import replacing_file
 from figures import fig_03_distance_bias
 from figures.style import PAGE, RC, distance_axis, head_curves, headline, means_explain, note
 
@@ -78,12 +78,8 @@ def draw_own(record: xr.Dataset, heads: Sequence[str] = ()) -> Figure:
 
 def save_picture(figure: Figure, path: Path) -> None:
     """Write a picture whole, replacing one of that name; `InputError` if nothing can be written there."""
-    if not path.exists():
-        ensure_writable(path)
     try:
-        with mpl.rc_context(RC), replacing(path) as part:
+        with mpl.rc_context(RC), replacing_file(path) as part:
             figure.savefig(part, format=path.suffix.removeprefix("."))
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}; give another --out") from error
     finally:
         plt.close(figure)

@@ -137,9 +137,10 @@ def _measured(
     from analysis.assets import SMOLLM2, check_model_name
     from analysis.progress import progress_bar
     from analysis.records import ensure_writable
+    from analysis.schemas import DISTANCE_BIAS
 
     check_model_name(model)
-    ensure_writable(record)
+    ensure_writable(record, DISTANCE_BIAS)
     from analysis.studies.distance_bias import kept_or_measured, kept_record
 
     made = own("records", "smollm2.nc")  # by `make figures`
@@ -265,7 +266,7 @@ def export_record(
     if out is None:
         typer.echo(text, nl=False)
         return
-    from analysis.records import write_whole
+    from analysis.files import write_whole
 
     write_whole(out, text)
     typer.echo(f"{to.value}: {shown(out)}")

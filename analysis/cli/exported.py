@@ -113,7 +113,7 @@ def write_query_statistics(data: xr.Dataset, path: Path) -> None:
     """
     import torch
 
-    from analysis.records import write_whole
+    from analysis.files import write_whole
 
     out = io.BytesIO()
     torch.save(query_statistics(data), out)

@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 
 from analysis.errors import InputError
-from analysis.records import write_whole
+from analysis.files import check_writable, write_whole
 
 if TYPE_CHECKING:
     from figures.report.head_views import HeadViews
@@ -169,16 +169,10 @@ def ensure_page(path: Path) -> None:
     """
     if path.suffix not in (".html", ".htm"):
         raise InputError(f"{path} is no name of a page; give one that ends in .html")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.part")
-        part.touch()
-        part.unlink()
-        start = b""
-        if path.exists():
-            with path.open("rb") as stream:
-                start = stream.read(len(START))
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}; give another --out") from error
+    check_writable(path)
+    start = b""
+    if path.exists():
+        with path.open("rb") as stream:
+            start = stream.read(len(START))
     if start and start != START:
         raise InputError(f"{path} exists and is no page of ours; give another --out or remove it")

@@ -240,5 +240,5 @@ def test_pages_are_written_over_pages_alone(tmp_path: Path) -> None:
     plainly_raises(lambda: ensure_page(tmp_path / "page.txt"), "give one that ends in .html")
     plainly_raises(lambda: ensure_page(tmp_path / "other.html" / "page.html"), "cannot be written")
     (tmp_path / "folder.html").mkdir()
-    plainly_raises(lambda: ensure_page(tmp_path / "folder.html"), "cannot be written: Is a directory")
+    plainly_raises(lambda: ensure_page(tmp_path / "folder.html"), "is a folder; give the name of a file")
     plainly_raises(lambda: unpacked("<html>"), "this page holds no record")
