@@ -25,7 +25,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -518,9 +518,8 @@ def kills(names: Sequence[str], count: int, root: Path, seed: int) -> Iterator[d
 
 
 def _plain(counts: Counts) -> dict[str, object]:
-    return {
-        name: dict(value) if isinstance(value, Counter) else value for name, value in asdict(counts).items()
-    }
+    found = {one.name: getattr(counts, one.name) for one in fields(counts)}
+    return {name: dict(value) if isinstance(value, Counter) else value for name, value in found.items()}
 
 
 def content_of(found: dict[str, Counts], asked: int) -> dict[str, object]:
