@@ -284,13 +284,13 @@ def gate_of_model(
     data = checkpoint.own_corpus(found, progress)
     chosen = spans_of(data.test, long - target, target, spans, seed=seed)
     model = checkpoint.load_model(path)
-    losses = []
-    for done, length in enumerate((short, long)):
-        progress("read windows", done, 2)
+    losses: dict[int, SpanLosses] = {}
+    for length in (short, long):
+        progress("read windows", len(losses), 2)
         read, rows = llama_reader(model, length)
-        losses.append(span_losses(read, chosen, length, rows=rows))
+        losses[length] = span_losses(read, chosen, length, rows=rows)
     sizes = None if data.tokenizer is None else data.tokenizer.token_bytes
-    return found.recipe["corpus"], worth(*losses, chosen, sizes), (short, long)
+    return found.recipe["corpus"], worth(losses[short], losses[long], chosen, sizes), (short, long)
 
 
 def gate_text(corpus: str, found: Worth, lengths: tuple[int, int]) -> str:

@@ -132,14 +132,14 @@ def _tiers() -> Iterator[Tier]:
         "Which share of the bits beyond L do RoPE, TAPA, ALiBi and NoPE collect, and when do they learn to copy?",
         (
             *crossed(PRIMARY, seeds=(0,)),
-            *crossed(PRIMARY, seeds=(0,), shares=(0.25,)),
+            *crossed(PRIMARY, seeds=(0,), rates=(2e-3,), shares=(0.25,)),
             *crossed(PRIMARY, seeds=(1, 2), rates=(2e-3,), shares=(1.0, 0.25)),
         ),
     )
     yield Tier(
         "seeds",
         "How far apart are TAPA and RoPE, ALiBi, NoPE at 8L at equal loss at L, over eight seeds?",
-        tuple(crossed(PRIMARY, seeds=range(1, 8), shares=(1.0, 0.25))),
+        tuple(crossed(PRIMARY, seeds=range(8), shares=(1.0, 0.25))),
     )
     yield Tier(
         "others",
@@ -194,11 +194,11 @@ class Ladder:
     recipe: Recipe
     fine: Recipe
     tiers: tuple[Tier, ...]
-    spans: int = 96
+    spans: int = 64
     target: int = 64
     longest: int = 16
     points: int = 12
-    needles: int = 24
+    needles: int = 16
 
     @property
     def length(self) -> int:

@@ -237,7 +237,7 @@ def _contrast(one: str, other: str, corpus: str, ended: Mapping[LongRun, Content
     if len(values) > 1:
         sd = float(values.std(ddof=1))
         row |= {
-            "p": float(stats.ttest_1samp(values, 0.0).pvalue) if sd > 0 else float(values[0] == 0),
+            "p": float(stats.ttest_1samp(values, 0.0)[1]) if sd > 0 else float(values[0] == 0),
             "sd": sd,
         }
         row["detectable"] = detectable(sd, len(values), level=strictest(len(CONTRASTS)))
@@ -298,15 +298,14 @@ def _collected(ended: Mapping[LongRun, Content], plan: Ladder) -> Iterator[Row]:
             for extension, length in _cells(seeds.values()):
                 if length == plan.length:
                     continue
-                items = {seed: _words(c, extension, length) for seed, c in seeds.items()}
-                near = {seed: _words(c, "none", plan.length) for seed, c in seeds.items()}
-                shares = [
-                    collected_share(near[seed][0] - item[0], near[seed][1] - item[1])
-                    for seed, item in items.items()
-                    if item is not None and near[seed] is not None
-                ]
+                shares = {}
+                for seed, content in seeds.items():
+                    near, far = _words(content, "none", plan.length), _words(content, extension, length)
+                    if near is not None and far is not None:
+                        shares[seed] = collected_share(near[0] - far[0], near[1] - far[1])
                 if shares:
-                    yield _share_row(variant, extension, corpus, length, list(items), shares)
+                    found = list(shares.values())
+                    yield _share_row(variant, extension, corpus, length, list(shares), found)
 
 
 def _share_row(

@@ -258,8 +258,10 @@ def _with_gains(
 def _needles(
     model: Llama, chosen: Spans, process: PitmanYor | None, ladder: Ladder
 ) -> list[dict[str, float]]:
-    rows = []
-    for length in ladder.lengths if process is not None and ladder.needles else ():
+    rows: list[dict[str, float]] = []
+    if process is None or not ladder.needles:
+        return rows
+    for length in ladder.lengths:
         read, _ = llama_reader(model, length)
         grid = long_range.needle_grid(
             read, chosen, process, length,

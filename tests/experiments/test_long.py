@@ -29,6 +29,7 @@ from analysis.text.corpus import Raw, from_texts, with_private_words
 from analysis.text.recurrence import PitmanYor
 from analysis.training.recipe import Recipe
 from analysis.training.variants import VARIANTS
+from figures.catalogue import CATALOGUE, TABLES
 from tests.experiments.long_records import LADDER, contents_of, long_content, plain_loss
 from tests.refusals import plainly_raises
 
@@ -208,9 +209,17 @@ def test_a_run_that_diverged_is_told(whole):
 
 def test_power_of_the_earlier_runs(whole):
     rows = {(row["from"], row["seeds"]): row for row in whole["power"] if row["contrast"] == "TAPA less RoPE"}
-    sd = np.std([0.1, 0.4, 0.6], ddof=1)
+    sd = float(np.std([0.1, 0.4, 0.6], ddof=1))
     assert rows["earlier runs", 8]["detectable"] == pytest.approx(detectable(sd, 8))
     assert rows["earlier runs", 16]["detectable_holm"] > rows["earlier runs", 16]["detectable"]
+
+
+def test_committed_tables_follow_from_committed_records():
+    """If not: `tapa figures frontier` writes them."""
+    of = CATALOGUE["long"].inputs
+    files = long_table_files(long_results.long_record(**of))
+    assert set(files) == {path.name for path in CATALOGUE["long"].table_files}
+    assert [name for name, text in files.items() if (TABLES / name).read_text(encoding="utf-8") != text] == []
 
 
 def test_a_record_of_another_run_is_refused(tmp_path: Path):
@@ -344,12 +353,13 @@ def test_a_plan_longer_than_the_hours_is_one_line(monkeypatch, capsys, tmp_path:
     where = ["--records", str(tmp_path / "none"), "--runs", str(tmp_path / "runs")]
     code, out, err = tapa(monkeypatch, capsys, "sweep", "long", "--tier", "gate", "--dry-run", *where)
     assert code == 0, err
-    assert "gate         1     1        0.4" in out
+    hours = slow.hours(LADDER.runs(["gate"])[0], LADDER)
+    assert f"gate         1     1{hours:12.2f}" in out
     code, _, err = tapa(monkeypatch, capsys, "sweep", "long", "--hours", "6", "--dry-run", *where)
     assert code == 2
     [line] = [line for line in err.splitlines() if line.startswith("tapa: ")]
     assert line.startswith("tapa: the plan takes ")
-    assert "6 are given (gate 0.4" in line
+    assert f"6 are given (gate {hours:.1f}" in line
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_the_grid_shows_hits_by_depth_and_length(found):
     assert tapa.get_title() == "TAPA"
     shares = np.asarray(tapa.images[0].get_array())
     assert shares.shape == (5, 5)
-    expected = round(24 * 0.8 * 0.9) / 24
+    expected = round(LADDER.needles * 0.8 * 0.9) / LADDER.needles
     assert shares[4, 0] == pytest.approx(expected)
     assert f"{100 * expected:.0f}" in {text.get_text() for text in tapa.texts}
 
@@ -112,7 +112,7 @@ def test_findings_are_sentences_of_the_tables(found, monkeypatch: pytest.MonkeyP
     assert "after Holm" in said["long-tapa-rope-private-words"]
     assert "TAPA collects 50 %" in said["collected-tapa-private-words"]
     assert "RoPE + YaRN collects" in said["collected-rope-yarn-private-words"]
-    assert "TAPA copies in 5 of 5 runs of 9.8 million tokens" in said["copies-tapa-private-words"]
+    assert "TAPA copies in 5 of 5 runs of 8.2 million tokens" in said["copies-tapa-private-words"]
     assert "standard deviation of 0.25 bits a byte over 3 seeds (earlier runs)" in said["power-tapa-rope"]
     assert "8 seeds 0.29" in said["power-tapa-rope"]
     assert not any("None" in sentence or "nan" in sentence for sentence in said.values())
