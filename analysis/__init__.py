@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from analysis.records import Provenance as Provenance
     from analysis.records import read as read
     from analysis.sampling.monte_carlo import estimate as estimate
+    from analysis.schemas import open_record as open_record
+    from analysis.studies.distance_bias import measure as measure
     from analysis.theory.frequencies import Frequencies as Frequencies
     from analysis.theory.frequencies import linear as linear
     from analysis.theory.frequencies import llama3 as llama3

@@ -338,6 +338,24 @@ def read(path: Path, *, expect_schema: Schema) -> xr.Dataset:
     return _described(dataset, expect_schema)
 
 
+def schema_label(path: Path) -> str:
+    """Kind and version of a record of arrays, such as "distance-bias/2", without reading it.
+
+    Raises:
+        InputError: there is none, it is damaged or no netCDF-4, or it names no kind.
+    """
+    any_kind = Schema("record", 1, made_by="tapa measure MODEL")
+    _check_signature(path, any_kind)
+    try:
+        with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as file:
+            found = file.attrs.get("schema")
+    except (OSError, RuntimeError, KeyError) as error:
+        raise InputError(f"record {path} is damaged; {_again(any_kind)}") from error
+    if not isinstance(found, str):
+        raise InputError(f"{path} names no schema, so it is no record; {_again(any_kind)}")
+    return found
+
+
 def _described(dataset: xr.Dataset, schema: Schema) -> xr.Dataset:
     """The dataset with the schema's units and long name for every variable that does not have its own."""
     described = dataset.copy()

@@ -7,7 +7,12 @@ has none, when it is read. Scores are before soft-cap, mask and softmax; "1" is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
+import xarray as xr
+
+from analysis import records
+from analysis.errors import InputError
 from analysis.records import Schema
 
 Described = Mapping[str, tuple[str, str]]  # units and long name of each variable
@@ -475,3 +480,27 @@ EVALUATION = Schema(
         "documents",
     ),
 )  # fmt: skip
+
+
+def open_record(path: str | Path) -> xr.Dataset:
+    """A record of arrays of any kind that this version knows, with units and long names, wholly in memory.
+
+    Raises:
+        InputError: there is none, it is damaged, or it is of a kind or version that is not known here.
+
+    >>> import tempfile
+    >>> how = {"device": "cpu", "precision": "float64", "threads": 1, "seconds": 0.0}
+    >>> made = records.Provenance.collect(["tapa"], {}, seeds={}, **how)
+    >>> data = xr.Dataset({"base": 1e4, "cos_sum": ("distance", [0.5, 0.4])}, coords={"distance": [1, 2]})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     records.write(data, Path(folder, "r.nc"), made, schema=CLOSED_FORM)
+    ...     open_record(f"{folder}/r.nc").distance.attrs["units"]
+    'token'
+    """
+    known = {schema.label: schema for schema in globals().values() if isinstance(schema, Schema)}
+    label = records.schema_label(Path(path))
+    if label not in known:
+        raise InputError(
+            f"{path} is a {label}, which this version does not know; it knows {', '.join(sorted(known))}"
+        )
+    return records.read(Path(path), expect_schema=known[label])

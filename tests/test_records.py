@@ -33,6 +33,7 @@ from analysis.records import (
     write,
     write_summary,
 )
+from analysis.schemas import CLOSED_FORM, open_record
 
 SCHEMA = Schema("curves", 2, "tapa curve --out FILE")
 AGAIN = "make it again with `tapa curve --out FILE`"
@@ -561,3 +562,33 @@ def test_an_estimate_is_kept_to_a_fraction_of_its_standard_error(tmp_path: Path)
     np.testing.assert_allclose(
         read(tmp_path / "exact.nc", expect_schema=SCHEMA).x[3:], values[3:], rtol=0, atol=1e-12 / 512 + 2e-14
     )
+
+
+# A record of any kind.
+
+
+def test_a_record_of_any_known_kind_is_opened(tmp_path: Path):
+    data = xr.Dataset({"cos_sum": ("distance", [0.5, 0.4]), "base": 1e4}, coords={"distance": [1, 2]})
+    write(data, tmp_path / "x.nc", ORIGIN, schema=CLOSED_FORM)
+    for path in (tmp_path / "x.nc", str(tmp_path / "x.nc")):
+        found = open_record(path)
+        assert found.distance.attrs["units"] == "token"
+        assert found.cos_sum.values.tolist() == [0.5, 0.4]
+
+
+def test_a_record_of_no_known_kind_is_refused(tmp_path: Path):
+    write(dataset(), tmp_path / "x.nc", ORIGIN, schema=SCHEMA)
+    with pytest.raises(
+        InputError, match=r"x\.nc is a curves/2, which this version does not know; it knows .*claims/1"
+    ):
+        open_record(tmp_path / "x.nc")
+    dataset().drop_vars("none").to_netcdf(tmp_path / "bare.nc", engine="h5netcdf")
+    with pytest.raises(InputError, match=r"bare\.nc names no schema, so it is no record"):
+        open_record(tmp_path / "bare.nc")
+    (tmp_path / "text.nc").write_text("no record")
+    with pytest.raises(InputError, match="is not netCDF-4"):
+        open_record(tmp_path / "text.nc")
+    whole = (tmp_path / "x.nc").read_bytes()
+    (tmp_path / "half.nc").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"half\.nc is damaged"):
+        open_record(tmp_path / "half.nc")

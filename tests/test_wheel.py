@@ -23,6 +23,9 @@ CARRIED = (
     "figures/summaries/bias_sweep.json",
     "figures/tables/table2.md",
     "analysis/training/recipes/cpu.toml",
+    "analysis/py.typed",
+    "figures/report/page.html",
+    "figures/report/page.js",
 )
 MOST = 25_000_000  # bytes
 

@@ -79,7 +79,8 @@ def _configuration(path: Path) -> dict[str, Any]:
         config = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(
-            f"{file} cannot be read: {error.strerror}; give a Hugging Face folder, its config.json or a .gguf file"
+            f"{file} cannot be read: {error.strerror}; give a Hugging Face folder, its config.json or a .gguf file "
+            f"(`tapa measure` checks models of `tapa train`)"
         ) from error
     except ValueError as error:
         raise InputError(f"{file} is not JSON ({error}); give a model's config.json") from error

@@ -6,7 +6,7 @@ import contextlib
 import io
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Int
-from torch import Tensor
+from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from analysis import assets
 from analysis.assets import ModelSource, _alone, _gguf, _make, _verified, cache_folder, writing_to
@@ -420,6 +421,31 @@ def open_model(name: str | Path, *, precision: str = "float32", progress: Progre
     if precision != "float32":
         raise InputError(f"precision={precision}: a model of `tapa train` is read in float32; leave it out")
     return TrainedModel(path)
+
+
+@contextlib.contextmanager
+def evaluating(model: Model | nn.Module) -> Iterator[Model]:
+    """A model to measure, out of one of `open_model` or of transformers in memory, for the length of a `with`.
+
+    What is in memory is in evaluation mode meanwhile; then every module is in the mode that it was in.
+
+    Raises:
+        InputError: it is of another kind, or of an architecture whose queries and keys cannot be captured.
+    """
+    if isinstance(model, Model):
+        yield model
+        return
+    if not isinstance(model, PreTrainedModel):
+        raise InputError(
+            f"{type(model).__name__} is no model that can be measured; give a causal model of transformers, or what "
+            f"open_model gives"
+        )
+    modes = [(module, module.training) for module in model.modules()]
+    try:
+        yield PretrainedModel(Checkpoint.of(model, name=str(model.name_or_path) or type(model).__name__))
+    finally:
+        for module, mode in modes:
+            module.training = mode
 
 
 def weights_sha256(name: str | Path, progress: Progress = silent) -> tuple[str, int]:

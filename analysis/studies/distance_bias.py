@@ -13,6 +13,7 @@ import numpy as np
 import torch
 import xarray as xr
 from jaxtyping import Complex, Float, Int, Num
+from torch import nn
 
 from analysis import schemas
 from analysis.errors import InputError
@@ -21,7 +22,7 @@ from analysis.heads.decomposition import QUARTERS, VARIANTS, LayerWindow, Quarte
 from analysis.heads.mean_score import pair_counts
 from analysis.intervals import jackknife, mean_and_error
 from analysis.models.capture import LayerCapture
-from analysis.models.load import Model, open_model, weights_sha256
+from analysis.models.load import Model, evaluating, open_model, weights_sha256
 from analysis.progress import Progress
 from analysis.records import Provenance, provenance_of, read, write
 from analysis.studies.settings import SHORTEST_SPLIT as SHORTEST
@@ -450,8 +451,8 @@ class Clock:
 
 
 def measure(
-    model: Model,
-    tokens: Int[np.ndarray, "windows length"],
+    model: Model | nn.Module,
+    tokens: Int[np.ndarray, "windows length"] | Int[torch.Tensor, "windows length"],
     *,
     seed: int,
     progress: Callable[[str, int, int], None] | None = None,
@@ -459,8 +460,18 @@ def measure(
 ) -> xr.Dataset:
     """Mean score of every head at every distance, its split into bias and content, and the paper's prediction.
 
+    >>> from transformers import LlamaConfig, LlamaForCausalLM
+    >>> config = LlamaConfig(
+    ...     vocab_size=64, hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=4,
+    ...     max_position_embeddings=64,
+    ... )
+    >>> tokens = torch.randint(64, (2, 64), generator=torch.Generator().manual_seed(0))
+    >>> measure(LlamaForCausalLM(config), tokens, seed=0).measured.shape  # first token, layer, head, distance
+    (2, 2, 4, 64)
+
     Args:
-        model: a loaded model, whose heads rotate.
+        model: a model of `open_model` whose heads rotate, or a causal model of transformers in memory, which is left in
+            the mode that it is in.
         tokens: token ids, (windows, length) with at least 2 windows of at least `SHORTEST` tokens; windows are
             taken as independent.
         seed: of the token orders of the shuffled control.
@@ -472,8 +483,24 @@ def measure(
         windows. Scores are before soft-cap, mask and softmax, in the layer's own scale.
 
     Raises:
-        InputError: for fewer than 2 windows, or windows too short, or longer than the model's context.
+        InputError: for fewer than 2 windows, or windows too short, or longer than the model's context; for another
+            kind of model.
     """
+    array = tokens.cpu().numpy() if isinstance(tokens, torch.Tensor) else tokens
+    with evaluating(model) as ready:
+        return _measured(ready, array, seed=seed, progress=progress, clock=clock)
+
+
+def _measured(
+    model: Model,
+    tokens: Int[np.ndarray, "windows length"],
+    *,
+    seed: int,
+    progress: Callable[[str, int, int], None] | None,
+    clock: Clock | None,
+) -> xr.Dataset:
+    if tokens.ndim != 2:
+        raise InputError(f"tokens have shape {tokens.shape}; give (windows, length)")
     count, length = tokens.shape
     if count < 2:
         raise InputError(f"{count} window gives no standard error; measure at least 2")

@@ -622,6 +622,28 @@ def test_a_record_says_what_its_layers_are():
         assert other.omega[layer].values == pytest.approx(base ** (-np.arange(6) / 6) / factor)
 
 
+def test_a_model_in_memory_is_measured_and_left_in_its_mode():
+    model = tiny_models.build("gpt_neox", attention_dropout=0.5).train()
+    frozen = next(module for name, module in model.named_modules() if name.endswith("input_layernorm"))
+    frozen.eval()  # one module in another mode
+    modes = [module.training for module in model.modules()]
+    found = distance_bias.measure(model, torch.from_numpy(tokens()), seed=0)
+    assert [module.training for module in model.modules()] == modes
+    wrapped = distance_bias.measure(checkpoint(model), tokens(), seed=0)
+    assert found.equals(wrapped)  # no dropout, and tokens of either library
+
+
+def test_what_is_in_memory_and_cannot_be_measured():
+    with pytest.raises(
+        InputError, match="Linear is no model that can be measured; give a causal model of transf"
+    ):
+        distance_bias.measure(torch.nn.Linear(2, 2), tokens(), seed=0)
+    model = tiny_models.build("llama").train()
+    with pytest.raises(InputError, match=r"tokens have shape \(40,\); give \(windows, length\)"):
+        distance_bias.measure(model, tokens()[0], seed=0)
+    assert model.training  # also after a refusal
+
+
 def test_a_sliding_window_ends_curves_shares_and_gaps():
     """Gemma 3's layers of window 24 by definition over distances up to 23; the layer between attends to all."""
     record = record_of("gemma3", windows=np.repeat(tokens(1, 64), 4, axis=0))  # equal: no noise is taken out
