@@ -56,7 +56,7 @@ def page(browser: sync_api.Browser, file: Path) -> Iterator[sync_api.Page]:
 
 def show(page: sync_api.Page, file: Path, head: str = "") -> None:
     page.goto(f"{file.as_uri()}{head}")
-    page.wait_for_function("document.documentElement.dataset.ready", timeout=60_000)
+    page.wait_for_selector("html[data-ready]", state="attached", timeout=60_000)
 
 
 def said_numbers(text: str) -> list[float]:
@@ -180,12 +180,12 @@ def test_a_link_opens_a_head(page: sync_api.Page, file: Path):
 
 
 def test_a_narrow_page_has_all_of_it_and_no_sideways_scrolling(page: sync_api.Page):
-    width = "Number(document.querySelector('#score svg').getAttribute('width'))"  # as it was drawn
-    wide = page.evaluate(width)
+    chart = page.locator("#score svg")
+    wide = chart.get_attribute("width")
     page.set_viewport_size(NARROW)
-    page.wait_for_function(f"{width} < {wide}")
+    sync_api.expect(chart).not_to_have_attribute("width", wide, timeout=30_000)  # it is drawn again
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
-    assert 300 < page.evaluate(width) <= 400
+    assert 300 < int(chart.get_attribute("width")) <= 400
 
 
 def test_a_page_of_1024_heads_is_ready_within_a_second(browser: sync_api.Browser, tmp_path: Path):
