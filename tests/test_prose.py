@@ -32,6 +32,7 @@ NOT_MEASURED = {  # kinds of numbers that are no measurement; reviewed, and each
     "an address": r"\barXiv \d{4}\.\d{5}(?:v\d)?|https?://\S+",
     "a numbered statement": r"\b(?:[Tt]heorems?|[Ll]emmas?|[Aa]ssumption|[Ss]ections?|[Ee]qs?|[Ff]igures?|[Tt]ables?"
     r"|[Aa]ppendix|[Dd]efinition|point) [A-Z]?\.?\d+(?:\.\d+)*",
+    "the label of a claim": r"\b(?:thm|lem|eq|rem|tab|fig|def)-[A-Z]?\.?\d[\w.]*",
     "a setting": r"\b(?:alpha|share|base|rate|factor|theta|seed|mu_0|phases?)(?: of| =)? \d+(?:\.\d+)?(?:e-?\d+)?\b",
     "the level of an interval": r"\b95 %",
     "a name": r"SmolLM2-\d+M(?:-Instruct)?|Q4_1|Llama 3|Apache-2\.0",
