@@ -24,10 +24,10 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -522,24 +522,18 @@ def _plain(counts: Counts) -> dict[str, object]:
     return {name: dict(value) if isinstance(value, Counter) else value for name, value in found.items()}
 
 
-def content_of(found: dict[str, Counts], asked: int) -> dict[str, object]:
-    """What the record holds."""
-    total = {
-        name: sum(getattr(counts, name) for counts in found.values())
-        for name in ("kills", "heedable", "in_order", "ends", "resumed")
-    }
-    return {
-        "asked": asked,
-        "scenarios": {name: _plain(counts) for name, counts in found.items()},
-        "total": total | {
-            "wrong": sum(len(counts.wrong) for counts in found.values()),
-            "seconds_until_gone": max((counts.seconds_until_gone for counts in found.values()), default=0.0),
-        },
-    }  # fmt: skip
+def content_of(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """What the record holds: the scenarios' counts, and their sums."""
+    ordered = {one.name: rows[one.name] for one in SCENARIOS if one.name in rows}
+    names = ("kills", "heedable", "in_order", "ends", "resumed")
+    total: dict[str, Any] = {name: sum(row[name] for row in ordered.values()) for name in names}
+    total["wrong"] = sum(len(row["wrong"]) for row in ordered.values())
+    total["seconds_until_gone"] = max(row["seconds_until_gone"] for row in ordered.values())
+    return {"scenarios": ordered, "total": total}
 
 
 def main() -> None:
-    """Kill, and write the record."""
+    """Kill, and write the record after each scenario; scenarios that it has already and that are not run now stay."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--count", type=int, default=20, help="kills at random moments of each scenario")
     parser.add_argument("--only", nargs="*", default=[scenario.name for scenario in SCENARIOS])
@@ -548,15 +542,22 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "figures" / "summaries" / "kills.json")
     given = parser.parse_args()
     records.ensure_writable(given.out, schemas.KILLS)
+    rows = (
+        records.read_summary(given.out, expect_schema=schemas.KILLS)["scenarios"]
+        if given.out.exists()
+        else {}
+    )
     begun = time.perf_counter()
     for found in kills(given.only, given.count, given.folder.absolute(), given.seed):
+        about = {"asked": given.count, "seed": given.seed}
+        rows |= {name: about | _plain(counts) for name, counts in found.items()}
         origin = records.Provenance.collect(
-            ["python", "-m", "tests.kills", "--count", str(given.count)],
+            ["python", "-m", "tests.kills", "--count", str(given.count), "--only", *given.only],
             {"count": given.count, "scenarios": list(found)},
             seeds={"moments and targets": given.seed},
             device="cpu", precision="counts", threads=1, seconds=time.perf_counter() - begun,
         )  # fmt: skip
-        records.write_summary(content_of(found, given.count), given.out, origin, schema=schemas.KILLS)
+        records.write_summary(content_of(rows), given.out, origin, schema=schemas.KILLS)
     wrong = [line for counts in found.values() for line in counts.wrong]
     print("\n".join(wrong) or "nothing wrong")
     sys.exit(bool(wrong))
