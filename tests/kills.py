@@ -45,6 +45,7 @@ TINY = [
 ]  # fmt: skip
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGKILL": -9}
 MARK = "TAPA_KILLS"
+MOMENT, OPERATION = "random moment", "file operation"
 
 BEGIN = "import sys; from tests.kills import perform; perform(*sys.argv[1:4], sys.argv[4:])"
 
@@ -420,12 +421,12 @@ class Harness:
         if process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(hit, signal.Signals[how])
-        self.after(process, how, target if hit != process.pid else "process", "random moment")
+        self.after(process, how, target if hit != process.pid else "process", MOMENT)
 
     def at_operation(self, how: str, count: int) -> None:
         """A signal at the n-th file operation."""
         process = self.place.start(self.scenario, count=count, how=how)
-        self.after(process, how, "process", "file operation")
+        self.after(process, how, "process", OPERATION)
 
     def after(self, process: Started, how: str, target: str, moment: str) -> None:
         """What is left."""
@@ -434,7 +435,9 @@ class Harness:
             self.wrong(f"{how} at a {moment} of the {target} was not heeded in {PATIENCE:g} s")
         gone = self.place.seconds_until_gone()
         where = f"{how} at a {moment} of the {target}"
-        if code == 0:  # it had ended, or a worker that had nothing to do was hit
+        if code == 0:  # it was faster, or a worker that had nothing to do was hit
+            self.at_the_end(code, said)
+            self.clean()
             return
         self.counts.kills += 1
         self.counts.by_signal[how] += 1
@@ -458,7 +461,9 @@ class Harness:
 
     def to_the_end(self) -> None:
         """Run from what is left: the same as undisturbed, and no part of a file is left."""
-        code, said = self.place.run(self.scenario)
+        self.at_the_end(*self.place.run(self.scenario))
+
+    def at_the_end(self, code: int | None, said: str) -> None:
         self.counts.ends += 1
         if code != 0:
             self.wrong(f"does not go on: {said[-600:]!r}")
@@ -482,15 +487,22 @@ class Harness:
             self.wrong(f"a full disk left {path}")
 
     def kill(self, count: int) -> Counts:
-        """So many kills of each kind, on and on from what is left, the end after every fifth."""
+        """So many kills at random moments and as many at file operations, on and on from what is left."""
         hows = list(CODES)
-        for n in range(count):
-            target = "worker" if self.scenario.workers and n % 3 == 2 else "process"
-            self.at_moment(self.draw.choice(hows), target)
-            self.at_operation(hows[n % 3], 1 + (self.operations * n) // count)
-            if n % 5 == 4 or n == count - 1:
+        for n in range(4 * count):
+            at_random, at_operations = (self.counts.by_moment[name] for name in (MOMENT, OPERATION))
+            if at_random < count:
+                target = "worker" if self.scenario.workers and n % 2 == 1 else "process"
+                self.at_moment(self.draw.choice(hows), target)
+            if at_operations < count:
+                self.at_operation(hows[n % 3], self.draw.randint(1, max(1, self.operations)))
+            if min(self.counts.by_moment[name] for name in (MOMENT, OPERATION)) >= count:
+                break
+            if n % 5 == 4:
                 self.to_the_end()
                 self.clean()
+        self.to_the_end()
+        self.clean()
         self.limited(2000)
         self.to_the_end()
         return self.counts

@@ -25,7 +25,7 @@ def killed(place: kills.Place, name: str, count: int) -> kills.Counts:
 def test_a_killed_training_breaks_no_promise(place: kills.Place):
     counts = killed(place, "train", 1)
     assert counts.wrong == []
-    assert counts.resumed == counts.ends == 2
+    assert counts.resumed == counts.ends >= 2
     assert counts.by_moment["file operation"] == 1
     assert counts.by_moment["a full disk"] == 1
 
@@ -35,7 +35,7 @@ def test_a_killed_training_breaks_no_promise(place: kills.Place):
 def test_no_kill_breaks_a_promise(place: kills.Place, name: str):
     counts = killed(place, name, 20)
     assert counts.wrong == []
-    assert counts.kills >= 20
+    assert counts.by_moment[kills.MOMENT] == counts.by_moment[kills.OPERATION] == 20
     assert counts.resumed == counts.ends
     assert counts.in_order == counts.heedable
 
