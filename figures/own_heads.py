@@ -55,7 +55,7 @@ def draw_own(record: xr.Dataset, heads: Sequence[str] = ()) -> Figure:
         columns = min(2, len(places))
         rows = math.ceil(len(places) / columns)
         figure = plt.figure(figsize=(PAGE, 1.3 + 1.9 * rows))
-        body = figure.subfigures()  # whose legend lies above the figure's note
+        (body,) = figure.subfigures(1, 1, squeeze=False).flat  # whose legend lies above the figure's note
         axes = body.subplots(rows, columns, squeeze=False)
         for ax, (layer, head) in zip(axes.flat, places, strict=False):
             head_curves(ax, data, layer, head)

@@ -86,7 +86,7 @@ class LayerMeans:
         other = self.frequencies if frequencies is None else frequencies
         turns = mean_turns(other.omega, first, stop)
         gain = (other.attention_factor / self.frequencies.attention_factor) ** 2
-        rotated = self.mu @ turns.real.T + self.nu @ turns.imag.T
+        rotated = self.mu @ np.real(turns).T + self.nu @ np.imag(turns).T
         return self.scale * gain * rotated + self.rest[:, None]
 
     def rebound(

@@ -171,7 +171,9 @@ def _window_values(data: xr.Dataset) -> dict[str, Values]:
         log = np.log((first + stop - 1) / 2)
         lever = (log - log.mean()) / ((log - log.mean()) ** 2).sum()  # octaves of distance alike
         turns = mean_turns(omega, first, stop)
-        slope.append(scale * (mu[:, layer] @ (lever @ turns.real) + nu[:, layer] @ (lever @ turns.imag)))
+        slope.append(
+            scale * (mu[:, layer] @ (lever @ np.real(turns)) + nu[:, layer] @ (lever @ np.imag(turns)))
+        )
     return {
         "near_far_of_means": np.stack(gap, axis=1),
         "log_slope_of_means": np.stack(slope, axis=1),

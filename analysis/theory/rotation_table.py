@@ -256,7 +256,7 @@ class FrequencyDump:
         Raises:
             InputError: it holds none for them, or another number of layers than the model has.
         """
-        name = layer.name if layer.name in self.omega else ""
+        name = layer.name if layer.name is not None and layer.name in self.omega else ""
         if name not in self.omega:
             raise InputError(
                 f"the file has no frequencies of {layer.name or 'all layers'}; it names {', '.join(self.omega)}"

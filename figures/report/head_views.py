@@ -89,7 +89,7 @@ def head_views(record: xr.Dataset) -> HeadViews:
     found, fits = _curves(data), _fits(data)
     arrays = found | {name: value for name, value in fits.items() if not name.startswith("r2")}
     first, stop = found["bin_first"], found["bin_stop"]
-    shape = [mean_turns(types[k].omega, first, stop).real.sum(axis=1) for k in range(len(types))]
+    shape = [np.real(mean_turns(types[k].omega, first, stop)).sum(axis=1) for k in range(len(types))]
     arrays |= {"formula_shape": np.array(shape), "log_shape": _mean_log(first, stop)[None], "kind": kind}
     for name in ("mu", "nu", "mu_se", "nu_se"):
         values = data[name].sel(part="all").values
@@ -220,8 +220,8 @@ def _beyond(
         "beyond_first": first,
         "beyond_stop": stop,
         "beyond_at": np.sqrt(first * (stop - 1.0)),
-        "beyond_cos": turns.real,
-        "beyond_sin": turns.imag,
+        "beyond_cos": np.real(turns),
+        "beyond_sin": np.imag(turns),
         "gain": gain,
     }
 
