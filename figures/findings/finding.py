@@ -26,6 +26,7 @@ ORIGINS = {  # by record: the command that makes it, and the module that measure
     "summaries/phase_seeds.json": ("tapa phase-seeds RUNS", "analysis/studies/phase_seeds.py"),
     "summaries/rivals.json": ("tapa figures", "analysis/studies/encodings_ranked.py"),
     "summaries/bench.json": ("tapa bench", "analysis/bench.py"),
+    "summaries/kills.json": ("python -m tests.kills --folder NEW", "tests/kills.py"),
     "trained/score_variance.nc": ("tapa score-variance RUNS", "analysis/studies/score_variance.py"),
     "trained/formula_fit*.nc": ("tapa formula MODEL", "analysis/studies/formula_fit.py"),
     "trained/smollm2_extension.nc": ("tapa evaluate smollm2", "analysis/evaluation/loss_by_length.py"),

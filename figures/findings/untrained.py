@@ -170,6 +170,35 @@ def speed_findings() -> Iterator[Finding]:
         )
 
 
+def kill_findings() -> Iterator[Finding]:
+    """What kills and full disks cost, of the counts of the kill harness."""
+    record = "summaries/kills.json"
+    found = content(record)
+    total, scenarios = found["total"], found["scenarios"]
+    full = sum(counts["by_moment"].get("a full disk", 0) for counts in scenarios.values())
+    workers = sum(counts["by_target"].get("worker", 0) for counts in scenarios.values())
+    yield Finding(
+        "kills",
+        "In {kills} kills of {commands} (SIGINT, SIGTERM and SIGKILL at random moments and at file operations, "
+        "{workers} of them of a worker) and {full} full disks, {wrong} promises were broken: {in_order} of {heedable} "
+        "that can be heeded ended in one line with their exit code, {resumed} of {ends} runs from what was left ended "
+        "as undisturbed ones do, and after at most {seconds} s no process was left.",
+        record,
+        {
+            "kills": total["kills"],
+            "commands": ", ".join(list(scenarios)[:-1]) + f" and {list(scenarios)[-1]}",
+            "workers": workers,
+            "full": full,
+            "wrong": total["wrong"],
+            "in_order": total["in_order"],
+            "heedable": total["heedable"],
+            "resumed": total["resumed"],
+            "ends": total["ends"],
+            "seconds": number(total["seconds_until_gone"]),
+        },
+    )
+
+
 def verdict_findings() -> Iterator[Finding]:
     """Counts of verdicts, as `proofs/STATUS.md` has them."""
     text = (FOLDER / LEDGER).read_text(encoding="utf-8")
