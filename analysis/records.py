@@ -6,13 +6,14 @@ that carries no schema is somebody else's.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
 import os
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -25,6 +26,7 @@ import xarray as xr
 from analysis import files
 from analysis.errors import InputError
 from analysis.files import write_whole
+from analysis.inputs import check_output_name, check_regular, parse_json
 
 # Where a record comes from: enough to make it again, and nothing about whose machine it was.
 
@@ -223,6 +225,12 @@ _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _STARTS = (_HDF5_SIGNATURE, b'{\n "content":')  # of a record, of a summary
 LARGE = 4096  # numbers in an array that is worth shortening
 BITS = 8  # of a standard error that are kept, in it and in the estimate it is of
+MOST_EXPANDED = 1100  # bytes in memory of a byte on the disk: zlib can save no more
+# what HDF5 and xarray raise, by what is damaged
+_DAMAGE = (
+    OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, MemoryError,
+    NotImplementedError,
+)  # fmt: skip
 _COMPRESSED = {"zlib": True, "complevel": 4, "shuffle": True, "fletcher32": True}
 
 
@@ -235,6 +243,7 @@ class Schema:
         version: raised whenever a name, dimension, unit or meaning in it changes.
         made_by: the command that makes such a record, for error messages.
         variables: units and long name of every variable and coordinate, by name; empty for a record of words.
+        required: names of those without which a record is refused when it is read.
 
     >>> Schema('evaluation', 1, made_by='tapa evaluate MODEL').label
     'evaluation/1'
@@ -244,6 +253,7 @@ class Schema:
     version: int
     made_by: str
     variables: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False, hash=False)
+    required: Collection[str] = field(default=(), repr=False, hash=False)
 
     @property
     def label(self) -> str:
@@ -329,12 +339,19 @@ def read(path: Path, *, expect_schema: Schema) -> xr.Dataset:
     """
     _check_signature(path, expect_schema)
     try:
+        _open_all(path)
         # no decoding of times: "s" and "days" are units of plain numbers here
-        dataset = xr.load_dataset(path, engine="h5netcdf", decode_times=False)
-    except (OSError, RuntimeError, KeyError) as error:  # what HDF5 raises, by what is damaged
+        with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as opened:
+            _check_schema(path, opened.attrs.get("schema"), expect_schema)
+            if opened.nbytes > MOST_EXPANDED * path.stat().st_size:
+                raise InputError(f"record {path} stands for {opened.nbytes} bytes; {_again(expect_schema)}")
+            dataset = opened.load()
+    except InputError:
+        raise
+    except _DAMAGE as error:
         reason = "truncated" if "truncated" in str(error) else " ".join(str(error).split())
         raise InputError(f"record {path} is damaged ({reason}); {_again(expect_schema)}") from error
-    _check_schema(path, dataset.attrs.get("schema"), expect_schema)
+    _check_variables(path, dataset, expect_schema)
     return _described(dataset, expect_schema)
 
 
@@ -347,13 +364,56 @@ def schema_label(path: Path) -> str:
     any_kind = Schema("record", 1, made_by="tapa measure MODEL")
     _check_signature(path, any_kind)
     try:
+        _open_all(path)
         with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as file:
             found = file.attrs.get("schema")
-    except (OSError, RuntimeError, KeyError) as error:
+    except _DAMAGE as error:
         raise InputError(f"record {path} is damaged; {_again(any_kind)}") from error
     if not isinstance(found, str):
         raise InputError(f"{path} names no schema, so it is no record; {_again(any_kind)}")
     return found
+
+
+def _open_all(path: Path) -> None:
+    """Open everything that a file holds: h5netcdf, stopped halfway by what is damaged, complains on stderr later."""
+
+    import h5py  # only whoever reads or replaces a record pays for it
+
+    def look(name: str, item: Any) -> None:
+        dict(item.attrs)
+
+    with h5py.File(path, "r") as opened:
+        look("", opened)
+        opened.visititems(look)
+
+
+def _check_variables(path: Path, dataset: xr.Dataset, schema: Schema) -> None:
+    """Every variable that readers rely on is there, and each holds numbers or texts."""
+    if missing := sorted(set(schema.required) - set(dataset.variables)):
+        raise InputError(f"record {path} lacks {', '.join(missing)}; {_again(schema)}")
+    for name, variable in dataset.variables.items():
+        kind = variable.dtype.kind
+        if kind not in "biufUT" and not (
+            kind == "O" and all(isinstance(x, str) for x in variable.values.flat)
+        ):
+            raise InputError(f"record {path}: {name} holds neither numbers nor texts; {_again(schema)}")
+
+
+@contextlib.contextmanager
+def relied_on(path: Path, schema: Schema) -> Iterator[None]:
+    """Turns what fails inside the block, because a record is not as its schema says, into one line that names it.
+
+    For code that goes on from what an earlier run has written: shapes and labels are looked at where they are used.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except (LookupError, ValueError, TypeError, AttributeError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:160]
+        raise InputError(
+            f"record {path} does not hold what a {schema.label} does ({reason}); {_again(schema)}"
+        ) from error
 
 
 def _described(dataset: xr.Dataset, schema: Schema) -> xr.Dataset:
@@ -423,7 +483,7 @@ def read_summary(path: Path, *, expect_schema: Schema) -> dict[str, Any]:
     """
     data = _bytes_of(path, expect_schema)
     try:
-        whole = json.loads(data.decode("utf-8"))
+        whole = parse_json(data, path)
         schema, content = whole["schema"], whole["content"]
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"summary {path} is truncated or damaged; {_again(expect_schema)}") from error
@@ -452,6 +512,7 @@ def ensure_writable(path: Path, schema: Schema) -> None:
         InputError: `path` is a folder, a device or a pipe, nothing can be written beside it, or what lies there is no
             record of this kind.
     """
+    check_output_name(path)
     files.check_writable(path)
     check_replaceable(path, schema)
 
@@ -493,6 +554,7 @@ def schema_at(path: Path) -> str | None:
 
 
 def _bytes_of(path: Path, schema: Schema, size: int = -1) -> bytes:
+    check_regular(path)
     try:
         with path.open("rb") as stream:
             return stream.read(size)

@@ -7,7 +7,11 @@ has none, when it is read. Scores are before soft-cap, mask and softmax; "1" is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+<<<<<<< HEAD
 from pathlib import Path
+=======
+from dataclasses import replace
+>>>>>>> 1379777 (Files of others are read within bounds: pipes, depth, digits, sizes against weights, tokens of another model; records are checked; no code, shell or path from a checkpoint; dependencies by hash, actions by commit, downloads bounded; hostile inputs, mutated and counted)
 
 import xarray as xr
 
@@ -415,6 +419,7 @@ SCORE_VARIANCE = Schema(
         ("share", "step", "constancy"),
     ),
 )  # fmt: skip
+SCORE_VARIANCE = replace(SCORE_VARIANCE, required=SCORE_VARIANCE.variables.keys() - {"window_begin"})
 PHASE_SUMMARY = Schema("phase-summary", 1, made_by="tapa figures")
 PHASE_SEEDS = Schema("phase-seeds", 1, made_by="tapa phase-seeds MODELS")
 RESULTS = Schema("extrapolation-results", 2, made_by="tapa figures perplexity_by_length")
@@ -422,6 +427,10 @@ LONG = Schema("long-results", 1, made_by="tapa figures frontier")
 BIAS = Schema("bias-runs", 1, made_by="tapa bias RUNS")
 BIAS_INTERVENTIONS = Schema(
     "bias-interventions", 1, made_by="tapa bias MODEL",
+    required=(
+        "document", "length", "intervention", "nats", "far", "sink", "entropy", "reference", "trial_matched",
+        "trial_constant", "trial_far",
+    ),
     variables=_DISTANCE | _HEADS | {
         "document": ("1", "document"),
         "length": ("token", "tokens read before the last scored one"),
@@ -480,6 +489,7 @@ EVALUATION = Schema(
         "documents",
     ),
 )  # fmt: skip
+<<<<<<< HEAD
 
 
 def open_record(path: str | Path) -> xr.Dataset:
@@ -504,3 +514,6 @@ def open_record(path: str | Path) -> xr.Dataset:
             f"{path} is a {label}, which this version does not know; it knows {', '.join(sorted(known))}"
         )
     return records.read(Path(path), expect_schema=known[label])
+=======
+HOSTILE_INPUTS = Schema("hostile-inputs", 1, made_by="python -m tests.hostile COUNT --out RECORD")
+>>>>>>> 1379777 (Files of others are read within bounds: pipes, depth, digits, sizes against weights, tokens of another model; records are checked; no code, shell or path from a checkpoint; dependencies by hash, actions by commit, downloads bounded; hostile inputs, mutated and counted)

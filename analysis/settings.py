@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from numbers import Integral
 from types import NoneType
@@ -43,6 +43,8 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], prefix: str = "") -> T
 
     Raises `InputError` for a key that is unknown (naming the nearest) or a value of another type.
     """
+    if not isinstance(values, Mapping):
+        raise InputError(f"{prefix}{values!r:.80} is no table of {cls.__name__}")
     hints = get_type_hints(cls)
     known = [field.name for field in fields(cls)]  # type: ignore[arg-type]
     arguments = {}
@@ -93,10 +95,16 @@ def nearest(
     return otherwise or f"known: {', '.join(names) or 'none'}"
 
 
-def check_whole(name: str, value: int, least: int = 1) -> None:
-    """`InputError` unless it is a whole number of at least `least`."""
+MOST = 2**63 - 1
+"""The largest whole number that is passed on: seeds and sizes are kept in 64 bits."""
+
+
+def check_whole(name: str, value: int, least: int = 1, most: int = MOST) -> None:
+    """`InputError` unless it is a whole number of `least` to `most`."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise InputError(f"{name}={value} is not a whole number of at least {least}")
+    if value > most:
+        raise InputError(f"{name}={value} is above {most}; give less")
 
 
 def check_even(name: str, value: int) -> None:
@@ -119,8 +127,8 @@ def check_at_least(name: str, value: float, bound: float) -> None:
         raise InputError(f"{name}={value} must be finite and at least {bound}")
 
 
-def check_least(name: str, value: float, least: float) -> None:
-    """`InputError` if value is below `least`, for what a command line has read as a number: seeds, counts, lengths.
+def check_least(name: str, value: float, least: float, most: float = MOST) -> None:
+    """`InputError` unless value is in `least` to `most`, for what a command line has read: seeds, counts, lengths.
 
     >>> check_least("seed", -1, 0)
     Traceback (most recent call last):
@@ -129,6 +137,8 @@ def check_least(name: str, value: float, least: float) -> None:
     """
     if value < least:
         raise InputError(f"{name}={value} is below {least}; give {least} or more")
+    if value > most:
+        raise InputError(f"{name}={value} is above {most}; give less")
 
 
 def check_proper_share(name: str, value: float) -> None:
@@ -141,3 +151,75 @@ def check_share(name: str, value: float) -> None:
     """`InputError` unless value is in (0, 1]."""
     if not 0 < value <= 1:
         raise InputError(f"{name}={value} is outside (0, 1]")
+
+
+# What a record holds behind its schema: descriptions of nested content, each a check of one value.
+
+Shape = Callable[[str, Any], None]
+"""Checks a value that messages call by a name; `InputError` unless it is as described."""
+
+
+def text_shape(name: str, value: Any) -> None:
+    """A text."""
+    if not isinstance(value, str):
+        raise InputError(f"{name}={_short(value)} is not a text")
+
+
+def whole_shape(least: int = 0) -> Shape:
+    """A whole number from `least` on that fits 64 bits; true and false are none."""
+    return lambda name, value: check_whole(name, value, least)
+
+
+def number_shape(least: float) -> Shape:
+    """A finite number from `least` on; true and false are none."""
+
+    def check(name: str, value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise InputError(f"{name}={_short(value)} is not a number")
+        check_at_least(name, value, least)
+
+    return check
+
+
+def optional_shape(shape: Shape) -> Shape:
+    """None, or a value of this shape."""
+    return lambda name, value: None if value is None else shape(name, value)
+
+
+def list_shape(shape: Shape) -> Shape:
+    """A list of values of one shape."""
+
+    def check(name: str, value: Any) -> None:
+        if not isinstance(value, list):
+            raise InputError(f"{name}={_short(value)} is not a list")
+        for index, item in enumerate(value):
+            shape(f"{name}[{index}]", item)
+
+    return check
+
+
+def table_shape(keys: Mapping[str, Shape], optional: Mapping[str, Shape] | None = None) -> Shape:
+    """A table that has these keys; those that are optional are as described where they are there, others are let be.
+
+    >>> table_shape({'loss': list_shape(number_shape(0))})('run', {'loss': [1.5, -0.5]})
+    Traceback (most recent call last):
+        ...
+    analysis.errors.InputError: run.loss[1]=-0.5 must be finite and at least 0
+    """
+
+    def check(name: str, value: Any) -> None:
+        if not isinstance(value, Mapping):
+            raise InputError(f"{name}={_short(value)} is not a table")
+        if missing := [key for key in keys if key not in value]:
+            raise InputError(f"{name} lacks {', '.join(missing)}")
+        for key, shape in {**keys, **(optional or {})}.items():
+            if key in value:
+                shape(f"{name}.{key}", value[key])
+
+    return check
+
+
+def _short(value: Any) -> str:
+    """A value as it is written, cut to 60 letters."""
+    shown = repr(value)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."

@@ -51,6 +51,16 @@ def left(cache: Path) -> list[str]:
     )
 
 
+def test_a_download_has_a_bound(index: Index, downloads: Path, monkeypatch: pytest.MonkeyPatch):
+    """An index that serves bytes without end fills no disk."""
+    monkeypatch.setattr(assets, "LARGEST_DOWNLOAD", len(WHEEL) - 1)
+    with pytest.raises(InputError, match=r"could not be fetched: .*File too large"):
+        fetch_pinned(WHEEL_PIN, downloads)
+    assert left(downloads) == []
+    monkeypatch.setattr(assets, "LARGEST_DOWNLOAD", max(len(WHEEL), 1 << 20))
+    assert fetch_pinned(WHEEL_PIN, downloads).read_bytes() == WHEEL
+
+
 # the whole way
 
 

@@ -130,3 +130,69 @@ def test_pip_leaves_a_build_of_the_pinned_torch_alone():
     assert pinned.contains("2.13.0+cpu")
     assert not pinned.contains("2.13.0.post1")
     assert pinned.contains(version("torch"))
+
+
+# What is fetched is known by its content: hashes of the default install, commits of the actions.
+
+CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+HASHED = (ROOT / "requirements-hashed.txt").read_text(encoding="utf-8")
+WORKFLOW = (ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8")
+PIN = re.compile(
+    r"^(?P<pin>[\w.-]+==\S+(?: ; [^\\\n]+?)?)(?P<hashes>(?: \\\n    --hash=sha256:[0-9a-f]{64})*)$", re.M
+)
+
+
+def unhashed(hashed: str, constraints: str) -> list[str]:
+    """Lines of a requirements file that have no hash, that are not pinned alike in the constraints, or are neither."""
+    found = list(PIN.finditer(hashed))
+    rest = PIN.sub("", hashed).split()
+    pinned = {line.partition(" ;")[0] for line in constraints.splitlines()}  # its markers are of more extras
+    return (
+        [f"{one['pin']}: no hash" for one in found if not one["hashes"]]
+        + [
+            f"{one['pin']}: not in constraints.txt"
+            for one in found
+            if one["pin"].partition(" ;")[0] not in pinned
+        ]
+        + [f"{word}: neither a pin nor a hash" for word in rest]
+    )
+
+
+def missing_pins(hashed: str) -> list[str]:
+    """Dependencies of the project that the file leaves out."""
+    names = {canonicalize_name(one["pin"].partition("==")[0]) for one in PIN.finditer(hashed)}
+    return sorted({canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]} - names)
+
+
+def test_the_default_install_is_known_by_its_hashes():
+    assert unhashed(HASHED, CONSTRAINTS) == []
+    assert missing_pins(HASHED) == []
+    assert len(list(PIN.finditer(HASHED))) > len(PROJECT["dependencies"])
+
+
+def test_a_planted_line_without_a_hash_or_with_another_version_is_reported():
+    first = next(PIN.finditer(HASHED))
+    assert unhashed(HASHED.replace(first[0], first["pin"]), CONSTRAINTS) == [f"{first['pin']}: no hash"]
+    other = HASHED.replace(first["pin"], "accelerate==0.1")
+    assert unhashed(other, CONSTRAINTS) == ["accelerate==0.1: not in constraints.txt"]
+    assert unhashed(f"{HASHED}-e .\n", CONSTRAINTS)
+    assert missing_pins(HASHED.replace("\ntorch==", "\ntorchx==")) == ["torch"]
+
+
+def loose_actions(workflow: str) -> list[str]:
+    """Actions that a tag or a branch names, which somebody can move to other code."""
+    used = re.findall(r"uses: *(\S+)", workflow)
+    return [name for name in used if not re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}", name)]
+
+
+def test_actions_are_named_by_commit():
+    assert "actions/checkout@" in WORKFLOW
+    assert loose_actions(WORKFLOW) == []
+    planted = re.sub(r"(actions/cache)@[0-9a-f]{40}", r"\1@v5", WORKFLOW)
+    assert loose_actions(planted) == ["actions/cache@v5"]
+
+
+def test_the_lint_job_audits_what_is_pinned():
+    steps = yaml.safe_load(WORKFLOW)["jobs"]["lint"]["steps"]
+    commands = "\n".join(step.get("run", "") for step in steps)
+    assert re.search(r"pip_audit --requirement constraints\.txt --no-deps", commands)

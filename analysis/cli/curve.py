@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from analysis.errors import InputError
+from analysis.inputs import read_json
 from analysis.settings import check_at_least
 from analysis.theory import frequencies, model_config, rope
 
@@ -77,14 +77,7 @@ def from_file(path: Path, layer_type: str | None) -> frequencies.Frequencies:
     Raises:
         InputError: for a file that cannot be read or is not a configuration with RoPE.
     """
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}; give a model's config.json") from error
-    except ValueError as error:
-        raise InputError(f"{path} is not JSON ({error}); give a model's config.json") from error
-    if not isinstance(config, dict):
-        raise InputError(f"{path} holds a {type(config).__name__}, not a configuration")
+    config = read_json(path, remedy="give a model's config.json")
     return model_config.from_config(config, layer_type=layer_type)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from enum import StrEnum
@@ -274,9 +275,21 @@ def main() -> None:
     except USAGE_ERROR as error:
         complain([_usage(error)])
         sys.exit(2)
+    except OSError as error:  # of a file or folder that the user named, or a disk that is full
+        if error.filename is None:
+            raise
+        complain(
+            [str(InputError(f"{_name(error.filename)}: {error.strerror}; give a path that can be used"))]
+        )
+        sys.exit(2)
     if code == INTERRUPTED:
         complain([f"interrupted; {WHOLE}"])
     sys.exit(code or 0)
+
+
+def _name(path: object) -> str:
+    """A path as an OSError has it."""
+    return os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else str(path)
 
 
 def _usage(error: Exception) -> str:

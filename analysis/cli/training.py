@@ -183,7 +183,7 @@ def sweep(
     is_long = check_alone(experiments, tier, hours, slurm)
     if not is_long:
         variants(experiments)  # a mistyped name is refused before torch is imported
-    if slurm is not None:
+    if slurm is not None and not dry_run:
         from analysis.experiments.sweep import submit
 
         records, runs = records or own("trained"), runs or own("records", "runs")
@@ -215,13 +215,14 @@ def _sweep_tables(
     from analysis.progress import progress_bar
     from analysis.workers import Workers
 
+    chosen = Workers(*workers)
     if dry_run:
         rows = sweep_.listed(experiments, records, runs)
         typer.echo(json.dumps(rows) if as_json else sweep_.plan_text(rows))
         return
     with progress_bar() as show:
         ended = sweep_.perform_sweep(
-            experiments, records, runs, workers=Workers(*workers), minutes=minutes, arguments=sys.argv, progress=show
+            experiments, records, runs, workers=chosen, minutes=minutes, arguments=sys.argv, progress=show
         )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(ended))
@@ -249,6 +250,7 @@ def _sweep_long(
     from analysis.progress import progress_bar
     from analysis.workers import Workers
 
+    chosen = Workers(*workers)
     places = long_sweep.LongPlaces(records, runs)
     if dry_run or hours is not None:
         with progress_bar() as show:
@@ -260,7 +262,7 @@ def _sweep_long(
             return
     with progress_bar() as show:
         ended = long_sweep.sweep_long(
-            tiers, plan, places, workers=Workers(*workers), minutes=minutes, arguments=sys.argv, progress=show
+            tiers, plan, places, workers=chosen, minutes=minutes, arguments=sys.argv, progress=show
         )
     said = ", ".join(f"{count} {what}" for what, count in ended.items() if count or what in ("done", "left"))
     typer.echo(json.dumps(ended) if as_json else f"runs: {said}\nrecords: {shown(records)}")

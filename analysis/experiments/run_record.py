@@ -32,7 +32,15 @@ from analysis.experiments.tables import NO_RUN
 from analysis.models import checkpoint
 from analysis.models.config import ModelConfig
 from analysis.models.llama import Llama
-from analysis.settings import nearest
+from analysis.settings import (
+    list_shape,
+    nearest,
+    number_shape,
+    optional_shape,
+    table_shape,
+    text_shape,
+    whole_shape,
+)
 from analysis.text.corpus import Corpus
 from analysis.text.windows import Document, Spans, spans
 from analysis.training import train
@@ -128,11 +136,100 @@ def _room(documents: Sequence[Document], length: int, target: int) -> int:
     return sum(max(len(document.tokens) - (length - target), 0) // target for document in documents)
 
 
+_LOSSES = table_shape(
+    {"length": whole_shape(1), "nats": list_shape(number_shape(0)), "bits_per_byte": number_shape(0)},
+    {"extension": text_shape, "loss_by_position": list_shape(number_shape(0))},
+)
+_ANSWERS = table_shape(
+    {
+        "task": text_shape,
+        "length": whole_shape(1),
+        "distance": whole_shape(1),
+        "trials": whole_shape(1),
+        "exact": whole_shape(),
+        "nats": number_shape(0),
+    }
+    | dict.fromkeys(("chance", "chance_of_any", "chance_nats"), number_shape(0))
+)
+_CURVES = ("step", "loss", "largest_gradient_norm", "validation_step", "validation_loss")
+_ALL_RUNS = table_shape(
+    {
+        "run": text_shape,
+        "variant": text_shape,
+        "seed": whole_shape(),
+        "lr": number_shape(0),
+        "parent": optional_shape(text_shape),
+        "parameters": whole_shape(1),
+        "configuration": table_shape(
+            {
+                "lengths": list_shape(whole_shape(1)),
+                "recipe": table_shape(
+                    {
+                        "steps": whole_shape(1),
+                        "model": table_shape({}),
+                        "method": table_shape({"name": text_shape}),
+                    }
+                ),
+            }
+        ),
+        "diverged": optional_shape(table_shape({"after_steps": whole_shape(), "in": text_shape})),
+        "validation_loss": optional_shape(number_shape(0)),
+    },
+    {
+        "training": table_shape(dict.fromkeys(_CURVES, list_shape(number_shape(0)))),
+        "tokens_per_second": optional_shape(number_shape(0)),
+        "seconds": table_shape(dict.fromkeys(("training", "whole"), number_shape(0))),
+        "document_bytes": list_shape(whole_shape(1)),
+        "retrieval": list_shape(_ANSWERS),
+    },
+)
+_EVALUATED = table_shape(
+    {
+        "validation_loss": number_shape(0),
+        "evaluations": list_shape(_LOSSES),
+        "documents": list_shape(text_shape),
+        "document_tokens": list_shape(whole_shape(1)),
+        "position_edges": table_shape({}),
+        "checkpoints": list_shape(table_shape({"step": whole_shape(), "evaluations": list_shape(_LOSSES)})),
+    }
+)
+
+
 def read_run(path: Path) -> dict[str, Any]:
-    """Content of a run's record; `InputError` if it is damaged or of another kind."""
-    return _renamed(
+    """Content of a run's record; `InputError` if it is damaged, of another kind, or holds what no run can have."""
+    content = _renamed(
         records.read_summary(path, expect_schema=TRAINED), {old: new for new, old in ON_DISK.items()}
     )
+    try:
+        _check_run(content)
+    except InputError as error:
+        raise InputError(f"record {path}: {error}; make it again with `{TRAINED.made_by}`") from error
+    return content
+
+
+def _check_run(content: dict[str, Any]) -> None:
+    """Types and ranges of everything that tables and studies take from a record, and lists of equal length."""
+    _ALL_RUNS("run", content)
+    if content["diverged"] is not None:
+        return
+    _EVALUATED("run", content)
+    at_steps = [item for point in content["checkpoints"] for item in point["evaluations"]]
+    documents = len(content["documents"])
+    for name, values in [
+        ("document_tokens", content["document_tokens"]),
+        *(("nats", item["nats"]) for item in (*content["evaluations"], *at_steps)),
+    ]:
+        if len(values) != documents:
+            raise InputError(f"run has {len(values)} {name} of {documents} documents")
+    for item in content["evaluations"]:
+        edges = content["position_edges"].get(str(item["length"]))
+        list_shape(whole_shape())("run.position_edges", edges)
+        if "extension" not in item or len(item.get("loss_by_position", ())) != len(edges) - 1:
+            raise InputError(
+                f"run has no extension or not {len(edges) - 1} losses by position at {item['length']}"
+            )
+    if content["evaluations"] and not content["configuration"]["lengths"]:
+        raise InputError("run.configuration.lengths is empty, though it was evaluated")
 
 
 def write_run(

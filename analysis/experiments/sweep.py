@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import shlex
 import shutil
 import subprocess
 import sys
@@ -323,7 +324,7 @@ def submit(
         f"--array=1-{tasks}", "--cpus-per-task=1", "--job-name=tapa-sweep", f"--chdir={Path.cwd()}",
         f"--output={said}",
     ]  # fmt: skip
-    script = "#!/bin/sh\nexec " + subprocess.list2cmdline(command) + "\n"
+    script = "#!/bin/sh\nexec " + shlex.join(command) + "\n"
     done = subprocess.run([sbatch, *options], input=script, capture_output=True, text=True, check=False)
     if done.returncode:
         raise InputError(f"sbatch refuses: {' '.join(done.stderr.split())}")

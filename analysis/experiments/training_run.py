@@ -19,6 +19,7 @@ from analysis.errors import InputError
 from analysis.experiments import run_record
 from analysis.experiments.plan import RATES, outdated, rate_name
 from analysis.experiments.run_record import RECORD, Content, Evaluate, RunSpec
+from analysis.inputs import check_output_name
 from analysis.models.checkpoint import Milestones, in_own_tokens, read_checkpoint
 from analysis.models.config import ModelConfig
 from analysis.progress import NotedProgress, errors, silent
@@ -139,6 +140,7 @@ def train_recipe(
     if out is None:
         variant = variant_of(recipe, start).partition("[")[0].rpartition(":")[2]  # of a user's class its name
         out = Path("runs") / f"{Path(name).stem}-{variant}-{recipe.seed}"
+    check_output_name(out.absolute())  # which the record holds as the run's name
     data = _corpus(recipe, lambda what, done, total: progress(what, done, total, ""))
     return run_recipe(recipe, start, out, data, arguments=arguments, progress=progress)
 

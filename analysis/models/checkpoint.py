@@ -29,10 +29,12 @@ from torch import Tensor
 
 from analysis.errors import InputError
 from analysis.files import remove_folder, remove_parts, replacing, replacing_file, write_whole
+from analysis.inputs import check_regular, parse_json, tensor_sizes
 from analysis.models.config import BYTES, ModelConfig
 from analysis.models.config import MODEL as MODEL
 from analysis.models.llama import Llama
 from analysis.progress import Progress
+from analysis.settings import check_whole, from_mapping
 from analysis.text.corpus import NAMED, Corpus, corpus, encoded_corpus
 from analysis.text.tokenizer import BytePairs
 
@@ -43,6 +45,19 @@ KEY = "tapa"  # of the metadata
 SUM = "sha256"  # of what is in it
 KEPT = 2  # complete checkpoints of a run
 _NAME = re.compile(r"step-(\d{6,})")
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What a model file's metadata must hold, beside its configuration."""
+
+    step: int
+    recipe: Mapping[str, Any]
+    corpus_sha256: str
+    tokenizer: str | None
+
+    def __post_init__(self) -> None:
+        check_whole("step", self.step, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +163,15 @@ def read_checkpoint(path: Path) -> ModelFile:
         raise InputError(f"there is no checkpoint {path}; make one with `tapa train RECIPE`")
     try:
         with safe_open(file, framework="pt") as opened:
-            about = json.loads((opened.metadata() or {}).get(KEY, "{}"))
-        if (found := about.get("format")) not in (FORMAT, WITHOUT_SUM):
-            raise InputError(f"{file} is no model of `tapa train` (format {found}, not {FORMAT})")
+            about = parse_json((opened.metadata() or {}).get(KEY, "{}"), file)
+        if not isinstance(about, dict):
+            raise InputError(f"{file} says {type(about).__name__} of itself; train the model again")
+        if (format_ := about.get("format")) not in (FORMAT, WITHOUT_SUM):
+            raise InputError(f"{file} is no model of `tapa train` (format {format_}, not {FORMAT})")
         config = ModelConfig.from_dict(about["config"])
-        own = about["step"], about["recipe"], about["corpus_sha256"], about.get("tokenizer")
-        return ModelFile(file, config, *own)
+        own = {name: about[name] for name in ("step", "recipe", "corpus_sha256")}
+        found = from_mapping(_About, own | {"tokenizer": about.get("tokenizer")}, f"{file}: ")
+        return ModelFile(file, config, found.step, dict(found.recipe), found.corpus_sha256, found.tokenizer)
     except InputError:
         raise
     except (SafetensorError, OSError, ValueError, KeyError) as error:
@@ -200,6 +218,11 @@ def load_model(path: Path, expected: ModelConfig | None = None) -> Llama:
     checkpoint = read_checkpoint(path)
     if expected is not None and (found := checkpoint.config.differences(expected)):
         raise InputError(f"{checkpoint.file} is of another configuration: {'; '.join(found)}")
+    stored, least = sum(tensor_sizes(checkpoint.file)), checkpoint.config.least_weights
+    if stored < least:
+        raise InputError(
+            f"{checkpoint.file} does not hold the weights of its configuration: {stored} numbers, {least} are needed"
+        )
     model = Llama(checkpoint.config)
     load_weights(model, checkpoint)
     return model.eval()
@@ -247,11 +270,12 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
         InputError: it is missing or truncated, its content is not the one that was written, or a number in it is not
             finite.
     """
+    check_regular(file)
     try:
         tensors = load_file(file)
         with safe_open(file, framework="pt") as opened:
             metadata = opened.metadata()
-        about = {"format": WITHOUT_SUM} if metadata is None else json.loads(metadata[KEY])
+        about = {"format": WITHOUT_SUM} if metadata is None else parse_json(metadata[KEY], file)
         written = about.pop(SUM, None)
         summed = about["format"] != WITHOUT_SUM
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:

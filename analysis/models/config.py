@@ -50,6 +50,12 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "tapa_separate": (*PHASE, "phase_init_std"),
     "tapa_general": PHASE,
 }
+MOST = {
+    "vocab_size": 1 << 20, "layers": 1 << 10, "width": 1 << 16, "heads": 1 << 10, "kv_heads": 1 << 10,
+    "head_dim": 1 << 12, "hidden": 1 << 18, "context": 1 << 24,
+}  # fmt: skip
+"""The largest sizes; no small Llama comes near them, and beyond them memory ends before a sentence does."""
+MOST_WEIGHTS = 1 << 33
 USERS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 """The import path of a user's class."""
 EXTENSIONS = tuple(name for name in frequencies.NAMES if name != "dynamic")
@@ -174,7 +180,11 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         for size in fields(self)[:-1]:
-            check_whole(size.name, getattr(self, size.name))
+            check_whole(size.name, getattr(self, size.name), most=MOST[size.name])
+        if self.least_weights > MOST_WEIGHTS:
+            raise InputError(
+                f"the sizes make {self.least_weights} weights, above {MOST_WEIGHTS}; give smaller ones"
+            )
         if self.heads % self.kv_heads:
             raise InputError(f"kv_heads={self.kv_heads} does not divide heads={self.heads}")
         name = self.method.name
@@ -186,6 +196,12 @@ class ModelConfig:
         }
         open_ = {name: value for name, value in resolved.items() if value and not getattr(self.method, name)}
         object.__setattr__(self, "method", replace(self.method, **open_))
+
+    @property
+    def least_weights(self) -> int:
+        """Weights of embedding, attention and feed-forward matrices; a method may add more."""
+        attention = self.width * self.head_dim * 2 * (self.heads + self.kv_heads)
+        return self.vocab_size * self.width + self.layers * (attention + 3 * self.width * self.hidden)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON's own types; `from_dict` is the inverse."""

@@ -5,20 +5,19 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import json
 import math
 import os
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import gguf
+import numpy as np
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from jaxtyping import Int
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from transformers import (
     AutoConfig,
@@ -31,7 +30,9 @@ from transformers import (
 from transformers.utils import logging
 
 from analysis.errors import InputError
+from analysis.inputs import check_folder_is_plain, check_regular, read_json, tensor_sizes
 from analysis.models.families import Family, Heads, family_of
+from analysis.text.tokenizer import tokenizers_errors
 from analysis.theory.model_config import from_config
 
 # What lies at a checkpoint's path, found out without loading it: refusals come before any weight is read.
@@ -43,11 +44,20 @@ WEIGHTS, INDEX, CONFIG = "model.safetensors", "model.safetensors.index.json", "c
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A checkpoint on disk: its folder, its weight files, and the .gguf's name where it is one."""
+    """A checkpoint on disk.
+
+    Attributes:
+        folder: that it lies in.
+        weights: its weight files.
+        gguf_file: name of the .gguf, where it is one.
+        tensors, numbers: that its weight files hold.
+    """
 
     folder: Path
     weights: tuple[Path, ...]
     gguf_file: str | None = None
+    tensors: int = 0
+    numbers: int = 0
 
     @property
     def path(self) -> Path:
@@ -64,8 +74,10 @@ def inspect(path: Path) -> Source:
     """
     if not os.path.exists(path):  # False, where Path.exists raises, for a name that is too long
         raise InputError(f"{path}: no such file or folder")
-    if path.is_dir():
+    if os.path.isdir(path):
+        check_folder_is_plain(path)
         return _folder(path)
+    check_regular(path)
     if path.suffix in PICKLES:
         raise InputError(
             f"{path} is a pickle, which can run code when opened, and was not; save it as safetensors"
@@ -91,17 +103,6 @@ def sha256(weights: Sequence[Path]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def read_json(path: Path) -> dict[str, object]:
-    """A JSON object; `InputError` naming the file if it is none."""
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path} holds {type(content).__name__}, not a JSON object")
-    return content
-
-
 def _folder(path: Path) -> Source:
     weights = _safetensors(path)
     if not (path / CONFIG).exists():
@@ -109,8 +110,8 @@ def _folder(path: Path) -> Source:
     for file in weights:
         if not file.exists():
             raise InputError(f"{file} is missing, though {path / INDEX} names it")
-        _check_whole(file)
-    return Source(path, weights)
+    sizes = [size for file in weights for size in tensor_sizes(file)]
+    return Source(path, weights, None, len(sizes), sum(sizes))
 
 
 def _safetensors(path: Path) -> tuple[Path, ...]:
@@ -121,7 +122,12 @@ def _safetensors(path: Path) -> tuple[Path, ...]:
         placed = read_json(path / INDEX).get("weight_map")
         if not isinstance(placed, dict) or not placed:
             raise InputError(f"{path / INDEX} has no weight_map")
-        return tuple(sorted({path / str(name) for name in placed.values()}))
+        for name in placed.values():
+            if not isinstance(name, str) or not _is_file_name(name):
+                raise InputError(
+                    f"{path / INDEX} names {str(name)[:80]!r}, which is no safetensors file of the folder itself"
+                )
+        return tuple(sorted({path / name for name in placed.values()}))
     pickles = sorted(file.name for file in path.iterdir() if file.suffix in PICKLES)
     if pickles:
         raise InputError(
@@ -131,25 +137,33 @@ def _safetensors(path: Path) -> tuple[Path, ...]:
     raise InputError(f"{path} has no {WEIGHTS}")
 
 
-def _check_whole(file: Path) -> None:
-    try:
-        with safe_open(file, framework="pt"):
-            pass  # opening compares the header's extents with the length of the file
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{file} is truncated or not safetensors: {error}") from error
+def _is_file_name(name: str) -> bool:
+    """Does it name a file of weights in the folder, and nothing below or above it on any system?"""
+    inside = PurePosixPath(name).name == name == PureWindowsPath(name).name
+    return inside and name.endswith(".safetensors") and name.isprintable()
+
+
+class _BoundedReader(gguf.GGUFReader):
+    """Reads nothing beyond the end of the file: the library takes what is there, and counts on to any length."""
+
+    def _get(self, offset: int, dtype: Any, count: Any = 1, *options: Any, **named: Any) -> np.ndarray:
+        if offset + np.dtype(dtype).itemsize * int(count) > len(self.data):
+            raise ValueError(f"it ends before {int(count)} values at offset {offset}")
+        return super()._get(offset, dtype, count, *options, **named)
 
 
 def _gguf(path: Path) -> Source:
     try:
-        reader = gguf.GGUFReader(path)
-    except (ValueError, IndexError, KeyError, OSError) as error:
+        reader = _BoundedReader(path)
+    except (ValueError, IndexError, KeyError, OSError, OverflowError, RecursionError) as error:
         raise InputError(f"{path} is truncated or not a GGUF file: {error}") from error
     lost = _lost_rotation(reader)
     if lost:
         raise InputError(
             f"{path} scales its rotation ({lost}), which is lost in reading; use the safetensors checkpoint"
         )
-    return Source(path.parent, (path,), path.name)
+    sizes = [int(tensor.n_elements) for tensor in reader.tensors]
+    return Source(path.parent, (path,), path.name, len(sizes), sum(sizes))
 
 
 def _lost_rotation(reader: gguf.GGUFReader) -> str | None:
@@ -248,11 +262,27 @@ class Checkpoint:
         Raises:
             InputError: the checkpoint has no tokenizer.
         """
+        # asked for a tensor, transformers walks over all tokens three times in Python
+        found = self.tokenized(text, add_special_tokens=special_tokens)
+        return torch.tensor(found["input_ids"], dtype=torch.int64)
+
+    def tokenized(self, text: str, **options: Any) -> Mapping[str, Any]:
+        """What the tokenizer makes of a text, its `input_ids` being tokens that the model knows.
+
+        Raises:
+            InputError: the checkpoint has no tokenizer, or one that fails or gives tokens of another model.
+        """
         if self.tokenizer is None:
             raise InputError(f"{self.name} has no tokenizer; put its tokenizer.json beside the weights")
-        # asked for a tensor, transformers walks over all tokens three times in Python
-        found = self.tokenizer(text, add_special_tokens=special_tokens, verbose=False)
-        return torch.tensor(found["input_ids"], dtype=torch.int64)
+        with _blaming(self.name, "tokenizer"), tokenizers_errors(self.name):
+            found = self.tokenizer(text, verbose=False, **options)
+        known: Any = self.model.get_input_embeddings()
+        if (most := max(found["input_ids"], default=0)) >= known.num_embeddings:
+            raise InputError(
+                f"{self.name}: its tokenizer gives token {most}, its model knows {known.num_embeddings}; "
+                f"put the tokenizer that belongs to the weights beside them"
+            )
+        return found
 
 
 # Are the rows of q and k in the order that the model was trained in? Its own perplexity tells.
@@ -363,7 +393,7 @@ def quiet_transformers() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _blaming(source: Source, what: str) -> Iterator[None]:
+def _blaming(path: Path | str, what: str) -> Iterator[None]:
     """Turns what the libraries raise for a broken file into one line that names it."""
     try:
         yield
@@ -371,7 +401,7 @@ def _blaming(source: Source, what: str) -> Iterator[None]:
         raise
     except BROKEN as error:
         reason = textwrap.shorten(f"{type(error).__name__}: {error}", 240)
-        raise InputError(f"{source.path}: the {what} cannot be used: {reason}") from error
+        raise InputError(f"{path}: the {what} cannot be used: {reason}") from error
 
 
 def _offline(source: Source) -> dict[str, Any]:
@@ -384,7 +414,7 @@ def read_config(source: Source) -> PreTrainedConfig:
     """The configuration of a checkpoint, as transformers completes it; `InputError` for an unknown architecture."""
     if source.gguf_file is None:  # transformers' own message for an unknown model_type is about its version
         family_of(str(read_json(source.folder / CONFIG).get("model_type")))
-    with _blaming(source, "configuration"):
+    with _blaming(source.path, "configuration"):
         config = AutoConfig.from_pretrained(source.folder, **_offline(source))
     family_of(config.model_type)
     return config
@@ -393,6 +423,7 @@ def read_config(source: Source) -> PreTrainedConfig:
 def check_config(source: Source) -> None:
     """Refuses by its configuration alone, before any weight is read, what could not be captured."""
     config = read_config(source)
+    _check_sizes(source, config)
     if quantised := getattr(config, "quantization_config", None):
         method = quantised.get("quant_method") if isinstance(quantised, dict) else quantised
         raise InputError(
@@ -405,19 +436,42 @@ def check_config(source: Source) -> None:
         raise InputError(f"{source.path}: {error}") from error
 
 
+def _check_sizes(source: Source, config: Any) -> None:
+    """Refuses sizes that the weights cannot have, before a model of these sizes is made."""
+    size = {
+        name: getattr(config, name, None)
+        for name in ("hidden_size", "vocab_size", "intermediate_size", "num_attention_heads", "head_dim")
+    }
+    known = {name: value for name, value in size.items() if isinstance(value, int)}
+    for name, value in known.items():
+        most = source.numbers if name == "hidden_size" else source.numbers // known.get("hidden_size", 1)
+        if not 0 < value <= most:
+            raise InputError(
+                f"{source.path}: {name}={value} does not fit weights of {source.numbers} numbers in all; "
+                f"give the configuration that belongs to them"
+            )
+    if isinstance(layers := getattr(config, "num_hidden_layers", None), int) and layers > source.tensors:
+        raise InputError(
+            f"{source.path}: num_hidden_layers={layers}, but its weights are {source.tensors} tensors; "
+            f"give the configuration that belongs to them"
+        )
+
+
 def pretrained_tokenizer(source: Source) -> PreTrainedTokenizerBase | None:
     present = [name for name in TOKENIZER_FILES if (source.folder / name).exists()]
     if not source.gguf_file and not present:
         return None
-    with _blaming(source, "tokenizer"):
+    with _blaming(source.path, "tokenizer"), tokenizers_errors(source.path):
         return AutoTokenizer.from_pretrained(source.folder, **_offline(source))
 
 
 def pretrained_model(source: Source, dtype: torch.dtype) -> PreTrainedModel:
     # use_safetensors: a folder that also holds pickles must not have them read;
-    # ignore_mismatched_sizes: they come back in the report, and `_check_complete` says which
+    # ignore_mismatched_sizes: they come back in the report, and `_check_complete` says which;
+    # attn_implementation: a configuration may name a repository of native code; None is the architecture's own
     options = _offline(source) | ({} if source.gguf_file else {"use_safetensors": True})
-    with _blaming(source, "weights"):
+    options["attn_implementation"] = None
+    with _blaming(source.path, "weights"):
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             source.folder, dtype=dtype, output_loading_info=True, ignore_mismatched_sizes=True, **options
         )

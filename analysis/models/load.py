@@ -506,7 +506,7 @@ def encoded(checkpoint: Checkpoint, text: str) -> tuple[np.ndarray, np.ndarray]:
         raise InputError(
             f"{checkpoint.name} has no fast tokenizer; put its tokenizer.json beside the weights"
         )
-    found = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    found = checkpoint.tokenized(text, add_special_tokens=False, return_offsets_mapping=True)
     ends = np.array([end for _, end in found["offset_mapping"]], dtype=np.int64)
     before = np.concatenate([[0], np.cumsum([len(character.encode()) for character in text])])
     return np.array(found["input_ids"], dtype=np.int64), np.diff(
@@ -519,7 +519,7 @@ def first_token(checkpoint: Checkpoint) -> int | None:
     tokenizer: Any = checkpoint.tokenizer
     if tokenizer is None:
         return None
-    found = tokenizer("a", return_special_tokens_mask=True, verbose=False)
+    found = checkpoint.tokenized("a", return_special_tokens_mask=True)
     ids, special = found["input_ids"], found["special_tokens_mask"]
     begins = bool(special) and bool(special[0])
     # an end that is put after every text is no beginning, where "a" itself is no token

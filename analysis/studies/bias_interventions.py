@@ -393,8 +393,7 @@ def measure_interventions(
         model: "smollm2" (fetched), a Hugging Face folder of safetensors, or a .gguf file.
         texts: UTF-8 files; with none, the pinned texts.
         settings: see there.
-        out: record to write, netCDF; what it holds of the same model, texts and settings is not read again. The
-            curves lie beside it.
+        out: record to write; what it holds of the same model, texts and settings is not read again. Curves lie beside.
         arguments: the command line, for the record.
         progress: called with (what, done, total).
 
@@ -417,7 +416,8 @@ def measure_interventions(
         assert curves is not None
     bench = Bench(opened, settings, lengths, curves, {})
     record = InterventionRecord(bench, windows, key)
-    record.resume(out)
+    with records.relied_on(out, BIAS_INTERVENTIONS):
+        record.resume(out)
     begun, tokens = time.perf_counter(), np.concatenate([w.tokens.numpy() for w in windows])
 
     def save() -> None:

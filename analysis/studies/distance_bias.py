@@ -612,12 +612,8 @@ def measure_model(
     dataset = dataset.assign_coords(window=list(range(settings.windows))).assign(
         window_document=("window", list(chosen.documents)), window_offset=("window", list(chosen.offsets))
     )
-    dataset = dataset.assign_attrs(
-        model=loaded.name,
-        window_begin=loaded.window_begin,
-        statistics_seconds=clock.statistics,
-        forward_seconds=clock.forward,
-    )
+    dataset = dataset.assign_attrs(model=loaded.name, window_begin=loaded.window_begin)
+    dataset = dataset.assign_attrs(statistics_seconds=clock.statistics, forward_seconds=clock.forward)
     return dataset, provenance
 
 

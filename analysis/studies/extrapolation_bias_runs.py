@@ -25,7 +25,7 @@ from analysis.models import checkpoint
 from analysis.models.checkpoint import load_model, own_corpus, read_checkpoint
 from analysis.models.users import imported
 from analysis.progress import Progress, silent
-from analysis.records import Provenance, read_summary, row_key, write_summary
+from analysis.records import Provenance, read_summary, relied_on, row_key, write_summary
 from analysis.settings import nearest
 from analysis.studies.equal_dose import CONTRASTS, KINDS, TOLERANCE_ON_TEST, has_learned
 from analysis.studies.extrapolation_bias import OBSERVED, REACH, row
@@ -451,17 +451,18 @@ def _known(
     if not out.exists() or not out.stat().st_size:
         return {}, {}
     content = read_summary(out, expect_schema=BIAS)
-    rows, then, now = content["rows"], content["settings"], asdict(settings)
-    if then == now:
-        return dict(rows), dict(content["summary"]["chosen"])
-    if others := sorted(rows.keys() - measured_now):
-        names = [name for name in sorted({*then, *now}) if then.get(name) != now.get(name)]
-        differ = "; ".join(f"{name}={then.get(name)}, not {now.get(name)}" for name in names)
-        raise InputError(
-            f"{out} holds rows of other settings ({differ}), such as that of {others[0]}, which is not measured "
-            f"now; give another --out"
-        )
-    return {}, {}
+    with relied_on(out, BIAS):
+        rows, then, now = content["rows"], content["settings"], asdict(settings)
+        if then == now:
+            return dict(rows), dict(content["summary"]["chosen"])
+        if others := sorted(rows.keys() - measured_now):
+            names = [name for name in sorted({*then, *now}) if then.get(name) != now.get(name)]
+            differ = "; ".join(f"{name}={then.get(name)}, not {now.get(name)}" for name in names)
+            raise InputError(
+                f"{out} holds rows of other settings ({differ}), such as that of {others[0]}, which is not measured "
+                f"now; give another --out"
+            )
+        return {}, {}
 
 
 def _content(

@@ -32,7 +32,7 @@ from analysis.intervals import over_seeds as interval_over_seeds
 from analysis.models.checkpoint import ModelFile, load_model, own_corpus, read_checkpoint
 from analysis.models.llama import Llama
 from analysis.progress import Progress, silent
-from analysis.records import Provenance, read_summary, row_key, write_summary
+from analysis.records import Provenance, read_summary, relied_on, row_key, write_summary
 from analysis.studies import near_far, phase, phase_summary
 from analysis.studies.settings import PhaseSeedsSettings, PhaseSettings
 from analysis.text.corpus import Corpus
@@ -111,14 +111,21 @@ def measure_seeds(
 
 def _known(out: Path, settings: PhaseSeedsSettings, measured_now: set[str]) -> Numbers:
     """Rows of a record that is there; `InputError` if rows of other settings would be lost."""
-    rows = read_summary(out, expect_schema=RECORD)["rows"] if out.exists() and out.stat().st_size else {}
-    others = {name for name, found in rows.items() if found["settings"] != _plain(settings)}
+    if not out.exists() or not out.stat().st_size:
+        return {}
+    content = read_summary(out, expect_schema=RECORD)
+    with relied_on(out, RECORD):
+        rows = content["rows"]
+        others = {name for name, found in rows.items() if found["settings"] != _plain(settings)}
+        kept = {name: found for name, found in rows.items() if name not in others}
+        if kept:  # a row that cannot be summarised is refused before hours of measuring
+            _content(settings, kept)
     if lost := sorted(others - measured_now):
         raise InputError(
             f"{out} holds rows of other settings, such as that of {lost[0]}, which is not measured now; "
             f"give another --out"
         )
-    return {name: found for name, found in rows.items() if name not in others}
+    return kept
 
 
 def _tasks(models: Sequence[Path], settings: PhaseSeedsSettings) -> list[SeedTask]:

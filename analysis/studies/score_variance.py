@@ -53,7 +53,7 @@ from analysis.models.checkpoint import own_corpus
 from analysis.models.config import ModelConfig
 from analysis.models.load import Model, TrainedModel, open_model
 from analysis.progress import Progress, silent
-from analysis.records import Provenance, read, write
+from analysis.records import Provenance, read, relied_on, write
 from analysis.studies.assumption_2_1 import FEWEST, constancy
 from analysis.studies.equal_dose import has_learned
 from analysis.studies.parts_removed import (
@@ -376,7 +376,12 @@ def measure_variances(
     """
     if not models:
         raise InputError("no model was given; give one or more")
-    known = models_apart(read(out, expect_schema=VARIANCE)) if out.exists() and out.stat().st_size else {}
+    known: dict[str, xr.Dataset] = {}
+    if out.exists() and out.stat().st_size:
+        record = read(out, expect_schema=VARIANCE)
+        with relied_on(out, VARIANCE):
+            known = models_apart(record)
+            models_joined(known)
     kept = {str(one["key"].values[0]): one for one in known.values()}
     begun = time.perf_counter()
     given: dict[str, str] = {}

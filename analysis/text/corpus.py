@@ -8,6 +8,7 @@ share text, the byte pairs and the tokens, is kept in the cache folder under the
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
@@ -22,6 +23,7 @@ from scipy.sparse.csgraph import connected_components
 from analysis.array_cache import cached
 from analysis.assets import TEXTS, cache_folder, fetch_texts
 from analysis.errors import InputError
+from analysis.inputs import read_whole
 from analysis.progress import Progress, silent
 from analysis.settings import check_least
 from analysis.text.recurrence import DOCUMENT, PitmanYor, piece_name, pieces
@@ -181,20 +183,15 @@ def read_folder(folder: Path) -> Raw:
     Names are paths below the folder, with slashes. Files of white space alone are listed as left out.
 
     Raises:
-        InputError: `folder` is none, holds no such file, or one of them is not UTF-8.
+        InputError: `folder` is none or holds no such file, or a folder or file of it cannot be read or is not UTF-8.
     """
     if not folder.is_dir():
         named = ", ".join(f'"{name}"' for name in NAMED)
         raise InputError(f"corpus {folder} is no folder; give {named} or a folder of UTF-8 text files")
-    paths = {
-        path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.suffix in SUFFIXES
-    }
-    paths = {
-        name: path
-        for name, path in sorted(paths.items())
-        if path.is_file() and not any(part.startswith(".") for part in name.split("/"))
-    }
-    blank = [name for name, path in paths.items() if not path.read_bytes().strip()]
+    paths = {path.relative_to(folder).as_posix(): path for path in _files_below(folder)}
+    blank = [
+        name for name, path in paths.items() if not read_whole(path, "text", "give an existing file").strip()
+    ]
     texts = [(name, read_text(path).encode()) for name, path in paths.items() if name not in set(blank)]
     if not texts:
         raise InputError(
@@ -202,6 +199,23 @@ def read_folder(folder: Path) -> Raw:
             f"in {', '.join(SUFFIXES)}; give a folder of UTF-8 text files"
         )
     return Raw(texts, {"folder": "a user's"}, [(name, "white space alone") for name in blank])
+
+
+def _files_below(folder: Path) -> list[Path]:
+    """The files of a corpus, by name; a folder or a file that cannot be read is refused, not passed over."""
+
+    def refuse(error: OSError) -> None:
+        raise InputError(
+            f"corpus folder {error.filename} cannot be read: {error.strerror}; make it readable or move it away"
+        ) from error
+
+    found = []
+    for place, folders, files in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [
+            Path(place, name) for name in files if not name.startswith(".") and Path(name).suffix in SUFFIXES
+        ]
+    return sorted(found)
 
 
 def _texts(progress: Progress) -> Raw:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,9 +14,24 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from analysis.errors import InputError
 from analysis.files import write_whole
+from analysis.inputs import read_whole
 
 LEAST = 257
 """Tokens a vocabulary needs: every byte, and one pair."""
+
+
+@contextlib.contextmanager
+def tokenizers_errors(name: object) -> Iterator[None]:
+    """Turns what the tokenizers library raises for a tokenizer that it cannot use into one line that names it."""
+    try:
+        yield
+    except Exception as error:
+        if type(error) is not Exception:
+            raise
+        reason = " ".join(str(error).split())[:240]
+        raise InputError(
+            f"{name}: the tokenizer cannot be used: {reason}; give the one of the model"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +50,13 @@ class BytePairs:
     _tokenizer: Tokenizer = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_tokenizer", Tokenizer.from_str(self.json))
+        with tokenizers_errors("byte pairs"):
+            object.__setattr__(self, "_tokenizer", Tokenizer.from_str(self.json))
+        numbers = self._tokenizer.get_vocab().values()
+        if set(numbers) != set(range(len(numbers))):
+            raise InputError(
+                f"byte pairs: {len(numbers)} tokens are not numbered 0 to {len(numbers) - 1}; train the model again"
+            )
 
     @property
     def size(self) -> int:
@@ -56,7 +78,8 @@ class BytePairs:
 
     def encode(self, data: bytes) -> Integer[np.ndarray, " tokens"]:
         """Tokens of UTF-8 text, uint16 where the vocabulary allows, else int32."""
-        ids = self._tokenizer.encode(data.decode()).ids
+        with tokenizers_errors("byte pairs"):
+            ids = self._tokenizer.encode(data.decode()).ids
         return np.array(ids, dtype=np.uint16 if self.size <= 1 << 16 else np.int32)
 
     def decode(self, tokens: Integer[np.ndarray, " tokens"]) -> bytes:
@@ -116,12 +139,7 @@ def load_byte_pairs(path: Path, *, sha256: str) -> BytePairs:
     ...     load_byte_pairs(path, sha256=hashlib.sha256(path.read_bytes()).hexdigest()).size
     260
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"tokenizer {path} cannot be read: {error.strerror}; give an existing file"
-        ) from error
+    data = read_whole(path, "tokenizer", "give an existing file")
     if (found := hashlib.sha256(data).hexdigest()) != sha256:
         raise InputError(
             f"tokenizer {path} has sha256 {found}, the corpus {sha256}; give the file of that run"

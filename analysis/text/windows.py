@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from jaxtyping import Bool, Int, Int64, Integer
 from torch import Tensor
 
 from analysis.errors import InputError
+from analysis.inputs import read_whole
 from analysis.records import printable
 from analysis.settings import check_least
 
@@ -58,16 +58,10 @@ def read_text(path: Path) -> str:
     """Text of a UTF-8 file; a byte order mark is dropped, CR LF and CR become LF.
 
     Raises:
-        InputError: the file cannot be read, is not UTF-8 (the message says at which byte), or holds nothing
-            but white space.
+        InputError: the file cannot be read, is not UTF-8 or has a null byte (the message says at which byte), or
+            holds nothing but white space.
     """
-    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
-        # it is read twice: once before a model is loaded, and once to be cut
-        raise InputError(f"text {path} is a device or a pipe; save it as a file")
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"text {path} cannot be read: {error.strerror}; give an existing file") from error
+    data = read_whole(path, "text", "give an existing file")
     mark = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
     try:
         text = data[mark:].decode("utf-8")
@@ -77,6 +71,11 @@ def read_text(path: Path) -> str:
             f"text {path} is not UTF-8: byte 0x{byte:02x} at offset {at} of {len(data)} ({error.reason}); "
             f"convert it to UTF-8"
         ) from None
+    if "\0" in text:
+        at = len(text[: text.index("\0")].encode()) + mark
+        raise InputError(
+            f"text {path} has a null byte at offset {at} of {len(data)}: it is no text; give one"
+        )
     if not text.strip():
         raise InputError(f"text {path} is empty ({len(data)} bytes, all white space); give a text with words")
     return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -86,14 +86,23 @@ class LayerConfig:
     @property
     def kind(self) -> str:
         """The rope type under transformers' present name; Phi 3 published LongRoPE as "su" and as "yarn"."""
-        kind = self.entry.get("rope_type") or self.entry.get("type") or "default"
+        given = {key: self.entry[key] for key in ("rope_type", "type") if self.entry.get(key) is not None}
+        for key, value in given.items():
+            if not isinstance(value, str) or not value:
+                raise InputError(
+                    f"{key}={_short(value)} is not the name of a rope type; remove it for plain RoPE"
+                )
+        kind = next(iter(given.values()), "default")
         is_phi = self.settings.get("model_type") in ("phi3", "phi4_multimodal")
-        return "longrope" if kind == "su" or (kind == "yarn" and is_phi) else str(kind)
+        return "longrope" if kind == "su" or (kind == "yarn" and is_phi) else kind
 
     @property
     def interleaved(self) -> bool:
         """Whether neighbouring dimensions form a pair; False where nothing says so."""
-        return bool(self.settings.get("rope_interleave", _family(self.settings).interleaved))
+        given = _first(self.settings.get("rope_interleave"), _family(self.settings).interleaved)
+        if not isinstance(given, bool):
+            raise InputError(f"rope_interleave={_short(given)} is neither true nor false")
+        return given
 
     @property
     def base(self) -> float:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import InputError
+from analysis.inputs import parse_toml, read_whole
 from analysis.models.config import BYTES, METHODS, USERS, MethodConfig, ModelConfig
 from analysis.settings import check_above, check_at_least, check_whole, differences, from_mapping, nearest
 from analysis.training.variants import STRETCH, VARIANTS
@@ -21,6 +22,11 @@ from analysis.training.variants import STRETCH, VARIANTS
 TASKS = ("recall", "passkey", "needle")
 PRECISIONS = ("float32", "bfloat16")
 DEVICES = ("cpu", "cuda")
+MOST = {
+    "batch": 1 << 16, "steps": 10**8, "threads": 1 << 10, "validate_every": 10**8, "validation_batches": 1 << 16,
+    "save_every": 10**8, "task_repeats": 1 << 16,
+}  # fmt: skip
+"""The largest counts of a recipe; torch dies of more threads than a machine can start."""
 # What fine-tuning may change of the model that it starts from.
 CHANGEABLE = ("context", "method.base", "method.extension", "method.factor", "method.trained_length")
 OLD_KEYS = {"task_tellings": "task_repeats"}
@@ -86,9 +92,8 @@ class Recipe:
     save_every: int = 200
 
     def __post_init__(self) -> None:
-        counts = ("batch", "steps", "threads", "validate_every", "validation_batches", "save_every")
-        for name in (*counts, "task_repeats"):
-            check_whole(name, getattr(self, name))
+        for name, most in MOST.items():
+            check_whole(name, getattr(self, name), most=most)
         for name in ("corpus_seed", "seed", "warmup"):
             check_whole(name, getattr(self, name), 0)
         check_above("lr", self.lr, 0)
@@ -384,17 +389,16 @@ def _recipe(flat: Mapping[str, Any]) -> Recipe:
 
 def _read(name: str) -> dict[str, Any]:
     if name.endswith(".toml"):
-        path = Path(name)
+        data = read_whole(Path(name), "recipe", "give a path to a .toml", largest=1 << 20)
     elif name in packaged():
-        path = resources.files("analysis.training") / "recipes" / f"{name}.toml"
+        data = (resources.files("analysis.training") / "recipes" / f"{name}.toml").read_bytes()
     else:
         raise InputError(f"recipe {name!r} is unknown; {nearest(name, packaged())} or give a path to a .toml")
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"recipe {name} cannot be read: {error.strerror}") from error
-    except ValueError as error:  # not UTF-8, or not TOML
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
         raise InputError(f"recipe {name} is not TOML: {error}") from error
+    return parse_toml(text, f"recipe {name}")
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -412,7 +416,10 @@ def _setting(text: str) -> tuple[str, Any]:
     if not equals or not key:
         raise InputError(f"{text!r} is no setting; write key=value, such as lr=0.001")
     try:
-        parsed = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        parsed = value
-    return key.strip(), parsed
+        tomllib.loads(f"value = {value}")
+    except (ValueError, RecursionError):  # a bare word
+        return key.strip(), value
+    parsed = parse_toml(f"value = {value}", f"setting {key.strip()}")
+    if list(parsed) != ["value"]:  # a line break, and other keys after it
+        raise InputError(f"{text!r} is more than one setting; give each as an argument of its own")
+    return key.strip(), parsed["value"]

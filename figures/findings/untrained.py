@@ -1,4 +1,4 @@
-"""TAPA and other encodings before any training, the speed of the toolkit, and the counts of the claims ledger."""
+"""TAPA and other encodings before any training, speed and hostile inputs, and the counts of the claims ledger."""
 
 from __future__ import annotations
 
@@ -195,6 +195,27 @@ def kill_findings() -> Iterator[Finding]:
             "resumed": total["resumed"],
             "ends": total["ends"],
             "seconds": number(total["seconds_until_gone"]),
+        },
+    )
+
+
+def hostile_findings() -> Iterator[Finding]:
+    """How mutated files, odd names and odd numbers end, each in a process of its own."""
+    found = content("summaries/hostile.json")
+    yield Finding(
+        "hostile-inputs",
+        "Of {cases} hostile inputs at {doors} doors {results} end in a result and {refusals} in one line with exit "
+        "code 2; {failures} end otherwise: in a traceback, in a crash, or beyond {seconds} s of a processor or {size} "
+        "GB.",
+        "summaries/hostile.json",
+        {
+            "cases": int(found["cases"]),
+            "doors": len(found["doors"]),
+            "results": int(found["results"]),
+            "refusals": int(found["refusals"]),
+            "failures": int(found["failures"]),
+            "seconds": int(found["most_seconds"]),
+            "size": found["most_bytes"] // 2**30,
         },
     )
 

@@ -624,6 +624,11 @@ USAGE = [
     ("bias nosuch --dry-run", "nosuch is no smollm2, Hugging Face folder or .gguf file"),
     ("train cpu lrr=1", "recipe key lrr is unknown; did you mean lr?"),
     ("sweep tabel2", "experiment 'tabel2' is unknown; did you mean table2?"),
+    ("sweep --dry-run --workers -1", "processes=-1 is not a positive whole number"),
+    ("sweep --dry-run --workers 100000", "processes=100000 is above 1024; give less"),
+    ("train cpu threads=100000", "threads=100000 is above 1024; give less"),
+    ("train cpu model.layers=9223372036854775807", "layers=9223372036854775807 is above 1024; give less"),
+    ("train cpu model.width=1e9", "model.width=1000000000.0 is not of type int"),
     ("results tabel2", "table 'tabel2' is unknown; did you mean table2?"),
     ("bench attention_sped", "benchmark 'attention_sped' is unknown; did you mean attention_speed?"),
 ]

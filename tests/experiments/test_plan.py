@@ -174,7 +174,8 @@ def test_slurm_gets_a_command_that_runs(tmp_path, monkeypatch):
     stand_in.write_text(f"#!/bin/sh\ncat > {tmp_path}/script\necho Submitted batch job 7\n")
     stand_in.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    folders = tmp_path / "trained", tmp_path / "runs"
+    # a shell would start what stands in such a name
+    folders = tmp_path / "it's $(touch planted) `touch planted`", tmp_path / "runs"
     said = submit(["table3"], *folders, tasks=2, minutes=5)
     assert said == "Submitted batch job 7"
     script = (tmp_path / "script").read_text()
@@ -186,3 +187,4 @@ def test_slurm_gets_a_command_that_runs(tmp_path, monkeypatch):
         check=True,
     )
     assert "tapa_linear-s0-lr1e-3" in done.stdout
+    assert not Path("planted").exists()

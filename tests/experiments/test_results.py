@@ -141,6 +141,63 @@ def test_runs_that_cannot_be_compared_are_refused(tmp_path: Path):
 # numbers
 
 
+def put(content: dict, *keys: object, value: object) -> None:
+    """Another value somewhere in nested tables and lists."""
+    for key in keys[:-1]:
+        content = content[key]
+    content[keys[-1]] = value
+
+
+WRONG = [
+    (("seed",), -1, "run.seed=-1 is not a whole number of at least 0"),
+    (("seed",), True, "run.seed=True is not a whole number"),
+    (("seed",), 2**64, "run.seed=18446744073709551616 is above"),
+    (("lr",), "fast", "run.lr='fast' is not a number"),
+    (("validation_loss",), -0.5, "run.validation_loss=-0.5 must be finite and at least 0"),
+    (("validation_loss",), None, "run.validation_loss=None is not a number"),
+    (("evaluations", 0, "nats", 0), -1.0, r"run.evaluations[0].nats[0]=-1.0 must be finite and at least 0"),
+    (("evaluations", 0, "nats", 0), True, r"run.evaluations[0].nats[0]=True is not a number"),
+    (("evaluations", 0, "nats"), [1.0], "run has 1 nats of 8 documents"),
+    (("evaluations", 0, "bits_per_byte"), False, "bits_per_byte=False is not a number"),
+    (("evaluations", 0, "loss_by_position"), [], "losses by position at"),
+    (("evaluations",), {}, "run.evaluations={} is not a list"),
+    (("checkpoints", 0, "evaluations", 0, "nats"), None, "nats=None is not a list"),
+    (("document_tokens", 0), 0, "run.document_tokens[0]=0 is not a whole number of at least 1"),
+    (("document_tokens",), [512], "run has 1 document_tokens of 8 documents"),
+    (("documents", 0), None, "run.documents[0]=None is not a text"),
+    (("position_edges",), {}, "run.position_edges=None is not a list"),
+    (("configuration", "recipe"), None, "run.configuration.recipe=None is not a table"),
+    (("configuration", "recipe", "method"), {}, "run.configuration.recipe.method lacks name"),
+    (("configuration", "lengths"), [], "run.configuration.lengths is empty"),
+    (("diverged",), {"after_steps": 3}, "run.diverged lacks in"),
+    (("diverged",), "yes", "run.diverged='yes' is not a table"),
+    (("retrieval", 0, "exact"), -3, "run.retrieval[0].exact=-3 is not a whole number"),
+]
+
+
+@pytest.mark.parametrize(("keys", "value", "message"), WRONG)
+def test_a_record_that_holds_what_no_run_can_have_is_refused_by_name(keys, value, message, tmp_path: Path):
+    content = run_records.record("rope", 0, 2e-3)
+    path = tmp_path / "rope-s0-lr2e-3.json"
+
+    def write() -> None:
+        whole = {
+            "schema": run_record.TRAINED.label,
+            "content": run_record._renamed(content, run_record.ON_DISK),
+        }
+        path.write_text(json.dumps(whole))
+
+    write()
+    assert run_record.read_run(path)["run"] == content["run"]
+    put(content, *keys, value=value)
+    write()
+    with pytest.raises(InputError) as refusal:
+        run_record.read_run(path)
+    assert message in str(refusal.value)
+    assert str(refusal.value).startswith(f"record {path}: ")
+    assert "make it again with `tapa sweep` or `tapa train RECIPE`" in str(refusal.value)
+
+
 def test_planted_losses_come_back():
     found = found_of(list(whole((0,), noise=0.0)))
     for name, members in EXPERIMENTS.items():

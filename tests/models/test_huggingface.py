@@ -187,7 +187,7 @@ def test_truncated_safetensors(kept: float, spoiled: Path) -> None:
 
 def test_a_config_that_is_not_json(spoiled: Path) -> None:
     (spoiled / "config.json").write_text('{"model_type": "llama",')
-    refused(spoiled, "config.json cannot be read as JSON: ")
+    refused(spoiled, "config.json is not JSON: ")
     (spoiled / "config.json").write_text("[1]")
     refused(spoiled, "config.json holds list, not a JSON object")
 
@@ -235,6 +235,90 @@ def test_configurations_that_cannot_be_used(changes: dict[str, object], message:
 def test_a_tokenizer_that_is_broken(spoiled: Path) -> None:
     (spoiled / "tokenizer.json").write_text("{")
     refused(spoiled, "tiny-llama: the tokenizer cannot be used: JSONDecodeError: ")
+
+
+NATIVE = "kernels-community/planted"
+"""A repository of native code, as `attn_implementation` may name one."""
+
+
+@pytest.mark.parametrize("value", [NATIVE, {"": NATIVE}, "flash_attention_2", "eager"])
+def test_the_attention_that_a_configuration_asks_for_is_not_taken(
+    value: object, spoiled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(*given: object, **options: object) -> None:
+        raise AssertionError("native code was asked for")
+
+    monkeypatch.setattr("transformers.modeling_utils.lazy_import_flash_attention", fetch)
+    edit(spoiled / "config.json", attn_implementation=value)
+    assert load.load_checkpoint(spoiled).model.config._attn_implementation == "sdpa"
+    edit(spoiled / "config.json", attn_implementation=None, _attn_implementation_internal=value)
+    assert load.load_checkpoint(spoiled).model.config._attn_implementation == "sdpa"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../secret.safetensors", "/secret.safetensors", "a/b.safetensors", "..\\s.safetensors", "x.bin", 3, ""],
+)
+def test_an_index_names_no_file_outside_the_folder(name: object, spoiled: Path) -> None:
+    (spoiled / "model.safetensors").rename(spoiled.parent / "secret.safetensors")
+    (spoiled / "model.safetensors.index.json").write_text(
+        json.dumps({"weight_map": {"lm_head.weight": name}})
+    )
+    refused(spoiled, r"index.json names .*, which is no safetensors file of the folder itself")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"num_hidden_layers": 10**9}, "num_hidden_layers=1000000000, but its weights are 30 tensors"),
+        ({"hidden_size": 2**40, "num_attention_heads": 2**20}, "does not fit weights of"),
+        ({"vocab_size": 2**40}, "vocab_size=1099511627776 does not fit weights of"),
+        ({"intermediate_size": 2**40}, "intermediate_size=1099511627776 does not fit weights of"),
+        ({"hidden_size": 0}, "tiny-llama: "),
+    ],
+)
+def test_sizes_that_the_weights_cannot_have_are_refused_before_a_model_is_made(
+    changes: dict[str, object], message: str, spoiled: Path
+) -> None:
+    edit(spoiled / "config.json", **changes)
+    refused(spoiled, message)
+
+
+@pytest.mark.parametrize("content", ["{}", '{"version": "1.0"}', '{"model": {"type": "x"}}', "[]", "0"])
+def test_whatever_the_tokenizers_library_raises_is_one_line(content: str, spoiled: Path) -> None:
+    (spoiled / "tokenizer.json").write_text(content)
+    refused(spoiled, "tiny-llama: the tokenizer cannot be used: ")
+
+
+def test_tokens_of_another_model_are_refused(spoiled: Path) -> None:
+    tiny_models.words(200).save_pretrained(spoiled)
+    loaded = load.load_checkpoint(spoiled)
+    assert loaded.encode("w5 w95").tolist() == [5, 95]
+    for encode in (loaded.encode, lambda text: load.encoded(loaded, text)):
+        with pytest.raises(InputError, match="its tokenizer gives token 150, its model knows 96; put"):
+            encode("w5 w150")
+
+
+def test_a_tokenizer_that_fails_at_a_text_is_one_line(spoiled: Path) -> None:
+    edit(spoiled / "tokenizer_config.json", model_max_length="long")
+    with pytest.raises(InputError, match="the tokenizer cannot be used"):  # when it is opened, or at the text
+        load.load_checkpoint(spoiled).encode("w5 w6")
+
+
+def test_a_gguf_that_counts_beyond_its_end_is_refused(tmp_path: Path) -> None:
+    """The library would count on: 2^60 fields of nothing."""
+    path = tiny_models.write_gguf(
+        tiny_models.build("llama", **tiny_models.GGUF_SIZES), tmp_path / "tiny.gguf"
+    )
+    data = path.read_bytes()
+    for at in (8, 16):  # number of tensors, number of fields
+        path.write_bytes(data[:at] + (2**60).to_bytes(8, "little") + data[at + 8 :])
+        refused(path, "is truncated or not a GGUF file: ")
+    at = (
+        data.index(b"tokenizer.ggml.tokens") + len(b"tokenizer.ggml.tokens") + 8
+    )  # type, type of an entry, length
+    path.write_bytes(data[:at] + (2**60).to_bytes(8, "little") + data[at + 8 :])
+    refused(path, "is truncated or not a GGUF file: ")
 
 
 def test_code_beside_the_weights_is_not_run(spoiled: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -603,3 +604,36 @@ def test_the_bigram_model_is_counts_of_pairs_walked_one_by_one(train, held_out):
     ]
     data = corpus.Corpus(*splits, (), vocab_size=5, manifest={}, sha256="")
     assert corpus.bigram_bits(data) == pytest.approx(np.mean(losses))
+
+
+def test_a_folder_that_cannot_be_read_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in ("a.txt", "closed/b.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("some words")
+    assert [name for name, _ in corpus.read_folder(tmp_path).texts] == ["a.txt", "closed/b.txt"]
+    plain = os.scandir
+
+    def scandir(path):  # what the system says to all but the administrator
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return plain(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(
+        InputError, match=r"closed cannot be read: Permission denied; make it readable or move it"
+    ):
+        corpus.read_folder(tmp_path)
+
+
+def test_what_begins_with_a_dot_is_passed_over(tmp_path: Path):
+    for name in ("a.txt", ".hidden.txt", ".git/b.txt", "c/.d/e.md", "c/f.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("some words")
+    assert [name for name, _ in corpus.read_folder(tmp_path).texts] == ["a.txt", "c/f.md"]
+
+
+def test_a_link_that_leads_nowhere_is_named(tmp_path: Path):
+    (tmp_path / "a.txt").write_text("some words")
+    (tmp_path / "b.txt").symlink_to(tmp_path / "none")
+    with pytest.raises(InputError, match=r"b\.txt cannot be read: No such file or directory"):
+        corpus.read_folder(tmp_path)

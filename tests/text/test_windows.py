@@ -147,7 +147,7 @@ def put(path: Path, data: bytes) -> Path:
     return path
 
 
-@given(st.text(st.characters(codec="utf-8"), max_size=30))
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30))
 @settings(max_examples=50)
 def test_a_text_is_read_as_it_is(tmp_path_factory, text):
     assume(text.strip() and not text.startswith("\ufeff"))
@@ -192,10 +192,19 @@ def test_a_text_that_is_not_there(tmp_path: Path):
             read_text(path)
 
 
+@pytest.mark.parametrize(("data", "at"), [(b"\0\0\0", 0), (b"\xc3\xa9a\0b", 3), (b"\xef\xbb\xbfab\0", 5)])
+def test_null_bytes_are_no_text(data: bytes, at: int, tmp_path: Path):
+    path = put(tmp_path / "null.txt", data)
+    with pytest.raises(
+        InputError, match=rf"null\.txt has a null byte at offset {at} of {len(data)}: it is no text"
+    ):
+        read_text(path)
+
+
 def test_a_pipe_is_refused_unread(tmp_path: Path):
     """A text is read twice, and the second time a pipe has nothing left; opening it would wait for a writer."""
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(InputError, match=r"pipe is a device or a pipe; save it as a file$"):
+    with pytest.raises(InputError, match=r"pipe is a device or a pipe; give a file$"):
         read_text(tmp_path / "pipe")
 
 

@@ -547,3 +547,27 @@ def test_bad_configurations_are_named(config: Any, message: str) -> None:
 def test_bad_layer_types_are_named(config: Any, layer_type: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         from_config(config, layer_type=layer_type)
+
+
+@pytest.mark.parametrize("key", ["rope_type", "type"])
+@pytest.mark.parametrize("value", [0, "", False, 1.5, []])
+def test_a_rope_type_that_is_no_name_is_not_read_as_plain(key: str, value: object) -> None:
+    config = {
+        "model_type": "llama",
+        "head_dim": 8,
+        "rope_theta": 1e4,
+        "rope_scaling": {key: value, "factor": 8.0},
+    }
+    with pytest.raises(
+        InputError, match=f"^{key}=.* is not the name of a rope type; remove it for plain RoPE$"
+    ):
+        from_config(config)
+
+
+@pytest.mark.parametrize("value", ["false", "true", 0, 1, []])
+def test_interleaving_is_true_or_false_and_nothing_else(value: object) -> None:
+    config = {"model_type": "llama", "head_dim": 8, "rope_theta": 1e4, "rope_interleave": value}
+    with pytest.raises(InputError, match=r"^rope_interleave=.* is neither true nor false$"):
+        from_config(config)
+    assert from_config(config | {"rope_interleave": True}).pairing == "interleaved"
+    assert from_config(config | {"rope_interleave": None}).pairing == "halves"
