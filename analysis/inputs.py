@@ -55,7 +55,7 @@ def check_folder_is_plain(folder: Path) -> None:
 
 
 def check_output_name(path: Path) -> None:
-    """`InputError` for a file name that no record could hold: no UTF-8, or with control characters."""
+    """`InputError` for a name that a record cannot hold, as that of a run: no UTF-8, or with control characters."""
     name = path.name
     try:
         name.encode()

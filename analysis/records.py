@@ -26,7 +26,7 @@ import xarray as xr
 from analysis import files
 from analysis.errors import InputError
 from analysis.files import write_whole
-from analysis.inputs import check_output_name, check_regular, parse_json
+from analysis.inputs import check_regular, parse_json
 
 # Where a record comes from: enough to make it again, and nothing about whose machine it was.
 
@@ -512,7 +512,6 @@ def ensure_writable(path: Path, schema: Schema) -> None:
         InputError: `path` is a folder, a device or a pipe, nothing can be written beside it, or what lies there is no
             record of this kind.
     """
-    check_output_name(path)
     files.check_writable(path)
     check_replaceable(path, schema)
 

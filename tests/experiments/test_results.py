@@ -177,7 +177,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("keys", "value", "message"), WRONG)
 def test_a_record_that_holds_what_no_run_can_have_is_refused_by_name(keys, value, message, tmp_path: Path):
-    content = run_records.record("rope", 0, 2e-3)
+    content = record("rope", 0, 2e-3)
     path = tmp_path / "rope-s0-lr2e-3.json"
 
     def write() -> None:
