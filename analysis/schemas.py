@@ -7,11 +7,8 @@ has none, when it is read. Scores are before soft-cap, mask and softmax; "1" is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-<<<<<<< HEAD
-from pathlib import Path
-=======
 from dataclasses import replace
->>>>>>> 1379777 (Files of others are read within bounds: pipes, depth, digits, sizes against weights, tokens of another model; records are checked; no code, shell or path from a checkpoint; dependencies by hash, actions by commit, downloads bounded; hostile inputs, mutated and counted)
+from pathlib import Path
 
 import xarray as xr
 
@@ -489,7 +486,7 @@ EVALUATION = Schema(
         "documents",
     ),
 )  # fmt: skip
-<<<<<<< HEAD
+HOSTILE_INPUTS = Schema("hostile-inputs", 1, made_by="python -m tests.hostile COUNT --out RECORD")
 
 
 def open_record(path: str | Path) -> xr.Dataset:
@@ -514,6 +511,3 @@ def open_record(path: str | Path) -> xr.Dataset:
             f"{path} is a {label}, which this version does not know; it knows {', '.join(sorted(known))}"
         )
     return records.read(Path(path), expect_schema=known[label])
-=======
-HOSTILE_INPUTS = Schema("hostile-inputs", 1, made_by="python -m tests.hostile COUNT --out RECORD")
->>>>>>> 1379777 (Files of others are read within bounds: pipes, depth, digits, sizes against weights, tokens of another model; records are checked; no code, shell or path from a checkpoint; dependencies by hash, actions by commit, downloads bounded; hostile inputs, mutated and counted)
