@@ -142,7 +142,7 @@ def made(folder: Path) -> Samples:
         (folder / "record.nc").read_bytes(),
         written[1],
         written[0],
-        b'method = "tapa"\nsteps = 20\nwarmup = 2\n[model]\nlayers = 2\nwidth = 16\n[method]\nalpha = 0.1\n',
+        b'steps = 20\nwarmup = 2\n[model]\nlayers = 2\nwidth = 16\n[method]\nname = "tapa"\nalpha = 0.1\n',
         text.read_bytes(),
     )
 
@@ -481,7 +481,9 @@ def _child(case: Case, ours: bytes, errors: int) -> None:
         sys.stdout, sys.stderr = (os.fdopen(n, "w", errors="backslashreplace", closefd=False) for n in (1, 2))
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
-        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+        resource.setrlimit(
+            resource.RLIMIT_CPU, (SECONDS, SECONDS + 1)
+        )  # a signal at the first, the end at the second
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         signal.signal(signal.SIGXCPU, signal.SIG_DFL)
         sys.argv = ["tapa", *case.words]
@@ -523,7 +525,7 @@ def _judged(code: int, said: str) -> str:
         return "result"
     if code == 2 and len(lines) == 1 and said.rstrip().endswith(lines[0]):
         return "one line"
-    if code == -signal.SIGXCPU or code == -100:
+    if code in (-signal.SIGXCPU, -signal.SIGKILL, -100):
         return "too long"
     if code < 0:
         return f"signal {signal.Signals(-code).name}"
