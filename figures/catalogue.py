@@ -255,6 +255,7 @@ _ROWS = [
     Record(name="phase_dynamics", schema=schemas.PHASE_DYNAMICS, study=None, folder=TRAINED),
     Record(name="phase_seeds", schema=schemas.PHASE_SEEDS, study=None, digits=5, folder=SUMMARIES),
     Record(name="score_variance", schema=schemas.SCORE_VARIANCE, study=None, folder=TRAINED),
+    Record(name="smollm2_bias", schema=schemas.BIAS_INTERVENTIONS, study=None, folder=TRAINED),
 ]  # fmt: skip
 _FIGURES = [
     Figure(
@@ -293,7 +294,7 @@ _FIGURES = [
     Figure(name="near_far_trained", number=25, needs=("trained_gaps",), claims=("fig-1", "fig-1.protocol")),
     Figure(name="assumption_tests", number=26, needs=("verdicts",), claims=("eq-5",)),
     Figure(name="extrapolation_bias", number=27, needs=("bias_sweep",), claims=("thm-2.2", "eq-17")),
-    Figure(name="equal_dose", number=28, needs=("bias",), claims=("thm-2.2",)),
+    Figure(name="equal_dose", number=28, needs=("bias", "smollm2_bias"), claims=("thm-2.2",)),
     Figure(name="score_variance", number=29, needs=("score_variance",), claims=("eq-5", "eq-12", "eq-17")),
     Figure(name="parts_removed", number=30, needs=("score_variance",), claims=("eq-12", "eq-17")),
     Figure(name="phase_controls", number=31, needs=("phase_seeds",), claims=("eq-12", "tab-2")),
@@ -302,6 +303,7 @@ _FIGURES = [
         name="mean_score_shapes", number=33, needs=("formula_shapes", "formula_fit_smollm2", "formula_fit"),
         claims=("eq-5", "eq-17", "eq-24"),
     ),
+    Figure(name="recovered_by_far_mass", number=34, needs=("smollm2_bias",), claims=("thm-2.2", "eq-17")),
     Figure(name="frontier", number=36, needs=("long",), claims=("tab-2",)),
     Figure(name="collected", number=37, needs=("long",), claims=("tab-1", "tab-2")),
     Figure(name="needle_grid", number=38, needs=("long",), claims=("tab-2",)),

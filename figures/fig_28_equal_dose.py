@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import textwrap
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from figures.style import COLOURS, PAGE, headline, names_of, note
+from figures.style import COLOURS, PAGE, headline, model_label, names_of, note
 
 SHOWN = ("rope", "partial", "rope_large", "tapa", "nope")
 PANELS = 5
@@ -24,7 +26,7 @@ SERIES = {  # kind: words, colour, mark, filled
     "clamp-constant": ("clamped, and a constant of the same dose", "vermilion", "^", False),
 }
 PAIRS = (("hold", "matched-constant"), ("clamp-departure", "clamp-constant"))
-LOWEST = -70  # per cent
+LOWEST, EDGE = -80, -70  # per cent: of the frame, and of marks for what lies below
 FEWEST = 3  # seeds for an interval: that of two says nothing
 Cell = Mapping[str, Any]
 
@@ -32,16 +34,24 @@ Cell = Mapping[str, Any]
 def draw(records: Mapping[str, Any]) -> Figure:
     """A panel a model; a line through constants: what dose alone recovers; above it the shape helps, below it harms."""
     summary, rows = (records["bias"][key] for key in ("summary", "rows"))
-    models = _models(summary)
-    figure, axes = plt.subplots(2, 3, figsize=(PAGE, 4.3), sharex=True, sharey=True)
-    for ax, (variant, cells) in zip(axes.flat, models.items(), strict=False):
-        _model(ax, summary["labels"][variant], cells, _seeds(rows.values(), variant, summary))
-    for ax in axes.flat[len(models) :]:
+    panels = {
+        summary["labels"][variant]: (cells, _seeds(rows.values(), variant, summary))
+        for variant, cells in _models(summary).items()
+    }
+    real = records.get("smollm2_bias")
+    if real is not None:
+        panels[real.attrs["model"]] = (_real_cells(real), {})
+    figure = plt.figure(figsize=(PAGE, 5.0))
+    above, grid = figure.add_gridspec(2, 1, height_ratios=(0.22, 1))
+    axes = grid.subgridspec(2, 3).subplots(sharex=True, sharey=True)
+    for ax, (name, (cells, seeds)) in zip(axes.flat, panels.items(), strict=False):
+        _model(ax, name, cells, seeds)
+    for ax in axes.flat[len(panels) :]:
         ax.axis("off")
-    _legend(axes.flat[-1], {kind for cells in models.values() for kind in cells})
+    _legend(figure.add_subplot(above), {kind for cells, _ in panels.values() for kind in cells})
     for ax in axes[:, 0]:
         ax.set_ylabel("recovered loss (%)")
-    lowest = [axes[row, column] for column in range(3) for row in (1, 0) if 3 * row + column < len(models)]
+    lowest = [axes[row, column] for column in range(3) for row in (1, 0) if 3 * row + column < len(panels)]
     for ax in {ax.get_subplotspec().colspan.start: ax for ax in reversed(lowest)}.values():
         ax.set_xlabel("attention beyond L (share)")
         ax.tick_params(labelbottom=True)
@@ -50,11 +60,52 @@ def draw(records: Mapping[str, Any]) -> Figure:
         "Across: attention of the scored queries on keys L or more away, mean over heads. Up: share of the loss added "
         f"at {_length(summary)} bytes (L = {trained}) that is recovered. Large marks: mean over seeds, with 95 % "
         f"intervals over them from {FEWEST} seeds on; small marks: each seed. Grey line: every far score lowered by "
-        "one constant, in standard deviations of its head"
+        f"one constant, in standard deviations of its head. {_below(panels)}{_real_words(real)}"
     )
     note(figure, words)
     headline(figure, _finding(summary))
     return figure
+
+
+def _real_cells(data: xr.Dataset) -> dict[str, dict[str, Any]]:
+    """Cells of the real model at its shortest length beyond the trained one; documents stand where seeds do."""
+    at = data.isel(length=0)
+    known = [
+        name
+        for name in map(str, at.intervention.values)
+        if math.isfinite(float(at.share.sel(intervention=name)))
+    ]
+    return {
+        name: {
+            "far_mass": [float(cell.mean_far)],
+            "share": [float(cell[key]) for key in ("share", "share_low", "share_high")],
+            "seeds": int(cell.documents),
+        }
+        for name in known
+        for cell in [at.sel(intervention=name)]
+    }
+
+
+def _real_words(data: xr.Dataset | None) -> str:
+    """What differs in the panel of the real model."""
+    if data is None:
+        return ""
+    count, length = int(data.documents.isel(length=0).max()), int(data.length[0])
+    return (
+        f"{model_label(data.attrs['model'])}: {length:,} tokens, L = {int(data.attrs['trained_length']):,}, "
+        f"{count} documents in place of seeds"
+    )
+
+
+def _below(panels: Mapping[str, tuple[Mapping[str, Cell], Any]]) -> str:
+    """Which marks stand at the lower edge for a value that lies below it."""
+    low = [
+        f"{name} {SERIES[kind][0]} {100 * cell['share'][0]:.0f} %"
+        for name, (cells, _) in panels.items()
+        for kind, cell in cells.items()
+        if kind in SERIES and 100 * cell["share"][0] < EDGE
+    ]
+    return f"At the lower edge: {'; '.join(low)}. " if low else ""
 
 
 def _length(summary: Mapping[str, Any]) -> int:
@@ -85,7 +136,7 @@ def _seeds(
             if cell["length"] == _length(summary):
                 bits = cell["bits_per_byte"]
                 share = 100 * (bits["plain"] - bits["altered"]) / (bits["plain"] - bits["trained"])
-                found.setdefault(cell["kind"], []).append((cell["far_mass"], max(LOWEST + 3.0, share)))
+                found.setdefault(cell["kind"], []).append((cell["far_mass"], max(EDGE, share)))
     return found
 
 
@@ -115,7 +166,7 @@ def _model(
             ax.plot(*_points([cells[kind] for kind in pair]), ":", color=COLOURS[SERIES[pair[0]][1]], lw=0.9)
     for kind, (_, colour, marker, filled) in SERIES.items():
         if kind in cells:
-            if len(seeds[kind]) > 1:
+            if len(seeds.get(kind, ())) > 1:
                 face = COLOURS[colour] if filled else "white"
                 ax.plot(
                     *zip(*seeds[kind], strict=True),
@@ -142,7 +193,7 @@ def _points(cells: Iterable[Cell]) -> tuple[list[float], list[float]]:
 
 def _at(cell: Cell) -> tuple[float, float]:
     """Far mass and recovered share in per cent, within the frame."""
-    return cell["far_mass"][0], max(LOWEST + 3.0, 100 * cell["share"][0])
+    return cell["far_mass"][0], max(EDGE, 100 * cell["share"][0])
 
 
 def _mark(ax: Axes, cell: Cell, colour: str, marker: str, *, filled: bool) -> None:
@@ -157,21 +208,29 @@ def _mark(ax: Axes, cell: Cell, colour: str, marker: str, *, filled: bool) -> No
 
 
 def _legend(ax: Axes, drawn: set[str]) -> None:
-    ax.axis("off")
     looks = [
         (words, marker, colour, filled)
         for kind, (words, colour, marker, filled) in SERIES.items()
         if kind in drawn
     ]
     handles = [
-        ax.plot([], [], marker, ms=5, mec=COLOURS[c], mfc=COLOURS[c] if filled else "white", label=words)[0]
+        Line2D(
+            [],
+            [],
+            color=COLOURS[c],
+            ls="none",
+            marker=marker,
+            ms=5,
+            mfc=COLOURS[c] if filled else "white",
+            label=words,
+        )
         for words, marker, c, filled in looks
     ]
     grey = [("-", "dose alone: a constant subtracted")]
     if any(kind not in SERIES and kind.split(" ")[0] not in DOSE for kind in drawn):
         grey.append((".", "other interventions"))
-    handles += [
-        ax.plot([], [], line, color=COLOURS["grey"], lw=1.4, ms=4, label=words)[0] for line, words in grey
-    ]
-    labels = [textwrap.fill(str(handle.get_label()), 26) for handle in handles]
-    ax.legend(handles, labels, loc="center left", bbox_to_anchor=(-0.12, 0.5), fontsize=6.5, handlelength=1.4)
+    for look, words in grey:
+        kind = {"ls": "-", "lw": 1.4} if look == "-" else {"ls": "none", "marker": look, "ms": 4}
+        handles.append(Line2D([], [], color=COLOURS["grey"], label=words, **kind))
+    ax.axis("off")
+    ax.legend(handles=handles, loc="upper left", ncols=2, fontsize=7, handlelength=1.4).set_in_layout(False)

@@ -11,6 +11,7 @@ from figures.findings import (
     equal_dose,
     formula,
     interventions,
+    long_context,
     long_range,
     losses,
     phase,
@@ -34,6 +35,7 @@ SECTIONS = {
         formula.unseen_formula_findings,
         formula.small_formula_findings,
     ),
+    "SmolLM2-135M-Instruct: interventions beyond its context": (long_context.long_context_findings,),
     "Small models: loss by context length": (
         losses.loss_findings,
         losses.difference_findings,

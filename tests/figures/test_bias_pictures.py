@@ -15,6 +15,7 @@ from analysis.studies.extrapolation_bias import OBSERVED
 from analysis.studies.extrapolation_bias_runs import summarise
 from figures import catalogue, fig_26_assumption_tests, fig_27_extrapolation_bias, fig_28_equal_dose, style
 from tests.figures.test_pictures import small_and_closed
+from tests.figures.test_recovered_by_far_mass import record as real_record
 from tests.studies.test_assumption_2_1 import record
 from tests.studies.test_extrapolation_bias_runs import cell, fake
 
@@ -101,6 +102,24 @@ def test_every_intervention_stands_at_its_far_mass_and_recovered_share():
     assert f"{same:.0f} of {held:.0f} % in RoPE" in figure.get_suptitle().replace("\n", " ")
 
 
+def test_the_real_model_has_a_panel_and_what_lies_below_the_frame_is_named():
+    real = real_record()
+    figure = fig_28_equal_dose.draw({"bias": content(), "smollm2_bias": real})
+    (ax,) = [ax for ax in figure.axes if ax.get_title(loc="left").startswith("SmolLM2")]
+    at = real.isel(length=0)
+    drawn = [tuple(map(float, np.ravel(line.get_data()))) for line, _, _ in ax.containers]
+    kinds = [kind for kind in fig_28_equal_dose.SERIES if kind in real.intervention.values]
+    assert {"hold", "matched-constant", "clamp", "clamp-departure"} == set(kinds)
+    for (x, y), kind in zip(drawn, kinds, strict=True):
+        cell = at.sel(intervention=kind)
+        assert x == float(cell.mean_far)
+        assert y == max(fig_28_equal_dose.EDGE, 100 * float(cell.share))
+        assert ax.get_ylim()[0] < y
+    said = figure.get_supxlabel().replace("\n", " ")
+    assert "clamped, and the mean's departure added -200 %" in said
+    assert "5 documents in place of seeds" in said
+
+
 def test_other_variants_are_drawn_where_the_usual_ones_are_not_there():
     made = content(("tapa_alpha0.3",))
     figure = fig_28_equal_dose.draw({"bias": made})
@@ -129,6 +148,7 @@ def test_tests_draw_median_and_range_and_count_the_rejected():
 @pytest.mark.parametrize("module", [fig_27_extrapolation_bias, fig_28_equal_dose, fig_26_assumption_tests])
 def test_they_are_saved(module, tmp_path: Path):
     records = {"bias": content(), "bias_sweep": content(), "verdicts": verdicts(record())}
+    records["smollm2_bias"] = real_record()
     needs = catalogue.FIGURES[module.__name__.split("_", 2)[2]].needs
     figure = module.draw({name: records[name] for name in needs})
     assert figure.get_size_inches()[0] <= style.PAGE

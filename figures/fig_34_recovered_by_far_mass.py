@@ -1,0 +1,111 @@
+"""Figure 34: what interventions beyond a real model's context recover, against the far attention that they leave."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib.pyplot as plt
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from figures.style import COLOURS, PAGE, end_labels, headline, model_label, note
+
+GROUPS = {  # what an intervention changes: its colour, its marker, and its name beside the mark
+    "level": ("orange", "s", "all far scores lowered alike"),
+    "shape": ("blue", "o", "the mean score held, or a part of it"),
+    "position": ("green", "D", "positions clamped or stretched"),
+    "placebo": ("grey", "v", "other departures of equal size"),
+    "departure": ("vermilion", "X", "the departure alone"),
+}
+SHOWN = {
+    "matched-constant": ("level", "constant, matched"),
+    "matched-constant-but-sink": ("level", "constant, matched, but 4 keys"),
+    "constant": ("level", "constant, -1.5 sd"),
+    "length-corrected": ("level", "less ln n"),
+    "mask": ("level", "mask"),
+    "mask-sink": ("level", "mask but first 4 keys"),
+    "hold": ("shape", "hold"),
+    "hold-predicted": ("shape", "hold, predicted"),
+    "hold-but-sink": ("shape", "hold, but first 4 keys"),
+    "hold-sink-only": ("shape", "hold, first 4 keys only"),
+    "hold-rebound-heads": ("shape", "hold, heads that rebound"),
+    "hold-fast": ("shape", "hold, fast pairs"),
+    "hold-slow": ("shape", "hold, slow pairs"),
+    "subtract": ("shape", "subtract"),
+    "clamp": ("position", "clamp"),
+    "yarn": ("position", "YaRN"),
+    "swapped": ("placebo", "of other heads"),
+    "shuffled": ("placebo", "of other distances"),
+    "hold-random-heads": ("placebo", "hold, other heads"),
+    "clamp-departure": ("departure", "clamp + departure"),
+}
+ENDPOINT, CONTROL = "hold", "matched-constant"
+LOWEST = -100  # per cent; what lies below is drawn at the edge with its value
+
+
+def draw(records: Mapping[str, Any]) -> Figure:
+    """One dot an intervention at the shortest length, 95 % intervals over documents."""
+    data = records["smollm2_bias"]
+    at = data.isel(length=0)
+    figure, ax = plt.subplots(figsize=(PAGE, 4.2))
+    ends = []
+    for name, (group, label) in SHOWN.items():
+        if name in at.intervention.values and math.isfinite(float(at.share.sel(intervention=name))):
+            ends.append(_dot(ax, at.sel(intervention=name), GROUPS[group], label))
+    ax.axhline(0, color="black", lw=0.6)
+    ax.axhline(100, color="black", lw=0.6, ls=":")
+    plain = at.sel(intervention="plain")
+    ax.plot([float(plain.mean_far)], [0], marker="*", color="black", ls="none", ms=8)
+    ax.annotate("plain", (float(plain.mean_far), 0), (4, -9), textcoords="offset points", fontsize=7)
+    ax.set_ylim(LOWEST - 12, 130)
+    right = ax.get_xlim()[1]
+    ax.set_xlim(-0.03, right)
+    for height, _, colour, far in ends:
+        ax.plot([far, right], [height, height], color=colour, lw=0.3, alpha=0.6)
+    end_labels(ax, [(height, words, colour) for height, words, colour, _ in ends], size=6.0)
+    length, trained = int(at.length), int(data.attrs["trained_length"])
+    ax.set_xlabel(f"attention on keys {trained:,} tokens or more away (share)")
+    ax.set_ylabel(f"recovered share of the loss\nadded at {length:,} tokens (%)")
+    for colour, marker, words in GROUPS.values():
+        ax.plot([], [], marker=marker, color=COLOURS[colour], ls="none", ms=5, label=words)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=2)
+    count = int(at.documents.sel(intervention="plain"))
+    note(figure, f"{model_label(data.attrs['model'])}, {int(data.attrs['target']):,} scored tokens of each of {count} "
+         "documents, 95 % intervals over documents; 100 %: the loss of a reader of the trained length, 0: plain. "
+         f"{_fewer(at, count)}")  # fmt: skip
+    headline(figure, _finding(at))
+    return figure
+
+
+def _dot(ax: Axes, cell: xr.Dataset, look: tuple[str, str, str], label: str) -> tuple[float, str, str, float]:
+    """Draw one intervention; its height, its name, its colour and its far mass."""
+    colour, marker, _ = look
+    share, low, high = (100 * float(cell[name]) for name in ("share", "share_low", "share_high"))
+    far, shown = float(cell.mean_far), max(share, LOWEST)
+    if math.isfinite(low):
+        ax.plot([far, far], [max(low, LOWEST), max(high, LOWEST)], color=COLOURS[colour], lw=0.9, alpha=0.7)
+    ax.plot([far], [shown], marker=marker, color=COLOURS[colour], ls="none", ms=5)
+    return shown, label if share >= LOWEST else f"{label}: {share:.0f} %", COLOURS[colour], far
+
+
+def _fewer(at: xr.Dataset, count: int) -> str:
+    """Whether some interventions have fewer documents than plain."""
+    known = at.documents.values[at.documents.values > 0]
+    return (
+        "" if known.min() == count else f"Some interventions have been read in {int(known.min())} documents."
+    )
+
+
+def _finding(at: xr.Dataset) -> str:
+    """What the shape is worth at equal dose."""
+    cell = at.sel(matched=CONTROL)
+    value, low, high = (100 * float(cell[name]) for name in ("gain", "gain_low", "gain_high"))
+    if not math.isfinite(value):
+        return "Interventions beyond the context: recovered loss against far attention"
+    ends = f" [{low:.0f}, {high:.0f}]" if math.isfinite(low) else ""
+    return (
+        f"Holding the mean recovers {value:+.0f}{ends} points more than a constant matched in far attention"
+    )

@@ -1,0 +1,106 @@
+"""Interventions in a real model beyond its context, each with its dose: what is recovered, and of what."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import cache
+
+import xarray as xr
+
+from figures.findings.finding import FOLDER, Finding, Value, number, percent
+
+RECORD, FIGURE = "trained/smollm2_bias.nc", "fig_34_recovered_by_far_mass"
+MODEL = "SmolLM2-135M-Instruct (Q4_1 weights, bfloat16)"
+SAID = {
+    "hold": "each head's mean score held at its level at the trained length",
+    "hold-predicted": "the mean score that windows within the trained length predict held",
+    "hold-but-sink": "the mean score held, the first 4 keys exempt",
+    "matched-constant": "one constant for all heads whose far mass was matched to that of holding the mean",
+    "matched-constant-but-sink": "one constant matched to holding the mean with the first 4 keys exempt",
+    "clamp": "distances clamped at the trained length",
+    "clamp-departure": "distances clamped and the mean's departure added (is it sufficient?)",
+    "swapped": "the departures of other heads taken off (placebo)",
+    "shuffled": "the departures taken off at other distances (placebo)",
+    "mask-sink": "all far keys masked but the first 4",
+    "mask": "all far keys masked",
+    "hold-sink-only": "the mean score held for the first 4 keys only",
+    "hold-rebound-heads": "the mean score held in the quarter of the heads that rebounds most",
+    "hold-random-heads": "the mean score held in as many other heads (placebo)",
+    "hold-fast": "the predicted mean of pairs that turn within the trained length held",
+    "hold-slow": "the predicted mean of the other pairs held",
+    "subtract": "the mean score subtracted",
+    "constant": "a constant of -1.5 standard deviations added",
+    "length-corrected": "far scores lowered by the logarithm of the number of far keys",
+    "yarn": "YaRN at all distances",
+}
+
+
+@cache
+def _data() -> xr.Dataset:
+    with xr.open_dataset(FOLDER / RECORD, decode_times=False) as file:
+        return file.load()
+
+
+def _ends(cell: xr.Dataset, name: str) -> Value:
+    value, *ends = (float(cell[key]) for key in (name, f"{name}_low", f"{name}_high"))
+    low, high = ends if all(map(math.isfinite, ends)) else (None, None)
+    return percent(value, low, high)
+
+
+def long_context_findings() -> Iterator[Finding]:
+    """Losses, then each intervention that was read, then what is left at equal dose."""
+    data = _data()
+    trained, scored = int(data.attrs["trained_length"]), int(data.attrs["target"])
+    for length in map(int, data.length.values):
+        at = data.sel(length=length)
+        common = {"model": MODEL, "length": length, "trained": trained, "scored": scored}
+        if not math.isfinite(float(at.share.sel(intervention="plain"))):
+            continue
+        plain = at.nats.sel(intervention="plain").where(at.role == "test")
+        plain, reference = plain.where(plain > at.reference), at.reference.where(plain > at.reference)
+        yield Finding(
+            f"long-lost-{length}",
+            "{model} has a loss of {plain} nats per token at {length} tokens and of {reference} on the same tokens "
+            "with at most {trained} before them ({scored} tokens of each of {documents} test documents, means).",
+            RECORD,
+            common
+            | {"plain": number(float(plain.mean())), "reference": number(float(reference.mean()))}
+            | {"documents": int(at.documents.sel(intervention="plain"))},
+            FIGURE,
+        )
+        for name, words in SAID.items():
+            if name not in at.intervention.values or not math.isfinite(
+                float(at.share.sel(intervention=name))
+            ):
+                continue
+            cell = at.sel(intervention=name)
+            yield Finding(
+                f"long-{name}-{length}",
+                "{model} with {words}, beyond {trained} tokens, recovers {share} of what it loses at {length} tokens, "
+                "at a far attention mass of {far} (plain: {before}; {documents} test documents [95 % over documents]).",
+                RECORD,
+                common
+                | {"words": words, "share": _ends(cell, "share"), "far": number(float(cell.mean_far))}
+                | {"before": number(float(at.mean_far.sel(intervention="plain")))}
+                | {"documents": int(cell.documents)},
+                FIGURE,
+            )
+        yield from _at_equal_dose(at, common)
+
+
+def _at_equal_dose(at: xr.Dataset, common: dict[str, str | int]) -> Iterator[Finding]:
+    for matched, one in {"matched-constant": "hold", "matched-constant-but-sink": "hold-but-sink"}.items():
+        cell = at.sel(matched=matched)
+        if math.isfinite(float(cell.gain)):
+            yield Finding(
+                f"long-shape-{one}-{common['length']}",
+                "{model}: {words}, recovers {gain} more of the loss at {length} tokens than one constant for all heads "
+                "that was matched to it in far mass on other documents; the far masses differ by {far} [95 % over "
+                "documents].",
+                RECORD,
+                common
+                | {"words": SAID[one], "gain": _ends(cell, "gain")}
+                | {"far": Value(float(cell.gain_far), form="+.3f")},
+                FIGURE,
+            )

@@ -1,0 +1,93 @@
+"""The figure of recovered shares against far attention draws what the record holds, and names what lies outside."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import xarray as xr
+
+from analysis.heads.bias_interventions import NAMES
+from analysis.studies.bias_interventions import DOSES, PRIMARY, SECONDARY, with_shares
+from figures import fig_34_recovered_by_far_mass as figure
+from figures.findings import long_context
+from tests.figures.test_pictures import small_and_closed
+
+__all__ = ["small_and_closed"]
+
+
+def record(seed: int = 0, documents: int = 5) -> xr.Dataset:
+    """A record with random losses: plain 4 nats, reference 3."""
+    rng, names = np.random.default_rng(seed), [name for name in NAMES if name in (*PRIMARY, *SECONDARY)]
+    nats = 3 + rng.random((documents, 1, len(names)))
+    nats[..., names.index("plain")] = 4.0
+    nats[..., names.index("clamp-departure")] = 6.0
+    axes = ("document", "length", "intervention")
+    found = xr.Dataset(
+        {
+            "nats": (axes, nats),
+            **{name: (axes, rng.random(nats.shape)) for name in DOSES},
+            "reference": (("document", "length"), np.full((documents, 1), 3.0)),
+            "role": ("document", ["test"] * documents),
+        },
+        coords={
+            "document": [f"d{i}" for i in range(documents)], "length": [48], "intervention": names,
+            "matched": ["matched-constant", "matched-constant-but-sink"],
+        },
+        attrs={"model": "SmolLM2-135M-Instruct", "trained_length": 32, "target": 8},
+    )  # fmt: skip
+    return with_shares(found)
+
+
+def test_every_intervention_is_a_dot_at_its_dose_and_its_share():
+    data = record()
+    (ax,) = figure.draw({"smollm2_bias": data}).axes
+    dots = {
+        (round(float(x[0]), 9), round(float(y[0]), 6))
+        for x, y in (line.get_data() for line in ax.lines)
+        if len(x) == 1
+    }
+    at = data.isel(length=0)
+    assert set(figure.SHOWN) | {"plain"} == set(map(str, data.intervention.values))
+    for name in figure.SHOWN:
+        cell = at.sel(intervention=name)
+        height = max(100 * float(cell.share), figure.LOWEST)
+        assert (round(float(cell.mean_far), 9), round(height, 6)) in dots
+    said = {text.get_text() for text in ax.texts}
+    assert "clamp + departure: -200 %" in said
+    low, high = ax.get_ylim()
+    assert all(low <= height <= high for _, height in dots)
+
+
+def test_the_title_is_the_endpoint_and_a_partial_record_says_so():
+    data = record()
+    gain = 100 * float(data.gain[0, 0])
+    title = figure.draw({"smollm2_bias": data}).get_suptitle()
+    assert f"{gain:+.0f} [" in title
+    plt.close("all")
+    data["nats"][2:, 0, list(data.intervention.values).index("clamp")] = np.nan
+    partial = figure.draw({"smollm2_bias": with_shares(data)})
+    assert "in 2 documents" in partial.get_supxlabel()
+    data["nats"][:, 0, list(data.intervention.values).index("hold")] = np.nan
+    assert "against far attention" in figure.draw({"smollm2_bias": with_shares(data)}).get_suptitle()
+
+
+@pytest.mark.parametrize("group", figure.GROUPS)
+def test_every_group_has_members(group: str):
+    assert group in {of for of, _ in figure.SHOWN.values()}
+
+
+def test_findings_say_what_the_record_holds_and_leave_out_what_it_lacks(monkeypatch: pytest.MonkeyPatch):
+    data = record()
+    monkeypatch.setattr(long_context, "_data", lambda: data)
+    found = {one.label: one for one in long_context.long_context_findings()}
+    assert len(found) == 1 + len(long_context.SAID) + 2
+    share = f"{100 * float(data.share.sel(length=48, intervention='hold')):.0f} %"
+    assert f"recovers {share} [" in found["long-hold-48"].sentence
+    assert "a loss of 4.00 nats per token at 48 tokens and of 3.00" in found["long-lost-48"].sentence
+    gain = f"{100 * float(data.gain.sel(length=48, matched='matched-constant')):.0f} %"
+    assert gain in found["long-shape-hold-48"].sentence
+    data["nats"][:, 0, list(data.intervention.values).index("hold")] = np.nan
+    data = with_shares(data)
+    fewer = {one.label for one in long_context.long_context_findings()}
+    assert set(found) - fewer == {"long-hold-48", "long-shape-hold-48"}
