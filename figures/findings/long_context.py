@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 
 import xarray as xr
@@ -100,7 +101,7 @@ def _at_equal_dose(at: xr.Dataset, common: dict[str, str | int]) -> Iterator[Fin
                 "documents].",
                 RECORD,
                 common
-                | {"words": SAID[one], "gain": _ends(cell, "gain")}
+                | {"words": SAID[one], "gain": replace(_ends(cell, "gain"), unit=" points")}
                 | {"far": Value(float(cell.gain_far), form="+.3f")},
                 FIGURE,
             )

@@ -61,9 +61,10 @@ def test_every_intervention_is_a_dot_at_its_dose_and_its_share():
 
 def test_the_title_is_the_endpoint_and_a_partial_record_says_so():
     data = record()
-    gain = 100 * float(data.gain[0, 0])
-    title = figure.draw({"smollm2_bias": data}).get_suptitle()
-    assert f"{gain:+.0f} [" in title
+    title = figure.draw({"smollm2_bias": data}).get_suptitle().replace("\n", " ")
+    for names in figure.PAIRS:
+        shares = [100 * float(data.share.sel(intervention=name)[0]) for name in names]
+        assert "{:.0f} % and {:.0f} %".format(*shares) in title
     plt.close("all")
     data["nats"][2:, 0, list(data.intervention.values).index("clamp")] = np.nan
     partial = figure.draw({"smollm2_bias": with_shares(data)})
@@ -85,7 +86,7 @@ def test_findings_say_what_the_record_holds_and_leave_out_what_it_lacks(monkeypa
     share = f"{100 * float(data.share.sel(length=48, intervention='hold')):.0f} %"
     assert f"recovers {share} [" in found["long-hold-48"].sentence
     assert "a loss of 4.00 nats per token at 48 tokens and of 3.00" in found["long-lost-48"].sentence
-    gain = f"{100 * float(data.gain.sel(length=48, matched='matched-constant')):.0f} %"
+    gain = f"{100 * float(data.gain.sel(length=48, matched='matched-constant')):.0f} points"
     assert gain in found["long-shape-hold-48"].sentence
     data["nats"][:, 0, list(data.intervention.values).index("hold")] = np.nan
     data = with_shares(data)
