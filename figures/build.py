@@ -26,7 +26,6 @@ from analysis.files import write_whole
 from analysis.processes import Terminated, at_work
 from analysis.progress import errors
 from analysis.settings import nearest
-from analysis.workers import pool
 from figures.catalogue import FIGURES, MADE, OUT, ROOT, Figure, Record, read_any, record_row
 
 OURS = ("analysis", "figures", "proofs")
@@ -259,6 +258,8 @@ class Several:
         assert scheduler is not None  # pytask makes it first
         running: dict[Future[None], str] = {}
         try:
+            from analysis.workers import pool  # torch, which drawing in this process does without
+
             with pool(self.processes) as executor:
                 while scheduler.is_active() and not session.should_stop:
                     free = self.processes - len(running)

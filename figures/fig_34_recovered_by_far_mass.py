@@ -22,15 +22,15 @@ GROUPS = {  # what an intervention changes: its colour, its marker, and its name
 }
 SHOWN = {
     "matched-constant": ("level", "constant, matched"),
-    "matched-constant-but-sink": ("level", "constant, matched, but 4 keys"),
-    "constant": ("level", "constant, -1.5 sd"),
+    "matched-constant-but-sink": ("level", "constant, matched, but four keys"),
+    "constant": ("level", "constant, fixed"),
     "length-corrected": ("level", "less ln n"),
     "mask": ("level", "mask"),
-    "mask-sink": ("level", "mask but first 4 keys"),
+    "mask-sink": ("level", "mask but first four keys"),
     "hold": ("shape", "hold"),
     "hold-predicted": ("shape", "hold, predicted"),
-    "hold-but-sink": ("shape", "hold, but first 4 keys"),
-    "hold-sink-only": ("shape", "hold, first 4 keys only"),
+    "hold-but-sink": ("shape", "hold, but first four keys"),
+    "hold-sink-only": ("shape", "hold, first four keys only"),
     "hold-rebound-heads": ("shape", "hold, heads that rebound"),
     "hold-fast": ("shape", "hold, fast pairs"),
     "hold-slow": ("shape", "hold, slow pairs"),
@@ -74,7 +74,7 @@ def draw(records: Mapping[str, Any]) -> Figure:
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=2)
     count = int(at.documents.sel(intervention="plain"))
     note(figure, f"{model_label(data.attrs['model'])}, {int(data.attrs['target']):,} scored tokens of each of {count} "
-         "documents, 95 % intervals over documents; 100 %: the loss of a reader of the trained length, 0: plain. "
+         "documents, 95 % intervals over documents; dotted: a reader of the trained length, black: as it is. "
          f"{_fewer(at, count)}")  # fmt: skip
     headline(figure, _finding(at))
     return figure
@@ -109,5 +109,5 @@ def _finding(at: xr.Dataset) -> str:
         said.append("{:.0f} % and {:.0f} %".format(*shares))
     return (
         f"The mean score held, and a constant of equal far attention, recover {said[0]} of the loss; "
-        f"with the first 4 keys exempt {said[1]}"
+        f"with the first four keys exempt {said[1]}"
     )

@@ -180,19 +180,22 @@ def departure_findings() -> Iterator[Finding]:
     """Is the departure of the mean score sufficient, and beyond its dose?"""
     for variant in _summary()["altered"]:
         shares, plain = _shares(variant, "clamp", "clamp-departure"), _contrast(variant, "departure")
-        if shares is None or plain is None or plain["undone"] is None:
+        if shares is None or plain is None:
             continue
         common = _common(variant)
+        undone: dict[str, Value] = {}  # there is none where clamping recovers nothing in a seed
+        if plain["undone"] is not None:
+            undone = {"undone": triple(plain["undone"], ".0f", 100.0, " %")}
         yield Finding(
             f"departure-{label_part(variant)}",
             "With distances clamped at {near} bytes {method} (rate {rate}) recovers {share_0} of its loss at {far} "
             "bytes and leaves {mass_0} of the attention beyond; the departure of each head's mean score added to that "
-            "costs {bits} bits per byte, {undone} of what clamping recovers, and leaves {mass_1} ({scored} scored "
+            "costs {bits} bits per byte, "
+            + ("{undone} of what clamping recovers, " if undone else "")
+            + "and leaves {mass_1} ({scored} scored "
             "bytes, " + OVER + ").",
             RECORD,
-            common
-            | shares
-            | {"bits": triple(plain["bits"]), "undone": triple(plain["undone"], ".0f", 100.0, " %")},
+            common | shares | {"bits": triple(plain["bits"])} | undone,
             FIGURE,
         )
         same, beyond = _shares(variant, "clamp-constant"), _contrast(variant, "departure beyond its dose")
