@@ -51,6 +51,12 @@ REFUSED = (
     ("figures", "nosuch"),
     ("bench", "nosuch"),
     ("fetch", "nosuch"),
+    ("gate", "nosuch"),
+    ("doctor", "nosuch"),
+    ("report", "nosuch"),
+    ("plot", "nosuch.nc", *("--head", "0.0") * 7),
+    ("compare", "nosuch.nc", "nosuch.nc"),
+    ("export", "nosuch.nc", "--to", "csv"),
 )
 """A command line that each command refuses."""
 

@@ -182,12 +182,12 @@ def plot(
       tapa plot my.nc
       tapa plot my.nc --head 3.4 --head 10.0 --out two.pdf
     """
+    if len(head) > 6:
+        raise InputError(f"{len(head)} heads are more than a picture shows; give --head six times or fewer")
     from figures.own_heads import SUFFIXES, draw_own, save_picture
 
     if out.suffix not in SUFFIXES:
         raise InputError(f"{out} is no name of a picture; give one that ends in {', '.join(SUFFIXES)}")
-    if len(head) > 6:
-        raise InputError(f"{len(head)} heads are more than a picture shows; give --head six times or fewer")
     save_picture(draw_own(_heads(record), head), out)
     typer.echo(f"picture: {shown(out)}")
 

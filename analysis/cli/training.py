@@ -288,6 +288,8 @@ def gate(
     Example:
       tapa gate runs/reference
     """
+    if not Path(model).exists():
+        raise InputError(f"there is no {model}; train a reference, or give its folder")
     from analysis.models.checkpoint import is_ours
 
     if not is_ours(Path(model)):

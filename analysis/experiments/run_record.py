@@ -222,12 +222,14 @@ def _check_run(content: dict[str, Any]) -> None:
         if len(values) != documents:
             raise InputError(f"run has {len(values)} {name} of {documents} documents")
     for item in content["evaluations"]:
+        if "extension" not in item:
+            raise InputError(f"run has no extension at {item['length']}")
+        if "long_range" in content:  # key tokens and words in place of losses by position
+            continue
         edges = content["position_edges"].get(str(item["length"]))
         list_shape(whole_shape())("run.position_edges", edges)
-        if "extension" not in item or len(item.get("loss_by_position", ())) != len(edges) - 1:
-            raise InputError(
-                f"run has no extension or not {len(edges) - 1} losses by position at {item['length']}"
-            )
+        if len(item.get("loss_by_position", ())) != len(edges) - 1:
+            raise InputError(f"run has not {len(edges) - 1} losses by position at {item['length']}")
     if content["evaluations"] and not content["configuration"]["lengths"]:
         raise InputError("run.configuration.lengths is empty, though it was evaluated")
 

@@ -140,7 +140,7 @@ def test_a_cache_that_cannot_be_written_costs_one_line(run: Run, known: Path, tm
     code, out, err = run("--explain", "eq-18")
     assert (code, out.splitlines()[0]) == (0, "eq-18 (equation, App. A, eq 18)")
     assert err.startswith("tapa: not kept for --explain: ")
-    assert err.endswith("; TAPA_CACHE may name a folder that can be written\n")
+    assert err.endswith("; TAPA_CACHE may name one that can be written\n")
 
 
 @pytest.mark.parametrize(

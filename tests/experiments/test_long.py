@@ -224,9 +224,10 @@ def test_committed_tables_follow_from_committed_records():
 
 def test_a_record_of_another_run_is_refused(tmp_path: Path):
     run = LADDER.runs(["gate"])[0]
-    (tmp_path / f"{run.name}.json").write_text(json.dumps({
-        "schema": run_record.TRAINED.label, "provenance": {}, "content": {"run": "other"},
-    }))  # fmt: skip
+    content = long_content(run, diverged=True) | {"run": "other"}
+    (tmp_path / f"{run.name}.json").write_text(
+        json.dumps({"schema": run_record.TRAINED.label, "provenance": {}, "content": content})
+    )
     with pytest.raises(InputError, match=r"is the record of other; give it its own name"):
         long_results.read_long(tmp_path, LADDER)
 
