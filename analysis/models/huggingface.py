@@ -423,7 +423,6 @@ def read_config(source: Source) -> PreTrainedConfig:
 def check_config(source: Source) -> None:
     """Refuses by its configuration alone, before any weight is read, what could not be captured."""
     config = read_config(source)
-    _check_sizes(source, config)
     if quantised := getattr(config, "quantization_config", None):
         method = quantised.get("quant_method") if isinstance(quantised, dict) else quantised
         raise InputError(
@@ -434,6 +433,7 @@ def check_config(source: Source) -> None:
             from_config(config, layer_type=kind, length=1)
     except InputError as error:
         raise InputError(f"{source.path}: {error}") from error
+    _check_sizes(source, config)
 
 
 def _check_sizes(source: Source, config: Any) -> None:
@@ -444,8 +444,8 @@ def _check_sizes(source: Source, config: Any) -> None:
     }
     known = {name: value for name, value in size.items() if isinstance(value, int)}
     for name, value in known.items():
-        most = source.numbers if name == "hidden_size" else source.numbers // known.get("hidden_size", 1)
-        if not 0 < value <= most:
+        width = 1 if name == "hidden_size" else max(1, known.get("hidden_size", 1))
+        if not 0 < value <= source.numbers // width:
             raise InputError(
                 f"{source.path}: {name}={value} does not fit weights of {source.numbers} numbers in all; "
                 f"give the configuration that belongs to them"
