@@ -169,7 +169,7 @@ def _pip_download(pinned: Pinned, part: Path) -> str | None:
     said = [" ".join(line.split()) for line in ran.stderr.splitlines() if line.strip()] or [
         "pip gave no reason"
     ]
-    said = [line for line in said if re.match("(WARNING|ERROR|error): ", line)][-3:] or said[-1:]
+    said = [line for line in said if re.match(r"(WARNING|ERROR|error|\w+Error): ", line)][-3:] or said[-1:]
     return f"{pinned.filename} could not be fetched: {'; '.join(said)}"
 
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Real
@@ -281,7 +281,8 @@ def detectable(sd: float, count: int, *, power: float = POWER, level: float = LE
     high = critical + 1.0
     while excess(high) < 0:
         high *= 2
-    return sd * float(optimize.brentq(excess, 0.0, high)) / math.sqrt(count)
+    root: Any = optimize.brentq(excess, 0.0, high)  # its type depends on an option
+    return sd * float(root) / math.sqrt(count)
 
 
 def count_needed(sd: float, difference: float, *, power: float = POWER, level: float = LEVEL) -> int:

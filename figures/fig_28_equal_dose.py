@@ -34,7 +34,7 @@ Cell = Mapping[str, Any]
 def draw(records: Mapping[str, Any]) -> Figure:
     """A panel a model; a line through constants: what dose alone recovers; above it the shape helps, below it harms."""
     summary, rows = (records["bias"][key] for key in ("summary", "rows"))
-    panels = {
+    panels: dict[str, tuple[Mapping[str, Cell], dict[str, list[tuple[float, float]]]]] = {
         summary["labels"][variant]: (cells, _seeds(rows.values(), variant, summary))
         for variant, cells in _models(summary).items()
     }
@@ -43,7 +43,7 @@ def draw(records: Mapping[str, Any]) -> Figure:
         panels[real.attrs["model"]] = (_real_cells(real), {})
     figure = plt.figure(figsize=(PAGE, 5.0))
     above, grid = figure.add_gridspec(2, 1, height_ratios=(0.22, 1))
-    axes = grid.subgridspec(2, 3).subplots(sharex=True, sharey=True)
+    axes = np.asarray(grid.subgridspec(2, 3).subplots(sharex=True, sharey=True))
     for ax, (name, (cells, seeds)) in zip(axes.flat, panels.items(), strict=False):
         _model(ax, name, cells, seeds)
     for ax in axes.flat[len(panels) :]:

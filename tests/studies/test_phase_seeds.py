@@ -164,9 +164,13 @@ def test_what_is_known_is_not_measured_again(made, data: Corpus, tmp_path: Path,
     other = make(tmp_path, "tapa-s0", data, gain=5.0)
     measured([other], out)
     assert asked == ["tapa-s0"]
-    measured([root / "nope-s0"], out, dataclasses.replace(SETTINGS, seed=1))
-    assert asked == ["tapa-s0", "nope-s0"]
-    assert list(read_summary(out, expect_schema=phase_seeds.RECORD)["rows"]) == ["nope-s0"]
+    newer = dataclasses.replace(SETTINGS, seed=1)
+    with pytest.raises(InputError, match="holds rows of other settings, such as that of .*-s., which is not"):
+        measured([root / "nope-s0"], out, newer)  # a row is never dropped
+    assert asked == ["tapa-s0"]
+    measured([other, *(root / name for name in content["rows"] if name != "tapa-s0")], out, newer)
+    assert sorted(asked[1:]) == sorted(content["rows"])
+    assert sorted(read_summary(out, expect_schema=phase_seeds.RECORD)["rows"]) == sorted(content["rows"])
 
 
 def test_bad_input_is_one_line(
