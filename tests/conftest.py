@@ -31,9 +31,10 @@ jaxtyping.install_import_hook("analysis", CHECKER)  # before any test module imp
 
 matplotlib.use("Agg")
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # what a shell starts in the background ignores interrupts, and so would the processes that tests interrupt
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# what a shell starts in the background ignores interrupts, and below nohup hangups; so would processes that tests end
+for _number, _usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _usual)
 
 from figures import catalogue  # noqa: E402 - after the hook
 from proofs.verify import Result, verify  # noqa: E402 - after the hook

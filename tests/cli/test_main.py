@@ -559,7 +559,7 @@ MEASUREMENTS = [
     (configured(model_type="nosuch"), [], "architecture 'nosuch' is not supported; supported: cohere"),
     (configured(rope_parameters=SPIRAL), [], "rope type 'spiral' is unknown; known: default"),
     (configured(head_dim=7), [], "RoPE requires an even rotary dimension, but got `head_dim`=7"),
-    (configured(head_dim=0), [], "llama: head_dim=0 does not fit weights of"),
+    (configured(head_dim=0), [], "llama: head_dim=0 is not a positive whole number"),
     (configured(rope_parameters={"rope_type": "default", "rope_theta": 1.0}), [], "base=1.0 must be finite"),
     (holding("text.txt", b""), [], "text text.txt is empty (0 bytes, all white space)"),
     (holding("text.txt", b" \n\t"), [], "text text.txt is empty (3 bytes, all white space)"),

@@ -57,10 +57,17 @@ def make_run(root: Path, name: str, data: Corpus, *, weights: bool = True, diver
     bits = {16: 2.0, 32: 2.5 + 0.1 * number, 64: 3.0 + 0.1 * number}
     content: dict[str, Any] = {
         "variant": variant, "seed": int(seed[1:]), "lr": float(rate[2:]), "parent": None, "run": name,
-        "validation_loss": 1.0 + 0.1 * number, "diverged": {"after_steps": 2} if diverged else None,
-        "readings": [{"length": n, "extension": "none", "bits_per_byte": b} for n, b in bits.items()]
-        + [{"length": 64, "extension": "pi", "bits_per_byte": 9.0}],
-        "documents": ["a"], "document_tokens": [64], "configuration": {"lengths": list(bits), "recipe": about},
+        "validation_loss": 1.0 + 0.1 * number, "parameters": 1, "milestones": [],
+        "diverged": {"after_steps": 2, "in": "loss"} if diverged else None,
+        "readings": [
+            {"length": n, "extension": kind, "bits_per_byte": b, "nats": [64 * b], "loss_by_place": [b]}
+            for n, kind, b in [*((n, "none", b) for n, b in bits.items()), (64, "pi", 9.0)]
+        ],
+        "place": {str(n): [1, n] for n in bits},
+        "documents": ["a"], "document_tokens": [64],
+        "configuration": {
+            "lengths": list(bits), "recipe": about | {"steps": 3, "model": {}, "method": {"name": variant}},
+        },
     }  # fmt: skip
     origin = Provenance.collect(
         ["tapa", "sweep"], {}, seeds={}, device="cpu", precision="", threads=1, seconds=0.0

@@ -165,7 +165,9 @@ def test_what_is_known_is_not_measured_again(made, data: Corpus, tmp_path: Path,
     measured([other], out)
     assert asked == ["tapa-s0"]
     newer = dataclasses.replace(SETTINGS, seed=1)
-    with pytest.raises(InputError, match="holds rows of other settings, such as that of .*-s., which is not"):
+    with pytest.raises(
+        InputError, match=r"holds rows of other settings, such as that of .*-s\d, which is not"
+    ):
         measured([root / "nope-s0"], out, newer)  # a row is never dropped
     assert asked == ["tapa-s0"]
     measured([other, *(root / name for name in content["rows"] if name != "tapa-s0")], out, newer)
