@@ -250,7 +250,9 @@ def test_rows_of_runs_that_are_not_measured_stay(place: Path):
     for name in RUNS:
         if not name.startswith("tapa"):
             shutil.rmtree(place / "runs" / name)
-            (place / "trained" / f"{name}.json").unlink()
+    for record in (place / "trained").glob("*.json"):  # the one that has no weights, too
+        if not record.name.startswith("tapa"):
+            record.unlink()
     measured(place, force=True)
     assert record_at(place / "bias.json")["rows"] == before["rows"]
     assert record_at(place / "bias.json")["summary"]["chosen"] == before["summary"]["chosen"]
