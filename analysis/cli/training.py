@@ -288,11 +288,12 @@ def gate(
     Example:
       tapa gate runs/reference
     """
-    if not Path(model).exists():
-        raise InputError(f"there is no {model}; train a reference, or give its folder")
-    from analysis.models.checkpoint import is_ours
+    ours = Path(model).exists()
+    if ours:  # torch only for what is there
+        from analysis.models.checkpoint import is_ours
 
-    if not is_ours(Path(model)):
+        ours = is_ours(Path(model))
+    if not ours:
         raise InputError(f"{model} is no model of `tapa train`; train a reference, or give its folder")
     from analysis.evaluation.long_range import gate_of_model, gate_text
     from analysis.progress import progress_bar
