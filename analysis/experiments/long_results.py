@@ -237,7 +237,7 @@ def _contrast(one: str, other: str, corpus: str, ended: Mapping[LongRun, Content
     if len(values) > 1:
         sd = float(values.std(ddof=1))
         row |= {
-            "p": float(stats.ttest_1samp(values, 0.0).pvalue) if sd > 0 else float(values[0] == 0),
+            "p": float(np.asarray(stats.ttest_1samp(values, 0.0))[1]) if sd > 0 else float(values[0] == 0),
             "sd": sd,
         }
         row["detectable"] = detectable(sd, len(values), level=strictest(len(CONTRASTS)))
