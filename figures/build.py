@@ -383,6 +383,9 @@ def run_steps(
         force: run every step again.
         dry: only say which steps would run.
         processes: see `Several`.
+
+    Raises:
+        InputError: a step's own, or pytask cannot begin.
     """
     plugin = Several(processes)
     # run anew at each call, which hands its tasks to pytask; by its name, so that it is the one beside this module
@@ -391,7 +394,8 @@ def run_steps(
     manager = pytask.get_plugin_manager()
     pytask.storage.store(manager)  # that of this call alone
     manager.register(plugin)
-    arguments = ["build", "--config", str(_configuration()), "-x", "--capture", "no", "--verbose", "0"]
+    configuration = _configuration()
+    arguments = ["build", "--config", str(configuration), "-x", "--capture", "no", "--verbose", "0"]
     arguments += [flag for flag, given in (("--force", force), ("--dry-run", dry)) if given]
     arguments += ["-k", " or ".join(wanted)] if wanted else []
     try:
@@ -404,6 +408,11 @@ def run_steps(
         raise
     except SystemExit as end:
         plugin.code = int(end.code or 0)
+    if plugin.code == pytask.ExitCode.CONFIGURATION_FAILED:  # it has printed why
+        kept = configuration.parent / ".pytask"
+        raise InputError(
+            f"what pytask remembers in {kept} cannot be written or read; make room, or remove it"
+        )
     return plugin
 
 

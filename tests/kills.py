@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
 import importlib
 import json
 import os
@@ -41,7 +42,7 @@ PATIENCE = 600.0  # seconds, on a machine under load
 SOON = 5.0  # seconds after which nothing may run any more
 TINY = [
     "model.layers=1", "model.width=16", "model.heads=2", "model.kv_heads=1", "model.head_dim=8", "model.hidden=16",
-    "length=16", "batch=4", "warmup=1", "validate_every=8", "validation_batches=1", "compile=false", "corpus=texts",
+    "length=64", "batch=4", "warmup=1", "validate_every=8", "validation_batches=1", "compile=false", "corpus=mine",
 ]  # fmt: skip
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGKILL": -9}
 MARK = "TAPA_KILLS"
@@ -95,27 +96,31 @@ class Started:
     """
 
     def __init__(self, place: Place, given: Sequence[str], *, fork: bool, limit: int | None) -> None:
-        self.said, self.code = place.root / "said", None
+        self.code: int | None = None
+        self.reading, writing = os.pipe()  # no file: a limit on the size of files is for those of the command
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 1 << 20)
+        os.set_blocking(self.reading, False)
         sys.stdout.flush()
         if fork:
             self.pid = os.fork()
             if self.pid == 0:
-                self._become(place, given, limit)
+                self._become(place, given, writing, limit)
         else:
             line = [sys.executable, "-c", BEGIN, *given]
-            with self.said.open("wb") as said:
-                self.process = subprocess.Popen(
-                    line, cwd=place.work, env=place.environment(), stdout=subprocess.DEVNULL, stderr=said,
-                    start_new_session=True, preexec_fn=lambda: _limit(limit),
-                )  # fmt: skip
+            self.process = subprocess.Popen(
+                line, cwd=place.work, env=place.environment(), stdout=subprocess.DEVNULL, stderr=writing,
+                start_new_session=True, preexec_fn=lambda: _limit(limit),
+            )  # fmt: skip
             self.pid = self.process.pid
+        os.close(writing)
 
-    def _become(self, place: Place, given: Sequence[str], limit: int | None) -> NoReturn:
+    def _become(self, place: Place, given: Sequence[str], writing: int, limit: int | None) -> NoReturn:
         code: object = 1
         try:
             os.setsid()
-            for number, path in ((1, os.devnull), (2, str(self.said))):
-                os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            os.dup2(writing, 2)
             sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
             os.environ.update(place.environment())
             os.chdir(place.work)
@@ -141,7 +146,12 @@ class Started:
         until = time.monotonic() + seconds
         while self.poll() is None and time.monotonic() < until:
             time.sleep(0.01)
-        return self.code, self.said.read_text(errors="replace")
+        said = b""
+        with contextlib.suppress(BlockingIOError):  # a worker may still hold the other end
+            while chunk := os.read(self.reading, 1 << 16):
+                said += chunk
+        os.close(self.reading)
+        return self.code, said.decode(errors="replace")
 
 
 def _limit(size: int | None) -> None:
@@ -197,15 +207,20 @@ SCENARIOS = (
     Scenario("train", ["train", "cpu", *TINY, "steps=16", "save_every=2", "method=tapa", "--out", "run"], _weights),
     Scenario(
         "evaluate",
-        ["evaluate", "../model", "--lengths", "16,32,64", "--target", "8", "--spans", "2", "--text", "texts/00.txt",
-         "--text", "texts/01.txt", "--out", "evaluation.nc"],
+        ["evaluate", "../model", "--lengths", "16,32,64", "--target", "8", "--spans", "2", "--text", "mine/00.txt",
+         "--text", "mine/01.txt", "--out", "evaluation.nc"],
         _arrays("evaluation.nc", schemas.EVALUATION),
     ),
     Scenario(
         "measure",
-        ["measure", "../model", "--text", "texts/00.txt", "--windows", "40", "--length", "16", "--out", "heads.nc",
+        ["measure", "../model", "--text", "mine/00.txt", "--windows", "40", "--length", "16", "--out", "heads.nc",
          "--summary", "heads.json"],
         _arrays("heads.nc", schemas.DISTANCE_BIAS),
+    ),
+    Scenario(
+        "report",
+        ["report", "../model", "--text", "mine/00.txt", "--windows", "16", "--length", "64", "--out", "page.html"],
+        lambda folder: (folder / "page.html").read_bytes()[-2000:],
     ),
     Scenario("figures", ["figures", "bias_by_base", "rope_family"], _pictures, workers=True),
     Scenario("sweep", ["sweep"], _runs, workers=True),
@@ -214,20 +229,20 @@ SCENARIOS = (
 
 def tiny_sweep() -> None:
     """A sweep of four runs in two processes, in the current folder, as the command makes them."""
-    from analysis.experiments import plan, sweep
-    from analysis.workers import Workers
-    from tests.models.tiny_llama import tiny_recipe
-
-    model = replace(tiny_recipe().model, vocab_size=256)
-    scratch = tiny_recipe(model=model, corpus="texts", steps=40)
-    scale = plan.Scale(
-        scratch, replace(scratch, steps=3, warmup=1), rates=(1e-2, 1e-3), fine_rates=(1e-3,), reach=0, seeds=(0,),
-        spans=8, target=4, checkpoints=3,
-    )  # fmt: skip
-    wanted = [plan.VARIANTS["rope"], plan.VARIANTS["tapa"]]
-    places = plan.Places(Path("trained"), Path("runs"))
 
     def run() -> None:
+        from analysis.experiments import plan, sweep
+        from analysis.workers import Workers
+        from tests.models.tiny_llama import tiny_recipe
+
+        model = replace(tiny_recipe().model, vocab_size=256)
+        scratch = tiny_recipe(model=model, corpus="mine", steps=40)
+        scale = plan.Scale(
+            scratch, replace(scratch, steps=3, warmup=1), rates=(1e-2, 1e-3), fine_rates=(1e-3,), reach=0, seeds=(0,),
+            spans=8, target=4, checkpoints=3,
+        )  # fmt: skip
+        wanted = [plan.VARIANTS["rope"], plan.VARIANTS["tapa"]]
+        places = plan.Places(Path("trained"), Path("runs"))
         sweep.sweep(wanted, scale, places, workers=Workers(2), arguments=["tapa", "sweep"])
 
     command.app.command("sweep-tiny")(run)
@@ -270,7 +285,7 @@ class Place:
         self.work = root / "work"
         self.mark = f"{os.getpid()}-{root.name}"
         self.work.mkdir(parents=True)
-        _write_texts(self.work / "texts")
+        _write_texts(self.work / "mine")
         arguments = ["train", "cpu", *TINY, "steps=4", "save_every=4", "--out", "run"]
         code, said = self.run(Scenario("model", arguments, _weights))
         assert code == 0, said
@@ -402,7 +417,7 @@ class Harness:
                 for made in ("out", "records"):
                     shutil.rmtree(path / "figures" / made, ignore_errors=True)
                 shutil.rmtree(path / ".pytask", ignore_errors=True)
-            elif path.name != "texts":
+            elif path.name != "mine":
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def wrong(self, said: str) -> None:
@@ -410,6 +425,7 @@ class Harness:
 
     def at_moment(self, how: str, target: str) -> None:
         """A signal at a random moment."""
+        self.before = set(self.place.parts())  # of earlier kills that could not be heeded
         process = self.place.start(self.scenario)
         until = time.monotonic() + self.draw.uniform(0.0, 0.8) * self.seconds
         hit = process.pid
@@ -425,6 +441,7 @@ class Harness:
 
     def at_operation(self, how: str, count: int) -> None:
         """A signal at the n-th file operation."""
+        self.before = set(self.place.parts())
         process = self.place.start(self.scenario, count=count, how=how)
         self.after(process, how, "process", OPERATION)
 
@@ -454,7 +471,7 @@ class Harness:
                 self.wrong(f"{where} ended with {code} and said {said[-600:]!r}")
             else:
                 self.counts.in_order += 1
-            if target == "process" and (left := self.place.parts()):
+            if target == "process" and (left := sorted(set(self.place.parts()) - self.before)):
                 self.wrong(f"{where} left {left}")
         for path in self.place.halves():
             self.wrong(f"{where} left half of {path}")
