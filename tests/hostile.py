@@ -475,6 +475,7 @@ def _child(case: Case, ours: bytes, errors: int) -> None:
     """Never returns."""
     code = 70
     try:
+        os.setsid()  # whatever a case signals, it is not the tests
         faulthandler.disable()  # it would write to the tests' own stderr
         jaxtyping.config.update("jaxtyping_disable", True)
         devnull = os.open(os.devnull, os.O_RDWR)
