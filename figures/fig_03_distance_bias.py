@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from figures.style import (
     PAGE,
+    curves_note,
     distance_axis,
     head_curves,
     head_map,
@@ -48,10 +49,6 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
     panel(axes[0, 0], "b")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     right.legend(handles, labels, loc="outside lower center", ncols=2, columnspacing=1.0)
-    note(
-        figure,
-        f"scores are plain numbers, before mask and softmax, the first token left out; band: two standard errors over "
-        f"{int(data.attrs['windows'])} windows of text",
-    )
+    note(figure, curves_note(data))
     headline(figure, means_explain(data))
     return figure

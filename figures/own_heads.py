@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from analysis.errors import InputError
 from analysis.files import replacing_file
 from figures import fig_03_distance_bias
-from figures.style import PAGE, RC, distance_axis, head_curves, headline, means_explain, note
+from figures.style import PAGE, RC, curves_note, distance_axis, head_curves, headline, means_explain, note
 
 SUFFIXES = (".png", ".pdf", ".svg")
 
@@ -67,11 +67,7 @@ def draw_own(record: xr.Dataset, heads: Sequence[str] = ()) -> Figure:
             ax.set_ylabel("mean score")
         handles, labels = axes[0, 0].get_legend_handles_labels()
         body.legend(handles, labels, loc="outside lower center", ncols=2, columnspacing=1.0)
-        note(
-            figure,
-            f"scores are plain numbers, before mask and softmax, the first token left out; band: two standard errors "
-            f"over {int(record.attrs['windows'])} windows of text",
-        )
+        note(figure, curves_note(record))
         headline(figure, means_explain(data))
         return figure
 

@@ -240,6 +240,14 @@ def head_map(ax: Axes, values: xr.DataArray, marks: Mapping[tuple[int, int], str
     bar.set_label(label, fontsize=7)
 
 
+def curves_note(data: xr.Dataset) -> str:
+    """What `head_curves` draws, for the small letters below it."""
+    return (
+        "scores are plain numbers, before mask and softmax, the first token left out; band: two standard errors over "
+        f"{int(data.attrs['windows'])} windows of text"
+    )
+
+
 def means_explain(data: xr.Dataset) -> str:
     """How much of the mean score the means of q and k explain, as a sentence with the model's name."""
     median = float(data.r2_bias.sel(weighting="log").median())

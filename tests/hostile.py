@@ -269,29 +269,31 @@ def record_of(data: bytes, rng: random.Random) -> bytes:
         return Path(file.name).read_bytes()
 
 
+LETTERS = [
+    "a", "/", ".", "..", "\n", "\x1b[2J", "é", "\udcff", " ", "%", "$(touch x)", "'", "*", "~", "x" * 300,
+]  # fmt: skip
+
+
 def name_of(rng: random.Random) -> str:
     """A path of any kind."""
-    letters = [
-        "a",
-        "/",
-        ".",
-        "..",
-        "\n",
-        "\x1b[2J",
-        "é",
-        "\udcff",
-        " ",
-        "%",
-        "$(touch x)",
-        "'",
-        "*",
-        "~",
-        "x" * 300,
-    ]
-    return "".join(rng.choices(letters, k=rng.randint(1, 5)))
+    return "".join(rng.choices(LETTERS, k=rng.randint(1, 5)))
 
 
 # Doors: each turns a generator of random numbers into a case.
+
+OPTIONS = [  # a command, what it is given, and options that take numbers
+    ("curve", "--base", "--head-dim", "--rotary-dim", "--factor", "--trained-length", "--to", "--points"),
+    ("measure", "none", "--windows", "--length", "--seed"),
+    ("evaluate", "none", "--lengths", "--stride", "--target", "--spans", "--seed", "--factor"),
+    ("sweep", "table2", "--workers", "--limit-minutes", "--slurm"),
+    ("phase", "none", "--windows", "--length", "--loss-windows", "--seed", "--layer"),
+    ("bias", "smollm2", "--lengths", "--documents", "--seed", "--windows"),
+]
+KEYS = [
+    "lr", "steps", "model.layers", "model.width", "threads", "method", "method.alpha", "seed", "from", "corpus",
+    "method.window", "length", "method.name", "model.heads", "x", "", "warmup", "batch",
+]  # fmt: skip
+WORDS = ["tapa", "rope", "[1]", "{a=1}", "'x'", "1\nlr=2", "true", "[" * 400, "x:Y", "none"]
 
 
 def cases(samples: Samples) -> dict[str, Callable[[random.Random], Case]]:
@@ -313,24 +315,7 @@ def cases(samples: Samples) -> dict[str, Callable[[random.Random], Case]]:
         return lambda rng: Case(door, {name: mutated(data, rng), "t.txt": samples.text}, words)
 
     def numbers(rng: random.Random) -> Case:
-        options = [
-            (
-                "curve",
-                "--base",
-                "--head-dim",
-                "--rotary-dim",
-                "--factor",
-                "--trained-length",
-                "--to",
-                "--points",
-            ),
-            ("measure", "none", "--windows", "--length", "--seed"),
-            ("evaluate", "none", "--lengths", "--stride", "--target", "--spans", "--seed", "--factor"),
-            ("sweep", "table2", "--workers", "--limit-minutes", "--slurm"),
-            ("phase", "none", "--windows", "--length", "--loss-windows", "--seed", "--layer"),
-            ("bias", "smollm2", "--lengths", "--documents", "--seed", "--windows"),
-        ]
-        command, *rest = rng.choice(options)
+        command, *rest = rng.choice(OPTIONS)
         first = [] if rest[0].startswith("--") else [rest.pop(0)]
         dry = ["--dry-run"] if command == "sweep" else []
         chosen = rng.sample(rest, rng.randint(1, 2))
@@ -351,42 +336,10 @@ def cases(samples: Samples) -> dict[str, Callable[[random.Random], Case]]:
         return Case("paths", files | {"t.txt": samples.text}, tuple(rng.choice(commands)))
 
     def overrides(rng: random.Random) -> Case:
-        keys = [
-            "lr",
-            "steps",
-            "model.layers",
-            "model.width",
-            "threads",
-            "method",
-            "method.alpha",
-            "seed",
-            "from",
+        lines = [
+            f"{rng.choice(KEYS)}{rng.choice(['=', '=', '=', ''])}{rng.choice([*NUMBERS, *WORDS])}"
+            for _ in range(2)
         ]
-        keys += [
-            "corpus",
-            "method.window",
-            "length",
-            "method.name",
-            "model.heads",
-            "x",
-            "",
-            "warmup",
-            "batch",
-        ]
-        values = [
-            *NUMBERS,
-            "tapa",
-            "rope",
-            "[1]",
-            "{a=1}",
-            "'x'",
-            "1\nlr=2",
-            "true",
-            "[" * 400,
-            "x:Y",
-            "none",
-        ]
-        lines = [f"{rng.choice(keys)}{rng.choice(['=', '=', '=', ''])}{rng.choice(values)}" for _ in range(2)]
         return Case("overrides", {}, tuple(lines))
 
     config, recipe = samples.model["config.json"], samples.recipe

@@ -247,11 +247,12 @@ def _sweep_long(
     plan = ladder()
     plan.of(tiers)  # a mistyped name is refused before torch is imported
     from analysis.experiments import long_sweep
+    from analysis.experiments.plan import Places
     from analysis.progress import progress_bar
     from analysis.workers import Workers
 
     chosen = Workers(*workers)
-    places = long_sweep.LongPlaces(records, runs)
+    places = Places(records, runs)
     if dry_run or hours is not None:
         with progress_bar() as show:
             rows = long_sweep.planned_hours(tiers, plan, places, progress=show)

@@ -27,19 +27,26 @@ from analysis.errors import InputError
 from analysis.experiments import run_record
 from analysis.experiments.long_plan import Ladder, LongRun
 from analysis.experiments.long_use import SCORES, Gate, evaluate_long
-from analysis.experiments.plan import outdated
+from analysis.experiments.plan import Places, outdated
 from analysis.experiments.run_record import Content, RunSpec
-from analysis.experiments.sweep import Outcome, alone, tidy
+from analysis.experiments.sweep import (
+    Outcome,
+    alone,
+    check_compiler,
+    deadline_after,
+    how_it_stands,
+    in_rounds,
+    tidy,
+)
 from analysis.experiments.training_run import perform
 from analysis.files import write_whole
-from analysis.models.config import MODEL
 from analysis.models.llama import Llama
 from analysis.models.token_losses import llama_reader, rows_at_once
 from analysis.progress import NotedProgress, silent
 from analysis.text.corpus import PRIVATE_WORDS, Corpus, corpus
 from analysis.training import train
 from analysis.training.recipe import Recipe
-from analysis.training.train import Diverged, missing_compiler
+from analysis.training.train import Diverged
 from analysis.training.variants import VARIANTS
 from analysis.workers import HERE, Workers
 
@@ -48,41 +55,20 @@ STEPS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class LongPlaces:
-    """Where the experiment keeps things.
-
-    Attributes:
-        records: a JSON file for each finished run, small, to be committed.
-        runs: a folder for each run: checkpoints, then weights.
-    """
-
-    records: Path
-    runs: Path
-
-    def record(self, name: str) -> Path:
-        """The record of a run."""
-        return self.records / f"{name}.json"
-
-    def folder(self, name: str) -> Path:
-        """What a run keeps."""
-        return self.runs / name
-
-
-@dataclass(frozen=True, slots=True)
 class LongJob:
     """One run, for whoever performs it.
 
     Attributes:
         run, ladder, places: what, how and where.
-        parent: name of the run that a "fine" one goes on from.
+        parent: the run that a "fine" one goes on from.
         arguments: the command line, for the record.
         deadline: seconds since the epoch after which nothing is begun and training stops; None for no limit.
     """
 
     run: LongRun
     ladder: Ladder
-    places: LongPlaces
-    parent: str | None
+    places: Places
+    parent: LongRun | None
     arguments: tuple[str, ...]
     deadline: float | None = None
 
@@ -91,17 +77,17 @@ class LongJob:
 
 
 def finished_long(
-    run: LongRun, ladder: Ladder, places: LongPlaces, parent: str | None = None
+    run: LongRun, ladder: Ladder, places: Places, parent: LongRun | None = None
 ) -> Content | None:
     """The record's content of a run that is finished; None if it is not, or was of another configuration."""
-    if not (path := places.record(run.name)).exists():
+    if not (path := places.record(run)).exists():
         return None
     content = run_record.read_run(path)
-    wanted = ladder.configuration(run, parent or content["parent"])
+    wanted = ladder.configuration(run, parent.name if parent else content["parent"])
     return None if outdated(wanted, content["configuration"]) else content
 
 
-def parent_of(run: LongRun, ladder: Ladder, places: LongPlaces) -> LongRun | None:
+def parent_of(run: LongRun, ladder: Ladder, places: Places) -> LongRun | None:
     """The run that a "fine" one goes on from: of the least validation loss at the whole horizon with its seed.
 
     Returns:
@@ -123,7 +109,7 @@ def parent_of(run: LongRun, ladder: Ladder, places: LongPlaces) -> LongRun | Non
     return min(losses, key=lambda one: (losses[one], one.lr)) if losses else None
 
 
-def gate_of(name: str, ladder: Ladder, places: LongPlaces) -> Gate | None:
+def gate_of(name: str, ladder: Ladder, places: Places) -> Gate | None:
     """What the reference of a corpus says; None while there is none.
 
     Raises:
@@ -139,7 +125,7 @@ def gate_of(name: str, ladder: Ladder, places: LongPlaces) -> Gate | None:
 
 
 def jobs(
-    names: Sequence[str], ladder: Ladder, places: LongPlaces, arguments: Sequence[str], deadline: float | None
+    names: Sequence[str], ladder: Ladder, places: Places, arguments: Sequence[str], deadline: float | None
 ) -> list[LongJob]:
     """What can be done now of the first of the named tiers that has anything left to do.
 
@@ -168,13 +154,10 @@ def jobs(
                     continue
                 gate.worth.require(run.corpus)
             parent = parent_of(run, ladder, places) if run.kind == "fine" else None
-            if run.kind == "fine" and (parent is None or not (places.folder(parent.name) / MODEL).exists()):
+            if run.kind == "fine" and (parent is None or not places.weights(parent).exists()):
                 continue
-            if finished_long(run, ladder, places, parent.name if parent else None) is None:
-                made = LongJob(
-                    run, ladder, places, parent.name if parent else None, tuple(arguments), deadline
-                )
-                found.append(made)
+            if finished_long(run, ladder, places, parent) is None:
+                found.append(LongJob(run, ladder, places, parent, tuple(arguments), deadline))
         if found:
             return found
     return []
@@ -182,7 +165,7 @@ def jobs(
 
 def perform_long(job: LongJob) -> Outcome:
     """Train, evaluate and record one run, from wherever it stopped; in whatever process."""
-    folder = job.places.folder(job.run.name)
+    folder = job.places.folder(job.run)
     return alone(folder, job.deadline, partial(_perform_alone, job, folder))
 
 
@@ -190,14 +173,15 @@ def _perform_alone(job: LongJob, folder: Path) -> Outcome:
     run, ladder, places = job.run, job.ladder, job.places
     if finished_long(run, ladder, places, job.parent) is not None:
         return "done"  # by somebody else, since this job was listed
-    start = None if job.parent is None else str(places.folder(job.parent) / MODEL)
+    start = None if job.parent is None else str(places.weights(job.parent))
     recipe = ladder.recipe_of(run, start)
     gate = None if run.kind == "reference" else gate_of(run.corpus, ladder, places)
-    spec = RunSpec(run.name, run.variant, recipe, ladder.evaluation(run), job.parent)
+    parent = job.parent.name if job.parent else None
+    spec = RunSpec(run.name, run.variant, recipe, ladder.evaluation(run), parent)
     evaluate = partial(evaluate_long, ladder=ladder, run=run, gate=gate)
     try:
         last, _ = perform(
-            spec, folder, _corpus(recipe), places.record(run.name),
+            spec, folder, _corpus(recipe), places.record(run),
             arguments=job.arguments, deadline=job.deadline, evaluate=evaluate,
         )  # fmt: skip
     except Diverged:
@@ -218,7 +202,7 @@ def _corpora(name: str, seed: int, vocabulary: int | None) -> Corpus:
 def sweep_long(
     names: Sequence[str],
     ladder: Ladder,
-    places: LongPlaces,
+    places: Places,
     *,
     workers: Workers = HERE,
     minutes: float | None = None,
@@ -242,27 +226,18 @@ def sweep_long(
     Raises:
         InputError: there is no compiler, or a corpus does not pass the gate.
     """
-    if minutes is not None and not 0 < minutes < math.inf:
-        raise InputError(f"limit of {minutes} minutes is not above 0; give minutes, or leave it out")
-    if ladder.recipe.compile and (name := missing_compiler(ladder.recipe.device)):
-        raise InputError(f"runs of the experiment are compiled, and there is no compiler {name}; install one")
-    places = LongPlaces(places.records.absolute(), places.runs.absolute())
-    deadline = None if minutes is None else time.time() + 60 * minutes
-    ended: dict[str, int] = {"done": 0, "diverged": 0, "busy": 0, "late": 0}
-    others: set[str] = set()  # runs that somebody else is at
-    while not ended["late"]:
-        now = [job for job in jobs(names, ladder, places, arguments, deadline) if job.run.name not in others]
-        if not now:
-            break
-        with contextlib.closing(workers_.run(perform_long, now, workers)) as outcomes:
-            for job, outcome in zip(now, outcomes, strict=True):
-                ended[outcome] += 1
-                others |= {job.run.name} if outcome == "busy" else set()
-                rows = standing(names, ladder, places)
-                done = sum(row["stands"] in ("done", "diverged") for row in rows)
-                progress("runs", done, len(rows), f"{job.run.name}: {outcome}")
-    left = sum(row["stands"] not in ("done", "diverged") for row in standing(names, ladder, places))
-    return ended | {"left": left}
+    deadline = deadline_after(minutes)
+    check_compiler(ladder.recipe)
+    places = places.absolute()
+
+    def todo(others: set[str]) -> list[LongJob]:
+        return [job for job in jobs(names, ladder, places, arguments, deadline) if job.run.name not in others]
+
+    def left() -> tuple[int, int]:
+        rows = standing(names, ladder, places)
+        return sum(row["stands"] not in ("done", "diverged") for row in rows), len(rows)
+
+    return in_rounds(todo, perform_long, left, workers=workers, progress=progress)
 
 
 # How long it takes: a step and the evaluations, timed.
@@ -362,22 +337,20 @@ def _random_tokens(recipe: Recipe, rows: int, length: int) -> Tensor:
     return torch.randint(recipe.model.vocab_size, (rows, length), generator=drawn)
 
 
-def standing(names: Sequence[str], ladder: Ladder, places: LongPlaces) -> list[dict[str, Any]]:
+def standing(names: Sequence[str], ladder: Ladder, places: Places) -> list[dict[str, Any]]:
     """Every run of the named tiers and how it stands: "done", "diverged", "begun" or "to do"."""
     rows = []
     seen: set[LongRun] = set()
     for tier in ladder.of(names):
         for run in (run for run in tier.runs if run not in seen):
             seen.add(run)
-            content = finished_long(run, ladder, places)
-            begun = "begun" if places.folder(run.name).exists() else "to do"
-            stands = begun if content is None else "diverged" if content["diverged"] else "done"
+            stands = how_it_stands(finished_long(run, ladder, places), places.folder(run))
             rows.append({"tier": tier.name, "run": run.name, "stands": stands, "plan": run})
     return rows
 
 
 def planned_hours(
-    names: Sequence[str], ladder: Ladder, places: LongPlaces, *, progress: NotedProgress = silent
+    names: Sequence[str], ladder: Ladder, places: Places, *, progress: NotedProgress = silent
 ) -> list[dict[str, Any]]:
     """A row for each of the named tiers: its question, its runs, those left, and the core-hours that these take.
 

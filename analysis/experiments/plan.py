@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from analysis.errors import InputError
 from analysis.models.config import MODEL
@@ -374,6 +374,16 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
+@runtime_checkable
+class Named(Protocol):
+    """A run of whichever plan."""
+
+    @property
+    def name(self) -> str:
+        """Of its record and its folder."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Places:
     """Where a sweep keeps things; workers elsewhere must see the same folders.
@@ -386,15 +396,19 @@ class Places:
     records: Path
     runs: Path
 
-    def record(self, run: Run) -> Path:
+    def absolute(self) -> Places:
+        """The same, whatever the current folder."""
+        return Places(self.records.absolute(), self.runs.absolute())
+
+    def record(self, run: Named) -> Path:
         """The record of a run."""
         return self.records / f"{run.name}.json"
 
-    def folder(self, run: Run) -> Path:
+    def folder(self, run: Named) -> Path:
         """What a run keeps."""
         return self.runs / run.name
 
-    def weights(self, run: Run) -> Path:
+    def weights(self, run: Named) -> Path:
         """Weights of a finished run."""
         return self.folder(run) / MODEL
 

@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from analysis import locks
 from analysis import workers as workers_
@@ -26,6 +26,7 @@ from analysis.experiments.plan import (
     EXPERIMENTS,
     Grid,
     Job,
+    Named,
     Places,
     Run,
     Scale,
@@ -43,11 +44,21 @@ from analysis.models import checkpoint
 from analysis.models.checkpoint import write_half
 from analysis.progress import NotedProgress, silent
 from analysis.text.corpus import corpus
+from analysis.training.recipe import Recipe
 from analysis.training.train import Diverged, missing_compiler
 from analysis.training.variants import VARIANTS, Variant
 from analysis.workers import HERE, Workers
 
 Outcome = Literal["done", "diverged", "busy", "late"]
+
+
+@runtime_checkable
+class _Doable(Protocol):
+    @property
+    def run(self) -> Named: ...
+
+
+AnyJob = TypeVar("AnyJob", bound=_Doable)
 
 
 def finished(run: Run, scale: Scale, places: Places) -> dict[str, Any] | None:
@@ -93,7 +104,10 @@ def pending(wanted: Sequence[Variant], scale: Scale, places: Places) -> list[Run
 
     A run whose parent has no weights yet comes after the parent.
     """
-    runs = plan(wanted, scale, grids(wanted, scale, places))
+    return _pending_of(plan(wanted, scale, grids(wanted, scale, places)), scale, places)
+
+
+def _pending_of(runs: Sequence[Run], scale: Scale, places: Places) -> list[Run]:
     left = {run.name: run for run in runs if finished(run, scale, places) is None}
     for run in list(left.values()):
         if run.parent is not None and not places.weights(run.parent).exists():
@@ -135,29 +149,78 @@ def sweep(
     Raises:
         InputError: there is no compiler; whatever a run refuses, e.g. a full disk: the other runs' records are there.
     """
-    if minutes is not None and not 0 < minutes < float("inf"):
+    deadline = deadline_after(minutes)
+    check_compiler(scale.scratch)
+    places = places.absolute()
+
+    def todo(others: set[str]) -> list[Job]:
+        left = [run for run in pending(wanted, scale, places) if run.name not in others]
+        return [Job(run, scale, places, tuple(arguments), deadline) for run in ready(left, scale, places)]
+
+    def standing() -> tuple[int, int]:
+        runs = plan(wanted, scale, grids(wanted, scale, places))
+        return len(_pending_of(runs, scale, places)), len(runs)
+
+    return in_rounds(todo, perform_run, standing, workers=workers, progress=progress)
+
+
+# What every plan's sweep has.
+
+
+def deadline_after(minutes: float | None) -> float | None:
+    """Seconds since the epoch at which so many minutes are up, None for no limit; `InputError` if not above 0."""
+    if minutes is None:
+        return None
+    if not 0 < minutes < math.inf:
         raise InputError(f"limit of {minutes} minutes is not above 0; give minutes, or leave it out")
-    if scale.scratch.compile and (name := missing_compiler(scale.scratch.device)):
+    return time.time() + 60 * minutes
+
+
+def check_compiler(recipe: Recipe) -> None:
+    """`InputError` if runs of a recipe are compiled and nothing here can compile them."""
+    if recipe.compile and (name := missing_compiler(recipe.device)):
         raise InputError(
             f"runs of the experiments are compiled, and there is no compiler {name}; install one"
         )
-    places = Places(places.records.absolute(), places.runs.absolute())
-    deadline = None if minutes is None else time.time() + 60 * minutes
+
+
+def in_rounds(
+    todo: Callable[[set[str]], Sequence[AnyJob]],
+    perform: Callable[[AnyJob], Outcome],
+    standing: Callable[[], tuple[int, int]],
+    *,
+    workers: Workers,
+    progress: NotedProgress,
+) -> dict[str, int]:
+    """Do what can be done, see what can be done then, until nothing is left, time is up or others do the rest.
+
+    Args:
+        todo: jobs that can be done now, but those of runs of these names, which somebody else is at.
+        perform: does one.
+        standing: how many runs are left, and of how many.
+        workers: who performs.
+        progress: told of runs done.
+
+    Returns:
+        How many runs ended in which way, and how many are left, "left".
+    """
     ended: dict[str, int] = {"done": 0, "diverged": 0, "busy": 0, "late": 0}
-    others: set[str] = set()  # runs that somebody else is at
-    while True:
-        left = [run for run in pending(wanted, scale, places) if run.name not in others]
-        now = ready(left, scale, places)
-        if not now or ended["late"]:
-            return ended | {"left": len(pending(wanted, scale, places))}
-        jobs = [Job(run, scale, places, tuple(arguments), deadline) for run in now]
-        total = len(plan(wanted, scale, grids(wanted, scale, places)))
-        with contextlib.closing(workers_.run(perform_run, jobs, workers)) as outcomes:
-            for run, outcome in zip(now, outcomes, strict=True):
+    others: set[str] = set()
+    while not ended["late"] and (now := todo(others)):
+        with contextlib.closing(workers_.run(perform, now, workers)) as outcomes:
+            for job, outcome in zip(now, outcomes, strict=True):
                 ended[outcome] += 1
-                others |= {run.name} if outcome == "busy" else set()
-                left_now = len(pending(wanted, scale, places))
-                progress("runs", total - left_now, total, f"{run.name}: {outcome}")
+                others |= {job.run.name} if outcome == "busy" else set()
+                left, total = standing()
+                progress("runs", total - left, total, f"{job.run.name}: {outcome}")
+    return ended | {"left": standing()[0]}
+
+
+def how_it_stands(content: Mapping[str, Any] | None, folder: Path) -> str:
+    """Of a run, by the content of its record and its folder: "done", "diverged", "begun" or "to do"."""
+    if content is None:
+        return "begun" if folder.exists() else "to do"
+    return "diverged" if content["diverged"] else "done"
 
 
 def perform_run(job: Job) -> Outcome:
@@ -270,8 +333,7 @@ def listed(experiments: Sequence[str], records: Path, runs: Path) -> list[dict[s
     rows = []
     for run in plan(wanted, scale, grids(wanted, scale, places)):
         content = finished(run, scale, places)
-        is_open = "begun" if places.folder(run).exists() else "to do"
-        stands = is_open if content is None else "diverged" if content["diverged"] else "done"
+        stands = how_it_stands(content, places.folder(run))
         loss = None if content is None else content["validation_loss"]
         rows.append({"run": run.name, "stands": stands, "validation_loss": loss})
     return rows

@@ -22,7 +22,7 @@ from jaxtyping import Complex, Float, Int
 from scipy import stats
 
 from analysis import schemas
-from analysis.array_cache import keep_arrays, kept_arrays
+from analysis.array_cache import cached
 from analysis.assets import cache_folder
 from analysis.errors import InputError
 from analysis.experiments.plan import LABELS
@@ -140,8 +140,10 @@ def window_curves(model: Model, tokens: Int[np.ndarray, " length"]) -> dict[str,
     inputs = [str(KEPT), model.sha256, model.precision, tokens_sha256(tokens[None])]
     name = hashlib.sha256("\n".join(inputs).encode()).hexdigest()[:32]
     path = cache_folder() / "curves" / f"{name}.npz"
-    if (found := kept_arrays(path)) is not None:
-        return found
+    return cached(path, lambda: _measured_curves(model, tokens))
+
+
+def _measured_curves(model: Model, tokens: Int[np.ndarray, " length"]) -> dict[str, np.ndarray]:
     layers: list[dict[str, Any]] = []
 
     def collect(found: LayerCapture) -> None:
@@ -161,9 +163,7 @@ def window_curves(model: Model, tokens: Int[np.ndarray, " length"]) -> dict[str,
     model.capture(torch.from_numpy(tokens[None]), collect)
     if len({layer["means"].shape for layer in layers}) > 1:
         raise InputError("layers rotate different numbers of pairs; fit one kind at a time")
-    arrays = {key: np.stack([layer[key] for layer in layers]) for key in layers[0]}
-    keep_arrays(path, arrays)
-    return arrays
+    return {key: np.stack([layer[key] for layer in layers]) for key in layers[0]}
 
 
 def splits(

@@ -19,9 +19,10 @@ from analysis.errors import InputError
 from analysis.experiments import long_results, long_sweep, run_record
 from analysis.experiments.long_plan import CONTRASTS, Ladder, LongRun, Tier, crossed, ladder
 from analysis.experiments.long_results import at_equal_loss, frontier, summarise_long
-from analysis.experiments.long_sweep import LongPlaces, Timing, jobs, standing, sweep_long
+from analysis.experiments.long_sweep import Timing, jobs, standing, sweep_long
 from analysis.experiments.long_tables import TITLES, long_csv, long_page, long_table_files
 from analysis.experiments.long_use import copies_after
+from analysis.experiments.plan import Places
 from analysis.intervals import detectable, holm
 from analysis.models.config import ModelConfig
 from analysis.tables import Format
@@ -262,28 +263,28 @@ def words(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(long_sweep, "_corpora", lambda *_: replace(found, test=test))
 
 
-def passed(places: LongPlaces, plan: Ladder, gain: float) -> None:
+def passed(places: Places, plan: Ladder, gain: float) -> None:
     """The record of the reference, its gain put in the place of that of an untrained model."""
-    path = places.record(plan.reference("private-words").name)
+    path = places.record(plan.reference("private-words"))
     whole = json.loads(path.read_text())
     whole["content"]["long_range"]["gate"] |= {"gain": [gain, gain / 2, 2 * gain], "error": gain / 20}
     path.write_text(json.dumps(whole))
 
 
 def test_a_ladder_stops_at_the_gate_and_goes_on_behind_it(words, tmp_path: Path):
-    plan, places = tiny_ladder(), LongPlaces(tmp_path / "records", tmp_path / "runs")
+    plan, places = tiny_ladder(), Places(tmp_path / "records", tmp_path / "runs")
     said = r"corpus private-words: context beyond the short length is worth -?0\.0\d\d bits a byte .* needs 0\.04"
     with pytest.raises(InputError, match=said):
         sweep_long([], plan, places, arguments=["tapa"])
     assert [row["stands"] for row in standing([], plan, places)] == ["done", "to do", "to do", "to do"]
-    reference = run_record.read_run(places.record(plan.runs()[0].name))
+    reference = run_record.read_run(places.record(plan.runs()[0]))
     assert [point["tokens"] for point in reference["long_range"]["copying"]] == [3072.0, 6144.0]
     assert {"gain", "gain_error"} <= set(reference["long_range"]["copying"][0])
     passed(places, plan, gain=0.2)
     ended = sweep_long([], plan, places, arguments=["tapa"])
     assert ended == {"done": 3, "diverged": 0, "busy": 0, "late": 0, "left": 0}
     assert jobs([], plan, places, [], None) == []
-    rope = run_record.read_run(places.record("private-words-rope-s0-lr1e-3"))
+    rope = run_record.read_run(places.records / "private-words-rope-s0-lr1e-3.json")
     cells = [(item["extension"], item["length"]) for item in rope["evaluations"]]
     longer = {(e, n) for e in ("none", "ntk", "yarn") for n in (384, 768, 1536)}
     assert set(cells) == {("none", 192)} | longer
@@ -292,7 +293,7 @@ def test_a_ladder_stops_at_the_gate_and_goes_on_behind_it(words, tmp_path: Path)
             item["bits_per_byte"]
         )
     assert len(rope["long_range"]["needles"]) == 5 * 4
-    fine = run_record.read_run(places.record("private-words-rope_4x-fine-x0.5-s0-lr1e-3"))
+    fine = run_record.read_run(places.records / "private-words-rope_4x-fine-x0.5-s0-lr1e-3.json")
     assert fine["parent"] == "private-words-rope-s0-lr1e-3"
     content = summarise_long(long_results.read_long(places.records, plan), plan)
     assert [row["seeds"] for row in content["contrasts"]] == []
@@ -303,14 +304,14 @@ def test_a_ladder_stops_at_the_gate_and_goes_on_behind_it(words, tmp_path: Path)
 
 
 def test_without_a_reference_nothing_is_begun(tmp_path: Path):
-    plan, places = tiny_ladder(), LongPlaces(tmp_path / "records", tmp_path / "runs")
+    plan, places = tiny_ladder(), Places(tmp_path / "records", tmp_path / "runs")
     said = "corpus private-words has no reference yet; sweep tier gate first, or with the others"
     plainly_raises(lambda: sweep_long(["first"], plan, places, arguments=["tapa"]), said)
     assert not places.runs.exists()
 
 
 def test_a_run_stops_when_time_is_up_and_goes_on(words, tmp_path: Path):
-    plan, places = tiny_ladder(), LongPlaces(tmp_path / "records", tmp_path / "runs")
+    plan, places = tiny_ladder(), Places(tmp_path / "records", tmp_path / "runs")
     ended = sweep_long(["gate"], plan, places, minutes=1e-9, arguments=["tapa"])
     assert (ended["late"], ended["left"]) == (1, 1)
     assert sweep_long(["gate"], plan, places, arguments=["tapa"])["done"] == 1
@@ -320,7 +321,7 @@ def test_a_run_stops_when_time_is_up_and_goes_on(words, tmp_path: Path):
 
 
 def test_hours_are_those_of_the_runs_that_are_left(monkeypatch, tmp_path: Path):
-    plan, places = tiny_ladder(), LongPlaces(tmp_path / "records", tmp_path / "runs")
+    plan, places = tiny_ladder(), Places(tmp_path / "records", tmp_path / "runs")
     monkeypatch.setenv("TAPA_CACHE", str(tmp_path / "cache"))
     rows = long_sweep.planned_hours([], plan, places)
     assert [row["left"] for row in rows] == [1, 2, 1]
