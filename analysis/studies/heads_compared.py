@@ -18,10 +18,9 @@ from scipy import stats
 
 from analysis.errors import InputError
 from analysis.heads.beyond_context import mean_turns, octave_bins
-from analysis.intervals import holm
+from analysis.intervals import LEVEL, holm, mean_and_error
 from analysis.studies.distance_bias import near_and_far
 
-LEVEL = 0.95
 SHARES = {
     "distance_share": "share of the scores' variance between distances",
     "r2_bias": "R² of the means of queries and keys",
@@ -118,9 +117,8 @@ def _of_windows(one: xr.Dataset, other: xr.Dataset, *, paired: bool) -> Iterator
     for name in OF_MEANS:
         a, b = (found[name] for found in samples)
         if paired:
-            difference = b - a
-            error = difference.std(axis=0, ddof=1) / math.sqrt(len(difference))
-            degrees: float | np.ndarray = len(difference) - 1
+            _, error = mean_and_error(b - a)
+            degrees: float | np.ndarray = len(a) - 1
         else:  # Welch
             parts = [x.var(axis=0, ddof=1) / len(x) for x in (a, b)]
             error = np.sqrt(parts[0] + parts[1])
