@@ -30,6 +30,8 @@ from analysis.errors import InputError
 
 GRACE = 2.0
 """Seconds that a worker has to clean up after SIGTERM, before it is killed."""
+AGAIN = 0.05
+"""Seconds until a signal comes again whose exception was raised where Python ignores it."""
 PAUSE = 1.0
 """Seconds between two looks at whether the parent is alive, where the kernel does not tell."""
 ASKED_TO_END = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -45,28 +47,52 @@ class Terminated(SystemExit):
         super().__init__(128 + number)
 
 
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    raise Terminated(number)
+def _raise(number: int) -> NoReturn:
+    raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
 
 
 @contextlib.contextmanager
 def orderly_end() -> Iterator[None]:
     """SIGTERM and SIGHUP raise `Terminated` in the block; a signal that is ignored stays so.
 
-    In another thread than the main one nothing changes: handlers belong to that one.
+    What a signal raises in a destructor Python prints, and goes on: here the signal comes again an instant later.
+    From the signal on, what destructors of half-made objects raise is not printed. In another thread than the main
+    one nothing changes: handlers belong to that one.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in ASKED_TO_END}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:  # as under nohup
-            signal.signal(number, _terminate)
+    came: list[int] = []
+
+    def heed(number: int, frame: FrameType | None) -> NoReturn:
+        came.append(number)
+        _raise(number)
+
+    def report(unraisable: sys.UnraisableHookArgs) -> None:
+        if not came:
+            hook(unraisable)
+        elif issubclass(unraisable.exc_type, KeyboardInterrupt | Terminated):
+            threading.Timer(AGAIN, os.kill, (os.getpid(), came[-1])).start()
+
+    hook = sys.unraisablehook
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *ASKED_TO_END)}
+    heeded = {
+        number: handler for number, handler in before.items() if handler is not signal.SIG_IGN
+    }  # as under nohup
+    for number in heeded:
+        signal.signal(number, heed)
+    sys.unraisablehook = report
     try:
         yield
     finally:
-        for number, handler in before.items():
+        sys.unraisablehook = hook
+        for number, handler in heeded.items():
             signal.signal(number, handler)
+
+
+def end_in_silence() -> None:
+    """For a process that a signal ends and that has said so: what destructors raise on the way out is not printed."""
+    sys.unraisablehook = lambda unraisable: None
 
 
 @contextlib.contextmanager

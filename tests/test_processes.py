@@ -197,6 +197,42 @@ def test_a_signal_raises_in_the_block_and_handlers_are_as_before():
     assert [signal.getsignal(number) for number in processes.ASKED_TO_END] == before
 
 
+IN_A_DESTRUCTOR = """
+import os, signal, sys, time
+from analysis.cli.main import app, main
+
+class HalfMade:
+    def __init__(self, number): self.number = number
+    def __del__(self):
+        os.kill(os.getpid(), self.number)
+        for _ in range(1000): pass  # the handler runs here
+
+class Late:
+    def __del__(self): self.there_is_none
+
+def busy(number: int):
+    global late
+    late = Late()
+    HalfMade(number)
+    time.sleep(60)
+
+app.command("busy")(busy)
+sys.argv = ["tapa", "busy", sys.argv[1]]
+main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_a_destructor_is_heeded_and_half_made_objects_are_silent(number: signal.Signals):
+    """Python ignores what a destructor raises, and prints it: the command would go on, and end in many lines."""
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_DESTRUCTOR, str(int(number))],
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert done.returncode == 128 + number, done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
 def test_a_signal_that_is_ignored_stays_so():
     """As SIGHUP under nohup."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -15,7 +15,7 @@ import typer
 from analysis.cli import checkpoints, heads, training
 from analysis.cli.options import ROOT, Json, Processes, TableFormat, app, committed, complain, own, shown
 from analysis.errors import InputError
-from analysis.processes import Terminated, orderly_end
+from analysis.processes import Terminated, end_in_silence, orderly_end
 from analysis.settings import nearest
 from analysis.tables import Format, Table
 
@@ -267,6 +267,7 @@ def main() -> None:
     except KeyboardInterrupt:  # in the instant before typer is there, or after
         code = INTERRUPTED
     except Terminated as end:
+        end_in_silence()
         complain([f"asked to end; {WHOLE}"])
         sys.exit(end.code)
     except InputError as error:
@@ -283,6 +284,7 @@ def main() -> None:
         )
         sys.exit(2)
     if code == INTERRUPTED:
+        end_in_silence()
         complain([f"interrupted; {WHOLE}"])
     sys.exit(code or 0)
 
