@@ -570,7 +570,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True, help="a new one, to work in")
     parser.add_argument("--out", type=Path, default=ROOT / "figures" / "summaries" / "kills.json")
     given = parser.parse_args()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs would leave it ignored
+    # A shell's background jobs would leave it ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     records.ensure_writable(given.out, schemas.KILLS)
     rows = (
         records.read_summary(given.out, expect_schema=schemas.KILLS)["scenarios"]
