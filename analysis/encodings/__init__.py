@@ -21,6 +21,7 @@ from analysis.encodings.additive import LogNope as LogNope
 from analysis.encodings.additive import Nope as Nope
 from analysis.encodings.additive import SlidingWindow as SlidingWindow
 from analysis.encodings.additive import alibi_slopes as alibi_slopes
+from analysis.encodings.base import DistanceForm as DistanceForm
 from analysis.encodings.base import Encoding as Encoding
 from analysis.encodings.base import PathEncoding as PathEncoding
 from analysis.encodings.path import AccumulatedRotation as AccumulatedRotation
@@ -35,6 +36,7 @@ from analysis.encodings.tapa import Tapa as Tapa
 __all__ = [
     "AccumulatedRotation",
     "Alibi",
+    "DistanceForm",
     "Encoding",
     "Forgetting",
     "GeneralTapa",

@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 
 from analysis.encodings.base import (
+    DistanceForm,
     Distances,
     Encoding,
+    FewerKeys,
     KeyPositions,
     Keys,
     Matched,
@@ -66,6 +68,11 @@ class Nope(ScaledEncoding):
         self.check_vectors(q, k)
         inner = self.factor * matched_inner(q, k)
         return inner[..., None].expand(*inner.shape, len(distance))
+
+    def by_distance(self, q: Queries, k: FewerKeys, distance: Distances) -> DistanceForm:
+        """The amplitude alone."""
+        self.check_vectors(q, k)
+        return DistanceForm(q, k, self.factor)
 
     def moments(self, law: GaussianLaw, distance: Distance, steps: Steps | None = None) -> Moments:
         """The same at every distance."""
@@ -192,6 +199,12 @@ class Alibi(ScaledEncoding):
         inner = self.factor * matched_inner(q, k)[..., None]
         return self._biased(inner, distance.to(inner.dtype))
 
+    def by_distance(self, q: Queries, k: FewerKeys, distance: Distances) -> DistanceForm:
+        """NoPE's with a bias for each slope. Raises as `scores`."""
+        self.check_vectors(q, k)
+        slopes = self._slopes(q).to(wide(q.dtype))
+        return DistanceForm(q, k, self.factor, bias=-slopes[:, None] * distance.to(slopes.dtype))
+
     def moments(self, law: GaussianLaw, distance: Distance, steps: Steps | None = None) -> Moments | None:
         """NoPE's with the bias; None for several slopes, one of each head."""
         if len(self.slopes) > 1:
@@ -201,11 +214,14 @@ class Alibi(ScaledEncoding):
     def _biased(self, inner: Tensor, distance: Tensor) -> Tensor:
         if len(self.slopes) == 1:
             return inner - self.slopes[0] * computed_once(distance.abs())
-        heads = inner.shape[-3] if inner.ndim > 2 else 1
-        if len(self.slopes) != heads:
+        return inner - self._slopes(inner)[:, None, None] * computed_once(distance.abs())
+
+    def _slopes(self, of: Tensor) -> Tensor:
+        """One for each head of `of`, or one for all; `InputError` if there are several, but not one for each head."""
+        heads = of.shape[-3] if of.ndim > 2 else 1
+        if len(self.slopes) not in (1, heads):
             raise InputError(f"{len(self.slopes)} slopes do not fit vectors with {heads} heads")
-        slopes = torch.tensor(self.slopes, dtype=inner.dtype, device=inner.device)
-        return inner - slopes[:, None, None] * computed_once(distance.abs())
+        return torch.tensor(self.slopes, dtype=wide(of.dtype), device=of.device)
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,3 +291,11 @@ class SlidingWindow(Encoding):
     def pairwise(self, q: Matched, k: Matched, distance: Distances) -> MatchedScores:
         """Scores of the encoding inside, -inf where |distance| >= window."""
         return self.encoding.pairwise(q, k, distance).masked_fill(distance.abs() >= self.window, -math.inf)
+
+    def by_distance(self, q: Queries, k: FewerKeys, distance: Distances) -> DistanceForm | None:
+        """As the encoding inside, with a bias of -inf from `window` on."""
+        inner = self.encoding.by_distance(q, k, distance)
+        if inner is None:
+            return None
+        hidden = torch.zeros(1, len(distance), dtype=wide(q.dtype), device=q.device)
+        return inner.biased(hidden.masked_fill(distance >= self.window, -math.inf))

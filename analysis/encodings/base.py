@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -18,12 +18,50 @@ from analysis.theory.rope import Distance
 
 Queries = Float[Tensor, "*#batch rows head_dim"]
 Keys = Float[Tensor, "*#batch columns head_dim"]
+FewerKeys = Float[Tensor, "*kv_batch columns head_dim"]  # one head of them may serve several of queries
 QueryPositions = Num[Tensor, " rows"]
 KeyPositions = Num[Tensor, " columns"]
 Scores = Float[Tensor, "*batch rows columns"]
 Matched = Float[Tensor, "*batch samples head_dim"]
 Distances = Num[Tensor, " distances"]
 MatchedScores = Float[Tensor, "*batch samples distances"]
+
+
+class DistanceForm(NamedTuple):
+    """Scores as inner products and tables by distance: f(d) scale a.b cos(2 pi t(d) phase_scale x.y) + s(d).
+
+    What attention in one loop (`models.fused`) can compute, at consecutive positions and up to each query's own place.
+    Tables have an entry for each distance 0 .. length - 1, and a row for each head, or one for all.
+
+    >>> from analysis.encodings import Alibi
+    >>> one = torch.ones(1, 3, 4)  # one head, three tokens
+    >>> form = Alibi(4, [0.5]).by_distance(one, one, torch.arange(3))
+    >>> form.scale, form.bias
+    (0.5, tensor([[-0.0000, -0.5000, -1.0000]]))
+
+    Attributes:
+        a, b: of q and of k; a.b `scale` is the amplitude.
+        scale: of the amplitude.
+        x, y: of q and of k; x.y `phase_scale` is the phase in turns where t is 1. None: there is no cosine.
+        phase_scale: of the phase.
+        turn: t, by which the phase grows with distance; None without phase.
+        factor: f; None for 1.
+        bias: s, minus infinity where a key is hidden; None for 0.
+    """
+
+    a: Float[Tensor, "*batch length amplitude_dim"]
+    b: Float[Tensor, "*kv_batch length amplitude_dim"]
+    scale: float
+    x: Float[Tensor, "*batch length phase_dim"] | None = None
+    y: Float[Tensor, "*kv_batch length phase_dim"] | None = None
+    phase_scale: float = 1.0
+    turn: Float[Tensor, " length"] | None = None
+    factor: Float[Tensor, "factor_rows length"] | None = None
+    bias: Float[Tensor, "bias_rows length"] | None = None
+
+    def biased(self, bias: Float[Tensor, "rows length"]) -> DistanceForm:
+        """The same scores, and a bias more."""
+        return self._replace(bias=bias if self.bias is None else self.bias + bias)
 
 
 class Encoding(ABC):
@@ -80,6 +118,16 @@ class Encoding(ABC):
     def scores_given(self, q: Queries, k: Keys, table: Float[Tensor, "rows columns"]) -> Scores:
         """`scores`, given the `table` of the pairs' distances; for encodings that have one."""
         raise NotImplementedError(f"{type(self).__name__} has no table of distances")
+
+    def by_distance(self, q: Queries, k: FewerKeys, distance: Distances) -> DistanceForm | None:
+        """The scores of one text as inner products and tables by distance; None for scores that are not of that form.
+
+        Args:
+            q, k: of all positions of a text, in order.
+            distance: at which each table's entries 0, 1, ... are taken: 0, 1, ... themselves, unless an intervention
+                puts others in their place; tokens, none below 0.
+        """
+        return None
 
     @property
     def projected(self) -> int:

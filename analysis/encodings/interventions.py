@@ -29,8 +29,10 @@ from jaxtyping import Bool, Float, Num
 from torch import Tensor
 
 from analysis.encodings.base import (
+    DistanceForm,
     Distances,
     Encoding,
+    FewerKeys,
     KeyPositions,
     Keys,
     Matched,
@@ -39,6 +41,7 @@ from analysis.encodings.base import (
     QueryPositions,
     Scores,
     matched_inner,
+    wide,
 )
 from analysis.encodings.tapa import PhaseEncoding
 from analysis.errors import InputError
@@ -133,6 +136,11 @@ class Shifted(Intervention):
         scores = self.encoding.pairwise(q, k, distance)
         return scores + effect_at(self.shift, distance)[:, None].to(scores.dtype)
 
+    def by_distance(self, q: Queries, k: FewerKeys, distance: Distances) -> DistanceForm | None:
+        """As the encoding inside, with the shift for a bias."""
+        inner = self.encoding.by_distance(q, k, distance)
+        return None if inner is None else inner.biased(effect_at(self.shift, distance).to(wide(q.dtype)))
+
 
 @dataclass(frozen=True, eq=False)
 class Clamped(Intervention):
@@ -164,6 +172,10 @@ class Clamped(Intervention):
         """Scores of the encoding inside, at distances of at most length - 1."""
         return self.encoding.pairwise(q, k, distance.clamp(max=self.length - 1))
 
+    def by_distance(self, q: Queries, k: FewerKeys, distance: Distances) -> DistanceForm | None:
+        """As the encoding inside, its tables taken at distances of at most length - 1."""
+        return self.encoding.by_distance(q, k, distance.clamp(max=self.length - 1))
+
 
 @dataclass(frozen=True, eq=False)
 class FixedDistance(Intervention):
@@ -188,6 +200,10 @@ class FixedDistance(Intervention):
     def pairwise(self, q: Matched, k: Matched, distance: Distances) -> MatchedScores:
         """Scores of the encoding inside at one distance."""
         return self.encoding.pairwise(q, k, torch.full_like(distance, self.apart))
+
+    def by_distance(self, q: Queries, k: FewerKeys, distance: Distances) -> DistanceForm | None:
+        """As the encoding inside, its tables taken at one distance."""
+        return self.encoding.by_distance(q, k, torch.full_like(distance, self.apart))
 
 
 class PhaseIntervention(Intervention):
@@ -247,6 +263,14 @@ class AmplitudeOnly(PhaseIntervention):
         factor = self._factor(distance)
         return amplitude * (factor[:, None] if factor.ndim == 2 else factor).to(amplitude.dtype)
 
+    def by_distance(self, q: Queries, k: FewerKeys, distance: Distances) -> DistanceForm:
+        """The amplitude, with what stands for the cosine as a factor."""
+        a, b, x, _ = self.encoding.factors(q, k)
+        if self.cosines is None:
+            return DistanceForm(a, b, self.encoding.scale)
+        factor = self._factor(distance).to(x.dtype).expand(-1, len(distance))
+        return DistanceForm(a, b, self.encoding.scale, factor=factor)
+
 
 @dataclass(frozen=True, eq=False)
 class MeanAmplitude(PhaseIntervention):
@@ -273,6 +297,14 @@ class MeanAmplitude(PhaseIntervention):
         _, _, x, y = self.encoding.factors(q, k)
         cosine = torch.cos(self.encoding.turn(distance, x.dtype) * matched_inner(x, y)[..., None])
         return self.amplitudes[:, None, None].to(cosine.dtype) * cosine
+
+    def by_distance(self, q: Queries, k: FewerKeys, distance: Distances) -> DistanceForm | None:
+        """The cosine, with an amplitude of 1 and what stands for it as a factor."""
+        inner = self.encoding.by_distance(q, k, distance)
+        assert inner is not None  # of an encoding with a phase
+        ones = inner.a.new_ones(*q.shape[:-1], 1), inner.b.new_ones(*k.shape[:-1], 1)
+        factor = self.amplitudes[:, None].to(wide(q.dtype)).expand(-1, len(distance))
+        return inner._replace(a=ones[0], b=ones[1], scale=1.0, factor=factor)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,8 +13,10 @@ from jaxtyping import Float, Num
 from torch import Tensor
 
 from analysis.encodings.base import (
+    DistanceForm,
     Distances,
     Encoding,
+    FewerKeys,
     KeyPositions,
     Keys,
     Matched,
@@ -56,7 +58,7 @@ class PhaseEncoding(Encoding):
         """Factor of the amplitude."""
 
     @abstractmethod
-    def factors(self, q: Queries, k: Keys) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def factors(self, q: Queries, k: FewerKeys) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """a, b, x, y: a.b scale is the amplitude, x.y the phase in turns at distance 1.
 
         x and y are float32 at least. Raises `InputError` if the last axis of q or k is not `head_dim` long.
@@ -84,6 +86,15 @@ class PhaseEncoding(Encoding):
         """`scores`, given `turn` of each pair's distance."""
         a, b, x, y = self.factors(q, k)
         return self.scale * (a @ b.mT).to(x.dtype) * torch.cos(table * (x @ y.mT))
+
+    def by_distance(self, q: Queries, k: FewerKeys, distance: Distances) -> DistanceForm:
+        """The amplitude times the cosine. Raises as `factors`."""
+        a, b, x, y = self.factors(q, k)
+        return DistanceForm(a, b, self.scale, x, y, turn=self._powers(distance, x.dtype))
+
+    def _powers(self, distance: Num[Tensor, " length"], dtype: torch.dtype) -> Float[Tensor, " length"]:
+        """|distance|^alpha, powers taken in float64."""
+        return (distance.double().abs() ** self.alpha).to(dtype)
 
     def pairwise(self, q: Matched, k: Matched, distance: Distances) -> MatchedScores:
         """All in float32 at least."""
@@ -143,12 +154,21 @@ class Tapa(PhaseEncoding):
         """Turns at distance 1 for q_P.k_P = 1: 1/sqrt(n_P), over 2 pi where the phase is in radians."""
         return self.phase_dim**-0.5 / (1 if self.turns else 2 * math.pi)
 
-    def factors(self, q: Queries, k: Keys) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def factors(self, q: Queries, k: FewerKeys) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """q_A, k_A, q_P `phase_scale`, k_P."""
         self.check_vectors(q, k)
         n = self.amplitude_dim
         x, y = q[..., n:].to(wide(q.dtype)), k[..., n:].to(wide(k.dtype))
         return q[..., :n], k[..., :n], x * self.phase_scale, y
+
+    def by_distance(self, q: Queries, k: FewerKeys, distance: Distances) -> DistanceForm:
+        """The parts of q and k as they are, in their own type: products of half-width vectors stay half-width."""
+        if self.kind != "quadratic":
+            return super().by_distance(q, k, distance)
+        self.check_vectors(q, k)
+        n, turn = self.amplitude_dim, self._powers(distance, wide(q.dtype))
+        parts = q[..., :n], k[..., :n], self.scale, q[..., n:], k[..., n:]
+        return DistanceForm(*parts, phase_scale=self.phase_scale, turn=turn)
 
     def moments(self, law: GaussianLaw, distance: Distance, steps: Steps | None = None) -> Moments:
         """See `theory.tapa.tapa_moments`; with alpha 0 those at distance 1, whatever the distance."""
@@ -173,7 +193,7 @@ class LinearTapa(Tapa):
 
     kind: ClassVar[Phase] = "linear"
 
-    def factors(self, q: Queries, k: Keys) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def factors(self, q: Queries, k: FewerKeys) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """q_A, k_A, (phi_q, 1), (1, phi_k)."""
         a, b, x, y = super().factors(q, k)
         of_q, of_k = x.sum(dim=-1), y.sum(dim=-1) * self.phase_scale
@@ -224,7 +244,7 @@ class GeneralTapa(PhaseEncoding):
         """1: M holds it."""
         return 1.0
 
-    def factors(self, q: Queries, k: Keys) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def factors(self, q: Queries, k: FewerKeys) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """M^T q, k, N^T q, k."""
         self.check_vectors(q, k)
         x = q.to(wide(q.dtype)) @ self.phase_form.to(wide(q.dtype))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from analysis.models.checkpoint import load_model as load_model
     from analysis.models.config import MethodConfig as MethodConfig
     from analysis.models.config import ModelConfig as ModelConfig
+    from analysis.models.fused import Fused as Fused
     from analysis.models.llama import Llama as Llama
     from analysis.models.load import open_model as open_model
 

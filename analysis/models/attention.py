@@ -99,7 +99,7 @@ class Streaming:
         Raises:
             InputError: positions that do not ascend, or heads that cannot be shared evenly.
         """
-        _check(q, k, positions)
+        check_text(q, k, positions)
         length, group = q.shape[2], q.shape[1] // k.shape[1]
         q, k, v = (_padded(x, self.tile) for x in (q, k, v))
         places = _padded_positions(positions, self.tile)
@@ -190,7 +190,8 @@ def _padded_positions(positions: Tensor, tile: int) -> Tensor:
     return torch.cat([positions.long(), positions[-1:].long() + more])
 
 
-def _check(q: Tensor, k: Tensor, positions: Tensor) -> None:
+def check_text(q: Tensor, k: Tensor, positions: Tensor) -> None:
+    """`InputError` for positions that do not ascend, or heads that cannot be shared evenly."""
     if q.shape[1] % k.shape[1]:
         raise InputError(f"{q.shape[1]} query heads cannot share {k.shape[1]} key heads evenly")
     if not bool((positions[1:] > positions[:-1]).all()):

@@ -13,7 +13,8 @@ from torch.nn import functional as F
 
 from analysis.encodings import Rope
 from analysis.errors import InputError
-from analysis.models.attention import Streaming, explicit
+from analysis.models.attention import explicit
+from analysis.models.fused import Fused
 from analysis.models.huggingface import Checkpoint
 from analysis.models.llama import Llama
 from analysis.theory.frequencies import Extension, Frequencies, partial_rotary_dim
@@ -26,13 +27,13 @@ EXPLICIT = 2048  # up to this many tokens all scores at once are cheaper than a 
 SCORES = 2**25  # numbers in the largest array of scores: 134 MB
 PIECE = 1024  # positions whose logits are formed at a time
 
-_streaming = Streaming()
+_fused = Fused()
 
 
 def llama_reader(model: Llama, length: int, extension: Extension | None = None) -> tuple[Read, int]:
     """A small Llama for windows of one length, and how many of them it reads at once, wherever its weights are.
 
-    Windows longer than `EXPLICIT` go through attention by tiles, one at a time.
+    Windows longer than `EXPLICIT` go through attention that keeps no scores (`fused`), one at a time.
 
     Raises:
         InputError: an extension of a method without RoPE, or of a model whose RoPE is extended already.
@@ -58,7 +59,7 @@ def rows_at_once(model: Llama, length: int, scores: int = SCORES) -> int:
 @contextlib.contextmanager
 def attention_for_length(model: Llama, length: int) -> Iterator[None]:
     """The model with the attention for windows of one length, for the length of a `with`; then as it was."""
-    before, model.attend = model.attend, _streaming if length > EXPLICIT else explicit
+    before, model.attend = model.attend, _fused if length > EXPLICIT else explicit
     try:
         yield
     finally:

@@ -32,6 +32,7 @@ from analysis.evaluation.loss_by_length import (
 from analysis.evaluation.retrieval import evaluate_retrieval
 from analysis.models import attention, checkpoint, token_losses
 from analysis.models.config import MethodConfig, ModelConfig
+from analysis.models.fused import Fused
 from analysis.models.huggingface import Checkpoint
 from analysis.models.llama import Llama
 from analysis.models.load import encoded, fetch_smollm2, first_token, load_checkpoint, open_model
@@ -225,7 +226,7 @@ def test_reading_by_tiles_is_reading_at_once(method: str, monkeypatch: pytest.Mo
         expected = plainly(model(TOKENS), TOKENS)
     assert torch.allclose(token_losses.llama_reader(model, 40)[0](TOKENS).double(), expected, atol=1e-9)
     monkeypatch.setattr(token_losses, "EXPLICIT", 0)
-    monkeypatch.setattr(token_losses, "_streaming", attention.Streaming(16, compiled=False))
+    monkeypatch.setattr(token_losses, "_fused", Fused(attention.Streaming(16, compiled=False)))
     before = model.attend
     read_, rows = token_losses.llama_reader(model, 40)
     assert torch.allclose(read_(TOKENS).double(), expected, atol=1e-9)
