@@ -234,4 +234,6 @@ def end_processes(processes: Iterable[BaseProcess]) -> None:
             connection.wait([process.sentinel for process in alive], timeout=seconds)
             alive = [process for process in alive if process.is_alive()]
         for process in alive:
-            process.kill()
+            assert process.pid is not None  # it was alive
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)  # `process.kill()` raises for loky's

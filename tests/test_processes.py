@@ -35,8 +35,7 @@ def task(folder):
 """
 PARENT = """
 import os, signal, sys
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+{imports}
 from analysis.processes import at_work, begin_work, ending_workers, orderly_end
 from worked import task
 
@@ -44,7 +43,7 @@ def work():
     count, folder = int(sys.argv[1]), sys.argv[2]
     with (
         orderly_end(),
-        ProcessPoolExecutor(count, get_context("spawn"), begin_work, (os.getpid(),)) as pool,
+        {pool} as pool,
         ending_workers(pool),
     ):
         # more than workers: Python 3.11 watches a worker only from the first event after it was started
@@ -54,6 +53,14 @@ def work():
 if __name__ == "__main__":
     work()
 """
+STANDARD = {
+    "imports": "from concurrent.futures import ProcessPoolExecutor\nfrom multiprocessing import get_context",
+    "pool": "ProcessPoolExecutor(count, get_context('spawn'), begin_work, (os.getpid(),))",
+}
+LOKY = {
+    "imports": "from joblib.externals.loky import ProcessPoolExecutor",
+    "pool": "ProcessPoolExecutor(count, initializer=begin_work, initargs=(os.getpid(),))",
+}
 SLEEPS = "time.sleep(60)"
 HOLDS_THE_INTERPRETER = "sum(range(10**11))"  # C code, in which no handler of Python runs
 
@@ -70,11 +77,13 @@ def runs(pid: int) -> bool:
 
 
 @contextlib.contextmanager
-def at_it(folder: Path, work: str) -> Iterator[tuple[subprocess.Popen[bytes], list[int]]]:
+def at_it(
+    folder: Path, work: str, pool: dict[str, str] = STANDARD
+) -> Iterator[tuple[subprocess.Popen[bytes], list[int]]]:
     """A process whose two workers are in the middle of their tasks, and the workers' numbers."""
     (folder / "code").mkdir()
     (folder / "code" / "worked.py").write_text(WORKED.format(work=work))
-    (folder / "code" / "parent.py").write_text(PARENT)
+    (folder / "code" / "parent.py").write_text(PARENT.format(**pool))
     (folder / "seen").mkdir()
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(folder / "code")])}
     command = [sys.executable, str(folder / "code" / "parent.py"), "2", str(folder / "seen")]
@@ -114,9 +123,10 @@ def test_workers_of_a_process_that_is_asked_to_end_clean_up(tmp_path: Path, how:
         assert cleaned == {f"cleaned {pid}" for pid in workers}
 
 
-def test_a_worker_that_does_not_heed_is_killed(tmp_path: Path):
-    """After `GRACE` seconds: in C code no handler of Python runs."""
-    with at_it(tmp_path, HOLDS_THE_INTERPRETER) as (parent, workers):
+@pytest.mark.parametrize("pool", [STANDARD, LOKY], ids=["standard", "loky"])
+def test_a_worker_that_does_not_heed_is_killed(tmp_path: Path, pool: dict[str, str]):
+    """After `GRACE` seconds: in C code no handler of Python runs. `kill` of loky's processes raises."""
+    with at_it(tmp_path, HOLDS_THE_INTERPRETER, pool) as (parent, workers):
         parent.send_signal(signal.SIGTERM)
         assert parent.wait(timeout=PATIENCE) == 143
         assert not any(map(runs, workers))
