@@ -9,12 +9,20 @@ from dataclasses import dataclass
 class Verdict(enum.StrEnum):
     """Answer to "is it true?". A comparison of balls that is not true is not false, hence `UNKNOWN`."""
 
-    # a symbolic identity, or a proof with every computation checked; a written argument joins what is computed
+    # exact: a symbolic identity, or a decision about integers; what it proves of its claim, its `Role` says
     PROVED = "proved"
     CERTIFIED = "certified"  # ball arithmetic, on the whole of a stated domain
     SUPPORTED = "supported"  # agrees on samples: never a proof
     UNKNOWN = "unknown"
     REFUTED = "refuted"  # an explicit counterexample that meets every hypothesis
+
+
+class Role(enum.StrEnum):
+    """What a fact does for the claim that it stands under."""
+
+    STATEMENT = "statement"  # it decides the claim's whole statement, from which it was made
+    STEP = "step"  # a computation that a written argument joins to others
+    INSTANCE = "instance"  # one case of many: a witness of the argument beside it, and no proof of all
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,7 @@ class Evidence:
         standard_error: of an estimate; None if nothing was sampled.
         seed: of the generator, where something was drawn.
         precision: "exact", "53 bit", "128 bit ball", "float32", ...
+        role: what the fact does for its claim; a step of the written argument unless said otherwise.
     """
 
     what: str
@@ -40,6 +49,7 @@ class Evidence:
     standard_error: float | None = None
     seed: int | None = None
     precision: str = "exact"
+    role: Role = Role.STEP
 
     def __post_init__(self) -> None:
         for name in ("radius", "standard_error"):

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -23,7 +23,7 @@ from flint import arb, arb_mat, ctx
 from sympy.core.function import AppliedUndef
 
 from analysis.errors import InputError
-from analysis.evidence import Evidence, Verdict
+from analysis.evidence import Evidence, Role, Verdict
 from proofs import exact as symbolic
 from proofs.balls import Real, at_most, ball, less, radius, sign, text
 from proofs.integrals import ci, cos_limit, cos_sum, si, sin_limit, sin_sum
@@ -37,6 +37,11 @@ def exact(what: str, holds: bool | None, computed: object, predicted: object) ->
     """Evidence decided by symbols or integers: PROVED, REFUTED, or UNKNOWN where `holds` is None."""
     answer = Verdict.UNKNOWN if holds is None else Verdict.PROVED if holds else Verdict.REFUTED
     return Evidence(what, answer, computed=_written(computed), predicted=_written(predicted))
+
+
+def instance(found: Evidence) -> Evidence:
+    """The same fact as one case of a general step: beside a written proof it is a witness, without one support."""
+    return replace(found, role=Role.INSTANCE)
 
 
 def tried(what: str, survives: bool, computed: object, predicted: object) -> Evidence:
@@ -131,31 +136,29 @@ def near_integers(base: int) -> range:
 class Distances:
     """mu C_D + nu S_D at all integers of a long range, in balls, by angle addition and one matrix product.
 
-    lambda = start + a * columns + b: cos and sin of start + a * columns against those of b, summed over the pairs.
-    A block of 10^5 distances takes about 0.1 s.
+    lambda = start + a * side + b: cos and sin of start + a * side against those of b, summed over the pairs.
+    A block of 10^6 distances takes about a second.
     """
 
     omega: tuple[arb, ...]
     mu: Real
     nu: Real
-    columns: int = 320
-    rows: int = 320
+    side: int = 640  # rows and columns of a block at most; a shorter range has a smaller one
 
     def __post_init__(self) -> None:
-        if not self.omega or min(self.columns, self.rows) < 1:
-            raise InputError(
-                f"{len(self.omega)} frequencies, {self.rows} rows, {self.columns} columns: all must be > 0"
-            )
+        if not self.omega or self.side < 1:
+            raise InputError(f"{len(self.omega)} frequencies, blocks of side {self.side}: both must be > 0")
 
     def first(self, start: int, stop: int, bound: Real) -> tuple[int | None, int | None]:
         """First distance in [start, stop) where the bias is certainly >= `bound`, and first one left undecided.
 
         (None, None) certifies bias < bound on the whole range. Undecided distances beyond the failing one do not count.
         """
-        fine, top = self._fine(), ball(bound) * 2 * len(self.omega)
-        for block in range(start, stop, self.rows * self.columns):
+        side, top = self._side(start, stop), ball(bound) * 2 * len(self.omega)
+        fine = self._fine(side)
+        for block in range(start, stop, side * side):
             doubtful = None
-            for offset, value in enumerate((self._coarse(block) * fine).entries()):
+            for offset, value in enumerate((self._coarse(block, side) * fine).entries()):
                 if value < top:
                     continue
                 if block + offset >= stop:
@@ -167,21 +170,40 @@ class Distances:
                 return None, doubtful
         return None, None
 
-    def _fine(self) -> arb_mat:
+    def extremes(self, start: int, stop: int) -> tuple[arb, arb]:
+        """Balls of the least and of the greatest bias over all integers of [start, stop), none left out."""
+        if stop <= start:
+            raise InputError(f"[{start}, {stop}) has no integer; a scan of nothing has no extremes")
+        side = self._side(start, stop)
+        fine, least, greatest = self._fine(side), arb("inf"), arb("-inf")
+        for block in range(start, stop, side * side):
+            values = (self._coarse(block, side) * fine).entries()[: stop - block]
+            # a midpoint may be off by its radius, and so by the widest radius of the block
+            widest = max(values, key=arb.rad).rad()
+            low, high = min(values, key=arb.mid), max(values, key=arb.mid)
+            least = arb.min(least, low.union(low.mid() - widest))
+            greatest = arb.max(greatest, high.union(high.mid() + widest))
+        return least / (2 * len(self.omega)), greatest / (2 * len(self.omega))
+
+    def _side(self, start: int, stop: int) -> int:
+        """Rows and columns of a block: as few as hold the range, and no more than `side`."""
+        return min(self.side, math.isqrt(max(stop - start - 1, 0)) + 1)
+
+    def _fine(self, columns: int) -> arb_mat:
         """Rows: mu cos + nu sin and nu cos - mu sin of every frequency times b; columns: b."""
         mu, nu = ball(self.mu), ball(self.nu)
         rows: list[list[arb]] = []
         for w in self.omega:
-            angles = [(w * b).sin_cos() for b in range(self.columns)]
+            angles = [(w * b).sin_cos() for b in range(columns)]
             rows.append([mu * c + nu * s for s, c in angles])
             rows.append([nu * c - mu * s for s, c in angles])
         return arb_mat(rows)
 
-    def _coarse(self, block: int) -> arb_mat:
+    def _coarse(self, block: int, side: int) -> arb_mat:
         """Rows: one coarse distance each; columns: cos and sin of every frequency times it."""
         rows: list[list[arb]] = []
-        for a in range(self.rows):
-            sines = [(w * (block + a * self.columns)).sin_cos() for w in self.omega]
+        for a in range(side):
+            sines = [(w * (block + a * side)).sin_cos() for w in self.omega]
             rows.append([x for s, c in sines for x in (c, s)])
         return arb_mat(rows)
 

@@ -34,6 +34,8 @@ in the message:
 - The verdict is derived, never typed: any REFUTED refutes, any UNKNOWN leaves unknown, otherwise the weakest
   of PROVED > CERTIFIED > SUPPORTED. A form is no stronger than what it uses; where it uses something refuted,
   its proof is broken and the verdict UNKNOWN.
+- An instance (one case of a general step) proves nothing: beside a written `proof` it is a witness, without one it
+  is a sample, and the form SUPPORTED.
 - A check yields at least one `Evidence`. CERTIFIED, or a precision that says "ball", needs a finite radius;
   a side that shows a ball, "[1.5 +/- 2e-9]", needs both: precision "128 bit ball" and the radius.
 - A claim is attacked, as stated or as repaired.
@@ -55,7 +57,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from analysis.evidence import Evidence, Verdict
+from analysis.evidence import Evidence, Role, Verdict
 from proofs import paper
 
 Check = Callable[[], Iterator[Evidence]]
@@ -319,16 +321,25 @@ def weakest(verdicts: Iterable[Verdict]) -> Verdict:
     return max(verdicts, key=_STRENGTH.index, default=Verdict.UNKNOWN)
 
 
-def own_verdict(node: str, evidence: Sequence[Evidence], attack: Sequence[Evidence] = ()) -> Verdict:
+def own_verdict(
+    node: str, evidence: Sequence[Evidence], attack: Sequence[Evidence] = (), *, written: bool = True
+) -> Verdict:
     """Verdict of a form's own evidence; a counterexample found by the attack refutes it.
 
+    Instances are witnesses beside a written proof; where none is `written` they are samples, and support.
     `LedgerError` if the evidence says proved or certified and the attack refuted: a contradiction.
     """
-    verdict = weakest(item.verdict for item in evidence)
+    verdict = weakest(_worth(item, written) for item in evidence)
     hits = [item.what for item in attack if item.verdict is Verdict.REFUTED]
     if hits and verdict in (Verdict.PROVED, Verdict.CERTIFIED):
         raise LedgerError(f"{node}: {verdict}, yet its attack found a counterexample: {hits[0]}")
     return Verdict.REFUTED if hits else verdict
+
+
+def _worth(item: Evidence, written: bool) -> Verdict:
+    """What one fact says of the whole claim."""
+    sample = item.role is Role.INSTANCE and not written
+    return weakest((item.verdict, Verdict.SUPPORTED)) if sample else item.verdict
 
 
 def settle(ledger: Ledger, own: dict[str, Verdict]) -> dict[str, tuple[Verdict, str]]:

@@ -293,7 +293,10 @@ def _results(ledger: Ledger, wanted: Sequence[str], done: dict[LedgerTask, Found
     nodes = ledger.nodes()
     forms = {task.node: found.evidence for task, found in done.items() if task.part == _CHECK}
     attacks = {task.node: found.evidence for task, found in done.items() if task.part == _ATTACK}
-    own = {node: own_verdict(node, found, attacks.get(node, ())) for node, found in forms.items()}
+    own = {
+        node: own_verdict(node, found, attacks.get(node, ()), written=bool(nodes[node].proof))
+        for node, found in forms.items()
+    }
     final = settle(ledger, own)
 
     def outcome(node: str) -> Outcome:

@@ -18,6 +18,7 @@ from proofs.ledger import attack, claim, repair
 
 MU, NU, GAMMA, ANGLE = sp.symbols("mu nu gamma x", real=True)
 RADIUS = sp.sqrt(MU**2 + NU**2)
+GOLDEN = (sp.sqrt(5) - 1) / 2  # theta_1 at D = 6, theta_0 = sqrt(5) - 2
 Phase = Callable[[sp.Expr, sp.Expr], sp.Expr]
 
 
@@ -27,9 +28,9 @@ def printed_phase(mu: sp.Expr, nu: sp.Expr) -> sp.Expr:
 
 def phase_identity(phase: Phase, mu: sp.Expr, nu: sp.Expr) -> Evidence:
     """mu cos x + nu sin x = r sin(x + phase) for all x, which is r sin(phase) = mu and r cos(phase) = nu."""
-    if nu == 0 and phase is printed_phase:
-        return exact(f"phi at (mu, nu) = ({mu}, {nu})", False, "arctan(mu/0) is undefined", "a phase")
     radius, phi = sp.sqrt(mu**2 + nu**2), phase(mu, nu)
+    if phi.is_real is not True:  # arctan(mu/0)
+        return exact(f"phi at (mu, nu) = ({mu}, {nu})", phi.is_real is True, phi, "a real number")
     found = sp.simplify(radius * sp.sin(phi)), sp.simplify(radius * sp.cos(phi))
     holds = all(sp.simplify(got - want) == 0 for got, want in zip(found, (mu, nu), strict=True))
     return exact(f"(r sin phi, r cos phi) at (mu, nu) = ({mu}, {nu})", holds, found, (mu, nu))
@@ -279,10 +280,14 @@ def eq_22_repaired() -> Iterator[Evidence]:
 
 @attack("eq-22", domain="D = 6, theta_0 = sqrt(5)-2: every beta with 2 beta no integer")
 def eq_22_attack() -> Iterator[Evidence]:
+    golden = sp.sqrt(5) - 2  # theta_0, and theta_d = theta_0^(d/3)
+    on_orbit, quarter = sp.expand(GOLDEN + GOLDEN**2), 2 * sp.Rational(1, 4)
+    yield equality("theta_1 = (sqrt(5) - 1)/2 is theta_0^(1/3)", sp.expand(GOLDEN**3), golden)
+    yield exact("x + y per step of the orbit", on_orbit.is_integer, on_orbit, "an integer")
     yield exact(
-        "x + y is an integer on the whole orbit; at beta = 1/4 it would be",
-        False,
-        sp.Rational(1, 2),
+        "so it is an integer at every limit point; at beta = 1/4 it is",
+        quarter.is_integer,
+        quarter,
         "an integer",
     )
 

@@ -347,7 +347,7 @@ def counted(terms: sp.Expr) -> Evidence:
     whole = sp.Symbol("whole", positive=True)  # alpha D/2
     enough = (sp.floor(whole) <= sp.expand(terms.subs(alpha, 2 * whole / D)) - 1) == sp.true
     found = same("4/D times the number of terms", sp.expand(4 / D * terms), 2 * alpha + 4 / D)
-    return found if enough else exact("number of terms", False, terms, "floor(alpha D/2) + 1 <= terms")
+    return found if enough else exact("number of terms", enough, terms, "floor(alpha D/2) + 1 <= terms")
 
 
 @attack("eq-47*", domain=f"{EDGES}; alpha = 1e-6, 1/10, 1/3, 1/2, 0.999; cos and sin")

@@ -146,12 +146,11 @@ def eq_75_lambda() -> Iterator[Evidence]:
 
 
 def wave_number(factor: Expr) -> Evidence:
-    """The angle of eq 12 against pi lambda x^T J x with lambda = factor d^alpha/sqrt(n), n = 2."""
-    q, k, j = quadratic(2)
-    x = q.col_join(k)
-    score = 2 * sp.pi * LAG**POWER * (q.T * k)[0] / sp.sqrt(2)
-    wave = factor * LAG**POWER / sp.sqrt(2)
-    return identity(score, sp.pi * wave * (x.T * j * x)[0], f"angle with lambda = {factor} d^alpha/sqrt(n)")
+    """The angle of eq 12 against pi lambda x^T J x, lambda = factor d^alpha/sqrt(n); x^T J x = 2 q.k by eq-75*."""
+    product = sp.Symbol("q.k", real=True)
+    score = 2 * sp.pi * LAG**POWER * product / sp.sqrt(N)
+    wave = factor * LAG**POWER / sp.sqrt(N)
+    return identity(score, sp.pi * wave * 2 * product, f"angle with lambda = {factor} d^alpha/sqrt(n)")
 
 
 @repair(
@@ -429,6 +428,7 @@ def _wave(n: int, lag: int) -> arb:
 
 
 WAVE = sp.Symbol("lambda", positive=True)
+FRINGE = 4  # each second derivative of the fringes is below FRINGE (1 + pi lambda)^2 (2 pi)^-n / Z
 
 
 def fringe_integral(n: int, wave: Real) -> arb:
@@ -451,8 +451,12 @@ def eq_77_bound(n: int, wave: Real, power: int = 2) -> arb:
     n(2n+1) derivatives; `power` is that of 1/lambda before their sum.
     """
     lam, pi = ball(wave), arb.pi()
-    derivatives = comb(2 * n + 1, 2) * 4 * (1 + pi * lam) ** 2
-    return lam**-n * (2 * pi) ** -n * (2 + lam**-power * derivatives)
+    return lam**-n * (2 * pi) ** -n * (2 + lam**-power * fringe_size(n, lam, pi))
+
+
+def fringe_size(n: int, wave: arb | Expr, pi: arb | Expr) -> arb | Expr:
+    """Bound of (2 pi)^n Z sum_{|a| = 2} sup |D^a h|: FRINGE (1 + pi lambda)^2 for each of n(2n+1) derivatives."""
+    return comb(2 * n + 1, 2) * FRINGE * (1 + pi * wave) ** 2
 
 
 def fringe_derivatives() -> Iterator[Evidence]:
@@ -477,7 +481,9 @@ def fringe_derivatives() -> Iterator[Evidence]:
         )
     yield from small_product()
     size = 4 + 3 * step + step**2
-    yield termwise("4 (1 + pi lambda)^2 less the sum of the sizes", 4 * (1 + sp.pi * WAVE) ** 2 - size)
+    yield termwise(
+        f"{FRINGE} (1 + pi lambda)^2 less the sum of the sizes", FRINGE * (1 + sp.pi * WAVE) ** 2 - size
+    )
 
 
 def small_product() -> Iterator[Evidence]:
@@ -490,8 +496,7 @@ def small_product() -> Iterator[Evidence]:
 
 def constant_needed(n: int) -> Expr:
     """A lower bound of the C that (77) needs for the density with fringes: (1/2) over `eq_77_bound`."""
-    derivatives = comb(2 * n + 1, 2) * 4 * (1 + sp.pi * WAVE) ** 2
-    return WAVE**n * (2 * sp.pi) ** n / (2 * (2 + derivatives / WAVE**2))
+    return WAVE**n * (2 * sp.pi) ** n / (2 * (2 + fringe_size(n, WAVE, sp.pi) / WAVE**2))
 
 
 def eq_77_with_constant(n: int, wave: Real, constant: Real) -> Evidence:

@@ -125,7 +125,11 @@ def eq_25() -> Iterator[Evidence]:
     """,
 )
 def lem_c1() -> Iterator[Evidence]:
-    yield exact("the hypotheses can be met", True, Point(Fraction(1, 11), 10, Fraction(2)), "a point")
+    met = Point(Fraction(1, 11), 10, Fraction(2))
+    bound = 4 * sp.log(sp.Rational(met.inverse_base.denominator, met.inverse_base.numerator))
+    yield exact(
+        f"the hypotheses can be met: 4 L < D at {met}", bool(bound < met.head_dim), bound, f"< {met.head_dim}"
+    )
 
 
 @attack("eq-25", domain=f"{EDGES}, and D = 4096; alpha minimising")

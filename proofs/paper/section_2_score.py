@@ -69,7 +69,11 @@ def notation_repaired() -> Iterator[Evidence]:
 
 @attack("not-2.1", domain="D = 2 to 256: is there a base at which the two uses of theta_0 agree?")
 def notation_attack() -> Iterator[Evidence]:
-    yield exact("theta_0 = theta_0^0 only at theta_0 = 1, which (0, 1) excludes", False, "1", "theta_0 < 1")
+    theta = sp.Symbol("theta_0", real=True)
+    both = sp.solveset(sp.Eq(theta, theta**0), theta, sp.Interval.open(0, 1))
+    yield exact(
+        "theta_0 in (0, 1) with theta_0 = theta_0^0, the frequency of pair 0", not both.is_empty, both, "some"
+    )
 
 
 @claim(

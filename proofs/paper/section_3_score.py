@@ -14,7 +14,7 @@ from flint import arb
 from analysis.errors import InputError
 from analysis.evidence import Evidence
 from proofs.balls import ball
-from proofs.checks import exact, search, short, tried
+from proofs.checks import exact, instance, search, short, tried
 from proofs.exact import Expr, identity
 from proofs.gaussian_tokens import (
     ALPHA,
@@ -339,13 +339,26 @@ def eq_10_attack() -> Iterator[Evidence]:
         "of eq 13 is not such a choice on the space of (q, k): its critical set is q_P = k_P = 0, of dimension "
         "2 theta D; it is one on the space of (q_P, k_P), with (q_A, k_A) held fixed."
     ),
+    proof=r"""
+        The critical points are the $(q,k)$ with $Nk=0$ and $N^Tq=0$: the origin alone if and only if
+        $\det N\ne0$. The Hessian is $\begin{pmatrix}0&N\\N^T&0\end{pmatrix}=\begin{pmatrix}0&I\\I&0
+        \end{pmatrix}\begin{pmatrix}N^T&0\\0&N\end{pmatrix}$. The first factor exchanges $D$ pairs of
+        rows, so its determinant is $(-1)^D$, and that of the second is $\det(N)^2$: the Hessian at the
+        only critical point is invertible. $\square$
+    """,
 )
 def stationary() -> Iterator[Evidence]:
+    size = sp.Symbol("D", positive=True, integer=True)
+    n, zero, one = sp.MatrixSymbol("N", size, size), sp.ZeroMatrix(size, size), sp.Identity(size)
+    exchange, diagonal = sp.BlockMatrix([[zero, one], [one, zero]]), sp.BlockMatrix([[n.T, zero], [zero, n]])
+    found, whole = sp.block_collapse(exchange * diagonal), sp.BlockMatrix([[zero, n], [n.T, zero]])
+    yield exact(
+        "every D: the exchange of blocks times diag(N^T, N) is the Hessian", found == whole, found, whole
+    )
     for head in (1, 2, 3):
-        n: Expr = sp.Matrix(head, head, sp.symbols(f"N0:{head * head}", real=True))
-        yield hessian(n, (-1) ** head * n.det() ** 2)
-    yield hessian(sp.diag(0, 1), sp.Integer(0))
-    yield hessian(sp.diag(1), sp.Integer(-1))
+        entries: Expr = sp.Matrix(head, head, sp.symbols(f"N0:{head * head}", real=True))
+        yield instance(hessian(entries, (-1) ** head * entries.det() ** 2))
+    yield instance(hessian(sp.diag(0, 1), sp.Integer(0)))
 
 
 def hessian(n: Expr, determinant: Expr) -> Evidence:

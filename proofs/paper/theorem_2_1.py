@@ -23,8 +23,19 @@ from flint import arb, arb_poly, fmpq, fmpq_mat, fmpz, fmpz_poly
 
 from analysis.errors import InputError
 from analysis.evidence import Evidence
-from proofs.balls import Real, ball, below
-from proofs.checks import BASES, HEAD_DIMS, LONGEST, equality, exact, search, short, tried
+from proofs.balls import Real, ball, below, precision
+from proofs.checks import (
+    BASES,
+    HEAD_DIMS,
+    LONGEST,
+    Distances,
+    equality,
+    exact,
+    instance,
+    search,
+    short,
+    tried,
+)
 from proofs.integrals import RopeSums
 from proofs.ledger import attack, claim, practice
 from proofs.paper.appendix_b import character_sum, from_integer
@@ -136,12 +147,8 @@ def _power_mod(modulus: fmpz_poly, exponent: int) -> fmpz_poly:
 def independence(degree: int, exponents: range) -> Evidence:
     """Powers of a root of x^degree - 2, irreducible by Eisenstein: independent iff they span as many dimensions."""
     rank = rank_of_powers([-2] + [0] * (degree - 1) + [1], exponents)
-    return exact(
-        f"degree {degree}: rank of t^{exponents[0]}..t^{exponents[-1]}",
-        rank == len(exponents),
-        rank,
-        len(exponents),
-    )
+    what = f"degree {degree}: rank of t^{exponents[0]}..t^{exponents[-1]}"
+    return instance(exact(what, rank == len(exponents), rank, len(exponents)))
 
 
 @claim(
@@ -158,6 +165,14 @@ def independence(degree: int, exponents: range) -> Evidence:
         "1, t, ..., t^N independent, which the proof needs. If theta_0 = t^{D/2} is transcendental so is "
         "t. The bound is loose by one for what it says, right for what is used."
     ),
+    proof=r"""
+        Put $t=\theta_0^{2/D}$, so that $\theta_d=t^d$, $N=D/2-1$. A relation $\sum_{d=1}^Nc_dt^d=0$ with
+        rational $c_d$, not all 0, is $t\,p(t)=0$ with a polynomial $p\ne0$ of degree at most $N-1$; as
+        $t\ne0$, $t$ is algebraic of degree at most $N-1$. So there is none where $t$ is transcendental,
+        which it is with $\theta_0=t^{D/2}$, or of a degree above $N-1$. With a constant term $c_0$ the
+        polynomial has degree at most $N$: degree above $N$ is what independence together with 1 takes.
+        $\square$
+    """,
 )
 def rem_b() -> Iterator[Evidence]:
     for pairs in (2, 3, 8, 32):
@@ -483,18 +498,18 @@ def thm_2_1_practice() -> Iterator[dict[str, object]]:
                 "to": short(turns[1]),
                 "limit points in radians, from": short(low),
                 "up to": short(high),
-                "least seen to 2^20, radians, 600 distances": seen[0],
-                "greatest seen": seen[1],
+                "least over every distance 1..2^20, radians": seen[0],
+                "greatest": seen[1],
                 "bound 8r/D": 8 / head_dim,
             }
 
 
 def _seen(base: int, head_dim: int, turns: bool) -> tuple[float, float]:
-    """Least and greatest 2 C_D at 600 integer distances, evenly spread in the logarithm up to 2^20."""
-    sums = RopeSums.of(head_dim, base=base, turns=turns)
-    distances = sorted({round(LONGEST ** (i / 599)) for i in range(600)})
-    values = [float(2 * sums.cos(lam)) for lam in distances]
-    return round(min(values), 4), round(max(values), 4)
+    """Least and greatest 2 C_D over every integer distance from 1 to 2^20, to the digits that 44 bits leave."""
+    with precision(44):  # angles up to 2^20 radians, so 2^-24 of an angle and four digits of a mean
+        omega = RopeSums.of(head_dim, base=base, turns=turns).omega
+        low, high = Distances(omega, 1, 0, side=1024).extremes(1, LONGEST + 1)
+    return short(2 * low, 4), short(2 * high, 4)
 
 
 @claim(

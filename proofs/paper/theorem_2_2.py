@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 
 import sympy as sp
 from flint import arb
@@ -144,10 +145,14 @@ def thm_2_2_riemann_steps(factor: int = 1) -> Iterator[Evidence]:
     slope = c * lam * (-sp.log(theta)) * theta**x
     cell = sp.integrate(slope, (x, lo, hi))
     yield equality("bound of the variation in one cell", cell, factor * c * lam * (theta**lo - theta**hi))
-    steps = sum(
-        (theta ** sp.Rational(k, 8) - theta ** sp.Rational(k + 1, 8) for k in range(8)), sp.Integer(0)
+    cells, step = sp.symbols("k h", positive=True)
+    telescoped = 1 - theta ** (cells * step)
+    yield equality("telescoping begins at 0", telescoped.subs(cells, 0), sp.Integer(0))
+    yield equality(
+        "telescoping, any number of cells: the step from k to k + 1",
+        telescoped.subs(cells, cells + 1) - telescoped,
+        theta ** (cells * step) - theta ** ((cells + 1) * step),
     )
-    yield equality("telescoping over [0, 1], 8 cells", steps, 1 - theta)
     most = sp.sqrt(sp.E)
     yield exact("the most that theta_0^(-2/D) = e^(2L/D) can be for D > 4L", bool(most < 2), most, "< 2")
 
@@ -283,6 +288,46 @@ def _limit_cases(convention: Convention) -> Iterator[tuple[str, arb]]:
                     )
 
 
+ROOT = Fraction(2, 3)  # theta_0^(2/D) of the exact example: D > 4L at every D
+
+
+def periodic_example(pairs: int, offset: int) -> Iterator[Evidence]:
+    """theta_d = (2/3)^d, d < pairs: Lambda = offset + 3^(pairs-1) repeats the distance `offset` exactly."""
+    base = ROOT**-pairs
+    far = offset + 3 ** (pairs - 1)
+    whole = all((far - offset) * ROOT**d % 1 == 0 for d in range(pairs))
+    near_range = offset > 1 and (8 * offset) ** 4 < base
+    yield exact(
+        "lambda = 2 lies in the near range and Lambda beyond the base",
+        near_range and far > base,
+        (offset, far > base),
+        "yes",
+    )
+    yield below("the base exceeds e^64, the printed threshold at nu_0 = 0", 64, ball(base).log())
+    yield below("and D exceeds 4L, as the lemmas ask", 4 * ball(base).log(), 2 * pairs)
+    yield exact(
+        "all (Lambda - lambda) theta_d are integers, so Delta = 0: (7) for mu_0 = 1", not whole, "0", "> 1/8"
+    )
+
+
+def pigeonhole() -> Evidence:
+    """|Gamma(lambda + T) - Gamma(lambda)| <= (1/D)(D/2) 2 pi eps r: |mu_0|/8 at eps = 1/(8 pi sqrt(1+rho^2))."""
+    dim, eps, r = sp.symbols("D epsilon r", positive=True)
+    return equality(
+        "change of Gamma when each pair turns by at most eps",
+        (dim / 2) / dim * 2 * sp.pi * eps * r,
+        sp.pi * eps * r,
+    )
+
+
+def returning_gap(share: sp.Expr) -> Evidence:
+    """At eps = 1/(share pi sqrt(1+rho^2)) the gap of the returning distance is at most |mu_0|/share: is that > 1/8?"""
+    mu, rho = sp.symbols("mu rho", positive=True)
+    most = sp.simplify(sp.pi * (mu * sp.sqrt(1 + rho**2)) / (share * sp.pi * sp.sqrt(1 + rho**2)) / mu)
+    what = "every even D, theta_0 and near lambda: the most that Delta/|mu_0| can be at Lambda = lambda + T"
+    return exact(what, bool(most > sp.Rational(1, 8)), most, "> 1/8")
+
+
 @claim(
     "thm-2.2",
     where="Sec. 2.2, Theorem 2.2",
@@ -296,15 +341,22 @@ def _limit_cases(convention: Convention) -> Iterator[tuple[str, arb]]:
     assumes=("Assumption 2.1",),
     uses=("asm-2.1",),
     outline=(
-        "mu_0 = 0 is admitted by Assumption 2.1 (and is the case of random initial weights): (7) then "
-        "reads 0 > 0. With D_0 free of Lambda it fails for every mu_0: thm-2.2.uniform."
+        "As a statement about a model, with one D for all the distances, it fails for every mu_0, theta_0 and D: some "
+        "far distance brings the near score back (thm-2.2.uniform); exactly, D = 512, theta_0 = (2/3)^256, mu_0 = 1, "
+        "nu_0 = 0, lambda = 2, Lambda = 2 + 3^255 has a gap of 0. Where D may grow with Lambda it fails at mu_0 = 0 "
+        "alone, which Assumption 2.1 admits: (7) then reads 0 > 0. For mu_0 != 0 that form is thm-2.2*."
     ),
 )
 def thm_2_2() -> Iterator[Evidence]:
+    yield from periodic_example(256, 2)
+    yield returning_gap(sp.Integer(8))
     near, far = sp.symbols("Gamma_lambda Gamma_Lambda", real=True)
     left = sp.sign(sp.Integer(0)) * (near - far)
     yield exact(
-        "mu_0 = 0, any nu_0, theta_0, D, lambda, Lambda: left side of (7)", bool(left > 0), left, "> 0"
+        "D after Lambda; mu_0 = 0, any nu_0, theta_0, D, lambda, Lambda: left side of (7)",
+        bool(left > 0),
+        left,
+        "> 0",
     )
 
 
@@ -360,18 +412,26 @@ def thm_2_2_repaired() -> Iterator[Evidence]:
 @attack(
     "thm-2.2",
     domain=(
-        "how the threshold must depend on mu_0 and nu_0, as it may: base 1e17, nu_0/mu_0 = 20, lambda = -3/2, Lambda "
-        "just beyond b"
+        "D after Lambda, mu_0 != 0: v1's own threshold, L = 64 (1 + |nu_0/mu_0|), at nu_0/mu_0 = -3..3, lambda of both "
+        "signs just above 1, in the middle and at the near end, Lambda of both signs from just beyond b to 1000 b"
     ),
 )
 def thm_2_2_attack() -> Iterator[Evidence]:
-    base = 10**17
-    gap = limit_gap(base, "-3/2", 10**17 + 1, 20)
-    yield below(
-        "no counterexample, but a bound on theta(mu_0, nu_0), which is at most 1e-17 at nu_0/mu_0 = 20: gap < 1/8",
-        gap,
-        "1/8",
-    )
+    yield search("D -> oo at the printed threshold (32): gap less |mu_0|/8", _printed_threshold_cases())
+
+
+def _printed_threshold_cases() -> Iterator[tuple[str, arb]]:
+    for ratio in (-3, -1, 0, 1, 3):
+        base = (ball(64) * (1 + abs(ratio))).exp().mid()
+        end = (base ** (ball(1) / 4) / 8 * ball("9999/10000")).mid()
+        for near in (ball("10001/10000"), end.sqrt().mid(), end):
+            for stretch in ("10001/10000", "5/2", "1000"):
+                for sign_near, sign_far in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
+                    gap = limit_gap(base, sign_near * near, sign_far * base * ball(stretch), ratio)
+                    yield (
+                        f"nu/mu {ratio}, near {sign_near * float(near):.5g}, far {sign_far} * {stretch} b",
+                        gap - ball("1/8"),
+                    )
 
 
 @attack(

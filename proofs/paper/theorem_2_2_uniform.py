@@ -20,8 +20,6 @@ from proofs.checks import (
     HEAD_DIMS,
     LONGEST,
     Distances,
-    equality,
-    exact,
     near_integers,
     scale,
     search,
@@ -30,29 +28,8 @@ from proofs.checks import (
 )
 from proofs.integrals import RopeSums
 from proofs.ledger import attack, claim, practice, repair
-from proofs.paper.theorem_2_2 import RADIANS, TURNS, gap_floor
+from proofs.paper.theorem_2_2 import RADIANS, TURNS, gap_floor, periodic_example, pigeonhole, returning_gap
 from proofs.subdivision import minimum
-
-ROOT = Fraction(2, 3)  # theta_0^(2/D) of the exact example: D > 4L at every D
-
-
-def periodic_example(pairs: int, offset: int) -> Iterator[Evidence]:
-    """theta_d = (2/3)^d, d < pairs: Lambda = offset + 3^(pairs-1) repeats the distance `offset` exactly."""
-    base = ROOT**-pairs
-    far = offset + 3 ** (pairs - 1)
-    whole = all((far - offset) * ROOT**d % 1 == 0 for d in range(pairs))
-    near_range = offset > 1 and (8 * offset) ** 4 < base
-    yield exact(
-        "lambda = 2 lies in the near range and Lambda beyond the base",
-        near_range and far > base,
-        (offset, far > base),
-        "yes",
-    )
-    yield below("the base exceeds e^64, the printed threshold at nu_0 = 0", 64, ball(base).log())
-    yield below("and D exceeds 4L, as the lemmas ask", 4 * ball(base).log(), 2 * pairs)
-    yield exact(
-        "all (Lambda - lambda) theta_d are integers, so Delta = 0: (7) for mu_0 = 1", not whole, "0", "> 1/8"
-    )
 
 
 @claim(
@@ -76,24 +53,6 @@ def uniform() -> Iterator[Evidence]:
     yield pigeonhole()
     yield returning_gap(sp.Integer(8))
     yield from periodic_example(256, 2)
-
-
-def pigeonhole() -> Evidence:
-    """|Gamma(lambda + T) - Gamma(lambda)| <= (1/D)(D/2) 2 pi eps r: |mu_0|/8 at eps = 1/(8 pi sqrt(1+rho^2))."""
-    dim, eps, r = sp.symbols("D epsilon r", positive=True)
-    return equality(
-        "change of Gamma when each pair turns by at most eps",
-        (dim / 2) / dim * 2 * sp.pi * eps * r,
-        sp.pi * eps * r,
-    )
-
-
-def returning_gap(share: sp.Expr) -> Evidence:
-    """At eps = 1/(share pi sqrt(1+rho^2)) the gap of the returning distance is at most |mu_0|/share: is that > 1/8?"""
-    mu, rho = sp.symbols("mu rho", positive=True)
-    most = sp.simplify(sp.pi * (mu * sp.sqrt(1 + rho**2)) / (share * sp.pi * sp.sqrt(1 + rho**2)) / mu)
-    what = "every even D, theta_0 and near lambda: the most that Delta/|mu_0| can be at Lambda = lambda + T"
-    return exact(what, bool(most > sp.Rational(1, 8)), most, "> 1/8")
 
 
 @repair(
@@ -217,6 +176,10 @@ FIRST = (  # base, head_dim, turns, nu, first failing integer beyond the base
     (100_000, 128, True, 1, 101_528),
     (500_000, 128, True, 1, 500_778),
     (100_000, 64, False, 1, 105_507),
+    (100_000, 64, True, 1, 100_280),
+    (500_000, 64, True, 1, 500_636),
+    (1_000_000, 64, True, 1, 1_000_577),
+    (500_000, 64, False, 1, 514_064),
 )
 LATE = (  # found by a float64 search, not certified to be the first
     (100_000, 128, True, 0, 50_359_005),
@@ -231,8 +194,9 @@ LATE = (  # found by a float64 search, not certified to be the first
     kind="step",
     says=(
         r"at $\mu_0 = 1$, $\nu_0 = 0$ in turns, $D = 64$, (7) first fails at $\Lambda = 101473$, 598837, "
-        r"1270923 for bases $10^5$, $5\cdot10^5$, $10^6$; with $\nu_0 = 1$ and $D = 128$ at 101528 and "
-        r"500778 for bases $10^5$, $5\cdot10^5$; in radians, $\nu_0 = 1$, $D = 64$, base $10^5$, at 105507"
+        r"1270923 for bases $10^5$, $5\cdot10^5$, $10^6$, and with $\nu_0 = 1$ at 100280, 500636, 1000577; with "
+        r"$\nu_0 = 1$ and $D = 128$ at 101528 and 500778 for bases $10^5$, $5\cdot10^5$; in radians, $\nu_0 = 1$, "
+        r"$D = 64$, at 105507 and 514064 for bases $10^5$, $5\cdot10^5$"
     ),
     outline=(
         "Every integer from the base to the failure is bounded in balls; the near distance is the near integer of "

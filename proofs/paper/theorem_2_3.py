@@ -168,6 +168,11 @@ def final_gap(near: Real, far: Real, mu: Real, nu: Real, turns: bool = True) -> 
     return ball(mu) * (cin(y) - cin(x)) + ball(nu) * (si(x) - si(y))
 
 
+def vanishing_ratio(near: Real, far: Real) -> arb:
+    """nu_0/mu_0 at which K = 0, in turns."""
+    return -final_gap(near, far, 1, 0) / final_gap(near, far, 0, 1)
+
+
 @claim(
     "thm-2.3.rate",
     where="Sec. 2.2, Theorem 2.3",
@@ -175,13 +180,15 @@ def final_gap(near: Real, far: Real, mu: Real, nu: Real, turns: bool = True) -> 
     says=(
         r"$0 < \lambda < \Lambda$: $2L\lim_D\Delta = \mu_0(\mathrm{Cin}(c\Lambda)-\mathrm{Cin}(c\lambda)) "
         r"+ \nu_0(\mathrm{Si}(c\lambda)-\mathrm{Si}(c\Lambda)) + R$, $|R| \le "
-        r"|\mu_0|(c\Lambda\theta_0)^2/4 + |\nu_0|c\Lambda\theta_0$: the gap closes like $1/\ln b$ and no "
-        r"faster; from $g$ to $\epsilon$ takes a base $b^{g/\epsilon}$"
+        r"|\mu_0|(c\Lambda\theta_0)^2/4 + |\nu_0|c\Lambda\theta_0$: the gap closes like $K/(2\ln b)$, $K$ "
+        r"the constant before $R$, and no faster where $K \ne 0$, as at $\nu_0 = 0 \ne \mu_0$; from $g$ to "
+        r"$\epsilon$ then takes a base $b^{g/\epsilon}$"
     ),
     uses=("lem-cin",),
     outline=(
         "Ci(cl) - Ci(cl theta_0) = L - Cin(cl) + Cin(cl theta_0). At nu_0 = 0 the constant is mu_0 times "
-        "int_{c lambda}^{c Lambda} (1-cos t)/t dt > 0."
+        "int_{c lambda}^{c Lambda} (1-cos t)/t dt > 0. K = 0 at nu_0/mu_0 = (Cin(c Lambda) - Cin(c lambda))/(Si(c "
+        "Lambda) - Si(c lambda)), where the gap is R/(2 ln b) and closes as fast as 1/b."
     ),
     proof=r"""
         As in the proof of `thm-2.2.limit`, $2L\lim\Delta$ is made of $\mathrm{Ci}(cx)-\mathrm{Ci}(cx/b)$
@@ -214,24 +221,30 @@ def thm_2_3_rate() -> Iterator[Evidence]:
 
 @attack(
     "thm-2.3.rate",
-    domain="bases 1e3 to 1e60, pairs (1, 2), (2, 8192), (2, 2^20), nu_0/mu_0 = -1, 0, 1, both conventions",
+    domain="bases 1e3 to 1e60, pairs (1, 2), (2, 8192), (2, 2^20), nu_0/mu_0 = -1, 0, 1, K = 0; both conventions",
 )
 def rate_attack() -> Iterator[Evidence]:
     cases = []
     for base in (10**3, 10**9, 10**60):
         for near, far in ((1, 2), (2, 8192), (2, LONGEST)):
-            for nu in (-1, 0, 1):
+            for nu in (-1, 0, 1, vanishing_ratio(near, far)):
                 for turns in (True, False):
                     angle = scale(turns) * far / base
                     gap = 2 * ball(base).log() * limit_gap(base, near, far, nu, turns)
                     rest = abs(gap - final_gap(near, far, 1, nu, turns))
                     cases.append(
                         (
-                            f"base {base}, ({near}, {far}), nu {nu}, turns={turns}",
+                            f"base {base}, ({near}, {far}), nu {float(ball(nu)):.4g}, turns={turns}",
                             angle**2 / 4 + abs(nu) * angle - rest + ball("1e-30"),
                         )
                     )
     yield search("bound of R less |R|", cases)
+    ratio, base = vanishing_ratio(1, 2), 10**9
+    yield below(
+        "K = 0 at nu_0/mu_0 of (1, 2): |gap| at base 1e9, against 1e-8",
+        abs(limit_gap(base, 1, 2, ratio)),
+        "1e-8",
+    )
 
 
 @practice("thm-2.3.rate")

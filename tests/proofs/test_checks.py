@@ -23,6 +23,7 @@ from proofs.checks import (
     Point,
     equality,
     exact,
+    instance,
     least_head_dim,
     near_integers,
     points,
@@ -31,6 +32,7 @@ from proofs.checks import (
     termwise,
 )
 from proofs.integrals import RopeSums
+from proofs.ledger import own_verdict
 from proofs.paper import classical_lemmas as sums
 
 HALF = sp.Rational(1, 2)
@@ -55,7 +57,7 @@ def test_angle_addition_agrees_with_the_sum(base: int, start: int, offset: int, 
     # the first distance at or above a bound just below the value at `offset` can lie no later than `offset`
     sums = RopeSums.of(16, base=base, turns=turns)
     bound = (sums.gamma(start + offset, 1, nu) - ball("1e-12")).lower()
-    found, doubtful = Distances(sums.omega, 1, nu, columns=7, rows=3).first(start, start + 41, bound)
+    found, doubtful = Distances(sums.omega, 1, nu, side=5).first(start, start + 41, bound)
     assert found is not None
     assert doubtful is None
     assert start <= found <= start + offset
@@ -155,5 +157,29 @@ def test_a_counterexample_must_meet_every_hypothesis(
 
 
 def test_distances_need_a_table() -> None:
-    with pytest.raises(InputError, match=r"0 rows, 320 columns: all must be > 0"):
-        Distances((arb(1),), 1, 0, rows=0)
+    with pytest.raises(InputError, match=r"1 frequencies, blocks of side 0: both must be > 0"):
+        Distances((arb(1),), 1, 0, side=0)
+
+
+@given(start=st.integers(1, 5000), length=st.integers(1, 90), nu=st.sampled_from([-1, 0, 2]))
+def test_extremes_are_those_of_every_integer_of_the_range(start: int, length: int, nu: int) -> None:
+    sums = RopeSums.of(8, base=10_000)
+    low, high = Distances(sums.omega, 1, nu, side=5).extremes(start, start + length)
+    values = [sums.gamma(lam, 1, nu) for lam in range(start, start + length)]
+    assert low.overlaps(min(values, key=float))
+    assert high.overlaps(max(values, key=float))
+    assert not any(value < low or value > high for value in values)
+
+
+def test_extremes_of_no_integer_are_refused() -> None:
+    with pytest.raises(InputError, match=r"^\[5, 5\) has no integer"):
+        Distances((arb(1),), 1, 0).extremes(5, 5)
+
+
+def test_an_instance_is_support_until_a_proof_is_written() -> None:
+    """One case of a general step, however exact, proves nothing of the rest."""
+    case = [instance(exact("one case", True, 1, 1))]
+    assert own_verdict("eq-1", case, written=False) is Verdict.SUPPORTED
+    assert own_verdict("eq-1", case, written=True) is Verdict.PROVED
+    wrong = [instance(exact("one case", False, 1, 2))]
+    assert own_verdict("eq-1", wrong, written=True) is Verdict.REFUTED

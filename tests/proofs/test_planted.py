@@ -157,7 +157,7 @@ MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
     ),
     "a base below 4096": ("paper.theorem_2_2", "EDGE", lambda edge: 10, "thm-2.2.limit"),
     "a periodic example that is none": (
-        "paper.theorem_2_2_uniform",
+        "paper.theorem_2_2",
         "ROOT",
         lambda root: Fraction(3, 4),
         "thm-2.2.uniform",

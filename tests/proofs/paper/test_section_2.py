@@ -213,8 +213,8 @@ def test_planted_errors_are_caught(error: str) -> None:
 
 def test_counterexamples_vanish_where_what_they_rest_on_is_taken_away() -> None:
     """A return twice as rough leaves (7) alone, and so do angles that are steered to the target itself."""
-    assert theorem_2_2_uniform.returning_gap(sp.Integer(8)).verdict is Verdict.REFUTED
-    assert theorem_2_2_uniform.returning_gap(sp.Integer(4)).verdict is Verdict.PROVED
+    assert theorem_2_2.returning_gap(sp.Integer(8)).verdict is Verdict.REFUTED
+    assert theorem_2_2.returning_gap(sp.Integer(4)).verdict is Verdict.PROVED
     assert appendix_b.opposite().verdict is Verdict.REFUTED
     assert appendix_b.opposite(1).verdict is Verdict.PROVED
 
