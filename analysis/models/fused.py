@@ -1,12 +1,15 @@
 """Attention that never writes its scores to memory, with gradients: one operator, and the `Attend` that uses it.
 
-`torch.ops.tapa.attention` computes any `DistanceForm`: in one C++ loop on the CPU (`one_loop`), elsewhere block by
-block in plain torch (`blockwise`). torch knows the operator's shapes and its gradients, so that `torch.compile` takes
-it as it stands.
+`torch.ops.tapa.attention` computes any `DistanceForm`: in one C++ loop on the CPU (`one_loop`), in Triton on a GPU
+(`triton_kernels`), and where neither is to be had block by block in plain torch (`blockwise`). torch knows the
+operator's shapes and its gradients, so that `torch.compile` takes it as it stands.
 """
 
 from __future__ import annotations
 
+import functools
+import importlib.util
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -18,6 +21,7 @@ from analysis.encodings.base import wide
 from analysis.errors import InputError
 from analysis.models import blockwise, one_loop
 from analysis.models.attention import Streaming, check_text, explicit
+from analysis.progress import errors
 
 _FORM = (
     "Tensor a, Tensor b, Tensor? x, Tensor? y, Tensor v, Tensor? turn, Tensor? factor, Tensor? bias, "
@@ -83,7 +87,40 @@ class Fused:
 
 def fast(form: DistanceForm, v: Tensor) -> bool:
     """Whether the operator has a kernel for this on this machine; the first call on a CPU may compile it."""
-    return one_loop.takes(form, v) and one_loop.available() is not None
+    if v.device.type == "cpu":
+        return one_loop.takes(form, v) and one_loop.available() is not None
+    return _on_gpu(form, v) is not None
+
+
+def _on_gpu(form: DistanceForm, v: Tensor) -> Any:
+    """The module `triton_kernels` if it can compute this; else None, and one line says why, once."""
+    if v.device.type != "cuda":
+        return None
+    if importlib.util.find_spec("triton") is None:
+        why = "triton is not there; install the extra gpu of tapa-toolkit"
+    else:
+        from analysis.models import triton_kernels
+
+        why = triton_kernels.refusal(form, v)
+        if why is None:
+            return triton_kernels
+    _say_once(f"attention on the GPU runs by tiles, more slowly: {why}")
+    return None
+
+
+def _computed(form: DistanceForm, v: Tensor, call: Callable[[Any], Any]) -> Any:
+    """What `call` makes of the GPU's kernels, or of `blockwise` where they cannot compute this."""
+    if (kernels := _on_gpu(form, v)) is not None:
+        try:
+            return call(kernels)
+        except kernels.OutOfResources as error:
+            _say_once(f"attention on the GPU runs by tiles, more slowly: {error}")
+    return call(blockwise)
+
+
+@functools.cache
+def _say_once(line: str) -> None:
+    errors.print(line, soft_wrap=True, markup=False)
 
 
 def attention(
@@ -114,7 +151,7 @@ def _forward(*flat: Any) -> tuple[Tensor, Tensor]:
     form, v, reach = _form(*flat), flat[4], flat[10]
     if one_loop.takes(form, v) and (loop := one_loop.available()) is not None:
         return loop(form, v, reach)
-    out, log_sum = blockwise.forward(form, v, reach)
+    out, log_sum = _computed(form, v, lambda kernels: kernels.forward(form, v, reach))
     return out.contiguous(), log_sum.contiguous()
 
 
@@ -126,7 +163,9 @@ def _shapes(*flat: Any) -> tuple[Tensor, Tensor]:
 
 
 def _backward(out: Tensor, log_sum: Tensor, grad: Tensor, grad_log_sum: Tensor, *flat: Any) -> list[Tensor]:
-    found = blockwise.backward(_form(*flat), flat[4], out, log_sum, grad, grad_log_sum, flat[10])
+    form, v = _form(*flat), flat[4]
+    rest = out, log_sum, grad, grad_log_sum, flat[10]
+    found = _computed(form, v, lambda kernels: kernels.backward(form, v, *rest))
     return [flat[0].new_empty(0) if part is None else part.contiguous() for part in found]
 
 
