@@ -108,14 +108,16 @@ def _on_gpu(form: DistanceForm, v: Tensor) -> Any:
     return None
 
 
-def _computed(form: DistanceForm, v: Tensor, call: Callable[[Any], Any]) -> Any:
-    """What `call` makes of the GPU's kernels, or of `blockwise` where they cannot compute this."""
+def _computed(
+    form: DistanceForm, v: Tensor, on_gpu: Callable[[Any], Any], in_blocks: Callable[[], Any]
+) -> Any:
+    """What `on_gpu` makes of the GPU's kernels; `in_blocks` where they cannot compute this."""
     if (kernels := _on_gpu(form, v)) is not None:
         try:
-            return call(kernels)
+            return on_gpu(kernels)
         except kernels.OutOfResources as error:
             _say_once(f"attention on the GPU runs by tiles, more slowly: {error}")
-    return call(blockwise)
+    return in_blocks()
 
 
 @functools.cache
@@ -151,7 +153,12 @@ def _forward(*flat: Any) -> tuple[Tensor, Tensor]:
     form, v, reach = _form(*flat), flat[4], flat[10]
     if one_loop.takes(form, v) and (loop := one_loop.available()) is not None:
         return loop(form, v, reach)
-    out, log_sum = _computed(form, v, lambda kernels: kernels.forward(form, v, reach))
+    out, log_sum = _computed(
+        form,
+        v,
+        lambda kernels: kernels.triton_forward(form, v, reach),
+        lambda: blockwise.forward(form, v, reach),
+    )
     return out.contiguous(), log_sum.contiguous()
 
 
@@ -165,7 +172,12 @@ def _shapes(*flat: Any) -> tuple[Tensor, Tensor]:
 def _backward(out: Tensor, log_sum: Tensor, grad: Tensor, grad_log_sum: Tensor, *flat: Any) -> list[Tensor]:
     form, v = _form(*flat), flat[4]
     rest = out, log_sum, grad, grad_log_sum, flat[10]
-    found = _computed(form, v, lambda kernels: kernels.backward(form, v, *rest))
+    found = _computed(
+        form,
+        v,
+        lambda kernels: kernels.triton_backward(form, v, *rest),
+        lambda: blockwise.backward(form, v, *rest),
+    )
     return [flat[0].new_empty(0) if part is None else part.contiguous() for part in found]
 
 

@@ -252,7 +252,7 @@ def _backward_kernel(
         _store(grad_y + kv * length * dp, columns, dp, length, of_y, DP)
 
 
-def forward(
+def triton_forward(
     form: DistanceForm,
     v: Float[Tensor, "batch kv_heads length value_dim"],
     reach: int | None = None,
@@ -272,7 +272,7 @@ def forward(
     return out, log_sum
 
 
-def backward(
+def triton_backward(
     form: DistanceForm,
     v: Float[Tensor, "batch kv_heads length value_dim"],
     out: Float[Tensor, "batch heads length value_dim"],

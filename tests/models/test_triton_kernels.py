@@ -131,7 +131,7 @@ def test_a_gpu_with_too_little_room_is_said_once_and_blocks_are_used(
         raise Full("out of resource: shared memory")
 
     fused._say_once.cache_clear()
-    kernels = SimpleNamespace(forward=refuse, backward=refuse, OutOfResources=Full)
+    kernels = SimpleNamespace(triton_forward=refuse, triton_backward=refuse, OutOfResources=Full)
     monkeypatch.setattr(fused, "_on_gpu", lambda form, v: kernels)
     q, k, v = example("cpu", torch.float64, 16, 20)
     at, grad = torch.arange(20), torch.ones(1, 4, 20, 16, dtype=torch.float64)

@@ -45,10 +45,10 @@ def errors(
     assert triton_kernels.refusal(form, v) is None
     exact = _widened(form)
     right = blockwise.forward(exact, v.double(), encoding.reach, 64)
-    found = triton_kernels.forward(form, v, encoding.reach, SMALL)
+    found = triton_kernels.triton_forward(form, v, encoding.reach, SMALL)
     given = grad.double(), grad_log_sum.double()
     right_gradients = blockwise.backward(exact, v.double(), *right, *given, encoding.reach, 64)
-    gradients = triton_kernels.backward(form, v, *found, grad, grad_log_sum, encoding.reach, SMALL)
+    gradients = triton_kernels.triton_backward(form, v, *found, grad, grad_log_sum, encoding.reach, SMALL)
     names = ("out", "log_sum", "a", "b", "x", "y", "v")
     pairs = zip(names, (*found, *gradients), (*right, *right_gradients), strict=True)
     return {name: _error(ours, own) for name, ours, own in pairs if ours is not None and own is not None}
