@@ -8,6 +8,7 @@ names is refused before torch is there.
 from __future__ import annotations
 
 import gc
+import itertools
 import math
 import statistics
 import subprocess
@@ -246,35 +247,6 @@ def ball_error(
 # Attention by tiles, the curves of TAPA's phase, and training steps.
 
 
-def _encoding_named(method: str, heads: int, head_dim: int) -> Any:
-    """An encoding by the name that the rows use."""
-    from analysis.encodings import Alibi, Nope, Rope, SlidingWindow, Tapa, alibi_slopes
-    from analysis.theory.frequencies import plain
-
-    makers: dict[str, Callable[[], Any]] = {
-        "RoPE": lambda: Rope(plain(1e4, head_dim)),
-        "TAPA": lambda: Tapa(head_dim),
-        "ALiBi": lambda: Alibi(head_dim, alibi_slopes(heads)),
-        "NoPE": lambda: Nope(head_dim),
-        "window": lambda: SlidingWindow(Rope(plain(1e4, head_dim)), 1024),
-    }
-    return makers[method]()
-
-
-def two_products(
-    q: Heads, k: Heads, v: Float[Any, "batch heads length value_dim"], tile: int
-) -> Float[Any, "batch heads length value_dim"]:
-    """Q K^T and (Q K^T) V over the same tiles at and below the diagonal, and nothing else."""
-    out = q.new_empty(*q.shape[:3], v.shape[-1])
-    for start in range(0, q.shape[2], tile):
-        queries = q[:, :, start : start + tile]
-        out[:, :, start : start + tile] = sum(
-            (queries @ k[:, :, at : at + tile].mT) @ v[:, :, at : at + tile]
-            for at in range(0, start + 1, tile)
-        )
-    return out
-
-
 def attention_speed(
     length: int = 16_384,
     tile: int | None = None,
@@ -289,6 +261,7 @@ def attention_speed(
     """Attention of each method by tiles, compiled, in units of the two matrix products; both in one run."""
     import torch
 
+    from analysis.attention_jobs import encoding_named, two_products
     from analysis.models.attention import TILE, Streaming
     from analysis.workers import peak_memory_mb
 
@@ -297,7 +270,7 @@ def attention_speed(
     q, k, v = (torch.randn(1, heads, length, head_dim, generator=generator) for _ in range(3))
     positions, rows = torch.arange(length), []
     for method in methods:
-        attend, encoding = Streaming(tile, compiled=compiled), _encoding_named(method, heads, head_dim)
+        attend, encoding = Streaming(tile, compiled=compiled), encoding_named(method, heads, head_dim)
 
         def by_tiles(attend: Streaming = attend, encoding: Any = encoding) -> None:
             with torch.no_grad():
@@ -315,6 +288,75 @@ def attention_speed(
                 "peak_mb": peak,
                 "target": "ratio <= 2 (fast: the products alone), below 4096 MB",
                 "met": sides["ratio"] <= 2 and peak < 4096,
+            }
+        )
+    return rows
+
+
+MOST_FLASH = {1024: 1.2, 4096: 1.3}  # of flash attention's time on the CPU, by length
+MOST_FLASH_GPU = {"forward": 1.6, "forward and backward": 1.8}
+
+
+def fused_attention_speed(
+    lengths: Sequence[int] = tuple(MOST_FLASH),
+    heads: int = 8,
+    head_dim: int = 64,
+    *,
+    methods: Sequence[str] = ("TAPA", "RoPE", "ALiBi"),
+    repeats: int = 25,
+    seed: int = 0,
+) -> list[Row]:
+    """Attention in one loop against torch's own causal flash attention, which knows no position; float32, one thread.
+
+    `error` is the largest difference from float64 at 32 queries.
+    """
+    from analysis.attention_jobs import cpu_jobs, machine_name
+    from analysis.models import one_loop
+    from analysis.workers import threads
+
+    way = "by tiles" if one_loop.available() is None else "in one loop"
+    rows: list[Row] = []
+    for length, method in itertools.product(lengths, methods):
+        most = MOST_FLASH.get(length, max(MOST_FLASH.values()))
+        *jobs, error_of = cpu_jobs(method, length, heads, head_dim, seed)
+        with threads(1):
+            sides = against(*in_turns(jobs, repeats))
+        error = error_of()
+        rows.append(
+            {
+                "what": f"{method} {way} against flash attention, length {length}, {heads} heads of {head_dim}",
+                **sides,
+                "error": error,
+                "machine": machine_name(),
+                "target": f"ratio <= {most} (fast: flash attention), error <= 1e-5",
+                "met": sides["ratio"] <= most and error <= 1e-5,
+            }
+        )
+    return rows
+
+
+def gpu_attention_speed(
+    length: int = 8192, heads: int = 16, head_dim: int = 128, *, repeats: int = 25, seed: int = 0
+) -> list[Row]:
+    """TAPA in Triton against torch's causal flash attention in bfloat16, forward, and with backward, on one GPU.
+
+    Raises:
+        InputError: there is no GPU.
+    """
+    from analysis.attention_jobs import gpu_jobs, machine_name
+
+    rows: list[Row] = []
+    for part, most in MOST_FLASH_GPU.items():
+        jobs = gpu_jobs(length, heads, head_dim, backward=part != "forward", seed=seed)
+        sides = against(*in_turns(jobs, repeats, WARM_UP))
+        shape = f"length {length}, {heads} heads of {head_dim}"
+        rows.append(
+            {
+                "what": f"TAPA on the GPU against flash attention, {part}, {shape}",
+                **sides,
+                "machine": machine_name(),
+                "target": f"ratio <= {most} (fast: flash attention), on one H100",
+                "met": sides["ratio"] <= most,
             }
         )
     return rows
@@ -590,6 +632,8 @@ BENCHMARKS: Mapping[str, Callable[[], list[Row]]] = {
     "mean_score_growth": mean_score_growth,
     "expected_score_speed": expected_score_speed,
     "attention_speed": attention_speed,
+    "fused_attention_speed": fused_attention_speed,
+    "gpu_attention_speed": gpu_attention_speed,
     "tapa_moments_speed": tapa_moments_speed,
     "sampling_efficiency": sampling_efficiency,
     "phase_curves_speed": phase_curves_speed,
@@ -599,13 +643,14 @@ BENCHMARKS: Mapping[str, Callable[[], list[Row]]] = {
     "model_8192": lambda: model_cost(2, 8192),
 }
 OF_MODEL = ("model_2048", "model_8192")
+OF_GPU = ("gpu_attention_speed",)  # only when it is named
 
 
 def chosen_benchmarks(names: Sequence[str], *, with_model: bool) -> list[str]:
     """Names of the benchmarks to run, in the table's order: those that are given, or all.
 
     Args:
-        names: of `BENCHMARKS`; none for all.
+        names: of `BENCHMARKS`; none for all but those of a GPU.
         with_model: whether all include those of the real model, which is fetched for them.
 
     Raises:
@@ -615,7 +660,9 @@ def chosen_benchmarks(names: Sequence[str], *, with_model: bool) -> list[str]:
         if name not in BENCHMARKS:
             raise InputError(f"benchmark {name!r} is unknown; {nearest(name, BENCHMARKS)}")
     return [
-        name for name in BENCHMARKS if name in names or (not names and (with_model or name not in OF_MODEL))
+        name
+        for name in BENCHMARKS
+        if name in names or (not names and name not in OF_GPU and (with_model or name not in OF_MODEL))
     ]
 
 

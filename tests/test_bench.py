@@ -23,7 +23,7 @@ from analysis.cli import main
 from analysis.encodings.rotary import rotate
 from analysis.errors import InputError
 from analysis.heads.mean_score import mean_score
-from analysis.models import load
+from analysis.models import fused, load
 from analysis.records import Schema, read_summary
 from analysis.theory import rope
 from analysis.theory.frequencies import plain
@@ -39,6 +39,7 @@ TINY: dict[str, Callable[[], list[bench.Row]]] = {
     "attention_speed": lambda: bench.attention_speed(
         length=64, tile=32, heads=2, head_dim=8, methods=("RoPE", "TAPA"), repeats=1, compiled=False
     ),
+    "fused_attention_speed": lambda: bench.fused_attention_speed((40,), 2, 8, methods=("TAPA",), repeats=1),
     "tapa_moments_speed": lambda: bench.tapa_moments_speed(distances=20, phase_dims=2, naive=10),
     "sampling_efficiency": lambda: bench.sampling_efficiency(2**9, phases=(0.1,)),
     "phase_curves_speed": lambda: bench.phase_curves_speed(length=64, head_dim=8, tile=16, heads=2),
@@ -200,11 +201,11 @@ def test_a_run_gives_every_row_with_its_target(tiny):
     rows = bench.run_benchmarks(
         bench.chosen_benchmarks([], with_model=False), progress=lambda *step: told.append(step[:3])
     )
-    assert told == [("benchmarks", done, 10) for done in range(11)]
+    assert told == [("benchmarks", done, 11) for done in range(12)]
     assert (
-        len(rows) == 15
+        len(rows) == 16
     )  # mean score two naive sides, attention two methods, sampling three, phases two targets
-    assert len({row["what"] for row in rows}) == 15
+    assert len({row["what"] for row in rows}) == 16
     assert all(row["target"] for row in rows)
     assert {type(row["met"]) for row in rows} <= {bool, np.bool_}
     for row in rows:
@@ -217,11 +218,34 @@ def test_names_choose_rows_in_the_tables_order(monkeypatch: pytest.MonkeyPatch):
         "training_speed",
     ]
     assert bench.chosen_benchmarks(["model_8192"], with_model=False) == ["model_8192"]
-    assert set(bench.BENCHMARKS) - set(bench.chosen_benchmarks([], with_model=False)) == set(bench.OF_MODEL)
+    left_out = set(bench.BENCHMARKS) - set(bench.chosen_benchmarks([], with_model=False))
+    assert left_out == {*bench.OF_MODEL, *bench.OF_GPU}
+    assert bench.chosen_benchmarks(["gpu_attention_speed"], with_model=True) == ["gpu_attention_speed"]
     with pytest.raises(
         InputError, match="benchmark 'attention_sped' is unknown; did you mean attention_speed"
     ):
         bench.chosen_benchmarks(["attention_sped"], with_model=True)
+
+
+def test_fused_attention_is_held_to_its_time_and_its_error(monkeypatch: pytest.MonkeyPatch):
+    (row,) = bench.fused_attention_speed((70,), 2, 8, methods=("TAPA",), repeats=1)
+    assert row["what"].endswith("against flash attention, length 70, 2 heads of 8")
+    assert row["ratio"] == row["slow_s"] / row["fast_s"]
+    assert 0 < row["error"] <= 1e-5
+    assert row["machine"].endswith(torch.backends.cpu.get_cpu_capability())
+    assert row["met"] == (row["ratio"] <= 1.3)
+    monkeypatch.setattr(fused.Fused, "__call__", lambda self, encoding, q, k, v, positions: 1.001 * v)
+    (row,) = bench.fused_attention_speed((70,), 2, 8, methods=("TAPA",), repeats=1)
+    assert row["error"] > 1e-3
+    assert not row["met"]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")
+def test_a_benchmark_of_a_missing_gpu_is_refused():
+    with pytest.raises(
+        InputError, match=r"^gpu_attention_speed needs a GPU, and torch finds none; leave it out$"
+    ):
+        bench.gpu_attention_speed()
 
 
 def test_with_a_model_the_run_measures_it_at_two_lengths(monkeypatch: pytest.MonkeyPatch):

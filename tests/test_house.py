@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("analysis", "proofs", "figures")
 INSTALLER = {"pip"}  # it brought us here: every venv has it, environment.yml lists it
 MAX_FUNCTION, MAX_MODULE = 60, 750  # lines
+WITH_AN_EXTRA = {"analysis/models/triton_kernels.py"}  # whole modules, to be imported inside functions alone
 MAX_FILE = 3_000_000  # bytes
 
 FOLDERS = "home|root|Users|work|opt"
@@ -79,10 +80,18 @@ def undeclared_imports(root: Path) -> list[str]:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and not node.level:
                 names = [node.module or ""]
-            known = optional if id(node) in lazy else declared
+            place = path.relative_to(root).as_posix()
+            known = optional if id(node) in lazy or place in WITH_AN_EXTRA else declared
+            if id(node) not in lazy and isinstance(node, ast.Import | ast.ImportFrom):
+                needs = [
+                    Path(m).stem
+                    for m in WITH_AN_EXTRA
+                    if Path(m).stem in re.findall(r"\w+", ast.unparse(node))
+                ]
+                found += [f"{place}: {name} needs an extra; import it inside a function" for name in needs]
             for top in {name.split(".")[0] for name in names} - set(PACKAGES) - sys.stdlib_module_names:
-                if not known & {canonicalize_name(name) for name in distributions.get(top, [])}:
-                    found.append(f"{path.relative_to(root)}: {top} is not declared in pyproject.toml")
+                if not known & {canonicalize_name(name) for name in distributions.get(top, [top])}:
+                    found.append(f"{place}: {top} is not declared in pyproject.toml")
     return found
 
 
@@ -245,6 +254,12 @@ PLANTED = [
         "analysis.new: in the tree or in pyproject.toml, not in both",
     ),
     (unlisted_packages, "analysis/theory/deep/x.py", "", "analysis/theory/deep: no __init__.py"),
+    (
+        undeclared_imports,
+        "analysis/x.py",
+        "from analysis.models import triton_kernels\n",
+        "triton_kernels needs an extra",
+    ),
     (undeclared_imports, "analysis/x.py", "def f():\n    import yaml", "analysis/x.py: yaml is not declared"),
     (undeclared_imports, "analysis/x.py", "import distributed", "analysis/x.py: distributed is not declared"),
     (

@@ -14,6 +14,7 @@ from torch._dynamo.testing import CompileCounter
 from torch.nn.functional import scaled_dot_product_attention
 
 from analysis import bench
+from analysis.attention_jobs import two_products
 from analysis.encodings import (
     AccumulatedRotation,
     Alibi,
@@ -289,7 +290,7 @@ def test_heads_that_cannot_be_shared_are_refused():
 def test_both_sides_of_the_benchmark_compute_the_same_products():
     """The bare products are the attention without softmax."""
     q, k, v = heads(24, kv_heads=4)
-    found = bench.two_products(q, k, v, 8)
+    found = two_products(q, k, v, 8)
     whole = q @ k.mT
     block = torch.arange(24) // 8
     assert torch.allclose(found, whole.masked_fill(block > block[:, None], 0.0) @ v, atol=1e-12)
