@@ -22,6 +22,7 @@ CARRIED = (
     "figures/summaries/bias.json",
     "figures/summaries/bias_sweep.json",
     "figures/tables/table2.md",
+    "analysis/models/one_loop.cpp",
     "analysis/training/recipes/cpu.toml",
     "analysis/py.typed",
     "figures/report/page.html",
