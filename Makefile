@@ -9,10 +9,11 @@ STAMP := $(VENV)/.installed
 # Containers often set it. Without bytecode each of the hundreds of processes of a test run would compile our modules.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install figures test test-fast test-slow lint bench clean
+.PHONY: help install figures site test test-fast test-slow lint bench clean
 
 help:
 	@echo "make figures   install, fetch, measure and draw every figure into figures/out/"
+	@echo "make site      write the documentation site into site/: claims, findings, Python API"
 	@echo "make test      install and run the test suite"
 	@echo "make test-fast the part of it that needs no network, no kernel and no model"
 	@echo "make test-slow the long kill loops and compilations that both leave out, and many more examples of properties"
@@ -36,6 +37,11 @@ install: $(STAMP)
 
 figures: $(STAMP)
 	$(BIN)/tapa figures
+
+# Claims, findings and the Python API as pages that open offline; every link is checked.
+site: $(STAMP)
+	$(BIN)/tapa figures claims
+	$(BIN)/tapa site --out site
 
 # A process for each core; which tests stay together, and in which order they come: tests/conftest.py.
 # One thread in each: threads of processes that share cores wait for one another.

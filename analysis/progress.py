@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -22,6 +23,7 @@ from rich.table import Column
 from rich.text import Text
 
 NUMBERS = 16 + 4 + 7 + 5 + 7 + 4 + 8  # letters of a line beside its words: bar, share, times, blanks
+EVERY = 30.0  # seconds between two lines where there is no terminal
 errors = Console(stderr=True, highlight=False)
 
 
@@ -43,6 +45,34 @@ class Show(Protocol):
     def __call__(self, what: str, done: int, total: int, note: str = "", /) -> None: ...
 
 
+def say(line: str) -> None:
+    """One line on stderr after the program's name, above the bars."""
+    errors.print(f"tapa: {line}", soft_wrap=True, markup=False)
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+class _Lines:
+    """Where there is no terminal: a line on what is being done, at most every `EVERY` seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock, self.last = clock, clock()
+        self.begun: dict[str, tuple[float, int]] = {}  # when a step began, and what of it was done then
+
+    def tell(self, what: str, done: int, total: int, note: str) -> None:
+        now = self.clock()
+        begun, before = self.begun.setdefault(what, (now, done))
+        if now - self.last < EVERY:
+            return
+        self.last, gone = now, now - begun
+        parts = [f"{done} of {total}" if total else "", f"{_clock(gone)} gone"]
+        if total and done > before:
+            parts.append(f"{_clock(gone * (total - done) / (done - before))} left")
+        say(f"{what}: {', '.join(part for part in (*parts, note) if part)}")
+
+
 class _Words(ProgressColumn):
     """Names of the steps (`note` False) or their notes: what of them fits into the terminal beside the numbers."""
 
@@ -60,8 +90,10 @@ class _Words(ProgressColumn):
 
 
 @contextmanager
-def progress_bar() -> Iterator[Show]:
+def progress_bar(clock: Callable[[], float] = time.monotonic) -> Iterator[Show]:
     """A callback that draws one bar per `what`, with the time gone, the time left and the note.
+
+    Where stderr is no terminal, it prints a line every 30 s of `clock`, and the bars at the end.
 
     A total of 0 means that nobody knows it: the bar swings until another step begins, then it is full. Nothing is
     drawn before the first call: input that is refused at once leaves its one line alone.
@@ -79,6 +111,7 @@ def progress_bar() -> Iterator[Show]:
     )
     known: dict[str, TaskID] = {}
     open_ended: set[str] = set()
+    lines = None if errors.is_terminal else _Lines(clock)
 
     def finish(names: set[str]) -> None:
         for name in names:
@@ -87,6 +120,8 @@ def progress_bar() -> Iterator[Show]:
 
     def show(what: str, done: int, total: int, note: str = "", /) -> None:
         bars.start()
+        if lines is not None:
+            lines.tell(what, done, total, note)
         finish(open_ended - {what})
         if what not in known:  # what is done already was not done in the time that has gone
             known[what] = bars.add_task(what, total=total or None, completed=done, note=note)

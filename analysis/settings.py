@@ -19,6 +19,23 @@ def check_head_dim(head_dim: int) -> None:
         raise InputError(f"head_dim={head_dim} is not a positive whole number")
 
 
+DEVICES = ("cpu", "cuda", "mps")
+PRECISIONS = ("float32", "bfloat16", "float16")
+"""Where and in which precision a model that is not ours can be run."""
+
+
+def check_device_name(name: str) -> None:
+    """`InputError` unless torch may have a device of this name."""
+    if name not in DEVICES:
+        raise InputError(f"device={name}: unknown; give one of {', '.join(DEVICES)}")
+
+
+def check_precision(name: str) -> None:
+    """`InputError` unless a model's weights can be kept so."""
+    if name not in PRECISIONS:
+        raise InputError(f"precision={name}: unknown; give one of {', '.join(PRECISIONS)}")
+
+
 T = TypeVar("T")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analysis.cli.options import Json, Texts, complain, own, shown
+from analysis.cli.options import Device, Json, Precision, Revision, Texts, complain, own, shown
 from analysis.errors import InputError
 
 if TYPE_CHECKING:
@@ -98,6 +98,9 @@ def report(
         int | None, typer.Option(help="Tokens in a window; 2048, or what a model of ours was trained at.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the windows' places and of the shuffled control.")] = 0,
+    device: Device = "cpu",
+    precision: Precision = "float32",
+    revision: Revision = None,
     as_json: Json = False,
 ) -> None:
     """Make one offline page of a model's heads.
@@ -114,7 +117,7 @@ def report(
     """
     from analysis.studies.settings import DistanceBiasSettings
 
-    settings = DistanceBiasSettings(windows, length, seed)
+    settings = DistanceBiasSettings(windows, length, seed, precision, device, revision)
     from figures.report.page import ensure_page, report_page, write_page
 
     ensure_page(out)
@@ -130,12 +133,35 @@ def report(
     typer.echo(f"page: {shown(out)}; record: {shown(record)}")
 
 
+def site(
+    out: Annotated[Path, typer.Option(help="Folder of the pages.")] = Path("site"),
+    as_json: Json = False,
+) -> None:
+    """Write the documentation site: claims, findings, Python API.
+
+    Pages that open from a disk and fetch nothing. The claims are those of the record that `tapa figures claims` makes;
+    `make site` runs both.
+
+    \b
+    Example:
+      tapa site --out site
+    """
+    from figures.report.site import claims_content, write_site
+
+    content = claims_content(own("records", "claims.json"))
+    written = write_site(content, out)
+    if as_json:
+        typer.echo(json.dumps({"pages": [str(path) for path in written]}))
+        return
+    typer.echo("\n".join(f"page: {shown(path)}" for path in written))
+
+
 def _measured(
     model: str, texts: list[Path], settings: DistanceBiasSettings, record: Path
 ) -> tuple[Path, xr.Dataset]:
     """A model's record and where it lies: the project's own of SmolLM2, the one of this name, or measured now."""
     from analysis.assets import SMOLLM2, check_model_name
-    from analysis.progress import progress_bar
+    from analysis.progress import progress_bar, say
     from analysis.records import ensure_writable
     from analysis.schemas import DISTANCE_BIAS
 
@@ -147,7 +173,9 @@ def _measured(
     with progress_bar() as show:
         if model == SMOLLM2.name and (kept := kept_record(model, texts, settings, made, show)) is not None:
             return made, kept
-        return record, kept_or_measured(model, texts, settings, record, arguments=sys.argv, progress=show)
+        return record, kept_or_measured(
+            model, texts, settings, record, arguments=sys.argv, progress=show, say=say
+        )
 
 
 def _heads(path: Path) -> xr.Dataset:

@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from analysis.cli.options import (
+    Device,
     Json,
     Methods,
+    Precision,
     Processes,
     Record,
+    Revision,
     Texts,
     committed,
     import_methods,
@@ -94,7 +97,7 @@ def measure(
     model: Annotated[
         str,
         typer.Argument(
-            help="smollm2, a model of `tapa train`, a Hugging Face folder (safetensors), or a .gguf file."
+            help="smollm2, a model of `tapa train`, a Hugging Face folder (safetensors) or name, or a .gguf file."
         ),
     ],
     text: Texts = [],
@@ -104,6 +107,9 @@ def measure(
         int | None, typer.Option(help="Tokens in a window; 2048, or what a model of ours was trained at.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the windows' places and of the shuffled control.")] = 0,
+    device: Device = "cpu",
+    precision: Precision = "float32",
+    revision: Revision = None,
     summary: Annotated[
         Path | None, typer.Option(help="Also write a summary of a few kilobytes, JSON.")
     ] = None,
@@ -112,20 +118,21 @@ def measure(
     """Measure the mean score of every head at every distance.
 
     The table shows how much of the scores' variance distance alone decides, and which part of the mean curve the
-    means of queries and keys explain.
+    means of queries and keys explain. Of weights in safetensors one layer is in memory at a time.
 
     \b
     Examples:
       tapa measure smollm2
       tapa measure my-llama/ --text book.txt --windows 4 --out my.nc
+      tapa measure Qwen/Qwen3-0.6B --text texts/hamlet --precision bfloat16
       tapa measure runs/cpu-rope-0
     """
     from analysis.assets import check_model_name
     from analysis.studies.settings import DistanceBiasSettings
 
-    settings = DistanceBiasSettings(windows, length, seed)
+    settings = DistanceBiasSettings(windows, length, seed, precision, device, revision)
     check_model_name(model)
-    from analysis.progress import progress_bar
+    from analysis.progress import progress_bar, say
     from analysis.records import printable, write, write_summary
     from analysis.schemas import DISTANCE_BIAS, DISTANCE_BIAS_SUMMARY
 
@@ -134,7 +141,7 @@ def measure(
 
     with progress_bar() as show:
         data, provenance = distance_bias.measure_model(
-            model, text, settings, arguments=sys.argv, progress=show
+            model, text, settings, arguments=sys.argv, progress=show, say=say
         )
     write(data, out, provenance, schema=DISTANCE_BIAS)
     if summary is not None:

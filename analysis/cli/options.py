@@ -14,7 +14,22 @@ ROOT = Path(__file__).resolve().parents[2]
 """The clone, or the folder into which the wheel was installed."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for a machine to read.")]
-Texts = Annotated[list[Path], typer.Option(metavar="<path>", help="UTF-8 text; repeat for several.")]
+
+
+def _named(paths: list[Path]) -> list[Path]:
+    from analysis.assets import named_texts
+
+    return named_texts(paths) if paths else paths
+
+
+Texts = Annotated[
+    list[Path],
+    typer.Option(
+        metavar="<path>",
+        help="UTF-8 text, or a pinned one as texts/hamlet; repeat for several.",
+        callback=_named,
+    ),
+]
 Processes = Annotated[int | None, typer.Option(help="Processes; one per core if not given.")]
 TableFormat = Annotated[Format, typer.Option("--format", help="Of a table.")]
 Methods = Annotated[
@@ -22,6 +37,13 @@ Methods = Annotated[
     typer.Option(
         "--method", help="Class of your own that a checkpoint may use, mypackage.module:Class; imported."
     ),
+]
+Device = Annotated[str, typer.Option(help="Of another's model: cpu, cuda or mps.")]
+Precision = Annotated[
+    str, typer.Option(help="Of another's model: float32, bfloat16 or float16; statistics are in float32.")
+]
+Revision = Annotated[
+    str | None, typer.Option(help="Branch, tag or commit of a model of the Hugging Face hub.")
 ]
 Record = Annotated[Path, typer.Option(help="Record to write, netCDF.")]
 

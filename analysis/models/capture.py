@@ -102,22 +102,29 @@ def verify_rotation(checkpoint: Checkpoint, *, length: int = CHECKED_POSITIONS, 
     Raises:
         InputError: as `capture_checkpoint` does.
     """
+    return _forward(checkpoint, random_tokens(checkpoint, length=length, seed=seed), lambda found: None)
+
+
+def random_tokens(
+    checkpoint: Checkpoint, *, length: int = CHECKED_POSITIONS, seed: int = 0
+) -> Int[Tensor, "one length"]:
+    """One short window of random tokens to check a model's rotation on."""
     generator = torch.Generator().manual_seed(seed)
     size = (1, min(length, checkpoint.context_length))
-    tokens = torch.randint(checkpoint.model.config.vocab_size, size, generator=generator)
-    return _forward(checkpoint, tokens, lambda found: None)
+    return torch.randint(checkpoint.model.config.vocab_size, size, generator=generator)
 
 
 def _forward(
     checkpoint: Checkpoint, tokens: Tensor, consumer: Consumer, *, beyond_context: bool = False
 ) -> float:
-    _check_tokens(checkpoint, tokens, beyond_context=beyond_context)
+    check_tokens(checkpoint, tokens, beyond_context=beyond_context)
     reading = ModelPass(checkpoint, tokens.shape[1], consumer)
     reading.run(tokens)
     return reading.worst
 
 
-def _check_tokens(checkpoint: Checkpoint, tokens: Tensor, *, beyond_context: bool) -> None:
+def check_tokens(checkpoint: Checkpoint, tokens: Tensor, *, beyond_context: bool = False) -> None:
+    """Refuses what is no window of this model; errors as `capture_checkpoint`."""
     if tokens.ndim != 2 or not tokens.numel():
         raise InputError(
             f"tokens have shape {tuple(tokens.shape)}; (batch, length) with at least one is needed"
@@ -162,15 +169,20 @@ class ModelPass:
         decoder = checkpoint.model.base_model
         tokens = tokens.to(device=checkpoint.model.device, dtype=torch.int64)
         with torch.inference_mode():
-            if any(found.kind == "dynamic" for found in self.frequencies):
-                # such a model keeps the frequencies of the longest window it met; one token takes them back
-                decoder(input_ids=tokens[:, :1], use_cache=False)
+            self.forget(tokens)
             with self.installed():
                 decoder(input_ids=tokens, use_cache=False)
-        if self.seen != checkpoint.layers:
-            raise InputError(
-                f"{checkpoint.name}: {self.seen} of {checkpoint.layers} layers reached the attention"
-            )
+        self.check_seen()
+
+    def forget(self, tokens: Int[Tensor, "batch length"]) -> None:
+        """Take a dynamic model's frequencies, which are those of the longest window it met, back to the shortest."""
+        if any(found.kind == "dynamic" for found in self.frequencies):
+            self.checkpoint.model.base_model(input_ids=tokens[:, :1], use_cache=False)
+
+    def check_seen(self, windows: int = 1) -> None:
+        """`InputError` unless every layer has reached the attention in every window that was read."""
+        if self.seen != (wanted := self.checkpoint.layers * windows):
+            raise InputError(f"{self.checkpoint.name}: {self.seen} of {wanted} layers reached the attention")
 
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
@@ -228,7 +240,7 @@ class ModelPass:
         family, layer = self.checkpoint.family, int(module.layer_idx)  # type: ignore[arg-type]
         outputs = [self.taken.pop(id(tap)) for tap in family.tapped(module)]
         heads = self.checkpoint.heads
-        q, k = (x if x.dtype == torch.float64 else x.float() for x in family.arrange(outputs, heads))
+        q, k = ((x if x.dtype == torch.float64 else x.float()).cpu() for x in family.arrange(outputs, heads))
         if (q.shape[1], k.shape[1], q.shape[3]) != (heads.query, heads.key, heads.dim):
             raise InputError(
                 f"{self.checkpoint.name}: layer {layer}: q is {tuple(q.shape)} and k {tuple(k.shape)} "
@@ -246,7 +258,7 @@ class ModelPass:
                     f"that is not finite; the weights are damaged"
                 )
             ours = rotate(before[:, :, at].double(), at, found.frequencies)
-            difference = relative_difference(ours, after[:, :, at].double(), found.frequencies)
+            difference = relative_difference(ours, after[:, :, at].cpu().double(), found.frequencies)
             if not difference <= limit:
                 raise InputError(
                     f"{self.checkpoint.name}: layer {found.layer}: the {what} rotated as the configuration "

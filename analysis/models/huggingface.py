@@ -32,6 +32,7 @@ from transformers.utils import logging
 from analysis.errors import InputError
 from analysis.inputs import check_folder_is_plain, check_regular, read_json, tensor_sizes
 from analysis.models.families import Family, Heads, family_of
+from analysis.progress import Progress, silent
 from analysis.text.tokenizer import tokenizers_errors
 from analysis.theory.model_config import from_config
 
@@ -91,12 +92,14 @@ def inspect(path: Path) -> Source:
     raise InputError(f"{path} is neither a folder with config.json and {WEIGHTS} nor a .gguf file")
 
 
-def sha256(weights: Sequence[Path]) -> str:
+def sha256(weights: Sequence[Path], progress: Progress = silent) -> str:
     """SHA-256 of one weight file; of several, that of the lines "digest  name" in order of name."""
     digests = []
-    for file in sorted(weights):
+    for index, file in enumerate(sorted(weights)):
+        progress("sum of the weights", index, len(weights))
         with file.open("rb") as stream:
             digests.append((hashlib.file_digest(stream, "sha256").hexdigest(), file.name))
+    progress("sum of the weights", len(weights), len(weights))
     if len(digests) == 1:
         return digests[0][0]
     lines = "".join(f"{digest}  {name}\n" for digest, name in digests)
@@ -274,7 +277,7 @@ class Checkpoint:
         """
         if self.tokenizer is None:
             raise InputError(f"{self.name} has no tokenizer; put its tokenizer.json beside the weights")
-        with _blaming(self.name, "tokenizer"), tokenizers_errors(self.name):
+        with blaming(self.name, "tokenizer"), tokenizers_errors(self.name):
             found = self.tokenizer(text, verbose=False, **options)
         known: Any = self.model.get_input_embeddings()
         if (most := max(found["input_ids"], default=0)) >= known.num_embeddings:
@@ -393,7 +396,7 @@ def quiet_transformers() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _blaming(path: Path | str, what: str) -> Iterator[None]:
+def blaming(path: Path | str, what: str) -> Iterator[None]:
     """Turns what the libraries raise for a broken file into one line that names it."""
     try:
         yield
@@ -414,7 +417,7 @@ def read_config(source: Source) -> PreTrainedConfig:
     """The configuration of a checkpoint, as transformers completes it; `InputError` for an unknown architecture."""
     if source.gguf_file is None:  # transformers' own message for an unknown model_type is about its version
         family_of(str(read_json(source.folder / CONFIG).get("model_type")))
-    with _blaming(source.path, "configuration"):
+    with blaming(source.path, "configuration"):
         config = AutoConfig.from_pretrained(source.folder, **_offline(source))
     family_of(config.model_type)
     return config
@@ -461,7 +464,7 @@ def pretrained_tokenizer(source: Source) -> PreTrainedTokenizerBase | None:
     present = [name for name in TOKENIZER_FILES if (source.folder / name).exists()]
     if not source.gguf_file and not present:
         return None
-    with _blaming(source.path, "tokenizer"), tokenizers_errors(source.path):
+    with blaming(source.path, "tokenizer"), tokenizers_errors(source.path):
         return AutoTokenizer.from_pretrained(source.folder, **_offline(source))
 
 
@@ -471,7 +474,7 @@ def pretrained_model(source: Source, dtype: torch.dtype) -> PreTrainedModel:
     # attn_implementation: a configuration may name a repository of native code; None is the architecture's own
     options = _offline(source) | ({} if source.gguf_file else {"use_safetensors": True})
     options["attn_implementation"] = None
-    with _blaming(source.path, "weights"):
+    with blaming(source.path, "weights"):
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             source.folder, dtype=dtype, output_loading_info=True, ignore_mismatched_sizes=True, **options
         )

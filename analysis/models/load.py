@@ -6,8 +6,9 @@ import contextlib
 import io
 import shutil
 from abc import ABC, abstractmethod
+from array import array
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,24 +24,32 @@ from analysis.errors import InputError
 from analysis.models import huggingface
 from analysis.models.capture import Consumer, capture_checkpoint, capture_llama, verify_rotation
 from analysis.models.checkpoint import is_ours, load_model, own_corpus, own_tokenizer, read_checkpoint
+from analysis.models.hub import fetch_from_hub
 from analysis.models.huggingface import (
     Checkpoint,
+    Source,
     check_config,
     check_row_order,
     pretrained_model,
     pretrained_tokenizer,
     quiet_transformers,
+    read_config,
 )
+from analysis.models.layerwise import LayerFiles, WindowConsumer, capture_layers, open_layers
+from analysis.models.memory import MemoryNeed, check_device, free_memory, memory_needed
 from analysis.models.methods import ROTATING
 from analysis.models.token_losses import Read, check_head, llama_reader, pretrained_reader
 from analysis.progress import Progress, silent
 from analysis.records import printable
+from analysis.settings import check_precision
 from analysis.text.tokenizer import BytePairs
 from analysis.text.windows import Document, NamedTokens, Windows, read_text, tokenized, windows
 from analysis.theory.frequencies import Extension
 
 
-def load_checkpoint(model_path: Path, *, dtype: torch.dtype = torch.float32) -> Checkpoint:
+def load_checkpoint(
+    model_path: Path, *, dtype: torch.dtype = torch.float32, device: str = "cpu", progress: Progress = silent
+) -> Checkpoint:
     """A model with its tokenizer and facts, its rotation verified and, for .gguf, its row order.
 
     Nothing is looked up on the network and no code that comes with a checkpoint is run.
@@ -48,6 +57,8 @@ def load_checkpoint(model_path: Path, *, dtype: torch.dtype = torch.float32) -> 
     Args:
         model_path: a folder with config.json and safetensors, or a .gguf file.
         dtype: of the weights in memory.
+        device: where they are: "cpu", "cuda" or "mps".
+        progress: told what is being done.
 
     Raises:
         InputError: for a path that is missing, a pickle (never opened), a truncated or incomplete checkpoint,
@@ -55,18 +66,50 @@ def load_checkpoint(model_path: Path, *, dtype: torch.dtype = torch.float32) -> 
             a model whose own rotation is not what its configuration says.
     """
     source = huggingface.inspect(Path(model_path))
+    progress = _if_large(source, progress)
+    progress(f"load {_name_of(source)}", 0, 0)
     with quiet_transformers():
         check_config(source)
         tokenizer = pretrained_tokenizer(source)
-        model = pretrained_model(source, dtype)
-    name = printable(source.path.resolve().name.removesuffix(".gguf"))
-    checkpoint = Checkpoint.of(
-        model, name=name, tokenizer=tokenizer, sha256=huggingface.sha256(source.weights)
-    )
+        model: Any = pretrained_model(source, dtype)
+    digest = huggingface.sha256(source.weights, progress)
+    checkpoint = Checkpoint.of(model.to(device), name=_name_of(source), tokenizer=tokenizer, sha256=digest)
     verify_rotation(checkpoint)
     if source.gguf_file and checkpoint.family.permuted_in_gguf:
         check_row_order(checkpoint)
     return checkpoint
+
+
+def load_layers(
+    model_path: Path, *, dtype: torch.dtype, device: str, progress: Progress
+) -> tuple[Checkpoint, LayerFiles] | None:
+    """A checkpoint of safetensors whose layers are read one at a time; None where the whole must be loaded.
+
+    Args and errors: as `load_checkpoint`; its rotation is verified as its layers are read.
+    """
+    source = huggingface.inspect(Path(model_path))
+    if source.gguf_file:
+        return None
+    with quiet_transformers():
+        check_config(source)
+        tokenizer = pretrained_tokenizer(source)
+        layers = open_layers(source, dtype, torch.device(device))
+    if layers is None:
+        return None
+    digest = huggingface.sha256(source.weights, _if_large(source, progress))
+    return Checkpoint.of(layers.model, name=_name_of(source), tokenizer=tokenizer, sha256=digest), layers
+
+
+LARGE = 1_000_000_000  # numbers of a model that takes seconds to load
+
+
+def _if_large(source: Source, progress: Progress) -> Progress:
+    """The progress of what takes seconds; what is refused at once leaves its one line alone."""
+    return progress if source.numbers >= LARGE else silent
+
+
+def _name_of(source: Source) -> str:
+    return printable(source.path.resolve().name.removesuffix(".gguf"))
 
 
 # A .gguf checkpoint, rewritten once as a folder of safetensors: it loads many times faster from there.
@@ -173,6 +216,8 @@ class Model(ABC):
         context_length: tokens that it was made to read; windows in which heads are measured are no longer.
         trained_length: tokens before an extension of its RoPE.
         precision: of its forward.
+        device: of its forward.
+        revision: the commit of a model of the hub.
         first_token: put first in every window of text, as the model's tokenizer puts it before every text; None where
             it puts nothing.
     """
@@ -183,6 +228,8 @@ class Model(ABC):
     context_length: int
     trained_length: int
     precision: str
+    device: str = "cpu"
+    revision: str | None = None
     first_token: int | None = None
 
     @property
@@ -190,7 +237,8 @@ class Model(ABC):
         """What a record's configuration says of the model beside the sha256 of its weights."""
         pinned = {} if self.pinned_sha256 is None else {"pinned_sha256": self.pinned_sha256}
         begin = {} if self.first_token is None else {"window_begin": self.window_begin}
-        return {"model": self.name} | pinned | begin
+        revision = {} if self.revision is None else {"revision": self.revision}
+        return {"model": self.name} | pinned | begin | revision
 
     @property
     def window_begin(self) -> str:
@@ -231,6 +279,14 @@ class Model(ABC):
     def capture(self, tokens: Int[Tensor, "batch length"], consumer: Consumer) -> None:
         """Read windows of tokens once and hand q and k of every layer to a consumer, checked; errors as `capture`."""
 
+    def capture_windows(
+        self, tokens: Int[Tensor, "windows length"], consumer: WindowConsumer, progress: Progress
+    ) -> None:
+        """Hand q and k of every layer of every window to a consumer, with the window's index; windows one at a time."""
+        for index in range(len(tokens)):
+            self.capture(tokens[index : index + 1], partial(consumer, index))
+            progress("window", index + 1, len(tokens))
+
     @abstractmethod
     def held_out(self, progress: Progress) -> list[NamedTokens]:
         """Names and tokens of the texts in which its heads are measured if none are given."""
@@ -243,7 +299,8 @@ class Model(ABC):
         """Names and tokens of the user's texts, or of what goes with the model, to measure heads in."""
         if not texts:
             return self.held_out(progress)
-        return tokenized(texts, lambda text: self.encode(text).tolist())
+        # whole numbers of four bytes: a list of millions of tokens takes ten times as much
+        return tokenized(texts, lambda text: array("i", self.encode(text).int().numpy().tobytes()))
 
     def windows(self, documents: Sequence[NamedTokens], length: int, count: int, *, seed: int) -> Windows:
         """Windows to measure heads in, each with `first_token` at its start; arguments and errors as `text.windows`."""
@@ -264,8 +321,15 @@ class PretrainedModel(Model):
         precision: str = "float32",
         name: str | None = None,
         pinned_sha256: str | None = None,
+        revision: str | None = None,
+        layers: LayerFiles | None = None,
     ) -> None:
-        """Wrap a loaded checkpoint; `name` stands in records in place of the folder's."""
+        """Wrap a loaded checkpoint, or one whose `layers` are read when they are run.
+
+        `name` stands in records in place of the folder's, `revision` beside it.
+        """
+        self.revision, self.layers = revision, layers
+        self.device = checkpoint.model.device.type if layers is None else layers.device.type
         self.checkpoint, self.precision, self.pinned_sha256 = checkpoint, precision, pinned_sha256
         self.name, self.sha256 = name or checkpoint.name, checkpoint.sha256
         self.context_length = self.trained_length = checkpoint.context_length
@@ -311,7 +375,19 @@ class PretrainedModel(Model):
 
     def capture(self, tokens: Int[Tensor, "batch length"], consumer: Consumer) -> None:
         """See `capture.capture_checkpoint`."""
-        capture_checkpoint(self.checkpoint, tokens, consumer)
+        if self.layers is None:
+            capture_checkpoint(self.checkpoint, tokens, consumer)
+        else:
+            capture_layers(self.layers, self.checkpoint, tokens, lambda _, found: consumer(found), silent)
+
+    def capture_windows(
+        self, tokens: Int[Tensor, "windows length"], consumer: WindowConsumer, progress: Progress
+    ) -> None:
+        """By layers if that is how its weights are read, else by windows."""
+        if self.layers is None:
+            super().capture_windows(tokens, consumer, progress)
+        else:
+            capture_layers(self.layers, self.checkpoint, tokens, consumer, progress)
 
     def held_out(self, progress: Progress) -> list[NamedTokens]:
         """The pinned texts."""
@@ -390,37 +466,97 @@ class TrainedModel(Model):
         return list(data.test), {d.name: per_token[d.tokens] for d in data.test}
 
 
-def open_model(name: str | Path, *, precision: str = "float32", progress: Progress = silent) -> Model:
-    """The one door to a model: by the name of a pinned one, or by where it lies.
+def open_model(
+    name: str | Path,
+    *,
+    precision: str = "float32",
+    device: str = "cpu",
+    revision: str | None = None,
+    by_layers: bool = False,
+    progress: Progress = silent,
+) -> Model:
+    """The one door to a model: by the name of a pinned one or one of the hub, or by where it lies.
 
     Args:
         name: "smollm2" (fetched on first use), a run, checkpoint or file of `tapa train`, a Hugging Face folder of
-            safetensors, or a .gguf file.
-        precision: of another's forward, "float32" or "bfloat16".
+            safetensors, a .gguf file, or "organisation/model" of the hub.
+        precision: of another's forward, a name of `settings.PRECISIONS`.
+        device: of another's forward, a name of `settings.DEVICES`.
+        revision: branch, tag or commit of a model of the hub.
+        by_layers: read the weights of a layer when it is run, where the checkpoint allows it: to measure heads, not to
+            evaluate.
         progress: called with (what, done, total).
 
     Raises:
-        InputError: there is none (the nearest name is suggested), it is damaged or of no supported kind, or
-            another precision than float32 is asked of a model of `tapa train`.
+        InputError: there is none (the nearest name is suggested), it is damaged or of no supported kind, another
+            precision or device is asked of a model of `tapa train`, or torch has no such device here.
 
     >>> open_model('smolm2')
     Traceback (most recent call last):
         ...
     analysis.errors.InputError: smolm2: no such file or folder; did you mean smollm2?
     """
+    check_device(device)
+    check_precision(precision)
+    path, commit = _located(name, revision, progress)
+    if str(name) != SMOLLM2 and is_ours(path):
+        if precision != "float32" or device != "cpu":
+            asked = f"precision={precision}" if precision != "float32" else f"device={device}"
+            raise InputError(f"{asked}: a model of `tapa train` is read in float32 on the CPU; leave it out")
+        return TrainedModel(path)
     dtype = getattr(torch, precision)
+    called = SMOLLM2_NAME if str(name) == SMOLLM2 else None if commit is None else str(name)
+    pinned = assets.SMOLLM2.sha256 if str(name) == SMOLLM2 else None
+    layered = load_layers(path, dtype=dtype, device=device, progress=progress) if by_layers else None
+    if layered is None:
+        checkpoint, layers = load_checkpoint(path, dtype=dtype, device=device, progress=progress), None
+    else:
+        checkpoint, layers = layered
+    return PretrainedModel(
+        checkpoint, precision=precision, name=called, pinned_sha256=pinned, revision=commit, layers=layers
+    )
+
+
+def _located(name: str | Path, revision: str | None, progress: Progress) -> tuple[Path, str | None]:
+    """Where a model lies, fetched if its name says so, and the commit of one of the hub."""
+    if assets.is_hub_name(name):
+        return fetch_from_hub(str(name), revision, progress)
+    if revision is not None:
+        raise InputError(f"revision={revision} is of a model of the hub, and {name} is none; leave it out")
     if str(name) == SMOLLM2:
-        checkpoint = load_checkpoint(fetch_smollm2(progress=progress), dtype=dtype)
-        return PretrainedModel(
-            checkpoint, precision=precision, name=SMOLLM2_NAME, pinned_sha256=assets.SMOLLM2.sha256
-        )
+        return fetch_smollm2(progress=progress), None
     assets.check_model_name(name)
-    path = Path(name)
-    if not is_ours(path):
-        return PretrainedModel(load_checkpoint(path, dtype=dtype), precision=precision)
-    if precision != "float32":
-        raise InputError(f"precision={precision}: a model of `tapa train` is read in float32; leave it out")
-    return TrainedModel(path)
+    return Path(name), None
+
+
+def memory_of(
+    name: str | Path,
+    *,
+    windows: int,
+    length: int | None,
+    precision: str,
+    device: str,
+    revision: str | None = None,
+    progress: Progress = silent,
+) -> tuple[MemoryNeed, MemoryNeed] | None:
+    """Memory that measuring a checkpoint layer by layer takes and what is free, before its weights are read.
+
+    None for a model of `tapa train`, which is small.
+
+    Args and errors: as `open_model` and `memory.memory_needed`.
+    """
+    check_device(device)
+    path, _ = _located(name, revision, progress)
+    if str(name) != SMOLLM2 and is_ours(path):
+        return None
+    source = huggingface.inspect(path)
+    with quiet_transformers():
+        check_config(source)
+    need = memory_needed(
+        source, read_config(source), windows=windows, length=length or DEFAULT_WINDOW,
+        precision=precision, device=device, by_layers=source.gguf_file is None,
+    )  # fmt: skip
+    return need, free_memory(device)
 
 
 @contextlib.contextmanager
@@ -448,7 +584,9 @@ def evaluating(model: Model | nn.Module) -> Iterator[Model]:
             module.training = mode
 
 
-def weights_sha256(name: str | Path, progress: Progress = silent) -> tuple[str, int]:
+def weights_sha256(
+    name: str | Path, progress: Progress = silent, *, revision: str | None = None
+) -> tuple[str, int]:
     """SHA-256 of a model's weights, and the window in which its heads are measured by default, without loading it.
 
     Args: as `open_model`.
@@ -456,16 +594,12 @@ def weights_sha256(name: str | Path, progress: Progress = silent) -> tuple[str, 
     Raises:
         InputError: as `open_model` for what is missing, no model, or truncated.
     """
-    if str(name) == SMOLLM2:
-        return huggingface.sha256(
-            huggingface.inspect(fetch_smollm2(progress=progress)).weights
-        ), DEFAULT_WINDOW
-    assets.check_model_name(name)
-    path = Path(name)
-    if not is_ours(path):
-        return huggingface.sha256(huggingface.inspect(path).weights), DEFAULT_WINDOW
-    found = read_checkpoint(path)
-    return huggingface.sha256([found.file]), found.config.context
+    path, _ = _located(name, revision, progress)
+    if str(name) != SMOLLM2 and is_ours(path):
+        found = read_checkpoint(path)
+        return huggingface.sha256([found.file]), found.config.context
+    source = huggingface.inspect(path)
+    return huggingface.sha256(source.weights, _if_large(source, progress)), DEFAULT_WINDOW
 
 
 def _instead(method: str, path: Path) -> str:

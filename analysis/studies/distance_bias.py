@@ -22,8 +22,8 @@ from analysis.heads.decomposition import QUARTERS, VARIANTS, LayerWindow, Quarte
 from analysis.heads.mean_score import pair_counts
 from analysis.intervals import jackknife, mean_and_error
 from analysis.models.capture import LayerCapture
-from analysis.models.load import Model, evaluating, open_model, weights_sha256
-from analysis.progress import Progress
+from analysis.models.load import Model, evaluating, memory_of, open_model, weights_sha256
+from analysis.progress import Progress, silent
 from analysis.records import Provenance, provenance_of, read, write
 from analysis.studies.settings import SHORTEST_SPLIT as SHORTEST
 from analysis.studies.settings import DistanceBiasSettings
@@ -53,8 +53,17 @@ class LayerSamples:
     windows: list[LayerWindow]
 
 
-def model_dataset(layers: list[LayerSamples]) -> xr.Dataset:
-    """The dataset of a whole model; layers must rotate the same number of pairs.
+Row = dict[str, tuple[tuple[str, ...], Array]]
+"""Everything about one layer with its first token kept or dropped: dimensions and values by name."""
+
+
+def layer_rows(samples: LayerSamples) -> list[Row]:
+    """Everything about one layer, for each of `VARIANTS`."""
+    return [_layer_variant(samples, variant) for variant in range(len(VARIANTS))]
+
+
+def model_dataset(layers: list[tuple[LayerSamples, list[Row]]]) -> xr.Dataset:
+    """The dataset of a whole model out of what was found of every layer; they must rotate the same number of pairs.
 
     Variables over (first_token, layer, head, distance), each with its `_se` over windows:
         measured     mean score
@@ -75,30 +84,31 @@ def model_dataset(layers: list[LayerSamples]) -> xr.Dataset:
     In a layer with a sliding window, curves are nan at distances that it does not attend to, and shares, score_sd and
     distance_share are over those that it does.
     """
-    rotated = {len(s.frequencies.omega) for s in layers}
+    samples, rows = [s for s, _ in layers], [row for _, row in layers]
+    rotated = {len(s.frequencies.omega) for s in samples}
     if len(rotated) > 1:
         raise InputError(
             f"layers rotate different numbers of pairs {sorted(rotated)}; measure one kind at a time"
         )
-    found = [[_layer_variant(s, v) for s in layers] for v in range(len(VARIANTS))]
     # stacked as arrays: joining a labelled dataset for each layer takes longer than all their statistics
+    names = {name: dims for name, (dims, _) in rows[0][0].items()}
+    windows = rows[0][0]["mu_window"][1].shape[1]
     variables = {
-        name: (("first_token", "layer", *dims), np.array([[one[name][1] for one in row] for row in found]))
-        for name, (dims, _) in found[0][0].items()
+        name: (("first_token", "layer", *dims), _stacked(rows, name)) for name, dims in names.items()
     }
     dataset = xr.Dataset(variables).transpose(
         "first_token", "weighting", "part", "layer", "head", ..., "window"
     )
-    dataset["omega"] = ("layer", "pair"), np.stack([s.frequencies.omega for s in layers])
+    dataset["omega"] = ("layer", "pair"), np.stack([s.frequencies.omega for s in samples])
     for name, values in (
-        ("scale", [s.scale for s in layers]),
-        ("softcap", [s.softcap for s in layers]),
-        ("sliding_window", [s.window for s in layers]),
+        ("scale", [s.scale for s in samples]),
+        ("softcap", [s.softcap for s in samples]),
+        ("sliding_window", [s.window for s in samples]),
     ):
         dataset[name] = "layer", np.array([np.nan if v is None else v for v in values], dtype=float)
     for name in ("kind", "pairing", "head_dim", "attention_factor"):
         key = "rope_type" if name == "kind" else name
-        dataset[key] = "layer", np.array([getattr(s.frequencies, name) for s in layers])
+        dataset[key] = "layer", np.array([getattr(s.frequencies, name) for s in samples])
     return dataset.assign_coords(
         first_token=list(VARIANTS),
         layer=np.arange(len(layers)),
@@ -107,14 +117,18 @@ def model_dataset(layers: list[LayerSamples]) -> xr.Dataset:
         pair=np.arange(dataset.sizes["pair"]),
         part=list(PARTS),
         weighting=list(WEIGHTINGS),
-    ).assign_attrs(windows=len(layers[0].windows))
+    ).assign_attrs(windows=windows)
 
 
-def _layer_variant(samples: LayerSamples, variant: int) -> dict[str, tuple[tuple[str, ...], Array]]:
-    """Everything about one layer with its first token kept or dropped: dimensions and values by name."""
+def _stacked(rows: list[list[Row]], name: str) -> Array:
+    """One variable of all layers, first tokens first; what it is stacked from is given up, so that one copy is left."""
+    return np.array([[row[variant].pop(name)[1] for row in rows] for variant in range(len(VARIANTS))])
+
+
+def _layer_variant(samples: LayerSamples, variant: int) -> Row:
     sums = _sums(samples, variant)
     curves = _curves(samples, variant, _product(sums, "first", slice(None)))
-    found: dict[str, tuple[tuple[str, ...], Array]] = {}
+    found: Row = {}
     for name in CURVES:
         for suffix, value in zip(("", "_se"), mean_and_error(curves[name]), strict=True):
             found[name + suffix] = ("head", "distance"), value.astype(np.float32)
@@ -475,7 +489,7 @@ def measure(
         tokens: token ids, (windows, length) with at least 2 windows of at least `SHORTEST` tokens; windows are
             taken as independent.
         seed: of the token orders of the shuffled control.
-        progress: called with ("window", done, total).
+        progress: called with (what, done, total) after every window; of every layer, where layers are read one by one.
         clock: filled with the time spent.
 
     Returns:
@@ -511,31 +525,29 @@ def _measured(
             f"window of {length} tokens is longer than the model's context of {model.context_length}"
         )
     clock = clock or Clock()
-    layers: dict[int, LayerSamples] = {}
-    for w in range(count):
-        before, begun = clock.statistics, time.perf_counter()
-        model.capture(torch.from_numpy(tokens[w : w + 1]), _collector(layers, seed, w, clock))
-        clock.forward += time.perf_counter() - begun - (clock.statistics - before)
-        if progress:
-            progress("window", w + 1, count)
+    before, begun = clock.statistics, time.perf_counter()
+    collector = _Collector(count, seed, clock)
+    model.capture_windows(torch.from_numpy(tokens), collector, progress or silent)
+    clock.forward += time.perf_counter() - begun - (clock.statistics - before)
     begun = time.perf_counter()
-    dataset = described(model_dataset([layers[i] for i in sorted(layers)]))
+    dataset = described(model_dataset([collector.layers[i] for i in sorted(collector.layers)]))
     dataset = dataset.assign_attrs(context_length=model.context_length, trained_length=model.trained_length)
     clock.statistics += time.perf_counter() - begun
     return dataset
 
 
-def _collector(
-    layers: dict[int, LayerSamples], seed: int, window: int, clock: Clock
-) -> Callable[[LayerCapture], None]:
-    """Consumer of captures: keeps the statistics of a layer, never its vectors."""
+class _Collector:
+    """Consumer of captures: keeps a layer's statistics, never its vectors, and after all windows its rows alone."""
 
-    def collect(found: LayerCapture) -> None:
+    def __init__(self, windows: int, seed: int, clock: Clock) -> None:
+        self.windows, self.seed, self.clock = windows, seed, clock
+        self.layers: dict[int, tuple[LayerSamples, list[Row]]] = {}
+
+    def __call__(self, window: int, found: LayerCapture) -> None:
         begun = time.perf_counter()
-        samples = layers.setdefault(
-            found.layer, LayerSamples(found.frequencies, found.scale, found.softcap, found.window, [])
-        )
-        state = np.random.SeedSequence([seed, window, found.layer]).generate_state(1, np.uint64)
+        new = LayerSamples(found.frequencies, found.scale, found.softcap, found.window, [])
+        samples, rows = self.layers.setdefault(found.layer, (new, []))
+        state = np.random.SeedSequence([self.seed, window, found.layer]).generate_state(1, np.uint64)
         generator = torch.Generator().manual_seed(int(state[0]) >> 1)
         samples.windows.append(
             split_layer(
@@ -547,9 +559,10 @@ def _collector(
                 window=found.window,
             )
         )
-        clock.statistics += time.perf_counter() - begun
-
-    return collect
+        if len(samples.windows) == self.windows:
+            rows += layer_rows(samples)
+            samples.windows.clear()
+        self.clock.statistics += time.perf_counter() - begun
 
 
 # From a model's name and texts to the record of its heads: what `tapa measure` and `make figures` both run.
@@ -566,25 +579,39 @@ def measure_model(
     *,
     arguments: Sequence[str],
     progress: Progress,
+    say: Callable[[str], None] = lambda line: None,
 ) -> tuple[xr.Dataset, Provenance]:
-    """Measure every head of a model.
+    """Measure every head of a model, its weights read layer by layer where it is a folder of safetensors.
 
     Args:
-        model: "smollm2" (fetched), a model of `tapa train`, a Hugging Face folder of safetensors, or a .gguf file.
-        texts: UTF-8 files; with none, a model of `tapa train` is measured on the validation documents of its corpus,
-            any other on the pinned texts.
-        settings: windows, length, seed.
+        model: "smollm2" (fetched), a model of `tapa train`, a Hugging Face folder of safetensors, a .gguf file, or
+            organisation/model of the hub.
+        texts: UTF-8 files; with none, a model of `tapa train` is
+            measured on the validation documents of its corpus, any other on the pinned texts.
+        settings: windows, length, seed, and where and in which precision the model is run.
         arguments: the command line, for the record.
         progress: called with (what, done, total).
+        say: told in one line how much memory it takes and how much is free.
 
     Returns:
         The dataset of `analysis.studies.distance_bias.model_dataset`, described, and its provenance.
 
     Raises:
-        InputError: whatever cannot be used of the model, the texts or the settings.
+        InputError: whatever cannot be used of the model, the texts or the settings; too little memory.
     """
     _check_texts(texts)
-    loaded = open_model(model, progress=progress)
+    where: dict[str, Any] = {
+        "precision": settings.precision,
+        "device": settings.device,
+        "revision": settings.revision,
+    }
+    sizes = {"windows": settings.windows, "length": settings.length}
+    memory = memory_of(model, **sizes, **where, progress=progress)
+    if memory is not None:
+        memory[0].check(
+            memory[1], "give fewer or shorter windows (--windows, --length) or --precision bfloat16"
+        )
+    loaded = open_model(model, by_layers=True, **where, progress=progress)
     loaded.check_rotates()
     length = settings.length or loaded.default_window
     # before the texts are cut: the context is the harder limit, and the one the user can look up
@@ -595,6 +622,8 @@ def measure_model(
         )
     documents = loaded.documents(texts, progress)
     chosen = loaded.windows(documents, length, settings.windows, seed=settings.seed)
+    if memory is not None:
+        say(memory[0].line(memory[1]))
     clock = Clock()
     begun = time.perf_counter()
     dataset = measure(loaded, chosen.tokens, seed=settings.seed, progress=progress, clock=clock)
@@ -602,8 +631,8 @@ def measure_model(
         arguments,
         asdict(settings) | {"length": length, "texts": [name for name, _ in documents]} | loaded.recorded,
         seeds={"windows and token orders": settings.seed},
-        device="cpu",
-        precision="float32 forward and transforms, float64 angles and sums over windows",
+        device=loaded.device,
+        precision=f"{loaded.precision} forward, float32 transforms, float64 angles and sums over windows",
         threads=torch.get_num_threads(),
         seconds=time.perf_counter() - begun,
         model_sha256=loaded.sha256,
@@ -633,6 +662,7 @@ def kept_or_measured(
     *,
     arguments: Sequence[str],
     progress: Progress,
+    say: Callable[[str], None] = lambda line: None,
 ) -> xr.Dataset:
     """The record of a model at `path`, measured and written there unless one of these weights and settings is there.
 
@@ -647,7 +677,7 @@ def kept_or_measured(
     kept = kept_record(model, texts, settings, path, progress)
     if kept is not None:
         return kept
-    data, provenance = measure_model(model, texts, settings, arguments=arguments, progress=progress)
+    data, provenance = measure_model(model, texts, settings, arguments=arguments, progress=progress, say=say)
     write(data, path, provenance, schema=HEADS)
     return read(path, expect_schema=HEADS)
 
@@ -664,9 +694,10 @@ def kept_record(
         return None
     data = read(path, expect_schema=HEADS)
     found = provenance_of(data)
-    digest, default = weights_sha256(model, progress)
+    digest, default = weights_sha256(model, progress, revision=settings.revision)
     wanted = asdict(settings) | {"length": settings.length or default}
-    same = all(found.configuration.get(key) == value for key, value in wanted.items())
+    before = asdict(DistanceBiasSettings())  # a record of before has no setting that came later
+    same = all(found.configuration.get(key, before[key]) == value for key, value in wanted.items())
     if found.model_sha256 != digest or not same or "context_length" not in data.attrs:
         return None
     if not texts:

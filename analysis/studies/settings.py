@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from analysis.errors import InputError
 from analysis.evaluation.protocol import Protocol, scaled_stride
 from analysis.experiments.plan import VARIANTS, Run, cpu
-from analysis.settings import check_least, nearest
+from analysis.settings import check_device_name, check_least, check_precision, nearest
 from analysis.theory.frequencies import Extension, extension_name
 from analysis.training.recipe import Recipe, tuned_rates
 
@@ -30,14 +30,20 @@ class DistanceBiasSettings:
         length: tokens in a window, >= `SHORTEST_SPLIT`; None for 2048, and for a model of `tapa train` for
             the length that it was trained at.
         seed: >= 0, of the windows' places and of the shuffled control.
+        precision: of another's model, "float32", "bfloat16" or "float16"; ours is read in float32.
+        device: of another's model, "cpu", "cuda" or "mps".
+        revision: branch, tag or commit of a model of the hub.
 
-    >>> DistanceBiasSettings(windows=4, length=512)
-    DistanceBiasSettings(windows=4, length=512, seed=0)
+    >>> DistanceBiasSettings(windows=4, length=512).seed
+    0
     """
 
     windows: int = 8
     length: int | None = None
     seed: int = 0
+    precision: str = "float32"
+    device: str = "cpu"
+    revision: str | None = None
 
     def __post_init__(self) -> None:
         if self.windows < 2:
@@ -45,6 +51,8 @@ class DistanceBiasSettings:
         if self.length is not None and self.length < SHORTEST_SPLIT:
             raise InputError(f"length={self.length} is too short for a window; give {SHORTEST_SPLIT} or more")
         check_least("seed", self.seed, 0)
+        check_precision(self.precision)
+        check_device_name(self.device)
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,8 @@ SECTIONS = {
 
 
 @cache
-def _by_section() -> dict[str, tuple[Finding, ...]]:
+def sections() -> dict[str, tuple[Finding, ...]]:
+    """The findings by the titles of their sections, in the order of the page."""
     return {
         title: tuple(one for source in sources for one in source()) for title, sources in SECTIONS.items()
     }
@@ -114,7 +115,7 @@ def findings() -> dict[str, Finding]:
     'summaries/smollm2.json'
     """
     found: dict[str, Finding] = {}
-    for one in (one for group in _by_section().values() for one in group):
+    for one in (one for group in sections().values() for one in group):
         if one.label in found:
             raise InputError(f"two findings have the label {one.label}; a label is given once")
         found[one.label] = one
@@ -145,8 +146,8 @@ def findings_page() -> str:
         "sentence names.",
         "",
     ]
-    lines += [f"- [{title}](#{_heading(title)})" for title in _by_section()]
-    for title, group in _by_section().items():
+    lines += [f"- [{title}](#{_heading(title)})" for title in sections()]
+    for title, group in sections().items():
         lines += ["", f"## {title}"]
         for one in group:
             lines += ["", f"### {one.label}", "", one.sentence, "", _source(one)]

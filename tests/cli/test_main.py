@@ -36,7 +36,7 @@ TAPA = Path(sys.executable).with_name("tapa")
 COMMANDS = (
     "curve", "doctor", "measure", "report", "plot", "compare", "export", "formula", "evaluate", "phase",
     "phase-dynamics", "phase-seeds", "bias", "score-variance", "train", "gate", "sweep", "results", "verify",
-    "findings", "figures", "bench", "fetch",
+    "findings", "site", "figures", "bench", "fetch",
 )  # fmt: skip
 LENGTH = ["--length", "32", "--windows", "3"]
 
@@ -617,6 +617,13 @@ USAGE = [
     ("mesure", "No such command 'mesure'. Did you mean 'measure'?; see `tapa --help`"),
     ("figures distance_bias nosuch", f"figure 'nosuch' is unknown; known: {', '.join(FIGURES)}"),
     ("measure smolm2", "smolm2: no such file or folder; did you mean smollm2?"),
+    ("measure llama --device tpu", "device=tpu: unknown; give one of cpu, cuda, mps"),
+    ("measure llama --precision int4", "precision=int4: unknown; give one of float32, bfloat16, float16"),
+    (
+        "measure llama --revision main --text text.txt",
+        "revision=main is of a model of the hub, and llama is none",
+    ),
+    ("measure llama --text texts/hamlett", "text texts/hamlett is not pinned; did you mean hamlet?"),
     ("evaluate lama", "lama: no such file or folder; did you mean llama?"),
     ("bias llama --interventions holt", "intervention 'holt' is unknown; did you mean hold?"),
     ("bias llama --lengths 9,8", "lengths=[9, 8] do not ascend"),
@@ -752,3 +759,15 @@ def test_a_figure_is_drawn_by_its_name_its_number_or_its_module(monkeypatch: pyt
         main.app, ["figures", "3", "distance_bias", "fig_03_distance_bias.py", "fig_00_overview"]
     )
     assert asked == [(["distance_bias"] * 3 + ["overview"], False)]
+
+
+def test_without_a_terminal_there_is_a_line_every_30_seconds(capsys: pytest.CaptureFixture[str]):
+    times = iter([0.0, 0.0, 10.0, 31.0, 40.0, 62.0])
+    with progress_bar(lambda: next(times)) as show:
+        for done in range(5):
+            show("layer", done, 30)
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("tapa: ")]
+    assert lines == [
+        "tapa: layer: 2 of 30, 0:31 gone, 7:14 left",
+        "tapa: layer: 4 of 30, 1:02 gone, 6:43 left",
+    ]

@@ -699,13 +699,13 @@ def test_progress_is_told_window_by_window():
 
 
 def test_the_clock_tells_statistics_from_forward_passes(monkeypatch: pytest.MonkeyPatch):
-    """A clock that ticks once a reading: 3 windows of 3 layers, each layer two readings, each window two."""
+    """A clock that ticks once a reading: 3 windows of 3 layers, each layer two readings, all together two."""
     ticks = itertools.count()
     monkeypatch.setattr(distance_bias, "time", SimpleNamespace(perf_counter=lambda: float(next(ticks))))
     clock = distance_bias.Clock()
     distance_bias.measure(checkpoint(tiny_models.build("llama")), tokens(), seed=0, clock=clock)
     assert clock.statistics == 3 * 3 + 1  # one tick a layer, one for assembling
-    assert clock.forward == 3 * (2 * 3 + 1) - 3 * 3  # from first to last reading of a window, less statistics
+    assert clock.forward == 2 * 9 + 1 - 9  # from the first to the last reading, less statistics
 
 
 @pytest.mark.parametrize(
@@ -729,7 +729,9 @@ def test_the_shortest_window_is_measured_without_a_hole():
 
 
 def test_layers_that_rotate_different_numbers_of_pairs_have_no_common_record():
-    layers = [distance_bias.LayerSamples(frequencies.plain(1e4, 8, d), 1.0, None, None, []) for d in (4, 8)]
+    layers = [
+        (distance_bias.LayerSamples(frequencies.plain(1e4, 8, d), 1.0, None, None, []), []) for d in (4, 8)
+    ]
     with pytest.raises(
         InputError, match=r"layers rotate different numbers of pairs \[2, 4\]; measure one kind"
     ):
