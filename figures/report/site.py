@@ -322,10 +322,21 @@ def index_page(content: Mapping[str, Any]) -> str:
         "tapa doctor MODEL/config.json  # does the module rotate as its configuration says?\n"
         "tapa verify thm-2.2            # check a claim of the paper now</pre>",
         "<h2>Notation</h2>",
-        f"<pre>{html.escape('Notation, for' + (notation or '').partition('Notation, for')[2])}</pre>",
+        *_notation(notation or ""),
     ]
     lead = ["<p>Distance bias in RoPE and TAPA: checked claim by claim, measured on real weights.</p>"]
     return _page("index.html", "tapa-toolkit", lead, body)
+
+
+def _notation(text: str) -> list[str]:
+    """The part of the package's docstring on notation: words, and a table out of its Markdown."""
+    lines = text[text.index("Notation, for") :].splitlines()
+    words = html.escape(" ".join(line for line in lines if line and not line.startswith("|")))
+    head, _, *rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("|")]
+    cells = ["".join(f"<{kind}>{html.escape(cell)}</{kind}>" for cell in row)
+             for kind, row in (("th", head), *(("td", row) for row in rows))]  # fmt: skip
+    table = "".join(f"<tr>{row}</tr>" for row in cells)
+    return [f'<p>{words}</p><div class="table"><table><tbody>{table}</tbody></table></div>']
 
 
 class _Links(HTMLParser):
