@@ -128,9 +128,9 @@ def measure(
       tapa measure runs/cpu-rope-0
     """
     from analysis.assets import check_model_name
-    from analysis.studies.settings import DistanceBiasSettings
+    from analysis.studies.settings import DistanceBiasSettings as Settings
 
-    settings = DistanceBiasSettings(windows, length, seed, precision, device, revision)
+    settings = Settings(windows, length, seed, precision, device, revision)
     check_model_name(model)
     from analysis.progress import progress_bar, say
     from analysis.records import printable, write, write_summary
@@ -140,9 +140,8 @@ def measure(
     from analysis.studies import distance_bias
 
     with progress_bar() as show:
-        data, provenance = distance_bias.measure_model(
-            model, text, settings, arguments=sys.argv, progress=show, say=say
-        )
+        told = {"arguments": sys.argv, "progress": show, "say": say}
+        data, provenance = distance_bias.measure_model(model, text, settings, **told)
     write(data, out, provenance, schema=DISTANCE_BIAS)
     if summary is not None:
         content = distance_bias.summarise_model(data)
@@ -151,9 +150,8 @@ def measure(
     if as_json:
         typer.echo(json.dumps({"record": printable(str(out)), **distance_bias.for_json(numbers)}))
         return
-    for name, values in numbers.items():
-        typer.echo(f"{name:24s}" + "".join(f"{value:8.3f}" for value in values))
-    written = shown(out) if summary is None else f"{shown(out)}, {shown(summary)}"
+    typer.echo("\n".join(f"{name:24s}" + "".join(f"{v:8.3f}" for v in row) for name, row in numbers.items()))
+    written = ", ".join(shown(path) for path in (out, summary) if path is not None)
     typer.echo(f"quartiles over heads, first token dropped; record: {written}")
 
 

@@ -237,8 +237,8 @@ class Model(ABC):
         """What a record's configuration says of the model beside the sha256 of its weights."""
         pinned = {} if self.pinned_sha256 is None else {"pinned_sha256": self.pinned_sha256}
         begin = {} if self.first_token is None else {"window_begin": self.window_begin}
-        revision = {} if self.revision is None else {"revision": self.revision}
-        return {"model": self.name} | pinned | begin | revision
+        commit = {} if self.revision is None else {"commit": self.revision}
+        return {"model": self.name} | pinned | begin | commit
 
     @property
     def window_begin(self) -> str:

@@ -584,10 +584,9 @@ def measure_model(
     """Measure every head of a model, its weights read layer by layer where it is a folder of safetensors.
 
     Args:
-        model: "smollm2" (fetched), a model of `tapa train`, a Hugging Face folder of safetensors, a .gguf file, or
-            organisation/model of the hub.
-        texts: UTF-8 files; with none, a model of `tapa train` is
-            measured on the validation documents of its corpus, any other on the pinned texts.
+        model: as `load.open_model` takes it.
+        texts: UTF-8 files; with none, a model of `tapa train` is measured on the validation documents of its corpus,
+            any other on the pinned texts.
         settings: windows, length, seed, and where and in which precision the model is run.
         arguments: the command line, for the record.
         progress: called with (what, done, total).
@@ -600,18 +599,7 @@ def measure_model(
         InputError: whatever cannot be used of the model, the texts or the settings; too little memory.
     """
     _check_texts(texts)
-    where: dict[str, Any] = {
-        "precision": settings.precision,
-        "device": settings.device,
-        "revision": settings.revision,
-    }
-    sizes = {"windows": settings.windows, "length": settings.length}
-    memory = memory_of(model, **sizes, **where, progress=progress)
-    if memory is not None:
-        memory[0].check(
-            memory[1], "give fewer or shorter windows (--windows, --length) or --precision bfloat16"
-        )
-    loaded = open_model(model, by_layers=True, **where, progress=progress)
+    loaded, needs = _opened(model, settings, progress)
     loaded.check_rotates()
     length = settings.length or loaded.default_window
     # before the texts are cut: the context is the harder limit, and the one the user can look up
@@ -622,8 +610,8 @@ def measure_model(
         )
     documents = loaded.documents(texts, progress)
     chosen = loaded.windows(documents, length, settings.windows, seed=settings.seed)
-    if memory is not None:
-        say(memory[0].line(memory[1]))
+    if needs is not None:
+        say(needs)
     clock = Clock()
     begun = time.perf_counter()
     dataset = measure(loaded, chosen.tokens, seed=settings.seed, progress=progress, clock=clock)
@@ -644,6 +632,21 @@ def measure_model(
     dataset = dataset.assign_attrs(model=loaded.name, window_begin=loaded.window_begin)
     dataset = dataset.assign_attrs(statistics_seconds=clock.statistics, forward_seconds=clock.forward)
     return dataset, provenance
+
+
+def _opened(model: str, settings: DistanceBiasSettings, progress: Progress) -> tuple[Model, str | None]:
+    """The model, and a line on the memory that it takes and that is free, if it is not one of ours."""
+    where: dict[str, Any] = {
+        "precision": settings.precision,
+        "device": settings.device,
+        "revision": settings.revision,
+    }
+    memory = memory_of(model, windows=settings.windows, length=settings.length, **where, progress=progress)
+    if memory is not None:
+        remedy = "give fewer or shorter windows (--windows, --length) or --precision bfloat16"
+        memory[0].check(memory[1], remedy)
+    loaded = open_model(model, by_layers=True, **where, progress=progress)
+    return loaded, None if memory is None else memory[0].line(memory[1])
 
 
 def _check_texts(texts: Sequence[Path]) -> None:

@@ -43,7 +43,7 @@ def test_a_model_of_the_hub_is_fetched_without_its_code(
         model = open_model(NAME, by_layers=True)
         again, _ = weights_sha256(NAME)
     assert model.name == NAME
-    assert model.recorded["revision"] == COMMIT
+    assert model.recorded["commit"] == COMMIT
     assert model.sha256 == again
     fetched = {path.name for path in cache.rglob("snapshots/*/*")}
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= fetched
