@@ -312,6 +312,7 @@ def test_measure_in_a_process_of_its_own(place: Path):
     )
     assert provenance.configuration == {
         "windows": 3, "length": 32, "seed": 5, "model": "llama", "texts": ["text.txt"],
+        "precision": "float32", "device": "cpu", "revision": None,
     }  # fmt: skip
     assert provenance.model_sha256
     assert provenance.text_sha256
