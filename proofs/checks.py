@@ -132,6 +132,21 @@ def near_integers(base: int) -> range:
     return range(2, stop)
 
 
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a scan of integers found, and which it looked at, counted while it went.
+
+    Attributes:
+        first: the first that certainly fails; None if there is none.
+        doubtful: the first that is left undecided before it.
+        looked: all that were bounded, in order, none left out.
+    """
+
+    first: int | None
+    doubtful: int | None
+    looked: range
+
+
 @dataclass(frozen=True)
 class Distances:
     """mu C_D + nu S_D at all integers of a long range, in balls, by angle addition and one matrix product.
@@ -149,26 +164,27 @@ class Distances:
         if not self.omega or self.side < 1:
             raise InputError(f"{len(self.omega)} frequencies, blocks of side {self.side}: both must be > 0")
 
-    def first(self, start: int, stop: int, bound: Real) -> tuple[int | None, int | None]:
-        """First distance in [start, stop) where the bias is certainly >= `bound`, and first one left undecided.
+    def first(self, start: int, stop: int, bound: Real) -> Scan:
+        """Look for the first distance in [start, stop) where the bias is certainly >= `bound`; see `Scan`.
 
-        (None, None) certifies bias < bound on the whole range. Undecided distances beyond the failing one do not count.
+        Undecided distances beyond the failing one do not count.
         """
         side, top = self._side(start, stop), ball(bound) * 2 * len(self.omega)
-        fine = self._fine(side)
+        fine, looked = self._fine(side), 0
         for block in range(start, stop, side * side):
             doubtful = None
             for offset, value in enumerate((self._coarse(block, side) * fine).entries()):
-                if value < top:
-                    continue
                 if block + offset >= stop:
                     break
+                looked += 1
+                if value < top:
+                    continue
                 if value >= top:
-                    return block + offset, doubtful
+                    return Scan(block + offset, doubtful, range(start, start + looked))
                 doubtful = block + offset if doubtful is None else doubtful
             if doubtful is not None:
-                return None, doubtful
-        return None, None
+                return Scan(None, doubtful, range(start, start + looked))
+        return Scan(None, None, range(start, start + looked))
 
     def extremes(self, start: int, stop: int) -> tuple[arb, arb]:
         """Balls of the least and of the greatest bias over all integers of [start, stop), none left out."""

@@ -29,6 +29,8 @@ def eq_28_practice() -> Iterator[dict[str, object]]: ...
 Then `proofs.verify.verify(["eq-28"], workers=0)` runs it in this process. Rules, each enforced with the label
 in the message:
 
+- `says` may be a `proofs.statements.Statement`: what is printed is then made from it, and the check is called with it
+  and takes its sides for targets.
 - A label is used once; `uses` names existing labels and has no cycle. "lem-C.2" is that claim as stated,
   "lem-C.2*" the same as repaired. List only what the evidence rests on: an independent proof lists nothing.
 - The verdict is derived, never typed: any REFUTED refutes, any UNKNOWN leaves unknown, otherwise the weakest
@@ -48,17 +50,21 @@ in the message:
 
 from __future__ import annotations
 
+import enum
+import functools
 import importlib
 import inspect
 import pkgutil
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from analysis.evidence import Evidence, Role, Verdict
 from proofs import paper
+from proofs.classical import CLASSICAL, cited
+from proofs.statements import Statement
 
 Check = Callable[[], Iterator[Evidence]]
 Rows = Callable[[], Iterator[dict[str, object]]]
@@ -87,7 +93,8 @@ class LedgerError(ValueError):
 class Form:
     """One form of a claim, as stated or as repaired: statement, argument, and the check that judges it.
 
-    `says`, `assumes` and `proof` are Markdown with TeX between dollar signs; `outline` is plain text.
+    `says`, `assumes` and `proof` are Markdown with TeX between dollar signs; `outline` is plain text. Where there is a
+    `statement`, `says` is printed from it, and the check is `judge` of it.
     """
 
     says: str
@@ -97,6 +104,13 @@ class Form:
     proof: str
     check: Check
     place: str
+    statement: Statement | None = None
+    judge: Callable[[Statement], Iterator[Evidence]] | None = None
+
+    @property
+    def classical(self) -> tuple[str, ...]:
+        """The classical theorems that its argument and its proof call by name."""
+        return cited(self.outline, self.proof)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +141,9 @@ class Ledger:
         self.repairs: dict[str, Form] = {}
         self.attacks: dict[str, Attack] = {}  # keyed by node: "eq-28" or "eq-28*"
         self.practices: dict[str, Rows] = {}
+        self.machine_checked: frozenset[str] = (
+            frozenset()
+        )  # nodes that a proof assistant has checked; `load` fills it
 
     def claim(
         self,
@@ -134,7 +151,7 @@ class Ledger:
         *,
         where: str,
         kind: str,
-        says: str,
+        says: str | Statement,
         assumes: tuple[str, ...] = (),
         uses: tuple[str, ...] = (),
         outline: str = "",
@@ -158,7 +175,7 @@ class Ledger:
         self,
         label: str,
         *,
-        says: str,
+        says: str | Statement,
         assumes: tuple[str, ...] = (),
         uses: tuple[str, ...] = (),
         outline: str = "",
@@ -274,13 +291,16 @@ def _part(label: str, where: str) -> str:
 
 def _form(
     label: str,
-    says: str,
+    says: str | Statement,
     assumes: tuple[str, ...],
     uses: tuple[str, ...],
     outline: str,
     proof: str,
-    check: Check,
+    check: Callable[..., Iterator[Evidence]],
 ) -> Form:
+    if isinstance(says, Statement):
+        plain = _form(label, says.says(), assumes, uses, outline, proof, check)
+        return replace(plain, check=functools.wraps(check)(lambda: check(says)), statement=says, judge=check)
     if not says.strip():
         raise LedgerError(f"{label}: says is empty; write the statement")
     for name, value in (("assumes", assumes), ("uses", uses)):
@@ -367,3 +387,67 @@ def _limited(own: Verdict, used: dict[str, Verdict]) -> tuple[Verdict, str]:
         return own, ""
     names = ", ".join(node for node, verdict in used.items() if verdict is limit)
     return limit, f"no stronger than {names}, {limit}"
+
+
+class Rank(enum.StrEnum):
+    """How a verdict was reached, strongest first; derived from evidence, statement and ancestors, never typed."""
+
+    MACHINE_CHECKED = "machine-checked"  # a proof assistant has checked the form, whatever else it uses here
+    COMPUTED = "computed"  # an exact computation that was made from the statement, and is all of it
+    CERTIFIED = (
+        "certified"  # balls over all of the statement's domain, which was compared with what they cover
+    )
+    ARGUED = "argued"  # computations joined by a written proof
+    REFUTED = "refuted"
+    UNKNOWN = "unknown"
+
+
+_RANKS = tuple(Rank)
+
+
+def own_rank(form: Form, verdict: Verdict, evidence: Sequence[Evidence]) -> Rank:
+    """Rank of a form by its own evidence: no higher than the weakest of its facts."""
+    if verdict is Verdict.REFUTED:
+        return Rank.REFUTED
+    if verdict not in (Verdict.PROVED, Verdict.CERTIFIED):
+        return Rank.UNKNOWN
+    if any(item.role is not Role.STATEMENT for item in evidence) or form.statement is None:
+        return Rank.ARGUED
+    return Rank.COMPUTED if verdict is Verdict.PROVED else Rank.CERTIFIED
+
+
+def settle_ranks(
+    ledger: Ledger, final: dict[str, tuple[Verdict, str]], evidence: dict[str, Sequence[Evidence]]
+) -> dict[str, Rank]:
+    """Rank of each node: its own, and no higher than those of what it uses; a machine's check needs no ancestor."""
+    nodes, ranks = ledger.nodes(), {}
+    for node in ledger.order({node.removesuffix(REPAIRED) for node in final}):
+        if node not in final:
+            continue
+        if node in ledger.machine_checked:
+            ranks[node] = Rank.MACHINE_CHECKED
+            continue
+        own = own_rank(nodes[node], final[node][0], evidence[node])
+        used = () if own in (Rank.REFUTED, Rank.UNKNOWN) else (ranks[name] for name in nodes[node].uses)
+        ranks[node] = max((own, *used), key=_RANKS.index)
+    return ranks
+
+
+def rests_on(ledger: Ledger, node: str, ranks: dict[str, Rank]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What the verdict of a node takes on trust: the classical theorems, and the argued forms, itself among them.
+
+    Of the whole ancestry, machine-checked forms apart, which rest on nothing here.
+    """
+    nodes, seen, classical, argued = ledger.nodes(), set(), set(), []
+    stack = [node]
+    while stack:
+        name = stack.pop()
+        if name in seen or ranks.get(name) is Rank.MACHINE_CHECKED:
+            continue
+        seen.add(name)
+        classical.update(nodes[name].classical)
+        if ranks.get(name) is Rank.ARGUED:
+            argued.append(name)
+        stack.extend(nodes[name].uses)
+    known = [entry.label for entry in CLASSICAL if entry.label in classical]
+    return tuple(known), tuple(name for name in nodes if name in argued)

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from analysis.evidence import Evidence, Verdict
-from proofs.ledger import REPAIRED
+from proofs.classical import CLASSICAL
+from proofs.ledger import REPAIRED, Rank
 from proofs.paper import NOTATION
 from proofs.verify import Outcome, Result, verify
 
@@ -32,7 +33,7 @@ COLOURS = {
 }
 _LENGTH = 160  # characters of a value or a fact before it is cut short
 _ROW = re.compile(
-    r"^\| \[`(?P<label>[^`]+)`\][^|]*\|[^|]*\|(?P<stated>[^|]*)\|(?P<repaired>[^|]*)\|$", re.MULTILINE
+    r"^\| \[`(?P<label>[^`]+)`\][^|]*\|[^|]*\|(?P<stated>[^|]*)\|(?P<repaired>[^|]*)\|[^|]*\|$", re.MULTILINE
 )
 _HEAD = """# Status of the claims
 
@@ -41,11 +42,18 @@ Every verdict is of this version. The third (v3, 2026-05) claims "light continua
 perplexity and stronger retrieval performance"; nothing of it was checked.
 Every verdict is derived from evidence that is computed, and limited by the verdicts of what it uses:
 
-- **proved**: a symbolic identity, or a written argument with each of its computations checked by symbols. The steps
-  between the computations are the argument's own, and it names the classical theorems that it rests on;
+- **proved**: a symbolic identity, or a written argument with each of its computations checked by symbols;
 - **certified**: ball arithmetic on the whole of the stated domain, with the radius given;
 - **unknown**: not decided, or a proof that rests on something refuted, or supported by numbers only;
 - **refuted**: an explicit counterexample that meets every hypothesis.
+
+How a verdict was reached is its rank, which is derived too, and is no higher than the ranks of what it uses:
+
+- **machine-checked**: by a proof assistant;
+- **computed**: an exact computation that is made from the statement, and is the whole of it;
+- **certified**: balls over the whole of the statement's domain, which is compared with what they cover;
+- **argued**: checked computations joined by a written proof. The steps between the computations are the argument's own;
+  each claim lists the argued forms and the [classical theorems](#classical-theorems) that it rests on.
 """
 
 
@@ -123,6 +131,9 @@ def _form_lines(form: Mapping[str, Any]) -> list[str]:
     lines = [f"  says: {form['says']}"]
     lines += [f"  assumes: {item}" for item in form["assumes"]]
     lines += [f"  uses: {', '.join(form['uses'])}"] if form["uses"] else []
+    lines += [f"  rank: {form['rank']}"]
+    lines += [f"  argued steps: {', '.join(form['argued'])}"] if form["argued"] else []
+    lines += [f"  classical: {', '.join(form['classical'])}"] if form["classical"] else []
     lines += [f"  argument: {form['outline']}"] if form["outline"] else []
     lines += [f"  proof: {paragraph}" for paragraph in form["proof"]]
     lines += [f"  note: {form['note']}"] if form["note"] else []
@@ -149,10 +160,19 @@ def status_markdown(results: Sequence[Result]) -> str:
     lines = [_HEAD, *_contents(parts), "", "## Verdicts", "", *_counts(results)]
     lines += ["", "## Notation", "", " ".join(NOTATION.split())]
     for part, claims in parts:
-        lines += ["", f"## {part}", "", "| claim | kind | as stated | as repaired |", "|---|---|---|---|"]
+        lines += [
+            "",
+            f"## {part}",
+            "",
+            "| claim | kind | as stated | as repaired | rank |",
+            "|---|---|---|---|---|",
+        ]
         lines += [_row(result) for result in claims]
         for result in claims:
             lines += ["", *_entry_lines(entry(result), result)]
+    lines += ["", "## Classical theorems", "", "Cited by name, and not proved here."]
+    for item in CLASSICAL:
+        lines += ["", f"### {item.label}", "", f"{item.name}: {item.says}. {item.reference}."]
     return "\n".join(lines) + "\n"
 
 
@@ -219,6 +239,9 @@ def _form_entry(outcome: Outcome) -> dict[str, Any]:
     form = outcome.form
     return {
         "verdict": verdict_text(outcome),
+        "rank": str(outcome.rank),
+        "classical": list(outcome.classical),
+        "argued": list(outcome.argued),
         "says": _squeeze(form.says),
         "assumes": [_squeeze(item) for item in form.assumes],
         "uses": list(form.uses),
@@ -266,6 +289,7 @@ def _node(node: str, result: Result, outcome: Outcome) -> dict[str, object]:
         "kind": result.kind,
         "part": result.claim.part,
         "verdict": str(outcome.verdict),
+        "rank": str(outcome.rank),
         "reason": outcome.reason,
         "border": COLOURS[outcome.own],
         "fill": COLOURS[outcome.verdict],
@@ -281,7 +305,22 @@ def _counts(results: Sequence[Result]) -> list[str]:
     stated = Counter(result.stated for result in results)
     repaired = Counter(result.repaired for result in results if result.repaired is not None)
     rows = [f"| {_name(verdict)} | {stated[verdict]} | {repaired[verdict]} |" for verdict in COLOURS]
-    return [f"{len(results)} claims.", "", "| verdict | as stated | as repaired |", "|---|---|---|", *rows]
+    lines = [f"{len(results)} claims.", "", "| verdict | as stated | as repaired |", "|---|---|---|", *rows]
+    found = [Counter(form.rank for form in forms if form) for forms in _both(results)]
+    lines += ["", "| rank | as stated | as repaired |", "|---|---|---|"]
+    lines += [f"| `{rank}` | {found[0][rank]} | {found[1][rank]} |" for rank in Rank]
+    objects = sum(form.form.statement is not None for forms in _both(results) for form in forms if form)
+    total = sum(1 for forms in _both(results) for form in forms if form)
+    return [
+        *lines,
+        "",
+        f"{objects} of {total} forms are statement objects: printed, attacked and targeted from one structure.",
+    ]
+
+
+def _both(results: Sequence[Result]) -> tuple[list[Outcome], list[Outcome | None]]:
+    """All forms as stated, and all as repaired."""
+    return [result.as_stated for result in results], [result.as_repaired for result in results]
 
 
 def _name(verdict: Verdict) -> str:
@@ -293,7 +332,7 @@ def _contents(parts: Sequence[tuple[str, list[Result]]]) -> list[str]:
     lines = ["- [Verdicts](#verdicts)", "- [Notation](#notation)"]
     for part, claims in parts:
         lines.append(f"- [{part}](#{anchor(part)}): {', '.join(_link(result.label) for result in claims)}")
-    return lines
+    return [*lines, "- [Classical theorems](#classical-theorems)"]
 
 
 def anchor(heading: str) -> str:
@@ -308,7 +347,8 @@ def _link(node: str) -> str:
 
 def _row(result: Result) -> str:
     verdicts = f"{verdict_text(result.as_stated)} | {verdict_text(result.as_repaired)}"
-    return f"| {_link(result.label)} | {result.kind} | {verdicts} |"
+    ranks = " / ".join(str(form.rank) for form in (result.as_stated, result.as_repaired) if form)
+    return f"| {_link(result.label)} | {result.kind} | {verdicts} | {ranks} |"
 
 
 def _entry_lines(data: Mapping[str, Any], result: Result) -> list[str]:
@@ -324,6 +364,7 @@ def _entry_lines(data: Mapping[str, Any], result: Result) -> list[str]:
         lines += [f"- assumes: {'; '.join(form['assumes'])}"] if form["assumes"] else []
         lines += [f"- uses: {', '.join(_link(node) for node in form['uses'])}"] if form["uses"] else []
         lines += [f"- argument: {_plain(form['outline'])}"] if form["outline"] else []
+        lines += _trust_line(form, outcome)
         facts = deciding(outcome)
         lines += [f"- {_code(evidence_text(item, _LENGTH))}" for item in facts[:3]]
         lines += [f"- and {len(facts) - 3} more"] if len(facts) > 3 else []
@@ -336,6 +377,15 @@ def _entry_lines(data: Mapping[str, Any], result: Result) -> list[str]:
         ):
             lines += ["", opening + paragraph]
     return lines
+
+
+def _trust_line(form: Mapping[str, Any], outcome: Outcome) -> list[str]:
+    """What the verdict takes on trust: argued steps and classical theorems of the whole ancestry."""
+    argued = ", ".join(_link(node) for node in form["argued"] if outcome.rank is Rank.ARGUED)
+    classical = ", ".join(_link(label) for label in form["classical"])
+    parts = [f"argued {argued}"] if argued else []
+    parts += [f"classical {classical}"] if classical else []
+    return [f"- rank {outcome.rank}" + (f": rests on {'; '.join(parts)}" if parts else "")]
 
 
 def _by_part(results: Iterable[Result]) -> list[Result]:

@@ -26,11 +26,14 @@ from proofs.ledger import (
     Form,
     Ledger,
     LedgerError,
+    Rank,
     Rows,
     load,
     own_verdict,
     place,
+    rests_on,
     settle,
+    settle_ranks,
 )
 
 Row = dict[str, object]
@@ -61,6 +64,9 @@ class Outcome:
         evidence: what the check yielded.
         domain: what the attack searched; empty without an attack.
         attack: what the attack yielded.
+        rank: how the verdict was reached, ancestors taken into account.
+        classical: labels of the classical theorems that it rests on, by itself or by what it uses.
+        argued: the forms of its ancestry, itself among them, whose computations a written argument joins.
     """
 
     form: Form
@@ -70,6 +76,9 @@ class Outcome:
     evidence: tuple[Evidence, ...]
     domain: str
     attack: tuple[Evidence, ...]
+    rank: Rank
+    classical: tuple[str, ...]
+    argued: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,11 +307,25 @@ def _results(ledger: Ledger, wanted: Sequence[str], done: dict[LedgerTask, Found
         for node, found in forms.items()
     }
     final = settle(ledger, own)
+    ranks = settle_ranks(ledger, final, forms)
 
     def outcome(node: str) -> Outcome:
         verdict, reason = final[node]
         domain = ledger.attacks[node].domain if node in ledger.attacks else ""
-        return Outcome(nodes[node], verdict, own[node], reason, forms[node], domain, attacks.get(node, ()))
+        found = attacks.get(node, ())
+        classical, argued = rests_on(ledger, node, ranks)
+        return Outcome(
+            nodes[node],
+            verdict,
+            own[node],
+            reason,
+            forms[node],
+            domain,
+            found,
+            ranks[node],
+            classical,
+            argued,
+        )
 
     def result(label: str) -> Result:
         repaired = outcome(label + REPAIRED) if label in ledger.repairs else None

@@ -6,7 +6,7 @@ bases and head dimensions that happens close to the edge of the far range; whole
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from functools import cache, reduce
 
@@ -20,6 +20,7 @@ from proofs.checks import (
     HEAD_DIMS,
     LONGEST,
     Distances,
+    Scan,
     near_integers,
     scale,
     search,
@@ -99,7 +100,7 @@ def uniform_repaired_attack() -> Iterator[Evidence]:
     for head_dim in (4, 6):
         sums = RopeSums.of(head_dim, base=base)
         limit = sums.cos(2) - ball("1/8")
-        found, _ = Distances(sums.omega, 1, 0).first(base + 1, base + 200_000, limit)
+        found = Distances(sums.omega, 1, 0).first(base + 1, base + 200_000, limit).first
         steps = 2 + 26 ** (head_dim // 2 - 1) * base
         yield tried(
             f"D = {head_dim}: first failure", found is not None and found <= steps, found, f"<= {steps}"
@@ -120,32 +121,55 @@ def near_floor(base: int, head_dim: int, turns: bool, nu: int) -> tuple[arb, int
         return reduce(arb.min, values), signed[least]
 
 
-def first_failure(base: int, head_dim: int, turns: bool, nu: int, stop: int) -> tuple[int | None, int | None]:
-    """First integer Lambda in (b, stop) where (7) fails for some near integer, and first undecided one, in balls.
+def scans(base: int, head_dim: int, turns: bool, nu: int, stop: int) -> dict[int, Scan]:
+    """For either sign of Lambda, the scan of |Lambda| in (b, stop) for a failure of (7) at some near integer, in balls.
 
-    With nu != 0 both signs of Lambda are looked at: |Lambda| is returned.
+    At nu_0 = 0 the score is even in Lambda, and the scan of one sign is that of both.
     """
     with precision(64):
         omega = RopeSums.of(head_dim, base=base, turns=turns).omega
         top = near_floor(base, head_dim, turns, nu)[0] - ball("1/8")
-        found = [
-            Distances(omega, 1, sign * nu).first(base + 1, stop, top) for sign in ((1, -1) if nu else (1,))
-        ]
-    fails = [x for x, _ in found if x is not None]
-    unknown = [x for _, x in found if x is not None]
+        signs = (1, -1) if nu else (1,)
+        found = {sign: Distances(omega, 1, sign * nu).first(base + 1, stop, top) for sign in signs}
+    return found if nu else found | {-1: found[1]}
+
+
+def first_failure(base: int, head_dim: int, turns: bool, nu: int, stop: int) -> tuple[int | None, int | None]:
+    """First |Lambda| in (b, stop) where (7) fails for some near integer, and first undecided one."""
+    found = scans(base, head_dim, turns, nu, stop).values()
+    fails = [scan.first for scan in found if scan.first is not None]
+    unknown = [scan.doubtful for scan in found if scan.doubtful is not None]
     return min(fails, default=None), min(unknown, default=None)
 
 
+def uncovered(found: Mapping[int, Scan], base: int, last: int) -> list[str]:
+    """What of the far range, the integers with b < |Lambda| <= last, the scans of either sign have not looked at.
+
+    A scan that ends at a failure has covered what comes before it.
+    """
+    gaps = []
+    for sign in (1, -1):
+        if sign not in found:
+            gaps.append(f"no Lambda of sign {sign}")
+            continue
+        looked, fails = found[sign].looked, found[sign].first
+        end = last if fails is None else min(last, fails)
+        if not looked or looked[0] > base + 1 or looked[-1] < end or looked.step != 1:
+            gaps.append(f"sign {sign}: looked at {looked}, not at all of [{base + 1}, {end}]")
+    return gaps
+
+
 def failure(base: int, head_dim: int, turns: bool, nu: int, expected: int) -> Iterator[Evidence]:
-    """Evidence that (7) holds at all integers in (b, expected) and fails at `expected`."""
-    found, doubtful = first_failure(base, head_dim, turns, nu, expected + 1)
+    """Evidence that (7) holds at all integers in (b, expected), of both signs, and fails at `expected`."""
+    found = scans(base, head_dim, turns, nu, expected + 1)
     where = f"base {base}, D = {head_dim}, {'turns' if turns else 'radians'}, nu_0/mu_0 = {nu}"
-    what = f"{where}: first far integer where (7) fails"
-    clear = found == expected and (doubtful is None or doubtful > expected)
+    fails = min((scan.first for scan in found.values() if scan.first is not None), default=None)
+    decided = all(scan.doubtful is None or scan.doubtful > expected for scan in found.values())
+    gaps = uncovered(found, base, expected)
     yield Evidence(
-        what,
-        Verdict.CERTIFIED if clear else Verdict.UNKNOWN,
-        str(found),
+        f"{where}: first far integer where (7) fails{'; not looked at: ' + ', '.join(gaps) if gaps else ''}",
+        Verdict.CERTIFIED if fails == expected and decided and not gaps else Verdict.UNKNOWN,
+        str(fails),
         str(expected),
         radius=0.0,
         precision="64 bit ball",

@@ -13,6 +13,7 @@ from proofs.checks import BASES, HEAD_DIMS, LONGEST, equality, exact, rises, sca
 from proofs.integrals import RopeSums, ci, si
 from proofs.ledger import attack, claim, practice
 from proofs.paper.theorem_2_2 import limit_gap
+from proofs.statements import UNITS, Conclusion, Cosines, Sines, Statement, Variable
 
 R, C, DELTA, LOG, DIM, EPS, X = sp.symbols("r c delta L D epsilon x", positive=True)
 BOUND = R * (2 / DIM + (1 + sp.log(C * DELTA / 2)) / LOG)  # for c delta >= 2
@@ -45,20 +46,52 @@ def gap_bound(distance: Real, head_dim: int, log_base: arb, turns: bool) -> arb:
     return arb.min(linear, 2 / ball(head_dim) + (1 + (angle / 2).log()) / log_base)
 
 
+MU, NU, NEAR, FAR = sp.symbols("mu_0 nu_0 lambda Lambda", real=True)
+BASE = sp.Symbol("b", positive=True)
+
+
+def bias(distance: sp.Symbol) -> sp.Expr:
+    """Gamma at a distance: mu_0 C_D + nu_0 S_D."""
+    return MU * Cosines(DIM, BASE, distance, C) + NU * Sines(DIM, BASE, distance, C)
+
+
+HERE, THERE = sp.symbols("Gamma_lambda Gamma_Lambda", real=True)
+GAP = sp.Abs(HERE - THERE)
+PAIR = (  # any head dimension, base, pair of distances, unit and means
+    Variable(C, among=UNITS),
+    Variable(DIM, low=0, even=True),
+    Variable(BASE, low=1),
+    *(Variable(symbol) for symbol in (NEAR, FAR, MU, NU)),
+)
+SHORT = {
+    HERE: bias(NEAR),
+    THERE: bias(FAR),
+    LOG: sp.log(BASE),
+    DELTA: sp.Abs(NEAR - FAR),
+    R: sp.sqrt(MU**2 + NU**2),
+}
+EQ_8 = Statement(
+    PAIR,
+    (
+        Conclusion(sp.Le(GAP, R * C * DELTA * (1 / DIM + 1 / (2 * LOG)))),
+        Conclusion(
+            sp.Le(GAP, R * (2 / DIM + (1 + sp.log(C * DELTA / 2)) / LOG)), when=(sp.Ge(C * DELTA, 2),)
+        ),
+    ),
+    given=(sp.Ne(NEAR, FAR),),
+    meaning=SHORT,
+)
+
+
 @claim(
     "eq-8",
     where="Sec. 2.2, eq 8",
     kind="equation",
-    says=(
-        r"for all even $D$, bases $b > 1$, all $\lambda$, $\Lambda$, $\delta = |\lambda-\Lambda|$: "
-        r"$|\Delta| \le r c\delta(1/D + 1/(2L))$, and $|\Delta| \le r(2/D + (1+\ln(c\delta/2))/L)$ where "
-        r"$c\delta \ge 2$ (every $\delta \ge 1$ in turns): so (8) holds for $D > 4r/\epsilon$, $b > "
-        r"(e\pi\delta)^{2r/\epsilon}$"
-    ),
+    says=EQ_8,
     outline=(
         "Per pair |mu cos + nu sin| of two angles differs by at most r|e^{ix} - e^{iy}| <= r h(2d/D), h(x) "
         "= min(2, c delta theta_0^x), which falls; (1/D) sum h(2d/D) <= h(0)/D + (1/2) int_0^1 h. No lemma "
-        "is needed, and neither D > 4L nor lambda > 1."
+        "is needed, and neither D > 4L nor lambda > 1. The second bound holds for every delta >= 1 in turns."
     ),
     proof=r"""
         In pair $d$ two angles differ by $c\delta\theta_d$, so the pair's share of $\Delta$ is at most
@@ -69,25 +102,29 @@ def gap_bound(distance: Real, head_dim: int, log_base: arb, turns: bool) -> arb:
         the other. $\square$
     """,
 )
-def eq_8() -> Iterator[Evidence]:
+def eq_8(statement: Statement) -> Iterator[Evidence]:
     yield chord()
     yield from integral_of_minimum()
-    halves = BOUND.subs({DIM: 4 * R / EPS, LOG: 2 * R / EPS * sp.log(sp.E * C * DELTA / 2)})
+    cut = sp.log(C * DELTA / 2) / LOG
+    falling = C * DELTA * sp.exp(-LOG * X)
+    whole = C * DELTA / DIM + sp.integrate(falling, (X, 0, sp.oo)) / 2
+    yield equality("r (h(0)/D + half the integral of c delta e^{-Lx})", R * whole, statement.target(1))
+    tail = sp.integrate(falling, (X, 0, sp.oo)) * sp.exp(-LOG * cut)
+    split = 2 / DIM + sp.simplify((2 * cut + tail) / 2)
     yield equality(
-        "the bound at D = 4r/epsilon, L = (2r/epsilon) ln(e c delta/2)",
-        sp.simplify(sp.expand_log(halves, force=True)),
-        EPS,
+        "r (h(0)/D + half the integral of h, split where c delta e^{-Lx} = 2)", R * split, statement.target(2)
+    )
+    yield exact(
+        "the split needs c delta >= 2, so that it lies at x >= 0, and the statement says so",
+        statement.conclusions[1].when == (sp.Ge(C * DELTA, 2),),
+        statement.conclusions[1].when,
+        "c delta >= 2",
     )
 
 
-@attack(
-    "eq-8",
-    domain=(
-        "D = 2..256, bases 11/10 to 1e40, distance pairs of both signs and fractions, both conventions, "
-        "the worst direction of (mu_0, nu_0)"
-    ),
-)
+@attack("eq-8", domain=EQ_8.domain())
 def eq_8_attack() -> Iterator[Evidence]:
+    yield from EQ_8.attack()
     yield search("squared bound less (Delta/r)^2 in the worst direction", _bound_cases())
 
 
@@ -106,15 +143,37 @@ def _bound_cases() -> Iterator[tuple[str, arb]]:
                     )
 
 
+THEOREM_2_3 = (
+    Statement(  # D_0 = 4r/epsilon and ln b_0 = (2r/epsilon) (1 + ln max(1, c delta/2)), which stand apart
+        (Variable(EPS, low=0), *PAIR),
+        (
+            Conclusion(
+                sp.Lt(GAP, EPS),
+                when=(
+                    sp.Ge(C * DELTA, 2),
+                    sp.Gt(DIM, 4 * R / EPS),
+                    sp.Gt(LOG, 2 * R / EPS * (1 + sp.log(C * DELTA / 2))),
+                ),
+            ),
+            Conclusion(
+                sp.Lt(GAP, EPS), when=(sp.Le(C * DELTA, 2), sp.Gt(DIM, 4 * R / EPS), sp.Gt(LOG, 2 * R / EPS))
+            ),
+        ),
+        meaning=SHORT,
+        words=(
+            r"Assumption 2.1: for any $\epsilon > 0$, $m$, $n$, $m'$, $n' > 0$: $(1/\sqrt D)|\mathrm{E} "
+            r"\mathrm{Attn}_\lambda - \mathrm{E} \mathrm{Attn}_\Lambda| < \epsilon$ for sufficiently small "
+            r"$\theta_0$ and large $D$; explicitly, "
+        ),
+    )
+)
+
+
 @claim(
     "thm-2.3",
     where="Sec. 2.2, Theorem 2.3",
     kind="theorem",
-    says=(
-        r"Assumption 2.1: for any $\epsilon > 0$, $m$, $n$, $m'$, $n' > 0$: $(1/\sqrt D)|\mathrm{E} "
-        r"\mathrm{Attn}_\lambda - \mathrm{E} \mathrm{Attn}_\Lambda| < \epsilon$ for sufficiently small "
-        r"$\theta_0$ and large $D$"
-    ),
+    says=THEOREM_2_3,
     assumes=("Assumption 2.1",),
     uses=("eq-8", "eq-18*"),
     outline=(
@@ -123,18 +182,34 @@ def _bound_cases() -> Iterator[tuple[str, arb]]:
         "while the base grows; theorem 2.2's own ranges move with the base: rem-base.range."
     ),
     proof=r"""
-        By `eq-8` the gap is below $\epsilon$ for $D>4r/\epsilon$ and $b>(ec\delta/2)^{2r/\epsilon}$, two
-        bounds that do not depend on each other. $\square$
+        By `eq-8` the gap is below $\epsilon$ for $D>4r/\epsilon$ and $b>(e\max(1,c\delta/2))^{2r/\epsilon}$, two
+        bounds that do not depend on each other: where $c\delta\le2$ its first bound is at most
+        $r(\frac2D+\frac1L)$. $\square$
     """,
 )
-def thm_2_3() -> Iterator[Evidence]:
-    first, second = sp.limit(2 * R / DIM, DIM, sp.oo), sp.limit((1 + sp.log(C * DELTA / 2)) / LOG, LOG, sp.oo)
-    yield exact(
-        "joint limit of the bound: a function of D alone plus one of L alone",
-        (first, second) == (0, 0),
-        (first, second),
-        "(0, 0)",
-    )
+def thm_2_3(statement: Statement) -> Iterator[Evidence]:
+    linear = (
+        R * C * DELTA * (1 / DIM + 1 / (2 * LOG))
+    )  # eq 8's bound without a condition, which rises with c delta
+    bounds = {sp.Ge(C * DELTA, 2): BOUND, sp.Le(C * DELTA, 2): linear.subs(C, 2 / DELTA)}
+    for conclusion, (condition, bound) in zip(statement.conclusions, bounds.items(), strict=True):
+        asked, *thresholds = conclusion.when
+        yield exact("which of eq 8's bounds serves here", asked == condition, asked, condition)
+        head, log_base = (threshold.gts - threshold.lts for threshold in thresholds)
+        at = bound.subs({DIM: DIM - head, LOG: LOG - log_base})
+        found = sp.simplify(sp.expand_log(at, force=True))
+        yield equality(f"eq 8's bound at both thresholds, {condition}", found, conclusion.says.gts)
+        apart = not (DIM - head).has(LOG) and not (LOG - log_base).has(DIM)
+        yield exact(
+            "neither threshold names the other's variable", apart, (DIM - head, LOG - log_base), "apart"
+        )
+        slope = sp.simplify(sp.diff(bound, DIM))
+        yield exact("the bound falls in D, and so does its other term in L", slope.is_negative, slope, "< 0")
+    slope = sp.diff(linear, C)
+    yield exact("the bound without a condition rises with c delta", slope.is_positive, slope, "> 0")
+    limits = sp.limit(2 * R / DIM, DIM, sp.oo), sp.limit((1 + sp.log(C * DELTA / 2)) / LOG, LOG, sp.oo)
+    what = "joint limit of the bound: a function of D alone plus one of L alone"
+    yield exact(what, limits == (0, 0), limits, "(0, 0)")
 
 
 @attack(
@@ -155,6 +230,7 @@ def thm_2_3_attack() -> Iterator[Evidence]:
             )
             cases.append((f"base 1e{exponent}, D = {head_dim}", bound - gap))
     yield search("bound less |Delta|", cases)
+    yield from THEOREM_2_3.attack()
 
 
 def cin(x: arb) -> arb:

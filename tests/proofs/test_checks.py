@@ -21,6 +21,7 @@ from proofs.checks import (
     INVERSE_BASES,
     Distances,
     Point,
+    Scan,
     equality,
     exact,
     instance,
@@ -57,9 +58,11 @@ def test_angle_addition_agrees_with_the_sum(base: int, start: int, offset: int, 
     # the first distance at or above a bound just below the value at `offset` can lie no later than `offset`
     sums = RopeSums.of(16, base=base, turns=turns)
     bound = (sums.gamma(start + offset, 1, nu) - ball("1e-12")).lower()
-    found, doubtful = Distances(sums.omega, 1, nu, side=5).first(start, start + 41, bound)
+    scan = Distances(sums.omega, 1, nu, side=5).first(start, start + 41, bound)
+    found = scan.first
     assert found is not None
-    assert doubtful is None
+    assert scan.doubtful is None
+    assert scan.looked == range(start, found + 1)
     assert start <= found <= start + offset
     assert sums.gamma(found, 1, nu) >= bound
     assert all(sums.gamma(lam, 1, nu) < bound for lam in range(start, found))
@@ -67,11 +70,11 @@ def test_angle_addition_agrees_with_the_sum(base: int, start: int, offset: int, 
 
 def test_a_range_below_its_bound_is_certified_and_an_undecidable_one_is_not() -> None:
     sums = RopeSums.of(8, base=100)
-    assert Distances(sums.omega, 1, 0).first(1, 300, 1) == (None, None)
+    assert Distances(sums.omega, 1, 0).first(1, 300, 1) == Scan(None, None, range(1, 300))
     wide = tuple(w.union(w + ball("1/100")) for w in sums.omega)
-    found, doubtful = Distances(wide, 1, 0).first(1, 300, ball("0.49"))
-    assert found is None
-    assert doubtful is not None
+    scan = Distances(wide, 1, 0).first(1, 300, ball("0.49"))
+    assert scan.first is None
+    assert scan.doubtful is not None
 
 
 @given(base=st.integers(2, 10**10))

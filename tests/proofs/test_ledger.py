@@ -477,7 +477,7 @@ def test_status_md_is_the_same_whatever_the_time_and_reads_back_without_a_differ
     assert status.status_markdown([replace(result, seconds=99.0) for result in results]) == text
     assert status.compare(results, path) == []
     parts = re.findall("^## (.*)$", text, re.MULTILINE)
-    assert parts == ["Verdicts", "Notation", "Section 2", "Appendix C", "Appendix E"]
+    assert parts == ["Verdicts", "Notation", "Section 2", "Appendix C", "Appendix E", "Classical theorems"]
     assert "| refuted | 1 | 0 |" in text
     assert "attacked over `edges | first`: 1 supported" in text
     assert "As stated, **unknown: supported by numbers only**: eq-29 holds" in text
