@@ -224,10 +224,12 @@ def judge(expected: dict[str, str], files: Sequence[str], ledger: Ledger) -> str
     return ""
 
 
-def own_verdicts(ledger: Ledger) -> dict[str, str]:
-    """Own verdict of every node, as the sources are."""
+def own_verdicts(ledger: Ledger, files: Sequence[str] | None = None) -> dict[str, str]:
+    """Own verdict of every node, or of those of these modules, as the sources are."""
     found = {}
     for node, form in ledger.nodes().items():
+        if files is not None and form.place.partition(":")[0].removeprefix("proofs/") not in files:
+            continue
         with precision(PRECISION):
             attack = gather(node, ledger.attacks[node].check) if node in ledger.attacks else ()
             found[node] = str(own_verdict(node, gather(node, form.check), attack, written=bool(form.proof)))

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import ast
-import json
-from pathlib import Path
 
 import pytest
 
-from proofs.ledger import Ledger
+from proofs.ledger import Ledger, load
 from proofs.mutants import (
     Mutant,
     affected,
@@ -91,12 +89,13 @@ def test_a_verdict_that_changes_kills_and_one_that_stays_does_not() -> None:
 
 
 @pytest.mark.slow
-def test_a_sample_of_errors_is_judged_as_the_record_says() -> None:
-    """The first few of the committed record, as far as its sources are those of today."""
-    kept = json.loads(Path("figures/summaries/mutants.json").read_text(encoding="utf-8"))
-    rows = [row for row in kept["rows"] if row["ended"] == "killed"][:4]
-    modules = sources()
-    for row in rows:
-        mutant = Mutant(**{name: row[name] for name in Mutant.__slots__})
-        found = outcome(mutant, modules, kept["expected"], limit=600)
-        assert found["ended"] == "killed", mutant.key
+def test_an_error_that_matters_is_killed_in_its_copy_and_a_lost_hypothesis_survives() -> None:
+    """`fig-1.zero` counts the near distances; what it assumes is prose, and no check sees it go."""
+    file, modules = "paper/appendix_i.py", sources()
+    expected = own_verdicts(load(), [file])
+    found = {(mutant.kind, mutant.before): mutant for mutant in mutants_of(modules[file], file)}
+    (lost,) = (mutant for (kind, _), mutant in found.items() if kind == "hypothesis")
+    near = found["range", "range(101)"]
+    assert outcome(near, modules, expected, limit=600)["ended"] == "killed"
+    assert outcome(lost, modules, expected, limit=600)["ended"] == "survived"
+    assert sources() == modules
