@@ -25,7 +25,7 @@ from analysis.assets import TEXTS, cache_folder, fetch_texts
 from analysis.errors import InputError
 from analysis.inputs import read_whole
 from analysis.progress import Progress, silent
-from analysis.settings import check_least
+from analysis.settings import check_least, check_whole
 from analysis.text.recurrence import DOCUMENT, PitmanYor, piece_name, pieces
 from analysis.text.tokenizer import BytePairs, learn_byte_pairs
 from analysis.text.windows import Document, read_text
@@ -132,6 +132,8 @@ _RANDOM = _mixed(np.arange(1, 513, dtype=np.uint64) * np.uint64(_FACTOR)).reshap
 
 PRIVATE_WORDS = "private-words"
 """The texts with private words between their words: its far context is worth a known number of bits."""
+COPIES = 16
+"""Of each text of its train split, with other private words in each."""
 NAMED = ("texts", "code", "texts+code", PRIVATE_WORDS)
 PACKAGES = ("numpy", "scipy", "sympy", "torch")
 """Distributions whose Python sources are the corpus "code"; their licences are permissive."""
@@ -429,17 +431,21 @@ def with_private_words(
     *,
     seed: int = 0,
     size: int = DOCUMENT,
+    copies: int = COPIES,
     made: Callable[[Document, PitmanYor, int, int], list[Document]] = pieces,
 ) -> Corpus:
     """A corpus of bytes, its documents cut into pieces with private words of their own, see `text.recurrence`.
 
-    The splits are those of the corpus: a piece is in the split of its document.
+    The splits are those of the corpus: a piece is in the split of its document. A model that meets a piece's words
+    again and again learns them by heart instead of learning to look them up, so the train split has every text
+    several times, with other private words.
 
     Args:
         of_bytes: natural text.
         process: of the private words.
         seed: >= 0.
         size: bytes of a document with its private words, at most; the last piece of a text is shorter.
+        copies: of each text of the train split, >= 1.
         made: gives the pieces of each document, as `pieces`.
 
     Raises:
@@ -447,16 +453,23 @@ def with_private_words(
     """
     if of_bytes.tokenizer is not None:
         raise InputError("private words stand between bytes; give a corpus without a vocabulary")
+    check_whole("copies", copies)
+    check_least("seed", seed, 0)
     train, validation, test = (
-        tuple(piece for document in part for piece in made(document, process, seed, size))
-        for part in (of_bytes.train, of_bytes.validation, of_bytes.test)
+        tuple(
+            piece
+            for copy in range(number)
+            for document in part
+            for piece in made(document, process, seed * copies + copy, size)
+        )
+        for part, number in ((of_bytes.train, copies), (of_bytes.validation, 1), (of_bytes.test, 1))
     )
     sha256 = hashlib.sha256(of_bytes.sha256.encode())
     for document in (*train, *validation, *test):
         sha256.update(hashlib.sha256(document.tokens.tobytes()).digest())
     manifest = {
         **of_bytes.manifest,
-        "private_words": asdict(process) | {"seed": seed, "size": size},
+        "private_words": asdict(process) | {"seed": seed, "size": size, "copies": copies},
         "sha256": sha256.hexdigest(),
     }
     return Corpus(train, validation, test, of_bytes.vocab_size, manifest, sha256.hexdigest())

@@ -1,10 +1,10 @@
 """A corpus whose far context is worth a known number of bits: natural text with private words between its words.
 
-Each document has a vocabulary of its own, made-up words of lower-case letters. After every word of the text stands one
-of them, marked by "#": "To #qzx be #lmn or #qzx". Which one is drawn by a Pitman-Yor process (Pitman and Yor 1997), so
-that old words come back and new ones keep turning up, over the whole length of the document. Drawn words are
-exchangeable: given any part of a document, the best prediction of the next private word is the process's own rule with
-the counts of that part. So the least loss that a reader of the last n bytes can have is known, word by word
+Each document has a vocabulary of its own, made-up words of letters that the text has not. After every word of the text
+stands one of them, marked by "#", as if "To #αβ be #γδ or #αβ". Which one is drawn by a Pitman-Yor process (Pitman and
+Yor 1997), so that old words come back and new ones keep turning up, over the whole length of the document. Drawn words
+are exchangeable: given any part of a document, the best prediction of the next private word is the process's own rule
+with the counts of that part. So the least loss that a reader of the last n bytes can have is known, word by word
 (`bayes_nats`), and with it what context beyond any length is worth.
 """
 
@@ -26,8 +26,13 @@ from analysis.text.windows import Document
 
 MARK = b"#"
 """Begins a private word; the text itself has none left."""
-LETTERS = 26
-FIRST_LETTER = b"a"[0]
+FIRST_LETTER = 128
+LETTERS = 128
+"""Of private words: bytes from 128 on, which the text itself has not: one letter alone tells where it stood before."""
+
+
+_TAKEN = bytes(b" "[0] if b == MARK[0] or b >= FIRST_LETTER else b for b in range(256))
+"""What becomes of the text's bytes: those that private words are made of are spaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +46,15 @@ class PitmanYor:
     Attributes:
         concentration: > 0; the larger, the longer new words turn up.
         discount: in [0, 1); 0 is the Dirichlet process, whose words grow in number as the logarithm of n.
-        letters: of a word, 2 to 6; there are 26^letters words.
+        letters: of a word, 2 to 6; there are 128^letters words.
 
     >>> PitmanYor(concentration=1.0, discount=0.0, letters=2).probability(met=3, words=3, different=1)
     0.75
     """
 
-    concentration: float = 40.0
-    discount: float = 0.1
-    letters: int = 3
+    concentration: float = 5.0
+    discount: float = 0.0
+    letters: int = 2
 
     def __post_init__(self) -> None:
         if not (self.concentration > 0 and math.isfinite(self.concentration)):
@@ -114,8 +119,8 @@ class PitmanYor:
     def spelled(self, word: int) -> bytes:
         """A word's letters.
 
-        >>> PitmanYor(letters=3).spelled(27)
-        b'abb'
+        >>> PitmanYor(letters=3).spelled(129)
+        b'\\x80\\x81\\x81'
         """
         found = bytearray()
         for _ in range(self.letters):
@@ -145,7 +150,7 @@ def pieces(document: Document, process: PitmanYor, seed: int, size: int = DOCUME
     """
     check_at_least("seed", seed, 0)
     check_whole("size", size)
-    text = document.tokens.tobytes().replace(MARK, b" ")
+    text = document.tokens.tobytes().translate(_TAKEN)
     words = re.findall(rb"\S+\s*|\s+", text)
     found: list[Document] = []
     begin = 0
@@ -197,7 +202,7 @@ class PrivateWords:
     def of(cls, data: UInt8[np.ndarray, " bytes"], process: PitmanYor) -> PrivateWords:
         """Those that are whole in `data`, in their order."""
         text = data.tobytes()
-        pattern = re.compile(re.escape(MARK) + b"([a-z]{%d})" % process.letters)
+        pattern = re.compile(re.escape(MARK) + b"([\x80-\xff]{%d})" % process.letters)
         found = list(pattern.finditer(text))
         return cls(
             np.array([match.start(1) for match in found], np.int64),

@@ -34,6 +34,7 @@ ORIGINS = {  # by record: the command that makes it, and the module that measure
     "trained/smollm2_bias.nc": ("tapa bias smollm2", "analysis/studies/bias_interventions.py"),
     "trained/*_needle-*.json": ("tapa sweep retrieval", "analysis/evaluation/retrieval.py"),
     "trained/*_recall-*.json": ("tapa sweep retrieval", "analysis/evaluation/retrieval.py"),
+    "trained_long/earlier/*.json": ("tapa sweep long --tier gate", "analysis/experiments/long_use.py"),
     "tables/long_*.csv": ("tapa results long", "analysis/experiments/long_results.py"),
     "tables/*.csv": ("tapa results", "analysis/experiments/tables.py"),
     "../proofs/STATUS.md": ("tapa verify --write", "proofs/ledger.py"),

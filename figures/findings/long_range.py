@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from figures.findings.finding import Finding, Value, label_part, number, percent, table
+from figures.findings.finding import Finding, Value, content, label_part, number, percent, table
 
 FRONTIER, COLLECTED, NEEDLES = "fig_36_frontier", "fig_37_collected", "fig_38_needle_grid"
 DETECT = {"few": 3, "some": 8, "many": 16}  # seeds
@@ -30,6 +30,28 @@ def gate_findings() -> Iterator[Finding]:
                 "verdict": "passes" if passes else "fails",
             },
         )
+
+
+def earlier_gate_findings() -> Iterator[Finding]:
+    """The gate of private words as they were at first: three lower-case letters, concentration 40, discount 0.1."""
+    record = "trained_long/earlier/private-words-of-lower-case.json"
+    read = content(record)
+    gate, recipe = read["long_range"]["gate"], read["configuration"]["recipe"]
+    yield Finding(
+        "gate-private-words-of-lower-case",
+        "On private words of three lower-case letters, which the text has too, a RoPE model trained at {long} tokens, "
+        "{trained} million bytes in all, gains {gain} bits a byte [95 % over {documents} documents, Student's t] from "
+        "the context between {short} and {long} tokens: the corpus {verdict} the gate.",
+        record,
+        {
+            "long": int(recipe["length"]),
+            "trained": number(read["long_range"]["trained_tokens"] / 1e6),
+            "gain": Value(*gate["gain"], form=".3f"),
+            "documents": int(gate["documents"]),
+            "short": BASE,
+            "verdict": "passes" if gate["passes"] else "fails",
+        },
+    )
 
 
 def contrast_findings() -> Iterator[Finding]:

@@ -43,6 +43,7 @@ SECTIONS = {
     ),
     "Small models: context beyond the trained length": (
         long_range.gate_findings,
+        long_range.earlier_gate_findings,
         long_range.contrast_findings,
         long_range.share_findings,
         long_range.copying_findings,

@@ -50,7 +50,7 @@ def best_reader(reach: int):
             counts: Counter[bytes] = Counter()
             for at in range(begin, len(data) - PROCESS.letters):
                 word = data[at + 1 : at + 1 + PROCESS.letters]
-                if data[at : at + 1] != b"#" or len(word) < PROCESS.letters or not word.isalpha():
+                if data[at : at + 1] != b"#" or len(word) < PROCESS.letters or min(word) < 128:
                     continue
                 n, k = counts.total(), len(counts)
                 chances = {w: PROCESS.probability(m, n, k) for w, m in counts.items()}
@@ -58,7 +58,7 @@ def best_reader(reach: int):
                 before = 1.0
                 for j in range(1, PROCESS.letters + 1):
                     fitting = [p for w, p in chances.items() if w[:j] == word[:j]]
-                    fresh = 26 ** (PROCESS.letters - j) - len(fitting)
+                    fresh = 128 ** (PROCESS.letters - j) - len(fitting)
                     now = sum(fitting) + fresh * new
                     row[at + j - 1] = -math.log(now / before)
                     before = now
@@ -184,11 +184,11 @@ def test_the_best_reader_finds_needles_and_one_that_cuts_finds_the_near_ones() -
 
 def test_a_guess_among_the_letters_hits_no_needle() -> None:
     def guess(tokens: Tensor) -> Tensor:
-        return torch.full((len(tokens), tokens.shape[1] - 1), math.log(26))
+        return torch.full((len(tokens), tokens.shape[1] - 1), math.log(128))
 
     found = needle_grid(guess, chosen_spans(), PROCESS, LONG, count=4, seed=0)
     assert not found.hits.any()
-    np.testing.assert_allclose(found.nats, math.log(26), rtol=1e-6)
+    np.testing.assert_allclose(found.nats, math.log(128), rtol=1e-6)
 
 
 def test_needles_need_windows_and_words() -> None:

@@ -107,6 +107,30 @@ def test_a_document_is_its_text_with_private_words() -> None:
     assert rest.split() == plain.test[0].tokens.tobytes().replace(MARK, b" ").split()
 
 
+def test_each_copy_of_a_training_text_has_words_of_its_own() -> None:
+    plain, process = corpus_of(), PitmanYor()
+    made = with_private_words(plain, process, copies=3)
+    copies = [d.tokens for d in made.train if d.name == plain.train[0].name + " (1)"]
+    words = [set(PrivateWords.of(data, process).words) for data in copies]
+    assert len(words) == 3
+    shared = [len(words[i] & words[j]) for i, j in ((0, 1), (0, 2), (1, 2))]
+    assert max(shared) < min(map(len, words)) / 2  # by chance: of 128^2 words
+    for part, number in ((made.validation, 1), (made.test, 1), (made.train, 3)):
+        names = [d.name for d in part]
+        assert {names.count(name) for name in names} == {number}
+
+
+def test_the_text_has_none_of_the_letters() -> None:
+    data = np.frombuffer("caf\u00e9 # na\u00efve ".encode(), np.uint8)
+    made = with_private_words(
+        from_texts(Raw([(f"{i}.txt", data.tobytes() + b"%d " % i * 40) for i in range(9)], {})), PitmanYor()
+    )
+    for document in (*made.train, *made.test):
+        found = PrivateWords.of(document.tokens, PitmanYor())
+        assert (document.tokens >= 128).sum() == 2 * len(found.words)
+        assert (document.tokens == ord("#")).sum() == len(found.words)
+
+
 def test_it_depends_on_seed_and_text_alone() -> None:
     plain, process = corpus_of(), PitmanYor()
     assert with_private_words(plain, process).sha256 == with_private_words(plain, process).sha256
@@ -130,12 +154,12 @@ def test_more_context_is_worth_what_the_rule_says() -> None:
 
 def test_one_prediction_by_hand() -> None:
     process = PitmanYor(concentration=2.0, discount=0.5, letters=2)
-    data = np.frombuffer(b"x #ab y #ab z #cd u #ab ", np.uint8)
+    data = np.frombuffer(b"x #\x80\x81 y #\x80\x81 z #\x82\x83 u #\x80\x81 ", np.uint8)
     found = np.exp(-bayes_nats(data, process, begin=0, first=0, stop=len(data)))
-    new = 2.0 / 2 / 676, (2 + 0.5) / (2 + 2) / 675
+    new = 2.0 / 2 / 128**2, (2 + 0.5) / (2 + 2) / (128**2 - 1)
     np.testing.assert_allclose(found, [new[0], 0.5 / 3, new[1], 1.5 / 5])
-    cut = bayes_nats(data, process, begin=3, first=14, stop=len(data))  # the first "#ab" lies half before it
-    np.testing.assert_allclose(np.exp(-cut), [(2 + 0.5) / 3 / 675, 0.5 / 4])
+    cut = bayes_nats(data, process, begin=3, first=14, stop=len(data))  # the first word lies half before it
+    np.testing.assert_allclose(np.exp(-cut), [(2 + 0.5) / 3 / (128**2 - 1), 0.5 / 4])
 
 
 @settings(max_examples=20)
@@ -158,8 +182,9 @@ def test_the_rule_beats_any_other(seed: int) -> None:
         (lambda: PitmanYor(concentration=0), "concentration=0"),
         (lambda: PitmanYor(discount=1.0), "discount=1.0"),
         (lambda: PitmanYor(letters=9), "letters=9"),
-        (lambda: PitmanYor(letters=2).draw(400, np.random.default_rng(0)), "400 words"),
+        (lambda: PitmanYor(letters=2).draw(9000, np.random.default_rng(0)), "9000 words"),
         (lambda: with_private_words(corpus_of(), PitmanYor(), seed=-1), "seed=-1"),
+        (lambda: with_private_words(corpus_of(), PitmanYor(), copies=0), "copies=0"),
         (lambda: bayes_nats(np.zeros(4, np.uint8), PitmanYor(), begin=2, first=1, stop=4), "begin=2"),
     ],
 )
