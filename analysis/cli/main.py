@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analysis.cli import checkpoints, heads, training
+from analysis.cli import checkpoints, conversion, heads, training
 from analysis.cli.options import ROOT, Json, Processes, TableFormat, app, committed, complain, own, shown
 from analysis.errors import InputError
 from analysis.processes import Terminated, end_in_silence, orderly_end
@@ -253,7 +253,8 @@ def findings(
 for command in (
     heads.curve, checkpoints.doctor, heads.measure, checkpoints.report, checkpoints.plot, checkpoints.compare_records,
     checkpoints.export_record, heads.formula, training.evaluate, heads.phase, heads.phase_dynamics, heads.phase_seeds,
-    heads.bias, heads.score_variance, training.train, training.gate, training.sweep, training.results, verify,
+    heads.bias, heads.score_variance, training.train, training.gate, training.sweep, training.results,
+    conversion.convert, verify,
     findings, checkpoints.site, figures, bench, fetch,
 ):  # fmt: skip
     app.command(command.__name__.removesuffix("_records").removesuffix("_record").replace("_", "-"))(command)

@@ -115,8 +115,8 @@ class Encoding(ABC):
         """What the scores need of distances alone, for whoever meets the same distances again; None: too little."""
         return None
 
-    def scores_given(self, q: Queries, k: Keys, table: Float[Tensor, "rows columns"]) -> Scores:
-        """`scores`, given the `table` of the pairs' distances; for encodings that have one."""
+    def scores_given(self, q: Queries, k: Keys, table: Float[Tensor, "*each rows columns"]) -> Scores:
+        """`scores`, given the `table` of the pairs' distances, also one for each text; for encodings that have one."""
         raise NotImplementedError(f"{type(self).__name__} has no table of distances")
 
     def by_distance(self, q: Queries, k: FewerKeys, distance: Distances) -> DistanceForm | None:

@@ -82,7 +82,7 @@ class PhaseEncoding(Encoding):
         """`turn`."""
         return self.turn(distance, dtype)
 
-    def scores_given(self, q: Queries, k: Keys, table: Float[Tensor, "rows columns"]) -> Scores:
+    def scores_given(self, q: Queries, k: Keys, table: Float[Tensor, "*each rows columns"]) -> Scores:
         """`scores`, given `turn` of each pair's distance."""
         a, b, x, y = self.factors(q, k)
         return self.scale * (a @ b.mT).to(x.dtype) * torch.cos(table * (x @ y.mT))

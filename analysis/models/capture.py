@@ -117,6 +117,10 @@ def random_tokens(
 def _forward(
     checkpoint: Checkpoint, tokens: Tensor, consumer: Consumer, *, beyond_context: bool = False
 ) -> float:
+    if not checkpoint.rotates:
+        raise InputError(
+            f"{checkpoint.name} rotates no queries and keys, so there is no rotation to be checked"
+        )
     check_tokens(checkpoint, tokens, beyond_context=beyond_context)
     reading = ModelPass(checkpoint, tokens.shape[1], consumer)
     reading.run(tokens)

@@ -140,10 +140,14 @@ WITHOUT_ROPE: dict[str, str] = {
 }
 
 
+TAPA = "tapa_"
+"""Before a family's name: its models with TAPA in the place of their rotation (`tapa_llama`)."""
+
+
 def family_of(architecture: str) -> Family:
     """The table's line for a `model_type`; `InputError` that names it, and what it has instead, if known."""
-    if architecture in FAMILIES:
-        return FAMILIES[architecture]
+    if architecture.removeprefix(TAPA) in FAMILIES:
+        return FAMILIES[architecture.removeprefix(TAPA)]
     if architecture in WITHOUT_ROPE:
         raise InputError(
             f"{architecture} has no rotary position embedding: it uses {WITHOUT_ROPE[architecture]}"

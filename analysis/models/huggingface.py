@@ -31,7 +31,7 @@ from transformers.utils import logging
 
 from analysis.errors import InputError
 from analysis.inputs import check_folder_is_plain, check_regular, read_json, tensor_sizes
-from analysis.models.families import Family, Heads, family_of
+from analysis.models.families import TAPA, Family, Heads, family_of
 from analysis.progress import Progress, silent
 from analysis.text.tokenizer import tokenizers_errors
 from analysis.theory.model_config import from_config
@@ -255,6 +255,11 @@ class Checkpoint:
         return Heads(self.query_heads, self.key_heads, self.head_dim)
 
     @property
+    def rotates(self) -> bool:
+        """Whether its queries and keys are rotated; not with TAPA in the rotation's place."""
+        return not self.architecture.startswith(TAPA)
+
+    @property
     def family(self) -> Family:
         """The architecture's line in the adapter table."""
         return family_of(self.architecture)
@@ -416,7 +421,12 @@ def _offline(source: Source) -> dict[str, Any]:
 def read_config(source: Source) -> PreTrainedConfig:
     """The configuration of a checkpoint, as transformers completes it; `InputError` for an unknown architecture."""
     if source.gguf_file is None:  # transformers' own message for an unknown model_type is about its version
-        family_of(str(read_json(source.folder / CONFIG).get("model_type")))
+        named = str(read_json(source.folder / CONFIG).get("model_type"))
+        family_of(named)
+        if named.startswith(TAPA):
+            from analysis.models.tapa_llama import CLASSES  # importing it tells transformers of these models
+
+            assert named.removeprefix(TAPA) in CLASSES
     with blaming(source.path, "configuration"):
         config = AutoConfig.from_pretrained(source.folder, **_offline(source))
     family_of(config.model_type)
@@ -432,6 +442,8 @@ def check_config(source: Source) -> None:
             f"{source.path} is quantised ({method}); use the full-precision checkpoint or a .gguf"
         )
     try:
+        if config.model_type.startswith(TAPA):
+            return _check_sizes(source, config)
         for kind in sorted(set(getattr(config, "layer_types", None) or ())) or [None]:
             from_config(config, layer_type=kind, length=1)
     except InputError as error:

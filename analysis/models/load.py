@@ -74,7 +74,8 @@ def load_checkpoint(
         model: Any = pretrained_model(source, dtype)
     digest = huggingface.sha256(source.weights, progress)
     checkpoint = Checkpoint.of(model.to(device), name=_name_of(source), tokenizer=tokenizer, sha256=digest)
-    verify_rotation(checkpoint)
+    if checkpoint.rotates:
+        verify_rotation(checkpoint)
     if source.gguf_file and checkpoint.family.permuted_in_gguf:
         check_row_order(checkpoint)
     return checkpoint
@@ -371,7 +372,11 @@ class PretrainedModel(Model):
         return pretrained_reader(self._evaluated, length, extension)
 
     def check_rotates(self) -> None:
-        """Every checkpoint that was loaded does."""
+        """Every checkpoint that was loaded does, but for those with TAPA in the rotation's place."""
+        if not self.checkpoint.rotates:
+            raise InputError(
+                f"{self.name} scores by TAPA and rotates nothing; `tapa evaluate` takes it, or `tapa convert --to rope`"
+            )
 
     def capture(self, tokens: Int[Tensor, "batch length"], consumer: Consumer) -> None:
         """See `capture.capture_checkpoint`."""

@@ -1,0 +1,200 @@
+"""Exchanging a trained model's positional encoding: the start that was asked for, and exactly the way back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from transformers import AutoModelForCausalLM
+
+from analysis.models.checkpoint import load_model
+from analysis.models.config import MethodConfig, ModelConfig
+from analysis.models.convert import (
+    converted,
+    from_transformers,
+    heads_of,
+    reorder,
+    slowest_first,
+    to_transformers,
+)
+from analysis.models.families import family_of
+from analysis.models.llama import Llama
+from analysis.models.tapa_llama import encoding_of
+from tests import tiny_models
+from tests.refusals import plainly_raises
+
+CHECKPOINTS = Path(__file__).parents[2] / "figures" / "trained" / "checkpoints"
+EXPORTED = ["tapa", "tapa_linear", "tapa_plain", "rope"]
+
+
+def tokens(rows: int = 2, length: int = 40) -> Tensor:
+    return torch.from_numpy(np.random.default_rng(4).integers(1, 96, (rows, length)))
+
+
+def taken(model: Any, text: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Queries and keys of every layer before any position."""
+    family, heads = family_of(model.config.model_type), heads_of(model.config)
+    found: list[tuple[Tensor, Tensor]] = []
+    outputs: dict[int, Tensor] = {}
+    layers = [module for module in model.modules() if family.is_attention(module)]
+    hooks = [
+        tap.register_forward_hook(lambda module, _, out: outputs.update({id(module): out}))
+        for layer in layers
+        for tap in family.tapped(layer)
+    ]
+    with torch.inference_mode():
+        model(text, use_cache=False)
+    for hook in hooks:
+        hook.remove()
+    for layer in layers:
+        found.append(family.arrange([outputs[id(tap)] for tap in family.tapped(layer)], heads))
+    return found
+
+
+@pytest.mark.parametrize("variant", list(tiny_models.VARIANTS))
+def test_the_slowest_dimensions_come_first_and_the_others_are_small(variant: str):
+    """In the first layer, whose input is the same: its own q and k, in the order of what the model rotates slowest."""
+    model = tiny_models.build(variant, dtype=torch.float64)
+    after = converted(model, "tapa", amplitude_share=0.5, phase_rows=0.25)
+    dims = encoding_of(after.config).amplitude_dim
+    order = slowest_first(model.config)
+    for before, now in zip(taken(model, tokens())[0], taken(after, tokens())[0], strict=True):
+        torch.testing.assert_close(now[..., :dims], before[..., order[:dims]], rtol=1e-6, atol=1e-6)
+        torch.testing.assert_close(now[..., dims:], 0.25 * before[..., order[dims:]], rtol=1e-6, atol=1e-6)
+
+
+def test_what_rotates_slowest_is_by_the_models_own_angles():
+    for variant in ("llama", "gpt_neox", "cohere", "glm", "llama-yarn"):
+        model: Any = tiny_models.build(variant, dtype=torch.float64)
+        dim = heads_of(model.config).dim
+        width = model.model.rotary_emb.inv_freq.numel() * 2 if variant != "gpt_neox" else 4
+        angle = model.base_model.rotary_emb.inv_freq
+        halves = torch.cat([angle, angle]) if variant not in ("cohere", "glm") else angle.repeat_interleave(2)
+        speed = torch.cat([halves, torch.zeros(dim - width)])
+        in_order = speed[slowest_first(model.config)]
+        assert (in_order.diff() >= 0).all(), variant
+
+
+@pytest.mark.parametrize("variant", list(tiny_models.VARIANTS))
+@pytest.mark.parametrize("to", ["tapa", "nope"])
+def test_the_way_back_is_exact(variant: str, to: str, tmp_path: Path):
+    model = tiny_models.build(variant)
+    there = converted(model, to)
+    assert not torch.equal(there(tokens()).logits, model(tokens()).logits)
+    there.save_pretrained(tmp_path)
+    opened = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32)
+    assert torch.equal(opened(tokens()).logits, there(tokens()).logits)
+    back = converted(opened, "rope")
+    assert type(back) is type(model)
+    for name, weight in model.state_dict().items():
+        # Gemma 3 multiplies by 1 + weight, which rounds
+        tolerance = 2e-7 if variant == "gemma3" and "_norm" in name else 0.0
+        torch.testing.assert_close(back.state_dict()[name], weight, rtol=tolerance, atol=tolerance)
+    if variant != "gemma3":
+        assert torch.equal(back(tokens()).logits, model(tokens()).logits)
+    assert back.config.rope_parameters == model.config.rope_parameters
+
+
+def test_from_nope_to_tapa_is_as_from_rope():
+    model = tiny_models.build("llama")
+    by_nope, at_once = converted(converted(model, "nope"), "tapa"), converted(model, "tapa")
+    assert torch.equal(by_nope(tokens()).logits, at_once(tokens()).logits)
+
+
+@pytest.mark.parametrize("variant", ["llama", "gemma3", "phi3-longrope", "glm"])
+def test_without_rotation_order_within_what_is_seen_does_not_matter(variant: str):
+    """Of one layer, the last token's logits: what NoPE cannot tell apart, and RoPE can."""
+    model = tiny_models.build(variant, dtype=torch.float64, num_hidden_layers=1)
+    if hasattr(model.config, "layer_types"):
+        model = tiny_models.build(
+            variant, dtype=torch.float64, num_hidden_layers=1, layer_types=["full_attention"]
+        )
+    text = tokens(1, 12)
+    turned = torch.cat([text[:, :-1].flip(1), text[:, -1:]], dim=1)
+    nope = converted(model, "nope")
+    with torch.inference_mode():
+        assert float((model(text).logits - model(turned).logits)[0, -1].abs().max()) > 1e-3
+        torch.testing.assert_close(nope(text).logits[0, -1], nope(turned).logits[0, -1], rtol=1e-5, atol=1e-5)
+
+
+def test_the_model_that_was_given_stays():
+    model = tiny_models.build("llama")
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    state = torch.random.get_rng_state()
+    for to in ("tapa", "nope", "rope"):
+        converted(model, to)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert model.config.model_type == "llama"
+    for name, weight in model.state_dict().items():
+        assert torch.equal(weight, before[name])
+
+
+def test_reordering_back_gives_the_same_weights():
+    model = tiny_models.build("phi3")
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    order = torch.randperm(8, generator=torch.Generator().manual_seed(1))
+    reorder(model, order, 8, 1.0)
+    assert not torch.equal(model.state_dict()["model.layers.0.self_attn.qkv_proj.weight"],
+                           before["model.layers.0.self_attn.qkv_proj.weight"])  # fmt: skip
+    reorder(model, order.argsort(), 8, 1.0)
+    assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
+
+
+@pytest.mark.parametrize("name", EXPORTED)
+def test_committed_checkpoints_go_to_transformers_and_back(name: str, tmp_path: Path):
+    ours = load_model(CHECKPOINTS / f"{name}.safetensors")
+    theirs = to_transformers(ours)
+    theirs.save_pretrained(tmp_path)
+    opened = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32)
+    text = torch.from_numpy(np.random.default_rng(0).integers(0, ours.config.vocab_size, (2, 128)))
+    with torch.inference_mode():
+        logits, again = ours(text), opened(text).logits
+        exact = ours.double()(text)
+    ours.float()
+    rounding = float((logits - exact).abs().max())  # of float32 in this very model
+    assert float((again - exact).abs().max()) <= 4 * rounding
+    back = from_transformers(opened)
+    assert back.config.method.name == ours.config.method.name
+    assert back.config.differences(ours.config) == [
+        line
+        for line in back.config.differences(ours.config)
+        if line.startswith(("method.phase_lr", "method.phase_init"))
+    ]
+    for key, weight in ours.state_dict().items():
+        assert torch.equal(back.state_dict()[key], weight)
+
+
+def small(method: MethodConfig) -> Llama:
+    return Llama(
+        ModelConfig(layers=2, width=16, heads=2, kv_heads=1, head_dim=8, hidden=24, method=method), seed=3
+    )
+
+
+@pytest.mark.parametrize("kind", ["tapa", "tapa_linear"])
+def test_options_go_along(kind: str):
+    ours = small(MethodConfig(kind, alpha=0.6, amplitude_share=0.25, turns=False))
+    theirs = to_transformers(ours)
+    text = tokens(1, 20)
+    torch.testing.assert_close(theirs(text).logits, ours(text), rtol=1e-5, atol=1e-6)
+    assert from_transformers(theirs).config == ours.config
+
+
+def test_what_cannot_be_converted_is_refused():
+    model = tiny_models.build("llama")
+    plainly_raises(lambda: converted(model, "alibi"), "--to alibi is unknown")
+    plainly_raises(lambda: converted(model, "tapa", phase_rows=0.1), "phase_rows=0.1 is no power of two")
+    plainly_raises(lambda: converted(model, "tapa", phase_rows=0.0), "phase_rows=0.0")
+    plainly_raises(lambda: converted(model, "tapa", alpha=-1.0), "alpha=-1.0")
+    born = to_transformers(small(MethodConfig("tapa")))
+    plainly_raises(lambda: converted(born, "rope"), "it has no rotation to return to")
+    plainly_raises(
+        lambda: to_transformers(small(MethodConfig("alibi"))), "method alibi has no model in transformers"
+    )
+    plainly_raises(lambda: from_transformers(tiny_models.build("mistral")), "is no model of `tapa train`")
+    plainly_raises(
+        lambda: from_transformers(tiny_models.build("llama")), "which no model of `tapa train` has"
+    )
