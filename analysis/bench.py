@@ -58,6 +58,7 @@ REFUSED = (
     ("plot", "nosuch.nc", *("--head", "0.0") * 7),
     ("compare", "nosuch.nc", "nosuch.nc"),
     ("export", "nosuch.nc", "--to", "csv"),
+    ("convert", "nosuch", "--to", "tapa", "--out", "new"),
 )
 """A command line that each command refuses."""
 

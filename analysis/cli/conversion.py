@@ -1,4 +1,4 @@
-"""Commands of `tapa` that put another positional encoding into a trained model: convert, finetune, recovery."""
+"""The command of `tapa` that puts another positional encoding into a trained model: convert."""
 
 from __future__ import annotations
 
@@ -52,6 +52,9 @@ def convert(
       tapa convert smollm2-tapa --to rope --out smollm2-again
       tapa convert runs/cpu-tapa-0 --to tapa --out mine
     """
+    from analysis.assets import check_model_name
+
+    check_model_name(model)  # a mistyped name is refused before torch is imported
     from analysis.models.convert import write_converted
     from analysis.progress import progress_bar
 

@@ -289,6 +289,8 @@ def _rebuilt(
 
 def _without_rotation(values: Mapping[str, Any]) -> dict[str, Any]:
     """A configuration whose angular frequencies are 0 to rounding, with its own rope parameters beside."""
+    if values["model_type"] == "phi3":  # transformers refuses all but LongRoPE
+        raise InputError("phi3 takes no rope type by which its rotation could be dropped; convert it to tapa")
     own = values["rope_parameters"]
 
     def dropped(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,8 +35,8 @@ from tests.index_server import Index, serve
 TAPA = Path(sys.executable).with_name("tapa")
 COMMANDS = (
     "curve", "doctor", "measure", "report", "plot", "compare", "export", "formula", "evaluate", "phase",
-    "phase-dynamics", "phase-seeds", "bias", "score-variance", "train", "gate", "sweep", "results", "verify",
-    "findings", "site", "figures", "bench", "fetch",
+    "phase-dynamics", "phase-seeds", "bias", "score-variance", "train", "gate", "sweep", "results",
+    "convert", "verify", "findings", "site", "figures", "bench", "fetch",
 )  # fmt: skip
 LENGTH = ["--length", "32", "--windows", "3"]
 
