@@ -12,7 +12,7 @@ import typer
 from analysis.cli.options import Json, shown
 
 
-class Target(StrEnum):
+class ConversionTarget(StrEnum):
     """A positional encoding that a model can be converted to."""
 
     TAPA = "tapa"
@@ -28,7 +28,8 @@ def convert(
         ),
     ],
     to: Annotated[
-        Target, typer.Option("--to", help="TAPA, no rotation (DroPE), or the model's own rotation again.")
+        ConversionTarget,
+        typer.Option("--to", help="TAPA, no rotation (DroPE), or the model's own rotation again."),
     ],
     out: Annotated[Path, typer.Option(help="Folder to make.")],
     alpha: Annotated[float, typer.Option(help="TAPA's exponent of the distance, >= 0.")] = 0.1,
@@ -40,7 +41,7 @@ def convert(
     ] = 0.125,
     as_json: Json = False,
 ) -> None:
-    """Exchange a model's rotation for TAPA, or for nothing.
+    """Exchange a model's rotation for TAPA or nothing.
 
     With TAPA, the dimensions that rotate slowest become the amplitude, and the others, made small, the phase. Without
     further training the model predicts worse than before; `tapa finetune` trains it. `--to rope` undoes it exactly. A

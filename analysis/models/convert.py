@@ -44,7 +44,7 @@ from analysis.models.tapa_llama import (
     TapaLlamaConfig,
     TapaLlamaForCausalLM,
     TapaOptions,
-    encoding_of,
+    tapa_encoding,
     with_tapa,
 )
 from analysis.progress import Progress, silent
@@ -98,7 +98,7 @@ def converted(
     if math.frexp(phase_rows)[0] != 0.5:
         raise InputError(f"phase_rows={phase_rows} is no power of two; give one such as {PHASE_ROWS}")
     found = with_tapa(copied, alpha=alpha, amplitude_share=amplitude_share)
-    reorder(found, slowest_first(copied.config), encoding_of(found.config).amplitude_dim, phase_rows)
+    reorder(found, slowest_first(copied.config), tapa_encoding(found.config).amplitude_dim, phase_rows)
     setattr(found.config, OWN_ROWS, phase_rows)
     return found
 
@@ -263,7 +263,7 @@ def _with_own_rotation(model: PreTrainedModel) -> PreTrainedModel:
     stock = type(config).__mro__[2]
     family = config.model_type.removeprefix(TAPA)
     found = _rebuilt(model, values | {"model_type": family}, stock, type(model).__mro__[2])
-    dims = encoding_of(config).amplitude_dim
+    dims = tapa_encoding(config).amplitude_dim
     unchanged = torch.arange(heads_of(config).dim)
     reorder(found, unchanged, dims, 1 / factor)
     reorder(found, slowest_first(found.config).argsort(), dims, 1.0)

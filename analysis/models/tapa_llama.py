@@ -65,10 +65,10 @@ class TapaOptions:
     def __post_init__(self, **named: Any) -> None:
         """As the family completes its configuration; `InputError` for a value out of its range."""
         super().__post_init__(**named)  # type: ignore[misc] - of the family's configuration
-        encoding_of(self)
+        tapa_encoding(self)
 
 
-def encoding_of(config: Any) -> Tapa:
+def tapa_encoding(config: Any) -> Tapa:
     """The encoding of all layers; `InputError` for an option out of its range."""
     if config.tapa_phase not in PHASES:
         raise InputError(f"tapa_phase={config.tapa_phase!r}; {nearest(str(config.tapa_phase), PHASES)}")
@@ -188,7 +188,7 @@ def tapa_attention(
         raise InputError(
             "TAPA needs distances for a mask; give attention_mask of shape (batch, tokens), or none"
         )
-    encoding, group = encoding_of(config), query.shape[1] // key.shape[1]
+    encoding, group = tapa_encoding(config), query.shape[1] // key.shape[1]
     key, value = (x.repeat_interleave(group, dim=1) if group > 1 else x for x in (key, value))
     length, dtype = query.shape[2], wide(query.dtype)
 

@@ -25,7 +25,7 @@ from analysis.models.convert import (
 from analysis.models.families import family_of
 from analysis.models.llama import Llama
 from analysis.models.load import open_model
-from analysis.models.tapa_llama import encoding_of
+from analysis.models.tapa_llama import tapa_encoding
 from analysis.theory.frequencies import Extension
 from tests import tiny_models
 from tests.refusals import plainly_raises
@@ -63,7 +63,7 @@ def test_the_slowest_dimensions_come_first_and_the_others_are_small(variant: str
     """In the first layer, whose input is the same: its own q and k, in the order of what the model rotates slowest."""
     model = tiny_models.build(variant, dtype=torch.float64)
     after = converted(model, "tapa", amplitude_share=0.5, phase_rows=0.25)
-    dims = encoding_of(after.config).amplitude_dim
+    dims = tapa_encoding(after.config).amplitude_dim
     order = slowest_first(model.config)
     for before, now in zip(taken(model, tokens())[0], taken(after, tokens())[0], strict=True):
         torch.testing.assert_close(now[..., :dims], before[..., order[:dims]], rtol=1e-6, atol=1e-6)

@@ -35,9 +35,9 @@ from analysis.models.tapa_llama import (
     TapaLlamaConfig,
     TapaLlamaForCausalLM,
     distance_rows,
-    encoding_of,
     take_rotation,
     tapa_attention,
+    tapa_encoding,
     tapa_mask,
     with_tapa,
 )
@@ -191,7 +191,7 @@ def test_every_layer_scores_as_the_encoding(variant: str):
 
 def test_options_reach_every_layer():
     given = {"alpha": 0.7, "amplitude_share": 0.75, "turns": False, "phase": "linear"}
-    found = encoding_of(tapa(**given).config)
+    found = tapa_encoding(tapa(**given).config)
     assert type(found).kind == "linear"
     assert (found.alpha, found.amplitude_dim, found.turns) == (0.7, 6, False)
     plain, other = (model(tokens()).logits.detach() for model in (tapa(), tapa(**given)))
