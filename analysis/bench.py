@@ -59,6 +59,7 @@ REFUSED = (
     ("compare", "nosuch.nc", "nosuch.nc"),
     ("export", "nosuch.nc", "--to", "csv"),
     ("convert", "nosuch", "--to", "tapa", "--out", "new"),
+    ("site", "--out", "/dev/null"),
 )
 """A command line that each command refuses."""
 

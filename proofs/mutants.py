@@ -160,7 +160,7 @@ def planted(source: str, mutant: Mutant) -> str:
     return (whole[:at] + mutant.after.encode() + whole[at + len(before) :]).decode()
 
 
-def sources(root: Path = _ROOT) -> dict[str, str]:
+def proof_sources(root: Path = _ROOT) -> dict[str, str]:
     """Source of every module that errors are planted in, by its path below `proofs`."""
     paths = sorted((root / "proofs").rglob("*.py"))
     return {
@@ -276,11 +276,11 @@ def judge_here() -> None:
     sys.stdout.write(json.dumps(found))
 
 
-def run(
+def judge_all(
     number: int, seed: int, record: Path, limit: float, report: Callable[[str], None] = lambda _: None
 ) -> dict[str, Any]:
     """Judge so many errors and keep each in the record as it comes; rows of the same sources and seed are kept."""
-    modules = sources()
+    modules = proof_sources()
     digest = hashlib.sha256("".join(f"{file}\n{text}" for file, text in modules.items()).encode()).hexdigest()
     kept = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
     if kept.get("sources") != digest or kept.get("seed") != seed:
@@ -303,7 +303,7 @@ def run(
     return kept
 
 
-def main() -> None:
+def mutation_score() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(
         description="Plant errors in proofs/ and count which the ledger does not see."
@@ -313,9 +313,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=_ROOT / "figures" / "summaries" / "mutants.json")
     parser.add_argument("--limit", type=float, default=300.0, help="seconds for one error")
     given = parser.parse_args()
-    kept = run(given.number, given.seed, given.out, given.limit, lambda line: sys.stdout.write(line + "\n"))
+    kept = judge_all(
+        given.number, given.seed, given.out, given.limit, lambda line: sys.stdout.write(line + "\n")
+    )
     sys.stdout.write(f"{len(kept['rows'])} errors: {kept.get('counts', {})}\n")
 
 
 if __name__ == "__main__":
-    main()
+    mutation_score()

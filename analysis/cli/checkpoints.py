@@ -137,7 +137,7 @@ def site(
     out: Annotated[Path, typer.Option(help="Folder of the pages.")] = Path("site"),
     as_json: Json = False,
 ) -> None:
-    """Write the documentation site: claims, findings, Python API.
+    """Write the documentation: claims, findings, API.
 
     Pages that open from a disk and fetch nothing. The claims are those of the record that `tapa figures claims` makes;
     `make site` runs both.
@@ -146,6 +146,8 @@ def site(
     Example:
       tapa site --out site
     """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {shown(out)} is no folder; give one, or a name that is free")
     from figures.report.site import claims_content, write_site
 
     content = claims_content(own("records", "claims.json"))

@@ -50,7 +50,7 @@ MU, NU, NEAR, FAR = sp.symbols("mu_0 nu_0 lambda Lambda", real=True)
 BASE = sp.Symbol("b", positive=True)
 
 
-def bias(distance: sp.Symbol) -> sp.Expr:
+def rope_bias(distance: sp.Symbol) -> sp.Expr:
     """Gamma at a distance: mu_0 C_D + nu_0 S_D."""
     return MU * Cosines(DIM, BASE, distance, C) + NU * Sines(DIM, BASE, distance, C)
 
@@ -64,8 +64,8 @@ PAIR = (  # any head dimension, base, pair of distances, unit and means
     *(Variable(symbol) for symbol in (NEAR, FAR, MU, NU)),
 )
 SHORT = {
-    HERE: bias(NEAR),
-    THERE: bias(FAR),
+    HERE: rope_bias(NEAR),
+    THERE: rope_bias(FAR),
     LOG: sp.log(BASE),
     DELTA: sp.Abs(NEAR - FAR),
     R: sp.sqrt(MU**2 + NU**2),

@@ -17,7 +17,7 @@ from proofs.mutants import (
     outcome,
     own_verdicts,
     planted,
-    sources,
+    proof_sources,
 )
 from tests.proofs.test_ledger import small_ledger
 
@@ -57,7 +57,9 @@ def test_an_error_for_another_source_is_refused() -> None:
 
 def test_a_draw_is_that_of_its_seed_and_a_larger_one_goes_on() -> None:
     modules = {
-        file: source for file, source in sources().items() if file in ("checks.py", "paper/section_4.py")
+        file: source
+        for file, source in proof_sources().items()
+        if file in ("checks.py", "paper/section_4.py")
     }
     few, more = drawn(modules, 30, seed=1), drawn(modules, 60, seed=1)
     assert more[:30] == few
@@ -73,7 +75,7 @@ def test_a_draw_is_that_of_its_seed_and_a_larger_one_goes_on() -> None:
 
 
 def test_claims_that_cannot_see_an_error_are_not_asked() -> None:
-    graph = imports(sources())
+    graph = imports(proof_sources())
     assert affected("paper/appendix_i.py", graph) == ["paper/appendix_i.py"]
     assert affected("paper/theorem_2_2.py", graph)[0] == "paper/theorem_2_2.py"
     assert "paper/theorem_2_3.py" in affected("paper/theorem_2_2.py", graph)
@@ -91,11 +93,11 @@ def test_a_verdict_that_changes_kills_and_one_that_stays_does_not() -> None:
 @pytest.mark.slow
 def test_an_error_that_matters_is_killed_in_its_copy_and_a_lost_hypothesis_survives() -> None:
     """`fig-1.zero` counts the near distances; what it assumes is prose, and no check sees it go."""
-    file, modules = "paper/appendix_i.py", sources()
+    file, modules = "paper/appendix_i.py", proof_sources()
     expected = own_verdicts(load(), [file])
     found = {(mutant.kind, mutant.before): mutant for mutant in mutants_of(modules[file], file)}
     (lost,) = (mutant for (kind, _), mutant in found.items() if kind == "hypothesis")
     near = found["range", "range(101)"]
     assert outcome(near, modules, expected, limit=600)["ended"] == "killed"
     assert outcome(lost, modules, expected, limit=600)["ended"] == "survived"
-    assert sources() == modules
+    assert proof_sources() == modules
