@@ -300,7 +300,7 @@ def _form(
 ) -> Form:
     if isinstance(says, Statement):
         plain = _form(label, says.says(), assumes, uses, outline, proof, check)
-        return replace(plain, check=functools.wraps(check)(lambda: check(says)), statement=says, judge=check)
+        return replace(plain, check=functools.partial(check, says), statement=says, judge=check)
     if not says.strip():
         raise LedgerError(f"{label}: says is empty; write the statement")
     for name, value in (("assumes", assumes), ("uses", uses)):
