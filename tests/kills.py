@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ctypes
 import fcntl
 import importlib
 import json
@@ -47,6 +48,9 @@ TINY = [
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGKILL": -9}
 MARK = "TAPA_KILLS"
 MOMENT, OPERATION = "random moment", "file operation"
+FULL_DISK, READ_ONLY = "a full disk", "a read-only folder"
+Fault = Callable[[], None]
+"""Done in the process before its command."""
 
 BEGIN = "import sys; from tests.kills import perform; perform(*sys.argv[1:4], sys.argv[4:])"
 
@@ -95,7 +99,7 @@ class Started:
     A fork is hit in its work rather than in its imports, which take most of a tiny command's time.
     """
 
-    def __init__(self, place: Place, given: Sequence[str], *, fork: bool, limit: int | None) -> None:
+    def __init__(self, place: Place, given: Sequence[str], *, fork: bool, fault: Fault) -> None:
         self.code: int | None = None
         self.reading, writing = os.pipe()  # no file: a limit on the size of files is for those of the command
         with contextlib.suppress(OSError):
@@ -105,17 +109,17 @@ class Started:
         if fork:
             self.pid = os.fork()
             if self.pid == 0:
-                self._become(place, given, writing, limit)
+                self._become(place, given, writing, fault)
         else:
             line = [sys.executable, "-c", BEGIN, *given]
             self.process = subprocess.Popen(
                 line, cwd=place.work, env=place.environment(), stdout=subprocess.DEVNULL, stderr=writing,
-                start_new_session=True, preexec_fn=lambda: _limit(limit),
+                start_new_session=True, preexec_fn=fault,
             )  # fmt: skip
             self.pid = self.process.pid
         os.close(writing)
 
-    def _become(self, place: Place, given: Sequence[str], writing: int, limit: int | None) -> NoReturn:
+    def _become(self, place: Place, given: Sequence[str], writing: int, fault: Fault) -> NoReturn:
         code: object = 1
         try:
             os.setsid()
@@ -124,7 +128,7 @@ class Started:
             sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
             os.environ.update(place.environment())
             os.chdir(place.work)
-            _limit(limit)
+            fault()
             perform(*given[:3], given[3:])
             code = 0
         except SystemExit as end:
@@ -154,9 +158,29 @@ class Started:
         return self.code, said.decode(errors="replace")
 
 
-def _limit(size: int | None) -> None:
-    if size is not None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+def _no_fault() -> None:
+    pass
+
+
+def _full_disk(size: int = 2000) -> None:
+    """No file of this process can have more bytes."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+
+
+def _heeds_permissions() -> None:
+    """The superuser writes where permissions forbid it: this process and what it starts lose that right."""
+    if os.geteuid() != 0:
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # the kernel's version 3 of capabilities, this process
+    sets = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable of 32 capabilities, and of the rest
+    rights = (1, 2)  # to write, and to read or search, whatever the permissions
+    dropped = [libc.prctl(24, right, 0, 0, 0) for right in rights]  # of what is started
+    dropped.append(libc.capget(header, sets))
+    sets[0] &= ~sum(1 << right for right in rights)
+    dropped.append(libc.capset(header, sets))
+    if any(dropped):
+        raise OSError(ctypes.get_errno(), "capabilities could not be dropped")
 
 
 @dataclass(frozen=True)
@@ -303,19 +327,19 @@ class Place:
         return os.environ | own
 
     def start(
-        self, scenario: Scenario, *, count: int = 0, how: str = "", limit: int | None = None
+        self, scenario: Scenario, *, count: int = 0, how: str = "", fault: Fault = _no_fault
     ) -> Started:
         """The command, which is about to be in its main function when this returns."""
         (self.root / "begun").unlink(missing_ok=True)
         given = [str(self.work), str(count), how, *scenario.arguments]
-        self.last = Started(self, given, fork=not scenario.workers, limit=limit)
+        self.last = Started(self, given, fork=not scenario.workers, fault=fault)
         while not (self.root / "begun").exists() and self.last.poll() is None:
             time.sleep(0.01)
         return self.last
 
-    def run(self, scenario: Scenario, *, how: str = "", limit: int | None = None) -> tuple[int | None, str]:
+    def run(self, scenario: Scenario, *, how: str = "", fault: Fault = _no_fault) -> tuple[int | None, str]:
         """The command to its end: exit code, and what it said."""
-        return self.start(scenario, how=how, limit=limit).wait(PATIENCE)
+        return self.start(scenario, how=how, fault=fault).wait(PATIENCE)
 
     def processes(self) -> dict[int, str]:
         """Processes of this place that run, with what they were started as."""
@@ -491,17 +515,32 @@ class Harness:
         for path in self.place.halves():
             self.wrong(f"left half of {path} after its end")
 
-    def limited(self, limit: int) -> None:
+    def full_disk(self) -> None:
         """A disk that is full after so many bytes of a file: one line, and what was there is whole."""
-        code, said = self.place.run(self.scenario, limit=limit)
-        if code == 0:
-            return
-        self.counts.by_moment["a full disk"] += 1
+        self.after_fault(FULL_DISK, *self.place.run(self.scenario, fault=_full_disk))
+        for path in [*self.place.parts(), *self.place.halves()]:
+            self.wrong(f"{FULL_DISK} left {path}")
+
+    def read_only(self) -> None:
+        """A folder in which nothing can be made: one line, and nothing has changed."""
+        work = self.place.work
+        folders = [work, *(path for path in work.rglob("*") if path.is_dir())]
+        before = set(work.rglob("*"))
+        for folder in folders:
+            folder.chmod(0o555)
+        try:
+            self.after_fault(READ_ONLY, *self.place.run(self.scenario, fault=_heeds_permissions))
+        finally:
+            for folder in folders:
+                folder.chmod(0o755)
+        if made := set(work.rglob("*")) ^ before:
+            self.wrong(f"{READ_ONLY} was changed: {sorted(map(str, made))}")
+
+    def after_fault(self, fault: str, code: int | None, said: str) -> None:
+        self.counts.by_moment[fault] += 1
         lines = [line for line in said.splitlines() if line.startswith("tapa: ")]
         if code != 2 or "Traceback" in said or len(lines) != 1:
-            self.wrong(f"a full disk ended with {code} and said {said[-600:]!r}")
-        for path in [*self.place.parts(), *self.place.halves()]:
-            self.wrong(f"a full disk left {path}")
+            self.wrong(f"{fault} ended with {code} and said {said[-600:]!r}")
 
     def kill(self, count: int) -> Counts:
         """So many kills at random moments and as many at file operations, on and on from what is left."""
@@ -520,7 +559,9 @@ class Harness:
                 self.clean()
         self.to_the_end()
         self.clean()
-        self.limited(2000)
+        self.read_only()
+        self.clean()
+        self.full_disk()
         self.to_the_end()
         return self.counts
 

@@ -175,20 +175,25 @@ def kill_findings() -> Iterator[Finding]:
     record = "summaries/kills.json"
     found = content(record)
     total, scenarios = found["total"], found["scenarios"]
-    full = sum(counts["by_moment"].get("a full disk", 0) for counts in scenarios.values())
+    full, read_only = (
+        sum(counts["by_moment"].get(fault, 0) for counts in scenarios.values())
+        for fault in ("a full disk", "a read-only folder")
+    )
     workers = sum(counts["by_target"].get("worker", 0) for counts in scenarios.values())
     yield Finding(
         "kills",
         "In {kills} kills of {commands} (SIGINT, SIGTERM and SIGKILL at random moments and at file operations, "
-        "{workers} of them of a worker) and {full} full disks, {wrong} promises were broken: {in_order} of {heedable} "
-        "that can be heeded ended in one line with their exit code, {resumed} of {ends} runs from what was left ended "
-        "as undisturbed ones do, and after at most {seconds} s no process was left.",
+        "{workers} of them of a worker), {full} full disks and {read_only} read-only folders, {wrong} promises were "
+        "broken: {in_order} of {heedable} that can be heeded ended in one line with their exit code, {resumed} of "
+        "{ends} runs from what was left ended as undisturbed ones do, and after at most {seconds} s no process "
+        "was left.",
         record,
         {
             "kills": total["kills"],
             "commands": ", ".join(list(scenarios)[:-1]) + f" and {list(scenarios)[-1]}",
             "workers": workers,
             "full": full,
+            "read_only": read_only,
             "wrong": total["wrong"],
             "in_order": total["in_order"],
             "heedable": total["heedable"],
