@@ -90,6 +90,15 @@ def orderly_end() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def heed_no_more() -> None:
+    """For the interpreter's end (`atexit`): what is done is done, and a signal that comes late changes nothing.
+
+    Python puts SIGINT back to what kills, with no word, while it takes itself apart, which takes seconds with torch.
+    """
+    for number in (signal.SIGINT, *ASKED_TO_END):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def end_in_silence() -> None:
     """For a process that a signal ends and that has said so: what destructors raise on the way out is not printed."""
     sys.unraisablehook = lambda unraisable: None

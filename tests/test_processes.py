@@ -243,6 +243,26 @@ def test_a_signal_in_a_destructor_is_heeded_and_half_made_objects_are_silent(num
     assert len(done.stderr.splitlines()) == 1, done.stderr
 
 
+AT_THE_END = """
+import atexit, os, sys
+from analysis.cli.main import app, main
+
+atexit.register(lambda: os.kill(os.getpid(), int(sys.argv[2])))
+app.command("done")(lambda number: print("done"))
+sys.argv = ["tapa", "done", sys.argv[1]]
+main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_comes_when_all_is_done_changes_nothing(number: signal.Signals):
+    script = AT_THE_END.replace("sys.argv[2]", str(int(number)))
+    done = subprocess.run(
+        [sys.executable, "-c", script, "1"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "done", "")
+
+
 def test_a_signal_that_is_ignored_stays_so():
     """As SIGHUP under nohup."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import sys
@@ -15,7 +16,7 @@ import typer
 from analysis.cli import checkpoints, conversion, heads, training
 from analysis.cli.options import ROOT, Json, Processes, TableFormat, app, committed, complain, own, shown
 from analysis.errors import InputError
-from analysis.processes import Terminated, end_in_silence, orderly_end
+from analysis.processes import Terminated, end_in_silence, heed_no_more, orderly_end
 from analysis.settings import nearest
 from analysis.tables import Format, Table
 
@@ -262,6 +263,7 @@ for command in (
 
 def main() -> None:
     """Entry point: bad input is one line on stderr and exit code 2; Ctrl-C is one line and 130, SIGTERM one and 143."""
+    atexit.register(heed_no_more)
     try:
         with orderly_end():
             code = app(sys.argv[1:] or ["--help"], standalone_mode=False, prog_name="tapa")
