@@ -183,10 +183,10 @@ def kill_findings() -> Iterator[Finding]:
     yield Finding(
         "kills",
         "In {kills} kills of {commands} (SIGINT, SIGTERM and SIGKILL at random moments and at file operations, "
-        "{workers} of them of a worker), {full} full disks and {read_only} read-only folders, {wrong} promises were "
-        "broken: {in_order} of {heedable} that can be heeded ended in one line with their exit code, {resumed} of "
-        "{ends} runs from what was left ended as undisturbed ones do, and after at most {seconds} s no process "
-        "was left.",
+        "{workers} of them of a worker), {full} full disks and {read_only} read-only folders the count of broken "
+        "promises is {wrong}: {in_order} of {heedable} that can be heeded ended in one line with their exit code, "
+        "{resumed} of {ends} runs from what was left ended as undisturbed ones do, and after at most {seconds} s no "
+        "process was left.",
         record,
         {
             "kills": total["kills"],
