@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.evidence import Evidence, Verdict
+from analysis.evidence import Evidence, Role, Verdict
 
 SPREADS = ("radius", "standard_error")
 
@@ -61,7 +61,7 @@ def test_there_are_five_verdicts():
 def test_evidence_survives_json(evidence: Evidence):
     """Records and `--json` write evidence as plain JSON and read the same evidence back."""
     read = json.loads(json.dumps(dataclasses.asdict(evidence)))
-    assert Evidence(**{**read, "verdict": Verdict(read["verdict"])}) == evidence
+    assert Evidence(**{**read, "verdict": Verdict(read["verdict"]), "role": Role(read["role"])}) == evidence
 
 
 def test_signatures_are_checked_while_testing():

@@ -341,10 +341,10 @@ def eq_10_attack() -> Iterator[Evidence]:
     ),
     proof=r"""
         The critical points are the $(q,k)$ with $Nk=0$ and $N^Tq=0$: the origin alone if and only if
-        $\det N\ne0$. The Hessian is $\begin{pmatrix}0&N\\N^T&0\end{pmatrix}=\begin{pmatrix}0&I\\I&0
-        \end{pmatrix}\begin{pmatrix}N^T&0\\0&N\end{pmatrix}$. The first factor exchanges $D$ pairs of
-        rows, so its determinant is $(-1)^D$, and that of the second is $\det(N)^2$: the Hessian at the
-        only critical point is invertible. $\square$
+        $\det N\ne0$. The Hessian has the blocks $0$ and $N$ above $N^T$ and $0$. It is the exchange of the
+        two halves of the rows times the matrix with the blocks $N^T$ and $N$ on its diagonal. The
+        first exchanges $D$ pairs of rows, so its determinant is $(-1)^D$, and that of the second is
+        $\det(N)^2$: the Hessian at the only critical point is invertible. $\square$
     """,
 )
 def stationary() -> Iterator[Evidence]:

@@ -10,6 +10,7 @@ import torch
 
 from analysis.models import load
 from analysis.models.capture import capture_checkpoint
+from analysis.models.layerwise import capture_layers
 from analysis.models.load import PretrainedModel, first_token, open_model
 from analysis.progress import silent
 from analysis.records import provenance_of, read
@@ -54,6 +55,10 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
         rows.extend(tokens)
         return capture_checkpoint(checkpoint, tokens, consumer, **options)
 
+    def layered(layers, checkpoint, tokens, *rest):
+        rows.extend(tokens)
+        return capture_layers(layers, checkpoint, tokens, *rest)
+
     def reader(*arguments):
         read, at_once = plain(*arguments)
 
@@ -70,6 +75,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
 
     plain = load.pretrained_reader
     monkeypatch.setattr(load, "capture_checkpoint", captured)
+    monkeypatch.setattr(load, "capture_layers", layered)
     monkeypatch.setattr(load, "pretrained_reader", reader)
     monkeypatch.setattr(bias_interventions, "capture_checkpoint", captured)
     monkeypatch.setattr(bias_interventions, "TextReader", Watched)

@@ -30,7 +30,6 @@ from proofs.paper import (
     section_2_score,
     theorem_2_1,
     theorem_2_2,
-    theorem_2_3,
     theorem_3_3,
 )
 from proofs.paper.classical_lemmas import u
@@ -167,12 +166,6 @@ MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
         "far_edge",
         lambda f: lambda c: f(c) - 1,
         "thm-2.2.causal, attack",
-    ),
-    "2/D lost in the gap's bound": (
-        "paper.theorem_2_3",
-        "BOUND",
-        lambda bound: bound - 2 * theorem_2_3.R / theorem_2_3.DIM,
-        "eq-8",
     ),
     "Chernoff's rate doubled": ("paper.appendix_a", "RATE", lambda rate: 2 * rate, "eq-20*"),
     "coins of 2": (

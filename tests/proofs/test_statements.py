@@ -16,6 +16,7 @@ from proofs.balls import PRECISION, ball, less, precision
 from proofs.classical import CLASSICAL, unknown_names
 from proofs.ledger import Form, Ledger, Rank, load, own_verdict, rests_on, settle, settle_ranks
 from proofs.paper.theorem_2_2_uniform import scans, uncovered
+from proofs.paper.theorem_2_3 import DIM, R
 from proofs.statements import Conclusion, Statement, Variable, tightened
 from proofs.verify import gather
 
@@ -64,6 +65,14 @@ def test_a_bound_that_is_changed_is_printed_otherwise_and_not_proved(
     form = OBJECTS[node]
     assert changed.says() != form.says, what
     assert judged(node, form, changed) not in GOOD, what
+
+
+def test_two_over_the_dimension_lost_in_the_gaps_bound_is_not_proved() -> None:
+    form = OBJECTS["eq-8"]
+    assert form.statement is not None
+    changed = form.statement.reworded(1, lambda bound: bound.func(bound.lhs, bound.rhs - 2 * R / DIM))
+    assert changed.says() != form.says
+    assert judged("eq-8", form, changed) not in GOOD
 
 
 @pytest.mark.parametrize("node", OBJECTS)
