@@ -44,8 +44,8 @@ def convert(
     """Exchange a model's rotation for TAPA or nothing.
 
     With TAPA, the dimensions that rotate slowest become the amplitude, and the others, made small, the phase. Without
-    further training the model predicts worse than before; `tapa finetune` trains it. `--to rope` undoes it exactly. A
-    model of `tapa train` becomes a folder that transformers opens.
+    further training the model predicts worse than before. `--to rope` undoes it exactly. A model of `tapa train`
+    becomes a folder that transformers opens.
 
     \b
     Examples:
