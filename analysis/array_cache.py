@@ -17,7 +17,7 @@ import numpy as np
 
 from analysis.errors import InputError
 from analysis.files import write_whole
-from analysis.progress import errors
+from analysis.progress import remark
 
 Arrays = dict[str, np.ndarray]
 _DIGEST = hashlib.sha256().digest_size
@@ -81,6 +81,4 @@ def keep_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 @functools.cache
 def _say(folder: Path, why: str) -> None:
-    errors.print(
-        f"nothing is kept in {folder}, so that it is made again the next time: {why}", soft_wrap=True
-    )
+    remark(f"nothing is kept in {folder}, so that it is made again the next time: {why}")

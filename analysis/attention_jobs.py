@@ -87,7 +87,7 @@ def gpu_jobs(length: int, heads: int, head_dim: int, *, backward: bool, seed: in
     q, k, v, grad = (
         torch.randn(shape, generator=generator, device="cuda", dtype=torch.bfloat16) for _ in range(4)
     )
-    inputs = [t.requires_grad_(backward) for t in (q, k, v)]
+    inputs = q, k, v = (q.requires_grad_(backward), k.requires_grad_(backward), v.requires_grad_(backward))
     encoding, attend = encoding_named("TAPA", heads, head_dim), Fused()
     positions = torch.arange(length, device="cuda")
 
@@ -99,8 +99,8 @@ def gpu_jobs(length: int, heads: int, head_dim: int, *, backward: bool, seed: in
         torch.cuda.synchronize()
 
     return (
-        lambda: finished(lambda: scaled_dot_product_attention(*inputs, is_causal=True)),
-        lambda: finished(lambda: attend(encoding, *inputs, positions)),
+        lambda: finished(lambda: scaled_dot_product_attention(q, k, v, is_causal=True)),
+        lambda: finished(lambda: attend(encoding, q, k, v, positions)),
     )
 
 

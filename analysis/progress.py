@@ -47,7 +47,12 @@ class Show(Protocol):
 
 def say(line: str) -> None:
     """One line on stderr after the program's name, above the bars."""
-    errors.print(f"tapa: {line}", soft_wrap=True, markup=False)
+    remark(f"tapa: {line}")
+
+
+def remark(line: str) -> None:
+    """One line on stderr, above the bars: what takes longer than it need, or is not what was likely meant."""
+    errors.print(line, soft_wrap=True, markup=False)
 
 
 def _clock(seconds: float) -> str:

@@ -56,7 +56,7 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -417,7 +417,7 @@ def own_rank(form: Form, verdict: Verdict, evidence: Sequence[Evidence]) -> Rank
 
 
 def settle_ranks(
-    ledger: Ledger, final: dict[str, tuple[Verdict, str]], evidence: dict[str, Sequence[Evidence]]
+    ledger: Ledger, final: dict[str, tuple[Verdict, str]], evidence: Mapping[str, Sequence[Evidence]]
 ) -> dict[str, Rank]:
     """Rank of each node: its own, and no higher than those of what it uses; a machine's check needs no ancestor."""
     nodes, ranks = ledger.nodes(), {}

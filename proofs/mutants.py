@@ -26,6 +26,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from analysis.evidence import Verdict
 from analysis.files import write_whole
 from proofs.balls import PRECISION, precision
 from proofs.ledger import Ledger, LedgerError, load, own_verdict
@@ -72,7 +73,7 @@ class Mutant:
 def mutants_of(source: str, file: str) -> list[Mutant]:
     """Every error of every kind that can be planted in a module's source."""
     tree, found, lines = ast.parse(source), [], source.encode().splitlines(keepends=True)
-    documentation = {id(node.body[0].value) for node in ast.walk(tree) if _documented(node)}
+    documentation = {id(_documentation(node)) for node in ast.walk(tree)}
     for node in ast.walk(tree):
         if id(node) in documentation:
             continue
@@ -93,10 +94,11 @@ def _segment(lines: Sequence[bytes], place: Any) -> str:
     return b"".join(parts).decode()
 
 
-def _documented(node: ast.AST) -> bool:
+def _documentation(node: ast.AST) -> ast.Constant | None:
+    """The docstring of a module, function or class."""
     kinds = (ast.Module, ast.FunctionDef, ast.ClassDef)
     first = node.body[0] if isinstance(node, kinds) and node.body else None
-    return isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    return first.value if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) else None
 
 
 def _place(node: Any, changed: Any) -> tuple[Any, str]:
@@ -136,11 +138,11 @@ def _statement_changes(node: ast.keyword) -> Iterator[tuple[str, ast.AST]]:
     value = node.value
     if node.arg in _HYPOTHESES and isinstance(value, ast.Tuple) and value.elts:
         yield "hypothesis", ast.Tuple(value.elts[:-1], ast.Load())
-    if node.arg == "says" and isinstance(value, ast.Constant):
-        number = re.search(r"\d+", value.value)
+    if node.arg == "says" and isinstance(value, ast.Constant) and isinstance(text := value.value, str):
+        number = re.search(r"\d+", text)
         if number is not None:
             start, end = number.span()
-            yield "says", ast.Constant(f"{value.value[:start]}{int(number[0]) + 1}{value.value[end:]}")
+            yield "says", ast.Constant(f"{text[:start]}{int(number[0]) + 1}{text[end:]}")
 
 
 def _raised(text: str) -> str:
@@ -209,14 +211,10 @@ def affected(file: str, graph: dict[str, set[str]]) -> list[str]:
 
 def judge(expected: dict[str, str], files: Sequence[str], ledger: Ledger) -> str:
     """The first claim of these modules, in their order, that comes to another verdict of its own; "" if none does."""
-    nodes = ledger.nodes()
-    place = {node: form.place.partition(":")[0].removeprefix("proofs/") for node, form in nodes.items()}
-    for node in sorted((n for n in nodes if place[n] in files), key=lambda n: files.index(place[n])):
+    place = _files(ledger)
+    for node in sorted((n for n in place if place[n] in files), key=lambda n: files.index(place[n])):
         try:
-            with precision(PRECISION):
-                evidence = gather(node, nodes[node].check)
-                attack = gather(node, ledger.attacks[node].check) if node in ledger.attacks else ()
-                found = own_verdict(node, evidence, attack, written=bool(nodes[node].proof))
+            found = _judged(ledger, node)
         except LedgerError as error:
             return f"{node}: {str(error)[:160]}"
         if found != expected[node]:
@@ -226,14 +224,27 @@ def judge(expected: dict[str, str], files: Sequence[str], ledger: Ledger) -> str
 
 def own_verdicts(ledger: Ledger, files: Sequence[str] | None = None) -> dict[str, str]:
     """Own verdict of every node, or of those of these modules, as the sources are."""
-    found = {}
-    for node, form in ledger.nodes().items():
-        if files is not None and form.place.partition(":")[0].removeprefix("proofs/") not in files:
-            continue
-        with precision(PRECISION):
-            attack = gather(node, ledger.attacks[node].check) if node in ledger.attacks else ()
-            found[node] = str(own_verdict(node, gather(node, form.check), attack, written=bool(form.proof)))
-    return found
+    return {
+        node: str(_judged(ledger, node))
+        for node, file in _files(ledger).items()
+        if files is None or file in files
+    }
+
+
+def _files(ledger: Ledger) -> dict[str, str]:
+    """Of every node the module that it stands in, below `proofs`."""
+    return {
+        node: form.place.partition(":")[0].removeprefix("proofs/") for node, form in ledger.nodes().items()
+    }
+
+
+def _judged(ledger: Ledger, node: str) -> Verdict:
+    """A node's own verdict, computed now."""
+    form = ledger.nodes()[node]
+    with precision(PRECISION):
+        evidence = gather(node, form.check)
+        attack = gather(node, ledger.attacks[node].check) if node in ledger.attacks else ()
+        return own_verdict(node, evidence, attack, written=bool(form.proof))
 
 
 def outcome(
@@ -277,7 +288,7 @@ def judge_here() -> None:
 
 
 def judge_all(
-    number: int, seed: int, record: Path, limit: float, report: Callable[[str], None] = lambda _: None
+    number: int, seed: int, record: Path, limit: float, report: Callable[[str], object] = lambda _: None
 ) -> dict[str, Any]:
     """Judge so many errors and keep each in the record as it comes; rows of the same sources and seed are kept."""
     modules = proof_sources()

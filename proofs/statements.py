@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import sympy as sp
 from flint import arb
@@ -39,40 +39,39 @@ UNITS = (TURN, sp.Integer(1))  # an angle's unit c: turns as v1 has them, radian
 _TINY = Fraction(1, 10**6)
 
 
-class Cosines(sp.Function):
+class _OfDistance(sp.Function):
+    """Printed as the paper has it: by its letter, its head dimension if it has one, and the distance."""
+
+    letter = ""
+
+    def _latex(self, printer: Any, **_: Any) -> str:
+        *head_dim, _base, distance, _unit = map(printer.doprint, self.args)
+        name = f"{self.letter}_{{{head_dim[0]}}}" if head_dim else rf"\lim_D {self.letter}_D"
+        return f"{name}({distance})"
+
+
+class Cosines(_OfDistance):
     """C_D(lambda): arguments D, base, distance, unit."""
 
-    nargs = 4
-
-    def _latex(self, printer: Any, **_: Any) -> str:
-        return f"C_{{{printer.doprint(self.args[0])}}}({printer.doprint(self.args[2])})"
+    nargs, letter = 4, "C"
 
 
-class Sines(sp.Function):
+class Sines(_OfDistance):
     """S_D(lambda): arguments D, base, distance, unit."""
 
-    nargs = 4
-
-    def _latex(self, printer: Any, **_: Any) -> str:
-        return f"S_{{{printer.doprint(self.args[0])}}}({printer.doprint(self.args[2])})"
+    nargs, letter = 4, "S"
 
 
-class CosineLimit(sp.Function):
+class CosineLimit(_OfDistance):
     """lim_D C_D(lambda): arguments base, distance, unit."""
 
-    nargs = 3
-
-    def _latex(self, printer: Any, **_: Any) -> str:
-        return rf"\lim_D C_D({printer.doprint(self.args[1])})"
+    nargs, letter = 3, "C"
 
 
-class SineLimit(sp.Function):
+class SineLimit(_OfDistance):
     """lim_D S_D(lambda): arguments base, distance, unit."""
 
-    nargs = 3
-
-    def _latex(self, printer: Any, **_: Any) -> str:
-        return rf"\lim_D S_D({printer.doprint(self.args[1])})"
+    nargs, letter = 3, "S"
 
 
 def _sums(head_dim: arb, base: arb, unit: arb) -> RopeSums:
@@ -277,7 +276,8 @@ def _prepared(
 def _holds(relation: Any, values: Mapping[sp.Symbol, Value], meaning: Mapping[sp.Symbol, Expr]) -> bool:
     """Is the relation certainly true at the point?"""
     if isinstance(relation, sp.Unequality):
-        return sign(_real(relation.lhs - relation.rhs, values, meaning)) in (1, -1)
+        left, right = cast("tuple[Any, Any]", relation.args)
+        return sign(_real(left - right, values, meaning)) in (1, -1)
     low, high = (_real(side, values, meaning) for side in (relation.lts, relation.gts))
     strict = isinstance(relation, sp.StrictLessThan | sp.StrictGreaterThan)
     return (less if strict else at_most)(low, high) is True
@@ -288,7 +288,7 @@ def tightened(statement: Statement) -> Iterator[tuple[str, Statement]]:
     for index in range(1, len(statement.conclusions) + 1):
         for share in (sp.Rational(1, 4), sp.Rational(1, 2)):
 
-            def change(relation: Any, share: sp.Rational = share) -> Any:
+            def change(relation: Any, share: Any = share) -> Any:
                 downward = isinstance(relation, sp.StrictLessThan | sp.LessThan)
                 room = share * sp.Abs(relation.rhs)
                 return relation.func(relation.lhs, relation.rhs - room if downward else relation.rhs + room)

@@ -22,7 +22,7 @@ from analysis.experiments.run_record import RECORD, Content, Evaluate, RunSpec
 from analysis.inputs import check_output_name
 from analysis.models.checkpoint import Milestones, in_own_tokens, read_checkpoint
 from analysis.models.config import ModelConfig
-from analysis.progress import NotedProgress, errors, silent
+from analysis.progress import NotedProgress, remark, silent
 from analysis.records import check_replaceable
 from analysis.text.corpus import Corpus, corpus
 from analysis.training.recipe import Recipe, load_recipe, untuned, variant_of
@@ -131,10 +131,9 @@ def train_recipe(
     recipe = as_it_can_run(load_recipe(name, settings))
     if (method := untuned(name, settings)) and os.environ.get("RANK", "0") == "0":
         grid = ", ".join(map(rate_name, sorted(RATES)))
-        errors.print(
+        remark(
             f"no learning rate is tuned for {method}: {rate_name(recipe.lr)} is the recipe's own; "
-            f"compare methods at their best of several, such as {grid}",
-            soft_wrap=True,
+            f"compare methods at their best of several, such as {grid}"
         )
     start = None if recipe.parent is None else read_checkpoint(Path(recipe.parent)).config
     if out is None:

@@ -35,7 +35,7 @@ from analysis.errors import InputError
 from analysis.files import replacing
 from analysis.models.checkpoint import own_tokenizer
 from analysis.models.config import MethodConfig, ModelConfig
-from analysis.models.families import TAPA, Family, Heads, family_of
+from analysis.models.families import TAPA, Family, Heads, family_of, heads_of
 from analysis.models.huggingface import quiet_transformers
 from analysis.models.llama import HeadProjection, Llama
 from analysis.models.load import PretrainedModel, TrainedModel, open_model
@@ -240,13 +240,6 @@ def _reorder_projections(
             x.copy_(x[row] * factor.to(x).reshape(-1, *[1] * (x.ndim - 1)))
 
 
-def heads_of(config: Any) -> Heads:
-    """Sizes of every attention layer, by a configuration of transformers."""
-    query = config.num_attention_heads
-    key = getattr(config, "num_key_value_heads", None) or query
-    return Heads(query, key, getattr(config, "head_dim", None) or config.hidden_size // query)
-
-
 def _with_own_rotation(model: PreTrainedModel) -> PreTrainedModel:
     """A copy of a model as it was before any conversion."""
     config: Any = model.config
@@ -257,11 +250,11 @@ def _with_own_rotation(model: PreTrainedModel) -> PreTrainedModel:
     factor = getattr(config, OWN_ROWS, None)
     if factor is None:
         raise InputError(
-            f"this {config.model_type} was not converted from a rotary model; it has no rotation to return to"
+            f"this {model.config.model_type} was not converted from a rotary model; it has no rotation to return to"
         )
-    values = {name: value for name, value in config.to_dict().items() if not name.startswith(TAPA)}
+    values = {name: value for name, value in model.config.to_dict().items() if not name.startswith(TAPA)}
     stock = type(config).__mro__[2]
-    family = config.model_type.removeprefix(TAPA)
+    family = model.config.model_type.removeprefix(TAPA)
     found = _rebuilt(model, values | {"model_type": family}, stock, type(model).__mro__[2])
     dims = tapa_encoding(config).amplitude_dim
     unchanged = torch.arange(heads_of(config).dim)
@@ -280,8 +273,7 @@ def _rebuilt(
         delattr(config, OWN_ROTATION)
     name = (model_class or type(model)).__name__
     config.architectures = [name] if own.get("architectures") else None
-    with torch.random.fork_rng(devices=[]):  # weights are drawn, and then overwritten
-        found = (model_class or type(model))(config).to(device=model.device, dtype=model.dtype)
+    found = _unfilled(model_class or type(model), config).to(device=model.device, dtype=model.dtype)
     found.load_state_dict(model.state_dict())
     found.generation_config = copy.deepcopy(model.generation_config)
     return found.train(model.training)
@@ -403,7 +395,7 @@ _OF_A_LAYER = {
 
 
 def _unfilled(model_class: Any, config: Any) -> Any:
-    """A model whose weights are about to be loaded; the global generator stays where it was."""
+    """A model whose weights are about to be loaded; drawing them leaves the global generator where it was."""
     with torch.random.fork_rng(devices=[]):
         return model_class(config)
 

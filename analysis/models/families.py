@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -31,6 +32,13 @@ class Heads:
             )
         if self.query % self.key:
             raise InputError(f"{self.query} query heads cannot share {self.key} key heads evenly")
+
+
+def heads_of(config: Any) -> Heads:
+    """Sizes of every attention layer, by a configuration of transformers; `InputError` where they do not fit."""
+    query = config.num_attention_heads
+    key = getattr(config, "num_key_value_heads", None) or query
+    return Heads(query, key, getattr(config, "head_dim", None) or config.hidden_size // query)
 
 
 # What the hooked modules gave -> (q, k), each (batch, heads, length, head_dim).

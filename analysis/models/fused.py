@@ -21,7 +21,7 @@ from analysis.encodings.base import wide
 from analysis.errors import InputError
 from analysis.models import blockwise, one_loop
 from analysis.models.attention import Streaming, check_text, explicit
-from analysis.progress import errors
+from analysis.progress import remark
 
 _FORM = (
     "Tensor a, Tensor b, Tensor? x, Tensor? y, Tensor v, Tensor? turn, Tensor? factor, Tensor? bias, "
@@ -87,9 +87,12 @@ class Fused:
 
 def fast(form: DistanceForm, v: Tensor) -> bool:
     """Whether the operator has a kernel for this on this machine; the first call on a CPU may compile it."""
-    if v.device.type == "cpu":
-        return one_loop.takes(form, v) and one_loop.available() is not None
-    return _on_gpu(form, v) is not None
+    return _loop(form, v) is not None or _on_gpu(form, v) is not None
+
+
+def _loop(form: DistanceForm, v: Tensor) -> one_loop.OneLoop | None:
+    """The compiled loop if it is here and can compute this."""
+    return one_loop.available() if one_loop.takes(form, v) else None
 
 
 def _on_gpu(form: DistanceForm, v: Tensor) -> Any:
@@ -120,9 +123,7 @@ def _computed(
     return in_blocks()
 
 
-@functools.cache
-def _say_once(line: str) -> None:
-    errors.print(line, soft_wrap=True, markup=False)
+_say_once = functools.cache(remark)
 
 
 def attention(
@@ -151,7 +152,7 @@ def _form(
 
 def _forward(*flat: Any) -> tuple[Tensor, Tensor]:
     form, v, reach = _form(*flat), flat[4], flat[10]
-    if one_loop.takes(form, v) and (loop := one_loop.available()) is not None:
+    if (loop := _loop(form, v)) is not None:
         return loop(form, v, reach)
     out, log_sum = _computed(
         form,

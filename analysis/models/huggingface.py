@@ -31,7 +31,7 @@ from transformers.utils import logging
 
 from analysis.errors import InputError
 from analysis.inputs import check_folder_is_plain, check_regular, read_json, tensor_sizes
-from analysis.models.families import TAPA, Family, Heads, family_of
+from analysis.models.families import TAPA, Family, Heads, family_of, heads_of
 from analysis.progress import Progress, silent
 from analysis.text.tokenizer import tokenizers_errors
 from analysis.theory.model_config import from_config
@@ -226,17 +226,16 @@ class Checkpoint:
         """
         config = model.config
         family_of(config.model_type)
-        query = config.num_attention_heads
-        key = getattr(config, "num_key_value_heads", None) or query
+        heads = heads_of(config)
         return cls(
             model=model.eval(),
             tokenizer=tokenizer,
             name=name,
             architecture=config.model_type,
             layers=config.num_hidden_layers,
-            query_heads=query,
-            key_heads=key,
-            head_dim=getattr(config, "head_dim", None) or config.hidden_size // query,
+            query_heads=heads.query,
+            key_heads=heads.key,
+            head_dim=heads.dim,
             context_length=config.max_position_embeddings,
             parameters=sum(p.numel() for p in model.parameters()),
             sha256=sha256,

@@ -16,6 +16,7 @@ import torch
 from safetensors import safe_open
 
 from analysis.errors import InputError
+from analysis.models.families import heads_of
 from analysis.models.huggingface import Source
 from analysis.settings import DEVICES, check_device_name
 
@@ -159,12 +160,10 @@ def memory_needed(
     """
     width = getattr(torch, precision).itemsize
     tokens, hidden = windows * length, config.hidden_size
-    heads = config.num_attention_heads
-    keys = getattr(config, "num_key_value_heads", None) or heads
-    dim = getattr(config, "head_dim", None) or hidden // heads
-    statistics = COPIES * 4 * length * dim * (heads + keys)
+    heads = heads_of(config)
+    statistics = COPIES * 4 * length * heads.dim * (heads.query + heads.key)
     inner = INNER * width * length * (getattr(config, "intermediate_size", None) or 4 * hidden)
-    record = 2 * 4 * CURVES * config.num_hidden_layers * heads * length
+    record = 2 * 4 * CURVES * config.num_hidden_layers * heads.query * length
     if source.gguf_file:
         weights, read = source.numbers * (width + 4), 0
     else:

@@ -28,7 +28,7 @@ from analysis.errors import InputError
 from analysis.files import replacing_file
 from analysis.locks import exclusive
 from analysis.models import blockwise
-from analysis.progress import errors
+from analysis.progress import remark
 
 SOURCE = Path(__file__).with_name("one_loop.cpp")
 COMPILERS = ("c++", "g++", "clang++")
@@ -112,7 +112,7 @@ def available() -> OneLoop | None:
     try:
         return checked(OneLoop(compiled()))
     except InputError as error:
-        errors.print(f"attention runs by tiles, more slowly: {error}", soft_wrap=True, markup=False)
+        remark(f"attention runs by tiles, more slowly: {error}")
         return None
 
 
@@ -146,9 +146,9 @@ def compiled(source: Path = SOURCE) -> Path:
         return path
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with exclusive(folder / "one_loop.lock", "the compilation of attention", wait=_say):
+        with exclusive(folder / "one_loop.lock", "the compilation of attention", wait=remark):
             if not path.is_file():
-                _say(f"compile attention for this machine with {command[0]}, once")
+                remark(f"compile attention for this machine with {command[0]}, once")
                 _compile([*command, str(source), *options], path)
     except OSError as error:
         raise InputError(f"{folder} cannot be written: {error.strerror}; TAPA_CACHE names another") from error
@@ -183,10 +183,6 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
         )
     except OSError as error:
         raise InputError(f"{command[0]} cannot be started: {error.strerror}; name another in CXX") from error
-
-
-def _say(line: str) -> None:
-    errors.print(line, soft_wrap=True, markup=False)
 
 
 def checked(loop: OneLoop) -> OneLoop:

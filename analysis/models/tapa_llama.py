@@ -35,7 +35,7 @@ from transformers.masking_utils import prepare_padding_mask, sdpa_mask
 from analysis.encodings import LinearTapa, Tapa
 from analysis.encodings.base import wide
 from analysis.errors import InputError
-from analysis.models.families import FAMILIES, TAPA, family_of
+from analysis.models.families import FAMILIES, TAPA, family_of, heads_of
 from analysis.settings import nearest
 
 NAME = "tapa"
@@ -72,7 +72,7 @@ def tapa_encoding(config: Any) -> Tapa:
     """The encoding of all layers; `InputError` for an option out of its range."""
     if config.tapa_phase not in PHASES:
         raise InputError(f"tapa_phase={config.tapa_phase!r}; {nearest(str(config.tapa_phase), PHASES)}")
-    dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    dim = heads_of(config).dim
     return PHASES[config.tapa_phase](dim, config.tapa_alpha, config.tapa_amplitude_share, config.tapa_turns)
 
 
@@ -108,15 +108,18 @@ def tapa_mask(
         InputError: beyond 8,192 tokens, a query that does not see one run of keys that ends at its own position.
     """
     rules = rules | {"allow_is_causal_skip": False, "allow_is_bidirectional_skip": False}
-    sizes = {"batch_size": batch_size, "kv_length": kv_length, "kv_offset": kv_offset, "device": device}
-    queries = torch.arange(q_length, device=device, dtype=torch.int32) + q_offset
+    sizes: dict[str, Any] = {
+        "batch_size": batch_size, "kv_length": kv_length, "kv_offset": kv_offset, "device": device
+    }  # fmt: skip
+    begin: Any = q_offset  # transformers' own annotations know no static cache, whose offset is a tensor
+    queries = torch.arange(q_length, device=device, dtype=torch.int32) + begin
     keys = torch.arange(kv_length, device=device, dtype=torch.int32) + kv_offset
     if q_length * kv_length <= LONGEST**2:
-        seen = sdpa_mask(
-            q_length=q_length, q_offset=q_offset, attention_mask=attention_mask, **sizes, **rules
+        seen: Any = sdpa_mask(
+            q_length=q_length, q_offset=begin, attention_mask=attention_mask, **sizes, **rules
         )
         return torch.where(seen, (queries[:, None] - keys).to(torch.int32), -1)
-    padding = prepare_padding_mask(attention_mask, kv_length, kv_offset)
+    padding = prepare_padding_mask(attention_mask, kv_length, sizes["kv_offset"])
     kept = torch.ones(batch_size, kv_length, dtype=torch.int32, device=device)
     if padding is not None:
         kept = padding[:, keys.long()].to(torch.int32)
@@ -128,7 +131,7 @@ def tapa_mask(
     step = max(1, AT_ONCE // kv_length)
     for start in range(0, q_length, step):
         rows = slice(start, min(start + step, q_length))
-        seen = sdpa_mask(q_length=rows.stop - start, q_offset=q_offset + start, **sizes, **rules)
+        seen = sdpa_mask(q_length=rows.stop - start, q_offset=begin + start, **sizes, **rules)
         offsets[:, 0, 1, rows] = keys[seen[:, 0].int().argmax(dim=-1)].to(torch.int32)
         again = distance_rows(offsets, q_length, rows) >= 0
         if not torch.equal(again, seen & kept[:, None, None].bool()):
@@ -287,8 +290,8 @@ OPTIONS = {"tapa_alpha": 0.1, "tapa_amplitude_share": 0.5, "tapa_turns": True, "
 
 def _classes(family: str) -> tuple[type[Any], type[Any]]:
     """Configuration and model of a family with TAPA, named as the family's own with "Tapa" before them."""
-    plain = CONFIG_MAPPING[family]
-    model = MODEL_FOR_CAUSAL_LM_MAPPING[plain]
+    plain: Any = CONFIG_MAPPING[family]
+    model: Any = MODEL_FOR_CAUSAL_LM_MAPPING[plain]
     body = OPTIONS | {
         "__annotations__": dict(TapaOptions.__annotations__),
         "__doc__": f"Configuration of a {family} with TAPA; options as `TapaOptions`.",

@@ -31,7 +31,7 @@ from analysis.models.checkpoint import (
     read_tensors,
 )
 from analysis.models.llama import Llama
-from analysis.progress import NotedProgress, errors, silent
+from analysis.progress import NotedProgress, remark, silent
 from analysis.records import Provenance
 from analysis.text.corpus import Corpus
 from analysis.text.windows import Batches
@@ -344,10 +344,9 @@ def as_it_can_run(recipe: Recipe) -> Recipe:
     if not recipe.compile or (name := missing_compiler(recipe.device)) is None:
         return recipe
     if os.environ.get("RANK", "0") == "0":
-        errors.print(
+        remark(
             f"there is no compiler {name} here, so the steps are not compiled and take longer; "
-            f"install one, set {'CC' if recipe.device == 'cuda' else 'CXX'}, or give compile=false",
-            soft_wrap=True,
+            f"install one, set {'CC' if recipe.device == 'cuda' else 'CXX'}, or give compile=false"
         )
     return replace(recipe, compile=False)
 

@@ -147,7 +147,7 @@ def findings_page() -> str:
         "sentence names.",
         "",
     ]
-    lines += [f"- [{title}](#{_heading(title)})" for title in sections()]
+    lines += [f"- [{title}](#{section_anchor(title)})" for title in sections()]
     for title, group in sections().items():
         lines += ["", f"## {title}"]
         for one in group:
@@ -157,7 +157,12 @@ def findings_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _heading(title: str) -> str:
+def section_anchor(title: str) -> str:
+    """The fragment under which the page on the web, and the site, show a section.
+
+    >>> section_anchor('Small models: retrieval')
+    'small-models-retrieval'
+    """
     kept = "".join(letter for letter in title.lower() if letter.isalnum() or letter in " -")
     return kept.replace(" ", "-")
 

@@ -142,7 +142,7 @@ def unpacked(page: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 
 def filled(template: str, **values: str | list[str] | Mapping[str, Any]) -> str:
-    """A template of this folder with its style, its script and these values: text, lines, or JSON."""
+    """`head.html` and a template of this folder, with its style, its script and these values: text, lines, or JSON."""
     words = {}
     for name, value in values.items():
         if isinstance(value, str):
@@ -153,7 +153,8 @@ def filled(template: str, **values: str | list[str] | Mapping[str, Any]) -> str:
             words[name] = json.dumps(value, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
     stem = template.removesuffix(".html")
     files = {kind: (HERE / f"{stem}.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")}
-    return Template(files["html"]).substitute(words, css=files["css"], js=files["js"])
+    head = (HERE / "head.html").read_text(encoding="utf-8")
+    return Template(head + files["html"]).substitute(words, css=files["css"], js=files["js"])
 
 
 def write_page(page: str, path: Path) -> None:

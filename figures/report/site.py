@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import importlib
 import inspect
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -16,7 +15,7 @@ from typing import Any
 
 from analysis.errors import InputError
 from figures.findings import Finding, findings
-from figures.findings.page import sections
+from figures.findings.page import section_anchor, sections
 from figures.report.formulas import Formulas
 from figures.report.graph import MARKS, claim_graph
 from figures.report.page import ensure_page, filled, write_page
@@ -209,7 +208,7 @@ def findings_document() -> str:
     for title, group in sections().items():
         if not group:
             continue
-        anchor = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+        anchor = section_anchor(title)
         contents.append(f'<li><a href="#{anchor}">{html.escape(title)}</a></li>')
         body.append(f'<h2 class="section" id="{anchor}">{html.escape(title)}</h2>')
         body += [_finding(one, title) for one in group]
