@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 # Containers often set it. Without bytecode each of the hundreds of processes of a test run would compile our modules.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install figures site test test-fast test-slow lint bench clean
+.PHONY: help install figures site test test-fast test-slow formal lint bench clean
 
 help:
 	@echo "make figures   install, fetch, measure and draw every figure into figures/out/"
@@ -17,6 +17,7 @@ help:
 	@echo "make test      install and run the test suite"
 	@echo "make test-fast the part of it that needs no network, no kernel and no model"
 	@echo "make test-slow the long kill loops and compilations that both leave out, and many more examples of properties"
+	@echo "make formal    check the formal proofs again; needs coq, libcoq-coquelicot and libcoq-interval"
 	@echo "make lint      ruff and pyright"
 	@echo "make bench     measure the speed targets, both sides in one run"
 	@echo "make clean     remove rebuilt records and figures (the environment stays)"
@@ -54,6 +55,9 @@ test-fast: $(STAMP)
 test-slow: $(STAMP)
 	$(PYTEST) -m slow
 	$(PYTEST) -m "not full and not slow" --hypothesis-profile deep
+
+formal: $(STAMP)
+	$(BIN)/python -m proofs.formal_record
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -25,7 +25,7 @@ _COMPUTED_WITH = ("sympy", "mpmath", "python-flint")
 
 def fingerprint(root: Path = _ROOT) -> str:
     """sha256 of what evidence is computed from: `proofs`, what it imports of `analysis`, and what it runs on."""
-    sources = sorted((root / "proofs").rglob("*.py"))
+    sources = sorted((root / "proofs").rglob("*.py")) + sorted((root / "proofs" / "formal").glob("*"))
     sources += [root / "analysis" / name for name in ("errors.py", "evidence.py")]
     digest = hashlib.sha256()
     for path in sources:

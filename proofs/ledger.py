@@ -64,6 +64,7 @@ from typing import TypeVar
 from analysis.evidence import Evidence, Role, Verdict
 from proofs import paper
 from proofs.classical import CLASSICAL, cited
+from proofs.formal_record import machine_checked
 from proofs.statements import Statement
 
 Check = Callable[[], Iterator[Evidence]]
@@ -330,6 +331,7 @@ def load() -> Ledger:
     for module in sorted(found.name for found in pkgutil.iter_modules(paper.__path__)):
         importlib.import_module(f"proofs.paper.{module}")
     LEDGER.arrange(paper.LABELS)
+    LEDGER.machine_checked = machine_checked()
     return LEDGER
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from analysis.evidence import Evidence, Verdict
 from proofs.classical import CLASSICAL
+from proofs.formal_record import line as formal_line
 from proofs.ledger import REPAIRED, Rank
 from proofs.paper import NOTATION
 from proofs.verify import Outcome, Result, verify
@@ -365,6 +366,7 @@ def _entry_lines(data: Mapping[str, Any], result: Result) -> list[str]:
         lines += [f"- uses: {', '.join(_link(node) for node in form['uses'])}"] if form["uses"] else []
         lines += [f"- argument: {_plain(form['outline'])}"] if form["outline"] else []
         lines += _trust_line(form, outcome)
+        lines += formal_line(result.label + (REPAIRED if outcome is result.as_repaired else ""))
         facts = deciding(outcome)
         lines += [f"- {_code(evidence_text(item, _LENGTH))}" for item in facts[:3]]
         lines += [f"- and {len(facts) - 3} more"] if len(facts) > 3 else []

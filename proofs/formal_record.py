@@ -1,0 +1,244 @@
+"""What a proof assistant has checked: `proofs/formal/*.v` compiled, checked again by coqchk, and kept in a record.
+
+`python -m proofs.formal_record` (or `make formal`) checks everything and compares it with `proofs/formal/record.json`;
+`--write` writes the record. A comment "claim: NODE, whole|part, proved|refuted" stands above each theorem that bears on
+a claim of the ledger. The ledger shows the rank for a node only while the record holds the hash of every source, and
+only for what is checked whole; a part is said to be one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from analysis.errors import InputError
+from analysis.files import write_whole
+
+FOLDER = Path(__file__).with_name("formal")
+RECORD = "record.json"
+LIMIT = 600  # seconds for one file; the longest takes nine on a quiet core
+PACKAGES = "apt-get install coq libcoq-coquelicot libcoq-interval"
+ALLOWED = (  # what Coq's own real numbers and functions rest on
+    "ClassicalDedekindReals.sig_forall_dec",
+    "ClassicalDedekindReals.sig_not_dec",
+    "Classical_Prop.classic",
+    "FunctionalExtensionality.functional_extensionality_dep",
+)
+_CLAIM = re.compile(
+    r"\(\*\* claim: (?P<node>\S+), (?P<extent>whole|part), (?P<verdict>proved|refuted)\n(?P<says>.*?)\*\)\s*"
+    r"(?:Theorem|Lemma|Corollary) (?P<theorem>\w+)",
+    re.DOTALL,
+)
+_MARK = re.compile(r"\(\*\* claim:")
+_OURS = re.compile(r"^Require Import ([\w ]+)\.$", re.MULTILINE)
+_FORBIDDEN = re.compile(
+    r"\b(Admitted|admit|Axioms?|Parameters?|Conjecture|give_up|Unset Guard Checking|bypass_check)\b"
+)
+_AXIOM = re.compile(r"^([\w.]+)\s*(?::|$)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Formal:
+    """One theorem that bears on a claim.
+
+    Attributes:
+        node: of the ledger, "lem-C.1" as stated or "thm-2.2*" as repaired.
+        extent: "whole" if the theorem is the claim's form, "part" if it says less; `says` then tells what is missing.
+        verdict: "proved" or "refuted".
+        says: in English.
+        theorem: its name in Coq.
+        file: its source, in `proofs/formal`.
+        axioms: what Print Assumptions lists.
+    """
+
+    node: str
+    extent: str
+    verdict: str
+    says: str
+    theorem: str
+    file: str
+    axioms: tuple[str, ...] = ()
+
+
+def sources(folder: Path = FOLDER) -> dict[str, str]:
+    """Text of every source by name, what a file requires before it."""
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.v"))}
+    needs = {name: _required(text, texts) for name, text in texts.items()}
+    done: list[str] = []
+    while len(done) < len(texts):
+        ready = [name for name in texts if name not in done and needs[name] <= set(done)]
+        if not ready:
+            raise InputError(f"{folder}: its sources require each other in a circle; break it")
+        done += ready
+    return {f"{name}.v": texts[name] for name in done}
+
+
+def _required(text: str, known: Mapping[str, str]) -> set[str]:
+    return {name for line in _OURS.findall(text) for name in line.split() if name in known}
+
+
+def forbidden(text: str) -> list[str]:
+    """Words of a source, comments apart, by which something could be taken without proof."""
+    bare = re.sub(r"\(\*.*?\*\)", " ", text, flags=re.DOTALL)
+    return [found.group() for found in _FORBIDDEN.finditer(bare)]
+
+
+def claims(texts: Mapping[str, str]) -> list[Formal]:
+    """The theorems that bear on claims, as the sources declare them; `InputError` for a malformed declaration."""
+    found = []
+    for file, text in texts.items():
+        here = [
+            Formal(m["node"], m["extent"], m["verdict"], " ".join(m["says"].split()), m["theorem"], file)
+            for m in _CLAIM.finditer(text)
+        ]
+        if len(here) != len(_MARK.findall(text)):
+            raise InputError(
+                f"{file}: a claim is not 'claim: NODE, whole|part, proved|refuted' above a theorem"
+            )
+        found += here
+    nodes = [formal.node for formal in found]
+    twice = sorted({node for node in nodes if nodes.count(node) > 1})
+    if twice:
+        raise InputError(f"{twice[0]}: two theorems claim it; say which one it is")
+    return found
+
+
+def hashes(texts: Mapping[str, str]) -> dict[str, str]:
+    """sha256 of each source."""
+    return {file: hashlib.sha256(text.encode()).hexdigest() for file, text in sorted(texts.items())}
+
+
+def read(folder: Path = FOLDER) -> tuple[Formal, ...]:
+    """The record's theorems; none where a source is not the one that was checked, or was added or removed since."""
+    path = folder / RECORD
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if kept.get("files") != hashes(sources(folder)):
+        return ()
+    return tuple(Formal(**{**row, "axioms": tuple(row["axioms"])}) for row in kept["claims"])
+
+
+@cache
+def checked() -> dict[str, Formal]:
+    """The theorems of the project's own record by node of the ledger."""
+    return {formal.node: formal for formal in read()}
+
+
+def machine_checked() -> frozenset[str]:
+    """The nodes that are checked whole: what the ledger ranks as machine-checked."""
+    return frozenset(node for node, formal in checked().items() if formal.extent == "whole")
+
+
+def line(node: str) -> Iterator[str]:
+    """What STATUS says of a node: theorem, source and axioms, and what a part leaves out. Nothing for all others."""
+    if formal := checked().get(node):
+        extent = "machine-checked" if formal.extent == "whole" else "machine-checked in part"
+        axioms = ", ".join(name.rpartition(".")[2] for name in formal.axioms)
+        where = f"`{formal.theorem}` in `proofs/formal/{formal.file}`"
+        yield f"- {extent}, {formal.verdict}: {where}. {formal.says} Axioms: {axioms}"
+
+
+def check(folder: Path = FOLDER) -> dict[str, Any]:
+    """The record of `folder`, made anew: compiled, its assumptions printed, and everything checked again by coqchk.
+
+    `InputError` where Coq is missing, a proof fails, a source takes something without proof, or rests on an axiom that
+    Coq's real numbers do not.
+    """
+    for tool in ("coqc", "coqchk"):
+        if shutil.which(tool) is None:
+            raise InputError(f"{tool} is not installed; {PACKAGES}")
+    import resource  # not on every system; nor is Coq
+
+    texts = sources(folder)
+    for file, text in texts.items():
+        if words := forbidden(text):
+            raise InputError(f"{file}: {words[0]} takes something without proof; prove it")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with tempfile.TemporaryDirectory() as name:
+        for file, text in texts.items():
+            Path(name, file).write_text(text, encoding="utf-8")
+            run("coqc", file, folder=Path(name))
+        found = [with_axioms(formal, Path(name)) for formal in claims(texts)]
+        said = run("coqchk", "-silent", "-o", *(Path(file).stem for file in texts), folder=Path(name))
+    strange = sorted({axiom for formal in found for axiom in formal.axioms if axiom not in ALLOWED})
+    if strange or not coqchk_clean(said):
+        raise InputError(
+            f"{folder}: rests on more than Coq's real numbers do: {', '.join(strange) or said.strip()}"
+        )
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {
+        "coq": run("coqc", "--print-version", folder=folder).split()[0],
+        "files": hashes(texts),
+        "claims": [asdict(formal) for formal in found],
+        "coqchk": "clean",
+        "cpu_seconds": round(used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime, 1),
+        "peak_mib": used.ru_maxrss // 1024,
+    }
+
+
+def run(tool: str, *arguments: str, folder: Path) -> str:
+    """What `coqc` or `coqchk` prints; `InputError` with its complaint where it fails or takes too long."""
+    quiet = ("-q", "-w", "-ambiguous-paths") if tool == "coqc" else ()
+    try:
+        done = subprocess.run(
+            [tool, *quiet, *arguments], cwd=folder, capture_output=True, text=True, timeout=LIMIT, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise InputError(f"{tool} {' '.join(arguments)}: not done after {LIMIT} s") from None
+    if done.returncode:
+        raise InputError(
+            f"{tool} {' '.join(arguments)} failed: {' '.join((done.stdout + done.stderr).split())[:400]}"
+        )
+    return done.stdout + (done.stderr if tool == "coqchk" else "")
+
+
+def with_axioms(formal: Formal, folder: Path) -> Formal:
+    """The theorem with what Print Assumptions lists for it; `folder` holds the compiled sources."""
+    query = folder / "assumptions.v"
+    query.write_text(
+        f"Require Import {Path(formal.file).stem}.\nPrint Assumptions {formal.theorem}.\n", encoding="utf-8"
+    )
+    said = run("coqc", query.name, folder=folder)
+    axioms = sorted(name for name in _AXIOM.findall(said) if name != "Axioms")
+    return Formal(**{**asdict(formal), "axioms": tuple(axioms)})
+
+
+def coqchk_clean(said: str) -> bool:
+    """Does coqchk's summary list no axiom but the allowed ones, and nothing taken on trust otherwise?"""
+    axioms = re.findall(r"^    (\S+)$", said, re.MULTILINE)
+    trusted = re.findall(r"^\* (?!Theory|Axioms)(.*):\s*(.*)$", said, re.MULTILINE)
+    known = all(any(axiom.endswith(name) for name in ALLOWED) for axiom in axioms)
+    return "CONTEXT SUMMARY" in said and known and all(rest == "<none>" for _, rest in trusted)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Check, then compare with the record or write it."""
+    try:
+        made = check()
+        if list(arguments) == ["--write"]:
+            write_whole(FOLDER / RECORD, json.dumps(made, indent=1) + "\n")
+        elif arguments:
+            raise InputError(f"{' '.join(arguments)!r}: the only option is --write")
+        kept = json.loads((FOLDER / RECORD).read_text(encoding="utf-8"))
+        same = ("files", "claims")
+        if json.loads(json.dumps([made[key] for key in same])) != [kept[key] for key in same]:
+            raise InputError(f"{RECORD} is of other sources; python -m proofs.formal_record --write")
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
+    cost = f"{made['cpu_seconds']} s, {made['peak_mib']} MiB"
+    print(f"{len(made['claims'])} claims checked by Coq {made['coq']}: {cost}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,179 @@
+"""The formal proofs: sources, record and ledger agree; nothing is taken without proof; Coq checks again."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from fractions import Fraction
+
+import pytest
+
+from analysis.errors import InputError
+from proofs import formal_record
+from proofs.balls import ball
+from proofs.formal_record import (
+    ALLOWED,
+    FOLDER,
+    RECORD,
+    check,
+    checked,
+    claims,
+    coqchk_clean,
+    forbidden,
+    read,
+    run,
+    sources,
+)
+from proofs.integrals import RopeSums
+from proofs.ledger import load
+from proofs.paper.theorem_3_3 import limit_variance, twisted
+from proofs.status import PATH
+
+KEPT = json.loads((FOLDER / RECORD).read_text(encoding="utf-8"))
+needs_coq = pytest.mark.skipif(shutil.which("coqc") is None, reason=f"no coqc; {formal_record.PACKAGES}")
+ROW = r"^\| \[`%s`\][^|]*\|[^|]*\| (\w+)[^|]*\| ([\w-]+)"
+
+
+def test_record_is_of_these_sources():
+    assert read()
+    assert len(checked()) == len(KEPT["claims"])
+    declared = [(c.node, c.extent, c.verdict, c.says, c.theorem, c.file) for c in claims(sources())]
+    assert declared == [
+        tuple(row[key] for key in ("node", "extent", "verdict", "says", "theorem", "file"))
+        for row in KEPT["claims"]
+    ]
+    assert KEPT["coqchk"] == "clean"
+    assert KEPT["cpu_seconds"] < 90
+
+
+def test_a_changed_added_or_removed_source_leaves_no_rank(tmp_path):
+    for what in ("changed", "added", "removed"):
+        folder = tmp_path / what
+        shutil.copytree(FOLDER, folder)
+        assert read(folder)
+        if what == "changed":
+            (folder / "lemma_c.v").write_text((folder / "lemma_c.v").read_text().replace("1 / 10", "1 / 9"))
+        elif what == "added":
+            (folder / "more.v").write_text("(* nothing *)\n")
+        else:
+            (folder / "theorem_3_3.v").unlink()
+        assert read(folder) == ()
+
+
+def test_nothing_is_taken_without_proof():
+    for file, text in sources().items():
+        assert not forbidden(text), file
+    for row in KEPT["claims"]:
+        assert row["axioms"], row["theorem"]
+        assert set(row["axioms"]) <= set(ALLOWED), row["theorem"]
+
+
+@pytest.mark.parametrize(
+    "planted", ["Proof. Admitted.", "Axiom a : False.", "Proof. admit.", "Parameter a : False."]
+)
+def test_what_takes_something_without_proof_is_seen(planted):
+    assert forbidden(f"Lemma a : False. {planted}")
+    assert not forbidden(f"(* {planted} *)")
+
+
+def test_a_claim_without_extent_or_theorem_or_twice_is_refused():
+    good = "(** claim: eq-8, whole, proved\n  Says. *)\nTheorem a : True."
+    assert claims({"a.v": good})[0].theorem == "a"
+    for bad in (good.replace("whole, ", ""), good.replace("Theorem", "Definition")):
+        with pytest.raises(InputError, match=r"a\.v: a claim is not"):
+            claims({"a.v": bad})
+    with pytest.raises(InputError, match="two theorems"):
+        claims({"a.v": good, "b.v": good})
+
+
+def test_verdicts_are_those_of_the_ledger():
+    nodes, status = load().nodes(), PATH.read_text(encoding="utf-8")
+    for formal in checked().values():
+        assert formal.node in nodes
+        row = re.search(ROW % re.escape(formal.node.removesuffix("*")), status, re.MULTILINE)
+        assert row
+        said = row[2] if formal.node.endswith("*") else row[1]
+        assert said in ({"proved", "certified"} if formal.verdict == "proved" else {"refuted"}), formal.node
+
+
+def test_only_whole_statements_have_the_rank():
+    whole = {row["node"] for row in KEPT["claims"] if row["extent"] == "whole"}
+    assert load().machine_checked == whole
+    assert {"thm-2.2*", "eq-83"} & whole == set()  # weaker constants, no density: a part each
+    assert "machine-checked in part" in next(formal_record.line("eq-83"))
+
+
+def test_coqchk_summary_is_read():
+    clean = "CONTEXT SUMMARY\n* Axioms:\n    Coq.Logic.Classical_Prop.classic\n"
+    clean += "* Constants/Inductives relying on type-in-type: <none>\n"
+    assert coqchk_clean(clean)
+    assert not coqchk_clean(clean.replace("Classical_Prop.classic", "mine.false"))
+    assert not coqchk_clean(clean.replace("<none>", "loop"))
+    assert not coqchk_clean("")
+
+
+@needs_coq
+def test_a_false_theorem_does_not_compile(tmp_path):
+    texts = sources()
+    wrong = texts["theorem_3_3.v"].replace("= (1 - r ^ 2) / 2.", "= (1 - r ^ 2) / 3.")
+    assert wrong != texts["theorem_3_3.v"]
+    for file, text in (("rope_sums.v", texts["rope_sums.v"]), ("theorem_3_3.v", wrong)):
+        (tmp_path / file).write_text(text)
+    run("coqc", "rope_sums.v", folder=tmp_path)
+    with pytest.raises(InputError, match=r"theorem_3_3\.v failed"):
+        run("coqc", "theorem_3_3.v", folder=tmp_path)
+
+
+def goals(shift: str = "0") -> str:
+    """Coq's gamma between the ends of the ledger's ball, widened by 1e-9, at four points; `shift` moves the ends."""
+    lines = [
+        "From Coq Require Import Reals.",
+        "From Interval Require Import Tactic.",
+        "Require Import rope_sums.",
+        "Open Scope R_scope.",
+    ]
+    for base, dim, distance, mu, nu in (
+        (10, 4, 1, 1, 0),
+        (500, 6, 3, 0, 1),
+        (10_000, 8, 37, 2, -3),
+        (3, 4, -2, 1, 1),
+    ):
+        value = RopeSums.of(dim, base=base).gamma(distance, mu, nu) + ball(shift)
+        middle = Fraction(int((value * 10**12).mid().floor().unique_fmpz()), 10**12)
+        lo, hi = (
+            f"({x.numerator} / {x.denominator})"
+            for x in (middle - Fraction(1, 10**9), middle + Fraction(1, 10**9))
+        )
+        lines += [
+            f"Goal {lo} <= gamma (2 * PI) ({mu}) ({nu}) (/ {base}) {dim // 2} ({distance}) <= {hi}.",
+            "Proof. unfold gamma, freq, Rpower; cbn [total]; rewrite !INR_IZR_INZ; simpl Z.of_nat.",
+            "  interval with (i_prec 80). Qed.",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+@needs_coq
+def test_definitions_are_those_of_the_ledger(tmp_path):
+    (tmp_path / "rope_sums.v").write_text(sources()["rope_sums.v"])
+    run("coqc", "rope_sums.v", folder=tmp_path)
+    (tmp_path / "points.v").write_text(goals())
+    run("coqc", "points.v", folder=tmp_path)
+    (tmp_path / "points.v").write_text(goals("1/100000"))
+    with pytest.raises(InputError, match=r"points\.v failed"):
+        run("coqc", "points.v", folder=tmp_path)
+
+
+def test_second_moment_is_that_of_the_ledger():
+    (row,) = (row for row in KEPT["claims"] if row["node"] == "eq-83")
+    assert "(1 - r^2)/2" in row["says"]
+    for r in (Fraction(1, 3), Fraction(9, 10)):
+        assert limit_variance(twisted(r), 2) == (1 - r**2) / 2
+
+
+@needs_coq
+@pytest.mark.slow
+def test_everything_checks_again():
+    made = check()
+    assert made["files"] == KEPT["files"]
+    assert made["cpu_seconds"] < 90
