@@ -70,7 +70,7 @@ class Formal:
     axioms: tuple[str, ...] = ()
 
 
-def sources(folder: Path = FOLDER) -> dict[str, str]:
+def formal_sources(folder: Path = FOLDER) -> dict[str, str]:
     """Text of every source by name, what a file requires before it."""
     texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.v"))}
     needs = {name: _required(text, texts) for name, text in texts.items()}
@@ -118,29 +118,29 @@ def hashes(texts: Mapping[str, str]) -> dict[str, str]:
     return {file: hashlib.sha256(text.encode()).hexdigest() for file, text in sorted(texts.items())}
 
 
-def read(folder: Path = FOLDER) -> tuple[Formal, ...]:
+def read_formal(folder: Path = FOLDER) -> tuple[Formal, ...]:
     """The record's theorems; none where a source is not the one that was checked, or was added or removed since."""
     path = folder / RECORD
     kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    if kept.get("files") != hashes(sources(folder)):
+    if kept.get("files") != hashes(formal_sources(folder)):
         return ()
     return tuple(Formal(**{**row, "axioms": tuple(row["axioms"])}) for row in kept["claims"])
 
 
 @cache
-def checked() -> dict[str, Formal]:
+def formal_proofs() -> dict[str, Formal]:
     """The theorems of the project's own record by node of the ledger."""
-    return {formal.node: formal for formal in read()}
+    return {formal.node: formal for formal in read_formal()}
 
 
 def machine_checked() -> frozenset[str]:
     """The nodes that are checked whole: what the ledger ranks as machine-checked."""
-    return frozenset(node for node, formal in checked().items() if formal.extent == "whole")
+    return frozenset(node for node, formal in formal_proofs().items() if formal.extent == "whole")
 
 
-def line(node: str) -> Iterator[str]:
+def formal_line(node: str) -> Iterator[str]:
     """What STATUS says of a node: theorem, source and axioms, and what a part leaves out. Nothing for all others."""
-    if formal := checked().get(node):
+    if formal := formal_proofs().get(node):
         extent = "machine-checked" if formal.extent == "whole" else "machine-checked in part"
         axioms = ", ".join(name.rpartition(".")[2] for name in formal.axioms)
         where = f"`{formal.theorem}` in `proofs/formal/{formal.file}`"
@@ -158,7 +158,7 @@ def check(folder: Path = FOLDER) -> dict[str, Any]:
             raise InputError(f"{tool} is not installed; {PACKAGES}")
     import resource  # not on every system; nor is Coq
 
-    texts = sources(folder)
+    texts = formal_sources(folder)
     for file, text in texts.items():
         if words := forbidden(text):
             raise InputError(f"{file}: {words[0]} takes something without proof; prove it")
@@ -166,9 +166,9 @@ def check(folder: Path = FOLDER) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         for file, text in texts.items():
             Path(name, file).write_text(text, encoding="utf-8")
-            run("coqc", file, folder=Path(name))
+            run_coq("coqc", file, folder=Path(name))
         found = [with_axioms(formal, Path(name)) for formal in claims(texts)]
-        said = run("coqchk", "-silent", "-o", *(Path(file).stem for file in texts), folder=Path(name))
+        said = run_coq("coqchk", "-silent", "-o", *(Path(file).stem for file in texts), folder=Path(name))
     strange = sorted({axiom for formal in found for axiom in formal.axioms if axiom not in ALLOWED})
     if strange or not coqchk_clean(said):
         raise InputError(
@@ -176,7 +176,7 @@ def check(folder: Path = FOLDER) -> dict[str, Any]:
         )
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return {
-        "coq": run("coqc", "--print-version", folder=folder).split()[0],
+        "coq": run_coq("coqc", "--print-version", folder=folder).split()[0],
         "files": hashes(texts),
         "claims": [asdict(formal) for formal in found],
         "coqchk": "clean",
@@ -185,7 +185,7 @@ def check(folder: Path = FOLDER) -> dict[str, Any]:
     }
 
 
-def run(tool: str, *arguments: str, folder: Path) -> str:
+def run_coq(tool: str, *arguments: str, folder: Path) -> str:
     """What `coqc` or `coqchk` prints; `InputError` with its complaint where it fails or takes too long."""
     quiet = ("-q", "-w", "-ambiguous-paths") if tool == "coqc" else ()
     try:
@@ -207,7 +207,7 @@ def with_axioms(formal: Formal, folder: Path) -> Formal:
     query.write_text(
         f"Require Import {Path(formal.file).stem}.\nPrint Assumptions {formal.theorem}.\n", encoding="utf-8"
     )
-    said = run("coqc", query.name, folder=folder)
+    said = run_coq("coqc", query.name, folder=folder)
     axioms = sorted(name for name in _AXIOM.findall(said) if name != "Axioms")
     return Formal(**{**asdict(formal), "axioms": tuple(axioms)})
 
@@ -220,7 +220,7 @@ def coqchk_clean(said: str) -> bool:
     return "CONTEXT SUMMARY" in said and known and all(rest == "<none>" for _, rest in trusted)
 
 
-def main(arguments: Sequence[str]) -> int:
+def _main(arguments: Sequence[str]) -> int:
     """Check, then compare with the record or write it."""
     try:
         made = check()
@@ -241,4 +241,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    raise SystemExit(_main(sys.argv[1:]))

@@ -34,7 +34,10 @@ from proofs.verify import gather
 
 _ROOT = Path(__file__).resolve().parents[1]
 # what the ledger's own rules, its printing and this module are made of is tested by other means
-_LEFT_OUT = ("ledger.py", "verify.py", "status.py", "cache.py", "mutants.py", "classical.py", "__init__.py")
+_LEFT_OUT = (
+    *("ledger.py", "verify.py", "status.py", "cache.py", "mutants.py", "classical.py", "formal_record.py"),
+    "__init__.py",
+)
 _OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
     ast.Add: ast.Sub,
     ast.Sub: ast.Add,

@@ -16,7 +16,7 @@ from typing import Any
 
 from analysis.evidence import Evidence, Verdict
 from proofs.classical import CLASSICAL
-from proofs.formal_record import line as formal_line
+from proofs.formal_record import formal_line
 from proofs.ledger import REPAIRED, Rank
 from proofs.paper import NOTATION
 from proofs.verify import Outcome, Result, verify

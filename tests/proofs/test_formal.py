@@ -17,13 +17,13 @@ from proofs.formal_record import (
     FOLDER,
     RECORD,
     check,
-    checked,
     claims,
     coqchk_clean,
     forbidden,
-    read,
-    run,
-    sources,
+    formal_proofs,
+    formal_sources,
+    read_formal,
+    run_coq,
 )
 from proofs.integrals import RopeSums
 from proofs.ledger import load
@@ -36,9 +36,9 @@ ROW = r"^\| \[`%s`\][^|]*\|[^|]*\| (\w+)[^|]*\| ([\w-]+)"
 
 
 def test_record_is_of_these_sources():
-    assert read()
-    assert len(checked()) == len(KEPT["claims"])
-    declared = [(c.node, c.extent, c.verdict, c.says, c.theorem, c.file) for c in claims(sources())]
+    assert read_formal()
+    assert len(formal_proofs()) == len(KEPT["claims"])
+    declared = [(c.node, c.extent, c.verdict, c.says, c.theorem, c.file) for c in claims(formal_sources())]
     assert declared == [
         tuple(row[key] for key in ("node", "extent", "verdict", "says", "theorem", "file"))
         for row in KEPT["claims"]
@@ -51,18 +51,18 @@ def test_a_changed_added_or_removed_source_leaves_no_rank(tmp_path):
     for what in ("changed", "added", "removed"):
         folder = tmp_path / what
         shutil.copytree(FOLDER, folder)
-        assert read(folder)
+        assert read_formal(folder)
         if what == "changed":
             (folder / "lemma_c.v").write_text((folder / "lemma_c.v").read_text().replace("1 / 10", "1 / 9"))
         elif what == "added":
             (folder / "more.v").write_text("(* nothing *)\n")
         else:
             (folder / "theorem_3_3.v").unlink()
-        assert read(folder) == ()
+        assert read_formal(folder) == ()
 
 
 def test_nothing_is_taken_without_proof():
-    for file, text in sources().items():
+    for file, text in formal_sources().items():
         assert not forbidden(text), file
     for row in KEPT["claims"]:
         assert row["axioms"], row["theorem"]
@@ -89,7 +89,7 @@ def test_a_claim_without_extent_or_theorem_or_twice_is_refused():
 
 def test_verdicts_are_those_of_the_ledger():
     nodes, status = load().nodes(), PATH.read_text(encoding="utf-8")
-    for formal in checked().values():
+    for formal in formal_proofs().values():
         assert formal.node in nodes
         row = re.search(ROW % re.escape(formal.node.removesuffix("*")), status, re.MULTILINE)
         assert row
@@ -101,7 +101,7 @@ def test_only_whole_statements_have_the_rank():
     whole = {row["node"] for row in KEPT["claims"] if row["extent"] == "whole"}
     assert load().machine_checked == whole
     assert {"thm-2.2*", "eq-83"} & whole == set()  # weaker constants, no density: a part each
-    assert "machine-checked in part" in next(formal_record.line("eq-83"))
+    assert "machine-checked in part" in next(formal_record.formal_line("eq-83"))
 
 
 def test_coqchk_summary_is_read():
@@ -115,14 +115,14 @@ def test_coqchk_summary_is_read():
 
 @needs_coq
 def test_a_false_theorem_does_not_compile(tmp_path):
-    texts = sources()
+    texts = formal_sources()
     wrong = texts["theorem_3_3.v"].replace("= (1 - r ^ 2) / 2.", "= (1 - r ^ 2) / 3.")
     assert wrong != texts["theorem_3_3.v"]
     for file, text in (("rope_sums.v", texts["rope_sums.v"]), ("theorem_3_3.v", wrong)):
         (tmp_path / file).write_text(text)
-    run("coqc", "rope_sums.v", folder=tmp_path)
+    run_coq("coqc", "rope_sums.v", folder=tmp_path)
     with pytest.raises(InputError, match=r"theorem_3_3\.v failed"):
-        run("coqc", "theorem_3_3.v", folder=tmp_path)
+        run_coq("coqc", "theorem_3_3.v", folder=tmp_path)
 
 
 def goals(shift: str = "0") -> str:
@@ -140,7 +140,9 @@ def goals(shift: str = "0") -> str:
         (3, 4, -2, 1, 1),
     ):
         value = RopeSums.of(dim, base=base).gamma(distance, mu, nu) + ball(shift)
-        middle = Fraction(int((value * 10**12).mid().floor().unique_fmpz()), 10**12)
+        whole = (value * 10**12).mid().floor().unique_fmpz()
+        assert whole is not None
+        middle = Fraction(int(whole), 10**12)
         lo, hi = (
             f"({x.numerator} / {x.denominator})"
             for x in (middle - Fraction(1, 10**9), middle + Fraction(1, 10**9))
@@ -155,13 +157,13 @@ def goals(shift: str = "0") -> str:
 
 @needs_coq
 def test_definitions_are_those_of_the_ledger(tmp_path):
-    (tmp_path / "rope_sums.v").write_text(sources()["rope_sums.v"])
-    run("coqc", "rope_sums.v", folder=tmp_path)
+    (tmp_path / "rope_sums.v").write_text(formal_sources()["rope_sums.v"])
+    run_coq("coqc", "rope_sums.v", folder=tmp_path)
     (tmp_path / "points.v").write_text(goals())
-    run("coqc", "points.v", folder=tmp_path)
+    run_coq("coqc", "points.v", folder=tmp_path)
     (tmp_path / "points.v").write_text(goals("1/100000"))
     with pytest.raises(InputError, match=r"points\.v failed"):
-        run("coqc", "points.v", folder=tmp_path)
+        run_coq("coqc", "points.v", folder=tmp_path)
 
 
 def test_second_moment_is_that_of_the_ledger():
