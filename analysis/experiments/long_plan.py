@@ -33,11 +33,12 @@ PRIMARY = ("rope", "tapa", "alibi", "nope")
 OTHERS = ("fox", "window", "tapa_linear", "tapa_alpha0", "tapa_frozen", "tapa_radians", "nope_log", "accumulated",
           "pope", "p_rope", "interleaved")  # fmt: skip
 FINE = ("rope_4x", "yarn_4x", "tapa_4x", "alibi_4x", "nope_4x", "drope")
-RATES = (1e-3, 2e-3, 4e-3)
+RATES = (1.5e-3, 3e-3, 6e-3)
+MIDDLE = RATES[1]
+"""The rate of runs that have but one, and of the gate's reference."""
 FINE_RATES = (2.5e-4, 5e-4, 1e-3)
 FINE_SHARES = (0.005, 0.05)
 """Of the parent's tokens: the paper fine-tunes on 0.5 % of its pre-training tokens."""
-REFERENCE_RATE = 2e-3
 FAR = 8
 """Times the trained length: where the primary endpoint is read."""
 EXTENSIONS = ("none", "ntk", "yarn")
@@ -125,15 +126,15 @@ def _tiers() -> Iterator[Tier]:
     yield Tier(
         "gate",
         "Is context from L to 4L worth anything in private-words to a model that is trained at 4L?",
-        (LongRun("rope", 0, REFERENCE_RATE, kind="reference"),),
+        (LongRun("rope", 0, MIDDLE, kind="reference"),),
     )
     yield Tier(
         "first",
         "Which share of the bits beyond L do RoPE, TAPA, ALiBi and NoPE collect, and when do they learn to copy?",
         (
             *crossed(PRIMARY, seeds=(0,)),
-            *crossed(PRIMARY, seeds=(0,), rates=(2e-3,), shares=(0.25,)),
-            *crossed(PRIMARY, seeds=(1, 2), rates=(2e-3,), shares=(1.0, 0.25)),
+            *crossed(PRIMARY, seeds=(0,), rates=(MIDDLE,), shares=(0.25,)),
+            *crossed(PRIMARY, seeds=(1, 2), rates=(MIDDLE,), shares=(1.0, 0.25)),
         ),
     )
     yield Tier(
@@ -144,7 +145,7 @@ def _tiers() -> Iterator[Tier]:
     yield Tier(
         "others",
         "Where are the encodings of today and the controls of TAPA's phase?",
-        (*crossed(OTHERS, seeds=(0,), shares=(1.0, 0.25)), *crossed(OTHERS, seeds=(1, 2), rates=(2e-3,))),
+        (*crossed(OTHERS, seeds=(0,), shares=(1.0, 0.25)), *crossed(OTHERS, seeds=(1, 2), rates=(MIDDLE,))),
     )
     yield Tier(
         "fine",
@@ -157,7 +158,7 @@ def _tiers() -> Iterator[Tier]:
         "code",
         "Is it the same in long source files by byte pairs?",
         (
-            LongRun("rope", 0, REFERENCE_RATE, "code", share=2.0, kind="reference"),
+            LongRun("rope", 0, MIDDLE, "code", share=2.0, kind="reference"),
             *crossed(PRIMARY, seeds=(0, 1), corpus="code", shares=(2.0, 0.5)),
         ),
     )
@@ -168,7 +169,7 @@ def _tiers() -> Iterator[Tier]:
             run
             for size in ("3M", "8M")
             for run in crossed(
-                ("rope", "tapa"), seeds=(0, 1), rates=(1e-3, 2e-3), shares=(0.5, 1.0, 2.0), size=size
+                ("rope", "tapa"), seeds=(0, 1), rates=RATES[:2], shares=(0.5, 1.0, 2.0), size=size
             )
         ),
     )
