@@ -255,7 +255,7 @@ class Ladder:
             context = variant.stretch * self.length
             model = replace(base.model, method=method, context=context, **sizes)
             tokens = run.share * base.steps * base.batch * base.length
-            batch = max(1, self.fine.batch * STRETCH // variant.stretch)  # the same tokens in a step
+            batch = max(1, base.batch // variant.stretch)  # the same tokens in a step
             steps = max(2, round(tokens / (batch * context)))
             return replace(
                 self.fine, model=model, corpus=run.corpus, batch=batch, steps=steps, seed=run.seed, lr=run.lr,

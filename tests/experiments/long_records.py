@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from analysis.evaluation.long_range import DEPTHS
-from analysis.experiments.long_plan import Ladder, LongRun, ladder
+from analysis.experiments.long_plan import MIDDLE, Ladder, LongRun, ladder
 
 LADDER = ladder()
 DOCUMENTS = 12
@@ -24,7 +24,7 @@ def plain_loss(run: LongRun, length: int) -> float:
     """RoPE rises with the length, ALiBi and NoPE stay, TAPA falls; a short horizon costs half a bit."""
     slope = {"rope": 0.3, "tapa": -0.02, "fox": -0.05}.get(run.variant, 0.0)
     start = {"rope": 2.0, "nope": 2.2}.get(run.variant, 2.1) + 0.25 * (1 / run.share - 1) / 3
-    return start + 0.02 * abs(math.log2(run.lr / 2e-3)) + slope * math.log2(length / LADDER.length)
+    return start + 0.02 * abs(math.log2(run.lr / MIDDLE)) + slope * math.log2(length / LADDER.length)
 
 
 def share_of(run: LongRun, length: int) -> float:

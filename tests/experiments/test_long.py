@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from analysis.cli import main
 from analysis.errors import InputError
 from analysis.experiments import long_results, long_sweep, run_record
-from analysis.experiments.long_plan import CONTRASTS, Ladder, LongRun, Tier, crossed, ladder
+from analysis.experiments.long_plan import CONTRASTS, MIDDLE, Ladder, LongRun, Tier, crossed, ladder
 from analysis.experiments.long_results import at_equal_loss, frontier, summarise_long
 from analysis.experiments.long_sweep import Timing, jobs, standing, sweep_long
 from analysis.experiments.long_tables import TITLES, long_csv, long_page, long_table_files
@@ -144,7 +144,7 @@ def test_the_endpoint_is_the_truth_of_made_up_runs(whole):
     mine = rows["tapa", "rope"]
     assert mine["seeds"] == [0, 1, 2]
     tapa, rope = (
-        [plain_loss(LongRun(v, 0, 2e-3, share=s), 256) for s in (1.0, 0.25)] for v in ("tapa", "rope")
+        [plain_loss(LongRun(v, 0, MIDDLE, share=s), 256) for s in (1.0, 0.25)] for v in ("tapa", "rope")
     )
     assert mine["bits"] == pytest.approx([tapa[0]] * 3)
     assert rope[0] < tapa[0] < rope[1]
