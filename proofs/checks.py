@@ -236,11 +236,11 @@ def same(what: str, left: sp.Expr, right: sp.Expr) -> Evidence:
     return symbolic.identity(left, right, what, points=() if undefined else None)
 
 
-def rises(what: str, g: sp.Expr, u: sp.Symbol, order: int) -> Evidence:
+def rises(what: str, g: sp.Expr, u: sp.Symbol, order: int, *, strict: bool = False) -> Evidence:
     """Evidence that g(u) >= 0 for every u >= 0, by Taylor's theorem with the remainder of the given order.
 
     PROVED where g and its derivatives below `order` are nonnegative at 0 and derivative number `order` is
-    nonnegative by its form; REFUTED by a sample where g < 0; else UNKNOWN.
+    nonnegative by its form, positive for `strict` (g > 0 for u > 0); REFUTED by a sample where g < 0; else UNKNOWN.
     """
     found = [g]
     for _ in range(order):
@@ -249,7 +249,8 @@ def rises(what: str, g: sp.Expr, u: sp.Symbol, order: int) -> Evidence:
     last = sp.factor(sp.simplify(found[-1]))
     if not last.is_nonnegative:
         last = sp.factor(last.subs(sp.cos(u), 1 - 2 * sp.sin(u / 2) ** 2))  # 1 - cos u is a square
-    holds = all(value.is_nonnegative for value in start) and last.is_nonnegative
+    positive = last.is_positive if strict else last.is_nonnegative
+    holds = all(value.is_nonnegative for value in start) and positive
     return _inequality(what, g, bool(holds), f"at 0: {start}; derivative {order}: {last}")
 
 

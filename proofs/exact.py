@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from fractions import Fraction
+from functools import cache
 from math import gcd, prod
 from typing import Any
 
@@ -52,7 +53,40 @@ def is_zero(expr: Expr) -> bool | None:
     expr = sp.sympify(expr)
     if expr.has(sp.Float):
         raise InputError(f"{expr} contains a float; write Rational(1, 10) for 0.1")
-    return True if any(rewrite(expr) == 0 for rewrite in _REWRITES) else None
+    for rewrite in _REWRITES:
+        if rewrite(expr) == 0:
+            if false := unsound(rewrite):
+                raise ArithmeticError(f"a rewriting gives 0 for {false}, which is not 0: it proves nothing")
+            return True
+    return None
+
+
+def _temptations() -> tuple[Expr, ...]:
+    """Expressions that are not 0 for all values of their symbols, and that unsound rules take for 0."""
+    x, y, n = sp.symbols("x y n")
+    p, q = sp.symbols("p q", positive=True)
+    t = sp.Symbol("t", real=True)
+    return (
+        sp.Integer(1), p, p - q, t**2 - p * q,
+        sp.sqrt(t**2) - t, sp.sqrt(x * y) - sp.sqrt(x) * sp.sqrt(y), sp.sqrt(x**2) - x, (x**y) ** n - x ** (y * n),
+        sp.log(x * y) - sp.log(x) - sp.log(y), sp.log(x**2) - 2 * sp.log(x), sp.log(sp.exp(x)) - x,
+        sp.log(p + q) - sp.log(p) - sp.log(q),
+        sp.cos(t) - 1, sp.sin(t) - t, sp.cos(t) - sp.sin(t), sp.cos(2 * t) - 2 * sp.cos(t),
+        sp.cos(n * sp.pi) - (-1) ** n,
+        sp.cos(t) ** 2 + sp.sin(t) ** 2 - 2, sp.sin(p + q) - sp.sin(p) - sp.sin(q), sp.acos(sp.cos(t)) - t,
+        sp.exp(p) - 1 - p, sp.exp(p * q) - sp.exp(p) * sp.exp(q), sp.gamma(p + 1) - sp.gamma(p), sp.Abs(t) - t,
+        sp.sqrt(p + q) - sp.sqrt(p) - sp.sqrt(q), 1 / (1 + sp.sqrt(p)) - (1 - sp.sqrt(p)),
+        sp.Function("f")(t), sp.Function("f")(p) - sp.Function("f")(q),
+    )  # fmt: skip
+
+
+@cache
+def unsound(rewrite: Callable[[Expr], Expr]) -> Expr | None:
+    """The first expression that is not 0 and that the rule rewrites to 0; None where it takes none of them for 0.
+
+    A rule is tried before the first identity that rests on it: a guard, and no proof of the rule.
+    """
+    return next((false for false in _temptations() if rewrite(false) == 0), None)
 
 
 def identity(lhs: Expr, rhs: Expr, what: str, points: Sequence[Point] | None = None) -> Evidence:

@@ -24,6 +24,9 @@ def eq_28_attack() -> Iterator[Evidence]: ...
 
 @practice("eq-28")  # rows of plain values
 def eq_28_practice() -> Iterator[dict[str, object]]: ...
+
+@necessary("eq-28", hypothesis=r"$\theta_0 < 1/10$")  # optional: what is false where this alone is dropped
+def eq_28_without() -> Iterator[Evidence]: ...  # REFUTED
 ```
 
 Then `proofs.verify.verify(["eq-28"], workers=0)` runs it in this process. Rules, each enforced with the label
@@ -44,6 +47,7 @@ in the message:
 - REFUTED evidence in an attack refutes the form; where the form's own check calls it proved or certified, the
   ledger contradicts itself, which is an error. An attack that finds nothing yields SUPPORTED (sampled) or
   CERTIFIED (the whole domain covered).
+- A hypothesis that `necessary` names stands among those that the form assumes, and without it the form is refuted.
 - A definition or an assumption has nothing to prove: its evidence is of consistency (do its printed forms
   agree, can it be satisfied).
 """
@@ -124,6 +128,14 @@ class Attack:
 
 
 @dataclass(frozen=True, slots=True)
+class Need:
+    """A hypothesis that a form cannot do without, and the check that refutes the form without it."""
+
+    hypothesis: str
+    check: Check
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """One statement of v1; `part` ("Introduction", "Section n", "Appendix X") is read from `where`."""
 
@@ -142,6 +154,7 @@ class Ledger:
         self.repairs: dict[str, Form] = {}
         self.attacks: dict[str, Attack] = {}  # keyed by node: "eq-28" or "eq-28*"
         self.practices: dict[str, Rows] = {}
+        self.needs: dict[str, list[Need]] = {}  # keyed by node
         self.machine_checked: frozenset[str] = (
             frozenset()
         )  # nodes that a proof assistant has checked; `load` fills it
@@ -208,6 +221,17 @@ class Ledger:
 
         return register
 
+    def necessary(self, label: str, *, hypothesis: str) -> Callable[[C], C]:
+        """Register the decorated check, which refutes `label` (or `label*`) without one of its hypotheses."""
+
+        def register(check: C) -> C:
+            if any(need.hypothesis == hypothesis for need in self.needs.get(label, ())):
+                raise LedgerError(f"{label}: {hypothesis!r} is shown to be necessary twice")
+            self.needs.setdefault(label, []).append(Need(hypothesis, check))
+            return check
+
+        return register
+
     def _add(self, where: dict, label: str, value: object, what: str) -> None:
         if label in where:
             raise LedgerError(f"{label}: {what} registered twice; a label is used once")
@@ -238,6 +262,7 @@ class Ledger:
         for what, known, registered in (
             ("repair", self.claims, self.repairs),
             ("attack", nodes, self.attacks),
+            ("necessary hypothesis", nodes, self.needs),
             ("practice", self.claims, self.practices),
         ):
             for label in registered:
@@ -320,6 +345,7 @@ def place(check: Callable) -> str:
 
 LEDGER = Ledger()  # what the module-level decorators fill; tests make their own
 claim, repair, attack, practice = LEDGER.claim, LEDGER.repair, LEDGER.attack, LEDGER.practice
+necessary = LEDGER.necessary
 
 
 def load() -> Ledger:

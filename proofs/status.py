@@ -139,6 +139,7 @@ def _form_lines(form: Mapping[str, Any]) -> list[str]:
     lines += [f"  proof: {paragraph}" for paragraph in form["proof"]]
     lines += [f"  note: {form['note']}"] if form["note"] else []
     lines += [f"  {line}" for line in form["evidence"]]
+    lines += [f"  necessary: {line}" for line in form["needed"]]
     lines += [f"  attack: {form['domain']}"] if form["domain"] else []
     lines += [f"  attack {line}" for line in form["attack"]]
     return [*lines, f"  code: {form['place']}"]
@@ -250,6 +251,7 @@ def _form_entry(outcome: Outcome) -> dict[str, Any]:
         "proof": [_squeeze(paragraph) for paragraph in form.proof.split("\n\n") if paragraph.strip()],
         "note": outcome.reason,
         "evidence": [f"{item.verdict}: {evidence_text(item)}" for item in outcome.evidence],
+        "needed": [f"{_squeeze(what)}: without it {evidence_text(item)}" for what, item in outcome.needed],
         "domain": _squeeze(outcome.domain),
         "attack": [f"{item.verdict}: {evidence_text(item)}" for item in outcome.attack],
         "code": form.place.partition(":")[0],
@@ -370,6 +372,8 @@ def _entry_lines(data: Mapping[str, Any], result: Result) -> list[str]:
         facts = deciding(outcome)
         lines += [f"- {_code(evidence_text(item, _LENGTH))}" for item in facts[:3]]
         lines += [f"- and {len(facts) - 3} more"] if len(facts) > 3 else []
+        for what, item in outcome.needed:
+            lines.append(f"- necessary: {_squeeze(what)}; without it {_code(evidence_text(item, _LENGTH))}")
         if outcome.domain:
             hits = Counter(str(item.verdict) for item in outcome.attack)
             came = ", ".join(f"{number} {name}" for name, number in sorted(hits.items()))

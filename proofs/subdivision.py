@@ -6,14 +6,18 @@ computed and intersected. Functions take one ball per variable; `df` returns one
 sequence of them, each an enclosure of the partial derivative on the whole box it is given. A `df` that is not
 the derivative of f is an `ArithmeticError` where a value of f is not where df leads: a guard, not a proof.
 `isolate_roots` finds each root in a ball of its own: the sign changes there, and f is monotone in between.
+
+What was bounded is counted, not taken from the request: a `Certificate` holds the box that its parts fill, and
+`covers` compares such boxes, with the ranges that analysis decides, with a statement's domain.
 """
 
 from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import count
 
 import flint
@@ -27,6 +31,7 @@ Function = Callable[..., arb]
 Gradient = Callable[..., "arb | Sequence[arb]"]
 Corner = Real | Sequence[Real]  # one number, or one per variable
 Side = tuple[arb, arb]  # exact ends
+Interval = tuple[Real, Real]  # ends of a closed range; arb("-inf") and arb("inf") are none
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,7 @@ class Certificate:
             `holds` is False, the radius of f's ball at the midpoint.
         failing: the box (lower end, upper end per variable) that decided False or None; empty where `holds`.
         value: f at the midpoint of `failing`, where `holds` is False.
+        covered: the box that was bounded, exact ends of each side: measured on its parts, which fill it.
     """
 
     holds: bool | None
@@ -49,6 +55,7 @@ class Certificate:
     radius: float
     failing: tuple[tuple[float, float], ...] = ()
     value: str = ""
+    covered: tuple[Side, ...] = ()
 
     def evidence(self, what: str) -> Evidence:
         """CERTIFIED, REFUTED or UNKNOWN, with the bound, the number of boxes and, where it fails, the box."""
@@ -63,6 +70,18 @@ class Certificate:
             radius=self.radius if finite else None,
             precision=f"{flint.ctx.prec} bit ball" if finite else "undecided",
         )
+
+    def coverage(self, what: str, lo: Corner, hi: Corner) -> Evidence:
+        """Evidence that the box that was bounded holds the one from `lo` to `hi`: that of a statement's domain."""
+        asked = list(zip(_corner(lo), _corner(hi), strict=True))
+        shown = " x ".join(f"[{_shown(a)}, {_shown(b)}]" for a, b in asked)
+        found = " x ".join(f"[{_shown(a)}, {_shown(b)}]" for a, b in self.covered)
+        inside = [
+            at_most(a, start) and at_most(end, b)
+            for (start, end), (a, b) in zip(asked, self.covered, strict=len(self.covered) > 0)
+        ]
+        answer = None if None in inside else len(inside) == len(asked) and all(inside)
+        return _coverage(what, answer, found or "no box", shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +179,17 @@ class _Search:
             child = self.push([*box.sides[:index], half, *box.sides[index + 1 :]])
             box.guard(child.middle, child.centre)
 
+    def covered(self) -> tuple[Side, ...]:
+        """The smallest box around all parts; `ArithmeticError` unless they fill it, by their exact volumes."""
+        parts = [[(_exact(lo), _exact(hi)) for lo, hi in box.sides] for _, _, box in self._heap]
+        sides = [(min(lo for lo, _ in side), max(hi for _, hi in side)) for side in zip(*parts, strict=True)]
+        filled = sum((_volume(part) for part in parts), Fraction(0))
+        if filled != _volume(sides):
+            raise ArithmeticError(
+                f"{len(parts)} boxes fill {float(filled / _volume(sides)):.6g} of their hull"
+            )
+        return tuple((ball(lo), ball(hi)) for lo, hi in sides)
+
 
 def certify_positive(
     f: Function,
@@ -248,7 +278,48 @@ def _certificate(holds: bool | None, search: _Search) -> Certificate:
         )
     gap = (search.least - arb(bound)) / 2
     reach = math.nextafter(float(gap.upper()), math.inf) if gap.is_finite() else math.inf
-    return Certificate(holds, search.boxes, bound, reach, () if holds else _floats(worst))
+    covered = search.covered() if holds else ()
+    return Certificate(holds, search.boxes, bound, reach, () if holds else _floats(worst), covered=covered)
+
+
+def covers(what: str, parts: Iterable[Interval], lo: Real, hi: Real) -> Evidence:
+    """Evidence that closed ranges cover [lo, hi]: CERTIFIED, or REFUTED with the first gap, or UNKNOWN.
+
+    Parts are given in any order; each has to begin, certainly, at or before the end of those before it.
+    """
+    ordered = sorted(((ball(a), ball(b)) for a, b in parts), key=lambda part: float(part[0].mid()))
+    end, asked = ball(lo), f"{_shown(ball(lo))} to {_shown(ball(hi))}"
+    for a, b in ordered:
+        if (joined := at_most(a, end)) is not True:
+            return _coverage(what, joined, f"between {_shown(end)} and {_shown(a)} nothing", asked)
+        end = arb.max(end, b)
+    reached = at_most(hi, end) if ordered else False
+    return _coverage(what, reached, f"{len(ordered)} ranges, up to {_shown(end)}", asked)
+
+
+def _coverage(what: str, answer: bool | None, found: str, asked: str) -> Evidence:
+    return Evidence(
+        f"{what}, what was covered",
+        verdict(answer),
+        computed=found,
+        predicted=asked,
+        radius=0.0,  # the ends of boxes are exact, and a comparison of balls that overlap decides nothing
+        precision=f"{flint.ctx.prec} bit ball",
+    )
+
+
+def _shown(end: arb) -> str:
+    return f"{float(end.mid()):.6g}"
+
+
+def _exact(end: arb) -> Fraction:
+    """An exact end of a box as a fraction."""
+    mantissa, exponent = map(int, end.mid().man_exp())
+    return Fraction(mantissa) * Fraction(2) ** exponent
+
+
+def _volume(sides: Iterable[tuple[Fraction, Fraction]]) -> Fraction:
+    return math.prod((hi - lo for lo, hi in sides), start=Fraction(1))
 
 
 def _floats(box: Box) -> tuple[tuple[float, float], ...]:

@@ -64,6 +64,7 @@ class Outcome:
         evidence: what the check yielded.
         domain: what the attack searched; empty without an attack.
         attack: what the attack yielded.
+        needed: each hypothesis that was shown to be necessary, with what refutes the form without it.
         rank: how the verdict was reached, ancestors taken into account.
         classical: labels of the classical theorems that it rests on, by itself or by what it uses.
         argued: the forms of its ancestry, itself among them, whose computations a written argument joins.
@@ -76,6 +77,7 @@ class Outcome:
     evidence: tuple[Evidence, ...]
     domain: str
     attack: tuple[Evidence, ...]
+    needed: tuple[tuple[str, Evidence], ...]
     rank: Rank
     classical: tuple[str, ...]
     argued: tuple[str, ...]
@@ -199,6 +201,7 @@ class Found:
 
     evidence: tuple[Evidence, ...] = ()
     rows: tuple[Row, ...] = ()
+    needed: tuple[tuple[str, Evidence], ...] = ()
     seconds: float = 0.0
 
 
@@ -207,6 +210,7 @@ def _perform(task: LedgerTask, ledger: Ledger) -> Found:
     start = time.perf_counter()
     evidence: tuple[Evidence, ...] = ()
     rows: tuple[Row, ...] = ()
+    needed: tuple[tuple[str, Evidence], ...] = ()
     with precision(PRECISION):
         if task.part == _PRACTICE:
             rows = gather_rows(task.node, ledger.practices[task.node])
@@ -214,7 +218,8 @@ def _perform(task: LedgerTask, ledger: Ledger) -> Found:
             evidence = gather(f"{task.node}, attack", ledger.attacks[task.node].check)
         else:
             evidence = gather(task.node, ledger.nodes()[task.node].check)
-    return Found(evidence, rows, time.perf_counter() - start)
+            needed = gather_needed(task.node, ledger)
+    return Found(evidence, rows, needed, time.perf_counter() - start)
 
 
 @cache
@@ -282,6 +287,24 @@ def gather(node: str, check: Check) -> tuple[Evidence, ...]:
     return found
 
 
+def gather_needed(node: str, ledger: Ledger) -> tuple[tuple[str, Evidence], ...]:
+    """Each hypothesis that is called necessary, with what refutes the form without it.
+
+    `LedgerError` where the form does not assume it, or is not refuted without it.
+    """
+    found: list[tuple[str, Evidence]] = []
+    assumed = ledger.nodes()[node].assumes
+    for need in ledger.needs.get(node, ()):
+        if need.hypothesis not in assumed:
+            raise LedgerError(f"{node}: {need.hypothesis!r} is necessary, and is not assumed")
+        evidence = gather(f"{node}, without a hypothesis", need.check)
+        against = [item for item in evidence if item.verdict is Verdict.REFUTED]
+        if not against:
+            raise LedgerError(f"{node}: nothing refutes it without {need.hypothesis!r}, said to be necessary")
+        found.append((need.hypothesis, against[0]))
+    return tuple(found)
+
+
 def gather_rows(node: str, rows: Rows) -> tuple[Row, ...]:
     """Run a practice generator; `LedgerError` for no row, or a value not bool, int, float, str or None."""
     try:
@@ -302,6 +325,7 @@ def _results(ledger: Ledger, wanted: Sequence[str], done: dict[LedgerTask, Found
     nodes = ledger.nodes()
     forms = {task.node: found.evidence for task, found in done.items() if task.part == _CHECK}
     attacks = {task.node: found.evidence for task, found in done.items() if task.part == _ATTACK}
+    needed = {task.node: found.needed for task, found in done.items() if task.part == _CHECK}
     own = {
         node: own_verdict(node, found, attacks.get(node, ()), written=bool(nodes[node].proof))
         for node, found in forms.items()
@@ -322,6 +346,7 @@ def _results(ledger: Ledger, wanted: Sequence[str], done: dict[LedgerTask, Found
             forms[node],
             domain,
             found,
+            needed[node],
             ranks[node],
             classical,
             argued,

@@ -48,7 +48,7 @@ READING_ORDER: dict[str, tuple[str, ...]] = {
     ),
     "Appendix D": (*("eq-35", "eq-36", "eq-37", "eq-38", "eq-39", "eq-40", "eq-41", "eq-41.a"),),
     "Appendix E": (
-        *("lem-ci", "lem-hump", "lem-riemann", "lem-riemann.b"),
+        *("lem-ci", "lem-hump", "lem-riemann.kappa", "lem-riemann", "lem-riemann.b"),
         *(
             "eq-42",
             "eq-43",

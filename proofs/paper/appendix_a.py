@@ -17,7 +17,7 @@ from proofs.balls import Real, ball, below
 from proofs.checks import HEAD_DIMS, equality, exact, search, short, tried
 from proofs.integrals import RopeSums, cos_limit
 from proofs.ledger import attack, claim, practice, repair
-from proofs.subdivision import certify_positive
+from proofs.subdivision import certify_positive, covers
 
 MU, NU = sp.symbols("mu nu", real=True)
 THETA = sp.Symbol("theta0", positive=True)
@@ -274,10 +274,16 @@ def moment_bound(quadratic: sp.Expr | None = None) -> Iterator[Evidence]:
     def slack(u: arb) -> arb:
         return u + exponent(u).exp() - u.exp()
 
+    near, far, infinity = ball("1/16"), ball(4), arb("inf")
+    ranges = [(-infinity, -far), (-near, near), (far, infinity)]  # by analysis; the rest in boxes
     for lo, hi in (("-4", "-1/16"), ("1/16", "4")):
-        yield certify_positive(slack, None, lo, hi).evidence(f"x + e^(x^2) - e^x > 0 on [{lo}, {hi}]")
-    yield from beyond_four(exponent)
+        found = certify_positive(slack, None, lo, hi)
+        yield found.evidence(f"x + e^(x^2) - e^x > 0 on [{lo}, {hi}]")
+        ranges += found.covered
+    yield covers("e^x <= x + e^(x^2) for every real x", ranges, -infinity, infinity)
+    yield from far_exponent(exponent, far)
     yield below("|x| <= 1/16: e^x - 1 - x <= x^2 sum_(k>=2) 1/k! = (e-2) x^2 < x^2", arb(1).exp() - 2, 1)
+    yield below("as |x|^k <= x^2 takes |x| <= 1", near, 1, strict=False)
     rho = sp.Symbol("rho", positive=True)
     layer = sp.integrate(2 * rho * T * C1 * sp.exp(-(C2 - rho) * T**2).subs(C2 - rho, S), (T, 0, sp.oo))
     yield equality("E e^{rho U^2} - 1 <= C_1 rho/(C_2 - rho)", layer, C1 * rho / S)
@@ -294,12 +300,12 @@ def moment_bound(quadratic: sp.Expr | None = None) -> Iterator[Evidence]:
     )
 
 
-def beyond_four(exponent: Callable[[arb], arb]) -> Iterator[Evidence]:
-    """e^x <= x + e^{q(x)} for |x| >= 4, where q = `exponent` is a multiple of x^2: there q(x) >= |x| q(4)/4."""
-    rate = exponent(ball(4)) / 4
-    yield below("x >= 4: q(x) >= x q(4)/4 >= x, so e^q(x) >= e^x", 1, rate, strict=False)
+def far_exponent(exponent: Callable[[arb], arb], far: arb) -> Iterator[Evidence]:
+    """e^x <= x + e^{q(x)} for |x| >= far, where q = `exponent` is a multiple of x^2: there q(x) >= |x| q(far)/far."""
+    what = "x >= 4: q(x) >= x q(4)/4 >= x, so e^q(x) >= e^x"
+    yield below(what, 1, exponent(far) / far, strict=False)
     what = "x <= -4: q(x) >= |x|, so e^q(x) > 1 + |x| > e^x - x"
-    yield below(what, 1, exponent(ball(-4)) / 4, strict=False)
+    yield below(what, 1, exponent(-far) / far, strict=False)
 
 
 def chernoff(blocks: sp.Expr, rate: sp.Expr) -> Evidence:

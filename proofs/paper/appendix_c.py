@@ -18,7 +18,7 @@ from proofs.checks import BASES, equality, exact, near_integers, search, short, 
 from proofs.integrals import RopeSums, ci, cos_limit, sin_limit
 from proofs.ledger import attack, claim, practice, repair
 from proofs.paper.theorem_2_2 import EDGE, RADIANS, TURNS, limit_gap
-from proofs.subdivision import certify_positive
+from proofs.subdivision import certify_positive, covers
 
 LEAST_BASE = 10  # of the lemmas: theta_0 < 1/10
 
@@ -130,10 +130,12 @@ def far_cosine(slope: Real) -> Iterator[Evidence]:
         yield below("bound of L |lim C_D(Lambda)|", enough, slope)
 
 
-def cosine_beyond_one_turn(bound: Real = "1/8") -> Evidence:
+def cosine_beyond_one_turn(bound: Real = "1/8") -> Iterator[Evidence]:
     """|Ci(x)| < 1/8 for x >= 2 pi: by boxes up to 9, by |Ci(x)| < 1/x beyond; Ci > -0.0896 is thm-2.2.ci."""
     found = certify_positive(lambda x: ball(bound) - ci(x), lambda x: -x.cos() / x, 2 * arb.pi(), 9)
-    return found.evidence(f"Ci < {bound} on [2 pi, 9]")
+    yield found.evidence(f"Ci < {bound} on [2 pi, 9]")
+    beyond = (1 / ball(bound), arb("inf"))  # where 1/x is at most the bound
+    yield covers(f"Ci < {bound}", [*found.covered, beyond], 2 * arb.pi(), arb("inf"))
 
 
 @claim(
@@ -149,7 +151,7 @@ def cosine_beyond_one_turn(bound: Real = "1/8") -> Evidence:
     ),
 )
 def eq_29() -> Iterator[Evidence]:
-    yield cosine_beyond_one_turn()
+    yield from cosine_beyond_one_turn()
     yield from far_cosine(2)
 
 

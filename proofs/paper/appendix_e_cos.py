@@ -462,6 +462,8 @@ def eq_60_attack() -> Iterator[Evidence]:
         yield found.evidence(
             f"8 {'-' if sign > 0 else '+'} x (Ci(2 pi lambda) - Ci(x)) > 0, x = 2 pi lambda theta_0"
         )
+        asked = (0, arb(10).log()), (arb(400).log(), 12)
+        yield found.coverage("every lambda in [1, 400], theta_0 in [e^-12, 1/10]", *asked)
 
 
 @attack("eq-60*", domain=f"{EDGES}; then the least factor, at theta_0 = 1e-9 and lambda theta_0 = 1000 + 1/4")

@@ -36,7 +36,7 @@ from proofs.checks import (
 )
 from proofs.integrals import ci
 from proofs.ledger import attack, claim, practice, repair
-from proofs.paper.classical_lemmas import KAPPA, D, L, P, a, b, d, h, kappa_bounds, n, r, u, v, x
+from proofs.paper.classical_lemmas import KAPPA, D, L, P, a, b, d, h, n, r, u, v, x
 from proofs.subdivision import certify_positive
 
 HYPOTHESES = (r"$0 < \theta_0 < 1/10$", "$D$ even", "$D > 4 L$", r"$\lambda > 1$")
@@ -372,7 +372,7 @@ def eq_47_attack() -> Iterator[Evidence]:
         r"of (47) bounds $\Delta''$ although the members between do not"
     ),
     assumes=(*HYPOTHESES, r"$\alpha \in (0, 1)$"),
-    uses=("eq-47*",),
+    uses=("eq-47*", "lem-riemann.kappa"),
     outline="With u = 2L/D < 1/2 it is (2/D) c lambda theta_0^alpha u/(e^u - 1), and u/(e^u - 1) >= 1 - u/2 >= 1/2 "
     "+ u/12 >= kappa(u).",
 )
@@ -381,7 +381,6 @@ def eq_47_a() -> Iterator[Evidence]:
     yield same("the last member", last.subs(L, u * D / 2), 2 / D * P * u / (sp.exp(u) - 1))
     yield rises("u - (1 - u/2)(e^u - 1)", u - (1 - u / 2) * (sp.exp(u) - 1), u, 2)
     yield termwise("1 - u/2 - (1/2 + u/12) at u < 1/2", 1 - STEEP / 2 - sp.Rational(1, 2) - STEEP / 12)
-    yield from kappa_bounds()
 
 
 @attack("eq-47.a", domain=f"{EDGES}; alpha = 1e-6, 1/10, 1/3, 1/2, 0.999")
@@ -479,12 +478,11 @@ def eq_50() -> Iterator[Evidence]:
         "smaller than printed"
     ),
     assumes=("$D > 4 L$", r"$0 \le \alpha < 1$"),
-    uses=("eq-47*",),
+    uses=("eq-47*", "lem-riemann.kappa"),
     outline="2 kappa(u) <= 1 + u/6 at u < 1/2.",
 )
 def eq_50_repaired() -> Iterator[Evidence]:
     yield worst_kappa(WORST_KAPPA)
-    yield from kappa_bounds()
 
 
 def worst_kappa(bound: sp.Expr) -> Evidence:
@@ -566,6 +564,8 @@ def eq_51_attack() -> Iterator[Evidence]:
             lambda q, log, s=sign: _slack(q, log, s), None, (0, "2.3025"), (arb(4).log(), 4)
         )
         yield found.evidence(f"least e {'-' if sign > 0 else '+'} (C_D - I/2) > 0 at D = 64")
+        asked = (0, ball("2.3025")), (arb(4).log(), 4)
+        yield found.coverage("every lambda in [1, 4], L in [2.3025, 4]", *asked)
 
 
 def _slack(log_distance: arb, log: arb, sign: int, head_dim: int = 64) -> arb:

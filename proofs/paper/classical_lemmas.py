@@ -19,6 +19,7 @@ from proofs.balls import ball
 from proofs.checks import EDGES, WAVES, Point, points, rises, same, search, termwise
 from proofs.integrals import ci, si
 from proofs.ledger import attack, claim
+from proofs.statements import Conclusion, Statement, Variable
 from proofs.subdivision import certify_positive
 
 x, s, y, r, h, L, D, u, v, P, theta = sp.symbols("x s y r h L D u v P theta_0", positive=True)
@@ -124,7 +125,9 @@ def cosine_integral_attack() -> Iterator[Evidence]:
         rest = si(q) - arb.pi() / 2
         return -2 * q * (ci(q) ** 2 + rest**2 + ci(q) * q.cos() + rest * q.sin())
 
-    yield certify_positive(margin, slope, Fraction(1, 64), 64).evidence("1 - x^2 (Ci^2 + (Si - pi/2)^2) > 0")
+    found = certify_positive(margin, slope, Fraction(1, 64), 64)
+    yield found.evidence("1 - x^2 (Ci^2 + (Si - pi/2)^2) > 0")
+    yield found.coverage("every x in [1/64, 64]", Fraction(1, 64), 64)
     far = [64 * ball(Fraction(21, 20)) ** i for i in range(200)]
     yield search("1 - x^2 (Ci^2 + (Si - pi/2)^2)", ((f"x={float(q):.6g}", margin(q)) for q in far))
 
@@ -163,6 +166,39 @@ def cin_attack() -> Iterator[Evidence]:
     yield search("X^2/4 - Cin(X)", rest)
 
 
+MEAN = sp.Symbol("kappa", positive=True)  # kappa(u), as the statement prints it
+KAPPA_BOUNDS = Statement(
+    (Variable(u, low=sp.Integer(0)),),
+    (Conclusion(sp.Lt(MEAN, sp.Integer(1))), Conclusion(sp.Lt(MEAN, sp.Rational(1, 2) + u / 12))),
+    meaning={MEAN: KAPPA},
+    words="neither 1 nor 1/12 can be lowered, and ",
+)
+
+
+@claim(
+    "lem-riemann.kappa",
+    where="App. E",
+    kind="step",
+    says=KAPPA_BOUNDS,
+    outline="(bound - kappa) u (e^u - 1) and its first two derivatives are nonnegative at 0, and the third is positive "
+    "for u > 0: Taylor's theorem. kappa tends to 1, and (kappa - 1/2)/u to 1/12 as u -> 0.",
+)
+def kappa_bounds(statement: Statement) -> Iterator[Evidence]:
+    cleared = sp.exp(u) * (1 - sp.exp(-u)) * u
+    for index in range(1, len(statement.conclusions) + 1):
+        bound = statement.target(index)
+        numerator = sp.expand(sp.simplify((bound - KAPPA) * cleared))
+        yield rises(f"({bound} - kappa) u (e^u - 1) > 0", numerator, u, 3, strict=True)
+    yield same("kappa for u -> oo, the first bound", sp.limit(KAPPA, u, sp.oo), statement.target(1))
+    steepest = sp.limit((KAPPA - sp.Rational(1, 2)) / u, u, 0)
+    yield same("slope of kappa at 0, that of the second bound", steepest, sp.diff(statement.target(2), u))
+
+
+@attack("lem-riemann.kappa", domain=KAPPA_BOUNDS.domain())
+def kappa_bounds_attack() -> Iterator[Evidence]:
+    yield from KAPPA_BOUNDS.attack()
+
+
 @claim(
     "lem-riemann",
     where="App. E",
@@ -173,8 +209,9 @@ def cin_attack() -> Iterator[Evidence]:
         r"|\sum_{d=k}^{D/2-1} \Delta_d| \le \kappa(u) (P - c\lambda\theta_0)/D$, $\kappa(u) = 1/(1-e^{-u}) "
         r"- 1/u < \min(1, 1/2 + u/12)$."
     ),
+    uses=("lem-riemann.kappa",),
     outline="Delta_d = -int_0^h (h - r) f'(2d/D + r) dr with h = 2/D, and |f'(x)| <= c lambda L theta_0^x; "
-    "integrate, then sum the geometric series over d. The bounds of kappa are Taylor's, on (1 - u + ...)e^u.",
+    "integrate, then sum the geometric series over d. The bounds of kappa are lem-riemann.kappa.",
     proof=r"""
         $\Delta_d=-\int_0^h(h-s)f'(\tfrac{2d}D+s)ds$ with $h=2/D$ and $|f'(x)|\le c\lambda L\theta_0^x$; so
         $|\Delta_d|\le c\lambda\theta_0^{2d/D}\frac{u-1+e^{-u}}L$, and with $F=c\lambda\theta_0$ $\sum_{d\ge
@@ -183,7 +220,6 @@ def cin_attack() -> Iterator[Evidence]:
 )
 def lem_riemann() -> Iterator[Evidence]:
     yield from lem_riemann_steps()
-    yield from kappa_bounds()
 
 
 def lem_riemann_steps(kappa_: sp.Expr = KAPPA) -> Iterator[Evidence]:
@@ -204,17 +240,6 @@ def lem_riemann_steps(kappa_: sp.Expr = KAPPA) -> Iterator[Evidence]:
     yield same("geometric sum, one more term", total.subs(d, d + 1) - total, sp.exp(-u * d))
     mean = (one / (1 - sp.exp(-L * h)) / 2).subs(h, 2 / D).subs(L, u * D / 2)
     yield same("half of it over 1 - theta_0^(2/D) is kappa/D", mean, kappa_ / D)
-
-
-def kappa_bounds(slope: sp.Rational = sp.S.One / 12) -> Iterator[Evidence]:
-    """kappa < 1 and kappa <= 1/2 + slope u, cleared of denominators that are positive."""
-    cleared = sp.exp(u) * (1 - sp.exp(-u)) * u
-    for what, bound in (
-        ("1 - kappa", sp.Integer(1)),
-        ("1/2 + slope u - kappa", sp.Rational(1, 2) + slope * u),
-    ):
-        numerator = sp.expand(sp.simplify((bound - KAPPA) * cleared))
-        yield rises(f"({what}) u (e^u - 1)", numerator, u, 3)
 
 
 @attack("lem-riemann", domain=f"{EDGES}; k = 0, D/4, D/2 - 1; cos and sin")

@@ -83,6 +83,8 @@ def eq_69_attack() -> Iterator[Evidence]:
 
         found = certify_positive(margin, None, (0, "2.3025"), (6, 12))
         yield found.evidence(f"Si(3 pi) + 1e-6 {'-' if sign > 0 else '+'} 2 L (I/2) > 0")
+        asked = (0, arb(10).log()), (arb(400).log(), 12)
+        yield found.coverage("every lambda in [1, 400], theta_0 in [e^-12, 1/10]", *asked)
     point = Point(Fraction(1, 10**12), 112, Fraction(3, 2))
     yield below("0.8373/L is exceeded", "0.8373", point.log * point.half_integral("sin"))
 

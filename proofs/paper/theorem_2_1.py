@@ -37,7 +37,7 @@ from proofs.checks import (
     tried,
 )
 from proofs.integrals import RopeSums
-from proofs.ledger import attack, claim, practice
+from proofs.ledger import attack, claim, necessary, practice
 from proofs.paper.appendix_b import character_sum, from_integer
 from proofs.subdivision import maximum, minimum
 
@@ -275,7 +275,7 @@ def degrees_attack() -> Iterator[Evidence]:
         yield tried(f"bases 2..40 at D = {head_dim} where the two disagree", not wrong, wrong, [])
 
 
-MU, NU, GAMMA, V = sp.symbols("mu nu gamma v", real=True)
+MU, NU, GAMMA, V, X = sp.symbols("mu nu gamma v x", real=True)
 DIM, R = sp.symbols("D r", positive=True)
 
 
@@ -296,6 +296,9 @@ def uniform_constant(constant: sp.Expr) -> Iterator[Evidence]:
     yield exact("largest |D * error| / r over the corners", bool(worst <= constant), worst, f"<= {constant}")
 
 
+INDEPENDENT = r"$\theta_1,\dots,\theta_{D/2-1}$ independent over $\mathbb{Q}$"
+
+
 @claim(
     "thm-2.1",
     where="Sec. 2.2, Theorem 2.1",
@@ -308,8 +311,8 @@ def uniform_constant(constant: sp.Expr) -> Iterator[Evidence]:
     ),
     assumes=(
         "Assumption 2.1",
-        r"$\theta_1,\dots,\theta_{D/2-1}$ independent over $\mathbb{Q}$",
         "$m$, $n$ integers",
+        INDEPENDENT,
     ),
     uses=("eq-21*", "thm-2.1.orbit", "thm-2.1.rank"),
     outline=(
@@ -328,6 +331,17 @@ def uniform_constant(constant: sp.Expr) -> Iterator[Evidence]:
 )
 def thm_2_1() -> Iterator[Evidence]:
     yield from uniform_constant(sp.Integer(8))
+
+
+@necessary("thm-2.1", hypothesis=INDEPENDENT)
+def thm_2_1_without_independence() -> Iterator[Evidence]:
+    """Base 10^4, D = 512, mu_0 = 1, nu_0 = 0: no limit point within 8/D of gamma = -1."""
+    power = Power(10_000, 512)
+    low, _ = power.reach(mu=1, nu=0, turns=True)
+    what = (
+        f"theta_(d+{power.degree}) = theta_d/{power.ratio}: distance of gamma = -1 to the least limit point"
+    )
+    yield below(what, low + 1, ball(8) / power.head_dim, strict=False)
 
 
 @attack(
@@ -408,6 +422,14 @@ def thm_2_1_sharp() -> Iterator[Evidence]:
         sp.expand(2 / DIM * (MU - (DIM / 2 - 1) * R) + R),
         sp.expand(2 * (R + MU) / DIM),
     )
+
+
+@necessary("thm-2.1.sharp", hypothesis="$m$, $n$ integers")
+def thm_2_1_sharp_between_integers() -> Iterator[Evidence]:
+    """D = 2, pair 0 alone, at the distances j + 1/2: a limit point -mu_0, where the interval is [mu_0, mu_0]."""
+    at_half = (MU * sp.cos(2 * sp.pi * X) + NU * sp.sin(2 * sp.pi * X)).subs(X, sp.Rational(1, 2))
+    interval = 2 * MU / DIM - (1 - 2 / DIM) * R
+    yield equality("D = 2: the score at lambda = 1/2", at_half, interval.subs(DIM, 2))
 
 
 @attack(

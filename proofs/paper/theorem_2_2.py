@@ -21,8 +21,8 @@ from analysis.evidence import Evidence
 from proofs.balls import Real, ball, below, text
 from proofs.checks import BASES, equality, exact, scale, search, short
 from proofs.integrals import RopeSums, ci, cos_limit, si, sin_limit
-from proofs.ledger import attack, claim, practice, repair
-from proofs.subdivision import certify_positive
+from proofs.ledger import attack, claim, necessary, practice, repair
+from proofs.subdivision import certify_positive, covers
 
 EDGE = 4096  # the near range 1 < lambda < b^(1/4)/8 is empty up to this base
 
@@ -68,7 +68,11 @@ def integral_bounds(convention: Convention) -> Iterator[Evidence]:
         (f"Si > {convention.low}", lambda x: si(x) - low, lambda x: x.sin() / x),
         (f"Si < {convention.high}", lambda x: high - si(x), lambda x: -x.sin() / x),
     ):
-        yield certify_positive(f, df, start, 12).evidence(f"{unit}: {what} on [c, 12]")
+        found = certify_positive(f, df, start, 12)
+        yield found.evidence(f"{unit}: {what} on [c, 12]")
+        yield covers(
+            f"{unit}: {what}", [*found.covered, (12, arb("inf"))], scale(convention.turns), arb("inf")
+        )
     tail = ball(1) / 12
     yield below(f"{unit}: Ci beyond 12", tail, dip)
     yield below(f"{unit}: Si beyond 12, below", low, arb.pi() / 2 - tail)
@@ -239,7 +243,19 @@ def limit_bound() -> Iterator[Evidence]:
         unit = "turns" if convention.turns else "radians"
         yield below(f"{unit}: a = (2 dip + 1/(4096 c) + gamma - ln(8/c))/2", convention.cosine_cost(), cosine)
         yield below(f"{unit}: a' = (high + far)/2", convention.sine_cost(), sine)
+        yield from far_sine_holds(convention)
     yield from near_algebra()
+
+
+def far_sine_holds(convention: Convention) -> Iterator[Evidence]:
+    """Do the far sines keep to their bound where Si is extreme beyond c? At 2 pi and 3 pi, or at 1 and pi."""
+    unit = "turns" if convention.turns else "radians"
+    end, pi = si(scale(convention.turns) * EDGE), arb.pi()
+    least, greatest = (2 * pi, 3 * pi) if convention.turns else (ball(1), pi)
+    for name, extreme in (("least", least), ("greatest", greatest)):
+        yield below(
+            f"{unit}: |Si(4096c) - Si| where Si is {name}", abs(end - si(extreme)), convention.far_sine()
+        )
 
 
 def near_algebra(root: int = 4, divisor: int = 8) -> Iterator[Evidence]:
@@ -432,6 +448,23 @@ def _printed_threshold_cases() -> Iterator[tuple[str, arb]]:
                         f"nu/mu {ratio}, near {sign_near * float(near):.5g}, far {sign_far} * {stretch} b",
                         gap - ball("1/8"),
                     )
+
+
+@necessary("thm-2.2*", hypothesis=r"$\mu_0 \ne 0$")
+def thm_2_2_at_zero() -> Iterator[Evidence]:
+    left = sp.sign(sp.Integer(0)) * sp.Symbol("Delta", real=True)
+    yield exact("mu_0 = 0: left side of (7)", bool(left > 0), left, "> 0")
+
+
+@necessary("thm-2.2*", hypothesis=r"$L > 1.03 + 3.66|\rho|$")
+def thm_2_2_below_its_threshold() -> Iterator[Evidence]:
+    what = "D -> oo, rho = 10, L = 0.4 + 3.44|rho|: gap over |mu_0| against 1/8"
+    yield below(what, "1/8", threshold_gap(10, "0.4", "3.44"))
+
+
+@necessary("thm-2.2*", hypothesis=r"$D$ beyond a multiple of $|\Lambda|$")
+def thm_2_2_at_small_head_dimension() -> Iterator[Evidence]:
+    yield from periodic_example(256, 2)
 
 
 @attack(

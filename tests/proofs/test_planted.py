@@ -20,7 +20,7 @@ import sympy as sp
 from flint import arb
 
 from analysis.evidence import Evidence, Verdict
-from proofs import balls, integrals
+from proofs import balls, checks, exact, integrals
 from proofs.checks import search, termwise
 from proofs.gaussian_tokens import counterexample
 from proofs.ledger import Ledger, LedgerError, load
@@ -33,7 +33,7 @@ from proofs.paper import (
     theorem_3_3,
 )
 from proofs.paper.classical_lemmas import u
-from proofs.verify import Result, gather, verify
+from proofs.verify import Result, gather, gather_needed, verify
 from tests.test_agreement import disagreements
 
 PAPER = "tests.proofs.paper"
@@ -108,6 +108,20 @@ def test_every_kind_is_planted_often_enough() -> None:
 
 # Errors in the ledger's own modules: the registered check of a claim comes to another verdict -------------
 
+
+class LesserSine(theorem_2_2.Convention):
+    """The lesser of the two far bounds, where the greater is due."""
+
+    def far_sine(self) -> arb:
+        above, under = balls.ball(self.high) - arb.pi() / 2, arb.pi() / 2 - balls.ball(self.low)
+        return (under if above > under else above) + 1 / (checks.scale(self.turns) * theorem_2_2.EDGE)
+
+
+def cut(certify: Callable[..., Any]) -> Callable[..., Any]:
+    """A subdivision that begins a little later than it is asked to."""
+    return lambda f, df, lo, hi, **given: certify(f, df, balls.ball(lo) + balls.ball("1/50"), hi, **given)
+
+
 # name: module of proofs, what is replaced in it, by what (from the original), the node whose check must change
 MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
     "B_d with its sign flipped": ("paper.section_2_score", "B", lambda b: -b, "eq-4"),
@@ -154,6 +168,21 @@ MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
         lambda f: lambda turns: f(True),
         "thm-2.2.limit",
     ),
+    "min for max in the far sine": (
+        "paper.theorem_2_2",
+        "TURNS",
+        lambda c: LesserSine(c.turns, c.dip, c.low, c.high),
+        "thm-2.2.limit",
+    ),
+    "the domain of e^x <= x + e^(x^2) cut": ("paper.appendix_a", "certify_positive", cut, "eq-20*"),
+    "the domain of Ci and Si cut": ("paper.theorem_2_2", "certify_positive", cut, "thm-2.2.ci"),
+    "the domain of an attack in boxes cut": ("paper.lemma_c1", "certify_positive", cut, "eq-69*, attack"),
+    "kappa larger than it is": (
+        "paper.classical_lemmas",
+        "KAPPA",
+        lambda k: k + sp.exp(-u) / 2,
+        "lem-riemann.kappa",
+    ),
     "a base below 4096": ("paper.theorem_2_2", "EDGE", lambda edge: 10, "thm-2.2.limit"),
     "a periodic example that is none": (
         "paper.theorem_2_2",
@@ -178,7 +207,7 @@ MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
         "paper.classical_lemmas",
         "KAPPA",
         lambda k: 1 / (1 - sp.exp(-u)) + 1 / u,
-        "lem-riemann",
+        "lem-riemann.kappa",
     ),
     "sin for cos in the lemma's waves": (
         "checks",
@@ -501,6 +530,63 @@ def verdicts(found: Iterator[Evidence]) -> set[Verdict]:
 
 
 SOUND = {Verdict.PROVED, Verdict.CERTIFIED}
+NEEDED = [(node, need.hypothesis) for node, needs in load().needs.items() for need in needs]
+
+
+@pytest.mark.parametrize(("node", "hypothesis"), NEEDED)
+def test_a_hypothesis_that_is_needed_cannot_be_deleted(
+    node: str, hypothesis: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = load()
+    with balls.precision(balls.PRECISION):
+        assert hypothesis in [what for what, _ in gather_needed(node, ledger)]
+    form = ledger.nodes()[node]
+    without = replace(form, assumes=tuple(item for item in form.assumes if item != hypothesis))
+    monkeypatch.setattr(ledger, "nodes", lambda: {node: without})
+    with pytest.raises(LedgerError, match=r"is necessary, and is not assumed"):
+        gather_needed(node, ledger)
+
+
+def test_the_independence_of_theorem_2_1_is_needed() -> None:
+    assert ("thm-2.1", theorem_2_1.INDEPENDENT) in NEEDED
+
+
+def test_a_hypothesis_without_which_nothing_is_refuted_is_not_called_needed() -> None:
+    ledger = ledger_of(honest)
+    ledger.claims["lem-x"] = replace(
+        ledger.claims["lem-x"], stated=replace(ledger.claims["lem-x"].stated, assumes=("x > 0",))
+    )
+
+    @ledger.necessary("lem-x", hypothesis="x > 0")
+    def without() -> Iterator[Evidence]:
+        yield Evidence("x = 0", Verdict.PROVED, computed=0)
+
+    with pytest.raises(LedgerError, match=r"^lem-x: nothing refutes it without 'x > 0'"):
+        verify(workers=0, loader=lambda: ledger)
+
+
+UNSOUND: dict[str, Callable[[Any], Any]] = {
+    "logarithms expanded whatever the signs": lambda e: sp.expand_log(e, force=True),
+    "powers of powers whatever the signs": lambda e: sp.powdenest(e, force=True),
+    "logarithms combined whatever the signs": lambda e: sp.logcombine(e, force=True),
+    "symbols taken for positive": lambda e: sp.simplify(sp.posify(e)[0]),
+    "inverses taken for inverses everywhere": lambda e: sp.simplify(e, inverse=True),
+    "the first terms of a series for the whole": lambda e: (
+        sp.series(e, n=1).removeO() if e.has(sp.sin) else e
+    ),
+}
+
+
+@pytest.mark.parametrize("rule", UNSOUND)
+def test_an_unsound_rewriting_proves_nothing(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rules in use take none of the false identities for 0; an unsound one fails what rests on it."""
+    assert [exact.unsound(rewrite) for rewrite in exact._REWRITES] == [None] * len(exact._REWRITES)
+    assert exact.unsound(UNSOUND[rule]) is not None
+    monkeypatch.setattr(exact, "_REWRITES", (UNSOUND[rule],))
+    with pytest.raises(ArithmeticError, match=r"a rewriting gives 0 for .*, which is not 0"):
+        exact.is_zero(exact.unsound(UNSOUND[rule]))
+
+
 LEAST = sp.Rational(1, 2) - u / 2 - u / 12  # 1 - u/2 - (1/2 + u/12) of eq-47.a
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import flint
 import mpmath
@@ -180,3 +182,51 @@ def test_a_double_root_and_a_root_at_an_end_are_unresolved_not_lost() -> None:
     assert any(x.contains(flint.fmpq(1, 3)) for x in double.unresolved)
     end = subdivision.isolate_roots(lambda x: x, lambda x: arb(1), 0, 1)
     assert any(x.contains(0) for x in (*end.roots, *end.unresolved))
+
+
+# Coverage: what was bounded is measured on the boxes, and compared with what was asked --------------------
+
+
+@given(
+    low=st.fractions(min_value=-3, max_value=0, max_denominator=50),
+    width=st.fractions(min_value="1/7", max_value=3, max_denominator=50),
+)
+def test_a_certificate_covers_what_it_was_asked_for(low: Fraction, width: Fraction) -> None:
+    found = subdivision.certify_positive(lambda x, y: x * x + y * y + 1, None, (low, 0), (low + width, 1))
+    ((a, b), (c, d)) = found.covered
+    assert a <= balls.ball(low)
+    assert balls.ball(low + width) <= b
+    assert (c, d) == (0, 1)
+    assert found.coverage("all", (low, 0), (low + width, 1)).verdict is Verdict.CERTIFIED
+    more = found.coverage("more", (low, 0), (low + width, Fraction(101, 100)))
+    assert more.verdict is Verdict.REFUTED
+
+
+def test_a_subdivision_that_loses_a_half_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lossy(self: Any) -> None:
+        _, _, box = heapq.heappop(self._heap)
+        (lo, _), cut = box.sides[0], box.centre[0]
+        self.push([(lo, cut)])
+        (hi,) = (box.sides[0][1],)
+        self.push([((cut + hi) / 2, hi)])
+
+    # 1/100 + (x - 1/2)^2 on [0, 1] is positive, and needs more than one box without a derivative
+    def f(x: arb) -> arb:
+        return balls.ball("1/100") + x * x - x + balls.ball("1/4")
+
+    assert subdivision.certify_positive(f, None, 0, 1).boxes > 1
+    monkeypatch.setattr(subdivision._Search, "split", lossy)
+    with pytest.raises(ArithmeticError, match=r"boxes fill .* of their hull"):
+        subdivision.certify_positive(f, None, 0, 1)
+
+
+def test_ranges_cover_a_line_with_no_gap_and_to_both_ends() -> None:
+    infinity = arb("inf")
+    whole = [(arb(1), infinity), (-infinity, arb(-1)), (-1, 1)]
+    assert subdivision.covers("line", whole, -infinity, infinity).verdict is Verdict.CERTIFIED
+    for missing in range(3):
+        parts = whole[:missing] + whole[missing + 1 :]
+        assert subdivision.covers("line", parts, -infinity, infinity).verdict is Verdict.REFUTED
+    assert subdivision.covers("line", [], 0, 1).verdict is Verdict.REFUTED
+    third = balls.ball(1) / 3  # overlaps itself: whether two such ends meet is not decided
+    assert subdivision.covers("[0, 1]", [(0, third), (third, 1)], 0, 1).verdict is Verdict.UNKNOWN

@@ -131,7 +131,12 @@ PLANTED: dict[str, Callable[[], Evidence | Iterable[Evidence]]] = {
     "Cin <= x^2/8, the constant halved": lambda: sums.cin_steps(sp.Rational(1, 8)),
     "kappa without its -1/u": lambda: sums.lem_riemann_steps(1 / (1 - sp.exp(-sums.u))),
     "kappa with its sign flipped": lambda: sums.lem_riemann_steps(-sums.KAPPA),
-    "kappa <= 1/2 + u/13, too small": lambda: sums.kappa_bounds(sp.Rational(1, 13)),
+    "kappa <= 1/2 + u/13, too small": lambda: sums.kappa_bounds(
+        sums.KAPPA_BOUNDS.reworded(2, lambda said: said.func(said.lhs, sp.Rational(1, 2) + sums.u / 13))
+    ),
+    "kappa < 2, and 1 for the best constant": lambda: sums.kappa_bounds(
+        sums.KAPPA_BOUNDS.reworded(1, lambda said: said.func(said.lhs, sp.Integer(2)))
+    ),
     "trapezoidal kernel <= h^2/12": lambda: sums.trapezoid_steps(sp.Rational(1, 12)),
     "eq 42 as printed, one term too many": lambda: riemann.riemann_decomposition(N),
     "eq 42 with one term too few": lambda: riemann.riemann_decomposition(N - 2),

@@ -174,7 +174,7 @@ PLANTED: dict[str, Callable[[], Iterable[Evidence]]] = {
     "degree one too small": lambda: one(theorem_2_1.independence(8, range(9))),
     "base 10^4 taken for independent": lambda: one(theorem_2_1.degree_row(10_000, 128, 64)),
     "dip of Ci tightened below the truth": lambda: theorem_2_2.integral_bounds(LOOSE),
-    "1/8 for Ci tightened": lambda: one(appendix_c.cosine_beyond_one_turn("0.123")),
+    "1/8 for Ci tightened": lambda: appendix_c.cosine_beyond_one_turn("0.123"),
     "variation doubled": lambda: theorem_2_2.thm_2_2_riemann_steps(factor=2),
     "fourth root read as a square root": lambda: theorem_2_2.near_algebra(root=2),
     "constant above 3/8": lambda: one(appendix_c.near_cosine("0.38", 0)),
