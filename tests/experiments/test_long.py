@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -217,7 +218,7 @@ def test_power_of_the_earlier_runs(whole):
 
 def test_committed_tables_follow_from_committed_records():
     """If not: `tapa figures frontier` writes them."""
-    of = CATALOGUE["long"].inputs
+    of: dict[str, Any] = dict(CATALOGUE["long"].inputs)
     files = long_table_files(long_results.long_record(**of))
     assert set(files) == {path.name for path in CATALOGUE["long"].table_files}
     assert [name for name, text in files.items() if (TABLES / name).read_text(encoding="utf-8") != text] == []
