@@ -6,6 +6,16 @@ What a user needs can be imported from here; every name has a running example in
 >>> analysis.gamma(np.array([1, 1000]), base=1e4, head_dim=128, mu=1.0, nu=0.0).round(4)  # score over sqrt(D)
 array([0.4851, 0.0795])
 
+Two curves and a picture, and a head of one's own record:
+
+>>> from analysis import curve, plain, plot, yarn
+>>> rope = curve(plain(1e4, 128), to=131_072)
+>>> longer = curve(yarn(1e4, 128, factor=8.0, trained_length=8192), to=131_072)
+>>> picture = plot({"RoPE": rope, "YaRN, factor 8": longer})  # picture.savefig("curves.png")
+
+    from analysis import open_record, plot
+    plot(open_record("my.nc"), "3.4").savefig("head.png")
+
 A name is imported from its module when it is first used: `import analysis` alone imports neither NumPy nor torch.
 
 Notation, for the whole project. Position m rotates pair d by +m omega_d, with omega_d in rad/token, so a score depends
@@ -44,6 +54,7 @@ from typing import TYPE_CHECKING
 from analysis import lazy
 
 if TYPE_CHECKING:
+    from analysis import encodings as encodings
     from analysis.encodings import Alibi as Alibi
     from analysis.encodings import Rope as Rope
     from analysis.encodings import Tapa as Tapa
@@ -51,9 +62,12 @@ if TYPE_CHECKING:
     from analysis.heads.mean_score import mean_score as mean_score
     from analysis.intervals import over_documents as over_documents
     from analysis.intervals import over_seeds as over_seeds
+    from analysis.models.attention import encoded_attention as encoded_attention
     from analysis.models.config import ModelConfig as ModelConfig
+    from analysis.models.load import open_model as open_model
+    from analysis.plotting import plot as plot
     from analysis.records import Provenance as Provenance
-    from analysis.records import read as read
+    from analysis.sampling.curves import curve as curve
     from analysis.sampling.monte_carlo import estimate as estimate
     from analysis.schemas import open_record as open_record
     from analysis.studies.distance_bias import measure as measure
@@ -64,15 +78,15 @@ if TYPE_CHECKING:
     from analysis.theory.frequencies import yarn as yarn
     from analysis.theory.gaussian_law import correlated as correlated
     from analysis.theory.gaussian_law import independent as independent
-    from analysis.theory.gaussian_law import rotary_moments as rotary_moments
     from analysis.theory.model_config import from_config as from_config
-    from analysis.theory.rope import cos_limit as cos_limit
     from analysis.theory.rope import expected_score as expected_score
     from analysis.theory.rope import expected_score_curve as expected_score_curve
     from analysis.theory.rope import gamma as gamma
-    from analysis.theory.rope import near_far_gap as near_far_gap
-    from analysis.theory.rope import sin_limit as sin_limit
     from analysis.theory.tapa import tapa_moments as tapa_moments
     from analysis.theory.theorem_2_2 import DistanceBiasTheorem as DistanceBiasTheorem
 
-__getattr__, __dir__, __all__ = lazy.exports(__name__)
+__getattr__, __dir__, __all__ = lazy.exports(
+    __name__,
+    moved=dict.fromkeys(("cos_limit", "near_far_gap", "rotary_moments", "sin_limit"), "analysis.theory")
+    | {"read": "analysis.records"},
+)

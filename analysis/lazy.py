@@ -16,17 +16,22 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 
-def exports(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+def exports(
+    package: str, moved: Mapping[str, str] | None = None
+) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """`__getattr__`, `__dir__` and `__all__` of a package, whose `__init__` is being run.
 
     Args:
-        package: its `__name__`; `from M import A as A` under its `if TYPE_CHECKING:` makes A public.
+        package: its `__name__`; `from M import A as A` under its `if TYPE_CHECKING:` makes A public, which is a folder
+            of the package where M is the package itself.
+        moved: names that were public here, and the package that offers them now: still found, with a warning.
 
     >>> get, names, everything = exports("analysis.theory")
     >>> get("plain").__module__, "yarn" in everything
@@ -34,11 +39,17 @@ def exports(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]
     """
     homes = dict(_listed(Path(str(sys.modules[package].__file__))))
     everything = sorted(homes)
+    gone = moved or {}
 
     def get(name: str) -> Any:
+        if name in gone:
+            said = f"{package}.{name} will go with the next minor version; import it from {gone[name]}"
+            warnings.warn(said, DeprecationWarning, stacklevel=2)
+            return getattr(import_module(gone[name]), name)
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(import_module(homes[name]), name)
+        home = homes[name]
+        value = import_module(f"{home}.{name}") if home == package else getattr(import_module(home), name)
         setattr(sys.modules[package], name, value)
         return value
 

@@ -6,7 +6,6 @@ A figure is drawn at the width at which it is read, has its finding as its title
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -17,48 +16,28 @@ import xarray as xr
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.patheffects import withStroke
-from matplotlib.rcsetup import cycler
 from matplotlib.ticker import LogLocator
 from scipy.optimize import isotonic_regression
 
 from analysis.files import replacing_file
+from analysis.plotting import COLOURS as COLOURS
+from analysis.plotting import COLUMN as COLUMN
+from analysis.plotting import CYCLE as CYCLE
+from analysis.plotting import PAGE as PAGE
+from analysis.plotting import RC as RC
+from analysis.plotting import SEQUENTIAL as SEQUENTIAL
+from analysis.plotting import binned as binned
+from analysis.plotting import curves_note as curves_note
+from analysis.plotting import distance_axis as distance_axis
+from analysis.plotting import head_curves as head_curves
+from analysis.plotting import head_map as head_map
+from analysis.plotting import headline as headline
+from analysis.plotting import log_bins as log_bins
+from analysis.plotting import means_explain as means_explain
+from analysis.plotting import model_label as model_label
+from analysis.plotting import note as note
 
-COLUMN, PAGE = 3.4, 5.5  # inches: one column, the width of a page of text
-
-# Okabe and Ito (2008), in an order that also differs in lightness
-COLOURS = {
-    "black": "#000000",
-    "orange": "#E69F00",
-    "sky": "#56B4E9",
-    "green": "#009E73",
-    "yellow": "#F0E442",
-    "blue": "#0072B2",
-    "vermilion": "#D55E00",
-    "purple": "#CC79A7",
-    "grey": "#8C8C8C",
-}
-CYCLE = [COLOURS[name] for name in ("blue", "orange", "green", "purple", "vermilion", "sky", "black")]
-SEQUENTIAL, DIVERGING = "cividis", "PuOr_r"
-
-RC: dict[Any, Any] = {
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.labelsize": 8,
-    "legend.fontsize": 7,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "lines.linewidth": 1.1,
-    "axes.linewidth": 0.6,
-    "axes.grid": True,
-    "grid.linewidth": 0.3,
-    "grid.alpha": 0.5,
-    "axes.prop_cycle": cycler(color=CYCLE),
-    "legend.frameon": False,
-    "figure.constrained_layout.use": True,
-    "pdf.fonttype": 42,
-    "savefig.dpi": 200,
-}
+DIVERGING = "PuOr_r"
 
 Draw = Callable[[Mapping[str, Any]], Figure]  # from records: arrays or words
 
@@ -122,12 +101,6 @@ def data_in(png: Path) -> list[list[float]] | None:
     return None
 
 
-def distance_axis(ax: Axes, label: str = "distance (tokens)") -> None:
-    """A logarithmic axis of distances in powers of ten."""
-    ax.set_xscale("log")
-    ax.set_xlabel(label)
-
-
 def side_by_side(figure: Figure, widths: tuple[float, float]) -> tuple[SubFigure, SubFigure]:
     """Two subfigures in a row, for groups of panels that do not share a grid."""
     left, right = cast("list[SubFigure]", figure.subfigures(1, 2, width_ratios=widths))
@@ -139,16 +112,6 @@ def panel(ax: Axes, letter: str) -> None:
     ax.annotate(
         letter, (0, 1), (-24, 4), xycoords="axes fraction", textcoords="offset points", fontweight="bold"
     )
-
-
-def headline(figure: Figure, finding: str, *, width: int = 70) -> None:
-    """The finding that a figure shows, as its title, broken into lines of at most `width` letters."""
-    figure.suptitle(textwrap.fill(finding, width), x=0.01, ha="left", fontsize=9, fontweight="bold")
-
-
-def note(figure: Figure, words: str, *, width: int = 96) -> None:
-    """What marks and intervals are, in small letters below the panels, lines of at most `width` letters."""
-    figure.supxlabel(textwrap.fill(words, width), x=0.01, ha="left", fontsize=7)
 
 
 def end_labels(ax: Axes, ends: Iterable[tuple[float, str, str]], *, size: float = 7.0) -> None:
@@ -178,93 +141,7 @@ def end_labels(ax: Axes, ends: Iterable[tuple[float, str, str]], *, size: float 
         )  # fmt: skip
 
 
-# Heads of a real model.
-
-
-def log_bins(distance: np.ndarray, per_octave: int = 8) -> np.ndarray:
-    """First index of each bin of whole distances 1, 2, ..., about `per_octave` to the octave, singles at first."""
-    edges = np.unique(np.round(2 ** (np.arange(per_octave * int(np.log2(distance[-1]) + 1)) / per_octave)))
-    return np.searchsorted(distance, edges[edges <= distance[-1]])
-
-
-def binned(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """Means of `values` (..., distance) over the bins that begin at `starts`."""
-    return np.add.reduceat(values, starts, axis=-1) / np.diff(np.append(starts, values.shape[-1]))
-
-
-# the widest line first: a narrow one on top of it shows that both are there
-HEAD_LINES = (
-    ("measured", "measured", "#A6A6A6", "-", 3.6),
-    ("bias", "from the means of q and k", COLOURS["vermilion"], "-", 1.1),
-    ("shuffled", "control: tokens shuffled", COLOURS["black"], ":", 1.0),
-    ("paper", r"formula of v1, $\mu_0$, $\nu_0$ measured", COLOURS["blue"], "--", 1.0),
-)
-
-
-def head_curves(ax: Axes, data: xr.Dataset, layer: int, head: int) -> None:
-    """Mean score of one head by distance, in bins of an eighth of an octave: measured with 2 standard errors.
-
-    Beside it what the means of q and k make of it, the control and the formula of v1. The error of a bin is the mean
-    error of its distances, which is what it would be if they erred alike: too wide, not too narrow.
-    """
-    x = data.sel(layer=layer, head=head).isel(distance=slice(1, data.sizes["distance"] // 2))
-    x = x.isel(distance=np.isfinite(x.measured.values))  # a sliding window ends earlier
-    starts = log_bins(x.distance.values)
-    at = np.exp(binned(np.log(x.distance.values), starts))
-    curves = {name: binned(x[name].values.astype(float), starts) for name, *_ in HEAD_LINES}
-    for name, label, colour, style, width in HEAD_LINES:
-        ax.plot(at, curves[name], color=colour, ls=style, lw=width, label=label)
-    error = 2 * binned(x.measured_se.values.astype(float), starts)
-    ax.fill_between(
-        at, curves["measured"] - error, curves["measured"] + error, color=COLOURS["grey"], alpha=0.3, lw=0
-    )
-    every = np.array(list(curves.values()))
-    margin = 0.08 * np.ptp(every)
-    ax.set_ylim(every.min() - margin, every.max() + margin)
-
-
-def head_map(ax: Axes, values: xr.DataArray, marks: Mapping[tuple[int, int], str], label: str) -> None:
-    """A number from 0 to 1 for each head of `values` (vertical, horizontal), with `label` at its scale of colours.
-
-    `marks` are the names of heads that are drawn as curves, by their place (vertical, horizontal).
-    """
-    image = ax.imshow(values, origin="lower", aspect="auto", cmap=SEQUENTIAL, vmin=0, vmax=1)
-    for (y, x), name in marks.items():
-        ax.text(
-            x, y, name, color="white", fontsize=7, fontweight="bold", ha="center", va="center",
-            path_effects=[withStroke(linewidth=1.6, foreground="black")],
-        )  # fmt: skip
-    ax.grid(visible=False)
-    below = "min" if float(values.min()) < 0 else "neither"
-    bar = ax.figure.colorbar(image, ax=ax, location="bottom", pad=0.02, extend=below)
-    bar.set_label(label, fontsize=7)
-
-
-def curves_note(data: xr.Dataset) -> str:
-    """What `head_curves` draws, for the small letters below it."""
-    return (
-        "scores are plain numbers, before mask and softmax, the first token left out; band: two standard errors over "
-        f"{int(data.attrs['windows'])} windows of text"
-    )
-
-
-def means_explain(data: xr.Dataset) -> str:
-    """How much of the mean score the means of q and k explain, as a sentence with the model's name."""
-    median = float(data.r2_bias.sel(weighting="log").median())
-    name = model_label(str(data.attrs["model"]))
-    return f"{name}: the means of q and k give the mean score by distance (median $R^2$ = {median:.2f})"
-
-
 # What models and methods are called, and how the lines of methods look in every figure.
-
-
-def model_label(name: str) -> str:
-    """A checkpoint as readers know it.
-
-    >>> model_label("SmolLM2-135M-Instruct")
-    'SmolLM2-135M-Instruct (Q4_1)'
-    """
-    return f"{name} (Q4_1)" if name == "SmolLM2-135M-Instruct" else name  # its file has 4-bit weights
 
 
 def run_label(data: xr.Dataset) -> str:

@@ -114,8 +114,10 @@ FAMILIES: dict[str, tuple[str, str]] = {
     **{
         name: (rf"analysis/cli/\w+\.py|{home}", "the command of the tool, and what it runs")
         for name, home in {
+            "curve": r"analysis/sampling/curves\.py",
             "findings": r"figures/findings/page\.py",
             "measure": r"analysis/studies/distance_bias\.py",
+            "plot": r"analysis/plotting\.py",
             "sweep": r"analysis/experiments/sweep\.py",
             "train": r"analysis/training/train\.py",
             "verify": r"proofs/verify\.py",

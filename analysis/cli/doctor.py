@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.errors import InputError
+from analysis.theory.model_config import unread
 from analysis.theory.rotation_table import LayerType, compare_frequencies, layer_types, read_dump
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Diagnosis:
         layers: what its configuration says.
         module: lines about its module.
         dump: lines about the frequencies of another stack.
+        notes: lines about what the configuration gives beside its rotation.
         wrong: a line for everything that is not as the configuration says.
     """
 
@@ -36,6 +38,7 @@ class Diagnosis:
     layers: list[LayerType]
     module: list[str] = field(default_factory=list)
     dump: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
 
@@ -57,6 +60,7 @@ def diagnose(
     written = None if path.suffix == ".gguf" else _configuration(path)
     if written is not None:
         found = Diagnosis(name or path.name, layer_types(written, length=length))
+        _check_all_is_read(found, written)
     else:
         from analysis.models.huggingface import inspect, quiet_transformers, read_config
 
@@ -89,6 +93,15 @@ def _configuration(path: Path) -> dict[str, Any]:
     return config
 
 
+def _check_all_is_read(found: Diagnosis, written: dict[str, Any]) -> None:
+    """What the file gives and its rotation does not have; of a multimodal model what its text part gives."""
+    part = written.get("text_config")
+    for layer in found.layers:
+        said = unread(part if isinstance(part, dict) else written, layer.name)
+        found.wrong += [f"{_layers(layer.layers)}: {line}" for line in said.lost]
+        found.notes += [f"{_layers(layer.layers)}: {line}" for line in said.notes]
+
+
 def _check_module(found: Diagnosis, path: Path, written: dict[str, Any] | None) -> None:
     """Build one layer of each type and look at its rotation; says why where it is not looked at."""
     from analysis.models.families import FAMILIES
@@ -99,9 +112,13 @@ def _check_module(found: Diagnosis, path: Path, written: dict[str, Any] | None) 
             f"can be captured ({', '.join(sorted(FAMILIES))})"
         )
         return
-    from analysis.models.rotation_check import check_module
+    from analysis.models.rotation_check import Unbuildable, check_module
 
-    checked = check_module(path)
+    try:
+        checked = check_module(path)
+    except Unbuildable as error:
+        found.wrong.append(f"module: {error}")
+        return
     for kind, rotation in checked.rotations.items():
         of = "every layer" if kind is None else kind
         wrong = _module_faults(rotation)
@@ -170,6 +187,7 @@ def diagnosis_json(found: Diagnosis) -> dict[str, Any]:
         "wrong": found.wrong,
         "module": found.module,
         "against": found.dump,
+        "notes": found.notes,
         "layer_types": [
             {
                 "name": layer.name,
@@ -200,7 +218,7 @@ def diagnosis_text(found: Diagnosis, *, pairs: bool) -> str:
         lines += _layer_lines(layer)
         if pairs:
             lines += _pair_lines(layer)
-    return "\n".join([*lines, *found.module, *found.dump])
+    return "\n".join([*lines, *found.module, *found.dump, *found.notes])
 
 
 def _layer_lines(layer: LayerType) -> list[str]:

@@ -11,6 +11,7 @@ from analysis import lazy
 
 if TYPE_CHECKING:
     from analysis.models.attention import Streaming as Streaming
+    from analysis.models.attention import encoded_attention as encoded_attention
     from analysis.models.attention import explicit as explicit
     from analysis.models.capture import read_layers as read_layers
     from analysis.models.checkpoint import load_model as load_model

@@ -286,11 +286,76 @@ def explicit(
     >>> explicit(Nope(4), q, k, v, torch.arange(3)).flatten()  # equal weights: running means of v
     tensor([0.0000, 0.5000, 1.0000])
     """
+    return encoded_attention(encoding, q, k, v, query_positions=positions, key_positions=positions)
+
+
+def encoded_attention(
+    encoding: Encoding,
+    q: Float[Tensor, "batch heads rows key_dim"],
+    k: Float[Tensor, "batch kv_heads columns key_dim"],
+    v: Float[Tensor, "batch kv_heads columns value_dim"],
+    *,
+    query_positions: Int[Tensor, " rows"] | None = None,
+    key_positions: Int[Tensor, " columns"] | None = None,
+    mask: Bool[Tensor, "*#broadcast rows_or_1 columns_or_1"] | None = None,
+    dropout: float = 0.0,
+    generator: torch.Generator | None = None,
+) -> Float[Tensor, "batch heads rows value_dim"]:
+    """softmax(scores) v in a module of one's own, in place of torch's `scaled_dot_product_attention`.
+
+    A query sees the keys up to its own position. With a cache, q is of the new tokens and k, v are of all: without
+    positions the queries are the last ones. Scores and softmax are float32 at least, and all scores are in memory at
+    once; for long texts without mask and dropout there is `analysis.models.Fused`.
+
+    Args:
+        encoding: scores q and k, such as `encodings.Tapa`.
+        q, k, v: before any position is applied; query head h reads key head h // (heads // kv_heads).
+        query_positions, key_positions: tokens; 0 .. columns - 1 and the last of them if not given.
+        mask: True where a key may be seen, beside the order of positions; broadcast to (batch, heads, rows, columns). A
+            query that sees no key gets zeros.
+        dropout: share of the weights that are set to 0, the others scaled up; give 0 outside of training.
+        generator: of the weights that are dropped; torch's own if None, as in `torch.nn.Dropout`.
+
+    Raises:
+        InputError: heads that cannot be shared evenly, a mask that is not of booleans, more queries than keys without
+            positions, or dropout outside [0, 1).
+
+    >>> from analysis.encodings import Tapa
+    >>> q, k, v = torch.randn(3, 1, 2, 5, 8, generator=torch.Generator().manual_seed(0))
+    >>> whole = encoded_attention(Tapa(8), q, k, v)
+    >>> last = encoded_attention(Tapa(8), q[:, :, -1:], k, v)  # the newest token, its past from a cache
+    >>> torch.allclose(last, whole[:, :, -1:])
+    True
+    """
+    _check_attention(q, k, mask, dropout, query_positions is None)
+    columns = k.shape[2]
+    if key_positions is None:
+        key_positions = torch.arange(columns, device=k.device)
+    if query_positions is None:
+        query_positions = key_positions[columns - q.shape[2] :]
     group = q.shape[1] // k.shape[1]
     if group > 1:
         k, v = k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
     with torch.autocast(q.device.type, enabled=False):
-        scores = encoding.scores(q, k, positions, positions)
-        unseen = positions[:, None] < positions
+        scores = encoding.scores(q, k, query_positions, key_positions)
+        unseen = query_positions[:, None] < key_positions
+        if mask is not None:
+            unseen = unseen | ~mask
         weights = scores.masked_fill(unseen, -math.inf).softmax(dim=-1)
+        if mask is not None:
+            weights = weights.masked_fill(unseen, 0.0)  # a query that sees nothing has weights of 0 / 0
+        if dropout:
+            kept = torch.rand(weights.shape, generator=generator, device=weights.device) >= dropout
+            weights = weights * kept / (1 - dropout)
         return weights.to(v.dtype) @ v
+
+
+def _check_attention(q: Tensor, k: Tensor, mask: Tensor | None, dropout: float, placed_last: bool) -> None:
+    if q.shape[1] % k.shape[1]:
+        raise InputError(f"{q.shape[1]} query heads cannot share {k.shape[1]} key heads evenly")
+    if placed_last and q.shape[2] > k.shape[2]:
+        raise InputError(f"{q.shape[2]} queries are more than {k.shape[2]} keys; give query_positions")
+    if mask is not None and mask.dtype != torch.bool:
+        raise InputError(f"mask is of {mask.dtype}; give booleans, True where a key may be seen")
+    if not 0 <= dropout < 1:
+        raise InputError(f"dropout={dropout} is outside [0, 1)")

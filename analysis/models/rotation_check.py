@@ -42,6 +42,10 @@ SAMPLE: dict[str, Any] = {  # sizes on which no rotation depends
 }
 
 
+class Unbuildable(InputError):
+    """transformers makes no model of a configuration that can be read."""
+
+
 @dataclass(frozen=True, eq=False)
 class MeasuredRotation:
     """How the module of one layer rotates its queries and keys, beside what the configuration says.
@@ -159,6 +163,7 @@ def sample_checkpoint(config: PreTrainedConfig, *, seed: int = 0, name: str = "t
 
     Raises:
         InputError: the architecture is not in the table.
+        Unbuildable: transformers cannot make a model of it.
     """
     small = copy.deepcopy(config)
     kinds = list(dict.fromkeys(getattr(config, "layer_types", None) or ())) or [None]
@@ -169,7 +174,16 @@ def sample_checkpoint(config: PreTrainedConfig, *, seed: int = 0, name: str = "t
         small.layer_types = kinds
     with quiet_transformers(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = AutoModelForCausalLM.from_config(small, dtype=torch.float32)
+        try:
+            model = AutoModelForCausalLM.from_config(small, dtype=torch.float32)
+        except (
+            KeyError,
+            TypeError,
+            ValueError,
+            AttributeError,
+        ) as error:  # of values that its code does not look at
+            said = " ".join(str(error).split())
+            raise Unbuildable(f"transformers cannot build {name}: {type(error).__name__}: {said}") from error
     return Checkpoint.of(model, name=name)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from analysis import lazy
 
 if TYPE_CHECKING:
+    from analysis.sampling.curves import curve as curve
     from analysis.sampling.laws import Gaussian as Gaussian
     from analysis.sampling.laws import Sphere as Sphere
     from analysis.sampling.laws import Student as Student

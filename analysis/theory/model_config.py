@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Protocol, runtime_checkable
 
 from analysis.errors import InputError
@@ -396,3 +397,120 @@ _OPTIONS: Mapping[str, Callable[[LayerConfig, int | None], Options]] = {
     "longrope": _longrope,
     "proportional": _proportional,
 }
+
+
+# What a configuration gives and nothing reads: a scaling that is silently ignored.
+
+
+_READS: Mapping[str, frozenset[str]] = {
+    "default": frozenset(),
+    "linear": frozenset({"factor"}),
+    "dynamic": frozenset({"factor"}),
+    "yarn": frozenset(
+        {"factor", "beta_fast", "beta_slow", "truncate", "attention_factor", "mscale", "mscale_all_dim"}
+    ),
+    "llama3": frozenset({"factor", "low_freq_factor", "high_freq_factor"}),
+    "longrope": frozenset({"factor", "short_factor", "long_factor", "attention_factor"}),
+    "proportional": frozenset({"factor"}),
+}
+"""Keys of the rope parameters that change a rotation, by the rope types that read them."""
+_SCALING = frozenset().union(*_READS.values())
+_PLACES = ("rope_scaling", "rope_parameters")
+_ALWAYS_READ = {
+    "type",
+    "rope_type",
+    "rope_theta",
+    "partial_rotary_factor",
+    "original_max_position_embeddings",
+}
+_TOP = (
+    *_PLACES,
+    *_BASE_KEYS,
+    "partial_rotary_factor",
+    "original_max_position_embeddings",
+    "rope_local_base_freq",
+)
+_ALIKE = 0.85  # of two keys: one letter left out, added or changed
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """What a configuration gives in vain.
+
+    Attributes:
+        lost: a line for each thing that was meant to change the rotation and does not.
+        notes: a line for each key that may be meant for other code, or says nothing of the rotation.
+    """
+
+    lost: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def unread(config: Mapping[str, Any] | HasToDict, layer_type: str | None = None) -> Unread:
+    """What a configuration's rope parameters give and the rotation that `from_config` reads does not have.
+
+    >>> config = {"model_type": "llama", "head_dim": 64, "rope_theta": 1e4, "rope_scaling": {"factor": 4.0}}
+    >>> unread(config).lost  # no rope type
+    ('nothing reads factor=4.0: rope type default takes none, so the scaling is ignored',)
+
+    Args:
+        config, layer_type: as `from_config`.
+
+    Raises:
+        InputError: as `from_config`.
+    """
+    layer = LayerConfig.read(config, layer_type)
+    kind, lost, notes = layer.kind, [], []
+    for key, value in layer.entry.items():
+        if (
+            key in _ALWAYS_READ | _READS.get(kind, _SCALING)
+            or value is None
+            or isinstance(value, bool)
+            or value == 1
+        ):
+            continue
+        if key in _SCALING:
+            takes = ", ".join(sorted(_READS.get(kind, ()))) or "none"
+            lost.append(
+                f"nothing reads {key}={_short(value)}: rope type {kind} takes {takes}, so the scaling is ignored"
+            )
+        else:
+            notes.append(f"{key}={_short(value)} is no part of rope type {kind} as it is read here")
+    names = [
+        _canonical(layer.entry[key]) for key in ("rope_type", "type") if layer.entry.get(key) is not None
+    ]
+    if len(set(names)) > 1:
+        lost.append(f"nothing reads type={names[1]!r}: rope_type={names[0]!r} stands beside it")
+    lost += _contradictions(layer.settings)
+    lost += [
+        f"nothing reads {key!r}; {nearest(key, _TOP, cutoff=_ALIKE)}"
+        for key in map(str, layer.settings)
+        if key not in _TOP and get_close_matches(key, _TOP, cutoff=_ALIKE)
+    ]
+    longest = layer.settings.get("max_position_embeddings")
+    if kind != "default" and longest is not None and layer.trained_length > layer.context:
+        notes.append(
+            f"the length before the extension, {layer.trained_length}, is above the context, {layer.context}"
+        )
+    return Unread(tuple(lost), tuple(notes))
+
+
+def _canonical(name: Any) -> str:
+    """One name of a rope type that has several."""
+    return {"su": "longrope"}.get(str(name), str(name))
+
+
+def _contradictions(settings: Mapping[str, Any]) -> list[str]:
+    """Where `rope_scaling`, which wins, and `rope_parameters` give two values of one thing."""
+    both = [entry for place in _PLACES if isinstance(entry := settings.get(place), Mapping) and entry]
+    if len(both) < 2:
+        return []
+    first, second = (
+        {("rope_type" if key == "type" else key): value for key, value in entry.items()} for entry in both
+    )
+    return [
+        f"nothing reads {key}={_short(second[key])} of rope_parameters: rope_scaling, with "
+        f"{key}={_short(first.get(key))}, stands beside it"
+        for key in second
+        if second[key] != first.get(key, settings.get(key))
+    ]

@@ -123,3 +123,139 @@ def test_refusals_are_one_line(arguments: tuple[str, ...], said: str, deepseek: 
     with pytest.raises(SystemExit) as end:
         given(monkeypatch, "doctor", *arguments)()
     refused(end.value, capsys, said)
+
+
+# A user's own configuration: what is given and ignored, in every style, and what no module can be made of.
+
+OWN = {
+    "model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 64, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "num_hidden_layers": 2, "intermediate_size": 64, "vocab_size": 100, "rope_theta": 1e4,
+    "max_position_embeddings": 4096,
+}  # fmt: skip
+BEFORE = {"original_max_position_embeddings": 1024}
+KINDS = {
+    "default": {},
+    "linear": {"factor": 4.0},
+    "dynamic": {"factor": 4.0},
+    "yarn": {"factor": 4.0, "beta_fast": 8, "beta_slow": 2, "truncate": False, **BEFORE},
+    "llama3": {"factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, **BEFORE},
+    "longrope": {
+        "factor": 4.0,
+        "short_factor": [1.0] * 8,
+        "long_factor": [1.0 + i for i in range(8)],
+        **BEFORE,
+    },
+    "proportional": {"partial_rotary_factor": 0.5},
+}
+
+
+def own(folder: Path, **changes: object) -> Path:
+    (folder / "config.json").write_text(json.dumps(OWN | changes))
+    return folder / "config.json"
+
+
+@pytest.mark.parametrize("style", ["rope_scaling with type", "rope_scaling", "rope_parameters"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_scaling_in_every_style_is_read_and_turned_by(kind: str, style: str, tmp_path: Path):
+    """Nothing is said to be ignored, and transformers' own module turns by what is printed."""
+    place, _, key = style.partition(" with ")
+    base = {"rope_theta": 1e4} if place == "rope_parameters" else {}
+    found = diagnose(own(tmp_path, **{place: {key or "rope_type": kind} | base | KINDS[kind]}))
+    assert found.wrong == found.notes == []
+    assert found.layers[0].frequencies.kind == kind
+    assert "transformers' llama rotates as the configuration says" in found.module[0]
+
+
+LINEAR = {"rope_type": "linear", "factor": 4.0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"rope_scaling": {"factor": 4.0}}, "nothing reads factor=4.0: rope type default takes none"),
+        ({"rope_scaling": {"rope_type": "default", "factor": 4.0}}, "so the scaling is ignored"),
+        (
+            {"rope_parameters": LINEAR | {"beta_fast": 16}},
+            "nothing reads beta_fast=16: rope type linear takes factor",
+        ),
+        (
+            {"rope_scaling": LINEAR | {"type": "dynamic"}},
+            "nothing reads type='dynamic': rope_type='linear' stands",
+        ),
+        (
+            {"rope_scaling": LINEAR, "rope_parameters": {"rope_type": "linear", "factor": 8.0}},
+            "nothing reads factor=8.0 of rope_parameters: rope_scaling, with factor=4.0, stands beside it",
+        ),
+        ({"rope_scalling": LINEAR}, "nothing reads 'rope_scalling'; did you mean rope_scaling?"),
+        (
+            {"rope_scaling": {"type": "su"} | KINDS["longrope"]},
+            "transformers cannot build config.json: KeyError: 'su'",
+        ),
+        ({"rope_theta": None}, "transformers cannot build config.json: TypeError"),
+    ],
+)
+def test_what_is_silently_ignored_ends_in_exit_code_1(
+    changes, said: str, tmp_path: Path, monkeypatch, capsys
+):
+    with pytest.raises(SystemExit) as end:
+        given(monkeypatch, "doctor", str(own(tmp_path, **changes)))()
+    out, err = capsys.readouterr()
+    assert end.value.code == 1
+    assert "layers 0-1: " in out  # what the configuration says is printed all the same
+    (line,) = [line for line in err.splitlines() if line.startswith("tapa: ")]
+    assert said in line
+
+
+def test_what_may_be_meant_for_other_code_is_a_note(tmp_path: Path, monkeypatch, capsys):
+    config = own(
+        tmp_path, rope_scaling=KINDS["yarn"] | {"type": "yarn", "attn_factor": 2.0, "finetuned": True}
+    )
+    out = printed(monkeypatch, capsys, "doctor", str(config))
+    assert "attn_factor=2.0 is no part of rope type yarn as it is read here" in out
+    assert "finetuned" not in out  # words are no numbers
+    longer = own(
+        tmp_path, rope_scaling={"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 8192}
+    )
+    assert json.loads(printed(monkeypatch, capsys, "doctor", str(longer), "--json"))["notes"] == [
+        "layers 0-1: the length before the extension, 8192, is above the context, 4096"
+    ]
+
+
+@pytest.mark.parametrize("variant", sorted(tiny_models.VARIANTS))
+def test_no_family_is_said_to_ignore_what_it_has(variant: str, tmp_path: Path):
+    """As transformers itself writes them."""
+    tiny_models.build(variant).config.save_pretrained(tmp_path)
+    assert diagnose(tmp_path).wrong == []
+
+
+def test_a_multimodal_configuration_is_looked_into(tmp_path: Path):
+    (tmp_path / "config.json").write_text(
+        json.dumps({"model_type": "whole", "text_config": OWN | {"rope_scaling": {"factor": 2.0}}})
+    )
+    (line,) = diagnose(tmp_path).wrong
+    assert "nothing reads factor=2.0" in line
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"rope_scaling": {"type": "ntk", "factor": 4.0}}, "rope type 'ntk' is unknown"),
+        ({"rope_scaling": {"type": "linear", "factor": "4.0"}}, "factor='4.0' is not a number"),
+        ({"rope_scaling": {"type": "yarn", "facter": 4.0}}, "rope type 'yarn' needs 'factor'"),
+        ({"rope_scaling": {"type": "linear", "factor": 0.5}}, "factor=0.5"),
+        (
+            {"rope_scaling": KINDS["longrope"] | {"type": "longrope", "short_factor": [1.0]}},
+            "needs 8, one per pair",
+        ),
+        ({"rope_scaling": [4]}, "rope_scaling=[4] is not a mapping"),
+        ({"partial_rotary_factor": 0.5}, "'llama' rotates whole heads"),
+        ({"head_dim": 15}, "head_dim=15 is odd"),
+        ({"rope_theta": 1.0}, "base=1.0"),
+    ],
+)
+def test_a_configuration_that_says_nothing_is_refused_in_one_line(
+    changes, said: str, tmp_path, monkeypatch, capsys
+):
+    with pytest.raises(SystemExit) as end:
+        given(monkeypatch, "doctor", str(own(tmp_path, **changes)))()
+    refused(end.value, capsys, said)

@@ -109,8 +109,8 @@ def test_drawing_a_picture_imports_few_modules_and_no_torch():
     assert not sympy
     assert set(ours) == {
         "figures", "figures.build", "figures.catalogue", "figures.style", "figures.fig_27_extrapolation_bias",
-        "analysis", "analysis.errors", "analysis.files", "analysis.inputs", "analysis.lazy", "analysis.processes",
-        "analysis.progress", "analysis.records", "analysis.schemas", "analysis.settings",
+        "analysis", "analysis.errors", "analysis.files", "analysis.inputs", "analysis.lazy", "analysis.plotting",
+        "analysis.processes", "analysis.progress", "analysis.records", "analysis.schemas", "analysis.settings",
     }  # fmt: skip
 
 
