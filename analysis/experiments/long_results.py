@@ -117,8 +117,9 @@ def summarise_long(
 
     Returns:
         "runs", a row for each; "gate", one for each reference; "contrasts", the primary endpoint; "frontiers", their
-        corners by method and seed; "collected", shares of the bits beyond L by method and length; "needles"; "power";
-        "missing", a line for each tier that is not finished; "length" and "lengths".
+        corners by method and seed; "pace", TAPA's lag behind RoPE by size and horizon; "collected", shares of the bits
+        beyond L by method and length; "needles"; "power"; "missing", a line for each tier that is not finished;
+        "length" and "lengths".
     """
     ended = {run: c for run, c in contents.items() if c["diverged"] is None}
     rows = [_run_row(run, content, plan) for run, content in contents.items()]
@@ -130,6 +131,7 @@ def summarise_long(
         "gate": [_gate_row(run, c) for run, c in ended.items() if run.kind == "reference"],
         "contrasts": contrasts,
         "frontiers": _frontiers(ended, plan),
+        "pace": list(_pace(ended, plan)),
         "collected": list(_collected(ended, plan)),
         "needles": list(_needles(ended)),
         "power": [
@@ -271,6 +273,87 @@ def _power_rows(differences: Mapping[str, Sequence[float]], where: str) -> Itera
                 "detectable": detectable(sd, count),
                 "detectable_holm": detectable(sd, count, level=strictest(len(CONTRASTS))),
             }  # fmt: skip
+
+
+# How much slower a method learns: its lag at equal tokens, and the factor of tokens for equal loss.
+
+
+def slower_by(tokens: float, bits: float, curve: Points) -> tuple[float, str]:
+    """The factor of tokens that a loss after `tokens` took, over what another method's curve takes to the same loss.
+
+    >>> slower_by(4e6, 2.0, np.array([[1e6, 2.2], [2e6, 2.0], [4e6, 1.9]]))
+    (2.0, '=')
+    >>> slower_by(4e6, 2.5, np.array([[1e6, 2.2], [2e6, 2.0], [4e6, 1.9]]))  # worse than it ever was
+    (4.0, '>')
+
+    Args:
+        tokens: that the method was trained on, > 0.
+        bits: its loss.
+        curve: tokens and losses of the other method, one row or more, each horizon a run that ends there. Losses are
+            made to fall (the least so far) and joined by lines over the logarithm of tokens.
+
+    Returns:
+        The factor, and "=" if the curve reaches the loss, ">" if it begins below (the factor is at least this), "<" if
+        it ends above (at most this).
+    """
+    order = np.argsort(curve[:, 0])
+    at, losses = np.log(curve[order, 0]), np.minimum.accumulate(curve[order, 1])
+    if bits > losses[0]:
+        return float(tokens / np.exp(at[0])), ">"
+    if bits < losses[-1]:
+        return float(tokens / np.exp(at[-1])), "<"
+    keep = np.append(True, np.diff(losses) < 0)  # of equal losses the one after fewer tokens
+    needed = np.interp(-bits, -losses[keep], at[keep])
+    return float(tokens / np.exp(needed)), "="
+
+
+def _pace(ended: Mapping[LongRun, Content], plan: Ladder) -> Iterator[Row]:
+    """TAPA behind RoPE on private words by size and horizon: bits at L at equal tokens, factor of tokens at equal bits.
+
+    At each horizon a seed's loss is its best over the rates that both methods have at every horizon that both have.
+    """
+    for size in dict.fromkeys(run.size for run in plan.runs()):
+        curves = {
+            seed: _learning_curves(ended, size, seed, plan) for seed in sorted({run.seed for run in ended})
+        }
+        for tokens in sorted({n for pair in curves.values() for n in pair[0]}):
+            pairs = {seed: pair for seed, pair in curves.items() if tokens in pair[0]}
+            lags = np.array([slow[tokens] - fast[tokens] for slow, fast in pairs.values()])
+            found = [
+                slower_by(tokens, slow[tokens], np.array(list(fast.items()))) for slow, fast in pairs.values()
+            ]
+            bounds = {sign for _, sign in found}
+            row: Row = {
+                "size": size, "tokens": tokens, "seeds": list(pairs), "bound": "".join(sorted(bounds)),
+                "factors": [factor for factor, _ in found],
+            }  # fmt: skip
+            row |= dict(zip(("lag", "lag_low", "lag_high"), over_seeds(lags).ends(), strict=True))
+            ends = (
+                over_seeds(np.log([factor for factor, _ in found])).ends() if bounds == {"="} else [None] * 3
+            )
+            names = ("factor", "factor_low", "factor_high")
+            yield row | {
+                name: None if end is None else math.exp(end) for name, end in zip(names, ends, strict=True)
+            }
+
+
+def _learning_curves(
+    ended: Mapping[LongRun, Content], size: str, seed: int, plan: Ladder
+) -> tuple[dict[float, float], dict[float, float]]:
+    """Least loss at L by tokens, of TAPA and of RoPE, at the horizons and rates that both have all of."""
+    cells: dict[str, dict[tuple[float, float], float]] = {"tapa": {}, "rope": {}}
+    for run, content in ended.items():
+        here = (run.corpus, run.kind, run.size, run.seed) == (PRIVATE_WORDS, "scratch", size, seed)
+        if here and run.variant in cells and (bits := bits_at(content, plan.length)) is not None:
+            cells[run.variant][content["long_range"]["trained_tokens"], run.lr] = bits
+    both = set(cells["tapa"]) & set(cells["rope"])
+    horizons = {tokens for tokens, _ in both}
+    rates = {lr for _, lr in both if all((tokens, lr) in both for tokens in horizons)}
+    slow, fast = (
+        {tokens: min(cells[name][tokens, lr] for lr in rates) for tokens in sorted(horizons)} if rates else {}
+        for name in ("tapa", "rope")
+    )
+    return slow, fast
 
 
 # Shares of the bits beyond L, and needles.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections import Counter
 from dataclasses import replace
@@ -19,7 +20,7 @@ from analysis.cli import main
 from analysis.errors import InputError
 from analysis.experiments import long_results, long_sweep, run_record
 from analysis.experiments.long_plan import CONTRASTS, MIDDLE, Ladder, LongRun, Tier, crossed, ladder
-from analysis.experiments.long_results import at_equal_loss, frontier, summarise_long
+from analysis.experiments.long_results import at_equal_loss, frontier, slower_by, summarise_long
 from analysis.experiments.long_sweep import Timing, jobs, standing, sweep_long
 from analysis.experiments.long_tables import TITLES, long_csv, long_page, long_table_files
 from analysis.experiments.long_use import copies_after
@@ -122,6 +123,52 @@ def test_a_method_that_is_better_at_l_alone_is_not_better_at_equal_loss():
     """One curve, walked to different ends: the difference at 8L of the best runs is all loss at L."""
     curve = np.array([[2.5, 3.0], [2.0, 3.5], [1.5, 4.0]])
     assert at_equal_loss(curve, curve[:2]) == (2.0, 3.5, 3.5)
+
+
+@given(
+    st.floats(1.1, 8), st.floats(0.05, 0.5), st.lists(st.integers(0, 12), min_size=2, max_size=6, unique=True)
+)
+def test_a_learner_slower_by_a_factor_has_that_factor(factor: float, fall: float, horizons: list[int]):
+    """Of a law in the logarithm of tokens, which the lines between horizons are exact for."""
+    curve = np.array([[1e6 * 2.0**n, 3 - fall * n] for n in horizons])
+    tokens = 1e6 * 2.0 ** max(horizons)
+    bits = 3 - fall * math.log2(tokens / factor / 1e6)
+    found, sign = slower_by(tokens, bits, curve)
+    if factor * min(curve[:, 0]) <= tokens:
+        assert sign == "="
+        assert found == pytest.approx(factor)
+    else:
+        assert sign == ">"
+        assert found < factor
+    assert slower_by(tokens, float(curve[:, 1].min()) - 0.1, curve)[1] == "<"
+
+
+def test_the_pace_of_made_up_runs_is_their_law():
+    """TAPA as RoPE with an eighth of its tokens: slower by that at every size, and the lag closes as tokens grow."""
+
+    def law(run: LongRun, length: int) -> float:
+        return 2 - 0.1 * math.log2(run.share / (8 if run.variant == "tapa" else 1)) + 0.01 * run.seed
+
+    def worse(run: LongRun, length: int) -> float:
+        return 2 - 0.1 * math.log2(run.share) + (0.15 if run.variant == "tapa" else 0)
+
+    for truth, lag, factor, bound in ((law, 0.3, None, ">"), (worse, 0.15, 2**1.5, "=")):
+        contents = contents_of("scale", loss=truth)
+        rows = summarise_long(contents, LADDER)["pace"]
+        assert {row["size"] for row in rows} == {"3M", "8M"}
+        assert all(row["lag"] == pytest.approx(lag) and row["seeds"] == [0, 1] for row in rows)
+        last = [row for row in rows if row["tokens"] == max(row["tokens"] for row in rows)]
+        assert {row["bound"] for row in last} == {bound}
+        assert [row["factor"] for row in last] == pytest.approx([factor] * 2) if factor else True
+    assert "slower by" in long_page(summarise_long(contents, LADDER), "long_pace", Format.TEXT)
+
+
+def test_rates_that_one_method_lacks_do_not_count():
+    contents = {run: c for run, c in contents_of("scale").items() if run.size == "3M" and run.seed == 0}
+    lost = next(run for run in contents if run.variant == "rope" and run.share == 1.0)
+    kept = summarise_long({run: c for run, c in contents.items() if run != lost}, LADDER)["pace"]
+    whole = summarise_long({run: c for run, c in contents.items() if run.lr != lost.lr}, LADDER)["pace"]
+    assert [row["lag"] for row in kept] == [row["lag"] for row in whole]
 
 
 def test_copying_counts_from_where_it_stays():
@@ -376,7 +423,7 @@ def test_a_plan_longer_than_the_hours_is_one_line(monkeypatch, capsys, tmp_path:
         (["sweep", "long", "--slurm", "2"], "--slurm is not for long"),
         (["sweep", "long", "--tier", "gat"], "tier 'gat' is unknown; did you mean gate"),
         (["results", "long_need"], "table 'long_need' is unknown; did you mean long_needles"),
-        (["results", "long", "--csv"], "--csv is for one table, 6 are named"),
+        (["results", "long", "--csv"], "--csv is for one table, 7 are named"),
         (["results", "long", "--runs", "x"], "--runs goes with the paper's tables, not with long"),
         (["gate", "nosuch"], "nosuch is no model of `tapa train`; train a reference"),
     ],
