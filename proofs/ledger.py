@@ -85,6 +85,20 @@ _PART = re.compile(
 _ROOT = Path(__file__).resolve().parents[1]
 
 
+class Known(enum.StrEnum):
+    """From where a statement is known."""
+
+    FULL = "full text"
+    NOTES = "notes"  # somebody's, on the full text: constants may be theirs
+    ABSTRACT = "abstract"
+    OURS = "ours"
+
+    @property
+    def worded(self) -> bool:
+        """Do we have the statement's own words? Where not, what fails in ours refutes nothing."""
+        return self in (Known.FULL, Known.OURS)
+
+
 def is_label(text: str) -> bool:
     """Does this look like a label: "thm-2.1", "lem-C.1", "eq-28", "rem-3.reduces.scaled"?"""
     return _LABEL.fullmatch(text) is not None
@@ -137,13 +151,17 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One statement of v1; `part` ("Introduction", "Section n", "Appendix X") is read from `where`."""
+    """One statement of v1; `part` ("Introduction", "Section n", "Appendix X") is read from `where`.
+
+    Of another paper: `part` is its name in `proofs.rivals`, and `known` says what of it was read.
+    """
 
     label: str
     where: str
     kind: str
     part: str
     stated: Form
+    known: Known = Known.FULL
 
 
 class Ledger:
@@ -170,17 +188,19 @@ class Ledger:
         uses: tuple[str, ...] = (),
         outline: str = "",
         proof: str = "",
+        paper: str = "",
+        known: Known = Known.FULL,
     ) -> Callable[[C], C]:
         """Register the decorated check as the evidence for `label` as stated; see the module's docstring."""
         if not is_label(label):
             raise LedgerError(f"{label!r}: a label looks like 'thm-2.1', 'lem-C.1' or 'eq-28'")
         if kind not in KINDS:
             raise LedgerError(f"{label}: kind={kind!r}; one of {', '.join(KINDS)}")
-        part = _part(label, where)
+        part = paper or _part(label, where)
 
         def register(check: C) -> C:
             form = _form(label, says, assumes, uses, outline, proof, check)
-            self._add(self.claims, label, Claim(label, where, kind, part, form), "claim")
+            self._add(self.claims, label, Claim(label, where, kind, part, form, known), "claim")
             return check
 
         return register
@@ -271,7 +291,7 @@ class Ledger:
         self.order()
         for label, claim_ in self.claims.items():
             attacked = {label, label + REPAIRED} & self.attacks.keys()
-            if not attacked and claim_.kind not in UNATTACKED:
+            if not attacked and claim_.kind not in UNATTACKED and claim_.known.worded:
                 raise LedgerError(
                     f"{label}: no attack; search for a counterexample, its domain's edges first"
                 )
@@ -400,6 +420,9 @@ def settle(ledger: Ledger, own: dict[str, Verdict]) -> dict[str, tuple[Verdict, 
     for node in ledger.order({node.removesuffix(REPAIRED) for node in own}):
         if node in own:
             final[node] = _limited(own[node], {used: final[used][0] for used in nodes[node].uses})
+            claim_ = ledger.claims[node.removesuffix(REPAIRED)]
+            if final[node][0] is Verdict.REFUTED and not (node.endswith(REPAIRED) or claim_.known.worded):
+                final[node] = Verdict.UNKNOWN, f"fails in these words, known from the {claim_.known} alone"
     return final
 
 

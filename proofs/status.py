@@ -40,7 +40,8 @@ _HEAD = """# Status of the claims
 
 What arXiv 2509.12635v1 asserts, claim by claim. Generated from the ledger (`proofs/paper/`) by `tapa verify --write`.
 Every verdict is of this version. The third (v3, 2026-05) claims "light continual pretraining" and "substantially lower
-perplexity and stronger retrieval performance"; nothing of it was checked.
+perplexity and stronger retrieval performance"; nothing of it was checked. Its rows, and those of other neighbouring
+papers, stand in [RIVALS.md](RIVALS.md).
 Every verdict is derived from evidence that is computed, and limited by the verdicts of what it uses:
 
 - **proved**: a symbolic identity, or a written argument with each of its computations checked by symbols;
@@ -366,18 +367,20 @@ def _entry_lines(data: Mapping[str, Any], result: Result) -> list[str]:
         lines += ["", f"{title}, **{form['verdict']}**: {form['says']}", ""]
         lines += [f"- assumes: {'; '.join(form['assumes'])}"] if form["assumes"] else []
         lines += [f"- uses: {', '.join(_link(node) for node in form['uses'])}"] if form["uses"] else []
-        lines += [f"- argument: {_plain(form['outline'])}"] if form["outline"] else []
+        lines += [f"- argument: {plain_text(form['outline'])}"] if form["outline"] else []
         lines += _trust_line(form, outcome)
         lines += formal_line(result.label + (REPAIRED if outcome is result.as_repaired else ""))
         facts = deciding(outcome)
-        lines += [f"- {_code(evidence_text(item, _LENGTH))}" for item in facts[:3]]
+        lines += [f"- {code_text(evidence_text(item, _LENGTH))}" for item in facts[:3]]
         lines += [f"- and {len(facts) - 3} more"] if len(facts) > 3 else []
         for what, item in outcome.needed:
-            lines.append(f"- necessary: {_squeeze(what)}; without it {_code(evidence_text(item, _LENGTH))}")
+            lines.append(
+                f"- necessary: {_squeeze(what)}; without it {code_text(evidence_text(item, _LENGTH))}"
+            )
         if outcome.domain:
             hits = Counter(str(item.verdict) for item in outcome.attack)
             came = ", ".join(f"{number} {name}" for name, number in sorted(hits.items()))
-            lines.append(f"- attacked over {_code(outcome.domain)}: {came}")
+            lines.append(f"- attacked over {code_text(outcome.domain)}: {came}")
         for opening, paragraph in zip(
             ("**Proof.** ", *[""] * len(form["proof"])), form["proof"], strict=False
         ):
@@ -424,13 +427,13 @@ def _cut(text: str, length: int | None) -> str:
     return text if length is None or len(text) <= length else text[: length - 3] + "..."
 
 
-def _plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """Plain text in which Markdown finds nothing to format: formulas typed as "2*x_i <= |y|" stay as they are."""
     escaped = re.sub(r"([\\`*~$]|(?<!\w)_|_(?!\w)|<(?=[\w/!?])|\](?=[(\[]))", r"\\\1", text)
     return escaped.replace("&", "&amp;")
 
 
-def _code(text: str) -> str:
+def code_text(text: str) -> str:
     """Text as inline code, so that TeX and comparisons are not read as Markdown."""
     text = _squeeze(text)
     ticks = "`" * (1 + max((len(run) for run in re.findall(r"`+", text)), default=0))

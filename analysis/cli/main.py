@@ -65,6 +65,11 @@ def fetch(what: Annotated[list[Asset], typer.Argument(help="What to fetch.")], a
             typer.echo(f"{asset}: {place}")
 
 
+PaperName = Annotated[
+    str | None, typer.Option("--paper", help="Claims of a neighbouring paper instead; of every one: all.")
+]
+
+
 def verify(
     labels: Annotated[
         list[str], typer.Argument(help="Claims to check; the whole ledger if none is named.")
@@ -77,6 +82,7 @@ def verify(
     write_status: Annotated[
         bool, typer.Option("--write", help="Write proofs/STATUS.md instead of comparing.")
     ] = False,
+    paper: PaperName = None,
     form: TableFormat = Format.TEXT,
     as_json: Json = False,
 ) -> None:
@@ -90,11 +96,14 @@ def verify(
       tapa verify
       tapa verify thm-2.2 lem-C.1
       tapa verify --explain thm-3.3
+      tapa verify --paper du-2026
     """
     if write_status and not (ROOT / "pyproject.toml").is_file():
         raise InputError("--write changes proofs/STATUS.md of a clone; this is an installed package")
     if write_status and (labels or explain):
         raise InputError("--write needs the whole ledger; give it without labels")
+    if paper is not None:
+        return _neighbours(paper, labels, explain, write_status, workers, form, as_json)
     if fresh and not explain:
         raise InputError("--fresh is for --explain LABEL; without it every claim is computed anew")
     from analysis.assets import cache_folder
@@ -120,6 +129,43 @@ def verify(
         write_whole(status.PATH, status.status_markdown(results))
         return
     _judge(status.compare(results, status.PATH, whole=not (labels or explain)))
+
+
+def _neighbours(
+    paper: str,
+    labels: list[str],
+    explain: str | None,
+    write: bool,
+    workers: int | None,
+    form: Format,
+    as_json: bool,
+) -> None:
+    """Claims of neighbouring papers; with `write` their page. Exit code 1 where the page says otherwise."""
+    from analysis.files import write_whole
+    from proofs import status
+    from proofs.rivals import labels_of, load_neighbours
+    from proofs.rivals.page import RIVALS_PATH, rivals_markdown
+    from proofs.verify import verify as check
+
+    named = labels_of(paper)
+    if write and paper != "all":
+        raise InputError("--write needs every neighbouring paper; give --paper all")
+    asked = [explain] if explain else labels or named
+    if strange := [label for label in asked if label not in named]:
+        raise InputError(f"{strange[0]} is no claim of {paper}; its claims: {', '.join(named)}")
+    results = check(asked, 0 if workers is None else workers, loader=load_neighbours)
+    if explain:
+        typer.echo(status.explain(results[0]))
+    elif as_json:
+        rows = status.claim_rows(results)
+        known = [{"known": str(result.claim.known)} for result in results]
+        typer.echo(json.dumps([row | more for row, more in zip(rows, known, strict=True)]))
+    else:
+        typer.echo(_claims(status.claim_rows(results)).show(form))
+    if write:
+        write_whole(RIVALS_PATH, rivals_markdown(results))
+    elif list(asked) == list(labels_of("all")) and rivals_markdown(results) != RIVALS_PATH.read_text("utf-8"):
+        _judge([f"{RIVALS_PATH.name} says otherwise; `tapa verify --paper all --write` writes it"])
 
 
 def _computed(labels: list[str], workers: int | None, cache: Cache) -> list[Result]:

@@ -1,0 +1,188 @@
+r"""Men, Xu et al. 2024, arXiv 2405.14591: $B_m=\sum_{i<d/2}\cos m\theta_i$ must stay nonnegative over the context.
+
+B_m is D C_D of v1 at the same angles in rad.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+import sympy as sp
+from flint import arb
+
+from analysis.evidence import Evidence
+from proofs.balls import ball, below
+from proofs.checks import Distances, equality, search, tried
+from proofs.integrals import RopeSums
+from proofs.ledger import Known
+from proofs.rivals import BESIDE
+
+PAPER = "men-2024"
+TEXT = Known.FULL
+HEAD_DIM = 128  # at which the printed table can be reproduced; the table itself does not say
+
+
+def rope_sum(base: int, distance: int) -> arb:
+    """B_m at one distance."""
+    return HEAD_DIM * RopeSums.of(HEAD_DIM, base=base, turns=False).cos(distance)
+
+
+def serves(base: int, length: int) -> Evidence:
+    """B_m >= 0 for every m in 0..length-1, each of them bounded in balls."""
+    least, _ = Distances(RopeSums.of(HEAD_DIM, base=base, turns=False).omega, 1, 0).extremes(0, length)
+    return below(f"base {base}: least B_m over every m < {length} is positive", 0, HEAD_DIM * least)
+
+
+S, M, A, MQ, MK = sp.symbols("s mu phi mu_q mu_k", real=True)
+
+
+def expected_difference(mean_q: sp.Expr, mean_k: sp.Expr) -> sp.Expr:
+    """E q.R k* - E q.R k of one pair, R by the angle phi, k* = q + e; the pair's score by its definition."""
+    q0, q1, k0, k1 = sp.symbols("q_0 q_1 k_0 k_1", real=True)
+    score = sp.expand((q0 * k0 + q1 * k1) * sp.cos(A) + (q1 * k0 - q0 * k1) * sp.sin(A))
+    similar = sp.expand(score.subs({k0: q0, k1: q1})).subs({q0**2: mean_q**2 + S**2, q1**2: mean_q**2 + S**2})
+    return sp.expand(similar - score.subs({q0: mean_q, q1: mean_q, k0: mean_k, k1: mean_k}))
+
+
+SAME_MEAN = r"$\mathrm{E} q=\mathrm{E} k$"
+
+
+@BESIDE.claim(
+    "men-1",
+    where="Theorem 1",
+    paper=PAPER,
+    known=TEXT,
+    kind="theorem",
+    says=r"$\mathrm{E}q\cdot R_mk^*-\mathrm{E}q\cdot R_mk=2s^2B_m$ for every $m$, where $k^*=q+e$, $\mathrm Ee=0$",
+    assumes=(
+        "components independent and identically distributed, standard deviation $s$",
+        r"$e$ independent of $q$, $\mathrm{E}e=0$",
+        SAME_MEAN,
+    ),
+    outline="One pair: E q.R q = 2 (mean^2 + s^2) cos, E q.R k = 2 mean^2 cos, E q.R e = 0; sum over the pairs.",
+    proof=r"""
+        In a pair $q\cdot Rk=(q_0k_0+q_1k_1)\cos\varphi+(q_1k_0-q_0k_1)\sin\varphi$. For $k=q$ the second bracket is
+        0 and the first has the mean $2(\mu^2+s^2)$; for an independent $k$ of the same mean they have $2\mu^2$ and
+        0, and for $e$ both are 0. The difference is $2s^2\cos\varphi$; sum over the $d/2$ pairs. $\square$
+    """,
+)
+def men_1() -> Iterator[Evidence]:
+    yield equality(
+        "one pair: the difference of the expected scores", expected_difference(M, M), 2 * S**2 * sp.cos(A)
+    )
+
+
+@BESIDE.necessary("men-1", hypothesis=SAME_MEAN)
+def men_1_other_mean() -> Iterator[Evidence]:
+    yield equality("one pair, means mu_q and mu_k", expected_difference(MQ, MK), 2 * S**2 * sp.cos(A))
+
+
+@BESIDE.attack("men-1", domain="one pair, components 1 or 3 by fair coins, e = +-1: all 64 outcomes, exactly")
+def men_1_attack() -> Iterator[Evidence]:
+    total = sp.Integer(0)
+    for q0, q1, k0, k1, e0, e1 in product(*[(1, 3)] * 4, *[(1, -1)] * 2):
+        near = ((q0 * (q0 + e0) + q1 * (q1 + e1)), (q1 * (q0 + e0) - q0 * (q1 + e1)))
+        other = (q0 * k0 + q1 * k1, q1 * k0 - q0 * k1)
+        total += (near[0] - other[0]) * sp.cos(A) + (near[1] - other[1]) * sp.sin(A)
+    mean = sp.expand(total / 64)
+    yield tried("mean over all outcomes, s = 1", mean == 2 * sp.cos(A), mean, "2*cos(phi)")
+
+
+FAILING = (  # length, printed base, a distance inside the length at which B_m < 0
+    (4096, 27_000, 4080),
+    (16_384, 310_000, 14_894),
+    (32_768, 640_000, 30_929),
+    (131_072, 7_800_000, 128_915),
+    (1_048_576, 510_000_000, 874_868),
+)
+SERVING = ((1024, 4294), (2048, 11_590), (4096, 26_960), (8192, 83_775), (16_384, 231_700))
+
+
+@BESIDE.claim(
+    "men-table",
+    where="Table 2",
+    paper=PAPER,
+    known=TEXT,
+    kind="remark",
+    says=r"the least bases with $B_m\ge0$ for all $m$ in $0..L$, read as numbers: 4k $2.7\cdot10^4$, 16k "
+    r"$3.1\cdot10^5$, "
+    r"32k $6.4\cdot10^5$, 128k $7.8\cdot10^6$, 1M $5.1\cdot10^8$; 2k $1.6\cdot10^4$ (d = 128, which reproduces "
+    r"the table)",
+    outline="Allowed bases form many short intervals, so a rounded end may lie outside of them: at each of the "
+    "five B_m < 0 "
+    "for an m inside the length; and at 2k the smaller base 11,590 serves, so 1.6e4 is not the least.",
+)
+def men_table() -> Iterator[Evidence]:
+    for length, base, distance in FAILING:
+        yield below(
+            f"base {base}, m = {distance} < {length}: B_m >= 0", 0, rope_sum(base, distance), strict=False
+        )
+
+
+@BESIDE.repair(
+    "men-table",
+    says="at d = 128 the bases 4,294, 11,590, 26,960, 83,775 and 231,700 serve the lengths 1k, 2k, 4k, 8k and "
+    "16k: B_m > 0 "
+    "at every integer distance below the length",
+    outline="Every distance is bounded in balls. That no smaller base serves is not said: it was seen on a grid alone.",
+)
+def men_table_repaired() -> Iterator[Evidence]:
+    for length, base in SERVING:
+        yield serves(base, length)
+
+
+@BESIDE.attack("men-table*", domain="the last 200 distances of each length, by the sums one by one")
+def men_table_attack() -> Iterator[Evidence]:
+    for length, base in SERVING:
+        cases = ((f"m = {m}", rope_sum(base, m)) for m in range(length - 200, length))
+        yield search(f"base {base}: B_m", cases)
+
+
+@BESIDE.claim(
+    "men-monotone",
+    where="beside Table 2",
+    paper=PAPER,
+    known=Known.OURS,
+    kind="remark",
+    says=r"whether $B_m\ge0$ over a length is not monotone in the base: at $d=128$, 26,960 serves $L=4096$ and "
+    r"27,000 does not",
+    outline="Every distance below 4096 at the one, m = 4080 at the other.",
+)
+def men_monotone() -> Iterator[Evidence]:
+    yield serves(26_960, 4096)
+    yield below("base 27000: B_4080 is negative", rope_sum(27_000, 4080), 0)
+
+
+@BESIDE.attack("men-monotone", domain="the same two bases at twice the precision")
+def men_monotone_attack() -> Iterator[Evidence]:
+    yield search(
+        "B_4080 at 26,960, and less it at 27,000",
+        [("26960", rope_sum(26_960, 4080)), ("27000", -rope_sum(27_000, 4080))],
+    )
+
+
+@BESIDE.claim(
+    "men-half",
+    where="beside Table 2",
+    paper=PAPER,
+    known=Known.OURS,
+    kind="remark",
+    says=r"with half of the pairs unrotated the sum is $\sum(1+\cos m\theta_i)\ge0$ for every $m$ and base: no "
+    r"bound is left",
+    outline="1 + cos x = 2 cos^2(x/2).",
+    proof=r"""
+        $1+\cos x=2\cos^2(x/2)\ge0$, term by term. $\square$
+    """,
+)
+def men_half() -> Iterator[Evidence]:
+    x = sp.Symbol("x", real=True)
+    yield equality("1 + cos x", 1 + sp.cos(x), 2 * sp.cos(x / 2) ** 2)
+
+
+@BESIDE.attack("men-half", domain="x near pi, where 1 + cos is least")
+def men_half_attack() -> Iterator[Evidence]:
+    cases = (
+        (f"x = pi + {k}/1000", 1 + (arb.pi() + ball(k) / 1000).cos()) for k in (*range(-9, 0), *range(1, 10))
+    )
+    yield search("1 + cos x", cases)

@@ -1,0 +1,107 @@
+r"""Wertheimer et al. 2026, arXiv 2603.18017 (Frayed RoPE): what rotation does to the singular values of a head's keys.
+
+X (n x d) are the keys or queries of a head, R(X) the same with row i rotated by RoPE, s_1 the largest singular value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sympy as sp
+
+from analysis.evidence import Evidence
+from proofs.checks import equality, exact, tried
+from proofs.ledger import Known
+from proofs.rivals import BESIDE, unjudged
+
+PAPER = "frayed-2026"
+X0, X1, A = sp.symbols("x_0 x_1 phi", real=True)
+
+
+@BESIDE.claim(
+    "frayed-1",
+    where="Lemma 1",
+    paper=PAPER,
+    known=Known.NOTES,
+    kind="lemma",
+    says=r"for $X=uv^T$ of rank one, as $n\to\infty$ RoPE divides $s_1$ by a factor between $\sqrt2$ and $\sqrt d$",
+    outline="Conditions on u and on the frequencies were not seen; not judged. What holds for a constant u: "
+    "frayed-1.ends.",
+)
+def frayed_1() -> Iterator[Evidence]:
+    yield unjudged("conditions on u and on the frequencies were not seen")
+
+
+@BESIDE.claim(
+    "frayed-2",
+    where="Lemma 2",
+    paper=PAPER,
+    known=Known.NOTES,
+    kind="lemma",
+    says=r"$|R(X)|_F=|X|_F$",
+    outline="Each pair of each row keeps its length.",
+    proof=r"""
+        $|X|_F^2$ is the sum over rows and pairs of $x_0^2+x_1^2$, which a rotation keeps. $\square$
+    """,
+)
+def frayed_2() -> Iterator[Evidence]:
+    turned = (X0 * sp.cos(A) - X1 * sp.sin(A)) ** 2 + (X0 * sp.sin(A) + X1 * sp.cos(A)) ** 2
+    yield equality("squared length of a rotated pair", turned, X0**2 + X1**2)
+
+
+@BESIDE.claim(
+    "frayed-3",
+    where="Theorem 1",
+    paper=PAPER,
+    known=Known.NOTES,
+    kind="theorem",
+    says=r"the stable rank $|X|_F^2/s_1^2$ grows by a factor between 2 and $d$",
+    uses=("frayed-2",),
+    outline="It is Lemma 1 squared over Lemma 2; not judged, as Lemma 1 is not.",
+)
+def frayed_3() -> Iterator[Evidence]:
+    yield unjudged("rests on Lemma 1")
+
+
+@BESIDE.claim(
+    "frayed-1.ends",
+    where="beside Lemma 1",
+    paper=PAPER,
+    known=Known.OURS,
+    kind="lemma",
+    says=r"for constant $u$, frequencies of which no two are equal or add up to a multiple of $2\pi$ and none "
+    r"is a multiple "
+    r"of $\pi$: as $n\to\infty$, $s_1^2$ falls by the factor $|v|^2/(\frac12\max_m|v_m|^2)$, between 2 and $d$",
+    outline="Means of cos^2, sin^2 are 1/2, those of all other products 0, so R(X)^T R(X)/n tends to blocks "
+    "|v_m|^2/2 I. "
+    "With d/2 pairs, max <= sum <= (d/2) max.",
+    proof=r"""
+        The mean over positions of $\cos(i\omega)\cos(i\omega')$ and its kin is a mean of $e^{i(\omega\pm\omega')}$,
+        which tends to 0 unless $\omega\pm\omega'\in2\pi\mathbb Z$: only $\cos^2$ and $\sin^2$ of one frequency keep
+        $\frac12$. So $R(X)^TR(X)/n\to\mathrm{diag}(\frac12|v_m|^2I_2)$, whose largest eigenvalue is
+        $\frac12\max_m|v_m|^2$, against $|v|^2$. As $\max\le\sum\le\frac d2\max$, the quotient lies between 2 and
+        $d$. $\square$
+    """,
+)
+def frayed_ends() -> Iterator[Evidence]:
+    turned = sp.Matrix([X0 * sp.cos(A) - X1 * sp.sin(A), X0 * sp.sin(A) + X1 * sp.cos(A)])
+    block = turned * turned.T
+    mean = block.applyfunc(
+        lambda entry: sp.simplify(sp.integrate(sp.expand(entry), (A, 0, 2 * sp.pi)) / (2 * sp.pi))
+    )
+    half = (X0**2 + X1**2) / 2 * sp.eye(2)
+    for row in range(2):
+        for column in range(2):
+            yield equality(
+                f"mean of entry ({row}, {column}) of a block", mean[row, column], half[row, column]
+            )
+    dim, greatest, rest = sp.symbols("d g r", positive=True)
+    low = sp.simplify((greatest + rest) / (greatest / 2) - 2)
+    yield exact("|v|^2 over half of its greatest pair, less 2", low.is_nonnegative, low, ">= 0")
+    yield equality("all pairs alike: the factor", dim / 2 * greatest / (greatest / 2), dim)
+
+
+@BESIDE.attack("frayed-1.ends", domain="one pair alone, d = 2: the two ends are one")
+def frayed_ends_attack() -> Iterator[Evidence]:
+    factor = sp.simplify((X0**2 + X1**2) / ((X0**2 + X1**2) / 2))
+    yield tried("factor of one pair", factor == 2, factor, 2)
