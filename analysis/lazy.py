@@ -33,6 +33,7 @@ def exports(
             of the package where M is the package itself.
         moved: names that were public here, and the package that offers them now: still found, with a warning.
 
+    >>> import analysis.theory
     >>> get, names, everything = exports("analysis.theory")
     >>> get("plain").__module__, "yarn" in everything
     ('analysis.theory.frequencies', True)

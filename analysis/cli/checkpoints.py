@@ -31,7 +31,8 @@ def doctor(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL|CONFIG", help="smollm2, a Hugging Face folder, a config.json, or a .gguf."
+            metavar="MODEL|CONFIG",
+            help="smollm2, gemma3-270m, a Hugging Face folder, a config.json, or a .gguf.",
         ),
     ],
     against: Annotated[
@@ -60,7 +61,7 @@ def doctor(
       tapa doctor MODEL/config.json --pairs
       tapa doctor MODEL --against vllm.npz
     """
-    from analysis.assets import SMOLLM2, check_model_name
+    from analysis.assets import MODELS, check_model_name
     from analysis.cli.doctor import diagnose, diagnosis_json, diagnosis_text
     from analysis.settings import check_least
 
@@ -68,12 +69,12 @@ def doctor(
         check_least("length", length, 1)
     check_model_name(model)
     path, name = Path(model), None
-    if model == SMOLLM2.name:
-        from analysis.models.load import SMOLLM2_NAME, fetch_smollm2
+    if (source := MODELS.get(model)) is not None:
+        from analysis.models.load import fetch_model
         from analysis.progress import progress_bar
 
         with progress_bar() as show:
-            path, name = fetch_smollm2(progress=show), SMOLLM2_NAME
+            path, name = fetch_model(source, progress=show), source.title
     found = diagnose(path, name=name, against=against, length=length)
     typer.echo(json.dumps(diagnosis_json(found)) if as_json else diagnosis_text(found, pairs=pairs))
     complain(found.wrong)

@@ -97,7 +97,7 @@ def measure(
     model: Annotated[
         str,
         typer.Argument(
-            help="smollm2, a model of `tapa train`, a Hugging Face folder (safetensors) or name, or a .gguf file."
+            help="smollm2, gemma3-270m, a model of `tapa train`, a Hugging Face folder or name, or a .gguf file."
         ),
     ],
     text: Texts = [],

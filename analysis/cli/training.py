@@ -65,7 +65,10 @@ def train(
 
 def evaluate(
     model: Annotated[
-        str, typer.Argument(help="A model of `tapa train`, smollm2, a Hugging Face folder, or a .gguf file.")
+        str,
+        typer.Argument(
+            help="A model of `tapa train`, smollm2, gemma3-270m, a Hugging Face folder, or a .gguf file."
+        ),
     ],
     text: Texts = [],
     out: Record = Path("evaluation.nc"),

@@ -24,6 +24,7 @@ from analysis.models.capture import LayerCapture, ModelPass, check_tokens, rando
 from analysis.models.huggingface import Checkpoint, Source, blaming, read_config
 from analysis.progress import Progress
 
+ROWS = 4096  # of an embedding that are read at once
 WindowConsumer = Callable[[int, LayerCapture], None]
 """Told of the index of a window and of one layer of it."""
 
@@ -74,7 +75,14 @@ class LayerFiles:
         full, empty, padding = f"{self.model.base_model_prefix}.{name}", table.weight, table.padding_idx
         rows = torch.unique(tokens)
         with safe_open(self.files[full], framework="pt") as opened:
-            chosen = opened.get_tensor(full)[rows].to(dtype=self.dtype, device=self.device)
+            whole = opened.get_slice(full)
+            parts = [  # never the whole of it, which may be a gigabyte
+                whole[first : first + ROWS][rows[(rows >= first) & (rows < first + ROWS)] - first].to(
+                    self.dtype
+                )
+                for first in range(0, whole.get_shape()[0], ROWS)
+            ]
+        chosen = torch.cat(parts).to(self.device)
         try:
             self._put(name, chosen)
             table.padding_idx = None  # of the whole table; it matters to gradients alone

@@ -163,18 +163,18 @@ def _convert(gguf: Path, folder: Path) -> None:
         raise InputError(f"{folder} cannot be written: {error}; give one with more room") from error
 
 
-def fetch_smollm2(
+def fetch_model(
+    source: ModelSource,
     *,
-    source: ModelSource = assets.SMOLLM2,
     convert: Callable[[Path, Path], None] = gguf_to_folder,
     progress: Progress = silent,
 ) -> Path:
-    """Folder with config.json, model.safetensors (float32) and tokenizer of SmolLM2-135M-Instruct.
+    """Folder with config.json, model.safetensors (float32) and tokenizer of a pinned model, such as `assets.SMOLLM2`.
 
     Fetches, unpacks and converts what is not there yet; a second call only verifies and touches no network.
 
     Args:
-        source: which checkpoint; tests give a small one.
+        source: which checkpoint.
         convert: turns a GGUF file into a folder that does not exist yet.
         progress: told what is being done.
 
@@ -198,8 +198,22 @@ def fetch_smollm2(
     return folder
 
 
+def fetch_smollm2(
+    *,
+    source: ModelSource = assets.SMOLLM2,
+    convert: Callable[[Path, Path], None] = gguf_to_folder,
+    progress: Progress = silent,
+) -> Path:
+    """`fetch_model` of SmolLM2-135M-Instruct, unless tests give a smaller one."""
+    return fetch_model(source, convert=convert, progress=progress)
+
+
+def pinned(name: str | Path) -> ModelSource | None:
+    """The pinned model of that name, None for other names."""
+    return assets.MODELS.get(str(name))
+
+
 SMOLLM2 = "smollm2"
-SMOLLM2_NAME = "SmolLM2-135M-Instruct"
 DEFAULT_WINDOW = 2048  # tokens
 
 Sizes = dict[str, Int[np.ndarray, " size"]]
@@ -483,8 +497,8 @@ def open_model(
     """The one door to a model: by the name of a pinned one or one of the hub, or by where it lies.
 
     Args:
-        name: "smollm2" (fetched on first use), a run, checkpoint or file of `tapa train`, a Hugging Face folder of
-            safetensors, a .gguf file, or "organisation/model" of the hub.
+        name: "smollm2" or "gemma3-270m" (fetched on first use), a run, checkpoint or file of `tapa train`, a Hugging
+            Face folder of safetensors, a .gguf file, or "organisation/model" of the hub.
         precision: of another's forward, a name of `settings.PRECISIONS`.
         device: of another's forward, a name of `settings.DEVICES`.
         revision: branch, tag or commit of a model of the hub.
@@ -504,21 +518,22 @@ def open_model(
     check_device(device)
     check_precision(precision)
     path, commit = _located(name, revision, progress)
-    if str(name) != SMOLLM2 and is_ours(path):
+    source = pinned(name)
+    if source is None and is_ours(path):
         if precision != "float32" or device != "cpu":
             asked = f"precision={precision}" if precision != "float32" else f"device={device}"
             raise InputError(f"{asked}: a model of `tapa train` is read in float32 on the CPU; leave it out")
         return TrainedModel(path)
     dtype = getattr(torch, precision)
-    called = SMOLLM2_NAME if str(name) == SMOLLM2 else None if commit is None else str(name)
-    pinned = assets.SMOLLM2.sha256 if str(name) == SMOLLM2 else None
+    called = source.title if source is not None else None if commit is None else str(name)
+    digest = None if source is None else source.sha256
     layered = load_layers(path, dtype=dtype, device=device, progress=progress) if by_layers else None
     if layered is None:
         checkpoint, layers = load_checkpoint(path, dtype=dtype, device=device, progress=progress), None
     else:
         checkpoint, layers = layered
     return PretrainedModel(
-        checkpoint, precision=precision, name=called, pinned_sha256=pinned, revision=commit, layers=layers
+        checkpoint, precision=precision, name=called, pinned_sha256=digest, revision=commit, layers=layers
     )
 
 
@@ -530,6 +545,8 @@ def _located(name: str | Path, revision: str | None, progress: Progress) -> tupl
         raise InputError(f"revision={revision} is of a model of the hub, and {name} is none; leave it out")
     if str(name) == SMOLLM2:
         return fetch_smollm2(progress=progress), None
+    if (source := pinned(name)) is not None:
+        return fetch_model(source, progress=progress), None
     assets.check_model_name(name)
     return Path(name), None
 
@@ -552,7 +569,7 @@ def memory_of(
     """
     check_device(device)
     path, _ = _located(name, revision, progress)
-    if str(name) != SMOLLM2 and is_ours(path):
+    if pinned(name) is None and is_ours(path):
         return None
     source = huggingface.inspect(path)
     with quiet_transformers():
@@ -600,7 +617,7 @@ def weights_sha256(
         InputError: as `open_model` for what is missing, no model, or truncated.
     """
     path, _ = _located(name, revision, progress)
-    if str(name) != SMOLLM2 and is_ours(path):
+    if pinned(name) is None and is_ours(path):
         found = read_checkpoint(path)
         return huggingface.sha256([found.file]), found.config.context
     source = huggingface.inspect(path)

@@ -589,7 +589,10 @@ def truncated(place: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere", *TEXTS], "nowhere: no such file or folder; give smollm2, a model of `tapa train`"),
+        (
+            ["nowhere", *TEXTS],
+            "nowhere: no such file or folder; give smollm2 or gemma3-270m, a model of `tapa train`",
+        ),
         (["smolm2", *TEXTS], "smolm2: no such file or folder; did you mean smollm2?"),
         (["lama", *TEXTS], "lama: no such file or folder; did you mean llama?"),
         (["run"], "the model was trained on the folder mine; give --text FILE"),

@@ -214,7 +214,10 @@ def test_without_a_text_the_models_own_validation_split_is_read(place: Path, mon
             "length=25 is longer than the context of rope, seed 5, step 3",
         ),
         (["rope", "--text", "a.txt", "--length", "7"], "length=7 is too short for a window"),
-        (["nowhere"], "nowhere: no such file or folder; give smollm2, a model of `tapa train`"),
+        (
+            ["nowhere"],
+            "nowhere: no such file or folder; give smollm2 or gemma3-270m, a model of `tapa train`",
+        ),
         (["smolm2"], "smolm2: no such file or folder; did you mean smollm2?"),
         (["rope", "--text", "b.txt"], "text b.txt cannot be read"),
     ],

@@ -61,7 +61,7 @@ def test_a_mistyped_name_is_answered_with_the_nearest(tmp_path: Path, monkeypatc
         ("my-lama", r"^my-lama: no such file or folder; did you mean my-llama\?$"),
         (
             "nothing-like-it",
-            r"^nothing-like-it: no such file or folder; give smollm2, a model of `tapa train`",
+            r"^nothing-like-it: no such file or folder; give smollm2 or gemma3-270m, a model of `tapa train`",
         ),
         ("m" * 300, r"m: no such file or folder; give smollm2"),
     ):
