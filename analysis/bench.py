@@ -594,6 +594,20 @@ def model_cost(count: int, length: int) -> list[Row]:
     return [row]
 
 
+def layerwise_memory(windows: int = 4, length: int = 512, name: str = "smollm2") -> list[Row]:
+    """Peak memory and time of measuring SmolLM2 layer by layer, beside the whole model's."""
+    from analysis.layer_jobs import layer_rows
+
+    return layer_rows(windows, length, name=name, most=0.55, most_time=1.05)
+
+
+def large_model_memory(layers: int = 4, windows: int = 2, length: int = 512, **sizes: int) -> list[Row]:
+    """Peak memory of measuring layers of an 8B model's sizes."""
+    from analysis.layer_jobs import LLAMA_8B, large_rows
+
+    return large_rows(layers, windows, length, sizes=LLAMA_8B | sizes, most=3.0)
+
+
 def start_up(repeats: int = 5) -> list[Row]:
     """Time of `tapa --help`, and of each command's refusal of an argument, beside that of the interpreter alone.
 
@@ -641,18 +655,24 @@ BENCHMARKS: Mapping[str, Callable[[], list[Row]]] = {
     "phase_curves_speed": phase_curves_speed,
     "training_speed": training_speed,
     "start_up": start_up,
+    "layerwise_memory": layerwise_memory,
+    "large_model_memory": large_model_memory,
     "model_2048": lambda: model_cost(8, 2048),
     "model_8192": lambda: model_cost(2, 8192),
 }
 OF_MODEL = ("model_2048", "model_8192")
-OF_GPU = ("gpu_attention_speed",)  # only when it is named
+NAMED = (
+    "gpu_attention_speed",
+    "layerwise_memory",
+    "large_model_memory",
+)  # only when named: a GPU, 3 GB of disk, Linux
 
 
 def chosen_benchmarks(names: Sequence[str], *, with_model: bool) -> list[str]:
     """Names of the benchmarks to run, in the table's order: those that are given, or all.
 
     Args:
-        names: of `BENCHMARKS`; none for all but those of a GPU.
+        names: of `BENCHMARKS`; none for all but `NAMED`.
         with_model: whether all include those of the real model, which is fetched for them.
 
     Raises:
@@ -664,7 +684,7 @@ def chosen_benchmarks(names: Sequence[str], *, with_model: bool) -> list[str]:
     return [
         name
         for name in BENCHMARKS
-        if name in names or (not names and name not in OF_GPU and (with_model or name not in OF_MODEL))
+        if name in names or (not names and name not in NAMED and (with_model or name not in OF_MODEL))
     ]
 
 

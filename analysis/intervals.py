@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Real
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 from analysis.errors import InputError
 from analysis.settings import check_least, check_proper_share, nearest
@@ -95,7 +95,7 @@ def over_documents(
     drawn = np.random.default_rng(seed).integers(len(sums), size=(resamples, len(sums)))
     means = np.sort(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1))
     # the bootstrap's spread is that of n normal observations with variance over n, not n - 1, and no t
-    wide = math.sqrt(len(sums) / (len(sums) - 1)) * stats.t.ppf((1 + level) / 2, len(sums) - 1)
+    wide = math.sqrt(len(sums) / (len(sums) - 1)) * special.stdtrit(len(sums) - 1, (1 + level) / 2)
     ends = np.array([-wide, wide])
     if method == "bca":
         ends = _corrected(ends, means, value, sums, counts)
@@ -161,7 +161,7 @@ def of_mean(values: Float[np.ndarray, " independent"], *, level: float = LEVEL) 
     mean = float(np.mean(values))
     if len(values) < 2:
         return Interval(mean, math.nan, math.nan)
-    half = stats.t.ppf((1 + level) / 2, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values))
+    half = special.stdtrit(len(values) - 1, (1 + level) / 2) * np.std(values, ddof=1) / math.sqrt(len(values))
     return Interval(mean, mean - float(half), mean + float(half))
 
 
@@ -178,6 +178,8 @@ def proportion(hits: int, trials: int, *, level: float = LEVEL) -> Interval:
     _check(level, 1, 0)
     if not 0 <= hits <= trials or trials < 1:
         raise InputError(f"{hits} hits in {trials} trials; give 0 <= hits <= trials and at least one trial")
+    from scipy import stats  # 57 MB that measuring a model does without
+
     found = stats.binomtest(hits, trials).proportion_ci(level, method="exact")
     return Interval(hits / trials, float(found.low), float(found.high))
 
@@ -186,6 +188,8 @@ def of_sd(
     values: Float[np.ndarray, " independent"], rng: np.random.Generator, *, level: float, resamples: int
 ) -> Interval:
     """Standard deviation of independent numbers and its percentile bootstrap, no law of theirs assumed."""
+    from scipy import stats  # 57 MB that measuring a model does without
+
     found = stats.bootstrap(
         (values,),
         partial(np.std, ddof=1),
@@ -223,6 +227,8 @@ def jackknife(
 
 def sign_test(values: Float[np.ndarray, " independent"]) -> tuple[int, float]:
     """How many numbers are above zero, and the p-value of as many above as below; zeros count for neither."""
+    from scipy import stats  # 57 MB that measuring a model does without
+
     signs = values[values != 0]
     above = int((signs > 0).sum())
     return above, float(stats.binomtest(above, len(signs)).pvalue) if len(signs) else 1.0
@@ -269,7 +275,9 @@ def detectable(sd: float, count: int, *, power: float = POWER, level: float = LE
     check_least("count", count, 2)
     if not (0 <= sd < math.inf and 1 - level < power < 1):
         raise InputError(f"sd={sd}, power={power}: give sd >= 0 and a power between {1 - level:g} and 1")
-    critical = float(stats.t.ppf((1 + level) / 2, count - 1))
+    from scipy import stats  # 57 MB that measuring a model does without
+
+    critical = float(special.stdtrit(count - 1, (1 + level) / 2))
     # T = (Z + shift) / S with S^2 chi-squared over its degrees of freedom: Gauss-Legendre over the quantiles of S
     nodes, weights = np.polynomial.legendre.leggauss(256)
     bar = critical * np.sqrt(stats.chi2.ppf((nodes + 1) / 2, count - 1) / (count - 1))

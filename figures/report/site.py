@@ -5,8 +5,11 @@ from __future__ import annotations
 import html
 import importlib
 import inspect
+import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -24,30 +27,45 @@ PAGES = {
     "index.html": "Start",
     "claims.html": "Claims",
     "findings.html": "Findings",
+    "models.html": "Models",
     "api.html": "Python API",
 }
 FOLDERS = (
     "theory", "encodings", "text", "models", "heads", "training", "evaluation", "sampling", "experiments", "studies",
 )  # fmt: skip
+MODELS = ("smollm2", "gemma3")  # committed summaries of `tapa measure`
+QUARTILES = (0.25, 0.5, 0.75)
+NUMBERS = {  # of the median head, with quartiles, as a summary names them
+    "distance_share": "variance of scores that lies between distances",
+    "r2_bias": "R² of the mean score from the means of queries and keys",
+    "r2_paper": "R² of the formula of v1, one μ₀ and one ν₀",
+}
 VERDICTS = ("proved", "certified", "supported", "unknown", "refuted")
 
 
-def site_pages(claims: Mapping[str, Any]) -> dict[str, str]:
+def site_pages(claims: Mapping[str, Any], own: Sequence[Path] = ()) -> dict[str, str]:
     """Every page of the site by its file name.
 
     Args:
         claims: content of the record that `tapa figures claims` makes.
+        own: records of `tapa measure` that the table of models has beside the project's own.
+
+    Raises:
+        InputError: one of them is no such record.
     """
     return {
         "index.html": index_page(claims),
         "claims.html": claims_page(claims),
         "findings.html": findings_document(),
+        "models.html": models_page(own),
         "api.html": api_page(),
     }
 
 
-def write_site(claims: Mapping[str, Any], folder: Path) -> list[Path]:
+def write_site(claims: Mapping[str, Any], folder: Path, own: Sequence[Path] = ()) -> list[Path]:
     """Write every page into a folder.
+
+    Args: as `site_pages`.
 
     Raises:
         InputError: a page cannot be written or would replace a file that is none of ours; a link leads nowhere.
@@ -56,7 +74,7 @@ def write_site(claims: Mapping[str, Any], folder: Path) -> list[Path]:
     written = [folder / name for name in PAGES]
     for path in written:
         ensure_page(path)
-    pages = site_pages(claims)
+    pages = site_pages(claims, own)
     if wrong := broken_links(pages):
         raise InputError(f"{len(wrong)} links of the site lead nowhere: {wrong[0]}")
     for path in written:
@@ -258,6 +276,99 @@ def _claims_of(figure: str | None) -> tuple[str, ...]:
     return next((f.claims for f in FIGURES.values() if figure and figure.endswith(f"_{f.name}")), ())
 
 
+# the models
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredModel:
+    """A row of the table of models.
+
+    Attributes:
+        name: of the model.
+        licence: of its weights, where they are pinned.
+        size: layers, heads of one, windows and tokens of one.
+        numbers: quartiles over heads of each of `NUMBERS`.
+        made_by: the command.
+    """
+
+    name: str
+    licence: str
+    size: tuple[int, int, int, int]
+    numbers: dict[str, list[float]]
+    made_by: str
+
+
+def measured_models(own: Sequence[Path] = ()) -> list[MeasuredModel]:
+    """The committed summaries, then records of one's own in the order in which they are given.
+
+    Raises:
+        InputError: one of them is no record of `tapa measure`.
+    """
+    from analysis.records import Provenance, provenance_of, read, read_summary
+    from analysis.schemas import DISTANCE_BIAS, DISTANCE_BIAS_SUMMARY
+    from figures.catalogue import SUMMARIES
+
+    found = []
+    for name in MODELS:
+        path = SUMMARIES / f"{name}.json"
+        content = read_summary(path, expect_schema=DISTANCE_BIAS_SUMMARY)
+        made = Provenance.from_attributes(json.loads(path.read_text(encoding="utf-8"))["provenance"])
+        found.append(_measured_model(str(made.configuration["model"]), content, made.command))
+    for path in own:
+        from analysis.studies.distance_bias import summarise_model  # brings torch
+
+        data = read(path, expect_schema=DISTANCE_BIAS)
+        found.append(
+            _measured_model(str(data.attrs["model"]), summarise_model(data), provenance_of(data).command)
+        )
+    return found
+
+
+def _measured_model(name: str, content: Mapping[str, Any], command: str) -> MeasuredModel:
+    from analysis.assets import MODELS as PINNED
+
+    layers = content["heads"]["distance_share"]
+    at = [content["quantiles"].index(q) for q in QUARTILES]
+    numbers = {
+        key: [
+            math.nan if content["dropped"][key][i] is None else float(content["dropped"][key][i]) for i in at
+        ]
+        for key in NUMBERS
+    }
+    licence = next((source.licence for source in PINNED.values() if source.title == name), "")
+    return MeasuredModel(
+        name, licence, (len(layers), len(layers[0]), content["windows"], content["length"]), numbers, command
+    )
+
+
+def models_page(own: Sequence[Path] = ()) -> str:
+    """A row for each model: how much distance alone decides in its median head."""
+    rows = []
+    for one in measured_models(own):
+        layers, heads, windows, length = one.size
+        cells = "".join(
+            f"<td>{m:.2f} ({low:.2f} to {high:.2f})</td>" for low, m, high in one.numbers.values()
+        )
+        rows.append(
+            f'<tr><th scope="row">{html.escape(one.name)}</th><td>{html.escape(one.licence or "your own")}</td>'
+            f"<td>{layers} by {heads}</td><td>{windows} of {length}</td>{cells}"
+            f"<td><code>{html.escape(one.made_by)}</code></td></tr>"
+        )
+    titles = ["model", "weights", "layers by heads", "windows of tokens", *NUMBERS.values(), "made by"]
+    body = [
+        '<div class="wide"><table><thead><tr>'
+        + "".join(f'<th scope="col">{x}</th>' for x in titles)
+        + "</tr></thead>",
+        "<tbody>" + "\n".join(rows) + "</tbody></table></div>",
+        "<p>Your own model joins with <code>tapa measure MODEL --out my.nc</code> and "
+        "<code>tapa site --record my.nc</code>. A row is one model on a few windows of public-domain text, scores "
+        "before mask and softmax, the first token left out, octaves of distance alike. Rows differ in windows, in "
+        "lengths and in layers that see few tokens, so they are no ranking.</p>",
+    ]
+    lead = ["<p>The median head of each model, and the quartiles over its heads.</p>"]
+    return _page("models.html", "Models", lead, body)
+
+
 # the API
 
 
@@ -282,20 +393,31 @@ def api_page() -> str:
 
 def public_names(module: ModuleType) -> list[str]:
     """What a folder offers, lazily or not, in alphabetical order."""
-    names = getattr(module, "__all__", None) or list(vars(module))
-    things = {name: getattr(module, name) for name in names if not name.startswith("_")}
-    return sorted(n for n, thing in things.items() if not inspect.ismodule(thing) and n != "annotations")
+    listed = getattr(module, "__all__", None)  # a folder that it lists is a name like others
+    things = {name: getattr(module, name) for name in listed or vars(module) if not name.startswith("_")}
+    return sorted(
+        n for n, thing in things.items() if n != "annotations" and (listed or not inspect.ismodule(thing))
+    )
 
 
 def _name(module: str, name: str, thing: Any) -> str:
     label = f"{module}.{name}"
-    kind = "class" if inspect.isclass(thing) else "function" if callable(thing) else "value"
+    folder = inspect.ismodule(thing)
+    kind = (
+        "class"
+        if inspect.isclass(thing)
+        else "function"
+        if callable(thing)
+        else "folder"
+        if folder
+        else "value"
+    )
     try:
         signature = str(inspect.signature(thing)) if callable(thing) else ""
     except ValueError:  # of a class of the standard library
         signature = ""
-    said = inspect.getdoc(thing) or "" if callable(thing) else repr(thing)
-    home = getattr(thing, "__module__", module)
+    said = inspect.getdoc(thing) or "" if callable(thing) or folder else repr(thing)
+    home = thing.__name__ if folder else getattr(thing, "__module__", module)
     return (
         f'<article id="{label}" data-part="{module}"><h3><a href="#{label}">{name}</a></h3>'
         f'<p class="note">{kind}, <code>{home}</code></p><pre class="signature">{html.escape(name + signature)}</pre>'
@@ -315,6 +437,7 @@ def index_page(content: Mapping[str, Any]) -> str:
         f'<ul class="found"><li><a href="claims.html">Claims</a>: {len(content["claims"])} statements of the paper, '
         f"{refuted} of them refuted as printed, with counterexamples, proofs and the graph of what rests on what.</li>"
         f'<li><a href="findings.html">Findings</a>: {len(findings())} measured sentences, each with its record.</li>'
+        '<li><a href="models.html">Models</a>: real models beside each other, and yours.</li>'
         '<li><a href="api.html">Python API</a>: every public name with a running example.</li></ul>',
         "<h2>Three commands</h2>",
         "<pre>tapa report smollm2            # one offline page of a model's heads\n"
