@@ -596,9 +596,9 @@ def model_cost(count: int, length: int) -> list[Row]:
 
 def layerwise_memory(windows: int = 4, length: int = 512, name: str = "smollm2") -> list[Row]:
     """Peak memory and time of measuring SmolLM2 layer by layer, beside the whole model's."""
-    from analysis.layer_jobs import layer_rows
+    from analysis.layer_jobs import peak_rows
 
-    return layer_rows(windows, length, name=name, most=0.55, most_time=1.05)
+    return peak_rows(windows, length, name=name, most=0.55, most_time=1.05)
 
 
 def large_model_memory(layers: int = 4, windows: int = 2, length: int = 512, **sizes: int) -> list[Row]:

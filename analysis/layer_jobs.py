@@ -59,9 +59,7 @@ def measured_in_a_process(
     return json.loads(done.stdout)
 
 
-def layer_rows(
-    windows: int, length: int, *, name: str, most: float, most_time: float
-) -> list[dict[str, Any]]:
+def peak_rows(windows: int, length: int, *, name: str, most: float, most_time: float) -> list[dict[str, Any]]:
     """One model, layer by layer and whole: peaks, time, and whether the records are the same."""
     layers, whole = (
         measured_in_a_process(name, by_layers=by_layers, windows=windows, length=length)
