@@ -486,6 +486,25 @@ EVALUATION = Schema(
         "documents",
     ),
 )  # fmt: skip
+RECOVERY = Schema(
+    "recovery", 1, made_by="tapa recovery MODEL",
+    required=("arm", "trained", "length", "document", "nats", "tokens"),
+    variables=_with_ends(
+        {
+            "arm": ("1", "positional encoding that the model is trained on with"),
+            "trained": ("token", "tokens that the arm has been trained on"),
+            "length": ("token", "tokens of the window that the scored ones end"),
+            "document": ("1", "test document"),
+            "nats": ("nat", "loss of the scored tokens, summed over a document; nan where not measured yet"),
+            "tokens": ("token", "scored tokens, the same for every arm, after any training and at every length"),
+            "loss": ("nat/token", "loss per scored token"),
+            "excess": ("nat/token", "loss per token less that of continued RoPE after as many tokens"),
+            "closed": ("1", "share of the arm's excess before any training that training has closed"),
+        },
+        ("loss", "excess", "closed"),
+        "documents",
+    ),
+)  # fmt: skip
 HOSTILE_INPUTS = Schema("hostile-inputs", 1, made_by="python -m tests.hostile COUNT --out RECORD")
 
 

@@ -1,15 +1,16 @@
-"""The command of `tapa` that puts another positional encoding into a trained model: convert."""
+"""Commands of `tapa` that put another positional encoding into a trained model: convert, finetune, recovery."""
 
 from __future__ import annotations
 
 import json
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from analysis.cli.options import Json, shown
+from analysis.cli.options import Json, own, shown
 
 
 class ConversionTarget(StrEnum):
@@ -18,6 +19,10 @@ class ConversionTarget(StrEnum):
     TAPA = "tapa"
     NOPE = "nope"
     ROPE = "rope"
+    YARN = "yarn"
+
+
+Factor = Annotated[float, typer.Option(help="Of YaRN, >= 1.")]
 
 
 def convert(
@@ -29,7 +34,7 @@ def convert(
     ],
     to: Annotated[
         ConversionTarget,
-        typer.Option("--to", help="TAPA, no rotation (DroPE), or the model's own rotation again."),
+        typer.Option("--to", help="TAPA, no rotation (DroPE), YaRN, or the model's own rotation again."),
     ],
     out: Annotated[Path, typer.Option(help="Folder to make.")],
     alpha: Annotated[float, typer.Option(help="TAPA's exponent of the distance, >= 0.")] = 0.1,
@@ -39,9 +44,10 @@ def convert(
     phase_rows: Annotated[
         float, typer.Option(help="Factor of the rows of q and of k that make TAPA's phase, a power of two.")
     ] = 0.125,
+    factor: Factor = 4.0,
     as_json: Json = False,
 ) -> None:
-    """Exchange a model's rotation for TAPA or nothing.
+    """Exchange a model's rotation for TAPA, YaRN or nothing.
 
     With TAPA, the dimensions that rotate slowest become the amplitude, and the others, made small, the phase. Without
     further training the model predicts worse than before. `--to rope` undoes it exactly. A model of `tapa train`
@@ -67,9 +73,126 @@ def convert(
             alpha=alpha,
             amplitude_share=amplitude_share,
             phase_rows=phase_rows,
+            factor=factor,
             progress=show,
         )
     if as_json:
         typer.echo(json.dumps({"folder": str(out), "model_type": found.config.model_type}))
     else:
         typer.echo(f"{found.config.model_type}: {shown(out)}")
+
+
+def finetune(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="smollm2, a Hugging Face folder, or a .gguf file.")
+    ],
+    to: Annotated[
+        ConversionTarget,
+        typer.Option("--to", help="Encoding to train with: TAPA, no rotation, YaRN, or the model's own."),
+    ],
+    tokens: Annotated[int, typer.Option(help="To train on in all, whole steps.")],
+    out: Annotated[Path, typer.Option(help="Folder of the run; the model comes to lie in its `model`.")],
+    corpus: Annotated[
+        str, typer.Option(help="texts, code, or a folder of .txt, .md and .py files.")
+    ] = "texts",
+    length: Annotated[int, typer.Option(help="Tokens of a window.")] = 256,
+    batch: Annotated[int, typer.Option(help="Windows in a step.")] = 2,
+    lr: Annotated[float, typer.Option(help="Learning rate after the first 16 steps.")] = 1e-4,
+    seed: Annotated[int, typer.Option(help="Of the windows' places.")] = 0,
+    precision: Annotated[str, typer.Option(help="Of matrix products: float32 or bfloat16.")] = "bfloat16",
+    alpha: Annotated[float, typer.Option(help="TAPA's exponent of the distance, >= 0.")] = 0.1,
+    factor: Factor = 4.0,
+    as_json: Json = False,
+) -> None:
+    """Convert a model and train it, so that it can use its new encoding.
+
+    Interrupted and started again, it goes on, and ends with the same weights. More tokens make a run longer, once its
+    model is removed. Compare encodings at equal tokens with `tapa recovery`.
+
+    \b
+    Examples:
+      tapa finetune smollm2 --to tapa --tokens 262144 --out runs/smollm2-tapa
+      tapa finetune smollm2 --to rope --tokens 262144 --corpus my-texts --out runs/smollm2-rope
+    """
+    from analysis.assets import check_model_name
+    from analysis.training.recipe import FinetuneSettings
+
+    check_model_name(model)
+    settings = FinetuneSettings(
+        to.value, length=length, batch=batch, lr=lr, seed=seed, precision=precision, factor=factor
+    )
+    settings.steps(tokens)
+    from analysis.progress import progress_bar
+    from analysis.training.finetune import finetune_named
+
+    with progress_bar() as show:
+        folder, log = finetune_named(model, corpus, settings, tokens, out, progress=show, alpha=alpha)
+    if as_json:
+        typer.echo(json.dumps({"folder": str(folder), "steps": len(log.loss), "loss": log.loss}))
+    else:
+        last = log.loss[-20:]
+        typer.echo(f"{tokens:,} tokens, training loss {sum(last) / len(last):.3f} nats: {shown(folder)}")
+
+
+def recovery(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="smollm2, a Hugging Face folder, or a .gguf file.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Record to write, netCDF; the project's own if not given.")
+    ] = None,
+    runs: Annotated[
+        Path | None, typer.Option(help="Folder of the arms' checkpoints, 24 bytes a weight for each arm.")
+    ] = None,
+    tokens: Annotated[
+        int, typer.Option(help="That each arm is trained on; 4096 times a power of 2.")
+    ] = 262_144,
+    lr: Annotated[float, typer.Option(help="Learning rate of every arm.")] = 1e-4,
+    seed: Annotated[int, typer.Option(help="Of windows, spans and the bootstrap.")] = 0,
+    limit_minutes: Annotated[float | None, typer.Option(help="Stop then; the next call goes on.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say how many core-hours are left, by measured steps.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Compare how far training brings a model back with TAPA, YaRN, no rotation, and RoPE trained on.
+
+    All arms are trained on the same windows at the same rate, and measured in windows of 256 and 1,024 tokens whenever
+    the tokens have doubled. Started again, it goes on where it was stopped.
+
+    \b
+    Examples:
+      tapa recovery smollm2 --dry-run
+      tapa recovery smollm2 --limit-minutes 60
+    """
+    from analysis.assets import check_model_name
+    from analysis.studies.settings import RecoverySettings
+
+    check_model_name(model)
+    settings = RecoverySettings(tokens=tokens, lr=lr, seed=seed)
+    out, runs = out or own("trained", "recovery.nc"), runs or own("records", "runs", "recovery")
+    from analysis.experiments.sweep import deadline_after
+    from analysis.progress import progress_bar
+    from analysis.records import ensure_writable
+    from analysis.schemas import RECOVERY
+    from analysis.studies import recovery as study
+
+    ensure_writable(out, RECOVERY)
+    deadline = deadline_after(limit_minutes)
+    with progress_bar() as show:
+        if dry_run:
+            hours = study.recovery_hours(model, settings, out, runs, progress=show)
+        else:
+            data = study.measure_recovery(
+                model, settings, out, runs, arguments=sys.argv, deadline=deadline, progress=show
+            )
+    if dry_run:
+        typer.echo(json.dumps({"core_hours": hours}) if as_json else f"{hours:.2f} core-hours are left")
+    elif as_json:
+        typer.echo(
+            json.dumps(
+                {"record": str(out), "reached": study.reached(data), "rows": study.recovery_rows(data)}
+            )
+        )
+    else:
+        typer.echo(f"{study.recovery_table(data)}\nrecord: {shown(out)}")

@@ -303,7 +303,7 @@ for command in (
     heads.curve, checkpoints.doctor, heads.measure, checkpoints.report, checkpoints.plot, checkpoints.compare_records,
     checkpoints.export_record, heads.formula, training.evaluate, heads.phase, heads.phase_dynamics, heads.phase_seeds,
     heads.bias, heads.score_variance, training.train, training.gate, training.sweep, training.results,
-    conversion.convert, verify,
+    conversion.convert, conversion.finetune, conversion.recovery, verify,
     findings, checkpoints.site, figures, bench, fetch,
 ):  # fmt: skip
     app.command(command.__name__.removesuffix("_records").removesuffix("_record").replace("_", "-"))(command)

@@ -108,6 +108,22 @@ def save(
     }
     if tokenizer is not None:
         about["tokenizer"] = tokenizer
+    return save_step(out, step, {MODEL: (weights, about), STATE: (state, {"format": FORMAT})})
+
+
+def save_step(
+    out: Path, step: int, files: Mapping[str, tuple[Mapping[str, Tensor], Mapping[str, Any]]]
+) -> Path:
+    """Write the folder of a step, whole or not at all, then drop all but the newest `KEPT`.
+
+    Args:
+        out: folder of the run alone.
+        step: optimiser steps so far.
+        files: by their names, tensors and what the file says of them, "format" among it.
+
+    Raises:
+        InputError: as `save`.
+    """
     place = out / f"step-{step:06d}"
     try:
         remove_parts(
@@ -115,8 +131,8 @@ def save(
         )  # of a process that was killed; a run has its folder to itself
         with replacing(place) as part:
             part.mkdir()
-            (part / MODEL).write_bytes(_file_of(weights, about))
-            (part / STATE).write_bytes(_file_of(state, {"format": FORMAT}))
+            for name, (tensors, about) in files.items():
+                (part / name).write_bytes(_file_of(tensors, about))
     except OSError as error:
         last = latest(out)
         rest = f"the run goes on from {last.name} once there is room" if last else "no step is kept yet"
@@ -252,15 +268,15 @@ def write_half(path: Path, file: Path) -> Path:
         raise InputError(f"{checkpoint.file}: {wrong[0]} does not fit into half precision")
     if file.exists() and file.stat().st_size and not _has_our_key(file):
         raise InputError(f"{file} exists and is no model of `tapa train`; remove it or keep models elsewhere")
-    write_whole(file, _file_of(half, _about(checkpoint.file)))
+    write_whole(file, _file_of(half, file_metadata(checkpoint.file) | {"format": FORMAT}))
     return file
 
 
-def _about(file: Path) -> dict[str, Any]:
+def file_metadata(file: Path) -> dict[str, Any]:
     """What a file of ours says in its metadata, without its sum."""
     with safe_open(file, framework="pt") as opened:
         about = json.loads((opened.metadata() or {}).get(KEY, "{}"))
-    return {name: value for name, value in about.items() if name != SUM} | {"format": FORMAT}
+    return {name: value for name, value in about.items() if name != SUM}
 
 
 def read_tensors(file: Path) -> dict[str, Tensor]:

@@ -24,6 +24,8 @@ from analysis.settings import (
 )
 from analysis.theory import frequencies
 
+CONVERSIONS = ("tapa", "nope", "rope", "yarn")
+"""Positional encodings that a model of transformers can be converted to: `models.convert.converted`."""
 BYTES = 256
 """Tokens of a model that has no tokenizer and is trained on bytes."""
 MODEL = "model.safetensors"

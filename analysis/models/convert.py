@@ -34,7 +34,7 @@ from transformers import (
 from analysis.errors import InputError
 from analysis.files import replacing
 from analysis.models.checkpoint import own_tokenizer
-from analysis.models.config import MethodConfig, ModelConfig
+from analysis.models.config import CONVERSIONS, MethodConfig, ModelConfig
 from analysis.models.families import TAPA, Family, Heads, family_of, heads_of
 from analysis.models.huggingface import quiet_transformers
 from analysis.models.llama import HeadProjection, Llama
@@ -51,10 +51,10 @@ from analysis.progress import Progress, silent
 from analysis.settings import check_above, check_at_least, nearest
 from analysis.theory.model_config import from_config
 
-TARGETS = (NAME, "nope", "rope")
+YARN_FACTOR = 4.0  # factor of YaRN
 PHASE_ROWS = 0.125  # factor of the phase's rows of q and of k
 DROPPED = 1e30  # angular frequencies are divided by it: no angle of any position is above rounding
-OWN_ROTATION = "rotation_before"  # of a configuration: its rope parameters before the rotation was dropped
+OWN_ROTATION = "rotation_before"  # of a configuration: its rope parameters before a conversion
 OWN_ROWS = (
     "tapa_phase_rows"  # of a configuration: the factor by which a conversion multiplied the phase's rows
 )
@@ -67,14 +67,16 @@ def converted(
     alpha: float = 0.1,
     amplitude_share: float = 0.5,
     phase_rows: float = PHASE_ROWS,
+    factor: float = YARN_FACTOR,
 ) -> PreTrainedModel:
     """A copy of a model with another positional encoding.
 
     Args:
         model: of a rotary family, or what this function made of one.
-        to: "tapa", "nope" (no rotation) or "rope" (its own rotation again).
+        to: "tapa", "nope" (no rotation), "yarn" (`with_yarn`) or "rope" (its own rotation again).
         alpha, amplitude_share: of TAPA; see `tapa_llama.TapaOptions`.
         phase_rows: factor of the rows of q and of k that make TAPA's phase, a power of two.
+        factor: of YaRN.
 
     Raises:
         InputError: an unknown `to`, a model of another kind, one that never had a rotation, or an option out of range.
@@ -86,12 +88,14 @@ def converted(
     >>> bool((back.model.layers[0].self_attn.q_proj.weight == model.model.layers[0].self_attn.q_proj.weight).all())
     True
     """
-    if to not in TARGETS:
-        raise InputError(f"--to {to} is unknown; {nearest(to, TARGETS)}")
+    if to not in CONVERSIONS:
+        raise InputError(f"--to {to} is unknown; {nearest(to, CONVERSIONS)}")
     family_of(model.config.model_type)
     copied = _with_own_rotation(model)
     if to == "rope":
         return copied
+    if to == "yarn":
+        return with_yarn(copied, factor)
     if to == "nope":
         return _rebuilt(copied, _without_rotation(copied.config.to_dict()))
     check_above("phase_rows", phase_rows, 0)
@@ -120,7 +124,7 @@ def with_yarn(model: PreTrainedModel, factor: float) -> PreTrainedModel:
         "factor": float(factor),
         "original_max_position_embeddings": model.config.max_position_embeddings,
     }
-    return _rebuilt(model, model.config.to_dict() | {"rope_parameters": own | more})
+    return _rebuilt(model, model.config.to_dict() | {"rope_parameters": own | more, OWN_ROTATION: own})
 
 
 def write_converted(
@@ -131,6 +135,7 @@ def write_converted(
     alpha: float = 0.1,
     amplitude_share: float = 0.5,
     phase_rows: float = PHASE_ROWS,
+    factor: float = YARN_FACTOR,
     progress: Progress = silent,
 ) -> PreTrainedModel:
     """Convert a model by its name and write it as a Hugging Face folder, with its tokenizer where it has one.
@@ -139,7 +144,7 @@ def write_converted(
         name: as `load.open_model`; a model of `tapa train` is written as it was trained.
         to: as `converted`; of a model of `tapa train`, what it was trained with.
         folder: made with its parents; it must not hold anything.
-        alpha, amplitude_share, phase_rows: as `converted`.
+        alpha, amplitude_share, phase_rows, factor: as `converted`.
         progress: called with (what, done, total).
 
     Raises:
@@ -150,7 +155,12 @@ def write_converted(
         tokenizer = found.checkpoint.tokenizer
         progress(f"convert to {to}", 0, 0)
         model = converted(
-            found.checkpoint.model, to, alpha=alpha, amplitude_share=amplitude_share, phase_rows=phase_rows
+            found.checkpoint.model,
+            to,
+            alpha=alpha,
+            amplitude_share=amplitude_share,
+            phase_rows=phase_rows,
+            factor=factor,
         )
     else:
         assert isinstance(found, TrainedModel)

@@ -196,10 +196,11 @@ def tapa_attention(
     length, dtype = query.shape[2], wide(query.dtype)
 
     def attended(q: Tensor, distance: Tensor) -> tuple[Tensor, Tensor]:
-        scores = encoding.scores_given(q, key, encoding.turn(distance.clamp(min=0), dtype))
-        if softcap is not None:
-            scores = softcap * torch.tanh(scores / softcap)
-        weights = _softmax(scores, distance >= 0).to(value.dtype)
+        with torch.autocast(q.device.type, enabled=False):  # else the phase is rounded to its type
+            scores = encoding.scores_given(q, key, encoding.turn(distance.clamp(min=0), dtype))
+            if softcap is not None:
+                scores = softcap * torch.tanh(scores / softcap)
+            weights = _softmax(scores, distance >= 0).to(value.dtype)
         weights = F.dropout(weights, p=dropout, training=module.training)
         return weights @ value, weights
 

@@ -13,7 +13,7 @@ from analysis.evaluation.protocol import Protocol, scaled_stride
 from analysis.experiments.plan import VARIANTS, Run, cpu
 from analysis.settings import check_device_name, check_least, check_precision, nearest
 from analysis.theory.frequencies import Extension, extension_name
-from analysis.training.recipe import Recipe, tuned_rates
+from analysis.training.recipe import FinetuneSettings, Recipe, tuned_rates
 
 SHORTEST_SPLIT = 8  # tokens: no position quarter is empty when the first token is dropped
 FEWEST_WINDOWS = 4  # of a document: two to fit on, two others to score on
@@ -355,3 +355,58 @@ class ScoreVarianceSettings:
                 check_least(name, value, least)
         if self.spans < 0 or self.spans == 1:
             raise InputError(f"spans={self.spans} gives no interval; give 2 or more, or 0 for no losses")
+
+
+@dataclass(frozen=True, slots=True)
+class RecoverySettings:
+    """What decides the recovery curves beside the model; every arm has the same tokens, rate and windows.
+
+    Attributes:
+        tokens: that each arm is trained on in all, a power of two of `first`.
+        first: tokens after which the arms are measured for the first time; then whenever they have doubled.
+        length, batch, lr, warmup, seed, precision: as `training.FinetuneSettings`.
+        long: tokens of the longer window in which the same targets are read.
+        spans: of the test split, which are scored, over as many documents as possible, >= 2.
+        target: scored tokens of a span, below `length`.
+        corpus: that the arms learn from and are tested on, as `text.corpus`.
+
+    >>> RecoverySettings(tokens=16384).points
+    (0, 4096, 8192, 16384)
+    """
+
+    tokens: int = 262_144
+    first: int = 4096
+    length: int = 256
+    long: int = 1024
+    batch: int = 2
+    lr: float = 1e-4
+    warmup: int = 16
+    seed: int = 0
+    precision: str = "bfloat16"
+    spans: int = 8
+    target: int = 128
+    corpus: str = "texts"
+
+    def __post_init__(self) -> None:
+        for name, least in (("spans", 2), ("target", 1), ("first", 1)):
+            check_least(name, getattr(self, name), least)
+        if not self.target < self.length < self.long:
+            raise InputError(
+                f"target={self.target}, length={self.length}, long={self.long} do not ascend; give them so"
+            )
+        doublings = math.log2(self.tokens / self.first) if self.tokens > 0 else -1.0
+        if doublings < 0 or doublings != int(doublings):
+            raise InputError(
+                f"tokens={self.tokens} are not first={self.first} doubled; give such as {8 * self.first}"
+            )
+        self.arm("rope").steps(self.first)
+
+    def arm(self, to: str) -> FinetuneSettings:
+        """The fine-tuning of one arm."""
+        return FinetuneSettings(to, self.length, self.batch, self.lr, self.warmup, self.seed, self.precision)
+
+    @property
+    def points(self) -> tuple[int, ...]:
+        """Tokens after which every arm is measured, ascending, 0 the first."""
+        count = round(math.log2(self.tokens / self.first)) + 1
+        return (0, *(self.first * 2**i for i in range(count)))

@@ -6,6 +6,7 @@ need torch.
 
 from __future__ import annotations
 
+from analysis.training.recipe import FinetuneSettings as FinetuneSettings
 from analysis.training.recipe import Recipe as Recipe
 from analysis.training.recipe import load_recipe as load_recipe
 from analysis.training.recipe import packaged as packaged

@@ -15,7 +15,7 @@ from typing import Any
 
 from analysis.errors import InputError
 from analysis.inputs import parse_toml, read_whole
-from analysis.models.config import BYTES, METHODS, USERS, MethodConfig, ModelConfig
+from analysis.models.config import BYTES, CONVERSIONS, METHODS, USERS, MethodConfig, ModelConfig
 from analysis.settings import check_above, check_at_least, check_whole, differences, from_mapping, nearest
 from analysis.training.variants import STRETCH, VARIANTS
 
@@ -423,3 +423,61 @@ def _setting(text: str) -> tuple[str, Any]:
     if list(parsed) != ["value"]:  # a line break, and other keys after it
         raise InputError(f"{text!r} is more than one setting; give each as an argument of its own")
     return key.strip(), parsed["value"]
+
+
+# Fine-tuning of a model of transformers: `training.finetune`.
+
+
+@dataclass(frozen=True, slots=True)
+class FinetuneSettings:
+    """What decides a fine-tuning beside the model and the text; checks itself on construction.
+
+    Attributes:
+        to: positional encoding, as `models.convert.converted`: "tapa", "nope", "yarn", or "rope" for the model's own.
+        length: tokens of a window, those that are predicted.
+        batch: windows in a step.
+        lr: learning rate after the first steps, > 0.
+        warmup: steps over which it rises to that, linearly.
+        seed: of the windows' places, >= 0.
+        precision: "float32", or "bfloat16" for matrix products under autocast.
+        factor: of YaRN, >= 1.
+
+    >>> FinetuneSettings("tapa").step_tokens, FinetuneSettings("tapa").steps(tokens=5120)
+    (512, 10)
+    """
+
+    to: str = "tapa"
+    length: int = 256
+    batch: int = 2
+    lr: float = 1e-4
+    warmup: int = 16
+    seed: int = 0
+    precision: str = "bfloat16"
+    factor: float = 4.0
+
+    def __post_init__(self) -> None:
+        if self.to not in CONVERSIONS:
+            raise InputError(f"--to {self.to} is unknown; {nearest(self.to, CONVERSIONS)}")
+        for name, least in (("length", 2), ("batch", 1), ("warmup", 0), ("seed", 0)):
+            check_whole(name, getattr(self, name), least)
+        check_above("lr", self.lr, 0)
+        check_at_least("factor", self.factor, 1)
+        if self.precision not in PRECISIONS:
+            raise InputError(
+                f"precision={self.precision!r} is unknown; {nearest(self.precision, PRECISIONS)}"
+            )
+
+    @property
+    def step_tokens(self) -> int:
+        """Tokens that a step predicts."""
+        return self.length * self.batch
+
+    def steps(self, tokens: int) -> int:
+        """Whole steps that take so many tokens; `InputError` if it is none or a part of one."""
+        if tokens < self.step_tokens or tokens % self.step_tokens:
+            raise InputError(f"tokens={tokens} is no multiple of the {self.step_tokens} tokens of a step")
+        return tokens // self.step_tokens
+
+    def rate(self, step: int) -> float:
+        """Learning rate of step number `step`, counted from 0."""
+        return self.lr * min(1.0, (step + 1) / (self.warmup + 1))

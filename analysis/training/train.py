@@ -92,7 +92,7 @@ def optimiser_of(model: Llama, recipe: Recipe) -> torch.optim.AdamW:
     )
 
 
-def update(model: Llama, optimiser: torch.optim.AdamW, lr: float) -> float:
+def update(model: nn.Module, optimiser: torch.optim.AdamW, lr: float) -> float:
     """Clip the gradient, take one step if its norm is finite, and return the norm before clipping."""
     gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
     whole = nn.utils.get_total_norm(gradients)
@@ -105,7 +105,7 @@ def update(model: Llama, optimiser: torch.optim.AdamW, lr: float) -> float:
     return norm
 
 
-def first_not_finite(model: Llama) -> str:
+def first_not_finite(model: nn.Module) -> str:
     """The first parameter whose gradient is not finite; "all parameters" if only their common norm is not."""
     for name, parameter in model.named_parameters():
         if parameter.grad is not None and not torch.isfinite(parameter.grad).all():
@@ -113,7 +113,7 @@ def first_not_finite(model: Llama) -> str:
     return "all parameters"
 
 
-def adam_moments(model: Llama, optimiser: torch.optim.AdamW) -> dict[str, Tensor]:
+def adam_moments(model: nn.Module, optimiser: torch.optim.AdamW) -> dict[str, Tensor]:
     """AdamW's two moments of every parameter, as "moment/parameter"; none before the first step."""
     return {
         f"{moment}/{name}": optimiser.state[parameter][moment]
@@ -123,7 +123,7 @@ def adam_moments(model: Llama, optimiser: torch.optim.AdamW) -> dict[str, Tensor
     }
 
 
-def restore(model: Llama, optimiser: torch.optim.AdamW, state: Mapping[str, Tensor], step: int) -> None:
+def restore(model: nn.Module, optimiser: torch.optim.AdamW, state: Mapping[str, Tensor], step: int) -> None:
     """Give an optimiser back what `adam_moments` took, after `step` steps.
 
     Raises:

@@ -1,0 +1,379 @@
+"""How far does training bring a model back whose positional encoding was exchanged? What `tapa recovery` runs.
+
+The plan, fixed before the first number of the record:
+
+Arms        `ARMS`, each of the same model, trained on the same windows in the same order at the same rate: its own RoPE
+            (the control: what this text alone brings), TAPA by `models.convert`'s start, the rotation dropped (as DroPE
+            begins), and YaRN (a change of RoPE that is known to cost little). `RAW`, TAPA over the weights as they are,
+            is measured and not trained.
+Scored      `target` tokens of each span of the test split, which chose nothing; the same at every length.
+Measured    before any training and whenever the tokens have doubled, with windows as long as in training and longer.
+            All arms reach one number of tokens before any of them goes on, so that the record is one of equal tokens
+            wherever it was stopped.
+Endpoint    loss of TAPA less that of continued RoPE after as many tokens, at the length of training, at the largest
+            number of tokens that every arm has reached; intervals over documents, of paired differences.
+Secondary   the same at the longer window; the other arms; the share of each arm's first excess that is closed.
+Not decided one rate, which was tuned for no arm, and one seed: which arm is better where intervals over documents alone
+            leave zero out is not decided; nor is parity, at a millionth of the tokens that such models are trained on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from jaxtyping import Float
+
+from analysis import records, schemas
+from analysis.errors import InputError
+from analysis.evaluation.loss_by_length import Protocol, Target, losses_by_document, position_edges
+from analysis.intervals import Interval, over_documents
+from analysis.models.convert import converted
+from analysis.models.huggingface import Checkpoint
+from analysis.models.load import PretrainedModel, open_model
+from analysis.models.tapa_llama import with_tapa
+from analysis.models.token_losses import pretrained_reader
+from analysis.progress import NotedProgress, silent
+from analysis.records import Provenance
+from analysis.studies.settings import RecoverySettings
+from analysis.tables import Table
+from analysis.text.corpus import Corpus, corpus
+from analysis.text.windows import Document, spans
+from analysis.training.finetune import Finetuning, narrow, one_run_in, start_of, tokenized_documents
+
+CONTROL, RAW = "rope", "tapa-raw"
+ARMS = {
+    CONTROL: "RoPE, trained on",
+    "tapa": "TAPA",
+    "nope": "rotation dropped",
+    "yarn": "YaRN",
+}
+SAVE_EVERY = 32  # steps between two checkpoints of an arm
+TIMED = 2  # steps whose time makes a plan's hours, after one that is not counted
+
+Cell = tuple[str, int, int]
+"""Arm, tokens it was trained on, length."""
+
+
+def planned_measurements(settings: RecoverySettings) -> list[tuple[str, int]]:
+    """Arms and tokens in the order in which they are trained to and measured."""
+    first = [(arm, 0) for arm in (*ARMS, RAW)]
+    return first + [(arm, tokens) for tokens in settings.points[1:] for arm in ARMS]
+
+
+@dataclass(slots=True)
+class RecoveryRecord:
+    """What has been measured.
+
+    Attributes:
+        settings: of the plan.
+        targets: that are scored.
+        key: of model, text and settings, but for how many tokens are wanted.
+        nats: by cell, of each document.
+    """
+
+    settings: RecoverySettings
+    targets: Sequence[Target]
+    key: str
+    nats: dict[Cell, Float[np.ndarray, " documents"]] = field(default_factory=dict)
+
+    @property
+    def documents(self) -> list[str]:
+        """Names, each once."""
+        return list(dict.fromkeys(target.document for target in self.targets))
+
+    @property
+    def lengths(self) -> tuple[int, int]:
+        """Of the windows."""
+        return self.settings.length, self.settings.long
+
+    def has(self, arm: str, tokens: int) -> bool:
+        """Is it measured at every length?"""
+        return all((arm, tokens, length) in self.nats for length in self.lengths)
+
+    def measure(self, arm: str, tokens: int, model: Any, first_token: int | None) -> None:
+        """Score the targets at every length."""
+        checkpoint = Checkpoint.of(model, name=arm)
+        for length in self.lengths:
+            read, rows = pretrained_reader(checkpoint, length)
+            with narrow(self.settings.precision):
+                found = losses_by_document(
+                    read, self.targets, length, Protocol("sliding", self.settings.target),
+                    edges=position_edges(length), rows=rows, first_token=first_token,
+                )  # fmt: skip
+            self.nats[arm, tokens, length] = np.array([found[name].nats for name in self.documents])
+
+    def resume(self, path: Path) -> None:
+        """Take over what a record at `path` has; `InputError` if it is of another model, text or plan."""
+        if not path.is_file():
+            return
+        data = records.read(path, expect_schema=schemas.RECOVERY)
+        if data.attrs["key"] != self.key:
+            raise InputError(
+                f"{path} is of another model, other texts or settings; give another --out or remove it"
+            )
+        for arm in map(str, data.arm.values):
+            for tokens in map(int, data.trained.values):
+                for length in map(int, data.length.values):
+                    values = data.nats.sel(arm=arm, trained=tokens, length=length).values
+                    if np.isfinite(values).all():
+                        self.nats[arm, tokens, length] = values
+
+    def dataset(self) -> xr.Dataset:
+        """Everything so far; nan where nothing has been measured."""
+        arms = [*ARMS, RAW]
+        points = sorted({*self.settings.points, *(tokens for _, tokens, _ in self.nats)})
+        shape = (len(arms), len(points), len(self.lengths))
+        nats = np.full((*shape, len(self.documents)), np.nan)
+        for (arm, tokens, length), values in self.nats.items():
+            nats[arms.index(arm), points.index(tokens), self.lengths.index(length)] = values
+        counts = np.array(
+            [sum(t.stop - t.start for t in self.targets if t.document == name) for name in self.documents]
+        )
+        ends = {name: np.full((3, *shape), np.nan) for name in ("loss", "excess", "closed")}
+        seed = self.settings.seed
+        for at in np.ndindex(*shape):
+            own, control = nats[at], nats[arms.index(CONTROL), at[1], at[2]]
+            if not np.isfinite(own).all():
+                continue
+            ends["loss"][:, *at] = _numbers(over_documents(own, counts, seed=seed))
+            if at[0] == arms.index(CONTROL) or not np.isfinite(control).all():
+                continue
+            ends["excess"][:, *at] = _numbers(over_documents(own - control, counts, seed=seed))
+            before = nats[at[0], 0, at[2]] - nats[arms.index(CONTROL), 0, at[2]]
+            if (before > 0).all():  # false of nan
+                closed = over_documents(before - (own - control), before, seed=seed)
+                ends["closed"][:, *at] = _numbers(closed)
+        axes = ("arm", "trained", "length")
+        return xr.Dataset(
+            {
+                "nats": ((*axes, "document"), nats),
+                "tokens": ("document", counts),
+                **{
+                    f"{name}{suffix}": (axes, values[i])
+                    for name, values in ends.items()
+                    for i, suffix in enumerate(("", "_low", "_high"))
+                },
+            },
+            coords={
+                "arm": arms, "trained": points, "length": list(self.lengths), "document": self.documents,
+            },
+            attrs={"key": self.key, "lr": self.settings.lr, "window": self.settings.length},
+        )  # fmt: skip
+
+
+def _numbers(interval: Interval) -> tuple[float, float, float]:
+    return interval.value, interval.low, interval.high
+
+
+# From a model's name to the record.
+
+
+@dataclass(slots=True)
+class _Bench:
+    """A model, what its arms learn from, and where their checkpoints lie."""
+
+    model: PretrainedModel
+    data: Corpus
+    learned: list[Document]
+    settings: RecoverySettings
+    runs: Path
+
+    def started(self, arm: str) -> Any:
+        """The arm's model before any training."""
+        own = self.model.checkpoint.model
+        return with_tapa(own) if arm == RAW else converted(own, arm)
+
+    def run(self, arm: str) -> Finetuning:
+        """The arm's training, where it stopped."""
+        return Finetuning.begun(
+            self.started(arm), self.learned, self.settings.arm(arm), self.runs / arm,
+            start=start_of(self.model, self.data), first_token=self.model.first_token,
+        )  # fmt: skip
+
+
+def _prepared(
+    name: str, settings: RecoverySettings, runs: Path, progress: NotedProgress
+) -> tuple[_Bench, RecoveryRecord]:
+    found = open_model(name, progress=lambda what, done, total: progress(what, done, total, ""))
+    if not isinstance(found, PretrainedModel):
+        raise InputError(
+            f"{name} is no model of transformers; give smollm2, a Hugging Face folder or a .gguf"
+        )
+    data = corpus(settings.corpus)
+    progress("tokens", 0, 0, "")
+    learned, tested = (tokenized_documents(found, split) for split in (data.train, data.test))
+    chosen = spans(
+        tested, settings.long - settings.target, settings.target, settings.spans, seed=settings.seed
+    )
+    targets = [
+        Target(d.name, d.tokens, np.ones(len(d.tokens), np.int64), start, start + settings.target)
+        for d, start in zip(chosen.documents, chosen.starts, strict=True)
+    ]
+    decided = {name: value for name, value in asdict(settings).items() if name != "tokens"}
+    said = json.dumps([found.sha256, data.sha256, chosen.sha256, decided], sort_keys=True)
+    key = hashlib.sha256(said.encode()).hexdigest()
+    return _Bench(found, data, learned, settings, runs), RecoveryRecord(settings, targets, key)
+
+
+def measure_recovery(
+    name: str,
+    settings: RecoverySettings,
+    out: Path,
+    runs: Path,
+    *,
+    arguments: Sequence[str],
+    deadline: float | None = None,
+    progress: NotedProgress = silent,
+) -> xr.Dataset:
+    """Train the arms and measure them, writing the record after each measurement.
+
+    Args:
+        name: "smollm2" (fetched), a Hugging Face folder, or a .gguf file.
+        settings: see there.
+        out: record to write; what it holds of the same plan is not measured again.
+        runs: folder of the arms' checkpoints, 12 bytes a weight each, twice.
+        arguments: the command line, for the record.
+        deadline: seconds since the epoch after which nothing is begun; None for no limit.
+        progress: called with (what, done, total, note).
+
+    Returns:
+        The record so far.
+
+    Raises:
+        InputError: whatever cannot be used of the model, the settings or the files; a loss that is not finite.
+    """
+    begun = time.process_time()
+    bench, record = _prepared(name, settings, runs, progress)
+    with one_run_in(runs), records.relied_on(out, schemas.RECOVERY):
+        record.resume(out)
+        for done, (arm, tokens) in enumerate(todo := planned_measurements(settings)):
+            progress("recovery", done, len(todo), f"{arm} at {tokens:,} tokens")
+            if record.has(arm, tokens):
+                continue
+            model = _trained_to(bench, arm, tokens, deadline, progress)
+            if model is None:
+                break
+            record.measure(arm, tokens, model, bench.model.first_token)
+            _write(bench, record, out, arguments, time.process_time() - begun)
+    return record.dataset()
+
+
+def _trained_to(bench: _Bench, arm: str, tokens: int, deadline: float | None, progress: NotedProgress) -> Any:
+    """The arm's model after so many tokens; None if the time is up before."""
+    if deadline is not None and time.time() > deadline:
+        return None
+    if tokens == 0:
+        return bench.started(arm)
+    run, steps = bench.run(arm), bench.settings.arm(arm).steps(tokens)
+    if run.step > steps:
+        raise InputError(
+            f"{run.out} has gone on beyond {tokens} tokens, whose loss is not in the record; give another --runs"
+        )
+    if not run.train_to(steps, save_every=SAVE_EVERY, progress=progress, deadline=deadline):
+        return None
+    return run.model
+
+
+def _write(
+    bench: _Bench, record: RecoveryRecord, out: Path, arguments: Sequence[str], seconds: float
+) -> None:
+    narrowly = "bfloat16 products, float32 weights, phases, scores and sums"
+    provenance = Provenance.collect(
+        arguments,
+        bench.model.recorded | asdict(bench.settings),
+        seeds={"windows, spans and bootstrap": bench.settings.seed},
+        device="cpu",
+        precision=narrowly if bench.settings.precision == "bfloat16" else "float32",
+        threads=torch.get_num_threads(),
+        seconds=seconds,
+        model_sha256=bench.model.sha256,
+        text_sha256=bench.data.sha256,
+    )
+    records.write(record.dataset(), out, provenance, schema=schemas.RECOVERY)
+
+
+def recovery_hours(
+    name: str, settings: RecoverySettings, out: Path, runs: Path, *, progress: NotedProgress = silent
+) -> float:
+    """CPU hours that are left of a plan, from a few timed steps and one timed measurement of TAPA; nothing is kept.
+
+    Args and errors: as `measure_recovery`.
+    """
+    bench, record = _prepared(name, settings, runs, progress)
+    record.resume(out)
+    run = Finetuning.begun(
+        bench.started("tapa"), bench.learned, settings.arm("tapa"), runs / "timed", start={},
+        first_token=bench.model.first_token,
+    )  # fmt: skip
+    run.advance()
+    begun = time.process_time()
+    for _ in range(TIMED):
+        run.advance()
+    step = (time.process_time() - begun) / TIMED
+    begun = time.process_time()
+    RecoveryRecord(settings, record.targets, "").measure("tapa", 0, run.model, bench.model.first_token)
+    measurement = time.process_time() - begun
+    before = dict(zip(settings.points[1:], settings.points, strict=False))
+    todo = [(arm, tokens) for arm, tokens in planned_measurements(settings) if not record.has(arm, tokens)]
+    steps = sum((tokens - before[tokens]) // run.settings.step_tokens for _, tokens in todo if tokens)
+    return (len(todo) * measurement + steps * step) / 3600
+
+
+# What a record says.
+
+
+def reached(data: xr.Dataset) -> int:
+    """The largest number of tokens after which every arm has been measured at every length; 0 also for none."""
+    full = np.isfinite(data.loss.sel(arm=list(ARMS))).all(("arm", "length")).values
+    return max(
+        (int(tokens) for tokens, all_ in zip(data.trained.values, full, strict=True) if all_), default=0
+    )
+
+
+def recovery_rows(data: xr.Dataset) -> list[dict[str, Any]]:
+    """One mapping for each arm, tokens and length that is measured, fit for JSON: None where there is no number."""
+    rows = []
+    for arm, tokens, length in _cells(data):
+        cell = data.sel(arm=arm, trained=tokens, length=length)
+        names = [f"{name}{end}" for name in ("loss", "excess", "closed") for end in ("", "_low", "_high")]
+        values = {name: float(cell[name]) for name in names}
+        rows.append(
+            {"arm": arm, "trained": tokens, "length": length}
+            | {name: value if math.isfinite(value) else None for name, value in values.items()}
+        )
+    return rows
+
+
+def _cells(data: xr.Dataset) -> Iterator[Cell]:
+    for length in map(int, data.length.values):
+        for tokens in map(int, data.trained.values):
+            for arm in map(str, data.arm.values):
+                if math.isfinite(float(data.loss.sel(arm=arm, trained=tokens, length=length))):
+                    yield arm, tokens, length
+
+
+def recovery_table(data: xr.Dataset) -> str:
+    """Loss by arm and tokens for a reader, and the excess over continued RoPE."""
+    lines = [
+        [
+            str(row["length"]),
+            f"{row['trained']:,}",
+            ARMS.get(row["arm"], "TAPA, weights as they were"),
+            f"{row['loss']:.3f}",
+            "-"
+            if row["excess"] is None
+            else "{excess:.3f} [{excess_low:.3f}, {excess_high:.3f}]".format(**row),
+        ]
+        for row in recovery_rows(data)
+    ]
+    return Table(["window", "tokens", "arm", "nats per token", "less continued RoPE [95 %]"], lines).text()
