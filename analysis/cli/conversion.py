@@ -6,11 +6,14 @@ import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from analysis.cli.options import Json, own, shown
+
+if TYPE_CHECKING:
+    from analysis.studies.settings import RecoverySettings
 
 
 class ConversionTarget(StrEnum):
@@ -104,15 +107,15 @@ def finetune(
     factor: Factor = 4.0,
     as_json: Json = False,
 ) -> None:
-    """Convert a model and train it, so that it can use its new encoding.
+    """Convert a model and train it with its new encoding.
 
     Interrupted and started again, it goes on, and ends with the same weights. More tokens make a run longer, once its
     model is removed. Compare encodings at equal tokens with `tapa recovery`.
 
     \b
     Examples:
-      tapa finetune smollm2 --to tapa --tokens 262144 --out runs/smollm2-tapa
-      tapa finetune smollm2 --to rope --tokens 262144 --corpus my-texts --out runs/smollm2-rope
+      tapa finetune smollm2 --to tapa --tokens 262144 --out runs/a
+      tapa finetune smollm2 --to rope --tokens 8192 --corpus books --out runs/b
     """
     from analysis.assets import check_model_name
     from analysis.training.recipe import FinetuneSettings
@@ -123,10 +126,10 @@ def finetune(
     )
     settings.steps(tokens)
     from analysis.progress import progress_bar
-    from analysis.training.finetune import finetune_named
+    from analysis.training.finetune import finetuned_named
 
     with progress_bar() as show:
-        folder, log = finetune_named(model, corpus, settings, tokens, out, progress=show, alpha=alpha)
+        folder, log = finetuned_named(model, corpus, settings, tokens, out, progress=show, alpha=alpha)
     if as_json:
         typer.echo(json.dumps({"folder": str(folder), "steps": len(log.loss), "loss": log.loss}))
     else:
@@ -155,10 +158,11 @@ def recovery(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Compare how far training brings a model back with TAPA, YaRN, no rotation, and RoPE trained on.
+    """Compare how far training brings converted models back.
 
-    All arms are trained on the same windows at the same rate, and measured in windows of 256 and 1,024 tokens whenever
-    the tokens have doubled. Started again, it goes on where it was stopped.
+    The arms are TAPA, YaRN, no rotation, and the model's own RoPE trained on. All are trained on the same
+    windows at the same rate, and measured in windows of 256 and 1,024 tokens whenever the tokens have doubled. Started
+    again, it goes on where it was stopped.
 
     \b
     Examples:
@@ -172,27 +176,38 @@ def recovery(
     settings = RecoverySettings(tokens=tokens, lr=lr, seed=seed)
     out, runs = out or own("trained", "recovery.nc"), runs or own("records", "runs", "recovery")
     from analysis.experiments.sweep import deadline_after
-    from analysis.progress import progress_bar
     from analysis.records import ensure_writable
     from analysis.schemas import RECOVERY
-    from analysis.studies import recovery as study
 
     ensure_writable(out, RECOVERY)
     deadline = deadline_after(limit_minutes)
-    with progress_bar() as show:
-        if dry_run:
-            hours = study.recovery_hours(model, settings, out, runs, progress=show)
-        else:
-            data = study.measure_recovery(
-                model, settings, out, runs, arguments=sys.argv, deadline=deadline, progress=show
-            )
+    _recover(model, settings, (out, runs), deadline, dry_run=dry_run, as_json=as_json)
+
+
+def _recover(
+    model: str,
+    settings: RecoverySettings,
+    places: tuple[Path, Path],
+    deadline: float | None,
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Say how long the plan takes, or go on with it and print the record."""
+    from analysis.progress import progress_bar
+    from analysis.studies import recovery as study
+
     if dry_run:
+        with progress_bar() as show:
+            hours = study.recovery_hours(model, settings, *places, progress=show)
         typer.echo(json.dumps({"core_hours": hours}) if as_json else f"{hours:.2f} core-hours are left")
-    elif as_json:
-        typer.echo(
-            json.dumps(
-                {"record": str(out), "reached": study.reached(data), "rows": study.recovery_rows(data)}
-            )
+        return
+    with progress_bar() as show:
+        data = study.measure_recovery(
+            model, settings, *places, arguments=sys.argv, deadline=deadline, progress=show
         )
+    if as_json:
+        found = {"record": str(places[0]), "reached": study.reached(data), "rows": study.recovery_rows(data)}
+        typer.echo(json.dumps(found))
     else:
-        typer.echo(f"{study.recovery_table(data)}\nrecord: {shown(out)}")
+        typer.echo(f"{study.recovery_table(data)}\nrecord: {shown(places[0])}")

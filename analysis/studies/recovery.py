@@ -368,7 +368,7 @@ def recovery_table(data: xr.Dataset) -> str:
         [
             str(row["length"]),
             f"{row['trained']:,}",
-            ARMS.get(row["arm"], "TAPA, weights as they were"),
+            ARMS.get(row["arm"], "TAPA, raw weights"),
             f"{row['loss']:.3f}",
             "-"
             if row["excess"] is None

@@ -54,7 +54,7 @@ def tokenized_documents(model: PretrainedModel, documents: Sequence[Document]) -
     ]
 
 
-def narrow(precision: str) -> contextlib.AbstractContextManager[None]:
+def narrow(precision: str) -> torch.autocast:
     """Matrix products in bfloat16 on the CPU for the length of a `with`, if that is the precision."""
     return torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16")
 
@@ -222,7 +222,7 @@ def start_of(model: PretrainedModel, data: Corpus) -> dict[str, str]:
     return {"model_sha256": model.sha256, "text_sha256": data.sha256}
 
 
-def finetune(
+def finetuned(
     model: PretrainedModel,
     data: Corpus,
     settings: FinetuneSettings,
@@ -273,7 +273,7 @@ def finetune(
         return folder, run.log
 
 
-def finetune_named(
+def finetuned_named(
     name: str,
     source: str,
     settings: FinetuneSettings,
@@ -283,8 +283,8 @@ def finetune_named(
     progress: NotedProgress,
     **conversion: Any,
 ) -> tuple[Path, Log]:
-    """As `finetune`, of a model by its name and a corpus by its source; errors also as `open_model` and `corpus`."""
+    """As `finetuned`, of a model by its name and a corpus by its source; errors also as `open_model` and `corpus`."""
     found = open_model(name, progress=lambda what, done, total: progress(what, done, total, ""))
     if not isinstance(found, PretrainedModel):
         raise InputError(f"{name} is a model of `tapa train`; go on with `tapa train finetune from={name}`")
-    return finetune(found, corpus(source), settings, tokens, out, progress=progress, **conversion)
+    return finetuned(found, corpus(source), settings, tokens, out, progress=progress, **conversion)

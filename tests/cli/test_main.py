@@ -36,7 +36,7 @@ TAPA = Path(sys.executable).with_name("tapa")
 COMMANDS = (
     "curve", "doctor", "measure", "report", "plot", "compare", "export", "formula", "evaluate", "phase",
     "phase-dynamics", "phase-seeds", "bias", "score-variance", "train", "gate", "sweep", "results",
-    "convert", "verify", "findings", "site", "figures", "bench", "fetch",
+    "convert", "finetune", "recovery", "verify", "findings", "site", "figures", "bench", "fetch",
 )  # fmt: skip
 LENGTH = ["--length", "32", "--windows", "3"]
 
@@ -125,6 +125,41 @@ def test_help_shows_an_example_on_a_line_of_its_own_and_no_type_of_a_flag(comman
 
 def test_the_version_is_the_packages(monkeypatch, capsys):
     assert printed(monkeypatch, capsys, "--version") == f"tapa-toolkit {version('tapa-toolkit')}\n"
+
+
+# tapa finetune and tapa recovery
+
+
+def test_finetune_ends_with_a_model_that_opens_and_goes_on_only_with_more_tokens(place, monkeypatch, capsys):
+    (place / "texts").mkdir()
+    for i in range(6):
+        (place / "texts" / f"{i}.txt").write_text(words(300, seed=i))
+    given_ = ["finetune", "llama", "--to", "tapa", "--corpus", "./texts", "--length", "16", "--json"]
+    found = strict(printed(monkeypatch, capsys, *given_, "--tokens", "96", "--out", "run"))
+    assert found["steps"] == 3
+    assert (place / "run" / "model" / "config.json").is_file()
+    again = strict(printed(monkeypatch, capsys, *given_, "--tokens", "96", "--out", "run"))
+    assert again == found  # nothing is trained twice
+    for tokens, fragment in (("64", "has had 96 tokens already"), ("128", "is of fewer tokens; remove it")):
+        with pytest.raises(SystemExit) as end:
+            given(monkeypatch, *given_, "--tokens", tokens, "--out", "run")()
+        assert end.value.code == 2
+        assert fragment in capsys.readouterr().err.splitlines()[-1]  # below a bar of progress
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        (["finetune", "llama", "--to", "tapa", "--tokens", "100", "--out", "run"], "tokens=100"),
+        (["finetune", "llama", "--to", "rope", "--tokens", "512", "--lr", "0", "--out", "run"], "lr=0"),
+        (["recovery", "llama", "--tokens", "5000"], "tokens=5000"),
+        (["recovery", "nowhere", "--out", "a.nc", "--runs", "b"], "nowhere"),
+    ],
+)
+def test_trainings_that_cannot_be_are_refused(arguments, fragment, place, monkeypatch, capsys):
+    with pytest.raises(SystemExit) as end:
+        given(monkeypatch, *arguments)()
+    refused(end.value, capsys, fragment)
 
 
 # tapa curve

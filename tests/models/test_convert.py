@@ -20,6 +20,7 @@ from analysis.models.convert import (
     reorder,
     slowest_first,
     to_transformers,
+    with_yarn,
     write_converted,
 )
 from analysis.models.families import family_of
@@ -85,7 +86,8 @@ def test_what_rotates_slowest_is_by_the_models_own_angles():
 @pytest.mark.parametrize(
     ("to", "variant"),
     [("tapa", variant) for variant in tiny_models.VARIANTS]
-    + [("nope", variant) for variant in tiny_models.VARIANTS if "phi3" not in variant],
+    + [("nope", variant) for variant in tiny_models.VARIANTS if "phi3" not in variant]
+    + [("yarn", variant) for variant in ("llama", "qwen2", "gemma", "gpt_neox", "phi")],
 )
 def test_the_way_back_is_exact(variant: str, to: str, tmp_path: Path):
     model = tiny_models.build(variant)
@@ -103,6 +105,41 @@ def test_the_way_back_is_exact(variant: str, to: str, tmp_path: Path):
     if variant != "gemma3":
         assert torch.equal(back(tokens()).logits, model(tokens()).logits)
     assert back.config.rope_parameters == model.config.rope_parameters
+
+
+@pytest.mark.parametrize("variant", ["llama", "gemma", "gpt_neox"])
+def test_yarn_rotates_as_the_theory_says(variant: str):
+    """Angles and attention factor of transformers' own YaRN against `theory.frequencies`."""
+    model: Any = tiny_models.build(variant)
+    config, factor = model.config, 4.0
+    after: Any = with_yarn(model, factor)
+    rotary = after.base_model.rotary_emb
+    rope = config.rope_parameters
+    dim = heads_of(config).dim
+    width = round(dim * rope.get("partial_rotary_factor", 1.0))
+    wanted = Extension("yarn", factor, config.max_position_embeddings).frequencies(
+        rope["rope_theta"], dim, width, length=config.max_position_embeddings
+    )
+    np.testing.assert_allclose(rotary.inv_freq.numpy(), wanted.omega, rtol=1e-6)  # of float32
+    assert rotary.attention_scaling == pytest.approx(wanted.attention_factor, rel=1e-12)
+    plain = model.base_model.rotary_emb.inv_freq
+    assert torch.equal(rotary.inv_freq[0], plain[0])  # the fastest is kept
+    assert (
+        plain[-1] / factor <= rotary.inv_freq[-1] < plain[-1]
+    )  # the slowest is stretched, by the factor at most
+    assert not torch.equal(after(tokens()).logits, model(tokens()).logits)
+    assert config.rope_parameters == rope
+
+
+def test_yarn_refuses_what_is_extended_already_and_factors_below_one():
+    plainly_raises(lambda: with_yarn(tiny_models.build("llama-llama3"), 4.0), "'llama3' is not plain RoPE")
+    plainly_raises(lambda: with_yarn(tiny_models.build("llama"), 0.5), "factor=0.5")
+
+
+def test_from_yarn_to_tapa_is_as_from_rope():
+    model = tiny_models.build("llama")
+    by_yarn = converted(converted(model, "yarn"), "tapa")
+    assert torch.equal(by_yarn(tokens()).logits, converted(model, "tapa")(tokens()).logits)
 
 
 def test_from_nope_to_tapa_is_as_from_rope():

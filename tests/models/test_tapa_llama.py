@@ -477,3 +477,20 @@ def test_the_mask_is_what_transformers_asks_for():
     mask = create_causal_mask(config, embeddings, None, None, torch.arange(3)[None])
     assert mask.dtype == torch.int32
     assert mask[0, 0].tolist() == [[0, -1, -1], [1, 0, -1], [2, 1, 0]]
+
+
+def test_autocast_does_not_round_the_phase():
+    """Far keys turn the phase by many of its roundings: the scores of vectors in bfloat16 are those of float32."""
+    model = with_tapa(tiny_models.build("llama", dtype=torch.float32), alpha=1.0)
+    q, k, v = (
+        torch.randn(1, 4, LENGTH, 8, generator=torch.Generator().manual_seed(i)).bfloat16() for i in range(3)
+    )
+    mask = tapa_mask(1, LENGTH, LENGTH)
+    layer = model.model.layers[0].self_attn
+    plain = tapa_attention(layer, q.float(), k.float(), v.float(), mask)[0]
+    with torch.autocast("cpu", torch.bfloat16):
+        narrow = tapa_attention(layer, q, k, v, mask)[0].float()
+    error = (narrow - plain).abs().max()
+    assert (
+        error < 4 * 2**-8 * v.float().abs().max()
+    )  # of weights and of their mixture, each rounded to 8 bits

@@ -12,7 +12,7 @@ import torch
 from analysis.models import checkpoint
 from analysis.models.convert import converted
 from analysis.text.windows import Document
-from analysis.training.finetune import Finetuning, finetune
+from analysis.training.finetune import Finetuning
 from analysis.training.recipe import FinetuneSettings
 from tests import tiny_models
 from tests.refusals import plainly_raises
