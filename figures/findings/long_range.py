@@ -35,6 +35,7 @@ def gate_findings() -> Iterator[Finding]:
 EARLIER = {
     "private-words-of-lower-case": "private words of three lower-case letters, as the text has them (concentration 40)",
     "private-words-of-own-letters": "private words of two letters that the text has not (concentration 5)",
+    "private-words-more-updates": "the same words, with more updates of fewer bytes at a higher rate",
 }
 """Gates of corpora and horizons that were given up, and what the words were."""
 
