@@ -41,7 +41,8 @@ from analysis.evidence import Verdict
 from analysis.files import write_whole
 from analysis.processes import begin_work
 from proofs.balls import PRECISION, precision
-from proofs.ledger import Ledger, LedgerError, load, own_verdict
+from proofs.ledger import Ledger, LedgerError, own_verdict
+from proofs.rivals import load_neighbours
 from proofs.verify import gather, gather_needed
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -487,7 +488,7 @@ def _judge_fork(
     sys.meta_path.insert(0, _Finder(name, str(_ROOT / "proofs" / mutant.file), source))  # type: ignore[arg-type]
     with redirect_stderr(io.StringIO()):  # a ledger that cannot be made ends the fork, and is killed
         fresh = importlib.import_module("proofs.mutants")
-        to.send(fresh.judge(warm.expected, nodes, fresh.load()))
+        to.send(fresh.judge(warm.expected, nodes, fresh.load_neighbours()))
     to.close()
 
 
@@ -539,7 +540,7 @@ def judge_all(
         row = old.get(mutant.change)
         if row is None or row["of"] != of or _row_mutant(row) != mutant:
             if ledger is None or warm is None:
-                ledger = load()
+                ledger = load_neighbours()
                 warm = warm_up(ledger)
             row = outcome(mutant, warm, ledger, limit) | {"of": of}
             report(f"{row['ended']}: {mutant.key}: {row['by']}")
@@ -582,9 +583,7 @@ def mutation_score() -> None:
     parser.add_argument("--out", type=Path, default=_ROOT / "figures" / "summaries" / "mutants.json")
     parser.add_argument("--limit", type=float, default=120.0, help="seconds for one error")
     given = parser.parse_args()
-    kept = judge_all(
-        given.number, given.seed, given.out, given.limit, lambda line: sys.stdout.write(line + "\n")
-    )
+    kept = judge_all(given.number, given.seed, given.out, given.limit, lambda line: print(line, flush=True))
     ends = Counter(row["ended"] for row in kept["rows"])
     sys.stdout.write(f"{len(kept['rows'])} errors: {dict(ends)}\n")
 
