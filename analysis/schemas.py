@@ -505,6 +505,7 @@ RECOVERY = Schema(
         "documents",
     ),
 )  # fmt: skip
+MUTANTS = Schema("mutants", 2, made_by="python -m proofs.mutants COUNT")
 HOSTILE_INPUTS = Schema("hostile-inputs", 1, made_by="python -m tests.hostile COUNT --out RECORD")
 
 

@@ -357,6 +357,8 @@ def _form(
 
 def place(check: Callable) -> str:
     """ "proofs/paper/appendix_c.py:12", relative to the repository, of a check's first line."""
+    if isinstance(check, functools.partial):  # of a statement: see `_form`
+        check = check.func
     code = inspect.unwrap(check).__code__
     path = Path(code.co_filename).resolve()
     name = path.relative_to(_ROOT).as_posix() if path.is_relative_to(_ROOT) else path.name

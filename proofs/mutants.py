@@ -30,6 +30,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import redirect_stderr
 from dataclasses import asdict, dataclass
 from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.metadata import version
 from importlib.util import spec_from_file_location
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -531,7 +532,7 @@ def judge_all(
     reasons = {change: row["why"] for change, row in old.items() if "why" in row}
     modules = proof_sources()
     graph = imports(modules)
-    whole: dict[str, Any] = {"schema": "mutants/2", "seed": seed, "rows": []}
+    whole: dict[str, Any] = {"seed": seed, "rows": []}
     ledger = warm = None
     for mutant in drawn(modules, sys.maxsize, seed):
         if sum(row["ended"] != "unmet" for row in whole["rows"]) >= number:
@@ -548,17 +549,33 @@ def judge_all(
             row["why"] = reasons[mutant.change]
         whole["rows"].append(row)
         whole["counts"] = score(whole["rows"])
-        write_whole(record, json.dumps(whole, indent=1) + "\n")
+        _write(record, whole, modules)
     return whole
+
+
+SCHEMA = "mutants/2"
+
+
+def _write(record: Path, content: Mapping[str, Any], modules: Mapping[str, str]) -> None:
+    """The record as the project's summaries are: schema, provenance, content."""
+    met = sum(row["ended"] != "unmet" for row in content["rows"])
+    made = {
+        "command": f"python -m proofs.mutants {met} --seed {content['seed']}",
+        "sources_sha256": _sha256("".join(f"{file}\n{text}" for file, text in sorted(modules.items()))),
+        "versions": {name: version(name) for name in ("sympy", "python-flint")}
+        | {"python": sys.version.split()[0]},
+    }
+    whole = {"schema": SCHEMA, "provenance": made, "content": content}
+    write_whole(record, json.dumps(whole, indent=1, sort_keys=True) + "\n")
 
 
 def _kept(record: Path) -> dict[str, Any]:
     if not record.is_file():
         return {}
     kept = json.loads(record.read_text(encoding="utf-8"))
-    if kept.get("schema") != "mutants/2":
+    if kept.get("schema") != SCHEMA:
         raise InputError(f"{record} is no record of mutants; give another file")
-    return kept
+    return kept["content"]
 
 
 def _row_mutant(row: Mapping[str, Any]) -> Mutant:

@@ -30,6 +30,7 @@ ORIGINS = {  # by record: the command that makes it, and the module that measure
     "summaries/phase_seeds.json": ("tapa phase-seeds RUNS", "analysis/studies/phase_seeds.py"),
     "summaries/rivals.json": ("tapa figures", "analysis/studies/encodings_ranked.py"),
     "summaries/hostile.json": ("python -m tests.hostile COUNT --out FILE", "tests/hostile.py"),
+    "summaries/mutants.json": ("python -m proofs.mutants COUNT", "proofs/mutants.py"),
     "summaries/bench.json": ("tapa bench", "analysis/bench.py"),
     "summaries/kills.json": ("python -m tests.kills --folder NEW", "tests/kills.py"),
     "trained/score_variance.nc": ("tapa score-variance RUNS", "analysis/studies/score_variance.py"),

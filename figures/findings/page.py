@@ -97,7 +97,7 @@ SECTIONS = {
     "Speed": (untrained.speed_findings,),
     "Kills and full disks": (untrained.kill_findings,),
     "Hostile inputs": (untrained.hostile_findings,),
-    "The claims ledger": (untrained.verdict_findings,),
+    "The claims ledger": (untrained.verdict_findings, untrained.mutant_findings),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from figures.findings.finding import FOLDER, Finding, content, number, percent
@@ -247,4 +248,36 @@ def verdict_findings() -> Iterator[Finding]:
             "repaired": sum(b for _, b in counts.values()),
         },
         "fig_05_claims",
+    )
+
+
+WORDS = ("hypothesis", "says")  # kinds of planted errors that change what is printed, not what is computed
+
+
+def mutant_findings() -> Iterator[Finding]:
+    """How many errors that were planted in `proofs` the ledger sees, in what it computes and in what it prints."""
+    record = "summaries/mutants.json"
+    rows = [row for row in content(record)["rows"] if row["ended"] != "unmet"]
+    computed = [row for row in rows if row["kind"] not in WORDS]
+    printed = [row for row in rows if row["kind"] in WORDS]
+    left = [row for row in computed if row["ended"] == "survived"]
+    reasons = Counter(row.get("why", "hole").partition(":")[0] for row in left)
+    seen, seen_printed = len(computed) - len(left), sum(row["ended"] != "survived" for row in printed)
+    yield Finding(
+        "mutation-score",
+        "Of {computed} errors planted in what the ledger computes it sees {seen} ({share}). Of the {left} that it does "
+        "not see, {attack} are in a search for a counterexample alone, {equivalent} change nothing that is judged, and "
+        "{hole} are holes. Of {printed} planted in printed statements and hypotheses it sees {seen_printed} "
+        "({share_printed}).",
+        record,
+        {
+            "computed": len(computed),
+            "seen": seen,
+            "share": percent(seen / len(computed)),
+            "left": len(left),
+            **{reason: reasons[reason] for reason in ("attack", "equivalent", "hole")},
+            "printed": len(printed),
+            "seen_printed": seen_printed,
+            "share_printed": percent(seen_printed / len(printed)),
+        },
     )

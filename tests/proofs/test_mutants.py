@@ -143,7 +143,7 @@ def test_rows_are_kept_until_a_module_that_they_were_judged_with_changes(tmp_pat
         }
         for one in mutants
     ]
-    record.write_text(json.dumps({"schema": "mutants/2", "seed": 3, "rows": rows}))
+    record.write_text(json.dumps({"schema": "mutants/2", "content": {"seed": 3, "rows": rows}}))
     kept = judge_all(12, 3, record, limit=1)
     assert kept["rows"] == rows  # nothing was judged again, and no reason is lost
     assert sum(sum(ends.values()) for ends in kept["counts"].values()) == 12

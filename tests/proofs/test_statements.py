@@ -14,7 +14,7 @@ from analysis.errors import InputError
 from analysis.evidence import Evidence, Role, Verdict
 from proofs.balls import PRECISION, ball, less, precision
 from proofs.classical import CLASSICAL, unknown_names
-from proofs.ledger import Form, Ledger, Rank, load, own_verdict, rests_on, settle, settle_ranks
+from proofs.ledger import Form, Ledger, LedgerError, Rank, load, own_verdict, rests_on, settle, settle_ranks
 from proofs.paper.theorem_2_2_uniform import scans, uncovered
 from proofs.paper.theorem_2_3 import DIM, R
 from proofs.statements import Conclusion, Statement, Variable, tightened
@@ -213,3 +213,16 @@ def test_every_theorem_that_is_called_by_name_has_an_entry_and_every_entry_is_ca
     assert unknown_names(texts, NAMES) == set()
     assert unknown_names([*texts, "By Minkowski."], NAMES) == {"Minkowski"}
     assert {label for form in forms for label in form.classical} == {entry.label for entry in CLASSICAL}
+
+
+def test_a_check_of_a_statement_that_cannot_be_run_fails_in_the_ledgers_own_words() -> None:
+    """Found by a planted error: the message about it could not be made, and an AttributeError came instead."""
+    ledger = Ledger()
+    statement = Statement((Variable(X, low=sp.Integer(0)),), (Conclusion(sp.Gt(X, 0)),))
+
+    @ledger.claim("x-1", where="App. A", kind="definition", says=statement)
+    def check(statement: Statement) -> Iterator[Evidence]:
+        yield from {}[statement]
+
+    with pytest.raises(LedgerError, match=r"^x-1: KeyError in .*test_statements.py"):
+        gather("x-1", ledger.nodes()["x-1"].check)
