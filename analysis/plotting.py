@@ -78,12 +78,13 @@ class Picture(Figure):
         with mpl.rc_context(RC):
             super().savefig(*arguments, **options)
 
-    def _ipython_display_(self) -> None:
-        from IPython.display import display
-
+    def _repr_mimebundle_(
+        self, include: object = None, exclude: object = None
+    ) -> tuple[dict[str, bytes], dict[str, dict[str, str]]]:
+        """What IPython shows, by media type, and the text for whoever does not see it."""
         out = io.BytesIO()
         self.savefig(out, format="png", dpi=150)
-        display({"image/png": out.getvalue()}, raw=True, metadata={"image/png": {"alt": self.description}})
+        return {"image/png": out.getvalue()}, {"image/png": {"alt": self.description}}
 
 
 def plot(

@@ -13,6 +13,11 @@ from analysis.theory.frequencies import Frequencies
 from analysis.theory.gaussian_law import GaussianLaw
 from analysis.theory.rope import spread_distances
 
+_NAMES = {
+    "mean": "mean score",
+    "mean_se": "standard error of the mean score",
+    "sd": "standard deviation of the score",
+}
 POINTS = 385  # at most of a curve: about 24 an octave over 65,536 tokens
 
 
@@ -70,13 +75,9 @@ def curve(
                 f"{type(encoding).__name__} has no moments in closed form; give samples, such as 65536"
             )
         mean, error, variance = moments.mean, np.zeros(len(distance)), moments.variance
-    units = {"units": "1"}
+    values = {"mean": mean, "mean_se": error, "sd": np.sqrt(variance)}
     return xr.Dataset(
-        {
-            "mean": ("distance", mean, {"long_name": "mean score"} | units),
-            "mean_se": ("distance", error, {"long_name": "standard error of the mean score"} | units),
-            "sd": ("distance", np.sqrt(variance), {"long_name": "standard deviation of the score"} | units),
-        },
+        {key: ("distance", values[key], {"long_name": name, "units": "1"}) for key, name in _NAMES.items()},
         {"distance": ("distance", distance, {"long_name": "distance", "units": "token"})},
         {"name": type(encoding).__name__, "method": "closed form" if samples is None else f"{samples} draws"},
     )
