@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -110,6 +111,41 @@ def styled() -> Iterator[None]:
     plt.switch_backend(mpl.get_backend())
     with mpl.rc_context(RC):
         yield
+
+
+def describe_figures() -> None:
+    """From now on pictures of this notebook carry words for whoever does not see them; elsewhere nothing happens."""
+    from IPython.core.getipython import get_ipython
+
+    shell: Any = get_ipython()
+    if shell is None:
+        return
+    plt.switch_backend(
+        mpl.get_backend()
+    )  # whose own way to show a figure would otherwise replace this one later
+
+    def shown(figure: Figure) -> tuple[bytes, dict[str, str]]:
+        out = io.BytesIO()
+        figure.savefig(out, format="png", bbox_inches="tight", dpi=150)
+        return out.getvalue(), {"alt": described(figure)}
+
+    shell.display_formatter.formatters["image/png"].for_type(Figure, shown)
+
+
+def described(figure: Figure) -> str:
+    """What a figure shows, out of its own words: its title, and of each panel title, axes and the names of its lines.
+
+    >>> described(bias_plot(length=256))
+    'expected score / $\\\\sqrt{D}$ over distance (tokens): exact, D = 128, limit of many pairs'
+    """
+    words = [figure.get_suptitle().replace("\n", " ")]
+    for ax in figure.axes:
+        names = [label for label in ax.get_legend_handles_labels()[1] if not label.startswith("_")]
+        axes = " over ".join(filter(None, (ax.get_ylabel(), ax.get_xlabel())))
+        title = ax.get_title(loc="left") or ax.get_title()
+        said = ": ".join(filter(None, (title.replace("\n", " "), axes, ", ".join(names))))
+        words.append(said)
+    return ". ".join(dict.fromkeys(filter(None, words)))
 
 
 def shows_figure(draw):

@@ -20,14 +20,19 @@
 # whatever the tokens say. This notebook predicts that curve and measures it in a head.
 
 # %%
+from pathlib import Path
+
 import numpy as np
 import torch
 
+from analysis import measure, open_model, plot
 from analysis.heads.mean_score import mean_score
 from analysis.theory import frequencies, model_config
 from analysis.theory.rope import expected_score_curve
 from figures.catalogue import read_arrays
-from figures.widgets import bias_explorer, bias_plot, head_plot
+from figures.widgets import bias_explorer, bias_plot, describe_figures, head_explorer, head_plot
+
+describe_figures()  # pictures carry their descriptions
 
 # %% [markdown]
 # ## Predict: one $\mu_0$ and one $\nu_0$ for every pair
@@ -81,20 +86,57 @@ for distance in (0, 1, 10, 100, 1000):
 print(f"rms difference over distances below 1000: {np.std(measured[:1000].numpy() - predicted[:1000]):.3f}")
 
 # %% [markdown]
+# ## Open a checkpoint and measure it
+#
+# A model of `tapa train` that is committed, of four layers: opened, and measured on a text in seconds. A Hugging Face
+# folder, a `.gguf` file or a model in memory goes the same way. The map has a number for each head: how much of the
+# variance of its scores lies between distances.
+
+# %%
+model = open_model("../figures/trained/checkpoints/rope.safetensors")
+documents = model.documents([Path("../LICENSE")], lambda *told: None)
+chosen = model.windows(documents, model.default_window, 16, seed=0)
+mine = measure(model, chosen.tokens, seed=0)
+plot(mine, quantity="distance_share")
+
+# %% [markdown]
+# A head of it, by layer and head:
+
+# %%
+plot(mine, "2.1")
+
+# %% [markdown]
 # ## A real checkpoint
 #
 # `make figures` fetches SmolLM2-135M-Instruct by its hash and measures every head, and the record opens with
 # xarray. For a checkpoint of your own, `tapa measure my-llama/ --text book.txt --out my.nc` writes a record of the
-# same kind. The picture shows the median head: the measured mean score (grey) lies on the part that the means of
-# queries and keys decide (orange); in the median head of this model they decide 99.4 % of it
-# ([bias-from-means](../figures/FINDINGS.md#bias-from-means)).
+# same kind, and `plot(open_record("my.nc"), "3.4").savefig("head.png")` draws a head of it.
 
 # %%
 record = read_arrays("smollm2")
+plot(record, quantity="distance_share")
+
+# %% [markdown]
+# The median head: the measured mean score (grey) lies on the part that the means of queries and keys decide
+# (orange); in the median head of this model they decide 99.4 % of it
+# ([bias-from-means](../figures/FINDINGS.md#bias-from-means)).
+
+# %%
 layer, head = (
     int(values[list(record.telling_why.values).index("median head")])
     for values in (record.telling_layer.values, record.telling_head.values)
 )
-figure = head_plot(record, layer, head)
+plot(record, f"{layer}.{head}")
+
+# %%
 share = float(record.distance_share.sel(first_token="dropped", layer=layer, head=head))
 print(f"layer {layer}, head {head}: {share:.0%} of the variance of its scores lies between distances")
+
+# %% [markdown]
+# Any other head, with sliders; the picture is the head at which they begin.
+
+# %%
+figure = head_plot(record, 0, 0)
+
+# %%
+head_explorer(record)

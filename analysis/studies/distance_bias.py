@@ -531,7 +531,9 @@ def _measured(
     clock.forward += time.perf_counter() - begun - (clock.statistics - before)
     begun = time.perf_counter()
     dataset = described(model_dataset([collector.layers[i] for i in sorted(collector.layers)]))
-    dataset = dataset.assign_attrs(context_length=model.context_length, trained_length=model.trained_length)
+    dataset = dataset.assign_attrs(
+        model=model.name, context_length=model.context_length, trained_length=model.trained_length
+    )
     clock.statistics += time.perf_counter() - begun
     return dataset
 

@@ -23,6 +23,10 @@ ORIGINS = {  # by record: the command that makes it, and the module that measure
         "tapa measure gemma3-270m --windows 4 --length 1024 --summary FILE",
         "analysis/studies/distance_bias.py",
     ),
+    "summaries/layers.json": (
+        "tapa bench large_model_memory layerwise_memory --out FILE",
+        "analysis/layer_jobs.py",
+    ),
     "summaries/formula_shapes.json": ("tapa figures mean_score_shapes", "analysis/studies/formula_fit.py"),
     "summaries/bias.json": ("tapa bias RUNS", "analysis/studies/equal_dose.py"),
     "summaries/bias_sweep.json": ("tapa bias RUNS", "analysis/studies/extrapolation_bias_runs.py"),

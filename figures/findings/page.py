@@ -95,6 +95,7 @@ SECTIONS = {
     ),
     "Before any training": (untrained.moment_findings, untrained.encoding_findings, untrained.head_findings),
     "Speed": (untrained.speed_findings,),
+    "Memory, layer by layer": (untrained.layer_findings,),
     "Kills and full disks": (untrained.kill_findings,),
     "Hostile inputs": (untrained.hostile_findings,),
     "The claims ledger": (untrained.verdict_findings, untrained.mutant_findings),

@@ -171,6 +171,41 @@ def speed_findings() -> Iterator[Finding]:
         )
 
 
+def layer_findings() -> Iterator[Finding]:
+    """Memory of measuring a checkpoint layer by layer, on a machine on which other work ran."""
+    record = "summaries/layers.json"
+    small, large = content(record)["rows"]
+    if "layer by layer" not in small["what"]:
+        small, large = large, small
+    yield Finding(
+        "layers-smollm2",
+        "Measured layer by layer SmolLM2-135M-Instruct takes {peak} GB at its peak, whole {whole} GB, and {ratio} of "
+        "the whole model's CPU time, with the same record ({what}; the target, {target}, is {met}).",
+        record,
+        {
+            "peak": number(small["peak_gb"]),
+            "whole": number(small["whole_peak_gb"]),
+            "ratio": number(small["time_ratio"]),
+            "what": small["what"],
+            "target": small["target"],
+            "met": "met" if small["met"] else "missed",
+        },
+    )
+    yield Finding(
+        "layers-8b",
+        "Layers of an 8B model's sizes take {peak} GB at the peak, where their weights alone are {weights} GB in "
+        "float32 ({what}; the target, {target}, is {met}).",
+        record,
+        {
+            "peak": number(large["peak_gb"]),
+            "weights": number(large["weights_in_float32_gb"]),
+            "what": large["what"],
+            "target": large["target"],
+            "met": "met" if large["met"] else "missed",
+        },
+    )
+
+
 def kill_findings() -> Iterator[Finding]:
     """What kills and full disks cost, of the counts of the kill harness."""
     record = "summaries/kills.json"
