@@ -25,6 +25,20 @@ class ConversionTarget(StrEnum):
     YARN = "yarn"
 
 
+class PhaseScale(StrEnum):
+    """What the phase at distance 1 is multiplied by before its cosine: 2 pi as in the paper, or 1."""
+
+    TURNS = "turns"
+    RADIANS = "radians"
+
+
+class Rounding(StrEnum):
+    """How the amplitude's share of a head becomes whole dimensions."""
+
+    NEAREST = "nearest"
+    DOWN = "down"
+
+
 Factor = Annotated[float, typer.Option(help="Of YaRN, >= 1.")]
 
 
@@ -48,6 +62,13 @@ def convert(
         float, typer.Option(help="Factor of the rows of q and of k that make TAPA's phase, a power of two.")
     ] = 0.125,
     factor: Factor = 4.0,
+    phase_scale: Annotated[
+        PhaseScale,
+        typer.Option(help="Of TAPA's phase: the paper's turns, or radians as in the released kernel."),
+    ] = PhaseScale.TURNS,
+    rounding: Annotated[
+        Rounding, typer.Option(help="Of the share's dimensions; down as in the released kernel.")
+    ] = Rounding.NEAREST,
     as_json: Json = False,
 ) -> None:
     """Exchange a model's rotation for TAPA, YaRN or nothing.
@@ -77,6 +98,8 @@ def convert(
             amplitude_share=amplitude_share,
             phase_rows=phase_rows,
             factor=factor,
+            turns=phase_scale is PhaseScale.TURNS,
+            rounding=rounding.value,
             progress=show,
         )
     if as_json:

@@ -50,6 +50,7 @@ from analysis.models.tapa_llama import (
 from analysis.progress import Progress, silent
 from analysis.settings import check_above, check_at_least, nearest
 from analysis.theory.model_config import from_config
+from analysis.theory.tapa import amplitude_dims
 
 YARN_FACTOR = 4.0  # factor of YaRN
 PHASE_ROWS = 0.125  # factor of the phase's rows of q and of k
@@ -68,6 +69,8 @@ def converted(
     amplitude_share: float = 0.5,
     phase_rows: float = PHASE_ROWS,
     factor: float = YARN_FACTOR,
+    turns: bool = True,
+    rounding: str = "nearest",
 ) -> PreTrainedModel:
     """A copy of a model with another positional encoding.
 
@@ -77,6 +80,8 @@ def converted(
         alpha, amplitude_share: of TAPA; see `tapa_llama.TapaOptions`.
         phase_rows: factor of the rows of q and of k that make TAPA's phase, a power of two.
         factor: of YaRN.
+        turns: whether TAPA's phase is in turns, as the paper has it; False for radians, as the released kernel.
+        rounding: of the amplitude's share to whole dimensions, `theory.tapa.ROUNDINGS`; "down" as the released kernel.
 
     Raises:
         InputError: an unknown `to`, a model of another kind, one that never had a rotation, or an option out of range.
@@ -101,7 +106,9 @@ def converted(
     check_above("phase_rows", phase_rows, 0)
     if math.frexp(phase_rows)[0] != 0.5:
         raise InputError(f"phase_rows={phase_rows} is no power of two; give one such as {PHASE_ROWS}")
-    found = with_tapa(copied, alpha=alpha, amplitude_share=amplitude_share)
+    dim = heads_of(copied.config).dim
+    share = amplitude_dims(dim, amplitude_share, rounding) / dim
+    found = with_tapa(copied, alpha=alpha, amplitude_share=share, turns=turns)
     reorder(found, slowest_first(copied.config), tapa_encoding(found.config).amplitude_dim, phase_rows)
     setattr(found.config, OWN_ROWS, phase_rows)
     return found
@@ -132,11 +139,8 @@ def write_converted(
     to: str,
     folder: Path,
     *,
-    alpha: float = 0.1,
-    amplitude_share: float = 0.5,
-    phase_rows: float = PHASE_ROWS,
-    factor: float = YARN_FACTOR,
     progress: Progress = silent,
+    **options: Any,
 ) -> PreTrainedModel:
     """Convert a model by its name and write it as a Hugging Face folder, with its tokenizer where it has one.
 
@@ -144,8 +148,8 @@ def write_converted(
         name: as `load.open_model`; a model of `tapa train` is written as it was trained.
         to: as `converted`; of a model of `tapa train`, what it was trained with.
         folder: made with its parents; it must not hold anything.
-        alpha, amplitude_share, phase_rows, factor: as `converted`.
         progress: called with (what, done, total).
+        options: as `converted`.
 
     Raises:
         InputError: as `load.open_model`, `converted` and `to_transformers`, or `folder` cannot be written.
@@ -154,14 +158,7 @@ def write_converted(
     if isinstance(found, PretrainedModel):
         tokenizer = found.checkpoint.tokenizer
         progress(f"convert to {to}", 0, 0)
-        model = converted(
-            found.checkpoint.model,
-            to,
-            alpha=alpha,
-            amplitude_share=amplitude_share,
-            phase_rows=phase_rows,
-            factor=factor,
-        )
+        model = converted(found.checkpoint.model, to, **options)
     else:
         assert isinstance(found, TrainedModel)
         method, tokenizer = found.checkpoint.config.method.name, None

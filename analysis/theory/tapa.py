@@ -451,19 +451,33 @@ def leading_term(
     )
 
 
-def amplitude_dims(head_dim: int, amplitude_share: float) -> int:
-    """Number of dimensions in the amplitude, the share of head_dim to the nearest whole number.
+ROUNDINGS = ("nearest", "down")
+"""How a share of a head becomes whole dimensions: to the nearest, or as the authors' released kernel does."""
+
+
+def amplitude_dims(head_dim: int, amplitude_share: float, rounding: str = "nearest") -> int:
+    """Number of dimensions in the amplitude, the share of head_dim as a whole number.
+
+    Args:
+        head_dim: of a head.
+        amplitude_share: in (0, 1).
+        rounding: "nearest"; or "down", which leaves amplitude and phase a dimension at least: max(1, min(int(theta D),
+            D - 1)), as the released kernel computes it (`tapa-code.score`).
 
     Raises `InputError` for a head_dim that is no whole number above 0, or a share that is outside (0, 1) or
     leaves amplitude or phase without a dimension.
 
-    >>> amplitude_dims(64, 0.25)
-    16
+    >>> amplitude_dims(64, 0.25), amplitude_dims(64, 0.9), amplitude_dims(64, 0.9, "down")
+    (16, 58, 57)
     """
+    if rounding not in ROUNDINGS:
+        raise InputError(f"rounding={rounding!r} is unknown; {nearest(rounding, ROUNDINGS)}")
     if isinstance(head_dim, bool) or not isinstance(head_dim, int | np.integer) or head_dim < 1:
         raise InputError(f"head_dim={head_dim} is not a whole number of at least 1")
     check_proper_share("amplitude_share", amplitude_share)
     dims = round(head_dim * amplitude_share)
+    if rounding == "down":
+        dims = max(1, min(int(amplitude_share * head_dim), head_dim - 1))
     if not 0 < dims < head_dim:
         part = "phase" if dims else "amplitude"
         raise InputError(f"amplitude_share={amplitude_share} of head_dim={head_dim} leaves the {part} empty")

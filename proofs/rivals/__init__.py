@@ -57,6 +57,13 @@ NEIGHBOURS: dict[str, Neighbour] = {
         "third_version",
         ("tapa-3.cpt", "tapa-3.ppl", "tapa-3.retrieval"),
     ),
+    "tapa-code": Neighbour(
+        "The attention kernels that TAPA's authors released (forward only, Triton)",
+        "2509.12635",
+        "notes on the kernel's source and its README",
+        "released_kernel",
+        ("tapa-code.score",),
+    ),
     "frayed-2026": Neighbour(
         "Frayed RoPE and Long Inputs: A Geometric Perspective",
         "2603.18017",

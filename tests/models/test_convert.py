@@ -261,3 +261,46 @@ def test_a_trained_model_is_written_as_it_was_trained(tmp_path: Path):
     plainly_raises(lambda: write_converted(file, "rope", tmp_path / "new"), "give --to tapa")
     write_converted(file, "tapa", tmp_path / "new")
     assert type(AutoModelForCausalLM.from_pretrained(tmp_path / "new")).__name__ == "TapaLlamaForCausalLM"
+
+
+def released(q: np.ndarray, k: np.ndarray, share: float, alpha: float) -> np.ndarray:
+    """The scores of the authors' released kernel, by hand: no 2 pi, the share's dimensions rounded down."""
+    dim = q.shape[-1]
+    n = max(1, min(int(share * dim), dim - 1))
+    distance = np.abs(np.arange(len(q))[:, None] - np.arange(len(k))[None]).astype(np.float64)
+    power = np.where(distance > 0, np.exp(alpha * np.log(np.maximum(distance, 1))), 0.0)
+    amplitude = np.einsum("id,jd->ij", q[:, :n], k[:, :n]) / np.sqrt(n)
+    return amplitude * np.cos(power * np.einsum("id,jd->ij", q[:, n:], k[:, n:]) / np.sqrt(dim - n))
+
+
+@pytest.mark.parametrize(("share", "dims"), [(0.5, 4), (0.7, 5), (0.95, 7), (0.05, 1)])
+@pytest.mark.parametrize("alpha", [0.1, 0.5])
+def test_two_options_make_the_score_that_of_the_released_kernel(share: float, dims: int, alpha: float):
+    model = converted(
+        tiny_models.build("llama"), "tapa", alpha=alpha, amplitude_share=share, turns=False, rounding="down"
+    )
+    encoding = tapa_encoding(model.config)
+    assert (encoding.head_dim, encoding.amplitude_dim) == (8, dims)
+    rng = np.random.default_rng(0)
+    q, k = rng.standard_normal((2, 9, 8))
+    at = torch.arange(9)
+    ours = encoding.scores(torch.from_numpy(q), torch.from_numpy(k), at, at).numpy()
+    # the scores are at most about 8 x 9, each a sum of 8 products rounded to 2^-53
+    np.testing.assert_allclose(ours, released(q, k, share, alpha), rtol=0, atol=8 * 72 * 2.0**-52)
+    in_turns = converted(tiny_models.build("llama"), "tapa", alpha=alpha, amplitude_share=dims / 8)
+    other = tapa_encoding(in_turns.config).scores(torch.from_numpy(q), torch.from_numpy(k), at, at).numpy()
+    assert np.abs(other - ours).max() > 0.1
+
+
+def test_small_values_of_the_released_kernel():
+    """q = k = (1, 1), D = 2: cos of |m - n|^alpha, where eq 12 has cos of 2 pi times that."""
+    one = np.ones((5, 2))
+    wanted = np.cos([0.0, 1.0, 2**0.5, 3**0.5, 2.0])
+    # a power up to 2 out of a logarithm and an exponential, each rounded to 2^-53 of itself
+    np.testing.assert_allclose(released(one, one, 0.5, 0.5)[0], wanted, rtol=0, atol=4 * 2.0**-52)
+
+
+def test_an_unknown_rounding_is_refused():
+    plainly_raises(
+        lambda: converted(tiny_models.build("llama"), "tapa", rounding="up"), "rounding='up' is unknown"
+    )

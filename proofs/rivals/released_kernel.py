@@ -1,0 +1,79 @@
+"""What the authors' released forward kernel computes, beside v1's eq 12; known from notes on its source.
+
+Its score is written here by hand: q_A.k_A/sqrt(n_A) cos(|m-n|^alpha q_P.k_P/sqrt(D - n_A)) with
+n_A = max(1, min(int(theta D), D - 1)). No line of its source is in this project.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import sympy as sp
+
+from analysis.evidence import Evidence
+from proofs.checks import exact, tried
+from proofs.exact import Expr, identity
+from proofs.ledger import Known
+from proofs.rivals import BESIDE
+
+PAPER = "tapa-code"
+DISTANCE, POWER = sp.symbols("d alpha", positive=True)
+
+
+def released_split(head: int, share: Fraction) -> int:
+    """n_A of the released kernel, for D >= 2."""
+    return max(1, min(int(share * head), head - 1))
+
+
+def released_score(inner: Expr, phase: Expr, amplitude: Expr, rest: Expr) -> Expr:
+    """The released kernel's score from q_A.k_A, q_P.k_P and the numbers of their dimensions."""
+    return inner / sp.sqrt(amplitude) * sp.cos(DISTANCE**POWER * phase / sp.sqrt(rest))
+
+
+def printed_score(inner: Expr, phase: Expr, amplitude: Expr, rest: Expr) -> Expr:
+    """Eq 12 of the same."""
+    return inner / sp.sqrt(amplitude) * sp.cos(2 * sp.pi * DISTANCE**POWER * phase / sp.sqrt(rest))
+
+
+@BESIDE.claim(
+    "tapa-code.score",
+    where="forward kernel",
+    paper=PAPER,
+    known=Known.NOTES,
+    kind="remark",
+    says=(
+        r"the kernel computes (12) of v1 with $q_P/(2\pi)$ for $q_P$ and $n_A/D$ for $\theta$, $n_A = \max(1, "
+        r"\min(\lfloor \theta D \rfloor, D-1))$, and not (12) itself: at $D = 2$, $q = k = (1, 1)$, $|m-n| = 1$ it "
+        r"gives $\cos 1$, (12) gives 1"
+    ),
+    uses=("eq-12",),
+    outline=(
+        "Equal inner products and factors, but for the 2 pi. The power |m-n|^alpha is rounded to the type of q and k: "
+        "in bfloat16 it is off by up to 2^-9 of itself, and so is the phase. Its benchmarks were read to use "
+        "alpha = 1/2; that could not be confirmed, and nothing here depends on it. `tapa convert --phase-scale radians --rounding "
+        "down` computes this score."
+    ),
+)
+def tapa_code_score() -> Iterator[Evidence]:
+    inner, phase = sp.symbols("inner phase", real=True)
+    amplitude, rest = sp.symbols("n_A n_P", positive=True, integer=True)
+    yield identity(
+        released_score(inner, phase, amplitude, rest),
+        printed_score(inner, phase / (2 * sp.pi), amplitude, rest),
+        "released score as (12) of q_P/(2 pi), every n_A and n_P",
+    )
+    one = sp.Integer(1)
+    ours, printed = (f(one, one, one, one).subs(DISTANCE, 1) for f in (released_score, printed_score))
+    yield exact(
+        "D = 2, q = k = (1, 1), distance 1: not (12)", (ours - printed).is_zero is False, ours, printed
+    )
+
+
+@BESIDE.attack(
+    "tapa-code.score", domain="D = 2..256, theta = 1/100..99/100: is n_A always a split of the head?"
+)
+def tapa_code_score_attack() -> Iterator[Evidence]:
+    shares = [Fraction(i, 100) for i in range(1, 100)]
+    bad = sum(not 1 <= released_split(d, share) < d for d in range(2, 257) for share in shares)
+    yield tried("n_A outside 1..D-1", bad == 0, bad, 0)
