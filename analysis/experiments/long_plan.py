@@ -196,7 +196,7 @@ class Ladder:
     fine: Recipe
     tiers: tuple[Tier, ...]
     spans: int = 64
-    target: int = 64
+    target: int = 128
     longest: int = 16
     points: int = 12
     needles: int = 16

@@ -52,7 +52,7 @@ class PitmanYor:
     0.75
     """
 
-    concentration: float = 5.0
+    concentration: float = 10.0
     discount: float = 0.0
     letters: int = 2
 
