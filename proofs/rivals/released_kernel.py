@@ -51,8 +51,8 @@ def printed_score(inner: Expr, phase: Expr, amplitude: Expr, rest: Expr) -> Expr
     outline=(
         "Equal inner products and factors, but for the 2 pi. The power |m-n|^alpha is rounded to the type of q and k: "
         "in bfloat16 it is off by up to 2^-9 of itself, and so is the phase. Its benchmarks were read to use "
-        "alpha = 1/2; that could not be confirmed, and nothing here depends on it. `tapa convert --phase-scale radians --rounding "
-        "down` computes this score."
+        "alpha = 1/2; that could not be confirmed, and nothing here depends on it. `tapa convert "
+        "--phase-scale radians --rounding down` computes this score."
     ),
 )
 def tapa_code_score() -> Iterator[Evidence]:
