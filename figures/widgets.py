@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.errors import InputError
+from analysis.plotting import Picture
 from analysis.settings import nearest
 from analysis.studies import tapa_moments
 from analysis.studies.token_pair import ReadText, Row, heads_of_text
@@ -127,17 +128,19 @@ def describe_figures() -> None:
     def shown(figure: Figure) -> tuple[bytes, dict[str, str]]:
         out = io.BytesIO()
         figure.savefig(out, format="png", bbox_inches="tight", dpi=150)
-        return out.getvalue(), {"alt": described(figure)}
+        return out.getvalue(), {"alt": words_of_figure(figure)}
 
     shell.display_formatter.formatters["image/png"].for_type(Figure, shown)
 
 
-def described(figure: Figure) -> str:
+def words_of_figure(figure: Figure) -> str:
     """What a figure shows, out of its own words: its title, and of each panel title, axes and the names of its lines.
 
-    >>> described(bias_plot(length=256))
+    >>> words_of_figure(bias_plot(length=256))
     'expected score / $\\\\sqrt{D}$ over distance (tokens): exact, D = 128, limit of many pairs'
     """
+    if isinstance(figure, Picture):
+        return figure.description
     words = [figure.get_suptitle().replace("\n", " ")]
     for ax in figure.axes:
         names = [label for label in ax.get_legend_handles_labels()[1] if not label.startswith("_")]

@@ -15,6 +15,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+import analysis
 from analysis.models.huggingface import Checkpoint
 from analysis.models.load import PretrainedModel
 from analysis.records import Provenance, read, write
@@ -320,3 +321,14 @@ def test_a_committed_picture_is_written_again_only_when_its_data_change(records,
     assert saved(0.9) != first
     assert style.shows(kept, style.plotted(draw({"closed_form": data.assign(cos_sum=0.9 * data.cos_sum)})))
     assert not style.shows(kept, style.plotted(draw({"closed_form": data})))
+
+
+def test_a_figure_is_described_in_its_own_words():
+    figure = widgets.bias_plot(length=256)
+    words = widgets.words_of_figure(figure)
+    assert words == (
+        r"expected score / $\sqrt{D}$ over distance (tokens): exact, D = 128, limit of many pairs"
+    )
+    plt.close(figure)
+    picture = analysis.plot(analysis.curve(plain(1e4, 8), to=64))
+    assert widgets.words_of_figure(picture) == picture.description
