@@ -395,3 +395,36 @@ def tapa_explorer() -> widgets.Widget:
             value=0.1, base=10, min=-3, max=0.5, step=0.05, description="phase sd"
         ),
     )
+
+
+def losses_plot(losses: Mapping[str, Sequence[float]], tokens_per_step: int, mean_of: int = 5) -> Figure:
+    """Training loss by tokens of several runs on the same windows, each a running mean of a few steps.
+
+    Args:
+        losses: nats a token of each step, by the name of the run.
+        tokens_per_step: that a step predicts.
+        mean_of: steps of the running mean, at most as many as there are.
+
+    Raises:
+        InputError: no run, or fewer steps than `mean_of`.
+    """
+    if not losses or min(map(len, losses.values())) < mean_of:
+        raise InputError(f"mean_of={mean_of}: give runs of that many steps, or a smaller mean_of")
+    with styled():
+        figure, ax = plt.subplots(figsize=(COLUMN, 2.4))
+        for i, (name, values) in enumerate(losses.items()):
+            smooth = np.convolve(values, np.ones(mean_of) / mean_of, mode="valid")
+            tokens = tokens_per_step * (np.arange(len(smooth)) + mean_of)
+            ax.plot(
+                tokens,
+                smooth,
+                color=list(COLOURS.values())[i % len(COLOURS)],
+                marker=".os^"[i % 4],
+                ms=3,
+                markevery=5,
+                label=name,
+            )
+        ax.set_xlabel("tokens trained on")
+        ax.set_ylabel("training loss (nats a token)")
+        ax.legend(frameon=False)
+    return figure

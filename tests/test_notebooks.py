@@ -116,6 +116,22 @@ def test_the_quickstart_predicts_what_it_measures(name: str, made_records: None)
     assert float(re.findall(r"below 1000: (\S+)", text)[0]) < 0.1
 
 
+@of("60_tapa_in_use")
+def test_the_drop_in_does_what_it_is_said_to_do(name: str, made_records: None):
+    text = printed(executed(name))
+    assert (
+        float(re.findall(r"largest difference of a logit: (\S+)", text)[0]) < 1e-4
+    )  # of float32 logits near 10
+    assert text.count("weights: True") == 2  # shared, and the same again after the way back
+    assert "the same logits: True" in text
+    loss = {
+        name: float(nats) for name, nats in re.findall(r"^(\S.*?) +(\S+) nats a byte", text, re.MULTILINE)
+    }
+    assert loss["rope"] < loss["yarn"] < loss["tapa"] < loss["TAPA, raw weights"]
+    assert "cannot compute a phase" in text
+    assert "rotates its queries and keys" in text
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_committed_twin_carries_outputs_of_a_clean_run(name: str):
     notebook = committed(name)

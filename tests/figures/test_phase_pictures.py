@@ -355,3 +355,14 @@ def test_a_row_is_what_the_model_does(checkpoint: Path):
                 )
                 assert row.attention.sum() == pytest.approx(1)
                 np.testing.assert_array_equal(row.distance, query - np.arange(query + 1))
+
+
+def test_losses_are_running_means_at_the_tokens_that_they_end_with():
+    losses = {"a": [4.0, 3.0, 2.0, 1.0], "b": [1.0] * 4}
+    (ax,) = widgets.losses_plot(losses, tokens_per_step=10, mean_of=2).axes
+    first, second = ax.lines
+    assert first.get_xydata().tolist() == [[20, 3.5], [30, 2.5], [40, 1.5]]
+    assert second.get_ydata().tolist() == [1.0] * 3
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "b"]
+    with pytest.raises(InputError, match="mean_of=5"):
+        widgets.losses_plot(losses, tokens_per_step=10)
