@@ -39,6 +39,11 @@ class Rounding(StrEnum):
     DOWN = "down"
 
 
+Alpha = Annotated[float, typer.Option(help="TAPA's exponent of the distance, >= 0.")]
+Scale = Annotated[
+    PhaseScale, typer.Option(help="Of TAPA's phase: the paper's turns, or radians as in the released kernel.")
+]
+Rounded = Annotated[Rounding, typer.Option(help="Of the share's dimensions; down as in the released kernel.")]
 Factor = Annotated[float, typer.Option(help="Of YaRN, >= 1.")]
 
 
@@ -54,7 +59,7 @@ def convert(
         typer.Option("--to", help="TAPA, no rotation (DroPE), YaRN, or the model's own rotation again."),
     ],
     out: Annotated[Path, typer.Option(help="Folder to make.")],
-    alpha: Annotated[float, typer.Option(help="TAPA's exponent of the distance, >= 0.")] = 0.1,
+    alpha: Alpha = 0.1,
     amplitude_share: Annotated[
         float, typer.Option(help="TAPA's share of a head's dimensions in the amplitude, in (0, 1).")
     ] = 0.5,
@@ -62,13 +67,8 @@ def convert(
         float, typer.Option(help="Factor of the rows of q and of k that make TAPA's phase, a power of two.")
     ] = 0.125,
     factor: Factor = 4.0,
-    phase_scale: Annotated[
-        PhaseScale,
-        typer.Option(help="Of TAPA's phase: the paper's turns, or radians as in the released kernel."),
-    ] = PhaseScale.TURNS,
-    rounding: Annotated[
-        Rounding, typer.Option(help="Of the share's dimensions; down as in the released kernel.")
-    ] = Rounding.NEAREST,
+    phase_scale: Scale = PhaseScale.TURNS,
+    rounding: Rounded = Rounding.NEAREST,
     as_json: Json = False,
 ) -> None:
     """Exchange a model's rotation for TAPA, YaRN or nothing.
@@ -126,7 +126,7 @@ def finetune(
     lr: Annotated[float, typer.Option(help="Learning rate after the first 16 steps.")] = 1e-4,
     seed: Annotated[int, typer.Option(help="Of the windows' places.")] = 0,
     precision: Annotated[str, typer.Option(help="Of matrix products: float32 or bfloat16.")] = "bfloat16",
-    alpha: Annotated[float, typer.Option(help="TAPA's exponent of the distance, >= 0.")] = 0.1,
+    alpha: Alpha = 0.1,
     factor: Factor = 4.0,
     as_json: Json = False,
 ) -> None:
