@@ -19,7 +19,9 @@
 from figures import fig_04_assumption_2_1
 from figures.catalogue import read_arrays
 from figures.style import RC
-from figures.widgets import bias_explorer, bias_plot, head_explorer, head_plot
+from figures.widgets import bias_explorer, bias_plot, describe_figures, head_explorer, head_plot
+
+describe_figures()  # pictures carry their descriptions
 
 data = read_arrays("smollm2")
 data[["measured", "bias", "paper", "shuffled"]]

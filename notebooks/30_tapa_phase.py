@@ -37,7 +37,9 @@ from figures import (
 )
 from figures.catalogue import read_any, read_arrays
 from figures.style import RC
-from figures.widgets import tapa_explorer, tapa_plot
+from figures.widgets import describe_figures, tapa_explorer, tapa_plot
+
+describe_figures()  # pictures carry their descriptions
 
 records = {name: read_arrays(name) for name in encodings_ranked.RECORDS}
 numbers = read_any("rivals_summary")

@@ -34,7 +34,9 @@ from figures import (
 )
 from figures.catalogue import TRAINED
 from figures.style import RC
-from figures.widgets import reading_explorer, reading_plot
+from figures.widgets import describe_figures, reading_explorer, reading_plot
+
+describe_figures()  # pictures carry their descriptions
 
 found = results.summarise_runs(TRAINED)
 records = {"results": found}

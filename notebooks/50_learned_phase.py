@@ -40,7 +40,9 @@ from figures import (
 )
 from figures.catalogue import read_any, read_arrays, tapa_checkpoints
 from figures.style import RC
-from figures.widgets import pair_explorer, pair_plot
+from figures.widgets import describe_figures, pair_explorer, pair_plot
+
+describe_figures()  # pictures carry their descriptions
 
 MODEL = "tapa"
 records = {name: read_arrays(f"{name}-{MODEL}") for name in ("phase", "phase_short")}

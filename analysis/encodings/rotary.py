@@ -69,7 +69,11 @@ def complex_pairs(
 
 
 def rotation_table(
-    frequencies: Frequencies, length: int, pairs: int, dtype: torch.dtype = torch.complex64
+    frequencies: Frequencies,
+    length: int,
+    pairs: int,
+    dtype: torch.dtype = torch.complex64,
+    device: torch.device | str = "cpu",
 ) -> Complex[Tensor, "pairs length"]:
     """exp(i m omega_d) for positions m = 0..length-1; 1 for the pairs that are not rotated.
 
@@ -78,13 +82,12 @@ def rotation_table(
     """
     omega = torch.from_numpy(frequencies.omega).to(torch.float64)
     width = math.isqrt(max(length - 1, 0)) + 1
-    steps = torch.arange(width, dtype=torch.float64)
-    fine, coarse = (
-        torch.polar(torch.ones(()).double(), omega[:, None] * steps * step) for step in (1, width)
-    )
-    table = torch.ones(pairs, length, dtype=dtype)
+    steps = torch.arange(width, dtype=torch.float64, device="cpu")
+    one = torch.ones((), dtype=torch.float64, device="cpu")
+    fine, coarse = (torch.polar(one, omega[:, None] * steps * step) for step in (1, width))
+    table = torch.ones(pairs, length, dtype=dtype, device="cpu")
     table[: len(omega)] = (coarse[:, :, None] * fine[:, None, :]).flatten(1)[:, :length].to(dtype)
-    return table
+    return table.to(device)
 
 
 _LARGEST_GROWTH = 80.0  # exp(88.7) overflows float32

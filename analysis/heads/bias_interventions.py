@@ -483,6 +483,7 @@ class CurveSums:
         Raises:
             InputError: windows too short, or a layer that caps its scores.
         """
+        found = found.on_cpu()
         length = found.q.shape[2]
         if length < self.reach + OPENING:
             raise InputError(f"windows of {length} tokens are too short; give {self.reach + OPENING} or more")

@@ -17,7 +17,7 @@ dropped as query and as key, because trained heads park attention there (Xiao et
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -53,6 +53,10 @@ class QuarterSums:
     power: Float[Tensor, "quarters heads pairs"]
     square: Complex[Tensor, "quarters heads pairs"]
 
+    def on_cpu(self) -> QuarterSums:
+        """The same on the CPU."""
+        return QuarterSums(**{one.name: getattr(self, one.name).cpu() for one in fields(self)})
+
 
 @dataclass(frozen=True)
 class LayerWindow:
@@ -65,12 +69,20 @@ class LayerWindow:
     moments_q: tuple[QuarterSums, ...]
     moments_k: tuple[QuarterSums, ...]
 
+    def on_cpu(self) -> LayerWindow:
+        """The same with every number on the CPU: thousands, where the vectors were millions."""
+        curves = {name: getattr(self, name).cpu() for name in ("measured", "drift", "shuffled", "square_sum")}
+        moments = {
+            name: tuple(sums.on_cpu() for sums in getattr(self, name)) for name in ("moments_q", "moments_k")
+        }
+        return LayerWindow(**curves, **moments)
+
 
 def quarter_sums(z: Complex[Tensor, "heads pairs length"]) -> tuple[QuarterSums, ...]:
     """Sums of z, |z|, |z|^2 and z^2 over each quarter of the window, for each of `VARIANTS`."""
     parts = torch.tensor_split(z, QUARTERS, dim=-1)
     kept = QuarterSums(
-        count=torch.tensor([p.shape[-1] for p in parts], dtype=torch.float64),
+        count=torch.tensor([p.shape[-1] for p in parts], dtype=torch.float64, device=z.device),
         first=torch.stack([p.sum(dim=-1) for p in parts]).to(torch.complex128),
         size=torch.stack([p.abs().sum(dim=-1) for p in parts]).double(),
         power=torch.stack([torch.view_as_real(p).square().sum(dim=(-2, -1)) for p in parts]).double(),
@@ -78,7 +90,7 @@ def quarter_sums(z: Complex[Tensor, "heads pairs length"]) -> tuple[QuarterSums,
     )
     token = z[..., 0].to(torch.complex128)
     dropped = QuarterSums(
-        count=kept.count - torch.eye(QUARTERS, dtype=torch.float64)[0],
+        count=kept.count - torch.eye(QUARTERS, dtype=torch.float64, device=z.device)[0],
         first=_less(kept.first, token),
         size=_less(kept.size, token.abs()),
         power=_less(kept.power, token.abs().square()),
@@ -131,7 +143,7 @@ def inner(
 
 def _over_pairs(sums: Float[Tensor, "*heads length"]) -> Float[Tensor, "*heads length"]:
     """Inner products of summed queries and summed keys at every distance, over the squared number of pairs."""
-    return sums / pair_counts(sums.shape[-1]).square().to(sums.dtype)
+    return sums / pair_counts(sums.shape[-1], device=sums.device).square().to(sums.dtype)
 
 
 def means_curve(
@@ -162,8 +174,9 @@ class Order:
 
 def draw_order(length: int, generator: torch.Generator) -> Order:
     """An order of `length` tokens."""
-    others = 1 + torch.randperm(length - 1, generator=generator)
-    return Order(others.numpy(), int(torch.randint(length, (), generator=generator)))
+    others = 1 + torch.randperm(length - 1, generator=generator, device=generator.device)
+    place = torch.randint(length, (), generator=generator, device=generator.device)
+    return Order(others.numpy(), int(place))
 
 
 def control_curves(
@@ -186,7 +199,7 @@ def control_curves(
         for z, everyone, order in ((q, all_q, order_q), (k, all_k, order_k))
     )
     sums = lag_sums(few_q, few_k)
-    dropped = sums / pair_counts(end).to(sums.dtype)
+    dropped = sums / pair_counts(end, device=sums.device).to(sums.dtype)
     kept = _padded(sums, end + 1, 0.0)
     for place in {order_q.place, end}:  # queries that differ meet the keys 0 .. place
         before = few_q[..., place] if place < end else 0
@@ -195,7 +208,7 @@ def control_curves(
     if (place := order_k.place) < end:  # a key at the end would meet no query of the shorter order
         change = (all_k[..., place] - few_k[..., place])[..., None, :]
         kept[..., : end - place] += (change.conj() @ few_q[..., place:]).squeeze(-2).real
-    return kept / pair_counts(end + 1).to(kept.dtype), dropped
+    return kept / pair_counts(end + 1, device=kept.device).to(kept.dtype), dropped
 
 
 def _reordered(
@@ -204,8 +217,9 @@ def _reordered(
     """All tokens in their new order, rotated."""
     whole = np.append(order.others, 0)
     whole[[order.place, -1]] = whole[[-1, order.place]]
-    # NumPy takes along the last axis three times as fast as indexing does
-    return torch.from_numpy(np.take(z.numpy(), whole, axis=-1)).mul_(table)
+    if z.device.type == "cpu":  # NumPy takes along the last axis three times as fast as indexing does
+        return torch.from_numpy(np.take(z.numpy(), whole, axis=-1)).mul_(table)
+    return z.index_select(-1, torch.from_numpy(whole).to(z.device)).mul_(table)
 
 
 def _without_first(
@@ -253,7 +267,7 @@ def split_layer(
             f"{frequencies.kind} frequencies decay with distance; the split is for pure rotations"
         )
     zq, zk = complex_pairs(q, frequencies), complex_pairs(k, frequencies)
-    table = rotation_table(frequencies, zq.shape[-1], zq.shape[-2], zq.dtype)
+    table = rotation_table(frequencies, zq.shape[-1], zq.shape[-2], zq.dtype, zq.device)
     orders = [draw_order(zq.shape[-1], generator) for _ in "qk"]
     a, b = zq.unflatten(0, (len(zk), -1)), zk.unsqueeze(1)
     measured, square_sum = _measured(a * table, b * table, window)
@@ -322,7 +336,7 @@ def window_curve(
         q, k, frequencies, scale, window: as `split_layer`.
     """
     zq, zk = complex_pairs(q, frequencies), complex_pairs(k, frequencies)
-    table = rotation_table(frequencies, zq.shape[-1], zq.shape[-2], zq.dtype)
+    table = rotation_table(frequencies, zq.shape[-1], zq.shape[-2], zq.dtype, zq.device)
     a, b = zq.unflatten(0, (len(zk), -1)), zk.unsqueeze(1)
     measured, square_sum = _measured(a * table, b * table, window)
     curve = measured[1].flatten(0, 1)
@@ -351,7 +365,7 @@ def _measured(
     first = first_key_scores(q, k)
     rest = _padded(lag_sums(q[..., 1:], k[..., 1:]), q.shape[-1], 0.0)
     sums = torch.stack([rest + first, rest])
-    counts = torch.stack([pair_counts(q.shape[-1], dropped=v) for v in range(len(VARIANTS))])
+    counts = torch.stack([pair_counts(q.shape[-1], dropped=v, device=q.device) for v in range(len(VARIANTS))])
     means = sums / counts[:, None, None].to(sums.dtype)
     square = causal_square_sum(q[..., 1:], k[:, 0, :, 1:], window=window)
     sink = first[..., : attended(first.shape[-1], window)].double().square().sum(dim=-1)

@@ -22,6 +22,7 @@ from analysis.errors import InputError
 from analysis.theory.frequencies import Frequencies
 
 _IN_CACHE = 2**19  # complex numbers transformed at a time
+_ON_DEVICE = 2**24  # the same on a GPU, where a call costs more than what it computes
 LAST = 64  # distances, from the longest down, that are summed pair by pair
 
 
@@ -38,11 +39,12 @@ def lag_sums(
     heads = torch.broadcast_shapes(q.shape[:-2], k.shape[:-2])
     # zero padding keeps distance -1 from wrapping onto length-1
     size = cast("int", next_fast_len(2 * length - 1))
-    block = min(pairs, max(1, _IN_CACHE // (size * math.prod(heads))))
+    at_once = _IN_CACHE if q.device.type == "cpu" else _ON_DEVICE
+    block = min(pairs, max(1, at_once // (size * math.prod(heads))))
     # padded inputs and their transforms: filled anew for each block, allocated once
-    padded = [torch.zeros(*z.shape[:-2], block, size, dtype=z.dtype) for z in (q, k)]
+    padded = [z.new_zeros(*z.shape[:-2], block, size) for z in (q, k)]
     ahead, behind = (torch.empty_like(z) for z in padded)
-    spectrum = torch.zeros(*heads, size, dtype=q.dtype)
+    spectrum = q.new_zeros(*heads, size)
     for start in range(0, pairs, block):
         some = min(block, pairs - start)
         for room, z, transform in zip(padded, (q, k), (ahead, behind), strict=True):
@@ -69,13 +71,15 @@ def _last_sums(
     return by_distance(scores.reshape(-1, *scores.shape[-2:])).reshape(*scores.shape[:-2], -1)
 
 
-def pair_counts(length: int, *, dropped: int = 0) -> Float[Tensor, " length"]:
+def pair_counts(
+    length: int, *, dropped: int = 0, device: torch.device | str = "cpu"
+) -> Float[Tensor, " length"]:
     """Number of (query, key) pairs at each distance 0..length-1 when the first `dropped` keys are left out.
 
     >>> pair_counts(4)  # pairs at distances 0 .. 3
     tensor([4., 3., 2., 1.], dtype=torch.float64)
     """
-    return (length - dropped - torch.arange(length, dtype=torch.float64)).clamp(min=0)
+    return (length - dropped - torch.arange(length, dtype=torch.float64, device=device)).clamp(min=0)
 
 
 def mean_score(
@@ -107,7 +111,7 @@ def mean_score(
     if q.shape[-2] != k.shape[-2]:
         raise InputError(f"q holds {q.shape[-2]} positions, k holds {k.shape[-2]}")
     zq, zk = complex_pairs(q, frequencies), complex_pairs(k, frequencies)
-    table = rotation_table(frequencies, zq.shape[-1], zq.shape[-2], zq.dtype)
+    table = rotation_table(frequencies, zq.shape[-1], zq.shape[-2], zq.dtype, zq.device)
     zq.mul_(table)
     zk.mul_(table)
     if frequencies.log_decay is None:
@@ -124,16 +128,17 @@ def mean_score(
             else "the product of q and k"
         )
         raise InputError(f"{name} holds a value that is not finite")
-    return scale * sums / pair_counts(sums.shape[-1]).to(sums.dtype)
+    return scale * sums / pair_counts(sums.shape[-1], device=sums.device).to(sums.dtype)
 
 
 def _decay(
     frequencies: Frequencies, like: Float[Tensor, "*heads pairs length"]
 ) -> Float[Tensor, "pairs length"]:
     """xPos: the factor of each pair at each distance, 1 for pairs that are not rotated."""
-    factor = torch.ones(like.shape[-2:], dtype=torch.float64)
-    rate = torch.from_numpy(frequencies.log_decay)
-    factor[: len(rate)] = torch.exp(rate[:, None] * torch.arange(like.shape[-1], dtype=torch.float64))
+    factor = torch.ones(like.shape[-2:], dtype=torch.float64, device=like.device)
+    rate = torch.from_numpy(frequencies.log_decay).to(like.device)
+    distance = torch.arange(like.shape[-1], dtype=torch.float64, device=like.device)
+    factor[: len(rate)] = torch.exp(rate[:, None] * distance)
     return factor.to(like.dtype)
 
 
@@ -166,7 +171,7 @@ def causal_square_sum(
     if window is not None and window < length:
         return _square_sum_within(rows_q, rows_k, window, block)
     gram = rows_k.new_zeros(heads, dim, dim)
-    total = torch.zeros(heads, group, dtype=torch.float64)
+    total = rows_q.new_zeros(heads, group, dtype=torch.float64)
     for start in range(0, length, block):
         a = rows_q[:, :, start : start + block].flatten(1, 2)
         b = rows_k[:, start : start + block]
@@ -185,7 +190,7 @@ def _square_sum_within(
 ) -> Float64[Tensor, "key_heads group"]:
     """Sum of squared scores over the pairs at distances 0 .. window - 1."""
     heads, group, length, _ = q.shape
-    total = torch.zeros(heads, group, dtype=torch.float64)
+    total = q.new_zeros(heads, group, dtype=torch.float64)
     for start in range(0, length, block):
         first = max(0, start - window + 1)
         queries, keys = q[:, :, start : start + block], k[:, first : start + block]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -42,7 +42,8 @@ class LayerCapture:
 
     Attributes:
         layer: index from 0.
-        q, k: (batch, heads, length, head_dim), float32 (float64 for a float64 model); inference tensors.
+        q, k: (batch, heads, length, head_dim), float32 (float64 for a float64 model); inference tensors, on the
+            device that the model ran on, but on the CPU where that has no float64 (Apple's).
         frequencies: this layer's, at this window's length; they hold the attention factor, `scale` does not.
         scale, softcap, window: as the model passed them to its attention in this very pass.
     """
@@ -59,6 +60,10 @@ class LayerCapture:
         if self.q.shape[0] != self.k.shape[0] or self.q.shape[2:] != self.k.shape[2:]:
             raise InputError(f"layer {self.layer}: q is {tuple(self.q.shape)}, k is {tuple(self.k.shape)}")
         Heads(self.q.shape[1], self.k.shape[1], self.q.shape[3])
+
+    def on_cpu(self) -> LayerCapture:
+        """The same with its queries and keys on the CPU."""
+        return replace(self, q=self.q.cpu(), k=self.k.cpu())
 
     def key_head(self, query_head: int) -> int:
         """Index of the key head that a query head reads."""
@@ -155,6 +160,11 @@ def layer_frequencies(checkpoint: Checkpoint, length: int) -> list[Frequencies]:
     return [found[kind] for kind in kinds]
 
 
+def _where_float64_is(x: Tensor) -> Tensor:
+    """On its own device if that computes in float64, else on the CPU."""
+    return x.cpu() if x.device.type == "mps" else x
+
+
 class ModelPass:
     """What one forward needs: the taps of the current layer, and the largest difference so far."""
 
@@ -244,7 +254,10 @@ class ModelPass:
         family, layer = self.checkpoint.family, int(module.layer_idx)  # type: ignore[arg-type]
         outputs = [self.taken.pop(id(tap)) for tap in family.tapped(module)]
         heads = self.checkpoint.heads
-        q, k = ((x if x.dtype == torch.float64 else x.float()).cpu() for x in family.arrange(outputs, heads))
+        q, k = (
+            _where_float64_is(x if x.dtype == torch.float64 else x.float())
+            for x in family.arrange(outputs, heads)
+        )
         if (q.shape[1], k.shape[1], q.shape[3]) != (heads.query, heads.key, heads.dim):
             raise InputError(
                 f"{self.checkpoint.name}: layer {layer}: q is {tuple(q.shape)} and k {tuple(k.shape)} "
@@ -262,7 +275,9 @@ class ModelPass:
                     f"that is not finite; the weights are damaged"
                 )
             ours = rotate(before[:, :, at].double(), at, found.frequencies)
-            difference = relative_difference(ours, after[:, :, at].cpu().double(), found.frequencies)
+            difference = relative_difference(
+                ours, after[:, :, at].to(before.device).double(), found.frequencies
+            )
             if not difference <= limit:
                 raise InputError(
                     f"{self.checkpoint.name}: layer {found.layer}: the {what} rotated as the configuration "

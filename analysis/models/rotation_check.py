@@ -94,9 +94,9 @@ class _Measuring(ModelPass):
         self.found: list[MeasuredRotation] = []
 
     def _check(self, found: LayerCapture, query: Tensor, key: Tensor) -> None:
-        at, frequencies = self.positions, found.frequencies
-        before = torch.cat([found.q, found.k], dim=1)[:, :, at].double()
-        after = torch.cat([query, key], dim=1)[:, :, at].double()
+        at, frequencies, captured = self.positions, found.frequencies, found.on_cpu()
+        before = torch.cat([captured.q, captured.k], dim=1)[:, :, at].double()
+        after = torch.cat([query, key], dim=1)[:, :, at].cpu().double()
         differences = relative_differences(rotate(before, at, frequencies), after, frequencies).amax(dim=0)
         first, second = torch.from_numpy(frequencies.pairs).T
         z, turned = (torch.complex(x[..., first], x[..., second]) for x in (before, after))

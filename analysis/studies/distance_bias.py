@@ -559,7 +559,7 @@ class _Collector:
                 scale=found.scale,
                 generator=generator,
                 window=found.window,
-            )
+            ).on_cpu()
         )
         if len(samples.windows) == self.windows:
             rows += layer_rows(samples)

@@ -147,6 +147,7 @@ def _measured_curves(model: Model, tokens: Int[np.ndarray, " length"]) -> dict[s
     layers: list[dict[str, Any]] = []
 
     def collect(found: LayerCapture) -> None:
+        found = found.on_cpu()
         curve = decomposition.window_curve(
             found.q[0], found.k[0], found.frequencies, scale=found.scale, window=found.window
         )

@@ -152,6 +152,7 @@ def measure_other(
                     f"layer {layer.layer} sees {layer.window} tokens of {model.trained_length}; "
                     f"give a model whose layers see all"
                 )
+            layer = layer.on_cpu()
             rope = Rope(layer.frequencies, layer.scale)
             by_window[-1].append(pair_means(rope, layer.q, layer.k, one, found.over))
             if len(by_window) == 1:

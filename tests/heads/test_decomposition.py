@@ -1,5 +1,6 @@
 """The split of one layer's scores: exact identities, and controls that must see what they are made to see."""
 
+import dataclasses
 import itertools
 import math
 from collections import Counter
@@ -11,7 +12,8 @@ import torch
 from analysis.encodings import rotary
 from analysis.errors import InputError
 from analysis.heads import decomposition
-from analysis.heads.decomposition import VARIANTS, quarter_sums, split_layer
+from analysis.heads.decomposition import VARIANTS, LayerWindow, quarter_sums, split_layer
+from analysis.heads.mean_score import mean_score
 from analysis.theory import frequencies
 from tests.heads.test_mean_score import scores_by_definition, vectors
 
@@ -137,3 +139,28 @@ def test_moments_are_sums_over_quarters():
         assert torch.allclose(found.power[1], z[..., 8:16].abs().square().sum(-1))
         assert torch.allclose(found.square[0], (z[..., variant:8] ** 2).sum(-1))
         assert torch.allclose(found.square[3], (z[..., 23:] ** 2).sum(-1))
+
+
+@pytest.mark.parametrize("window", [None, 20])
+def test_numbers_are_made_where_the_vectors_are(window: int | None):
+    """As on a GPU: what is made without a device lands on one that cannot meet the vectors, and ends in an error."""
+    q, k = vectors(0, 4, 70, 8), vectors(1, 2, 70, 8)
+    decaying = dataclasses.replace(FREQ, log_decay=-np.linspace(0.01, 0.1, 4))
+
+    def found() -> LayerWindow:
+        return split_layer(q, k, FREQ, scale=0.5, generator=generator(), window=window).on_cpu()
+
+    expected, score = found(), mean_score(q, q, decaying)
+    with torch.device("meta"):
+        assert torch.ones(()).device.type == "meta"
+        other, again = found(), mean_score(q, q, decaying)
+    assert torch.equal(score, again)
+    for name in ("measured", "drift", "shuffled", "square_sum"):
+        torch.testing.assert_close(
+            getattr(other, name), getattr(expected, name), rtol=0, atol=0, equal_nan=True
+        )
+    for name in ("moments_q", "moments_k"):
+        for mine, theirs in zip(getattr(other, name), getattr(expected, name), strict=True):
+            assert all(
+                torch.equal(getattr(mine, x.name), getattr(theirs, x.name)) for x in dataclasses.fields(mine)
+            )
