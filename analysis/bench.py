@@ -59,6 +59,8 @@ REFUSED = (
     ("compare", "nosuch.nc", "nosuch.nc"),
     ("export", "nosuch.nc", "--to", "csv"),
     ("convert", "nosuch", "--to", "tapa", "--out", "new"),
+    ("finetune", "x", "--to", "tapa", "--tokens", "0", "--out", "new"),
+    ("recovery", "x", "--tokens", "0"),
     ("site", "--out", "/dev/null"),
 )
 """A command line that each command refuses."""

@@ -648,7 +648,7 @@ USAGE = [
     ("curve --kind spiral", "'spiral' is not one of 'default', 'linear'"),
     ("curve --nosuch", "No such option: --nosuch"),
     ("curve --bas 3", "--base"),
-    ("fetch nosuch", "'nosuch' is not one of 'smollm2', 'texts'"),
+    ("fetch nosuch", "'nosuch' is not one of 'smollm2', 'gemma3-270m', 'texts'"),
     ("measure", "Missing argument 'model'; see `tapa measure --help`"),
     ("mesure", "No such command 'mesure'. Did you mean 'measure'?; see `tapa --help`"),
     ("figures distance_bias nosuch", f"figure 'nosuch' is unknown; known: {', '.join(FIGURES)}"),
