@@ -71,11 +71,14 @@ class LayerWindow:
 
     def on_cpu(self) -> LayerWindow:
         """The same with every number on the CPU: thousands, where the vectors were millions."""
-        curves = {name: getattr(self, name).cpu() for name in ("measured", "drift", "shuffled", "square_sum")}
-        moments = {
-            name: tuple(sums.on_cpu() for sums in getattr(self, name)) for name in ("moments_q", "moments_k")
-        }
-        return LayerWindow(**curves, **moments)
+        return LayerWindow(
+            self.measured.cpu(),
+            self.drift.cpu(),
+            self.shuffled.cpu(),
+            self.square_sum.cpu(),
+            tuple(sums.on_cpu() for sums in self.moments_q),
+            tuple(sums.on_cpu() for sums in self.moments_k),
+        )
 
 
 def quarter_sums(z: Complex[Tensor, "heads pairs length"]) -> tuple[QuarterSums, ...]:
