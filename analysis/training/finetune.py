@@ -8,7 +8,6 @@ step number. Optimiser, guard and state are those of `tapa train`.
 from __future__ import annotations
 
 import contextlib
-import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -34,10 +33,9 @@ from analysis.training.recipe import FinetuneSettings
 from analysis.training.train import (
     BETAS,
     EPS,
-    Diverged,
     Log,
     adam_moments,
-    first_not_finite,
+    record_step,
     restore,
     update,
 )
@@ -152,16 +150,7 @@ class Finetuning:
         loss = self.loss(self.batches.at(self.step))
         loss.backward()
         norm = update(self.model, self.optimiser, lr)
-        value = loss.item()
-        if not (math.isfinite(value) and math.isfinite(norm)):
-            what = first_not_finite(self.model) if math.isfinite(value) else "loss"
-            kept = checkpoint.latest(self.out)
-            raise Diverged(self.step, what, lr, f"{kept.name} is kept" if kept else "no step is kept yet")
-        self.log.loss.append(value)
-        self.log.norm.append(norm)
-        self.log.lr.append(lr)
-        self.log.seconds.append(time.perf_counter() - begun)
-        self.step += 1
+        record_step(self, loss.item(), norm, lr, begun=begun, otherwise="no step is kept yet")
 
     def save(self) -> None:
         """A checkpoint of this step, unless there is one; `InputError` if it cannot be written."""

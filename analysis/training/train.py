@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -420,11 +421,23 @@ def _advance(run: TrainingState, batches: AnyBatches) -> None:
     lr = scheduled_rate(run.recipe, run.step)
     norm = update(run.model, run.optimiser, lr)
     value = run.group.mean(loss)
-    if not (math.isfinite(value) and math.isfinite(norm)):
-        what = first_not_finite(run.model) if math.isfinite(value) else "loss"
+    record_step(run, value, norm, lr, begun=begun, otherwise="no checkpoint was due yet")
+
+
+def record_step(run: Any, loss: float, norm: float, lr: float, *, begun: float, otherwise: str) -> None:
+    """Into the log of a run, which has then made one step more; `Diverged` if the step was not finite.
+
+    Args:
+        run: with `model`, `out`, `log` and `step`.
+        loss, norm, lr: of the step.
+        begun: when, by `time.perf_counter`.
+        otherwise: what `Diverged` says where no checkpoint is kept.
+    """
+    if not (math.isfinite(loss) and math.isfinite(norm)):
+        what = first_not_finite(run.model) if math.isfinite(loss) else "loss"
         kept = checkpoint.latest(run.out)
-        raise Diverged(run.step, what, lr, f"{kept.name} is kept" if kept else "no checkpoint was due yet")
-    run.log.loss.append(value)
+        raise Diverged(run.step, what, lr, f"{kept.name} is kept" if kept else otherwise)
+    run.log.loss.append(loss)
     run.log.norm.append(norm)
     run.log.lr.append(lr)
     run.log.seconds.append(time.perf_counter() - begun)
