@@ -11,15 +11,16 @@ Angle conventions: `turns=True` is v1's angle 2 pi lambda theta_d, `turns=False`
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 import sympy as sp
-from flint import arb, arb_mat, ctx
+from flint import acb, arb, ctx, fmpz_mat
 from sympy.core.function import AppliedUndef
 
 from analysis.errors import InputError
@@ -147,81 +148,143 @@ class Scan:
     looked: range
 
 
+_UNIT = 2**26  # products of two such integers, summed over 128 pairs, stay below a machine word
+_FEW = 64  # so many candidates for an extreme are evaluated in balls
+
+
 @dataclass(frozen=True)
 class Distances:
-    """mu C_D + nu S_D at all integers of a long range, in balls, by angle addition and one matrix product.
+    """mu C_D + nu S_D at all integers of a long range: rounded to integers with a bounded error, then in balls.
 
-    lambda = start + a * side + b: cos and sin of start + a * side against those of b, summed over the pairs.
-    A block of 10^6 distances takes about a second.
+    lambda = start + a * side + b: cos and sin of start + a * side against those of b, each as a multiple of 2^-26, and
+    one product of integer matrices sums over the pairs. Where its error leaves a comparison open, balls decide. A
+    block of 10^6 distances takes about half a second.
     """
 
     omega: tuple[arb, ...]
     mu: Real
     nu: Real
-    side: int = 640  # rows and columns of a block at most; a shorter range has a smaller one
+    side: int = 1024  # rows and columns of a block at most; a shorter range has a smaller one
 
     def __post_init__(self) -> None:
         if not self.omega or self.side < 1:
             raise InputError(f"{len(self.omega)} frequencies, blocks of side {self.side}: both must be > 0")
+
+    def at(self, distance: int) -> arb:
+        """The bias at one distance."""
+        mu, nu = ball(self.mu), ball(self.nu)
+        angles = ((w * distance).sin_cos() for w in self.omega)
+        return sum((mu * c + nu * s for s, c in angles), arb(0)) / (2 * len(self.omega))
 
     def first(self, start: int, stop: int, bound: Real) -> Scan:
         """Look for the first distance in [start, stop) where the bias is certainly >= `bound`; see `Scan`.
 
         Undecided distances beyond the failing one do not count.
         """
-        side, top = self._side(start, stop), ball(bound) * 2 * len(self.omega)
-        fine, looked = self._fine(side), 0
-        for block in range(start, stop, side * side):
-            doubtful = None
-            for offset, value in enumerate((self._coarse(block, side) * fine).entries()):
-                if block + offset >= stop:
-                    break
-                looked += 1
-                if value < top:
-                    continue
-                if value >= top:
-                    return Scan(block + offset, doubtful, range(start, start + looked))
-                doubtful = block + offset if doubtful is None else doubtful
+        limit, doubtful, looked = ball(bound), None, 0
+        for block, rows, error in self._blocks(start, stop):
+            beneath = _whole((limit * 2 * len(self.omega) * _UNIT**2 - error).lower().floor())
+            for offset in _from(beneath, rows):
+                value = self.at(block + offset)
+                if value >= limit:
+                    return Scan(block + offset, doubtful, range(start, block + offset + 1))
+                if not value < limit and doubtful is None:
+                    doubtful = block + offset
+            looked += sum(map(len, rows))
             if doubtful is not None:
-                return Scan(None, doubtful, range(start, start + looked))
-        return Scan(None, None, range(start, start + looked))
+                break
+        return Scan(None, doubtful, range(start, start + looked))
 
     def extremes(self, start: int, stop: int) -> tuple[arb, arb]:
         """Balls of the least and of the greatest bias over all integers of [start, stop), none left out."""
         if stop <= start:
             raise InputError(f"[{start}, {stop}) has no integer; a scan of nothing has no extremes")
-        side = self._side(start, stop)
-        fine, least, greatest = self._fine(side), arb("inf"), arb("-inf")
+        least, greatest = arb("inf"), arb("-inf")
+        for block, rows, error in self._blocks(start, stop):
+            room = _whole((2 * error).upper().ceil())
+            low, high = min(map(min, rows)), max(map(max, rows))
+            # the least is at a value that is at most twice the error above the least integer
+            lowest = [block + place for place in _up_to(low + room, rows)]
+            highest = [block + place for place in _from(high - room, rows)]
+            least = arb.min(least, self._best(lowest, low, error, arb.min))
+            greatest = arb.max(greatest, self._best(highest, high, error, arb.max))
+        return least, greatest
+
+    def _best(self, distances: Sequence[int], value: Any, error: arb, of: Callable[[arb, arb], arb]) -> arb:
+        """The extreme bias among some distances, in balls; of too many the ball around the extreme integer."""
+        if len(distances) <= _FEW:
+            return functools.reduce(of, map(self.at, distances))
+        return (arb(value) + (-error).union(error)) / (2 * len(self.omega) * _UNIT**2)
+
+    def _blocks(self, start: int, stop: int) -> Iterator[tuple[int, list[list[Any]], arb]]:
+        """First distance of each block, rows of the bias times 2 |omega| 2^52 as integers, and their error."""
+        side = min(self.side, math.isqrt(max(stop - start - 1, 0)) + 1)
+        reach = abs(ball(self.mu)) + abs(ball(self.nu))
+        fine, fine_error = _rounded(self._fine(side), reach)
         for block in range(start, stop, side * side):
-            values = (self._coarse(block, side) * fine).entries()[: stop - block]
-            # a midpoint may be off by its radius, and so by the widest radius of the block
-            widest = max(values, key=arb.rad).rad()
-            low, high = min(values, key=arb.mid), max(values, key=arb.mid)
-            least = arb.min(least, low.union(low.mid() - widest))
-            greatest = arb.max(greatest, high.union(high.mid() + widest))
-        return least / (2 * len(self.omega)), greatest / (2 * len(self.omega))
+            coarse, coarse_error = _rounded(self._coarse(block, side), arb(1))
+            # |xy - x'y'| <= |x'| |y - y'| + |x - x'| |y|, for each of the two products of a pair
+            error = 2 * len(self.omega) * ((_UNIT + coarse_error) * fine_error + coarse_error * reach * _UNIT)
+            values = (coarse.transpose() * fine).entries()[: stop - block]
+            yield block, [values[i : i + side] for i in range(0, len(values), side)], error.upper()
 
-    def _side(self, start: int, stop: int) -> int:
-        """Rows and columns of a block: as few as hold the range, and no more than `side`."""
-        return min(self.side, math.isqrt(max(stop - start - 1, 0)) + 1)
-
-    def _fine(self, columns: int) -> arb_mat:
+    def _fine(self, columns: int) -> Iterator[list[arb]]:
         """Rows: mu cos + nu sin and nu cos - mu sin of every frequency times b; columns: b."""
-        mu, nu = ball(self.mu), ball(self.nu)
-        rows: list[list[arb]] = []
+        direction = acb(ball(self.mu), -ball(self.nu))
         for w in self.omega:
-            angles = [(w * b).sin_cos() for b in range(columns)]
-            rows.append([mu * c + nu * s for s, c in angles])
-            rows.append([nu * c - mu * s for s, c in angles])
-        return arb_mat(rows)
+            turned = [direction * z for z in _waves(w, 0, 1, columns)]
+            yield [z.real for z in turned]
+            yield [-z.imag for z in turned]
 
-    def _coarse(self, block: int, side: int) -> arb_mat:
-        """Rows: one coarse distance each; columns: cos and sin of every frequency times it."""
-        rows: list[list[arb]] = []
-        for a in range(side):
-            sines = [(w * (block + a * side)).sin_cos() for w in self.omega]
-            rows.append([x for s, c in sines for x in (c, s)])
-        return arb_mat(rows)
+    def _coarse(self, block: int, side: int) -> Iterator[list[arb]]:
+        """Rows: cos and sin of every frequency times a coarse distance; columns: the coarse distances."""
+        for w in self.omega:
+            waves = _waves(w, block, side, side)
+            yield [z.real for z in waves]
+            yield [z.imag for z in waves]
+
+
+def _waves(omega: arb, start: int, step: int, number: int) -> list[acb]:
+    """e^(i omega x) at x = start + step j, j < number: one product each, of two shorter tables."""
+
+    def wave(distance: int) -> acb:
+        sine, cosine = (omega * distance).sin_cos()
+        return acb(cosine, sine)
+
+    inner = math.isqrt(number - 1) + 1
+    steps = [wave(step * j) for j in range(inner)]
+    ends = [wave(start + step * inner * i) for i in range(-(-number // inner))]
+    return [end * short_ for end in ends for short_ in steps][:number]
+
+
+def _rounded(rows: Iterable[Sequence[arb]], reach: arb) -> tuple[fmpz_mat, arb]:
+    """Numbers of modulus at most `reach` times 2^26, cut to integers, and by how much one can be off."""
+    whole, widest = [], 0.0
+    for row in rows:
+        whole.append([int(float(x) * _UNIT) for x in row])
+        widest = max(widest, float(sum(row, arb(0)).rad()))  # of the sum, so no less than of any of them
+    # a float is off by 2^-52 of the midpoint, and the cut by less than 1
+    return fmpz_mat(whole), (1 + (arb(widest) * 2 + reach * arb(2) ** -50) * _UNIT).upper()
+
+
+def _whole(x: arb) -> Any:
+    """The integer that an exact ball is."""
+    value = x.unique_fmpz()
+    if value is None:
+        raise ArithmeticError(f"{x} is no integer; raise the precision")
+    return value
+
+
+def _from(bound: Any, rows: Sequence[Sequence[Any]]) -> list[int]:
+    """The places, counted along the rows, of the values that are at least `bound`."""
+    side, some = len(rows[0]), [place for place, row in enumerate(rows) if max(row) >= bound]
+    return [side * place + i for place in some for i, value in enumerate(rows[place]) if value >= bound]
+
+
+def _up_to(bound: Any, rows: Sequence[Sequence[Any]]) -> list[int]:
+    """The places, counted along the rows, of the values that are at most `bound`."""
+    side, some = len(rows[0]), [place for place, row in enumerate(rows) if min(row) <= bound]
+    return [side * place + i for place in some for i, value in enumerate(rows[place]) if value <= bound]
 
 
 WAVES: dict[str, tuple[Callable[[arb], arb], Callable[[Real], arb]]] = {

@@ -266,6 +266,7 @@ def test_with_a_model_the_run_measures_it_at_two_lengths(monkeypatch: pytest.Mon
 def test_start_up_is_timed_beside_the_interpreter(monkeypatch: pytest.MonkeyPatch):
     """Real processes; a line that the command does not refuse is an error and no time."""
     monkeypatch.setattr(bench, "REFUSED", (("fetch", "nosuch"),))
+    monkeypatch.setattr(bench, "EXPLAINED", ())
     rows = bench.start_up(repeats=1)
     assert [row["what"] for row in rows] == ["start-up: tapa --help", "start-up: tapa fetch nosuch"]
     assert all(row["cpu_s"] > 0 and row["wall_s"] > row["interpreter_wall_s"] for row in rows)

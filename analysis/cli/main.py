@@ -118,6 +118,8 @@ def verify(
         typer.echo(status.explain_entry(kept))
         _judge(status.compare_entries([kept], status.PATH, whole=False))
         return
+    if explain and workers is None:
+        workers = 0  # starting processes would take longer than the checks of one claim
     results = _computed([explain] if explain else labels, workers, cache)
     if explain:
         typer.echo(status.explain(results[0]))

@@ -527,10 +527,10 @@ def thm_2_1_practice() -> Iterator[dict[str, object]]:
 
 
 def _seen(base: int, head_dim: int, turns: bool) -> tuple[float, float]:
-    """Least and greatest 2 C_D over every integer distance from 1 to 2^20, to the digits that 44 bits leave."""
-    with precision(44):  # angles up to 2^20 radians, so 2^-24 of an angle and four digits of a mean
+    """Least and greatest 2 C_D over every integer distance from 1 to 2^20, to four digits."""
+    with precision(64):
         omega = RopeSums.of(head_dim, base=base, turns=turns).omega
-        low, high = Distances(omega, 1, 0, side=1024).extremes(1, LONGEST + 1)
+        low, high = Distances(omega, 1, 0).extremes(1, LONGEST + 1)
     return short(2 * low, 4), short(2 * high, 4)
 
 
