@@ -255,6 +255,7 @@ _ROWS = [
     Record(name="phase_dynamics", schema=schemas.PHASE_DYNAMICS, study=None, folder=TRAINED),
     Record(name="phase_seeds", schema=schemas.PHASE_SEEDS, study=None, digits=5, folder=SUMMARIES),
     Record(name="score_variance", schema=schemas.SCORE_VARIANCE, study=None, folder=TRAINED),
+    Record(name="recovery", schema=schemas.RECOVERY, study=None, folder=TRAINED),
     Record(name="smollm2_bias", schema=schemas.BIAS_INTERVENTIONS, study=None, folder=TRAINED),
 ]  # fmt: skip
 _FIGURES = [
@@ -307,6 +308,7 @@ _FIGURES = [
     Figure(name="frontier", number=36, needs=("long",), claims=("tab-2",)),
     Figure(name="collected", number=37, needs=("long",), claims=("tab-1", "tab-2")),
     Figure(name="needle_grid", number=38, needs=("long",), claims=("tab-2",)),
+    Figure(name="recovery", number=39, needs=("recovery",), claims=("eq-12",)),
 ]  # fmt: skip
 
 CATALOGUE: Mapping[str, Record] = {row.name: row for row in _ROWS}

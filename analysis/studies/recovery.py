@@ -332,12 +332,18 @@ def recovery_hours(
 # What a record says.
 
 
-def reached(data: xr.Dataset) -> int:
-    """The largest number of tokens after which every arm has been measured at every length; 0 also for none."""
-    full = np.isfinite(data.loss.sel(arm=list(ARMS))).all(("arm", "length")).values
-    return max(
-        (int(tokens) for tokens, all_ in zip(data.trained.values, full, strict=True) if all_), default=0
-    )
+def reached(data: xr.Dataset, arms: Sequence[str] = tuple(ARMS)) -> int:
+    """The largest number of tokens after which all these arms have been measured at every length; 0 also for none."""
+    full = np.isfinite(data.loss.sel(arm=list(arms))).all(("arm", "length")).values
+    return max((int(tokens) for tokens in data.trained.values[full]), default=0)
+
+
+def unmeasured(data: xr.Dataset) -> list[tuple[str, int]]:
+    """Arms and tokens of the plan that are not measured at every length, in the order of the plan."""
+    full = np.isfinite(data.loss).all("length")
+    planned = [(arm, 0) for arm in (*ARMS, RAW)]
+    planned += [(arm, int(tokens)) for tokens in data.trained.values if tokens for arm in ARMS]
+    return [(arm, tokens) for arm, tokens in planned if not bool(full.sel(arm=arm, trained=tokens))]
 
 
 def recovery_rows(data: xr.Dataset) -> list[dict[str, Any]]:
@@ -363,7 +369,7 @@ def _cells(data: xr.Dataset) -> Iterator[Cell]:
 
 
 def recovery_table(data: xr.Dataset) -> str:
-    """Loss by arm and tokens for a reader, and the excess over continued RoPE."""
+    """Loss by arm and tokens for a reader, the excess over continued RoPE, and what of the plan is not measured yet."""
     lines = [
         [
             str(row["length"]),
@@ -376,4 +382,8 @@ def recovery_table(data: xr.Dataset) -> str:
         ]
         for row in recovery_rows(data)
     ]
-    return Table(["window", "tokens", "arm", "nats per token", "less continued RoPE [95 %]"], lines).text()
+    text = Table(["window", "tokens", "arm", "nats per token", "less continued RoPE [95 %]"], lines).text()
+    if not (left := unmeasured(data)):
+        return text
+    arm, tokens = left[0]
+    return f"{text}\nnot measured yet: {len(left)} arms and tokens of the plan, from {arm} at {tokens:,} tokens on"

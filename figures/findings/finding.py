@@ -40,6 +40,7 @@ ORIGINS = {  # by record: the command that makes it, and the module that measure
     "trained/score_variance.nc": ("tapa score-variance RUNS", "analysis/studies/score_variance.py"),
     "trained/formula_fit*.nc": ("tapa formula MODEL", "analysis/studies/formula_fit.py"),
     "trained/smollm2_extension.nc": ("tapa evaluate smollm2", "analysis/evaluation/loss_by_length.py"),
+    "trained/recovery.nc": ("tapa recovery smollm2", "analysis/studies/recovery.py"),
     "trained/smollm2_bias.nc": ("tapa bias smollm2", "analysis/studies/bias_interventions.py"),
     "trained/*_needle-*.json": ("tapa sweep retrieval", "analysis/evaluation/retrieval.py"),
     "trained/*_recall-*.json": ("tapa sweep retrieval", "analysis/evaluation/retrieval.py"),

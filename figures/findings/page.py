@@ -16,6 +16,7 @@ from figures.findings import (
     losses,
     phase,
     phase_seeds,
+    recovery,
     retrieval,
     untrained,
     variance,
@@ -37,6 +38,7 @@ SECTIONS = {
         formula.small_formula_findings,
     ),
     "SmolLM2-135M-Instruct: interventions beyond its context": (long_context.long_context_findings,),
+    "SmolLM2-135M-Instruct: another positional encoding, and training": (recovery.recovery_curve_findings,),
     "Small models: loss by context length": (
         losses.loss_findings,
         losses.difference_findings,
