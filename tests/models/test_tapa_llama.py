@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import peft
 import pytest
 import torch
 from torch import Tensor, nn
@@ -376,29 +377,55 @@ def sizes(**changes: Any) -> dict[str, Any]:
     return tiny_models.SIZES | {"tie_word_embeddings": True} | changes
 
 
+def trained_one_step(model: Any, folder: Path) -> None:
+    rows = [{"input_ids": row, "labels": row} for row in tokens(4, 16)]
+    arguments = TrainingArguments(
+        output_dir=str(folder), use_cpu=True, max_steps=1, per_device_train_batch_size=2, report_to=[],
+        save_strategy="no", learning_rate=1e-3, dataloader_pin_memory=False,
+    )  # fmt: skip
+    Trainer(model=model, args=arguments, train_dataset=rows).train()  # type: ignore[arg-type]
+
+
 def test_made_from_its_configuration_it_learns_with_trainer(tmp_path: Path):
     torch.manual_seed(0)
     model = TapaLlamaForCausalLM(TapaLlamaConfig(**sizes()))
     before = copy.deepcopy(model.state_dict())
-    rows = [{"input_ids": row, "labels": row} for row in tokens(4, 16)]
-    arguments = TrainingArguments(
-        output_dir=str(tmp_path), use_cpu=True, max_steps=1, per_device_train_batch_size=2, report_to=[],
-        save_strategy="no", learning_rate=1e-3, dataloader_pin_memory=False,
-    )  # fmt: skip
-    Trainer(model=model, args=arguments, train_dataset=rows).train()  # type: ignore[arg-type]
+    trained_one_step(model, tmp_path)
     moved = [name for name, now in model.state_dict().items() if not torch.equal(now, before[name])]
     assert {"model.layers.0.self_attn.q_proj.weight", "model.layers.2.self_attn.k_proj.weight"} <= set(moved)
     assert all(torch.isfinite(now).all() for now in model.state_dict().values())
 
 
-def test_peft_adapts_it():
-    peft = pytest.importorskip("peft", reason="peft is not among this project's dependencies")
-    model = TapaLlamaForCausalLM(TapaLlamaConfig(**sizes()))
-    wrapped = peft.get_peft_model(model, peft.LoraConfig(target_modules=["q_proj", "k_proj"], r=2))
-    wrapped(tokens(2), labels=tokens(2)).loss.backward()
-    grads = [p.grad for name, p in wrapped.named_parameters() if "lora_B" in name]
-    assert grads
-    assert all(grad is not None and float(grad.abs().max()) > 0 for grad in grads)
+@pytest.mark.filterwarnings(
+    "ignore:`is_gradient_checkpointing`:FutureWarning"
+)  # of transformers, that peft asks for
+def test_peft_adapts_it_with_trainer_and_merges(tmp_path: Path):
+    """A step moves the adapters alone; merged into the weights, or saved and opened again, they compute the same."""
+    torch.manual_seed(0)
+    base = with_tapa(tiny_models.build("llama"))
+    before = copy.deepcopy(base.state_dict())
+    model: Any = peft.get_peft_model(base, peft.LoraConfig(target_modules=["q_proj", "k_proj"], r=2))
+    started = copy.deepcopy(model.state_dict())
+    trained_one_step(model, tmp_path / "run")
+    moved = {name for name, now in model.state_dict().items() if not torch.equal(now, started[name])}
+    assert moved == {name for name in started if "lora_B" in name}  # lora_A has no gradient while B is 0
+    assert len(moved) == 2 * base.config.num_hidden_layers
+    model.eval().save_pretrained(tmp_path / "adapter")
+    with torch.inference_mode():
+        adapted = model(tokens()).logits
+        again = peft.PeftModel.from_pretrained(with_tapa(tiny_models.build("llama")), tmp_path / "adapter")
+        assert torch.equal(again.eval()(tokens()).logits, adapted)
+        merged = model.merge_and_unload()
+        assert type(merged) is TapaLlamaForCausalLM
+        exact_logits = copy.deepcopy(merged).double()(tokens()).logits
+        rounding = float(
+            (merged(tokens()).logits - exact_logits).abs().max()
+        )  # of float32 in this very model
+        assert float((adapted - exact_logits).abs().max()) <= 4 * rounding
+    assert not torch.equal(
+        merged.state_dict()["model.layers.0.self_attn.q_proj.weight"],
+        before["model.layers.0.self_attn.q_proj.weight"],
+    )
 
 
 def test_gradients_of_the_attention_are_right():
