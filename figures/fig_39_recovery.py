@@ -41,7 +41,7 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
         _arms(ax, data.sel(length=length))
         as_trained = length == int(data.attrs["window"])
         ax.set_title(f"windows of {length:,}" + (", as in training" if as_trained else ""))
-        ax.set_xlabel("tokens trained on")
+        ax.set_xlabel("tokens trained on (k: $2^{10}$)")
         panel(ax, letter)
     axes[0, 0].set_ylabel("loss (nats per token)")
     figure.canvas.draw()  # heights of the panels, for labels that do not touch
@@ -92,7 +92,7 @@ def _arms(ax: Axes, cells: xr.Dataset) -> None:
 
 
 def _thousands(tokens: int) -> str:
-    """Tokens at a tick: 4k stands for 4,096."""
+    """Tokens at a tick, in units of 1024 where they are whole ones."""
     return f"{tokens // 1024}k" if tokens >= 1024 and tokens % 1024 == 0 else f"{tokens}"
 
 
@@ -107,19 +107,18 @@ def _name_lines(ax: Axes, cells: xr.Dataset) -> None:
 
 
 def _progress(data: xr.Dataset) -> str:
-    """How far each arm has come, where that is not the same or not all of the plan; k is 1,024 tokens."""
+    """How far each arm has come."""
     plan = int(data.trained.values.max())
     come = {arm: _reached(data, [arm]) for arm in LOOKS}
     if set(come.values()) == {plan}:
-        return f"All {_thousands(plan)} tokens of the plan (k: 1,024)."
+        return f"All {plan:,} tokens of the plan."
     by_tokens: dict[int, list[str]] = {}
     for arm, tokens in come.items():
         by_tokens.setdefault(tokens, []).append(LOOKS[arm][0].split(",")[0])
     said = "; ".join(
-        f"{names_of(names)} at {_thousands(tokens)}"
-        for tokens, names in sorted(by_tokens.items(), reverse=True)
+        f"{names_of(names)} at {tokens:,}" for tokens, names in sorted(by_tokens.items(), reverse=True)
     )
-    return f"Of {_thousands(plan)} planned tokens (k: 1,024) so far: {said}."
+    return f"Of {plan:,} planned tokens so far: {said}."
 
 
 def _finding(data: xr.Dataset) -> str:

@@ -60,10 +60,10 @@ def test_arms_are_compared_where_all_have_come_and_the_note_says_who_is_ahead():
     title, note = (text.replace("\n", " ") for text in (drawn.get_suptitle(), drawn.get_supxlabel()))
     assert title.startswith("Trained on 4,096 tokens, TAPA's loss is 1.50 [1.50, 1.50] nats above")
     assert "after 3.00 at the start" in title
-    assert "Of 8k planned tokens (k: 1,024) so far: TAPA and RoPE at 8k; no rotation and YaRN at 4k." in note
+    assert "Of 8,192 planned tokens so far: TAPA and RoPE at 8,192; no rotation and YaRN at 4,096." in note
     whole = figure.draw({"recovery": record(WHOLE)})
     assert "Trained on 8,192 tokens, TAPA's loss is 1.00" in whole.get_suptitle().replace("\n", " ")
-    assert "All 8k tokens of the plan" in whole.get_supxlabel().replace("\n", " ")
+    assert "All 8,192 tokens of the plan" in whole.get_supxlabel().replace("\n", " ")
 
 
 def test_before_the_first_training_there_is_nothing_to_compare(monkeypatch: pytest.MonkeyPatch):
