@@ -25,6 +25,7 @@ from torch import Tensor
 from analysis.encodings import PhaseEncoding
 from analysis.errors import InputError
 from analysis.heads.mean_score import pair_counts
+from analysis.models import one_loop
 from analysis.theory.gaussian_law import GaussianLaw, fit
 from analysis.theory.tapa import local_exponent, tapa_moments
 
@@ -252,13 +253,15 @@ def curves(head: Factors, *, rows: int = ROWS, span: int = SPAN) -> PhaseCurves:
     """
     bands = Bands(head, rows, span)
     sums = np.zeros((4, head.length))
+    compiled = head.x.dtype == torch.float32 and head.x.device.type == "cpu"
+    loop = one_loop.available() if compiled else None
     for run in bands.runs():
         for band in bands.blocks(run):
-            wave, total = bands.cosine(band), bands.totals(band, 4)
-            band.sum_by_distance(band.amplitude, total[0])
-            band.sum_by_distance(wave, total[1])
-            band.sum_by_distance(torch.mul(wave, wave, out=band.spare), total[2])
-            band.sum_by_distance(wave.mul_(band.amplitude), total[3])
+            total = bands.totals(band, 4)
+            if loop is None:
+                _sum_parts(bands.cosine(band), band, total)
+            else:
+                loop.phase_sums(band.amplitude, band.phase, bands.turns[band.distances], total)
             sums[:, band.distances] += total[:, 0].numpy()
         sums[1:3, run] -= bands.missing(run)
     amplitude, cosine, square, score = sums / pair_counts(head.length).numpy()
@@ -377,6 +380,7 @@ class Bands:
         self._room = head.a.new_empty(2, self.rows * self.span)
         self._totals, self._ones = head.a.new_empty(8, 1, self.span), head.a.new_ones(1, self.rows)
         distance = torch.arange(head.length, dtype=torch.float64)
+        self.turns = (distance**head.alpha).to(head.a.dtype)  # at each distance, for a phase of 1
         self._turn = (2 * math.pi * distance**head.alpha).to(head.a.dtype)
 
     def runs(self) -> Iterator[slice]:
@@ -416,6 +420,14 @@ class Bands:
         wave, spare = (part[: rows * span].view(rows, span) for part in self._room)
         amplitude, phase = views
         return Band(first, near, amplitude, phase, self._turn[near:far], wave, spare, self._ones[:, :rows])
+
+
+def _sum_parts(wave: Float[Tensor, "rows span"], band: Band, total: Float[Tensor, "four 1 span"]) -> None:
+    """Sums at each distance of amplitude, cosine, its square, and cosine times amplitude."""
+    band.sum_by_distance(band.amplitude, total[0])
+    band.sum_by_distance(wave, total[1])
+    band.sum_by_distance(torch.mul(wave, wave, out=band.spare), total[2])
+    band.sum_by_distance(wave.mul_(band.amplitude), total[3])
 
 
 def _past_quarter(band: Band) -> Float[Tensor, "rows span"]:

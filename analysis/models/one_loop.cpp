@@ -86,6 +86,22 @@ float row_weights(float* s, float best, int64_t seen, int64_t width) {
   return at::vec::vec_reduce_all<float>([](V a, V b) { return a + b; }, total);
 }
 
+// Adds a band of pairs to the sums of its columns, `columns` at most WIDTH at a time; see `phase_sums`.
+template <bool WHOLE>
+void column_sums(const float* amplitude, const float* phase, int64_t rows, int64_t step, V turn, float* sums,
+                 int64_t apart, int64_t n) {
+  V total[4] = {V(0.f), V(0.f), V(0.f), V(0.f)};
+  for (int64_t i = 0; i < rows; i++, amplitude += step, phase += step) {
+    const V a = WHOLE ? V::loadu(amplitude) : V::loadu(amplitude, n);
+    const V wave = cos_in_turns((WHOLE ? V::loadu(phase) : V::loadu(phase, n)) * turn);
+    total[0] = total[0] + a;
+    total[1] = total[1] + wave;
+    total[2] = at::vec::fmadd(wave, wave, total[2]);
+    total[3] = at::vec::fmadd(wave, a, total[3]);
+  }
+  for (int64_t k = 0; k < 4; k++) total[k].store(sums + k * apart, n);
+}
+
 // Tables of one call, each turned round: entry length - 1 - d belongs to distance d, so that a row's keys ascend.
 std::vector<float> turned_round(const float* table, int64_t rows, int64_t length) {
   std::vector<float> found;
@@ -109,6 +125,17 @@ struct Sizes {
   int64_t reach;                                                    // distance from which on no key is seen
   int64_t row_tile, column_tile;
 };
+
+// Sums down the columns of a band of pairs, one distance a column: of the amplitude, of the cosine of 2 pi turn[j]
+// phase, of its square, and of the cosine times the amplitude. Row i begins `step` numbers after row i - 1; the four
+// sums begin `apart` numbers after each other.
+void phase_sums(const float* amplitude, const float* phase, int64_t rows, int64_t span, int64_t step, const float* turn,
+                float* sums, int64_t apart) {
+  int64_t j = 0;
+  for (; j + WIDTH <= span; j += WIDTH)
+    column_sums<true>(amplitude + j, phase + j, rows, step, V::loadu(turn + j), sums + j, apart, WIDTH);
+  if (j < span) column_sums<false>(amplitude + j, phase + j, rows, step, V::loadu(turn + j, span - j), sums + j, apart, span - j);
+}
 
 // All arrays are contiguous float32: a, x are (batch, heads, length, .), b, y, v (batch, kv_heads, length, .).
 // 0 if all went well; else a message is in `error`.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
+import math
 import os
 import shlex
 import shutil
@@ -61,7 +62,8 @@ class OneLoop:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._attend = ctypes.CDLL(str(path)).attend
+            library = ctypes.CDLL(str(path))
+            self._attend, self._phase_sums = library.attend, library.phase_sums
         except (OSError, AttributeError) as error:
             raise InputError(f"{path} cannot be loaded: {error}; delete it") from error
         arrays, factor = [ctypes.c_void_p] * 8, ctypes.c_float
@@ -69,6 +71,29 @@ class OneLoop:
         self._attend.argtypes = [
             ctypes.POINTER(_Sizes), *arrays, factor, factor, *results, ctypes.c_char_p, ctypes.c_int64,
         ]  # fmt: skip
+
+        sizes = [ctypes.c_int64] * 3
+        self._phase_sums.argtypes = [*arrays[:2], *sizes, *arrays[:2], ctypes.c_int64]
+        self._phase_sums.restype = None
+
+    def phase_sums(
+        self,
+        amplitude: Float[Tensor, "rows span"],
+        phase: Float[Tensor, "rows span"],
+        turn: Float[Tensor, " span"],
+        out: Float[Tensor, "4 1 span"],
+    ) -> None:
+        """Sums over the rows of amplitude, w = cos(2 pi turn phase), w^2 and w amplitude, into `out`.
+
+        All of float32 on the CPU, neighbours in a row next to each other; both arrays have rows as far apart.
+        """
+        rows, span = phase.shape
+        assert amplitude.stride() == phase.stride()
+        assert phase.stride(1) == turn.stride(0) == out.stride(2) == 1
+        self._phase_sums(
+            amplitude.data_ptr(), phase.data_ptr(), rows, span, phase.stride(0), turn.data_ptr(), out.data_ptr(),
+            out.stride(0),
+        )  # fmt: skip
 
     def __call__(
         self,
@@ -112,7 +137,7 @@ def available() -> OneLoop | None:
     try:
         return checked(OneLoop(compiled()))
     except InputError as error:
-        remark(f"attention runs by tiles, more slowly: {error}")
+        remark(f"attention and sums of phases run in plain torch, more slowly: {error}")
         return None
 
 
@@ -200,7 +225,30 @@ def checked(loop: OneLoop) -> OneLoop:
             raise InputError(
                 f"the compiled attention is off by {error:.2g}, {allowed:.2g} is usual; not used"
             )
+    _check_phase_sums(loop)
     return loop
+
+
+def phase_sums(
+    amplitude: Float[Tensor, "rows span"], phase: Float[Tensor, "rows span"], turn: Float[Tensor, " span"]
+) -> Float[Tensor, "4 1 span"]:
+    """As `OneLoop.phase_sums`, in plain torch and any floating type."""
+    wave = torch.cos(2 * math.pi * (turn * phase))
+    return torch.stack([x.sum(dim=0) for x in (amplitude, wave, wave * wave, wave * amplitude)])[:, None]
+
+
+def _check_phase_sums(loop: OneLoop, rows: int = 37, span: int = 75) -> None:
+    """The same of sums by distance, of phases of up to some dozens of turns in rows that overlap."""
+    generator = torch.Generator().manual_seed(0)
+    flat = torch.randn(2, rows * (span + 3), generator=generator)
+    amplitude, phase = (x.as_strided((rows, span), (span + 2, 1), x.storage_offset() + 1) for x in flat)
+    turn, found = 10 * torch.rand(span, generator=generator), torch.empty(4, 1, span)
+    loop.phase_sums(amplitude, phase, turn, found)
+    exact = phase_sums(amplitude.double(), phase.double(), turn.double())
+    own = phase_sums(amplitude, phase, turn)
+    error, allowed = ((x.double() - exact).abs().amax(dim=(1, 2)) for x in (found, own))
+    if not bool((error <= 4 * allowed).all()):
+        raise InputError(f"the compiled sums of phases are off by {error.max().item():.2g}; not used")
 
 
 def _example(length: int = 650) -> tuple[DistanceForm, Tensor]:

@@ -16,7 +16,7 @@ from analysis.models.attention import Streaming
 from analysis.models.fused import Fused
 from tests.models.test_attention import DIM, heads
 
-NOTHING_BUT_A_NAME = 'extern "C" int attend() { return 0; }\n'
+NOTHING_BUT_NAMES = 'extern "C" { int attend() { return 0; } void phase_sums() {} }\n'
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A source that compiles in no time, and a cache folder of the test's own."""
     monkeypatch.setenv("TAPA_CACHE", str(tmp_path / "cache"))
     path = tmp_path / "tiny.cpp"
-    path.write_text(NOTHING_BUT_A_NAME)
+    path.write_text(NOTHING_BUT_NAMES)
     return path
 
 
@@ -54,7 +54,7 @@ def test_it_is_compiled_once_for_each_source_and_compiler(
     assert capsys.readouterr().err == ""
     monkeypatch.setenv("CXX", "c++ -DOTHER")
     other = one_loop.compiled(source)
-    source.write_text("// another\n" + NOTHING_BUT_A_NAME)
+    source.write_text("// another\n" + NOTHING_BUT_NAMES)
     assert len({first, other, one_loop.compiled(source)}) == 3
     assert first.read_bytes() == kept
     assert {path.suffix for path in first.parent.iterdir()} == {".so", ".lock"}
@@ -69,8 +69,8 @@ def test_a_missing_compiler_is_said_once_and_tiles_are_used(
     for _ in range(2):
         assert torch.equal(Fused(tiles)(Tapa(DIM), q, k, v, at), tiles(Tapa(DIM), q, k, v, at))
     assert one_line(capsys) == (
-        "attention runs by tiles, more slowly: no C++ compiler is there (looked for c++, g++, clang++); "
-        "install one, or name it in CXX"
+        "attention and sums of phases run in plain torch, more slowly: no C++ compiler is there "
+        "(looked for c++, g++, clang++); install one, or name it in CXX"
     )
 
 
@@ -123,9 +123,37 @@ def test_a_loop_that_computes_something_else_is_not_used(part: str, monkeypatch:
         neutral = torch.zeros_like(table) if part == "bias" else torch.ones_like(table)
         return blockwise.forward(form._replace(**{part: neutral}), v)
 
-    one_loop.checked(lambda form, v: blockwise.forward(form, v, block=64))  # type: ignore[arg-type]
+    one_loop.checked(InPlace(lambda form, v: blockwise.forward(form, v, block=64)))
     with pytest.raises(InputError, match=r"^the compiled attention is off by .*, .* is usual; not used$"):
-        one_loop.checked(planted)  # type: ignore[arg-type]
+        one_loop.checked(InPlace(planted))
+
+
+class InPlace(one_loop.OneLoop):
+    """A loop made of functions in Python."""
+
+    def __init__(self, attend=blockwise.forward, sums=one_loop.phase_sums) -> None:
+        self.attend, self.sums = attend, sums
+
+    def __call__(self, form, v, reach=None):
+        return self.attend(form, v)
+
+    def phase_sums(self, amplitude, phase, turn, out):
+        out.copy_(self.sums(amplitude, phase, turn))
+
+
+PLANTED = {
+    "no turn": lambda a, p, t: one_loop.phase_sums(a, p, torch.ones_like(t)),
+    "one row less": lambda a, p, t: one_loop.phase_sums(a[:-1], p[:-1], t),
+    "the next column's turn": lambda a, p, t: one_loop.phase_sums(a, p, t.roll(1)),
+    "amplitude without cosine": lambda a, p, t: one_loop.phase_sums(a, p, t)[[0, 1, 2, 0]],
+    "the cosine for its square": lambda a, p, t: one_loop.phase_sums(a, p, t)[[0, 1, 1, 3]],
+}
+
+
+@pytest.mark.parametrize("error", PLANTED)
+def test_sums_of_phases_that_are_something_else_are_not_used(error: str):
+    with pytest.raises(InputError, match=r"^the compiled sums of phases are off by .*; not used$"):
+        one_loop.checked(InPlace(sums=PLANTED[error]))
 
 
 @pytest.mark.slow  # half a minute of a compiler each
