@@ -26,7 +26,7 @@ from sympy.core.function import AppliedUndef
 from analysis.errors import InputError
 from analysis.evidence import Evidence, Role, Verdict
 from proofs import exact as symbolic
-from proofs.balls import Real, at_most, ball, less, radius, sign, text
+from proofs.balls import Real, at_most, ball, below, less, radius, sign, text
 from proofs.integrals import ci, cos_limit, cos_sum, si, sin_limit, sin_sum
 
 BASES = (10_000, 100_000, 500_000, 1_000_000, 200_000_000, 4_000_000_000)
@@ -450,3 +450,9 @@ def margins(
     for point in points(heads=heads):
         for left, right in pairs(point):
             yield str(point), ball(right) - ball(left)
+
+
+def rounded_up(what: str, own: Real, said: Real, step: Real) -> Iterator[Evidence]:
+    """Evidence that a stated constant is what is derived, rounded up: own < said, and said - step is not enough."""
+    yield below(what, own, said)
+    yield below(f"{what}: {text(ball(step), 3)} less is not enough", ball(said) - ball(step), own)

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from fractions import Fraction
-from functools import cache
+from functools import cache, reduce
 from math import gcd, prod
 from typing import Any
 
@@ -199,6 +199,11 @@ _FUNCTIONS: dict[type, Callable[[acb], acb]] = {
     sp.Abs: lambda z: acb(abs(z)),
     sp.sign: lambda z: acb(z.real.sgn()),
 }
+_OF_SEVERAL: dict[type, Callable[..., acb]] = {
+    sp.Max: lambda *zs: acb(reduce(arb.max, [z.real for z in zs])),
+    sp.Min: lambda *zs: acb(reduce(arb.min, [z.real for z in zs])),
+    sp.atan2: lambda y, x: acb(acb(x.real, y.real).arg()),
+}
 _CONSTANTS: dict[Expr, Callable[[], acb]] = {
     sp.pi: acb.pi,
     sp.E: lambda: acb(1).exp(),
@@ -217,17 +222,34 @@ def to_ball(expr: Expr, values: Mapping[Expr, Fraction | int | arb] | None = Non
     if isinstance(expr, sp.Symbol) and expr in values:
         return acb(ball(values[expr]))
     if isinstance(expr, sp.Sum | sp.Product):
-        return to_ball(expr.subs(_rationals(values)).doit())
+        terms = _finite_terms(expr, values)
+        if terms is None:
+            return to_ball(expr.subs(_rationals(values)).doit())
+        return sum(terms, acb(0)) if isinstance(expr, sp.Sum) else prod(terms, start=acb(1))
     parts = [to_ball(arg, values) for arg in expr.args]
     if isinstance(expr, sp.Add):
         return sum(parts, acb(0))
     if isinstance(expr, sp.Mul):
         return prod(parts, start=acb(1))
     if isinstance(expr, sp.Pow):
+        if expr.exp == sp.S.Half:
+            return parts[0].sqrt()
         return parts[0] ** int(expr.exp) if expr.exp.is_Integer else parts[0].pow(parts[1])
-    if expr.func in _FUNCTIONS:
-        return _FUNCTIONS[expr.func](*parts)
+    known = _FUNCTIONS.get(expr.func) or _OF_SEVERAL.get(expr.func)
+    if known is not None:
+        return known(*parts)
     raise InputError(f"{expr}: a {expr.func.__name__} without a value cannot be evaluated in balls")
+
+
+def _finite_terms(expr: Expr, values: Mapping[Expr, Fraction | int | arb]) -> list[acb] | None:
+    """The terms of a sum or product over one index whose ends are certainly integers; else None."""
+    if len(expr.limits) != 1 or any(end.is_infinite for end in expr.limits[0][1:]):
+        return None
+    index, low, high = expr.limits[0]
+    first, last = (to_ball(end, values).real.unique_fmpz() for end in (low, high))
+    if first is None or last is None:
+        return None
+    return [to_ball(expr.function, {**values, index: k}) for k in range(int(first), int(last) + 1)]
 
 
 def _rationals(values: Mapping[Expr, Fraction | int | arb]) -> dict[Expr, Expr]:

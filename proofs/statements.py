@@ -1,12 +1,14 @@
 r"""A statement as an object: its quantifiers, hypotheses and sides; printed, attacked and targeted from there.
 
 `says()` prints the Markdown of the ledger; `points` draws values that meet every hypothesis, the ends of the ranges
-first; `attack` evaluates both sides there in balls; and a check takes the very sides as the targets of what it derives.
-So a constant that is changed changes what is printed, what is attacked and what must be proved, all at once.
+first; `attack` evaluates both sides there in balls; and a check takes the very sides as the targets of what it derives,
+or, where each conclusion is an equation, `identities` is the check. So a constant that is changed changes what is
+printed, what is attacked and what must be proved, all at once. What is false is an object too: `fails_at` refutes it at
+a point, and refuses a point that misses a range or a hypothesis of the statement itself.
 
 ```python
 x = Variable(X, low=0)
-STATEMENT = Statement((x,), (Conclusion(sp.Si(X) <= X),))
+STATEMENT = Statement((x,), (Conclusion(relation(sp.Si(X), "<=", X)),))
 ```
 
 C_D, S_D and their limits for D -> infinity are the functions `Cosines`, `Sines`, `CosineLimit` and `SineLimit` of
@@ -20,23 +22,31 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 import sympy as sp
-from flint import arb
+from flint import arb, ctx
 
 from analysis.errors import InputError
-from analysis.evidence import Evidence
-from proofs.balls import at_most, ball, less, sign
-from proofs.checks import search
+from analysis.evidence import Evidence, Role, Verdict
+from proofs.balls import at_most, ball, less, radius, sign, text
+from proofs.checks import equality, search
 from proofs.exact import Expr, to_ball
 from proofs.integrals import RopeSums, cos_limit, sin_limit
 
 Value = Fraction | arb
 Point = dict[sp.Symbol, Value]
+Meaning = Mapping[sp.Symbol, Expr]
 TURN = 2 * sp.pi
 UNITS = (TURN, sp.Integer(1))  # an angle's unit c: turns as v1 has them, radians as deployed
+DRAWS = 40  # points of an attack
 _TINY = Fraction(1, 10**6)
+_NEAR = Fraction(1, 10**18)  # of sides that may be equal: what balls of the ledger's precision leave apart
+
+
+def relation(left: Expr, sign_: str, right: Expr) -> Any:
+    """left "<", "<=", ">", ">=", "==" or "!=" right, as it is written: SymPy decides and reorders nothing."""
+    return sp.Rel(sp.sympify(left), sp.sympify(right), sign_, evaluate=False)
 
 
 class _OfDistance(sp.Function):
@@ -95,9 +105,10 @@ class Variable:
 
     Attributes:
         symbol: its symbol.
-        low, high: the open range's ends, in the variables before it; -oo and oo are none.
-        even: integers only, even ones.
+        low, high: the range's ends, in the variables before it; -oo and oo are none.
+        even, integer: integers only, even ones only.
         signed: the range is that of |x|, and both signs are drawn.
+        closed: its ends belong to the range.
         among: the finitely many values it may have, instead of a range.
     """
 
@@ -107,59 +118,170 @@ class Variable:
     even: bool = False
     signed: bool = False
     among: tuple[Expr, ...] = ()
+    integer: bool = False
+    closed: bool = False
+
+    def __post_init__(self) -> None:
+        """`InputError` where the symbol's own assumptions, on which proofs rest, are not those of the range."""
+        wrong = [name for name, met in self._assumed() if met is not True]
+        if wrong:
+            raise InputError(f"{self.symbol} is {wrong[0]} as a symbol, and its range is {self.words()}")
+
+    def _assumed(self) -> Iterator[tuple[str, Any]]:
+        ends = [sp.sympify(value) for value in self.among] or [sp.sympify(self.low)]
+        inside = [end.is_positive if self.among or self.closed else end.is_nonnegative for end in ends]
+        whole = self.even or self.integer or (self.among and all(end.is_integer for end in ends))
+        if self.symbol.is_integer:
+            yield "an integer", bool(whole)
+        if self.symbol.is_positive:
+            yield "positive", all(inside) and not self.signed
+        elif self.symbol.is_nonnegative:
+            yield "not negative", all(end.is_nonnegative for end in ends) and not self.signed
+        elif self.symbol.is_nonzero:
+            yield "not 0", all(inside)
 
     def words(self) -> str:
         """The range in TeX, as the printed statement has it."""
-        name = sp.latex(self.symbol)
+        name, less_ = sp.latex(self.symbol), r"\le" if self.closed else "<"
         if self.among:
             return rf"{name} \in \{{{', '.join(map(tex, self.among))}\}}"
         inner = f"|{name}|" if self.signed else name
-        below = "" if self.low == -sp.oo else f"{tex(self.low)} < "
-        above = "" if self.high == sp.oo else f" < {tex(self.high)}"
-        kind = r" \text{ even}" if self.even else "" if below or above else r" \in \mathbb{R}"
+        below = "" if self.low == -sp.oo else f"{tex(self.low)} {less_} "
+        above = "" if self.high == sp.oo else f" {less_} {tex(self.high)}"
+        whole = r" \text{ even}" if self.even else r" \in \mathbb{Z}" if self.integer else ""
+        kind = whole or ("" if below or above else r" \in \mathbb{R}")
         return f"{below}{inner}{above}{kind}"
 
-    def values(self, known: Mapping[sp.Symbol, Value]) -> list[Value]:
+    def values(self, known: Mapping[sp.Symbol, Value], meaning: Meaning | None = None) -> list[Value]:
         """Values inside the range, its ends first: just inside of either, and in between on a logarithmic scale."""
         if self.among:
-            return [to_ball(value).real for value in self.among]
-        if self.even:
-            first = 2 * (int(float(_real(self.low, known))) // 2 + 1)
-            return [Fraction(first), Fraction(first + 2), Fraction(64), Fraction(256)]
+            return [_value(value) for value in self.among]
+        drawn = self._whole(known, meaning) if self.even or self.integer else self._real(known, meaning)
+        signs = (1, -1) if self.signed else (1,)
+        both = [sign_ * x for x in drawn for sign_ in signs if sign_ > 0 or sign(x) != 0]
+        return [x for x in both if self.holds(x, known, meaning)]
+
+    def _whole(self, known: Mapping[sp.Symbol, Value], meaning: Meaning | None) -> list[Value]:
+        step = 2 if self.even else 1
         if self.low == -sp.oo:
+            return [Fraction(step * n) for n in (0, 1, -1, 7, -7, 10**4)]
+        first = step * (_floor(self.low, known, meaning) // step)
+        far = [first + step * n for n in (0, 1, 2, 9)] + [64, 256]
+        if self.high != sp.oo:
+            last = step * (_floor(self.high, known, meaning) // step)
+            far = [*far[:3], last, last - step, step * ((first + last) // (2 * step))]
+        return [Fraction(n) for n in dict.fromkeys(far)]
+
+    def _real(self, known: Mapping[sp.Symbol, Value], meaning: Meaning | None) -> list[Value]:
+        if self.low == -sp.oo and self.high == sp.oo:
             return [Fraction(0), *(Fraction(s * n, 7) for n in (1, 9, 7 * 10**4) for s in (1, -1))]
-        low = _real(self.low, known).mid()
+        if self.low == -sp.oo:
+            high = _real(self.high, known, meaning).mid()
+            return [high - arb.max(abs(high), arb(1)) * ball(step) for step in (_TINY, 1, 1000)]
+        at = _real(self.low, known, meaning)
+        low = at.mid()
         gap = arb.max(abs(low), arb(1)) * ball(_TINY)
-        high = None if self.high == sp.oo else _real(self.high, known).mid()
-        if high is None:
-            inside = [low + gap, low + gap * 10**6, (low + 1) * 100, (low + 1) * 10**5]
-        else:
-            inside = [
-                low + gap,
-                (arb.max(low, gap) * high).sqrt(),
-                (low + high) / 2,
-                high - high * ball(_TINY),
+        ends = [at] if self.closed and at.is_exact() else []
+        if self.high == sp.oo:
+            return [
+                *ends,
+                *(x.mid() for x in (low + gap, low + gap * 10**6, (low + 1) * 100, (low + 1) * 10**5)),
             ]
-        kept = [x.mid() for x in inside if less(low, x) and (high is None or less(x, high))]
-        return [s * x for x in kept for s in ((1, -1) if self.signed else (1,))]
+        end = _real(self.high, known, meaning)
+        high = end.mid()
+        ends += [end] if self.closed and end.is_exact() else []
+        middle = (low + high) / 2
+        root = (arb.max(low, gap) * high).sqrt() if high > 0 and low >= 0 else middle
+        return [*ends, *(x.mid() for x in (low + gap, root, middle, high - (high - low) * ball(_TINY)))]
+
+    def holds(self, value: Value, known: Mapping[sp.Symbol, Value], meaning: Meaning | None = None) -> bool:
+        """Is the value certainly in the range?"""
+        if self.among:
+            return any(_same(value, _value(choice)) for choice in self.among)
+        x = ball(value)
+        if self.even or self.integer:
+            whole = x.unique_fmpz()
+            if whole is None or not x.is_exact() or (self.even and int(whole) % 2):
+                return False
+        size, inside = abs(x) if self.signed else x, at_most if self.closed else less
+        above = self.low == -sp.oo or inside(_real(self.low, known, meaning), size) is True
+        return above and (self.high == sp.oo or inside(size, _real(self.high, known, meaning)) is True)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Several numbers quantified together: "for all (x, y) in {(1, 2), (3, 4)}"."""
+
+    symbols: tuple[sp.Symbol, ...]
+    rows: tuple[tuple[Expr, ...], ...]
+
+    def words(self) -> str:
+        """The rows in TeX."""
+        rows = (f"({', '.join(map(tex, row))})" for row in self.rows)
+        return rf"({', '.join(map(sp.latex, self.symbols))}) \in \{{{', '.join(rows)}\}}"
+
+    def choices(self) -> list[Point]:
+        """The rows as points."""
+        return [dict(zip(self.symbols, map(_value, row), strict=True)) for row in self.rows]
+
+    def holds(self, point: Mapping[sp.Symbol, Value]) -> bool:
+        """Is the point certainly one of the rows?"""
+        return any(all(_same(point[s], value) for s, value in row.items()) for row in self.choices())
 
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """One assertion, left against right, and the conditions under which it is made."""
+    """One assertion, left against right, and the conditions under which it is made.
+
+    Attributes:
+        says: a relation.
+        when: the conditions.
+        sharp: a share and a point: with the bound tightened by that share the conclusion fails there.
+    """
 
     says: Any  # a SymPy relation
     when: tuple[Any, ...] = ()
+    sharp: tuple[Expr, Mapping[sp.Symbol, Expr]] | None = None
 
-    def margin(self, values: Mapping[sp.Symbol, Value], meaning: Mapping[sp.Symbol, Expr]) -> arb:
-        """Right less left (for > left less right), which the conclusion says is positive, or not negative."""
-        gap = self.says.gts - self.says.lts
-        return _real(gap, values, meaning)
+    def margin(self, values: Mapping[sp.Symbol, Value], meaning: Meaning) -> arb:
+        """Right less left (for > left less right), which the conclusion says is positive, or not negative.
+
+        Of an equation what balls may leave apart, less the difference; of "not equal" the difference. Where equality is
+        allowed, so is as much.
+        """
+        left, right = (_real(side, values, meaning) for side in self.sides)
+        room = arb(0) if self.strict else ball(_NEAR) * (1 + abs(left) + abs(right))
+        if isinstance(self.says, sp.Eq | sp.Ne):
+            apart = abs(left - right)
+            return room - apart if isinstance(self.says, sp.Eq) else apart
+        return left - right + room
+
+    @property
+    def sides(self) -> tuple[Expr, Expr]:
+        """The greater side and the lesser, as the relation says; of an equation left and right."""
+        says = self.says
+        return (says.lhs, says.rhs) if isinstance(says, sp.Eq | sp.Ne) else (says.gts, says.lts)
 
     @property
     def strict(self) -> bool:
         """< or >, not <= or >=."""
-        return isinstance(self.says, sp.StrictLessThan | sp.StrictGreaterThan)
+        return isinstance(self.says, sp.StrictLessThan | sp.StrictGreaterThan | sp.Ne)
+
+    def holds(self, values: Mapping[sp.Symbol, Value], meaning: Meaning) -> bool | None:
+        """Is the conclusion true at a point: True or False only where balls decide it."""
+        left, right = (_real(side, values, meaning) for side in self.sides)
+        if isinstance(self.says, sp.Eq | sp.Ne):
+            apart = sign(left - right)
+            equal = None if apart is None else apart == 0
+            return equal if isinstance(self.says, sp.Eq) or equal is None else not equal
+        return (less if self.strict else at_most)(right, left)
+
+    def tightened(self, share: Expr) -> Conclusion:
+        """The same, its bound tightened by a share of itself."""
+        downward = isinstance(self.says, sp.StrictLessThan | sp.LessThan)
+        room = share * sp.Abs(self.says.rhs)
+        right = self.says.rhs - room if downward else self.says.rhs + room
+        return replace(self, says=self.says.func(self.says.lhs, right, evaluate=False), sharp=None)
 
 
 @dataclass(frozen=True)
@@ -174,7 +296,7 @@ class Statement:
         words: Markdown that stands before the printed quantifiers.
     """
 
-    variables: tuple[Variable, ...]
+    variables: tuple[Variable | Table, ...]
     conclusions: tuple[Conclusion, ...]
     given: tuple[Any, ...] = ()
     meaning: Mapping[sp.Symbol, Expr] = field(default_factory=dict)
@@ -196,35 +318,127 @@ class Statement:
         for _ in range(number):
             point: Point = {}
             for variable in self.variables:
-                choices = variable.values(point)
+                if isinstance(variable, Table):
+                    point.update(rng.choice(variable.choices()))
+                    continue
+                choices = variable.values(point, self.meaning)
                 if not choices:
                     break
                 point[variable.symbol] = rng.choice(choices)
-            if len(point) == len(self.variables) and self.admits(point):
-                yield point
+            else:
+                if self.admits(point):
+                    yield point
 
     def admits(self, point: Mapping[sp.Symbol, Value]) -> bool:
         """Does the point certainly meet the hypotheses?"""
-        return all(_holds(relation, point, self.meaning) for relation in self.given)
+        return all(_holds(one, point, self.meaning) for one in self.given)
 
-    def attack(self, *, number: int = 80, seed: int = 0) -> Iterator[Evidence]:
+    def attack(self, *, number: int = DRAWS, seed: int = 0) -> Iterator[Evidence]:
         """A search for a counterexample to each conclusion at `points`, in balls."""
         points = list(self.points(number, seed))
         for index, conclusion in enumerate(self.conclusions, 1):
             cases = (
                 (_named(point), conclusion.margin(point, self.meaning))
                 for point in points
-                if all(_holds(relation, point, self.meaning) for relation in conclusion.when)
+                if all(_holds(one, point, self.meaning) for one in conclusion.when)
             )
             found = search(
                 f"conclusion {index}, points of its own hypotheses", cases, strict=conclusion.strict
             )
             yield replace(found, seed=seed)
 
-    def domain(self, *, number: int = 80) -> str:
+    def domain(self, *, number: int = DRAWS) -> str:
         """In words, what `attack` searches."""
-        names = ", ".join(str(variable.symbol) for variable in self.variables)
+        names = ", ".join(map(str, self.symbols))
         return f"the statement's own ranges of {names}, ends first, {number} draws; what misses a hypothesis is dropped"
+
+    @property
+    def symbols(self) -> tuple[sp.Symbol, ...]:
+        """All quantified symbols, in order."""
+        found = (one.symbols if isinstance(one, Table) else (one.symbol,) for one in self.variables)
+        return tuple(symbol for symbols in found for symbol in symbols)
+
+    def fails_at(self, point: Mapping[sp.Symbol, Expr], index: int = 1) -> Evidence:
+        """Evidence against a conclusion at a point of the statement's own ranges and hypotheses.
+
+        REFUTED where it certainly fails there, SUPPORTED where it holds, else UNKNOWN. `InputError` names the range or
+        the hypothesis that the point does not certainly meet: it would refute nothing.
+        """
+        values, conclusion = self.values_at(point, index), self.conclusions[index - 1]
+        holds = conclusion.holds(values, self.meaning)
+        left, right = (
+            _real(side, values, self.meaning) for side in (conclusion.says.lhs, conclusion.says.rhs)
+        )
+        return Evidence(
+            f"conclusion {index} at {_named(values)}, where every range and hypothesis is met",
+            Verdict.UNKNOWN if holds is None else Verdict.SUPPORTED if holds else Verdict.REFUTED,
+            computed=text(left),
+            predicted=f"{conclusion.says.rel_op} {text(right)}",
+            radius=max(radius(left), radius(right)),
+            precision=f"{ctx.prec} bit ball",
+            role=Role.STATEMENT,
+        )
+
+    def values_at(self, point: Mapping[sp.Symbol, Expr], index: int = 1) -> Point:
+        """The point's values; `InputError` unless they certainly meet each range, hypothesis and condition."""
+        if set(point) != set(self.symbols):
+            raise InputError(
+                f"a point of {', '.join(map(str, self.symbols))}, not of {', '.join(map(str, point))}"
+            )
+        values: Point = {symbol: _value(value) for symbol, value in point.items()}
+        for variable in self.variables:
+            met = (
+                variable.holds(values)
+                if isinstance(variable, Table)
+                else variable.holds(values[variable.symbol], values, self.meaning)
+            )
+            if not met:
+                raise InputError(f"{_named(values)}: not certainly in the range {variable.words()}")
+        for one in (*self.given, *self.conclusions[index - 1].when):
+            if not _holds(one, values, self.meaning):
+                raise InputError(f"{_named(values)}: does not certainly meet {tex(one)}")
+        return values
+
+    def identities(self) -> Iterator[Evidence]:
+        """Each equation among the conclusions, proved for all values that its symbols may have.
+
+        A condition that names a value of a symbol is put in; other conditions are not made use of.
+        """
+        for index, conclusion in enumerate(self.conclusions, 1):
+            if not isinstance(conclusion.says, sp.Eq):
+                continue
+            left, right = (self.spelt(side) for side in conclusion.sides)
+            for one in conclusion.when:
+                if isinstance(one, sp.Eq) and one.lhs in self.symbols:
+                    left, right = (side.subs(one.lhs, self.spelt(one.rhs)) for side in (left, right))
+            yield replace(equality(f"conclusion {index}", left, right), role=Role.STATEMENT)
+
+    def sharpness(self) -> Iterator[Evidence]:
+        """For each conclusion that is said to be sharp: tightened by its share, it fails at its point."""
+        for index, conclusion in enumerate(self.conclusions, 1):
+            if conclusion.sharp is None:
+                continue
+            share, point = conclusion.sharp
+            changed = list(self.conclusions)
+            changed[index - 1] = conclusion.tightened(share)
+            found = replace(self, conclusions=tuple(changed)).fails_at(point, index)
+            verdict = {Verdict.REFUTED: Verdict.CERTIFIED, Verdict.SUPPORTED: Verdict.REFUTED}
+            yield replace(
+                found,
+                what=f"its bound tightened by {share} fails: {found.what}",
+                verdict=verdict.get(found.verdict, Verdict.UNKNOWN),
+            )
+
+    def spelt(self, expression: Expr) -> Expr:
+        """An expression with every abbreviation replaced by what it stands for."""
+        found = sp.sympify(expression)
+        for name, value in reversed(tuple(self.meaning.items())):
+            found = found.subs(name, value)
+        return found
+
+    def assumes(self, *, also: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """The hypotheses as the ledger lists them: those in words, then each relation in TeX."""
+        return (*also, *(f"${tex(one)}$" for one in self.given))
 
     def target(self, index: int = 1) -> Expr:
         """Right side of a conclusion, counted from 1: what a check must arrive at."""
@@ -237,6 +451,21 @@ class Statement:
         return replace(self, conclusions=tuple(conclusions))
 
 
+def line_in(expression: Expr, symbol: sp.Symbol) -> tuple[Expr, Expr]:
+    """(a, b) of an expression a + b/symbol; `InputError` for one of another form."""
+    inverse = sp.Dummy(positive=True)
+    poly = sp.expand(sp.sympify(expression).subs(symbol, 1 / inverse))
+    constant, slope = poly.subs(inverse, 0), poly.coeff(inverse, 1)
+    if sp.expand(poly - constant - slope * inverse) != 0:
+        raise InputError(f"{expression} is not a + b/{symbol}")
+    return constant, slope
+
+
+def constant_ball(expression: Expr) -> arb:
+    """The ball of an expression without symbols."""
+    return to_ball(expression).real
+
+
 def tex(expression: Any) -> str:
     """TeX of an expression or a relation, in the ledger's notation."""
     return sp.latex(expression, ln_notation=True)
@@ -244,16 +473,38 @@ def tex(expression: Any) -> str:
 
 def _printed(conclusion: Conclusion) -> str:
     when = f" where ${', '.join(map(tex, conclusion.when))}$" if conclusion.when else ""
-    return f"${tex(conclusion.says)}${when}"
+    sharp = (
+        f" (and not with its bound tightened by ${tex(conclusion.sharp[0])}$ of it)"
+        if conclusion.sharp
+        else ""
+    )
+    return f"${tex(conclusion.says)}${when}{sharp}"
 
 
 def _named(point: Mapping[sp.Symbol, Value]) -> str:
-    return ", ".join(f"{symbol} = {float(value):.6g}" for symbol, value in point.items())
+    return ", ".join(f"{symbol} = {float(ball(value).mid()):.6g}" for symbol, value in point.items())
 
 
-def _real(
-    expression: Expr, values: Mapping[sp.Symbol, Value], meaning: Mapping[sp.Symbol, Expr] | None = None
-) -> arb:
+def _value(expression: Expr) -> Value:
+    """An exact rational, or the ball of another real number."""
+    found = sp.sympify(expression)
+    return Fraction(int(found.p), int(found.q)) if isinstance(found, sp.Rational) else to_ball(found).real
+
+
+def _same(one: Value, other: Value) -> bool:
+    """Certainly the same number: equal exactly, or enclosed by one and the same ball, computed from one constant."""
+    left, right = ball(one), ball(other)
+    return sign(left - right) == 0 or ((left.mid() - right.mid()).is_zero() and left.rad() == right.rad())
+
+
+def _floor(end: Expr, known: Mapping[sp.Symbol, Value], meaning: Meaning | None) -> int:
+    """The greatest integer at or below the middle of an end's ball."""
+    whole = _real(end, known, meaning).mid().floor().unique_fmpz()
+    assert whole is not None
+    return int(whole)
+
+
+def _real(expression: Expr, values: Mapping[sp.Symbol, Value], meaning: Meaning | None = None) -> arb:
     """A ball of a real expression; sums over pairs are evaluated by `RopeSums`, their limits by Ci and Si."""
     expr, calls = _prepared(sp.sympify(expression), tuple((meaning or {}).items()))
     known: dict[Expr, Any] = dict(values)
@@ -273,24 +524,26 @@ def _prepared(
     return expr.subs([(call, stand_in) for stand_in, call in calls]), calls
 
 
-def _holds(relation: Any, values: Mapping[sp.Symbol, Value], meaning: Mapping[sp.Symbol, Expr]) -> bool:
+def _holds(one: Any, values: Mapping[sp.Symbol, Value], meaning: Meaning) -> bool:
     """Is the relation certainly true at the point?"""
-    if isinstance(relation, sp.Unequality):
-        left, right = cast("tuple[Any, Any]", relation.args)
-        return sign(_real(left - right, values, meaning)) in (1, -1)
-    low, high = (_real(side, values, meaning) for side in (relation.lts, relation.gts))
-    strict = isinstance(relation, sp.StrictLessThan | sp.StrictGreaterThan)
-    return (less if strict else at_most)(low, high) is True
+    return Conclusion(one).holds(values, meaning) is True
 
 
 def tightened(statement: Statement) -> Iterator[tuple[str, Statement]]:
-    """The statement made stronger than it is, one conclusion at a time: its bound by a quarter, and by half."""
-    for index in range(1, len(statement.conclusions) + 1):
+    """The statement made stronger than it is, one conclusion at a time: its bound by a quarter, and by half.
+
+    Of an equation the right side is moved by as much.
+    """
+    for index, conclusion in enumerate(statement.conclusions, 1):
         for share in (sp.Rational(1, 4), sp.Rational(1, 2)):
-
-            def change(relation: Any, share: Any = share) -> Any:
-                downward = isinstance(relation, sp.StrictLessThan | sp.LessThan)
-                room = share * sp.Abs(relation.rhs)
-                return relation.func(relation.lhs, relation.rhs - room if downward else relation.rhs + room)
-
-            yield f"conclusion {index}, its bound tightened by {share}", statement.reworded(index, change)
+            if isinstance(conclusion.says, sp.Ne):
+                continue
+            changed = list(statement.conclusions)
+            changed[index - 1] = conclusion.tightened(share)
+            if isinstance(conclusion.says, sp.Eq):
+                left, right = conclusion.sides
+                changed[index - 1] = replace(conclusion, says=relation(left, "==", right + share))
+            yield (
+                f"conclusion {index}, its bound tightened by {share}",
+                replace(statement, conclusions=tuple(changed)),
+            )

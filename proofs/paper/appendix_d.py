@@ -10,15 +10,50 @@ from collections.abc import Iterator
 import sympy as sp
 from flint import arb
 
-from analysis.evidence import Evidence
+from analysis.evidence import Evidence, Verdict
 from proofs.balls import Real, ball, below
-from proofs.checks import equality, exact, search, tried
+from proofs.checks import equality, exact, rises, rounded_up, search, tried
 from proofs.integrals import RopeSums, cos_limit
 from proofs.ledger import attack, claim, repair
+from proofs.letters import (
+    ALPHA,
+    ANY_BASE,
+    ANY_HEAD,
+    ANY_MEANS,
+    BASE,
+    DIM,
+    E_ZERO,
+    EPS,
+    FAR,
+    FAR_POSITIVE,
+    HERE,
+    LEMMA_BASE,
+    LEMMA_HEAD,
+    LOG,
+    MU,
+    NEAR,
+    NEAR_POSITIVE,
+    NU,
+    THERE,
+    R,
+    lemma_error,
+    rope_bias,
+)
 from proofs.paper.theorem_2_2 import TURNS
+from proofs.statements import (
+    TURN,
+    Conclusion,
+    Cosines,
+    Sines,
+    Statement,
+    Variable,
+    constant_ball,
+    line_in,
+    relation,
+)
 
-MU, NU, EPS, E0 = sp.symbols("mu nu epsilon e0", positive=True)
-LAM, THETA, DIM, ALPHA = sp.symbols("Lambda theta0 D alpha", positive=True)
+HALF = sp.Rational(1, 2)
+U, P, Q = sp.symbols("u p q", positive=True)  # p, q: |mu_0|, |nu_0|
 
 
 def half_bound(head_dim: int, inverse_base: str, lam: int) -> Evidence:
@@ -34,32 +69,48 @@ def half_bound(head_dim: int, inverse_base: str, lam: int) -> Evidence:
     )
 
 
+EQ_35 = Statement(
+    (ANY_HEAD, ANY_BASE, Variable(NEAR)),
+    (Conclusion(relation(Cosines(DIM, BASE, NEAR, TURN), "<", HALF)),),
+)
+
+
 @claim(
     "eq-35",
     where="App. D, eq 35",
     kind="equation",
-    says=r"$C_D(\lambda) < 1/2$ for all $\lambda$",
+    says=EQ_35,
     outline=(
         "Equality at lambda = 0 (m = n is admitted), at every integer for D = 2, at lambda = 2 for D = 4, "
         "theta_0 = 1/4."
     ),
 )
-def eq_35() -> Iterator[Evidence]:
-    for head_dim, inverse_base, lam in ((64, "1/10000", 0), (2, "1/10000", 1), (4, "1/4", 2)):
-        yield half_bound(head_dim, inverse_base, lam)
+def eq_35(statement: Statement) -> Iterator[Evidence]:
+    yield statement.fails_at({DIM: 64, BASE: 10_000, NEAR: 0})
+    yield statement.fails_at({DIM: 2, BASE: 10_000, NEAR: 0})
+
+
+EQ_35_REPAIRED = Statement(
+    (ANY_HEAD, ANY_BASE, Variable(NEAR), *ANY_MEANS),
+    (
+        Conclusion(relation(Cosines(DIM, BASE, NEAR, TURN), "<=", HALF)),
+        Conclusion(relation(sp.Abs(rope_bias(NEAR, TURN)), "<=", R / 2)),
+    ),
+    meaning={R: sp.sqrt(MU**2 + NU**2)},
+    words=r"with equality in the first if and only if every $\lambda\theta_d$ is an integer: ",
+)
 
 
 @repair(
     "eq-35",
-    says=(
-        r"$C_D(\lambda) \le 1/2$, equality iff every $\lambda\theta_d$ is an integer; $|\Gamma_\lambda| "
-        r"\le r/2$"
-    ),
+    says=EQ_35_REPAIRED,
     outline="1/2 - C_D = (2/D) sum_d sin^2(pi lambda theta_d).",
 )
-def eq_35_repaired() -> Iterator[Evidence]:
+def eq_35_repaired(statement: Statement) -> Iterator[Evidence]:
     x = sp.Symbol("x", real=True)
     yield equality("1 - cos 2 pi x is a square", 1 - sp.cos(2 * sp.pi * x), 2 * sp.sin(sp.pi * x) ** 2)
+    yield equality("D/2 cosines of at most 1, over D", (DIM / 2) / DIM, statement.target(1))
+    yield equality("the same of at most r", R * (DIM / 2) / DIM, statement.target(2))
 
 
 @attack(
@@ -69,7 +120,10 @@ def eq_35_repaired() -> Iterator[Evidence]:
     ),
 )
 def eq_35_attack() -> Iterator[Evidence]:
-    yield half_bound(8, "1/16", 8)
+    yield EQ_35.fails_at({DIM: 8, BASE: 16, NEAR: 0})
+    for head_dim, inverse_base, lam in ((8, "1/16", 8), (2, "1/10000", 1), (4, "1/4", 2)):
+        found = half_bound(head_dim, inverse_base, lam)
+        yield tried(f"{found.what}: equality too", found.verdict is Verdict.REFUTED, found.computed, "1/2")
 
 
 @attack("eq-35*", domain="D = 2..128, distances 1/1000 to 10^6 + 1/2")
@@ -80,24 +134,42 @@ def eq_35_repaired_attack() -> Iterator[Evidence]:
         for lam in ("1/1000", "7/2", "2000001/2")
     )
     yield search("1/2 - C_D", cases)
+    yield from EQ_35_REPAIRED.attack()
+
+
+EQ_36 = Statement(
+    (
+        Variable(NEAR_POSITIVE, low=sp.Integer(0)),
+        Variable(FAR_POSITIVE, low=sp.Integer(0)),
+        Variable(E_ZERO, low=sp.Integer(0)),
+        Variable(BASE, low=(4 * sp.Max(NEAR_POSITIVE, FAR_POSITIVE)) ** (1 / E_ZERO)),
+    ),
+    (
+        Conclusion(
+            relation(
+                sp.Max(NEAR_POSITIVE * BASE**-E_ZERO, FAR_POSITIVE * BASE**-E_ZERO), "<", sp.Rational(1, 4)
+            )
+        ),
+    ),
+    given=(relation(BASE, ">", 1),),
+    words=r"given $\epsilon_0 > 0$, for all sufficiently small $\theta_0 = 1/b$; explicitly, ",
+)
 
 
 @claim(
     "eq-36",
     where="App. D, eq 36",
     kind="step",
-    says=(
-        r"$\max(\lambda\theta_0^{\epsilon_0}, \Lambda\theta_0^{\epsilon_0}) < 1/4$ for all sufficiently "
-        r"small $\theta_0$, given $\epsilon_0 > 0$"
-    ),
+    says=EQ_36,
     outline="Any theta_0 below (4 max(lambda, Lambda))^{-1/e0}.",
 )
-def eq_36() -> Iterator[Evidence]:
-    yield equality(
-        "Lambda theta_0^{e0} at theta_0 = (4 Lambda)^{-1/e0}",
-        sp.powsimp(LAM * ((4 * LAM) ** (-1 / E0)) ** E0, force=True),
-        sp.Rational(1, 4),
-    )
+def eq_36(statement: Statement) -> Iterator[Evidence]:
+    least = statement.variables[-1].low.subs(sp.Max(NEAR_POSITIVE, FAR_POSITIVE), P)
+    left = statement.conclusions[0].says.lhs.subs(NEAR_POSITIVE, P).subs(FAR_POSITIVE, P)
+    found = sp.powsimp(sp.powdenest(left.subs(BASE, least), force=True), force=True)
+    yield equality("the greater distance times theta_0^{e0} at the least base", found, statement.target())
+    slope = sp.diff(left, BASE)
+    yield exact("and it falls with the base", bool(slope.is_negative), slope, "< 0")
 
 
 @attack("eq-36", domain="e0 = 1/100, Lambda = 2^20: how small is sufficiently small?")
@@ -109,34 +181,49 @@ def eq_36_attack() -> Iterator[Evidence]:
         sp.N(log10, 5),
         "finite",
     )
+    yield from EQ_36.attack()
 
 
-def eq_37_bound(mu: Real, base: int, head_dim: int, far: int, e0: str, alpha: str) -> arb:
-    """Right side of the first line of (37)."""
-    theta = 1 / ball(base)
-    wave = (2 * arb.pi() * far * theta ** ball(e0)).cos()
-    error = ball(alpha) + 4 * arb.pi() * far * theta ** ball(alpha) / head_dim
-    size = abs(ball(mu))
-    return size / 2 - size / 2 * (1 - ball(e0)) * wave - error * size
+def far_bound(distance: sp.Expr) -> sp.Expr:
+    """Right side of a line of (37)."""
+    size = sp.Abs(MU)
+    wave = sp.cos(2 * sp.pi * distance * BASE**-E_ZERO)
+    return size / 2 - size / 2 * (1 - E_ZERO) * wave - lemma_error(distance) * size
 
 
-def exceeds(mu: int, nu: int, alpha: str) -> Evidence:
+CLOSE = relation(sp.Max(NEAR_POSITIVE * BASE**-E_ZERO, FAR_POSITIVE * BASE**-E_ZERO), "<", sp.Rational(1, 4))
+BOTH = {HERE: rope_bias(NEAR_POSITIVE, TURN), THERE: rope_bias(FAR_POSITIVE, TURN), LOG: sp.log(BASE)}
+PRINTED = (  # what Appendix D lets its steps vary over
+    LEMMA_BASE,
+    ANY_HEAD,
+    Variable(NEAR_POSITIVE, low=sp.Integer(1)),
+    Variable(FAR_POSITIVE, low=sp.Integer(1)),
+    Variable(E_ZERO, low=sp.Integer(0)),
+    Variable(ALPHA, low=sp.Integer(0)),
+    *ANY_MEANS,
+)
+EQ_37 = Statement(
+    PRINTED,
+    (
+        Conclusion(relation(HERE - THERE, "<", far_bound(FAR_POSITIVE))),
+        Conclusion(relation(THERE - HERE, "<", far_bound(NEAR_POSITIVE))),
+    ),
+    given=(LEMMA_HEAD, CLOSE),
+    meaning=BOTH,
+)
+
+
+def exceeds(mu: int, nu: int, alpha: str, statement: Statement = EQ_37) -> Evidence:
     """Delta at lambda = 2, Lambda = 3, D = 64, base 10^6, e0 = 1/4 against the first line of (37)."""
-    sums = RopeSums.of(64, base=10**6)
-    delta = sums.gamma(2, mu, nu) - sums.gamma(3, mu, nu)
-    what = f"Delta at mu_0 = {mu}, nu_0 = {nu}, lambda = 2, Lambda = 3, D = 64, base 1e6, e0 = 1/4, alpha = {alpha}"
-    return below(what, delta, eq_37_bound(mu, 10**6, 64, 3, "1/4", alpha))
+    sizes = {BASE: 10**6, DIM: 64, NEAR_POSITIVE: 2, FAR_POSITIVE: 3, E_ZERO: sp.Rational(1, 4)}
+    return statement.fails_at(sizes | {ALPHA: sp.Rational(alpha), MU: mu, NU: nu})
 
 
 @claim(
     "eq-37",
     where="App. D, eq 37",
     kind="step",
-    says=(
-        r"$\Delta < |\mu_0|/2 - (|\mu_0|/2)(1-\epsilon_0)\cos 2\pi\Lambda\theta_0^{\epsilon_0} - "
-        r"e(\Lambda)|\mu_0|$, and $-\Delta <$ the same with $\lambda$"
-    ),
-    assumes=(r"$\theta_0 < 1/10$", "$D > 4L$", r"$\lambda$, $\Lambda > 1$", "(36)", r"any $\alpha > 0$"),
+    says=EQ_37,
     uses=("asm-2.1",),
     outline=(
         "Four slips: the nu_0 terms are missing (mu_0 = 0, nu_0 = 1: both lines give Delta < 0 and -Delta < 0), e "
@@ -144,38 +231,86 @@ def exceeds(mu: int, nu: int, alpha: str) -> Evidence:
         "Lemma C.2 is lost, and for mu_0 < 0 the lines are exchanged."
     ),
 )
-def eq_37() -> Iterator[Evidence]:
-    yield below("hypothesis (36): Lambda theta_0^{1/4}", 3 * ball(10) ** (ball(-6) / 4), "1/4")
-    yield below("hypothesis D > 4L: 4 ln 1e6", 4 * ball(10**6).log(), 64)
-    yield exceeds(1, 0, "2")
-    yield exceeds(0, 1, "1/100")
+def eq_37(statement: Statement) -> Iterator[Evidence]:
+    yield exceeds(1, 0, "2", statement)
+    yield exceeds(0, 1, "1/100", statement)
 
 
-def lower_cosine(slope: Real) -> Evidence:
-    """lim C_D(l) >= (1-e0)/2 - slope/L for 1 < l < b^{e0}/4: 2 slope >= ln(2 pi/4) + gamma + dip."""
+def lower_cosine(slope: Real, step: Real = "1/1000") -> Iterator[Evidence]:
+    """lim C_D(l) >= (1-e0)/2 - slope/L for 1 < l < b^{e0}/4: 2 slope >= ln(2 pi/4) + gamma + dip, to a step."""
     own = ((2 * arb.pi() / 4).log() + arb.const_euler() + ball(TURNS.dip)) / 2
-    return below("(ln(2pi/4) + gamma + dip)/2", own, slope)
+    yield from rounded_up("(ln(2pi/4) + gamma + dip)/2", own, slope, step)
+
+
+ERROR, EXPONENT = sp.Symbol("e", real=True), sp.Symbol("alpha", nonnegative=True)
+INSIDE = BASE**E_ZERO / 4  # where (36) ends
+CLOSE_PAIRS = (
+    Variable(E_ZERO, low=sp.Integer(0)),
+    Variable(BASE, low=4 ** (1 / E_ZERO)),
+    ANY_HEAD,
+    Variable(NEAR, low=sp.Integer(1), high=INSIDE, signed=True),
+    Variable(FAR, low=sp.Integer(1), high=INSIDE, signed=True),
+    Variable(EXPONENT, low=sp.Integer(0), closed=True),
+    *ANY_MEANS,
+)
+CLOSE_MEANING = {
+    HERE: rope_bias(NEAR, TURN),
+    THERE: rope_bias(FAR, TURN),
+    ERROR: sp.Max(lemma_error(sp.Abs(NEAR), EXPONENT), lemma_error(sp.Abs(FAR), EXPONENT)),
+    LOG: sp.log(BASE),
+}
+EQ_37_REPAIRED = Statement(
+    CLOSE_PAIRS,
+    (
+        Conclusion(
+            relation(
+                sp.Abs(HERE - THERE),
+                "<=",
+                sp.Abs(MU) * (E_ZERO / 2 + sp.Rational("0.56") / LOG + ERROR)
+                + sp.Abs(NU) * (sp.Rational("1.675") / LOG + 2 * ERROR),
+            )
+        ),
+    ),
+    given=(relation(E_ZERO, "<=", 1), LEMMA_HEAD),
+    meaning=CLOSE_MEANING,
+)
+
+
+def shares(bound: sp.Expr) -> tuple[tuple[sp.Expr, sp.Expr, sp.Expr], ...]:
+    """For |mu_0| and for |nu_0|: what stands before them, as (constant, over L, times e)."""
+    found = []
+    for one, other in ((P, Q), (Q, P)):
+        part = sp.expand(bound.subs({sp.Abs(MU): P, sp.Abs(NU): Q})).coeff(one, 1).subs(other, 0)
+        constant, slope = line_in(part.subs(ERROR, 0), LOG)
+        found.append((constant, slope, sp.expand(part).coeff(ERROR, 1)))
+    return tuple(found)
 
 
 @repair(
     "eq-37",
-    says=(
-        r"for all $(\mu_0, \nu_0)$, $1 < |\lambda|$, $|\Lambda| < b^{\epsilon_0}/4$, $0 < \epsilon_0 \le "
-        r"1$, $D > 4L$: $|\Delta| \le |\mu_0|(\epsilon_0/2 + 0.56/L + e) + |\nu_0|(1.675/L + 2e)$, $e = "
-        r"\max$ of $e(\lambda)$, $e(\Lambda)$"
-    ),
+    says=EQ_37_REPAIRED,
     uses=("thm-2.2.ci", "lem-cin", "thm-2.2.riemann", "eq-35*"),
     outline=(
         "lim C_D lies in [(1-e0)/2 - 0.56/L, 1/2]: -Ci(cl/b) >= -gamma - ln(cl/b) > (1-e0)L + ln(4/c) - gamma. lim "
         "|S_D| <= Si(3pi)/(2L) < 0.8374/L."
     ),
 )
-def eq_37_repaired() -> Iterator[Evidence]:
-    yield lower_cosine("0.56")
-    yield below("2 * high/2 of the sines", ball(TURNS.high), "1.675")
+def eq_37_repaired(statement: Statement) -> Iterator[Evidence]:
+    (constant, slope, times), (none, sine, twice) = shares(statement.target())
+    yield from lower_cosine(constant_ball(slope), "1/100")
+    yield from rounded_up("2 * high/2 of the sines", TURNS.high, constant_ball(sine), "1/1000")
     log_base, c = sp.symbols("L c", positive=True)
-    near = sp.expand_log(-sp.log(c * sp.exp(E0 * log_base) / 4 / sp.exp(log_base)), force=True)
-    yield equality("-ln(c l theta_0) at l = b^{e0}/4", near, (1 - E0) * log_base + sp.log(4) - sp.log(c))
+    near = sp.expand_log(-sp.log(c * sp.exp(E_ZERO * log_base) / 4 / sp.exp(log_base)), force=True)
+    found = (1 - E_ZERO) * log_base + sp.log(4) - sp.log(c)
+    yield equality("-ln(c l theta_0) at l = b^{e0}/4", near, found)
+    yield equality("1/2 less half of its share of L", HALF - found.coeff(log_base, 1) / 2, constant)
+    errors = (times, none, twice)
+    yield exact(
+        "e once for the cosines, of which 1/2 is a bound; twice for the sines",
+        errors == (1, 0, 2),
+        errors,
+        "",
+    )
 
 
 @attack(
@@ -203,22 +338,41 @@ def eq_37_repaired_attack() -> Iterator[Evidence]:
                 for i, lam in enumerate((ball("1.0001"), ball("7/4"), end))
             ]
     yield search("lim C_D less its floor", cases)
+    yield from EQ_37_REPAIRED.attack(number=120)
+
+
+EQ_38 = Statement(
+    (
+        Variable(MU),
+        Variable(EPS, low=sp.Integer(0)),
+        Variable(E_ZERO, low=sp.Integer(0)),
+        Variable(FAR_POSITIVE, low=sp.Integer(0)),
+        ANY_BASE,
+    ),
+    (
+        Conclusion(
+            relation(sp.Abs(MU) * sp.cos(2 * sp.pi * FAR_POSITIVE * BASE**-E_ZERO), ">", sp.Abs(MU) - EPS / 4)
+        ),
+    ),
+    given=(relation(BASE**E_ZERO, ">", 2 * sp.pi * FAR_POSITIVE * sp.sqrt(2 * sp.Abs(MU) / EPS)),),
+    words=r"given $\epsilon_0 > 0$, $\epsilon > 0$, for all sufficiently small $\theta_0 = 1/b$, and the same for "
+    r"$\lambda$; explicitly, ",
+)
 
 
 @claim(
     "eq-38",
     where="App. D, eq 38",
     kind="step",
-    says=(
-        r"for given $\epsilon_0 > 0$, $\epsilon > 0$, all sufficiently small $\theta_0$ have $|\mu_0|\cos "
-        r"2\pi\Lambda\theta_0^{\epsilon_0} > |\mu_0| - \epsilon/4$, same for $\lambda$"
-    ),
+    says=EQ_38,
     outline="The cosine tends to 1. (The choice e0 < epsilon/4 made with it is not enough: eq-40.)",
 )
-def eq_38() -> Iterator[Evidence]:
-    angle = sp.limit(2 * sp.pi * LAM * THETA**E0, THETA, 0)
-    value = MU * sp.cos(angle) - MU
-    yield exact("limit of |mu_0| cos - |mu_0| as theta_0 -> 0", value == 0, value, "0 > -epsilon/4")
+def eq_38(statement: Statement) -> Iterator[Evidence]:
+    (edge,), size = statement.given, sp.Abs(MU)
+    angle = (2 * sp.pi * FAR_POSITIVE / edge.rhs).subs(size, P)  # at the edge of the condition
+    bound = P * (1 - angle**2 / 2)
+    yield equality("|mu_0| (1 - x^2/2) at the greatest angle", bound, statement.target().subs(size, P))
+    yield rises("cos u - 1 + u^2/2", sp.cos(U) - 1 + U**2 / 2, U, 2)
 
 
 @attack(
@@ -230,23 +384,34 @@ def eq_38_attack() -> Iterator[Evidence]:
     yield search(
         "cos(x) - 1 + epsilon/(4|mu_0|) at x^2 = epsilon/(4|mu_0|)", [("x", angle.cos() - 1 + angle**2)]
     )
+    yield from EQ_38.attack()
+
+
+EQ_39 = Statement(
+    (
+        Variable(MU, low=sp.Integer(0), signed=True),
+        Variable(EPS, low=sp.Integer(0)),
+        Variable(FAR_POSITIVE, low=sp.Integer(0)),
+        ANY_BASE,
+        Variable(DIM, low=32 * sp.pi * sp.Abs(MU) * FAR_POSITIVE * BASE**-ALPHA / EPS, even=True),
+    ),
+    (Conclusion(relation(lemma_error(FAR_POSITIVE) * sp.Abs(MU), "<", EPS / 4)),),
+    meaning={ALPHA: EPS / (8 * sp.Abs(MU))},
+    words=r"for given $\theta_0 = 1/b$, some $\alpha > 0$ and all large $D$, and the same for $\lambda$; explicitly, ",
+)
 
 
 @claim(
     "eq-39",
     where="App. D, eq 39",
     kind="step",
-    says=(
-        r"for given $\theta_0$, $\lambda$, $\Lambda$ some $\alpha > 0$ and all large $D$ have "
-        r"$e(\lambda)|\mu_0| < \epsilon/4$ and $e(\Lambda)|\mu_0| < \epsilon/4$"
-    ),
+    says=EQ_39,
     outline="alpha = epsilon/(8|mu_0|), then D > 32 pi |mu_0| Lambda theta_0^alpha/epsilon. D grows with Lambda.",
 )
-def eq_39() -> Iterator[Evidence]:
-    alpha = EPS / (8 * MU)
-    least = 32 * sp.pi * MU * LAM * THETA**alpha / EPS
-    error = MU * (alpha + 4 * sp.pi * LAM * THETA**alpha / least)
-    yield equality("e |mu_0| at that D", error, EPS / 4)
+def eq_39(statement: Statement) -> Iterator[Evidence]:
+    least = statement.variables[-1].low
+    error = statement.spelt(statement.conclusions[0].says.lhs.subs(DIM, least)).subs(sp.Abs(MU), P)
+    yield equality("e |mu_0| at that D", error, statement.target())
 
 
 @attack("eq-39", domain="alpha too large: alpha = epsilon/(4|mu_0|) leaves no room for any D")
@@ -254,16 +419,7 @@ def eq_39_attack() -> Iterator[Evidence]:
     yield tried(
         "alpha |mu_0| alone", sp.simplify(EPS / (4 * MU) * MU - EPS / 4) == 0, "epsilon/4", "epsilon/4"
     )
-
-
-def conclusion_fails_sine() -> Iterator[Evidence]:
-    """mu_0 = 0, nu_0 = 10^5, epsilon = 1, e0 = 1/5, base 10^10, D = 128, lambda = 2, Lambda = 3."""
-    yield below("(36): 3 theta_0^{1/5}", ball("3/100"), "1/4")
-    yield exact(
-        "(38): 0 cos(.) > 0 - 1/4, (39): 0 < 1/4 at mu_0 = 0", bool(sp.Rational(-1, 4) < 0), "0", "> -1/4"
-    )
-    sums = RopeSums.of(128, base=10**10)
-    yield below("|Delta| against epsilon = 1", abs(sums.gamma(2, 0, 10**5) - sums.gamma(3, 0, 10**5)), 1)
+    yield from EQ_39.attack()
 
 
 def conclusion_fails_cosine() -> Iterator[Evidence]:
@@ -281,69 +437,153 @@ def conclusion_fails_cosine() -> Iterator[Evidence]:
     )
 
 
+EQ_40 = Statement(
+    (*PRINTED, Variable(EPS, low=sp.Integer(0))),
+    (Conclusion(relation(sp.Abs(HERE - THERE), "<", EPS)),),
+    given=(
+        LEMMA_HEAD,
+        relation(E_ZERO, "<", EPS / 4),
+        CLOSE,
+        *(
+            relation(sp.Abs(MU) * sp.cos(2 * sp.pi * x * BASE**-E_ZERO), ">", sp.Abs(MU) - EPS / 4)
+            for x in (NEAR_POSITIVE, FAR_POSITIVE)
+        ),
+        *(relation(lemma_error(x) * sp.Abs(MU), "<", EPS / 4) for x in (NEAR_POSITIVE, FAR_POSITIVE)),
+    ),
+    meaning=BOTH,
+)
+SINE_EXAMPLE = {
+    BASE: sp.Integer(10) ** 10,
+    DIM: 128,
+    NEAR_POSITIVE: 2,
+    FAR_POSITIVE: 3,
+    E_ZERO: sp.Rational(1, 5),
+    ALPHA: sp.Rational(1, 10),
+    MU: 0,
+    EPS: 1,
+}
+
+
 @claim(
     "eq-40",
     where="App. D, eq 40",
     kind="step",
-    says=r"$\epsilon_0 < \epsilon/4$ with (36), (38), (39) gives $|\Delta| < \epsilon$",
+    says=EQ_40,
     uses=("asm-2.1", "thm-2.2.riemann"),
     outline=(
         "(37) would leave |mu_0| e0/2, so e0 must be below epsilon/|mu_0|; and nothing in (36), (38), (39) "
         "restrains nu_0."
     ),
 )
-def eq_40() -> Iterator[Evidence]:
-    yield from conclusion_fails_sine()
-    yield from conclusion_fails_cosine()
+def eq_40(statement: Statement) -> Iterator[Evidence]:
+    yield statement.fails_at(SINE_EXAMPLE | {NU: 10**5})
+
+
+EQ_40_REPAIRED = Statement(
+    (*CLOSE_PAIRS, Variable(EPS, low=sp.Integer(0))),
+    (Conclusion(relation(sp.Abs(HERE - THERE), "<", EPS)),),
+    given=(
+        relation(E_ZERO, "<=", 1),
+        LEMMA_HEAD,
+        relation(2 * sp.Abs(MU) * E_ZERO, "<=", EPS),
+        relation(LOG, ">", (sp.Rational("2.24") * sp.Abs(MU) + sp.Rational("6.7") * sp.Abs(NU)) / EPS),
+        relation((sp.Abs(MU) + 2 * sp.Abs(NU)) * ERROR, "<", EPS / 4),
+    ),
+    meaning=CLOSE_MEANING,
+)
 
 
 @repair(
     "eq-40",
-    says=(
-        r"$|\Delta| < \epsilon$ once $\epsilon_0 \le \epsilon/(2|\mu_0|)$, $L > (2.24|\mu_0| + "
-        r"6.7|\nu_0|)/\epsilon$, (36), and $D$ so large that $(|\mu_0|+2|\nu_0|)e < \epsilon/4$"
-    ),
+    says=EQ_40_REPAIRED,
     uses=("eq-37*",),
     outline="(37) as repaired: |mu_0| e0/2 <= epsilon/4, the 1/L terms < epsilon/4, the e terms < epsilon/4.",
 )
-def eq_40_repaired() -> Iterator[Evidence]:
-    log_base = (sp.Rational("2.24") * MU + sp.Rational("6.7") * NU) / EPS
-    total = (
-        MU * EPS / (2 * MU) / 2 + (sp.Rational("0.56") * MU + sp.Rational("1.675") * NU) / log_base + EPS / 4
+def eq_40_repaired(statement: Statement) -> Iterator[Evidence]:
+    *_, first, log_base, errors = statement.given
+    bound, put = EQ_37_REPAIRED.target(), {sp.Abs(MU): P, sp.Abs(NU): Q}
+    (constant, slope, times), (_, sine, twice) = shares(bound)
+    edge = sp.solve(sp.Eq((first.lhs - first.rhs).subs(put), 0), E_ZERO)[0]
+    part = P * constant.subs(E_ZERO, edge)
+    yield equality("|mu_0| e0/2 at the greatest e0", part, EPS / 4)
+    yield equality(
+        "the terms in 1/L at the least L", (slope * P + sine * Q) / log_base.rhs.subs(put), EPS / 4
     )
-    yield equality("sum of the three parts at the edge", total, 3 * EPS / 4)
+    yield equality(
+        "the terms in e are the condition's", (times * P + twice * Q) * ERROR, errors.lhs.subs(put)
+    )
+    total = part + EPS / 4 + errors.rhs
+    yield exact("all three, below epsilon", bool((EPS - total).is_positive), total, statement.target())
 
 
-@attack("eq-40", domain="mu_0 and nu_0 scaled up at fixed epsilon: the sine example at nu_0 = 10^4 and 10^6")
+@attack("eq-40*", domain=EQ_40_REPAIRED.domain(number=400))
+def eq_40_repaired_attack() -> Iterator[Evidence]:
+    yield from EQ_40_REPAIRED.attack(number=400)
+
+
+@attack(
+    "eq-40",
+    domain="fixed epsilon: the sine example at nu_0 = 10^4 and 10^6; mu_0 = 100, nu_0 = 0 at base 1e100, D = 1e30",
+)
 def eq_40_attack() -> Iterator[Evidence]:
-    sums = RopeSums.of(128, base=10**10)
     for nu in (10**4, 10**6):
-        yield below(f"|Delta| at nu_0 = {nu}", abs(sums.gamma(2, 0, nu) - sums.gamma(3, 0, nu)), 1)
+        yield EQ_40.fails_at(SINE_EXAMPLE | {NU: nu})
+    *met, gap = conclusion_fails_cosine()
+    held = all(found.verdict is Verdict.CERTIFIED for found in met) and gap.verdict is Verdict.REFUTED
+    yield tried(f"mu_0 alone breaks it too: {gap.what}", held, gap.verdict, "refuted")
 
 
 def one_limit(power: sp.Expr) -> Iterator[Evidence]:
     """lim cos and sin of 2 pi lambda theta_0^power as theta_0 -> 0."""
-    angle = sp.limit(2 * sp.pi * LAM * THETA**power, THETA, 0)
+    theta = sp.Symbol("theta_0", positive=True)
+    angle = sp.limit(2 * sp.pi * FAR_POSITIVE * theta**power, theta, 0)
     cosine, sine = sp.cos(angle), sp.sin(angle)
     yield exact("lim cos(2 pi lambda theta_0^{2d/D}), d >= 1", cosine == 1, cosine, 1)
     yield exact("lim sin(2 pi lambda theta_0^{2d/D}), d >= 1", sine == 0, sine, 0)
+
+
+EQ_41 = Statement(
+    (ANY_HEAD, ANY_BASE, Variable(NEAR)),
+    (
+        Conclusion(
+            relation(
+                sp.Abs(Cosines(DIM, BASE, NEAR, TURN) - (sp.cos(2 * sp.pi * NEAR) + DIM / 2 - 1) / DIM),
+                "<=",
+                sp.pi**2 * NEAR**2 * BASE ** (-4 / DIM),
+            )
+        ),
+        Conclusion(
+            relation(
+                sp.Abs(Sines(DIM, BASE, NEAR, TURN) - sp.sin(2 * sp.pi * NEAR) / DIM),
+                "<=",
+                sp.pi * sp.Abs(NEAR) * BASE ** (-2 / DIM),
+            )
+        ),
+    ),
+    words=r"at fixed $D$ and $\lambda$: $\lim_{\theta_0\to 0} C_D = (\cos 2\pi\lambda + D/2 - 1)/D$, $\lim "
+    r"S_D = \sin(2\pi\lambda)/D$, where $\theta_0 = 1/b$; explicitly, ",
+)
 
 
 @claim(
     "eq-41",
     where="App. D, Remark, eq 41",
     kind="remark",
-    says=(
-        r"at fixed $D$ and $\lambda$: $\lim_{\theta_0\to 0} C_D = (\cos 2\pi\lambda + D/2 - 1)/D$, $\lim "
-        r"S_D = \sin(2\pi\lambda)/D$"
-    ),
+    says=EQ_41,
     outline=(
         "Pair 0 does not move; the D/2 - 1 others tend to 1 and 0, as 2d/D > 0. At integer distances the limits "
         "are 1/2 and 0."
     ),
 )
-def eq_41() -> Iterator[Evidence]:
+def eq_41(statement: Statement) -> Iterator[Evidence]:
     yield from one_limit(sp.Symbol("p", positive=True))
+    yield rises("u^2/2 - (1 - cos u)", U**2 / 2 - 1 + sp.cos(U), U, 2)
+    yield rises("u - sin u", U - sp.sin(U), U, 1)
+    angle, share = 2 * sp.pi * sp.Abs(NEAR) * BASE ** (-2 / DIM), HALF  # of all pairs but 0: D/2 - 1 < D/2
+    yield equality(
+        "D/2 terms of at most (pair 1's angle)^2/2, over D", share * angle**2 / 2, statement.target(1)
+    )
+    yield equality("D/2 terms of at most pair 1's angle, over D", share * angle, statement.target(2))
 
 
 @attack("eq-41", domain="D = 2, 4, 128 at theta_0 = 10^-400 .. 10^-4000, lambda = 1/3, 5, 1000.5")
@@ -355,40 +595,74 @@ def eq_41_attack() -> Iterator[Evidence]:
             limit = ((2 * arb.pi() * ball(lam)).cos() + head_dim // 2 - 1) / head_dim
             cases.append((f"D={head_dim}, {lam}", ball("1e-30") - abs(sums.cos(lam) - limit)))
     yield search("1e-30 less the distance to the limit", cases)
+    yield from EQ_41.attack()
+
+
+LEFT = sp.Abs(
+    MU * (sp.cos(2 * sp.pi * NEAR) - sp.cos(2 * sp.pi * FAR))
+    + NU * (sp.sin(2 * sp.pi * NEAR) - sp.sin(2 * sp.pi * FAR))
+)
+EQ_41_A = Statement(
+    (Variable(EPS, low=sp.Integer(0)), ANY_HEAD, Variable(NEAR), Variable(FAR), *ANY_MEANS),
+    (Conclusion(relation(LEFT / DIM, "<", EPS)),),
+    given=(relation(4 / DIM, "<", EPS / 2),),
+    words=r"the limit of $|\Delta|$ for $\theta_0 \to 0$ is below $\epsilon$: ",
+)
 
 
 @claim(
     "eq-41.a",
     where="App. D, Remark",
     kind="step",
-    says=r"$D$ with $4/D < \epsilon/2$, then $\theta_0$ small, gives $|\Delta| < \epsilon$",
+    says=EQ_41_A,
     outline=(
         "Factor r is missing, and it matters where a distance is no integer (positions after interpolation): mu_0 "
         "= 100, epsilon = 1, D = 10, lambda = 1/2, Lambda = 1: the limit of |Delta| is 20. At integer distances "
         "the limit is 0 for every D, and no choice of D is needed."
     ),
 )
-def eq_41_choice() -> Iterator[Evidence]:
-    gap = 100 * (sp.cos(sp.pi) - sp.cos(2 * sp.pi)) / 10
-    yield exact("4/D < epsilon/2", bool(sp.Rational(4, 10) < sp.Rational(1, 2)), "2/5", "< 1/2")
-    yield exact("limit of |Delta|", bool(abs(gap) < 1), abs(gap), "< 1")
+def eq_41_choice(statement: Statement) -> Iterator[Evidence]:
+    yield statement.fails_at({EPS: 1, DIM: 10, NEAR: HALF, FAR: 1, MU: 100, NU: 0})
+
+
+EQ_41_A_REPAIRED = Statement(
+    EQ_41_A.variables,
+    (
+        Conclusion(relation(LEFT / DIM, "<=", 2 * R / DIM)),
+        Conclusion(relation(LEFT / DIM, "<", EPS), when=(relation(DIM, ">", 2 * R / EPS),)),
+    ),
+    meaning={R: sp.sqrt(MU**2 + NU**2)},
+    words=r"the left side is $\lim_{\theta_0\to 0}|\Delta|$, and 0 at integers whatever $D$: ",
+)
 
 
 @repair(
     "eq-41.a",
-    says=(
-        r"$\lim_{\theta_0\to 0}|\Delta| = |\mu_0(\cos 2\pi\lambda-\cos 2\pi\Lambda)+\nu_0(\sin "
-        r"2\pi\lambda-\sin 2\pi\Lambda)|/D \le 2r/D$: $D > 2r/\epsilon$ will do, any $D$ at integers"
-    ),
+    says=EQ_41_A_REPAIRED,
     uses=("eq-41",),
     outline="The distance of two points of a circle of radius r is at most 2r.",
 )
-def eq_41_choice_repaired() -> Iterator[Evidence]:
+def eq_41_choice_repaired(statement: Statement) -> Iterator[Evidence]:
     x, y = sp.symbols("x y", real=True)
     square = (sp.cos(x) - sp.cos(y)) ** 2 + (sp.sin(x) - sp.sin(y)) ** 2
     yield equality("squared chord", square, 4 - 4 * sp.cos((x - y) / 2) ** 2)
+    yield equality("r times the diameter 2, over D", 2 * R / DIM, statement.target(1))
+    (threshold,) = statement.conclusions[1].when
+    found = statement.target(1).subs(DIM, threshold.rhs)
+    yield equality("at the threshold of D", found, statement.target(2))
+    yield exact("which bounds D from below", threshold.gts == DIM, threshold, "D > ...")
 
 
-@attack("eq-41.a", domain="as deployed (radians) with integer distances: cos 1 - cos 4, mu_0 = 100, D = 10")
+@attack(
+    "eq-41.a",
+    domain="the sines alone, lambda = 1/4, Lambda = 3/4; radians, integer distances 1 and 4, mu_0 = 100, D = 10",
+)
 def eq_41_choice_attack() -> Iterator[Evidence]:
-    yield below("limit of |Delta|, radians, lambda = 1, Lambda = 4", 10 * abs(arb(1).cos() - arb(4).cos()), 1)
+    quarter = sp.Rational(1, 4)
+    yield EQ_41_A.fails_at({EPS: 1, DIM: 10, NEAR: quarter, FAR: 3 * quarter, MU: 0, NU: 100})
+    gap = below("", 10 * abs(arb(1).cos() - arb(4).cos()), 1)
+    what = "as deployed (radians), integer distances, lambda = 1, Lambda = 4, mu_0 = 100, D = 10: not below 1 either"
+    yield tried(what, gap.verdict is Verdict.REFUTED, gap.verdict, "refuted")
+
+
+attack("eq-41.a*", domain=EQ_41_A_REPAIRED.domain())(EQ_41_A_REPAIRED.attack)

@@ -12,10 +12,36 @@ from proofs.balls import Real, ball, below
 from proofs.checks import BASES, HEAD_DIMS, LONGEST, equality, exact, rises, scale, search, short
 from proofs.integrals import RopeSums, ci, si
 from proofs.ledger import attack, claim, practice
+from proofs.letters import (
+    ANY_BASE,
+    ANY_HEAD,
+    ANY_MEANS,
+    ANY_UNIT,
+    BASE,
+    DELTA,
+    DIM,
+    EPS,
+    FAR,
+    FAR_POSITIVE,
+    HERE,
+    LOG,
+    MU,
+    NEAR,
+    NEAR_POSITIVE,
+    NU,
+    THERE,
+    R,
+    cin_expression,
+    cosine_limit_gap,
+    in_closed_form,
+    limit_bias,
+    rope_bias,
+)
+from proofs.letters import UNIT as C
 from proofs.paper.theorem_2_2 import limit_gap
-from proofs.statements import UNITS, Conclusion, Cosines, Sines, Statement, Variable
+from proofs.statements import TURN, Conclusion, Statement, Variable, constant_ball, relation
 
-R, C, DELTA, LOG, DIM, EPS, X = sp.symbols("r c delta L D epsilon x", positive=True)
+X = sp.Symbol("x", positive=True)
 BOUND = R * (2 / DIM + (1 + sp.log(C * DELTA / 2)) / LOG)  # for c delta >= 2
 
 
@@ -46,23 +72,8 @@ def gap_bound(distance: Real, head_dim: int, log_base: arb, turns: bool) -> arb:
     return arb.min(linear, 2 / ball(head_dim) + (1 + (angle / 2).log()) / log_base)
 
 
-MU, NU, NEAR, FAR = sp.symbols("mu_0 nu_0 lambda Lambda", real=True)
-BASE = sp.Symbol("b", positive=True)
-
-
-def rope_bias(distance: sp.Symbol) -> sp.Expr:
-    """Gamma at a distance: mu_0 C_D + nu_0 S_D."""
-    return MU * Cosines(DIM, BASE, distance, C) + NU * Sines(DIM, BASE, distance, C)
-
-
-HERE, THERE = sp.symbols("Gamma_lambda Gamma_Lambda", real=True)
 GAP = sp.Abs(HERE - THERE)
-PAIR = (  # any head dimension, base, pair of distances, unit and means
-    Variable(C, among=UNITS),
-    Variable(DIM, low=0, even=True),
-    Variable(BASE, low=1),
-    *(Variable(symbol) for symbol in (NEAR, FAR, MU, NU)),
-)
+PAIR = (ANY_UNIT, ANY_HEAD, ANY_BASE, Variable(NEAR), Variable(FAR), *ANY_MEANS)
 SHORT = {
     HERE: rope_bias(NEAR),
     THERE: rope_bias(FAR),
@@ -249,17 +260,42 @@ def vanishing_ratio(near: Real, far: Real) -> arb:
     return -final_gap(near, far, 1, 0) / final_gap(near, far, 0, 1)
 
 
+K = sp.Symbol("K", real=True)
+FAR_ANGLE = C * FAR_POSITIVE / BASE  # c Lambda/b
+RATE = Statement(
+    (
+        ANY_UNIT,
+        ANY_BASE,
+        Variable(NEAR_POSITIVE, low=sp.Integer(0)),
+        Variable(FAR_POSITIVE, low=NEAR_POSITIVE),
+        *ANY_MEANS,
+    ),
+    (
+        Conclusion(
+            relation(
+                sp.Abs(2 * LOG * (limit_bias(NEAR_POSITIVE) - limit_bias(FAR_POSITIVE)) - K),
+                "<=",
+                sp.Abs(MU) * FAR_ANGLE**2 / 4 + sp.Abs(NU) * FAR_ANGLE,
+            )
+        ),
+    ),
+    meaning={
+        LOG: sp.log(BASE),
+        K: MU * (cin_expression(C * FAR_POSITIVE) - cin_expression(C * NEAR_POSITIVE))
+        + NU * (sp.Si(C * NEAR_POSITIVE) - sp.Si(C * FAR_POSITIVE)),
+    },
+    words=(
+        r"the gap of a fixed pair closes like $K/(2 \ln b)$, and no faster where $K \ne 0$, as at $\nu_0 = 0 \ne "
+        r"\mu_0$; from $g$ to $\epsilon$ then takes a base $b^{g/\epsilon}$: "
+    ),
+)
+
+
 @claim(
     "thm-2.3.rate",
     where="Sec. 2.2, Theorem 2.3",
     kind="theorem",
-    says=(
-        r"$0 < \lambda < \Lambda$: $2L\lim_D\Delta = \mu_0(\mathrm{Cin}(c\Lambda)-\mathrm{Cin}(c\lambda)) "
-        r"+ \nu_0(\mathrm{Si}(c\lambda)-\mathrm{Si}(c\Lambda)) + R$, $|R| \le "
-        r"|\mu_0|(c\Lambda\theta_0)^2/4 + |\nu_0|c\Lambda\theta_0$: the gap closes like $K/(2\ln b)$, $K$ "
-        r"the constant before $R$, and no faster where $K \ne 0$, as at $\nu_0 = 0 \ne \mu_0$; from $g$ to "
-        r"$\epsilon$ then takes a base $b^{g/\epsilon}$"
-    ),
+    says=RATE,
     uses=("lem-cin",),
     outline=(
         "Ci(cl) - Ci(cl theta_0) = L - Cin(cl) + Cin(cl theta_0). At nu_0 = 0 the constant is mu_0 times "
@@ -273,25 +309,27 @@ def vanishing_ratio(near: Real, far: Real) -> arb:
         in $cx/b$ are $R$: $0\le\mathrm{Cin}(y)\le y^2/4$ and $0\le\mathrm{Si}(y)\le y$. $\square$
     """,
 )
-def thm_2_3_rate() -> Iterator[Evidence]:
-    theta, near = sp.symbols("theta0 lambda", positive=True)
-    entire = sp.Function("Cin")
-
-    def cosine(x: sp.Expr) -> sp.Expr:
-        return sp.EulerGamma + sp.log(x) - entire(x)
-
-    both = sp.expand_log(cosine(C * near) - cosine(C * near * theta), force=True)
-    yield equality(
-        "Ci(cl) - Ci(cl theta_0)",
-        sp.simplify(both),
-        -sp.log(theta) - entire(C * near) + entire(C * near * theta),
-    )
+def thm_2_3_rate(statement: Statement) -> Iterator[Evidence]:
+    near, far, s = NEAR_POSITIVE, FAR_POSITIVE, sp.Symbol("s", positive=True)
+    (conclusion,) = statement.conclusions
+    rest = in_closed_form(statement.spelt(conclusion.says.lhs.args[0]))
+    small = [sp.Si(C * x / BASE) for x in (far, near)]
+    entire = [cin_expression(C * x / BASE) for x in (far, near)]
+    found = sp.expand(sp.expand_log(rest, force=True))
+    due = sp.expand(sp.expand_log(MU * (entire[0] - entire[1]) + NU * (small[1] - small[0]), force=True))
+    signed = due if sp.expand(found - due) == 0 else -due  # SymPy chooses the sign inside a modulus
+    yield equality("2L lim Delta - K, in Cin and Si of c lambda/b and c Lambda/b alone", found, signed)
     yield rises("x - sin x, so that |Si'| <= 1", X - sp.sin(X), X, 1)
-    own = sp.Si(C * near) - sp.Si(C * near * theta)
+    cosines, sines = sp.integrate(s / 2, (s, 0, FAR_ANGLE)), sp.integrate(1, (s, 0, FAR_ANGLE))
     yield equality(
-        "slope of Si(cl) - Si(cl theta_0) in l is (sin cl - sin cl theta_0)/l",
-        sp.diff(own, near),
-        (sp.sin(C * near) - sp.sin(C * near * theta)) / near,
+        "the greater Cin is at most int s/2, the greater Si at most int 1, and both rise",
+        sp.Abs(MU) * cosines + sp.Abs(NU) * sines,
+        statement.target(),
+    )
+    yield equality(
+        "slope of Si(cl) - Si(cl/b) in l is (sin cl - sin cl/b)/l",
+        sp.diff(sp.Si(C * near) - sp.Si(C * near / BASE), near),
+        (sp.sin(C * near) - sp.sin(C * near / BASE)) / near,
     )
 
 
@@ -321,6 +359,7 @@ def rate_attack() -> Iterator[Evidence]:
         abs(limit_gap(base, 1, 2, ratio)),
         "1e-8",
     )
+    yield from RATE.attack()
 
 
 @practice("thm-2.3.rate")
@@ -339,33 +378,43 @@ def rate_practice() -> Iterator[dict[str, object]]:
             }
 
 
+SLOW = Statement(
+    (Variable(BASE, low=sp.Integer(10) ** 6, high=sp.Integer(10) ** 17, closed=True),),
+    (Conclusion(relation(cosine_limit_gap(sp.Integer(2), sp.Integer(65536), TURN), ">", sp.Rational(1, 8))),),
+    words=r"$\nu_0 = 0$, $\mu_0 = 1$, turns, pair $(2, 65536)$, $D \to \infty$: ",
+)
+
+
 @claim(
     "thm-2.3.slow",
     where="Sec. 2.2, Theorem 2.3",
     kind="step",
-    says=(
-        r"$\nu_0 = 0$, turns, pair $(2, 65536)$: in the limit $D \to \infty$ the gap is above $\mu_0/8$ "
-        "for every base from $10^6$ to $10^{17}$"
-    ),
+    says=SLOW,
     uses=("thm-2.3.rate",),
     outline=(
         "2L Delta/mu_0 >= K - (c Lambda theta_0)^2/4 with K = Cin(c 65536) - Cin(2c) > 10.39, above L/4 up "
         "to L = 39.9."
     ),
 )
-def slow() -> Iterator[Evidence]:
-    constant = final_gap(2, 65536, 1, 0)
-    rest = (2 * arb.pi() * 65536 / 10**6) ** 2 / 4
-    yield below("K = Cin(c 65536) - Cin(2c) is above", "10.35", constant)
+def slow(statement: Statement) -> Iterator[Evidence]:
+    (base,), near, far = statement.variables, 2, 65536
+    constant = final_gap(near, far, 1, 0)
+    rest = (2 * arb.pi() * far / constant_ball(base.low)) ** 2 / 4
+    said = cosine_limit_gap(sp.Integer(near), sp.Integer(far), TURN)
+    yield exact("the pair is that of K", statement.conclusions[0].says.lhs == said, said, "(2, 65536), turns")
     yield below(
-        "L/4 at base 1e17 against K less the remainder at base 1e6", 17 * ball(10).log() / 4, constant - rest
+        "2L times the bound at the largest base against K less the remainder at the smallest",
+        2 * constant_ball(sp.log(base.high)) * constant_ball(statement.target()),
+        constant - rest,
     )
+    yield below("nor at ten times the largest base: K is below 2L times the bound", constant, "10.4")
 
 
 @attack("thm-2.3.slow", domain="bases 10^k, k = 6..17, D -> infinity")
 def slow_attack() -> Iterator[Evidence]:
     cases = ((f"base 1e{k}", limit_gap(10**k, 2, 65536, 0) - ball("1/8")) for k in range(6, 18))
     yield search("limit gap less 1/8", cases)
+    yield from SLOW.attack()
 
 
 @practice("thm-2.3")

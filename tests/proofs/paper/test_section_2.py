@@ -197,7 +197,7 @@ PLANTED: dict[str, Callable[[], Iterable[Evidence]]] = {
     ),
     "strict sign at equality": lambda: one(appendix_d.half_bound(4, "1/4", 2)),
     "nu_0 terms lost": lambda: one(appendix_d.exceeds(0, 1, "1/100")),
-    "cosine constant tightened": lambda: one(appendix_d.lower_cosine("0.559")),
+    "cosine constant tightened": lambda: appendix_d.lower_cosine("0.559"),
     "tail of the integral lost": lambda: theorem_2_3.integral_of_minimum(extra=0),
     "rate that does not fall": lambda: section_2_base.slope_steps(rate=4),
     "interpolation the wrong way": lambda: one(section_2_base.dimension_base(sign=-1)),
