@@ -128,7 +128,7 @@ class Variable:
             raise InputError(f"{self.symbol} is {wrong[0]} as a symbol, and its range is {self.words()}")
 
     def _assumed(self) -> Iterator[tuple[str, Any]]:
-        ends = [sp.sympify(value) for value in self.among] or [sp.sympify(self.low)]
+        ends = [_defined(value) for value in self.among or (self.low,)]
         inside = [end.is_positive if self.among or self.closed else end.is_nonnegative for end in ends]
         whole = self.even or self.integer or (self.among and all(end.is_integer for end in ends))
         if self.symbol.is_integer:
@@ -489,6 +489,17 @@ def _value(expression: Expr) -> Value:
     """An exact rational, or the ball of another real number."""
     found = sp.sympify(expression)
     return Fraction(int(found.p), int(found.q)) if isinstance(found, sp.Rational) else to_ball(found).real
+
+
+def _defined(end: Expr) -> Expr:
+    """An end of a range where it is defined: numbers that it may divide by are not 0, or no point is drawn."""
+    found = sp.sympify(end)
+    kept = {
+        one: sp.Dummy(real=True, nonzero=True)
+        for one in found.free_symbols
+        if one.is_zero is None and one.is_real
+    }
+    return found.subs(kept)
 
 
 def _same(one: Value, other: Value) -> bool:

@@ -17,22 +17,87 @@ from proofs.balls import Real, at_most, ball, below, less, radius, text, verdict
 from proofs.checks import BASES, equality, exact, near_integers, search, short, tried
 from proofs.integrals import RopeSums, ci, cos_limit, sin_limit
 from proofs.ledger import attack, claim, practice, repair
+from proofs.letters import (
+    ALPHA,
+    ANY_BASE,
+    ANY_HEAD,
+    ANY_MEANS,
+    BASE,
+    DIM,
+    E_FAR,
+    E_NEAR,
+    FAR,
+    FAR_POSITIVE,
+    FAR_RANGE,
+    HERE,
+    LEMMA_BASE,
+    LEMMA_HEAD,
+    LOG,
+    MU,
+    NEAR,
+    NEAR_END,
+    NEAR_POSITIVE,
+    NEAR_RANGE,
+    NU,
+    THERE,
+    lemma_error,
+    limit_bias,
+    rope_bias,
+)
 from proofs.paper.theorem_2_2 import EDGE, RADIANS, TURNS, limit_gap
+from proofs.statements import (
+    TURN,
+    Conclusion,
+    Cosines,
+    Sines,
+    Statement,
+    Variable,
+    constant_ball,
+    line_in,
+    relation,
+)
 from proofs.subdivision import certify_positive, covers
 
 LEAST_BASE = 10  # of the lemmas: theta_0 < 1/10
+
+
+HALF, PAIR = sp.Rational(1, 2), sp.Symbol("d", integer=True, nonnegative=True)
+
+
+def mean_wave(wave: type) -> sp.Expr:
+    """(1/D) sum_d of cos or sin of 2 pi lambda theta_0^(2d/D)."""
+    angle = 2 * sp.pi * NEAR * BASE ** (-2 * PAIR / DIM)
+    return sp.Sum(wave(angle), (PAIR, 0, DIM / 2 - 1)) / DIM
+
+
+EQ_24 = Statement(
+    (ANY_HEAD, ANY_BASE, Variable(NEAR)),
+    (
+        Conclusion(relation(Cosines(DIM, BASE, NEAR, TURN), "==", mean_wave(sp.cos))),
+        Conclusion(relation(Sines(DIM, BASE, NEAR, TURN), "==", mean_wave(sp.sin))),
+        Conclusion(relation(sp.Abs(Cosines(DIM, BASE, NEAR, TURN)), "<=", HALF)),
+        Conclusion(relation(sp.Abs(Sines(DIM, BASE, NEAR, TURN)), "<=", HALF)),
+    ),
+    words=r"with $b = 1/\theta_0$, ",
+)
 
 
 @claim(
     "eq-24",
     where="App. C, eq 24",
     kind="definition",
-    says=r"$C_D(\lambda) = (1/D)\sum_d\cos 2\pi\lambda\theta_0^{2d/D}$, $S_D$ with $\sin$",
+    says=EQ_24,
     outline="D/2 terms over D: both lie in [-1/2, 1/2], and Gamma = mu_0 C_D + nu_0 S_D in [-r/2, r/2].",
 )
-def eq_24() -> Iterator[Evidence]:
-    dim = sp.Symbol("D", positive=True)
-    yield equality("D/2 terms of size 1 over D", (dim / 2) / dim, sp.Rational(1, 2))
+def eq_24(statement: Statement) -> Iterator[Evidence]:
+    for index, wave in ((1, sp.cos), (2, sp.sin)):
+        mean = statement.target(index)
+        (terms,) = mean.atoms(sp.Sum)
+        count = sp.simplify(sp.Sum(sp.Integer(1), *terms.limits).doit())
+        yield equality(
+            "as many terms of size 1, over D", count * mean.coeff(terms), statement.target(index + 2)
+        )
+        yield exact("each of them a cosine or a sine", terms.function.func == wave, terms.function.func, wave)
 
 
 @attack(
@@ -46,6 +111,7 @@ def eq_24_attack() -> Iterator[Evidence]:
             x, y = sums.cos(lam), sums.sin(lam)
             cases.append((f"D={head_dim}, {lam}", ball("1/4") - x * x - y * y + ball("1e-30")))
     yield search("1/4 - C_D^2 - S_D^2", cases)
+    yield from EQ_24.attack()
 
 
 def line(what: str, constant: Real, slope: Real) -> Evidence:
@@ -76,15 +142,36 @@ def near_cosine(constant: Real, slope: Real) -> Evidence:
     )
 
 
+NEAR_ONLY = Variable(NEAR_POSITIVE, low=sp.Integer(1), high=NEAR_END)  # lambda theta_0^{1/4} < 1/8
+FAR_ONLY = Variable(FAR_POSITIVE, low=BASE)
+EXPONENT = Variable(ALPHA, low=sp.Integer(0))
+ERRORS = {E_NEAR: lemma_error(NEAR_POSITIVE), LOG: sp.log(BASE)}
+FAR_ERRORS = {E_FAR: lemma_error(FAR_POSITIVE), LOG: sp.log(BASE)}
+FIRST = sp.Rational(1, 2) * sp.Rational(3, 4) * sp.sqrt(2) / 2 - 2 / LOG - E_NEAR
+EQ_28 = Statement(
+    (LEMMA_BASE, ANY_HEAD, NEAR_ONLY, EXPONENT),
+    (
+        Conclusion(relation(Cosines(DIM, BASE, NEAR_POSITIVE, TURN), ">", FIRST)),
+        Conclusion(relation(FIRST, ">", sp.Rational(1, 4) - 2 / LOG - E_NEAR)),
+    ),
+    given=(LEMMA_HEAD,),
+    meaning=ERRORS,
+)
+
+
+def without_error(bound: sp.Expr, error: sp.Symbol, sign: int) -> tuple[arb, arb, Evidence]:
+    """(a, b) of a bound a + b/L + sign e, and the evidence that e stands in it as thm-2.2.riemann has it."""
+    constant, slope = line_in(bound - sign * error, LOG)
+    found = sp.expand(bound).coeff(error)
+    what = "e is what C_D or S_D may be off its limit (thm-2.2.riemann)"
+    return constant_ball(constant), constant_ball(slope), exact(what, found == sign, found, sign)
+
+
 @claim(
     "eq-28",
     where="App. C, eq 28",
     kind="step",
-    says=(
-        r"$C_D(\lambda) > \frac12\cdot\frac34\cdot\frac{\sqrt2}{2} - 2/L - e(\lambda) > 1/4 - 2/L - "
-        r"e(\lambda)$, for $\lambda > 1$, $\lambda\theta_0^{1/4} < 1/8$"
-    ),
-    assumes=(r"$\theta_0 < 1/10$", "$D > 4L$", r"$\lambda > 1$", r"$\lambda \theta_0^{1/4} < 1/8$"),
+    says=EQ_28,
     uses=("thm-2.2.ci", "lem-cin", "thm-2.2.riemann"),
     outline=(
         "True with room: cos(pi/4) = sqrt(2)/2 halves a constant that is 3/8 (cos 0), and Lemma C.2 has "
@@ -92,10 +179,14 @@ def near_cosine(constant: Real, slope: Real) -> Evidence:
         "C_D| < e for every a >= 0."
     ),
 )
-def eq_28() -> Iterator[Evidence]:
-    first = ball("3/16") * ball(2).sqrt()
-    yield near_cosine(first, 2)
-    yield below("second inequality: 1/4 < (3/8)(sqrt(2)/2)", "1/4", first)
+def eq_28(statement: Statement) -> Iterator[Evidence]:
+    constant, slope, once = without_error(statement.target(1), E_NEAR, -1)
+    yield once
+    yield near_cosine(constant, -slope)
+    second, last, once = without_error(statement.target(2), E_NEAR, -1)
+    yield once
+    yield below("second inequality: 1/4 < (3/8)(sqrt(2)/2)", second, constant)
+    yield below("and its term in 1/L is no smaller", last, slope, strict=False)
 
 
 @attack(
@@ -107,6 +198,7 @@ def eq_28() -> Iterator[Evidence]:
 )
 def eq_28_attack() -> Iterator[Evidence]:
     yield search("lim C_D - (0.2651 - 2/L)", _near_cases(ball("0.2652"), 2))
+    yield from EQ_28.attack(number=200)
 
 
 def _near_cases(constant: arb, slope: int) -> Iterator[tuple[str, arb]]:
@@ -138,21 +230,31 @@ def cosine_beyond_one_turn(bound: Real = "1/8") -> Iterator[Evidence]:
     yield covers(f"Ci < {bound}", [*found.covered, beyond], 2 * arb.pi(), arb("inf"))
 
 
+EQ_29 = Statement(
+    (LEMMA_BASE, ANY_HEAD, FAR_ONLY, EXPONENT),
+    (Conclusion(relation(Cosines(DIM, BASE, FAR_POSITIVE, TURN), "<", 2 / LOG + E_FAR)),),
+    given=(LEMMA_HEAD,),
+    meaning=FAR_ERRORS,
+)
+
+
 @claim(
     "eq-29",
     where="App. C, eq 29",
     kind="step",
-    says=r"$C_D(\Lambda) < 2/L + e(\Lambda)$ for $\Lambda > \theta_0^{-1}$",
-    assumes=(r"$\theta_0 < 1/10$", "$D > 4L$", r"$\Lambda > 1/\theta_0$"),
+    says=EQ_29,
     uses=("thm-2.2.ci", "lem-ci", "thm-2.2.riemann"),
     outline=(
         "2 could be 0.071: 2L|lim C_D(Lambda)| <= |Ci(c Lambda)| + |Ci(c Lambda theta_0)| < 1/(10 c) + "
         "1/8. Both signs, as (31) needs."
     ),
 )
-def eq_29() -> Iterator[Evidence]:
+def eq_29(statement: Statement) -> Iterator[Evidence]:
     yield from cosine_beyond_one_turn()
-    yield from far_cosine(2)
+    constant, slope, once = without_error(statement.target(), E_FAR, 1)
+    yield once
+    yield below("nothing stands beside the term in 1/L", 0, constant, strict=False)
+    yield from far_cosine(slope)
 
 
 @attack(
@@ -169,6 +271,7 @@ def eq_29_attack() -> Iterator[Evidence]:
         for factor in ("1.0001", "5/4", "7/4", "1000")
     )
     yield search("2/L - |lim C_D(Lambda)|", cases)
+    yield from EQ_29.attack()
 
 
 def sine_bound(slope: Real) -> Iterator[Evidence]:
@@ -187,20 +290,34 @@ def sine_bound(slope: Real) -> Iterator[Evidence]:
         yield below("far: L |lim S_D| < (high - low)/2", (high - low) / 2, slope)
 
 
+EQ_30 = Statement(
+    (LEMMA_BASE, ANY_HEAD, Variable(NEAR_POSITIVE, low=sp.Integer(1)), FAR_ONLY, EXPONENT),
+    (
+        Conclusion(relation(Sines(DIM, BASE, NEAR_POSITIVE, TURN), "<", 2 / LOG + E_NEAR)),
+        Conclusion(relation(Sines(DIM, BASE, FAR_POSITIVE, TURN), "<", 2 / LOG + E_FAR)),
+    ),
+    given=(LEMMA_HEAD,),
+    meaning=ERRORS | FAR_ERRORS,
+)
+
+
 @claim(
     "eq-30",
     where="App. C, eq 30",
     kind="step",
-    says=r"$S_D(\lambda) < 2/L + e(\lambda)$, $S_D(\Lambda) < 2/L + e(\Lambda)$",
-    assumes=(r"$\theta_0 < 1/10$", "$D > 4L$", r"$\lambda > 1$", r"$\Lambda > 1/\theta_0$"),
+    says=EQ_30,
     uses=("thm-2.2.ci", "eq-67*", "thm-2.2.riemann"),
     outline=(
         "2 could be 0.84 near and 0.13 far: Si(c lambda) is in (1.4181, 1.6748) and Si(c lambda theta_0) in "
         "(0, 1.852), beyond the base in (1.4181, 1.6748) as well. Two-sided, as (31) needs."
     ),
 )
-def eq_30() -> Iterator[Evidence]:
-    yield from sine_bound(2)
+def eq_30(statement: Statement) -> Iterator[Evidence]:
+    for index, error in ((1, E_NEAR), (2, E_FAR)):
+        constant, slope, once = without_error(statement.target(index), error, 1)
+        yield once
+        yield below("nothing stands beside the term in 1/L", 0, constant, strict=False)
+        yield from sine_bound(slope)
 
 
 @attack(
@@ -214,66 +331,96 @@ def eq_30_attack() -> Iterator[Evidence]:
         for lam in ("3/2", "1.0001", "5", "1000", base * Fraction(10001, 10000), base * Fraction(3, 2))
     )
     yield search("2/L - |lim S_D|", cases)
+    yield from EQ_30.attack()
 
 
-MU, NU, LOG, NEAR_ERROR, FAR_ERROR = sp.symbols(
-    "mu nu L e_near e_far", positive=True
-)  # |mu_0|, |nu_0|, errors
+P, Q = sp.symbols("p q", positive=True)  # |mu_0|, |nu_0|
+SIZES = {sp.Abs(MU): P, sp.Abs(NU): Q}
+
+
+def follows(what: str, printed: sp.Expr) -> Evidence:
+    """(31): the bounds of (28), (29) and (30) put together, less what is printed, must have no negative coefficient."""
+    bound = P * (EQ_28.target(2) - EQ_29.target()) - Q * (EQ_30.target(1) + EQ_30.target(2))
+    slack = sp.Poly(sp.expand((bound - printed.subs(SIZES)) * LOG), P, Q, LOG, E_NEAR, E_FAR)
+    holds = all(c >= 0 for c in slack.coeffs())
+    return exact(f"slack of (31) times L, {what}", holds, slack.as_expr(), "no negative coefficient")
+
+
+def remainder(cosine: int = 4, sine: int = 4, error: int = 2) -> sp.Expr:
+    """Right side of (31)."""
+    size, other = sp.Abs(MU), sp.Abs(NU)
+    return size / 4 - (cosine * size + sine * other) / LOG - error * (size + other) * (E_NEAR + E_FAR)
 
 
 def combined(cosine: int = 4, sine: int = 4, error: int = 2) -> Evidence:
-    """(31): |mu|/4 less the four bounds, minus the printed right side; it must have no negative coefficient."""
-    bound = MU * (sp.Rational(1, 4) - 2 / LOG - NEAR_ERROR) - MU * (2 / LOG + FAR_ERROR)
-    bound -= NU * (2 / LOG + NEAR_ERROR) + NU * (2 / LOG + FAR_ERROR)
-    printed = MU / 4 - (cosine * MU + sine * NU) / LOG - error * (MU + NU) * (NEAR_ERROR + FAR_ERROR)
-    slack = sp.Poly(sp.expand((bound - printed) * LOG), MU, NU, LOG, NEAR_ERROR, FAR_ERROR)
-    holds = all(c >= 0 for c in slack.coeffs())
-    return exact(
-        f"slack of (31) times L, printed {cosine}, {sine}, {error}",
-        holds,
-        slack.as_expr(),
-        "no negative coefficient",
-    )
+    """Does (31) follow with these constants?"""
+    return follows(f"printed {cosine}, {sine}, {error}", remainder(cosine, sine, error))
+
+
+SPLIT = (
+    sp.Abs(MU) * Cosines(DIM, BASE, NEAR_POSITIVE, TURN)
+    - sp.Abs(Cosines(DIM, BASE, FAR_POSITIVE, TURN) * MU)
+    - sp.Abs(Sines(DIM, BASE, NEAR_POSITIVE, TURN) * NU)
+    - sp.Abs(Sines(DIM, BASE, FAR_POSITIVE, TURN) * NU)
+)
+EQ_31 = Statement(
+    (LEMMA_BASE, ANY_HEAD, NEAR_ONLY, FAR_ONLY, EXPONENT, *ANY_MEANS),
+    (
+        Conclusion(relation(sp.sign(MU) * (HERE - THERE), ">=", SPLIT)),
+        Conclusion(relation(SPLIT, ">", remainder())),
+    ),
+    given=(LEMMA_HEAD,),
+    meaning=ERRORS
+    | FAR_ERRORS
+    | {HERE: rope_bias(NEAR_POSITIVE, TURN), THERE: rope_bias(FAR_POSITIVE, TURN)},
+)
+EQ_31_REPAIRED = Statement(
+    EQ_31.variables,
+    (*EQ_31.conclusions, Conclusion(relation(SPLIT, ">", remainder(error=1)))),
+    given=(LEMMA_HEAD, relation(sp.Abs(MU) + sp.Abs(NU), ">", 0)),
+    meaning=EQ_31.meaning,
+)
 
 
 @claim(
     "eq-31",
     where="App. C, eq 31",
     kind="step",
-    says=(
-        r"$\mathrm{sgn}(\mu_0)\Delta \ge C_D(\lambda)|\mu_0| - |C_D(\Lambda)\mu_0| - |S_D(\lambda)\nu_0| - "
-        r"|S_D(\Lambda)\nu_0| > |\mu_0|/4 - 4(|\mu_0|+|\nu_0|)/L - "
-        r"2(|\mu_0|+|\nu_0|)(e(\lambda)+e(\Lambda))$"
-    ),
+    says=EQ_31,
     uses=("eq-28", "eq-29", "eq-30"),
     outline=(
         "The constants are right: 2/L twice for mu_0, twice for nu_0; the e-terms are doubled without "
         "need. The strict sign fails at mu_0 = nu_0 = 0."
     ),
 )
-def eq_31() -> Iterator[Evidence]:
-    yield combined()
-    zero = sp.Integer(0)
-    yield exact("mu_0 = nu_0 = 0: sgn(mu_0) Delta > right side", bool(zero > 0), "0", "> 0")
+def eq_31(statement: Statement) -> Iterator[Evidence]:
+    yield follows("as printed", statement.target(2))
+    sizes = {BASE: 10**4, DIM: 64, NEAR_POSITIVE: sp.Rational(11, 10), FAR_POSITIVE: 20_000, ALPHA: 1}
+    yield statement.fails_at(sizes | {MU: 0, NU: 0}, index=2)
 
 
 @repair(
     "eq-31",
-    says=r"the same for $(\mu_0, \nu_0) \ne (0, 0)$; and with factor 1 in place of 2 before the e-terms",
+    says=EQ_31_REPAIRED,
     uses=("eq-28", "eq-29", "eq-30"),
     outline=(
         "sgn(mu_0)Delta = |mu_0|(C_D(lambda) - C_D(Lambda)) + sgn(mu_0) nu_0 (S_D(lambda) - S_D(Lambda)), "
         "then |.| term by term; (28), (29) two-sided, (30) two-sided."
     ),
 )
-def eq_31_repaired() -> Iterator[Evidence]:
-    yield combined(error=1)
+def eq_31_repaired(statement: Statement) -> Iterator[Evidence]:
+    yield follows("as printed", statement.target(2))
+    yield follows("with each e once", statement.target(3))
     c1, c2, s1, s2, nu = sp.symbols("C1 C2 S1 S2 nu_0", real=True)
     for sign_mu in (1, -1):
-        delta = sign_mu * (sign_mu * MU * (c1 - c2) + nu * (s1 - s2))
-        yield equality(
-            f"sgn(mu_0) Delta, sgn = {sign_mu}", delta, MU * c1 - MU * c2 + sign_mu * nu * (s1 - s2)
-        )
+        delta = sign_mu * (sign_mu * P * (c1 - c2) + nu * (s1 - s2))
+        found = P * c1 - P * c2 + sign_mu * nu * (s1 - s2)
+        yield equality(f"sgn(mu_0) Delta, sgn = {sign_mu}", delta, found)
+
+
+@attack("eq-31*", domain=EQ_31_REPAIRED.domain(number=200))
+def eq_31_repaired_attack() -> Iterator[Evidence]:
+    yield from EQ_31_REPAIRED.attack(number=200)
 
 
 @attack(
@@ -302,18 +449,34 @@ def threshold(exponent: int, target: int = 16) -> Evidence:
     )
 
 
+BOTH_SIZES = sp.Abs(MU) + sp.Abs(NU)
+ANY_NONZERO = Variable(MU, low=sp.Integer(0), signed=True)
+EQ_32 = Statement(
+    (ANY_NONZERO, Variable(NU), Variable(BASE, low=sp.exp(64 * BOTH_SIZES / sp.Abs(MU)))),
+    (Conclusion(relation(4 * BOTH_SIZES / LOG, "<", sp.Abs(MU) / 16)),),
+    meaning={LOG: sp.log(BASE)},
+    words=r"where $b = 1/\theta_0$, ",
+)
+
+
 @claim(
     "eq-32",
     where="App. C, eq 32",
     kind="step",
-    says=r"$\theta_0 < \exp(-64(|\mu_0|+|\nu_0|)/|\mu_0|)$ gives $4(|\mu_0|+|\nu_0|)/L < |\mu_0|/16$",
-    assumes=(r"$\mu_0 \ne 0$",),
+    says=EQ_32,
     outline=(
         "Decreasing in L, equality at the threshold. The base this asks for is above e^64 = 6.2e27 "
         "whatever nu_0."
     ),
 )
-def eq_32() -> Iterator[Evidence]:
+def eq_32(statement: Statement) -> Iterator[Evidence]:
+    left = statement.conclusions[0].says.lhs
+    edge = sp.log(statement.variables[-1].low)
+    yield equality(
+        "the left side at the threshold", left.subs(LOG, edge).subs(SIZES), statement.target().subs(SIZES)
+    )
+    slope = sp.diff(left.subs(SIZES), LOG)
+    yield exact("and it falls with L", bool(slope.is_negative), slope, "< 0")
     yield threshold(64)
 
 
@@ -321,17 +484,32 @@ def eq_32() -> Iterator[Evidence]:
 def eq_32_attack() -> Iterator[Evidence]:
     found = threshold(63)
     yield tried("63 in place of 64 must fail", found.verdict.value == "refuted", found.computed, "> 1/16")
+    yield from EQ_32.attack()
+
+
+LEAST = 128 * sp.pi * (1 + sp.Abs(NU) / sp.Abs(MU)) * (NEAR_POSITIVE + FAR_POSITIVE)
+ERROR_SUM = 2 * BOTH_SIZES * (E_NEAR + E_FAR)
+AT_ZERO = {E_NEAR: lemma_error(NEAR_POSITIVE, sp.Integer(0)), E_FAR: lemma_error(FAR_POSITIVE, sp.Integer(0))}
+EQ_33 = Statement(
+    (
+        ANY_NONZERO,
+        Variable(NU),
+        ANY_BASE,
+        Variable(NEAR_POSITIVE, low=sp.Integer(1)),
+        FAR_ONLY,
+        Variable(DIM, low=LEAST, even=True),
+    ),
+    (Conclusion(relation(ERROR_SUM, "<", sp.Abs(MU) / 16)),),
+    meaning=AT_ZERO,
+    words=r"for given $\lambda$, $\Lambda$ some $D$, and all larger ones, e.g. with $\alpha = 0$; explicitly, ",
+)
 
 
 @claim(
     "eq-33",
     where="App. C, eq 33",
     kind="step",
-    says=(
-        r"for given $\lambda$, $\Lambda$ some $D$ makes $2(|\mu_0|+|\nu_0|)(e(\lambda)+e(\Lambda)) < "
-        r"|\mu_0|/16$, e.g. with $\alpha = 0$, for all larger $D$"
-    ),
-    assumes=(r"$\mu_0 \ne 0$", r"$\lambda$, $\Lambda$ fixed"),
+    says=EQ_33,
     uses=("thm-2.2.riemann",),
     outline=(
         "alpha = 0: e = 4 pi lambda/D, so D > 128 pi (1+|rho|)(lambda + Lambda); Lemmas C.1, C.2 are "
@@ -339,12 +517,11 @@ def eq_32_attack() -> Iterator[Evidence]:
         "serves all Lambda: eq-33.uniform."
     ),
 )
-def eq_33() -> Iterator[Evidence]:
-    lam, far, dim = sp.symbols("lambda Lambda D", positive=True)
-    left = 2 * (MU + NU) * 4 * sp.pi * (lam + far) / dim
-    least = sp.solve(sp.Eq(left, MU / 16), dim)[0]
-    yield equality("least D at alpha = 0", least, 128 * sp.pi * (1 + NU / MU) * (lam + far))
-    slope = sp.diff(left, dim)
+def eq_33(statement: Statement) -> Iterator[Evidence]:
+    left = statement.spelt(statement.conclusions[0].says.lhs).subs(SIZES)
+    least = statement.variables[-1].low.subs(SIZES)
+    yield equality("the left side at the least D", left.subs(DIM, least), statement.target().subs(SIZES))
+    slope = sp.diff(left, DIM)
     yield exact("the left side falls with D", bool(slope.is_negative), slope, "< 0")
 
 
@@ -357,6 +534,7 @@ def eq_33_attack() -> Iterator[Evidence]:
         least,
         "> 1/16",
     )
+    yield from EQ_33.attack()
 
 
 @claim(
@@ -386,20 +564,40 @@ def eq_33_uniform() -> Iterator[Evidence]:
     )
 
 
+LONGEST = sp.Symbol("Lambda_max", positive=True)
+EQ_33_BOUNDED = Statement(
+    (
+        ANY_NONZERO,
+        Variable(NU),
+        Variable(NEAR_POSITIVE, low=sp.Integer(1)),
+        Variable(LONGEST, low=sp.Integer(1)),
+        Variable(FAR_POSITIVE, low=sp.Integer(0), high=LONGEST),
+        Variable(DIM, low=LEAST.subs(FAR_POSITIVE, LONGEST), even=True),
+    ),
+    EQ_33.conclusions,
+    meaning=AT_ZERO,
+    words=r"one $D$ serves all $\Lambda$ up to $\Lambda_{max}$, at $\alpha = 0$: ",
+)
+
+
 @repair(
     "eq-33.uniform",
-    says=(
-        r"one $D$ serves all $|\Lambda| \le \Lambda_{\max}$: $D > "
-        r"128\pi(1+|\nu_0/\mu_0|)(\lambda+\Lambda_{\max})$"
-    ),
-    assumes=(r"$\mu_0 \ne 0$",),
+    says=EQ_33_BOUNDED,
     uses=("eq-33",),
     outline="At alpha = 0 the e-terms grow with Lambda, so the largest Lambda decides.",
 )
-def eq_33_bounded() -> Iterator[Evidence]:
-    far, dim = sp.symbols("Lambda D", positive=True)
-    slope = sp.diff(4 * sp.pi * far / dim, far)
+def eq_33_bounded(statement: Statement) -> Iterator[Evidence]:
+    error = statement.spelt(E_FAR)
+    slope = sp.diff(error, FAR_POSITIVE)
     yield exact("e(Lambda) at alpha = 0 rises with Lambda", bool(slope.is_positive), slope, "> 0")
+    left = statement.spelt(statement.conclusions[0].says.lhs).subs(SIZES).subs(FAR_POSITIVE, LONGEST)
+    least = statement.variables[-1].low.subs(SIZES)
+    yield equality("the left side at the least D", left.subs(DIM, least), statement.target().subs(SIZES))
+    slope = sp.diff(left, DIM)
+    yield exact("the left side falls with D", bool(slope.is_negative), slope, "< 0")
+
+
+attack("eq-33.uniform*", domain=EQ_33_BOUNDED.domain())(EQ_33_BOUNDED.attack)
 
 
 @attack(
@@ -412,44 +610,92 @@ def eq_33_uniform_attack() -> Iterator[Evidence]:
     yield below("least e on the grid", least, "1/32")
 
 
+SCORE = sp.Symbol(r"\mathrm{sgn}(\mu_0)\Delta", real=True)
+FIRST_LOSS, SECOND_LOSS = sp.symbols("A B", real=True)  # left sides of (32) and of (33)
+EQ_34 = Statement(
+    (ANY_NONZERO, Variable(SCORE), Variable(FIRST_LOSS), Variable(SECOND_LOSS)),
+    (
+        Conclusion(relation(SCORE, ">", sp.Abs(MU) / 8)),
+        Conclusion(
+            relation(
+                sp.Add(sp.Abs(MU) / 4, -sp.Abs(MU) / 16, -sp.Abs(MU) / 16, evaluate=False),
+                "==",
+                sp.Abs(MU) / 8,
+            )
+        ),
+    ),
+    given=(
+        relation(SCORE, ">", sp.Abs(MU) / 4 - FIRST_LOSS - SECOND_LOSS),
+        relation(FIRST_LOSS, "<", sp.Abs(MU) / 16),
+        relation(SECOND_LOSS, "<", sp.Abs(MU) / 16),
+    ),
+    words="(31) with the left sides $A$ of (32) and $B$ of (33): ",
+)
+
+
 @claim(
     "eq-34",
     where="App. C, eq 34",
     kind="step",
-    says=r"$\mathrm{sgn}(\mu_0)\Delta > |\mu_0|/4 - |\mu_0|/16 - |\mu_0|/16 = |\mu_0|/8$",
-    assumes=(r"$\mu_0 \ne 0$", "(32)", "(33)"),
+    says=EQ_34,
     uses=("eq-31*", "eq-32", "eq-33"),
     outline="(31) with (32) and (33).",
 )
-def eq_34() -> Iterator[Evidence]:
-    yield equality("1/4 - 1/16 - 1/16", MU / 4 - MU / 16 - MU / 16, MU / 8)
+def eq_34(statement: Statement) -> Iterator[Evidence]:
+    first, one, other = statement.given
+    least = first.rhs.subs({one.lhs: one.rhs, other.lhs: other.rhs})
+    yield equality("the bound of (31) where (32) and (33) are equations", least, statement.target(1))
+    slopes = [first.rhs.coeff(symbol) for symbol in (FIRST_LOSS, SECOND_LOSS)]
+    yield exact("it falls with either", all(slope.is_negative for slope in slopes), slopes, "< 0")
+    yield from statement.identities()
 
 
 @attack("eq-34", domain="the printed remainder: is 1/8 all that is left, or more?")
 def eq_34_attack() -> Iterator[Evidence]:
     left = sp.Rational(1, 4) - 2 * sp.Rational(1, 16) - sp.Rational(1, 8)
     yield tried("nothing is left over", left == 0, left, 0)
+    yield from EQ_34.attack(number=200)
+
+
+EQ_7 = Statement(
+    (
+        ANY_NONZERO,
+        Variable(NU),
+        Variable(BASE, low=sp.exp(64 * (1 + sp.Abs(NU) / sp.Abs(MU)))),
+        NEAR_RANGE,
+        FAR_RANGE,
+    ),
+    (
+        Conclusion(
+            relation(sp.sign(MU) * (limit_bias(NEAR, TURN) - limit_bias(FAR, TURN)), ">", sp.Abs(MU) / 8)
+        ),
+    ),
+    words=r"what the printed proof gives of (7), in the limit $D \to \infty$ and so for $D$ beyond a bound that "
+    r"depends on $m$, $n$, $m'$, $n'$ (where $b = 1/\theta_0$): ",
+)
 
 
 @claim(
     "eq-7",
     where="Sec. 2.2, eq 7",
     kind="equation",
-    says=(
-        r"(7) for $\mu_0 \ne 0$, $\theta_0 < \exp(-64(|\mu_0|+|\nu_0|)/|\mu_0|)$ and $D$ beyond a bound "
-        "that depends on $m$, $n$, $m'$, $n'$: what the printed proof gives"
-    ),
-    assumes=("Assumption 2.1", r"$\mu_0 \ne 0$", r"base $> \exp(64(1+|\nu_0/\mu_0|))$"),
+    says=EQ_7,
+    assumes=("Assumption 2.1",),
     uses=("eq-18*", "eq-34"),
     outline=(
         "(34) for both signs of the distances: C_D is even, S_D odd, and (30) is two-sided. The threshold "
         "can be exp(1.03 + 3.66|rho|): thm-2.2*."
     ),
 )
-def eq_7() -> Iterator[Evidence]:
+def eq_7(statement: Statement) -> Iterator[Evidence]:
     x, y = sp.symbols("x y", real=True)
     yield equality("cos is even", sp.cos(-x), sp.cos(x))
     yield equality("sin is odd", sp.sin(-y), -sp.sin(y))
+    low, other = (sp.log(one.variables[-1 if one is EQ_32 else 2].low) for one in (EQ_32, statement))
+    yield equality("its threshold is that of (32)", sp.expand(other.subs(SIZES)), sp.expand(low.subs(SIZES)))
+    yield equality("its right side is that of (34)", statement.target(), EQ_34.target(1))
+    ranges = statement.variables[3:]
+    yield exact("its ranges are those of theorem 2.2", ranges == (NEAR_RANGE, FAR_RANGE), "", "")
 
 
 @attack(
@@ -468,6 +714,7 @@ def eq_7_attack() -> Iterator[Evidence]:
                 gap = limit_gap(base, near, base * ball(far), ratio)
                 cases.append((f"nu/mu {ratio}, near {text(near, 5)}, far {far} b", gap - ball("1/8")))
     yield search("limit gap less 1/8", cases)
+    yield from EQ_7.attack()
 
 
 @practice("eq-7")
