@@ -176,9 +176,11 @@ def cos_limit(
     """Limit of C_D as D -> infinity at a fixed base: (1/2) int_0^1 cos(w lambda theta_0^x) dx (eqs 42, 52).
 
     The substitution y = lambda theta_0^x makes it (1/2L) int cos(w y)/y dy over [lambda theta_0, lambda],
-    lambda > 0.
+    lambda > 0; at 0 it is 1/2.
     """
     theta, lam = _inverse(base, inverse_base), abs(ball(distance))
+    if lam.is_zero():
+        return arb(1) / 2
     return cos_integral(lam * theta, lam, turns=turns) / (-2 * theta.log())
 
 

@@ -10,7 +10,7 @@ matter: (lambda, nu_0) and (-lambda, -nu_0) have the same score.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -19,9 +19,44 @@ from flint import arb
 
 from analysis.evidence import Evidence
 from proofs.balls import Real, ball, below, text
-from proofs.checks import BASES, equality, exact, scale, search, short
+from proofs.checks import equality, exact, rounded_up, scale, search
 from proofs.integrals import RopeSums, ci, cos_limit, si, sin_limit
-from proofs.ledger import attack, claim, necessary, practice, repair
+from proofs.ledger import attack, claim, necessary, repair
+from proofs.letters import (
+    ANY_BASE,
+    ANY_HEAD,
+    ANY_MEANS,
+    ANY_UNIT,
+    BASE,
+    DIM,
+    FAR,
+    FAR_RANGE,
+    LEMMA_HEAD,
+    LOG,
+    MU,
+    NEAR,
+    NEAR_END,
+    NEAR_RANGE,
+    NU,
+    RHO,
+    UNIT,
+    R,
+    limit_bias,
+    rope_bias,
+)
+from proofs.statements import (
+    TURN,
+    Conclusion,
+    CosineLimit,
+    Cosines,
+    SineLimit,
+    Sines,
+    Statement,
+    Variable,
+    constant_ball,
+    line_in,
+    relation,
+)
 from proofs.subdivision import certify_positive, covers
 
 EDGE = 4096  # the near range 1 < lambda < b^(1/4)/8 is empty up to this base
@@ -57,7 +92,7 @@ RADIANS = Convention(False, "0.1985", "0.9460", "1.8520")
 
 
 def integral_bounds(convention: Convention) -> Iterator[Evidence]:
-    """The three numbers of a convention: boxes up to 12, |Ci| and |Si - pi/2| below 1/12 beyond."""
+    """The three numbers of a convention, to their last digit: boxes up to 12, |Ci| and |Si - pi/2| < 1/12 beyond."""
     start, dip, low, high = (
         scale(convention.turns),
         *map(ball, (convention.dip, convention.low, convention.high)),
@@ -77,16 +112,39 @@ def integral_bounds(convention: Convention) -> Iterator[Evidence]:
     yield below(f"{unit}: Ci beyond 12", tail, dip)
     yield below(f"{unit}: Si beyond 12, below", low, arb.pi() / 2 - tail)
     yield below(f"{unit}: Si beyond 12, above", arb.pi() / 2 + tail, high)
+    least = si(2 * arb.pi()) if convention.turns else si(1)
+    lowest, highest = (ball("7/2"), 3) if convention.turns else (ball("3/2"), 1)
+    step = ball("1/10000")
+    yield below(f"{unit}: Ci at its least, one digit more", dip - step, -ci(lowest * arb.pi()))
+    yield below(f"{unit}: Si at its least, one digit more", least, low + step)
+    yield below(f"{unit}: Si at its greatest, one digit more", high - step, si(highest * arb.pi()))
+
+
+ANGLE = sp.Symbol("x", positive=True)
+
+
+def integral_conclusions(convention: Convention) -> Iterator[Conclusion]:
+    """The three bounds of a convention, beyond c."""
+    unit = TURN if convention.turns else sp.Integer(1)
+    for left, sign_, right in (
+        (sp.Ci(ANGLE), ">", -sp.Rational(convention.dip)),
+        (sp.Si(ANGLE), ">", sp.Rational(convention.low)),
+        (sp.Si(ANGLE), "<", sp.Rational(convention.high)),
+    ):
+        yield Conclusion(relation(left, sign_, right), when=(relation(ANGLE, ">=", unit),))
+
+
+INTEGRALS = Statement(
+    (Variable(ANGLE, low=sp.Integer(0)),),
+    (*integral_conclusions(TURNS), *integral_conclusions(RADIANS)),
+)
 
 
 @claim(
     "thm-2.2.ci",
     where="App. C",
     kind="lemma",
-    says=(
-        r"for $x \ge 2\pi$: $\mathrm{Ci}(x) > -0.0896$, $1.4181 < \mathrm{Si}(x) < 1.6748$; for $x \ge 1$: "
-        r"$\mathrm{Ci}(x) > -0.1985$, $0.946 < \mathrm{Si}(x) < 1.852$"
-    ),
+    says=INTEGRALS,
     uses=("lem-ci",),
     outline="Balls over [c, 12], |Ci(x)| and |Si(x) - pi/2| below 1/x beyond.",
     proof=r"""
@@ -94,9 +152,12 @@ def integral_bounds(convention: Convention) -> Iterator[Evidence]:
         12; balls over $[c,12]$ decide before. $\square$
     """,
 )
-def integrals() -> Iterator[Evidence]:
-    yield from integral_bounds(TURNS)
-    yield from integral_bounds(RADIANS)
+def integrals(statement: Statement) -> Iterator[Evidence]:
+    for index, convention in ((0, TURNS), (3, RADIANS)):
+        said = statement.conclusions[index : index + 3]
+        own = tuple(integral_conclusions(convention))
+        yield exact("the bounds are the convention's", said == own, said, own)
+        yield from integral_bounds(convention)
 
 
 @attack(
@@ -113,18 +174,40 @@ def integrals_attack() -> Iterator[Evidence]:
             ("Si at its greatest", ball(convention.high) - si(ball(high) * pi)),
         ]
         yield search("turns" if convention.turns else "radians", cases)
+    yield from INTEGRALS.attack()
+
+
+POWER = sp.Symbol("a", nonnegative=True)
+SHARE = POWER + sp.sqrt(sp.E) * UNIT * sp.Abs(NEAR) * BASE**-POWER / DIM
+RIEMANN_ERROR = Statement(
+    (
+        ANY_UNIT,
+        ANY_HEAD,
+        ANY_BASE,
+        Variable(NEAR),
+        Variable(POWER, low=sp.Integer(0), closed=True),
+        *ANY_MEANS,
+    ),
+    (
+        Conclusion(relation(sp.Abs(rope_bias(NEAR) - limit_bias(NEAR)), "<=", R * UNIT * sp.Abs(NEAR) / DIM)),
+        *(
+            Conclusion(
+                relation(sp.Abs(wave(DIM, BASE, NEAR, UNIT) - limit(BASE, NEAR, UNIT)), "<=", bound),
+                when=(LEMMA_HEAD,),
+            )
+            for wave, limit in ((Cosines, CosineLimit), (Sines, SineLimit))
+            for bound in (SHARE, POWER + 2 * UNIT * sp.Abs(NEAR) * BASE**-POWER / DIM)
+        ),
+    ),
+    meaning={LOG: sp.log(BASE), R: sp.sqrt(MU**2 + NU**2)},
+)
 
 
 @claim(
     "thm-2.2.riemann",
     where="App. C",
     kind="lemma",
-    says=(
-        r"for every even $D$, base and $\lambda$: $|\Gamma_\lambda - \lim_D \Gamma_\lambda| \le r "
-        r"c|\lambda|/D$, $r = \sqrt{\mu_0^2+\nu_0^2}$; with $D > 4L$ also $|C_D - \lim C_D|$, $|S_D - \lim "
-        r"S_D| \le a + c\sqrt{e}|\lambda|\theta_0^a/D < a + 2c|\lambda|\theta_0^a/D$ for every $a \ge 0$, "
-        "$a = 0$ included"
-    ),
+    says=RIEMANN_ERROR,
     outline=(
         "Gamma is half the left Riemann sum, step 2/D, of f(x) = mu cos + nu sin of c lambda theta_0^x, "
         "and |f'| <= r c lambda L theta_0^x. In a cell |f(x_k) - f(x)| <= r c lambda (theta_0^{x_k} - "
@@ -139,8 +222,18 @@ def integrals_attack() -> Iterator[Evidence]:
         h2rc|\lambda|(1-\theta_0)<rc|\lambda|/D$. $\square$
     """,
 )
-def thm_2_2_riemann() -> Iterator[Evidence]:
+def thm_2_2_riemann(statement: Statement) -> Iterator[Evidence]:
     yield from thm_2_2_riemann_steps()
+    step, distance = 2 / DIM, UNIT * sp.Abs(NEAR)
+    whole = step / 2 * R * distance
+    yield equality("half a step times r c |lambda| (1 - theta_0), which is less", whole, statement.target(1))
+    for index in (2, 4):
+        (condition,) = statement.conclusions[index - 1].when
+        stretch = sp.exp(step * LOG).subs(LOG, DIM / (condition.rhs / LOG))  # theta_0^(-2/D) at D = 4L
+        room = POWER + step / 2 * distance * BASE**-POWER * stretch
+        yield equality("2 for x < a, cells after a - 2/D beyond", room, statement.target(index))
+        looser = sp.expand(statement.target(index + 1) - POWER)
+        yield equality("2 for sqrt(e)", looser, sp.expand(room - POWER).subs(sp.exp(sp.S.Half), 2))
 
 
 def thm_2_2_riemann_steps(factor: int = 1) -> Iterator[Evidence]:
@@ -186,6 +279,7 @@ def thm_2_2_riemann_attack() -> Iterator[Evidence]:
         for turns in (True, False)
     )
     yield search("bound less error", cases)
+    yield from RIEMANN_ERROR.attack(number=60)
 
 
 def limit_gap(base: Real, near: Real, far: Real, nu: Real, turns: bool = True) -> arb:
@@ -201,15 +295,47 @@ def gap_floor(convention: Convention, log_base: arb, ratio: Real, constant: Real
     return ball(constant) - (convention.cosine_cost() + convention.sine_cost() * abs(ball(ratio))) / log_base
 
 
+COSTS = (
+    (TURN, "0.2575", "0.9138"),
+    (sp.Integer(1), "-0.552", "1.2386"),
+)  # unit, a and a' of 3/8 - (a + a'|rho|)/L
+FAR_ENOUGH = Variable(BASE, low=sp.Integer(EDGE))
+NONZERO = Variable(MU, low=sp.Integer(0), signed=True)
+RATIO = {LOG: sp.log(BASE), RHO: NU / MU}
+
+
+def promise(cosine: str, sine: str) -> sp.Expr:
+    """|mu_0| (3/8 - (a + a'|rho|)/L)."""
+    return sp.Abs(MU) * (sp.Rational(3, 8) - (sp.Rational(cosine) + sp.Rational(sine) * sp.Abs(RHO)) / LOG)
+
+
+def signed_gap(bias: Callable[..., sp.Expr], unit: sp.Expr) -> sp.Expr:
+    """sgn(mu_0) times the gap of a near and a far distance."""
+    return sp.sign(MU) * (bias(NEAR, unit) - bias(FAR, unit))
+
+
+LIMIT = Statement(
+    (FAR_ENOUGH, NEAR_RANGE, FAR_RANGE, NONZERO, Variable(NU)),
+    tuple(
+        Conclusion(relation(signed_gap(limit_bias, unit), ">=", promise(cosine, sine)))
+        for unit, cosine, sine in COSTS
+    ),
+    meaning=RATIO,
+)
+
+
+def costs(bound: sp.Expr) -> tuple[sp.Expr, arb, arb]:
+    """(3/8, a, a') of a bound |mu_0| (3/8 - (a + a'|rho|)/L)."""
+    constant, slope = line_in(sp.expand(bound / sp.Abs(MU)), LOG)
+    sine = -sp.expand(slope).coeff(sp.Abs(RHO))
+    return constant, constant_ball(-slope - sine * sp.Abs(RHO)), constant_ball(sine)
+
+
 @claim(
     "thm-2.2.limit",
     where="Sec. 2.2, Theorem 2.2",
     kind="lemma",
-    says=(
-        r"base $> 4096$, $\mu_0 \ne 0$, $\rho = \nu_0/\mu_0$, all $1 < |\lambda| < b^{1/4}/8$ and "
-        r"$|\Lambda| > b$: $\lim_D \mathrm{sgn}(\mu_0)\Delta \ge |\mu_0|(3/8 - (0.2575 + 0.9138|\rho|)/L)$ "
-        r"in turns, $|\mu_0|(3/8 + (0.552 - 1.2386|\rho|)/L)$ in radians"
-    ),
+    says=LIMIT,
     uses=("thm-2.2.ci", "lem-ci", "lem-cin"),
     outline=(
         "2L times the limit of Delta/mu is [Ci(cl) - Ci(cl/b)] - [Ci(cL') - Ci(cL'/b)] plus rho times the "
@@ -238,13 +364,21 @@ def gap_floor(convention: Convention, log_base: arb, ratio: Real, constant: Real
         `thm-2.2.ci`. $\square$
     """,
 )
-def limit_bound() -> Iterator[Evidence]:
-    for convention, cosine, sine in ((TURNS, "0.2575", "0.9138"), (RADIANS, "-0.552", "1.2386")):
-        unit = "turns" if convention.turns else "radians"
-        yield below(f"{unit}: a = (2 dip + 1/(4096 c) + gamma - ln(8/c))/2", convention.cosine_cost(), cosine)
-        yield below(f"{unit}: a' = (high + far)/2", convention.sine_cost(), sine)
+def limit_bound(statement: Statement) -> Iterator[Evidence]:
+    near = statement.variables[1]
+    for index, convention in ((1, TURNS), (2, RADIANS)):
+        unit, step = "turns" if convention.turns else "radians", "1/10000" if convention.turns else "1/1000"
+        constant, cosine, sine = costs(statement.target(index))
+        what = f"{unit}: a = (2 dip + 1/(4096 c) + gamma - ln(8/c))/2"
+        yield from rounded_up(what, convention.cosine_cost(), cosine, step)
+        yield from rounded_up(f"{unit}: a' = (high + far)/2", convention.sine_cost(), sine, "1/10000")
         yield from far_sine_holds(convention)
+        yield equality(
+            "half of what -ln(c lambda/b) is over L at the near end", near_share(near.high) / 2, constant
+        )
     yield from near_algebra()
+    edge = constant_ball(statement.variables[0].low)
+    yield below("4096 serves every base of the statement", EDGE, edge, strict=False)
 
 
 def far_sine_holds(convention: Convention) -> Iterator[Evidence]:
@@ -256,6 +390,12 @@ def far_sine_holds(convention: Convention) -> Iterator[Evidence]:
         yield below(
             f"{unit}: |Si(4096c) - Si| where Si is {name}", abs(end - si(extreme)), convention.far_sine()
         )
+
+
+def near_share(end: sp.Expr) -> sp.Expr:
+    """What stands before L in -ln(c lambda/b) where lambda is the near end."""
+    found = sp.expand_log(-sp.log((end / BASE).subs(BASE, sp.exp(LOG))), force=True)
+    return sp.expand(found).coeff(LOG)
 
 
 def near_algebra(root: int = 4, divisor: int = 8) -> Iterator[Evidence]:
@@ -276,6 +416,7 @@ def near_algebra(root: int = 4, divisor: int = 8) -> Iterator[Evidence]:
 def limit_attack() -> Iterator[Evidence]:
     for convention in (TURNS, RADIANS):
         yield search("limit gap less its bound", _limit_cases(convention))
+    yield from LIMIT.attack()
 
 
 def _limit_cases(convention: Convention) -> Iterator[tuple[str, arb]]:
@@ -381,22 +522,63 @@ def holds_from(convention: Convention, ratio: Real) -> arb:
     return 4 * (convention.cosine_cost() + convention.sine_cost() * abs(ball(ratio)))
 
 
-def enough(convention: Convention, constant: str, offset: str, slope: str) -> Iterator[Evidence]:
-    """Is gap_floor > `constant` for every L > offset + slope |rho|? 3/8 - x/L > constant iff L > x/(3/8 - constant)."""
-    room = ball("3/8") - ball(constant)
-    yield below(f"offset, constant {constant}", convention.cosine_cost() / room, offset)
-    yield below(f"slope, constant {constant}", convention.sine_cost() / room, slope)
+def enough(
+    convention: Convention, eighth: sp.Expr, bound: sp.Expr, offset: Real, slope: Real
+) -> Iterator[Evidence]:
+    """Is |mu_0| (3/8 - x/L) above `eighth` for every L > offset + slope |rho|, both to their last digit?"""
+    constant, *_ = costs(bound)
+    room = constant_ball(constant - eighth / sp.Abs(MU))
+    yield from rounded_up("offset of the threshold", convention.cosine_cost() / room, offset, "1/100")
+    yield from rounded_up("slope of the threshold", convention.sine_cost() / room, slope, "1/100")
+
+
+LEAST_DIM = sp.Symbol("D_0", positive=True)
+THRESHOLDS = (("1.03", "3.66"), ("-2.2", "4.96"))  # on L: offset + slope |rho|, turns and radians
+
+
+def promise_at(index: int, head_dim: sp.Expr) -> sp.Expr:
+    """What is left of the limit's bound at a head dimension."""
+    unit, cosine, sine = COSTS[index]
+    return promise(cosine, sine) - unit * R * (sp.Abs(NEAR) + sp.Abs(FAR)) / head_dim
+
+
+def above_threshold(offset: str, slope: str) -> sp.Expr:
+    """L > offset + slope |rho|."""
+    return relation(LOG, ">", sp.Rational(offset) + sp.Rational(slope) * sp.Abs(RHO))
+
+
+REPAIRED = Statement(
+    (FAR_ENOUGH, ANY_HEAD, NEAR_RANGE, FAR_RANGE, NONZERO, Variable(NU)),
+    (
+        *(
+            Conclusion(relation(signed_gap(rope_bias, unit), ">=", promise_at(index, DIM)))
+            for index, (unit, *_) in enumerate(COSTS)
+        ),
+        *(
+            Conclusion(
+                relation(promise(cosine, sine), ">", sp.Abs(MU) / 8), when=(above_threshold(*threshold),)
+            )
+            for (_, cosine, sine), threshold in zip(COSTS, THRESHOLDS, strict=True)
+        ),
+        Conclusion(
+            relation(promise_at(0, LEAST_DIM), "==", sp.Abs(MU) / 8), when=(above_threshold(*THRESHOLDS[0]),)
+        ),
+    ),
+    meaning=RATIO
+    | {
+        R: sp.sqrt(MU**2 + NU**2),
+        LEAST_DIM: TURN
+        * sp.sqrt(1 + RHO**2)
+        * (sp.Abs(NEAR) + sp.Abs(FAR))
+        / (sp.Rational(1, 4) - (sp.Rational("0.2575") + sp.Rational("0.9138") * sp.Abs(RHO)) / LOG),
+    },
+    words=r"(7) holds in turns for $D > D_0$, uniformly for $|\Lambda|$ up to any fixed bound; ",
+)
 
 
 @repair(
     "thm-2.2",
-    says=(
-        r"$\mu_0 \ne 0$, $\rho = \nu_0/\mu_0$, $b > 4096$, $L = \ln b > 1.03 + 3.66|\rho|$ (turns; in "
-        r"radians $L > 4.96|\rho| - 2.2$): for all $1 < |\lambda| < b^{1/4}/8$, $|\Lambda| > b$, "
-        r"$\mathrm{sgn}(\mu_0)\Delta \ge |\mu_0|(3/8 - (0.2575+0.9138|\rho|)/L) - c "
-        r"r(|\lambda|+|\Lambda|)/D$; so (7) holds once $D > c\sqrt{1+\rho^2}(|\lambda|+|\Lambda|)/(1/4 - "
-        r"(0.2575+0.9138|\rho|)/L)$, uniformly for $|\Lambda|$ up to any fixed bound"
-    ),
+    says=REPAIRED,
     assumes=(
         "Assumption 2.1",
         r"$\mu_0 \ne 0$",
@@ -415,14 +597,33 @@ def enough(convention: Convention, constant: str, offset: str, slope: str) -> It
         exceeds $|\mu_0|/8$ for large $D$ when $L>4(0.2575+0.9138|\rho|)=1.03+3.6552|\rho|$. $\square$
     """,
 )
-def thm_2_2_repaired() -> Iterator[Evidence]:
-    yield from enough(TURNS, "1/8", "1.03", "3.66")
-    yield from enough(RADIANS, "1/8", "-2.2", "4.96")
+def thm_2_2_repaired(statement: Statement) -> Iterator[Evidence]:
+    limits = (LIMIT.target(1), LIMIT.target(2))
+    for index, (unit, limit) in enumerate(zip((TURN, sp.Integer(1)), limits, strict=True), 1):
+        lost = sum(RIEMANN_ERROR.target(1).subs({NEAR: x, UNIT: unit}) for x in (NEAR, FAR))
+        found = sp.expand(limit - lost)
+        yield equality("thm-2.2.limit less thm-2.2.riemann, twice", found, sp.expand(statement.target(index)))
+        (threshold,) = statement.conclusions[index + 1].when
+        slope = threshold.rhs.coeff(sp.Abs(RHO))
+        offset = constant_ball(threshold.rhs - slope * sp.Abs(RHO))
+        convention = TURNS if unit == TURN else RADIANS
+        yield from enough(convention, statement.target(index + 2), limit, offset, constant_ball(slope))
     yield below(
         "turns, |rho| = 1.99: the threshold lies below ln 4096",
         ball("1.03") + ball("3.66") * ball("1.99"),
         ball(4096).log(),
     )
+    mean, other = sp.symbols("m n", positive=True)  # |mu_0|, |nu_0|
+    at = statement.spelt(statement.conclusions[4].says.lhs).subs(LOG, sp.log(BASE))
+    sizes = {
+        sp.Abs(MU): mean,
+        sp.Abs(NU): other,
+        MU**2: mean**2,
+        NU**2: other**2,
+        sp.Abs(NU / MU): other / mean,
+    }
+    left = sp.simplify(at.subs(sizes))
+    yield equality("at D_0 the bound is |mu_0|/8", left, statement.target(5).subs(sizes))
 
 
 @attack(
@@ -476,6 +677,7 @@ def thm_2_2_at_small_head_dimension() -> Iterator[Evidence]:
 )
 def thm_2_2_repaired_attack() -> Iterator[Evidence]:
     yield search("Delta - 1/8 at mu_0 = 1, D = smallest even value allowed", _finite_cases())
+    yield from REPAIRED.attack()
 
 
 def _finite_cases() -> Iterator[tuple[str, arb]]:
@@ -493,15 +695,41 @@ def _finite_cases() -> Iterator[tuple[str, arb]]:
         )
 
 
+FALL = ("0.4", "3.44")  # offset and slope of a threshold that is too small
+STEEP, LARGE = sp.symbols("rho b_rho", positive=True)
+TOO_NEAR, TOO_FAR = (
+    -sp.Rational(999, 1000) * LARGE ** sp.Rational(1, 4) / 8,
+    sp.Rational(1000001, 1000000) * LARGE,
+)
+SHARP = Statement(
+    (
+        Variable(BASE, low=sp.Integer(10) ** 6, closed=True),
+        Variable(STEEP, among=(sp.Integer(3), sp.Integer(10), sp.Integer(30))),
+    ),
+    (
+        Conclusion(relation(CosineLimit(BASE, NEAR_END, TURN), "<", sp.Rational(3, 8))),
+        Conclusion(
+            relation(
+                CosineLimit(LARGE, TOO_NEAR, TURN)
+                - CosineLimit(LARGE, TOO_FAR, TURN)
+                + STEEP * (SineLimit(LARGE, TOO_NEAR, TURN) - SineLimit(LARGE, TOO_FAR, TURN)),
+                "<",
+                sp.Rational(1, 8),
+            )
+        ),
+    ),
+    meaning={LARGE: sp.exp(sp.Rational(FALL[0]) + sp.Rational(FALL[1]) * STEEP)},
+    words=r"$3/8$ is the best constant in (7) over all small $\theta_0$: it is approached as $b \to \infty$, and at "
+    r"$\nu_0 = 0$, in turns, the gap of the near end stays below it; and a threshold on $L$ below $\ln b_\rho$ is too "
+    r"small for $\rho = 3$, 10, 30; ",
+)
+
+
 @claim(
     "thm-2.2.sharp",
     where="Sec. 2.2, Theorem 2.2",
     kind="step",
-    says=(
-        r"$3/8$ is the best constant in (7) over all small $\theta_0$: it is approached as $b \to \infty$, "
-        r"and at $\nu_0 = 0$, in turns, the gap at the near end stays below $3/8$ at every base $b \ge "
-        r"10^6$; and a threshold on $L$ below $0.4 + 3.44|\rho|$ is too small for $\rho = 3$, 10, 30"
-    ),
+    says=SHARP,
     uses=("thm-2.2.limit",),
     outline=(
         "Near end lambda = b^{1/4}/8, Lambda -> infinity (far terms 0): 2L gap = 3L/4 + ln(8/c) - gamma + "
@@ -509,15 +737,16 @@ def _finite_cases() -> Iterator[tuple[str, arb]]:
         "explicit distances at which the limit gap is below 1/8."
     ),
 )
-def thm_2_2_sharp() -> Iterator[Evidence]:
-    end = ball(10**6) ** (ball(1) / 4) / 8
-    small = 2 * arb.pi() * end / 10**6
+def thm_2_2_sharp(statement: Statement) -> Iterator[Evidence]:
+    least = constant_ball(statement.variables[0].low)
+    end = least ** (ball(1) / 4) / 8
+    small = 2 * arb.pi() * end / least
     rest = (8 / scale(True)).log() - arb.const_euler() + 1 / (2 * arb.pi() * end) + small**2 / 4
-    yield below(
-        "b >= 1e6: ln(8/2pi) - gamma + 1/(c lambda) + (c lambda theta_0)^2/4 at the near end", rest, 0
-    )
-    for ratio in (3, 10, 30):
-        yield below_eighth(ratio, "0.4", "3.44")
+    what = "b >= 1e6: ln(8/2pi) - gamma + 1/(c lambda) + (c lambda theta_0)^2/4 at the near end"
+    yield below(what, rest, 0)
+    yield equality("2L times the gap is 3L/4 and that", near_share(NEAR_END) / 2, statement.target(1))
+    for ratio in statement.variables[1].among:
+        yield below_eighth(int(ratio), *FALL, constant_ball(statement.target(2)))
 
 
 def threshold_gap(ratio: int, offset: str, slope: str) -> arb:
@@ -527,10 +756,10 @@ def threshold_gap(ratio: int, offset: str, slope: str) -> arb:
     return limit_gap(base, -near, (base * ball("1000001/1000000")).mid(), ratio)
 
 
-def below_eighth(ratio: int, offset: str, slope: str) -> Evidence:
+def below_eighth(ratio: int, offset: str, slope: str, bound: Real = "1/8") -> Evidence:
     """Does (7) fail in the limit D -> infinity at L = offset + slope |ratio|?"""
     what = f"nu_0/mu_0 = {ratio}, L = {offset} + {slope} |rho|: limit gap less than 1/8"
-    return below(what, threshold_gap(ratio, offset, slope), "1/8")
+    return below(what, threshold_gap(ratio, offset, slope), bound)
 
 
 @attack(
@@ -543,121 +772,4 @@ def thm_2_2_sharp_attack() -> Iterator[Evidence]:
         for ratio in (3, 10, 30, 100)
     )
     yield search("limit gap less 1/8", cases)
-
-
-def far_edge(convention: Convention) -> arb:
-    """Bound of |Si(c Lambda) - pi/2| for Lambda > b > 4096 (lem-ci)."""
-    return 1 / (scale(convention.turns) * EDGE)
-
-
-def near_edge(convention: Convention) -> arb:
-    """Bound of Si(c lambda/b) <= c lambda/b on the near range: lambda/b < b^(-3/4)/8 < 1/4096."""
-    return scale(convention.turns) / EDGE
-
-
-def least_sine(convention: Convention) -> arb:
-    """Lower bound of 2L lim (S(lambda) - S(Lambda)): low - near_edge near, at most pi/2 - low + far_edge far."""
-    low = ball(convention.low)
-    return 2 * low - near_edge(convention) - arb.pi() / 2 - far_edge(convention)
-
-
-def greatest_sine(convention: Convention) -> arb:
-    """Upper bound of the same: high near, at least pi/2 - high - far_edge far."""
-    return 2 * ball(convention.high) - arb.pi() / 2 + far_edge(convention)
-
-
-def sharp_cost(convention: Convention, ratio: Real) -> arb:
-    """x of the bound 3/8 - x/L for nu_0/mu_0 = ratio: the sines help where it is positive."""
-    rho = ball(ratio)
-    sines = greatest_sine(convention) * -rho if rho < 0 else -least_sine(convention) * rho
-    return convention.cosine_cost() + sines / 2
-
-
-@claim(
-    "thm-2.2.causal",
-    where="Sec. 2.2, Theorem 2.2",
-    kind="lemma",
-    says=(
-        r"base $> 4096$, $\mu_0 \ne 0$, $\rho = \nu_0/\mu_0$, $1 < \lambda < b^{1/4}/8$, $\Lambda > b$ "
-        r"(keys before the query): if $\rho \ge 0$, $\lim_D \mathrm{sgn}(\mu_0)\Delta \ge |\mu_0|(3/8 + "
-        r"(0.63\rho - 0.2575)/L)$ in turns, $|\mu_0|(3/8 + (0.16\rho + 0.552)/L)$ in radians, above "
-        r"$|\mu_0|/8$ at every such base, without a threshold; if $\rho < 0$, $\ge |\mu_0|(3/8 - (0.2575 + "
-        r"0.8895|\rho|)/L)$ in turns, $|\mu_0|(3/8 + (0.552 - 1.0668|\rho|)/L)$ in radians, so (7) holds "
-        r"in the limit for $L > 1.03 + 3.56|\rho|$, $L > 4.27|\rho| - 2.2$"
-    ),
-    uses=("thm-2.2.limit", "thm-2.2.ci", "lem-ci"),
-    outline=(
-        "The cosines as in thm-2.2.limit. Near, low - c/4096 < Si(c lambda) - Si(c lambda/b) < high, since 0 < "
-        "Si(c lambda/b) <= c lambda/b < c/4096; far, Si(c Lambda) - Si(c Lambda/b) is within 1/(4096c) of pi/2 - "
-        "Si(c Lambda/b), between pi/2 - high and pi/2 - low. Their difference is positive: it helps where rho > 0."
-    ),
-    proof=r"""
-        Cosines as in the proof of `thm-2.2.limit`. Near, $0<\mathrm{Si}(c\lambda/b)\le c\lambda/b<c/4096$,
-        so by `thm-2.2.ci` the sine difference lies between $1.4181-c/4096$ and $1.6748$. Far, it is within
-        $\frac1{4096c}$ of $\frac\pi2-\mathrm{Si}(c\Lambda/b)$, so between $\frac\pi2-1.6748-\frac1{4096c}$
-        and $\frac\pi2-1.4181+\frac1{4096c}$. Near less far is therefore between $1.2638$ and $1.7789$: it
-        is positive, so it helps where $\rho>0$ and costs at most $1.7789|\rho|$ where $\rho<0$. $\square$
-    """,
-)
-def causal() -> Iterator[Evidence]:
-    for convention, rise, fall in ((TURNS, "0.63", "0.8895"), (RADIANS, "0.16", "1.0668")):
-        yield from sine_costs(convention, rise, fall)
-    for convention, offset, slope in ((TURNS, "1.03", "3.56"), (RADIANS, "-2.2", "4.27")):
-        unit = "turns" if convention.turns else "radians"
-        yield below(f"{unit}: 4 a, the offset of the threshold", 4 * convention.cosine_cost(), offset)
-        yield below(f"{unit}: 2 greatest sine, its slope", 2 * greatest_sine(convention), slope)
-        yield below(
-            f"{unit}, rho >= 0: 4 a < ln 4096, so no threshold",
-            4 * sharp_cost(convention, 0),
-            ball(EDGE).log(),
-        )
-
-
-def sine_costs(convention: Convention, rise: str, fall: str) -> Iterator[Evidence]:
-    """Half the least and half the greatest difference of the sines against `rise` and `fall`."""
-    unit = "turns" if convention.turns else "radians"
-    yield below(f"{unit}: half the least difference of the sines", rise, least_sine(convention) / 2)
-    yield below(f"{unit}: half the greatest difference of the sines", greatest_sine(convention) / 2, fall)
-
-
-@attack(
-    "thm-2.2.causal",
-    domain=(
-        "bases 4097 to 1e60, lambda = 1+, 3/2, 7/4 and the near end, Lambda = 1+, 3/2, 7/4, 5/2, 1000 times b, "
-        "nu_0/mu_0 = -20, -1, 0, 1, 20, both conventions"
-    ),
-)
-def causal_attack() -> Iterator[Evidence]:
-    for convention in (TURNS, RADIANS):
-        yield search("limit gap less its bound", _cases(convention))
-
-
-def _cases(convention: Convention) -> Iterator[tuple[str, arb]]:
-    for base in (4097, 65_537, 500_000, 4 * 10**9, 10**28, 10**60):
-        log_base, end = ball(base).log(), ball(base) ** (ball(1) / 4) / 8
-        nears = [ball(x) for x in ("1.0001", "3/2", "7/4") if ball(x) < end] + [end * ball("9999/10000")]
-        for near in (x for x in nears if x > 1):
-            for far in ("10001/10000", "3/2", "7/4", "5/2", "1000"):
-                for ratio in (-20, -1, 0, 1, 20):
-                    gap = limit_gap(base, near, base * ball(far), ratio, convention.turns)
-                    floor = ball("3/8") - sharp_cost(convention, ratio) / log_base
-                    yield f"base {base}, near {float(near):.5g}, far {far} b, nu/mu {ratio}", gap - floor
-
-
-@practice("thm-2.2.causal")
-def causal_practice() -> Iterator[dict[str, object]]:
-    """Rows: how negative nu_0/mu_0 may be at real bases for (7) to hold in the limit, causal and over both signs."""
-    for base in BASES:
-        for convention in (TURNS, RADIANS):
-            room = ball(base).log() / 4 - convention.cosine_cost()
-            yield {
-                "base": base,
-                "angle": "turns" if convention.turns else "radians",
-                "rho >= 0: gap as D -> oo at least, rho = 0": short(
-                    ball("3/8") - sharp_cost(convention, 0) / ball(base).log()
-                ),
-                "rho < 0: (7) proved in the limit down to rho =": short(
-                    -2 * room / greatest_sine(convention)
-                ),
-                "both signs of the distances: proved for |rho| up to": short(room / convention.sine_cost()),
-            }
+    yield from SHARP.attack()

@@ -25,6 +25,7 @@ from proofs.paper import (
     section_2_score,
     theorem_2_1,
     theorem_2_2,
+    theorem_2_2_causal,
     theorem_2_2_uniform,
     theorem_2_3,
 )
@@ -189,10 +190,10 @@ PLANTED: dict[str, Callable[[], Iterable[Evidence]]] = {
     "failure claimed above the proved threshold": lambda: one(theorem_2_2.below_eighth(10, "1.03", "3.66")),
     "first failure one too late": lambda: theorem_2_2_uniform.failure(100_000, 64, True, 0, 101_474),
     "first failure one too early": lambda: theorem_2_2_uniform.failure(100_000, 64, True, 0, 101_472),
-    "helpful sines tightened above the truth": lambda: theorem_2_2.sine_costs(
+    "helpful sines tightened above the truth": lambda: theorem_2_2_causal.sine_costs(
         theorem_2_2.TURNS, "0.64", "0.8895"
     ),
-    "harmful sines tightened below the truth": lambda: theorem_2_2.sine_costs(
+    "harmful sines tightened below the truth": lambda: theorem_2_2_causal.sine_costs(
         theorem_2_2.RADIANS, "0.16", "1.06"
     ),
     "strict sign at equality": lambda: one(appendix_d.half_bound(4, "1/4", 2)),
