@@ -40,7 +40,7 @@ Meaning = Mapping[sp.Symbol, Expr]
 TURN = 2 * sp.pi
 UNITS = (TURN, sp.Integer(1))  # an angle's unit c: turns as v1 has them, radians as deployed
 DRAWS = 40  # points of an attack
-_TINY = Fraction(1, 10**6)
+_TINY = Fraction(1, 10**5)
 _NEAR = Fraction(1, 10**18)  # of sides that may be equal: what balls of the ledger's precision leave apart
 
 
@@ -185,7 +185,7 @@ class Variable:
         if self.high == sp.oo:
             return [
                 *ends,
-                *(x.mid() for x in (low + gap, low + gap * 10**6, (low + 1) * 100, (low + 1) * 10**5)),
+                *(x.mid() for x in (low + gap, low + gap * 10**5, (low + 1) * 100, (low + 1) * 10**5)),
             ]
         end = _real(self.high, known, meaning)
         high = end.mid()

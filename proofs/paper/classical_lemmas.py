@@ -19,7 +19,8 @@ from proofs.balls import ball
 from proofs.checks import EDGES, WAVES, Point, points, rises, same, search, termwise
 from proofs.integrals import ci, si
 from proofs.ledger import attack, claim
-from proofs.statements import Conclusion, Statement, Variable
+from proofs.letters import ANY_BASE, ANY_HEAD, ANY_UNIT, BASE, DIM, LOG, NEAR_POSITIVE, UNIT
+from proofs.statements import Conclusion, Statement, Variable, relation
 from proofs.subdivision import certify_positive
 
 x, s, y, r, h, L, D, u, v, P, theta = sp.symbols("x s y r h L D u v P theta_0", positive=True)
@@ -35,15 +36,36 @@ def kappa(point: Point) -> arb:
     return 1 / (1 - (-u_).exp()) - 1 / u_
 
 
+TIMES = sp.Symbol("j", integer=True, positive=True)
+LENGTH = sp.Symbol("t", nonnegative=True)
+ZERO = {"sin": sp.Symbol("z", positive=True), "cos": sp.Symbol("y", positive=True)}
+
+
+def hump_conclusions() -> Iterator[Conclusion]:
+    """For sin and for cos after a zero: the sign, the first hump, and its bound."""
+    for name, integral in (("sin", sp.Si), ("cos", sp.Ci)):
+        z = ZERO[name]
+        whole, first = integral(z + LENGTH) - integral(z), sp.Abs(integral(z + sp.pi) - integral(z))
+        yield Conclusion(relation((-1) ** TIMES * whole, ">=", 0))
+        yield Conclusion(relation(sp.Abs(whole), "<=", first))
+        yield Conclusion(relation(first, "<=", 2 / z))
+
+
+HUMP = Statement(
+    (Variable(TIMES, low=sp.Integer(0), integer=True), Variable(LENGTH, low=sp.Integer(0), closed=True)),
+    tuple(hump_conclusions()),
+    meaning={ZERO["sin"]: TIMES * sp.pi, ZERO["cos"]: (TIMES - sp.S.Half) * sp.pi},
+    words=r"$\int_z^X w(y)/y \,dy$ from a zero $z > 0$ of $w = \pm \sin$ or $\pm \cos$ to $X = z + t$ is 0 or has the "
+    r"sign that $w$ has just after $z$, and is no more than its first hump, which is at most $2/z$; for $\sin$ and "
+    r"$z$, then for $\cos$ and $y$: ",
+)
+
+
 @claim(
     "lem-hump",
     where="App. E",
     kind="step",
-    says=(
-        r"Let $w$ be $\pm \sin$ or $\pm \cos$ and $z > 0$ a zero of $w$. For all $X \ge z$: $\int_z^X "
-        r"w(y)/y \,dy$ is 0 or has the sign that $w$ has just after $z$, and $|\int_z^X w(y)/y \,dy| \le "
-        r"\int_z^{z+\pi} |w(y)|/y \,dy \le 2/z$."
-    ),
+    says=HUMP,
     outline="Successive humps alternate in sign and shrink, since w(y + pi) = -w(y) and 1/(y + pi) < 1/y. A sum of "
     "alternating, shrinking terms, the last cut short, lies between 0 and its first term: here at most 2/z.",
     proof=r"""
@@ -51,8 +73,13 @@ def kappa(point: Point) -> arb:
         modulus at most $\frac1z\int_z^{z+\pi}|w|=\frac2z$. $\square$
     """,
 )
-def hump() -> Iterator[Evidence]:
-    yield from hump_steps()
+def hump(statement: Statement) -> Iterator[Evidence]:
+    for index, name in ((3, "sin"), (6, "cos")):
+        yield from hump_steps(area=int(sp.simplify(statement.target(index) * ZERO[name])))
+    signs = [wave.subs(s, 0) for wave in (sp.diff(sp.sin(s + TIMES * sp.pi), s),)]
+    yield same("slope of sin at j pi", signs[0], (-1) ** TIMES)
+    slope = sp.diff(sp.cos(s + statement.meaning[ZERO["cos"]]), s).subs(s, 0)
+    yield same("slope of cos at (j - 1/2) pi", sp.expand_trig(slope), (-1) ** TIMES)
 
 
 def hump_steps(period: sp.Expr = sp.pi, area: int = 2) -> Iterator[Evidence]:
@@ -68,6 +95,7 @@ def hump_steps(period: sp.Expr = sp.pi, area: int = 2) -> Iterator[Evidence]:
 )
 def hump_attack() -> Iterator[Evidence]:
     yield search("2/z less |the integral from z to X|", _humps())
+    yield from HUMP.attack()
 
 
 def _humps() -> Iterator[tuple[str, arb]]:
@@ -79,11 +107,17 @@ def _humps() -> Iterator[tuple[str, arb]]:
                 yield f"{name}, z = {j + shift} pi, X = z + {step}", 2 / zero - found
 
 
+CI_BOUND = Statement(
+    (Variable(x, low=sp.Integer(0)),),
+    (Conclusion(relation(sp.Ci(x) ** 2 + (sp.Si(x) - sp.pi / 2) ** 2, "<", 1 / x**2)),),
+)
+
+
 @claim(
     "lem-ci",
     where="App. E",
     kind="step",
-    says=r"For all $X > 0$: $\mathrm{Ci}(X)^2 + (\mathrm{Si}(X) - \pi/2)^2 < 1/X^2$.",
+    says=CI_BOUND,
     outline="Let f = int_0^oo e^{-xs}/(1+s^2) ds and g = int_0^oo s e^{-xs}/(1+s^2) ds. Then f' = -g and g' = f - 1/x, "
     "so f sin - g cos has the derivative and the limit of Ci, and pi/2 - f cos - g sin those of Si. Both are a "
     "rotation of (f, g), whose length is at most int e^{-xs}/sqrt(1+s^2) ds < int e^{-xs} ds = 1/x.",
@@ -93,8 +127,10 @@ def _humps() -> Iterator[tuple[str, arb]]:
         $|(f,g)|\le\int_0^\infty\frac{e^{-Xs}}{\sqrt{1+s^2}}ds<\frac1X$. $\square$
     """,
 )
-def cosine_integral() -> Iterator[Evidence]:
+def cosine_integral(statement: Statement) -> Iterator[Evidence]:
     yield from auxiliary_steps()
+    length = sp.integrate(sp.exp(-x * s), (s, 0, sp.oo))
+    yield same("the square of int_0^oo e^{-xs} ds", length**2, statement.target())
 
 
 def auxiliary_steps(sign: int = -1) -> Iterator[Evidence]:
@@ -130,21 +166,29 @@ def cosine_integral_attack() -> Iterator[Evidence]:
     yield found.coverage("every x in [1/64, 64]", Fraction(1, 64), 64)
     far = [64 * ball(Fraction(21, 20)) ** i for i in range(200)]
     yield search("1 - x^2 (Ci^2 + (Si - pi/2)^2)", ((f"x={float(q):.6g}", margin(q)) for q in far))
+    yield from CI_BOUND.attack()
+
+
+ENTIRE = sp.Symbol(r"\mathrm{Cin}(x)", real=True)
+CIN_BOUNDS = Statement(
+    (Variable(x, low=sp.Integer(0)),),
+    (Conclusion(relation(ENTIRE, ">=", 0)), Conclusion(relation(ENTIRE, "<=", x**2 / 4))),
+    meaning={ENTIRE: sp.EulerGamma + sp.log(x) - sp.Ci(x)},
+    words=r"$\mathrm{Cin}(x) := \int_0^x (1 - \cos s)/s ds = \gamma + \log x - \mathrm{Ci}(x)$; ",
+)
 
 
 @claim(
     "lem-cin",
     where="App. F",
     kind="step",
-    says=(
-        r"$\mathrm{Cin}(X) := \int_0^X (1 - \cos s)/s ds = \gamma + \log X - \mathrm{Ci}(X)$, and $0 \le "
-        r"\mathrm{Cin}(X) \le X^2/4$ for all $X > 0$."
-    ),
+    says=CIN_BOUNDS,
     outline="Both sides have the derivative (1 - cos X)/X and the limit 0 at 0. Then 1 - cos s = 2 sin^2(s/2) >= "
     "0, and 1 - cos s <= s^2/2, so that Cin <= int_0^X s/2 ds.",
 )
-def lem_cin() -> Iterator[Evidence]:
-    yield from cin_steps()
+def lem_cin(statement: Statement) -> Iterator[Evidence]:
+    yield from cin_steps(sp.simplify(statement.target(2) / x**2))
+    yield same("the lower bound, at 0", sp.limit(statement.meaning[ENTIRE], x, 0), statement.target(1))
 
 
 def cin_steps(quadratic: sp.Rational = sp.S.One / 4) -> Iterator[Evidence]:
@@ -164,6 +208,7 @@ def cin_attack() -> Iterator[Evidence]:
     yield search("Cin", ((f"X={float(q):.6g}", c) for q, c in zip(sizes, cins, strict=True)))
     rest = ((f"X={float(q):.6g}", q * q / 4 - c) for q, c in zip(sizes, cins, strict=True))
     yield search("X^2/4 - Cin(X)", rest)
+    yield from CIN_BOUNDS.attack()
 
 
 MEAN = sp.Symbol("kappa", positive=True)  # kappa(u), as the statement prints it
@@ -199,16 +244,49 @@ def kappa_bounds_attack() -> Iterator[Evidence]:
     yield from KAPPA_BOUNDS.attack()
 
 
+START, END, STEEP = sp.symbols("P F u", positive=True)
+STARTS = {
+    LOG: sp.log(BASE),
+    STEEP: 2 * sp.log(BASE) / DIM,
+    MEAN: KAPPA.subs(u, STEEP),
+    START: UNIT * NEAR_POSITIVE * BASE ** (-2 * k / DIM),
+    END: UNIT * NEAR_POSITIVE / BASE,
+}
+CUT_SUMS = (
+    ANY_UNIT,
+    Variable(NEAR_POSITIVE, low=sp.Integer(0)),
+    ANY_BASE,
+    ANY_HEAD,
+    Variable(k, low=sp.Integer(0), high=DIM / 2, integer=True, closed=True),
+)
+
+
+def sum_less_integral(wave: Any, integral: Any) -> sp.Expr:
+    """(1/D) sum_{d >= k} of a wave of c lambda theta_0^(2d/D), less half of its integral over [2k/D, 1]."""
+    terms = sp.Sum(wave(UNIT * NEAR_POSITIVE * BASE ** (-2 * d / DIM)), (d, k, DIM / 2 - 1))
+    return terms / DIM - (integral(START) - integral(END)) / (2 * LOG)
+
+
+RIEMANN = Statement(
+    CUT_SUMS,
+    (
+        *(
+            Conclusion(relation(sp.Abs(sum_less_integral(wave, integral)), "<=", MEAN * (START - END) / DIM))
+            for wave, integral in ((sp.cos, sp.Ci), (sp.sin, sp.Si))
+        ),
+        Conclusion(relation(MEAN, "<", 1)),
+        Conclusion(relation(MEAN, "<", sp.S.Half + STEEP / 12)),
+    ),
+    meaning=STARTS,
+    words=r"$(1/2) |\sum_{d=k}^{D/2-1} \Delta_d|$ with $\Delta_d$ as in (42) and $\theta_0 = 1/b$: ",
+)
+
+
 @claim(
     "lem-riemann",
     where="App. E",
     kind="step",
-    says=(
-        r"For all $c$, $\lambda > 0$, $0 < \theta_0 < 1$, even $D$ and $0 \le k \le D/2$, with $\Delta_d$ "
-        r"as in (42) for $\cos$ or $\sin$, $P = c\lambda\theta_0^{2k/D}$ and $u = 2L/D$: $(1/2) "
-        r"|\sum_{d=k}^{D/2-1} \Delta_d| \le \kappa(u) (P - c\lambda\theta_0)/D$, $\kappa(u) = 1/(1-e^{-u}) "
-        r"- 1/u < \min(1, 1/2 + u/12)$."
-    ),
+    says=RIEMANN,
     uses=("lem-riemann.kappa",),
     outline="Delta_d = -int_0^h (h - r) f'(2d/D + r) dr with h = 2/D, and |f'(x)| <= c lambda L theta_0^x; "
     "integrate, then sum the geometric series over d. The bounds of kappa are lem-riemann.kappa.",
@@ -218,8 +296,15 @@ def kappa_bounds_attack() -> Iterator[Evidence]:
         k}c\lambda\theta_0^{2d/D}=\frac{P-F}{1-e^{-u}}$. $\square$
     """,
 )
-def lem_riemann() -> Iterator[Evidence]:
-    yield from lem_riemann_steps()
+def lem_riemann(statement: Statement) -> Iterator[Evidence]:
+    mean = statement.meaning[MEAN].subs(STEEP, u)
+    yield from lem_riemann_steps(mean)
+    for index in (1, 2):
+        bound = statement.target(index)
+        yield same("what the steps arrive at", MEAN / D * (START - END), bound)
+    for index in (3, 4):
+        bounds = (statement.target(index), KAPPA_BOUNDS.target(index - 2).subs(u, STEEP))
+        yield same("as lem-riemann.kappa has it", *bounds)
 
 
 def lem_riemann_steps(kappa_: sp.Expr = KAPPA) -> Iterator[Evidence]:
@@ -245,6 +330,7 @@ def lem_riemann_steps(kappa_: sp.Expr = KAPPA) -> Iterator[Evidence]:
 @attack("lem-riemann", domain=f"{EDGES}; k = 0, D/4, D/2 - 1; cos and sin")
 def lem_riemann_attack() -> Iterator[Evidence]:
     yield search("kappa (P - c lambda theta_0)/D - |sum of Delta_d|/2", _riemann_margins())
+    yield from RIEMANN.attack()
 
 
 def _riemann_margins() -> Iterator[tuple[str, arb]]:
@@ -257,20 +343,36 @@ def _riemann_margins() -> Iterator[tuple[str, arb]]:
                 yield f"{point}, k={cut}, {wave}", bound - abs(sum(terms[cut:], arb(0))) / 2
 
 
+SECOND_ORDER = Statement(
+    CUT_SUMS,
+    tuple(
+        Conclusion(
+            relation(
+                sp.Abs(sum_less_integral(wave, integral) - (wave(START) - wave(END)) / (2 * DIM)),
+                "<=",
+                LOG / (4 * DIM**2) * (START - END + (START**2 - END**2) / 2),
+            )
+        )
+        for wave, integral in ((sp.cos, sp.Ci), (sp.sin, sp.Si))
+    ),
+    meaning={name: value for name, value in STARTS.items() if name not in (STEEP, MEAN)},
+    words=r"the same with the trapezoidal rule, $\theta_0 = 1/b$: ",
+)
+
+
 @claim(
     "lem-riemann.b",
     where="App. E",
     kind="step",
-    says=(
-        r"With $F = c\lambda\theta_0$ and the rest as in `lem-riemann`: $(1/D) \sum_{d=k}^{D/2-1} \cos "
-        r"c\lambda\theta_0^{2d/D} = (1/2) \int_{2k/D}^1 \cos c\lambda\theta_0^x \,dx + (\cos P - \cos "
-        r"F)/(2D) + R$, $|R| \le (L/(4D^2)) (P - F + (P^2 - F^2)/2)$; likewise with $\sin$."
-    ),
+    says=SECOND_ORDER,
     outline="The trapezoidal rule: its error on an interval is (1/2) int_0^h r(h - r) f'' dr, the kernel is at most "
     "h^2/8, and |f''| <= L^2 (p + p^2) with p = c lambda theta_0^x, whose integral over [2k/D, 1] is elementary.",
 )
-def second_order() -> Iterator[Evidence]:
-    yield from trapezoid_steps()
+def second_order(statement: Statement) -> Iterator[Evidence]:
+    for index in (1, 2):
+        area = LOG * (START - END + (START**2 - END**2) / 2)
+        eighth = sp.simplify(statement.target(index) / area * DIM**2 / 2)
+        yield from trapezoid_steps(eighth)
 
 
 def trapezoid_steps(eighth: sp.Rational = sp.S.One / 8) -> Iterator[Evidence]:
@@ -294,6 +396,7 @@ def trapezoid_steps(eighth: sp.Rational = sp.S.One / 8) -> Iterator[Evidence]:
 @attack("lem-riemann.b", domain=f"{EDGES}; k = 0, D/4; cos and sin")
 def second_order_attack() -> Iterator[Evidence]:
     yield search("bound - |R|", _second_order_margins())
+    yield from SECOND_ORDER.attack()
 
 
 def _second_order_margins() -> Iterator[tuple[str, arb]]:

@@ -18,27 +18,65 @@ from proofs.balls import ball, below
 from proofs.checks import BASES, EDGES, HEAD_DIMS, WAVES, Point, exact, margins, points, rises, same, search
 from proofs.integrals import cos_sum, si, sin_sum
 from proofs.ledger import attack, claim, practice, repair
-from proofs.paper.appendix_e_cos import HALF, TURN, c, integral_bound, lam
-from proofs.paper.appendix_e_riemann import HYPOTHESES, alpha, riemann_decomposition
-from proofs.paper.classical_lemmas import D, L, P, theta, u, v
+from proofs.letters import (
+    ALPHA,
+    ANY_BASE,
+    ANY_HEAD,
+    ANY_UNIT,
+    BASE,
+    DIM,
+    LEMMA_BASE,
+    LEMMA_HEAD,
+    LOG,
+    NEAR_POSITIVE,
+    UNIT,
+    lemma_error,
+)
+from proofs.paper.appendix_e_cos import HALF, c, integral_bound, lam
+from proofs.paper.appendix_e_riemann import alpha, riemann_decomposition
+from proofs.paper.classical_lemmas import RIEMANN, SECOND_ORDER, D, L, P, theta, u, v
+from proofs.statements import (
+    TURN,
+    Conclusion,
+    Cosines,
+    SineLimit,
+    Sines,
+    Statement,
+    Variable,
+    constant_ball,
+    relation,
+)
 from proofs.subdivision import certify_positive
 
 COSINE_DIM = 8
 COSINE_LIMIT, SINE_LIMIT = COSINE_DIM * sp.exp(2), 4 * sp.pi * sp.exp(3)  # of lem-C.1.empty
 
 
+BEYOND_ONE = Variable(NEAR_POSITIVE, low=sp.Integer(1))
+HALF_INTEGRAL = SineLimit(BASE, NEAR_POSITIVE, TURN)  # I/2
+EQ_69 = Statement(
+    (LEMMA_BASE, BEYOND_ONE),
+    (
+        Conclusion(relation(HALF_INTEGRAL, "<", 2 / LOG)),
+        Conclusion(relation(HALF_INTEGRAL, ">", -2 / LOG)),
+    ),
+    meaning={LOG: sp.log(BASE)},
+    words=r"$I/2 = \lim_D S_D(\lambda)$, ",
+)
+
+
 @claim(
     "eq-69",
     where="App. E, eq 69",
     kind="step",
-    says="$I/2 < 2/L$, and $I/2 > -2/L$ likewise",
-    assumes=HYPOTHESES,
+    says=EQ_69,
     uses=("eq-62", "eq-67*"),
     outline="2 L (I/2) = Si(2 pi lambda) - Si(2 pi lambda theta_0), a difference of two numbers of (0, Si(pi)], "
     "with Si(pi) < pi.",
 )
-def eq_69() -> Iterator[Evidence]:
-    yield sine_constant(sp.Integer(2))
+def eq_69(statement: Statement) -> Iterator[Evidence]:
+    for index, sign in ((1, 1), (2, -1)):
+        yield sine_constant(sp.expand(sign * LOG * statement.target(index)))
 
 
 def sine_constant(bound: sp.Expr) -> Evidence:
@@ -47,22 +85,51 @@ def sine_constant(bound: sp.Expr) -> Evidence:
     return exact("bound - pi/2 >= 0", gap.is_nonnegative, gap, ">= 0")
 
 
+@attack("eq-69", domain=EQ_69.domain())
+def eq_69_own_attack() -> Iterator[Evidence]:
+    yield from EQ_69.attack()
+
+
+EXTREMES = (sp.Si(sp.pi), sp.Si(3 * sp.pi))
+HUGE, THOUSANDTH = sp.Integer(10) ** 12, sp.Rational(1, 1000)
+EQ_69_REPAIRED = Statement(
+    (ANY_UNIT, ANY_BASE, Variable(NEAR_POSITIVE, low=sp.Integer(0))),
+    (
+        Conclusion(
+            relation(sp.Abs(SineLimit(BASE, NEAR_POSITIVE, UNIT)), "<", sp.Si(sp.pi) / (2 * LOG)),
+            sharp=(THOUSANDTH, {UNIT: TURN, BASE: HUGE, NEAR_POSITIVE: HALF}),
+        ),
+        Conclusion(
+            relation(sp.Abs(HALF_INTEGRAL), "<", sp.Si(3 * sp.pi) / (2 * LOG)),
+            when=(relation(NEAR_POSITIVE, ">", 1),),
+            sharp=(THOUSANDTH, {UNIT: TURN, BASE: HUGE, NEAR_POSITIVE: 3 * HALF}),
+        ),
+    ),
+    meaning={LOG: sp.log(BASE)},
+    words=r"$|I/2|$ is below $0.926/L$ for every angular factor, and below $0.8374/L$ in turns with $\lambda > 1$: ",
+)
+
+
 @repair(
     "eq-69",
-    says=(
-        r"$|I/2| < \mathrm{Si}(\pi)/(2L) = 0.926/L$ for every angular factor and every $\lambda > 0$; "
-        r"$|I/2| < \mathrm{Si}(3\pi)/(2L) = 0.8374/L$ in turns with $\lambda > 1$. Both are the least "
-        r"constants, approached as $\theta_0 \to 0$ at $2\pi\lambda = \pi$ and $3\pi$."
-    ),
+    says=EQ_69_REPAIRED,
     uses=("eq-62", "eq-67*", "lem-ci", "lem-hump"),
     outline="Si > 0 and Si <= Si(pi) give the first. From 2 pi on, Si lies in [Si(2 pi), Si(3 pi)]: it rises to 3 "
     "pi, falls to 4 pi, and stays within 1/(4 pi) of pi/2 beyond; and Si(pi) - Si(2 pi) is smaller than Si(3 pi).",
 )
-def eq_69_repaired() -> Iterator[Evidence]:
+def eq_69_repaired(statement: Statement) -> Iterator[Evidence]:
     pi = arb.pi()
     tail = 1 / (4 * pi)
-    yield below("Si(3 pi)/2 < 0.83739", si(3 * pi) / 2, "0.83739")
-    yield below("Si(pi)/2 < 0.92597", si(pi) / 2, "0.92597")
+    first, second = (sp.expand(2 * LOG * statement.target(index)) for index in (1, 2))
+    yield exact(
+        "the greatest Si, and the greatest from 2 pi on",
+        (first, second) == EXTREMES,
+        (first, second),
+        EXTREMES,
+    )
+    yield below("Si(3 pi)/2 < 0.8374", constant_ball(second) / 2, "0.8374")
+    yield below("Si(pi)/2 < 0.926", constant_ball(first) / 2, "0.926")
+    yield from statement.sharpness()
     yield below("from 4 pi on Si < Si(3 pi)", pi / 2 + tail, si(3 * pi))
     yield below("from 4 pi on Si > Si(2 pi)", si(2 * pi), pi / 2 - tail)
     yield below("Si(2 pi) < Si(4 pi)", si(2 * pi), si(4 * pi))
@@ -87,24 +154,48 @@ def eq_69_attack() -> Iterator[Evidence]:
         yield found.coverage("every lambda in [1, 400], theta_0 in [e^-12, 1/10]", *asked)
     point = Point(Fraction(1, 10**12), 112, Fraction(3, 2))
     yield below("0.8373/L is exceeded", "0.8373", point.log * point.half_integral("sin"))
+    yield from EQ_69_REPAIRED.attack()
+
+
+ERROR = sp.Symbol("epsilon", positive=True)
+LEMMA = Statement(
+    (LEMMA_BASE, ANY_HEAD, BEYOND_ONE, Variable(ALPHA, low=sp.Integer(0))),
+    (
+        Conclusion(
+            relation(
+                sp.Abs(Cosines(DIM, BASE, NEAR_POSITIVE, TURN)),
+                "<=",
+                2 * BASE / (LOG * NEAR_POSITIVE * sp.pi) + ERROR,
+            )
+        ),
+        Conclusion(relation(sp.Abs(Sines(DIM, BASE, NEAR_POSITIVE, TURN)), "<=", 2 / LOG + ERROR)),
+    ),
+    given=(LEMMA_HEAD,),
+    meaning={ERROR: lemma_error(NEAR_POSITIVE), LOG: sp.log(BASE)},
+    words=r"$\theta_0 = 1/b$, ",
+)
+
+
+def lemma_parts(statement: Statement) -> Iterator[Evidence]:
+    """The bounds of I/2, for the cosine and the sine, and e once beside each."""
+    cosine, sine = (sp.expand(statement.target(index) - ERROR) for index in (1, 2))
+    yield from integral_bound(TURN, cosine.subs({BASE: 1 / theta, LOG: L, NEAR_POSITIVE: lam}))
+    yield sine_constant(sp.expand(LOG * sine))
+    free = (cosine + sine).free_symbols
+    yield exact("e stands beside both, once", ERROR not in free, free, "no e left")
 
 
 @claim(
     "eq-25",
     where="App. C, eq 25",
     kind="equation",
-    says=(
-        r"$|C_D| \le 2/(\theta_0 L \lambda\pi) + \epsilon$ and $|S_D| \le 2/L + \epsilon$ for all $\alpha "
-        "> 0$"
-    ),
-    assumes=HYPOTHESES,
+    says=LEMMA,
     uses=("eq-42*", "eq-44", "eq-51", "eq-60*", "eq-61", "eq-69"),
     outline="C_D = I/2 + Delta/2; the bounds of the parts are eq-60* and eq-69, eq-51 and eq-61. For alpha >= 1, "
     "beyond what App. E treats, |Delta/2| <= 1 <= alpha by (44).",
 )
-def eq_25() -> Iterator[Evidence]:
-    yield from integral_bound(TURN, 2 / (theta * L * lam * sp.pi))
-    yield sine_constant(sp.Integer(2))
+def eq_25(statement: Statement) -> Iterator[Evidence]:
+    yield from lemma_parts(statement)
     yield same("D/2 terms of 4/D, halved", D / 2 * (4 / D) / 2, sp.Integer(1))
 
 
@@ -112,11 +203,7 @@ def eq_25() -> Iterator[Evidence]:
     "lem-C.1",
     where="App. C, Lemma C.1",
     kind="lemma",
-    says=(
-        r"Given $\theta_0 < 1/10$, $D > 4L$ and $\lambda > 1$: $|C_D(\lambda)| \le 2/(\theta_0 L "
-        r"\lambda\pi) + \epsilon$ and $|S_D(\lambda)| \le 2/L + \epsilon$ for all $\alpha > 0$"
-    ),
-    assumes=HYPOTHESES,
+    says=LEMMA,
     uses=("eq-25",),
     outline="It is eq 25. The printed proof is broken in ten steps; eqs 51, 60, 61 and 69 are proved here in other "
     "ways. The hypotheses theta_0 < 1/10 and lambda > 1 are not needed: see the repair.",
@@ -126,12 +213,10 @@ def eq_25() -> Iterator[Evidence]:
         steps of the printed proof do not hold. $\square$
     """,
 )
-def lem_c1() -> Iterator[Evidence]:
-    met = Point(Fraction(1, 11), 10, Fraction(2))
-    bound = 4 * sp.log(sp.Rational(met.inverse_base.denominator, met.inverse_base.numerator))
-    yield exact(
-        f"the hypotheses can be met: 4 L < D at {met}", bool(bound < met.head_dim), bound, f"< {met.head_dim}"
-    )
+def lem_c1(statement: Statement) -> Iterator[Evidence]:
+    yield from lemma_parts(statement)
+    met = {BASE: 11, DIM: 10, NEAR_POSITIVE: 2, ALPHA: 1}
+    yield exact("the hypotheses can be met", bool(statement.values_at(met)), met, "all of them")
 
 
 @attack("eq-25", domain=f"{EDGES}, and D = 4096; alpha minimising")
@@ -142,21 +227,63 @@ def lem_c1_attack() -> Iterator[Evidence]:
         yield abs(q.sum("sin")), 2 / q.log + q.least_epsilon()
 
     yield search("bound - |C_D|, bound - |S_D|", margins(pairs, (0, 2, 64, 256, 4096)))
+    yield from LEMMA.attack()
+
+
+CUT = sp.Symbol("k", integer=True, nonnegative=True)
+START, END, STEEP, MEAN = sp.symbols("P F u kappa", positive=True)
+AT_LEAST_ZERO = sp.Symbol("alpha", nonnegative=True)
+SIDES = (
+    (Cosines(DIM, BASE, NEAR_POSITIVE, UNIT), sp.Ci, sp.cos),
+    (Sines(DIM, BASE, NEAR_POSITIVE, UNIT), sp.Si, sp.sin),
+)
+
+
+def cut_forms() -> Iterator[Conclusion]:
+    """The first and the second form of the bound, for C_D and for S_D."""
+    second = LOG / (4 * DIM**2) * (START - END + (START**2 - END**2) / 2)
+    for left, integral, wave in SIDES:
+        smooth = (integral(START) - integral(END)) / (2 * LOG)
+        yield Conclusion(
+            relation(sp.Abs(left), "<=", CUT / DIM + sp.Abs(smooth) + MEAN * (START - END) / DIM)
+        )
+        edge = (wave(START) - wave(END)) / (2 * DIM)
+        yield Conclusion(relation(sp.Abs(left), "<=", CUT / DIM + sp.Abs(smooth + edge) + second))
+
+
+LEMMA_REPAIRED = Statement(
+    (
+        ANY_UNIT,
+        Variable(NEAR_POSITIVE, low=sp.Integer(0)),
+        ANY_BASE,
+        ANY_HEAD,
+        Variable(CUT, low=sp.Integer(0), high=DIM / 2, integer=True, closed=True),
+        Variable(AT_LEAST_ZERO, low=sp.Integer(0), closed=True),
+    ),
+    (
+        *cut_forms(),
+        Conclusion(relation(sp.Abs(sp.Ci(START) - sp.Ci(END)), "<", 1 / START + 1 / END)),
+        Conclusion(relation(sp.Abs(sp.Si(START) - sp.Si(END)), "<", sp.Si(sp.pi))),
+        Conclusion(
+            relation(sp.Abs(SIDES[0][0]), "<=", (1 + 1 / BASE) / (2 * END * LOG) + ERROR), when=(LEMMA_HEAD,)
+        ),
+        Conclusion(relation(sp.Abs(SIDES[1][0]), "<=", sp.Si(sp.pi) / (2 * LOG) + ERROR), when=(LEMMA_HEAD,)),
+    ),
+    meaning={
+        LOG: sp.log(BASE),
+        STEEP: 2 * sp.log(BASE) / DIM,
+        MEAN: 1 / (1 - sp.exp(-STEEP)) - 1 / STEEP,
+        START: UNIT * NEAR_POSITIVE * BASE ** (-2 * CUT / DIM),
+        END: UNIT * NEAR_POSITIVE / BASE,
+        ERROR: AT_LEAST_ZERO + 2 * UNIT * NEAR_POSITIVE * BASE**-AT_LEAST_ZERO / DIM,
+    },
+    words=r"$\theta_0 = 1/b$, ",
+)
 
 
 @repair(
     "lem-C.1",
-    says=(
-        r"For all $c$, $\lambda > 0$ ($c = 2\pi$ in turns, 1 in radians), $0 < \theta_0 < 1$, even $D$ and "
-        r"$0 \le k \le D/2$, with $P = c\lambda\theta_0^{2k/D}$, $F = c\lambda\theta_0$, $u = 2L/D$ and "
-        r"$\kappa = 1/(1-e^{-u}) - 1/u$: $|C_D| \le k/D + |\mathrm{Ci}(P) - \mathrm{Ci}(F)|/(2L) + \kappa "
-        r"(P-F)/D$ and $|S_D| \le k/D + |\mathrm{Si}(P) - \mathrm{Si}(F)|/(2L) + \kappa (P-F)/D$, where "
-        r"$|\mathrm{Ci}(P) - \mathrm{Ci}(F)| < 1/P + 1/F$ and $|\mathrm{Si}(P) - \mathrm{Si}(F)| < "
-        r"\mathrm{Si}(\pi)$. The last terms may be replaced by $(L/(4D^2))(P-F+(P^2-F^2)/2)$ if $(\cos P - "
-        r"\cos F)/(2D)$, resp. $\sin$, is added inside the bars. In the printed shape, if $D > 4L$: $|C_D| "
-        r"\le (1+\theta_0)/(2FL) + \epsilon_c$ and $|S_D| \le \mathrm{Si}(\pi)/(2L) + \epsilon_c$, "
-        r"$\epsilon_c = \alpha + 2c\lambda\theta_0^\alpha/D$, for all $\alpha \ge 0$."
-    ),
+    says=LEMMA_REPAIRED,
     uses=("eq-42*", "eq-51*", "eq-60*", "eq-67*", "lem-ci", "lem-riemann", "lem-riemann.b"),
     outline="Cut the sum at k: k terms of at most 1/D, the integral over [2k/D, 1], which is (Ci(P) - Ci(F))/(2L) "
     "or the same with Si, two numbers of (0, Si(pi)] by eq-67*; and lem-riemann or lem-riemann.b. The second form "
@@ -181,11 +308,22 @@ def lem_c1_attack() -> Iterator[Evidence]:
         value $\frac{2c\lambda}D$ at 0, which exceeds the bound of `lem-riemann` at $k=0$. $\square$
     """,
 )
-def lem_c1_repaired() -> Iterator[Evidence]:
+def lem_c1_repaired(statement: Statement) -> Iterator[Evidence]:
     yield riemann_decomposition()
     phase = P * sp.exp(-L * u)
     yield same("the integral from x = u on", sp.diff(-sp.Ci(phase) / L, u), sp.cos(phase))
-    yield from integral_bound(c, (1 + theta) / (2 * c * lam * theta * L))
+    shape = sp.expand(statement.target(7) - ERROR).subs(END, UNIT * NEAR_POSITIVE / BASE)
+    yield from integral_bound(c, shape.subs({UNIT: c, BASE: 1 / theta, LOG: L, NEAR_POSITIVE: lam}))
+    widest = sp.expand(2 * LOG * (statement.target(8) - ERROR))
+    yield exact("both Si lie in (0, Si(pi)]", widest == sp.Si(sp.pi), widest, "Si(pi)")
+    said = statement.target(6)
+    yield exact("and so does their difference, in modulus", said == widest, said, widest)
+    for index, lemma in ((1, RIEMANN), (2, SECOND_ORDER)):
+        for shift in (0, 2):
+            found = statement.target(index + shift) - CUT / DIM
+            part = sum((term for term in found.args if not term.has(sp.Abs)), sp.Integer(0))
+            due = lemma.target(1 + shift // 2)
+            yield same("the error's bound is that of lem-riemann or lem-riemann.b", part, due)
 
 
 def cut_bounds(phase: arb, log: arb, head_dim: int, cut: int, wave: str = "cos") -> tuple[arb, arb]:
@@ -203,6 +341,7 @@ def cut_bounds(phase: arb, log: arb, head_dim: int, cut: int, wave: str = "cos")
 @attack("lem-C.1*", domain=f"{EDGES}; turns and radians; k = 0, D/8, D/4, D/2; cos and sin")
 def lem_c1_repaired_attack() -> Iterator[Evidence]:
     yield search("bound - |C_D|, bound - |S_D|", _cut_margins())
+    yield from LEMMA_REPAIRED.attack(number=60)
 
 
 def _cut_margins() -> Iterator[tuple[str, arb]]:
@@ -216,22 +355,40 @@ def _cut_margins() -> Iterator[tuple[str, arb]]:
                         yield f"{q}, turns={turns}, {wave}, k={cut}", bound - found
 
 
+EMPTY = Statement(
+    (ANY_BASE, ANY_HEAD, Variable(NEAR_POSITIVE, low=sp.Integer(0)), Variable(ALPHA, low=sp.Integer(0))),
+    (
+        Conclusion(
+            relation(LEMMA.target(1), ">=", HALF),
+            when=(relation(DIM, "<=", COSINE_LIMIT * LOG * sp.sqrt(BASE)),),
+        ),
+        Conclusion(
+            relation(LEMMA.target(2), ">=", HALF),
+            when=(relation(NEAR_POSITIVE, ">=", DIM * sp.sqrt(BASE) / (SINE_LIMIT * LOG)),),
+        ),
+    ),
+    meaning=LEMMA.meaning,
+    words=r"the right sides of Lemma C.1, so that it says less there than $|C_D|, |S_D| \le 1/2$: ",
+)
+
+
 @claim(
     "lem-C.1.empty",
     where="App. C, Lemma C.1",
     kind="remark",
-    says=(
-        r"Where $D \le 8e^2 L / \sqrt{\theta_0}$ the right side for $C_D$ is at least $1/2$ for every "
-        r"$\lambda > 0$ and $\alpha > 0$, so Lemma C.1 says less there than $|C_D| \le 1/2$; the right "
-        r"side for $S_D$ is at least $1/2$ where $\lambda \ge D/(4\pi e^3 L \sqrt{\theta_0})$."
-    ),
+    says=EMPTY,
     uses=("eq-26",),
     outline="The two terms with lambda are at least 2 sqrt(8 theta_0^{alpha-1}/(L D)), whatever lambda is; with B "
     "= 2 sqrt(8/(theta_0 L D)) the least of alpha + B theta_0^{alpha/2} is (2/L)(1 + log(BL/2)), which is 1/2 at D "
     "= 8 e^2 L/sqrt(theta_0).",
 )
-def empty() -> Iterator[Evidence]:
-    yield from emptiness()
+def empty(statement: Statement) -> Iterator[Evidence]:
+    (head,), (distance,) = (one.when for one in statement.conclusions)
+    constant = sp.simplify(head.rhs / (LOG * sp.sqrt(BASE)))
+    sine = sp.simplify(DIM * sp.sqrt(BASE) / (LOG * distance.rhs))
+    yield from emptiness(constant, sine)
+    halves = (statement.target(1), statement.target(2))
+    yield exact("against the trivial bound", halves == (HALF, HALF), halves, "1/2")
 
 
 def emptiness(constant: sp.Expr = COSINE_LIMIT, sine: sp.Expr = SINE_LIMIT) -> Iterator[Evidence]:
@@ -264,6 +421,7 @@ def empty_attack() -> Iterator[Evidence]:
     share, distance = 2 * steep.log() / log, (ball(base) * dim / (2 * log)).sqrt() / arb.pi() * steep
     right = _right_side(base, dim, distance, share)
     yield below(f"base {base}, D = {dim}: some right side < 1/2", right, Fraction(1, 2))
+    yield from EMPTY.attack(number=60)
 
 
 def _right_side(base: int, dim: int, distance: arb, share: arb) -> arb:
