@@ -33,7 +33,7 @@ Then `proofs.verify.verify(["eq-28"], workers=0)` runs it in this process. Rules
 in the message:
 
 - `says` may be a `proofs.statements.Statement`: what is printed is then made from it, and the check is called with it
-  and takes its sides for targets.
+  and takes its sides for targets. Where it cannot be one, `in_words` says why in a line; STATUS.md counts both.
 - A label is used once; `uses` names existing labels and has no cycle. "lem-C.2" is that claim as stated,
   "lem-C.2*" the same as repaired. List only what the evidence rests on: an independent proof lists nothing.
 - The verdict is derived, never typed: any REFUTED refutes, any UNKNOWN leaves unknown, otherwise the weakest
@@ -113,7 +113,7 @@ class Form:
     """One form of a claim, as stated or as repaired: statement, argument, and the check that judges it.
 
     `says`, `assumes` and `proof` are Markdown with TeX between dollar signs; `outline` is plain text. Where there is a
-    `statement`, `says` is printed from it, and the check is `judge` of it.
+    `statement`, `says` is printed from it, and the check is `judge` of it; where there can be none, `in_words` says why.
     """
 
     says: str
@@ -125,6 +125,7 @@ class Form:
     place: str
     statement: Statement | None = None
     judge: Callable[[Statement], Iterator[Evidence]] | None = None
+    in_words: str = ""
 
     @property
     def classical(self) -> tuple[str, ...]:
@@ -188,6 +189,7 @@ class Ledger:
         uses: tuple[str, ...] = (),
         outline: str = "",
         proof: str = "",
+        in_words: str = "",
         paper: str = "",
         known: Known = Known.FULL,
     ) -> Callable[[C], C]:
@@ -199,7 +201,7 @@ class Ledger:
         part = paper or _part(label, where)
 
         def register(check: C) -> C:
-            form = _form(label, says, assumes, uses, outline, proof, check)
+            form = _form(label, says, assumes, uses, outline, proof, check, in_words)
             self._add(self.claims, label, Claim(label, where, kind, part, form, known), "claim")
             return check
 
@@ -214,11 +216,13 @@ class Ledger:
         uses: tuple[str, ...] = (),
         outline: str = "",
         proof: str = "",
+        in_words: str = "",
     ) -> Callable[[C], C]:
         """Register the decorated check as the evidence for the repaired statement of `label`."""
 
         def register(check: C) -> C:
-            self._add(self.repairs, label, _form(label, says, assumes, uses, outline, proof, check), "repair")
+            form = _form(label, says, assumes, uses, outline, proof, check, in_words)
+            self._add(self.repairs, label, form, "repair")
             return check
 
         return register
@@ -343,8 +347,11 @@ def _form(
     outline: str,
     proof: str,
     check: Callable[..., Iterator[Evidence]],
+    in_words: str = "",
 ) -> Form:
     if isinstance(says, Statement):
+        if in_words:
+            raise LedgerError(f"{label}: a statement object, and in_words={in_words!r} says that it is none")
         plain = _form(label, says.says(), assumes, uses, outline, proof, check)
         return replace(plain, check=functools.partial(check, says), statement=says, judge=check)
     if not says.strip():
@@ -352,7 +359,8 @@ def _form(
     for name, value in (("assumes", assumes), ("uses", uses)):
         if isinstance(value, str):
             raise LedgerError(f"{label}: {name}={value!r} is a string; write a tuple, ({value!r},)")
-    return Form(says, tuple(assumes), tuple(uses), outline, inspect.cleandoc(proof), check, place(check))
+    form = Form(says, tuple(assumes), tuple(uses), outline, inspect.cleandoc(proof), check, place(check))
+    return replace(form, in_words=in_words)
 
 
 def place(check: Callable) -> str:

@@ -315,10 +315,12 @@ def _counts(results: Sequence[Result]) -> list[str]:
     lines += [f"| `{rank}` | {found[0][rank]} | {found[1][rank]} |" for rank in Rank]
     objects = sum(form.form.statement is not None for forms in _both(results) for form in forms if form)
     total = sum(1 for forms in _both(results) for form in forms if form)
+    worded = sum(bool(form.form.in_words) for forms in _both(results) for form in forms if form)
     return [
         *lines,
         "",
-        f"{objects} of {total} forms are statement objects: printed, attacked and targeted from one structure.",
+        f"{objects} of {total} forms are statement objects: printed, attacked and targeted from one structure. "
+        f"{worded} others say in a line why they stay in words.",
     ]
 
 
@@ -368,6 +370,7 @@ def _entry_lines(data: Mapping[str, Any], result: Result) -> list[str]:
         lines += [f"- assumes: {'; '.join(form['assumes'])}"] if form["assumes"] else []
         lines += [f"- uses: {', '.join(_link(node) for node in form['uses'])}"] if form["uses"] else []
         lines += [f"- argument: {plain_text(form['outline'])}"] if form["outline"] else []
+        lines += [f"- in words: {plain_text(outcome.form.in_words)}"] if outcome.form.in_words else []
         lines += _trust_line(form, outcome)
         lines += formal_line(result.label + (REPAIRED if outcome is result.as_repaired else ""))
         facts = deciding(outcome)

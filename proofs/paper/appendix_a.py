@@ -17,9 +17,11 @@ from proofs.balls import Real, ball, below
 from proofs.checks import HEAD_DIMS, equality, exact, search, short, tried
 from proofs.integrals import RopeSums, cos_limit
 from proofs.ledger import attack, claim, practice, repair
+from proofs.letters import ANY_HEAD, DIM
+from proofs.statements import Conclusion, Statement, Variable, relation
 from proofs.subdivision import certify_positive, covers
 
-MU, NU = sp.symbols("mu nu", real=True)
+MU, NU = sp.symbols("mu_0 nu_0", real=True)
 THETA = sp.Symbol("theta0", positive=True)
 LAM = sp.Symbol("lambda", real=True)
 
@@ -69,20 +71,40 @@ def single_pair() -> Evidence:
         "A_{D/2} is given, the sides differ by (A_{D/2} - mu_0) cos(2 pi lambda theta_0) + (B_{D/2} - "
         "nu_0) sin(...), over D."
     ),
+    in_words="of sums whose terms no letter names: the printed range is one term too long",
 )
 def eq_17() -> Iterator[Evidence]:
     yield random_decomposition(2, 1)
 
 
+A_D, B_D, ANGLE = sp.symbols("A_d B_d x", real=True)
+EQ_17_REPAIRED = Statement(
+    tuple(Variable(symbol) for symbol in (A_D, B_D, MU, NU, ANGLE)),
+    (
+        Conclusion(
+            relation(
+                A_D * sp.cos(ANGLE) + B_D * sp.sin(ANGLE),
+                "==",
+                sp.Add(
+                    MU * sp.cos(ANGLE) + NU * sp.sin(ANGLE),
+                    (A_D - MU) * sp.cos(ANGLE) + (B_D - NU) * sp.sin(ANGLE),
+                    evaluate=False,
+                ),
+            )
+        ),
+    ),
+    words=r"the same with both sums of $Z_\lambda$ over $d = 0,\dots,D/2-1$, and then $\mathrm{E} Z_\lambda = 0$ under "
+    r"Assumption 2.1; pair by pair, with $x = 2\pi\lambda\theta_d$: ",
+)
+
+
 @repair(
     "eq-17",
-    says=(
-        r"the same with both sums of $Z_\lambda$ over $d = 0,\dots,D/2-1$; then $\mathrm{E} Z_\lambda = 0$ "
-        "under Assumption 2.1"
-    ),
+    says=EQ_17_REPAIRED,
     outline="Pair by pair; expectation is linear and E A_d - mu_0 = E B_d - nu_0 = 0.",
 )
-def eq_17_repaired() -> Iterator[Evidence]:
+def eq_17_repaired(statement: Statement) -> Iterator[Evidence]:
+    yield from statement.identities()
     yield single_pair()
     for head_dim in (2, 4, 8):
         yield random_decomposition(head_dim, head_dim // 2 - 1)
@@ -101,6 +123,7 @@ def eq_17_repaired_attack() -> Iterator[Evidence]:
         yield tried(
             f"D = {head_dim}: d = 0..D/2-2 leaves a term over", sp.expand(left - right) != 0, "differs", "0"
         )
+    yield from EQ_17_REPAIRED.attack()
 
 
 def gap_against_delta(sign_mu: int, prefactor: bool) -> Evidence:
@@ -111,32 +134,49 @@ def gap_against_delta(sign_mu: int, prefactor: bool) -> Evidence:
     return equality(f"LHS of (7) with sgn(mu_0) = {sign_mu}", left, right)
 
 
+HERE, THERE, GAP = sp.symbols("Gamma_lambda Gamma_Lambda Delta", real=True)
+EXPECTED = tuple(Variable(symbol) for symbol in (MU, HERE, THERE))
+LEFT_OF_7 = sp.sign(MU) / sp.sqrt(DIM) * (sp.sqrt(DIM) * HERE - sp.sqrt(DIM) * THERE)
+EQ_18 = Statement(
+    (ANY_HEAD, *EXPECTED),
+    (Conclusion(relation(LEFT_OF_7, "==", HERE - THERE)),),
+    words=r"with $\mathrm{E} \mathrm{Attn}_\lambda = \sqrt D\Gamma_\lambda$ the left side of (7) is precisely "
+    r"$\Gamma_\lambda - \Gamma_\Lambda =: \Delta_{\lambda,\Lambda}$: ",
+)
+EQ_18_REPAIRED = Statement(
+    (ANY_HEAD, *EXPECTED),
+    (Conclusion(relation(LEFT_OF_7, "==", sp.sign(MU) * GAP)),),
+    meaning={GAP: HERE - THERE},
+    words=r"with $\mathrm{E} \mathrm{Attn}_\lambda = \sqrt D\Gamma_\lambda$ the left side of (7) is: ",
+)
+
+
 @claim(
     "eq-18",
     where="App. A, eq 18",
     kind="equation",
-    says=r"LHS of (7) is precisely $\Gamma_\lambda - \Gamma_\Lambda =: \Delta_{\lambda,\Lambda}$",
+    says=EQ_18,
     outline="The left side of (7) carries sgn(mu_0): for mu_0 = -1 it is -Delta, for mu_0 = 0 it is 0.",
 )
-def eq_18() -> Iterator[Evidence]:
-    yield gap_against_delta(1, prefactor=False)
-    yield gap_against_delta(-1, prefactor=False)
+def eq_18(statement: Statement) -> Iterator[Evidence]:
+    yield statement.fails_at({DIM: 2, MU: -1, HERE: 1, THERE: 0})
 
 
 @repair(
     "eq-18",
-    says=r"LHS of (7) is $\mathrm{sgn}(\mu_0)\Delta_{\lambda,\Lambda}$",
+    says=EQ_18_REPAIRED,
     uses=("eq-17*",),
     outline="E Z = 0 leaves E Attn/sqrt(D) = Gamma.",
 )
-def eq_18_repaired() -> Iterator[Evidence]:
+def eq_18_repaired(statement: Statement) -> Iterator[Evidence]:
+    yield from statement.identities()
     for sign_mu in (1, 0, -1):
         yield gap_against_delta(sign_mu, prefactor=True)
 
 
 @attack("eq-18", domain="mu_0 = 0")
 def eq_18_attack() -> Iterator[Evidence]:
-    yield gap_against_delta(0, prefactor=False)
+    yield EQ_18.fails_at({DIM: 2, MU: 0, HERE: 1, THERE: 0})
 
 
 @attack(
@@ -146,6 +186,7 @@ def eq_18_repaired_attack() -> Iterator[Evidence]:
     dim = sp.Symbol("D", positive=True)
     product = sp.simplify(1 / sp.sqrt(dim) / sp.sqrt(dim))
     yield tried("1/sqrt(D) * 1/sqrt(D)", sp.simplify(product - 1 / dim) == 0, product, "1/D")
+    yield from EQ_18_REPAIRED.attack()
 
 
 @practice("eq-17")
@@ -174,6 +215,7 @@ NEAR, FAR, BASE = 1, 20_001, 10_000  # the pair of distances of the counterexamp
         "for the right side exceeds 1 while eta < R. Not met by Gaussian q, k: for standard ones A_d has "
         "the Laplace law, P(|A_d| > eta) = e^{-eta}, which no C_1 e^{-C_2 eta^2} dominates."
     ),
+    in_words="an assumption on the laws of the A_d and B_d",
 )
 def eq_19() -> Iterator[Evidence]:
     eta, bound, u = sp.symbols("eta R u", positive=True)
@@ -251,6 +293,7 @@ def _riemann_error() -> arb:
         "1/5 for certain at base 10^4 and every D > 1.3e6, while the right side at eta = 1/5 tends to 0. "
         "If C_3, C_4 may depend on D the claim is true and says nothing about large D."
     ),
+    in_words="of every law of the tokens that has such tails",
 )
 def eq_20() -> Iterator[Evidence]:
     yield from coin_tokens()
@@ -356,6 +399,7 @@ RATE = C2 * sp.Symbol("D") * sp.Symbol("eta") ** 2 / (32 * C1 * sp.Symbol("M"))
         $D/2$ pairs: $\mathrm Ee^{s(Z_\lambda-Z_\Lambda)}\le e^{4KMs^2/D}$ at $t=s/D$. *Chernoff* at
         $s=D\eta/(8KM)$: each tail is at most $e^{-D\eta^2/(16KM)}$, and there are two. $\square$
     """,
+    in_words="of every law of the tokens that has such tails",
 )
 def eq_20_repaired() -> Iterator[Evidence]:
     yield from moment_bound()
@@ -423,6 +467,7 @@ def _sign_cases() -> Iterator[tuple[str, arb]]:
         "C_D(Lambda)), so |Z - Z| = |Delta|/|mu_0| for every D, lambda, Lambda: equal to |Delta| at mu_0 = "
         "1."
     ),
+    in_words="of every law of the tokens that has such tails",
 )
 def rem_a() -> Iterator[Evidence]:
     yield from coin_tokens()
@@ -445,6 +490,7 @@ def rem_a() -> Iterator[Evidence]:
     proof=r"""
         `eq-20*` at $\eta=\delta|\Delta|$. $\square$
     """,
+    in_words="of every law of the tokens that has such tails",
 )
 def remark_repaired() -> Iterator[Evidence]:
     dim, delta = sp.symbols("D delta", positive=True)

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator
 import sympy as sp
 from flint import arb
 
-from analysis.evidence import Evidence
+from analysis.evidence import Evidence, Verdict
 from proofs.balls import ball, below, text
 from proofs.checks import equality, exact, search, tried
 from proofs.ledger import attack, claim, repair
+from proofs.statements import Conclusion, Statement, Variable, relation
 
-MU, NU, GAMMA, ANGLE = sp.symbols("mu nu gamma x", real=True)
+MU, NU, GAMMA, ANGLE = sp.symbols("mu_0 nu_0 gamma x", real=True)
 RADIUS = sp.sqrt(MU**2 + NU**2)
 GOLDEN = (sp.sqrt(5) - 1) / 2  # theta_1 at D = 6, theta_0 = sqrt(5) - 2
 Phase = Callable[[sp.Expr, sp.Expr], sp.Expr]
@@ -36,45 +37,68 @@ def phase_identity(phase: Phase, mu: sp.Expr, nu: sp.Expr) -> Evidence:
     return exact(f"(r sin phi, r cos phi) at (mu, nu) = ({mu}, {nu})", holds, found, (mu, nu))
 
 
+PHI, BETA = sp.symbols("phi beta", real=True)
+LENGTH = sp.Symbol("r", positive=True)
+ONE_PAIR = MU * sp.cos(ANGLE) + NU * sp.sin(ANGLE)
+SHIFTED = LENGTH * sp.sin(ANGLE + PHI)
+WHOLE_SUM = (
+    r"$(2/\sqrt D) \mathrm{E} \mathrm{Attn} = (2/D)\sum_d(\mu_0\cos + \nu_0\sin)(2\pi\lambda\theta_d) = "
+    r"(2r/D)\sum_d\sin(2\pi\lambda\theta_d+\phi)$, pair by pair with $x = 2\pi\lambda\theta_d$: "
+)
+MEANS_AND_ANGLE = tuple(Variable(symbol) for symbol in (MU, NU, ANGLE))
+EQ_21 = Statement(
+    MEANS_AND_ANGLE,
+    (Conclusion(relation(ONE_PAIR, "==", SHIFTED)),),
+    meaning={PHI: sp.atan(MU / NU), LENGTH: RADIUS},
+    words=WHOLE_SUM,
+)
+EQ_21_REPAIRED = Statement(
+    MEANS_AND_ANGLE,
+    EQ_21.conclusions,
+    given=(relation(MU**2 + NU**2, ">", 0),),
+    meaning={PHI: sp.atan2(MU, NU), LENGTH: RADIUS},
+    words=WHOLE_SUM,
+)
+
+
 @claim(
     "eq-21",
     where="App. B, eq 21",
     kind="equation",
-    says=(
-        r"$(2/\sqrt D) \mathrm{E} \mathrm{Attn} = (2/D)\sum_d(\mu_0\cos + \nu_0\sin)(2\pi\lambda\theta_d) "
-        r"= (2r/D)\sum_d\sin(2\pi\lambda\theta_d+\phi)$, $\phi = \arctan(\mu_0/\nu_0)$"
-    ),
+    says=EQ_21,
     outline="arctan has a positive cosine, so the sign is wrong for nu_0 < 0 and phi is undefined at nu_0 = 0.",
 )
-def eq_21() -> Iterator[Evidence]:
+def eq_21(statement: Statement) -> Iterator[Evidence]:
+    yield statement.fails_at({MU: 1, NU: -1, ANGLE: 0})
     for mu, nu in ((1, 1), (1, -1), (1, 0)):
-        yield phase_identity(printed_phase, sp.Integer(mu), sp.Integer(nu))
+        found = phase_identity(printed_phase, sp.Integer(mu), sp.Integer(nu))
+        wrong = (found.verdict is Verdict.PROVED) == (nu > 0)
+        yield tried(f"right for nu_0 > 0 alone: {found.what}", wrong, found.computed, found.predicted)
 
 
 @repair(
     "eq-21",
-    says=(
-        r"the same with $\phi = \mathrm{atan2}(\mu_0, \nu_0)$, the angle of $\nu_0 + i\mu_0$, for all "
-        r"$(\mu_0, \nu_0) \ne (0, 0)$"
-    ),
+    says=EQ_21_REPAIRED,
     uses=("eq-3*",),
     outline=(
         "r sin(x + phi) = sin x (r cos phi) + cos x (r sin phi), pair by pair; the printed phi is right for nu_0 > "
         "0."
     ),
 )
-def eq_21_repaired() -> Iterator[Evidence]:
-    phi = sp.atan2(MU, NU)
+def eq_21_repaired(statement: Statement) -> Iterator[Evidence]:
+    phi = statement.meaning[PHI]
     yield equality("r sin(atan2(mu, nu))", RADIUS * sp.sin(phi), MU)
     yield equality("r cos(atan2(mu, nu))", RADIUS * sp.cos(phi), NU)
     addition = sp.expand_trig(sp.sin(ANGLE + sp.Symbol("p"))) - sp.sin(ANGLE) * sp.cos(sp.Symbol("p"))
     yield equality("sin(x + p) - sin x cos p", addition, sp.cos(ANGLE) * sp.sin(sp.Symbol("p")))
+    left, right = (statement.spelt(side) for side in statement.conclusions[0].sides)
+    yield equality("both together", sp.expand(sp.expand_trig(right)), left)
 
 
-@attack("eq-21", domain="both signs and zeros of mu_0 and nu_0")
+@attack("eq-21", domain="both signs of mu_0, and 0, at nu_0 < 0")
 def eq_21_attack() -> Iterator[Evidence]:
-    for mu, nu in ((0, 1), (0, -1), (-1, 0), (-2, -3)):
-        yield phase_identity(printed_phase, sp.Integer(mu), sp.Integer(nu))
+    for mu, nu in ((-1, -1), (-2, -3), (0, -1)):
+        yield EQ_21.fails_at({MU: mu, NU: nu, ANGLE: 1})
 
 
 @attack("eq-21*", domain="both signs and zeros of mu_0 and nu_0, exactly")
@@ -82,6 +106,7 @@ def eq_21_repaired_attack() -> Iterator[Evidence]:
     for mu, nu in ((0, 1), (0, -1), (1, 0), (-1, 0), (-2, -3), (5, -1)):
         found = phase_identity(sp.atan2, sp.Integer(mu), sp.Integer(nu))
         yield tried(found.what, found.verdict.value == "proved", found.computed, found.predicted)
+    yield from EQ_21_REPAIRED.attack()
 
 
 def target_angle(beta: sp.Expr, phi: sp.Expr, mu: int, nu: int, gamma: sp.Expr) -> Evidence:
@@ -107,37 +132,54 @@ def repaired_beta(gamma: sp.Expr, radius: sp.Expr, phi: sp.Expr) -> sp.Expr:
     return (sp.asin(gamma / radius) - phi) / (2 * sp.pi)
 
 
+STEERED = LENGTH * sp.sin(2 * sp.pi * BETA + PHI)
+TARGETS = (
+    Variable(LENGTH, low=sp.Integer(0)),
+    Variable(GAMMA, low=-LENGTH, high=LENGTH, closed=True),
+    Variable(PHI),
+)
+EQ_21_BETA = Statement(
+    TARGETS,
+    (Conclusion(relation(STEERED, "==", GAMMA)),),
+    meaning={BETA: sp.asin(GAMMA / LENGTH) / (2 * sp.pi) - PHI},
+    words=r"$\beta$ mod 1 is the angle in turns that all pairs are steered to: ",
+)
+EQ_21_BETA_REPAIRED = Statement(
+    TARGETS,
+    EQ_21_BETA.conclusions,
+    meaning={BETA: (sp.asin(GAMMA / LENGTH) - PHI) / (2 * sp.pi)},
+    words=r"the same, mod 1, where $r > 0$; for $r = 0$ every angle will do: ",
+)
+
+
 @claim(
     "eq-21.beta",
     where="App. B, after eq 21",
     kind="step",
-    says=(
-        r"$\beta = \arcsin(\gamma/r)/2\pi - \phi$ mod 1 is the angle in turns with $r\sin(2\pi\beta+\phi) "
-        r"= \gamma$"
-    ),
+    says=EQ_21_BETA,
     outline="phi is in radians and is not divided by 2 pi: mu_0 = nu_0 = 1, gamma = 0 gives sin(pi/4 - pi^2/2), not 0.",
 )
-def eq_21_beta() -> Iterator[Evidence]:
-    phi = sp.pi / 4
-    yield target_angle(printed_beta(sp.Integer(0), sp.sqrt(2), phi), phi, 1, 1, sp.Integer(0))
+def eq_21_beta(statement: Statement) -> Iterator[Evidence]:
+    yield statement.fails_at({LENGTH: sp.sqrt(2), GAMMA: 0, PHI: sp.pi / 4})
 
 
 @repair(
     "eq-21.beta",
-    says=r"$\beta = (\arcsin(\gamma/r) - \phi)/2\pi$ mod 1, for $r > 0$; for $r = 0$ every angle will do",
+    says=EQ_21_BETA_REPAIRED,
     outline="2 pi beta + phi = arcsin(gamma/r).",
 )
-def eq_21_beta_repaired() -> Iterator[Evidence]:
-    radius, phi = sp.symbols("r phi", positive=True)
-    beta = repaired_beta(GAMMA, radius, phi)
-    yield equality("r sin(2 pi beta + phi)", radius * sp.sin(sp.expand(2 * sp.pi * beta + phi)), GAMMA)
+def eq_21_beta_repaired(statement: Statement) -> Iterator[Evidence]:
+    left, right = (statement.spelt(side) for side in statement.conclusions[0].sides)
+    yield equality("r sin(2 pi beta + phi)", sp.expand(left, trig=False, deep=True), right)
 
 
-@attack("eq-21.beta", domain="gamma = -r, 0, r and mu_0 = 0 (the one place where phi = 0 for nu_0 > 0)")
+@attack("eq-21.beta", domain="gamma = 1 and 1/2 at r = sqrt(2)")
 def eq_21_beta_attack() -> Iterator[Evidence]:
-    for mu, nu, gamma in ((0, 1, sp.Integer(1)), (1, 1, sp.sqrt(2)), (1, 1, -sp.sqrt(2))):
-        phi = sp.atan2(mu, nu)
-        yield target_angle(printed_beta(gamma, sp.sqrt(sp.Integer(mu) ** 2 + nu**2), phi), phi, mu, nu, gamma)
+    for phi, gamma in ((sp.pi / 4, 1), (sp.pi / 2, sp.Rational(1, 2))):
+        yield EQ_21_BETA.fails_at({LENGTH: sp.sqrt(2), GAMMA: gamma, PHI: phi})
+
+
+attack("eq-21.beta*", domain=EQ_21_BETA_REPAIRED.domain())(EQ_21_BETA_REPAIRED.attack)
 
 
 def orbit(theta: sp.Expr, count: int) -> set[sp.Expr]:
@@ -172,6 +214,7 @@ def golden_relation() -> Evidence:
         "1/4: one nonzero theta_1 = 1/2 is independent, its multiples mod 1 are 0 and 1/2. D = 6, theta_0 = "
         "sqrt(5)-2: theta_1 + theta_2 = 1."
     ),
+    in_words="of the distribution of an infinite orbit",
 )
 def weyl() -> Iterator[Evidence]:
     theta = sp.Rational(1, 4) ** sp.Rational(2, 4)
@@ -201,6 +244,7 @@ def character_sum(power: int = 1) -> Iterator[Evidence]:
         "k.theta), tends to 0. If k.theta is no integer, z != 1 and the mean over T terms is below 2/(T|z-1|); if "
         "it is, z = 1 and the mean is 1."
     ),
+    in_words="of the distribution of an infinite orbit",
 )
 def weyl_repaired() -> Iterator[Evidence]:
     yield from character_sum()
@@ -246,6 +290,7 @@ def weyl_repaired_attack() -> Iterator[Evidence]:
         "D = 4, theta_0 = 1/4: the orbit is {0, 1/2}. As gamma runs over [-r, r], beta runs over half a circle, "
         "which contains 1/4 or 3/4, at distance 1/4 from the orbit. Distances must be taken mod 1."
     ),
+    in_words="of the closure of an infinite orbit",
 )
 def eq_22() -> Iterator[Evidence]:
     points = orbit(sp.Rational(1, 4) ** sp.Rational(1, 2), 100)
@@ -266,6 +311,7 @@ def eq_22() -> Iterator[Evidence]:
     ),
     uses=("thm-2.1.weyl*",),
     outline="A uniformly distributed sequence is dense.",
+    in_words="of the closure of an infinite orbit",
 )
 def eq_22_repaired() -> Iterator[Evidence]:
     share = sp.Symbol("eps", positive=True)
@@ -333,6 +379,7 @@ def eq_23_example(turns: bool) -> Iterator[Evidence]:
         "help: for theta_0 = 1/p, p prime, the numbers 1, theta_d and theta_d/(2 pi), d >= 1, are independent (pi is "
         "transcendental), so some lambda meets (22) with all lambda theta_d + phi near -pi/2 mod 2 pi, error 2."
     ),
+    in_words="of every sequence of distances that meets (22)",
 )
 def eq_23() -> Iterator[Evidence]:
     yield from eq_23_example(turns=False)
@@ -358,6 +405,7 @@ def opposite(value: int = -1) -> Evidence:
         "sin is 1-Lipschitz: D/2-1 pairs lose at most 2 pi eps each; pair 0 is left at sin(phi) and loses at most "
         "2."
     ),
+    in_words="of every sequence of distances that meets (22)",
 )
 def eq_23_repaired() -> Iterator[Evidence]:
     dim, eps = sp.symbols("D epsilon", positive=True)

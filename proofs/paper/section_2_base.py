@@ -8,13 +8,50 @@ from itertools import pairwise
 import sympy as sp
 from flint import arb
 
-from analysis.evidence import Evidence
+from analysis.evidence import Evidence, Verdict
 from proofs.balls import Real, ball, below
-from proofs.checks import BASES, equality, exact, scale, search, short
+from proofs.checks import BASES, equality, exact, scale, search, short, tried
 from proofs.integrals import RopeSums
 from proofs.ledger import attack, claim, practice, repair
-from proofs.paper.theorem_2_2 import TURNS, gap_floor, limit_gap
-from proofs.paper.theorem_2_3 import final_gap, gap_bound
+from proofs.letters import (
+    ANY_BASE,
+    ANY_HEAD,
+    ANY_MEANS,
+    ANY_UNIT,
+    BASE,
+    DELTA,
+    DIM,
+    FAR_POSITIVE,
+    FAR_RANGE,
+    HERE,
+    LOG,
+    MU,
+    NEAR_END,
+    NEAR_POSITIVE,
+    NEAR_RANGE,
+    NU,
+    RHO,
+    THERE,
+    UNIT,
+    R,
+    cin_expression,
+    cosine_gap,
+    cosine_limit_gap,
+    limit_bias,
+    rope_bias,
+)
+from proofs.paper.theorem_2_2 import LIMIT, SHARP, TURNS, gap_floor, limit_gap
+from proofs.paper.theorem_2_3 import EQ_8, final_gap, gap_bound
+from proofs.statements import (
+    TURN,
+    Conclusion,
+    CosineLimit,
+    Statement,
+    Variable,
+    constant_ball,
+    relation,
+)
+from proofs.subdivision import certify_positive
 
 NEAR, FAR = 2, 8192
 
@@ -39,6 +76,7 @@ def base_gap(base: Real, near: Real, far: Real, head_dim: int = 128, turns: bool
         "smaller gap. Not every smaller one: rem-base.monotone. In radians the limit of the gap is at most "
         "2r/D, not 0."
     ),
+    in_words="a limit at every D that is not made explicit here",
 )
 def base_reduces() -> Iterator[Evidence]:
     lam = sp.Symbol("lambda", integer=True)
@@ -61,30 +99,37 @@ def base_reduces_attack() -> Iterator[Evidence]:
     yield search("fall from one base to the next", cases)
 
 
-def falls(pair: tuple[int, int], low: int, high: int, head_dim: int = 128) -> Iterator[Evidence]:
-    """Evidence that the gap of a pair is smaller at the higher base: at a real D, and in the limit D -> infinity."""
-    near, far = pair
-    what = f"pair {pair}: gap at base {high} below that at base {low}"
-    yield below(
-        f"{what}, D = {head_dim}", base_gap(high, near, far, head_dim), base_gap(low, near, far, head_dim)
-    )
-    yield below(f"{what}, D -> oo", limit_gap(high, near, far, 0), limit_gap(low, near, far, 0))
+RAISED, FACTOR = sp.symbols("B s", positive=True)
+PAIR_OF_DISTANCES = (
+    Variable(NEAR_POSITIVE, low=sp.Integer(0)),
+    Variable(FAR_POSITIVE, low=NEAR_POSITIVE),
+)
+PAIR_GAP = cosine_gap(NEAR_POSITIVE, FAR_POSITIVE)
+MONOTONE = Statement(
+    (ANY_HEAD, ANY_BASE, Variable(RAISED, low=BASE), *PAIR_OF_DISTANCES),
+    (Conclusion(relation(cosine_gap(NEAR_POSITIVE, FAR_POSITIVE, base=RAISED), "<", PAIR_GAP)),),
+    words=r"raising the base reduces the near-far gap of a given pair, from whatever base one starts ($\nu_0 = 0$, "
+    r"$\mu_0 = 1$): ",
+)
 
 
 @claim(
     "rem-base.monotone",
     where="Sec. 2.2, before Theorem 2.3",
     kind="remark",
-    says="raising the base reduces the near-far gap of a given pair, from whatever base one starts",
+    says=MONOTONE,
     outline=(
         "Not while the base is below the far distance: far cosines are already averaged out there, and the near "
         "sum still grows. Pair (2, 8192): base 1000 to 10^4; pair (2, 10^5): base 10^4 to 10^5, at D = 128 and as "
         "D -> infinity."
     ),
 )
-def base_monotone() -> Iterator[Evidence]:
-    yield from falls((2, 8192), 1000, 10_000)
-    yield from falls((2, 100_000), 10_000, 100_000)
+def base_monotone(statement: Statement) -> Iterator[Evidence]:
+    for near, far, low, high in ((2, 8192, 1000, 10_000), (2, 100_000, 10_000, 100_000)):
+        yield statement.fails_at({DIM: 128, BASE: low, RAISED: high, NEAR_POSITIVE: near, FAR_POSITIVE: far})
+        limit = below("", limit_gap(high, near, far, 0), limit_gap(low, near, far, 0))
+        rises_ = limit.verdict is Verdict.REFUTED
+        yield tried(f"nor as D -> oo: pair {(near, far)}, {low} to {high}", rises_, limit.verdict, "refuted")
 
 
 def falling_from(near: int, far: int, base: Real, turns: bool = True) -> arb:
@@ -103,23 +148,59 @@ def slope_steps(rate: int = 2) -> Iterator[Evidence]:
     yield exact(f"({rate}L+1)e^(-2L) falls", bool(slope.is_negative), slope, "< 0")
 
 
+LONG = sp.Symbol("N", positive=True)
+PAIRS_SERVED = (sp.Integer(8192), sp.Integer(65536), sp.Integer(2) ** 20)
+
+
+def falling_condition(base: sp.Expr, near: sp.Expr, far: sp.Expr, unit: sp.Expr = UNIT) -> sp.Expr:
+    """(2L+1)(c Lambda/b)^2/4 < Cin(c Lambda) - Cin(c lambda)."""
+    least = (2 * sp.log(base) + 1) * (unit * far / base) ** 2 / 4
+    return relation(least, "<", cin_expression(unit * far) - cin_expression(unit * near))
+
+
+FALLING = Statement(
+    (ANY_UNIT, *PAIR_OF_DISTANCES, ANY_BASE, Variable(RAISED, low=BASE), Variable(LONG, among=PAIRS_SERVED)),
+    (
+        Conclusion(
+            relation(
+                cosine_limit_gap(NEAR_POSITIVE, FAR_POSITIVE, base=RAISED),
+                "<",
+                cosine_limit_gap(NEAR_POSITIVE, FAR_POSITIVE),
+            ),
+            when=(falling_condition(BASE, NEAR_POSITIVE, FAR_POSITIVE),),
+        ),
+        Conclusion(falling_condition(sp.Rational(11, 2) * LONG, sp.Integer(2), LONG, TURN)),
+    ),
+    words=r"$\nu_0 = 0$, $\mu_0 = 1$, $D \to \infty$: the gap of a pair falls at every base beyond any $b$ that meets "
+    r"the condition, in turns $b = 5.5N$ for the pair $(2, N)$; ",
+)
+
+
 @repair(
     "rem-base.monotone",
-    says=(
-        r"$\nu_0 = 0$, $0 < \lambda < \Lambda$, $D \to \infty$: the gap falls at every base beyond any $b$ "
-        r"with $(2L+1)(c\Lambda/b)^2/4 < \mathrm{Cin}(c\Lambda) - \mathrm{Cin}(c\lambda)$; in turns $b = "
-        r"5.5\Lambda$ is such for $(2, 8192)$, $(2, 65536)$, $(2, 2^{20})$"
-    ),
+    says=FALLING,
     uses=("thm-2.3.rate",),
     outline=(
         "The gap is F/(2L) with F = K - Cin(Y) + Cin(y), Y = c Lambda/b: it falls iff L F' < F; F' = cos y - cos Y "
         "<= Y^2/2 and F >= K - Y^2/4. The left side of the condition falls with b."
     ),
 )
-def base_monotone_repaired() -> Iterator[Evidence]:
+def base_monotone_repaired(statement: Statement) -> Iterator[Evidence]:
     yield from slope_steps()
-    for far in (8192, 65536, 2**20):
-        yield below(f"condition for (2, {far}) at base 5.5 Lambda", 0, falling_from(2, far, 11 * far // 2))
+    (condition,), distances = statement.conclusions[0].when, (NEAR_POSITIVE, FAR_POSITIVE)
+    angle, y = UNIT * FAR_POSITIVE / BASE, sp.Symbol("y", positive=True)
+    lost = sp.integrate(y / 2, (y, 0, angle))  # of F, below K, as Cin(Y) <= Y^2/4
+    steep = sp.integrate(y, (y, 0, angle))  # F' <= 1 - cos Y <= Y^2/2
+    yield equality(
+        "L F' < F where L Y^2/2 < K - Y^2/4", sp.log(BASE) * steep + lost, sp.expand(condition.lhs)
+    )
+    constant = cin_expression(UNIT * distances[1]) - cin_expression(UNIT * distances[0])
+    yield equality("with K of thm-2.3.rate", constant, condition.rhs)
+    pairs = statement.variables[-1].among
+    for far in pairs:
+        left, right = (constant_ball(side.subs(LONG, far)) for side in statement.conclusions[1].sides)
+        yield below(f"condition for (2, {far}) at base 5.5 Lambda", right, left)
+        yield below(f"and not at base 2 Lambda: (2, {far})", falling_from(2, int(far), 2 * int(far)), 0)
 
 
 @attack(
@@ -129,10 +210,9 @@ def base_monotone_repaired() -> Iterator[Evidence]:
 def base_monotone_attack() -> Iterator[Evidence]:
     for k in (14, 17, 20):
         for low, high in pairwise(BASES):
-            found = below(
-                f"(2, 2^{k}): {high} below {low}, D = 128", base_gap(high, 2, 2**k), base_gap(low, 2, 2**k)
-            )
-            if found.verdict.value == "refuted":
+            sizes = {DIM: 128, BASE: low, RAISED: high, NEAR_POSITIVE: 2, FAR_POSITIVE: 2**k}
+            found = MONOTONE.fails_at(sizes)
+            if found.verdict is Verdict.REFUTED:
                 yield found
 
 
@@ -146,6 +226,7 @@ def base_monotone_repaired_attack() -> Iterator[Evidence]:
         values = [limit_gap(ball("5.5") * far * ball("1.1") ** i, 2, far, 0) for i in range(0, 200, 5)]
         cases += [(f"(2, {far}), step {i}", a - b) for i, (a, b) in enumerate(pairwise(values))]
     yield search("fall per step", cases)
+    yield from FALLING.attack(number=120)
 
 
 @claim(
@@ -161,6 +242,7 @@ def base_monotone_repaired_attack() -> Iterator[Evidence]:
         "Its ranges move with the base, and over them the least gap rises to 3/8: at base 10^5 a pair of the "
         "ranges has a gap below 0.3601, at base 4e9 none has one below 0.363."
     ),
+    in_words="compares the least gaps of two ranges",
 )
 def base_range() -> Iterator[Evidence]:
     near = (ball(100_000) ** (ball(1) / 4) / 8 * ball("999/1000")).mid()
@@ -169,19 +251,43 @@ def base_range() -> Iterator[Evidence]:
     yield below("least gap at base 4e9 (lower bound) below a gap at base 1e5", high, low)
 
 
+OWN_RANGES = Statement(
+    (Variable(BASE, low=sp.Integer(4096)), NEAR_RANGE, FAR_RANGE, *ANY_MEANS),
+    (
+        Conclusion(
+            relation(
+                sp.sign(MU) * (limit_bias(NEAR_RANGE.symbol, TURN) - limit_bias(FAR_RANGE.symbol, TURN)),
+                ">=",
+                sp.Abs(MU) * (sp.Rational(3, 8) - sp.Rational("0.2575") / LOG),
+            ),
+            when=(relation(NU, "==", 0), relation(MU, "!=", 0)),
+        ),
+        Conclusion(
+            relation(CosineLimit(BASE, NEAR_END, TURN), "<", sp.Rational(3, 8)),
+            when=(relation(BASE, ">=", 10**6),),
+        ),
+    ),
+    meaning={LOG: sp.log(BASE)},
+    words="the least limit gap of theorem 2.2's own ranges has a lower bound that rises with the base, and that of the "
+    "near end stays below $3/8$: ",
+)
+
+
 @repair(
     "rem-base.range",
-    says=(
-        r"over its own ranges the least limit gap is at least $|\mu_0|(3/8 - 0.2575/L)$, which rises with "
-        r"the base; it is below $3/8$ at every base $\ge 10^6$"
-    ),
+    says=OWN_RANGES,
     uses=("thm-2.2.limit", "thm-2.2.sharp"),
     outline="thm-2.2.limit and thm-2.2.sharp.",
 )
-def base_range_repaired() -> Iterator[Evidence]:
-    log_base = sp.Symbol("L", positive=True)
-    slope = sp.diff(sp.Rational(3, 8) - sp.Rational("0.2575") / log_base, log_base)
+def base_range_repaired(statement: Statement) -> Iterator[Evidence]:
+    yield equality("the bound is thm-2.2.limit's", statement.target(1), LIMIT.target(1).subs(RHO, 0))
+    slope = sp.simplify(sp.diff(statement.target(1) / sp.Abs(MU), LOG))
     yield exact("slope of the bound in L", bool(slope.is_positive), slope, "> 0")
+    said, own = statement.conclusions[1], SHARP.conclusions[0]
+    yield exact("the second is thm-2.2.sharp's", said.says == own.says, said.says, own.says)
+    (base,) = said.when
+    least = SHARP.variables[0].low
+    yield exact("from the same base on", base.rhs == least, base.rhs, least)
 
 
 @attack("rem-base.range", domain="the same near and far ends at bases 5e5 and 4e9")
@@ -194,6 +300,9 @@ def base_range_attack() -> Iterator[Evidence]:
     )
 
 
+attack("rem-base.range*", domain=OWN_RANGES.domain())(OWN_RANGES.attack)
+
+
 @claim(
     "rem-PI",
     where="Sec. 5.2 (and Sec. 2.2: 'equivalently')",
@@ -203,6 +312,7 @@ def base_range_attack() -> Iterator[Evidence]:
         "non-uniformly across dimensions"
     ),
     outline="Pair 0 turns by 1 per token whatever the base; interpolation makes it 1/s. So no base does it for d = 0.",
+    in_words="that no base exists which slows pair 0",
 )
 def interpolation() -> Iterator[Evidence]:
     b = sp.Symbol("b", positive=True)
@@ -221,20 +331,45 @@ def dimension_base(sign: int = 1) -> Evidence:
     )
 
 
+WHICH = sp.Symbol("d", integer=True, positive=True)
+SLOWER = Variable(FACTOR, low=sp.Integer(1))
+INTERPOLATION = Statement(
+    (
+        ANY_HEAD,
+        ANY_BASE,
+        SLOWER,
+        Variable(WHICH, low=sp.Integer(1), high=DIM / 2 - 1, integer=True, closed=True),
+    ),
+    (
+        Conclusion(
+            relation(
+                (BASE * FACTOR ** (DIM / (2 * WHICH))) ** (-2 * WHICH / DIM),
+                "==",
+                BASE ** (-2 * WHICH / DIM) / FACTOR,
+            )
+        ),
+    ),
+    words=r"interpolation by $s$ is the base $b s^{D/(2d)}$ in pair $d \ge 1$; pair 0 has no such base and must be slowed "
+    "down by itself: ",
+)
+
+
 @repair(
     "rem-PI",
-    says=(
-        r"for $d \ge 1$ interpolation by $s$ is the base $b s^{D/(2d)}$ in pair $d$; pair 0 has no such "
-        "base and must be slowed down by itself"
-    ),
+    says=INTERPOLATION,
     outline=(
         "Every frequency is divided by s: Gamma^{PI}(lambda) = Gamma(lambda/s), as D -> infinity the integrals run "
         "over [lambda/(s b), lambda/s]; the base bs has [lambda/(s b), lambda]. Pair 1 at s = 8, D = 128 needs the "
         "base b 8^64."
     ),
 )
-def interpolation_repaired() -> Iterator[Evidence]:
+def interpolation_repaired(statement: Statement) -> Iterator[Evidence]:
     yield dimension_base()
+    left, right = (
+        sp.simplify(sp.expand_power_base(statement.spelt(side), force=True))
+        for side in statement.conclusions[0].sides
+    )
+    yield equality("the statement's own sides", left, right)
 
 
 @attack("rem-PI", domain="a base for pair 0 among 2, 10, 1e4, 1e100")
@@ -255,26 +390,43 @@ def interpolation_repaired_attack() -> Iterator[Evidence]:
                     (f"D={head_dim}, s={s}, d={d}", ball("1e-25") - abs(own - ball(10_000) ** -exponent / s))
                 )
     yield search("1e-25 less the difference", cases)
+    yield from INTERPOLATION.attack()
+
+
+INTERPOLATED_GAP = Statement(
+    (ANY_UNIT, ANY_HEAD, ANY_BASE, SLOWER, *PAIR_OF_DISTANCES, *ANY_MEANS),
+    (
+        Conclusion(
+            relation(sp.Abs(HERE - THERE), "<=", R * UNIT * DELTA / FACTOR * (1 / DIM + 1 / (2 * LOG)))
+        ),
+    ),
+    meaning={
+        HERE: rope_bias(NEAR_POSITIVE / FACTOR),
+        THERE: rope_bias(FAR_POSITIVE / FACTOR),
+        LOG: sp.log(BASE),
+        DELTA: FAR_POSITIVE - NEAR_POSITIVE,
+        R: sp.sqrt(MU**2 + NU**2),
+    },
+    words="interpolation, too, closes the gap of any given pair, at every $D$ and base: ",
+)
 
 
 @claim(
     "rem-PI.gap",
     where="Sec. 2.2, before Theorem 2.3",
     kind="remark",
-    says=(
-        r"interpolation, too, closes the gap of any given pair: $|\Delta^{PI}| \le r c(\delta/s)(1/D + "
-        "1/(2L))$ at every $D$ and base"
-    ),
+    says=INTERPOLATED_GAP,
     uses=("eq-8",),
     outline=(
         "(8) as made explicit at the distances lambda/s, Lambda/s: linear in 1/s, where the base acts through 1/ln "
         "b. Neither D large nor theta_0 small is needed; v1's proof does not treat interpolation."
     ),
 )
-def interpolation_gap() -> Iterator[Evidence]:
-    c, delta, s, dim, log_base = sp.symbols("c delta s D L", positive=True)
-    bound = c * (delta / s) * (1 / dim + 1 / (2 * log_base))
-    yield exact("limit of the bound as s -> oo", sp.limit(bound, s, sp.oo) == 0, sp.limit(bound, s, sp.oo), 0)
+def interpolation_gap(statement: Statement) -> Iterator[Evidence]:
+    bound = statement.target()
+    yield equality("(8) at the distances over s", bound, EQ_8.target(1).subs(DELTA, DELTA / FACTOR))
+    limit = sp.limit(bound, FACTOR, sp.oo)
+    yield exact("limit of the bound as s -> oo", limit == 0, limit, 0)
 
 
 @attack(
@@ -290,25 +442,33 @@ def interpolation_gap_attack() -> Iterator[Evidence]:
                     bound = gap_bound(ball(far - near) / s, head_dim, ball(base).log(), True)
                     cases.append((f"D={head_dim}, base {base}, s={s}, ({near}, {far})", bound - value))
     yield search("bound less gap", cases)
+    yield from INTERPOLATED_GAP.attack()
+
+
+INTERPOLATED = cosine_gap(NEAR_POSITIVE / FACTOR, FAR_POSITIVE / FACTOR)
+REDUCES = Statement(
+    (ANY_HEAD, ANY_BASE, SLOWER, *PAIR_OF_DISTANCES),
+    (Conclusion(relation(INTERPOLATED, "<", PAIR_GAP)),),
+    words=r"interpolation reduces the near-far gap of a given pair, whatever $s > 1$ ($\nu_0 = 0$, $\mu_0 = 1$): ",
+)
 
 
 @claim(
     "rem-PI.monotone",
     where="Introduction; Sec. 6",
     kind="remark",
-    says="interpolation reduces the near-far gap of a given pair, whatever $s > 1$",
+    says=REDUCES,
     outline=(
         "The near score rises while the far one is still averaged out. v1's own setting, base 5e5, 64k, s = "
         "8, D = 128: from 0.4035 to 0.4546. Base 10^4: at D = 128 and as D -> infinity."
     ),
 )
-def interpolation_monotone() -> Iterator[Evidence]:
-    base, far = 10_000, 65536
-    own = "pair (2, 65536), base 5e5, D = 128: gap after s = 8 below that before"
-    yield below(own, base_gap(500_000, "1/4", far // 8), base_gap(500_000, 2, far))
-    what = "pair (2, 65536), base 1e4: gap after s = 8 below that before"
-    yield below(f"{what}, D = 128", base_gap(base, "1/4", far // 8), base_gap(base, 2, far))
-    yield below(f"{what}, D -> oo", limit_gap(base, "1/4", far // 8, 0), limit_gap(base, 2, far, 0))
+def interpolation_monotone(statement: Statement) -> Iterator[Evidence]:
+    for base in (500_000, 10_000):
+        yield statement.fails_at({DIM: 128, BASE: base, FACTOR: 8, NEAR_POSITIVE: 2, FAR_POSITIVE: 65536})
+    limit = below("", limit_gap(10_000, "1/4", 65536 // 8, 0), limit_gap(10_000, 2, 65536, 0))
+    rises_ = limit.verdict is Verdict.REFUTED
+    yield tried("nor as D -> oo: (2, 65536), base 1e4, s = 8", rises_, limit.verdict, "refuted")
 
 
 def quarter_turn(order: int = 1) -> Iterator[Evidence]:
@@ -324,16 +484,39 @@ def quarter_turn(order: int = 1) -> Iterator[Evidence]:
     )
 
 
+LARGER = sp.Symbol("S", positive=True)
+QUARTER = Statement(
+    (ANY_UNIT, ANY_HEAD, ANY_BASE, *PAIR_OF_DISTANCES, SLOWER, Variable(LARGER, low=FACTOR)),
+    (
+        Conclusion(
+            relation(
+                cosine_gap(NEAR_POSITIVE / LARGER, FAR_POSITIVE / LARGER, UNIT),
+                "<",
+                cosine_gap(NEAR_POSITIVE / FACTOR, FAR_POSITIVE / FACTOR, UNIT),
+            )
+        ),
+    ),
+    given=(relation(UNIT * FAR_POSITIVE / FACTOR, "<=", sp.pi / 2),),
+    words=r"$\nu_0 = 0$, $\mu_0 = 1$: the gap falls in $s$ once $c\Lambda/s \le \pi/2$, in turns once the interpolated far "
+    r"distance is at most $1/4$ token, from $s$ to any $S > s$: ",
+)
+
+
 @repair(
     "rem-PI.monotone",
-    says=(
-        r"$\nu_0 = 0$, every $D$ and base: the gap of $0 < \lambda < \Lambda$ falls in $s$ once "
-        r"$c\Lambda/s \le \pi/2$, in turns once the interpolated far distance is at most $1/4$ token"
-    ),
+    says=QUARTER,
     outline="Pair by pair: t sin t rises on (0, pi/2). Below that, the statement fails at v1's own s = 8.",
 )
-def interpolation_monotone_repaired() -> Iterator[Evidence]:
+def interpolation_monotone_repaired(statement: Statement) -> Iterator[Evidence]:
     yield from quarter_turn()
+    (condition,) = statement.given
+    t = sp.Symbol("t", positive=True)
+    slope = sp.sin(t) + t * sp.cos(t)
+    end = constant_ball(condition.rhs)
+    found = certify_positive(lambda y: y.sin() + y * y.cos(), None, "1/1000", end)
+    near = sp.limit(slope / t, t, 0)
+    yield exact("(t sin t)'/t at 0", bool(near.is_positive), near, "> 0")
+    yield exact("(t sin t)' > 0 up to the condition's end", found.holds, found.holds, True)
 
 
 @attack(
@@ -351,62 +534,84 @@ def interpolation_monotone_repaired_attack() -> Iterator[Evidence]:
                 for i, (a, b) in enumerate(pairwise(values))
             ]
     yield search("fall per step", cases)
+    yield from QUARTER.attack(number=300)
 
 
 @attack("rem-PI.monotone", domain="base 5e5 (v1's), (2, 2^20), s = 2, 4, 8; D = 128")
 def interpolation_monotone_attack() -> Iterator[Evidence]:
     for s in (2, 4, 8):
-        found = below(
-            f"(2, 2^20), base 5e5, s = {s}",
-            base_gap(500_000, ball(2) / s, ball(2**20) / s),
-            base_gap(500_000, 2, 2**20),
-        )
-        if found.verdict.value == "refuted":
+        found = REDUCES.fails_at({DIM: 128, BASE: 500_000, FACTOR: s, NEAR_POSITIVE: 2, FAR_POSITIVE: 2**20})
+        if found.verdict is Verdict.REFUTED:
             yield found
+
+
+EXTENSIONS = Statement(
+    (ANY_HEAD, ANY_BASE, Variable(RAISED, low=BASE), SLOWER, *PAIR_OF_DISTANCES),
+    (
+        Conclusion(relation(PAIR_GAP, "<", cosine_gap(NEAR_POSITIVE, FAR_POSITIVE, base=RAISED))),
+        Conclusion(relation(INTERPOLATED, "<", PAIR_GAP)),
+    ),
+    words=r"the proof shows that reducing base-frequency ($1/\theta_0$, Notation 2.1, from $B$ to $b$) and PI (by $s$) "
+    r"mitigate the bias, of whatever pair ($\nu_0 = 0$, $\mu_0 = 1$): ",
+)
+V1_PAIR = {DIM: 128, FACTOR: 8, NEAR_POSITIVE: 2, FAR_POSITIVE: 65536, BASE: 500_000}
 
 
 @claim(
     "rem-extensions",
     where="Introduction",
     kind="remark",
-    says=(
-        r"the proof shows that reducing base-frequency ($1/\theta_0$, Notation 2.1) and PI mitigate the "
-        "bias"
-    ),
+    says=EXTENSIONS,
     outline=(
         "Word for word the wrong way round: theorem 2.3 raises 1/theta_0. Reducing it from 4e9 to 5e5 raises the "
         "gap of (2, 65536)."
     ),
 )
-def introduction() -> Iterator[Evidence]:
-    yield below(
-        "pair (2, 65536), D = 128: gap at base 5e5 below that at base 4e9",
-        base_gap(500_000, 2, 65536),
-        base_gap(4 * 10**9, 2, 65536),
-    )
+def introduction(statement: Statement) -> Iterator[Evidence]:
+    yield statement.fails_at(V1_PAIR | {RAISED: 4 * 10**9})
+
+
+EXTENSIONS_REPAIRED = Statement(
+    (
+        Variable(LONG, among=PAIRS_SERVED),
+        Variable(BASE, low=sp.Rational(11, 2) * LONG),
+        Variable(RAISED, low=BASE),
+    ),
+    (
+        Conclusion(
+            relation(
+                cosine_limit_gap(sp.Integer(2), LONG, TURN, base=RAISED),
+                "<",
+                cosine_limit_gap(sp.Integer(2), LONG, TURN),
+            )
+        ),
+    ),
+    words=r"interpolation in the limit $s \to \infty$ reduces the gap of a given pair, and so does raising $1/\theta_0 = b$ "
+    r"of the pairs $(2, N)$, in turns, once it exceeds 5.5 times the far distance ($\nu_0 = 0$, $\mu_0 = 1$, $D \to "
+    r"\infty$): ",
+)
 
 
 @repair(
     "rem-extensions",
-    says=(
-        r"raising $1/\theta_0$, once it exceeds 5.5 times the far distance, and interpolation in the limit "
-        r"$s \to \infty$, reduce the gap of a given pair ($\nu_0 = 0$, $D \to \infty$)"
-    ),
+    says=EXTENSIONS_REPAIRED,
     uses=("rem-base.monotone*", "rem-PI.gap"),
     outline="rem-base.monotone as repaired, rem-PI.gap.",
 )
-def introduction_repaired() -> Iterator[Evidence]:
-    yield below("(2, 65536): condition at base 5.5 * 65536", 0, falling_from(2, 65536, 11 * 65536 // 2))
+def introduction_repaired(statement: Statement) -> Iterator[Evidence]:
+    pairs, base, _ = statement.variables
+    for far in pairs.among:
+        least = constant_ball(base.low.subs(LONG, far))
+        yield below(f"(2, {far}): condition at the least base", 0, falling_from(2, int(far), least))
+
+
+attack("rem-extensions*", domain=EXTENSIONS_REPAIRED.domain())(EXTENSIONS_REPAIRED.attack)
 
 
 @attack("rem-extensions", domain="v1's bases 5e5 and 2e8, pairs (2, 8192) and (2, 2^20)")
 def introduction_attack() -> Iterator[Evidence]:
     for far in (8192, 2**20):
-        yield below(
-            f"(2, {far}), D = 128: gap at 5e5 below that at 2e8",
-            base_gap(500_000, 2, far),
-            base_gap(2 * 10**8, 2, far),
-        )
+        yield EXTENSIONS.fails_at(V1_PAIR | {RAISED: 2 * 10**8, FAR_POSITIVE: far})
 
 
 @practice("rem-PI")

@@ -12,9 +12,11 @@ import sympy as sp
 from flint import acb, arb
 
 from analysis.evidence import Evidence, Verdict
-from proofs.balls import ball, below
+from proofs.balls import ball
 from proofs.checks import BASES, HEAD_DIMS, equality, exact, search, short, tried
 from proofs.ledger import attack, claim, practice, repair
+from proofs.letters import ANY_HEAD, BASE, DIM
+from proofs.statements import Conclusion, Statement, Variable, relation
 
 Q0, Q1, K0, K1, X, Y = sp.symbols("q0 q1 k0 k1 x y", real=True)
 MU, NU, SIGMA = sp.symbols("mu nu sigma", real=True)
@@ -40,40 +42,68 @@ def relative(rotate_key: int = 1) -> Evidence:
     )
 
 
+THETA = sp.Symbol("theta_0", positive=True)
+PAIR = sp.Symbol("d", integer=True, nonnegative=True)
+LAST_PAIR = DIM / 2 - 1
+NOTATION_2_1 = Statement(
+    (
+        ANY_HEAD,
+        Variable(THETA, low=sp.Integer(0), high=sp.Integer(1)),
+        Variable(PAIR, low=sp.Integer(0), high=LAST_PAIR, integer=True, closed=True),
+    ),
+    (Conclusion(relation(THETA ** (2 * PAIR / DIM), "==", THETA), when=(relation(PAIR, "==", 0),)),),
+    words=r"$1/\theta_0$ is the base and $\theta_d = \theta_0^{2d/D}$, so that the two uses of $\theta_0$ agree: ",
+)
+
+
 @claim(
     "not-2.1",
     where="Sec. 2.1",
     kind="definition",
-    says=r"$1/\theta_0$ is the base and $\theta_d = \theta_0^{2d/D}$, $d = 0,\dots,D/2-1$",
+    says=NOTATION_2_1,
 )
-def notation() -> Iterator[Evidence]:
-    theta = sp.Rational(1, 4)
-    yield exact(
-        "theta_d at d = 0 against the base's inverse theta_0 = 1/4", theta**0 == theta, theta**0, theta
-    )
+def notation(statement: Statement) -> Iterator[Evidence]:
+    yield statement.fails_at({DIM: 2, THETA: sp.Rational(1, 4), PAIR: 0})
+
+
+FREQUENCY = BASE ** (-2 * PAIR / DIM)
+NOTATION_REPAIRED = Statement(
+    (
+        ANY_HEAD,
+        Variable(BASE, low=sp.Integer(1)),
+        Variable(PAIR, low=sp.Integer(0), high=LAST_PAIR, integer=True, closed=True),
+    ),
+    (
+        Conclusion(relation(FREQUENCY, "==", 1), when=(relation(PAIR, "==", 0),)),
+        Conclusion(
+            relation(FREQUENCY, "==", BASE ** (2 / DIM) / BASE), when=(relation(PAIR, "==", LAST_PAIR),)
+        ),
+        Conclusion(relation(FREQUENCY, ">", 1 / BASE)),
+    ),
+    words=r"$\theta_d = b^{-2d/D}$: ",
+)
 
 
 @repair(
     "not-2.1",
-    says=(
-        r"base $b > 1$; $\theta_d = b^{-2d/D}$, $d = 0,\dots,D/2-1$, so the first frequency is 1 and not "
-        "$1/b$"
-    ),
+    says=NOTATION_REPAIRED,
     outline="With the name theta_0 kept for 1/b alone, theta_d runs from 1 down to b^{-(1-2/D)}, never to 1/b.",
 )
-def notation_repaired() -> Iterator[Evidence]:
-    b, d, dim = sp.symbols("b d D", positive=True)
-    yield equality("first frequency", (b ** (-2 * d / dim)).subs(d, 0), sp.Integer(1))
-    yield equality("last frequency", (b ** (-2 * d / dim)).subs(d, dim / 2 - 1), b ** (2 / dim) / b)
+def notation_repaired(statement: Statement) -> Iterator[Evidence]:
+    yield from statement.identities()
+    least = sp.simplify(sp.log(FREQUENCY.subs(PAIR, LAST_PAIR) / statement.target(3)) / sp.log(BASE))
+    yield exact("the exponent of the last frequency over 1/b", least.is_positive, least, "> 0")
+
+
+attack("not-2.1*", domain=NOTATION_REPAIRED.domain())(NOTATION_REPAIRED.attack)
 
 
 @attack("not-2.1", domain="D = 2 to 256: is there a base at which the two uses of theta_0 agree?")
 def notation_attack() -> Iterator[Evidence]:
-    theta = sp.Symbol("theta_0", real=True)
-    both = sp.solveset(sp.Eq(theta, theta**0), theta, sp.Interval.open(0, 1))
-    yield exact(
-        "theta_0 in (0, 1) with theta_0 = theta_0^0, the frequency of pair 0", not both.is_empty, both, "some"
-    )
+    (conclusion,) = NOTATION_2_1.conclusions
+    left, right = (side.subs(PAIR, 0).subs(THETA, sp.Symbol("t", real=True)) for side in conclusion.sides)
+    both = sp.solveset(sp.Eq(left, right), sp.Symbol("t", real=True), sp.Interval.open(0, 1))
+    yield exact("theta_0 in (0, 1) at which they agree, at pair 0", not both.is_empty, both, "some")
 
 
 @claim(
@@ -82,6 +112,7 @@ def notation_attack() -> Iterator[Evidence]:
     kind="definition",
     says=r"$\mathrm{Attn} = (1/\sqrt D) \mathrm{Re}[\sum_d q^C_d (k^C_d)^{\ast} e^{i(m-n)\theta_d}]$",
     outline="Consistent with turning q by m theta_d and k by n theta_d: their product sees m - n alone.",
+    in_words="a definition: it asserts nothing",
 )
 def eq_2() -> Iterator[Evidence]:
     yield relative()
@@ -116,43 +147,78 @@ def _shift_cases() -> Iterator[tuple[str, arb]]:
             yield f"D={head_dim}, m={m}, n={n}", ball("1e-20") - abs(gap)
 
 
+TURNED = sp.exp(sp.I * X)
+
+
+def pair_score(phase: sp.Expr) -> sp.Expr:
+    """Re[q k* phase] of one pair, in real numbers."""
+    spelt = phase.rewrite(sp.cos) if isinstance(phase, sp.exp) else phase
+    return sp.re(sp.expand((Q0 + sp.I * Q1) * (K0 - sp.I * K1) * spelt))
+
+
+PAIRS_REAL = tuple(Variable(symbol) for symbol in (Q0, Q1, K0, K1, X))
+A_D, B_D = sp.symbols("A_d B_d", real=True)
+PRODUCTS = {A_D: A, B_D: B}
+
+
+def expanded(unit: sp.Expr) -> sp.Expr:
+    """A_d cos + B_d sin, the angle in the given unit."""
+    return A_D * sp.cos(unit * X) + B_D * sp.sin(unit * X)
+
+
+EQ_3 = Statement(
+    PAIRS_REAL,
+    (Conclusion(relation(pair_score(TURNED), "==", expanded(2 * sp.pi))),),
+    meaning=PRODUCTS,
+    words=r"expanding (2): $\mathrm{Attn} = (1/\sqrt D) \sum_d (A_d \cos 2\pi(m-n)\theta_d + B_d \sin "
+    r"2\pi(m-n)\theta_d)$, of which one pair, $q = q_0 + iq_1$, $k = k_0 + ik_1$, $x = (m-n)\theta_d$, is "
+    r"$\mathrm{Re}[qk^{\ast}e^{ix}]$: ",
+)
+
+
 @claim(
     "eq-3",
     where="Sec. 2.1, eq 3",
     kind="equation",
-    says=(
-        r"expanding (2): $\mathrm{Attn} = (1/\sqrt D) \sum_d (A_d \cos 2\pi(m-n)\theta_d + B_d \sin "
-        r"2\pi(m-n)\theta_d)$"
-    ),
+    says=EQ_3,
     outline="(2) turns by (m-n) theta_d radians, (3) by (m-n) theta_d turns. D = 2, q = k = (1, 0), m - n = 1.",
 )
-def eq_3() -> Iterator[Evidence]:
-    gap = abs(arb(1).cos() - (2 * arb.pi()).cos())
-    yield below("D = 2, q = k = (1, 0), m - n = 1: |(2) - (3)| = |cos 1 - cos 2 pi|", gap, "1e-9")
+def eq_3(statement: Statement) -> Iterator[Evidence]:
+    yield statement.fails_at({Q0: 1, Q1: 0, K0: 1, K1: 0, X: 1})
+
+
+EQ_3_REPAIRED = Statement(
+    PAIRS_REAL,
+    (
+        Conclusion(relation(pair_score(sp.exp(2 * sp.pi * sp.I * X)), "==", expanded(2 * sp.pi))),
+        Conclusion(relation(pair_score(TURNED), "==", expanded(sp.Integer(1)))),
+    ),
+    meaning=PRODUCTS,
+    words=r"with $e^{2\pi i(m-n)\theta_d}$ in (2), or without $2\pi$ in (3), equal pair by pair and so for all $D$, "
+    r"with $x = (m-n)\theta_d$: ",
+)
 
 
 @repair(
     "eq-3",
-    says=(
-        r"with $e^{2\pi i(m-n)\theta_d}$ in (2), or without $2\pi$ in (3): equal for all $q$, $k$, $m$, "
-        "$n$, $D$"
-    ),
+    says=EQ_3_REPAIRED,
     outline="One identity per pair; the sum over d is linear.",
 )
-def eq_3_repaired() -> Iterator[Evidence]:
-    yield pair_expansion(A, B)
+def eq_3_repaired(statement: Statement) -> Iterator[Evidence]:
+    yield from statement.identities()
 
 
 @attack("eq-3", domain="for which distances do (2) and (3) agree? d = 0 alone, integer m - n from 1 to 1000")
 def eq_3_attack() -> Iterator[Evidence]:
     gaps = [(lam, abs(arb(lam).cos() - 1)) for lam in range(1, 1001)]
-    nearest = min(gaps, key=lambda pair: float(pair[1]))
-    yield below(f"closest agreement, at m - n = {nearest[0]}", nearest[1], 0, strict=False)
+    nearest = min(gaps, key=lambda pair: float(pair[1]))[0]
+    yield EQ_3.fails_at({Q0: 1, Q1: 0, K0: 1, K1: 0, X: nearest})
 
 
 @attack("eq-3*", domain="D = 2, 4, 16, unstructured rational q and k, distances of both signs")
 def eq_3_repaired_attack() -> Iterator[Evidence]:
     yield search("complex product against A cos + B sin", _expanded_cases())
+    yield from EQ_3_REPAIRED.attack()
 
 
 def _expanded_cases() -> Iterator[tuple[str, arb]]:
@@ -171,17 +237,26 @@ def _expanded_cases() -> Iterator[tuple[str, arb]]:
             )
 
 
+EQ_4 = Statement(
+    PAIRS_REAL[:4],
+    (
+        Conclusion(relation(sp.re((Q0 + sp.I * Q1) * (K0 - sp.I * K1)), "==", A_D)),
+        Conclusion(relation(sp.im((Q0 + sp.I * Q1) * (K0 - sp.I * K1)), "==", -B_D)),
+    ),
+    meaning=PRODUCTS,
+    words=r"$q^C_d = q_0 + iq_1$, $k^C_d = k_0 + ik_1$, where $q_0 = q_{2d}$, $q_1 = q_{2d+1}$ and the same of $k$: ",
+)
+
+
 @claim(
     "eq-4",
     where="Sec. 2.1, eq 4",
     kind="definition",
-    says="$A_d = q_{2d}k_{2d} + q_{2d+1}k_{2d+1}$, $B_d = q_{2d}k_{2d+1} - q_{2d+1}k_{2d}$",
+    says=EQ_4,
     outline="These are the real part and minus the imaginary part of q^C (k^C)^*, the coefficients that (3) needs.",
 )
-def eq_4() -> Iterator[Evidence]:
-    product = (Q0 + sp.I * Q1) * (K0 - sp.I * K1)
-    yield equality("Re q k* = A_d", sp.re(sp.expand(product)), A)
-    yield equality("Im q k* = -B_d", sp.im(sp.expand(product)), -B)
+def eq_4(statement: Statement) -> Iterator[Evidence]:
+    yield from statement.identities()
 
 
 @attack("eq-4", domain="both signs of B_d in the expansion: only one may fit")
@@ -190,6 +265,7 @@ def eq_4_attack() -> Iterator[Evidence]:
     yield tried(
         "the opposite sign of B_d is refuted", wrong.verdict is Verdict.REFUTED, wrong.verdict, "refuted"
     )
+    yield from EQ_4.attack()
 
 
 def deterministic_tokens(mu: sp.Expr, nu: sp.Expr) -> tuple[tuple[sp.Expr, ...], tuple[sp.Expr, ...]]:
@@ -217,6 +293,7 @@ def realises(q: tuple[sp.Expr, ...], k: tuple[sp.Expr, ...], mu: sp.Expr, nu: sp
     outline="Satisfiable for every (mu_0, nu_0), even by tokens without randomness: mu_0 != 0 by (t, 1), (s/t, s) with "
     "s = mu_0/2 and t - 1/t = nu_0/s; mu_0 = 0 by (1, 0), (0, nu_0). So every (mu_0, nu_0) may be used in a "
     "counterexample, and theorems 2.1 to 2.3 speak of mu_0 C_D + nu_0 S_D and of nothing else.",
+    in_words="an assumption on the law of the tokens",
 )
 def asm_2_1() -> Iterator[Evidence]:
     mu = sp.Symbol("mu", real=True, nonzero=True)
@@ -262,6 +339,7 @@ def assumption_practice() -> Iterator[dict[str, object]]:
     outline="Jensen: |E A_d| <= E|q_{2d}k_{2d}| + E|q_{2d+1}k_{2d+1}| <= 2 sigma_0. Conversely mix the fixed tokens of "
     "(2 sigma_0, nu_0) and (-2 sigma_0, nu_0) with weights p, 1-p; sigma_0 = 0 by (1, 0), (0, nu_0). sigma_0 does not "
     "bound nu_0: B_d multiplies coordinates that (5) does not.",
+    in_words="of every joint law: which means and second moments occur",
 )
 def eq_5() -> Iterator[Evidence]:
     sigma = sp.Symbol("sigma", positive=True)
