@@ -113,7 +113,7 @@ class Form:
     """One form of a claim, as stated or as repaired: statement, argument, and the check that judges it.
 
     `says`, `assumes` and `proof` are Markdown with TeX between dollar signs; `outline` is plain text. Where there is a
-    `statement`, `says` is printed from it, and the check is `judge` of it; where there can be none, `in_words` says why.
+    `statement`, `says` is printed from it, and the check is `judge` of it; where there is none, `in_words` says why.
     """
 
     says: str

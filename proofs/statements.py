@@ -277,9 +277,9 @@ class Conclusion:
         return (less if self.strict else at_most)(right, left)
 
     def tightened(self, share: Expr) -> Conclusion:
-        """The same, its bound tightened by a share of itself."""
+        """The same, its bound tightened by a share of itself, and of 1 where it is 0."""
         downward = isinstance(self.says, sp.StrictLessThan | sp.LessThan)
-        room = share * sp.Abs(self.says.rhs)
+        room = share * sp.Abs(self.says.rhs) or share
         right = self.says.rhs - room if downward else self.says.rhs + room
         return replace(self, says=self.says.func(self.says.lhs, right, evaluate=False), sharp=None)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import sympy as sp
 from flint import arb
 
+from analysis.errors import InputError
 from analysis.evidence import Evidence, Verdict
 from proofs.balls import Real, ball, below
 from proofs.checks import equality, exact, rises, rounded_up, search, tried
@@ -278,11 +279,17 @@ EQ_37_REPAIRED = Statement(
 
 def shares(bound: sp.Expr) -> tuple[tuple[sp.Expr, sp.Expr, sp.Expr], ...]:
     """For |mu_0| and for |nu_0|: what stands before them, as (constant, over L, times e)."""
-    found = []
+    found, whole = [], sp.expand(bound.subs({sp.Abs(MU): P, sp.Abs(NU): Q}))
     for one, other in ((P, Q), (Q, P)):
-        part = sp.expand(bound.subs({sp.Abs(MU): P, sp.Abs(NU): Q})).coeff(one, 1).subs(other, 0)
+        part = whole.coeff(one, 1).subs(other, 0)
         constant, slope = line_in(part.subs(ERROR, 0), LOG)
         found.append((constant, slope, sp.expand(part).coeff(ERROR, 1)))
+    again = sum(
+        size * (constant + slope / LOG + times * ERROR)
+        for size, (constant, slope, times) in zip((P, Q), found, strict=True)
+    )
+    if sp.expand(whole - again) != 0:
+        raise InputError(f"{bound} is no sum of |mu_0| and |nu_0| times constants, 1/L and e")
     return tuple(found)
 
 
@@ -513,7 +520,9 @@ def eq_40_repaired(statement: Statement) -> Iterator[Evidence]:
         "the terms in e are the condition's", (times * P + twice * Q) * ERROR, errors.lhs.subs(put)
     )
     total = part + EPS / 4 + errors.rhs
-    yield exact("all three, below epsilon", bool((EPS - total).is_positive), total, statement.target())
+    yield exact(
+        "all three, below epsilon", bool((statement.target() - total).is_positive), total, statement.target()
+    )
 
 
 @attack("eq-40*", domain=EQ_40_REPAIRED.domain(number=400))

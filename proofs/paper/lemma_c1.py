@@ -34,7 +34,7 @@ from proofs.letters import (
 )
 from proofs.paper.appendix_e_cos import HALF, c, integral_bound, lam
 from proofs.paper.appendix_e_riemann import alpha, riemann_decomposition
-from proofs.paper.classical_lemmas import RIEMANN, SECOND_ORDER, D, L, P, theta, u, v
+from proofs.paper.classical_lemmas import CI_BOUND, RIEMANN, SECOND_ORDER, D, L, P, theta, u, v
 from proofs.statements import (
     TURN,
     Conclusion,
@@ -314,6 +314,8 @@ def lem_c1_repaired(statement: Statement) -> Iterator[Evidence]:
     yield same("the integral from x = u on", sp.diff(-sp.Ci(phase) / L, u), sp.cos(phase))
     shape = sp.expand(statement.target(7) - ERROR).subs(END, UNIT * NEAR_POSITIVE / BASE)
     yield from integral_bound(c, shape.subs({UNIT: c, BASE: 1 / theta, LOG: L, NEAR_POSITIVE: lam}))
+    parts = sum(sp.sqrt(CI_BOUND.target().subs(CI_BOUND.symbols[0], end)) for end in (START, END))
+    yield same("|Ci| below 1/x at either end (lem-ci)", parts, statement.target(5))
     widest = sp.expand(2 * LOG * (statement.target(8) - ERROR))
     yield exact("both Si lie in (0, Si(pi)]", widest == sp.Si(sp.pi), widest, "Si(pi)")
     said = statement.target(6)

@@ -349,8 +349,8 @@ INTERPOLATION = Statement(
             )
         ),
     ),
-    words=r"interpolation by $s$ is the base $b s^{D/(2d)}$ in pair $d \ge 1$; pair 0 has no such base and must be slowed "
-    "down by itself: ",
+    words=r"interpolation by $s$ is the base $b s^{D/(2d)}$ in pair $d \ge 1$; pair 0 has no such base and must be "
+    "slowed down by itself: ",
 )
 
 
@@ -497,8 +497,8 @@ QUARTER = Statement(
         ),
     ),
     given=(relation(UNIT * FAR_POSITIVE / FACTOR, "<=", sp.pi / 2),),
-    words=r"$\nu_0 = 0$, $\mu_0 = 1$: the gap falls in $s$ once $c\Lambda/s \le \pi/2$, in turns once the interpolated far "
-    r"distance is at most $1/4$ token, from $s$ to any $S > s$: ",
+    words=r"$\nu_0 = 0$, $\mu_0 = 1$: the gap falls in $s$ once $c\Lambda/s \le \pi/2$, in turns once the "
+    r"interpolated far distance is at most $1/4$ token, from $s$ to any $S > s$: ",
 )
 
 
@@ -586,8 +586,9 @@ EXTENSIONS_REPAIRED = Statement(
             )
         ),
     ),
-    words=r"interpolation in the limit $s \to \infty$ reduces the gap of a given pair, and so does raising $1/\theta_0 = b$ "
-    r"of the pairs $(2, N)$, in turns, once it exceeds 5.5 times the far distance ($\nu_0 = 0$, $\mu_0 = 1$, $D \to "
+    words=r"interpolation in the limit $s \to \infty$ reduces the gap of a given pair, and so does raising "
+    r"$1/\theta_0 = b$ of the pairs $(2, N)$, in turns, once it exceeds 5.5 times the far distance ($\nu_0 = "
+    r"0$, $\mu_0 = 1$, $D \to "
     r"\infty$): ",
 )
 
@@ -603,6 +604,10 @@ def introduction_repaired(statement: Statement) -> Iterator[Evidence]:
     for far in pairs.among:
         least = constant_ball(base.low.subs(LONG, far))
         yield below(f"(2, {far}): condition at the least base", 0, falling_from(2, int(far), least))
+    low, high = (limit_gap(ball(times) * 8192, 4096, 8192, 0) for times in ("5.5", "7"))
+    yield below(
+        "of nearer pairs it is not true: (4096, 8192), gap at 5.5 below that at 7 times Lambda", low, high
+    )
 
 
 attack("rem-extensions*", domain=EXTENSIONS_REPAIRED.domain())(EXTENSIONS_REPAIRED.attack)

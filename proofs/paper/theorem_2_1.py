@@ -38,7 +38,12 @@ from proofs.checks import (
 )
 from proofs.integrals import RopeSums
 from proofs.ledger import attack, claim, necessary, practice
+from proofs.letters import ANY_BASE, ANY_HEAD, ANY_UNIT, NEAR, rope_bias
+from proofs.letters import DIM as HEAD_DIM
+from proofs.letters import MU as MU_0
+from proofs.letters import NU as NU_0
 from proofs.paper.appendix_b import character_sum, from_integer
+from proofs.statements import Conclusion, Statement, Variable, constant_ball, relation
 from proofs.subdivision import maximum, minimum
 
 
@@ -173,6 +178,7 @@ def independence(degree: int, exponents: range) -> Evidence:
         polynomial has degree at most $N$: degree above $N$ is what independence together with 1 takes.
         $\square$
     """,
+    in_words="of independence over the rationals",
 )
 def rem_b() -> Iterator[Evidence]:
     for pairs in (2, 3, 8, 32):
@@ -223,6 +229,7 @@ def rem_b_attack() -> Iterator[Evidence]:
         excluded by independence, so the orbit fills $\mathbb T^{D/2}$ and the mean over pairs fills
         $[-r,r]$. $\square$
     """,
+    in_words="of the closure of an infinite orbit",
 )
 def radians() -> Iterator[Evidence]:
     for pairs in (2, 8, 32):
@@ -261,6 +268,7 @@ def degree_row(base: int, head_dim: int, degree: int) -> Evidence:
         "x^{D/2} - b factored over Q for each of them. In general by Vahlen-Capelli: x^n - a with a > 0 is "
         "irreducible iff a is no p-th power for any prime p that divides n."
     ),
+    in_words="of degrees of algebraic numbers",
 )
 def degrees() -> Iterator[Evidence]:
     for base in BASES:
@@ -328,6 +336,7 @@ INDEPENDENT = r"$\theta_1,\dots,\theta_{D/2-1}$ independent over $\mathbb{Q}$"
         j}k_dy_d$ mod 1: then $y\in H$ and $f(y)=\frac2D(\mu_0+(N-1)\gamma+v)$ with $|v|\le r$. As
         $N-1=\frac D2-2$, the error is $\frac2D|\mu_0+v-2\gamma|\le\frac{8r}D$. $\square$
     """,
+    in_words="of the limit points of an infinite orbit",
 )
 def thm_2_1() -> Iterator[Evidence]:
     yield from uniform_constant(sp.Integer(8))
@@ -412,6 +421,7 @@ def _golden_cases() -> Iterator[tuple[str, arb]]:
         takes all values between its extremes $\frac2D(\mu_0\pm Nr)$. In radians pair 0 is as free as the
         others, and the mean over pairs fills $[-r,r]$. $\square$
     """,
+    in_words="of the limit points of an infinite orbit",
 )
 def thm_2_1_sharp() -> Iterator[Evidence]:
     top = sp.expand(2 / DIM * (MU + (DIM / 2 - 1) * R))
@@ -467,20 +477,41 @@ def sharp_practice() -> Iterator[dict[str, object]]:
         }
 
 
+EQ_6 = Statement(
+    (
+        ANY_UNIT,
+        ANY_HEAD,
+        ANY_BASE,
+        Variable(NEAR),
+        Variable(MU_0),
+        Variable(NU_0),
+        Variable(GAMMA, low=-sp.sqrt(MU_0**2 + NU_0**2), high=sp.sqrt(MU_0**2 + NU_0**2), closed=True),
+    ),
+    (
+        Conclusion(
+            relation(sp.Abs(2 * rope_bias(NEAR) - GAMMA), "<=", 2 * sp.sqrt(MU_0**2 + NU_0**2)),
+        ),
+    ),
+    words=r"$\limsup_k |(2/\sqrt D) \mathrm{E} \mathrm{Attn} - \gamma| = O(1/D)$ at one fixed $D$, whatever the "
+    r"distances: the constant $2rD$ over $D$ will do; ",
+)
+
+
 @claim(
     "eq-6",
     where="Sec. 2.2, eq 6",
     kind="equation",
-    says=r"$\limsup_k |(2/\sqrt D) \mathrm{E} \mathrm{Attn} - \gamma| = O(1/D)$ at one fixed $D$",
+    says=EQ_6,
     outline=(
         "At one D every bounded number is O(1/D): |(2/D) sum_d (mu_0 cos + nu_0 sin)| <= r and |gamma| <= "
         "r, so 2r, or 2rD/D, is a constant for any sequence (m_k, n_k). Only a constant that is free of D "
         "says anything: thm-2.1."
     ),
 )
-def eq_6() -> Iterator[Evidence]:
-    worst = 2 / DIM * (DIM / 2) * R + R
-    yield equality("trivial bound times D, over D", worst, 2 * R)
+def eq_6(statement: Statement) -> Iterator[Evidence]:
+    worst = 2 / HEAD_DIM * (HEAD_DIM / 2) * R + R
+    said = statement.target().subs(MU_0**2 + NU_0**2, R**2)
+    yield equality("D/2 terms of at most r, twice over D, and |gamma| <= r", worst, said)
 
 
 @attack(
@@ -499,6 +530,7 @@ def eq_6_attack() -> Iterator[Evidence]:
         worst,
         "<= 2r = 2",
     )
+    yield from EQ_6.attack()
 
 
 @practice("thm-2.1")
@@ -548,6 +580,7 @@ def _seen(base: int, head_dim: int, turns: bool) -> tuple[float, float]:
         "vectors k modulo those that are trivial on it; for a nontrivial one k.x is no integer, so its "
         "mean over the orbit is 0 (the sum of thm-2.1.weyl*): the orbit is uniformly distributed in H."
     ),
+    in_words="of the closure of an infinite orbit",
 )
 def orbit_closure() -> Iterator[Evidence]:
     yield from character_sum()
@@ -592,6 +625,7 @@ def _annihilator(x: tuple[Fraction, ...], order: int) -> set[tuple[Fraction, ...
         "k_j != 0, any values of the other coordinates are completed by solving k_j y_j = -(the rest) mod "
         "1."
     ),
+    in_words="of independence over the rationals",
 )
 def rank() -> Iterator[Evidence]:
     k, other, theta = sp.symbols("k1:4"), sp.symbols("l1:4"), sp.symbols("theta1:4")
@@ -621,15 +655,30 @@ def thm_2_1_rank_attack() -> Iterator[Evidence]:
     )
 
 
+TURN_SHARE = sp.Symbol("y", real=True)
+CHAIN = sum((sp.cos(2 * sp.pi * 10**k * TURN_SHARE) for k in range(4)), sp.Integer(0)) / 4
+LEAST = -sp.Rational("0.9678")
+REACH = Statement(
+    (Variable(TURN_SHARE, low=sp.Integer(0), high=sp.Integer(1), closed=True),),
+    (
+        Conclusion(
+            relation(CHAIN, ">", LEAST), sharp=(sp.Rational(1, 10**4), {TURN_SHARE: sp.Rational("0.4545045")})
+        ),
+        Conclusion(relation(CHAIN, "<=", 1)),
+    ),
+    words=r"base $10^4$, $D$ a multiple of 8, radians, $\nu_0 = 0 < \mu_0$: the limit points over $\mu_0$ are "
+    r"exactly the "
+    r"values of $\frac14\sum_{k<4}\cos(2\pi 10^ky)$, $[-0.96779\dots, 1]$ for every such $D$; so without its "
+    r"hypothesis "
+    r"the conclusion of Theorem 2.1 is false: $\gamma = -\mu_0$ stays $0.032\mu_0$ away however large $D$ is; ",
+)
+
+
 @claim(
     "thm-2.1.reach",
     where="Sec. 2.2, Theorem 2.1",
     kind="theorem",
-    says=(
-        r"base $10^4$, $D$ a multiple of 8, radians, $\nu_0 = 0 < \mu_0$: the limit points are exactly "
-        r"$[-0.96779\dots, 1]\mu_0$ for every such $D$; so without its hypothesis the conclusion of "
-        r"Theorem 2.1 is false: $\gamma = -\mu_0$ stays $0.032\mu_0$ away however large $D$ is"
-    ),
+    says=REACH,
     uses=("thm-2.1.orbit", "thm-2.1.degree"),
     outline=(
         "theta_{d+D/8} = theta_d/10: the pairs fall into D/8 chains y, 10y, 100y, 1000y and the chains' "
@@ -637,19 +686,20 @@ def thm_2_1_rank_attack() -> Iterator[Evidence]:
         "y). Its least value is certified over the whole circle."
     ),
 )
-def thm_2_1_reach() -> Iterator[Evidence]:
+def thm_2_1_reach(statement: Statement) -> Iterator[Evidence]:
     for head_dim in (64, 128, 256):
         power = Power(10_000, head_dim)
-        yield exact(
-            f"(c, K) at D = {head_dim}",
-            (power.ratio, power.chain) == (10, 4),
-            (power.ratio, power.chain),
-            (10, 4),
-        )
+        found = (power.ratio, power.chain)
+        yield exact(f"(c, K) at D = {head_dim}", found == (10, 4), found, (10, 4))
+    least = constant_ball(statement.target(1))
     low, high = Power(10_000, 128).reach(mu=1, nu=0, turns=False)
-    yield below("least limit point lies above -0.9678", "-0.9678", low)
-    yield below("and below -0.9677", low, "-0.9677")
-    yield below("greatest limit point is 1, to", abs(high - 1), "1e-6")
+    yield below("least limit point lies above the stated bound", least, low)
+    yield below("and below it plus 1/10000", low, least + ball("1/10000"))
+    yield below("so that -1 stays 0.032 away", "0.032", low + 1)
+    yield below(
+        "greatest limit point is the stated one, to", abs(high - constant_ball(statement.target(2))), "1e-6"
+    )
+    yield from statement.sharpness()
 
 
 @attack("thm-2.1.reach", domain="D = 64, 128: 4000 distances up to 10^12, spread without structure, radians")
@@ -661,6 +711,7 @@ def reach_attack() -> Iterator[Evidence]:
             f"D = {head_dim}: 2 C_D above -0.9678",
             ((f"lambda = {lam}", 2 * sums.cos(lam) + ball("0.9678")) for lam in distances),
         )
+    yield from REACH.attack()
 
 
 @practice("thm-2.1.reach")

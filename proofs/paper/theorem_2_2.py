@@ -503,6 +503,7 @@ def returning_gap(share: sp.Expr) -> Evidence:
         "nu_0 = 0, lambda = 2, Lambda = 2 + 3^255 has a gap of 0. Where D may grow with Lambda it fails at mu_0 = 0 "
         "alone, which Assumption 2.1 admits: (7) then reads 0 > 0. For mu_0 != 0 that form is thm-2.2*."
     ),
+    in_words="of one head dimension for all far distances: what refutes it depends on it",
 )
 def thm_2_2() -> Iterator[Evidence]:
     yield from periodic_example(256, 2)

@@ -9,7 +9,7 @@ from flint import arb
 
 from analysis.evidence import Evidence
 from proofs.balls import Real, ball, below
-from proofs.checks import BASES, equality, rounded_up, scale, search, short
+from proofs.checks import BASES, equality, exact, rounded_up, scale, search, short
 from proofs.ledger import attack, claim, practice
 from proofs.letters import FAR_POSITIVE, LOG, MU, NEAR_END, NEAR_POSITIVE, NU, RHO, limit_bias
 from proofs.paper.theorem_2_2 import (
@@ -123,19 +123,25 @@ def causal(statement: Statement) -> Iterator[Evidence]:
         said = statement.conclusions[start : start + 4]
         (_, rise), (_, fall) = (line_in(sp.expand(one.says.rhs / sp.Abs(MU)), LOG) for one in said[:2])
         helped, harmed = rise.coeff(RHO), -fall.coeff(sp.Abs(RHO))
+        signs = [one.when[0] for one in said]
+        due = [SAME_SIGN, OTHER_SIGN, SAME_SIGN, OTHER_SIGN]
+        yield exact(f"{unit}: which sign of rho each bound is for", signs == due, signs, due)
         constant, cosine, _ = costs(LIMIT.target(index + 1))
         for one, slope, ratio in ((said[0], helped, RHO), (said[1], -harmed, sp.Abs(RHO))):
-            due = sp.expand(LIMIT.target(index + 1).subs(sp.Abs(RHO), 0) + sp.Abs(MU) * slope * ratio / LOG)
-            yield equality(f"{unit}: the cosines are thm-2.2.limit's", sp.expand(one.says.rhs), due)
+            own = sp.expand(LIMIT.target(index + 1).subs(sp.Abs(RHO), 0) + sp.Abs(MU) * slope * ratio / LOG)
+            yield equality(f"{unit}: the cosines are thm-2.2.limit's", sp.expand(one.says.rhs), own)
         yield from sine_costs(convention, constant_ball(helped), constant_ball(harmed), last_digit=True)
-        room = constant_ball(constant - said[2].says.rhs / sp.Abs(MU))
+        room, over = (constant_ball(constant - one.says.rhs / sp.Abs(MU)) for one in said[2:])
+        yield exact(
+            f"{unit}: one bound for both signs of rho", said[2].says == said[3].says, said[3].says, "the same"
+        )
         beyond = said[3].when[1].rhs
         steep = beyond.coeff(sp.Abs(RHO))
         offset = constant_ball(beyond - steep * sp.Abs(RHO))
         yield from rounded_up(
-            f"{unit}: offset of the threshold", convention.cosine_cost() / room, offset, "1/100"
+            f"{unit}: offset of the threshold", convention.cosine_cost() / over, offset, "1/100"
         )
-        slope = greatest_sine(convention) / 2 / room
+        slope = greatest_sine(convention) / 2 / over
         yield from rounded_up(f"{unit}: its slope", slope, constant_ball(steep), "1/100")
         edge = ball(EDGE).log()
         yield below(f"{unit}, rho >= 0: so no threshold", sharp_cost(convention, 0) / room, edge)

@@ -21,6 +21,7 @@ from proofs.checks import (
     LONGEST,
     Distances,
     Scan,
+    exact,
     near_integers,
     scale,
     search,
@@ -29,7 +30,9 @@ from proofs.checks import (
 )
 from proofs.integrals import RopeSums
 from proofs.ledger import attack, claim, practice, repair
+from proofs.letters import BASE, DIM, FAR, HERE, MU, NEAR, NU, THERE, UNIT, rope_bias
 from proofs.paper.theorem_2_2 import RADIANS, TURNS, gap_floor, periodic_example, pigeonhole, returning_gap
+from proofs.statements import TURN, Conclusion, Statement, Table, relation
 from proofs.subdivision import minimum
 
 
@@ -49,6 +52,7 @@ from proofs.subdivision import minimum
         "the gap is below |mu_0|/8. Exactly: D = 512, theta_0 = (2/3)^256, lambda = 2, Lambda = 2 + 3^255 "
         "gives a gap of 0; (2/3)^{D/2} does so for every D."
     ),
+    in_words="of one head dimension for all far distances, which exist at every one of them",
 )
 def uniform() -> Iterator[Evidence]:
     yield pigeonhole()
@@ -77,6 +81,7 @@ def uniform() -> Iterator[Evidence]:
         $\Lambda=\lambda+T$ has $|\Delta|\le\frac{\pi r}N\le|\mu_0|/8$. The bound on $D$ is that of
         `thm-2.2*`. $\square$
     """,
+    in_words="of one head dimension for all far distances, which exist at every one of them",
 )
 def uniform_repaired() -> Iterator[Evidence]:
     yield pigeonhole()
@@ -193,17 +198,17 @@ def worst_gap(base: int, head_dim: int, turns: bool, nu: int, far: int) -> tuple
     return f"lambda = {lam}, Lambda = {sign * far}, D = {head_dim}, base {base}", gap
 
 
-FIRST = (  # base, head_dim, turns, nu, first failing integer beyond the base
-    (100_000, 64, True, 0, 101_473),
-    (500_000, 64, True, 0, 598_837),
-    (1_000_000, 64, True, 0, 1_270_923),
-    (100_000, 128, True, 1, 101_528),
-    (500_000, 128, True, 1, 500_778),
-    (100_000, 64, False, 1, 105_507),
-    (100_000, 64, True, 1, 100_280),
-    (500_000, 64, True, 1, 500_636),
-    (1_000_000, 64, True, 1, 1_000_577),
-    (500_000, 64, False, 1, 514_064),
+FIRST = (  # base, head_dim, turns, nu, first failing integer beyond the base, near and far distance of that gap
+    (100_000, 64, True, 0, 101_473, 2, 101_473),
+    (500_000, 64, True, 0, 598_837, 2, 598_837),
+    (1_000_000, 64, True, 0, 1_270_923, 2, 1_270_923),
+    (100_000, 128, True, 1, 101_528, -2, 101_528),
+    (500_000, 128, True, 1, 500_778, -3, 500_778),
+    (100_000, 64, False, 1, 105_507, -2, 105_507),
+    (100_000, 64, True, 1, 100_280, -2, 100_280),
+    (500_000, 64, True, 1, 500_636, -2, -500_636),
+    (1_000_000, 64, True, 1, 1_000_577, -2, -1_000_577),
+    (500_000, 64, False, 1, 514_064, -3, -514_064),
 )
 LATE = (  # found by a float64 search, not certified to be the first
     (100_000, 128, True, 0, 50_359_005),
@@ -212,24 +217,51 @@ LATE = (  # found by a float64 search, not certified to be the first
 )
 
 
+FAILURES = Statement(
+    (
+        Table(
+            (BASE, DIM, UNIT, NU, NEAR, FAR),
+            tuple(
+                (
+                    sp.Integer(base),
+                    sp.Integer(dim),
+                    TURN if turns else sp.Integer(1),
+                    sp.Integer(nu),
+                    near,
+                    far,
+                )
+                for base, dim, turns, nu, _, near, far in FIRST
+            ),
+        ),
+    ),
+    (Conclusion(relation(HERE - THERE, "<=", sp.Rational(1, 8))),),
+    meaning={HERE: rope_bias(NEAR).subs(MU, 1), THERE: rope_bias(FAR).subs(MU, 1)},
+    words=r"$\mu_0 = 1$: of all integers beyond the base, of either sign, $|\Lambda|$ is the first at which (7) "
+    r"fails for "
+    r"some near integer $\lambda$; ",
+)
+
+
 @claim(
     "thm-2.2.first",
     where="Sec. 2.2, Theorem 2.2",
     kind="step",
-    says=(
-        r"at $\mu_0 = 1$, $\nu_0 = 0$ in turns, $D = 64$, (7) first fails at $\Lambda = 101473$, 598837, "
-        r"1270923 for bases $10^5$, $5\cdot10^5$, $10^6$, and with $\nu_0 = 1$ at 100280, 500636, 1000577; with "
-        r"$\nu_0 = 1$ and $D = 128$ at 101528 and 500778 for bases $10^5$, $5\cdot10^5$; in radians, $\nu_0 = 1$, "
-        r"$D = 64$, at 105507 and 514064 for bases $10^5$, $5\cdot10^5$"
-    ),
+    says=FAILURES,
     outline=(
         "Every integer from the base to the failure is bounded in balls; the near distance is the near integer of "
         "least Gamma, both signs where nu_0 != 0."
     ),
 )
-def thm_2_2_first() -> Iterator[Evidence]:
-    for row in FIRST:
+def thm_2_2_first(statement: Statement) -> Iterator[Evidence]:
+    (table,) = statement.variables
+    for *row, near, far in FIRST:
         yield from failure(*row)
+        base, dim, turns, nu, _ = row
+        said = (base, dim, TURN if turns else sp.Integer(1), nu, near, far)
+        yield exact(f"a row of the statement: {said}", said in table.rows and abs(far) == row[4], said, "")
+    bound = statement.target()
+    yield exact("the bound is that of (7)", bound == sp.Rational(1, 8), bound, "1/8")
+    yield exact("no other row", len(table.rows) == len(FIRST), len(table.rows), len(FIRST))
 
 
 @attack("thm-2.2.first", domain="D = 128, nu_0 = 0: distances found by a longer search, up to 5e8")
@@ -237,12 +269,16 @@ def first_attack() -> Iterator[Evidence]:
     for row in LATE:
         where, gap = worst_gap(*row)
         yield search("(7) fails: 1/8 less the gap", [(where, ball("1/8") - gap)], strict=False)
+    yield from FAILURES.attack()
 
 
 @practice("thm-2.2.uniform")
 def uniform_practice() -> Iterator[dict[str, object]]:
     """Rows: known failures of (7) beyond the base, and how far the pigeonhole looks for one."""
-    for rows, how in ((FIRST, "first, certified"), (LATE, "first of a float64 search, failure certified")):
+    for rows, how in (
+        (tuple(row[:5] for row in FIRST), "first, certified"),
+        (LATE, "first of a float64 search, failure certified"),
+    ):
         for base, head_dim, turns, nu, far in rows:
             count = (8 * arb.pi() * (1 + ball(nu) ** 2).sqrt()).ceil()
             steps = (head_dim // 2 - 1) * count.log() + ball(base).log()

@@ -13,10 +13,11 @@ from flint import arb
 
 from analysis.evidence import Evidence
 from proofs.balls import ball, below
-from proofs.checks import Distances, equality, search, tried
+from proofs.checks import Distances, equality, exact, search, tried
 from proofs.integrals import RopeSums
 from proofs.ledger import Known
 from proofs.rivals import BESIDE
+from proofs.statements import Conclusion, Cosines, Statement, Table, Variable, relation
 
 PAPER = "men-2024"
 TEXT = Known.FULL
@@ -66,6 +67,7 @@ SAME_MEAN = r"$\mathrm{E} q=\mathrm{E} k$"
         0 and the first has the mean $2(\mu^2+s^2)$; for an independent $k$ of the same mean they have $2\mu^2$ and
         0, and for $e$ both are 0. The difference is $2s^2\cos\varphi$; sum over the $d/2$ pairs. $\square$
     """,
+    in_words="of every law with these moments",
 )
 def men_1() -> Iterator[Evidence]:
     yield equality(
@@ -99,37 +101,61 @@ FAILING = (  # length, printed base, a distance inside the length at which B_m <
 SERVING = ((1024, 4294), (2048, 11_590), (4096, 26_960), (8192, 83_775), (16_384, 231_700))
 
 
+BASE, LENGTH = sp.symbols("b L", positive=True)
+PLACE = sp.Symbol("m", integer=True, nonnegative=True)
+ANY_PLACE = Variable(PLACE, low=sp.Integer(0), high=LENGTH - 1, integer=True, closed=True)
+
+
+def summed(base: sp.Expr, place: sp.Expr = PLACE) -> sp.Expr:
+    """B_m at d = 128, as C_D in radians."""
+    return HEAD_DIM * Cosines(sp.Integer(HEAD_DIM), base, place, sp.Integer(1))
+
+
+def lengths(*rows: tuple[int, int]) -> Table:
+    """Rows (L, b)."""
+    return Table((LENGTH, BASE), tuple((sp.Integer(length), sp.Integer(base)) for length, base in rows))
+
+
+PRINTED = Statement(
+    (lengths(*((length, base) for length, base, _ in FAILING)), ANY_PLACE),
+    (Conclusion(relation(summed(BASE), ">=", 0)),),
+    words=r"the least bases $b$ with $B_m \ge 0$ for all $m$ within a length $L$, as Table 2 prints them, read "
+    r"as numbers ($d "
+    r"= 128$, which reproduces the table); at 2k it prints $1.6\cdot10^4$; ",
+)
+SERVED = Statement(
+    (lengths(*SERVING), ANY_PLACE),
+    (Conclusion(relation(summed(BASE), ">", 0)),),
+    words=r"at $d = 128$ the bases $b$ serve the lengths $L$: ",
+)
+
+
 @BESIDE.claim(
     "men-table",
     where="Table 2",
     paper=PAPER,
     known=TEXT,
     kind="remark",
-    says=r"the least bases with $B_m\ge0$ for all $m$ in $0..L$, read as numbers: 4k $2.7\cdot10^4$, 16k "
-    r"$3.1\cdot10^5$, "
-    r"32k $6.4\cdot10^5$, 128k $7.8\cdot10^6$, 1M $5.1\cdot10^8$; 2k $1.6\cdot10^4$ (d = 128, which reproduces "
-    r"the table)",
+    says=PRINTED,
     outline="Allowed bases form many short intervals, so a rounded end may lie outside of them: at each of the "
     "five B_m < 0 "
     "for an m inside the length; and at 2k the smaller base 11,590 serves, so 1.6e4 is not the least.",
 )
-def men_table() -> Iterator[Evidence]:
+def men_table(statement: Statement) -> Iterator[Evidence]:
     for length, base, distance in FAILING:
-        yield below(
-            f"base {base}, m = {distance} < {length}: B_m >= 0", 0, rope_sum(base, distance), strict=False
-        )
+        yield statement.fails_at({LENGTH: length, BASE: base, PLACE: distance})
 
 
 @BESIDE.repair(
     "men-table",
-    says="at d = 128 the bases 4,294, 11,590, 26,960, 83,775 and 231,700 serve the lengths 1k, 2k, 4k, 8k and "
-    "16k: B_m > 0 "
-    "at every integer distance below the length",
+    says=SERVED,
     outline="Every distance is bounded in balls. That no smaller base serves is not said: it was seen on a grid alone.",
 )
-def men_table_repaired() -> Iterator[Evidence]:
-    for length, base in SERVING:
-        yield serves(base, length)
+def men_table_repaired(statement: Statement) -> Iterator[Evidence]:
+    (table, _), (conclusion,) = statement.variables, statement.conclusions
+    yield exact("the sums are bounded below by 0", conclusion.says.rhs == 0, conclusion.says.rhs, 0)
+    for length, base in table.rows:
+        yield serves(int(base), int(length))
 
 
 @BESIDE.attack("men-table*", domain="the last 200 distances of each length, by the sums one by one")
@@ -137,6 +163,17 @@ def men_table_attack() -> Iterator[Evidence]:
     for length, base in SERVING:
         cases = ((f"m = {m}", rope_sum(base, m)) for m in range(length - 200, length))
         yield search(f"base {base}: B_m", cases)
+    yield from SERVED.attack()
+
+
+NOT_MONOTONE = Statement(
+    (Variable(PLACE, low=sp.Integer(0), high=sp.Integer(4095), integer=True, closed=True),),
+    (
+        Conclusion(relation(summed(sp.Integer(26_960)), ">", 0)),
+        Conclusion(relation(summed(sp.Integer(27_000), sp.Integer(4080)), "<", 0)),
+    ),
+    words=r"whether $B_m\ge0$ over a length is not monotone in the base, at $d=128$ and $L=4096$: ",
+)
 
 
 @BESIDE.claim(
@@ -145,13 +182,18 @@ def men_table_attack() -> Iterator[Evidence]:
     paper=PAPER,
     known=Known.OURS,
     kind="remark",
-    says=r"whether $B_m\ge0$ over a length is not monotone in the base: at $d=128$, 26,960 serves $L=4096$ and "
-    r"27,000 does not",
+    says=NOT_MONOTONE,
     outline="Every distance below 4096 at the one, m = 4080 at the other.",
 )
-def men_monotone() -> Iterator[Evidence]:
-    yield serves(26_960, 4096)
-    yield below("base 27000: B_4080 is negative", rope_sum(27_000, 4080), 0)
+def men_monotone(statement: Statement) -> Iterator[Evidence]:
+    last = statement.variables[0].high
+    (smaller, larger) = (next(iter(one.says.lhs.atoms(Cosines))) for one in statement.conclusions)
+    yield serves(int(smaller.args[1]), int(last) + 1)
+    base, distance = (int(value) for value in larger.args[1:3])
+    yield exact(
+        "a larger base, inside the length", base > smaller.args[1] and distance <= last, (base, distance), ""
+    )
+    yield below(f"base {base}: B_{distance} is negative", rope_sum(base, distance), 0)
 
 
 @BESIDE.attack("men-monotone", domain="the same two bases at twice the precision")
@@ -160,6 +202,20 @@ def men_monotone_attack() -> Iterator[Evidence]:
         "B_4080 at 26,960, and less it at 27,000",
         [("26960", rope_sum(26_960, 4080)), ("27000", -rope_sum(27_000, 4080))],
     )
+    yield from NOT_MONOTONE.attack()
+
+
+ANGLE = sp.Symbol("x", real=True)
+HALVES = Statement(
+    (Variable(ANGLE),),
+    (
+        Conclusion(relation(1 + sp.cos(ANGLE), "==", 2 * sp.cos(ANGLE / 2) ** 2)),
+        Conclusion(relation(1 + sp.cos(ANGLE), ">=", 0)),
+    ),
+    words=r"with half of the pairs unrotated the sum is $\sum(1+\cos m\theta_i)\ge0$ for every $m$ and base: no "
+    r"bound is "
+    r"left; term by term, ",
+)
 
 
 @BESIDE.claim(
@@ -168,16 +224,19 @@ def men_monotone_attack() -> Iterator[Evidence]:
     paper=PAPER,
     known=Known.OURS,
     kind="remark",
-    says=r"with half of the pairs unrotated the sum is $\sum(1+\cos m\theta_i)\ge0$ for every $m$ and base: no "
-    r"bound is left",
+    says=HALVES,
     outline="1 + cos x = 2 cos^2(x/2).",
     proof=r"""
         $1+\cos x=2\cos^2(x/2)\ge0$, term by term. $\square$
     """,
 )
-def men_half() -> Iterator[Evidence]:
-    x = sp.Symbol("x", real=True)
-    yield equality("1 + cos x", 1 + sp.cos(x), 2 * sp.cos(x / 2) ** 2)
+def men_half(statement: Statement) -> Iterator[Evidence]:
+    yield from statement.identities()
+    square = statement.target(1)
+    yield exact("a square is not negative", square.is_nonnegative, square, ">= 0")
+    yield exact(
+        "and 0 is its least", statement.target(2) == square.subs(ANGLE, sp.pi), statement.target(2), 0
+    )
 
 
 @BESIDE.attack("men-half", domain="x near pi, where 1 + cos is least")
@@ -186,3 +245,4 @@ def men_half_attack() -> Iterator[Evidence]:
         (f"x = pi + {k}/1000", 1 + (arb.pi() + ball(k) / 1000).cos()) for k in (*range(-9, 0), *range(1, 10))
     )
     yield search("1 + cos x", cases)
+    yield from HALVES.attack()

@@ -25,6 +25,7 @@ R, NEAR, FAR, P, MASS = sp.symbols("R N_near N_far p m", positive=True)
     says="under a spectral condition the product of rotations along the path becomes incoherent after a mixing window "
     "whose length does not depend on the context",
     outline="The condition was not seen; not judged.",
+    in_words="the condition was not seen",
 )
 def god_incoherent() -> Iterator[Evidence]:
     yield unjudged("the condition was not seen")
@@ -38,6 +39,7 @@ def god_incoherent() -> Iterator[Evidence]:
     kind="theorem",
     says="concentration in high dimension turns it into a score gap of near and far keys, the same at any length",
     outline="The rate in the dimension was not seen; not judged.",
+    in_words="the rate was not seen",
 )
 def god_gap() -> Iterator[Evidence]:
     yield unjudged("the rate was not seen")
@@ -113,6 +115,7 @@ def god_lower_0_attack() -> Iterator[Evidence]:
         Orthogonal maps keep norms, so all scores lie in $[-R,R]$, $R=\max|q||k|/\sqrt D$, and `god-lower.0` applies:
         its bound tends to 0 as $N_{far}\to\infty$. $\square$
     """,
+    in_words="a limit, made explicit in god-lower.0",
 )
 def god_lower() -> Iterator[Evidence]:
     found = sp.limit(FAR_MASS.meaning[MASS], FAR, sp.oo)
@@ -127,6 +130,7 @@ def god_lower() -> Iterator[Evidence]:
     kind="theorem",
     says="rotating values too makes residual far contributions add incoherently, which lengthens the useful range",
     outline="No number to judge.",
+    in_words="no number to judge",
 )
 def god_values() -> Iterator[Evidence]:
     yield unjudged("no number to judge")

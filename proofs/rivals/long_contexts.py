@@ -50,6 +50,7 @@ def inversion_share(base: int, length: int, head_dim: int) -> arb:
     says=r"for $m$ uniform in $[0,M)$, $S$ is close to $N(\mu_M,s_M^2)$, $\mu_M=\sum_{n\ge\Lambda}C_n\cos\varphi_n$, "
     r"$s_M^2=\frac12\sum_{n<\Lambda}C_n^2$, $\Lambda=\Theta(h\log_BM)$, with an error of $O(1/\sqrt\Lambda)$",
     outline="The two notes disagree on the mean. Constants and conditions were not seen; not judged.",
+    in_words="constants and conditions were not seen",
 )
 def du_normal() -> Iterator[Evidence]:
     yield unjudged("constants and conditions were not seen")
@@ -66,6 +67,7 @@ def du_normal() -> Iterator[Evidence]:
     outline="In these words it fails: C_n = 1, phi_n = 0, D = 128, M = 4096, where a larger base makes "
     "far wins rarer. "
     "The sign condition on the slow pairs was not seen, and may exclude this. What holds for one base is du-1.weyl.",
+    in_words="of random positions, known from notes",
 )
 def du_1() -> Iterator[Evidence]:
     small, large = (inversion_share(base, 4096, 128) for base in (1000, 10_000))
@@ -100,6 +102,7 @@ LESS, TIE = sp.symbols("less tie", positive=True)
         it, and with it $\{F(y_1)=F(y_2)\}$, has measure 0. Hence $P(S(m_2)>S(m_1))\to P(F(Y_2)>F(Y_1))$, which is
         $\frac12(1-P(F(Y_1)=F(Y_2)))=\frac12$ by exchange of $Y_1$ and $Y_2$. $\square$
     """,
+    in_words="of the distribution of an infinite orbit",
 )
 def du_1_weyl() -> Iterator[Evidence]:
     solved = sp.solve(sp.Eq(LESS + LESS + TIE, 1), LESS)[0]  # by exchange, the two orders are as likely
@@ -129,6 +132,7 @@ def du_1_weyl_attack() -> Iterator[Evidence]:
     says=r"position aliasing: the probability that two distances have bit-equal products tends to 1 "
     r"exponentially in $M$",
     outline="Float format, rate and law were not seen; not judged.",
+    in_words="float format and rate were not seen",
 )
 def du_2() -> Iterator[Evidence]:
     yield unjudged("float format and rate were not seen")
@@ -143,6 +147,7 @@ def du_2() -> Iterator[Evidence]:
     says=r"token inversion: if $S_1(0)>S_2(0)$, $P(S_1(m)<S_2(m))$ has a lower bound that tends to $\frac12$ as "
     r"$m\to\Theta(B)$ and falls as $B$ grows",
     outline="The bound was not seen; not judged.",
+    in_words="the bound was not seen",
 )
 def du_3() -> Iterator[Evidence]:
     yield unjudged("the bound was not seen")
@@ -157,6 +162,7 @@ def du_3() -> Iterator[Evidence]:
     says=r"token aliasing: for $k_1\ne k_2$ the number of distances in $[0,M)$ with equal score is "
     r"$\Theta(2^{-f}\sqrt hM)$, $f$ fraction bits, and falls as $B$ grows",
     outline="Constants were not seen, and the two counts that the notes quote do not agree; not judged.",
+    in_words="constants were not seen",
 )
 def du_4() -> Iterator[Evidence]:
     yield unjudged("constants were not seen")
@@ -172,6 +178,7 @@ def du_4() -> Iterator[Evidence]:
     "aliasing: "
     "no base keeps all",
     outline="Directional, without a number to judge.",
+    in_words="no number to judge",
 )
 def du_tradeoff() -> Iterator[Evidence]:
     yield unjudged("no number to judge")

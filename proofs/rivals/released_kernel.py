@@ -7,15 +7,17 @@ n_A = max(1, min(int(theta D), D - 1)). No line of its source is in this project
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 import sympy as sp
 
 from analysis.evidence import Evidence
 from proofs.checks import exact, tried
-from proofs.exact import Expr, identity
+from proofs.exact import Expr
 from proofs.ledger import Known
 from proofs.rivals import BESIDE
+from proofs.statements import Conclusion, Statement, Variable, relation
 
 PAPER = "tapa-code"
 DISTANCE, POWER = sp.symbols("d alpha", positive=True)
@@ -36,17 +38,49 @@ def printed_score(inner: Expr, phase: Expr, amplitude: Expr, rest: Expr) -> Expr
     return inner / sp.sqrt(amplitude) * sp.cos(2 * sp.pi * DISTANCE**POWER * phase / sp.sqrt(rest))
 
 
+INNER, PHASE = sp.symbols("s_A s_P", real=True)
+AMPLITUDE, REST = sp.symbols("n_A n_P", positive=True, integer=True)
+ONE = sp.Integer(1)
+ONES = {INNER: ONE, PHASE: ONE, AMPLITUDE: ONE, REST: ONE, DISTANCE: ONE}
+RELEASED = Statement(
+    (
+        Variable(INNER),
+        Variable(PHASE),
+        Variable(AMPLITUDE, low=sp.Integer(0), integer=True),
+        Variable(REST, low=sp.Integer(0), integer=True),
+        Variable(DISTANCE, low=sp.Integer(0)),
+        Variable(POWER, low=sp.Integer(0)),
+    ),
+    (
+        Conclusion(
+            relation(
+                released_score(INNER, PHASE, AMPLITUDE, REST),
+                "==",
+                printed_score(INNER, PHASE / (2 * sp.pi), AMPLITUDE, REST),
+            )
+        ),
+        Conclusion(
+            relation(
+                released_score(INNER, PHASE, AMPLITUDE, REST).subs(ONES),
+                "!=",
+                printed_score(INNER, PHASE, AMPLITUDE, REST).subs(ONES),
+            )
+        ),
+    ),
+    words=r"the kernel computes (12) of v1 with $q_P/(2\pi)$ for $q_P$ and $n_A/D$ for $\theta$, $n_A = \max(1, "
+    r"\min(\lfloor \theta D \rfloor, D-1))$, $n_P = D - n_A$, and not (12) itself, of which it differs at $D = "
+    r"2$, $q = k "
+    r"= (1, 1)$, $|m-n| = 1$; with $s_A = q_A\cdot k_A$, $s_P = q_P\cdot k_P$, $d = |m-n|$: ",
+)
+
+
 @BESIDE.claim(
     "tapa-code.score",
     where="forward kernel",
     paper=PAPER,
     known=Known.NOTES,
     kind="remark",
-    says=(
-        r"the kernel computes (12) of v1 with $q_P/(2\pi)$ for $q_P$ and $n_A/D$ for $\theta$, $n_A = \max(1, "
-        r"\min(\lfloor \theta D \rfloor, D-1))$, and not (12) itself: at $D = 2$, $q = k = (1, 1)$, $|m-n| = 1$ it "
-        r"gives $\cos 1$, (12) gives 1"
-    ),
+    says=RELEASED,
     uses=("eq-12",),
     outline=(
         "Equal inner products and factors, but for the 2 pi. The power |m-n|^alpha is rounded to the type of q and k: "
@@ -55,16 +89,9 @@ def printed_score(inner: Expr, phase: Expr, amplitude: Expr, rest: Expr) -> Expr
         "--phase-scale radians --rounding down` computes this score."
     ),
 )
-def tapa_code_score() -> Iterator[Evidence]:
-    inner, phase = sp.symbols("inner phase", real=True)
-    amplitude, rest = sp.symbols("n_A n_P", positive=True, integer=True)
-    yield identity(
-        released_score(inner, phase, amplitude, rest),
-        printed_score(inner, phase / (2 * sp.pi), amplitude, rest),
-        "released score as (12) of q_P/(2 pi), every n_A and n_P",
-    )
-    one = sp.Integer(1)
-    ours, printed = (f(one, one, one, one).subs(DISTANCE, 1) for f in (released_score, printed_score))
+def tapa_code_score(statement: Statement) -> Iterator[Evidence]:
+    yield from statement.identities()
+    ours, printed = statement.conclusions[1].sides
     yield exact(
         "D = 2, q = k = (1, 1), distance 1: not (12)", (ours - printed).is_zero is False, ours, printed
     )
@@ -77,3 +104,7 @@ def tapa_code_score_attack() -> Iterator[Evidence]:
     shares = [Fraction(i, 100) for i in range(1, 100)]
     bad = sum(not 1 <= released_split(d, share) < d for d in range(2, 257) for share in shares)
     yield tried("n_A outside 1..D-1", bad == 0, bad, 0)
+    *others, power = RELEASED.variables  # at larger powers balls of the phase decide nothing
+    few = Variable(POWER, among=(sp.Rational(1, 10), sp.Rational(1, 2), ONE, sp.Integer(2)))
+    assert power == Variable(POWER, low=sp.Integer(0))
+    yield from replace(RELEASED, variables=(*others, few)).attack()

@@ -13,6 +13,7 @@ from analysis.evidence import Evidence
 from proofs.checks import equality, exact, tried
 from proofs.ledger import Known
 from proofs.rivals import BESIDE, unjudged
+from proofs.statements import Conclusion, Statement, Variable, relation
 
 PAPER = "frayed-2026"
 X0, X1, A = sp.symbols("x_0 x_1 phi", real=True)
@@ -27,9 +28,25 @@ X0, X1, A = sp.symbols("x_0 x_1 phi", real=True)
     says=r"for $X=uv^T$ of rank one, as $n\to\infty$ RoPE divides $s_1$ by a factor between $\sqrt2$ and $\sqrt d$",
     outline="Conditions on u and on the frequencies were not seen; not judged. What holds for a constant u: "
     "frayed-1.ends.",
+    in_words="conditions on u and on the frequencies were not seen",
 )
 def frayed_1() -> Iterator[Evidence]:
     yield unjudged("conditions on u and on the frequencies were not seen")
+
+
+LENGTH_KEPT = Statement(
+    (Variable(X0), Variable(X1), Variable(A)),
+    (
+        Conclusion(
+            relation(
+                (X0 * sp.cos(A) - X1 * sp.sin(A)) ** 2 + (X0 * sp.sin(A) + X1 * sp.cos(A)) ** 2,
+                "==",
+                X0**2 + X1**2,
+            )
+        ),
+    ),
+    words=r"$|R(X)|_F=|X|_F$, as each pair of each row keeps its length: ",
+)
 
 
 @BESIDE.claim(
@@ -38,15 +55,17 @@ def frayed_1() -> Iterator[Evidence]:
     paper=PAPER,
     known=Known.NOTES,
     kind="lemma",
-    says=r"$|R(X)|_F=|X|_F$",
+    says=LENGTH_KEPT,
     outline="Each pair of each row keeps its length.",
     proof=r"""
         $|X|_F^2$ is the sum over rows and pairs of $x_0^2+x_1^2$, which a rotation keeps. $\square$
     """,
 )
-def frayed_2() -> Iterator[Evidence]:
-    turned = (X0 * sp.cos(A) - X1 * sp.sin(A)) ** 2 + (X0 * sp.sin(A) + X1 * sp.cos(A)) ** 2
-    yield equality("squared length of a rotated pair", turned, X0**2 + X1**2)
+def frayed_2(statement: Statement) -> Iterator[Evidence]:
+    yield from statement.identities()
+
+
+BESIDE.attack("frayed-2", domain=LENGTH_KEPT.domain())(LENGTH_KEPT.attack)
 
 
 @BESIDE.claim(
@@ -58,6 +77,7 @@ def frayed_2() -> Iterator[Evidence]:
     says=r"the stable rank $|X|_F^2/s_1^2$ grows by a factor between 2 and $d$",
     uses=("frayed-2",),
     outline="It is Lemma 1 squared over Lemma 2; not judged, as Lemma 1 is not.",
+    in_words="rests on Lemma 1",
 )
 def frayed_3() -> Iterator[Evidence]:
     yield unjudged("rests on Lemma 1")
@@ -82,6 +102,7 @@ def frayed_3() -> Iterator[Evidence]:
         $\frac12\max_m|v_m|^2$, against $|v|^2$. As $\max\le\sum\le\frac d2\max$, the quotient lies between 2 and
         $d$. $\square$
     """,
+    in_words="a limit of singular values",
 )
 def frayed_ends() -> Iterator[Evidence]:
     turned = sp.Matrix([X0 * sp.cos(A) - X1 * sp.sin(A), X0 * sp.sin(A) + X1 * sp.cos(A)])

@@ -23,6 +23,7 @@ PAPER = "tapa-v3"
     says='TAPA extends to longer contexts by "direct and light continual pretraining"',
     outline="Unknown, not checked: tokens, data and lengths were not seen. v1 had 500 steps of fine-tuning on PG19. "
     "In miniature, bytes and other sizes: difference-tapa-4x.",
+    in_words="of training runs",
 )
 def tapa3_cpt() -> Iterator[Evidence]:
     yield unjudged("tokens, data and lengths were not seen")
@@ -36,6 +37,7 @@ def tapa3_cpt() -> Iterator[Evidence]:
     kind="remark",
     says='"substantially lower" perplexity than RoPE-style baselines in the long-context regime',
     outline="Unknown, not checked at its sizes. In miniature, bytes and other sizes: difference-tapa, equal-loss-tapa.",
+    in_words="of training runs",
 )
 def tapa3_ppl() -> Iterator[Evidence]:
     yield unjudged("numbers and baselines were not seen")
@@ -50,6 +52,7 @@ def tapa3_ppl() -> Iterator[Evidence]:
     says="stronger retrieval than RoPE-style baselines at long context",
     outline="Unknown, not checked: v1 has no retrieval, and task, lengths and baselines were not seen. In "
     "miniature, with ALiBi and NoPE beside RoPE: retrieval-tapa, retrieval-rope, retrieval-tapa-less-alibi.",
+    in_words="of training runs",
 )
 def tapa3_retrieval() -> Iterator[Evidence]:
     yield unjudged("task, lengths and baselines were not seen")
