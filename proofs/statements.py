@@ -22,10 +22,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import sympy as sp
 from flint import arb, ctx
+from sympy.core.relational import Relational
 
 from analysis.errors import InputError
 from analysis.evidence import Evidence, Role, Verdict
@@ -50,14 +51,22 @@ def relation(left: Expr, sign_: str, right: Expr) -> Any:
 
 
 class _OfDistance(sp.Function):
-    """Printed as the paper has it: by its letter, its head dimension if it has one, and the distance."""
+    """Printed as the paper has it: by its letter, its head dimension if it has one, and the distance.
+
+    A base other than b is a superscript, an angle's unit other than a turn follows the distance.
+    """
 
     letter = ""
 
     def _latex(self, printer: Any, **_: Any) -> str:
-        *head_dim, _base, distance, _unit = map(printer.doprint, self.args)
-        name = f"{self.letter}_{{{head_dim[0]}}}" if head_dim else rf"\lim_D {self.letter}_D"
-        return f"{name}({distance})"
+        *head_dim, base, distance, unit = map(printer.doprint, self.args)
+        of_base = "" if base == "b" else f"^{{{base}}}"
+        in_unit = "" if self.args[-1] == TURN else f"; {unit}"
+        limit, size = ("", head_dim[0]) if head_dim else (r"\lim_D ", "D")
+        return f"{limit}{self.letter}_{{{size}}}{of_base}({distance}{in_unit})"
+
+    def __new__(cls, *arguments: Any, **options: Any) -> Any:
+        return super().__new__(cls, *arguments, **options)
 
 
 class Cosines(_OfDistance):
@@ -209,7 +218,7 @@ class Variable:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class Rows:
     """Several numbers quantified together: "for all (x, y) in {(1, 2), (3, 4)}"."""
 
     symbols: tuple[sp.Symbol, ...]
@@ -296,7 +305,7 @@ class Statement:
         words: Markdown that stands before the printed quantifiers.
     """
 
-    variables: tuple[Variable | Table, ...]
+    variables: tuple[Variable | Rows, ...]
     conclusions: tuple[Conclusion, ...]
     given: tuple[Any, ...] = ()
     meaning: Mapping[sp.Symbol, Expr] = field(default_factory=dict)
@@ -318,7 +327,7 @@ class Statement:
         for _ in range(number):
             point: Point = {}
             for variable in self.variables:
-                if isinstance(variable, Table):
+                if isinstance(variable, Rows):
                     point.update(rng.choice(variable.choices()))
                     continue
                 choices = variable.values(point, self.meaning)
@@ -355,8 +364,23 @@ class Statement:
     @property
     def symbols(self) -> tuple[sp.Symbol, ...]:
         """All quantified symbols, in order."""
-        found = (one.symbols if isinstance(one, Table) else (one.symbol,) for one in self.variables)
+        found = (one.symbols if isinstance(one, Rows) else (one.symbol,) for one in self.variables)
         return tuple(symbol for symbols in found for symbol in symbols)
+
+    def range_of(self, symbol: sp.Symbol) -> Variable:
+        """The range of one symbol; `InputError` where it stands in none of its own."""
+        for one in self.variables:
+            if isinstance(one, Variable) and one.symbol == symbol:
+                return one
+        raise InputError(f"{symbol} has no range of its own in this statement")
+
+    @property
+    def table(self) -> Rows:
+        """The first table among its quantifiers; `InputError` where it has none."""
+        for one in self.variables:
+            if isinstance(one, Rows):
+                return one
+        raise InputError("this statement has no table")
 
     def fails_at(self, point: Mapping[sp.Symbol, Expr], index: int = 1) -> Evidence:
         """Evidence against a conclusion at a point of the statement's own ranges and hypotheses.
@@ -389,7 +413,7 @@ class Statement:
         for variable in self.variables:
             met = (
                 variable.holds(values)
-                if isinstance(variable, Table)
+                if isinstance(variable, Rows)
                 else variable.holds(values[variable.symbol], values, self.meaning)
             )
             if not met:
@@ -466,9 +490,35 @@ def constant_ball(expression: Expr) -> arb:
     return to_ball(expression).real
 
 
+_SIGNS = {"<": "<", "<=": r"\le", ">": ">", ">=": r"\ge", "==": "=", "!=": r"\ne"}
+
+
 def tex(expression: Any) -> str:
-    """TeX of an expression or a relation, in the ledger's notation."""
-    return sp.latex(expression, ln_notation=True)
+    """TeX of an expression or a relation, in the ledger's notation: finite decimals as such."""
+    if isinstance(expression, Relational):
+        said = cast("Any", expression)
+        return f"{tex(said.lhs)} {_SIGNS[said.rel_op]} {tex(said.rhs)}"
+    expr = sp.sympify(expression)
+    decimals = {one: _decimal(one) for one in expr.atoms(sp.Rational) if _is_decimal(int(one.q))}
+    return sp.latex(expr.xreplace(decimals), ln_notation=True)
+
+
+def _is_decimal(denominator: int) -> bool:
+    """Of a number that is read more easily as a finite decimal than as a fraction."""
+    rest = denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    return rest == 1 and (denominator % 5 == 0 or denominator > 16)
+
+
+def _decimal(value: sp.Rational) -> Expr:
+    """A symbol that is printed as the number's decimal expansion."""
+    size = abs(Fraction(int(value.p), int(value.q)))
+    digits = next(n for n in range(1, 60) if (size * 10**n).denominator == 1)
+    whole, part = divmod(int(size * 10**digits), 10**digits)
+    name = sp.Symbol(f"{whole}.{part:0{digits}d}", positive=True)
+    return -name if value < 0 else name
 
 
 def _printed(conclusion: Conclusion) -> str:

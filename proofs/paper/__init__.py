@@ -9,7 +9,8 @@ from __future__ import annotations
 NOTATION = r"""
 $b=1/\theta_0>1$ is the base, $L=\ln b$, $\theta_d=b^{-2d/D}$ for $d=0,\dots,D/2-1$. An angle is $c\lambda\theta_d$
 with $c=2\pi$ in v1 (turns) and $c=1$ in every deployed model (radians).
-$C_D(\lambda)=\frac1D\sum_d\cos c\lambda\theta_d$, $S_D$ the same with $\sin$,
+$C_D(\lambda)=\frac1D\sum_d\cos c\lambda\theta_d$, $S_D$ the same with $\sin$; where a statement shows units or
+bases, $C_D(\lambda;c)$ has the unit $c$, $C_D(\lambda)$ is in turns, and $C_D^B$ is of the base $B$;
 $\Gamma_\lambda=\mu_0C_D(\lambda)+\nu_0S_D(\lambda)$, $\Delta=\Gamma_\lambda-\Gamma_\Lambda$,
 $r=\sqrt{\mu_0^2+\nu_0^2}$, $\rho=\nu_0/\mu_0$, $\mathrm{Cin}(x)=\int_0^x\frac{1-\cos t}{t}\,dt$. Of TAPA: $a=\theta D$
 amplitude and $n=(1-\theta)D$ phase coordinates, $q=(q_A,q_P)$, $k=(k_A,k_P)$, $s=|m-n|^\alpha/\sqrt n$.

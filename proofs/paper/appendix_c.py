@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import Any
 
 import sympy as sp
 from flint import arb
@@ -335,7 +336,7 @@ def eq_30_attack() -> Iterator[Evidence]:
 
 
 P, Q = sp.symbols("p q", positive=True)  # |mu_0|, |nu_0|
-SIZES = {sp.Abs(MU): P, sp.Abs(NU): Q}
+SIZES: Any = {sp.Abs(MU): P, sp.Abs(NU): Q}
 
 
 def follows(what: str, printed: sp.Expr) -> Evidence:
@@ -471,7 +472,7 @@ EQ_32 = Statement(
 )
 def eq_32(statement: Statement) -> Iterator[Evidence]:
     left = statement.conclusions[0].says.lhs
-    edge = sp.log(statement.variables[-1].low)
+    edge = sp.log(statement.range_of(BASE).low)
     yield equality(
         "the left side at the threshold", left.subs(LOG, edge).subs(SIZES), statement.target().subs(SIZES)
     )
@@ -519,7 +520,7 @@ EQ_33 = Statement(
 )
 def eq_33(statement: Statement) -> Iterator[Evidence]:
     left = statement.spelt(statement.conclusions[0].says.lhs).subs(SIZES)
-    least = statement.variables[-1].low.subs(SIZES)
+    least = statement.range_of(DIM).low.subs(SIZES)
     yield equality("the left side at the least D", left.subs(DIM, least), statement.target().subs(SIZES))
     slope = sp.diff(left, DIM)
     yield exact("the left side falls with D", bool(slope.is_negative), slope, "< 0")
@@ -571,10 +572,11 @@ EQ_33_BOUNDED = Statement(
         Variable(NU),
         Variable(NEAR_POSITIVE, low=sp.Integer(1)),
         Variable(LONGEST, low=sp.Integer(1)),
-        Variable(FAR_POSITIVE, low=sp.Integer(0), high=LONGEST),
+        Variable(FAR_POSITIVE, low=sp.Integer(0)),
         Variable(DIM, low=LEAST.subs(FAR_POSITIVE, LONGEST), even=True),
     ),
     EQ_33.conclusions,
+    given=(relation(FAR_POSITIVE, "<=", LONGEST),),
     meaning=AT_ZERO,
     words=r"one $D$ serves all $\Lambda$ up to $\Lambda_{max}$, at $\alpha = 0$: ",
 )
@@ -591,7 +593,7 @@ def eq_33_bounded(statement: Statement) -> Iterator[Evidence]:
     slope = sp.diff(error, FAR_POSITIVE)
     yield exact("e(Lambda) at alpha = 0 rises with Lambda", bool(slope.is_positive), slope, "> 0")
     left = statement.spelt(statement.conclusions[0].says.lhs).subs(SIZES).subs(FAR_POSITIVE, LONGEST)
-    least = statement.variables[-1].low.subs(SIZES)
+    least = statement.range_of(DIM).low.subs(SIZES)
     yield equality("the left side at the least D", left.subs(DIM, least), statement.target().subs(SIZES))
     slope = sp.diff(left, DIM)
     yield exact("the left side falls with D", bool(slope.is_negative), slope, "< 0")
@@ -691,7 +693,7 @@ def eq_7(statement: Statement) -> Iterator[Evidence]:
     x, y = sp.symbols("x y", real=True)
     yield equality("cos is even", sp.cos(-x), sp.cos(x))
     yield equality("sin is odd", sp.sin(-y), -sp.sin(y))
-    low, other = (sp.log(one.variables[-1 if one is EQ_32 else 2].low) for one in (EQ_32, statement))
+    low, other = (sp.log(one.range_of(BASE).low) for one in (EQ_32, statement))
     yield equality("its threshold is that of (32)", sp.expand(other.subs(SIZES)), sp.expand(low.subs(SIZES)))
     yield equality("its right side is that of (34)", statement.target(), EQ_34.target(1))
     ranges = statement.variables[3:]

@@ -165,7 +165,7 @@ EQ_36 = Statement(
     outline="Any theta_0 below (4 max(lambda, Lambda))^{-1/e0}.",
 )
 def eq_36(statement: Statement) -> Iterator[Evidence]:
-    least = statement.variables[-1].low.subs(sp.Max(NEAR_POSITIVE, FAR_POSITIVE), P)
+    least = statement.range_of(BASE).low.subs(sp.Max(NEAR_POSITIVE, FAR_POSITIVE), P)
     left = statement.conclusions[0].says.lhs.subs(NEAR_POSITIVE, P).subs(FAR_POSITIVE, P)
     found = sp.powsimp(sp.powdenest(left.subs(BASE, least), force=True), force=True)
     yield equality("the greater distance times theta_0^{e0} at the least base", found, statement.target())
@@ -277,7 +277,7 @@ EQ_37_REPAIRED = Statement(
 )
 
 
-def shares(bound: sp.Expr) -> tuple[tuple[sp.Expr, sp.Expr, sp.Expr], ...]:
+def bound_shares(bound: sp.Expr) -> tuple[tuple[sp.Expr, sp.Expr, sp.Expr], ...]:
     """For |mu_0| and for |nu_0|: what stands before them, as (constant, over L, times e)."""
     found, whole = [], sp.expand(bound.subs({sp.Abs(MU): P, sp.Abs(NU): Q}))
     for one, other in ((P, Q), (Q, P)):
@@ -303,7 +303,7 @@ def shares(bound: sp.Expr) -> tuple[tuple[sp.Expr, sp.Expr, sp.Expr], ...]:
     ),
 )
 def eq_37_repaired(statement: Statement) -> Iterator[Evidence]:
-    (constant, slope, times), (none, sine, twice) = shares(statement.target())
+    (constant, slope, times), (none, sine, twice) = bound_shares(statement.target())
     yield from lower_cosine(constant_ball(slope), "1/100")
     yield from rounded_up("2 * high/2 of the sines", TURNS.high, constant_ball(sine), "1/1000")
     log_base, c = sp.symbols("L c", positive=True)
@@ -416,7 +416,7 @@ EQ_39 = Statement(
     outline="alpha = epsilon/(8|mu_0|), then D > 32 pi |mu_0| Lambda theta_0^alpha/epsilon. D grows with Lambda.",
 )
 def eq_39(statement: Statement) -> Iterator[Evidence]:
-    least = statement.variables[-1].low
+    least = statement.range_of(DIM).low
     error = statement.spelt(statement.conclusions[0].says.lhs.subs(DIM, least)).subs(sp.Abs(MU), P)
     yield equality("e |mu_0| at that D", error, statement.target())
 
@@ -509,7 +509,7 @@ EQ_40_REPAIRED = Statement(
 def eq_40_repaired(statement: Statement) -> Iterator[Evidence]:
     *_, first, log_base, errors = statement.given
     bound, put = EQ_37_REPAIRED.target(), {sp.Abs(MU): P, sp.Abs(NU): Q}
-    (constant, slope, times), (_, sine, twice) = shares(bound)
+    (constant, slope, times), (_, sine, twice) = bound_shares(bound)
     edge = sp.solve(sp.Eq((first.lhs - first.rhs).subs(put), 0), E_ZERO)[0]
     part = P * constant.subs(E_ZERO, edge)
     yield equality("|mu_0| e0/2 at the greatest e0", part, EPS / 4)

@@ -76,8 +76,8 @@ HUMP = Statement(
 def hump(statement: Statement) -> Iterator[Evidence]:
     for index, name in ((3, "sin"), (6, "cos")):
         yield from hump_steps(area=int(sp.simplify(statement.target(index) * ZERO[name])))
-    signs = [wave.subs(s, 0) for wave in (sp.diff(sp.sin(s + TIMES * sp.pi), s),)]
-    yield same("slope of sin at j pi", signs[0], (-1) ** TIMES)
+    rising: Any = sp.diff(sp.sin(s + TIMES * sp.pi), s).subs(s, 0)
+    yield same("slope of sin at j pi", rising, (-1) ** TIMES)
     slope = sp.diff(sp.cos(s + statement.meaning[ZERO["cos"]]), s).subs(s, 0)
     yield same("slope of cos at (j - 1/2) pi", sp.expand_trig(slope), (-1) ** TIMES)
 

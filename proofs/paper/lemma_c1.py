@@ -314,7 +314,7 @@ def lem_c1_repaired(statement: Statement) -> Iterator[Evidence]:
     yield same("the integral from x = u on", sp.diff(-sp.Ci(phase) / L, u), sp.cos(phase))
     shape = sp.expand(statement.target(7) - ERROR).subs(END, UNIT * NEAR_POSITIVE / BASE)
     yield from integral_bound(c, shape.subs({UNIT: c, BASE: 1 / theta, LOG: L, NEAR_POSITIVE: lam}))
-    parts = sum(sp.sqrt(CI_BOUND.target().subs(CI_BOUND.symbols[0], end)) for end in (START, END))
+    parts = sp.Add(*(sp.sqrt(CI_BOUND.target().subs(CI_BOUND.symbols[0], end)) for end in (START, END)))
     yield same("|Ci| below 1/x at either end (lem-ci)", parts, statement.target(5))
     widest = sp.expand(2 * LOG * (statement.target(8) - ERROR))
     yield exact("both Si lie in (0, Si(pi)]", widest == sp.Si(sp.pi), widest, "Si(pi)")

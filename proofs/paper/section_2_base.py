@@ -40,7 +40,8 @@ from proofs.letters import (
     limit_bias,
     rope_bias,
 )
-from proofs.paper.theorem_2_2 import LIMIT, SHARP, TURNS, gap_floor, limit_gap
+from proofs.paper.theorem_2_2 import LIMIT, TURNS, gap_floor, limit_gap
+from proofs.paper.theorem_2_2_constants import SHARP
 from proofs.paper.theorem_2_3 import EQ_8, final_gap, gap_bound
 from proofs.statements import (
     TURN,
@@ -196,7 +197,7 @@ def base_monotone_repaired(statement: Statement) -> Iterator[Evidence]:
     )
     constant = cin_expression(UNIT * distances[1]) - cin_expression(UNIT * distances[0])
     yield equality("with K of thm-2.3.rate", constant, condition.rhs)
-    pairs = statement.variables[-1].among
+    pairs = statement.range_of(LONG).among
     for far in pairs:
         left, right = (constant_ball(side.subs(LONG, far)) for side in statement.conclusions[1].sides)
         yield below(f"condition for (2, {far}) at base 5.5 Lambda", right, left)
@@ -286,7 +287,7 @@ def base_range_repaired(statement: Statement) -> Iterator[Evidence]:
     said, own = statement.conclusions[1], SHARP.conclusions[0]
     yield exact("the second is thm-2.2.sharp's", said.says == own.says, said.says, own.says)
     (base,) = said.when
-    least = SHARP.variables[0].low
+    least = SHARP.range_of(BASE).low
     yield exact("from the same base on", base.rhs == least, base.rhs, least)
 
 
@@ -600,7 +601,7 @@ EXTENSIONS_REPAIRED = Statement(
     outline="rem-base.monotone as repaired, rem-PI.gap.",
 )
 def introduction_repaired(statement: Statement) -> Iterator[Evidence]:
-    pairs, base, _ = statement.variables
+    pairs, base = statement.range_of(LONG), statement.range_of(BASE)
     for far in pairs.among:
         least = constant_ball(base.low.subs(LONG, far))
         yield below(f"(2, {far}): condition at the least base", 0, falling_from(2, int(far), least))

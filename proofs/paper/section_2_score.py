@@ -206,6 +206,7 @@ EQ_3_REPAIRED = Statement(
 )
 def eq_3_repaired(statement: Statement) -> Iterator[Evidence]:
     yield from statement.identities()
+    yield pair_expansion(A, B)
 
 
 @attack("eq-3", domain="for which distances do (2) and (3) agree? d = 0 alone, integer m - n from 1 to 1000")
@@ -257,6 +258,10 @@ EQ_4 = Statement(
 )
 def eq_4(statement: Statement) -> Iterator[Evidence]:
     yield from statement.identities()
+    yield pair_expansion(statement.meaning[A_D], statement.meaning[B_D])
+    yield equality(
+        "(2) and (3) name the same A_d and B_d", statement.meaning[A_D] - statement.meaning[B_D], A - B
+    )
 
 
 @attack("eq-4", domain="both signs of B_d in the expansion: only one may fit")

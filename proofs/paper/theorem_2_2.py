@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import sympy as sp
 from flint import arb
@@ -35,7 +36,6 @@ from proofs.letters import (
     LOG,
     MU,
     NEAR,
-    NEAR_END,
     NEAR_RANGE,
     NU,
     RHO,
@@ -327,8 +327,8 @@ LIMIT = Statement(
 def costs(bound: sp.Expr) -> tuple[sp.Expr, arb, arb]:
     """(3/8, a, a') of a bound |mu_0| (3/8 - (a + a'|rho|)/L)."""
     constant, slope = line_in(sp.expand(bound / sp.Abs(MU)), LOG)
-    sine = -sp.expand(slope).coeff(sp.Abs(RHO))
-    return constant, constant_ball(-slope - sine * sp.Abs(RHO)), constant_ball(sine)
+    rate: Any = sp.expand(slope).coeff(sp.Abs(RHO))
+    return constant, constant_ball(rate * sp.Abs(RHO) - slope), constant_ball(-rate)
 
 
 @claim(
@@ -365,7 +365,7 @@ def costs(bound: sp.Expr) -> tuple[sp.Expr, arb, arb]:
     """,
 )
 def limit_bound(statement: Statement) -> Iterator[Evidence]:
-    near = statement.variables[1]
+    near = statement.range_of(NEAR)
     for index, convention in ((1, TURNS), (2, RADIANS)):
         unit, step = "turns" if convention.turns else "radians", "1/10000" if convention.turns else "1/1000"
         constant, cosine, sine = costs(statement.target(index))
@@ -377,7 +377,7 @@ def limit_bound(statement: Statement) -> Iterator[Evidence]:
             "half of what -ln(c lambda/b) is over L at the near end", near_share(near.high) / 2, constant
         )
     yield from near_algebra()
-    edge = constant_ball(statement.variables[0].low)
+    edge = constant_ball(statement.range_of(BASE).low)
     yield below("4096 serves every base of the statement", EDGE, edge, strict=False)
 
 
@@ -392,7 +392,7 @@ def far_sine_holds(convention: Convention) -> Iterator[Evidence]:
         )
 
 
-def near_share(end: sp.Expr) -> sp.Expr:
+def near_share(end: sp.Expr) -> Any:
     """What stands before L in -ln(c lambda/b) where lambda is the near end."""
     found = sp.expand_log(-sp.log((end / BASE).subs(BASE, sp.exp(LOG))), force=True)
     return sp.expand(found).coeff(LOG)
@@ -696,60 +696,6 @@ def _finite_cases() -> Iterator[tuple[str, arb]]:
         )
 
 
-FALL = ("0.4", "3.44")  # offset and slope of a threshold that is too small
-STEEP, LARGE = sp.symbols("rho b_rho", positive=True)
-TOO_NEAR, TOO_FAR = (
-    -sp.Rational(999, 1000) * LARGE ** sp.Rational(1, 4) / 8,
-    sp.Rational(1000001, 1000000) * LARGE,
-)
-SHARP = Statement(
-    (
-        Variable(BASE, low=sp.Integer(10) ** 6, closed=True),
-        Variable(STEEP, among=(sp.Integer(3), sp.Integer(10), sp.Integer(30))),
-    ),
-    (
-        Conclusion(relation(CosineLimit(BASE, NEAR_END, TURN), "<", sp.Rational(3, 8))),
-        Conclusion(
-            relation(
-                CosineLimit(LARGE, TOO_NEAR, TURN)
-                - CosineLimit(LARGE, TOO_FAR, TURN)
-                + STEEP * (SineLimit(LARGE, TOO_NEAR, TURN) - SineLimit(LARGE, TOO_FAR, TURN)),
-                "<",
-                sp.Rational(1, 8),
-            )
-        ),
-    ),
-    meaning={LARGE: sp.exp(sp.Rational(FALL[0]) + sp.Rational(FALL[1]) * STEEP)},
-    words=r"$3/8$ is the best constant in (7) over all small $\theta_0$: it is approached as $b \to \infty$, and at "
-    r"$\nu_0 = 0$, in turns, the gap of the near end stays below it; and a threshold on $L$ below $\ln b_\rho$ is too "
-    r"small for $\rho = 3$, 10, 30; ",
-)
-
-
-@claim(
-    "thm-2.2.sharp",
-    where="Sec. 2.2, Theorem 2.2",
-    kind="step",
-    says=SHARP,
-    uses=("thm-2.2.limit",),
-    outline=(
-        "Near end lambda = b^{1/4}/8, Lambda -> infinity (far terms 0): 2L gap = 3L/4 + ln(8/c) - gamma + "
-        "Ci(c b^{1/4}/8) + Cin(c b^{-3/4}/8), and the last four terms sum to less than 0. Thresholds: "
-        "explicit distances at which the limit gap is below 1/8."
-    ),
-)
-def thm_2_2_sharp(statement: Statement) -> Iterator[Evidence]:
-    least = constant_ball(statement.variables[0].low)
-    end = least ** (ball(1) / 4) / 8
-    small = 2 * arb.pi() * end / least
-    rest = (8 / scale(True)).log() - arb.const_euler() + 1 / (2 * arb.pi() * end) + small**2 / 4
-    what = "b >= 1e6: ln(8/2pi) - gamma + 1/(c lambda) + (c lambda theta_0)^2/4 at the near end"
-    yield below(what, rest, 0)
-    yield equality("2L times the gap is 3L/4 and that", near_share(NEAR_END) / 2, statement.target(1))
-    for ratio in statement.variables[1].among:
-        yield below_eighth(int(ratio), *FALL, constant_ball(statement.target(2)))
-
-
 def threshold_gap(ratio: int, offset: str, slope: str) -> arb:
     """The limit gap at L = offset + slope |ratio|, lambda = -0.999 b^(1/4)/8, Lambda = 1.000001 b."""
     base = (ball(offset) + ball(slope) * ratio).exp().mid()
@@ -761,16 +707,3 @@ def below_eighth(ratio: int, offset: str, slope: str, bound: Real = "1/8") -> Ev
     """Does (7) fail in the limit D -> infinity at L = offset + slope |ratio|?"""
     what = f"nu_0/mu_0 = {ratio}, L = {offset} + {slope} |rho|: limit gap less than 1/8"
     return below(what, threshold_gap(ratio, offset, slope), bound)
-
-
-@attack(
-    "thm-2.2.sharp",
-    domain="the same distances at the proved threshold, L = 1.03 + 3.66|rho|: (7) must hold there",
-)
-def thm_2_2_sharp_attack() -> Iterator[Evidence]:
-    cases = (
-        (f"nu_0/mu_0 = {ratio}", threshold_gap(ratio, "1.03", "3.66") - ball("1/8"))
-        for ratio in (3, 10, 30, 100)
-    )
-    yield search("limit gap less 1/8", cases)
-    yield from SHARP.attack()

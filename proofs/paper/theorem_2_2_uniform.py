@@ -32,7 +32,7 @@ from proofs.integrals import RopeSums
 from proofs.ledger import attack, claim, practice, repair
 from proofs.letters import BASE, DIM, FAR, HERE, MU, NEAR, NU, THERE, UNIT, rope_bias
 from proofs.paper.theorem_2_2 import RADIANS, TURNS, gap_floor, periodic_example, pigeonhole, returning_gap
-from proofs.statements import TURN, Conclusion, Statement, Table, relation
+from proofs.statements import TURN, Conclusion, Rows, Statement, relation
 from proofs.subdivision import minimum
 
 
@@ -219,7 +219,7 @@ LATE = (  # found by a float64 search, not certified to be the first
 
 FAILURES = Statement(
     (
-        Table(
+        Rows(
             (BASE, DIM, UNIT, NU, NEAR, FAR),
             tuple(
                 (
@@ -253,12 +253,11 @@ FAILURES = Statement(
     ),
 )
 def thm_2_2_first(statement: Statement) -> Iterator[Evidence]:
-    (table,) = statement.variables
-    for *row, near, far in FIRST:
-        yield from failure(*row)
-        base, dim, turns, nu, _ = row
+    table = statement.table
+    for base, dim, turns, nu, first, near, far in FIRST:
+        yield from failure(base, dim, turns, nu, first)
         said = (base, dim, TURN if turns else sp.Integer(1), nu, near, far)
-        yield exact(f"a row of the statement: {said}", said in table.rows and abs(far) == row[4], said, "")
+        yield exact(f"a row of the statement: {said}", said in table.rows and abs(far) == first, said, "")
     bound = statement.target()
     yield exact("the bound is that of (7)", bound == sp.Rational(1, 8), bound, "1/8")
     yield exact("no other row", len(table.rows) == len(FIRST), len(table.rows), len(FIRST))

@@ -397,7 +397,7 @@ SLOW = Statement(
     ),
 )
 def slow(statement: Statement) -> Iterator[Evidence]:
-    (base,), near, far = statement.variables, 2, 65536
+    base, near, far = statement.range_of(BASE), 2, 65536
     constant = final_gap(near, far, 1, 0)
     rest = (2 * arb.pi() * far / constant_ball(base.low)) ** 2 / 4
     said = cosine_limit_gap(sp.Integer(near), sp.Integer(far), TURN)

@@ -17,7 +17,7 @@ from proofs.checks import Distances, equality, exact, search, tried
 from proofs.integrals import RopeSums
 from proofs.ledger import Known
 from proofs.rivals import BESIDE
-from proofs.statements import Conclusion, Cosines, Statement, Table, Variable, relation
+from proofs.statements import Conclusion, Cosines, Rows, Statement, Variable, relation
 
 PAPER = "men-2024"
 TEXT = Known.FULL
@@ -108,23 +108,23 @@ ANY_PLACE = Variable(PLACE, low=sp.Integer(0), high=LENGTH - 1, integer=True, cl
 
 def summed(base: sp.Expr, place: sp.Expr = PLACE) -> sp.Expr:
     """B_m at d = 128, as C_D in radians."""
-    return HEAD_DIM * Cosines(sp.Integer(HEAD_DIM), base, place, sp.Integer(1))
+    return sp.Integer(HEAD_DIM) * Cosines(sp.Integer(HEAD_DIM), base, place, sp.Integer(1))
 
 
-def lengths(*rows: tuple[int, int]) -> Table:
+def served_rows(*rows: tuple[int, int]) -> Rows:
     """Rows (L, b)."""
-    return Table((LENGTH, BASE), tuple((sp.Integer(length), sp.Integer(base)) for length, base in rows))
+    return Rows((LENGTH, BASE), tuple((sp.Integer(length), sp.Integer(base)) for length, base in rows))
 
 
 PRINTED = Statement(
-    (lengths(*((length, base) for length, base, _ in FAILING)), ANY_PLACE),
+    (served_rows(*((length, base) for length, base, _ in FAILING)), ANY_PLACE),
     (Conclusion(relation(summed(BASE), ">=", 0)),),
     words=r"the least bases $b$ with $B_m \ge 0$ for all $m$ within a length $L$, as Table 2 prints them, read "
     r"as numbers ($d "
     r"= 128$, which reproduces the table); at 2k it prints $1.6\cdot10^4$; ",
 )
 SERVED = Statement(
-    (lengths(*SERVING), ANY_PLACE),
+    (served_rows(*SERVING), ANY_PLACE),
     (Conclusion(relation(summed(BASE), ">", 0)),),
     words=r"at $d = 128$ the bases $b$ serve the lengths $L$: ",
 )
@@ -152,7 +152,7 @@ def men_table(statement: Statement) -> Iterator[Evidence]:
     outline="Every distance is bounded in balls. That no smaller base serves is not said: it was seen on a grid alone.",
 )
 def men_table_repaired(statement: Statement) -> Iterator[Evidence]:
-    (table, _), (conclusion,) = statement.variables, statement.conclusions
+    table, (conclusion,) = statement.table, statement.conclusions
     yield exact("the sums are bounded below by 0", conclusion.says.rhs == 0, conclusion.says.rhs, 0)
     for length, base in table.rows:
         yield serves(int(base), int(length))
@@ -186,7 +186,7 @@ NOT_MONOTONE = Statement(
     outline="Every distance below 4096 at the one, m = 4080 at the other.",
 )
 def men_monotone(statement: Statement) -> Iterator[Evidence]:
-    last = statement.variables[0].high
+    last = statement.range_of(PLACE).high
     (smaller, larger) = (next(iter(one.says.lhs.atoms(Cosines))) for one in statement.conclusions)
     yield serves(int(smaller.args[1]), int(last) + 1)
     base, distance = (int(value) for value in larger.args[1:3])

@@ -156,7 +156,7 @@ def drope_freq_repaired(statement: Statement) -> Iterator[Evidence]:
         count = last + 1 - int(conclusion.when[0].rhs)
         found = slow_frequencies(10_000, head_dim, int(TRAINED))
         yield exact(f"d_k = {head_dim}", found == count, found, count)
-    pair, decided = statement.variables[0], []
+    pair, decided = statement.range_of(PAIR), []
     for m in range(int(pair.high) + 1):
         for conclusion in statement.conclusions:
             if all(one.subs(PAIR, m) for one in conclusion.when):

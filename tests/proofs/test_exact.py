@@ -142,8 +142,15 @@ def test_sums_are_written_out_and_want_exact_values() -> None:
     total = sp.Sum(sp.cos(x * k), (k, 0, 5))
     found = exact.to_ball(total, {x: Fraction(1, 2)})
     assert abs(float(found.real) - sum(math.cos(j / 2) for j in range(6))) < 1e-14
+    at_ball = exact.to_ball(total, {x: arb(1)})  # a finite sum is taken term by term
+    assert abs(float(at_ball.real) - sum(math.cos(j) for j in range(6))) < 1e-14
+    ends = (
+        exact.to_ball(sp.Sum(k, (k, 1, x)), {x: arb(4)}),
+        exact.to_ball(sp.Product(k, (k, 1, x)), {x: arb(4)}),
+    )
+    assert [float(end.real) for end in ends] == [10, 24]
     with pytest.raises(InputError, match="x is a ball"):
-        exact.to_ball(total, {x: arb(1)})
+        exact.to_ball(sp.Sum(x**k, (k, 0, sp.oo)), {x: arb(1) / 2})
 
 
 def test_limits_and_series() -> None:

@@ -24,6 +24,7 @@ from proofs import balls, checks, exact, integrals
 from proofs.checks import search, termwise
 from proofs.gaussian_tokens import counterexample
 from proofs.ledger import Ledger, LedgerError, load
+from proofs.letters import MU
 from proofs.paper import (
     appendix_b,
     appendix_c,
@@ -191,7 +192,7 @@ MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
         "thm-2.2.uniform",
     ),
     "the far sine helps": (
-        "paper.theorem_2_2",
+        "paper.theorem_2_2_constants",
         "far_edge",
         lambda f: lambda c: f(c) - 1,
         "thm-2.2.causal, attack",
@@ -608,7 +609,7 @@ def test_the_cosine_bound_needs_its_near_range() -> None:
 
 def test_theorem_2_2_needs_its_threshold() -> None:
     """L > 1.03 + 3.66 |rho| is enough, a threshold without its slope is not."""
-    turns = theorem_2_2.TURNS
-    assert verdicts(theorem_2_2.enough(turns, "1/8", "1.03", "3.66")) <= SOUND
-    assert verdicts(theorem_2_2.enough(turns, "1/8", "1.03", "0")) & {Verdict.REFUTED, Verdict.UNKNOWN}
+    of = theorem_2_2.TURNS, sp.Abs(MU) / 8, theorem_2_2.LIMIT.target(1)
+    assert verdicts(theorem_2_2.enough(*of, "1.03", "3.66")) <= SOUND
+    assert verdicts(theorem_2_2.enough(*of, "1.03", "0")) & {Verdict.REFUTED, Verdict.UNKNOWN}
     assert verdicts(iter([theorem_2_2.below_eighth(10, "1.03", "0")])) == {Verdict.CERTIFIED}

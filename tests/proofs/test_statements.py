@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import sympy as sp
@@ -17,7 +18,18 @@ from proofs.classical import CLASSICAL, unknown_names
 from proofs.ledger import Form, Ledger, LedgerError, Rank, load, own_verdict, rests_on, settle, settle_ranks
 from proofs.paper.theorem_2_2_uniform import scans, uncovered
 from proofs.paper.theorem_2_3 import DIM, R
-from proofs.statements import Conclusion, Statement, Table, Variable, line_in, relation, tightened
+from proofs.statements import (
+    TURN,
+    Conclusion,
+    Cosines,
+    Rows,
+    Statement,
+    Variable,
+    line_in,
+    relation,
+    tex,
+    tightened,
+)
 from proofs.verify import gather
 
 GOOD = (Verdict.PROVED, Verdict.CERTIFIED)
@@ -133,13 +145,21 @@ def test_attacked_points_meet_ranges_and_hypotheses(node: str) -> None:
     for point in points:
         assert statement.admits(point)
         for variable in statement.variables:
-            if isinstance(variable, Table):
+            if isinstance(variable, Rows):
                 assert variable.holds(point)
             else:
                 assert variable.holds(point[variable.symbol], point, statement.meaning)
 
 
 X, Y = sp.symbols("x y", real=True)
+
+
+def test_decimals_bases_and_units_are_printed_as_they_are_read() -> None:
+    base, raised = sp.symbols("b B", positive=True)
+    said = relation(Cosines(64, raised, X, 1) - Cosines(64, base, X, TURN), "<=", sp.Rational("0.2575") * X)
+    assert tex(said) == r"C_{64}^{B}(x; 1) - C_{64}(x) \le 0.2575 x"
+    assert tex(sp.Rational(-103, 400)) == "- 0.2575"
+    assert tex(sp.Rational(3, 8) + sp.Rational(1, 3)) == r"\frac{17}{24}"
 
 
 @given(low=st.integers(-5, 5), width=st.integers(1, 9), signed=st.booleans())
@@ -200,11 +220,12 @@ def test_an_equation_is_proved_attacked_and_refuted() -> None:
 
 def test_a_symbol_that_assumes_more_than_its_range_is_refused() -> None:
     positive, whole = sp.Symbol("p", positive=True), sp.Symbol("n", integer=True)
-    for symbol, ranges in (
+    cases: tuple[tuple[sp.Symbol, dict[str, Any]], ...] = (
         (positive, {"low": sp.Integer(-1)}),
         (positive, {}),
         (whole, {"low": sp.Integer(0)}),
-    ):
+    )
+    for symbol, ranges in cases:
         with pytest.raises(InputError, match="as a symbol, and its range is"):
             Variable(symbol, **ranges)
     assert Variable(positive, low=sp.Integer(0)).words() == "0 < p"
@@ -212,7 +233,7 @@ def test_a_symbol_that_assumes_more_than_its_range_is_refused() -> None:
 
 
 def test_rows_are_quantified_together() -> None:
-    table = Table((X, Y), ((sp.Integer(1), sp.Integer(2)), (sp.Integer(3), sp.pi)))
+    table = Rows((X, Y), ((sp.Integer(1), sp.Integer(2)), (sp.Integer(3), sp.pi)))
     statement = Statement((table,), (Conclusion(relation(X, "<", Y)),))
     assert statement.says().startswith(r"for all $(x, y) \in \{(1, 2), (3, \pi)\}$")
     assert statement.fails_at({X: 3, Y: sp.pi}).verdict is Verdict.SUPPORTED

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from analysis.errors import InputError
 from analysis.evidence import Evidence, Verdict
+from proofs import letters
 from proofs.balls import PRECISION, ball, precision
 from proofs.integrals import RopeSums
 from proofs.ledger import load
@@ -25,7 +26,7 @@ from proofs.paper import (
     section_2_score,
     theorem_2_1,
     theorem_2_2,
-    theorem_2_2_causal,
+    theorem_2_2_constants,
     theorem_2_2_uniform,
     theorem_2_3,
 )
@@ -185,15 +186,15 @@ PLANTED: dict[str, Callable[[], Iterable[Evidence]]] = {
     "error terms lost": lambda: one(appendix_c.combined(error=0)),
     "63 for 64": lambda: one(appendix_c.threshold(63)),
     "threshold tightened below what is proved": lambda: theorem_2_2.enough(
-        theorem_2_2.TURNS, "1/8", "1.02", "3.65"
+        theorem_2_2.TURNS, sp.Abs(letters.MU) / 8, theorem_2_2.LIMIT.target(1), "1.02", "3.65"
     ),
     "failure claimed above the proved threshold": lambda: one(theorem_2_2.below_eighth(10, "1.03", "3.66")),
     "first failure one too late": lambda: theorem_2_2_uniform.failure(100_000, 64, True, 0, 101_474),
     "first failure one too early": lambda: theorem_2_2_uniform.failure(100_000, 64, True, 0, 101_472),
-    "helpful sines tightened above the truth": lambda: theorem_2_2_causal.sine_costs(
+    "helpful sines tightened above the truth": lambda: theorem_2_2_constants.sine_costs(
         theorem_2_2.TURNS, "0.64", "0.8895"
     ),
-    "harmful sines tightened below the truth": lambda: theorem_2_2_causal.sine_costs(
+    "harmful sines tightened below the truth": lambda: theorem_2_2_constants.sine_costs(
         theorem_2_2.RADIANS, "0.16", "1.06"
     ),
     "strict sign at equality": lambda: one(appendix_d.half_bound(4, "1/4", 2)),

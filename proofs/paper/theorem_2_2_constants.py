@@ -1,4 +1,7 @@
-"""Theorem 2.2 where keys precede their query: lambda, Lambda > 0, and the sign of nu_0 mu_0 decides."""
+"""Theorem 2.2: how good its constants are, and where keys precede their query.
+
+There lambda, Lambda > 0, and the sign of nu_0 mu_0 decides.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from analysis.evidence import Evidence
 from proofs.balls import Real, ball, below
 from proofs.checks import BASES, equality, exact, rounded_up, scale, search, short
 from proofs.ledger import attack, claim, practice
-from proofs.letters import FAR_POSITIVE, LOG, MU, NEAR_END, NEAR_POSITIVE, NU, RHO, limit_bias
+from proofs.letters import BASE, FAR_POSITIVE, LOG, MU, NEAR_END, NEAR_POSITIVE, NU, RHO, limit_bias
 from proofs.paper.theorem_2_2 import (
     COSTS,
     EDGE,
@@ -22,10 +25,89 @@ from proofs.paper.theorem_2_2 import (
     RATIO,
     TURNS,
     Convention,
+    below_eighth,
     costs,
     limit_gap,
+    near_share,
+    threshold_gap,
 )
-from proofs.statements import Conclusion, Statement, Variable, constant_ball, line_in, relation
+from proofs.statements import (
+    TURN,
+    Conclusion,
+    CosineLimit,
+    SineLimit,
+    Statement,
+    Variable,
+    constant_ball,
+    line_in,
+    relation,
+)
+
+FALL = ("0.4", "3.44")  # offset and slope of a threshold that is too small
+STEEP, LARGE = sp.symbols("rho b_rho", positive=True)
+TOO_NEAR, TOO_FAR = (
+    -sp.Rational(999, 1000) * LARGE ** sp.Rational(1, 4) / 8,
+    sp.Rational(1000001, 1000000) * LARGE,
+)
+SHARP = Statement(
+    (
+        Variable(BASE, low=sp.Integer(10) ** 6, closed=True),
+        Variable(STEEP, among=(sp.Integer(3), sp.Integer(10), sp.Integer(30))),
+    ),
+    (
+        Conclusion(relation(CosineLimit(BASE, NEAR_END, TURN), "<", sp.Rational(3, 8))),
+        Conclusion(
+            relation(
+                CosineLimit(LARGE, TOO_NEAR, TURN)
+                - CosineLimit(LARGE, TOO_FAR, TURN)
+                + STEEP * (SineLimit(LARGE, TOO_NEAR, TURN) - SineLimit(LARGE, TOO_FAR, TURN)),
+                "<",
+                sp.Rational(1, 8),
+            )
+        ),
+    ),
+    meaning={LARGE: sp.exp(sp.Rational(FALL[0]) + sp.Rational(FALL[1]) * STEEP)},
+    words=r"$3/8$ is the best constant in (7) over all small $\theta_0$: it is approached as $b \to \infty$, and at "
+    r"$\nu_0 = 0$, in turns, the gap of the near end stays below it; and a threshold on $L$ below $\ln b_\rho$ is too "
+    r"small for $\rho = 3$, 10, 30; ",
+)
+
+
+@claim(
+    "thm-2.2.sharp",
+    where="Sec. 2.2, Theorem 2.2",
+    kind="step",
+    says=SHARP,
+    uses=("thm-2.2.limit",),
+    outline=(
+        "Near end lambda = b^{1/4}/8, Lambda -> infinity (far terms 0): 2L gap = 3L/4 + ln(8/c) - gamma + "
+        "Ci(c b^{1/4}/8) + Cin(c b^{-3/4}/8), and the last four terms sum to less than 0. Thresholds: "
+        "explicit distances at which the limit gap is below 1/8."
+    ),
+)
+def thm_2_2_sharp(statement: Statement) -> Iterator[Evidence]:
+    least = constant_ball(statement.range_of(BASE).low)
+    end = least ** (ball(1) / 4) / 8
+    small = 2 * arb.pi() * end / least
+    rest = (8 / scale(True)).log() - arb.const_euler() + 1 / (2 * arb.pi() * end) + small**2 / 4
+    what = "b >= 1e6: ln(8/2pi) - gamma + 1/(c lambda) + (c lambda theta_0)^2/4 at the near end"
+    yield below(what, rest, 0)
+    yield equality("2L times the gap is 3L/4 and that", near_share(NEAR_END) / 2, statement.target(1))
+    for ratio in statement.range_of(STEEP).among:
+        yield below_eighth(int(ratio), *FALL, constant_ball(statement.target(2)))
+
+
+@attack(
+    "thm-2.2.sharp",
+    domain="the same distances at the proved threshold, L = 1.03 + 3.66|rho|: (7) must hold there",
+)
+def thm_2_2_sharp_attack() -> Iterator[Evidence]:
+    cases = (
+        (f"nu_0/mu_0 = {ratio}", threshold_gap(ratio, "1.03", "3.66") - ball("1/8"))
+        for ratio in (3, 10, 30, 100)
+    )
+    yield search("limit gap less 1/8", cases)
+    yield from SHARP.attack()
 
 
 def far_edge(convention: Convention) -> arb:
