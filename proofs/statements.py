@@ -218,7 +218,7 @@ class Variable:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class Listed:
     """Several numbers quantified together: "for all (x, y) in {(1, 2), (3, 4)}"."""
 
     symbols: tuple[sp.Symbol, ...]
@@ -305,7 +305,7 @@ class Statement:
         words: Markdown that stands before the printed quantifiers.
     """
 
-    variables: tuple[Variable | Rows, ...]
+    variables: tuple[Variable | Listed, ...]
     conclusions: tuple[Conclusion, ...]
     given: tuple[Any, ...] = ()
     meaning: Mapping[sp.Symbol, Expr] = field(default_factory=dict)
@@ -327,7 +327,7 @@ class Statement:
         for _ in range(number):
             point: Point = {}
             for variable in self.variables:
-                if isinstance(variable, Rows):
+                if isinstance(variable, Listed):
                     point.update(rng.choice(variable.choices()))
                     continue
                 choices = variable.values(point, self.meaning)
@@ -364,7 +364,7 @@ class Statement:
     @property
     def symbols(self) -> tuple[sp.Symbol, ...]:
         """All quantified symbols, in order."""
-        found = (one.symbols if isinstance(one, Rows) else (one.symbol,) for one in self.variables)
+        found = (one.symbols if isinstance(one, Listed) else (one.symbol,) for one in self.variables)
         return tuple(symbol for symbols in found for symbol in symbols)
 
     def range_of(self, symbol: sp.Symbol) -> Variable:
@@ -375,10 +375,10 @@ class Statement:
         raise InputError(f"{symbol} has no range of its own in this statement")
 
     @property
-    def table(self) -> Rows:
+    def table(self) -> Listed:
         """The first table among its quantifiers; `InputError` where it has none."""
         for one in self.variables:
-            if isinstance(one, Rows):
+            if isinstance(one, Listed):
                 return one
         raise InputError("this statement has no table")
 
@@ -413,7 +413,7 @@ class Statement:
         for variable in self.variables:
             met = (
                 variable.holds(values)
-                if isinstance(variable, Rows)
+                if isinstance(variable, Listed)
                 else variable.holds(values[variable.symbol], values, self.meaning)
             )
             if not met:

@@ -622,7 +622,7 @@ def introduction_attack() -> Iterator[Evidence]:
 
 @practice("rem-PI")
 def interpolation_practice() -> Iterator[dict[str, object]]:
-    """Rows: base raised by s against interpolation by s, gap of (2, 65536), D = 128, turns."""
+    """Listed: base raised by s against interpolation by s, gap of (2, 65536), D = 128, turns."""
     for base in BASES:
         for s in (2, 8):
             yield {

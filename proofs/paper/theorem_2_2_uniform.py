@@ -32,7 +32,7 @@ from proofs.integrals import RopeSums
 from proofs.ledger import attack, claim, practice, repair
 from proofs.letters import BASE, DIM, FAR, HERE, MU, NEAR, NU, THERE, UNIT, rope_bias
 from proofs.paper.theorem_2_2 import RADIANS, TURNS, gap_floor, periodic_example, pigeonhole, returning_gap
-from proofs.statements import TURN, Conclusion, Rows, Statement, relation
+from proofs.statements import TURN, Conclusion, Listed, Statement, relation
 from proofs.subdivision import minimum
 
 
@@ -219,7 +219,7 @@ LATE = (  # found by a float64 search, not certified to be the first
 
 FAILURES = Statement(
     (
-        Rows(
+        Listed(
             (BASE, DIM, UNIT, NU, NEAR, FAR),
             tuple(
                 (
@@ -273,7 +273,7 @@ def first_attack() -> Iterator[Evidence]:
 
 @practice("thm-2.2.uniform")
 def uniform_practice() -> Iterator[dict[str, object]]:
-    """Rows: known failures of (7) beyond the base, and how far the pigeonhole looks for one."""
+    """Listed: known failures of (7) beyond the base, and how far the pigeonhole looks for one."""
     for rows, how in (
         (tuple(row[:5] for row in FIRST), "first, certified"),
         (LATE, "first of a float64 search, failure certified"),
@@ -294,7 +294,7 @@ def uniform_practice() -> Iterator[dict[str, object]]:
 
 @practice("thm-2.2")
 def regimes() -> Iterator[dict[str, object]]:
-    """Rows: what is proved, what balls certify and what is seen, at nu_0 = 0, for distances up to 2^20."""
+    """Listed: what is proved, what balls certify and what is seen, at nu_0 = 0, for distances up to 2^20."""
     for base in BASES:
         near = near_integers(base)
         for head_dim in HEAD_DIMS:

@@ -17,7 +17,7 @@ from proofs.checks import Distances, equality, exact, search, tried
 from proofs.integrals import RopeSums
 from proofs.ledger import Known
 from proofs.rivals import BESIDE
-from proofs.statements import Conclusion, Cosines, Rows, Statement, Variable, relation
+from proofs.statements import Conclusion, Cosines, Listed, Statement, Variable, relation
 
 PAPER = "men-2024"
 TEXT = Known.FULL
@@ -111,9 +111,9 @@ def summed(base: sp.Expr, place: sp.Expr = PLACE) -> sp.Expr:
     return sp.Integer(HEAD_DIM) * Cosines(sp.Integer(HEAD_DIM), base, place, sp.Integer(1))
 
 
-def served_rows(*rows: tuple[int, int]) -> Rows:
-    """Rows (L, b)."""
-    return Rows((LENGTH, BASE), tuple((sp.Integer(length), sp.Integer(base)) for length, base in rows))
+def served_rows(*rows: tuple[int, int]) -> Listed:
+    """Listed (L, b)."""
+    return Listed((LENGTH, BASE), tuple((sp.Integer(length), sp.Integer(base)) for length, base in rows))
 
 
 PRINTED = Statement(

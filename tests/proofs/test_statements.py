@@ -22,7 +22,7 @@ from proofs.statements import (
     TURN,
     Conclusion,
     Cosines,
-    Rows,
+    Listed,
     Statement,
     Variable,
     line_in,
@@ -145,7 +145,7 @@ def test_attacked_points_meet_ranges_and_hypotheses(node: str) -> None:
     for point in points:
         assert statement.admits(point)
         for variable in statement.variables:
-            if isinstance(variable, Rows):
+            if isinstance(variable, Listed):
                 assert variable.holds(point)
             else:
                 assert variable.holds(point[variable.symbol], point, statement.meaning)
@@ -233,7 +233,7 @@ def test_a_symbol_that_assumes_more_than_its_range_is_refused() -> None:
 
 
 def test_rows_are_quantified_together() -> None:
-    table = Rows((X, Y), ((sp.Integer(1), sp.Integer(2)), (sp.Integer(3), sp.pi)))
+    table = Listed((X, Y), ((sp.Integer(1), sp.Integer(2)), (sp.Integer(3), sp.pi)))
     statement = Statement((table,), (Conclusion(relation(X, "<", Y)),))
     assert statement.says().startswith(r"for all $(x, y) \in \{(1, 2), (3, \pi)\}$")
     assert statement.fails_at({X: 3, Y: sp.pi}).verdict is Verdict.SUPPORTED
