@@ -1,8 +1,8 @@
 """Plant errors in `proofs` one at a time, and count which the ledger does not see: `python -m proofs.mutants 300`.
 
-An error is one changed operator, constant, range, quantifier, hypothesis or printed statement, drawn by seed, as many
-of each kind. The ledger is run once, and which functions each claim calls is written down. An error is then judged in
-a fork of that warm process, which imports `proofs` anew with the error in it, by the claims that call the function
+An error is one changed operator, relation, constant, range, quantifier, hypothesis or printed word, drawn by seed, as
+many of each kind. The ledger is run once, and which functions each claim calls is written down. An error is then judged
+in a fork of that warm process, which imports `proofs` anew with the error in it, by the claims that call the function
 (or one that names what a module-level line defines), the cheapest of its own module first, until one comes to another
 verdict of its own, contradicts its attack or cannot be run. Claims that are left out can only make the score lower.
 Practice rows decide nothing and are left out: an error that only they meet is drawn, recorded as `unmet`, and not
@@ -67,6 +67,15 @@ _COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
 }
 _QUANTIFIERS = {"all": "any", "any": "all", "min": "max", "max": "min"}
 _HYPOTHESES = ("assumes", "given", "when")
+_PRINTED = ("says", "words")
+_SIGNS = {
+    "<": ">",
+    ">": "<",
+    "<=": ">=",
+    ">=": "<=",
+    "==": "!=",
+    "!=": "==",
+}  # of `proofs.statements.relation`
 _NUMBER = re.compile(r"-?\d+(\.\d+)?(/\d+)?")
 
 
@@ -136,6 +145,8 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
         yield "operator", ast.BinOp(node.left, _OPERATORS[type(node.op)](), node.right)
     if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in _COMPARISONS:
         yield "operator", ast.Compare(node.left, [_COMPARISONS[type(node.ops[0])]()], node.comparators)
+    if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in _SIGNS:
+        yield "operator", ast.Constant(_SIGNS[node.value])
     if isinstance(node, ast.Constant) and type(node.value) is int:
         yield "constant", ast.Constant(node.value + 1)
     if isinstance(node, ast.Constant) and isinstance(node.value, str) and _NUMBER.fullmatch(node.value):
@@ -160,7 +171,7 @@ def _statement_changes(node: ast.keyword) -> Iterator[tuple[str, ast.AST]]:
     value = node.value
     if node.arg in _HYPOTHESES and isinstance(value, ast.Tuple) and value.elts:
         yield "hypothesis", ast.Tuple(value.elts[:-1], ast.Load())
-    if node.arg == "says" and isinstance(value, ast.Constant) and isinstance(text := value.value, str):
+    if node.arg in _PRINTED and isinstance(value, ast.Constant) and isinstance(text := value.value, str):
         number = re.search(r"\d+", text)
         if number is not None:
             start, end = number.span()

@@ -14,9 +14,9 @@ from typing import Any
 import sympy as sp
 from flint import arb
 
-from analysis.evidence import Evidence
+from analysis.evidence import Evidence, Verdict
 from proofs.balls import ball
-from proofs.checks import EDGES, WAVES, Point, points, rises, same, search, termwise
+from proofs.checks import EDGES, WAVES, Point, exact, points, rises, same, search, termwise
 from proofs.integrals import ci, si
 from proofs.ledger import attack, claim
 from proofs.letters import ANY_BASE, ANY_HEAD, ANY_UNIT, BASE, DIM, LOG, NEAR_POSITIVE, UNIT
@@ -78,6 +78,12 @@ def hump(statement: Statement) -> Iterator[Evidence]:
         yield from hump_steps(area=int(sp.simplify(statement.target(index) * ZERO[name])))
     rising: Any = sp.diff(sp.sin(s + TIMES * sp.pi), s).subs(s, 0)
     yield same("slope of sin at j pi", rising, (-1) ** TIMES)
+    for rule, found in (
+        ("one coefficient of two", termwise("x - y", x - y)),
+        ("one value at 0 of two", rises("u^2 + u - 1", u**2 + u - 1, u, 2)),
+    ):
+        what = f"what decides inequalities asks for more than {rule}"
+        yield exact(what, found.verdict is Verdict.REFUTED, found.verdict, "refuted")
     slope = sp.diff(sp.cos(s + statement.meaning[ZERO["cos"]]), s).subs(s, 0)
     yield same("slope of cos at (j - 1/2) pi", sp.expand_trig(slope), (-1) ** TIMES)
 

@@ -13,9 +13,22 @@ from itertools import product
 import sympy as sp
 from flint import arb
 
-from analysis.evidence import Evidence
+from analysis.evidence import Evidence, Verdict
 from proofs.balls import ball, below
-from proofs.checks import BASES, EDGES, HEAD_DIMS, WAVES, Point, exact, margins, points, rises, same, search
+from proofs.checks import (
+    BASES,
+    EDGES,
+    HEAD_DIMS,
+    WAVES,
+    Point,
+    exact,
+    margins,
+    points,
+    rises,
+    same,
+    search,
+    tried,
+)
 from proofs.integrals import cos_sum, si, sin_sum
 from proofs.ledger import attack, claim, practice, repair
 from proofs.letters import (
@@ -152,6 +165,8 @@ def eq_69_attack() -> Iterator[Evidence]:
         yield found.evidence(f"Si(3 pi) + 1e-6 {'-' if sign > 0 else '+'} 2 L (I/2) > 0")
         asked = (0, arb(10).log()), (arb(400).log(), 12)
         yield found.coverage("every lambda in [1, 400], theta_0 in [e^-12, 1/10]", *asked)
+        wider = found.coverage("", asked[0], (arb(400).log(), 13)).verdict
+        yield tried("theta_0 down to e^-13 is not covered", wider is Verdict.REFUTED, wider, "refuted")
     point = Point(Fraction(1, 10**12), 112, Fraction(3, 2))
     yield below("0.8373/L is exceeded", "0.8373", point.log * point.half_integral("sin"))
     yield from EQ_69_REPAIRED.attack()

@@ -386,6 +386,11 @@ def _golden_cases() -> Iterator[tuple[str, arb]]:
     yield "closest of 300", ball("8/6") - abs(best + 1)
 
 
+def end_of_reach(sign: int) -> sp.Expr:
+    """The end of the limit points at which all pairs but 0 are extreme."""
+    return 2 / DIM * (MU + sign * (DIM / 2 - 1) * R)
+
+
 @claim(
     "thm-2.1.sharp",
     where="Sec. 2.2, Theorem 2.1",
@@ -424,12 +429,12 @@ def _golden_cases() -> Iterator[tuple[str, arb]]:
     in_words="of the limit points of an infinite orbit",
 )
 def thm_2_1_sharp() -> Iterator[Evidence]:
-    top = sp.expand(2 / DIM * (MU + (DIM / 2 - 1) * R))
+    top = sp.expand(end_of_reach(1))
     yield equality("upper end of the limit points", top, 2 * MU / DIM + (1 - 2 / DIM) * R)
     yield equality("gamma = r: distance to the upper end", sp.expand(R - top), sp.expand(2 * (R - MU) / DIM))
     yield equality(
         "gamma = -r: distance to the lower end",
-        sp.expand(2 / DIM * (MU - (DIM / 2 - 1) * R) + R),
+        sp.expand(end_of_reach(-1) + R),
         sp.expand(2 * (R + MU) / DIM),
     )
 
@@ -438,8 +443,7 @@ def thm_2_1_sharp() -> Iterator[Evidence]:
 def thm_2_1_sharp_between_integers() -> Iterator[Evidence]:
     """D = 2, pair 0 alone, at the distances j + 1/2: a limit point -mu_0, where the interval is [mu_0, mu_0]."""
     at_half = (MU * sp.cos(2 * sp.pi * X) + NU * sp.sin(2 * sp.pi * X)).subs(X, sp.Rational(1, 2))
-    interval = 2 * MU / DIM - (1 - 2 / DIM) * R
-    yield equality("D = 2: the score at lambda = 1/2", at_half, interval.subs(DIM, 2))
+    yield equality("D = 2: the score at lambda = 1/2", at_half, end_of_reach(-1).subs(DIM, 2))
 
 
 @attack(

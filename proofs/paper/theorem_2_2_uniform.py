@@ -257,6 +257,8 @@ def thm_2_2_first(statement: Statement) -> Iterator[Evidence]:
     for base, dim, turns, nu, first, near, far in FIRST:
         yield from failure(base, dim, turns, nu, first)
         said = (base, dim, TURN if turns else sp.Integer(1), nu, near, far)
+        least = near_floor(base, dim, turns, nu)[1]
+        yield exact("its near distance is that of least Gamma", least == near, least, near)
         yield exact(f"a row of the statement: {said}", said in table.rows and abs(far) == first, said, "")
     bound = statement.target()
     yield exact("the bound is that of (7)", bound == sp.Rational(1, 8), bound, "1/8")

@@ -6,6 +6,7 @@ X (n x d) are the keys or queries of a head, R(X) the same with row i rotated by
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 import sympy as sp
 
@@ -111,11 +112,9 @@ def frayed_ends() -> Iterator[Evidence]:
         lambda entry: sp.simplify(sp.integrate(sp.expand(entry), (A, 0, 2 * sp.pi)) / (2 * sp.pi))
     )
     half = (X0**2 + X1**2) / 2 * sp.eye(2)
-    for row in range(2):
-        for column in range(2):
-            yield equality(
-                f"mean of entry ({row}, {column}) of a block", mean[row, column], half[row, column]
-            )
+    for row, column in product(range(mean.rows), range(mean.cols)):
+        yield equality(f"mean of entry ({row}, {column}) of a block", mean[row, column], half[row, column])
+    yield exact("and of the whole block", sp.simplify(mean - half).is_zero_matrix, mean - half, "0")
     dim, greatest, rest = sp.symbols("d g r", positive=True)
     low = sp.simplify((greatest + rest) / (greatest / 2) - 2)
     yield exact("|v|^2 over half of its greatest pair, less 2", low.is_nonnegative, low, ">= 0")

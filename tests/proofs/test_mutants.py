@@ -42,6 +42,7 @@ X = a + b * 3
 Y = "0.0896"
 Z = min(range(1, 5)) if x < 2 else all(y)
 claim("eq-1", says=r"$x < 7$", assumes=("one", "two"))
+S = Statement(V, (Conclusion(relation(x, "<=", y)),), words="for 3 of them, ")
 '''
 
 
@@ -58,6 +59,8 @@ def test_every_kind_is_planted_where_it_stands() -> None:
         "quantifier: all(y) -> any(y)",
         'hypothesis: ("one", "two") -> (\'one\',)',
         "says: r\"$x < 7$\" -> '$x < 8$'",
+        "operator: \"<=\" -> '>='",
+        "says: \"for 3 of them, \" -> 'for 4 of them, '",
     }
     assert not any("docstring" in line for line in found)
     for mutant in mutants_of(SOURCE, "x.py"):

@@ -162,12 +162,8 @@ PLANTED: dict[str, Callable[[], Iterable[Evidence]]] = {
         appendix_b.phase_identity(lambda m, n: sp.atan2(n, m), sp.Integer(2), sp.Integer(-1))
     ),
     "phi not divided by 2 pi": lambda: one(
-        appendix_b.target_angle(
-            appendix_b.printed_beta(sp.Integer(1), sp.sqrt(2), sp.pi / 4),
-            sp.pi / 4,
-            1,
-            1,
-            sp.Integer(1),
+        appendix_b.EQ_21_BETA.fails_at(
+            {appendix_b.LENGTH: sp.sqrt(2), appendix_b.GAMMA: 1, appendix_b.PHI: sp.pi / 4}
         )
     ),
     "geometric sum one term longer": lambda: appendix_b.character_sum(power=2),
