@@ -550,6 +550,7 @@ def eq_33_attack() -> Iterator[Evidence]:
         "At Lambda = D/(4 pi theta_0): e = a + theta_0^{a-1} >= 1 for a in [0, 1], and e > 1 for a > 1; "
         "(33) asks for less than 1/32."
     ),
+    in_words="of one head dimension for all far distances: what refutes it depends on it",
 )
 def eq_33_uniform() -> Iterator[Evidence]:
     theta, a, dim = sp.symbols("theta0 a D", positive=True)
