@@ -165,6 +165,7 @@ def test_an_error_that_matters_is_killed_in_its_fork_and_a_lost_hypothesis_survi
     (lost,) = (mutant for (kind, _), mutant in found.items() if kind == "hypothesis")
     near = found["range", "range(101)"]
     assert outcome(near, warm, ledger, limit=600)["ended"] == "killed"
+    assert outcome(near, warm, ledger, limit=0.01)["ended"] == "over time"
     survivor = outcome(lost, warm, ledger, limit=600)
     assert survivor["ended"] == "survived"
     assert survivor["asked"] > 0
