@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -39,12 +40,36 @@ class Rounding(StrEnum):
     DOWN = "down"
 
 
-Alpha = Annotated[float, typer.Option(help="TAPA's exponent of the distance, >= 0.")]
+Alpha = Annotated[
+    float | None,
+    typer.Option(help="TAPA's exponent of the distance, >= 0; if not given the model's, else 0.1."),
+]
+Share = Annotated[
+    float | None,
+    typer.Option(
+        help="TAPA's share of a head's dimensions in the amplitude, in (0, 1); if not given the model's, else 0.5."
+    ),
+]
+Rows = Annotated[
+    float | None,
+    typer.Option(
+        help="Factor of the rows of q and of k that make TAPA's phase, a power of two; if not given the model's, "
+        "else 1/8."
+    ),
+]
 Scale = Annotated[
-    PhaseScale, typer.Option(help="Of TAPA's phase: the paper's turns, or radians as in the released kernel.")
+    PhaseScale | None,
+    typer.Option(
+        help="Of TAPA's phase: the paper's turns, or radians as in the released kernel; if not given the model's, "
+        "else turns."
+    ),
 ]
 Rounded = Annotated[Rounding, typer.Option(help="Of the share's dimensions; down as in the released kernel.")]
-Factor = Annotated[float, typer.Option(help="Of YaRN, >= 1.")]
+Factor = Annotated[float | None, typer.Option(help="Of YaRN, >= 1; if not given the model's, else 4.")]
+
+
+def _in_turns(scale: PhaseScale | None) -> bool | None:
+    return None if scale is None else scale is PhaseScale.TURNS
 
 
 def convert(
@@ -59,15 +84,11 @@ def convert(
         typer.Option("--to", help="TAPA, no rotation (DroPE), YaRN, or the model's own rotation again."),
     ],
     out: Annotated[Path, typer.Option(help="Folder to make.")],
-    alpha: Alpha = 0.1,
-    amplitude_share: Annotated[
-        float, typer.Option(help="TAPA's share of a head's dimensions in the amplitude, in (0, 1).")
-    ] = 0.5,
-    phase_rows: Annotated[
-        float, typer.Option(help="Factor of the rows of q and of k that make TAPA's phase, a power of two.")
-    ] = 0.125,
-    factor: Factor = 4.0,
-    phase_scale: Scale = PhaseScale.TURNS,
+    alpha: Alpha = None,
+    amplitude_share: Share = None,
+    phase_rows: Rows = None,
+    factor: Factor = None,
+    phase_scale: Scale = None,
     rounding: Rounded = Rounding.NEAREST,
     as_json: Json = False,
 ) -> None:
@@ -98,7 +119,7 @@ def convert(
             amplitude_share=amplitude_share,
             phase_rows=phase_rows,
             factor=factor,
-            turns=phase_scale is PhaseScale.TURNS,
+            turns=_in_turns(phase_scale),
             rounding=rounding.value,
             progress=show,
         )
@@ -126,11 +147,17 @@ def finetune(
     lr: Annotated[float, typer.Option(help="Learning rate after the first 16 steps.")] = 1e-4,
     seed: Annotated[int, typer.Option(help="Of the windows' places.")] = 0,
     precision: Annotated[str, typer.Option(help="Of matrix products: float32 or bfloat16.")] = "bfloat16",
-    alpha: Alpha = 0.1,
-    factor: Factor = 4.0,
+    alpha: Alpha = None,
+    amplitude_share: Share = None,
+    phase_rows: Rows = None,
+    factor: Factor = None,
+    phase_scale: Scale = None,
+    rounding: Rounded = Rounding.NEAREST,
     as_json: Json = False,
 ) -> None:
     """Convert a model and train it with its new encoding.
+
+    A model that was converted before keeps the options that are not given.
 
     Interrupted and started again, it goes on, and ends with the same weights. More tokens make a run longer, once its
     model is removed. Compare encodings at equal tokens with `tapa recovery`.
@@ -144,15 +171,18 @@ def finetune(
     from analysis.training.recipe import FinetuneSettings
 
     check_model_name(model)
-    settings = FinetuneSettings(
-        to.value, length=length, batch=batch, lr=lr, seed=seed, precision=precision, factor=factor
-    )
+    settings = FinetuneSettings(to.value, length=length, batch=batch, lr=lr, seed=seed, precision=precision)
+    settings = settings if factor is None else replace(settings, factor=factor)
     settings.steps(tokens)
     from analysis.progress import progress_bar
     from analysis.training.finetune import finetuned_named
 
     with progress_bar() as show:
-        folder, log = finetuned_named(model, corpus, settings, tokens, out, progress=show, alpha=alpha)
+        folder, log = finetuned_named(
+            model, corpus, settings, tokens, out, factor_given=factor is not None, progress=show, alpha=alpha,
+            amplitude_share=amplitude_share, phase_rows=phase_rows, turns=_in_turns(phase_scale),
+            rounding=rounding.value,
+        )  # fmt: skip
     if as_json:
         typer.echo(json.dumps({"folder": str(folder), "steps": len(log.loss), "loss": log.loss}))
     else:

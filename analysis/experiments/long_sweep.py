@@ -302,6 +302,7 @@ def _processor() -> str:
 
 def _step_seconds(recipe: Recipe) -> float:
     model = Llama(recipe.model, seed=0)
+    model.attend = train.attention_for(recipe)
     optimiser = train.optimiser_of(model, recipe)
     torch.compiler.reset()
     loss = torch.compile(model.loss, dynamic=False) if recipe.compile else model.loss

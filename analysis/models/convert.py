@@ -54,6 +54,9 @@ from analysis.theory.tapa import amplitude_dims
 
 YARN_FACTOR = 4.0  # factor of YaRN
 PHASE_ROWS = 0.125  # factor of the phase's rows of q and of k
+DEFAULTS: dict[str, Any] = {
+    "alpha": 0.1, "amplitude_share": 0.5, "turns": True, "phase": "quadratic", "phase_rows": PHASE_ROWS
+}  # fmt: skip
 DROPPED = 1e30  # angular frequencies are divided by it: no angle of any position is above rounding
 OWN_ROTATION = "rotation_before"  # of a configuration: its rope parameters before a conversion
 OWN_ROWS = (
@@ -65,14 +68,17 @@ def converted(
     model: PreTrainedModel,
     to: str,
     *,
-    alpha: float = 0.1,
-    amplitude_share: float = 0.5,
-    phase_rows: float = PHASE_ROWS,
-    factor: float = YARN_FACTOR,
-    turns: bool = True,
+    alpha: float | None = None,
+    amplitude_share: float | None = None,
+    phase_rows: float | None = None,
+    factor: float | None = None,
+    turns: bool | None = None,
     rounding: str = "nearest",
 ) -> PreTrainedModel:
     """A copy of a model with another positional encoding.
+
+    What is None stays as a model that has TAPA, or YaRN by this function, has it already; of any other model it is the
+    one of `DEFAULTS`, or `YARN_FACTOR`.
 
     Args:
         model: of a rotary family, or what this function made of one.
@@ -96,21 +102,48 @@ def converted(
     if to not in CONVERSIONS:
         raise InputError(f"--to {to} is unknown; {nearest(to, CONVERSIONS)}")
     family_of(model.config.model_type)
+    wanted = {"alpha": alpha, "amplitude_share": amplitude_share, "phase_rows": phase_rows, "turns": turns}
+    asked = {name: value for name, value in wanted.items() if value is not None}
+    if to == "tapa" and not asked and isinstance(model.config, TapaOptions):
+        return copy.deepcopy(model)
     copied = _with_own_rotation(model)
     if to == "rope":
         return copied
     if to == "yarn":
-        return with_yarn(copied, factor)
+        return with_yarn(copied, yarn_factor(model) if factor is None else factor)
     if to == "nope":
         return _rebuilt(copied, _without_rotation(copied.config.to_dict()))
-    check_above("phase_rows", phase_rows, 0)
-    if math.frexp(phase_rows)[0] != 0.5:
-        raise InputError(f"phase_rows={phase_rows} is no power of two; give one such as {PHASE_ROWS}")
-    dim = heads_of(copied.config).dim
-    share = amplitude_dims(dim, amplitude_share, rounding) / dim
-    found = with_tapa(copied, alpha=alpha, amplitude_share=share, turns=turns)
-    reorder(found, slowest_first(copied.config), tapa_encoding(found.config).amplitude_dim, phase_rows)
-    setattr(found.config, OWN_ROWS, phase_rows)
+    return _started_with_tapa(copied, DEFAULTS | _tapa_options(model.config) | asked, rounding)
+
+
+def yarn_factor(model: PreTrainedModel) -> float:
+    """The factor of a model that `converted` gave YaRN; of any other model `YARN_FACTOR`."""
+    config: Any = model.config
+    if hasattr(config, OWN_ROTATION) and config.rope_parameters.get("rope_type") == "yarn":
+        return float(config.rope_parameters["factor"])
+    return YARN_FACTOR
+
+
+def _tapa_options(config: Any) -> dict[str, Any]:
+    """What a configuration with TAPA has of `DEFAULTS`; nothing of another."""
+    if not isinstance(config, TapaOptions):
+        return {}
+    own = {name: getattr(config, TAPA + name) for name in ("alpha", "amplitude_share", "turns", "phase")}
+    return own | {"phase_rows": getattr(config, OWN_ROWS)}
+
+
+def _started_with_tapa(model: PreTrainedModel, options: Mapping[str, Any], rounding: str) -> PreTrainedModel:
+    """TAPA over a rotary model's own weights, reordered in place."""
+    rows = options["phase_rows"]
+    check_above("phase_rows", rows, 0)
+    if math.frexp(rows)[0] != 0.5:
+        raise InputError(f"phase_rows={rows} is no power of two; give one such as {PHASE_ROWS}")
+    dim = heads_of(model.config).dim
+    share = amplitude_dims(dim, options["amplitude_share"], rounding) / dim
+    of_phase = {name: options[name] for name in ("alpha", "turns", "phase")}
+    found = with_tapa(model, amplitude_share=share, **of_phase)
+    reorder(found, slowest_first(model.config), tapa_encoding(found.config).amplitude_dim, rows)
+    setattr(found.config, OWN_ROWS, rows)
     return found
 
 

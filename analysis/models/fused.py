@@ -34,7 +34,8 @@ class Fused:
     """Attention through the operator where the encoding's scores have a `DistanceForm`: `model.attend = Fused()`.
 
     Without gradients: in one loop where this machine has it, otherwise by tiles, as for all other encodings and types.
-    With gradients: through the operator, in memory that grows as the length does; `explicit` for other encodings.
+    With gradients: through the operator, in memory that grows as the length does; `explicit` for other encodings, and
+    for those that learn a table.
 
     Attributes:
         tiles: computes what the operator cannot.
@@ -70,9 +71,7 @@ class Fused:
         compiling = torch.compiler.is_compiling()
         if not compiling:
             check_text(q, k, positions)
-        wanted = torch.is_grad_enabled() and any(
-            t.requires_grad for t in (q, k, v, *encoding.learned().values())
-        )
+        wanted = torch.is_grad_enabled() and _any_learned(q, k, v, *encoding.learned().values())
         other = explicit if wanted else self.tiles
         if not compiling and not bool((positions.diff() == 1).all()):
             return other(encoding, q, k, v, positions, layer)
@@ -80,9 +79,14 @@ class Fused:
             placed, q_placed, k_placed = encoding.placed(q, k, positions)
             distance = torch.arange(q.shape[2], device=q.device)
             form = placed.by_distance(q_placed, k_placed, distance)
-        if form is None or not (compiling or wanted or fast(form, v)):
+        learned = form is not None and wanted and _any_learned(form.turn, form.factor, form.bias)
+        if form is None or learned or not (compiling or wanted or fast(form, v)):
             return other(encoding, q, k, v, positions, layer)
         return attention(form, v, encoding.reach)[0]
+
+
+def _any_learned(*tensors: Tensor | None) -> bool:
+    return any(t is not None and t.requires_grad for t in tensors)
 
 
 def fast(form: DistanceForm, v: Tensor) -> bool:

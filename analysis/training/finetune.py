@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ from analysis import locks
 from analysis.errors import InputError
 from analysis.models import checkpoint
 from analysis.models.checkpoint import MODEL, STATE, damaged, file_metadata, read_tensors
-from analysis.models.convert import converted, write_folder
+from analysis.models.convert import converted, write_folder, yarn_factor
+from analysis.models.families import TAPA
 from analysis.models.load import PretrainedModel, open_model
 from analysis.progress import NotedProgress, silent
 from analysis.settings import differences
@@ -232,7 +233,8 @@ def finetuned(
         out: folder of the run; the model is written to `out / "model"` when it is finished.
         save_every: steps between two checkpoints.
         progress: called with (what, done, total, note).
-        conversion: alpha, amplitude_share, phase_rows of `converted`.
+        conversion: alpha, amplitude_share, phase_rows, turns and rounding of `converted`; what is not given stays as
+            a model that has TAPA already has it.
 
     Returns:
         The folder of the model, and the log.
@@ -247,7 +249,8 @@ def finetuned(
     with one_run_in(out):
         progress("tokens", 0, 0, "")
         documents = tokenized_documents(model, data.train)
-        start = start_of(model, data) | {name: repr(value) for name, value in sorted(conversion.items())}
+        options = {name: value for name, value in twin.config.to_dict().items() if name.startswith(TAPA)}
+        start = start_of(model, data) | {name: repr(value) for name, value in sorted(options.items())}
         run = Finetuning.begun(twin, documents, settings, out, start=start, first_token=model.first_token)
         if run.step > steps:
             raise InputError(
@@ -269,11 +272,17 @@ def finetuned_named(
     tokens: int,
     out: Path,
     *,
+    factor_given: bool = True,
     progress: NotedProgress,
     **conversion: Any,
 ) -> tuple[Path, Log]:
-    """As `finetuned`, of a model by its name and a corpus by its source; errors also as `open_model` and `corpus`."""
+    """As `finetuned`, of a model by its name and a corpus by its source; errors also as `open_model` and `corpus`.
+
+    Unless `factor_given`, a model that has YaRN by a conversion keeps its factor.
+    """
     found = open_model(name, progress=lambda what, done, total: progress(what, done, total, ""))
     if not isinstance(found, PretrainedModel):
         raise InputError(f"{name} is a model of `tapa train`; go on with `tapa train finetune from={name}`")
+    if settings.to == "yarn" and not factor_given:
+        settings = replace(settings, factor=yarn_factor(found.checkpoint.model))
     return finetuned(found, corpus(source), settings, tokens, out, progress=progress, **conversion)

@@ -147,6 +147,37 @@ def test_finetune_ends_with_a_model_that_opens_and_goes_on_only_with_more_tokens
         assert fragment in capsys.readouterr().err.splitlines()[-1]  # below a bar of progress
 
 
+def test_finetune_keeps_what_the_converted_model_has(place, monkeypatch, capsys):
+    (place / "texts").mkdir()
+    for i in range(6):
+        (place / "texts" / f"{i}.txt").write_text(words(300, seed=i))
+    kernel = ["--alpha", "0.3", "--phase-scale", "radians", "--amplitude-share", "0.7", "--rounding", "down"]
+    for to, given_ in (
+        ("tapa", [*kernel, "--out", "radians"]),
+        ("yarn", ["--factor", "8", "--out", "eight"]),
+    ):
+        strict(printed(monkeypatch, capsys, "convert", "llama", "--to", to, *given_, "--json"))
+
+    def options(folder: str) -> dict[str, Any]:
+        found = json.loads((place / folder / "config.json").read_text())
+        return {name: value for name, value in found.items() if name.startswith("tapa_")} | found[
+            "rope_parameters"
+        ]
+
+    trained = ["--corpus", "./texts", "--length", "16", "--tokens", "64", "--json"]
+    for source, to, more, changes in (
+        ("radians", "tapa", [], {}),
+        ("radians", "tapa", ["--phase-scale", "turns"], {"tapa_turns": True}),
+        ("eight", "yarn", [], {}),
+        ("eight", "yarn", ["--factor", "2"], {"factor": 2.0}),
+    ):
+        out = f"run-{source}-{len(more)}"
+        strict(printed(monkeypatch, capsys, "finetune", source, "--to", to, *trained, *more, "--out", out))
+        assert options(f"{out}/model") == options(source) | changes
+    assert options("radians")["tapa_amplitude_share"] == 0.625  # 5 of 8
+    assert options("eight")["factor"] == 8
+
+
 @pytest.mark.parametrize(
     ("arguments", "fragment"),
     [

@@ -22,6 +22,7 @@ from analysis.models.convert import (
     to_transformers,
     with_yarn,
     write_converted,
+    yarn_factor,
 )
 from analysis.models.families import family_of
 from analysis.models.llama import Llama
@@ -298,6 +299,61 @@ def test_small_values_of_the_released_kernel():
     wanted = np.cos([0.0, 1.0, 2**0.5, 3**0.5, 2.0])
     # a power up to 2 out of a logarithm and an exponential, each rounded to 2^-53 of itself
     np.testing.assert_allclose(released(one, one, 0.5, 0.5)[0], wanted, rtol=0, atol=4 * 2.0**-52)
+
+
+OF_THE_KERNEL: dict[str, Any] = {
+    "alpha": 0.5, "amplitude_share": 0.7, "turns": False, "rounding": "down", "phase_rows": 0.25
+}  # fmt: skip
+
+
+def tapa_options(model: Any) -> dict[str, Any]:
+    return {name: value for name, value in model.config.to_dict().items() if name.startswith("tapa_")}
+
+
+@pytest.mark.parametrize("variant", ["llama", "gemma", "gpt_neox", "cohere"])
+def test_what_is_not_asked_for_stays_as_the_model_has_it(variant: str):
+    first = converted(tiny_models.build(variant), "tapa", **OF_THE_KERNEL)
+    again = converted(first, "tapa")
+    assert tapa_options(again) == tapa_options(first)
+    for name, weight in first.state_dict().items():
+        assert torch.equal(again.state_dict()[name], weight)
+        assert again.state_dict()[name] is not weight
+    other = converted(first, "tapa", alpha=0.2)
+    assert tapa_options(other) == tapa_options(first) | {"tapa_alpha": 0.2}
+    at_once = converted(tiny_models.build(variant), "tapa", **OF_THE_KERNEL | {"alpha": 0.2})
+    assert torch.equal(other(tokens()).logits, at_once(tokens()).logits)
+
+
+def test_a_model_born_with_tapa_stays_as_it_is():
+    born = to_transformers(small(MethodConfig("tapa_linear", alpha=0.4)))
+    again = converted(born, "tapa")
+    assert tapa_options(again) == tapa_options(born)
+    assert torch.equal(again(tokens(1, 20)).logits, born(tokens(1, 20)).logits)
+    plainly_raises(lambda: converted(born, "tapa", alpha=0.2), "it has no rotation to return to")
+
+
+def test_yarn_keeps_its_factor():
+    by_eight = converted(tiny_models.build("llama"), "yarn", factor=8.0)
+    assert yarn_factor(converted(by_eight, "yarn")) == 8.0
+    assert yarn_factor(tiny_models.build("llama-yarn")) == yarn_factor(tiny_models.build("llama")) == 4.0
+    assert converted(by_eight, "yarn", factor=2.0).config.rope_parameters["factor"] == 2.0
+
+
+def test_a_folder_keeps_its_options_when_it_is_opened_evaluated_and_measured(tmp_path: Path):
+    folder = tiny_models.save(tiny_models.build("llama"), tmp_path / "llama", tokenizer=True)
+    made = write_converted(folder, "tapa", tmp_path / "new", **OF_THE_KERNEL)
+    found = open_model(tmp_path / "new")
+    assert tapa_options(found.checkpoint.model) == tapa_options(made)
+    assert tapa_encoding(found.checkpoint.model.config).amplitude_dim == 5
+    text = tokens(1, 16)
+    read, _ = found.reader(16, Extension("none", 1.0, 16))
+    with torch.inference_mode():
+        wanted = made(text).logits
+    losses = torch.nn.functional.cross_entropy(wanted[0, :-1], text[0, 1:], reduction="none")
+    torch.testing.assert_close(read(text)[0], losses, rtol=1e-5, atol=1e-5)
+    plainly_raises(
+        found.check_rotates, "scores by TAPA and rotates nothing"
+    )  # `tapa measure` is of rotations
 
 
 def test_an_unknown_rounding_is_refused():

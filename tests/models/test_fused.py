@@ -36,6 +36,7 @@ from analysis.encodings.interventions import (
 from analysis.errors import InputError
 from analysis.models import blockwise, fused, one_loop
 from analysis.models.attention import Streaming, explicit, oracle
+from analysis.models.config import METHODS
 from analysis.models.fused import Fused
 from analysis.models.llama import Llama
 from analysis.theory import frequencies
@@ -241,7 +242,7 @@ def test_mixed_devices_are_refused():
         fused.attention(form, v.to("meta"))
 
 
-@pytest.mark.parametrize("method", ["tapa", "alibi", "rope", "tapa_general", "fox", "pope"])
+@pytest.mark.parametrize("method", METHODS)
 def test_a_model_trains_through_it_as_through_all_scores_at_once(method: str):
     """Loss and every parameter's gradient, what an encoding learns included: to four times float64's own rounding.
 

@@ -18,8 +18,10 @@ from hypothesis import strategies as st
 
 from analysis.errors import InputError
 from analysis.locks import exclusive
-from analysis.models import checkpoint
+from analysis.models import checkpoint, fused, one_loop
+from analysis.models.attention import explicit
 from analysis.models.config import METHODS, MethodConfig
+from analysis.models.fused import Fused
 from analysis.models.llama import Llama
 from analysis.text.windows import Batches
 from analysis.training import train as train_
@@ -29,7 +31,9 @@ from analysis.training.train import (
     BETAS,
     EPS,
     FLOOR,
+    FUSED_FROM,
     Diverged,
+    attention_for,
     optimiser_of,
     scheduled_rate,
     train,
@@ -137,6 +141,27 @@ def test_two_processes_do_what_one_does(tmp_path: Path):
     # float32 sums in another order: 12 steps of size up to lr = 0.01 away from equal weights
     assert two[0] == pytest.approx(log.loss, rel=1e-4)
     assert two[0][0] == pytest.approx(log.loss[0], rel=4 * 2.0**-24)
+
+
+def test_long_windows_train_through_the_operator_to_the_same_losses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Gradients too, which decide the later losses."""
+    if one_loop.available() is None:
+        pytest.skip("no C++ compiler is there")
+    recipe = tiny_recipe("tapa", steps=4, validate_every=4, batch=2)
+    assert attention_for(recipe) is explicit
+    recipe = replace(recipe, model=replace(recipe.model, context=FUSED_FROM))
+    assert isinstance(attention_for(recipe), Fused)
+    assert attention_for(replace(recipe, precision="bfloat16")) is explicit  # the loop has float32 alone
+    calls: list[int] = []
+    forward = fused.attention
+    monkeypatch.setattr(fused, "attention", lambda *x: calls.append(1) or forward(*x))
+    _, log = train(recipe, tmp_path / "fused", tiny_corpus())
+    assert len(calls) >= 4 * recipe.model.layers
+    monkeypatch.setattr(one_loop, "available", lambda: None)
+    _, plain = train(recipe, tmp_path / "explicit", tiny_corpus())
+    assert log.loss == pytest.approx(plain.loss, rel=1e-5)
 
 
 @pytest.mark.slow
