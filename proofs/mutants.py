@@ -331,15 +331,14 @@ def _function(code: types.CodeType) -> Function | None:
 def asked(mutant: Mutant, warm: Warm, ledger: Ledger) -> list[str]:
     """The nodes whose checks meet the changed line, those of its own module first, and the cheap before the dear.
 
-    A line in a function: those that call it. One outside: those that call a function in which a name that it
-    defines is read, or that are declared there.
+    A line in a function: those that call it, and those that are made from what a module-level line calls it for. One
+    outside: those that call a function in which a name that it defines is read, or that are declared there.
     """
     spans = _functions(warm.modules[mutant.file])
     inside = [span for span in spans if span.start <= mutant.line <= span.stop]
+    functions = _readers(mutant, warm.modules, called=bool(inside))
     if inside:
-        functions = {(mutant.file, max(inside, key=lambda span: span.start).first)}
-    else:
-        functions = _readers(mutant, warm.modules)
+        functions |= {(mutant.file, max(inside, key=lambda span: span.start).first)}
     own = _files(ledger)
     met = [node for node, called in warm.called.items() if called & functions]
     return sorted(met, key=lambda node: (own[node] != mutant.file, warm.seconds[node]))
@@ -369,15 +368,17 @@ def _functions(source: str) -> list[_Span]:
     ]
 
 
-def _readers(mutant: Mutant, modules: Mapping[str, str]) -> set[Function]:
+def _readers(mutant: Mutant, modules: Mapping[str, str], *, called: bool) -> set[Function]:
     """The functions that read a name which a module-level line defines, here or where it is imported to.
 
     What another module-level line makes of such a name counts too, and so does the function that is decorated there.
+    Of a line in a function (`called`) only what module-level lines make of it.
     """
     files = affected(mutant.file, imports(dict(modules)))
     statements = [(file, node) for file in files for node in ast.parse(modules[file]).body]
     at = [node for file, node in statements if file == mutant.file and _holds_line(node, mutant.line)]
     names, found = set().union(*map(_defined, at)), set[Function]()
+    own = set(names) if called else set[str]()
     grown = True
     while grown:
         before = len(names)
@@ -385,6 +386,7 @@ def _readers(mutant: Mutant, modules: Mapping[str, str]) -> set[Function]:
             if not isinstance(node, ast.Import | ast.ImportFrom) and _outside(node) & names:
                 names |= _defined(node)
         grown = len(names) > before
+    names -= own
     for file in files:
         for span, node in _with_nodes(modules[file]):
             if span.name in names or {*_read(node)} & names:

@@ -112,7 +112,9 @@ def test_a_verdict_that_changes_kills_and_one_that_stays_does_not() -> None:
 def test_only_claims_that_meet_a_line_are_asked() -> None:
     """A line of a function: those that call it; a constant: those in which it is read; a statement: its own."""
     ledger = load()
-    warm = warm_up(ledger, ["eq-7", "thm-2.2.ci", "thm-2.2.limit", "fig-1.zero", "lem-riemann.kappa"])
+    warm = warm_up(
+        ledger, ["eq-7", "eq-31*", "thm-2.2.ci", "thm-2.2.limit", "fig-1.zero", "lem-riemann.kappa"]
+    )
     file = "paper/theorem_2_2.py"
     source = warm.modules[file]
 
@@ -125,6 +127,9 @@ def test_only_claims_that_meet_a_line_are_asked() -> None:
     assert met(lambda one: one.before == '"0.0896"') >= {"thm-2.2.ci", "thm-2.2.limit"}
     assert "fig-1.zero" not in met(lambda one: one.before == '"0.0896"')
     assert met(lambda one: one.before == "4096") >= {"thm-2.2.limit"}
+    printed = "paper/appendix_c.py"  # `remainder` runs when the statement is made, and in no check of eq-31*
+    begin = warm.modules[printed][: warm.modules[printed].index("def remainder(")].count("\n") + 2
+    assert "eq-31*" in met(lambda one: begin < one.line < begin + 5 and one.kind == "operator", printed)
     lemmas = "paper/classical_lemmas.py"
     at = warm.modules[lemmas][: warm.modules[lemmas].index("KAPPA_BOUNDS = ")].count("\n")
     assert met(lambda one: one.line > at and one.kind == "constant", lemmas) == {"lem-riemann.kappa"}
