@@ -79,6 +79,12 @@ def equality(what: str, left: symbolic.Expr, right: symbolic.Expr) -> Evidence:
     return symbolic.identity(left, right, what)
 
 
+def arrives(what: str, derived: symbolic.Expr, said: symbolic.Expr) -> Evidence:
+    """Evidence that a derivation gives exactly what is said: PROVED, else UNKNOWN, as another one might give it."""
+    found = equality(what, derived, said)
+    return found if found.verdict is Verdict.PROVED else replace(found, verdict=Verdict.UNKNOWN)
+
+
 def search(what: str, cases: Iterable[tuple[str, Real]], *, strict: bool = True) -> Evidence:
     """Evidence from a search for a counterexample: each case is (where, margin), and the claim says margin > 0.
 

@@ -30,7 +30,9 @@ from flint import acb, arb, fmpq, fmpq_poly, fmpz
 from analysis.errors import InputError
 from analysis.evidence import Evidence, Verdict
 from proofs.balls import ball, radius
+from proofs.integrals import integrate
 
+_ENTIRE = (sp.cos, sp.sin, sp.exp)  # what an integrand may be made of, beside sums, products and powers
 Expr = Any  # a SymPy expression or a number; SymPy's own annotations are too narrow to be of use
 Point = Mapping[Expr, Fraction | int]
 _REWRITES: tuple[Callable[[Expr], Expr], ...] = (
@@ -198,6 +200,8 @@ _FUNCTIONS: dict[type, Callable[[acb], acb]] = {
     sp.conjugate: acb.conjugate,
     sp.Abs: lambda z: acb(abs(z)),
     sp.sign: lambda z: acb(z.real.sgn()),
+    sp.floor: lambda z: acb(z.real.floor()),
+    sp.ceiling: lambda z: acb(z.real.ceil()),
 }
 _OF_SEVERAL: dict[type, Callable[..., acb]] = {
     sp.Max: lambda *zs: acb(reduce(arb.max, [z.real for z in zs])),
@@ -212,7 +216,16 @@ _CONSTANTS: dict[Expr, Callable[[], acb]] = {
 }
 
 
-def to_ball(expr: Expr, values: Mapping[Expr, Fraction | int | arb] | None = None) -> acb:
+class Enclosed(sp.Function):
+    """A real function that SymPy knows by name alone: `enclosed` gives a ball of it from balls of its arguments."""
+
+    @staticmethod
+    def enclosed(*arguments: arb) -> arb:
+        """The ball of the value."""
+        raise NotImplementedError
+
+
+def to_ball(expr: Expr, values: Mapping[Expr, Fraction | int | arb | acb] | None = None) -> acb:
     """Enclosure of an expression, with an exact value or a ball for each symbol; else `InputError`."""
     expr, values = sp.sympify(expr), values or {}
     if expr in _CONSTANTS:
@@ -220,13 +233,20 @@ def to_ball(expr: Expr, values: Mapping[Expr, Fraction | int | arb] | None = Non
     if isinstance(expr, sp.Rational):
         return acb(ball(Fraction(int(expr.p), int(expr.q))))
     if isinstance(expr, sp.Symbol) and expr in values:
-        return acb(ball(values[expr]))
+        value = values[expr]
+        return value if isinstance(value, acb) else acb(ball(value))
+    if isinstance(expr, sp.Integral):
+        return acb(_integral(expr, values))
+    if isinstance(expr, sp.Derivative):
+        return to_ball(expr.doit(), values)
     if isinstance(expr, sp.Sum | sp.Product):
         terms = _finite_terms(expr, values)
         if terms is None:
             return to_ball(expr.subs(_rationals(values)).doit())
         return sum(terms, acb(0)) if isinstance(expr, sp.Sum) else prod(terms, start=acb(1))
     parts = [to_ball(arg, values) for arg in expr.args]
+    if isinstance(expr, Enclosed):
+        return acb(expr.enclosed(*(part.real for part in parts)))
     if isinstance(expr, sp.Add):
         return sum(parts, acb(0))
     if isinstance(expr, sp.Mul):
@@ -241,7 +261,7 @@ def to_ball(expr: Expr, values: Mapping[Expr, Fraction | int | arb] | None = Non
     raise InputError(f"{expr}: a {expr.func.__name__} without a value cannot be evaluated in balls")
 
 
-def _finite_terms(expr: Expr, values: Mapping[Expr, Fraction | int | arb]) -> list[acb] | None:
+def _finite_terms(expr: Expr, values: Mapping[Expr, Fraction | int | arb | acb]) -> list[acb] | None:
     """The terms of a sum or product over one index whose ends are certainly integers; else None."""
     if len(expr.limits) != 1 or any(end.is_infinite for end in expr.limits[0][1:]):
         return None
@@ -252,10 +272,27 @@ def _finite_terms(expr: Expr, values: Mapping[Expr, Fraction | int | arb]) -> li
     return [to_ball(expr.function, {**values, index: k}) for k in range(int(first), int(last) + 1)]
 
 
-def _rationals(values: Mapping[Expr, Fraction | int | arb]) -> dict[Expr, Expr]:
+def _integral(expr: Expr, values: Mapping[Expr, Fraction | int | arb | acb]) -> arb:
+    """An integral over one finite range of what is analytic wherever it is finite."""
+    if len(expr.limits) != 1 or len(expr.limits[0]) != 3:
+        raise InputError(f"{expr}: only an integral over one range is evaluated in balls")
+    x, low, high = expr.limits[0]
+    powers = [power for power in expr.function.atoms(sp.Pow) if power.base.has(x)]
+    if any(not isinstance(f, _ENTIRE) for f in expr.function.atoms(sp.Function)) or any(
+        not power.exp.is_Integer for power in powers
+    ):
+        raise InputError(f"{expr}: its integrand is not known to be analytic")
+
+    def integrand(z: acb, _analytic: bool) -> acb:
+        return to_ball(expr.function, {**values, x: z})
+
+    return integrate(integrand, to_ball(low, values).real, to_ball(high, values).real)
+
+
+def _rationals(values: Mapping[Expr, Fraction | int | arb | acb]) -> dict[Expr, Expr]:
     exact = {}
     for symbol, value in values.items():
-        if isinstance(value, arb):
+        if isinstance(value, arb | acb):
             raise InputError(f"{symbol} is a ball; a sum or product over it needs an exact value")
         exact[symbol] = sp.Rational(value.numerator, value.denominator)
     return exact

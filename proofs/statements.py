@@ -53,14 +53,14 @@ def relation(left: Expr, sign_: str, right: Expr) -> Any:
 class _OfDistance(sp.Function):
     """Printed as the paper has it: by its letter, its head dimension if it has one, and the distance.
 
-    A base other than b is a superscript, an angle's unit other than a turn follows the distance.
+    A base other than b or 1/theta_0 is a superscript, an angle's unit other than a turn follows the distance.
     """
 
     letter = ""
 
     def _latex(self, printer: Any, **_: Any) -> str:
         *head_dim, base, distance, unit = map(printer.doprint, self.args)
-        of_base = "" if base == "b" else f"^{{{base}}}"
+        of_base = "" if base in ("b", r"\frac{1}{\theta_{0}}") else f"^{{{base}}}"
         in_unit = "" if self.args[-1] == TURN else f"; {unit}"
         limit, size = ("", head_dim[0]) if head_dim else (r"\lim_D ", "D")
         return f"{limit}{self.letter}_{{{size}}}{of_base}({distance}{in_unit})"
@@ -316,7 +316,7 @@ class Statement:
         ranges = ", ".join(f"${variable.words()}$" for variable in self.variables)
         where = "; ".join(f"${sp.latex(name)} = {tex(value)}$" for name, value in self.meaning.items())
         given = " and ".join(f"${tex(relation)}$" for relation in self.given)
-        parts = [f"for all {ranges}"]
+        parts = [f"for all {ranges}"] if ranges else []
         parts += [f"with {where}"] if where else []
         parts += [f"and {given}"] if given else []
         return f"{self.words}{', '.join(parts)}: " + "; ".join(map(_printed, self.conclusions))
@@ -341,6 +341,10 @@ class Statement:
     def admits(self, point: Mapping[sp.Symbol, Value]) -> bool:
         """Does the point certainly meet the hypotheses?"""
         return all(_holds(one, point, self.meaning) for one in self.given)
+
+    def within(self, *relations: Any) -> Statement:
+        """The same on part of its domain: where an attack can afford to look, and balls to decide."""
+        return replace(self, given=(*self.given, *relations))
 
     def attack(self, *, number: int = DRAWS, seed: int = 0) -> Iterator[Evidence]:
         """A search for a counterexample to each conclusion at `points`, in balls."""
@@ -547,7 +551,7 @@ def _defined(end: Expr) -> Expr:
     kept = {
         one: sp.Dummy(real=True, nonzero=True)
         for one in found.free_symbols
-        if one.is_zero is None and one.is_real
+        if one.is_zero is None and one.is_real and not one.is_nonnegative
     }
     return found.subs(kept)
 

@@ -24,7 +24,8 @@ from proofs.gaussian_tokens import GaussianTokens, S, cosine_mean
 from proofs.paper.appendix_g import CORRELATION, correlated_mean
 from proofs.paper.section_3_remarks import largest_gap
 from proofs.paper.section_3_score import linear_cosine
-from proofs.paper.theorem_3_2 import best_constant, moment_cosine, same_coordinate, shifted_mean
+from proofs.paper.theorem_3_2 import best_constant, shifted_mean
+from proofs.paper.theorem_3_2_laws import moment_cosine, same_coordinate
 from proofs.paper.theorem_3_3 import exact_variance, limit_variance, twisted
 
 ERROR = 1e-10  # relative, of a modulus

@@ -8,7 +8,7 @@ sides and with a constant about eight times smaller.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -17,32 +17,64 @@ import sympy as sp
 from flint import acb, arb
 
 from analysis.evidence import Evidence
-from proofs.balls import Real, ball, below
-from proofs.checks import EDGES, Point, exact, margins, points, rises, same, search, termwise, tried
-from proofs.integrals import ci, cos_integral, integrate
+from proofs.balls import Real, ball
+from proofs.checks import EDGES, Point, arrives, exact, margins, points, rises, same, search, termwise, tried
+from proofs.exact import Expr
+from proofs.integrals import cos_integral, integrate
 from proofs.ledger import attack, claim, repair
-from proofs.paper.appendix_e_riemann import HYPOTHESES
-from proofs.paper.classical_lemmas import L, P, k, n, r, s, theta, v, x, y
-from proofs.subdivision import certify_positive
+from proofs.paper.appendix_e_riemann import HALF
+from proofs.paper.classical_lemmas import P, k, n, r, s, v
+from proofs.statements import TURN, Conclusion, Statement, Variable, relation
+from proofs.waves import (
+    ANY_BASE,
+    ANY_DISTANCE,
+    LOG,
+    SIZES,
+    CosinePiece,
+    D,
+    L,
+    by_primitives,
+    half_integral,
+    lam,
+    piece,
+    theta,
+    x,
+    y,
+)
 
-lam = sp.Symbol("lambda", positive=True)
-TURN = 2 * sp.pi
 QUARTER = sp.Rational(1, 4)
+
+
+BOUNDLESS = (ANY_BASE, ANY_DISTANCE)
+EQ_52 = Statement(
+    BOUNDLESS,
+    (
+        Conclusion(relation(half_integral(), "==", piece(theta, 1, unit=TURN * lam) / (2 * L))),
+        Conclusion(relation(half_integral(), "==", piece(lam * theta, lam) / (2 * L))),
+    ),
+    meaning=LOG,
+    words="$I/2$ is on the left; ",
+)
 
 
 @claim(
     "eq-52",
     where="App. E, eq 52",
     kind="step",
-    says=(
-        r"$I/2 = (1/2L) \int_{\theta_0}^1 \cos(2\pi\lambda y)/y \,dy = (1/2L) "
-        r"\int_{\lambda\theta_0}^\lambda \cos(2\pi y)/y \,dy$"
-    ),
+    says=EQ_52,
     outline="All three are (Ci(2 pi lambda) - Ci(2 pi lambda theta_0))/(2L): the integrands are the slopes of Ci "
     "of the phase.",
 )
-def eq_52() -> Iterator[Evidence]:
+def eq_52(statement: Statement) -> Iterator[Evidence]:
     yield from substitution(sp.Ci, sp.cos)
+    yield from by_primitive(statement)
+
+
+def by_primitive(statement: Statement) -> Iterator[Evidence]:
+    """The two sides of each conclusion by their primitive, which `substitution` differentiates."""
+    for index, conclusion in enumerate(statement.conclusions, 1):
+        left, right = map(by_primitives, (conclusion.says.lhs, conclusion.says.rhs))
+        yield same(f"conclusion {index} by Ci or Si at the ends", left, right)
 
 
 def substitution(integral: Callable[..., Any], wave: Callable[..., Any]) -> Iterator[Evidence]:
@@ -54,8 +86,9 @@ def substitution(integral: Callable[..., Any], wave: Callable[..., Any]) -> Iter
     yield same("theta_0^x at x = 1", sp.exp(sp.log(theta)), theta)
 
 
-@attack("eq-52", domain=f"{EDGES}; int_0^1 by Petras's algorithm, where lambda <= 50")
+@attack("eq-52", domain=f"{EQ_52.domain()}; " + f"{EDGES}; int_0^1 by Petras's algorithm, where lambda <= 50")
 def eq_52_attack() -> Iterator[Evidence]:
+    yield from EQ_52.attack()
     near = (q for q in points(heads=(0,)) if q.distance <= 50)
     yield search(
         "1e-25 - |difference|", ((str(q), ball("1e-25") - abs(direct(q) - q.half_integral())) for q in near)
@@ -78,27 +111,55 @@ def cosine_cut(point: Point) -> int:
     return math.floor(point.distance - Fraction(5, 4))
 
 
+CUT_LOW, CUT_HIGH = sp.Symbol("n_0", integer=True, nonnegative=True), sp.Symbol("N_0", integer=True)
+COSINE_CUTS = {**LOG, CUT_LOW: sp.ceiling(lam * theta - QUARTER), CUT_HIGH: sp.floor(lam - 5 * QUARTER)}
+EQ_53 = Statement(
+    SIZES,
+    (
+        Conclusion(relation(lam * theta, "<=", (4 * CUT_LOW + 1) / sp.Integer(4))),
+        Conclusion(relation(lam * theta, ">", (4 * CUT_LOW - 3) / sp.Integer(4))),
+        Conclusion(relation(lam, ">=", (4 * CUT_HIGH + 5) / sp.Integer(4))),
+        Conclusion(relation(lam, "<", (4 * CUT_HIGH + 9) / sp.Integer(4))),
+        Conclusion(relation(-1, "<", CUT_LOW)),
+        Conclusion(relation(-2, "<", CUT_HIGH)),
+    ),
+    meaning=COSINE_CUTS,
+    words=r"$n_0 = \min\{n \in \mathbb{Z} : \lambda\theta_0 \le (4n+1)/4\}$, $N_0 = \max\{n \in \mathbb{Z} : \lambda "
+    r"\ge (4n+5)/4\}$: ",
+)
+
+
 @claim(
     "eq-53",
     where="App. E, eq 53",
     kind="definition",
-    says=(
-        r"$n_0 = \min\{n \in \mathbb{Z} : \lambda\theta_0 \le (4n+1)/4\}$, $N_0 = \max\{n \in \mathbb{Z} : "
-        r"\lambda \ge (4n+5)/4\}$"
-    ),
-    assumes=HYPOTHESES,
+    says=EQ_53,
     outline="n_0 = ceil(lambda theta_0 - 1/4) >= 0 and N_0 = floor(lambda - 5/4) >= -1: both exist, n_0 = 0 where "
     "lambda theta_0 <= 1/4 and N_0 = -1 where lambda < 5/4.",
 )
-def eq_53() -> Iterator[Evidence]:
-    yield same("(4n+1)/4 - z = n - (z - 1/4)", (4 * n + 1) / sp.Integer(4) - x, n - (x - QUARTER))
-    yield same("(4n+5)/4 - z = n - (z - 5/4)", (4 * n + 5) / sp.Integer(4) - x, n - (x - 5 * QUARTER))
+def eq_53(statement: Statement) -> Iterator[Evidence]:
+    yield from least_and_greatest(statement, ((CUT_LOW, lam * theta), (CUT_HIGH, lam)))
     yield exact("n_0 > -1/4 - 0 is an integer", sp.ceiling(-QUARTER) == 0, sp.ceiling(-QUARTER), 0)
     yield exact("N_0 at lambda = 1", sp.floor(1 - 5 * QUARTER) == -1, sp.floor(1 - 5 * QUARTER), -1)
+    for index, cut in ((5, CUT_LOW), (6, CUT_HIGH)):
+        yield arrives("an integer", cut, statement.target(index))
 
 
-@attack("eq-53", domain=f"{EDGES}: the definition against the closed forms, n from -3 up")
+def least_and_greatest(statement: Statement, cuts: Sequence[tuple[sp.Symbol, Expr]]) -> Iterator[Evidence]:
+    """Two conclusions for each cut: the end of its interval less the value, as cut less z, which is in [0, 1)."""
+    for index, (cut, value) in enumerate(cuts):
+        meant = statement.meaning[cut]
+        upward, z = isinstance(meant, sp.ceiling), meant.args[0]
+        near, beyond = (statement.target(2 * index + i) for i in (1, 2))
+        yield same(f"{cut}: the end at it less z", near - value, cut - z)
+        yield same(f"{cut}: the next end", beyond - value, cut - z + (-1 if upward else 1))
+
+
+@attack(
+    "eq-53", domain=f"{EQ_53.domain()}; " + f"{EDGES}: the definition against the closed forms, n from -3 up"
+)
 def eq_53_attack() -> Iterator[Evidence]:
+    yield from EQ_53.attack()
     for q in points(heads=(0,)):
         found = next(i for i in range(-3, first_cut(q) + 9) if q.far <= Fraction(4 * i + 1, 4)), cosine_cut(q)
         holds = found[0] == first_cut(q) and Fraction(4 * found[1] + 5, 4) <= q.distance < Fraction(
@@ -107,22 +168,71 @@ def eq_53_attack() -> Iterator[Evidence]:
         yield tried(f"n_0, N_0 at {q}", holds, found, (first_cut(q), cosine_cut(q)))
 
 
+SUMMAND = sp.Symbol("k", integer=True)
+
+
+def period(wave: str, index: Expr = SUMMAND) -> Expr:
+    """I_n^- + I_n^+: of the cosine from (4n+1)/4, of the sine from (2n+1)/2, both a half turn long."""
+    start = BEGIN_AT[wave](index)
+    return piece(start, start + HALF, wave) + piece(start + HALF, start + 1, wave)
+
+
+BEGIN_AT: dict[str, Callable[[Expr], Expr]] = {
+    "cos": lambda index: (4 * index + 1) / sp.Integer(4),
+    "sin": lambda index: (2 * index + 1) / sp.Integer(2),
+}
+FIRST_PIECE = piece(lam * theta, BEGIN_AT["cos"](CUT_LOW))
+LAST_PIECE = piece(BEGIN_AT["cos"](CUT_HIGH + 1), lam)
+PERIODS = sp.Sum(period("cos"), (SUMMAND, CUT_LOW, CUT_HIGH))
+EQ_54 = Statement(
+    SIZES,
+    (
+        Conclusion(relation(piece(lam * theta, lam), "==", FIRST_PIECE + PERIODS + LAST_PIECE)),
+        Conclusion(relation(CUT_LOW, "<=", CUT_HIGH + 1)),
+    ),
+    meaning=COSINE_CUTS,
+    words=r"$I_{\ast}$ is the first integral on the right, $I_n^-$ and $I_n^+$ those of the sum, $I^{\ast}$ the last; ",
+)
+
+
+AFFORDABLE = relation(lam, "<", 500)  # sums with one term a turn
+
+
 @claim(
     "eq-54",
     where="App. E, eq 54",
     kind="step",
-    says=(
-        r"$\int_{\lambda\theta_0}^\lambda = I_{\ast} + \sum_{n=n_0}^{N_0} (I_n^- + I_n^+) + I^{\ast}$, cut "
-        "at $(4n+1)/4$, $(4n+3)/4$, $(4n+5)/4$; the sum is empty where $N_0 = n_0 - 1$"
-    ),
-    assumes=HYPOTHESES,
+    says=EQ_54,
     uses=("eq-53",),
     outline="Adjacent cuts meet, and n_0 <= N_0 + 1: an integer lies in [lambda theta_0 - 1/4, lambda - 1/4], "
     "which holds 0 or is longer than 1.",
 )
-def eq_54() -> Iterator[Evidence]:
+def eq_54(statement: Statement) -> Iterator[Evidence]:
     yield periods_meet(QUARTER)
     yield longer_than_one()
+    yield from adjoining(statement)
+    yield arrives("no gap between the last period and n_0", CUT_HIGH + 1, statement.target(2))
+
+
+def adjoining(statement: Statement) -> Iterator[Evidence]:
+    """The pieces on the right of the first conclusion fill the interval on its left, each beginning where one ends."""
+    whole, parts = statement.conclusions[0].sides
+    (total,) = parts.atoms(sp.Sum)
+    _, first, last = total.limits[0]
+    start, middle = sorted(total.function.args, key=lambda one: sp.sympify(one.args[0]).subs(SUMMAND, 0))
+    ends = (parts - total).args
+    begin = next(one for one in ends if one.args[0] == whole.args[0])
+    end = next(one for one in ends if one.args[1] == whole.args[1])
+    meets = (
+        ("the first period", begin.args[1], start.args[0].subs(SUMMAND, first)),
+        ("the half turn", start.args[1], middle.args[0]),
+        ("the next period", middle.args[1], start.args[0].subs(SUMMAND, SUMMAND + 1)),
+        ("the last piece", middle.args[1].subs(SUMMAND, last), end.args[0]),
+    )
+    for what, left, right in meets:
+        yield same(f"{what} begins where the piece before ends", left, right)
+    units = {one.args[2] for one in (whole, begin, end, start, middle)}
+    yield exact("all with one wave", len(units) == 1, units, "one unit")
 
 
 def periods_meet(offset: sp.Expr, turns: int = 1) -> Evidence:
@@ -138,8 +248,9 @@ def longer_than_one() -> Evidence:
     return termwise("lambda (1 - theta_0) - 1", (QUARTER + v) * (10 + r) * (1 - 1 / (10 + r)) - 1)
 
 
-@attack("eq-54", domain=f"{EDGES}, where lambda <= 500")
+@attack("eq-54", domain=f"{EQ_54.within(AFFORDABLE).domain(number=20)}; " + f"{EDGES}, where lambda <= 500")
 def eq_54_attack() -> Iterator[Evidence]:
+    yield from EQ_54.within(AFFORDABLE).attack(number=20)
     near = [q for q in points(heads=(0,)) if q.distance <= 500]
     yield search("N_0 + 2 - n_0", ((str(q), ball(cosine_cut(q) + 2 - first_cut(q))) for q in near))
     gaps = (
@@ -156,51 +267,70 @@ def cosine_pieces(point: Point) -> list[arb]:
     return [cos_integral(lo, hi) for lo, hi in pairwise(edges)]
 
 
+OUTER = sp.Abs(LAST_PIECE) + sp.Abs(FIRST_PIECE)
+MIDDLE_55, LAST_55 = 1 / (lam * theta) + 1 / (lam - 1), 2 / (lam * theta)
+EQ_55 = Statement(
+    SIZES,
+    (Conclusion(relation(OUTER, "<=", MIDDLE_55)), Conclusion(relation(MIDDLE_55, "<=", LAST_55))),
+    meaning=COSINE_CUTS,
+    words=r"$I^{\ast}$ and $I_{\ast}$ of (54): ",
+)
+
+
 @claim(
     "eq-55",
     where="App. E, eq 55",
     kind="step",
-    says=r"$|I^{\ast}| + |I_{\ast}| \le 1/(\lambda\theta_0) + 1/(\lambda-1) \le 2/(\lambda\theta_0)$",
-    assumes=HYPOTHESES,
+    says=EQ_55,
     outline="The second inequality says lambda - 1 >= lambda theta_0, that is lambda >= 1/(1 - theta_0): false for "
     "lambda near 1.",
 )
-def eq_55() -> Iterator[Evidence]:
-    yield chain_55(Point(Fraction(1, 20), 12, Fraction(101, 100)))
+def eq_55(statement: Statement) -> Iterator[Evidence]:
+    yield statement.fails_at({theta: sp.Rational(1, 20), D: 12, lam: sp.Rational(101, 100)}, 2)
 
 
-def chain_55(point: Point) -> Evidence:
-    """The second inequality of eq 55 at a point, in exact fractions."""
-    middle, last = 1 / point.far + 1 / (point.distance - 1), 2 / point.far
-    return exact(
-        f"1/(lambda theta_0) + 1/(lambda - 1) <= 2/(lambda theta_0), {point}",
-        middle <= last,
-        middle,
-        f"<= {last}",
-    )
+MET = 1 / (1 - theta)
+EQ_55_REPAIRED = Statement(
+    SIZES,
+    (
+        Conclusion(relation(OUTER, "<=", 2 / (lam * theta))),
+        Conclusion(relation(MIDDLE_55, "<=", LAST_55), when=(relation(lam, ">=", MET),)),
+        Conclusion(relation(MIDDLE_55, ">", LAST_55), when=(relation(lam, "<", MET),)),
+    ),
+    meaning=COSINE_CUTS,
+    words=r"$I^{\ast}$ and $I_{\ast}$ of (54), without the printed middle member: ",
+)
 
 
 @repair(
     "eq-55",
-    says=(
-        r"$|I^{\ast}| + |I_{\ast}| \le 2/(\lambda\theta_0)$; the printed middle member lies between if and "
-        r"only if $\lambda \ge 1/(1-\theta_0)$"
-    ),
-    assumes=HYPOTHESES,
+    says=EQ_55_REPAIRED,
     uses=("eq-53",),
     outline="If lambda theta_0 > 1/4 then lambda > 5/2 > 1/(1 - theta_0), and each part is at most its length, 1, "
     "over its lower end. If not, |I_*| <= log(1/(4 lambda theta_0)), |I^*| <= log 5, and with s = 1/(lambda "
     "theta_0) >= 4: log s + log(5/4) <= (s - 1) + 1/4 <= 2 s.",
 )
-def eq_55_repaired() -> Iterator[Evidence]:
-    yield same("lambda - 1 - lambda theta_0", (lam - 1) - lam * theta, lam * (1 - theta) - 1)
+def eq_55_repaired(statement: Statement) -> Iterator[Evidence]:
     yield longer_than_one()
     yield rises("(s - 1) - log s from s = 1 on", s - sp.log(1 + s), s, 2)
-    yield termwise("2s - (s - 1) - 1/4 from s = 4 on", 2 * (4 + v) - (3 + v) - QUARTER)
+    factor = statement.target(1) * lam * theta
+    yield termwise("2s - (s - 1) - 1/4 from s = 4 on", factor * (4 + v) - (3 + v) - QUARTER)
+    yield arrives("the last member of (55)", EQ_55.target(2), statement.target(1))
+    for index in (2, 3):
+        conclusion = statement.conclusions[index - 1]
+        gap = (conclusion.says.rhs - conclusion.says.lhs) * lam * theta * (lam - 1)
+        (when,) = conclusion.when
+        yield same("last less middle member", sp.expand(gap), sp.expand((lam - 1) - lam * theta))
+        yield same("it changes its sign at", sp.solve(gap, lam)[0], when.rhs)
+        above = isinstance(when, sp.GreaterThan) == isinstance(conclusion.says, sp.LessThan)
+        yield exact(
+            "on the side that is said", above, (when.rel_op, conclusion.says.rel_op), ">= and <=, < and >"
+        )
 
 
-@attack("eq-55*", domain=f"{EDGES}, where lambda <= 500")
+@attack("eq-55*", domain=f"{EQ_55_REPAIRED.domain()}; " + f"{EDGES}, where lambda <= 500")
 def eq_55_attack() -> Iterator[Evidence]:
+    yield from EQ_55_REPAIRED.attack()
     near = [q for q in points(heads=(0,)) if q.distance <= 500]
     outer = ((q, cosine_pieces(q)) for q in near)
     yield search(
@@ -209,60 +339,87 @@ def eq_55_attack() -> Iterator[Evidence]:
     )
 
 
-HALF = sp.Rational(1, 2)
-c = sp.Symbol("c", positive=True)
 BEGIN = {"cos": 4 * n + 1, "sin": 2 * n + 1}  # first end of period n, in quarters and in halves
 UNIT = {"cos": QUARTER, "sin": HALF}
 
 
-def undefined(label: str, point: Point, terms: tuple[int, int]) -> Evidence:
-    """The sum over n = terms[0]..terms[1] holds n = 0, where 1/(pi n^2) has no value; an empty sum holds nothing."""
-    holds = terms[0] <= 0 <= terms[1]
-    return exact(
-        f"{label}: 1/(pi n^2) at n = 0, which the sum holds at {point}", not holds and None, "1/0", "a number"
-    )
+IN_SUM = Variable(n, low=CUT_LOW, high=CUT_HIGH, integer=True, closed=True)
+EQ_56 = Statement(
+    (*SIZES, IN_SUM),
+    (
+        Conclusion(
+            relation(sp.Abs(period("cos", n)), "<=", 4 / (sp.pi * (4 * n + 1)) - 4 / (sp.pi * (4 * n + 5)))
+        ),
+        Conclusion(relation(4 / (sp.pi * (4 * n + 1)) - 4 / (sp.pi * (4 * n + 5)), "<=", 1 / (sp.pi * n**2))),
+    ),
+    meaning=COSINE_CUTS,
+    words=r"$I_n^-$ and $I_n^+$ of (54): ",
+)
+TWO_TURNS = {theta: sp.Rational(1, 20), D: sp.Integer(12), lam: sp.Integer(2)}
 
 
 @claim(
     "eq-56",
     where="App. E, eq 56",
     kind="step",
-    says=(
-        r"$|I_n^- + I_n^+| = |I_n^-| - |I_n^+| \le (4/(4n+1))(1/\pi) - (4/(4n+5))(1/\pi) \le 1/(\pi n^2)$ "
-        r"for $n_0 \le n \le N_0$"
-    ),
-    assumes=HYPOTHESES,
+    says=EQ_56,
     outline="True for n >= 1. At n = 0, which is there wherever lambda theta_0 <= 1/4 and lambda >= 5/4, the last "
     "member does not exist.",
 )
-def eq_56() -> Iterator[Evidence]:
-    point = Point(Fraction(1, 20), 12, Fraction(2))
-    yield undefined("eq 56", point, (first_cut(point), cosine_cut(point)))
+def eq_56(statement: Statement) -> Iterator[Evidence]:
+    yield no_value(statement, {**TWO_TURNS, n: sp.Integer(0)}, 2)
+
+
+def no_value(statement: Statement, point: Mapping[sp.Symbol, Expr], index: int) -> Evidence:
+    """A right side that is no number at a point of the statement's own ranges and hypotheses."""
+    statement.values_at(point, index)
+    found = statement.target(index).subs(point)
+    at = ", ".join(f"{name} = {value}" for name, value in point.items())
+    what = f"conclusion {index}: its right side at {at}, where every range and hypothesis is met"
+    return exact(what, found.is_finite, found, "a number")
+
+
+EVERY_PERIOD = Variable(n, low=sp.Integer(0), integer=True, closed=True)
+EQ_56_REPAIRED = Statement(
+    (EVERY_PERIOD,),
+    (
+        Conclusion(relation(sp.Abs(period("cos", n)), "<=", 16 / (sp.pi * (4 * n + 1) * (4 * n + 5)))),
+        Conclusion(
+            relation(16 / (sp.pi * (4 * n + 1) * (4 * n + 5)), "<=", 1 / (sp.pi * n**2)),
+            when=(relation(n, ">=", 1),),
+        ),
+    ),
+    words=r"$I_n^-$ and $I_n^+$ of (54): ",
+)
 
 
 @repair(
     "eq-56",
-    says=(
-        r"$|I_n^- + I_n^+| \le 16/(\pi(4n+1)(4n+5))$ for all $n \ge 0$, and this is at most $1/(\pi n^2)$ "
-        r"for $n \ge 1$"
-    ),
+    says=EQ_56_REPAIRED,
     uses=("eq-57", "eq-58"),
     outline="|I_n^-| >= |I_n^+| as 1/y falls; then (57), (58), a common denominator, and n = 1 + r.",
 )
-def eq_56_repaired() -> Iterator[Evidence]:
-    yield from period_bound("cos", 16 / ((4 * n + 1) * (4 * n + 5)))
+def eq_56_repaired(statement: Statement) -> Iterator[Evidence]:
+    yield from period_bound("cos", statement.target(1) * sp.pi, statement.target(2) * sp.pi)
+    yield from from_one_on(statement.conclusions[1])
 
 
-def period_bound(wave: str, printed: sp.Expr) -> Iterator[Evidence]:
-    """The difference of the two reciprocals is `printed`, positive, and at most 1/n^2 from n = 1 on."""
+def from_one_on(conclusion: Conclusion) -> Iterator[Evidence]:
+    """The comparison with 1/n^2 is made for n >= 1, and there alone."""
+    yield exact("n >= 1", conclusion.when == (relation(n, ">=", 1),), conclusion.when, "n >= 1")
+
+
+def period_bound(wave: str, printed: Expr, square: Expr = 1 / n**2) -> Iterator[Evidence]:
+    """The difference of the two reciprocals is `printed`, positive, and at most `square` from n = 1 on."""
     begin, unit = BEGIN[wave], 1 / UNIT[wave]
     yield same("common denominator", unit / begin - unit / (begin + unit), printed)
-    yield termwise("1/n^2 less it, at n = 1 + r", (1 / n**2 - printed).subs(n, 1 + r))
+    yield termwise("1/n^2 less it, at n = 1 + r", (square - printed).subs(n, 1 + r))
     yield termwise("1/y - 1/(y + r): |I_n^-| >= |I_n^+|", 1 / y - 1 / (y + r))
 
 
-@attack("eq-56*", domain="n = 0 to 300")
+@attack("eq-56*", domain=f"{EQ_56_REPAIRED.domain()}; " + "n = 0 to 300")
 def eq_56_attack() -> Iterator[Evidence]:
+    yield from EQ_56_REPAIRED.attack()
     yield search("16/(pi (4n+1)(4n+5)) - |I_n^- + I_n^+|", _periods())
 
 
@@ -288,64 +445,113 @@ def half_period(wave: str, later: bool) -> Iterator[Evidence]:
     yield termwise("1/y at an end less 1/y beyond it", 1 / y - 1 / (y + r))
 
 
+FALLING = piece(BEGIN_AT["cos"](n), BEGIN_AT["cos"](n) + HALF)
+EQ_57 = Statement(
+    (EVERY_PERIOD,),
+    (
+        Conclusion(relation(sp.Abs(FALLING), "==", -FALLING)),
+        Conclusion(
+            relation(-FALLING, "<=", 4 / (sp.pi * (4 * n + 1))), sharp=(sp.Rational(1, 100), {n: 1000})
+        ),
+    ),
+    words=r"$I_n^-$ is the integral; ",
+)
+
+
 @claim(
     "eq-57",
     where="App. E, eq 57",
     kind="step",
-    says=(
-        r"$|I_n^-| = -\int_{(4n+1)/4}^{(4n+3)/4} \cos(2\pi y)/y \,dy \le -(4/(4n+1)) \int \cos 2\pi y \,dy "
-        r"= (4/(4n+1))(1/\pi)$"
-    ),
+    says=EQ_57,
     outline="cos 2 pi y <= 0 there, 1/y is at most 4/(4n+1), and the area is 1/pi.",
 )
-def eq_57() -> Iterator[Evidence]:
+def eq_57(statement: Statement) -> Iterator[Evidence]:
     yield from half_period("cos", later=False)
+    yield from weighted(statement, 2, at=0)
+    yield arrives("the integral is negative", -FALLING, statement.target(1))
 
 
-@attack("eq-57", domain="n = 0 to 300")
+def weighted(statement: Statement, index: int, at: int) -> Iterator[Evidence]:
+    """The area of the half turn on the left of a conclusion, times 1/y at one of its ends."""
+    (left,) = statement.conclusions[index - 1].says.lhs.atoms(CosinePiece)
+    area = sp.integrate(left.wave(left.args[2] * y), (y, *left.args[:2]))
+    yield arrives("1/y at an end, times minus the area", -area / left.args[at], statement.target(index))
+
+
+@attack("eq-57", domain=f"{EQ_57.domain()}; " + "n = 0 to 300")
 def eq_57_attack() -> Iterator[Evidence]:
+    yield from EQ_57.attack()
+
     def margin(i: int) -> arb:
         return 4 / (arb.pi() * (4 * i + 1)) + cos_integral(Fraction(4 * i + 1, 4), Fraction(4 * i + 3, 4))
 
     yield search("4/(pi (4n+1)) - |I_n^-|", ((f"n={i}", margin(i)) for i in range(301)))
 
 
+RISING = piece(BEGIN_AT["cos"](n) + HALF, BEGIN_AT["cos"](n) + 1)
+EQ_58 = Statement(
+    (EVERY_PERIOD,),
+    (
+        Conclusion(relation(sp.Abs(RISING), "==", RISING)),
+        Conclusion(
+            relation(-RISING, "<=", -4 / (sp.pi * (4 * n + 5))), sharp=(sp.Rational(1, 100), {n: 1000})
+        ),
+    ),
+    words=r"$I_n^+$ is the integral; ",
+)
+
+
 @claim(
     "eq-58",
     where="App. E, eq 58",
     kind="step",
-    says=(
-        r"$-|I_n^+| = -\int_{(4n+3)/4}^{(4n+5)/4} \cos(2\pi y)/y \,dy \le -(4/(4n+5)) \int \cos 2\pi y "
-        r"\,dy = -(4/(4n+5))(1/\pi)$"
-    ),
+    says=EQ_58,
     outline="cos 2 pi y >= 0 there, 1/y is at least 4/(4n+5), and the area is 1/pi. One text of v1 ends "
     "with +(4/(4n+5))(1/pi): then the last equality is false, see eq-58.a; (56) needs the minus.",
 )
-def eq_58() -> Iterator[Evidence]:
+def eq_58(statement: Statement) -> Iterator[Evidence]:
     yield from half_period("cos", later=True)
+    yield from weighted(statement, 2, at=1)
+    yield arrives("the integral is positive", RISING, statement.target(1))
 
 
-@attack("eq-58", domain="n = 0 to 300")
+@attack("eq-58", domain=f"{EQ_58.domain()}; " + "n = 0 to 300")
 def eq_58_attack() -> Iterator[Evidence]:
+    yield from EQ_58.attack()
+
     def margin(i: int) -> arb:
         return cos_integral(Fraction(4 * i + 3, 4), Fraction(4 * i + 5, 4)) - 4 / (arb.pi() * (4 * i + 5))
 
     yield search("|I_n^+| - 4/(pi (4n+5))", ((f"n={i}", margin(i)) for i in range(301)))
 
 
+EQ_58_A = Statement(
+    (EVERY_PERIOD,),
+    (
+        Conclusion(
+            relation(
+                -4
+                / (4 * n + 5)
+                * sp.Integral(sp.cos(TURN * y), (y, BEGIN_AT["cos"](n) + HALF, BEGIN_AT["cos"](n) + 1)),
+                "==",
+                4 / (sp.pi * (4 * n + 5)),
+            )
+        ),
+    ),
+    words="the sign as the text of v1 that we hold has it: ",
+)
+
+
 @claim(
     "eq-58.a",
     where="App. E, eq 58",
     kind="step",
-    says=(
-        r"$-(4/(4n+5)) \int_{(4n+3)/4}^{(4n+5)/4} \cos 2\pi y \,dy = +(4/(4n+5))(1/\pi)$, the sign as the "
-        "text of v1 that we hold has it"
-    ),
+    says=EQ_58_A,
     outline="The integral is +1/pi, so the two sides have opposite signs; read as eq-58.",
 )
-def eq_58_a() -> Iterator[Evidence]:
-    area = sp.integrate(sp.cos(TURN * y), (y, n + 3 * QUARTER, n + 5 * QUARTER))
-    yield same("left and right side", -4 / (4 * n + 5) * area, 4 / (4 * n + 5) / sp.pi)
+def eq_58_a(statement: Statement) -> Iterator[Evidence]:
+    yield statement.fails_at({n: 0})
+    yield statement.fails_at({n: 300})
 
 
 @attack("eq-58.a", domain="n = 0 to 300: is the left side, negative, ever at least the right side?")
@@ -358,73 +564,84 @@ def eq_58_a_attack() -> Iterator[Evidence]:
     yield search("left less right side", ((f"n={i}", margin(i)) for i in range(301)), strict=False)
 
 
+EQ_59 = Statement(
+    SIZES,
+    (
+        Conclusion(relation(PERIODS, "<=", sp.Sum(1 / SUMMAND**2, (SUMMAND, CUT_LOW, CUT_HIGH)) / sp.pi)),
+        Conclusion(
+            relation(
+                sp.Sum(1 / SUMMAND**2, (SUMMAND, CUT_LOW, CUT_HIGH)) / sp.pi,
+                "<=",
+                1 / (sp.pi * (CUT_LOW - 1)),
+            )
+        ),
+        Conclusion(relation(1 / (sp.pi * (CUT_LOW - 1)), "<=", 2 / (sp.pi * lam * theta))),
+    ),
+    meaning=COSINE_CUTS,
+    words=r"the sum of (54): ",
+)
+
+
 @claim(
     "eq-59",
     where="App. E, eq 59",
     kind="step",
-    says=(
-        r"$\sum_{n=n_0}^{N_0} (I_n^- + I_n^+) \le (1/\pi) \sum 1/n^2 \le (1/\pi)(1/(n_0-1)) \le "
-        r"(1/\pi)(2/(\lambda\theta_0))$"
-    ),
-    assumes=HYPOTHESES,
+    says=EQ_59,
     outline="n_0 = 2 and 2 < lambda theta_0 <= 9/4 break the last inequality; n_0 = 1 (1/4 < lambda theta_0 <= "
     "5/4) divides by zero, and n_0 = 0 makes the third member negative and the second undefined.",
 )
-def eq_59() -> Iterator[Evidence]:
-    yield last_step(Point(Fraction(1, 20), 12, Fraction(44)))
-    point = Point(Fraction(1, 20), 12, Fraction(2))
-    yield undefined("eq 59", point, (first_cut(point), cosine_cut(point)))
-
-
-def last_step(point: Point) -> Evidence:
-    """1/(n_0 - 1) <= 2/(lambda theta_0) at a point with n_0 >= 2, in exact fractions."""
-    left, right = Fraction(1, first_cut(point) - 1), 2 / point.far
-    return exact(
-        f"1/(n_0 - 1) <= 2/(lambda theta_0), n_0 = {first_cut(point)}, {point}",
-        left <= right,
-        left,
-        f"<= {right}",
+def eq_59(statement: Statement) -> Iterator[Evidence]:
+    yield statement.fails_at({**TWO_TURNS, lam: sp.Integer(44)}, 3)
+    first = statement.meaning[CUT_LOW].subs(TWO_TURNS)
+    statement.values_at(TWO_TURNS, 1)
+    term_ = statement.target(1).atoms(sp.Sum).pop().function.subs(SUMMAND, first)
+    yield exact(
+        f"the first term, n = {first}, at lambda = 2, theta_0 = 1/20", term_.is_finite, term_, "a number"
     )
+
+
+TELESCOPED = (4 / (4 * CUT_LOW + 1) - 4 / (4 * CUT_HIGH + 5)) / sp.pi
+EQ_59_REPAIRED = Statement(
+    SIZES,
+    (
+        Conclusion(relation(sp.Abs(PERIODS), "<=", TELESCOPED)),
+        Conclusion(relation(TELESCOPED, "<", 1 / (sp.pi * lam * theta))),
+    ),
+    meaning=COSINE_CUTS,
+    words=r"the sum of (54): ",
+)
 
 
 @repair(
     "eq-59",
-    says=(
-        r"$|\sum_{n=n_0}^{N_0} (I_n^- + I_n^+)| \le (1/\pi)(4/(4n_0+1) - 4/(4N_0+5)) < "
-        r"1/(\pi\lambda\theta_0)$"
-    ),
-    assumes=HYPOTHESES,
+    says=EQ_59_REPAIRED,
     uses=("eq-53", "eq-56*"),
     outline="The bounds of eq-56* telescope, and lambda theta_0 <= (4 n_0 + 1)/4: half the printed bound, for "
     "every n_0 >= 0.",
 )
-def eq_59_repaired() -> Iterator[Evidence]:
-    partial = 4 / (4 * k + 1) - 4 / (4 * n + 5)  # the sum from k to n
-    yield same("one more term", partial - partial.subs(n, n - 1), 16 / ((4 * n + 1) * (4 * n + 5)))
-    yield same("the first term", partial.subs(n, k), 16 / ((4 * k + 1) * (4 * k + 5)))
+def eq_59_repaired(statement: Statement) -> Iterator[Evidence]:
+    partial = (statement.target(1) * sp.pi).subs({CUT_LOW: k, CUT_HIGH: n})  # the sum from k to n
+    yield same("one more term", partial - partial.subs(n, n - 1), EQ_56_REPAIRED.target(1) * sp.pi)
+    yield same("the first term", partial.subs(n, k), EQ_56_REPAIRED.target(1).subs(n, k) * sp.pi)
     yield termwise("1/z - 1/(z + v), z = lambda theta_0, z + v = (4 n_0 + 1)/4", 1 / y - 1 / (y + v))
+    end = EQ_53.target(1)  # lambda theta_0 is at most this
+    yield same("its first part", 1 / end, 4 / (4 * CUT_LOW + 1))
+    yield arrives("which is at most", 1 / (sp.pi * EQ_53.conclusions[0].says.lhs), statement.target(2))
 
 
-@attack("eq-59*", domain=f"{EDGES}; the sum is one integral from (4 n_0 + 1)/4 to (4 N_0 + 5)/4")
+@attack(
+    "eq-59*",
+    domain=f"{EQ_59_REPAIRED.within(AFFORDABLE).domain(number=20)}; "
+    + f"{EDGES}; the sum is one integral from (4 n_0 + 1)/4 to (4 N_0 + 5)/4",
+)
 def eq_59_attack() -> Iterator[Evidence]:
+    yield from EQ_59_REPAIRED.within(AFFORDABLE).attack(number=20)
+
     def pairs(q: Point) -> Iterator[tuple[Real, Real]]:
         lo, hi = Fraction(4 * first_cut(q) + 1, 4), Fraction(4 * cosine_cut(q) + 5, 4)
         yield abs(cos_integral(lo, hi)), 1 / (arb.pi() * ball(q.far))
 
     yield search("1/(pi lambda theta_0) - |sum|", margins(pairs))
-
-
-@claim(
-    "eq-60",
-    where="App. E, eq 60",
-    kind="step",
-    says=r"$I/2 \le 2/(\theta_0 L \lambda \pi)$",
-    assumes=HYPOTHESES,
-    uses=("eq-52", "lem-ci"),
-    outline="2 L I/2 = Ci(2 pi lambda) - Ci(2 pi lambda theta_0), so |I/2| < (1 + theta_0)/(4 pi lambda theta_0 L).",
-)
-def eq_60() -> Iterator[Evidence]:
-    yield from integral_bound(TURN, 2 / (theta * L * lam * sp.pi))
 
 
 def integral_bound(factor: sp.Expr, bound: sp.Expr) -> Iterator[Evidence]:
@@ -433,76 +650,3 @@ def integral_bound(factor: sp.Expr, bound: sp.Expr) -> Iterator[Evidence]:
     yield termwise(
         "bound - (1/2L)(1/(c lambda) + 1/(c lambda theta_0))", (bound - found).subs(theta, 1 / (1 + v))
     )
-
-
-@repair(
-    "eq-60",
-    says=(
-        r"$|I/2| < (1+\theta_0)/(2 c \lambda\theta_0 L)$, $c = 2\pi$ in turns and 1 in radians; any "
-        r"$\lambda > 0$, $0 < \theta_0 < 1$. In turns the factor is $(1+\theta_0)/(4\pi)$ against the "
-        r"printed $2/\pi$: at least 7.2 times smaller."
-    ),
-    uses=("eq-52", "lem-ci"),
-    outline="As eq-60. The factor cannot fall below 1/(4 pi), its limit as theta_0 -> 0: see the attack.",
-)
-def eq_60_repaired() -> Iterator[Evidence]:
-    yield from integral_bound(c, (1 + theta) / (2 * c * lam * theta * L))
-
-
-@attack("eq-60", domain="every lambda in [1, 400] with every theta_0 in [e^-12, 1/10], in boxes")
-def eq_60_attack() -> Iterator[Evidence]:
-    turn = 2 * arb.pi()
-    for sign in (1, -1):
-
-        def margin(log_distance: arb, log: arb, sign: int = sign) -> arb:
-            x = turn * (log_distance - log).exp()
-            return 8 - sign * x * (ci(turn * log_distance.exp()) - ci(x))
-
-        found = certify_positive(margin, None, (0, "2.3025"), (6, 12))
-        yield found.evidence(
-            f"8 {'-' if sign > 0 else '+'} x (Ci(2 pi lambda) - Ci(x)) > 0, x = 2 pi lambda theta_0"
-        )
-        asked = (0, arb(10).log()), (arb(400).log(), 12)
-        yield found.coverage("every lambda in [1, 400], theta_0 in [e^-12, 1/10]", *asked)
-
-
-@attack("eq-60*", domain=f"{EDGES}; then the least factor, at theta_0 = 1e-9 and lambda theta_0 = 1000 + 1/4")
-def eq_60_repaired_attack() -> Iterator[Evidence]:
-    def bound(q: Point) -> arb:
-        return ball((1 + q.inverse_base) / q.far) / (4 * arb.pi() * q.log)
-
-    yield search("bound - |I/2|", margins(lambda q: [(abs(q.half_integral()), bound(q))]))
-    theta_0 = Fraction(1, 10**9)
-    point = Point(theta_0, 84, Fraction(4001, 4) / theta_0)
-    attained = ball(point.far) * point.log * abs(point.half_integral())
-    yield below("a factor 0.999/(4 pi) is exceeded", ball("0.999") / (4 * arb.pi()), attained)
-
-
-@claim(
-    "eq-60.a",
-    where="App. E, eq 60",
-    kind="step",
-    says=(
-        r"(55) and (59) inserted into (52) give (60): $(1/2L)(2/(\lambda\theta_0) + "
-        r"2/(\pi\lambda\theta_0)) \le 2/(\pi\lambda\theta_0 L)$"
-    ),
-    outline="(1 + 1/pi) = 1.318 is not at most 2/pi = 0.637; with eq-55* and eq-59*, 1 + 1/(2 pi) is not either.",
-)
-def eq_60_a() -> Iterator[Evidence]:
-    yield insertion(sp.Integer(2), 2 / sp.pi)
-    yield insertion(sp.Integer(2), 1 / sp.pi)
-
-
-@attack("eq-60.a", domain=f"{EDGES}: is what (55) and (59) give ever at most (60)?")
-def eq_60_a_attack() -> Iterator[Evidence]:
-    def pairs(q: Point) -> Iterator[tuple[arb, arb]]:
-        unit = 1 / (ball(q.far) * q.log)
-        yield unit * (1 + 1 / arb.pi()), unit * 2 / arb.pi()
-
-    yield search("(60) less what the chain gives", margins(pairs))
-
-
-def insertion(ends: sp.Expr, periods: sp.Expr) -> Evidence:
-    """(ends + periods)/2 <= 2/pi: bounds of the ends and of the sum, times lambda theta_0, against eq 60."""
-    gap = 2 / sp.pi - (ends + periods) / 2
-    return exact("2/pi - (ends + periods)/2 >= 0", gap.is_nonnegative, gap, ">= 0")

@@ -16,21 +16,57 @@ from flint import acb, arb
 
 from analysis.evidence import Evidence
 from proofs.balls import ball, below
-from proofs.checks import EDGES, Point, exact, margins, points, rises, same, search, termwise, tried
+from proofs.checks import EDGES, Point, arrives, exact, margins, points, rises, same, search, termwise, tried
+from proofs.exact import Expr
 from proofs.integrals import si, sin_integral
 from proofs.ledger import attack, claim, repair
 from proofs.paper.appendix_e_cos import (
-    HALF,
-    TURN,
+    AFFORDABLE,
+    BEGIN_AT,
+    BOUNDLESS,
+    CUT_HIGH,
+    EVERY_PERIOD,
+    QUARTER,
+    SUMMAND,
+    TWO_TURNS,
+    adjoining,
+    by_primitive,
     direct,
+    from_one_on,
     half_period,
+    least_and_greatest,
+    no_value,
+    period,
     period_bound,
     periods_meet,
     substitution,
-    undefined,
 )
-from proofs.paper.appendix_e_riemann import HYPOTHESES, riemann_decomposition, riemann_error
-from proofs.paper.classical_lemmas import n, s, u, v, x, y
+from proofs.paper.appendix_e_error import riemann_error
+from proofs.paper.appendix_e_riemann import (
+    EPSILON,
+    EQ_26,
+    HALF,
+    THOUSANDTH,
+    riemann_decomposition,
+)
+from proofs.paper.classical_lemmas import n, s, u, v
+from proofs.statements import TURN, Conclusion, Statement, Variable, relation
+from proofs.waves import (
+    LOG,
+    SHARE,
+    SIZES,
+    D,
+    L,
+    alpha,
+    by_primitives,
+    half_integral,
+    lam,
+    piece,
+    terms,
+    theta,
+    x,
+    y,
+)
 
 
 def sine_cut(point: Point) -> int:
@@ -38,69 +74,101 @@ def sine_cut(point: Point) -> int:
     return math.floor(point.distance - Fraction(3, 2))
 
 
+SINE_ERROR = terms(sp.Integer(0), D / 2 - 1, "sin") / 2
+EQ_61 = Statement(
+    (*SIZES, SHARE),
+    (
+        Conclusion(relation(SINE_ERROR, "<=", alpha + 4 * sp.pi * lam * theta**alpha / D)),
+        Conclusion(relation(SINE_ERROR, ">=", -alpha - 4 * sp.pi * lam * theta**alpha / D)),
+    ),
+    meaning=LOG,
+    words=r"$\Delta/2$ for $S_D$ is on the left: ",
+)
+
+
 @claim(
     "eq-61",
     where="App. E, eq 61",
     kind="step",
-    says=(
-        r"$\Delta/2 \le \epsilon(D; \lambda, \theta_0, \alpha)$ for $S_D$, and $\Delta/2 \ge -\epsilon$ "
-        "likewise"
-    ),
-    assumes=(*HYPOTHESES, r"$\alpha \in (0, 1)$"),
+    says=EQ_61,
     uses=("eq-44", "eq-47*", "lem-riemann"),
     outline="As eq-51: |sin A - sin B| <= 2, and lem-riemann holds for both waves. The decomposition has D/2 terms.",
 )
-def eq_61() -> Iterator[Evidence]:
+def eq_61(statement: Statement) -> Iterator[Evidence]:
     yield riemann_decomposition()
     yield from riemann_error()
     yield exact("2 pi > 2", bool(2 * sp.pi > 2), "2 pi", "> 2")
+    for index, sign in ((1, 1), (2, -1)):
+        yield arrives("e of eq 26", sign * EQ_26.meaning[EPSILON], statement.target(index))
 
 
-@attack("eq-61", domain=f"{EDGES}; alpha minimising")
+@attack("eq-61", domain=f"{EQ_61.domain(number=12)}; " + f"{EDGES}; alpha minimising")
 def eq_61_attack() -> Iterator[Evidence]:
+    yield from EQ_61.attack(number=12)
+
     def pairs(q: Point) -> Iterator[tuple[arb, arb]]:
         yield abs(q.sum("sin") - q.half_integral("sin")), q.least_epsilon()
 
     yield search("least e - |Delta/2|", margins(pairs, (0, 2, 64, 256)))
 
 
+EQ_62 = Statement(
+    BOUNDLESS,
+    (Conclusion(relation(half_integral("sin"), "==", piece(lam * theta, lam, "sin") / (2 * L))),),
+    meaning=LOG,
+    words="$I/2$ for $S_D$ is on the left; ",
+)
+
+
 @claim(
     "eq-62",
     where="App. E, eq 62",
     kind="step",
-    says=r"$I/2 = (1/2L) \int_{\lambda\theta_0}^\lambda \sin(2\pi y)/y \,dy$ for $S_D$",
+    says=EQ_62,
     outline="It is (Si(2 pi lambda) - Si(2 pi lambda theta_0))/(2L), as in eq-52.",
 )
-def eq_62() -> Iterator[Evidence]:
+def eq_62(statement: Statement) -> Iterator[Evidence]:
     yield from substitution(sp.Si, sp.sin)
+    yield from by_primitive(statement)
 
 
-@attack("eq-62", domain=f"{EDGES}; int_0^1 by Petras's algorithm, where lambda <= 50")
+@attack("eq-62", domain=f"{EQ_62.domain()}; " + f"{EDGES}; int_0^1 by Petras's algorithm, where lambda <= 50")
 def eq_62_attack() -> Iterator[Evidence]:
+    yield from EQ_62.attack()
     near = (q for q in points(heads=(0,)) if q.distance <= 50)
     gaps = ((str(q), ball("1e-25") - abs(direct(q, acb.sin) - q.half_integral("sin"))) for q in near)
     yield search("1e-25 - |difference|", gaps)
+
+
+SINE_CUTS = {**LOG, CUT_HIGH: sp.floor(lam - 3 * HALF)}
+FIRST_SINE = piece(lam * theta, HALF, "sin")
+LAST_SINE = piece(BEGIN_AT["sin"](CUT_HIGH + 1), lam, "sin")
+SINE_PERIODS: Expr = sp.Sum(period("sin"), (SUMMAND, 0, CUT_HIGH))
+EQ_63 = Statement(
+    SIZES,
+    (Conclusion(relation(piece(lam * theta, lam, "sin"), "==", FIRST_SINE + SINE_PERIODS + LAST_SINE)),),
+    meaning=SINE_CUTS,
+    words=r"$I_{\ast}$ is the first integral on the right (it runs backwards where $\lambda\theta_0 > 1/2$), $I_n^-$ "
+    r"and $I_n^+$ those of the sum (empty where $N_0 = -1$), $I^{\ast}$ the last; ",
+)
 
 
 @claim(
     "eq-63",
     where="App. E, eq 63",
     kind="step",
-    says=(
-        r"$\int_{\lambda\theta_0}^\lambda = I_{\ast} + \sum_{n=0}^{N_0} (I_n^- + I_n^+) + I^{\ast}$, cut "
-        r"at $1/2$, $(2n+1)/2$, $(2n+2)/2$, $(2n+3)/2$; $I_{\ast}$ runs backwards where $\lambda\theta_0 > "
-        "1/2$, the sum is empty where $N_0 = -1$"
-    ),
-    assumes=HYPOTHESES,
+    says=EQ_63,
     uses=("eq-64",),
     outline="Adjacent cuts meet: the sum ends at (2 N_0 + 3)/2, and at 1/2 if it is empty.",
 )
-def eq_63() -> Iterator[Evidence]:
+def eq_63(statement: Statement) -> Iterator[Evidence]:
     yield periods_meet(HALF)
+    yield from adjoining(statement)
 
 
-@attack("eq-63", domain=f"{EDGES}, where lambda <= 500")
+@attack("eq-63", domain=f"{EQ_63.within(AFFORDABLE).domain(number=20)}; " + f"{EDGES}, where lambda <= 500")
 def eq_63_attack() -> Iterator[Evidence]:
+    yield from EQ_63.within(AFFORDABLE).attack(number=20)
     near = [q for q in points(heads=(0,)) if q.distance <= 500]
     defect = ((q, sum(sine_pieces(q), arb(0)) - sin_integral(q.far, q.distance)) for q in near)
     yield search("1e-25 - |defect|", ((str(q), ball("1e-25") - abs(gap)) for q, gap in defect))
@@ -112,59 +180,91 @@ def sine_pieces(point: Point) -> list[arb]:
     return [sin_integral(lo, hi) for lo, hi in pairwise(edges)]
 
 
+EQ_64 = Statement(
+    SIZES,
+    (
+        Conclusion(relation(lam, ">=", (2 * CUT_HIGH + 3) * HALF)),
+        Conclusion(relation(lam, "<", (2 * CUT_HIGH + 5) * HALF)),
+        Conclusion(relation(-2, "<", CUT_HIGH)),
+    ),
+    meaning=SINE_CUTS,
+    words=r"$N_0 = \max\{n \in \mathbb{Z} : \lambda \ge (2n+3)/2\}$: ",
+)
+
+
 @claim(
     "eq-64",
     where="App. E, eq 64",
     kind="definition",
-    says=r"$N_0 = \max\{n \in \mathbb{Z} : \lambda \ge (2n+3)/2\}$",
-    assumes=HYPOTHESES,
+    says=EQ_64,
     outline="N_0 = floor(lambda - 3/2) >= -1, and -1 where lambda < 3/2.",
 )
-def eq_64() -> Iterator[Evidence]:
-    yield same("(2n+3)/2 - z = n - (z - 3/2)", (2 * n + 3) * HALF - x, n - (x - 3 * HALF))
+def eq_64(statement: Statement) -> Iterator[Evidence]:
+    yield from least_and_greatest(statement, ((CUT_HIGH, lam),))
     yield exact("N_0 at lambda = 1", sp.floor(1 - 3 * HALF) == -1, sp.floor(1 - 3 * HALF), -1)
+    yield arrives("an integer", CUT_HIGH, statement.target(3))
 
 
-@attack("eq-64", domain=f"{EDGES}: the definition against the closed form")
+@attack("eq-64", domain=f"{EQ_64.domain()}; " + f"{EDGES}: the definition against the closed form")
 def eq_64_attack() -> Iterator[Evidence]:
+    yield from EQ_64.attack()
     for q in points(heads=(0,)):
         last = sine_cut(q)
         holds = last >= -1 and Fraction(2 * last + 3, 2) <= q.distance < Fraction(2 * last + 5, 2)
         yield tried(f"N_0 at {q}", holds, last, "(2 N_0 + 3)/2 <= lambda < (2 N_0 + 5)/2")
 
 
+ENDS_65 = sp.Abs(2 / (2 * n + 3) - 2 / (2 * n + 1), evaluate=False) / sp.pi
+CLOSED_65 = 4 / (sp.pi * (2 * n + 1) * (2 * n + 3))
+EQ_65 = Statement(
+    (*SIZES, Variable(n, low=sp.Integer(0), high=CUT_HIGH, integer=True, closed=True)),
+    (
+        Conclusion(relation(sp.Abs(period("sin", n)), "<=", ENDS_65)),
+        Conclusion(relation(ENDS_65, "==", CLOSED_65)),
+        Conclusion(relation(CLOSED_65, "<", 1 / (sp.pi * n**2))),
+    ),
+    meaning=SINE_CUTS,
+    words=r"$I_n^-$ and $I_n^+$ of (63): ",
+)
+
+
 @claim(
     "eq-65",
     where="App. E, eq 65",
     kind="step",
-    says=(
-        r"$|I_n^- + I_n^+| \le (1/\pi)|-2/(2n+1) + 2/(2n+3)| = (1/\pi) 4/((2n+1)(2n+3)) < 1/(\pi n^2)$ for "
-        r"$0 \le n \le N_0$"
-    ),
-    assumes=HYPOTHESES,
+    says=EQ_65,
     outline="True for n >= 1; at n = 0, always there for lambda >= 3/2, the last member does not exist.",
 )
-def eq_65() -> Iterator[Evidence]:
-    point = Point(Fraction(1, 20), 12, Fraction(2))
-    yield undefined("eq 65", point, (0, sine_cut(point)))
+def eq_65(statement: Statement) -> Iterator[Evidence]:
+    yield no_value(statement, {**TWO_TURNS, n: sp.Integer(0)}, 3)
+
+
+EQ_65_REPAIRED = Statement(
+    (EVERY_PERIOD,),
+    (
+        Conclusion(relation(sp.Abs(period("sin", n)), "<=", CLOSED_65)),
+        Conclusion(relation(CLOSED_65, "<", 1 / (sp.pi * n**2)), when=(relation(n, ">=", 1),)),
+    ),
+    words=r"$I_n^-$ and $I_n^+$ of (63): ",
+)
 
 
 @repair(
     "eq-65",
-    says=(
-        r"$|I_n^- + I_n^+| \le (1/\pi) 4/((2n+1)(2n+3))$ for all $n \ge 0$, and this is below $1/(\pi "
-        r"n^2)$ for $n \ge 1$"
-    ),
+    says=EQ_65_REPAIRED,
     outline="As (56) to (58), with sin 2 pi y <= 0 on [(2n+1)/2, (2n+2)/2] and >= 0 on [(2n+2)/2, (2n+3)/2].",
 )
-def eq_65_repaired() -> Iterator[Evidence]:
+def eq_65_repaired(statement: Statement) -> Iterator[Evidence]:
     yield from half_period("sin", later=False)
     yield from half_period("sin", later=True)
-    yield from period_bound("sin", 4 / ((2 * n + 1) * (2 * n + 3)))
+    yield from period_bound("sin", statement.target(1) * sp.pi, statement.target(2) * sp.pi)
+    yield from from_one_on(statement.conclusions[1])
 
 
-@attack("eq-65*", domain="n = 0 to 300")
+@attack("eq-65*", domain=f"{EQ_65_REPAIRED.domain()}; " + "n = 0 to 300")
 def eq_65_attack() -> Iterator[Evidence]:
+    yield from EQ_65_REPAIRED.attack()
+
     def margin(i: int) -> arb:
         found = sin_integral(Fraction(2 * i + 1, 2), Fraction(2 * i + 3, 2))
         return 4 / (arb.pi() * (2 * i + 1) * (2 * i + 3)) - abs(found)
@@ -172,47 +272,79 @@ def eq_65_attack() -> Iterator[Evidence]:
     yield search("4/(pi (2n+1)(2n+3)) - |I_n^- + I_n^+|", ((f"n={i}", margin(i)) for i in range(301)))
 
 
+SQUARES_66 = sp.Sum(1 / SUMMAND**2, (SUMMAND, 0, CUT_HIGH)) / sp.pi
+EQ_66 = Statement(
+    SIZES,
+    (
+        Conclusion(relation(SINE_PERIODS, "<", SQUARES_66)),
+        Conclusion(relation(SQUARES_66, "<", sp.pi / 6)),
+        Conclusion(relation(sp.pi / 6, "<", 1)),
+    ),
+    meaning=SINE_CUTS,
+    words="the sum of (63): ",
+)
+
+
 @claim(
     "eq-66",
     where="App. E, eq 66",
     kind="step",
-    says=r"$\sum_{n=0}^{N_0} (I_n^- + I_n^+) < (1/\pi) \sum_{n=0}^{N_0} 1/n^2 < \pi/6 < 1$",
-    assumes=HYPOTHESES,
+    says=EQ_66,
     outline="For 1 < lambda < 3/2 both sums are empty and 0 < 0 is false; for lambda >= 3/2 the second begins with "
     "1/0.",
 )
-def eq_66() -> Iterator[Evidence]:
-    yield empty_sums(Point(Fraction(1, 20), 12, Fraction(5, 4)))
-    point = Point(Fraction(1, 20), 12, Fraction(2))
-    yield undefined("eq 66", point, (0, sine_cut(point)))
+def eq_66(statement: Statement) -> Iterator[Evidence]:
+    yield statement.fails_at({**TWO_TURNS, lam: sp.Rational(5, 4)}, 1)  # both sums are empty
+    statement.values_at(TWO_TURNS, 1)
+    term_ = statement.target(1).atoms(sp.Sum).pop().function.subs(SUMMAND, 0)
+    yield exact("the first term, n = 0, at lambda = 2, theta_0 = 1/20", term_.is_finite, term_, "a number")
 
 
-def empty_sums(point: Point) -> Evidence:
-    """The first inequality of eq 66 at a point whose sums have no terms; undecided elsewhere."""
-    terms = range(sine_cut(point) + 1)
-    what = f"sum < (1/pi) sum, both over n = 0..{sine_cut(point)}, {point}"
-    return exact(what, None if terms else sum(terms) < sum(terms), "0", "< 0")
+EQ_66_REPAIRED = Statement(
+    SIZES,
+    (
+        Conclusion(relation(0, "<=", -SINE_PERIODS)),
+        Conclusion(relation(-SINE_PERIODS, "==", sp.Si(sp.pi) - sp.Si((2 * CUT_HIGH + 3) * sp.pi))),
+        Conclusion(
+            relation(-SINE_PERIODS, "<", sp.Si(sp.pi) - sp.pi / 2),
+            sharp=(sp.Rational(1, 100), {**TWO_TURNS, lam: sp.Integer(400)}),
+        ),
+        Conclusion(relation(sp.Si(sp.pi) - sp.pi / 2, "<", 1 / sp.pi)),
+    ),
+    meaning=SINE_CUTS,
+    words=r"the sum of (63), with the limit for $\lambda \to \infty$ as its least bound: ",
+)
 
 
 @repair(
     "eq-66",
-    says=(
-        r"$0 \le -\sum_{n=0}^{N_0} (I_n^- + I_n^+) = \mathrm{Si}(\pi) - \mathrm{Si}((2N_0+3)\pi) < "
-        r"\mathrm{Si}(\pi) - \pi/2 < 1/\pi$; the last but one is the least such bound, being the limit as "
-        r"$\lambda$ grows"
-    ),
-    assumes=HYPOTHESES,
+    says=EQ_66_REPAIRED,
     uses=("eq-63", "lem-hump", "lem-ci"),
     outline="The sum is one integral from 1/2 to (2 N_0 + 3)/2. From the zero (2 N_0 + 3) pi on, sin is negative "
     "first, so pi/2 - Si((2 N_0 + 3) pi) < 0 by lem-hump; Si(pi) - pi/2 < 1/pi by lem-ci.",
 )
-def eq_66_repaired() -> Iterator[Evidence]:
+def eq_66_repaired(statement: Statement) -> Iterator[Evidence]:
     yield same("slope of Si(2 pi y)", sp.diff(sp.Si(TURN * y), y), sp.sin(TURN * y) / y)
     yield same("limit of Si", sp.limit(sp.Si(x), x, sp.oo), sp.pi / 2)
+    _, first, last = SINE_PERIODS.limits[0]
+    start, end = BEGIN_AT["sin"](first), BEGIN_AT["sin"](last + 1)
+    whole = by_primitives(piece(start, end, "sin"))  # the periods adjoin: eq-63
+    yield arrives("minus the one integral", sp.expand(-whole), sp.expand(statement.target(2)))
+    far = sp.Symbol("N", positive=True)
+    least = sp.limit(statement.target(2).subs(CUT_HIGH, far), far, sp.oo)
+    yield arrives("its limit", least, statement.target(3))
+    yield arrives("lem-ci at X = pi", 1 / sp.pi, statement.target(4))
+    yield arrives("from a zero on, sin is negative first", -SINE_PERIODS, statement.target(1))
 
 
-@attack("eq-66*", domain="N_0 = 0 to 2000; the limit is approached from below")
+@attack(
+    "eq-66*",
+    domain=f"{EQ_66_REPAIRED.within(AFFORDABLE).domain(number=20)}; "
+    + "N_0 = 0 to 2000; the limit is approached from below",
+)
 def eq_66_attack() -> Iterator[Evidence]:
+    yield from EQ_66_REPAIRED.within(AFFORDABLE).attack(number=20)
+    yield from EQ_66_REPAIRED.sharpness()
     least = si(arb.pi()) - arb.pi() / 2
     sums = ((f"N_0={i}", least + sin_integral(Fraction(1, 2), Fraction(2 * i + 3, 2))) for i in range(2001))
     yield search("Si(pi) - pi/2 - |sum|", sums)
@@ -220,18 +352,28 @@ def eq_66_attack() -> Iterator[Evidence]:
     yield below("0.999 of the bound is exceeded at N_0 = 2000", least * ball("0.999"), reached)
 
 
+EQ_67 = Statement(
+    (*SIZES, Variable(y, low=sp.Integer(0), high=HALF)),
+    (
+        Conclusion(relation(sp.sin(TURN * y) / y, "<=", 1)),
+        Conclusion(relation(sp.Abs(FIRST_SINE), "<=", HALF)),
+    ),
+    meaning=LOG,
+    words=r"$I_{\ast}$ of (63) is the integral: ",
+)
+
+
 @claim(
     "eq-67",
     where="App. E, eq 67",
     kind="step",
-    says=r"$\sin(2\pi y)/y$ is bounded by 1 on $[0, 1/2]$, and $|I_{\ast}| \le 1/2$",
-    assumes=HYPOTHESES,
+    says=EQ_67,
     outline="sin(2 pi y)/y is 4 at y = 1/4 and tends to 2 pi at 0; I_* is near Si(pi) = 1.85 for small lambda theta_0.",
 )
-def eq_67() -> Iterator[Evidence]:
-    yield weight_bound(sp.Integer(1))
-    point = Point(Fraction(1, 100), 20, Fraction(2))
-    yield below(f"|I_*| <= 1/2, {point}", abs(sine_pieces(point)[0]), Fraction(1, 2), strict=False)
+def eq_67(statement: Statement) -> Iterator[Evidence]:
+    point = {theta: sp.Rational(1, 100), D: sp.Integer(20), lam: sp.Integer(2), y: QUARTER}
+    for index in (1, 2):
+        yield statement.fails_at(point, index)
 
 
 def weight_bound(bound: sp.Expr) -> Evidence:
@@ -242,23 +384,57 @@ def weight_bound(bound: sp.Expr) -> Evidence:
     return exact(f"sin(2 pi y)/y <= {bound} at y = 1/4", bool(found <= bound) and None, found, f"<= {bound}")
 
 
+LENGTH = sp.Symbol("X", positive=True)
+EQ_67_REPAIRED = Statement(
+    (*BOUNDLESS, Variable(y, low=sp.Integer(0)), Variable(LENGTH, low=sp.Integer(0))),
+    (
+        Conclusion(
+            relation(sp.sin(TURN * y) / y, "<=", TURN),
+            sharp=(THOUSANDTH, {theta: HALF, lam: HALF, y: THOUSANDTH, LENGTH: 1}),
+        ),
+        Conclusion(relation(0, "<=", FIRST_SINE)),
+        Conclusion(
+            relation(FIRST_SINE, "<", sp.Si(sp.pi)),
+            sharp=(sp.Rational(1, 100), {theta: THOUSANDTH, lam: 1, y: 1, LENGTH: 1}),
+        ),
+        Conclusion(relation(sp.Si(sp.pi), "<", sp.pi)),
+        Conclusion(relation(0, "<", sp.Si(LENGTH))),
+        Conclusion(relation(sp.Si(LENGTH), "<=", sp.Si(sp.pi))),
+    ),
+    words=r"$I_{\ast}$ of (63) is the integral, and $\mathrm{Si}(\pi)$ its least bound as $\lambda\theta_0 \to 0$: ",
+)
+
+
 @repair(
     "eq-67",
-    says=(
-        r"$\sin(2\pi y)/y \le 2\pi$, and $0 \le I_{\ast} < \mathrm{Si}(\pi) < \pi$, the least bound as "
-        r"$\lambda\theta_0 \to 0$; $0 < \mathrm{Si}(X) \le \mathrm{Si}(\pi)$ for all $X > 0$"
-    ),
+    says=EQ_67_REPAIRED,
     uses=("lem-hump",),
     outline="I_* = Si(pi) - Si(2 pi lambda theta_0). Si rises to Si(pi); from pi on lem-hump keeps it in [Si(pi) - "
     "2/pi, Si(pi)], and Si(pi) > int_0^pi sin(y)/pi dy = 2/pi.",
 )
-def eq_67_repaired() -> Iterator[Evidence]:
-    yield weight_bound(TURN)
+def eq_67_repaired(statement: Statement) -> Iterator[Evidence]:
+    yield weight_bound(statement.target(1))
     yield same("int_0^pi sin(y)/pi dy", sp.integrate(sp.sin(s), (s, 0, sp.pi)) / sp.pi, 2 / sp.pi)
+    first = by_primitives(FIRST_SINE)
+    yield arrives(
+        "I_* as lambda theta_0 -> 0", sp.limit(first.subs(theta, x / lam), x, 0), statement.target(3)
+    )
+    yield arrives(
+        "the integral of 1, which sin(s)/s is below", sp.integrate(1, (s, 0, sp.pi)), statement.target(4)
+    )
+    yield arrives("Si has its greatest value at the first zero of sin", sp.Si(sp.pi), statement.target(6))
+    for index, positive in ((2, FIRST_SINE), (5, sp.Si(LENGTH))):
+        yield arrives("what lem-hump keeps from falling below 0", positive, statement.target(index))
 
 
-@attack("eq-67*", domain=f"{EDGES}; and X = 2^-20 to 2^20")
+@attack(
+    "eq-67*",
+    domain=f"{EQ_67_REPAIRED.within(relation(lam * theta, '!=', HALF)).domain()}; "
+    + f"{EDGES}; and X = 2^-20 to 2^20",
+)
 def eq_67_attack() -> Iterator[Evidence]:
+    yield from EQ_67_REPAIRED.within(relation(sp.Abs(lam * theta - HALF), ">", THOUSANDTH)).attack()
+    yield from EQ_67_REPAIRED.sharpness()
     yield search("Si(pi) - I_*", margins(lambda q: [(sin_integral(q.far, Fraction(1, 2)), si(arb.pi()))]))
     sizes = [ball(Fraction(2) ** i) for i in range(-20, 21)]
     yield search(
@@ -266,38 +442,59 @@ def eq_67_attack() -> Iterator[Evidence]:
     )
 
 
+EQ_68 = Statement(
+    SIZES,
+    (
+        Conclusion(relation(sp.Abs(LAST_SINE), "<", 1 / (lam - 1))),
+        Conclusion(relation(1 / (lam - 1), "<=", 1)),
+    ),
+    meaning=SINE_CUTS,
+    words=r"$I^{\ast}$ of (63) is the integral: ",
+)
+
+
 @claim(
     "eq-68",
     where="App. E, eq 68",
     kind="step",
-    says=r"$|I^{\ast}| < 1/(\lambda-1) \le 1$",
-    assumes=HYPOTHESES,
+    says=EQ_68,
     outline="1/(lambda - 1) <= 1 needs lambda >= 2.",
 )
-def eq_68() -> Iterator[Evidence]:
-    yield last_inequality(Point(Fraction(1, 20), 12, Fraction(3, 2)))
+def eq_68(statement: Statement) -> Iterator[Evidence]:
+    yield statement.fails_at({**TWO_TURNS, lam: sp.Rational(3, 2)}, 2)
 
 
-def last_inequality(point: Point) -> Evidence:
-    """1/(lambda - 1) <= 1 at a point, in exact fractions."""
-    left = 1 / (point.distance - 1)
-    return exact(f"1/(lambda - 1) <= 1, {point}", left <= 1, left, "<= 1")
+EQ_68_REPAIRED = Statement(
+    (Variable(lam, low=HALF, closed=True),),
+    (
+        Conclusion(relation(sp.Abs(LAST_SINE), "<=", 2 / ((2 * CUT_HIGH + 3) * sp.pi))),
+        Conclusion(relation(2 / ((2 * CUT_HIGH + 3) * sp.pi), "<=", 2 / sp.pi)),
+    ),
+    meaning={CUT_HIGH: SINE_CUTS[CUT_HIGH]},
+    words=r"$I^{\ast}$ of (63) is the integral: ",
+)
 
 
 @repair(
     "eq-68",
-    says=r"$|I^{\ast}| \le 2/((2N_0+3)\pi) \le 2/\pi$ for every $\lambda \ge 1/2$",
+    says=EQ_68_REPAIRED,
     uses=("eq-63", "lem-hump"),
     outline="lem-hump from the zero (2 N_0 + 3) pi of sin; N_0 >= -1.",
 )
-def eq_68_repaired() -> Iterator[Evidence]:
+def eq_68_repaired(statement: Statement) -> Iterator[Evidence]:
+    zero = LAST_SINE.args[0] * LAST_SINE.args[2]
+    yield arrives("2/z of lem-hump at the zero where it begins", 2 / zero, statement.target(1))
+    yield arrives("at N_0 = -1", statement.target(1).subs(CUT_HIGH, -1), statement.target(2))
     yield termwise("2/pi - 2/((1 + v) pi)", 2 / sp.pi - 2 / ((1 + v) * sp.pi))
 
 
 @attack(
-    "eq-68*", domain=f"{EDGES}, where lambda <= 500; the supremum is Si(pi) - Si(2 pi) = 0.434 as lambda -> 1"
+    "eq-68*",
+    domain=f"{EQ_68_REPAIRED.within(relation(lam, '>=', 3 * HALF)).domain()}; "
+    + f"{EDGES}, where lambda <= 500; the supremum is Si(pi) - Si(2 pi) = 0.434 as lambda -> 1",
 )
 def eq_68_attack() -> Iterator[Evidence]:
+    yield from EQ_68_REPAIRED.within(relation(lam, ">=", 3 * HALF)).attack()
     near = [q for q in points(heads=(0,)) if q.distance <= 500]
     yield search("2/((2 N_0 + 3) pi) - |I^*|", ((str(q), _hump(q) - abs(sine_pieces(q)[-1])) for q in near))
     reached = abs(sin_integral(Fraction(1, 2), 1 + Fraction(1, 10**9)))

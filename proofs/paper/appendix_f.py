@@ -8,7 +8,8 @@ error of the Riemann sum.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from fractions import Fraction
 
 import sympy as sp
@@ -16,33 +17,73 @@ from flint import arb
 
 from analysis.evidence import Evidence
 from proofs.balls import Real, ball, below
-from proofs.checks import BASES, EDGES, HEAD_DIMS, Point, exact, margins, points, same, search
+from proofs.checks import BASES, EDGES, HEAD_DIMS, Point, arrives, exact, margins, points, same, search
+from proofs.exact import Expr
 from proofs.integrals import ci, cos_integral, cos_sum
 from proofs.ledger import attack, claim, practice, repair
-from proofs.paper.appendix_e_cos import TURN
-from proofs.paper.appendix_e_riemann import HYPOTHESES, riemann_decomposition
-from proofs.paper.classical_lemmas import D, L, P, a, b, k, x, y
+from proofs.paper.appendix_e_cos import by_primitive
+from proofs.paper.appendix_e_error import EQ_51
+from proofs.paper.appendix_e_riemann import (
+    EPSILON,
+    EQ_26,
+    HALF,
+    THOUSANDTH,
+    riemann_decomposition,
+)
+from proofs.paper.classical_lemmas import KAPPA, P, a, b, k, u
+from proofs.statements import TURN, UNITS, Conclusion, Statement, Variable, relation
+from proofs.waves import (
+    ANY_BASE,
+    ANY_DISTANCE,
+    ANY_FACTOR,
+    LOG,
+    SIZES,
+    CosinePiece,
+    D,
+    L,
+    alpha,
+    by_primitives,
+    c,
+    half_integral,
+    lam,
+    piece,
+    rope_sum,
+    terms,
+    theta,
+    x,
+    y,
+)
 
-share = sp.Symbol("e0", positive=True)
-NEAR = (*HYPOTHESES, r"$\epsilon_0 > 0$", r"$\lambda\theta_0^{\epsilon_0} < 1/4$")
+share = sp.Symbol("epsilon_0", positive=True)
+
+
+CUT_F = sp.Rational(1, 4)
+EQ_70 = Statement(
+    SIZES,
+    (Conclusion(relation(half_integral(), "==", (piece(lam * theta, CUT_F) + piece(CUT_F, lam)) / (2 * L))),),
+    meaning=LOG,
+    words=r"$I/2$ is on the left (the first integral on the right runs backwards where $\lambda\theta_0 > 1/4$); ",
+)
 
 
 @claim(
     "eq-70",
     where="App. F, eq 70",
     kind="step",
-    says=r"$I/2 = (1/2L) (\int_{\lambda\theta_0}^{1/4} + \int_{1/4}^\lambda) \cos(2\pi y)/y \,dy$",
-    assumes=HYPOTHESES,
+    says=EQ_70,
     uses=("eq-52",),
     outline="The integral of eq 52, cut at 1/4; the first part runs backwards where lambda theta_0 > 1/4.",
 )
-def eq_70() -> Iterator[Evidence]:
+def eq_70(statement: Statement) -> Iterator[Evidence]:
     near, cut, far = sp.Ci(TURN * x), sp.Ci(TURN / 4), sp.Ci(TURN * y)
     yield same("(cut - far end) + (near end - cut)", (cut - far) + (near - cut), near - far)
+    yield from by_primitive(statement)
 
 
-@attack("eq-70", domain=EDGES)
+@attack("eq-70", domain=f"{EQ_70.domain()}; " + EDGES)
 def eq_70_attack() -> Iterator[Evidence]:
+    yield from EQ_70.attack()
+
     def pairs(q: Point) -> Iterator[tuple[arb, arb]]:
         parts = cos_integral(q.far, Fraction(1, 4)) + cos_integral(Fraction(1, 4), q.distance)
         yield abs(parts / (2 * q.log) - q.half_integral()), ball("1e-25")
@@ -50,18 +91,27 @@ def eq_70_attack() -> Iterator[Evidence]:
     yield search("1e-25 - |difference|", margins(pairs))
 
 
+LATER = piece(CUT_F, lam) / (2 * L)
+EQ_71 = Statement(SIZES, (Conclusion(relation(sp.Abs(LATER), "<", 1 / L)),), meaning=LOG)
+
+
 @claim(
     "eq-71",
     where="App. F, eq 71",
     kind="step",
-    says=r"$|(1/2L) \int_{1/4}^\lambda \cos(2\pi y)/y \,dy| < (1/2L) 2 = 1/L$",
-    assumes=HYPOTHESES,
+    says=EQ_71,
     uses=("lem-hump",),
     outline="pi/2 is a zero of cos, so the integral lies between -4/pi and 0 by lem-hump, for every lambda >= 1/4; "
     "it is not 'the same argument as (66)', whose middle term is a sum of other periods.",
 )
-def eq_71() -> Iterator[Evidence]:
-    yield first_hump(sp.Integer(2))
+def eq_71(statement: Statement) -> Iterator[Evidence]:
+    yield first_hump(statement.target() * 2 * L)
+    yield arrives("(1/2L) 2", 2 / (2 * L), statement.target())
+
+
+@attack("eq-71", domain=EQ_71.domain())
+def eq_71_statement_attack() -> Iterator[Evidence]:
+    yield from EQ_71.attack()
 
 
 def first_hump(bound: sp.Expr) -> Evidence:
@@ -70,20 +120,41 @@ def first_hump(bound: sp.Expr) -> Evidence:
     return exact("bound - 4/pi > 0", gap.is_positive, gap, "> 0")
 
 
+HUMPS = [(sp.Ci(sp.pi / 2) - sp.Ci(z * sp.pi / 2)) / 2 for z in (7, 3)]
+EQ_71_REPAIRED = Statement(
+    (ANY_BASE, Variable(lam, low=CUT_F, closed=True)),
+    (
+        Conclusion(
+            relation(LATER, ">=", -HUMPS[0] / L),
+            when=(relation(lam, ">", 1),),
+            sharp=(THOUSANDTH, {theta: sp.Rational(1, 20), lam: sp.Rational(7, 4)}),
+        ),
+        Conclusion(relation(0, ">", LATER), when=(relation(lam, ">", 1),)),
+        Conclusion(
+            relation(LATER, ">=", -HUMPS[1] / L),
+            sharp=(THOUSANDTH, {theta: sp.Rational(1, 20), lam: sp.Rational(3, 4)}),
+        ),
+        Conclusion(relation(HUMPS[0], "<", sp.Rational(2808, 10**4))),
+        Conclusion(relation(HUMPS[1], "<", sp.Rational(33521, 10**5))),
+    ),
+    meaning=LOG,
+    words=r"attained at $\lambda = 7/4$, and for every $\lambda \ge 1/4$ at $3/4$: ",
+)
+
+
 @repair(
     "eq-71",
-    says=(
-        r"$-(\mathrm{Ci}(\pi/2) - \mathrm{Ci}(7\pi/2))/(2L) = -0.2808/L \le (1/2L) \int_{1/4}^\lambda "
-        r"\cos(2\pi y)/y \,dy < 0$ for $\lambda > 1$, attained at $\lambda = 7/4$; and $-0.33521/L$ for "
-        r"every $\lambda \ge 1/4$, attained at $3/4$"
-    ),
-    assumes=(r"$\lambda > 1$",),
+    says=EQ_71_REPAIRED,
     uses=("lem-ci", "lem-hump"),
     outline="The integral is Ci(2 pi lambda) - Ci(pi/2). From 2 pi on Ci rises to 5 pi/2, falls to 7 pi/2, rises "
     "to 9 pi/2 and stays within 2/(9 pi) of 0 beyond.",
 )
-def eq_71_repaired() -> Iterator[Evidence]:
-    yield from hump_constants("0.2808", "0.33521")
+def eq_71_repaired(statement: Statement) -> Iterator[Evidence]:
+    yield from hump_constants(*(str(statement.target(index)) for index in (4, 5)))
+    for index, at in ((1, sp.Rational(7, 4)), (3, sp.Rational(3, 4))):
+        attained = by_primitives(LATER).subs(lam, at)
+        yield arrives(f"attained at {at}", sp.expand(attained), sp.expand(statement.target(index)))
+    yield arrives("what Ci(2 pi lambda) < Ci(pi/2) makes negative", LATER, statement.target(2))
 
 
 def hump_constants(beyond: str, everywhere: str) -> Iterator[Evidence]:
@@ -98,8 +169,14 @@ def hump_constants(beyond: str, everywhere: str) -> Iterator[Evidence]:
     )
 
 
-@attack("eq-71*", domain="lambda = 1 + i/64, i = 1..5000; at lambda = 7/4 the constant is attained")
+@attack(
+    "eq-71*",
+    domain=f"{EQ_71_REPAIRED.domain()}; "
+    + "lambda = 1 + i/64, i = 1..5000; at lambda = 7/4 the constant is attained",
+)
 def eq_71_attack() -> Iterator[Evidence]:
+    yield from EQ_71_REPAIRED.attack()
+    yield from EQ_71_REPAIRED.sharpness()
     cases = (1 + Fraction(i, 64) for i in range(1, 5001))
     values = ((q, -cos_integral(Fraction(1, 4), q)) for q in cases)
     yield search(
@@ -109,44 +186,90 @@ def eq_71_attack() -> Iterator[Evidence]:
     yield below("0.28075 is exceeded at 7/4", "0.28075", -cos_integral(Fraction(1, 4), Fraction(7, 4)) / 2)
 
 
+NEAR_PHASE = relation(lam * theta**share, "<", CUT_F)
+NEAR_SIZES = (*SIZES, Variable(share, low=sp.Integer(0)))
+MAIN_TERM = (1 - share) / 2 * sp.cos(TURN * lam * theta**share)
+SHORTER = piece(lam * theta, lam * theta**share)
+EQ_72 = Statement(
+    NEAR_SIZES,
+    (
+        Conclusion(relation(piece(lam * theta, CUT_F) / (2 * L), ">", SHORTER / (2 * L))),
+        Conclusion(relation(SHORTER / (2 * L), ">", MAIN_TERM)),
+    ),
+    given=(NEAR_PHASE,),
+    meaning=LOG,
+)
+
+
 @claim(
     "eq-72",
     where="App. F, eq 72",
     kind="step",
-    says=(
-        r"$(1/2L) \int_{\lambda\theta_0}^{1/4} \cos(2\pi y)/y \,dy > (1/2L) "
-        r"\int_{\lambda\theta_0}^{\lambda\theta_0^{\epsilon_0}} > (\cos "
-        r"2\pi\lambda\theta_0^{\epsilon_0}/(2L)) \int_{\lambda\theta_0}^{\lambda\theta_0^{\epsilon_0}} "
-        r"\,dy/y = (1/2)(1-\epsilon_0) \cos 2\pi\lambda\theta_0^{\epsilon_0}$"
-    ),
-    assumes=NEAR,
+    says=EQ_72,
     outline="At e_0 = 1 the second and third member are both 0, and 0 > 0 is false; for e_0 > 1 the integrand need "
     "not be positive on [lambda theta_0, 1/4], which can run backwards.",
 )
-def eq_72() -> Iterator[Evidence]:
-    yield strict_middle(Point(Fraction(1, 20), 12, Fraction(2)), Fraction(1))
+def eq_72(statement: Statement) -> Iterator[Evidence]:
+    point = {theta: sp.Rational(1, 20), D: sp.Integer(12), lam: sp.Integer(2), share: sp.Integer(1)}
+    yield strict_middle(statement, point)
 
 
-def strict_middle(point: Point, e0: Fraction) -> Evidence:
-    """The second inequality of eq 72: false where its interval is one point, undecided here elsewhere."""
-    what = f"integral > cos(...) integral of dy/y, e_0={e0}, lambda theta_0={point.far}, {point}"
-    admissible = point.phase(e0) < arb.pi() / 2
-    return exact(what, False if e0 == 1 and admissible else None, "0 on both sides", "left > right")
+def strict_middle(statement: Statement, point: Mapping[sp.Symbol, Expr]) -> Evidence:
+    """The second inequality of eq 72 at a point, by primitives: false where its interval is one point, at e_0 = 1."""
+    statement.values_at(point, 2)
+    left, right = (by_primitives(side.subs(share, point[share])) for side in statement.conclusions[1].sides)
+    what = ", ".join(f"{name} = {value}" for name, value in point.items())
+    decided = bool(left > right) if (left - right).is_number else None
+    return exact(f"integral > cos(...) integral of dy/y, {what}", decided, left, f"> {right}")
+
+
+PHASE_C = c * lam * theta**share
+EQ_72_REPAIRED = Statement(
+    (ANY_BASE, ANY_DISTANCE, ANY_FACTOR, Variable(share, low=sp.Integer(0), high=sp.Integer(1))),
+    (
+        Conclusion(
+            relation(
+                piece(lam * theta, sp.pi / (2 * c), unit=c) / (2 * L),
+                ">",
+                piece(lam * theta, lam * theta**share, unit=c) / (2 * L),
+            )
+        ),
+        Conclusion(
+            relation(
+                piece(lam * theta, lam * theta**share, unit=c) / (2 * L),
+                ">",
+                (1 - share) / 2 * sp.cos(PHASE_C),
+            )
+        ),
+    ),
+    given=(relation(PHASE_C, "<", sp.pi / 2),),
+    meaning=LOG,
+    words=r"(72) for $\epsilon_0 < 1$ and every unit $c$ of the angle: ",
+)
 
 
 @repair(
     "eq-72",
-    says=(
-        r"(72) holds for $0 < \epsilon_0 < 1$, for every angular factor $c$ with "
-        r"$c\lambda\theta_0^{\epsilon_0} < \pi/2$"
-    ),
-    assumes=(r"$0 < \epsilon_0 < 1$",),
+    says=EQ_72_REPAIRED,
     outline="lambda theta_0 < lambda theta_0^{e_0} < 1/4, and cos falls and is positive there.",
 )
-def eq_72_repaired() -> Iterator[Evidence]:
+def eq_72_repaired(statement: Statement) -> Iterator[Evidence]:
     yield same("cos falls on [0, pi/2]", sp.cos(a - b) - sp.cos(a + b), 2 * sp.sin(a) * sp.sin(b))
     yield same("slope of log", sp.diff(sp.log(y), y), 1 / y)
     yield logarithm(1 - share)
+    shorter = statement.conclusions[1].sides[0]
+    yield arrives("the integral over less, where the cosine is positive", shorter, statement.target(1))
+    (part,) = shorter.atoms(CosinePiece)
+    low, high, unit = part.args
+    weight = sp.expand_log(sp.log(high) - sp.log(low)).subs(sp.log(theta), -L) / (2 * L)
+    yield arrives(
+        "the cosine at its far end times the weight",
+        sp.expand(sp.cos(unit * high) * weight),
+        sp.expand(statement.target(2)),
+    )
+    yield exact(
+        "the first cut is at the zero pi/2", statement.given[0].rhs == sp.pi / 2, statement.given[0], "< pi/2"
+    )
 
 
 def logarithm(factor: sp.Expr) -> Evidence:
@@ -157,9 +280,12 @@ def logarithm(factor: sp.Expr) -> Evidence:
 
 @attack(
     "eq-72*",
-    domain=f"{EDGES}; e_0 just above log(4 lambda)/L, where it is below 1, 1/4 and 3/4 of the way to 1",
+    domain=f"{EQ_72_REPAIRED.domain()}; "
+    + f"{EDGES}; e_0 just above log(4 lambda)/L, where it is below 1, 1/4 and 3/4 of the way to 1",
 )
 def eq_72_attack() -> Iterator[Evidence]:
+    yield from EQ_72_REPAIRED.attack()
+
     def pairs(q: Point) -> Iterator[tuple[arb, arb]]:
         for e0 in shares(q, (Fraction(1, 1000), Fraction(1, 4), Fraction(3, 4))):
             yield main_term(q, e0), cos_integral(q.far, Fraction(1, 4)) / (2 * q.log)
@@ -179,49 +305,72 @@ def main_term(point: Point, e0: arb) -> arb:
     return (1 - e0) * point.phase(e0).cos() / 2
 
 
+ERROR = alpha + 4 * sp.pi * lam * theta**alpha / D
+TRIANGLE = half_integral() - sp.Abs(terms(sp.Integer(0), D / 2 - 1)) / 2
+EXPONENT = Variable(alpha, low=sp.Integer(0))
+EQ_73 = Statement(
+    (*NEAR_SIZES, EXPONENT),
+    (
+        Conclusion(relation(sp.Abs(rope_sum()), ">=", TRIANGLE)),
+        Conclusion(
+            relation(
+                sp.Abs(rope_sum()), ">=", (1 - share) * sp.cos(TURN * lam * theta**share) - 1 / L - ERROR
+            )
+        ),
+    ),
+    given=(NEAR_PHASE,),
+    meaning=LOG,
+    words="'exactly (27)': ",
+)
+
+
 @claim(
     "eq-73",
     where="App. F, eq 73",
     kind="step",
-    says=(
-        r"$|C_D| \ge I/2 - |\Delta|/2 \ge (1-\epsilon_0) \cos 2\pi\lambda\theta_0^{\epsilon_0} - 1/L - "
-        r"\epsilon$, 'exactly (27)'"
-    ),
-    assumes=NEAR,
+    says=EQ_73,
     outline="The factor 1/2 of (72) and (27) is missing: the right side comes near 1 while |C_D| <= 1/2. Besides, "
     "(27) bounds C_D, not |C_D|; C_D = I/2 + Delta/2 gives that as well.",
 )
-def eq_73() -> Iterator[Evidence]:
-    tiny = Point(Fraction(1, 10**400), 10**6, Fraction(2))
-    yield above_half(tiny, Fraction(1, 100), Fraction(1, 100), 1)
+def eq_73(statement: Statement) -> Iterator[Evidence]:
+    small = sp.Rational(1, 100)
+    point = {theta: sp.Rational(1, 10**400), D: 4000, lam: 2, share: small, alpha: small}
+    yield statement.fails_at(point, 2)
 
 
-def above_half(point: Point, e0: Fraction, alpha: Fraction, factor: Fraction | int) -> Evidence:
-    """factor (1 - e_0) cos(...) - 1/L - e <= 1/2, as |C_D| <= 1/2 demands."""
-    right = main_term(point, ball(e0)) * 2 * ball(factor) - 1 / point.log - point.epsilon(alpha)
-    where = f"theta_0=1e-400, D={point.head_dim}, lambda={point.distance}, e_0={e0}, alpha={alpha}"
-    return below(f"right side <= 1/2, {where}", right, Fraction(1, 2), strict=False)
+BOUND_27 = MAIN_TERM - 1 / L - ERROR
+EQ_73_REPAIRED = Statement(
+    (*SIZES, Variable(share, low=sp.Integer(0), high=sp.Integer(1)), EXPONENT),
+    (Conclusion(relation(rope_sum(), ">=", TRIANGLE)), Conclusion(relation(TRIANGLE, ">=", BOUND_27))),
+    given=(NEAR_PHASE,),
+    meaning=LOG,
+)
 
 
 @repair(
     "eq-73",
-    says=(
-        r"$C_D \ge I/2 - |\Delta|/2 \ge (1/2)(1-\epsilon_0) \cos 2\pi\lambda\theta_0^{\epsilon_0} - 1/L - "
-        r"\epsilon$ for $0 < \epsilon_0 < 1$"
-    ),
-    assumes=(*NEAR, r"$\epsilon_0 < 1$"),
+    says=EQ_73_REPAIRED,
     uses=("eq-42*", "eq-51", "eq-70", "eq-71", "eq-72*"),
     outline="C_D = I/2 + Delta/2; (70) to (72) and (51).",
 )
-def eq_73_repaired() -> Iterator[Evidence]:
+def eq_73_repaired(statement: Statement) -> Iterator[Evidence]:
     yield riemann_decomposition()
     yield logarithm(1 - share)
+    error = EQ_51.conclusions[0]
+    whole = half_integral() - error.says.lhs
+    yield arrives("I/2 less |Delta/2|", whole, statement.target(1))
+    least = EQ_72_REPAIRED.target(2).subs(c, TURN) - EQ_71.target() - error.says.rhs
+    yield arrives("(72) less (71) less (51)", least, statement.target(2))
 
 
 @attack(
-    "eq-73*", domain=f"{EDGES}; alpha minimising; e_0 just above log(4 lambda)/L, 1/4 and 3/4 of the way to 1"
+    "eq-73*",
+    domain=f"{EQ_73_REPAIRED.domain(number=16)}; "
+    + f"{EDGES}; alpha minimising; e_0 just above log(4 lambda)/L, 1/4 and 3/4 of the way to 1",
 )
 def eq_73_attack() -> Iterator[Evidence]:
+    yield from EQ_73_REPAIRED.attack(number=16)
+
     def pairs(q: Point) -> Iterator[tuple[arb, arb]]:
         for e0 in shares(q, (Fraction(1, 1000), Fraction(1, 4), Fraction(3, 4))):
             yield main_term(q, e0) - 1 / q.log - q.least_epsilon(), q.sum()
@@ -229,36 +378,40 @@ def eq_73_attack() -> Iterator[Evidence]:
     yield search("C_D - right side", margins(pairs))
 
 
+EQ_27 = Statement(
+    (*NEAR_SIZES, EXPONENT),
+    (Conclusion(relation(rope_sum(), ">", BOUND_27)),),
+    given=(NEAR_PHASE,),
+    meaning=LOG,
+)
+
+
 @claim(
     "eq-27",
     where="App. C, eq 27",
     kind="equation",
-    says=(
-        r"$C_D(\lambda) > (1/2)(1-\epsilon_0) \cos 2\pi\lambda\theta_0^{\epsilon_0} - 1/L - \epsilon$ for "
-        r"all $\alpha > 0$"
-    ),
-    assumes=NEAR,
+    says=EQ_27,
     uses=("eq-42*", "eq-44", "eq-51", "eq-70", "eq-71", "eq-72*", "lem-hump"),
     outline="For e_0 < 1, eq-73*. For e_0 >= 1 the first term is <= 0, and I/2 >= -(4/pi)/(2L) > -1/L by lem-hump: "
     "the integral from pi/2 stays in [-4/pi, 0], and the part below pi/2, if any, is positive. For alpha >= 1, "
     "|Delta/2| <= 1 <= alpha.",
 )
-def eq_27() -> Iterator[Evidence]:
+def eq_27(statement: Statement) -> Iterator[Evidence]:
     yield first_hump(sp.Integer(2))
     yield same("D/2 terms of 4/D, halved", D / 2 * (4 / D) / 2, sp.Integer(1))
     yield logarithm(1 - share)
+    least = EQ_72_REPAIRED.target(2).subs(c, TURN) - EQ_71.target() - EQ_26.meaning[EPSILON]
+    yield arrives("(72) less (71) less e of (26)", least, statement.target())
+
+
+LEMMA_C_2 = replace(EQ_27, words=r"for some $\epsilon_0$, and all $\alpha$; ")
 
 
 @claim(
     "lem-C.2",
     where="App. C, Lemma C.2",
     kind="lemma",
-    says=(
-        r"Given $\theta_0 < 1/10$, $D > 4L$, $\lambda > 1$ and $\lambda\theta_0^{\epsilon_0} < 1/4$ for "
-        r"some $\epsilon_0 > 0$: $C_D(\lambda) > (1/2)(1-\epsilon_0) \cos 2\pi\lambda\theta_0^{\epsilon_0} "
-        r"- 1/L - \epsilon$ for all $\alpha > 0$"
-    ),
-    assumes=NEAR,
+    says=LEMMA_C_2,
     uses=("eq-27",),
     outline="It is eq 27. For e_0 >= 1 the bound is negative and says little.",
     proof=r"""
@@ -275,20 +428,32 @@ def eq_27() -> Iterator[Evidence]:
         and a positive rest. So (27) holds with $\frac2{\pi L}$ for $\frac1L$. $\square$
     """,
 )
-def lem_c2() -> Iterator[Evidence]:
-    point = Point(Fraction(1, 11), 10, Fraction(2))
-    yield exact(
-        "the hypotheses can be met, e_0 = 1", point.far < Fraction(1, 4), point, "lambda theta_0 < 1/4"
-    )
+def lem_c2(statement: Statement) -> Iterator[Evidence]:
+    point = {theta: sp.Rational(1, 11), D: 10, lam: 2, share: 1, alpha: 1}
+    met = statement.values_at(point)  # refused unless it meets every hypothesis
+    yield exact("the hypotheses can be met, e_0 = 1", len(met) == len(point), point, "each of them")
+    for name in ("variables", "given", "conclusions"):
+        mine, other = getattr(statement, name), getattr(EQ_27, name)
+        yield exact(f"the {name} of eq 27", mine == other, mine, other)
+
+
+LEMMA_DOMAIN = (
+    f"{EQ_27.domain(number=30)}; {EDGES}, D = 4096; alpha minimising; e_0 from its least value to 1, "
+    "then 1, 3/2 and 4"
+)
 
 
 @attack(
-    "eq-27", domain=f"{EDGES}, D = 4096; alpha minimising; e_0 from its least value to 1, then 1, 3/2 and 4"
+    "eq-27",
+    domain=LEMMA_DOMAIN,
 )
 @attack(
-    "lem-C.2", domain=f"{EDGES}, D = 4096; alpha minimising; e_0 from its least value to 1, then 1, 3/2 and 4"
+    "lem-C.2",
+    domain=LEMMA_DOMAIN,
 )
 def lem_c2_attack() -> Iterator[Evidence]:
+    yield from EQ_27.attack(number=30)
+
     def pairs(q: Point) -> Iterator[tuple[arb, arb]]:
         inside = list(shares(q, (Fraction(1, 1000), Fraction(1, 4), Fraction(3, 4))))
         beyond = [ball(e) for e in (Fraction(1), Fraction(3, 2), Fraction(4)) if q.phase(e) < arb.pi() / 2]
@@ -299,17 +464,50 @@ def lem_c2_attack() -> Iterator[Evidence]:
     yield search("C_D - bound", margins(pairs, (0, 2, 64, 256, 4096)))
 
 
+PHASE_P, PHASE_F, MIDDLE = sp.symbols("P F M", positive=True)
+KAPPA_C = sp.Symbol("kappa", positive=True)
+
+
+def cin_of(z: Expr) -> Expr:
+    """Cin by Ci."""
+    return sp.EulerGamma + sp.log(z) - sp.Ci(z)
+
+
+SLACK_1 = KAPPA_C * (PHASE_P - PHASE_F) / D
+SLACK_2 = L / (4 * D**2) * (PHASE_P - PHASE_F + (PHASE_P**2 - PHASE_F**2) / 2)
+EDGE = (sp.cos(PHASE_P) - sp.cos(PHASE_F)) / (2 * D)
+LEMMA_C_2_REPAIRED = Statement(
+    (
+        ANY_BASE,
+        Variable(D, low=sp.Integer(0), even=True),
+        ANY_DISTANCE,
+        Variable(c, among=UNITS),
+        Variable(k, low=sp.Integer(0), high=D / 2, integer=True, closed=True),
+    ),
+    (
+        Conclusion(relation(rope_sum(unit=c), ">=", MIDDLE - 2 * k / D - SLACK_1)),
+        Conclusion(relation(rope_sum(unit=c), "<=", MIDDLE + SLACK_1)),
+        Conclusion(relation(rope_sum(unit=c), ">=", MIDDLE + EDGE - 2 * k / D - SLACK_2)),
+        Conclusion(relation(rope_sum(unit=c), "<=", MIDDLE + EDGE + SLACK_2)),
+        Conclusion(relation(0, "<=", cin_of(PHASE_F))),
+        Conclusion(relation(cin_of(PHASE_F), "<=", PHASE_F**2 / 4)),
+        Conclusion(relation(cin_of(PHASE_P), "<", sp.EulerGamma + sp.log(PHASE_P) + 1 / PHASE_P)),
+    ),
+    meaning={
+        **LOG,
+        PHASE_P: c * lam * theta ** (2 * k / D),
+        PHASE_F: c * lam * theta,
+        KAPPA_C: KAPPA.subs(u, 2 * L / D),
+        MIDDLE: HALF - (cin_of(PHASE_P) - cin_of(PHASE_F)) / (2 * L),
+    },
+    words=r"$\mathrm{Cin}(x) = \gamma + \ln x - \mathrm{Ci}(x)$; in the printed shape, (27) holds with $2/(\pi L)$ for "
+    "$1/L$; ",
+)
+
+
 @repair(
     "lem-C.2",
-    says=(
-        r"For all $c$, $\lambda > 0$ ($c = 2\pi$ in turns, 1 in radians), $0 < \theta_0 < 1$, even $D$ and "
-        r"$0 \le k \le D/2$, with $P = c\lambda\theta_0^{2k/D}$, $F = c\lambda\theta_0$, $u = 2L/D$, "
-        r"$\kappa = 1/(1-e^{-u}) - 1/u$ and $M = 1/2 - (\mathrm{Cin}(P) - \mathrm{Cin}(F))/(2L)$: $M - "
-        r"2k/D - \kappa (P-F)/D \le C_D \le M + \kappa (P-F)/D$, where $0 \le \mathrm{Cin}(F) \le F^2/4$ "
-        r"and $\mathrm{Cin}(P) < \gamma + \log P + 1/P$. The last terms may be replaced by "
-        r"$(L/(4D^2))(P-F+(P^2-F^2)/2)$ if $(\cos P - \cos F)/(2D)$ is added to $M$. In the printed shape: "
-        r"(27) holds with $2/(\pi L)$ for $1/L$."
-    ),
+    says=LEMMA_C_2_REPAIRED,
     uses=("eq-27", "eq-42*", "lem-ci", "lem-cin", "lem-hump", "lem-riemann", "lem-riemann.b"),
     outline="Cut the sum at k. The first k terms are between -k/D and k/D; the integral over [2k/D, 1] is (Ci(P) - "
     "Ci(F))/(2L) = (1/2)(1 - 2k/D) - (Cin(P) - Cin(F))/(2L). With eq-71* the last constant becomes 0.2808/L.",
@@ -321,10 +519,40 @@ def lem_c2_attack() -> Iterator[Evidence]:
         bounds of $\mathrm{Cin}$ are those of `lem-cin` and `lem-ci`. $\square$
     """,
 )
-def lem_c2_repaired() -> Iterator[Evidence]:
+def lem_c2_repaired(statement: Statement) -> Iterator[Evidence]:
     yield riemann_decomposition()
     yield from main_terms()
     yield same("the hump 2/z at z = pi/2, over 2L", 2 / (sp.pi / 2) / (2 * L), 2 / (sp.pi * L))
+    yield from enclosing(statement)
+    ci_less = sp.EulerGamma + sp.log(PHASE_P) + 1 / PHASE_P  # |Ci(P)| < 1/P, lem-ci
+    for index, said in ((5, cin_of(PHASE_F)), (6, PHASE_F**2 / 4), (7, ci_less)):
+        yield arrives("lem-cin and lem-ci", said, statement.target(index))
+
+
+def enclosing(statement: Statement) -> Iterator[Evidence]:
+    """M less k/D and the first k terms of the sum, of modulus k/D; then what lem-riemann and lem-riemann.b add."""
+    meaning = statement.meaning
+    rest = by_primitives(half_integral(unit=c, low=2 * k / D))  # the integral from 2k/D on
+    middle = meaning[MIDDLE].subs({name: meaning[name] for name in (PHASE_P, PHASE_F)})
+    gap = sp.expand_log(sp.expand_log(middle - k / D - rest).subs(sp.log(theta), -L))
+    yield same("M - k/D is (Ci(P) - Ci(F))/(2L)", sp.expand(gap), sp.Integer(0))
+    first, second = KAPPA_C / D * (PHASE_P - PHASE_F), second_slack()
+    derived = (
+        MIDDLE - k / D - k / D - first,
+        MIDDLE - k / D + k / D + first,
+        MIDDLE - k / D + EDGE - k / D - second,
+        MIDDLE - k / D + EDGE + k / D + second,
+    )
+    for index, found in enumerate(derived, 1):
+        yield arrives(f"conclusion {index}", sp.expand(found), sp.expand(statement.target(index)))
+    yield arrives("kappa of lem-riemann", KAPPA.subs(u, 2 * L / D), meaning[KAPPA_C])
+
+
+def second_slack() -> Expr:
+    """h^2/16 times the integral of |f''| = L^2 |z sin z + z^2 cos z|, where dx = dz/(L z): lem-riemann.b, halved."""
+    phase = sp.Symbol("z", positive=True)
+    weight = sp.integrate(1 + phase, (phase, PHASE_F, PHASE_P))
+    return sp.expand((2 / D) ** 2 / 16 * L * weight)
 
 
 def main_terms(share: sp.Expr = 2 * k / D) -> Iterator[Evidence]:
@@ -353,8 +581,17 @@ def cin_bounds(phase: arb, log: arb, head_dim: int, cut: int) -> tuple[arb, arb]
     return lower, (middle + first).min(middle + edge + second)
 
 
-@attack("lem-C.2*", domain=f"{EDGES}; turns and radians; k = 0, D/8, D/4, D/2")
+# nearer to 0 both sides agree in more digits than balls of 128 bits have
+RESOLVED = (relation(c * lam * theta, ">", THOUSANDTH), relation(k, "<", D / 2))
+
+
+@attack(
+    "lem-C.2*",
+    domain=f"{LEMMA_C_2_REPAIRED.within(*RESOLVED).domain()}; "
+    + f"{EDGES}; turns and radians; k = 0, D/8, D/4, D/2",
+)
 def lem_c2_repaired_attack() -> Iterator[Evidence]:
+    yield from LEMMA_C_2_REPAIRED.within(*RESOLVED).attack()
     yield search("C_D - lower bound, upper bound - C_D", _margins())
 
 

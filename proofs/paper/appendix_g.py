@@ -37,27 +37,42 @@ from proofs.gaussian_tokens import (
 )
 from proofs.integrals import integrate
 from proofs.ledger import attack, claim, repair
+from proofs.statements import Conclusion, Statement, Variable, relation
 from proofs.subdivision import maximum
 
 LAG, POWER = sp.symbols("d alpha", positive=True)
 TURN = sp.Symbol("t", positive=True)
 
 
+HEAD_D, SHARE_T = sp.symbols("D theta", positive=True)
+EQ_74 = Statement(
+    (Variable(HEAD_D, low=sp.Integer(0)), Variable(SHARE_T, low=sp.Integer(0), high=sp.Integer(1))),
+    (Conclusion(relation(2 * SHARE_T * HEAD_D + 2 * (1 - SHARE_T) * HEAD_D, "==", 2 * HEAD_D)),),
+    words=r"$x_A = (q_A, k_A) \in \mathbb{R}^{2\theta D}$, $x_P = (q_P, k_P) \in \mathbb{R}^{2(1-\theta)D}$, "
+    r"together the "
+    "$2D$ coordinates of $(q, k)$; ",
+)
+
+
 @claim(
     "eq-74",
     where="App. G, eq 74",
     kind="definition",
-    says=(r"$x_A = (q_A, k_A) \in \mathbb{R}^{2\theta D}$, $x_P = (q_P, k_P) \in \mathbb{R}^{2(1-\theta)D}$"),
+    says=EQ_74,
     uses=("eq-11",),
     outline="Together the 2D coordinates of (q, k), in another order, so the density is the same function.",
 )
-def eq_74() -> Iterator[Evidence]:
-    head, share = sp.symbols("D theta", positive=True)
-    yield identity(2 * share * head + 2 * (1 - share) * head, 2 * head, "coordinates of x_A and x_P")
+def eq_74(statement: Statement) -> Iterator[Evidence]:
+    yield from statement.identities()
 
 
-@attack("eq-74", domain="D = 2, 3, every split: is (q, k) -> (x_A, x_P) a permutation, of determinant +-1?")
+@attack(
+    "eq-74",
+    domain=f"{EQ_74.domain()}; "
+    + "D = 2, 3, every split: is (q, k) -> (x_A, x_P) a permutation, of determinant +-1?",
+)
 def eq_74_attack() -> Iterator[Evidence]:
+    yield from EQ_74.attack()
     for head in (2, 3):
         for a in range(1, head):
             order = [*range(a), *range(head, head + a), *range(a, head), *range(head + a, 2 * head)]
@@ -98,6 +113,7 @@ def in_place(amplitude: Expr, angle: Expr) -> Evidence:
     "eq-75",
     where="App. G, eq 75",
     kind="equation",
+    in_words="an identity of integrals of every density",
     says=(
         r"$\mathrm{E} \mathrm{Attn} = \int (x_A^T J x_A/\sqrt{\theta D}) (\int "
         r"\cos((2\pi|m-n|^\alpha/\sqrt{(1-\theta)D}) x_P^T J x_P) \rho \,dx_P) \,dx_A$, $J = "
@@ -115,6 +131,7 @@ def eq_75() -> Iterator[Evidence]:
 
 @repair(
     "eq-75",
+    in_words="an identity of integrals of every density",
     says="the same with $x_A^T J x_A/2$ and $x_P^T J x_P/2$",
     outline="q^T k = k^T q, so x^T J x = q.k + k.q. Footnote 2 of v1 has the 1/2.",
 )
@@ -131,64 +148,103 @@ def eq_75_attack() -> Iterator[Evidence]:
         yield in_place(sp.sympify(amplitude), sp.sympify(angle))
 
 
+INNER, WAVE_NUMBER = sp.Symbol("p", real=True), sp.Symbol("lambda", positive=True)
+TOKEN_RANGES = (
+    Variable(N, low=sp.Integer(1), integer=True, closed=True),
+    Variable(POWER, low=sp.Integer(0)),
+    Variable(LAG, low=sp.Integer(0)),
+    Variable(INNER),
+)
+
+
+def wave_number(factor: Expr) -> Statement:
+    """The angle of eq 12 against pi lambda x^T J x, lambda = factor d^alpha/sqrt(n); x^T J x = 2 q.k by eq-75*."""
+    return Statement(
+        TOKEN_RANGES,
+        (
+            Conclusion(
+                relation(2 * sp.pi * LAG**POWER * INNER / sp.sqrt(N), "==", sp.pi * WAVE_NUMBER * 2 * INNER)
+            ),
+        ),
+        meaning={WAVE_NUMBER: factor * LAG**POWER / sp.sqrt(N)},
+        words=r"the angle of the score (12) is $\pi\lambda x_P^T J x_P$: with $d = |m-n|$, $n = (1-\theta)D$, $p "
+        r"= q_P\cdot "
+        "k_P$, $x_P^T J x_P = 2p$, ",
+    )
+
+
+LAMBDA_PRINTED, LAMBDA_REPAIRED = wave_number(sp.Integer(2)), wave_number(sp.Integer(1))
+
+
 @claim(
     "eq-75.lambda",
     where="App. G, after eq 75",
     kind="step",
-    says=(
-        r"with $\lambda = 2|m-n|^\alpha/\sqrt{(1-\theta)D}$ the angle of the score (12) is $\pi\lambda "
-        "x_P^T J x_P$"
-    ),
+    says=LAMBDA_PRINTED,
     outline="True of (75) as printed, whose angle is twice that of the score.",
 )
-def eq_75_lambda() -> Iterator[Evidence]:
-    yield wave_number(sp.Integer(2))
-
-
-def wave_number(factor: Expr) -> Evidence:
-    """The angle of eq 12 against pi lambda x^T J x, lambda = factor d^alpha/sqrt(n); x^T J x = 2 q.k by eq-75*."""
-    product = sp.Symbol("q.k", real=True)
-    score = 2 * sp.pi * LAG**POWER * product / sp.sqrt(N)
-    wave = factor * LAG**POWER / sp.sqrt(N)
-    return identity(score, sp.pi * wave * 2 * product, f"angle with lambda = {factor} d^alpha/sqrt(n)")
+def eq_75_lambda(statement: Statement) -> Iterator[Evidence]:
+    yield statement.fails_at({N: 1, POWER: 1, LAG: 1, INNER: 1})
 
 
 @repair(
     "eq-75.lambda",
-    says=(
-        r"with $\lambda = |m-n|^\alpha/\sqrt{(1-\theta)D}$ the angle of the score (12) is $\pi\lambda "
-        "x_P^T J x_P$"
-    ),
+    says=LAMBDA_REPAIRED,
     uses=("eq-75*",),
     outline="The 2 of the definition and the 2 of x^T J x = 2 q.k are the same 2.",
 )
-def eq_75_lambda_repaired() -> Iterator[Evidence]:
-    yield wave_number(sp.Integer(1))
+def eq_75_lambda_repaired(statement: Statement) -> Iterator[Evidence]:
+    yield from statement.identities()
+    yield form_everywhere(sp.Rational(1, 2))
+
+
+@attack("eq-75.lambda*", domain=LAMBDA_REPAIRED.domain())
+def eq_75_lambda_repaired_statement_attack() -> Iterator[Evidence]:
+    yield from LAMBDA_REPAIRED.attack()
 
 
 @attack("eq-75.lambda", domain="factors 1/2, 1, 2, 4 in lambda")
 def eq_75_lambda_attack() -> Iterator[Evidence]:
-    fitting = [f for f in ("1/2", "1", "2", "4") if wave_number(sp.Rational(f)).verdict is Verdict.PROVED]
+    given = {N: 1, POWER: 1, LAG: 1, INNER: 1}
+    factors = ("1/2", "1", "2", "4")
+    fitting = [
+        f for f in factors if wave_number(sp.Rational(f)).fails_at(given).verdict is not Verdict.REFUTED
+    ]
     yield tried("factors that fit", fitting == ["1"], fitting, "1 alone")
+
+
+ANGLE, DENSITY = sp.symbols("y rho", real=True)
+EQ_76 = Statement(
+    (Variable(ANGLE), Variable(DENSITY)),
+    (
+        Conclusion(
+            relation(sp.re(sp.exp(-sp.I * ANGLE) * DENSITY, evaluate=False), "==", DENSITY * sp.cos(ANGLE))
+        ),
+    ),
+    words=r"$\int \cos(\pi\lambda x_P^T J x_P) \rho \,dx_P = \mathrm{Re} \int e^{-i\pi\lambda x_P^T J x_P} \rho "
+    r"\,dx_P$ for "
+    r"every real $\lambda$: at every point, with $y = \pi\lambda x_P^T J x_P$, ",
+)
 
 
 @claim(
     "eq-76",
     where="App. G, eq 76",
     kind="equation",
-    says=(
-        r"$\int \cos(\pi\lambda x_P^T J x_P) \rho \,dx_P = \mathrm{Re} \int e^{-i\pi\lambda x_P^T J x_P} "
-        r"\rho \,dx_P$ for every real $\lambda$"
-    ),
+    says=EQ_76,
     outline="rho is real and integrable: the real part of e^{-iy} rho is rho cos y, pointwise.",
 )
-def eq_76() -> Iterator[Evidence]:
-    y, density = sp.symbols("y rho", real=True)
-    yield identity(sp.re(sp.exp(-sp.I * y) * density), density * sp.cos(y), "Re(e^{-iy} rho)")
+def eq_76(statement: Statement) -> Iterator[Evidence]:
+    yield from statement.identities()
 
 
-@attack("eq-76", domain="both signs of lambda: the cosine is even; a complex density would break it")
+@attack(
+    "eq-76",
+    domain=f"{EQ_76.domain()}; "
+    + "both signs of lambda: the cosine is even; a complex density would break it",
+)
 def eq_76_attack() -> Iterator[Evidence]:
+    yield from EQ_76.attack()
     for sign in (1, -1):
         value = sp.re(sp.exp(sign * sp.I))
         yield tried(f"Re e^({sign}i)", sp.simplify(value - sp.cos(1)) == 0, value, "cos 1")
@@ -211,6 +267,7 @@ def monomials(size: int, power: int) -> Evidence:
     "eq-78",
     where="App. G, eq 78",
     kind="step",
+    in_words="of every Schwartz density",
     says=(
         r"$\rho$ Schwartz on $\mathbb{R}^{2D}$: $\sup_{x_P}|\rho(x_A,x_P)|$ and "
         r"$\sup_{x_P}|D^a\rho(x_A,x_P)|$ decay faster than any power of $|x_A|$"
@@ -238,6 +295,7 @@ def eq_78_attack() -> Iterator[Evidence]:
     "eq-79",
     where="App. G, eq 79",
     kind="step",
+    in_words="of every Schwartz density",
     says=(
         r"$\Phi_\lambda(x_A) = (x_A^T J x_A/\sqrt{\theta D})(\sup|\rho| + \lambda^{-2}\sum\sup|D^a\rho|)$ "
         "is integrable"
@@ -272,6 +330,7 @@ def least_wave(factor: Expr) -> Evidence:
     "eq-80",
     where="App. G, eq 80 and before",
     kind="step",
+    in_words="of every Schwartz density, with a constant that is not named",
     says=(
         r"for $m \ne n$, $\lambda \ge C(D) > 0$, so $|\int \Phi_\lambda \,dx_A| \le C(\rho,D)$ for all "
         r"such $\lambda$"
@@ -293,6 +352,7 @@ def eq_80() -> Iterator[Evidence]:
 
 @repair(
     "eq-80",
+    in_words="of every Schwartz density, with a constant that is not named",
     says=(
         r"$\int |\Phi_\lambda| \,dx_A \le C(\rho,D)$ for all $m \ne n$: uniformly bounded in $L^1$, as the "
         "text says"
@@ -347,6 +407,7 @@ def two_bumps_mean(lag: int, shift: int) -> arb:
     "thm-3.2.printed",
     where="App. G, before eq 81",
     kind="step",
+    in_words="of every Schwartz density, with a constant that is not named",
     says=(
         r"combining (75), (77) and (80): $|\mathrm{E} \mathrm{Attn}| \le C\lambda^{-(1-\theta)D}|\int "
         r"\Phi_\lambda \,dx_A|$"
@@ -361,6 +422,7 @@ def thm_3_2_printed() -> Iterator[Evidence]:
 
 @repair(
     "thm-3.2.printed",
+    in_words="of every Schwartz density",
     says=(
         r"combining (75) and (77) as repaired: $|\mathrm{E} \mathrm{Attn}| \le (\lambda^{-n}/\sqrt{\theta "
         r"D}) \int |q_A\cdot k_A| \int \sup_{q_P}|F| \,d\zeta \,dx_A < \infty$, $\lambda = "
@@ -392,6 +454,7 @@ def _bump_cases() -> Iterator[tuple[str, arb]]:
     "eq-81",
     where="App. G, eq 81",
     kind="equation",
+    in_words="of every Schwartz density, with a constant that is not named",
     says=(
         r"$|\mathrm{E} \mathrm{Attn}| \le C(\rho,D)\lambda^{-(1-\theta)D} = "
         r"C'(\rho,D)|m-n|^{-\alpha(1-\theta)D}$"
@@ -515,6 +578,7 @@ def eq_77_with_constant(n: int, wave: Real, constant: Real) -> Evidence:
     "eq-77",
     where="App. G, eq 77",
     kind="step",
+    in_words="of every Schwartz density, with a universal constant that is not named",
     says=(
         r"$|\int e^{-i\pi\lambda x_P^T J x_P} \rho \,dx_P| \le C\lambda^{-(1-\theta)D}(\sup|\rho| + "
         r"\lambda^{-2}\sum_{|a|=2}\sup|D^a\rho|)$, suprema over $x_P$, $C$ universal, $\rho$ Schwartz"
@@ -574,6 +638,7 @@ def next_order(power: int) -> Evidence:
 
 @repair(
     "eq-77",
+    in_words="of every Schwartz density",
     says=(
         r"$n = (1-\theta)D$: $|\int e^{-i\pi\lambda x_P^T J x_P} \rho \,dx_P| \le \lambda^{-n} \int "
         r"\sup_{q_P}|F_{x_A}(q_P,\zeta)| \,d\zeta \le (\pi/2)^n \lambda^{-n} \sup_{x_P} "

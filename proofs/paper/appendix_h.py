@@ -10,11 +10,23 @@ from flint import arb
 
 from analysis.evidence import Evidence
 from proofs.balls import ball
-from proofs.checks import exact, search, tried
+from proofs.checks import arrives, exact, search, tried
 from proofs.exact import Expr, identity
 from proofs.gaussian_tokens import LONGEST, N, cosine_mean, counterexample, quadratic
 from proofs.ledger import attack, claim, repair
-from proofs.paper.theorem_3_3 import CORRELATION, SIGMA_SQ, SIZE, cosine_rate, twisted
+from proofs.paper.theorem_3_3 import (
+    AMPLITUDE,
+    CORRELATION,
+    CROSS,
+    MOMENT_LIMIT,
+    MOMENTS,
+    SQUARE,
+    VARIANCE,
+    cosine_rate,
+    moments_of,
+    twisted,
+)
+from proofs.statements import Conclusion, Statement, relation
 
 R = sp.Symbol("R", positive=True)
 LAG, POWER = sp.symbols("d alpha", positive=True)
@@ -36,6 +48,7 @@ def second_moment(square: Expr, doubled: Expr) -> Expr:
     "eq-82",
     where="App. H, eq 82",
     kind="equation",
+    in_words="an identity of integrals of every density",
     says=(
         r"$\mathrm{E}|\mathrm{Attn}|^2 = (1/2)\int (x_A^T J x_A)^2/(\theta D) \,dx_A + (1/2)\int (x_A^T J "
         r"x_A/\sqrt{\theta D})(\int \cos((4\pi|m-n|^\alpha/\sqrt{(1-\theta)D}) x_P^T J x_P)\rho \,dx_P) "
@@ -63,6 +76,7 @@ def with_density(factor: Expr) -> Evidence:
 
 @repair(
     "eq-82",
+    in_words="an identity of means for every law",
     says=(
         r"$\mathrm{E}|\mathrm{Attn}|^2 = (1/2\theta D) \mathrm{E}(q_A\cdot k_A)^2 + (1/2\theta D) "
         r"\mathrm{E}[(q_A\cdot k_A)^2 \cos(4\pi s q_P\cdot k_P)] = I +$ II, $s = "
@@ -93,40 +107,66 @@ def eq_82_attack() -> Iterator[Evidence]:
     yield tried("I over [-R, R]^2", grows, parts[-1], "8 R^6/9, without a limit")
 
 
+EQ_83 = Statement(
+    MOMENTS,
+    (Conclusion(relation(VARIANCE, "==", SQUARE / 2)),),
+    meaning=MOMENT_LIMIT,
+    words=r"$(1/2\theta D) \mathrm{E}|q_A^T k_A|^2 = \sigma_0^2/2$ under Assumption 2.1: with $a = \theta D$, $S "
+    r"= \sigma_0^2$, "
+    r"$X = \sum_{i \ne j} \mathrm{E} q_ik_iq_jk_j$ over the amplitude, $V$ the left side; ",
+)
+
+
 @claim(
     "eq-83",
     where="App. H, eq 83",
     kind="equation",
-    says=r"$(1/2\theta D) \mathrm{E}|q_A^T k_A|^2 = \sigma_0^2/2$ under Assumption 2.1",
+    says=EQ_83,
     assumes=("Assumption 2.1", r"$\rho$ Schwartz"),
     outline="Silent on E q_i k_i q_j k_j, i != j. Normal tokens of eq-15 with r = 9/10: 19/200 against 1/2.",
 )
-def eq_83() -> Iterator[Evidence]:
+def eq_83(statement: Statement) -> Iterator[Evidence]:
     tokens = twisted(CORRELATION)
     found = tokens.amplitude_square(2) / 4
     what = f"centred normal tokens, D = 4, theta D = 2, correlations {tokens.correlated()}: E|q_A.k_A|^2/(2 theta D)"
     conclusion = exact(what, found == sp.Rational(1, 2), found, "1/2")
     yield from counterexample([tokens.schwartz(), *tokens.assumption(0, 0, 1)], conclusion)
+    yield statement.fails_at(moments_of(tokens, 2))
+
+
+EQ_83_REPAIRED = Statement(
+    MOMENTS,
+    (Conclusion(relation(VARIANCE, "==", SQUARE / 2 + CROSS / (2 * AMPLITUDE))),),
+    meaning=MOMENT_LIMIT,
+    words=r"with $a = \theta D$, $S = \sigma_0^2$, $X = \sum_{i \ne j \le \theta D} \mathrm{E} q_ik_iq_jk_j$ and $V = "
+    r"(1/2\theta D) \mathrm{E}|q_A^T k_A|^2$, ",
+)
 
 
 @repair(
     "eq-83",
-    says=(
-        r"$(1/2\theta D) \mathrm{E}|q_A^T k_A|^2 = \sigma_0^2/2 + (1/2\theta D)\sum_{i \ne j \le \theta D} "
-        r"\mathrm{E} q_ik_iq_jk_j$"
-    ),
+    says=EQ_83_REPAIRED,
     assumes=(r"$\mathrm{E} (q_d k_d)^2 = \sigma_0^2$ for all $d$",),
     outline=(
         "The square of a sum: theta D squares, and the rest. Equal to sigma_0^2/2 iff the cross terms cancel."
     ),
 )
-def eq_83_repaired() -> Iterator[Evidence]:
+def eq_83_repaired(statement: Statement) -> Iterator[Evidence]:
     total, more = sp.symbols("S y", real=True)  # S the sum so far, S^2 = squares + cross terms
     step = more**2 + 2 * total * more  # one square more, and both orders of every cross term with it
     yield identity((total + more) ** 2 - total**2, step, "one coordinate more: induction over theta D")
     for size in (1, 2, 5):
         yield square_expansion(size, 1)
-    yield identity(SIZE * SIGMA_SQ / (2 * SIZE), SIGMA_SQ / 2, "theta D squares over 2 theta D")
+    squares = AMPLITUDE * SQUARE / (2 * AMPLITUDE)
+    yield arrives(
+        "theta D squares and the cross terms", squares + CROSS / (2 * AMPLITUDE), statement.target()
+    )
+    yield from statement.identities()
+
+
+@attack("eq-83*", domain=EQ_83_REPAIRED.domain())
+def eq_83_repaired_statement_attack() -> Iterator[Evidence]:
+    yield from EQ_83_REPAIRED.attack()
 
 
 def square_expansion(size: int, weight: int) -> Evidence:
@@ -148,6 +188,7 @@ def eq_83_attack() -> Iterator[Evidence]:
     "eq-84",
     where="App. H, eq 84",
     kind="equation",
+    in_words="of every Schwartz density, with a constant that is not named",
     says=r"$|II| \le C''(D,\rho)|m-n|^{-\alpha(1-\theta)D}$, II as printed or as repaired",
     assumes=(r"$\rho$ Schwartz",),
     uses=("thm-3.2.kernel", "thm-3.2.majorant", "thm-3.2.weights"),
@@ -186,6 +227,7 @@ def _s(n: int, lag: int) -> arb:
     "thm-3.3.printed",
     where="App. H, end",
     kind="step",
+    in_words="an inference, of every law",
     says="(81), (83) and (84) give (15)",
     uses=("eq-81", "eq-82", "eq-83", "eq-84"),
     outline=(
@@ -205,6 +247,7 @@ def variance(sign: int) -> Evidence:
 
 @repair(
     "thm-3.3.printed",
+    in_words="of every Schwartz density, with constants that are not named",
     says=(
         r"(81), (83) and (82) as repaired, and (84): $\mathrm{Var} \to I = \sigma_0^2/2 +$ cross terms, "
         r"with $|\mathrm{Var} - I| \le C''|m-n|^{-\alpha n} + C'^2|m-n|^{-2\alpha n}$"

@@ -45,8 +45,8 @@ from proofs.letters import (
     UNIT,
     lemma_error,
 )
-from proofs.paper.appendix_e_cos import HALF, c, integral_bound, lam
-from proofs.paper.appendix_e_riemann import alpha, riemann_decomposition
+from proofs.paper.appendix_e_cos import integral_bound
+from proofs.paper.appendix_e_riemann import HALF, riemann_decomposition
 from proofs.paper.classical_lemmas import CI_BOUND, RIEMANN, SECOND_ORDER, D, L, P, theta, u, v
 from proofs.statements import (
     TURN,
@@ -60,6 +60,7 @@ from proofs.statements import (
     relation,
 )
 from proofs.subdivision import certify_positive
+from proofs.waves import alpha, c, lam
 
 COSINE_DIM = 8
 COSINE_LIMIT, SINE_LIMIT = COSINE_DIM * sp.exp(2), 4 * sp.pi * sp.exp(3)  # of lem-C.1.empty

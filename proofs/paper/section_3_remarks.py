@@ -15,10 +15,12 @@ from flint import arb
 from analysis.errors import InputError
 from analysis.evidence import Evidence
 from proofs.balls import ball, below
-from proofs.checks import exact, search, short, tried
-from proofs.exact import identity, limit
+from proofs.checks import arrives, exact, search, short, tried
+from proofs.exact import Expr, identity, limit
 from proofs.gaussian_tokens import HEAD_DIMS, LONGEST, SHARE, Split, T, cosine_mean
 from proofs.ledger import attack, claim, practice, repair
+from proofs.paper.theorem_3_3 import AMPLITUDE, CROSS, SQUARE, THEOREM_3_3_REPAIRED, VARIANCE
+from proofs.statements import Conclusion, Statement, Variable, constant_ball, relation
 from proofs.subdivision import maximum
 
 X, RATE = sp.symbols("x p", positive=True)
@@ -30,6 +32,7 @@ REACH = 16  # (2^20)^(2 alpha) at alpha = 1/10: how much t^2 grows from distance
     "rem-3.limits",
     where="Sec. 3, before Theorem 3.2",
     kind="remark",
+    in_words="of the limit points for every Schwartz density",
     says=(
         r"the limit points of RoPE's bias as $|m-n| \to \infty$ are $O(1/D)$-dense (Theorem 2.1), that of "
         "TAPA is unique, 0"
@@ -70,33 +73,84 @@ def largest_gap() -> arb:
     return maximum(lost_mean, gap_slope, 0, 1, tol="1e-6")
 
 
+PHASE_DIMS = sp.Symbol("n", integer=True, positive=True)
+EXPONENT_A, SPREAD_S, HERE_D, THERE_D, SQUARE_U = sp.symbols("alpha sigma d d' u", positive=True)
+PHASES = (
+    Variable(PHASE_DIMS, low=sp.Integer(1), integer=True, closed=True),
+    Variable(EXPONENT_A, low=sp.Integer(0)),
+    Variable(SPREAD_S, low=sp.Integer(0)),
+    Variable(HERE_D, low=sp.Integer(0)),
+)
+
+
+def mean_at(distance: Expr) -> Expr:
+    """E cos of eq 12 for independent centred normal phases of standard deviation sigma turns: thm-3.2.gaussian."""
+    turned = 4 * sp.pi**2 * SPREAD_S**2 * distance ** (2 * EXPONENT_A) / PHASE_DIMS
+    return (1 + turned) ** (-PHASE_DIMS / 2)
+
+
+ELIMINATES = Statement(
+    (*PHASES, Variable(THERE_D, low=sp.Integer(0))),
+    (Conclusion(relation(mean_at(HERE_D), "==", mean_at(THERE_D))),),
+    words=r"TAPA eliminates undesired distance bias; read: $\mathrm{E} \mathrm{Attn}$ does not depend on "
+    r"$|m-n|$; of normal "
+    r"tokens with $\mathrm{E} q_A\cdot k_A \ne 0$, over that at distance 0: ",
+)
+
+
 @claim(
     "rem-3.eliminates",
     where="Introduction and Sec. 3",
     kind="remark",
-    says=(
-        r"TAPA eliminates undesired distance bias; read: $\mathrm{E} \mathrm{Attn}$ does not depend on "
-        "$|m-n|$"
-    ),
+    says=ELIMINATES,
     outline=(
         "Normal tokens with E q_A.k_A != 0, D = 64, theta = 1/2, alpha = 0.1: the mean at distance 1 is not "
         "that at 2^20."
     ),
 )
-def eliminates() -> Iterator[Evidence]:
-    difference = cosine_mean(DIMS, 1, spread="1/10") - cosine_mean(DIMS, LONGEST, spread="1/10")
-    what = "sd of phi 1/10 turn: (E Attn at 1 less at 2^20) over E Attn at 0"
-    yield below(what, difference, 0, strict=False)
+def eliminates(statement: Statement) -> Iterator[Evidence]:
+    yield statement.fails_at(
+        {
+            PHASE_DIMS: DIMS,
+            EXPONENT_A: sp.Rational(1, 10),
+            SPREAD_S: sp.Rational(1, 10),
+            HERE_D: 1,
+            THERE_D: LONGEST,
+        }
+    )
+
+
+LOST = (1 + SQUARE_U) ** (-DIMS // 2) - (1 + REACH * SQUARE_U) ** (-DIMS // 2)
+ELIMINATES_REPAIRED = Statement(
+    (*PHASES, Variable(THERE_D, low=HERE_D), Variable(SQUARE_U, low=sp.Integer(0))),
+    (
+        Conclusion(relation(mean_at(HERE_D), ">", mean_at(THERE_D))),
+        Conclusion(
+            relation(LOST, "<", sp.Rational(7661, 10**4)),
+            sharp=(
+                sp.Rational(1, 7661),
+                {
+                    PHASE_DIMS: 1,
+                    EXPONENT_A: 1,
+                    SPREAD_S: 1,
+                    HERE_D: 1,
+                    THERE_D: 2,
+                    SQUARE_U: sp.Rational(1, 84),
+                },
+            ),
+        ),
+    ),
+    words=r"the bias vanishes in the limit (`thm-3.2`) but not at a distance: for independent centred normal "
+    r"phases it is "
+    r"$(\mathrm{E} q_A\cdot k_A/\sqrt a)$ times the first term below, strictly decreasing in $d = |m-n|$; at $\alpha = "
+    r"1/10$, $n = 32$ the share of it that is lost between distances 1 and $2^{20}$ is the second, $u$ the "
+    r"square at 1; ",
+)
 
 
 @repair(
     "rem-3.eliminates",
-    says=(
-        "the bias vanishes in the limit (`thm-3.2`) but not at a distance: for independent centred normal "
-        r"phases it is $(\mathrm{E} q_A\cdot k_A/\sqrt a)(1+t^2)^{-n/2}$, strictly decreasing in $|m-n|$; "
-        r"at $\alpha = 1/10$, $n = 32$ the share of it that is lost between distances 1 and $2^{20}$ is at "
-        "most 0.7661 over all scales of the phase, and 0.766 is reached"
-    ),
+    says=ELIMINATES_REPAIRED,
     uses=("thm-3.2.gaussian",),
     outline=(
         "With u = t^2 at distance 1, t^2 = 16u at 2^20: the share is (1+u)^-16 - (1+16u)^-16, largest at a "
@@ -104,18 +158,30 @@ def eliminates() -> Iterator[Evidence]:
         "that matters."
     ),
 )
-def eliminates_repaired() -> Iterator[Evidence]:
+def eliminates_repaired(statement: Statement) -> Iterator[Evidence]:
     slope = sp.diff(sp.log(1 + T**2), T)
     yield exact("ln(1+t^2) rises, so (1+t^2)^(-n/2) falls for every n", slope.is_positive, slope, "> 0")
-    yield below("largest share lost", largest_gap(), "0.7661")
-    yield below("a share that is reached, at u = 1/84", "0.766", lost_mean(ball("1/84")))
-    yield below("beyond u = 1: at most 2^-16", ball(2) ** -16, "0.766")
+    yield arrives("farther away it is", mean_at(THERE_D), statement.target(1))
+    here = mean_at(HERE_D).subs({PHASE_DIMS: DIMS, EXPONENT_A: sp.Rational(1, 10)})
+    yield arrives(
+        "what is lost, u = t^2 at distance 1",
+        (here.subs(HERE_D, 1) - here.subs(HERE_D, LONGEST)).subs(SPREAD_S, sp.sqrt(8 * SQUARE_U) / sp.pi),
+        statement.conclusions[1].says.lhs,
+    )
+    bound = constant_ball(statement.target(2))
+    yield below("largest share lost", largest_gap(), bound)
+    yield below("a share that is reached, at u = 1/84", bound - ball("1e-4"), lost_mean(ball("1/84")))
+    yield below("beyond u = 1: at most 2^-16", ball(2) ** -16, bound)
 
 
 @attack(
-    "rem-3.eliminates*", domain="the slope of the share against differences, u = 1/1000, 1/84, 1; u up to 100"
+    "rem-3.eliminates*",
+    domain=f"{ELIMINATES_REPAIRED.domain()}; "
+    + "the slope of the share against differences, u = 1/1000, 1/84, 1; u up to 100",
 )
 def eliminates_attack() -> Iterator[Evidence]:
+    yield from ELIMINATES_REPAIRED.attack()
+    yield from ELIMINATES_REPAIRED.sharpness()
     cases = (
         (f"u = {u}", ball("0.7661") - lost_mean(ball(u)))
         for u in ("1/1000", "1/100", "1/84", "1/10", "1", "100")
@@ -145,6 +211,7 @@ def eliminates_practice() -> Iterator[dict[str, object]]:
     "rem-3.pointwise",
     where="Sec. 3, after Theorem 3.2",
     kind="remark",
+    in_words="of the limit points of an infinite sequence",
     says=(
         "pointwise attention values need not converge to zero: for fixed $q$, $k$ they do not, unless "
         r"$q_A\cdot k_A = 0$"
@@ -183,11 +250,24 @@ def pointwise_attack() -> Iterator[Evidence]:
     yield below("greatest cosine, negated", -max(values, key=float), "-0.99")
 
 
+SECOND_MOMENT, AMPLITUDE_DIMS, LIMIT_V, AT_ZERO = sp.symbols("M a V V_0", positive=True)
+NONDEGENERATE = Statement(
+    (Variable(SECOND_MOMENT, low=sp.Integer(0)), Variable(AMPLITUDE_DIMS, low=sp.Integer(0))),
+    (
+        Conclusion(relation(LIMIT_V, "==", AT_ZERO / 2)),
+        Conclusion(relation(0, "<", LIMIT_V)),
+    ),
+    meaning={AT_ZERO: SECOND_MOMENT / AMPLITUDE_DIMS, LIMIT_V: SECOND_MOMENT / (2 * AMPLITUDE_DIMS)},
+    words=r"TAPA stays non-degenerate as distance grows: with $M = \mathrm{E}(q_A\cdot k_A)^2$ and $a = \theta D$ the "
+    r"variance has the limit $V$, half of $V_0 = \mathrm{E} \mathrm{Attn}^2$ at distance 0; ",
+)
+
+
 @claim(
     "rem-3.nondegenerate",
     where="Sec. 3, before Theorem 3.3",
     kind="remark",
-    says="TAPA stays non-degenerate as distance grows: the variance has a positive limit",
+    says=NONDEGENERATE,
     assumes=("a joint density, one for all $m$, $n$", r"$\mathrm{E}(q_A\cdot k_A)^2$ finite"),
     uses=("thm-3.3*",),
     outline=(
@@ -195,17 +275,24 @@ def pointwise_attack() -> Iterator[Evidence]:
         "distance 0, and that is positive for a density."
     ),
 )
-def nondegenerate() -> Iterator[Evidence]:
-    square, size = sp.symbols("square a", positive=True)
-    yield identity(square / (2 * size), (square / size) / 2, "limit against half of E Attn^2 at distance 0")
-    yield exact("positive", (square / (2 * size)).is_positive, square / (2 * size), "> 0")
+def nondegenerate(statement: Statement) -> Iterator[Evidence]:
+    found = statement.meaning[LIMIT_V]
+    square, size = THEOREM_3_3_REPAIRED.meaning[VARIANCE], SECOND_MOMENT
+    law = {CROSS: size - AMPLITUDE_DIMS * SQUARE, AMPLITUDE: AMPLITUDE_DIMS}
+    yield arrives("V of thm-3.3*", sp.simplify(square.subs(law, simultaneous=True)), found)
+    yield from statement.identities()
+    yield arrives("E (q_A.k_A)^2/a at distance 0", (size / AMPLITUDE_DIMS), statement.meaning[AT_ZERO])
+    yield exact("positive", found.is_positive, found, "> 0")
+    yield arrives("which is V", LIMIT_V, statement.target(2))
 
 
 @attack(
     "rem-3.nondegenerate",
-    domain="tokens without a density: q_P.k_P = 1/4 for certain, alpha = 1, odd distances",
+    domain=f"{NONDEGENERATE.domain()}; "
+    + "tokens without a density: q_P.k_P = 1/4 for certain, alpha = 1, odd distances",
 )
 def nondegenerate_attack() -> Iterator[Evidence]:
+    yield from NONDEGENERATE.attack()
     values = {sp.cos(sp.pi * lag / 2) for lag in range(1, 40, 2)}
     yield tried("score over q_A.k_A at odd distances", values == {0}, values, "0: the density is needed")
 
@@ -266,27 +353,44 @@ def extra_operations(head: int, amplitude: int, folded: bool = False) -> Counter
     return Counter({name: count for name, count in difference.items() if count})
 
 
+HEAD_D, WIDTH_W, SHARE_T = sp.symbols("D w theta", positive=True)
+PARAMETERS = Statement(
+    (
+        Variable(HEAD_D, low=sp.Integer(0)),
+        Variable(WIDTH_W, low=sp.Integer(0)),
+        Variable(SHARE_T, low=sp.Integer(0), high=sp.Integer(1)),
+    ),
+    (
+        Conclusion(
+            relation(2 * (SHARE_T * HEAD_D + (1 - SHARE_T) * HEAD_D) * WIDTH_W, "==", 2 * HEAD_D * WIDTH_W)
+        ),
+    ),
+    words="(12) has no parameters in addition to those of a vanilla transformer: $W_q$ and $W_k$, with rows of "
+    "width $w$ for "
+    "amplitude and phase, keep their $D$ rows; ",
+)
+
+
 @claim(
     "rem-3.parameters",
     where="Sec. 3, after eq 13",
     kind="remark",
-    says=(
-        "(12) has no parameters in addition to those of a vanilla transformer: $W_q$ and $W_k$ keep their "
-        "$D$ rows"
-    ),
+    says=PARAMETERS,
     uses=("eq-11",),
     outline=(
         "theta and alpha are fixed before training; the phase takes its rows from W_q and W_k, it adds none."
     ),
 )
-def rem_3_parameters() -> Iterator[Evidence]:
-    head, width, share = sp.symbols("D width theta", positive=True)
-    rows = share * head + (1 - share) * head
-    yield identity(2 * rows * width, 2 * head * width, "weights of W_q and W_k: split against whole")
+def rem_3_parameters(statement: Statement) -> Iterator[Evidence]:
+    yield from statement.identities()
 
 
-@attack("rem-3.parameters", domain="every split of D = 2..9: rows of W_q used by amplitude and phase")
+@attack(
+    "rem-3.parameters",
+    domain=f"{PARAMETERS.domain()}; " + "every split of D = 2..9: rows of W_q used by amplitude and phase",
+)
 def parameters_attack() -> Iterator[Evidence]:
+    yield from PARAMETERS.attack()
     rows = {len({*range(a), *range(a, head)}) - head for head in range(2, 10) for a in range(1, head)}
     yield tried("rows used less rows there", rows == {0}, rows, "{0}")
 
@@ -295,6 +399,7 @@ def parameters_attack() -> Iterator[Evidence]:
     "rem-3.flops",
     where="Sec. 3, after eq 13",
     kind="remark",
+    in_words="counts of operations, made by running the formula",
     says=(
         r"(12) needs no flops in addition to those of a vanilla transformer, $q^T k/\sqrt D$ per pair of "
         "tokens"
@@ -308,6 +413,7 @@ def flops() -> Iterator[Evidence]:
 
 @repair(
     "rem-3.flops",
+    in_words="counts of operations, made by running the formula",
     says=(
         "per pair of tokens both need $D$ multiplications for their products, (12) one addition less; on "
         r"top it needs 2 multiplications and 1 cosine, whatever $D$ and $\theta$: $1 + c$ more than the "

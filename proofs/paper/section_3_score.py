@@ -14,7 +14,7 @@ from flint import arb
 from analysis.errors import InputError
 from analysis.evidence import Evidence
 from proofs.balls import ball
-from proofs.checks import exact, instance, search, short, tried
+from proofs.checks import arrives, exact, instance, search, short, tried
 from proofs.exact import Expr, identity
 from proofs.gaussian_tokens import (
     ALPHA,
@@ -35,6 +35,7 @@ from proofs.gaussian_tokens import (
     stacked,
 )
 from proofs.ledger import attack, claim, practice, repair
+from proofs.statements import Conclusion, Statement, Variable, relation
 
 DISTANCE, POWER = sp.symbols("d alpha", positive=True)
 
@@ -48,6 +49,7 @@ def eq_9_score(matrix: Expr, phase: Expr, q: Expr, k: Expr, distance: Expr, alph
     "def-3.1",
     where="Sec. 3, Definition 3.1",
     kind="definition",
+    in_words="a definition, of any smooth phase and any matrix",
     says=(
         r"TAPA of $(\phi, M, \alpha)$, $\phi$ smooth, $M$ any $D \times D$ matrix, $\alpha > 0$: $q^T M k "
         r"\cos(2\pi|m-n|^\alpha\phi(q,k))$"
@@ -84,6 +86,7 @@ def definition_attack() -> Iterator[Evidence]:
     "eq-9",
     where="Sec. 3, eq 9",
     kind="definition",
+    in_words="a definition, of any smooth phase and any matrix",
     says=r"$\mathrm{Attn}_{\phi,M,\alpha}(q,k) = q^T M k \cos(2\pi|m-n|^\alpha\phi(q,k))$",
     uses=("def-3.1",),
     outline="|Attn| <= |q^T M k|: the phase only damps, and turns the sign.",
@@ -111,6 +114,7 @@ def reduction(matrix: Expr, phase: Expr, scale: Expr) -> Iterator[Evidence]:
     "rem-3.reduces",
     where="Sec. 3, after eq 9",
     kind="remark",
+    in_words="an identity of forms in vectors of any length",
     says=r"$M = I_D$ and $\phi \equiv 0$ give the standard inner product attention, read as $q^T k$",
     outline="cos 0 = 1; the form q^T I k has coefficients delta_ij for every D.",
 )
@@ -128,28 +132,57 @@ def reduces_attack() -> Iterator[Evidence]:
     )
 
 
+PRODUCT = sp.Symbol("p", real=True)
+WHOLE_HEAD = sp.Symbol("D", integer=True, positive=True)
+ANY_PRODUCT = (Variable(WHOLE_HEAD, low=sp.Integer(1), integer=True, closed=True), Variable(PRODUCT))
+SCALED = Statement(
+    ANY_PRODUCT,
+    (Conclusion(relation(PRODUCT, "==", PRODUCT / sp.sqrt(WHOLE_HEAD))),),
+    words=r"$M = I_D$ and $\phi \equiv 0$, where the score of (9) is $p = q^T k$, give the scaled product $q^T "
+    r"k/\sqrt D$ "
+    "that (2) and transformers use; ",
+)
+
+
 @claim(
     "rem-3.reduces.scaled",
     where="Sec. 3, after eq 9",
     kind="remark",
-    says=(
-        r"$M = I_D$ and $\phi \equiv 0$ give the scaled product $q^T k/\sqrt D$ that (2) and transformers "
-        "use"
-    ),
+    says=SCALED,
     outline="The factor 1/sqrt(D) is missing; D = 4, q = k = (1, 0, 0, 0): 1 against 1/2.",
 )
-def reduces_scaled() -> Iterator[Evidence]:
-    yield from reduction(sp.eye(4), sp.Integer(0), sp.Rational(1, 2))
+def reduces_scaled(statement: Statement) -> Iterator[Evidence]:
+    yield from reduction(sp.eye(4), sp.Integer(0), sp.Integer(1))
+    yield statement.fails_at({WHOLE_HEAD: 4, PRODUCT: 1})
+
+
+SCORE_P = sp.Symbol("s", real=True)
+SCALED_REPAIRED = Statement(
+    ANY_PRODUCT,
+    (Conclusion(relation(SCORE_P, "==", PRODUCT / sp.sqrt(WHOLE_HEAD))),),
+    meaning={SCORE_P: PRODUCT * (1 / sp.sqrt(WHOLE_HEAD)) * sp.cos(0)},
+    words=r"$M = I_D/\sqrt D$ and $\phi \equiv 0$ give the score $s$, $p = q^T k$; ",
+)
 
 
 @repair(
     "rem-3.reduces.scaled",
-    says=r"$M = I_D/\sqrt D$ and $\phi \equiv 0$ give $q^T k/\sqrt D$",
+    says=SCALED_REPAIRED,
     outline="The scale belongs into M, where eq 13 has it.",
 )
-def reduces_scaled_repaired() -> Iterator[Evidence]:
+def reduces_scaled_repaired(statement: Statement) -> Iterator[Evidence]:
+    yield from statement.identities()
     for head in (1, 2, 3, 4):
-        yield from reduction(sp.eye(head) / sp.sqrt(head), sp.Integer(0), 1 / sp.sqrt(head))
+        yield from reduction(
+            sp.eye(head) / sp.sqrt(head),
+            sp.Integer(0),
+            statement.target().subs({WHOLE_HEAD: head, PRODUCT: 1}),
+        )
+
+
+@attack("rem-3.reduces.scaled*", domain=SCALED_REPAIRED.domain())
+def rem_3_reduces_scaled_repaired_statement_attack() -> Iterator[Evidence]:
+    yield from SCALED_REPAIRED.attack()
 
 
 @attack("rem-3.reduces.scaled", domain="D = 1..4: only D = 1 agrees")
@@ -158,28 +191,36 @@ def reduces_scaled_attack() -> Iterator[Evidence]:
     yield tried("D with 1 = 1/sqrt(D)", [s for s in scales if s == 1] == [1], scales, "D = 1 alone")
 
 
+HEAD_DIM, PART = sp.symbols("D theta", positive=True)
+EQ_11 = Statement(
+    (Variable(HEAD_DIM, low=sp.Integer(0)), Variable(PART, low=sp.Integer(0), high=sp.Integer(1))),
+    (Conclusion(relation(PART * HEAD_DIM + (1 - PART) * HEAD_DIM, "==", HEAD_DIM)),),
+    words=r"$q = (q_A, q_P)$, $k = (k_A, k_P)$, $q_A$, $k_A \in \mathbb{R}^{\theta D}$, $q_P$, $k_P \in "
+    r"\mathbb{R}^{(1-\theta)D}$; the two parts exhaust the head: ",
+)
+
+
 @claim(
     "eq-11",
     where="Sec. 3, eq 11",
     kind="definition",
-    says=(
-        r"$q = (q_A, q_P)$, $k = (k_A, k_P)$, $q_A$, $k_A \in \mathbb{R}^{\theta D}$, $q_P$, $k_P \in "
-        r"\mathbb{R}^{(1-\theta)D}$, $\theta \in (0,1)$"
-    ),
+    says=EQ_11,
     assumes=(r"$\theta D$ is an integer (implied: of all $\theta$ in $(0, 1)$ only $D-1$ are meant)",),
     outline="The two parts exhaust the head, and neither is empty.",
 )
-def eq_11() -> Iterator[Evidence]:
-    head, share = sp.symbols("D theta", positive=True)
-    yield identity(share * head + (1 - share) * head, head, "dimensions of both parts")
+def eq_11(statement: Statement) -> Iterator[Evidence]:
+    yield from statement.identities()
     sizes = [Split(64, Fraction(a, 64)).phase for a in range(1, 64)]
     yield exact(
         "D = 64: sizes of the phase for theta = 1/64..63/64", sizes == list(range(63, 0, -1)), len(sizes), 63
     )
 
 
-@attack("eq-11", domain="theta = 1/10..9/10 at D = 64, 128, 256: which give whole parts?")
+@attack(
+    "eq-11", domain=f"{EQ_11.domain()}; " + "theta = 1/10..9/10 at D = 64, 128, 256: which give whole parts?"
+)
 def eq_11_attack() -> Iterator[Evidence]:
+    yield from EQ_11.attack()
     for head in HEAD_DIMS:
         whole = [f"{i}/10" for i in range(1, 10) if _whole(head, Fraction(i, 10))]
         yield tried(
@@ -216,6 +257,7 @@ def special_case(head: int, amplitude: int, m: Expr, n: Expr) -> Evidence:
     "eq-12",
     where="Sec. 3, eq 12",
     kind="definition",
+    in_words="a definition, in vectors of any length",
     says=(
         r"$\mathrm{Attn}_{\theta,\alpha} = (q_A^T k_A/\sqrt{\theta D}) \cos(2\pi|m-n|^\alpha q_P^T "
         r"k_P/\sqrt{(1-\theta)D})$"
@@ -254,6 +296,7 @@ def eq_12_practice() -> Iterator[dict[str, object]]:
     "eq-13",
     where="Sec. 3, eq 13",
     kind="equation",
+    in_words="an identity of forms in vectors of any length",
     says=(
         r"(12) is (9) with (10), $M = \mathrm{diag}(I_{\theta D}, 0)/\sqrt{\theta D}$, $N = "
         r"\mathrm{diag}(0, I_{(1-\theta)D})/\sqrt{(1-\theta)D}$"
@@ -294,6 +337,7 @@ def eq_13_attack() -> Iterator[Evidence]:
     "eq-10",
     where="Sec. 3, eq 10",
     kind="definition",
+    in_words="an identity of forms in vectors and matrices of any size",
     says=(
         r"$\phi = q^T N k$; it equals $(1/2)(q,k)^T [[0,N],[N^T,0]] (q,k)$ (footnote 2), so it is a "
         "quadratic form on the space of $(q,k)$"
@@ -330,6 +374,7 @@ def eq_10_attack() -> Iterator[Evidence]:
     "rem-3.stationary",
     where="Sec. 3, after eq 10",
     kind="remark",
+    in_words="of matrices of any size",
     says=(
         "for suitable $N$ the phase $q^T N k$ has a single critical point, and it is non-degenerate: "
         r"exactly for $\det N \ne 0$"
@@ -387,6 +432,7 @@ def stationary_attack() -> Iterator[Evidence]:
     "eq-16",
     where="Sec. 4.5, eq 16",
     kind="definition",
+    in_words="a definition that is ill-typed",
     says=r"$\phi(q,k) = (q^T, k^T) \cdot 1_{(1-\theta)D}/\sqrt{(1-\theta)D}$",
     outline=(
         "Ill-typed: (q^T, k^T) has 2D entries (2(1-theta)D if q_P, k_P are meant), the vector of ones (1-theta)D; "
@@ -408,6 +454,7 @@ def fits(what: str, entries: Callable[[Expr], Expr], ones: int = 1) -> Evidence:
 
 @repair(
     "eq-16",
+    in_words="a definition, in vectors of any length",
     says=(
         r"$\phi = (\sum_i q_{P,i} + \sum_i k_{P,i})/\sqrt{(1-\theta)D} = (q_P^T, k_P^T) "
         r"1_{2(1-\theta)D}/\sqrt{(1-\theta)D}$"
@@ -446,42 +493,72 @@ def slopes(size: int) -> tuple[Expr, Expr]:
     return first, second
 
 
+NORMS = sp.Symbol("G", nonnegative=True)
+PHASE_SIZE = Variable(N, low=sp.Integer(1), integer=True, closed=True)
+SENSITIVITY = Statement(
+    (PHASE_SIZE, Variable(NORMS, low=sp.Integer(0), closed=True)),
+    (Conclusion(relation(NORMS / N, "<=", 2)),),
+    words="non-stationary (linear) phases oscillate faster in representation space, stationary ones are less "
+    "sensitive to "
+    r"small changes; read: $|\nabla\phi|^2$ is smaller for $q_P^T k_P$ than for (16), where it is 2; with "
+    "$G = |q_P|^2+|k_P|^2$, ",
+)
+
+
 @claim(
     "rem-4.5",
     where="Sec. 4.5",
     kind="remark",
-    says=(
-        "non-stationary (linear) phases oscillate faster in representation space, stationary ones are "
-        r"less sensitive to small changes; read: $|\nabla\phi|$ is smaller for $q_P^T k_P$ than for (16)"
-    ),
+    says=SENSITIVITY,
     outline="n = 1, q_P = k_P = 2: squared gradients 8 (quadratic) and 2 (linear).",
 )
-def sensitivity() -> Iterator[Evidence]:
+def sensitivity(statement: Statement) -> Iterator[Evidence]:
     linear, product = slopes(1)
-    at = product.subs(dict.fromkeys(product.free_symbols, 2))
-    yield exact(
-        "squared gradient, quadratic against linear, at q_P = k_P = 2", bool(at <= linear), at, linear
-    )
+    at = product.subs(dict.fromkeys(product.free_symbols, 2))  # at q_P = k_P = 2
+    yield identity(linear, statement.target(), "squared gradient of the linear phase, n = 1")
+    yield statement.fails_at({N: 1, NORMS: at})
+
+
+SENSITIVITY_REPAIRED = Statement(
+    (PHASE_SIZE, Variable(NORMS, low=sp.Integer(0), closed=True)),
+    (
+        Conclusion(relation(NORMS / N, "<", 2), when=(relation(NORMS, "<", 2 * N),)),
+        Conclusion(relation(NORMS / N, ">=", 2), when=(relation(NORMS, ">=", 2 * N),)),
+    ),
+    words=r"$|\nabla\phi|^2 = 2$ everywhere for (16) repaired, $G/n$ with $G = |q_P|^2+|k_P|^2$ for the "
+    r"quadratic phase: less "
+    "exactly when $G < 2n$, equal in the mean for coordinates of unit second moment, where $G$ is $2n$; ",
+)
 
 
 @repair(
     "rem-4.5",
-    says=(
-        r"$|\nabla\phi|^2 = 2$ everywhere for (16) repaired, $(|q_P|^2+|k_P|^2)/n$ for the quadratic "
-        "phase: less exactly when $|q_P|^2+|k_P|^2 < 2n$, equal in the mean for coordinates of unit "
-        "second moment"
-    ),
+    says=SENSITIVITY_REPAIRED,
     outline="Scale decides, not stationarity: what trains more stably here is a phase that starts small.",
 )
-def sensitivity_repaired() -> Iterator[Evidence]:
+def sensitivity_repaired(statement: Statement) -> Iterator[Evidence]:
     one, term = sp.symbols("one term", real=True)  # coordinate by coordinate: d(q k)/dq = k, d(q + k)/dq = 1
     yield identity(sp.diff(one * term, one) ** 2, term**2, "one coordinate of the quadratic phase's gradient")
     for size in (1, 2, 5):
         q, k, _ = quadratic(size)
         linear, product = slopes(size)
-        yield identity(linear, sp.Integer(2), f"linear phase, n = {size}")
-        yield identity(product, sum(x**2 for x in (*q, *k)) / size, f"quadratic phase, n = {size}")
+        norms = sum(x**2 for x in (*q, *k))
+        for index, conclusion in enumerate(statement.conclusions, 1):
+            yield arrives(f"linear phase, n = {size}", linear, statement.target(index))
+            said = conclusion.says.lhs.subs({N: size, NORMS: norms})
+            yield arrives(f"quadratic phase, n = {size}", sp.expand(product), sp.expand(said))
+    for conclusion in statement.conclusions:
+        (when,) = conclusion.when
+        level = sp.solve(conclusion.says.lhs - conclusion.says.rhs, NORMS)
+        yield exact("G at which they are equal", level == [when.rhs], level, when.rhs)
+        said = conclusion.says.rel_op
+        yield exact("on the side that is said", said == when.rel_op, said, when.rel_op)
     yield identity(2 * N / N, sp.Integer(2), "mean of (|q_P|^2 + |k_P|^2)/n at unit second moments")
+
+
+@attack("rem-4.5*", domain=SENSITIVITY_REPAIRED.domain())
+def rem_4_5_repaired_statement_attack() -> Iterator[Evidence]:
+    yield from SENSITIVITY_REPAIRED.attack()
 
 
 @attack("rem-4.5", domain="where the printed reading does hold: q_P = k_P on a grid from 0 to 3, n = 1")
@@ -499,33 +576,56 @@ def linear_cosine(variance: Expr) -> Expr:
     return factor * sp.exp(rest)
 
 
+LINEAR = Statement(
+    (PHASE_SIZE, Variable(POWER, low=sp.Integer(0)), Variable(DISTANCE, low=sp.Integer(0))),
+    (
+        Conclusion(
+            relation(
+                sp.exp(-4 * sp.pi**2 * DISTANCE ** (2 * POWER)),
+                "<",
+                (1 + 4 * sp.pi**2 * DISTANCE ** (2 * POWER) / N) ** (-N / 2),
+            )
+        ),
+    ),
+    words="$q_P$, $k_P$ independent, standard normal, $d = |m-n|$: the mean cosine of the linear phase is below "
+    "that of the "
+    "quadratic phase at every distance; ",
+)
+
+
 @claim(
     "rem-4.5.linear",
     where="Sec. 4.5",
     kind="step",
-    says=(
-        "$q_P$, $k_P$ independent, standard normal: the mean cosine of the linear phase is "
-        r"$\exp(-4\pi^2|m-n|^{2\alpha})$, below $(1+4\pi^2|m-n|^{2\alpha}/n)^{-n/2}$ of the quadratic "
-        "phase at every distance"
-    ),
+    says=LINEAR,
     outline=(
         "The linear phase is normal with variance 2. n ln(1+x/n)/2 <= x/2 < x for x = 4 pi^2 |m-n|^(2 alpha) > 0. "
         "By the measure of Theorem 3.2 the linear phase is the better one, so the theorem does not explain the "
         "ablation of section 4.5."
     ),
 )
-def linear_bias() -> Iterator[Evidence]:
-    yield identity(linear_cosine(sp.Integer(2)), sp.exp(-4 * sp.pi**2 * S**2), "mean cosine, variance 2")
+def linear_bias(statement: Statement) -> Iterator[Evidence]:
+    (said,) = statement.conclusions
+    apart = DISTANCE**POWER
+    yield identity(linear_cosine(sp.Integer(2)).subs(S, apart), said.says.lhs, "mean cosine, variance 2")
+    turned = (2 * sp.pi * apart / sp.sqrt(N)) ** 2  # t^2 of thm-3.2.gaussian at sigma = 1
+    yield arrives("that of the quadratic phase", (1 + turned) ** (-N / 2), statement.target())
     x = sp.Symbol("x", positive=True)
     gap = x - sp.log(1 + x)
     yield identity(gap.subs(x, 0), sp.Integer(0), "x - ln(1+x) at 0")
     yield identity(sp.diff(gap, x), x / (1 + x), "its slope is positive for x > 0, so ln(1+x) < x")
 
 
+MODERATE = (relation(DISTANCE**POWER, "<", 50), relation(DISTANCE**POWER, ">", sp.Rational(1, 1000)))
+
+
 @attack(
-    "rem-4.5.linear", domain="n = 1, 2, 32, 128; distances 1 to 2^20; spread from 1/100 to 1, alpha = 1/10"
+    "rem-4.5.linear",
+    domain=f"{LINEAR.within(*MODERATE).domain()}; "
+    + "n = 1, 2, 32, 128; distances 1 to 2^20; spread from 1/100 to 1, alpha = 1/10",
 )
 def linear_bias_attack() -> Iterator[Evidence]:
+    yield from LINEAR.within(*MODERATE).attack()
     yield search("quadratic less linear mean cosine at the same weights", _linear_cases())
 
 

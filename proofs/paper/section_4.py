@@ -7,12 +7,17 @@ whether the text follows from the tables, and the token counts from the protocol
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
-from analysis.evidence import Evidence
+import sympy as sp
+
+from analysis.evidence import Evidence, Role
 from proofs.checks import exact, tried
+from proofs.exact import Expr
 from proofs.ledger import attack, claim, practice, repair
+from proofs.statements import Conclusion, Statement, relation
 
 Row = Sequence[str]
 FINE_TUNED: Mapping[str, Row] = {  # table 1: windows 1k, 2k, 4k, 8k, 16k, 32k, 48k, 64k
@@ -43,13 +48,6 @@ def perplexity_range(table: Mapping[str, Row], column: int) -> Fraction:
     return max(values) - min(values)
 
 
-def rounds_to(what: str, value: Fraction, printed: str) -> Evidence:
-    """Does `value` round to the printed decimal, ties either way?"""
-    digits = len(printed.partition(".")[2])
-    holds = abs(value - Fraction(printed)) <= Fraction(1, 2 * 10**digits)
-    return exact(what, holds, f"{float(value):.6g}", printed)
-
-
 def saving(worse: Fraction, better: Fraction) -> Fraction:
     """Relative reduction of perplexity, in per cent of the worse."""
     return 100 * (worse - better) / worse
@@ -62,57 +60,136 @@ def falls_until(row: Row) -> str:
     return WINDOWS[next(rises, len(values) - 1)]
 
 
+def rises_in(row: Row) -> int:
+    """At how many windows a row does not fall."""
+    return sum(after >= before for before, after in pairwise(numbers(row)))
+
+
+def rounded(value: Expr, digits: int = 0) -> Expr:
+    """A number to so many decimals, ties upwards."""
+    return sp.floor(value * 10**digits + sp.Rational(1, 2)) / sp.Integer(10) ** digits
+
+
+def decided(statement: Statement) -> Iterator[Evidence]:
+    """Each conclusion of a statement about numbers alone, by exact arithmetic: the whole of what it says."""
+    for index, conclusion in enumerate(statement.conclusions, 1):
+        left, right = (sp.nsimplify(statement.spelt(side)) for side in conclusion.sides)
+        holds = {sp.Eq: left == right, sp.Ne: left != right}.get(
+            type(conclusion.says), left > right if conclusion.strict else left >= right
+        )
+        found = exact(f"conclusion {index}: {sp.sstr(conclusion.says)}", bool(holds), left, right)
+        yield replace(found, role=Role.STATEMENT)
+
+
+(
+    WIDEST,
+    BELOW_ROPE,
+    BELOW_PI,
+    BELOW_YARN,
+    RISES,
+    PLACE_32,
+    TURNING,
+    OTHERS_48,
+    OTHERS_64,
+    LEAST_BEHIND,
+    MOST_BEHIND,
+) = sp.symbols("w p_R p_I p_Y r_16 i_32 r_48 o_48 o_64 b_0 b_1", real=True)
+
+
+def _exactly(value: Fraction | int) -> Expr:
+    return sp.Rational(Fraction(value).numerator, Fraction(value).denominator)
+
+
+def fine_tuned(few: Expr, words: str) -> Statement:
+    """The statements on table 1, with `few` for the largest difference up to 16k."""
+    tapa, rope, pi_, yarn = (numbers(FINE_TUNED[name]) for name in ("TAPA", "RoPE b=5e5", "PI", "YaRN"))
+    others = [numbers(row) for name, row in FINE_TUNED.items() if name != "TAPA"]
+    meaning = {
+        WIDEST: max(perplexity_range(FINE_TUNED, column) for column in range(5)),
+        RISES: sum(rises_in(row[:5]) for row in FINE_TUNED.values()),
+        BELOW_ROPE: saving(rope[5], tapa[5]),
+        BELOW_PI: saving(pi_[5], tapa[5]),
+        BELOW_YARN: saving(yarn[5], tapa[5]),
+        PLACE_32: sorted(row[5] for row in (tapa, *others)).index(tapa[5]) + 1,
+        TURNING: rises_in(FINE_TUNED["TAPA"][:7]),
+        OTHERS_48: min(row[6] for row in others),
+        OTHERS_64: min(row[7] for row in others),
+    }
+    return Statement(
+        (),
+        (
+            Conclusion(relation(WIDEST, "<=", few)),
+            Conclusion(relation(RISES, "==", 0)),
+            Conclusion(relation(rounded(BELOW_ROPE, 1), "==", sp.Rational(94, 10))),
+            Conclusion(relation(sp.floor(BELOW_PI), "==", 9)),
+            Conclusion(relation(rounded(BELOW_YARN, 1), "==", sp.Rational(35, 10))),
+            Conclusion(relation(PLACE_32, "==", 1)),
+            Conclusion(relation(TURNING, "==", 0)),
+            Conclusion(relation(sp.floor(OTHERS_48), "==", 322)),
+            Conclusion(relation(sp.floor(OTHERS_64), "==", 1962)),
+        ),
+        meaning={name: _exactly(value) for name, value in meaning.items()},
+        words=words,
+    )
+
+
+LEGEND_1 = (
+    "$w$ the largest difference of two methods at one window from 1k to 16k, $r_{16}$ the windows up to 16k at which a "
+    "method does not fall, $p_R$, $p_I$, $p_Y$ the per cent by which TAPA is below RoPE, PI and YaRN at 32k, "
+    "$i_{32}$ its "
+    "place there, $r_{48}$ the windows up to 48k at which it does not fall, $o_{48}$, $o_{64}$ the least of the "
+    "others, "
+)
+TABLE_1 = fine_tuned(
+    sp.Rational(5, 100),
+    "from 1k to 16k all methods fall alike, with differences within a few hundredths; at 32k TAPA is best, it "
+    "falls to 48k "
+    "and is at 11.75 at 64k, the others above 322 and 1962: " + LEGEND_1,
+)
+
+
 @claim(
     "tab-1",
     where="Sec. 4.4, Table 1; Introduction",
     kind="remark",
-    says=(
-        "from 1k to 16k all methods fall alike, with differences within a few hundredths; at 32k TAPA is "
-        "best, 9.4% below RoPE and PI and 3.5% below YaRN; it falls to 49k and is at 11.75 at 64k, the "
-        "others above 322 and 1962"
-    ),
+    says=TABLE_1,
     outline="All follows from the table but the few hundredths, read as at most 0.05: they are 0.06 to 0.10.",
 )
-def table_1() -> Iterator[Evidence]:
-    yield from fine_tuned(Fraction(5, 100))
+def table_1(statement: Statement) -> Iterator[Evidence]:
+    yield from decided(statement)
 
 
-def fine_tuned(few: Fraction) -> Iterator[Evidence]:
-    """The statements on table 1, with `few` for the largest difference up to 16k."""
-    tapa, rope, yarn = (numbers(FINE_TUNED[name]) for name in ("TAPA", "RoPE b=5e5", "YaRN"))
-    widest = max(perplexity_range(FINE_TUNED, column) for column in range(5))
-    yield exact("largest difference in a window, 1k to 16k", widest <= few, widest, f"<= {few}")
-    falling = all(falls_until(row) not in WINDOWS[:4] for row in FINE_TUNED.values())
-    yield exact("all methods fall from 1k to 16k", falling, falling, True)
-    yield rounds_to("per cent below RoPE at 32k", saving(rope[5], tapa[5]), "9.4")
-    yield rounds_to("per cent below YaRN at 32k", saving(yarn[5], tapa[5]), "3.5")
-    others = [numbers(row) for name, row in FINE_TUNED.items() if name != "TAPA"]
-    yield exact("TAPA is lowest at 32k", tapa[5] < min(row[5] for row in others), tapa[5], "least")
-    yield exact("TAPA falls until", falls_until(FINE_TUNED["TAPA"]) == "48k", "48k", "48k, alone")
-    collapsed = min(row[6] for row in others) > 322 and min(row[7] for row in others) > 1962
-    yield exact("least of the others at 48k and 64k", collapsed, (322.14, 1962.55), "> 322, > 1962")
+BEHIND = [
+    numbers(FINE_TUNED["TAPA"])[i] - min(numbers(row)[i] for row in FINE_TUNED.values()) for i in range(5)
+]
+_PRINTED_1 = fine_tuned(
+    sp.Rational(1, 10),
+    "the same with differences up to 0.10 (at 8k) from 1k to 16k, where TAPA is 0.04 to 0.10 above the best: "
+    + LEGEND_1
+    + "$b_0$, $b_1$ the least and the most by which TAPA is above the best up to 16k, ",
+)
+TABLE_1_REPAIRED = replace(
+    _PRINTED_1,
+    conclusions=(
+        *_PRINTED_1.conclusions,
+        Conclusion(relation(LEAST_BEHIND, "==", sp.Rational(4, 100))),
+        Conclusion(relation(MOST_BEHIND, "==", sp.Rational(10, 100))),
+    ),
+    meaning={
+        **_PRINTED_1.meaning,
+        LEAST_BEHIND: _exactly(min(BEHIND)),
+        MOST_BEHIND: _exactly(max(BEHIND)),
+    },
+)
 
 
 @repair(
     "tab-1",
-    says=(
-        "the same with differences up to 0.10 (at 8k) from 1k to 16k, where TAPA is 0.04 to 0.10 above "
-        "the best"
-    ),
+    says=TABLE_1_REPAIRED,
     outline="Read off the table. Nothing is said of the noise: one run a method.",
 )
-def table_1_repaired() -> Iterator[Evidence]:
-    yield from fine_tuned(Fraction(1, 10))
-    behind = [
-        numbers(FINE_TUNED["TAPA"])[i] - min(numbers(r)[i] for r in FINE_TUNED.values()) for i in range(5)
-    ]
-    ends = (min(behind), max(behind))
-    yield exact(
-        "TAPA less the best method, 1k to 16k",
-        ends == (Fraction(4, 100), Fraction(1, 10)),
-        ends,
-        "1/25, 1/10",
-    )
+def table_1_repaired(statement: Statement) -> Iterator[Evidence]:
+    yield from decided(statement)
 
 
 @attack(
@@ -123,29 +200,46 @@ def table_1_attack() -> Iterator[Evidence]:
     yield tried("windows with a difference above 0.05", wide == list(WINDOWS[:5]), wide, "all five")
 
 
+TIMES_16, TIMES_32 = sp.symbols("x_16 x_32", real=True)
+
+
+def zero_shot(at_16k: int, at_32k: int) -> Statement:
+    """The statements on table 2 with the given factors."""
+    tapa = numbers(ZERO_SHOT["TAPA"])
+    best = [
+        min(numbers(row)[column] for name, row in ZERO_SHOT.items() if name != "TAPA") for column in (4, 5)
+    ]
+    return Statement(
+        (),
+        (
+            Conclusion(relation(sp.floor(10 * WIDEST), "==", 0)),
+            Conclusion(relation(rounded(TIMES_16), "==", at_16k)),
+            Conclusion(relation(rounded(TIMES_32), "==", at_32k)),
+        ),
+        meaning={
+            WIDEST: _exactly(max(perplexity_range(ZERO_SHOT, column) for column in range(4))),
+            TIMES_16: _exactly(best[0] / tapa[4]),
+            TIMES_32: _exactly(best[1] / tapa[5]),
+        },
+        words="without fine-tuning all methods are alike to 8k with differences below a tenth; beyond, the "
+        "others are near "
+        "5.87e3 at 16k and 1.63e4 at 32k, TAPA at 17.96 and 122.71: $w$ the largest difference at one window up to 8k, "
+        "$x_{16}$, $x_{32}$ the next best over TAPA, ",
+    )
+
+
+TABLE_2 = zero_shot(327, 133)
+
+
 @claim(
     "tab-2",
     where="Sec. 4.4, Table 2",
     kind="remark",
-    says=(
-        "without fine-tuning all methods are alike to 8k with differences below a tenth; beyond, the "
-        "others are near 5.87e3 at 16k and 1.63e4 at 32k, TAPA at 17.96 and 122.71, 327 and 133 times "
-        "lower than the next best"
-    ),
+    says=TABLE_2,
     outline="It follows from the table. 'Degrades gracefully': at 32k TAPA's perplexity is ten times that at 8k.",
 )
-def table_2() -> Iterator[Evidence]:
-    yield from zero_shot("327", "133")
-
-
-def zero_shot(at_16k: str, at_32k: str) -> Iterator[Evidence]:
-    """The statements on table 2 with the given factors."""
-    widest = max(perplexity_range(ZERO_SHOT, column) for column in range(4))
-    yield exact("largest difference in a window, 1k to 8k", widest < Fraction(1, 10), widest, "< 1/10")
-    tapa = numbers(ZERO_SHOT["TAPA"])
-    for column, printed in ((4, at_16k), (5, at_32k)):
-        best = min(numbers(row)[column] for name, row in ZERO_SHOT.items() if name != "TAPA")
-        yield rounds_to(f"next best over TAPA at {WINDOWS[column]}", best / tapa[column], printed)
+def table_2(statement: Statement) -> Iterator[Evidence]:
+    yield from decided(statement)
 
 
 @attack("tab-2", domain="TAPA's own rise beyond the trained 8k, which the factors do not show")
@@ -155,34 +249,63 @@ def table_2_attack() -> Iterator[Evidence]:
     yield tried("perplexity at 32k over that at 8k", 10 < rise < Fraction(101, 10), float(rise), "10.04")
 
 
+WORSE, LEAST_GAP, MOST_GAP, GAP_32, GAP_1K, GAP_16K, SHARE_32, ABOVE, RISES_3 = sp.symbols(
+    "k g_0 g_1 g_32 s_1 s_16 s_32 a r_3", real=True
+)
+
+
+def phases(relative: int) -> Statement:
+    """The statements on table 3, with the printed relative gap in per cent at 1k, 16k and 32k."""
+    linear, quadratic = numbers(LINEAR), numbers(FINE_TUNED["TAPA"])
+    gaps = [a - b for a, b in zip(linear, quadratic, strict=True)]
+    others = [numbers(row) for name, row in FINE_TUNED.items() if name != "TAPA"]
+    percent = {
+        name: saving(linear[column], quadratic[column])
+        for name, column in ((GAP_1K, 0), (GAP_16K, 4), (SHARE_32, 5))
+    }
+    meaning = {
+        WORSE: sum(gap <= 0 for gap in gaps),
+        LEAST_GAP: min(gaps[:5]),
+        MOST_GAP: max(gaps[:5]),
+        GAP_32: gaps[5],
+        **percent,
+        ABOVE: sum(linear[i] >= min(row[i] for row in others) for i in (6, 7)),
+        RISES_3: rises_in(LINEAR[5:]),
+    }
+    return Statement(
+        (),
+        (
+            Conclusion(relation(WORSE, "==", 0)),
+            Conclusion(relation(LEAST_GAP, ">=", sp.Rational(13, 10))),
+            Conclusion(relation(MOST_GAP, "<=", sp.Rational(16, 10))),
+            Conclusion(relation(rounded(GAP_32, 2), "==", sp.Rational(139, 100))),
+            *(Conclusion(relation(rounded(name), "==", relative)) for name in percent),
+            Conclusion(relation(ABOVE, "==", 0)),
+            Conclusion(relation(RISES_3, "==", 2)),
+        ),
+        meaning={name: _exactly(value) for name, value in meaning.items()},
+        words="the quadratic phase is below the linear one at every length, by 1.3 to 1.6 up to 16k (11% at 1k "
+        "and 16k) and "
+        "by 1.39 (11%) at 32k; beyond, the linear one rises, and still is below all baselines of Table 1: $k$ "
+        "the lengths "
+        "at which it is not below, $g_0$, $g_1$ the least and the largest gap up to 16k, $g_{32}$ that at 32k, $s_1$, "
+        "$s_{16}$, $s_{32}$ the same in per cent, $a$ the lengths beyond 32k at which the linear one is not below all "
+        "baselines, $r_3$ its rises beyond 32k, ",
+    )
+
+
+TABLE_3 = phases(11)
+
+
 @claim(
     "tab-3",
     where="Sec. 4.5, Table 3",
     kind="remark",
-    says=(
-        "the quadratic phase is below the linear one at every length, by 1.3 to 1.6 up to 16k (11% at 1k "
-        "and 16k) and by 1.39 (11%) at 32k; beyond, the linear one rises, and still is below all "
-        "baselines of Table 1"
-    ),
+    says=TABLE_3,
     outline="It follows from the table; the gap up to 16k is 1.46 to 1.59.",
 )
-def table_3() -> Iterator[Evidence]:
-    yield from phases("11")
-
-
-def phases(relative: str) -> Iterator[Evidence]:
-    """The statements on table 3, with the printed relative gap in per cent at 1k, 16k and 32k."""
-    linear, quadratic = numbers(LINEAR), numbers(FINE_TUNED["TAPA"])
-    gaps = [a - b for a, b in zip(linear, quadratic, strict=True)]
-    yield exact("linear less quadratic, least over all lengths", min(gaps) > 0, min(gaps), "> 0")
-    inside = all(Fraction(13, 10) <= gap <= Fraction(16, 10) for gap in gaps[:5])
-    yield exact("gap from 1k to 16k", inside, (str(min(gaps[:5])), str(max(gaps[:5]))), "in [1.3, 1.6]")
-    yield rounds_to("gap at 32k", gaps[5], "1.39")
-    for column in (0, 4, 5):
-        yield rounds_to(f"per cent at {WINDOWS[column]}", saving(linear[column], quadratic[column]), relative)
-    others = [numbers(row) for name, row in FINE_TUNED.items() if name != "TAPA"]
-    below = all(linear[i] < min(row[i] for row in others) for i in (6, 7)) and falls_until(LINEAR) == "32k"
-    yield exact("beyond 32k: linear rises, and is below all baselines", below, below, True)
+def table_3(statement: Statement) -> Iterator[Evidence]:
+    yield from decided(statement)
 
 
 @attack("tab-3", domain="is the linear phase below the baselines at shorter lengths too?")
@@ -209,35 +332,60 @@ def token_share() -> Fraction:
     return 100 * Fraction(token_count(FINE_TUNING), token_count(PRETRAINING))
 
 
+TOKENS, STEPS, BILLIONS = sp.symbols("p_T p_S B", real=True)
+STEPS_SHARE = 100 * Fraction(FINE_TUNING[0], PRETRAINING[0])
+
+
+def below_share(bound: Expr) -> Statement:
+    """Is the share of tokens below `bound` per cent?"""
+    return Statement(
+        (),
+        (Conclusion(relation(TOKENS, "<", bound)),),
+        meaning={TOKENS: _exactly(token_share())},
+        words="TAPA adapts to 32k by fine-tuning on less than 0.25% of the pretraining tokens: $p_T$ per cent of "
+        "them, ",
+    )
+
+
+TOKENS_STATED = below_share(sp.Rational(1, 4))
+
+
 @claim(
     "rem-4.tokens",
     where="Sec. 4, first paragraph",
     kind="remark",
-    says="TAPA adapts to 32k by fine-tuning on less than 0.25% of the pretraining tokens",
+    says=TOKENS_STATED,
     assumes=("500 steps of 128 sequences of 32k (Sec. 4.2)", "200k steps of 256 sequences of 8k (Sec. 4.1)"),
     outline="It is 0.25 % of the steps, and 0.5 % of the tokens: a fine-tuning step holds twice as many.",
 )
-def fine_tuning_tokens() -> Iterator[Evidence]:
-    yield below_share(Fraction(1, 4))
+def fine_tuning_tokens(statement: Statement) -> Iterator[Evidence]:
+    yield from decided(statement)
 
 
-def below_share(bound: Fraction) -> Evidence:
-    """Is the share of tokens below `bound` per cent?"""
-    return exact(
-        "tokens of fine-tuning over pretraining, per cent", token_share() < bound, token_share(), f"< {bound}"
-    )
+TOKENS_REPAIRED = Statement(
+    (),
+    (
+        Conclusion(relation(TOKENS, "==", sp.Rational(1, 2))),
+        Conclusion(relation(STEPS, "==", sp.Rational(1, 4))),
+        Conclusion(relation(sp.floor(BILLIONS), "==", 419)),
+        Conclusion(relation(BILLIONS * TOKENS / 100, "==", sp.Rational(64_000 * 32_768, 10**9))),
+    ),
+    meaning={
+        TOKENS: _exactly(token_share()),
+        STEPS: _exactly(STEPS_SHARE),
+        BILLIONS: _exactly(Fraction(token_count(PRETRAINING), 10**9)),
+    },
+    words="on $p_T$ per cent of the pretraining tokens (2.1 of $B$ billion), in $p_S$ per cent of its steps, ",
+)
 
 
 @repair(
     "rem-4.tokens",
-    says="on 0.5% of the pretraining tokens (2.1 of 419 billion), in 0.25% of its steps",
+    says=TOKENS_REPAIRED,
     outline="64000 sequences of 32768 over 51.2 million of 8192.",
 )
-def fine_tuning_tokens_repaired() -> Iterator[Evidence]:
-    yield exact("share of the tokens, per cent", token_share() == Fraction(1, 2), token_share(), "1/2")
-    steps = 100 * Fraction(FINE_TUNING[0], PRETRAINING[0])
-    yield exact("share of the steps, per cent", steps == Fraction(1, 4), steps, "1/4")
-    yield exact("pretraining tokens, billions, v1's 420", token_count(PRETRAINING) // 10**9 == 419, 419, 419)
+def fine_tuning_tokens_repaired(statement: Statement) -> Iterator[Evidence]:
+    yield from decided(statement)
 
 
 @attack(
@@ -258,6 +406,7 @@ def fine_tuning_tokens_attack() -> Iterator[Evidence]:
     "rem-4.bases",
     where="Sec. 4.2, last paragraph",
     kind="remark",
+    in_words="of what was tried: the range and the best base contradict each other",
     says=(
         r"bases from $10^{-6}$ to $2\cdot10^{-9}$ were tried, and the best result is at the base "
         r"$4\cdot10^{-9}$"
@@ -280,6 +429,7 @@ def in_range(base: int) -> bool:
 
 @repair(
     "rem-4.bases",
+    in_words="of what was tried",
     says=r"the base of Table 1, $2\cdot10^8$, lies among $10^6$ to $2\cdot10^9$",
     outline="What was run at 4e9, if anything, cannot be told from the text.",
 )

@@ -15,7 +15,7 @@ from flint import arb
 
 from analysis.evidence import Evidence
 from proofs.balls import Real, ball, below
-from proofs.checks import exact, search, short, tried
+from proofs.checks import arrives, exact, search, short, tried
 from proofs.exact import Expr, identity, limit
 from proofs.gaussian_tokens import (
     HEAD_DIMS,
@@ -29,6 +29,7 @@ from proofs.gaussian_tokens import (
     quadratic,
 )
 from proofs.ledger import attack, claim, practice, repair
+from proofs.statements import Conclusion, Statement, Variable, relation
 
 SIZE = sp.Symbol("a", positive=True)
 CORRELATION = sp.Rational(9, 10)
@@ -63,14 +64,41 @@ def exact_variance(correlation: Real, dims: int, distance: Real) -> arb:
     return (1 - ball(correlation) ** 2) * (1 + cosine_mean(dims, distance, spread=2)) / 2
 
 
+# a = theta D, sigma_0^2 = E (q_d k_d)^2, X = the sum over i != j of E q_i k_i q_j k_j in the amplitude
+AMPLITUDE = sp.Symbol("a", integer=True, positive=True)
+SQUARE = sp.Symbol("S", positive=True)
+CROSS, MEAN_A = sp.symbols("X mu_0", real=True)
+VARIANCE = sp.Symbol("V", positive=True)
+MOMENTS = (
+    Variable(AMPLITUDE, low=sp.Integer(1), integer=True, closed=True),
+    Variable(SQUARE, low=sp.Integer(0)),
+    Variable(CROSS, low=-AMPLITUDE * SQUARE),  # E (q_A.k_A)^2 > 0, as there is a density
+)
+MOMENT_LIMIT = {VARIANCE: (AMPLITUDE * SQUARE + CROSS) / (2 * AMPLITUDE)}
+MOMENT_WORDS = (
+    r"$a = \theta D$, $S = \sigma_0^2$, $X = \sum_{i \ne j} \mathrm{E} q_ik_iq_jk_j$ over the amplitude, $V$ the "
+    r"limit of "
+    r"$\mathrm{Var} \mathrm{Attn}$ (thm-3.3*); "
+)
+EQ_15 = Statement(
+    MOMENTS,
+    (Conclusion(relation(VARIANCE, ">=", SQUARE / 2)),),
+    meaning=MOMENT_LIMIT,
+    words="under Assumption 2.1 and the hypothesis of Theorem 3.2, that the joint density is Schwartz (as App. H "
+    "uses): " + MOMENT_WORDS,
+)
+
+
+def moments_of(tokens: GaussianTokens, amplitude: int) -> dict[sp.Symbol, Expr]:
+    """The point of a law, at sigma_0 = 1: its moments by Wick's formula."""
+    return {AMPLITUDE: sp.Integer(amplitude), SQUARE: sp.Integer(1), CROSS: tokens.cross_terms(amplitude)}
+
+
 @claim(
     "eq-15",
     where="Sec. 3, eq 15",
     kind="equation",
-    says=(
-        "(15) under Assumption 2.1 and the hypothesis of Theorem 3.2, that the joint density is Schwartz "
-        "(as App. H uses)"
-    ),
+    says=EQ_15,
     assumes=("Assumption 2.1", r"$\rho$ Schwartz"),
     uses=("thm-3.3*",),
     outline=(
@@ -79,16 +107,30 @@ def exact_variance(correlation: Real, dims: int, distance: Real) -> arb:
         "limit (1-r^2)/2 < 1/2."
     ),
 )
-def eq_15() -> Iterator[Evidence]:
-    yield from variance_counterexample(twisted(CORRELATION), 2)
+def eq_15(statement: Statement) -> Iterator[Evidence]:
+    tokens = twisted(CORRELATION)
+    yield from variance_counterexample(tokens, 2)
+    yield statement.fails_at(moments_of(tokens, 2))
+
+
+EQ_15_REPAIRED = Statement(
+    MOMENTS,
+    (
+        Conclusion(
+            relation(VARIANCE, ">=", SQUARE / 2),
+            when=(relation(CROSS, ">=", 0),),
+            sharp=(sp.Rational(1, 1000), {AMPLITUDE: 2, SQUARE: 1, CROSS: 0}),
+        ),
+        Conclusion(relation(VARIANCE, "<", SQUARE / 2), when=(relation(CROSS, "<", 0),)),
+    ),
+    meaning=MOMENT_LIMIT,
+    words="under Assumption 2.1 and with a joint density: " + MOMENT_WORDS,
+)
 
 
 @repair(
     "eq-15",
-    says=(
-        r"(15) under Assumption 2.1, a joint density, and $\sum_{i \ne j} \mathrm{E} q_ik_iq_jk_j \ge 0$ "
-        "over the amplitude; sharp"
-    ),
+    says=EQ_15_REPAIRED,
     assumes=("Assumption 2.1", "a joint density", r"sum of cross terms $\ge 0$"),
     uses=("thm-3.3*",),
     outline="The limit less sigma_0^2/2 is the sum over 2 theta D: no weaker hypothesis on it will do.",
@@ -98,13 +140,27 @@ def eq_15() -> Iterator[Evidence]:
         centred, uncorrelated and independent of $k$. $\square$
     """,
 )
-def eq_15_repaired() -> Iterator[Evidence]:
+def eq_15_repaired(statement: Statement) -> Iterator[Evidence]:
     for sign, r in ((1, CORRELATION), (1, 0), (-1, sp.Rational(1, 100))):
         tokens = twisted(r, sign)
         gap = limit_variance(tokens, 2) - sp.Rational(1, 2)
         yield identity(
             gap, tokens.cross_terms(2) / 4, f"r = {sign * r}: limit less 1/2 against cross terms over 2a"
         )
+    for index, conclusion in enumerate(statement.conclusions, 1):
+        room = statement.spelt(conclusion.says.lhs) - statement.target(index)
+        yield arrives("V less the bound is the cross terms over 2a", CROSS / (2 * AMPLITUDE), room)
+        (when,) = conclusion.when
+        alike = (conclusion.says.rel_op, when.rel_op, when.lhs, when.rhs)
+        yield exact(
+            "so it has their sign", alike == (when.rel_op, when.rel_op, CROSS, 0), alike, "X against 0"
+        )
+
+
+@attack("eq-15*", domain=EQ_15_REPAIRED.domain())
+def eq_15_repaired_attack() -> Iterator[Evidence]:
+    yield from EQ_15_REPAIRED.attack()
+    yield from EQ_15_REPAIRED.sharpness()
 
 
 @attack(
@@ -117,14 +173,30 @@ def eq_15_attack() -> Iterator[Evidence]:
     yield below("r = 9/10: variance at distance 1, exactly", exact_variance("9/10", 2, 1), "1/2")
 
 
+IN_Q, IN_K = sp.symbols("c d", positive=True)
+SQUARED = sp.Symbol("E", positive=True)
+INFIMUM = Statement(
+    (
+        Variable(AMPLITUDE, low=sp.Integer(2), integer=True, closed=True),
+        Variable(IN_Q, low=sp.Integer(0), high=sp.Integer(1)),
+        Variable(IN_K, low=sp.Integer(0), high=1 / (AMPLITUDE - 1)),
+    ),
+    (Conclusion(relation(0, "<", SQUARED)),),
+    meaning={SQUARED: AMPLITUDE * (1 - (AMPLITUDE - 1) * IN_Q * IN_K)},
+    words=r"$\theta D = a \ge 2$, $\sigma_0 = 1$, $\mu_0 = \nu_0 = 0$: over Schwartz laws of independent $q$, "
+    r"$k$ that meet "
+    r"Assumption 2.1 the limits of the variance have infimum 0, not attained; with $E = \mathrm{E}(q_A\cdot "
+    r"k_A)^2$ for "
+    r"unit normal coordinates, equal correlations $c$ in $q_A$ and $-d$ in $k_A$, which tends to 0 as $c$ and $(a-1)d$ "
+    "tend to 1, ",
+)
+
+
 @claim(
     "thm-3.3.infimum",
     where="Sec. 3, Theorem 3.3",
     kind="step",
-    says=(
-        r"$\theta D = a \ge 2$, $\sigma_0 = 1$, $\mu_0 = \nu_0 = 0$: over Schwartz laws of independent "
-        "$q$, $k$ that meet Assumption 2.1 the limits of the variance have infimum 0, not attained"
-    ),
+    says=INFIMUM,
     uses=("thm-3.3*",),
     outline=(
         "Unit normal coordinates with equal correlations c < 1 in q_A and -d, d < 1/(a-1), in k_A: "
@@ -132,16 +204,19 @@ def eq_15_attack() -> Iterator[Evidence]:
         "1+d, 1-(a-1)d are positive."
     ),
 )
-def infimum() -> Iterator[Evidence]:
-    c, d = sp.symbols("c d", positive=True)
+def infimum(statement: Statement) -> Iterator[Evidence]:
+    c, d, size = IN_Q, IN_K, AMPLITUDE
+    said = statement.meaning[SQUARED]
     # (u I + v E)(w I + z E), E all ones, has trace a(uw + uz + vw) + a^2 vz
-    trace = SIZE * ((1 - c) * (1 + d) - (1 - c) * d + c * (1 + d)) - SIZE**2 * c * d
-    yield identity(trace, SIZE * (1 - (SIZE - 1) * c * d), "trace of the product, any a")
-    for size in (2, 3, 4):
-        yield identity(_trace(size, c, d), size * (1 - (size - 1) * c * d), f"trace by matrices, a = {size}")
-    yield limit(
-        (1 - (SIZE - 1) * c * d).subs(d, c / (SIZE - 1)), c, 1, 0, "E(q_A.k_A)^2/a as c -> 1", side="-"
-    )
+    trace = size * ((1 - c) * (1 + d) - (1 - c) * d + c * (1 + d)) - size**2 * c * d
+    yield identity(trace, said, "trace of the product, any a")
+    for number in (2, 3, 4):
+        yield identity(_trace(number, c, d), said.subs(size, number), f"trace by matrices, a = {number}")
+    yield limit((said / size).subs(d, c / (size - 1)), c, 1, 0, "E(q_A.k_A)^2/a as c -> 1", side="-")
+    yield arrives("what is positive", SQUARED, statement.target())
+    ends = [(one.symbol, one.high) for one in statement.variables[1:] if isinstance(one, Variable)]
+    least = said.subs(dict(reversed(ends)))
+    yield identity(least, sp.Integer(0), "0 at the open ends of the ranges, towards which it falls")
 
 
 def _trace(size: int, c: Expr, d: Expr) -> Expr:
@@ -149,8 +224,12 @@ def _trace(size: int, c: Expr, d: Expr) -> Expr:
     return sp.expand((((1 - c) * one + c * ones) * ((1 + d) * one - d * ones)).trace())
 
 
-@attack("thm-3.3.infimum", domain="a = 1, the one size without cross terms: the limit cannot move")
+@attack(
+    "thm-3.3.infimum",
+    domain=f"{INFIMUM.domain()}; " + "a = 1, the one size without cross terms: the limit cannot move",
+)
 def infimum_attack() -> Iterator[Evidence]:
+    yield from INFIMUM.attack()
     c, d = sp.symbols("c d", positive=True)
     yield tried("a = 1: trace", _trace(1, c, d) == 1, _trace(1, c, d), "1 for every c, d")
 
@@ -229,6 +308,7 @@ def two_coins() -> Iterator[Evidence]:
     "thm-3.3",
     where="Sec. 3, Theorem 3.3",
     kind="theorem",
+    in_words="of every law that meets Assumption 2.1, with a density or without",
     says=(
         r"under Assumption 2.1: $\liminf_{|m-n| \to \infty} \mathrm{Var} "
         r"\mathrm{Attn}_{\theta,\alpha}(q^{(m)},k^{(n)}) \ge \sigma_0^2/2$"
@@ -255,6 +335,7 @@ def thm_3_3_attack() -> Iterator[Evidence]:
     "thm-3.3.lebesgue",
     where="App. H",
     kind="step",
+    in_words="of every density and every integrable function",
     says=(
         r"$(q,k)$ has a density and $\mathrm{E}|G| < \infty$, $G = G(q,k)$: $\mathrm{E}[G \cos(2\pi s "
         r"q_P\cdot k_P)] \to 0$ as $s \to \infty$"
@@ -295,15 +376,33 @@ def lebesgue_attack() -> Iterator[Evidence]:
         )
 
 
+THEOREM_3_3_REPAIRED = Statement(
+    (*MOMENTS, Variable(MEAN_A)),
+    (
+        Conclusion(relation(VARIANCE, "==", SQUARE / 2 + CROSS / (2 * AMPLITUDE))),
+        Conclusion(relation(0, "<", VARIANCE)),
+        Conclusion(relation(VARIANCE, ">=", SQUARE / 2), when=(relation(CROSS, ">=", 0),)),
+        Conclusion(relation(VARIANCE, "<", SQUARE / 2), when=(relation(CROSS, "<", 0),)),
+        Conclusion(
+            relation(VARIANCE, ">=", SQUARE / 2),
+            when=(
+                relation(AMPLITUDE * SQUARE + CROSS, ">=", (MEAN_A * AMPLITUDE / 2) ** 2),
+                relation(MEAN_A**2 * AMPLITUDE, ">=", 4 * SQUARE),
+            ),
+        ),
+    ),
+    meaning=MOMENT_LIMIT,
+    words=r"$(q,k)$ has any joint density and $\mathrm{E}(q_A\cdot k_A)^2 < \infty$: "
+    + MOMENT_WORDS.replace(" (thm-3.3*)", "")
+    + r"$\mathrm{Var} \mathrm{Attn} \to V = \mathrm{E}(q_A\cdot k_A)^2/(2a)$; for $a = 1$ there is no cross "
+    r"term, and the "
+    r"last condition but one holds whenever $a$ is even (Jensen); ",
+)
+
+
 @repair(
     "thm-3.3",
-    says=(
-        r"$(q,k)$ has any joint density and $\mathrm{E}(q_A\cdot k_A)^2 < \infty$: $\mathrm{Var} "
-        r"\mathrm{Attn} \to \mathrm{E}(q_A\cdot k_A)^2/(2\theta D) = \sigma_0^2/2 + (1/2\theta D)\sum_{i "
-        r"\ne j} \mathrm{E} q_ik_iq_jk_j > 0$; so (15) holds if and only if that sum of cross terms is "
-        r"$\ge 0$, always for $\theta D = 1$, and whenever $\theta D$ is even and $\mu_0^2\theta D \ge "
-        r"4\sigma_0^2$"
-    ),
+    says=THEOREM_3_3_REPAIRED,
     assumes=(
         "a joint density (the same for all $m$, $n$)",
         r"$\mathrm{E} (q_d k_d)^2 = \sigma_0^2$ for all $d$",
@@ -326,23 +425,37 @@ def lebesgue_attack() -> Iterator[Evidence]:
         $\mu_0^2\theta D\ge4\sigma_0^2$. $\square$
     """,
 )
-def thm_3_3_repaired() -> Iterator[Evidence]:
-    cross = sp.Symbol("cross", real=True)
+def thm_3_3_repaired(statement: Statement) -> Iterator[Evidence]:
+    found, squares = statement.meaning[VARIANCE], SQUARE / 2
+    yield arrives("the squares and the cross terms, over 2a", found, statement.target(1))
+    yield arrives("positive, as E (q_A.k_A)^2 is", statement.target(2), VARIANCE)
+    for index in (3, 4, 5):
+        yield arrives("half of sigma_0^2", squares, statement.target(index))
+    for index, sign in ((3, ">="), (4, "<")):
+        (when,) = statement.conclusions[index - 1].when
+        yield exact(
+            f"where the cross terms are {sign} 0", when == relation(CROSS, sign, 0), when, f"X {sign} 0"
+        )
+        said = statement.conclusions[index - 1].says.rel_op
+        yield exact("and the variance alike", said == sign, said, sign)
+    mean, enough = statement.conclusions[4].when
+    least = mean.rhs / (2 * AMPLITUDE)  # of V, by the mean of q_A.k_A
+    yield arrives("the sum of a/2 of the A_d has the mean a mu_0/2", (MEAN_A * AMPLITUDE / 2) ** 2, mean.rhs)
+    yield arrives("E (q_A.k_A)^2 is what exceeds its square", AMPLITUDE * SQUARE + CROSS, mean.lhs)
+    rest = sp.Symbol("w", nonnegative=True)  # mu_0^2 a = 4 sigma_0^2 + w
+    at = sp.expand(least).subs(MEAN_A, sp.sqrt((enough.rhs + rest) / AMPLITUDE))
     yield identity(
-        (SIZE * SIGMA_SQ + cross) / (2 * SIZE) - SIGMA_SQ / 2, cross / (2 * SIZE), "limit less sigma_0^2/2"
+        at - squares, rest / 8, "Jensen's bound less sigma_0^2/2, mu_0^2 theta D = 4 sigma_0^2 + w"
     )
-    jensen = (MU * SIZE / 2) ** 2 / (2 * SIZE)
-    yield identity(
-        jensen.subs(MU, 2 * sp.sqrt(SIGMA_SQ / SIZE)), SIGMA_SQ / 2, "Jensen at mu_0^2 theta D = 4 sigma_0^2"
-    )
-    yield exact("Jensen's bound rises with mu_0", sp.diff(jensen, MU).is_positive, sp.diff(jensen, MU), "> 0")
 
 
 @attack(
     "thm-3.3*",
-    domain="unit normal tokens, r = 0 (no cross terms): exact variance at 1 to 2^20 against 1/2; n = 1, 2, 32",
+    domain=f"{THEOREM_3_3_REPAIRED.domain()}; "
+    + "unit normal tokens, r = 0 (no cross terms): exact variance at 1 to 2^20 against 1/2; n = 1, 2, 32",
 )
 def thm_3_3_repaired_attack() -> Iterator[Evidence]:
+    yield from THEOREM_3_3_REPAIRED.attack()
     cases = (
         (f"n = {n}, distance {lag}", exact_variance(0, n, lag) - ball("1/2"))
         for n in (1, 2, 32)

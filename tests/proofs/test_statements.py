@@ -37,6 +37,18 @@ OBJECTS = {node: form for node, form in load().nodes().items() if form.statement
 REFUTED = {
     *("not-2.1", "eq-3", "eq-18", "eq-21", "eq-21.beta", "eq-31", "eq-35", "eq-37", "eq-40", "eq-41.a"),
     *("rem-base.monotone", "rem-PI.monotone", "rem-extensions"),
+    *("eq-42", "eq-47", "eq-55", "eq-56", "eq-58.a", "eq-59", "eq-60.a", "eq-65", "eq-66", "eq-67", "eq-68"),
+    *(
+        "eq-72",
+        "eq-73",
+        "eq-15",
+        "eq-75.lambda",
+        "eq-83",
+        "rem-3.eliminates",
+        "rem-3.reduces.scaled",
+        "rem-4.5",
+    ),
+    *("tab-1", "rem-4.tokens"),
 }
 
 
@@ -65,6 +77,9 @@ def test_what_is_printed_is_made_from_the_statement(node: str) -> None:
     assert form.says == form.statement.says()
     assert form.in_words == ""
     assert (judged(node, form, form.statement) in GOOD) == (node not in REFUTED)
+
+
+BY_VALUE = {"eq-56", "eq-59", "eq-60.a", "eq-65", "eq-66", "eq-72", "eq-15", "eq-83"}
 
 
 # bounds of the paper with so much room that tightened by half they still hold, and are still proved
@@ -107,7 +122,12 @@ def test_what_is_false_is_refuted_at_a_point_of_its_own_hypotheses(node: str) ->
     evidence = gather(node, form.check)
     against = [item for item in evidence if item.verdict is Verdict.REFUTED]
     assert against
-    assert all(item.role is Role.STATEMENT for item in against)
+    if node in BY_VALUE:  # a side has no value there, or the law is shown beside the point
+        assert not all(item.role is Role.STATEMENT for item in against)
+    else:
+        assert all(item.role is Role.STATEMENT for item in against)
+    if not form.statement.symbols:  # of numbers alone
+        return
     first = form.statement.symbols[0]
     impossible = replace(form.statement, given=(*form.statement.given, relation(first, "<", first - 1)))
     with pytest.raises(LedgerError, match="does not certainly meet"):

@@ -15,11 +15,15 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.errors import InputError
 from analysis.evidence import Evidence, Verdict
+from proofs import waves
 from proofs.balls import PRECISION, ball, below, precision
 from proofs.checks import INVERSE_BASES, Point, least_head_dim, vanishes
 from proofs.ledger import weakest
+from proofs.paper import appendix_e_bound as bound
 from proofs.paper import appendix_e_cos as cosine
+from proofs.paper import appendix_e_error as error
 from proofs.paper import appendix_e_riemann as riemann
 from proofs.paper import appendix_e_sin as sine
 from proofs.paper import appendix_f as c2
@@ -112,8 +116,8 @@ def test_whatever_is_refuted_has_a_repair_that_stands(results: dict[str, Result]
 def test_counterexamples_name_their_point(results: dict[str, Result]) -> None:
     for label in ("eq-42", "eq-47", "eq-55", "eq-59", "eq-68"):
         for item in results[label].evidence:
-            assert "theta_0=1/" in item.what
-            assert "D=" in item.what
+            assert "theta_0 = " in item.what
+            assert "lambda = " in item.what
 
 
 def verdict(found: Evidence | Iterable[Evidence]) -> Verdict:
@@ -143,13 +147,13 @@ PLANTED: dict[str, Callable[[], Evidence | Iterable[Evidence]]] = {
     "eq 44 with one of the two cosines": lambda: riemann.trivial_bound(2 / D),
     "eq 45 below the Lipschitz constant": lambda: riemann.lipschitz(1 / D**2),
     "eq 46 with cos for sin": lambda: riemann.slope_bound(sp.cos),
-    "eq 47's count, without its + 1": lambda: riemann.counted(ALPHA * D / 2),
-    "eq 48 with 2/5 for 1/2": lambda: riemann.taylor(sp.Rational(2, 5)),
-    "eq 49 with L for L^2": lambda: riemann.second_derivative(1),
-    "eq 50 with kappa <= 1/2": lambda: riemann.worst_kappa(HALF),
-    "eq 51 with half of its second term": lambda: riemann.riemann_error(printed=1),
-    "eq 51 compared at too small a phase": lambda: riemann.riemann_error(cut=1),
-    "eq 51 compared at too large a phase": lambda: riemann.riemann_error(cut=3),
+    "eq 47's count, without its + 1": lambda: error.counted(ALPHA * D / 2),
+    "eq 48 with 2/5 for 1/2": lambda: error.taylor(sp.Rational(2, 5)),
+    "eq 49 with L for L^2": lambda: error.second_derivative(1),
+    "eq 50 with kappa <= 1/2": lambda: error.worst_kappa(HALF),
+    "eq 51 with half of its second term": lambda: error.riemann_error(printed=1),
+    "eq 51 compared at too small a phase": lambda: error.riemann_error(cut=1),
+    "eq 51 compared at too large a phase": lambda: error.riemann_error(cut=3),
     "eq 52 with Si for Ci": lambda: cosine.substitution(sp.Si, sp.cos),
     "eq 54 with periods of two turns": lambda: cosine.periods_meet(sp.Rational(1, 4), turns=2),
     "eq 56 with 15 for 16": lambda: cosine.period_bound("cos", 15 / ((4 * N + 1) * (4 * N + 5))),
@@ -174,18 +178,28 @@ def test_a_planted_error_is_caught(name: str) -> None:
 
 def test_a_refutation_turns_where_the_printed_step_is_true() -> None:
     """The checks that refute are not blind: at harmless points, or with the right factor, they do not."""
-    assert verdict(cosine.chain_55(SMALL)) is Verdict.PROVED
-    assert verdict(cosine.last_step(Point(Fraction(1, 20), 12, Fraction(60)))) is Verdict.PROVED
-    assert verdict(sine.last_inequality(SMALL)) is Verdict.PROVED
-    assert verdict(cosine.insertion(HALF, HALF / sp.pi)) is Verdict.PROVED
-    assert verdict(cosine.undefined("eq 56", SMALL, (1, 5))) is Verdict.UNKNOWN
-    assert verdict(sine.empty_sums(SMALL)) is Verdict.UNKNOWN
+    at = {**cosine.TWO_TURNS}
+    assert cosine.EQ_55.fails_at(at, 2).verdict is Verdict.SUPPORTED
+    assert cosine.EQ_59.fails_at({**at, waves.lam: 60}, 3).verdict is Verdict.SUPPORTED
+    assert sine.EQ_68.fails_at(at, 2).verdict is Verdict.SUPPORTED
+    assert verdict(bound.insertion(HALF, HALF / sp.pi)) is Verdict.PROVED
+    assert verdict(cosine.no_value(cosine.EQ_56, {**at, waves.lam: 3, N: 1}, 2)) is Verdict.PROVED
+    with pytest.raises(InputError, match="not certainly in the range"):
+        cosine.no_value(cosine.EQ_56, {**at, N: 1}, 2)
     assert verdict(sine.weight_bound(sp.Integer(4))) is Verdict.UNKNOWN
-    assert verdict(c2.strict_middle(SMALL, Fraction(1, 2))) is Verdict.UNKNOWN
+    half = {**at, waves.lam: sp.Rational(11, 10), c2.share: HALF}
+    assert verdict(c2.strict_middle(c2.EQ_72, half)) is Verdict.UNKNOWN
     assert verdict(vanishes("eq 42 repaired", riemann.excess(SMALL, 5))) is Verdict.UNKNOWN
-    tiny = Point(Fraction(1, 10**400), 10**6, Fraction(2))
-    halved = c2.above_half(tiny, Fraction(1, 100), Fraction(1, 100), Fraction(1, 2))
-    assert verdict(halved) is Verdict.CERTIFIED
+    small = sp.Rational(1, 100)
+    tiny = {
+        waves.theta: sp.Rational(1, 10**400),
+        waves.D: 4000,
+        waves.lam: 2,
+        c2.share: small,
+        waves.alpha: small,
+    }
+    assert c2.EQ_73.fails_at(tiny, 2).verdict is Verdict.REFUTED
+    assert c2.EQ_27.fails_at(tiny).verdict is Verdict.SUPPORTED
 
 
 ROUNDING = 2.0**-50  # a bound and a sum, each rounded to float64, relative to a bound above 1/D
@@ -291,3 +305,18 @@ def test_practice_rows_of_epsilon() -> None:
         if row["D > 4L"]:
             point = Point(Fraction(1, row["base"]), row["head_dim"], Fraction(row["distance"]))
             assert row["least epsilon"] == pytest.approx(float(point.least_epsilon()), rel=8 * ROUNDING)
+
+
+def test_the_waves_of_the_statements_are_the_integrals_that_they_are_printed_as() -> None:
+    for wave in ("cos", "sin"):
+        functions = (
+            waves.term(wave, waves.c),
+            waves.half_integral(wave, waves.c, waves.TENTH),
+            waves.piece(waves.TENTH, waves.lam, wave),
+        )
+        for found in waves.as_integrals(*functions):
+            assert found.verdict is Verdict.CERTIFIED, found.what
+    swapped = waves.SineTerm(*waves.term().given)
+    assert str(swapped.integral()) != str(waves.term().integral())
+    closed = waves.by_primitives(waves.piece(1, 2))
+    assert closed == sp.Ci(4 * sp.pi) - sp.Ci(2 * sp.pi)
