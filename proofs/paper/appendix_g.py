@@ -235,7 +235,8 @@ EQ_76 = Statement(
     outline="rho is real and integrable: the real part of e^{-iy} rho is rho cos y, pointwise.",
 )
 def eq_76(statement: Statement) -> Iterator[Evidence]:
-    yield from statement.identities()
+    (said,) = statement.conclusions  # at every point; the integral is that of both sides
+    yield identity(said.says.lhs, statement.target(), "Re(e^{-iy} rho)")
 
 
 @attack(

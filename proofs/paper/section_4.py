@@ -171,7 +171,8 @@ _PRINTED_1 = fine_tuned(
 TABLE_1_REPAIRED = replace(
     _PRINTED_1,
     conclusions=(
-        *_PRINTED_1.conclusions,
+        Conclusion(relation(WIDEST, "==", _PRINTED_1.target(1))),
+        *_PRINTED_1.conclusions[1:],
         Conclusion(relation(LEAST_BEHIND, "==", sp.Rational(4, 100))),
         Conclusion(relation(MOST_BEHIND, "==", sp.Rational(10, 100))),
     ),
