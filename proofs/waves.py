@@ -170,7 +170,7 @@ def term(wave: str = "cos", unit: Expr = TURN, index: Expr = d) -> Any:
     return TERMS[wave](index, D, lam, theta, unit)
 
 
-def terms(first: Expr, last: Expr, wave: str = "cos", unit: Expr = TURN) -> Expr:
+def delta_sum(first: Expr, last: Expr, wave: str = "cos", unit: Expr = TURN) -> Expr:
     """The sum of Delta_d over d from `first` to `last`."""
     return sp.Sum(term(wave, unit), (d, first, last))
 
@@ -191,7 +191,7 @@ def by_primitives(expression: Expr) -> Expr:
     return found.xreplace({one: one.closed() for one in found.atoms(CosinePiece, CosineHalf)})
 
 
-def rope_sum(wave: str = "cos", unit: Expr = TURN) -> Expr:
+def wave_sum(wave: str = "cos", unit: Expr = TURN) -> Expr:
     """C_D or S_D at lambda."""
     return SUMS[wave](D, 1 / theta, lam, unit)
 

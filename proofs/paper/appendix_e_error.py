@@ -54,8 +54,8 @@ from proofs.waves import (
     alpha,
     c,
     d,
+    delta_sum,
     lam,
-    terms,
     theta,
     x,
 )
@@ -84,7 +84,7 @@ def geometric(point: Point, share: Fraction) -> tuple[arb, arb]:
 
 
 CUT: Expr = sp.floor(alpha * D / 2)
-NEAR_TERMS, FAR_TERMS = terms(sp.Integer(0), CUT), terms(CUT + 1, D / 2 - 1)
+NEAR_TERMS, FAR_TERMS = delta_sum(sp.Integer(0), CUT), delta_sum(CUT + 1, D / 2 - 1)
 POWERS = sp.Sum(theta ** (2 * d / D), (d, CUT + 1, D / 2))
 RATIO: Expr = theta ** (2 / D)
 EQ_47 = Statement(
@@ -125,7 +125,7 @@ CUT_0: Expr = CUT.subs(alpha, SHARE_0)
 EQ_47_REPAIRED = Statement(
     (ANY_BASE, ANY_HEAD_DIM, ANY_DISTANCE, ANY_FACTOR, SMALL_SHARE[0]),
     tuple(
-        Conclusion(relation(sp.Abs(terms(first, last, wave, c)), "<=", bound))
+        Conclusion(relation(sp.Abs(delta_sum(first, last, wave, c)), "<=", bound))
         for wave in WAVES
         for first, last, bound in (
             (sp.Integer(0), CUT_0, 2 * SHARE_0 + 4 / D),
@@ -372,7 +372,7 @@ EQ_50_REPAIRED = Statement(
     tuple(
         Conclusion(
             relation(
-                sp.Abs(terms(CUT_0 + 1, D / 2 - 1, wave, c)),
+                sp.Abs(delta_sum(CUT_0 + 1, D / 2 - 1, wave, c)),
                 "<=",
                 sp.Rational(13, 12) * c * lam * theta**SHARE_0 / D,
             )
@@ -424,7 +424,9 @@ EQ_51 = Statement(
     (
         Conclusion(
             relation(
-                sp.Abs(terms(sp.Integer(0), D / 2 - 1) / 2), "<=", alpha + 4 * sp.pi * lam * theta**alpha / D
+                sp.Abs(delta_sum(sp.Integer(0), D / 2 - 1) / 2),
+                "<=",
+                alpha + 4 * sp.pi * lam * theta**alpha / D,
             )
         ),
     ),
@@ -465,7 +467,7 @@ def riemann_error(cut: int = 2, printed: Expr = 2) -> Iterator[Evidence]:
 EQ_51_REPAIRED = Statement(
     (ANY_BASE, LARGE_HEAD, ANY_DISTANCE, ANY_FACTOR, Variable(SHARE_0, low=sp.Integer(0), closed=True)),
     tuple(
-        Conclusion(relation(sp.Abs(terms(sp.Integer(0), D / 2 - 1, wave, c) / 2), "<=", SHARE_0 + bound))
+        Conclusion(relation(sp.Abs(delta_sum(sp.Integer(0), D / 2 - 1, wave, c) / 2), "<=", SHARE_0 + bound))
         for wave in WAVES
         for bound in (
             2 * c * lam * theta**SHARE_0 / D,

@@ -51,12 +51,12 @@ from proofs.waves import (
     as_integrals,
     c,
     d,
+    delta_sum,
     half_integral,
     lam,
-    rope_sum,
     term,
-    terms,
     theta,
+    wave_sum,
     x,
 )
 
@@ -165,9 +165,9 @@ EQ_42 = Statement(
     SIZES,
     (
         Conclusion(
-            relation(rope_sum(), "==", sp.Sum(sp.cos(TURN * lam * theta ** (2 * d / D)), (d, 0, D / 2)) / D)
+            relation(wave_sum(), "==", sp.Sum(sp.cos(TURN * lam * theta ** (2 * d / D)), (d, 0, D / 2)) / D)
         ),
-        Conclusion(relation(rope_sum(), "==", terms(sp.Integer(0), D / 2) / 2 + half_integral())),
+        Conclusion(relation(wave_sum(), "==", delta_sum(sp.Integer(0), D / 2) / 2 + half_integral())),
     ),
     meaning=LOG,
     words=PRINTED_TERMS,
@@ -202,15 +202,17 @@ EQ_42_REPAIRED = Statement(
     (
         Conclusion(
             relation(
-                rope_sum(unit=c), "==", terms(sp.Integer(0), D / 2 - 1, unit=c) / 2 + half_integral(unit=c)
+                wave_sum(unit=c),
+                "==",
+                delta_sum(sp.Integer(0), D / 2 - 1, unit=c) / 2 + half_integral(unit=c),
             )
         ),
         Conclusion(
             relation(
-                rope_sum(unit=c),
+                wave_sum(unit=c),
                 "==",
                 sp.Sum(sp.cos(c * lam * theta ** (2 * d / D)), (d, 0, k - 1)) / D
-                + terms(k, D / 2 - 1, unit=c) / 2
+                + delta_sum(k, D / 2 - 1, unit=c) / 2
                 + half_integral(unit=c, low=2 * k / D),
             )
         ),

@@ -59,10 +59,10 @@ from proofs.waves import (
     L,
     alpha,
     by_primitives,
+    delta_sum,
     half_integral,
     lam,
     piece,
-    terms,
     theta,
     x,
     y,
@@ -74,7 +74,7 @@ def sine_cut(point: Point) -> int:
     return math.floor(point.distance - Fraction(3, 2))
 
 
-SINE_ERROR = terms(sp.Integer(0), D / 2 - 1, "sin") / 2
+SINE_ERROR = delta_sum(sp.Integer(0), D / 2 - 1, "sin") / 2
 EQ_61 = Statement(
     (*SIZES, SHARE),
     (

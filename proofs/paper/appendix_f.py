@@ -44,12 +44,12 @@ from proofs.waves import (
     alpha,
     by_primitives,
     c,
+    delta_sum,
     half_integral,
     lam,
     piece,
-    rope_sum,
-    terms,
     theta,
+    wave_sum,
     x,
     y,
 )
@@ -306,15 +306,15 @@ def main_term(point: Point, e0: arb) -> arb:
 
 
 ERROR = alpha + 4 * sp.pi * lam * theta**alpha / D
-TRIANGLE = half_integral() - sp.Abs(terms(sp.Integer(0), D / 2 - 1)) / 2
+TRIANGLE = half_integral() - sp.Abs(delta_sum(sp.Integer(0), D / 2 - 1)) / 2
 EXPONENT = Variable(alpha, low=sp.Integer(0))
 EQ_73 = Statement(
     (*NEAR_SIZES, EXPONENT),
     (
-        Conclusion(relation(sp.Abs(rope_sum()), ">=", TRIANGLE)),
+        Conclusion(relation(sp.Abs(wave_sum()), ">=", TRIANGLE)),
         Conclusion(
             relation(
-                sp.Abs(rope_sum()), ">=", (1 - share) * sp.cos(TURN * lam * theta**share) - 1 / L - ERROR
+                sp.Abs(wave_sum()), ">=", (1 - share) * sp.cos(TURN * lam * theta**share) - 1 / L - ERROR
             )
         ),
     ),
@@ -341,7 +341,7 @@ def eq_73(statement: Statement) -> Iterator[Evidence]:
 BOUND_27 = MAIN_TERM - 1 / L - ERROR
 EQ_73_REPAIRED = Statement(
     (*SIZES, Variable(share, low=sp.Integer(0), high=sp.Integer(1)), EXPONENT),
-    (Conclusion(relation(rope_sum(), ">=", TRIANGLE)), Conclusion(relation(TRIANGLE, ">=", BOUND_27))),
+    (Conclusion(relation(wave_sum(), ">=", TRIANGLE)), Conclusion(relation(TRIANGLE, ">=", BOUND_27))),
     given=(NEAR_PHASE,),
     meaning=LOG,
 )
@@ -380,7 +380,7 @@ def eq_73_attack() -> Iterator[Evidence]:
 
 EQ_27 = Statement(
     (*NEAR_SIZES, EXPONENT),
-    (Conclusion(relation(rope_sum(), ">", BOUND_27)),),
+    (Conclusion(relation(wave_sum(), ">", BOUND_27)),),
     given=(NEAR_PHASE,),
     meaning=LOG,
 )
@@ -485,10 +485,10 @@ LEMMA_C_2_REPAIRED = Statement(
         Variable(k, low=sp.Integer(0), high=D / 2, integer=True, closed=True),
     ),
     (
-        Conclusion(relation(rope_sum(unit=c), ">=", MIDDLE - 2 * k / D - SLACK_1)),
-        Conclusion(relation(rope_sum(unit=c), "<=", MIDDLE + SLACK_1)),
-        Conclusion(relation(rope_sum(unit=c), ">=", MIDDLE + EDGE - 2 * k / D - SLACK_2)),
-        Conclusion(relation(rope_sum(unit=c), "<=", MIDDLE + EDGE + SLACK_2)),
+        Conclusion(relation(wave_sum(unit=c), ">=", MIDDLE - 2 * k / D - SLACK_1)),
+        Conclusion(relation(wave_sum(unit=c), "<=", MIDDLE + SLACK_1)),
+        Conclusion(relation(wave_sum(unit=c), ">=", MIDDLE + EDGE - 2 * k / D - SLACK_2)),
+        Conclusion(relation(wave_sum(unit=c), "<=", MIDDLE + EDGE + SLACK_2)),
         Conclusion(relation(0, "<=", cin_of(PHASE_F))),
         Conclusion(relation(cin_of(PHASE_F), "<=", PHASE_F**2 / 4)),
         Conclusion(relation(cin_of(PHASE_P), "<", sp.EulerGamma + sp.log(PHASE_P) + 1 / PHASE_P)),

@@ -387,6 +387,10 @@ TOKENS_REPAIRED = Statement(
 )
 def fine_tuning_tokens_repaired(statement: Statement) -> Iterator[Evidence]:
     yield from decided(statement)
+    found, said = _exactly(token_share()), statement.meaning[TOKENS]
+    yield replace(
+        exact("per cent of the tokens, by the protocol", found == said, found, said), role=Role.STATEMENT
+    )
 
 
 @attack(

@@ -217,16 +217,16 @@ MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
         "eq-42*, attack",
     ),
     "D > 4 L removed": (
-        "paper.appendix_e_riemann",
+        "paper.appendix_e_error",
         "STEEP",
         lambda steep: sp.Symbol("u", positive=True),
         "eq-47.a",
     ),
     "13/24 for kappa tightened to 1/2": (
-        "paper.appendix_e_riemann",
+        "paper.appendix_e_error",
         "WORST_KAPPA",
         lambda k: sp.Rational(1, 2),
-        "eq-50*",
+        "eq-51*",
     ),
     "the period's first end one off": (
         "paper.appendix_e_cos",

@@ -159,7 +159,7 @@ PLANTED: dict[str, Callable[[], Evidence | Iterable[Evidence]]] = {
     "eq 56 with 15 for 16": lambda: cosine.period_bound("cos", 15 / ((4 * N + 1) * (4 * N + 5))),
     "eq 65 with the ends of eq 56": lambda: cosine.period_bound("sin", 16 / ((4 * N + 1) * (4 * N + 5))),
     "eq 60 without the near end": lambda: cosine.integral_bound(
-        cosine.c, 1 / (2 * cosine.c * cosine.lam * sums.theta * sums.L)
+        waves.c, 1 / (2 * waves.c * waves.lam * waves.theta * waves.L)
     ),
     "eq 69 with 3/2 for 2": lambda: c1.sine_constant(sp.Rational(3, 2)),
     "eq 71 with 1 for 2": lambda: c2.first_hump(sp.Integer(1)),
