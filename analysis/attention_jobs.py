@@ -104,6 +104,37 @@ def gpu_jobs(length: int, heads: int, head_dim: int, *, backward: bool, seed: in
     )
 
 
+def training_step(recipe: Any, seed: int, attend: Any = None) -> Job:
+    """One step of the trainer on random tokens: forward, backward, clipped update.
+
+    Args:
+        recipe: as `tapa train` takes it.
+        seed: of weights and tokens.
+        attend: how attention is computed; None for what a model has to begin with.
+    """
+    import torch
+
+    from analysis.models.llama import Llama
+    from analysis.training.train import optimiser_of, update
+
+    generator = torch.Generator().manual_seed(seed)
+    shape = recipe.batch, recipe.length + 1
+    tokens = torch.randint(recipe.model.vocab_size, shape, generator=generator)
+    model = Llama(recipe.model, seed=seed)
+    model.attend = model.attend if attend is None else attend
+    optimiser = optimiser_of(model, recipe)
+    loss = torch.compile(model.loss, dynamic=False) if recipe.compile else model.loss
+
+    def step() -> None:
+        optimiser.zero_grad(set_to_none=True)
+        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+            value = loss(tokens)
+        value.backward()
+        update(model, optimiser, recipe.lr)
+
+    return step
+
+
 def error_at_some(encoding: Any, q: Heads, k: Heads, v: Heads, found: Heads, count: int = 32) -> float:
     """Largest difference from float64 at some queries, the first and the last among them."""
     import torch

@@ -416,6 +416,7 @@ def training_speed(recipe: Any = None, *, steps: int = 30, seed: int = 0) -> lis
         steps: that count, of each method.
         seed: of weights and tokens.
     """
+    from analysis.attention_jobs import training_step
     from analysis.training import recipe as recipes
     from analysis.training.variants import VARIANTS
     from analysis.workers import threads
@@ -427,7 +428,7 @@ def training_speed(recipe: Any = None, *, steps: int = 30, seed: int = 0) -> lis
     }  # as the experiments train them
     with threads(recipe.threads):
         turns = {
-            name: _step(replace(recipe, model=replace(recipe.model, method=m)), seed)
+            name: training_step(replace(recipe, model=replace(recipe.model, method=m)), seed)
             for name, m in methods.items()
         }
         runs = in_turns(list(turns.values()), steps, WARM_UP)
@@ -444,28 +445,34 @@ def training_speed(recipe: Any = None, *, steps: int = 30, seed: int = 0) -> lis
     return [row]
 
 
-def _step(recipe: Any, seed: int) -> Callable[[], None]:
-    """One step of the trainer: forward, backward, clipped update."""
-    import torch
+def fused_training_speed(
+    recipe: Any = None, lengths: Sequence[int] = (128, 512, 1024, 2048), *, repeats: int = 5
+) -> list[Row]:
+    """Training steps of recipe "cpu" with TAPA through the operator against all scores at once; equal tokens a step.
 
-    from analysis.models.llama import Llama
-    from analysis.training.train import optimiser_of, update
+    From `train.FUSED_FROM` tokens on `tapa train` takes the operator.
+    """
+    from analysis.attention_jobs import training_step
+    from analysis.models.attention import explicit
+    from analysis.models.fused import Fused
+    from analysis.training import recipe as recipes
+    from analysis.training.train import FUSED_FROM
+    from analysis.training.variants import VARIANTS
+    from analysis.workers import threads
 
-    generator = torch.Generator().manual_seed(seed)
-    shape = recipe.batch, recipe.length + 1
-    tokens = torch.randint(recipe.model.vocab_size, shape, generator=generator)
-    model = Llama(recipe.model, seed=seed)
-    optimiser = optimiser_of(model, recipe)
-    loss = torch.compile(model.loss, dynamic=False) if recipe.compile else model.loss
-
-    def step() -> None:
-        optimiser.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bfloat16"):
-            value = loss(tokens)
-        value.backward()
-        update(model, optimiser, recipe.lr)
-
-    return step
+    recipe = recipe or recipes.load_recipe("cpu", ["precision=float32"])
+    tokens, rows = recipe.batch * recipe.length, []
+    for length in lengths:
+        model = replace(recipe.model, context=length, method=VARIANTS["tapa"].method)
+        recipe = replace(recipe, model=model, batch=max(1, tokens // length))
+        with threads(1):
+            jobs = [training_step(recipe, 0, attend) for attend in (Fused(), explicit)]
+            sides = against(*in_turns(jobs, repeats, WARM_UP))
+        used = length >= FUSED_FROM
+        target = f"ratio {'>' if used else '<'} 1 (fast: the operator), as it is {'' if used else 'not '}used there"
+        what = f"training steps of {recipe.batch} x {length} tokens, TAPA through the operator"
+        rows.append({"what": what, **sides, "target": target, "met": (sides["ratio"] > 1) == used})
+    return rows
 
 
 # TAPA's moments in closed form, and draws that each way of sampling saves against plain Monte Carlo.
@@ -659,6 +666,7 @@ BENCHMARKS: Mapping[str, Callable[[], list[Row]]] = {
     "sampling_efficiency": sampling_efficiency,
     "phase_curves_speed": phase_curves_speed,
     "training_speed": training_speed,
+    "fused_training_speed": fused_training_speed,
     "start_up": start_up,
     "layerwise_memory": layerwise_memory,
     "large_model_memory": large_model_memory,
@@ -668,9 +676,10 @@ BENCHMARKS: Mapping[str, Callable[[], list[Row]]] = {
 OF_MODEL = ("model_2048", "model_8192")
 NAMED = (
     "gpu_attention_speed",
+    "fused_training_speed",
     "layerwise_memory",
     "large_model_memory",
-)  # only when named: a GPU, 3 GB of disk, Linux
+)  # only when named: a GPU, minutes, 3 GB of disk, Linux
 
 
 def chosen_benchmarks(names: Sequence[str], *, with_model: bool) -> list[str]:

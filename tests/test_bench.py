@@ -28,6 +28,7 @@ from analysis.records import Schema, read_summary
 from analysis.studies.distance_bias import measure
 from analysis.theory import rope
 from analysis.theory.frequencies import plain
+from analysis.training.train import FUSED_FROM
 from figures.catalogue import SUMMARIES
 from tests import tiny_models
 from tests.models.tiny_llama import tiny_recipe
@@ -179,6 +180,19 @@ def test_memory_that_stands_still_says_nothing(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(workers, "peak_memory_mb", lambda: 100.0)
     (row,) = bench.mean_score_memory(lengths=(64, 128, 256), head_dim=8)
     assert not row["met"]
+
+
+def test_training_through_the_operator_is_asked_to_be_faster_where_it_is_used(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Of equal tokens a step; which side wins on a model of nothing is no matter of this test."""
+    monkeypatch.setattr(bench, "in_turns", lambda jobs, *counts: [[job() or 2.0] for job in jobs])
+    monkeypatch.setattr(bench, "against", lambda fast, slow: {"ratio": 1.5})
+    short, long = bench.fused_training_speed(tiny_recipe(), (16, FUSED_FROM))
+    assert short["what"].startswith("training steps of 4 x 16 tokens")
+    assert long["what"].startswith(f"training steps of 1 x {FUSED_FROM} tokens")
+    assert (short["met"], long["met"]) == (False, True)
+    assert "not used there" in short["target"]
 
 
 def test_peak_memory_is_in_megabytes():

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from analysis import records, schemas
+from analysis.intervals import over_documents
 from figures.findings.finding import FOLDER, Finding, Value, number, percent
 
 RECORD, FIGURE = "trained/recovery.nc", "fig_39_recovery"
@@ -80,6 +81,7 @@ def recovery_curve_findings() -> Iterator[Finding]:
     if tokens:
         yield _control(tokens, lengths, common)
         yield from (_arm(arm, tokens, lengths, common) for arm in ARMS if arm != CONTROL)
+        yield _without_phase(tokens, lengths, common)
     yield _undecided(tokens)
 
 
@@ -118,6 +120,27 @@ def _arm(arm: str, tokens: int, lengths: list[int], common: dict[str, Value | st
         "otherwise, {scored}, paired differences, 95 % over documents).",
         RECORD,
         common | values | {"tokens": f"{tokens:,}", "arm": ARMS[arm]},
+        FIGURE,
+    )
+
+
+def _without_phase(tokens: int, lengths: list[int], common: dict[str, Value | str | int]) -> Finding:
+    """TAPA against the rotation dropped: what its phase is worth so far."""
+    data, found = _data().sel(trained=tokens), {}
+    for name, length in zip(("short", "long"), lengths, strict=True):
+        nats = data.nats.sel(length=length)
+        less = nats.sel(arm="tapa").values - nats.sel(arm="nope").values
+        interval = over_documents(
+            less, data.tokens.values, seed=json.loads(data.attrs["configuration"])["seed"]
+        )
+        found[f"less_{name}"] = Value(interval.value, interval.low, interval.high, form="+.2f")
+    return Finding(
+        "recovery-tapa-less-nope",
+        "After {tokens} tokens {model}'s loss with TAPA less that with the rotation dropped is {less_short} nats per "
+        "token in windows of {short} tokens and {less_long} in windows of {long} ({scored}, paired differences, 95 % "
+        "over documents).",
+        RECORD,
+        common | found | {"tokens": f"{tokens:,}"},
         FIGURE,
     )
 

@@ -27,7 +27,7 @@ WHOLE = PARTIAL | AHEAD | {("nope", 8192): 4.25, ("yarn", 8192): 3.25}
 
 
 def record(losses: dict[tuple[str, int], float]) -> xr.Dataset:
-    return made(losses).assign_attrs(configuration=json.dumps({"model": "SmolLM2-135M-Instruct"}))
+    return made(losses).assign_attrs(configuration=json.dumps({"model": "SmolLM2-135M-Instruct", "seed": 0}))
 
 
 def said(data: xr.Dataset, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
@@ -85,6 +85,7 @@ def test_findings_are_of_equal_tokens(monkeypatch: pytest.MonkeyPatch):
     assert "and 50 % [50, 50] of that excess is closed" in found["recovery-tapa"]  # 3.0 at first
     assert "38 % [38, 38] of that excess is closed" in found["recovery-nope"]  # 1.25 of 2.0 is left
     assert "0 % [0, 0] of that excess is closed" in found["recovery-yarn"]
+    assert "is +0.25 [+0.25, +0.25] nats per token in windows of 256" in found["recovery-tapa-less-nope"]
     assert (
         "had 4,096 of 8,192 planned tokens (RoPE 8,192, TAPA 8,192, no rotation 4,096, YaRN 4,096)"
         in (found["recovery-undecided"])
