@@ -35,7 +35,9 @@ OTHERS = ("fox", "window", "tapa_linear", "tapa_alpha0", "tapa_frozen", "tapa_ra
 FINE = ("rope_4x", "yarn_4x", "tapa_4x", "alibi_4x", "nope_4x", "drope")
 RATES = (1.5e-3, 3e-3, 6e-3)
 MIDDLE = RATES[1]
-"""The rate of runs that have but one, and of the gate's reference."""
+"""The rate of runs that have but one, and of the reference of private words."""
+CODE_SHARE = 0.375
+"""Of the recipe's steps, the horizon on code: a pilot of a model of this size copied from far back after half of it."""
 FINE_RATES = (2.5e-4, 5e-4, 1e-3)
 FINE_SHARES = (0.005, 0.05)
 """Of the parent's tokens: the paper fine-tunes on 0.5 % of its pre-training tokens."""
@@ -158,8 +160,8 @@ def _tiers() -> Iterator[Tier]:
         "code",
         "Is it the same in long source files by byte pairs?",
         (
-            LongRun("rope", 0, MIDDLE, "code", share=2.0, kind="reference"),
-            *crossed(PRIMARY, seeds=(0, 1), corpus="code", shares=(2.0, 0.5)),
+            LongRun("rope", 0, RATES[0], "code", share=CODE_SHARE, size="3M", kind="reference"),
+            *crossed(PRIMARY, seeds=(0, 1), corpus="code", size="3M", shares=(CODE_SHARE, CODE_SHARE / 3)),
         ),
     )
     yield Tier(
