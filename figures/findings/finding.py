@@ -36,6 +36,10 @@ ORIGINS = {  # by record: the command that makes it, and the module that measure
     "summaries/hostile.json": ("python -m tests.hostile COUNT --out FILE", "tests/hostile.py"),
     "summaries/mutants.json": ("python -m proofs.mutants COUNT", "proofs/mutants.py"),
     "summaries/bench.json": ("tapa bench", "analysis/bench.py"),
+    "summaries/compiled_loop.json": (
+        "tapa bench fused_attention_speed fused_training_speed phase_curves_speed --out FILE",
+        "analysis/attention_jobs.py",
+    ),
     "summaries/kills.json": ("python -m tests.kills --folder NEW", "tests/kills.py"),
     "trained/score_variance.nc": ("tapa score-variance RUNS", "analysis/studies/score_variance.py"),
     "trained/formula_fit*.nc": ("tapa formula MODEL", "analysis/studies/formula_fit.py"),

@@ -96,7 +96,7 @@ SECTIONS = {
         phase.token_findings,
     ),
     "Before any training": (untrained.moment_findings, untrained.encoding_findings, untrained.head_findings),
-    "Speed": (untrained.speed_findings,),
+    "Speed": (untrained.speed_findings, untrained.loop_findings),
     "Memory, layer by layer": (untrained.layer_findings,),
     "Kills and full disks": (untrained.kill_findings,),
     "Hostile inputs": (untrained.hostile_findings,),
