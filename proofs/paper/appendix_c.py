@@ -45,7 +45,7 @@ from proofs.letters import (
     limit_bias,
     rope_bias,
 )
-from proofs.paper.theorem_2_2 import EDGE, RADIANS, TURNS, limit_gap
+from proofs.paper.theorem_2_2 import EDGE, RADIANS, RIEMANN_ERROR, TURNS, limit_gap
 from proofs.statements import (
     TURN,
     Conclusion,
@@ -160,6 +160,13 @@ EQ_28 = Statement(
 )
 
 
+def over_log(statement: Statement) -> Evidence:
+    """Evidence that the statement asks for D > 4L, as the bound of e does."""
+    (condition,) = RIEMANN_ERROR.conclusions[1].when
+    what = "e bounds what C_D and S_D are off their limits where D > 4L (thm-2.2.riemann)"
+    return exact(what, condition in statement.given, statement.given, condition)
+
+
 def without_error(bound: sp.Expr, error: sp.Symbol, sign: int) -> tuple[arb, arb, Evidence]:
     """(a, b) of a bound a + b/L + sign e, and the evidence that e stands in it as thm-2.2.riemann has it."""
     constant, slope = line_in(bound - sign * error, LOG)
@@ -181,6 +188,7 @@ def without_error(bound: sp.Expr, error: sp.Symbol, sign: int) -> tuple[arb, arb
     ),
 )
 def eq_28(statement: Statement) -> Iterator[Evidence]:
+    yield over_log(statement)
     constant, slope, once = without_error(statement.target(1), E_NEAR, -1)
     yield once
     yield near_cosine(constant, -slope)
@@ -251,6 +259,7 @@ EQ_29 = Statement(
     ),
 )
 def eq_29(statement: Statement) -> Iterator[Evidence]:
+    yield over_log(statement)
     yield from cosine_beyond_one_turn()
     constant, slope, once = without_error(statement.target(), E_FAR, 1)
     yield once
@@ -314,6 +323,7 @@ EQ_30 = Statement(
     ),
 )
 def eq_30(statement: Statement) -> Iterator[Evidence]:
+    yield over_log(statement)
     for index, error in ((1, E_NEAR), (2, E_FAR)):
         constant, slope, once = without_error(statement.target(index), error, 1)
         yield once
@@ -732,11 +742,3 @@ def eq_7_practice() -> Iterator[dict[str, object]]:
             "integers in the near range": len(near_integers(base)),
             "D that (33) asks for at Lambda = b, alpha = 0": short(128 * arb.pi() * base),
         }
-
-
-def _integers(base: int) -> int:
-    """Greatest integer strictly below b^(1/4)/8, exactly: (8 n)^4 < b."""
-    n = 0
-    while (8 * (n + 1)) ** 4 < base:
-        n += 1
-    return n
