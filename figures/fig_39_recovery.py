@@ -24,6 +24,7 @@ from figures.style import (
 )
 
 CONTROL, ENDPOINT, RAW = "rope", "tapa", "tapa-raw"
+FEW = 6  # ticks that all have room for their names
 LOOKS = {  # name, colour, marker, line, and a factor of the abscissa by which intervals do not hide each other
     "tapa": ("TAPA", "orange", "^", "-", 0.95),
     "nope": ("no rotation", "black", "v", ":", 1.05),
@@ -87,7 +88,9 @@ def _arms(ax: Axes, cells: xr.Dataset) -> None:
     ax.set_xscale("log", base=2)
     ax.set_xlim(places[0] / 1.3, last * 1.15)
     shown = places <= last
-    ax.set_xticks(places[shown], [_thousands(int(n)) for n in cells.trained.values[shown]])
+    names = [_thousands(int(n)) for n in cells.trained.values[shown]]
+    kept = {0, *range(len(names) - 1, 0, -2 if len(names) > FEW else -1)}
+    ax.set_xticks(places[shown], [name if i in kept else "" for i, name in enumerate(names)])
     ax.xaxis.minorticks_off()
 
 
