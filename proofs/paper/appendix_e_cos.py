@@ -344,9 +344,12 @@ UNIT = {"cos": QUARTER, "sin": HALF}
 
 
 IN_SUM = Variable(n, low=CUT_LOW, high=CUT_HIGH, integer=True, closed=True)
+FALLING = piece(BEGIN_AT["cos"](n), BEGIN_AT["cos"](n) + HALF)
+RISING = piece(BEGIN_AT["cos"](n) + HALF, BEGIN_AT["cos"](n) + 1)
 EQ_56 = Statement(
     (*SIZES, IN_SUM),
     (
+        Conclusion(relation(sp.Abs(period("cos", n)), "==", sp.Abs(FALLING) - sp.Abs(RISING))),
         Conclusion(
             relation(sp.Abs(period("cos", n)), "<=", 4 / (sp.pi * (4 * n + 1)) - 4 / (sp.pi * (4 * n + 5)))
         ),
@@ -367,7 +370,7 @@ TWO_TURNS = {theta: sp.Rational(1, 20), D: sp.Integer(12), lam: sp.Integer(2)}
     "member does not exist.",
 )
 def eq_56(statement: Statement) -> Iterator[Evidence]:
-    yield no_value(statement, {**TWO_TURNS, n: sp.Integer(0)}, 2)
+    yield no_value(statement, {**TWO_TURNS, n: sp.Integer(0)}, 3)
 
 
 def no_value(statement: Statement, point: Mapping[sp.Symbol, Expr], index: int) -> Evidence:
@@ -445,7 +448,6 @@ def half_period(wave: str, later: bool) -> Iterator[Evidence]:
     yield termwise("1/y at an end less 1/y beyond it", 1 / y - 1 / (y + r))
 
 
-FALLING = piece(BEGIN_AT["cos"](n), BEGIN_AT["cos"](n) + HALF)
 EQ_57 = Statement(
     (EVERY_PERIOD,),
     (
@@ -488,7 +490,6 @@ def eq_57_attack() -> Iterator[Evidence]:
     yield search("4/(pi (4n+1)) - |I_n^-|", ((f"n={i}", margin(i)) for i in range(301)))
 
 
-RISING = piece(BEGIN_AT["cos"](n) + HALF, BEGIN_AT["cos"](n) + 1)
 EQ_58 = Statement(
     (EVERY_PERIOD,),
     (
