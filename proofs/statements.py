@@ -159,6 +159,8 @@ class Variable:
         above = "" if self.high == sp.oo else f" {less_} {tex(self.high)}"
         whole = r" \text{ even}" if self.even else r" \in \mathbb{Z}" if self.integer else ""
         kind = whole or ("" if below or above else r" \in \mathbb{R}")
+        # after an upper end the kind would be said of that end
+        kind = rf",\ {name}{kind}" if above and kind else kind
         return f"{below}{inner}{above}{kind}"
 
     def values(self, known: Mapping[sp.Symbol, Value], meaning: Meaning | None = None) -> list[Value]:
