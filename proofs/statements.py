@@ -506,7 +506,9 @@ def tex(expression: Any) -> str:
         return f"{tex(said.lhs)} {_SIGNS[said.rel_op]} {tex(said.rhs)}"
     expr = sp.sympify(expression)
     decimals = {one: _decimal(one) for one in expr.atoms(sp.Rational) if _is_decimal(int(one.q))}
-    return sp.latex(expr.xreplace(decimals), ln_notation=True)
+    found = sp.latex(expr.xreplace(decimals), ln_notation=True)
+    # GitHub refuses \operatorname
+    return found.replace(r"\operatorname{sign}", r"\mathrm{sgn}").replace(r"\operatorname", r"\mathrm")
 
 
 def _is_decimal(denominator: int) -> bool:

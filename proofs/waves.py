@@ -154,6 +154,9 @@ class CosineTerm(_OfWave):
 class SineTerm(CosineTerm):
     """The same of the sine."""
 
+    def _latex(self, printer: Any, **_: Any) -> str:
+        return rf"\Delta^{{\sin}}_{{{printer.doprint(self.given[0])}}}"
+
     wave: ClassVar[Any] = sp.sin
     symbol: ClassVar[Any] = sp.Si
     primitive: ClassVar[Any] = staticmethod(si)

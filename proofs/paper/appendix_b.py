@@ -59,7 +59,7 @@ EQ_21_REPAIRED = Statement(
     EQ_21.conclusions,
     given=(relation(MU**2 + NU**2, ">", 0),),
     meaning={PHI: sp.atan2(MU, NU), LENGTH: RADIUS},
-    words=WHOLE_SUM,
+    words=r"with $\phi$ the angle of $\nu_0 + i\mu_0$: " + WHOLE_SUM,
 )
 
 

@@ -96,7 +96,8 @@ EQ_47 = Statement(
         Conclusion(relation(theta**alpha * RATIO / (1 - RATIO), "<=", theta**alpha * (1 / (1 - RATIO) - 1))),
     ),
     meaning=LOG,
-    words=r"$\Delta'$ and $\Delta''$ are the sums of $\Delta_d$ up to $\lfloor\alpha D/2\rfloor$ and beyond it; ",
+    words=r"$\Delta'$ and $\Delta''$ are the sums of $\Delta_d$ of (42) up to $\lfloor\alpha D/2\rfloor$ "
+    "and beyond it; ",
 )
 
 
@@ -134,7 +135,7 @@ EQ_47_REPAIRED = Statement(
     ),
     given=(SMALL_SHARE[1],),
     meaning={**LOG, KAPPA_SYMBOL: KAPPA.subs(u, 2 * L / D)},
-    words=r"for $\cos$ (first two) and $\sin$ (last two): ",
+    words=r"with $\Delta_d$ of (42), for $\cos$ (first two) and $\sin$ (last two): ",
 )
 
 

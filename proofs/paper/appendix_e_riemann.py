@@ -217,7 +217,7 @@ EQ_42_REPAIRED = Statement(
             )
         ),
     ),
-    words=rf"with ${tex(term())} = {tex(term(unit=c).integral())}$ ",
+    words=rf"with ${tex(term())} = {tex(term(unit=c).integral())}$ and, by another $\lambda$, for every $c > 0$ too, ",
 )
 
 

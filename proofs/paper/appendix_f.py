@@ -138,7 +138,7 @@ EQ_71_REPAIRED = Statement(
         Conclusion(relation(HUMPS[1], "<", sp.Rational(33521, 10**5))),
     ),
     meaning=LOG,
-    words=r"attained at $\lambda = 7/4$, and for every $\lambda \ge 1/4$ at $3/4$: ",
+    words=r"the bounds are attained at $\lambda = 7/4$ and, over all $\lambda \ge 1/4$, at $3/4$: ",
 )
 
 
@@ -312,15 +312,11 @@ EQ_73 = Statement(
     (*NEAR_SIZES, EXPONENT),
     (
         Conclusion(relation(sp.Abs(wave_sum()), ">=", TRIANGLE)),
-        Conclusion(
-            relation(
-                sp.Abs(wave_sum()), ">=", (1 - share) * sp.cos(TURN * lam * theta**share) - 1 / L - ERROR
-            )
-        ),
+        Conclusion(relation(TRIANGLE, ">=", (1 - share) * sp.cos(TURN * lam * theta**share) - 1 / L - ERROR)),
     ),
     given=(NEAR_PHASE,),
     meaning=LOG,
-    words="'exactly (27)': ",
+    words=r"'exactly (27)', $\Delta_d$ of (42): ",
 )
 
 
@@ -404,7 +400,7 @@ def eq_27(statement: Statement) -> Iterator[Evidence]:
     yield arrives("(72) less (71) less e of (26)", least, statement.target())
 
 
-LEMMA_C_2 = replace(EQ_27, words=r"for some $\epsilon_0$, and all $\alpha$; ")
+LEMMA_C_2 = replace(EQ_27, words="")
 
 
 @claim(

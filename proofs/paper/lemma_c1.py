@@ -120,7 +120,9 @@ EQ_69_REPAIRED = Statement(
         ),
     ),
     meaning={LOG: sp.log(BASE)},
-    words=r"$|I/2|$ is below $0.926/L$ for every angular factor, and below $0.8374/L$ in turns with $\lambda > 1$: ",
+    words=r"$I/2 = \frac12\int_0^1\sin(c\lambda\theta_0^x)dx$ is below $0.926/L$ in size for every angular factor, as "
+    r"another $\lambda$ makes one of the other, and below $0.8374/L$ in turns with $\lambda > 1$; both are approached "
+    r"as $\theta_0 \to 0$, at $2\pi\lambda = \pi$ and $3\pi$: ",
 )
 
 

@@ -270,7 +270,7 @@ OWN_RANGES = Statement(
     ),
     meaning={LOG: sp.log(BASE)},
     words="the least limit gap of theorem 2.2's own ranges has a lower bound that rises with the base, and that of the "
-    "near end stays below $3/8$: ",
+    r"near end for $\Lambda \to \infty$, so the least, stays below $3/8$: ",
 )
 
 

@@ -245,7 +245,8 @@ EQ_4 = Statement(
         Conclusion(relation(sp.im((Q0 + sp.I * Q1) * (K0 - sp.I * K1)), "==", -B_D)),
     ),
     meaning=PRODUCTS,
-    words=r"$q^C_d = q_0 + iq_1$, $k^C_d = k_0 + ik_1$, where $q_0 = q_{2d}$, $q_1 = q_{2d+1}$ and the same of $k$: ",
+    words=r"the real and the imaginary part of $q^C_d (k^C_d)^*$ are $A_d$ and $-B_d$, $q^C_d = q_0 + iq_1$, $k^C_d = "
+    r"k_0 + ik_1$, where $q_0 = q_{2d}$, $q_1 = q_{2d+1}$ and the same of $k$: ",
 )
 
 

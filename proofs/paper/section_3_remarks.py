@@ -143,8 +143,9 @@ ELIMINATES_REPAIRED = Statement(
     words=r"the bias vanishes in the limit (`thm-3.2`) but not at a distance: for independent centred normal "
     r"phases it is "
     r"$(\mathrm{E} q_A\cdot k_A/\sqrt a)$ times the first term below, strictly decreasing in $d = |m-n|$; at $\alpha = "
-    r"1/10$, $n = 32$ the share of it that is lost between distances 1 and $2^{20}$ is the second, $u$ the "
-    r"square at 1; ",
+    r"1/10$, $n = 32$ the share of it that is lost between distances 1 and $2^{20}$ is the second, $u$ "
+    r"what is added to 1 in the bracket at distance 1 (16 times as much at $2^{20}$), $\sigma$ the product of the two "
+    r"standard deviations; ",
 )
 
 

@@ -156,12 +156,16 @@ def reduces_scaled(statement: Statement) -> Iterator[Evidence]:
     yield statement.fails_at({WHOLE_HEAD: 4, PRODUCT: 1})
 
 
-SCORE_P = sp.Symbol("s", real=True)
+SCORE_P = sp.Symbol(r"\mathrm{Attn}", real=True)
 SCALED_REPAIRED = Statement(
     ANY_PRODUCT,
     (Conclusion(relation(SCORE_P, "==", PRODUCT / sp.sqrt(WHOLE_HEAD))),),
-    meaning={SCORE_P: PRODUCT * (1 / sp.sqrt(WHOLE_HEAD)) * sp.cos(0)},
-    words=r"$M = I_D/\sqrt D$ and $\phi \equiv 0$ give the score $s$, $p = q^T k$; ",
+    meaning={
+        SCORE_P: sp.Mul(
+            1 / sp.sqrt(WHOLE_HEAD), PRODUCT, sp.cos(sp.Integer(0), evaluate=False), evaluate=False
+        )
+    },
+    words=r"$M = I_D/\sqrt D$ and $\phi \equiv 0$ give (9) as the scaled product, $p = q^T k$; ",
 )
 
 
@@ -497,7 +501,7 @@ NORMS = sp.Symbol("G", nonnegative=True)
 PHASE_SIZE = Variable(N, low=sp.Integer(1), integer=True, closed=True)
 SENSITIVITY = Statement(
     (PHASE_SIZE, Variable(NORMS, low=sp.Integer(0), closed=True)),
-    (Conclusion(relation(NORMS / N, "<=", 2)),),
+    (Conclusion(relation(NORMS / N, "<", 2)),),
     words="non-stationary (linear) phases oscillate faster in representation space, stationary ones are less "
     "sensitive to "
     r"small changes; read: $|\nabla\phi|^2$ is smaller for $q_P^T k_P$ than for (16), where it is 2; with "

@@ -581,7 +581,8 @@ REPAIRED = Statement(
         * (sp.Abs(NEAR) + sp.Abs(FAR))
         / (sp.Rational(1, 4) - (sp.Rational("0.2575") + sp.Rational("0.9138") * sp.Abs(RHO)) / LOG),
     },
-    words=r"(7) holds in turns for $D > D_0$, uniformly for $|\Lambda|$ up to any fixed bound; ",
+    words=r"(7) holds in turns for $L > 1.03 + 3.66|\rho|$ and $D > D_0$, uniformly for $|\Lambda|$ up to any "
+    "fixed bound; ",
 )
 
 

@@ -68,7 +68,8 @@ SHARP = Statement(
     ),
     meaning={LARGE: sp.exp(sp.Rational(FALL[0]) + sp.Rational(FALL[1]) * STEEP)},
     words=r"$3/8$ is the best constant in (7) over all small $\theta_0$: it is approached as $b \to \infty$, and at "
-    r"$\nu_0 = 0$, in turns, the gap of the near end stays below it; and a threshold on $L$ below $\ln b_\rho$ is too "
+    r"$\nu_0 = 0$, in turns, the gap of the near end for $\Lambda \to \infty$, where its far term is 0, "
+    r"stays below it; and a threshold on $L$ below $\ln b_\rho$ is too "
     r"small for $\rho = 3$, 10, 30; ",
 )
 

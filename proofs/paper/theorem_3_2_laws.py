@@ -110,7 +110,8 @@ SPHERE = Statement(
     ),
     words=r"$q_P$, $k_P$ independent, uniform on the sphere of radius $R$ in $\mathbb{R}^3$ (normalised queries, "
     r"keys): "
-    r"$\mathrm{E}\cos$ is the first integral below, at $s$ times $2\pi R^2$; with $\alpha = 1$, $R^2 = \sqrt3/4$ it is "
+    r"$\mathrm{E}\cos$ is the first integral below, at $2\pi R^2$ times the $s$ of the notation; "
+    r"with $\alpha = 1$, $R^2 = \sqrt3/4$ it is "
     r"$2/(\pi|m-n|)$ in size at odd distances; (14) says $|m-n|^{-3}$; in $\mathbb{R}^5$ it is the second; ",
 )
 

@@ -78,7 +78,7 @@ MOMENT_LIMIT = {VARIANCE: (AMPLITUDE * SQUARE + CROSS) / (2 * AMPLITUDE)}
 MOMENT_WORDS = (
     r"$a = \theta D$, $S = \sigma_0^2$, $X = \sum_{i \ne j} \mathrm{E} q_ik_iq_jk_j$ over the amplitude, $V$ the "
     r"limit of "
-    r"$\mathrm{Var} \mathrm{Attn}$ (thm-3.3*); "
+    r"$\mathrm{Var} \mathrm{Attn}$ (`thm-3.3*`); "
 )
 EQ_15 = Statement(
     MOMENTS,

@@ -6,6 +6,7 @@ B_m is D C_D of v1 at the same angles in rad.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 
 import sympy as sp
@@ -117,7 +118,7 @@ def served_rows(*rows: tuple[int, int]) -> Listed:
 
 
 PRINTED = Statement(
-    (served_rows(*((length, base) for length, base, _ in FAILING)), ANY_PLACE),
+    (served_rows(*((length, base) for length, base, _ in FAILING)), replace(ANY_PLACE, high=LENGTH)),
     (Conclusion(relation(summed(BASE), ">=", 0)),),
     words=r"the least bases $b$ with $B_m \ge 0$ for all $m$ within a length $L$, as Table 2 prints them, read "
     r"as numbers ($d "

@@ -68,7 +68,7 @@ RELEASED = Statement(
         ),
     ),
     words=r"the kernel computes (12) of v1 with $q_P/(2\pi)$ for $q_P$ and $n_A/D$ for $\theta$, $n_A = \max(1, "
-    r"\min(\lfloor \theta D \rfloor, D-1))$, $n_P = D - n_A$, and not (12) itself, of which it differs at $D = "
+    r"\min(\lfloor \theta D \rfloor, D-1))$, $n_P = D - n_A$, and not (12) itself, from which it differs at $D = "
     r"2$, $q = k "
     r"= (1, 1)$, $|m-n| = 1$; with $s_A = q_A\cdot k_A$, $s_P = q_P\cdot k_P$, $d = |m-n|$: ",
 )

@@ -152,7 +152,7 @@ def test_a_notebook_shows_statement_assumptions_and_proof(whole_ledger: list[Res
     claims = Claims({entry["label"]: entry for entry in found["claims"]}, found["notation"])
     text = claims.show("lem-C.2", "thm-2.2", facts=1).text
     for piece in (
-        r"- as stated, **proved**: for some $\epsilon_0$, and all $\alpha$; for all $0 < \theta_{0} < 0.1$, ",
+        r"- as stated, **proved**: for all $0 < \theta_{0} < 0.1$, ",
         "    - assumes: ",
         "    - uses: `eq-27`\n",
         r"**Proof** as stated. *For $0<\epsilon_0<1$.* Cut ",
