@@ -507,8 +507,13 @@ def tex(expression: Any) -> str:
     expr = sp.sympify(expression)
     decimals = {one: _decimal(one) for one in expr.atoms(sp.Rational) if _is_decimal(int(one.q))}
     found = sp.latex(expr.xreplace(decimals), ln_notation=True)
-    # GitHub refuses \operatorname
-    return found.replace(r"\operatorname{sign}", r"\mathrm{sgn}").replace(r"\operatorname", r"\mathrm")
+    for sympy_s, ours in _NAMES.items():
+        found = found.replace(sympy_s, ours)
+    return found
+
+
+# GitHub refuses \operatorname, and the pages' renderer knows no \limits
+_NAMES = {r"\operatorname{sign}": r"\mathrm{sgn}", r"\operatorname": r"\mathrm", r"\int\limits": r"\int"}
 
 
 def _is_decimal(denominator: int) -> bool:
