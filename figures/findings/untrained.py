@@ -197,7 +197,7 @@ BY_LOOP = {  # what a row of the record begins with: its label, and what its rat
 def loop_findings() -> Iterator[Finding]:
     """What the compiled loop makes of attention, of training and of the phase's curves: of the rows that there are.
 
-    Both sides took turns on a machine on which other work ran, so that the ratio stands and the seconds do not.
+    Both sides took turns on one machine on which nothing else ran.
     """
     for row in content(LOOP)["rows"]:
         for start, (label, words) in BY_LOOP.items():
