@@ -121,7 +121,8 @@ def training_step(recipe: Any, seed: int, attend: Any = None) -> Job:
     shape = recipe.batch, recipe.length + 1
     tokens = torch.randint(recipe.model.vocab_size, shape, generator=generator)
     model = Llama(recipe.model, seed=seed)
-    model.attend = model.attend if attend is None else attend
+    if attend is not None:
+        model.attend = attend
     optimiser = optimiser_of(model, recipe)
     loss = torch.compile(model.loss, dynamic=False) if recipe.compile else model.loss
 

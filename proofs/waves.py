@@ -49,6 +49,14 @@ class _OfWave(Enclosed):
         return cast("tuple[Any, ...]", self.args)
 
 
+class _OfSine:
+    """What makes of a function of the cosine the same of the sine."""
+
+    wave: ClassVar[Any] = sp.sin
+    symbol: ClassVar[Any] = sp.Si
+    primitive: ClassVar[Any] = staticmethod(si)
+
+
 class CosinePiece(_OfWave):
     """The integral of cos(c y)/y over y: arguments its two ends, and c."""
 
@@ -77,12 +85,8 @@ class CosinePiece(_OfWave):
         return self.symbol(unit * high) - self.symbol(unit * low)
 
 
-class SinePiece(CosinePiece):
+class SinePiece(_OfSine, CosinePiece):
     """The same of the sine."""
-
-    wave: ClassVar[Any] = sp.sin
-    symbol: ClassVar[Any] = sp.Si
-    primitive: ClassVar[Any] = staticmethod(si)
 
 
 class CosineHalf(_OfWave):
@@ -115,12 +119,8 @@ class CosineHalf(_OfWave):
         return (next(ends) - next(ends)) / (2 * L)
 
 
-class SineHalf(CosineHalf):
+class SineHalf(_OfSine, CosineHalf):
     """The same of the sine."""
-
-    wave: ClassVar[Any] = sp.sin
-    symbol: ClassVar[Any] = sp.Si
-    primitive: ClassVar[Any] = staticmethod(si)
 
 
 class CosineTerm(_OfWave):
@@ -151,15 +151,11 @@ class CosineTerm(_OfWave):
         return sp.Integral(at(start) - at(x), (x, start, end))
 
 
-class SineTerm(CosineTerm):
+class SineTerm(_OfSine, CosineTerm):
     """The same of the sine."""
 
     def _latex(self, printer: Any, **_: Any) -> str:
         return rf"\Delta^{{\sin}}_{{{printer.doprint(self.given[0])}}}"
-
-    wave: ClassVar[Any] = sp.sin
-    symbol: ClassVar[Any] = sp.Si
-    primitive: ClassVar[Any] = staticmethod(si)
 
 
 TERMS: dict[str, Callable[..., Any]] = {"cos": CosineTerm, "sin": SineTerm}
