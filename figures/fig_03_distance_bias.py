@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import xarray as xr
 from matplotlib.figure import Figure
 
 from figures.style import (
     PAGE,
+    RC,
     curves_note,
     distance_axis,
     head_curves,
     head_map,
     headline,
+    heads_picture,
     means_explain,
     note,
     panel,
@@ -52,3 +55,19 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
     note(figure, curves_note(data))
     headline(figure, means_explain(data))
     return figure
+
+
+def draw_own(record: xr.Dataset, heads: Sequence[str] = ()) -> Figure:
+    """The heads of a user's record that were asked for, a panel each; the maps and examples above if none was.
+
+    Args:
+        record: of `tapa measure`.
+        heads: such as "3.4"; layer and head from 0.
+
+    Raises:
+        InputError: there is no such head.
+    """
+    if heads:
+        return heads_picture(record, heads)
+    with mpl.rc_context(RC):
+        return draw({"smollm2": record})

@@ -32,12 +32,14 @@ from analysis.plotting import distance_axis as distance_axis
 from analysis.plotting import head_curves as head_curves
 from analysis.plotting import head_map as head_map
 from analysis.plotting import headline as headline
+from analysis.plotting import heads_picture as heads_picture
 from analysis.plotting import log_bins as log_bins
 from analysis.plotting import means_explain as means_explain
 from analysis.plotting import model_label as model_label
 from analysis.plotting import note as note
 
 DIVERGING = "PuOr_r"
+SUFFIXES = (".png", ".pdf", ".svg")  # of the pictures of a user's own
 
 Draw = Callable[[Mapping[str, Any]], Figure]  # from records: arrays or words
 
@@ -64,6 +66,15 @@ def save_figure(
                 figure.savefig(part, format="png", metadata={"Data": json.dumps(shown)})
     plt.close(figure)
     return paths
+
+
+def save_picture(figure: Figure, path: Path) -> None:
+    """Write a user's own picture whole, replacing one of that name; `InputError` if nothing can be written there."""
+    try:
+        with mpl.rc_context(RC), replacing_file(path) as part:
+            figure.savefig(part, format=path.suffix.removeprefix("."))
+    finally:
+        plt.close(figure)
 
 
 def plotted(figure: Figure) -> list[list[float]]:

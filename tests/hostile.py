@@ -314,16 +314,6 @@ def cases(samples: Samples) -> dict[str, Callable[[random.Random], Case]]:
     def file(door: str, name: str, data: bytes, mutated: Any, *words: str) -> Callable[[random.Random], Case]:
         return lambda rng: Case(door, {name: mutated(data, rng), "t.txt": samples.text}, words)
 
-    def numbers(rng: random.Random) -> Case:
-        command, *rest = rng.choice(OPTIONS)
-        first = [] if rest[0].startswith("--") else [rest.pop(0)]
-        dry = ["--dry-run"] if command == "sweep" else []
-        chosen = rng.sample(rest, rng.randint(1, 2))
-        given_ = [f"{option}={rng.choice(NUMBERS)}" for option in chosen]
-        if command == "bias":
-            given_ += ["--interventions", "holt"]
-        return Case("numbers", {}, (command, *first, *dry, *given_))
-
     def paths(rng: random.Random) -> Case:
         name = name_of(rng)
         commands = [
@@ -334,13 +324,6 @@ def cases(samples: Samples) -> dict[str, Callable[[random.Random], Case]]:
         ]  # fmt: skip
         files = {f"model/{file}": data for file, data in samples.model.items()}
         return Case("paths", files | {"t.txt": samples.text}, tuple(rng.choice(commands)))
-
-    def overrides(rng: random.Random) -> Case:
-        lines = [
-            f"{rng.choice(KEYS)}{rng.choice(['=', '=', '=', ''])}{rng.choice([*NUMBERS, *WORDS])}"
-            for _ in range(2)
-        ]
-        return Case("overrides", {}, tuple(lines))
 
     config, recipe = samples.model["config.json"], samples.recipe
     return {
@@ -359,10 +342,29 @@ def cases(samples: Samples) -> dict[str, Callable[[random.Random], Case]]:
         "recipe": file("recipe", "r.toml", recipe, bytes_of),
         "recipe, tree": file("recipe", "r.toml", recipe, _toml_of),
         "text": file("text", "t.md", samples.text, bytes_of),
-        "numbers": numbers,
+        "numbers": _numbers,
         "paths": paths,
-        "overrides": overrides,
+        "overrides": _overrides,
     }
+
+
+def _numbers(rng: random.Random) -> Case:
+    command, *rest = rng.choice(OPTIONS)
+    first = [] if rest[0].startswith("--") else [rest.pop(0)]
+    dry = ["--dry-run"] if command == "sweep" else []
+    chosen = rng.sample(rest, rng.randint(1, 2))
+    given_ = [f"{option}={rng.choice(NUMBERS)}" for option in chosen]
+    if command == "bias":
+        given_ += ["--interventions", "holt"]
+    return Case("numbers", {}, (command, *first, *dry, *given_))
+
+
+def _overrides(rng: random.Random) -> Case:
+    lines = [
+        f"{rng.choice(KEYS)}{rng.choice(['=', '=', '=', ''])}{rng.choice([*NUMBERS, *WORDS])}"
+        for _ in range(2)
+    ]
+    return Case("overrides", {}, tuple(lines))
 
 
 def _toml_of(data: bytes, rng: random.Random) -> bytes:

@@ -219,7 +219,8 @@ def plot(
     """
     if len(head) > 6:
         raise InputError(f"{len(head)} heads are more than a picture shows; give --head six times or fewer")
-    from figures.own_heads import SUFFIXES, draw_own, save_picture
+    from figures.fig_03_distance_bias import draw_own
+    from figures.style import SUFFIXES, save_picture
 
     if out.suffix not in SUFFIXES:
         raise InputError(f"{out} is no name of a picture; give one that ends in {', '.join(SUFFIXES)}")

@@ -35,6 +35,18 @@ def plain_loss(variant: str, stretch: int, extension: str, share: float) -> floa
     return start + slope * (0.3 + 0.7 * share) * math.log2(stretch)
 
 
+def _evaluation(bits: float, spread: np.ndarray, length: int, extension: str) -> dict[str, Any]:
+    nats = (bits + spread - spread.mean()) * np.array(TOKENS) * math.log(2)
+    bins = len(loss_by_length.position_edges(length)) - 1
+    return {
+        "length": length,
+        "extension": extension,
+        "nats": nats.tolist(),
+        "bits_per_byte": float(nats.sum() / sum(TOKENS) / math.log(2)),
+        "loss_by_position": (bits * math.log(2) + np.linspace(-0.1, 0.1, bins)).tolist(),
+    }
+
+
 def record(
     variant: str,
     seed: int,
@@ -69,16 +81,9 @@ def record(
     lengths = run.evaluation(SCALE).lengths
 
     def read(length: int, extension: str, share: float) -> dict[str, Any]:
-        bits = loss(variant, length // lengths[0], extension, share) + shift
-        nats = (bits + spread - spread.mean()) * np.array(TOKENS) * math.log(2)
-        bins = len(loss_by_length.position_edges(length)) - 1
-        return {
-            "length": length,
-            "extension": extension,
-            "nats": nats.tolist(),
-            "bits_per_byte": float(nats.sum() / sum(TOKENS) / math.log(2)),
-            "loss_by_position": (bits * math.log(2) + np.linspace(-0.1, 0.1, bins)).tolist(),
-        }
+        return _evaluation(
+            loss(variant, length // lengths[0], extension, share) + shift, spread, length, extension
+        )
 
     best = BEST if parent is None else FINE_BEST
     content: dict[str, Any] = {

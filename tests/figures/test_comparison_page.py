@@ -14,9 +14,10 @@ import torch
 
 from analysis.cli.exported import COLUMNS, heads_csv, layers_latex, query_statistics, write_query_statistics
 from analysis.studies.heads_compared import compare_heads
-from figures.own_heads import draw_own, save_picture
+from figures.fig_03_distance_bias import draw_own
 from figures.report.comparison import comparison_page
 from figures.report.page import report_page, unpacked
+from figures.style import save_picture
 from tests.figures.report_records import LENGTH, tiny_record
 from tests.refusals import plainly_raises
 from tests.studies.test_heads_compared import stamped
