@@ -34,6 +34,8 @@ in the message:
 
 - `says` may be a `proofs.statements.Statement`: what is printed is then made from it, and the check is called with it
   and takes its sides for targets. Where it cannot be one, `in_words` says why in a line; STATUS.md counts both.
+- What the words of a form cite, index and count is somebody's (`proofs.wording`); `cites` are the claims that they
+  name beside the form itself and those that it uses.
 - A label is used once; `uses` names existing labels and has no cycle. "lem-C.2" is that claim as stated,
   "lem-C.2*" the same as repaired. List only what the evidence rests on: an independent proof lists nothing.
 - The verdict is derived, never typed: any REFUTED refutes, any UNKNOWN leaves unknown, otherwise the weakest
@@ -70,6 +72,7 @@ from proofs import paper
 from proofs.classical import CLASSICAL, cited
 from proofs.formal_record import machine_checked
 from proofs.statements import Statement
+from proofs.wording import misprints
 
 Check = Callable[[], Iterator[Evidence]]
 Rows = Callable[[], Iterator[dict[str, object]]]
@@ -114,6 +117,7 @@ class Form:
 
     `says`, `assumes` and `proof` are Markdown with TeX between dollar signs; `outline` is plain text. Where there is a
     `statement`, `says` is printed from it, and the check is `judge` of it; where there is none, `in_words` says why.
+    `cites` are the claims that its words name beside itself and those that it uses.
     """
 
     says: str
@@ -126,6 +130,7 @@ class Form:
     statement: Statement | None = None
     judge: Callable[[Statement], Iterator[Evidence]] | None = None
     in_words: str = ""
+    cites: tuple[str, ...] = ()
 
     @property
     def classical(self) -> tuple[str, ...]:
@@ -187,6 +192,7 @@ class Ledger:
         says: str | Statement,
         assumes: tuple[str, ...] = (),
         uses: tuple[str, ...] = (),
+        cites: tuple[str, ...] = (),
         outline: str = "",
         proof: str = "",
         in_words: str = "",
@@ -201,7 +207,7 @@ class Ledger:
         part = paper or _part(label, where)
 
         def register(check: C) -> C:
-            form = _form(label, says, assumes, uses, outline, proof, check, in_words)
+            form = _form(label, says, assumes, uses, outline, proof, check, in_words, cites)
             self._add(self.claims, label, Claim(label, where, kind, part, form, known), "claim")
             return check
 
@@ -214,6 +220,7 @@ class Ledger:
         says: str | Statement,
         assumes: tuple[str, ...] = (),
         uses: tuple[str, ...] = (),
+        cites: tuple[str, ...] = (),
         outline: str = "",
         proof: str = "",
         in_words: str = "",
@@ -221,7 +228,7 @@ class Ledger:
         """Register the decorated check as the evidence for the repaired statement of `label`."""
 
         def register(check: C) -> C:
-            form = _form(label, says, assumes, uses, outline, proof, check, in_words)
+            form = _form(label, says, assumes, uses, outline, proof, check, in_words, cites)
             self._add(self.repairs, label, form, "repair")
             return check
 
@@ -293,12 +300,25 @@ class Ledger:
                 if label not in known:
                     raise LedgerError(f"{label}: {what} for an unknown label")
         self.order()
+        for node, form in nodes.items():
+            self._check_words(node, form)
         for label, claim_ in self.claims.items():
             attacked = {label, label + REPAIRED} & self.attacks.keys()
             if not attacked and claim_.kind not in UNATTACKED and claim_.known.worded:
                 raise LedgerError(
                     f"{label}: no attack; search for a counterexample, its domain's edges first"
                 )
+
+    def _check_words(self, node: str, form: Form) -> None:
+        """`LedgerError` where the words of a form break the rules of `proofs.wording`."""
+        for label in form.cites:
+            if label not in self.claims:
+                raise LedgerError(f"{node}: cites {label!r}, which is not in the ledger")
+        typed = form.says if form.statement is None else form.statement.words
+        printed = None if form.statement is None else form.says.removeprefix(typed)
+        elsewhere = (self.claims[node.removesuffix(REPAIRED)].where, *form.assumes)
+        for wrong in misprints(typed, printed, node, form.uses, form.cites, elsewhere):
+            raise LedgerError(f"{node}: {wrong}; see proofs/wording.py")
 
     def order(self, labels: Iterable[str] | None = None) -> list[str]:
         """Both forms of the given claims (all by default) and every node they use, users after what they use.
@@ -348,19 +368,20 @@ def _form(
     proof: str,
     check: Callable[..., Iterator[Evidence]],
     in_words: str = "",
+    cites: tuple[str, ...] = (),
 ) -> Form:
     if isinstance(says, Statement):
         if in_words:
             raise LedgerError(f"{label}: a statement object, and in_words={in_words!r} says that it is none")
-        plain = _form(label, says.says(), assumes, uses, outline, proof, check)
+        plain = _form(label, says.says(), assumes, uses, outline, proof, check, cites=cites)
         return replace(plain, check=functools.partial(check, says), statement=says, judge=check)
     if not says.strip():
         raise LedgerError(f"{label}: says is empty; write the statement")
-    for name, value in (("assumes", assumes), ("uses", uses)):
+    for name, value in (("assumes", assumes), ("uses", uses), ("cites", cites)):
         if isinstance(value, str):
             raise LedgerError(f"{label}: {name}={value!r} is a string; write a tuple, ({value!r},)")
     form = Form(says, tuple(assumes), tuple(uses), outline, inspect.cleandoc(proof), check, place(check))
-    return replace(form, in_words=in_words)
+    return replace(form, in_words=in_words, cites=cites)
 
 
 def place(check: Callable) -> str:

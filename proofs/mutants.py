@@ -28,7 +28,7 @@ import sys
 import time
 import types
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import asdict, dataclass
 from importlib.machinery import ModuleSpec, SourceFileLoader
@@ -52,7 +52,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 # what the ledger's own rules, its printing and this module are made of is tested by other means
 _LEFT_OUT = (
     *("ledger.py", "verify.py", "status.py", "cache.py", "mutants.py", "classical.py", "formal_record.py"),
-    "__init__.py",
+    *("__init__.py", "wording.py"),
 )
 _OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
     ast.Add: ast.Sub,
@@ -79,6 +79,15 @@ _SIGNS = {
     "!=": "==",
 }  # of `proofs.statements.relation`
 _NUMBER = re.compile(r"-?\d+(\.\d+)?(/\d+)?")
+_SHOWN = (
+    "what",
+    "computed",
+    "predicted",
+    "precision",
+    "domain",
+)  # texts that evidence shows beside its verdict
+_EFFORT = ("number", "seed", "tol", "max_boxes")  # how long something is searched, and from where
+_COUNTED = ("range", "Fraction", "ball")  # what a list of places to look at is written with
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +112,19 @@ class Mutant:
         return f"{self.file} {self.kind}: {self.before} -> {self.after}"
 
 
-def mutants_of(source: str, file: str) -> list[Mutant]:
-    """Every error of every kind that can be planted in a module's source."""
+def mutants_of(source: str, file: str, attacks: Collection[str] = ()) -> list[Mutant]:
+    """Every error of every kind that can be planted in a module's source; `attacks`: functions that only attacks run.
+
+    Not planted, as no verdict depends on it by construction: in docstrings and in texts that evidence shows beside its
+    verdict (f-strings that are no statement and no number, the `computed` and `predicted` of `exact` and `tried`); in
+    the effort of a search (`_EFFORT`); and in literal lists and ranges that a loop of an attack runs over, which are
+    where it looks, and not what it looks for.
+    """
     tree, found, lines = ast.parse(source), [], source.encode().splitlines(keepends=True)
-    documentation = {id(_documentation(node)) for node in ast.walk(tree)}
+    idle = {id(_documentation(node)) for node in ast.walk(tree)}
+    idle |= {id(inner) for node in (*_shown(tree), *_places(tree, attacks)) for inner in ast.walk(node)}
     for node in ast.walk(tree):
-        if id(node) in documentation:
+        if id(node) in idle:
             continue
         for kind, changed in _changes(node):
             place, text = _place(node, changed)
@@ -116,6 +132,86 @@ def mutants_of(source: str, file: str) -> list[Mutant]:
             if "\n" not in before or kind in ("hypothesis", "says"):
                 found.append(Mutant(file, place.lineno, place.col_offset, kind, before, text))
     return found
+
+
+def _shown(tree: ast.AST) -> Iterator[ast.AST]:
+    """Texts beside a verdict, and the effort of searches."""
+    made = {id(inner) for node in ast.walk(tree) if isinstance(node, ast.Call) for inner in _meant(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr) and id(node) not in made:
+            yield node
+        if isinstance(node, ast.Call) and _name(node.func) in ("exact", "tried"):
+            yield from node.args[2:]
+        if isinstance(node, ast.keyword) and node.arg in (*_SHOWN, *_EFFORT):
+            yield node.value
+
+
+def _meant(call: ast.Call) -> Iterator[ast.AST]:
+    """The f-strings of a call that are a number or a statement."""
+    parts = [keyword.value for keyword in call.keywords if keyword.arg in (*_PRINTED, *_HYPOTHESES)]
+    parts += call.args if _name(call.func) in ("ball", "arb", "Rational", "Fraction") else []
+    for part in parts:
+        yield from (inner for inner in ast.walk(part) if isinstance(inner, ast.JoinedStr))
+
+
+def _name(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def _places(tree: ast.Module, attacks: Collection[str]) -> Iterator[ast.AST]:
+    """The literal lists and ranges that the loops of attacks run over."""
+    for function in tree.body:
+        if isinstance(function, ast.FunctionDef) and function.name in attacks:
+            for node in ast.walk(function):
+                if isinstance(node, ast.For | ast.comprehension) and _literal(node.iter):
+                    yield node.iter
+
+
+def _literal(node: ast.expr) -> bool:
+    """Written with numbers, names, tuples, lists and `_COUNTED` alone?"""
+    plain = (ast.Constant, ast.Name, ast.Tuple, ast.List, ast.Starred, ast.UnaryOp, ast.BinOp, ast.operator)
+    also = (ast.unaryop, ast.expr_context)
+    return all(
+        isinstance(one, plain + also) or (isinstance(one, ast.Call) and _name(one.func) in _COUNTED)
+        for one in ast.walk(node)
+    )
+
+
+def attack_functions(modules: Mapping[str, str]) -> dict[str, set[str]]:
+    """Of every module the functions that nothing but attacks runs: attacks, and helpers that only these read.
+
+    A private name is read in its own module, another wherever it occurs: so a helper that shares its name with
+    something that a check reads counts as a check's.
+    """
+    units = [(file, node) for file, source in modules.items() for node in ast.parse(source).body]
+    readers: dict[str, set[tuple[str, str]]] = {}
+    for file, node in units:
+        for name in {*_read(node)} if not isinstance(node, ast.Import | ast.ImportFrom) else ():
+            readers.setdefault(name, set()).add((file, getattr(node, "name", "")))
+    found = {(file, getattr(node, "name", "")) for file, node in units if _may_attack(node)}
+    attacks = {
+        (file, getattr(node, "name", "")) for file, node in units if _may_attack(node) and _decorated(node)
+    }
+    grown = len(found) + 1
+    while len(found) < grown:
+        grown = len(found)
+        for file, name in sorted(found - attacks):
+            private = name.startswith("_")
+            by = {one for one in readers.get(name, ()) if one[0] == file or not private} - {(file, name)}
+            if not by or not by <= found:
+                found.discard((file, name))
+    return {file: {name for where, name in found if where == file} for file in modules}
+
+
+def _may_attack(node: ast.stmt) -> bool:
+    """A function that is an attack, or has no decorator and so may be a helper of one."""
+    return isinstance(node, ast.FunctionDef) and all(
+        isinstance(one, ast.Call) and _name(one.func) == "attack" for one in _decorated(node)
+    )
+
+
+def _decorated(node: ast.stmt) -> list[ast.expr]:
+    return getattr(node, "decorator_list", [])
 
 
 def _segment(lines: Sequence[bytes], place: Any) -> str:
@@ -213,9 +309,10 @@ def drawn(modules: Mapping[str, str], number: int, seed: int) -> list[Mutant]:
     The order is that of hashes of seed, file and change, so that a line that moves changes nothing in it.
     """
     kinds: dict[str, list[tuple[str, Mutant]]] = {}
+    attacks = attack_functions(modules)
     for file, source in modules.items():
         alike: Counter[str] = Counter()
-        for mutant in mutants_of(source, file):
+        for mutant in mutants_of(source, file, attacks[file]):
             alike[mutant.change] += 1
             place = _sha256(f"{seed} {mutant.change} {alike[mutant.change]}")
             kinds.setdefault(mutant.kind, []).append((place, mutant))
@@ -430,6 +527,15 @@ def _read(node: ast.AST) -> Iterator[str]:
             yield one.attr
 
 
+def judge_whole(expected: Mapping[str, str], nodes: Sequence[str], ledger: Ledger) -> str:
+    """What sees an error: a rule of the whole ledger, else `judge`."""
+    try:
+        ledger.check()
+    except LedgerError as error:
+        return str(error)[:160]
+    return judge(expected, nodes, ledger)
+
+
 def judge(expected: Mapping[str, str], nodes: Sequence[str], ledger: Ledger) -> str:
     """The first of these nodes, in their order, that comes to another verdict of its own; "" if none does."""
     place = ledger.nodes()
@@ -507,7 +613,7 @@ def _judge_fork(
     sys.meta_path.insert(0, _Finder(name, str(_ROOT / "proofs" / mutant.file), source))  # type: ignore[arg-type]
     with redirect_stderr(io.StringIO()):  # a ledger that cannot be made ends the fork, and is killed
         fresh = importlib.import_module("proofs.mutants")
-        to.send(fresh.judge(warm.expected, nodes, fresh.load_neighbours()))
+        to.send(fresh.judge_whole(warm.expected, nodes, fresh.load_neighbours()))
     to.close()
 
 

@@ -101,6 +101,7 @@ EQ_17_REPAIRED = Statement(
 @repair(
     "eq-17",
     says=EQ_17_REPAIRED,
+    cites=("asm-2.1",),
     outline="Pair by pair; expectation is linear and E A_d - mu_0 = E B_d - nu_0 = 0.",
 )
 def eq_17_repaired(statement: Statement) -> Iterator[Evidence]:
@@ -156,6 +157,7 @@ EQ_18_REPAIRED = Statement(
     where="App. A, eq 18",
     kind="equation",
     says=EQ_18,
+    cites=("eq-7",),
     outline="The left side of (7) carries sgn(mu_0): for mu_0 = -1 it is -Delta, for mu_0 = 0 it is 0.",
 )
 def eq_18(statement: Statement) -> Iterator[Evidence]:
@@ -166,6 +168,7 @@ def eq_18(statement: Statement) -> Iterator[Evidence]:
     "eq-18",
     says=EQ_18_REPAIRED,
     uses=("eq-17*",),
+    cites=("eq-7",),
     outline="E Z = 0 leaves E Attn/sqrt(D) = Gamma.",
 )
 def eq_18_repaired(statement: Statement) -> Iterator[Evidence]:
@@ -287,6 +290,7 @@ def _riemann_error() -> arb:
         r"$C_4$ free of $D$ and $\eta$"
     ),
     uses=("thm-2.2.riemann",),
+    cites=("eq-19",),
     outline=(
         "q = (1, ..., 1), k = ((mu_0 + X)/2)(1, ..., 1), X = +-1 a fair sign: Assumption 2.1 with nu_0 = "
         "0, and (19) with C_1 = e, C_2 = 1. Every A_d is mu_0 + X, so |Z - Z| = |C_D(1) - C_D(20001)| > "
@@ -462,6 +466,7 @@ def _sign_cases() -> Iterator[tuple[str, arb]]:
         r"under (19), $|Z_\lambda-Z_\Lambda|$ is negligible (with high probability) compared to "
         r"$|\Delta_{\lambda,\Lambda}|$ when $D$ is large"
     ),
+    cites=("eq-19",),
     outline=(
         "Same tokens as for (20): Z - Z = X (C_D(lambda) - C_D(Lambda)) and Delta = mu_0 (C_D(lambda) - "
         "C_D(Lambda)), so |Z - Z| = |Delta|/|mu_0| for every D, lambda, Lambda: equal to |Delta| at mu_0 = "

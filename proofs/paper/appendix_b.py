@@ -363,6 +363,7 @@ def eq_23_example(turns: bool) -> Iterator[Evidence]:
         r"O(1/D)$ ($\theta$ read as $\theta_0$)"
     ),
     uses=("thm-2.1.weyl*",),
+    cites=("eq-22",),
     outline=(
         "2 pi is missing. D = 8, theta_0 = 1/2, mu_0 = 0, nu_0 = gamma = 1: lambda = 19822 has all three lambda "
         "theta_d within 0.021 of beta = 1/4 mod 1, and the printed sum is -0.93. Nor does any constant in O(1/D) "
@@ -391,6 +392,7 @@ def opposite(value: int = -1) -> Evidence:
         r"near (22), $|(2/D)\sum_d\sin(2\pi\lambda_\epsilon\theta_d+\phi) - \gamma/r| \le \epsilon' + "
         r"4/D$, $\epsilon' \to 0$ with the distance in (22)"
     ),
+    cites=("eq-22",),
     outline=(
         "sin is 1-Lipschitz: D/2-1 pairs lose at most 2 pi eps each; pair 0 is left at sin(phi) and loses at most "
         "2."

@@ -556,6 +556,7 @@ def eq_33_attack() -> Iterator[Evidence]:
         r"one $D$ makes (33) hold for all $|\Lambda| > \theta_0^{-1}$ (which Theorem 2.2 needs if its $D$ "
         r"is to be free of $\Lambda$)"
     ),
+    cites=("thm-2.2",),
     outline=(
         "At Lambda = D/(4 pi theta_0): e = a + theta_0^{a-1} >= 1 for a in [0, 1], and e > 1 for a > 1; "
         "(33) asks for less than 1/32."

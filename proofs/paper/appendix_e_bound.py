@@ -139,6 +139,11 @@ def eq_60_repaired_attack() -> Iterator[Evidence]:
     where="App. E, eq 60",
     kind="step",
     says=EQ_60_A,
+    cites=(
+        "eq-52",
+        "eq-55",
+        "eq-59",
+    ),
     outline="(1 + 1/pi) = 1.318 is not at most 2/pi = 0.637; with eq-55* and eq-59*, 1 + 1/(2 pi) is not either.",
 )
 def eq_60_a(statement: Statement) -> Iterator[Evidence]:

@@ -282,6 +282,7 @@ EQ_55 = Statement(
     where="App. E, eq 55",
     kind="step",
     says=EQ_55,
+    cites=("eq-54",),
     outline="The second inequality says lambda - 1 >= lambda theta_0, that is lambda >= 1/(1 - theta_0): false for "
     "lambda near 1.",
 )
@@ -306,6 +307,7 @@ EQ_55_REPAIRED = Statement(
     "eq-55",
     says=EQ_55_REPAIRED,
     uses=("eq-53",),
+    cites=("eq-54",),
     outline="If lambda theta_0 > 1/4 then lambda > 5/2 > 1/(1 - theta_0), and each part is at most its length, 1, "
     "over its lower end. If not, |I_*| <= log(1/(4 lambda theta_0)), |I^*| <= log 5, and with s = 1/(lambda "
     "theta_0) >= 4: log s + log(5/4) <= (s - 1) + 1/4 <= 2 s.",
@@ -366,6 +368,7 @@ TWO_TURNS = {theta: sp.Rational(1, 20), D: sp.Integer(12), lam: sp.Integer(2)}
     where="App. E, eq 56",
     kind="step",
     says=EQ_56,
+    cites=("eq-54",),
     outline="True for n >= 1. At n = 0, which is there wherever lambda theta_0 <= 1/4 and lambda >= 5/4, the last "
     "member does not exist.",
 )
@@ -400,6 +403,7 @@ EQ_56_REPAIRED = Statement(
     "eq-56",
     says=EQ_56_REPAIRED,
     uses=("eq-57", "eq-58"),
+    cites=("eq-54",),
     outline="|I_n^-| >= |I_n^+| as 1/y falls; then (57), (58), a common denominator, and n = 1 + r.",
 )
 def eq_56_repaired(statement: Statement) -> Iterator[Evidence]:
@@ -588,6 +592,7 @@ EQ_59 = Statement(
     where="App. E, eq 59",
     kind="step",
     says=EQ_59,
+    cites=("eq-54",),
     outline="n_0 = 2 and 2 < lambda theta_0 <= 9/4 break the last inequality; n_0 = 1 (1/4 < lambda theta_0 <= "
     "5/4) divides by zero, and n_0 = 0 makes the third member negative and the second undefined.",
 )
@@ -617,6 +622,7 @@ EQ_59_REPAIRED = Statement(
     "eq-59",
     says=EQ_59_REPAIRED,
     uses=("eq-53", "eq-56*"),
+    cites=("eq-54",),
     outline="The bounds of eq-56* telescope, and lambda theta_0 <= (4 n_0 + 1)/4: half the printed bound, for "
     "every n_0 >= 0.",
 )

@@ -106,6 +106,7 @@ EQ_47 = Statement(
     where="App. E, eq 47",
     kind="step",
     says=EQ_47,
+    cites=("eq-42",),
     outline="d <= alpha D/2 holds for floor(alpha D/2) + 1 values of d, which is more than alpha D/2; and where "
     "alpha D/2 is no integer the sum begins at floor(alpha D/2) + 1, so its first power is larger than the printed "
     "one.",
@@ -143,6 +144,7 @@ EQ_47_REPAIRED = Statement(
     "eq-47",
     says=EQ_47_REPAIRED,
     uses=("eq-44", "lem-riemann"),
+    cites=("eq-42",),
     outline="Delta' has k = floor(alpha D/2) + 1 <= alpha D/2 + 1 terms; Delta'' begins at k > alpha D/2, so that "
     "theta_0^{2k/D} < theta_0^alpha.",
 )
@@ -442,6 +444,7 @@ EQ_51 = Statement(
     kind="step",
     says=EQ_51,
     uses=("eq-44", "eq-47*", "lem-riemann"),
+    cites=("eq-26",),
     outline="Not by (47). Let P = c lambda theta_0^alpha. From eq-47* and kappa < 1, |Delta/2| <= alpha + (2 + "
     "P)/D, which suffices where P >= 2. Where P < 2, some alpha' < alpha has P = 2, as 2 pi lambda > 2, and e "
     "rises from alpha' to alpha, since de/dalpha = 1 - 2LP/D > 0 there. For alpha >= 1, |Delta/2| <= 1 by (44).",

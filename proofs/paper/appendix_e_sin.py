@@ -233,6 +233,7 @@ EQ_65 = Statement(
     where="App. E, eq 65",
     kind="step",
     says=EQ_65,
+    cites=("eq-63",),
     outline="True for n >= 1; at n = 0, always there for lambda >= 3/2, the last member does not exist.",
 )
 def eq_65(statement: Statement) -> Iterator[Evidence]:
@@ -252,6 +253,7 @@ EQ_65_REPAIRED = Statement(
 @repair(
     "eq-65",
     says=EQ_65_REPAIRED,
+    cites=("eq-63",),
     outline="As (56) to (58), with sin 2 pi y <= 0 on [(2n+1)/2, (2n+2)/2] and >= 0 on [(2n+2)/2, (2n+3)/2].",
 )
 def eq_65_repaired(statement: Statement) -> Iterator[Evidence]:
@@ -290,6 +292,7 @@ EQ_66 = Statement(
     where="App. E, eq 66",
     kind="step",
     says=EQ_66,
+    cites=("eq-63",),
     outline="For 1 < lambda < 3/2 both sums are empty and 0 < 0 is false; for lambda >= 3/2 the second begins with "
     "1/0.",
 )
@@ -368,6 +371,7 @@ EQ_67 = Statement(
     where="App. E, eq 67",
     kind="step",
     says=EQ_67,
+    cites=("eq-63",),
     outline="sin(2 pi y)/y is 4 at y = 1/4 and tends to 2 pi at 0; I_* is near Si(pi) = 1.85 for small lambda theta_0.",
 )
 def eq_67(statement: Statement) -> Iterator[Evidence]:
@@ -409,6 +413,7 @@ EQ_67_REPAIRED = Statement(
     "eq-67",
     says=EQ_67_REPAIRED,
     uses=("lem-hump",),
+    cites=("eq-63",),
     outline="I_* = Si(pi) - Si(2 pi lambda theta_0). Si rises to Si(pi); from pi on lem-hump keeps it in [Si(pi) - "
     "2/pi, Si(pi)], and Si(pi) > int_0^pi sin(y)/pi dy = 2/pi.",
 )
@@ -458,6 +463,7 @@ EQ_68 = Statement(
     where="App. E, eq 68",
     kind="step",
     says=EQ_68,
+    cites=("eq-63",),
     outline="1/(lambda - 1) <= 1 needs lambda >= 2.",
 )
 def eq_68(statement: Statement) -> Iterator[Evidence]:

@@ -325,6 +325,10 @@ EQ_73 = Statement(
     where="App. F, eq 73",
     kind="step",
     says=EQ_73,
+    cites=(
+        "eq-27",
+        "eq-42",
+    ),
     outline="The factor 1/2 of (72) and (27) is missing: the right side comes near 1 while |C_D| <= 1/2. Besides, "
     "(27) bounds C_D, not |C_D|; C_D = I/2 + Delta/2 gives that as well.",
 )

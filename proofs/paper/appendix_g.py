@@ -181,6 +181,7 @@ LAMBDA_PRINTED, LAMBDA_REPAIRED = wave_number(sp.Integer(2)), wave_number(sp.Int
     where="App. G, after eq 75",
     kind="step",
     says=LAMBDA_PRINTED,
+    cites=("eq-12",),
     outline="True of (75) as printed, whose angle is twice that of the score.",
 )
 def eq_75_lambda(statement: Statement) -> Iterator[Evidence]:
@@ -191,6 +192,7 @@ def eq_75_lambda(statement: Statement) -> Iterator[Evidence]:
     "eq-75.lambda",
     says=LAMBDA_REPAIRED,
     uses=("eq-75*",),
+    cites=("eq-12",),
     outline="The 2 of the definition and the 2 of x^T J x = 2 q.k are the same 2.",
 )
 def eq_75_lambda_repaired(statement: Statement) -> Iterator[Evidence]:

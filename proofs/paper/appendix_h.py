@@ -230,6 +230,7 @@ def _s(n: int, lag: int) -> arb:
     in_words="an inference, of every law",
     says="(81), (83) and (84) give (15)",
     uses=("eq-81", "eq-82", "eq-83", "eq-84"),
+    cites=("eq-15",),
     outline=(
         "Var = I + II - (E Attn)^2, II and E Attn tend to 0; the logic is right, its premises (82) and (83) are not."
     ),

@@ -294,6 +294,7 @@ RIEMANN = Statement(
     kind="step",
     says=RIEMANN,
     uses=("lem-riemann.kappa",),
+    cites=("eq-42",),
     outline="Delta_d = -int_0^h (h - r) f'(2d/D + r) dr with h = 2/D, and |f'(x)| <= c lambda L theta_0^x; "
     "integrate, then sum the geometric series over d. The bounds of kappa are lem-riemann.kappa.",
     proof=r"""

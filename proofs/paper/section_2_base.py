@@ -563,6 +563,7 @@ V1_PAIR = {DIM: 128, FACTOR: 8, NEAR_POSITIVE: 2, FAR_POSITIVE: 65536, BASE: 500
     where="Introduction",
     kind="remark",
     says=EXTENSIONS,
+    cites=("not-2.1",),
     outline=(
         "Word for word the wrong way round: theorem 2.3 raises 1/theta_0. Reducing it from 4e9 to 5e5 raises the "
         "gap of (2, 65536)."

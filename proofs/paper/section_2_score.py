@@ -181,6 +181,7 @@ EQ_3 = Statement(
     where="Sec. 2.1, eq 3",
     kind="equation",
     says=EQ_3,
+    cites=("eq-2",),
     outline="(2) turns by (m-n) theta_d radians, (3) by (m-n) theta_d turns. D = 2, q = k = (1, 0), m - n = 1.",
 )
 def eq_3(statement: Statement) -> Iterator[Evidence]:
@@ -202,6 +203,7 @@ EQ_3_REPAIRED = Statement(
 @repair(
     "eq-3",
     says=EQ_3_REPAIRED,
+    cites=("eq-2",),
     outline="One identity per pair; the sum over d is linear.",
 )
 def eq_3_repaired(statement: Statement) -> Iterator[Evidence]:

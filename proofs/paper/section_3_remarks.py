@@ -153,6 +153,7 @@ ELIMINATES_REPAIRED = Statement(
     "rem-3.eliminates",
     says=ELIMINATES_REPAIRED,
     uses=("thm-3.2.gaussian",),
+    cites=("thm-3.2",),
     outline=(
         "With u = t^2 at distance 1, t^2 = 16u at 2^20: the share is (1+u)^-16 - (1+16u)^-16, largest at a "
         "phase of sd about 0.1 turn. TAPA prefers near tokens as RoPE does in Theorem 2.2, within the range "
@@ -378,6 +379,7 @@ PARAMETERS = Statement(
     kind="remark",
     says=PARAMETERS,
     uses=("eq-11",),
+    cites=("eq-12",),
     outline=(
         "theta and alpha are fixed before training; the phase takes its rows from W_q and W_k, it adds none."
     ),
@@ -405,6 +407,7 @@ def parameters_attack() -> Iterator[Evidence]:
         r"(12) needs no flops in addition to those of a vanilla transformer, $q^T k/\sqrt D$ per pair of "
         "tokens"
     ),
+    cites=("eq-12",),
     outline="Counted: one addition less, and one multiplication (the angle), one cosine and one product more.",
 )
 def flops() -> Iterator[Evidence]:
@@ -422,6 +425,7 @@ def flops() -> Iterator[Evidence]:
         r"and $(1-\theta)D$ are one of $D$"
     ),
     assumes=(r"$|m-n|^\alpha$ comes from a table with one entry a distance",),
+    cites=("eq-12",),
     outline=(
         "theta D + (1-theta)D = D. The count is linear in each length, and is made for every split of D = 2..12 "
         "and of D = 64, 128, 256. Both matrices of products must be held or fused; that is memory, not flops."

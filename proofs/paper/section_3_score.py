@@ -149,6 +149,10 @@ SCALED = Statement(
     where="Sec. 3, after eq 9",
     kind="remark",
     says=SCALED,
+    cites=(
+        "eq-2",
+        "eq-9",
+    ),
     outline="The factor 1/sqrt(D) is missing; D = 4, q = k = (1, 0, 0, 0): 1 against 1/2.",
 )
 def reduces_scaled(statement: Statement) -> Iterator[Evidence]:
@@ -172,6 +176,7 @@ SCALED_REPAIRED = Statement(
 @repair(
     "rem-3.reduces.scaled",
     says=SCALED_REPAIRED,
+    cites=("eq-9",),
     outline="The scale belongs into M, where eq 13 has it.",
 )
 def reduces_scaled_repaired(statement: Statement) -> Iterator[Evidence]:
@@ -514,6 +519,7 @@ SENSITIVITY = Statement(
     where="Sec. 4.5",
     kind="remark",
     says=SENSITIVITY,
+    cites=("eq-16",),
     outline="n = 1, q_P = k_P = 2: squared gradients 8 (quadratic) and 2 (linear).",
 )
 def sensitivity(statement: Statement) -> Iterator[Evidence]:
@@ -538,6 +544,7 @@ SENSITIVITY_REPAIRED = Statement(
 @repair(
     "rem-4.5",
     says=SENSITIVITY_REPAIRED,
+    cites=("eq-16",),
     outline="Scale decides, not stationarity: what trains more stably here is a phase that starts small.",
 )
 def sensitivity_repaired(statement: Statement) -> Iterator[Evidence]:

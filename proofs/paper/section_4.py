@@ -303,6 +303,7 @@ TABLE_3 = phases(11)
     where="Sec. 4.5, Table 3",
     kind="remark",
     says=TABLE_3,
+    cites=("tab-1",),
     outline="It follows from the table; the gap up to 16k is 1.46 to 1.59.",
 )
 def table_3(statement: Statement) -> Iterator[Evidence]:
@@ -437,6 +438,7 @@ def in_range(base: int) -> bool:
     "rem-4.bases",
     in_words="of what was tried",
     says=r"the base of Table 1, $2\cdot10^8$, lies among $10^6$ to $2\cdot10^9$",
+    cites=("tab-1",),
     outline="What was run at 4e9, if anything, cannot be told from the text.",
 )
 def bases_tried_repaired() -> Iterator[Evidence]:

@@ -597,6 +597,7 @@ REPAIRED = Statement(
         r"$D$ beyond a multiple of $|\Lambda|$",
     ),
     uses=("thm-2.2.limit", "thm-2.2.riemann", "eq-18*"),
+    cites=("eq-7",),
     outline=(
         "The limit bound less twice the Riemann error. The printed threshold is L > 64(1 + |rho|); for "
         "|rho| <= 1.99 every base whose near range is not empty will do. 3/8 is the best constant in place "

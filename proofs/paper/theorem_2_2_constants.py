@@ -80,6 +80,7 @@ SHARP = Statement(
     kind="step",
     says=SHARP,
     uses=("thm-2.2.limit",),
+    cites=("eq-7",),
     outline=(
         "Near end lambda = b^{1/4}/8, Lambda -> infinity (far terms 0): 2L gap = 3L/4 + ln(8/c) - gamma + "
         "Ci(c b^{1/4}/8) + Cin(c b^{-3/4}/8), and the last four terms sum to less than 0. Thresholds: "

@@ -46,6 +46,7 @@ from proofs.subdivision import minimum
     ),
     assumes=("Assumption 2.1", r"$\mu_0 \ne 0$"),
     uses=("asm-2.1",),
+    cites=("eq-7",),
     outline=(
         "False for every D and every theta_0: by Dirichlet's pigeonhole some T > 1/theta_0 brings all T "
         "theta_d within eps of integers, so Gamma at lambda + T is within pi eps r of Gamma at lambda and "
@@ -247,6 +248,7 @@ FAILURES = Statement(
     where="Sec. 2.2, Theorem 2.2",
     kind="step",
     says=FAILURES,
+    cites=("eq-7",),
     outline=(
         "Every integer from the base to the failure is bounded in balls; the near distance is the near integer of "
         "least Gamma, both signs where nu_0 != 0."

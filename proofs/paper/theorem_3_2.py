@@ -502,6 +502,7 @@ GAUSSIAN = Statement(
     where="Sec. 3, Theorem 3.2",
     kind="step",
     says=GAUSSIAN,
+    cites=("eq-14",),
     outline=(
         "One dimension by two Gaussian integrals; dimensions multiply; sigma_q sigma_k only rescales s; the mean "
         "is real, so it is that of the cosine."

@@ -48,6 +48,7 @@ EQUAL = Statement(
     where=PLACE,
     kind="step",
     says=EQUAL,
+    cites=("eq-14",),
     outline="E e^{-2 pi i s|x|^2} = (1+iu)^{-n/2}; its size (1+u^2)^{-n/4} has half the exponent for every n.",
 )
 def equal_tokens(statement: Statement) -> Iterator[Evidence]:
@@ -121,6 +122,7 @@ SPHERE = Statement(
     where=PLACE,
     kind="step",
     says=SPHERE,
+    cites=("eq-14",),
     outline="q.k/R^2 is uniform on [-1, 1] (Archimedes). In R^5: 3(sin t - t cos t)/t^3, exponent 2 for 5.",
 )
 def sphere(statement: Statement) -> Iterator[Evidence]:
@@ -161,6 +163,7 @@ def ball_mean(t: Real) -> arb:
         r"unit ball of $\mathbb{R}^5$: $\mathrm{E}\cos = 75 t^{-5}(3 \mathrm{Si}(t) + t\cos t - 4\sin t)$, "
         r"$t = 2\pi s$, which at integer $s$ exceeds $75 t^{-4}$ where (14) says $C t^{-5}$"
     ),
+    cites=("eq-14",),
     outline=(
         "One coordinate of q has density 15(1-u^2)^2/16, with transform f; |q| has density 5r^4; the primitive of "
         "t^4 f is found by its derivative. At s = |m-n| (alpha = 1, radius^2 = sqrt 5): cos t = 1, sin t = 0, Si > 0."
@@ -227,6 +230,7 @@ WIRING = (
         r"4\pi^2s^2 W W^T)^{-1/2}$, $W = U^T V$; the exponent in $|m-n|$ is $\alpha \mathrm{rank}(W)$, "
         r"below that of (14) when $\mathrm{rank}(W) < n$"
     ),
+    cites=("eq-14",),
     outline=(
         "E over h' is exp(-2 pi^2 s^2 |W^T h|^2); in the singular basis of W the pairs are independent with t = 2 pi "
         "s sigma_i; the determinant is prod(1 + c sigma_i^2), of degree rank(W) in c."

@@ -101,6 +101,7 @@ def moments_of(tokens: GaussianTokens, amplitude: int) -> dict[sp.Symbol, Expr]:
     says=EQ_15,
     assumes=("Assumption 2.1", r"$\rho$ Schwartz"),
     uses=("thm-3.3*",),
+    cites=("thm-3.2",),
     outline=(
         "D = 4, theta = 1/2, everything centred normal of variance 1, q and k independent, corr(q_0,q_1) = -r, "
         "corr(k_0,k_1) = r, the rest uncorrelated: mu_0 = nu_0 = 0, sigma_0 = 1, E(q_A.k_A)^2 = 2 - 2r^2, "
@@ -198,6 +199,7 @@ INFIMUM = Statement(
     kind="step",
     says=INFIMUM,
     uses=("thm-3.3*",),
+    cites=("asm-2.1",),
     outline=(
         "Unit normal coordinates with equal correlations c < 1 in q_A and -d, d < 1/(a-1), in k_A: "
         "E(q_A.k_A)^2 = tr = a(1 - (a-1)cd) -> 0. Covariances are nonsingular: eigenvalues 1-c, 1+(a-1)c and "

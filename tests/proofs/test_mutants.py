@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,12 +16,16 @@ from analysis.evidence import Verdict
 from proofs.ledger import Ledger, load, own_verdict
 from proofs.mutants import (
     Mutant,
+    _functions,
+    _listening,
     affected,
     asked,
+    attack_functions,
     drawn,
     imports,
     judge,
     judge_all,
+    judge_whole,
     mutants_of,
     outcome,
     planted,
@@ -67,6 +71,89 @@ def test_every_kind_is_planted_where_it_stands() -> None:
         changed = planted(SOURCE, mutant)
         ast.parse(changed)
         assert changed != SOURCE
+
+
+SEARCH = """
+@attack("eq-1", domain=f"{3} numbers")
+def searched():
+    yield search(f"{4 + 1} cases", ((f"n = {n}", 11 - shared(n) - own(n)) for n in range(1, 12)))
+    for size in (21, *sizes(22)):
+        yield tried("sizes", size < 23, size + 24, 25)
+
+
+def own(n):
+    return sum(n + 31 for _ in range(32))
+
+
+def shared(n):
+    return sum(n + 41 for _ in range(42))
+
+
+@claim("eq-1", says=f"{51} numbers")
+def checked():
+    found = shared(52)
+    yield exact(f"{53}", found == 54, found + 55, 56)
+    yield below("a bound", ball(f"1/{57}"), maximum(found, 0, 58, tol=ball("0.059")))
+    for n in range(61):
+        yield tried("n", n < 62, 63, predicted=64)
+"""
+
+
+def test_only_where_an_attack_looks_and_what_evidence_shows_is_left_out() -> None:
+    """Of all numbers: ranges of an attack and of its own helper, and texts; nothing looked for, no check's range."""
+    attacks = attack_functions({"x.py": SEARCH})
+    assert attacks == {"x.py": {"searched", "own"}}
+    found = {
+        mutant.before for mutant in mutants_of(SEARCH, "x.py", attacks["x.py"]) if mutant.kind == "constant"
+    }
+    hidden = {"3", "4", "1", "12", "32", "24", "25", "53", "55", "56", '"0.059"', "63", "64"}
+    everything = {mutant.before for mutant in mutants_of(SEARCH, "x.py") if mutant.kind == "constant"}
+    assert found == {"11", "21", "22", "23", "31", "41", "42", "51", "52", "54", "57", "0", "58", "61", "62"}
+    assert everything - found == {"1", "12", "32"}  # known only where attacks are
+    assert not hidden & found
+    read_elsewhere = {"x.py": SEARCH, "y.py": "from x import own\n\n\ndef other():\n    return own(1)\n"}
+    assert attack_functions(read_elsewhere)["x.py"] == {"searched"}
+
+
+def test_no_helper_of_a_check_counts_as_one_of_attacks() -> None:
+    """What the rule takes for attacks alone is called by no check, as the profiler sees it."""
+    ledger = load()
+    attacks = {(file, name) for file, names in attack_functions(proof_sources()).items() for name in names}
+    assert ("paper/appendix_a.py", "eq_19_attack") in attacks
+    at_line: dict[tuple[str, int], set[str]] = {}
+    for file, source in proof_sources().items():
+        for span in _functions(source):
+            at_line.setdefault((file, span.first), set()).add(span.name)
+    nodes = (
+        "eq-53",
+        "eq-54",
+        "eq-59*",
+        "eq-65*",
+        "eq-70",
+        "lem-riemann",
+        "thm-2.2.limit",
+        "eq-20*",
+        "fig-1.zero",
+    )
+    for node in nodes:
+        called: set[tuple[str, int]] = set()
+        with _listening(called):
+            gather(node, ledger.nodes()[node].check)
+        names = {(file, name) for file, first in called for name in at_line.get((file, first), ())}
+        assert names
+        assert not names & attacks, node
+
+
+def test_a_rule_of_the_whole_ledger_sees_an_error_too() -> None:
+    ledger = load()
+    assert judge_whole({}, [], ledger) == ""
+    claim = ledger.claims["eq-55"]
+    changed = replace(claim.stated, cites=())
+    ledger.claims["eq-55"] = replace(claim, stated=changed)
+    try:
+        assert "eq-55: (54) is cited" in judge_whole({}, [], ledger)
+    finally:
+        ledger.claims["eq-55"] = claim
 
 
 def test_an_error_for_another_source_is_refused() -> None:
