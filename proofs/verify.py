@@ -19,6 +19,7 @@ from analysis.errors import InputError
 from analysis.evidence import Evidence, Verdict
 from analysis.processes import at_work, begin_work, ending_workers
 from proofs.balls import PRECISION, precision
+from proofs.known_answers import wrong_answers
 from proofs.ledger import (
     REPAIRED,
     Check,
@@ -147,7 +148,7 @@ def verify(
     """
     ledger = loader()
     if labels is None:
-        ledger.check()
+        check_rules(ledger)
     wanted = _wanted(ledger, labels)
     tasks = _tasks(ledger, wanted)
     number = _cores() if workers is None else workers
@@ -156,6 +157,13 @@ def verify(
     if number == 0:
         return _results(ledger, wanted, _run_here(tasks, ledger, progress))
     return _results(ledger, wanted, _run(tasks, loader, number, progress))
+
+
+def check_rules(ledger: Ledger, *, tools: bool = True) -> None:
+    """`LedgerError` where the ledger breaks a rule, or (`tools`) where a tool of it does not answer what is known."""
+    ledger.check()
+    for wrong in wrong_answers() if tools else ():
+        raise LedgerError(f"a tool is wrong, and proves nothing: {wrong}")
 
 
 def _cores() -> int:

@@ -10,29 +10,25 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+import sympy as sp
 
 from analysis.errors import InputError
 from analysis.evidence import Verdict
 from proofs.ledger import Ledger, load, own_verdict
 from proofs.mutants import (
-    Mutant,
     _functions,
     _listening,
     affected,
     asked,
-    attack_functions,
-    drawn,
     imports,
     judge,
     judge_all,
     judge_whole,
-    mutants_of,
     outcome,
-    planted,
-    proof_sources,
     used_with,
     warm_up,
 )
+from proofs.planting import Mutant, attack_functions, drawn, mutants_of, planted, proof_sources
 from proofs.verify import gather
 from tests.proofs.test_ledger import small_ledger
 
@@ -113,6 +109,42 @@ def test_only_where_an_attack_looks_and_what_evidence_shows_is_left_out() -> Non
     assert not hidden & found
     read_elsewhere = {"x.py": SEARCH, "y.py": "from x import own\n\n\ndef other():\n    return own(1)\n"}
     assert attack_functions(read_elsewhere)["x.py"] == {"searched"}
+
+
+WITNESS = """
+S = Statement((Variable(x, low=1),), (Conclusion(relation(x, "<", 2), sharp=(3, {x: 4})),))
+
+
+def refuted():
+    point = {x: 11 + 12}
+    yield S.fails_at(point, 13)
+    other = {x: 14}
+    yield S.fails_at(other, 15)
+    yield exact("", other[x] < 16, other, 17)
+    yield S.fails_at({x: 18, y: f(19)}, index=20)
+"""
+
+
+def test_a_point_that_refutes_is_left_out_and_what_it_refutes_is_not() -> None:
+    """A point that a check reads elsewhere too (14) stays in, and so do the conclusion's number and a share."""
+    found = {mutant.before for mutant in mutants_of(WITNESS, "x.py") if mutant.kind == "constant"}
+    assert found == {"1", "2", "3", "13", "14", "15", "16", "20"}
+
+
+def test_a_point_that_does_not_refute_is_seen() -> None:
+    """What the rule rests on: a point outside the hypotheses is refused, and one where the conclusion holds is none."""
+    ledger = load()
+    statement = ledger.claims["eq-67"].stated.statement
+    assert statement is not None
+    point = dict.fromkeys(statement.symbols, 2)
+    with pytest.raises(InputError, match="not certainly in the range"):
+        statement.fails_at(point)
+    lam, theta, dim, y = (
+        next(s for s in point if str(s) == name) for name in ("lambda", "theta_0", "D", "y")
+    )
+    inside = {theta: sp.Rational(1, 100), dim: 20, lam: 2}
+    assert statement.fails_at(inside | {y: sp.Rational(1, 4)}, 1).verdict is Verdict.REFUTED
+    assert statement.fails_at(inside | {y: sp.Rational(9, 20)}, 1).verdict is not Verdict.REFUTED
 
 
 def test_no_helper_of_a_check_counts_as_one_of_attacks() -> None:
