@@ -1,33 +1,33 @@
 """What holds for every test: reproducible hypothesis, no window opens, shapes and types are checked.
 
 Every function and dataclass of `analysis` that a test calls has its jaxtyping signature checked, arguments
-and result. A test that hands over bad input on purpose, one that says `raises(`, calls the plain functions
-instead: it is there to read our own message, and the signature check would speak first.
+and result (`tests/signatures.py`). A test that hands over bad input on purpose, one that says `raises(`, calls the
+plain functions instead: it is there to read our own message, and the signature check would speak first.
 """
 
 from __future__ import annotations
 
-import inspect
+import math
 import os
 import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import jaxtyping
 import matplotlib
 import pytest
 from filelock import FileLock
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
-# An int is a float here, as in every type checker (PEP 484). The hook evaluates this text as it stands.
-CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
-jaxtyping.install_import_hook("analysis", CHECKER)  # before any test module imports analysis
+from tests import signatures
+
+# before any test module imports analysis
+signatures.install("analysis")
 
 matplotlib.use("Agg")
 
@@ -51,12 +51,21 @@ settings.register_profile("deep", deadline=None, derandomize=False, print_blob=T
 settings.load_profile("project")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """At night every call is checked, and not just the first ones of each test."""
+    if config.getoption("--hypothesis-profile") == "deep":
+        signatures.CHECKS.most = math.inf
+
+
 # What the fast suite leaves to the whole one, by file or folder of tests, and why.
 FULL = {
     "test_assets.py": "a package index on the loopback and pip",
     "test_bench.py": "measures speed and memory",
+    "test_hostile.py": "a process for each of hundreds of inputs",
     "test_kills.py": "commands that are killed",
     "test_notebooks.py": "a kernel for each notebook",
+    "test_processes.py": "processes",
+    "test_readme.py": "a process",
     "test_real_model.py": "the real model",
     "test_records.py": "processes that are stopped while they write",
     "test_wheel.py": "builds and installs the wheel",
@@ -69,6 +78,7 @@ FULL = {
     "figures/test_report_page.py": "transformers",
     "figures/test_report_browser.py": "a browser",
     "figures/test_comparison_page.py": "transformers",
+    "figures/test_site.py": "pages of the whole ledger, and a browser",
     "test_agreement_tapa.py": "hundreds of points by balls",
     "cli": "a process for each command",
     "models": "transformers and compilations",
@@ -86,18 +96,13 @@ FULL = {
     "studies/test_extrapolation_bias_runs.py": "runs that train",
     "studies/test_phase_dynamics.py": "a run that trains",
     "studies/test_phase_seeds.py": "runs that train",
+    "studies/test_recovery.py": "models that train",
     "studies/test_score_variance.py": "models that are measured in parts",
     "heads/test_anova.py": "loops over every pair and distance",
     "text/test_corpus.py": "another process, and learning byte pairs",
     "theory/test_model_config.py": "transformers",
 }
 FULL_FIXTURES = {"made_records", "whole_ledger"}
-
-
-def expects_an_error(test: Callable) -> bool:
-    """Does the test's own source (below hypothesis' wrapper) say `raises(`?"""
-    wrapped = getattr(test, "hypothesis", None)
-    return "raises(" in inspect.getsource(wrapped.inner_test if wrapped else test)
 
 
 def listed(path: Path) -> bool:
@@ -146,29 +151,24 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
     return scheduler
 
 
-@contextmanager
-def signatures_unchecked() -> Iterator[None]:
-    """The signature checks off, for the length of a `with`; then as they were."""
-    before = jaxtyping.config.jaxtyping_disable
-    jaxtyping.config.update("jaxtyping_disable", True)
-    try:
-        yield
-    finally:
-        jaxtyping.config.update("jaxtyping_disable", before)
-
-
 @pytest.fixture
 def unchecked() -> Iterator[None]:
     """Signature checks are not what a test compiles."""
-    with signatures_unchecked():
+    with signatures.signatures_unchecked():
         yield
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """A test begins, its fixtures with it: first calls are counted anew."""
+    signatures.CHECKS.test += 1
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Switch the signature checks off for the tests that read error messages, and back on after."""
-    reads_errors = isinstance(item, pytest.Function) and expects_an_error(item.function)
-    with signatures_unchecked() if reads_errors else nullcontext():
+    reads_errors = isinstance(item, pytest.Function) and signatures.expects_an_error(item.function)
+    with signatures.signatures_unchecked() if reads_errors else nullcontext():
         return (yield)
 
 

@@ -360,13 +360,22 @@ def test_random_weights_of_a_shape_open_layer_by_layer_and_whole(tmp_path: Path)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_a_process_says_its_peak_and_the_sums_of_its_record(tmp_path: Path):
+@pytest.mark.slow  # a third process that imports torch; in one process, `test_layerwise` compares every value
+def test_processes_that_read_by_layers_and_whole_say_the_same_sums(tmp_path: Path):
     path, _ = tiny_8b(tmp_path)
     found, other = (
         layer_jobs.measured_in_a_process(str(path), by_layers=by_layers, windows=2, length=32, text=False)
         for by_layers in (True, False)
     )
     assert found["sums"] == other["sums"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_process_says_its_peak_and_the_sums_of_its_record(tmp_path: Path):
+    path, _ = tiny_8b(tmp_path)
+    found = layer_jobs.measured_in_a_process(str(path), by_layers=True, windows=2, length=32, text=False)
+    assert all(np.isfinite(value) for value in found["sums"].values())
+    assert found["sums"]
     assert 1e8 < found["peak"] < 2e9
     assert found["cpu_s"] > 0
     with pytest.raises(RuntimeError, match="ended with"):

@@ -109,12 +109,10 @@ def test_our_own_modules_import_from_modules_and_not_from_folders():
         path for top in ("analysis", "figures", "proofs") for path in (ROOT / top).rglob("*.py")
     ):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            own = path.relative_to(ROOT).with_suffix("") == Path(
-                str(getattr(node, "module", "")).replace(".", "/"), "__init__"
-            )
-            if (
-                isinstance(node, ast.ImportFrom) and node.module in lazy and not own
-            ):  # a folder names its own folders
+            if not isinstance(node, ast.ImportFrom) or node.module not in lazy:
+                continue
+            folder = ROOT.joinpath(*node.module.split("."))
+            if path != folder / "__init__.py":  # a folder names its own folders
                 hidden = lazy[node.module] & {alias.name for alias in node.names}
                 assert not hidden, f"{path.relative_to(ROOT)}:{node.lineno}: import {hidden} from its module"
 

@@ -120,6 +120,7 @@ with orderly_end():
 """
 
 
+@pytest.mark.full  # a process for each file operation
 @pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "SIGKILL"])
 def test_stopped_at_any_file_operation_everything_is_whole(tmp_path: Path, how: str):
     """Each operation of a write and of a folder's removal in turn, until both are through."""

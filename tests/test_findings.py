@@ -22,20 +22,25 @@ from figures.findings import checkpoint, equal_dose, interventions, phase_seeds
 from figures.findings.finding import FOLDER, content
 
 ROOT = Path(__file__).resolve().parents[1]
-ALL = findings.findings()
+
+
+@pytest.fixture(scope="module")
+def every() -> dict[str, findings.Finding]:
+    """Read here and not while tests are collected, which every process does."""
+    return findings.findings()
 
 
 def test_the_committed_page_is_what_the_records_give():
     assert findings.PAGE.read_text(encoding="utf-8") == findings.findings_page()
 
 
-def test_a_finding_follows_its_record(monkeypatch: pytest.MonkeyPatch):
+def test_a_finding_follows_its_record(monkeypatch: pytest.MonkeyPatch, every: dict[str, findings.Finding]):
     planted = copy.deepcopy(content(checkpoint.SMOLLM2))
     planted["dropped"]["distance_share"][3] = 0.5
     monkeypatch.setattr(checkpoint, "content", lambda name: planted)
     changed = {one.label: one for one in checkpoint.bias_findings()}
     assert "50 % of the variance" in changed["bias-share"].sentence
-    assert changed["bias-near-first"].sentence == ALL["bias-near-first"].sentence
+    assert changed["bias-near-first"].sentence == every["bias-near-first"].sentence
 
 
 def test_differences_to_tapa_have_their_sign_and_their_seeds(monkeypatch: pytest.MonkeyPatch):
@@ -52,30 +57,29 @@ def test_differences_to_tapa_have_their_sign_and_their_seeds(monkeypatch: pytest
     assert "position-tapa-frozen" not in {one.label for one in phase_seeds.position_findings()}
 
 
-@pytest.mark.parametrize("label", ALL)
-def test_a_finding_names_a_record_and_a_figure_that_are_there(label: str):
-    one = ALL[label]
-    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", label)  # its own anchor
-    assert (FOLDER / one.record).is_file()
-    assert one.figure is None or (FOLDER / f"{one.figure}.py").is_file()
-    assert re.search(r"\d.*\.$", one.sentence)
-    assert not {"nan", "None"} & set(re.findall(r"[A-Za-z]+", one.sentence))
+def test_a_finding_names_a_record_and_a_figure_that_are_there(every: dict[str, findings.Finding]):
+    for label, one in every.items():
+        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", label)  # its own anchor
+        assert (FOLDER / one.record).is_file(), label
+        assert one.figure is None or (FOLDER / f"{one.figure}.py").is_file(), label
+        assert re.search(r"\d.*\.$", one.sentence), label
+        assert not {"nan", "None"} & set(re.findall(r"[A-Za-z]+", one.sentence)), label
 
 
-@pytest.mark.parametrize("record", sorted({one.record for one in ALL.values()}))
-def test_a_record_says_which_command_makes_it_and_where_it_is_measured(record: str):
-    one = next(one for one in ALL.values() if one.record == record)
-    command, module = one.origin
+def test_a_record_says_which_command_makes_it_and_where_it_is_measured(every: dict[str, findings.Finding]):
     known = {each.name or each.callback.__name__.replace("_", "-") for each in app.registered_commands}
-    program, name, *rest = command.split()
-    assert name in known if program == "tapa" else (ROOT / f"{rest[0].replace('.', '/')}.py").is_file()
-    assert (ROOT / module).is_file()
-    assert command in one.as_text()
-    assert one.as_json()["code"] == module
-    if record.startswith("summaries/"):  # the record's own kind names the same command
-        kind = json.loads((FOLDER / record).read_text(encoding="utf-8"))["schema"]
-        own = [each for each in vars(schemas).values() if isinstance(each, Schema) and each.label == kind]
-        assert all(each.made_by.split()[:2] == command.split()[:2] for each in own)
+    for record, one in {one.record: one for one in every.values()}.items():
+        command, module = one.origin
+        program, name, *rest = command.split()
+        file = ROOT / f"{rest[0].replace('.', '/')}.py" if rest else None
+        assert name in known if program == "tapa" else file and file.is_file(), record
+        assert (ROOT / module).is_file(), record
+        assert command in one.as_text(), record
+        assert one.as_json()["code"] == module, record
+        if record.startswith("summaries/"):  # the record's own kind names the same command
+            kind = json.loads((FOLDER / record).read_text(encoding="utf-8"))["schema"]
+            own = [each for each in vars(schemas).values() if isinstance(each, Schema) and each.label == kind]
+            assert all(each.made_by.split()[:2] == command.split()[:2] for each in own), record
 
 
 def test_an_unknown_label_is_answered_with_the_nearest():
@@ -83,6 +87,7 @@ def test_an_unknown_label_is_answered_with_the_nearest():
         findings.finding("bias-shear")
 
 
+@pytest.mark.full  # a process
 def test_findings_are_read_without_torch():
     code = (
         "import sys; from figures import findings; findings.findings_page(); sys.exit('torch' in sys.modules)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -131,13 +132,19 @@ SOURCES = {
 }
 
 
+@cache
+def defined_in(text: str) -> tuple[str, ...]:
+    """Public top-level classes and functions of a module; of a text once, as planted ones differ in one of hundreds."""
+    named = (node for node in ast.parse(text).body if isinstance(node, ast.ClassDef | ast.FunctionDef))
+    return tuple(node.name for node in named if not node.name.startswith("_"))
+
+
 def homonyms(sources: Mapping[str, str]) -> dict[str, list[str]]:
     """Public top-level classes and functions that several modules define, by name, but for the families above."""
     homes: dict[str, list[str]] = {}
     for path, text in sources.items():
-        for node in ast.parse(text, path).body:
-            if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
-                homes.setdefault(node.name, []).append(path)
+        for name in defined_in(text):
+            homes.setdefault(name, []).append(path)
     pattern = {name: files for name, (files, _) in FAMILIES.items()}
     return {
         name: paths

@@ -23,12 +23,20 @@ NEEDS = {  # records that a notebook opens
     "30_tapa_phase": ("rivals_summary",),
     "50_learned_phase": ("phase-tapa", "phase_short-tapa", "trained_gaps"),
 }
+AT_NIGHT = {  # what takes a minute or more with the records that it opens; the committed twins are always read
+    "30_tapa_phase": "eight records of the untrained encodings",
+    "50_learned_phase": "three records of trained models",
+    "60_tapa_in_use": "the real model, converted four times",
+}
 
 
 def of(*names: str) -> pytest.MarkDecorator:
     """A test of these notebooks, with the records that they open."""
-    marked = [pytest.param(name, marks=pytest.mark.records(*NEEDS.get(name, ()))) for name in names]
-    return pytest.mark.parametrize("name", marked)
+
+    def marks(name: str) -> list[pytest.MarkDecorator]:
+        return [pytest.mark.records(*NEEDS.get(name, ())), *([pytest.mark.slow] if name in AT_NIGHT else [])]
+
+    return pytest.mark.parametrize("name", [pytest.param(name, marks=marks(name)) for name in names])
 
 
 @cache

@@ -118,6 +118,7 @@ def test_a_notebook_shows_the_picture_with_its_description():
     assert picture.description
 
 
+@pytest.mark.full  # a process
 def test_drawing_imports_no_pyplot_and_no_torch():
     code = (
         "import json, sys, xarray as xr; from analysis.plotting import plot\n"

@@ -10,6 +10,7 @@ import sysconfig
 import zipfile
 from pathlib import Path
 
+import matplotlib
 import pytest
 
 pytestmark = pytest.mark.full
@@ -66,7 +67,10 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
     kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "TAPA_CACHE")}
     own = {name: str(folder / "home") for name in ("HOME", "XDG_DATA_HOME", "TAPA_CACHE")}
     path = os.pathsep.join([str(folder / "site-packages"), sysconfig.get_path("purelib")])
-    return folder, kept | own | {"PYTHONPATH": path, "MPLBACKEND": "Agg"}
+    fonts = {
+        "MPLCONFIGDIR": matplotlib.get_cachedir()
+    }  # else each process lists the fonts of the machine anew
+    return folder, kept | own | fonts | {"PYTHONPATH": path, "MPLBACKEND": "Agg"}
 
 
 def test_the_wheel_carries_its_data(wheel: Path):

@@ -100,6 +100,7 @@ print(json.dumps([ours, "torch" in sys.modules, "sympy" in sys.modules]))
 """
 
 
+@pytest.mark.full  # a process
 def test_drawing_a_picture_imports_few_modules_and_no_torch():
     done = subprocess.run(
         [sys.executable, "-c", DRAWING], cwd=ROOT, capture_output=True, text=True, check=True

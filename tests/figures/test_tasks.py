@@ -35,6 +35,7 @@ for module in sys.argv[1:]:
         os._exit(0)
     os.wait()
 """
+KNOWN: build.Graph = {}  # what single modules import, as a look at all steps has it
 FUNCTIONS = sorted(STUDIES | {"figures.fig_27_extrapolation_bias:draw"})
 
 
@@ -58,18 +59,24 @@ def traced() -> dict[str, set[str]]:
     return {module: set(ours) for module, ours in map(json.loads, done.stdout.splitlines())}
 
 
+@cache
+def without_types(file: str) -> str:
+    """A module's text without what only type checkers read; of a file once, as most are found from every step."""
+    tree = ast.parse(Path(file).read_text(encoding="utf-8"))
+    tree.body = [
+        node
+        for node in tree.body
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+    ]
+    return ast.unparse(tree)
+
+
 class RunningImports(ModuleFinder):
     """Python's own finder, which does not see what only type checkers read: a folder's list of lazy names."""
 
     def load_module(self, fqname, fp, pathname, file_info):
         if pathname and pathname.endswith(".py"):
-            tree = ast.parse(fp.read())
-            tree.body = [
-                node
-                for node in tree.body
-                if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
-            ]
-            fp = io.StringIO(ast.unparse(tree))
+            fp = io.StringIO(without_types(pathname))
         return super().load_module(fqname, fp, pathname, file_info)
 
 
@@ -84,7 +91,7 @@ def scanned(module: str) -> frozenset[str]:
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_the_closure_is_what_is_imported(function: str, traced: dict[str, set[str]]):
     module = function.partition(":")[0]
-    found = build.closure(module, {})
+    found = build.closure(module, KNOWN)
     assert traced[module] <= found
     expected = set(scanned(module))
     if "proofs.ledger" in found:  # it finds the modules of a package by their files

@@ -186,7 +186,7 @@ print(json.dumps({"peak": peak, "need": need.host, "sums": sums}))
 """
 
 
-@pytest.mark.full
+@pytest.mark.slow  # the real model, twice; above, tiny ones give the same sums by layers and as a whole
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_the_real_model_is_measured_without_all_its_weights():
     layers, whole = (

@@ -258,6 +258,7 @@ def measured(place: Path, *variants: str) -> xr.Dataset:
     return data
 
 
+@pytest.mark.full  # two models, measured and fitted
 def test_a_record_of_two_models_and_its_numbers_again(place: Path):
     data = measured(place, "llama", "gemma3")
     assert data["model"].values.tolist() == ["llama", "gemma3"]
@@ -380,6 +381,7 @@ def test_models_are_named_once(place: Path):
             study.measure_shapes(models, (), SETTINGS, arguments=[], progress=lambda *told: None)
 
 
+@pytest.mark.full  # a model, measured and fitted
 def test_the_command_prints_every_shape_and_writes_the_record(place: Path, monkeypatch, capsys):
     monkeypatch.chdir(place)
     texts(place)

@@ -39,6 +39,7 @@ def gaps() -> xr.Dataset:
     return near_far.trained_gaps(models, documents, reaches=(24,), count=9, pairs=180, seed=0)
 
 
+@pytest.mark.full  # a model, measured twice
 def test_heads_are_those_of_the_records(records):
     long, short = records
     found = phase_summary.summarise_checkpoint(long, short)
@@ -63,6 +64,7 @@ def test_heads_are_those_of_the_records(records):
     assert found["exponent_bound"] == pytest.approx(-0.1 * 4)
 
 
+@pytest.mark.full  # a model, measured twice
 def test_properties_are_counted(records):
     long, short = records
     name = "same line"
@@ -102,6 +104,7 @@ def test_gaps_are_counted(gaps: xr.Dataset):
     assert cell["largest_mean"][1] < cell["largest_mean"][0] < cell["largest_mean"][2]
 
 
+@pytest.mark.full  # a model, measured twice
 def test_it_can_be_written_and_its_tables_are_whole(records, gaps, tmp_path: Path):
     of_all, near_far = {"tapa": phase_summary.summarise_checkpoint(*records)}, phase_summary.gaps(gaps)
     provenance = Provenance.collect(
@@ -127,6 +130,7 @@ def test_it_can_be_written_and_its_tables_are_whole(records, gaps, tmp_path: Pat
     assert "nan" not in text
 
 
+@pytest.mark.slow  # records of a minute; on small models every part of them is tested beside its study
 @pytest.mark.records("phase-tapa", "phase_short-tapa", "trained_gaps")
 def test_committed_numbers_are_those_of_a_fresh_measurement(made_records: None):
     """Of the checkpoint that prose is about, and of near and far scores."""

@@ -293,6 +293,7 @@ def differences(committed: dict[str, Any], fresh: dict[str, Any]) -> list[str]:
     return found
 
 
+@pytest.mark.slow  # eight records, a minute together; each study has its own tests on smaller settings
 @pytest.mark.records("rivals_summary")
 def test_a_fresh_run_gives_the_committed_numbers(made_records: None):
     committed = read_summary(SUMMARIES / "rivals.json", expect_schema=encodings_ranked.SUMMARY)
