@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -62,6 +62,18 @@ def unlisted_packages(root: Path) -> list[str]:
     return bare + [f"{name}: in the tree or in pyproject.toml, not in both" for name in sorted(listed ^ real)]
 
 
+def imports(tree: ast.Module) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
+    """Every import of a module, and whether it stands inside a function."""
+    waiting: list[tuple[ast.AST, bool]] = [(tree, False)]
+    while waiting:
+        node, lazy = waiting.pop()
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node, lazy
+        elif not isinstance(node, ast.expr):
+            inside = lazy or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            waiting += [(child, inside) for child in reversed(list(ast.iter_child_nodes(node)))]
+
+
 def undeclared_imports(root: Path) -> list[str]:
     """Third-party imports whose distribution is not in pyproject's dependencies, nor, inside a function, in an extra
     for users."""
@@ -73,16 +85,13 @@ def undeclared_imports(root: Path) -> list[str]:
     distributions = packages_distributions()
     found = []
     for path in modules(root):
-        tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-        functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
-        lazy = {id(inner) for function in functions for inner in ast.walk(function)}
-        for node in ast.walk(tree):
+        place = path.relative_to(root).as_posix()
+        for node, lazy in imports(ast.parse(path.read_text(encoding="utf-8"), str(path))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and not node.level:
                 names = [node.module or ""]
-            place = path.relative_to(root).as_posix()
-            known = optional if id(node) in lazy or place in WITH_AN_EXTRA else declared
-            if id(node) not in lazy and isinstance(node, ast.Import | ast.ImportFrom):
+            known = optional if lazy or place in WITH_AN_EXTRA else declared
+            if not lazy:
                 needs = [
                     Path(m).stem
                     for m in WITH_AN_EXTRA
