@@ -44,7 +44,7 @@ from analysis.files import write_whole
 from analysis.processes import begin_work
 from proofs.balls import PRECISION, precision
 from proofs.ledger import Ledger, LedgerError, own_verdict
-from proofs.planting import Mutant, drawn, names_read, planted, proof_sources, text_digest
+from proofs.planting import Mutant, attack_functions, drawn, names_read, planted, proof_sources, text_digest
 from proofs.rivals import load_neighbours
 from proofs.verify import check_rules, gather, gather_needed
 
@@ -370,7 +370,7 @@ def judge_all(
     old = {_row_mutant(row).change: row for row in kept.get("rows", ())}
     reasons = {change: row["why"] for change, row in old.items() if "why" in row}
     modules = proof_sources()
-    graph = imports(modules)
+    graph, attacks = imports(modules), attack_functions(modules)
     whole: dict[str, Any] = {"seed": seed, "rows": []}
     ledger = warm = None
     for mutant in drawn(modules, sys.maxsize, seed):
@@ -386,10 +386,20 @@ def judge_all(
             report(f"{row['ended']}: {mutant.key}: {row['by']}")
         if row["ended"] == "survived" and mutant.change in reasons:
             row["why"] = reasons[mutant.change]
-        whole["rows"].append(row)
-        whole["counts"] = score(whole["rows"])
+        whole["rows"].append(row | {"part": _part(mutant, modules, attacks)})
+        whole["counts"], whole["parts"] = score(whole["rows"]), score(whole["rows"], by="part")
         _write(record, whole, modules)
     return whole
+
+
+def _part(mutant: Mutant, modules: Mapping[str, str], attacks: Mapping[str, set[str]]) -> str:
+    """Where an error stands: in a "statement" or another module-level line, in an "attack" alone, or in a "check"."""
+    inside = [
+        span.name for span in _functions(modules[mutant.file]) if span.start <= mutant.line <= span.stop
+    ]
+    if not inside:
+        return "statement"
+    return "attack" if set(inside) & attacks[mutant.file] else "check"
 
 
 SCHEMA = "mutants/2"
@@ -421,11 +431,11 @@ def _row_mutant(row: Mapping[str, Any]) -> Mutant:
     return Mutant(**{name: row[name] for name in Mutant.__slots__})
 
 
-def score(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
-    """How many of each kind ended how."""
+def score(rows: Iterable[Mapping[str, Any]], *, by: str = "kind") -> dict[str, dict[str, int]]:
+    """How many of each kind, or of each part, ended how."""
     found: dict[str, Counter[str]] = {}
     for row in rows:
-        found.setdefault(row["kind"], Counter())[row["ended"]] += 1
+        found.setdefault(row[by], Counter())[row["ended"]] += 1
     return {kind: dict(sorted(found[kind].items())) for kind in sorted(found)}
 
 

@@ -194,10 +194,10 @@ class Variable:
         gap = arb.max(abs(low), arb(1)) * ball(_TINY)
         ends = [at] if self.closed and at.is_exact() else []
         if self.high == sp.oo:
-            return [
-                *ends,
-                *(x.mid() for x in (low + gap, low + gap * 10**5, (low + 1) * 100, (low + 1) * 10**5)),
-            ]
+            near = (
+                low + gap * step for step in (1, 10**4, 5 * 10**4, 10**5)
+            )  # the last is 1 or |low| beyond
+            return [*ends, *(x.mid() for x in (*near, (low + 1) * 10, (low + 1) * 100, (low + 1) * 10**5))]
         end = _real(self.high, known, meaning)
         high = end.mid()
         ends += [end] if self.closed and end.is_exact() else []

@@ -236,14 +236,16 @@ def _s(n: int, lag: int) -> arb:
     ),
 )
 def thm_3_3_printed() -> Iterator[Evidence]:
-    yield variance(1)
+    yield from variance()
 
 
-def variance(sign: int) -> Evidence:
-    """I + II - (E Attn)^2 at II = E Attn = 0."""
+def variance() -> Iterator[Evidence]:
+    """E (Attn - E Attn)^2 is I + II - (E Attn)^2, which is I at II = E Attn = 0."""
     first, second, mean = sp.symbols("I1 I2 mean", real=True)
-    total = first + second - sign * mean**2
-    return identity(total.subs({second: 0, mean: 0}), first, "limit of the variance is I")
+    total = first + second - mean**2
+    squared = (first + second) - 2 * mean * mean + mean**2  # term by term, E Attn^2 = I + II
+    yield identity(squared, total, "E (Attn - E Attn)^2 = I + II - (E Attn)^2")
+    yield identity(total.subs({second: 0, mean: 0}), first, "limit of the variance is I")
 
 
 @repair(
@@ -258,7 +260,7 @@ def variance(sign: int) -> Evidence:
     outline="The same with the premises repaired; this is the rate of thm-3.3* for Schwartz densities.",
 )
 def thm_3_3_printed_repaired() -> Iterator[Evidence]:
-    yield variance(1)
+    yield from variance()
 
 
 @attack(

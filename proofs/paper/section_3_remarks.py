@@ -176,13 +176,17 @@ def eliminates_repaired(statement: Statement) -> Iterator[Evidence]:
     yield below("beyond u = 1: at most 2^-16", ball(2) ** -16, bound)
 
 
+# balls of 128 bits do not tell (1 + d^(2 alpha))^(-n/2) from 1 below
+DECIDABLE = relation(HERE_D**EXPONENT_A, ">", sp.Rational(1, 10**9))
+
+
 @attack(
     "rem-3.eliminates*",
-    domain=f"{ELIMINATES_REPAIRED.domain()}; "
+    domain=f"{ELIMINATES_REPAIRED.within(DECIDABLE).domain()}, d^alpha above 1e-9; "
     + "the slope of the share against differences, u = 1/1000, 1/84, 1; u up to 100",
 )
 def eliminates_attack() -> Iterator[Evidence]:
-    yield from ELIMINATES_REPAIRED.attack()
+    yield from ELIMINATES_REPAIRED.within(DECIDABLE).attack()
     yield from ELIMINATES_REPAIRED.sharpness()
     cases = (
         (f"u = {u}", ball("0.7661") - lost_mean(ball(u)))

@@ -18,6 +18,7 @@ from proofs.ledger import Ledger, load, own_verdict
 from proofs.mutants import (
     _functions,
     _listening,
+    _part,
     affected,
     asked,
     imports,
@@ -272,11 +273,29 @@ def test_rows_are_kept_until_a_module_that_they_were_judged_with_changes(tmp_pat
     ]
     record.write_text(json.dumps({"schema": "mutants/2", "content": {"seed": 3, "rows": rows}}))
     kept = judge_all(12, 3, record, limit=1)
+    parts = [row.pop("part") for row in kept["rows"]]
     assert kept["rows"] == rows  # nothing was judged again, and no reason is lost
+    assert set(parts) <= {"attack", "check", "statement"}
+    assert {part: parts.count(part) for part in set(parts)} == {
+        part: sum(ends.values()) for part, ends in kept["parts"].items()
+    }
     assert sum(sum(ends.values()) for ends in kept["counts"].values()) == 12
     record.write_text(json.dumps({"schema": "kills/1"}))
     with pytest.raises(InputError, match="is no record of mutants"):
         judge_all(12, 3, record, limit=1)
+
+
+def test_the_part_of_an_error_is_that_of_its_line() -> None:
+    attacks = attack_functions({"x.py": SEARCH})
+    found = {
+        mutant.before: _part(mutant, {"x.py": SEARCH}, attacks)
+        for mutant in mutants_of(SEARCH, "x.py", attacks["x.py"])
+        if mutant.kind == "constant"
+    }
+    assert {found[number] for number in ("11", "21", "31")} == {"attack"}
+    assert {found[number] for number in ("41", "52", "61")} == {"check"}
+    witness = next(iter(mutants_of(WITNESS, "y.py")))
+    assert _part(witness, {"y.py": WITNESS}, {"y.py": set()}) == "statement"
 
 
 def test_an_error_that_matters_is_killed_in_its_fork_and_a_lost_hypothesis_survives() -> None:
