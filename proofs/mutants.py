@@ -30,6 +30,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.metadata import version
 from importlib.util import spec_from_file_location
@@ -51,13 +52,18 @@ from proofs.verify import check_rules, gather, gather_needed
 _ROOT = Path(__file__).resolve().parents[1]
 
 
+@cache
+def _tree(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
 def imports(modules: dict[str, str]) -> dict[str, set[str]]:
     """Which modules each module imports, by their paths below `proofs`."""
     names = {f"proofs.{file.removesuffix('.py').replace('/', '.')}": file for file in modules}
     graph: dict[str, set[str]] = {}
     for file, source in modules.items():
         found = set()
-        for node in ast.walk(ast.parse(source)):
+        for node in ast.walk(_tree(source)):
             if isinstance(node, ast.ImportFrom) and node.module:
                 found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         graph[file] = {names[name] for name in found if name in names}
@@ -180,7 +186,7 @@ def _functions(source: str) -> list[_Span]:
             node.end_lineno or node.lineno,
             node.name,
         )
-        for node in ast.walk(ast.parse(source))
+        for node in ast.walk(_tree(source))
         if isinstance(node, kinds)
     ]
 
@@ -192,7 +198,7 @@ def _readers(mutant: Mutant, modules: Mapping[str, str], *, called: bool) -> set
     Of a line in a function (`called`) only what module-level lines make of it.
     """
     files = affected(mutant.file, imports(dict(modules)))
-    statements = [(file, node) for file in files for node in ast.parse(modules[file]).body]
+    statements = [(file, node) for file in files for node in _tree(modules[file]).body]
     at = [node for file, node in statements if file == mutant.file and _holds_line(node, mutant.line)]
     names, found = set().union(*map(_defined, at)), set[Function]()
     own = set(names) if called else set[str]()
@@ -205,17 +211,18 @@ def _readers(mutant: Mutant, modules: Mapping[str, str], *, called: bool) -> set
         grown = len(names) > before
     names -= own
     for file in files:
-        for span, node in _with_nodes(modules[file]):
-            if span.name in names or {*names_read(node)} & names:
+        for span, reads in _with_reads(modules[file]):
+            if span.name in names or reads & names:
                 found.add((file, span.first))
     return found
 
 
-def _with_nodes(source: str) -> Iterator[tuple[_Span, ast.AST]]:
+@cache
+def _with_reads(source: str) -> list[tuple[_Span, set[str]]]:
     spans = {(span.start, span.name): span for span in _functions(source)}
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield spans[node.lineno, node.name], node
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    nodes = [node for node in ast.walk(_tree(source)) if isinstance(node, kinds)]
+    return [(spans[node.lineno, node.name], {*names_read(node)}) for node in nodes]
 
 
 def _holds_line(node: ast.stmt, line: int) -> bool:
@@ -231,6 +238,7 @@ def _defined(node: ast.stmt) -> set[str]:
     return {one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}
 
 
+@cache
 def _outside(node: ast.stmt) -> set[str]:
     """The names that a module-level statement reads when it is imported: of a function its decorators and defaults."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
