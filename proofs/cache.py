@@ -20,7 +20,7 @@ from analysis.files import write_whole
 from proofs.ledger import is_label
 
 _ROOT = Path(__file__).resolve().parents[1]
-_COMPUTED_WITH = ("sympy", "mpmath", "python-flint")
+_COMPUTED_WITH = ("sympy", "mpmath", "python-flint", "numpy")
 
 
 def fingerprint(root: Path = _ROOT) -> str:

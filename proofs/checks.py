@@ -19,8 +19,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import sympy as sp
-from flint import acb, arb, ctx, fmpz_mat
+from flint import acb, arb, ctx
 from sympy.core.function import AppliedUndef
 
 from analysis.errors import InputError
@@ -154,17 +155,18 @@ class Scan:
     looked: range
 
 
-_UNIT = 2**26  # products of two such integers, summed over 128 pairs, stay below a machine word
 _FEW = 64  # so many candidates for an extreme are evaluated in balls
+_ROUNDING = arb(2) ** -51  # relative error of a product of complex floats: sqrt(8) 2^-53 at most
 
 
 @dataclass(frozen=True)
 class Distances:
     """mu C_D + nu S_D at all integers of a long range: rounded to integers with a bounded error, then in balls.
 
-    lambda = start + a * side + b: cos and sin of start + a * side against those of b, each as a multiple of 2^-26, and
-    one product of integer matrices sums over the pairs. Where its error leaves a comparison open, balls decide. A
-    block of 10^6 distances takes about half a second.
+    lambda = start + a * side + b: cos and sin of start + a * side against those of b, each rounded to a multiple of a
+    power of two, and one product of matrices sums over the pairs. In these units the entries are integers, and so small
+    that every partial sum is below 2^53: the product's floats are exact in whatever order it is summed. Where the error
+    of the rounding leaves a comparison open, balls decide. A block of 10^6 distances takes a twentieth of a second.
     """
 
     omega: tuple[arb, ...]
@@ -188,15 +190,15 @@ class Distances:
         Undecided distances beyond the failing one do not count.
         """
         limit, doubtful, looked = ball(bound), None, 0
-        for block, rows, error in self._blocks(start, stop):
-            beneath = _whole((limit * 2 * len(self.omega) * _UNIT**2 - error).lower().floor())
-            for offset in _from(beneath, rows):
-                value = self.at(block + offset)
+        for block in self._blocks(start, stop):
+            beneath = -_float_above(block.error - limit * block.scale)
+            for offset in np.flatnonzero(block.values >= beneath).tolist():
+                value = self.at(block.start + offset)
                 if value >= limit:
-                    return Scan(block + offset, doubtful, range(start, block + offset + 1))
+                    return Scan(block.start + offset, doubtful, range(start, block.start + offset + 1))
                 if not value < limit and doubtful is None:
-                    doubtful = block + offset
-            looked += sum(map(len, rows))
+                    doubtful = block.start + offset
+            looked += len(block.values)
             if doubtful is not None:
                 break
         return Scan(None, doubtful, range(start, start + looked))
@@ -206,91 +208,98 @@ class Distances:
         if stop <= start:
             raise InputError(f"[{start}, {stop}) has no integer; a scan of nothing has no extremes")
         least, greatest = arb("inf"), arb("-inf")
-        for block, rows, error in self._blocks(start, stop):
-            room = _whole((2 * error).upper().ceil())
-            low, high = min(map(min, rows)), max(map(max, rows))
+        for block in self._blocks(start, stop):
+            room = _float_above(2 * block.error)
+            low, high = float(block.values.min()), float(block.values.max())
             # the least is at a value that is at most twice the error above the least integer
-            lowest = [block + place for place in _up_to(low + room, rows)]
-            highest = [block + place for place in _from(high - room, rows)]
-            least = arb.min(least, self._best(lowest, low, error, arb.min))
-            greatest = arb.max(greatest, self._best(highest, high, error, arb.max))
+            lowest = np.flatnonzero(block.values <= low + room)
+            highest = np.flatnonzero(block.values >= high - room)
+            least = arb.min(least, self._best(block, lowest, low, arb.min))
+            greatest = arb.max(greatest, self._best(block, highest, high, arb.max))
         return least, greatest
 
-    def _best(self, distances: Sequence[int], value: Any, error: arb, of: Callable[[arb, arb], arb]) -> arb:
+    def _best(self, block: _Block, offsets: Any, value: float, of: Callable[[arb, arb], arb]) -> arb:
         """The extreme bias among some distances, in balls; of too many the ball around the extreme integer."""
-        if len(distances) <= _FEW:
-            return functools.reduce(of, map(self.at, distances))
-        return (arb(value) + (-error).union(error)) / (2 * len(self.omega) * _UNIT**2)
+        if len(offsets) <= _FEW:
+            return functools.reduce(of, (self.at(block.start + offset) for offset in offsets.tolist()))
+        return (arb(value) + (-block.error).union(block.error)) / block.scale
 
-    def _blocks(self, start: int, stop: int) -> Iterator[tuple[int, list[list[Any]], arb]]:
-        """First distance of each block, rows of the bias times 2 |omega| 2^52 as integers, and their error."""
+    def _blocks(self, start: int, stop: int) -> Iterator[_Block]:
+        """The range in blocks, from its start; the last one ends where the range does."""
         side = min(self.side, math.isqrt(max(stop - start - 1, 0)) + 1)
-        reach = abs(ball(self.mu)) + abs(ball(self.nu))
-        fine, fine_error = _rounded(self._fine(side), reach)
+        number = 2 * len(self.omega)
+        mu, nu = ball(self.mu), ball(self.nu)
+        reach, bits = (abs(mu) + abs(nu)).upper(), (52 - number.bit_length()) // 2
+        unit, fine_unit = (
+            2.0**bits,
+            2.0 ** (bits - math.frexp(float(reach))[1]),
+        )  # so both tables are within 2^bits,
+        scale = number * arb(unit) * arb(fine_unit)  # and a sum of `number` products within 2^52
+        fine, fine_error = _rounded(_waves(self.omega, 0, 1, side, acb(mu, -nu)), fine_unit, unit)
+        signs = np.repeat((1.0, -1.0), len(self.omega))  # the real part of a product of complex numbers
         for block in range(start, stop, side * side):
-            coarse, coarse_error = _rounded(self._coarse(block, side), arb(1))
+            coarse, coarse_error = _rounded(_waves(self.omega, block, side, side), unit, unit)
             # |xy - x'y'| <= |x'| |y - y'| + |x - x'| |y|, for each of the two products of a pair
-            error = 2 * len(self.omega) * ((_UNIT + coarse_error) * fine_error + coarse_error * reach * _UNIT)
-            values = (coarse.transpose() * fine).entries()[: stop - block]
-            yield block, [values[i : i + side] for i in range(0, len(values), side)], error.upper()
-
-    def _fine(self, columns: int) -> Iterator[list[arb]]:
-        """Rows: mu cos + nu sin and nu cos - mu sin of every frequency times b; columns: b."""
-        direction = acb(ball(self.mu), -ball(self.nu))
-        for w in self.omega:
-            turned = [direction * z for z in _waves(w, 0, 1, columns)]
-            yield [z.real for z in turned]
-            yield [-z.imag for z in turned]
-
-    def _coarse(self, block: int, side: int) -> Iterator[list[arb]]:
-        """Rows: cos and sin of every frequency times a coarse distance; columns: the coarse distances."""
-        for w in self.omega:
-            waves = _waves(w, block, side, side)
-            yield [z.real for z in waves]
-            yield [z.imag for z in waves]
+            error = number * ((unit + coarse_error) * fine_error + coarse_error * reach * arb(fine_unit))
+            values = ((coarse * signs) @ fine.T).ravel()[: stop - block]
+            yield _Block(block, values, scale, error.upper())
 
 
-def _waves(omega: arb, start: int, step: int, number: int) -> list[acb]:
-    """e^(i omega x) at x = start + step j, j < number: one product each, of two shorter tables."""
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """The bias from `start` on, times `scale`, as floats that are integers, each off by `error` at most."""
 
-    def wave(distance: int) -> acb:
-        sine, cosine = (omega * distance).sin_cos()
-        return acb(cosine, sine)
-
-    inner = math.isqrt(number - 1) + 1
-    steps = [wave(step * j) for j in range(inner)]
-    ends = [wave(start + step * inner * i) for i in range(-(-number // inner))]
-    return [end * short_ for end in ends for short_ in steps][:number]
+    start: int
+    values: Any
+    scale: arb
+    error: arb
 
 
-def _rounded(rows: Iterable[Sequence[arb]], reach: arb) -> tuple[fmpz_mat, arb]:
-    """Numbers of modulus at most `reach` times 2^26, cut to integers, and by how much one can be off."""
-    whole, widest = [], 0.0
-    for row in rows:
-        whole.append([int(float(x) * _UNIT) for x in row])
-        widest = max(widest, float(sum(row, arb(0)).rad()))  # of the sum, so no less than of any of them
-    # a float is off by 2^-52 of the midpoint, and the cut by less than 1
-    return fmpz_mat(whole), (1 + (arb(widest) * 2 + reach * arb(2) ** -50) * _UNIT).upper()
+def _waves(
+    omega: Sequence[arb], start: int, step: int, number: int, factor: acb | None = None
+) -> tuple[Any, arb]:
+    """factor e^(i omega (start + step j)), a row for each j < number, a column for each omega; and their error.
+
+    Each is a product of three: in balls there are as many as its cube root three times. Factors |w| that are off by d,
+    multiplied in floats, are off by prod (|w| + d) (1 + rounding)^(products) - prod |w|.
+    """
+    side = next(n for n in range(1, number + 1) if n**3 >= number)
+    ends, middles, shorts = (
+        _floats([[(w * (begin + gap * j)).sin_cos() for w in omega] for j in range(side)])
+        for begin, gap in ((start, step * side * side), (0, step * side), (0, step))
+    )
+    found = ends[0][:, None, None, :] * middles[0][None, :, None, :] * shorts[0][None, None, :, :]
+    grown = (1 + ends[1]) * (1 + middles[1]) * (1 + shorts[1]) * (1 + _ROUNDING) ** 2
+    waves = found.reshape(-1, len(omega))[:number]
+    if factor is None:
+        return waves, grown - 1
+    (((turned,),), off) = _floats([[(factor.imag, factor.real)]])
+    size = abs(factor.real) + abs(factor.imag)
+    return waves * turned, (size + off) * grown * (1 + _ROUNDING) - size
 
 
-def _whole(x: arb) -> Any:
-    """The integer that an exact ball is."""
-    value = x.unique_fmpz()
-    if value is None:
-        raise ArithmeticError(f"{x} is no integer; raise the precision")
-    return value
+def _floats(balls: Sequence[Sequence[tuple[arb, arb]]]) -> tuple[Any, arb]:
+    """Complex floats of rows of balls (imaginary, real part), and by how much the modulus of one can be off."""
+    floats: Any = np.array([[complex(float(real), float(imag)) for imag, real in row] for row in balls])
+    parts = [sum((part[i] for row in balls for part in row), arb(0)) for i in (0, 1)]
+    radius_ = sum((part.rad() for part in parts), arb(0))  # of the sums, so no less than of any of them
+    largest = arb(float(np.abs(floats.real).max() + np.abs(floats.imag).max())) * 2
+    return floats, radius_ + largest * arb(2) ** -52  # a float is off by 2^-52 of the midpoint
 
 
-def _from(bound: Any, rows: Sequence[Sequence[Any]]) -> list[int]:
-    """The places, counted along the rows, of the values that are at least `bound`."""
-    side, some = len(rows[0]), [place for place, row in enumerate(rows) if max(row) >= bound]
-    return [side * place + i for place in some for i, value in enumerate(rows[place]) if value >= bound]
+def _float_above(x: arb) -> float:
+    """A float above all of a ball."""
+    return math.nextafter(float(x.upper()), math.inf)
 
 
-def _up_to(bound: Any, rows: Sequence[Sequence[Any]]) -> list[int]:
-    """The places, counted along the rows, of the values that are at most `bound`."""
-    side, some = len(rows[0]), [place for place, row in enumerate(rows) if min(row) <= bound]
-    return [side * place + i for place in some for i, value in enumerate(rows[place]) if value <= bound]
+def _rounded(waves: tuple[Any, arb], unit: float, most: float) -> tuple[Any, arb]:
+    """Real parts and then imaginary ones, in units, rounded to integers; and by how much one can be off.
+
+    What they stand for is within `most`, an integer, and so are they, to which they come nearer by it.
+    """
+    floats, error = waves
+    whole = np.rint(np.hstack((floats.real, floats.imag)) * unit)
+    return np.clip(whole, -most, most), (error * arb(unit) + arb("0.5")).upper()
 
 
 WAVES: dict[str, tuple[Callable[[arb], arb], Callable[[Real], arb]]] = {

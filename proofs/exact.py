@@ -36,10 +36,12 @@ _ENTIRE = (sp.cos, sp.sin, sp.exp)  # what an integrand may be made of, beside s
 Expr = Any  # a SymPy expression or a number; SymPy's own annotations are too narrow to be of use
 Point = Mapping[Expr, Fraction | int]
 _REWRITES: tuple[Callable[[Expr], Expr], ...] = (
-    sp.expand,
-    sp.simplify,
-    sp.trigsimp,
+    sp.expand,  # the cheapest first: each is tried on false identities before its first use, and that takes time
+    sp.cancel,
+    lambda e: sp.expand(e.rewrite(sp.exp)),
     lambda e: sp.expand(sp.expand_trig(e)),
+    sp.trigsimp,
+    sp.simplify,
     lambda e: sp.simplify(sp.expand(e.rewrite(sp.exp))),
     lambda e: sp.gammasimp(sp.combsimp(e)),
     lambda e: sp.simplify(sp.logcombine(sp.expand_log(e))),
@@ -63,6 +65,7 @@ def is_zero(expr: Expr) -> bool | None:
     return None
 
 
+@cache
 def _temptations() -> tuple[Expr, ...]:
     """Expressions that are not 0 for all values of their symbols, and that unsound rules take for 0."""
     x, y, n = sp.symbols("x y n")
@@ -154,11 +157,16 @@ def sample_points(*exprs: Expr, number: int = 8) -> list[Point]:
 
 def _value(symbol: Expr, k: int) -> Fraction:
     """The k-th candidate, in a circle, that meets the symbol's assumptions; `InputError` if none does."""
-    candidates = (Fraction(sign * n, q) for n in range(1, 40) for q in (1, 2, 7) for sign in (1, -1))
-    fits = [x for x in candidates if _meets(symbol, x)]
+    fits = _fitting(symbol)
     if not fits:
         raise InputError(f"no rational meets the assumptions of {symbol}; give points")
     return fits[(11 * k) % len(fits)]
+
+
+@cache
+def _fitting(symbol: Expr) -> tuple[Fraction, ...]:
+    candidates = (Fraction(sign * n, q) for n in range(1, 40) for q in (1, 2, 7) for sign in (1, -1))
+    return tuple(x for x in candidates if _meets(symbol, x))
 
 
 def _meets(symbol: Expr, x: Fraction) -> bool:

@@ -78,7 +78,14 @@ class RopeSums:
 
     def gamma(self, distance: Real, mu: Real, nu: Real) -> arb:
         """Gamma = mu C_D + nu S_D (eq 17), the expected score over sqrt(D)."""
-        return ball(mu) * self.cos(distance) + ball(nu) * self.sin(distance)
+        mu, nu = ball(mu), ball(nu)
+        if nu.is_zero():
+            return mu * self.cos(distance)
+        lam, sines, cosines = ball(distance), arb(0), arb(0)
+        for w in self.omega:
+            sine, cosine = (lam * w).sin_cos()
+            sines, cosines = sines + sine, cosines + cosine
+        return mu * (cosines / self.head_dim) + nu * (sines / self.head_dim)
 
 
 def cos_sum(
@@ -228,6 +235,8 @@ def _sum(terms: object) -> arb:
 
 def _mean_value(x: arb, f: Callable[[arb], arb], slope: Callable[[arb], arb]) -> arb:
     plain, middle = f(x), x.mid()
+    if x.is_exact():  # the other form is the same
+        return plain
     mean = f(middle) + slope(x) * (x - middle)
     if not plain.is_finite() or not mean.is_finite():
         return plain if plain.is_finite() else mean

@@ -63,7 +63,7 @@ import inspect
 import pkgutil
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -116,11 +116,11 @@ class Form:
     """One form of a claim, as stated or as repaired: statement, argument, and the check that judges it.
 
     `says`, `assumes` and `proof` are Markdown with TeX between dollar signs; `outline` is plain text. Where there is a
-    `statement`, `says` is printed from it, and the check is `judge` of it; where there is none, `in_words` says why.
-    `cites` are the claims that its words name beside itself and those that it uses.
+    `statement`, `says` is printed from it, and the check is `judge` of it; where there is none, it is as `written`, and
+    `in_words` says why. `cites` are the claims that its words name beside itself and those that it uses.
     """
 
-    says: str
+    written: str
     assumes: tuple[str, ...]
     uses: tuple[str, ...]
     outline: str
@@ -131,6 +131,11 @@ class Form:
     judge: Callable[[Statement], Iterator[Evidence]] | None = None
     in_words: str = ""
     cites: tuple[str, ...] = ()
+
+    @property
+    def says(self) -> str:
+        """The statement; printed from its object, if there is one, each time that it is asked for."""
+        return self.written if self.statement is None else self.statement.says()
 
     @property
     def classical(self) -> tuple[str, ...]:
@@ -370,18 +375,18 @@ def _form(
     in_words: str = "",
     cites: tuple[str, ...] = (),
 ) -> Form:
-    if isinstance(says, Statement):
-        if in_words:
-            raise LedgerError(f"{label}: a statement object, and in_words={in_words!r} says that it is none")
-        plain = _form(label, says.says(), assumes, uses, outline, proof, check, cites=cites)
-        return replace(plain, check=functools.partial(check, says), statement=says, judge=check)
-    if not says.strip():
-        raise LedgerError(f"{label}: says is empty; write the statement")
     for name, value in (("assumes", assumes), ("uses", uses), ("cites", cites)):
         if isinstance(value, str):
             raise LedgerError(f"{label}: {name}={value!r} is a string; write a tuple, ({value!r},)")
-    form = Form(says, tuple(assumes), tuple(uses), outline, inspect.cleandoc(proof), check, place(check))
-    return replace(form, in_words=in_words, cites=cites)
+    argument = (tuple(assumes), tuple(uses), outline, inspect.cleandoc(proof))
+    if isinstance(says, Statement):
+        if in_words:
+            raise LedgerError(f"{label}: a statement object, and in_words={in_words!r} says that it is none")
+        made = functools.partial(check, says)
+        return Form("", *argument, made, place(check), statement=says, judge=check, cites=tuple(cites))
+    if not says.strip():
+        raise LedgerError(f"{label}: says is empty; write the statement")
+    return Form(says, *argument, check, place(check), in_words=in_words, cites=tuple(cites))
 
 
 def place(check: Callable) -> str:

@@ -163,9 +163,15 @@ def cosine_integral_attack() -> Iterator[Evidence]:
     def margin(q: arb) -> arb:
         return 1 - q * q * (ci(q) ** 2 + (si(q) - arb.pi() / 2) ** 2)
 
+    def rotated(q: arb) -> tuple[arb, arb]:
+        cosine, rest = ci(q), arb.pi() / 2 - si(q)
+        return cosine * q.sin() + rest * q.cos(), rest * q.sin() - cosine * q.cos()
+
     def slope(q: arb) -> arb:
-        rest = si(q) - arb.pi() / 2
-        return -2 * q * (ci(q) ** 2 + rest**2 + ci(q) * q.cos() + rest * q.sin())
+        (f, g), (f_middle, g_middle), step = rotated(q), rotated(q.mid()), q - q.mid()
+        for _ in range(2):  # the mean-value form: f' = -g, g' = f - 1/q
+            f, g = f.intersection(f_middle - g * step), g.intersection(g_middle + (f - 1 / q) * step)
+        return -2 * q * (f**2 + g**2 - g)
 
     found = certify_positive(margin, slope, Fraction(1, 64), 64)
     yield found.evidence("1 - x^2 (Ci^2 + (Si - pi/2)^2) > 0")

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import reduce
+from functools import cache, reduce
 from itertools import pairwise, product
 from math import gcd, lcm
 
@@ -47,6 +47,7 @@ from proofs.statements import Conclusion, Statement, Variable, constant_ball, re
 from proofs.subdivision import maximum, minimum
 
 
+@cache
 def perfect_power(base: int) -> tuple[int, int]:
     """(m, g) with base = m^g and g as large as possible, from the exponents of the prime factors."""
     exponents = [power for _, power in fmpz(base).factor()]

@@ -6,6 +6,7 @@ bases and head dimensions that happens close to the edge of the far range; whole
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from functools import cache, reduce
@@ -344,4 +345,7 @@ def _least_gap(base: int, head_dim: int, turns: bool) -> float:
     near = near_floor(base, head_dim, turns, 0)[0]
     span = Fraction(LONGEST, base)
     distances = {round(base * float(span) ** (i / 399)) + 1 for i in range(400)}
-    return short(min((near - sums.cos(lam) for lam in distances), key=float))
+    omega = [float(w) for w in sums.omega]
+    # floats choose, and a ball tells
+    seen = max(distances, key=lambda lam: math.fsum(math.cos(lam * w) for w in omega))
+    return short(near - sums.cos(seen))

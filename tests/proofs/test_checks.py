@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from fractions import Fraction
 
+import numpy as np
 import pytest
 import sympy as sp
 from flint import arb
@@ -172,6 +173,39 @@ def test_extremes_are_those_of_every_integer_of_the_range(start: int, length: in
     assert low.overlaps(min(values, key=float))
     assert high.overlaps(max(values, key=float))
     assert not any(value < low or value > high for value in values)
+
+
+@given(
+    pairs=st.sampled_from([1, 3, 32]),
+    start=st.integers(-(10**6), 10**9),
+    length=st.integers(1, 700),
+    mu=st.fractions(-1000, 1000, max_denominator=10**6),
+    nu=st.fractions(-1000, 1000, max_denominator=10**6),
+)
+def test_what_a_block_of_distances_says_is_within_its_error(
+    pairs: int, start: int, length: int, mu: Fraction, nu: Fraction
+) -> None:
+    scan = Distances(RopeSums.of(2 * pairs, base=10_000).omega, mu, nu)
+    (block,) = scan._blocks(start, start + length)
+    assert len(block.values) == length
+    assert np.array_equal(block.values, np.rint(block.values))
+    assert np.abs(block.values).max() <= 2**52  # so every sum of the floats is exact
+    reach = float(abs(mu) + abs(nu))
+    for offset in {0, length // 2, length - 1}:
+        off = abs(scan.at(start + offset) * block.scale - arb(float(block.values[offset])))
+        assert off < block.error
+    # half a unit of either table for each of the two products of a pair
+    assert float(block.error / block.scale) <= 1.6 * (reach or 1) / 2**21
+
+
+def test_a_scan_whose_rounding_decides_nothing_leaves_it_to_balls() -> None:
+    """Of 300 distances whose bias is one number there are too many candidates: the extreme is as wide as the error."""
+    low, high = Distances((arb(0),), 3, 5).extremes(0, 300)
+    assert low.contains(arb("1.5"))
+    assert high.contains(arb("1.5"))
+    assert 0 < float(low.rad()) < 1e-5
+    (few, _) = Distances((arb(0),), 3, 5).extremes(0, 60)
+    assert few == arb("1.5")
 
 
 def test_extremes_of_no_integer_are_refused() -> None:
