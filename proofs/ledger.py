@@ -134,7 +134,7 @@ class Form:
 
     @property
     def says(self) -> str:
-        """The statement; printed from its object, if there is one, each time that it is asked for."""
+        """The statement; printed from its object, if there is one, when it is first asked for."""
         return self.written if self.statement is None else self.statement.says()
 
     @property
@@ -289,6 +289,12 @@ class Ledger:
             if label in self.repairs:
                 found[label + REPAIRED] = self.repairs[label]
         return found
+
+    def printed(self, labels: Iterable[str]) -> dict[str, str]:
+        """What both forms of these claims say, by node."""
+        nodes = self.nodes()
+        names = (node for label in labels for node in (label, label + REPAIRED))
+        return {node: nodes[node].says for node in names if node in nodes}
 
     def check(self) -> None:
         """Raise `LedgerError` for a cycle, an unknown label in a repair, attack, practice or `uses`, or a claim

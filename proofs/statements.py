@@ -21,7 +21,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, cast
 
 import sympy as sp
@@ -314,7 +314,11 @@ class Statement:
     words: str = ""
 
     def says(self) -> str:
-        """The statement as the ledger prints it: Markdown with TeX, made from the parts."""
+        """The statement as the ledger prints it: Markdown with TeX, made from the parts once."""
+        return self._printed
+
+    @cached_property
+    def _printed(self) -> str:
         ranges = ", ".join(f"${variable.words()}$" for variable in self.variables)
         where = "; ".join(f"${sp.latex(name)} = {tex(value)}$" for name, value in self.meaning.items())
         given = " and ".join(f"${tex(relation)}$" for relation in self.given)

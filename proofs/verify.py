@@ -151,6 +151,7 @@ def verify(
         check_rules(ledger)
     wanted = _wanted(ledger, labels)
     tasks = _tasks(ledger, wanted)
+    ledger.printed(wanted)  # before anything is computed: how SymPy prints depends on what it has in store
     number = _cores() if workers is None else workers
     if number < 0:
         raise InputError(f"workers={number}; give a number of processes, or 0 for none but this")

@@ -30,7 +30,7 @@ from proofs.statements import (
     tex,
     tightened,
 )
-from proofs.verify import gather
+from proofs.verify import gather, verify
 
 GOOD = (Verdict.PROVED, Verdict.CERTIFIED)
 OBJECTS = {node: form for node, form in load().nodes().items() if form.statement is not None}
@@ -372,3 +372,27 @@ def test_a_check_of_a_statement_that_cannot_be_run_fails_in_the_ledgers_own_word
 
     with pytest.raises(LedgerError, match=r"^x-1: KeyError in .*test_statements.py"):
         gather("x-1", ledger.nodes()["x-1"].check)
+
+
+def test_a_statement_is_printed_once_and_before_its_checks_run() -> None:
+    """Printed after the whole ledger had run, a cosine of 0 that one statement shows had become 1."""
+    seen = []
+
+    class Told(Statement):
+        def says(self) -> str:
+            seen.append("printed")
+            return "x"
+
+    ledger = Ledger()
+    told = Told((), (Conclusion(relation(sp.Integer(0), "<", 1)),))
+
+    @ledger.claim("eq-1", where="App. A", kind="definition", says=told)
+    def check(statement: Statement) -> Iterator[Evidence]:
+        seen.append("checked")
+        yield Evidence("0 < 1", Verdict.PROVED, "0")
+
+    verify(["eq-1"], 0, loader=lambda: ledger)
+    assert seen[:2] == ["printed", "checked"]
+    x = sp.Symbol("x", real=True)
+    once = Statement((Variable(x),), (Conclusion(relation(x, "<=", x)),))
+    assert once.says() is once.says()
