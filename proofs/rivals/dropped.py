@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
 
 import mpmath
 import sympy as sp
 from flint import arb
 
 from analysis.evidence import Evidence, Verdict
-from proofs.balls import ball, less
-from proofs.checks import exact, tried
+from proofs.balls import Real, ball, less
+from proofs.checks import equality, exact, instance, rises, search, tried
 from proofs.integrals import RopeSums
 from proofs.ledger import Known
-from proofs.rivals import BESIDE, unjudged
+from proofs.rivals import BESIDE
 from proofs.statements import Conclusion, Statement, Variable, constant_ball, relation
 
 PAPER = "drope-2025"
@@ -21,10 +23,10 @@ TEXT = Known.FULL
 
 
 SCORE = sp.Symbol("s", real=True)
-ROW = sp.Symbol("i", positive=True, integer=True)
+ROW, KEY = sp.Symbol("i", positive=True, integer=True), sp.Symbol("j", integer=True)
 UNIFORM = Statement(
     (Variable(SCORE), Variable(ROW, low=sp.Integer(0), integer=True)),
-    (Conclusion(relation(sp.exp(SCORE) / sp.Mul(ROW, sp.exp(SCORE), evaluate=False), "==", 1 / ROW)),),
+    (Conclusion(relation(sp.exp(SCORE) / sp.Sum(sp.exp(SCORE), (KEY, 1, ROW)), "==", 1 / ROW)),),
     words=r"NoPE on a constant sequence: all scores of a row $i$ are one number $s$, so $\alpha_{ij}=1/i$, and "
     r"$A^c=\frac1T\sum_i\sum_{j\le i}c_{ij}\alpha_{ij}=0$ for every $c$ with $\sum_{j\le i}c_{ij}=0$; ",
 )
@@ -43,7 +45,8 @@ UNIFORM = Statement(
     """,
 )
 def drope_0(statement: Statement) -> Iterator[Evidence]:
-    yield from statement.identities()
+    (conclusion,) = statement.conclusions
+    yield equality("softmax of i scores s", conclusion.says.lhs.doit(), statement.target())
     total = sp.simplify(statement.target() * sp.Integer(0))
     yield exact("a row of A^c: 1/i times the sum of its c, which is 0", total == 0, total, 0)
 
@@ -55,23 +58,121 @@ def drope_0_attack() -> Iterator[Evidence]:
     yield from UNIFORM.attack()
 
 
+TURNING = r"some pair has $|q_m||k_m|>0$"
+ROWS = "$T>d_k$"
+
+
 @BESIDE.claim(
     "drope-rope",
     where="Prop. 3.3",
     paper=PAPER,
     known=TEXT,
     kind="lemma",
-    says=r"a non-degenerate RoPE head on a constant sequence has some $c$ with $A^c>0$ and a gradient other than 0",
-    outline="Read, and not judged here.",
-    in_words="read, and not judged",
+    says=r"a RoPE head with a pair whose $q_m$ and $k_m$ are not 0, on a constant sequence of more than $d_k$ tokens, "
+    r"has some $c$ with $A^c>0$ and a gradient other than 0",
+    assumes=(TURNING, ROWS, r"frequencies $b^{-2m/d_k}$, $b>1$"),
+    outline="Scores of one distance are f = a sum of waves. Were f constant on the last row, all amplitudes were 0. "
+    "Else c_j = alpha_j (f_j - mean f) on that row makes A^c a covariance of alpha and f, and its derivative along "
+    "W_Q a sum of squares.",
+    proof=r"""
+        All tokens are alike, so the score at distance $x$ is
+        $f(x)=\sum_m|q_m||k_m|\cos(\omega_mx+\varphi_m)$, over $\sqrt{d_k}$. If $f$ were a constant $f_0$ on
+        $x=0,\dots,d_k$, then $-f_0+\sum_n a_nz_n^x=0$ for these $d_k+1$ numbers $x$, where the $z_n$ are the $d_k$
+        numbers $e^{\pm i\omega_m}$. As $0<\omega_m\le1$ are different, the $z_n$ and 1 are $d_k+1$ different numbers.
+        The polynomial of degree $d_k$ that is 1 at one of them and 0 at the others, its coefficients taken as weights
+        of the $d_k+1$ equations, leaves that number's own factor: all $a_n$ are 0, and with them all $|q_m||k_m|$.
+
+        So $f$ is not constant on the last row. Let $\alpha$ be its softmax, $\bar f=\sum_j\alpha_jf_j$ and
+        $c_j=\alpha_j(f_j-\bar f)$ there, $c=0$ elsewhere; then $\sum_jc_j=0$. $TA^c=\sum_j\alpha_j^2(f_j-\bar f)$ is
+        $\frac12\sum_{jl}\alpha_j\alpha_l(\alpha_j-\alpha_l)(f_j-f_l)$, which is positive, since $\alpha$ rises
+        with $f$. If $W_Q$ becomes $tW_Q$, $f$ becomes $tf$, and at $t=1$ the derivative of $\alpha_j$ is
+        $\alpha_j(f_j-\bar f)$, so that of $TA^c$ is $\sum_j\alpha_j^2(f_j-\bar f)^2>0$. $\square$
+    """,
+    in_words="of the existence of weights c",
 )
 def drope_rope() -> Iterator[Evidence]:
-    yield unjudged("read; not judged here")
+    scores, weights, t = (
+        sp.symbols("f1:4", real=True),
+        sp.symbols("alpha1:4", positive=True),
+        sp.Symbol("t", positive=True),
+    )
+    whole = sum((sp.exp(t * f) for f in scores), sp.Integer(0))
+    softmax = sp.exp(t * scores[0]) / whole
+    mean = sum((f * sp.exp(t * f) for f in scores), sp.Integer(0)) / whole
+    yield equality(
+        "derivative of a softmax along its scores", sp.diff(softmax, t), softmax * (scores[0] - mean)
+    )
+    last = 1 - weights[0] - weights[1]
+    shares = (weights[0], weights[1], last)
+    average = sum((a * f for a, f in zip(shares, scores, strict=True)), sp.Integer(0))
+    row = sum((a**2 * (f - average) for a, f in zip(shares, scores, strict=True)), sp.Integer(0))
+    pairs = [(i, j) for i in range(3) for j in range(3)]
+    covariance = sum(
+        (shares[i] * shares[j] * (shares[i] - shares[j]) * (scores[i] - scores[j]) for i, j in pairs),
+        sp.Integer(0),
+    )
+    yield instance(equality("three keys: A^c as a covariance", sp.expand(row), sp.expand(covariance / 2)))
+    total = sum((a * (f - average) for a, f in zip(shares, scores, strict=True)), sp.Integer(0))
+    yield instance(equality("three keys: the sum of c", sp.expand(total), sp.Integer(0)))
+    what = "frequencies are in (0, 1], half a turn is more: their waves and 1 all differ at distance 1"
+    yield exact(what, bool(sp.pi > 1), "1", "< pi")
 
 
-@BESIDE.attack("drope-rope", domain="none was made")
+@BESIDE.necessary("drope-rope", hypothesis=ROWS)
+def drope_rope_of_few_rows() -> Iterator[Evidence]:
+    """d_k = 2, T = 2, f(x) = cos(x - 1/2), of which f(0) = f(1): both keys weigh 1/2, and A^c = (c_1 + c_2)/4 = 0."""
+    apart = sp.cos(1 - sp.Rational(1, 2)) - sp.cos(-sp.Rational(1, 2))
+    yield exact("d_k = 2, T = 2, f(x) = cos(x - 1/2): f(1) - f(0), and so A^c", bool(apart > 0), apart, "> 0")
+
+
+@BESIDE.necessary("drope-rope", hypothesis=TURNING)
+def drope_rope_of_nothing() -> Iterator[Evidence]:
+    share = UNIFORM.target() * sp.Integer(0)
+    yield exact("all q_m or k_m are 0, so all scores: A^c", bool(share > 0), share, "> 0")
+
+
+def _last_row(base: Real, amplitudes: Sequence[int], phases: Sequence[str]) -> tuple[arb, arb]:
+    """T A^c and its derivative, with the proof's c, at T = d_k + 1."""
+    head_dim = 2 * len(amplitudes)
+    omega = RopeSums.of(head_dim, base=base, turns=False).omega
+    scores = [
+        sum((a * (w * x + ball(p)).cos() for a, w, p in zip(amplitudes, omega, phases, strict=True)), arb(0))
+        / ball(head_dim).sqrt()
+        for x in range(head_dim + 1)
+    ]
+    total = sum((f.exp() for f in scores), arb(0))
+    alpha = [f.exp() / total for f in scores]
+    mean = sum((a * f for a, f in zip(alpha, scores, strict=True)), arb(0))
+    steps = [a * (f - mean) for a, f in zip(alpha, scores, strict=True)]
+    return sum((a * c for a, c in zip(alpha, steps, strict=True)), arb(0)), sum(
+        (c * c for c in steps), arb(0)
+    )
+
+
+@BESIDE.attack(
+    "drope-rope",
+    domain="T = d_k + 1, d_k = 2 to 8, bases 11/10 to 1e10; one pair alone, f(0) = f(1), amplitudes that cancel at 0",
+)
 def drope_rope_attack() -> Iterator[Evidence]:
-    yield unjudged("not attacked")
+    heads = (
+        ((1,), ("-1/2",)),
+        ((1, -1), ("0", "0")),
+        ((0, 0, 1), ("0", "0", "0")),
+        ((1, -3, 3, -1), ("0",) * 4),
+    )
+    found = [
+        (f"base {base}, amplitudes {amplitudes}", _last_row(base, amplitudes, phases))
+        for base in ("11/10", "10000", "1e10")
+        for amplitudes, phases in heads
+    ]
+    yield search("T A^c", ((where, one) for where, (one, _) in found))
+    yield search("its derivative along W_Q", ((where, slope) for where, (_, slope) in found))
+
+
+BOUNDED = (
+    r"states $|h|\le R$; $|W_QW_K^T|\le B\sqrt{d_k}$, $|W_Q|,|W_K|\le B$, $|W_OW_V|\le w$ summed over the heads; "
+    "between the attentions maps of each position alone, of Lipschitz constant $K$"
+)
 
 
 @BESIDE.claim(
@@ -81,18 +182,75 @@ def drope_rope_attack() -> Iterator[Evidence]:
     known=TEXT,
     kind="theorem",
     says=r"at initialisation, NoPE: a prefix spread of at most $\epsilon$ stays at most $C_1\epsilon$ through "
-    r"the layers, and "
-    r"$|A^c|\le C_2\epsilon$, with constants free of $T$, with high probability",
-    outline="Read, and not judged here.",
-    in_words="read, and not judged",
+    r"the layers, $|A^c|\le C_2\epsilon$, and the gradients of $A^c$ for its own $W_Q$, $W_K$ are at most "
+    r"$C_3\epsilon$, with constants free of $T$, with high probability",
+    assumes=(BOUNDED,),
+    uses=("drope-0",),
+    outline="By our own means: the scores of a row differ by B R Delta at most from that of the mean, so softmax is "
+    "within e^(2 B R Delta) - 1 of uniform in sum, and every sum over a row has weights of sum 1. Bounds on the norms "
+    "hold with high probability, since finitely many matrices are drawn, whatever T is.",
+    proof=r"""
+        Put $\bar h_i$ for the mean of the first $i$ states, so that $|h_j-\bar h_i|\le\Delta$ for $j\le i$;
+        $\Delta\le2R$. In row $i$ each score is within $\delta=BR\Delta$ of $s$, that of $\bar h_i$, so
+        $i\alpha_{ij}$ lies between $e^{-2\delta}$ and $e^{2\delta}$ and
+        $\sum_j|\alpha_{ij}-\frac1i|\le e^{2\delta}-1\le2\delta e^{2\delta}\le2BRe^{4BR^2}\Delta$. As
+        $\sum_jc_{ij}/i=0$ (`drope-0`), $|A^c|\le\max|c|\cdot2BRe^{4BR^2}\Delta$. A change $dW_Q$ moves
+        $\alpha_{ij}$ by $\alpha_{ij}(ds_{ij}-\sum_l\alpha_{il}ds_{il})$, and as $h_j-\sum_l\alpha_{il}h_l$ has at
+        most the length $2\Delta$, the bracket is at most $2RB\Delta|dW_Q|$; the weights $\alpha_{ij}$ sum to 1, so the
+        gradient is at most $2\max|c|RB\Delta$, and that for $W_K$ likewise.
+
+        Through a layer: $\sum_j\alpha_{ij}h_j$ is within $(e^{2\delta}-1)\Delta$ of $\bar h_i$, and $\bar h_r$,
+        $r\le i$, within $\Delta$ of $\bar h_i$, so states $h_j+W_OW_V\sum_l\alpha_{jl}h_l$ of $j\le i$ are within
+        $\Delta+2w\Delta+2w(e^{2\delta}-1)\Delta=(1+2we^{2\delta})\Delta$ of their mean; after a map of Lipschitz
+        constant $K$ within $2K$ times that. $R$ becomes at most $K(1+w)R$ and a constant. None of this names $T$.
+
+        With probability as near 1 as is asked, the norms of the finitely many weights are below a bound that depends on
+        their law alone. $\square$
+    """,
+    in_words="of random weights, layer by layer",
 )
 def drope_1() -> Iterator[Evidence]:
-    yield unjudged("read; not judged here")
+    delta, spread, width = sp.symbols("delta Delta w", positive=True)
+    u = sp.Symbol("u", nonnegative=True)
+    most = sp.exp(delta) / sp.exp(-delta)
+    yield equality("i alpha at most: e^delta over a mean of at least e^-delta", most, sp.exp(2 * delta))
+    yield rises("e^u - 1 less 1 - e^-u: the upper end is the farther one", sp.exp(u) - 2 + sp.exp(-u), u, 2)
+    yield rises("u e^u less e^u - 1", u * sp.exp(u) - sp.exp(u) + 1, u, 1)
+    through = spread + 2 * width * spread + 2 * width * (most - 1) * spread
+    yield equality(
+        "spread after attention", sp.expand(through), sp.expand((1 + 2 * width * sp.exp(2 * delta)) * spread)
+    )
+    size, bound = sp.symbols("R B", positive=True)
+    yield equality("2 delta at a spread of 2R", 2 * bound * size * 2 * size, 4 * bound * size**2)
 
 
-@BESIDE.attack("drope-1", domain="none was made")
+@BESIDE.attack(
+    "drope-1",
+    domain="one layer, states in a line that alternate, or the last alone is another; T = 2, 9, 40; c = alpha - 1/i",
+)
 def drope_1_attack() -> Iterator[Evidence]:
-    yield unjudged("not attacked")
+    yield search("bound of |A^c| less |A^c|", _bias_margins())
+
+
+def _bias_margins() -> Iterator[tuple[str, arb]]:
+    for length, step in ((2, "1/100"), (9, "1/100"), (40, "1/100"), (9, "1"), (40, "3")):
+        alternating = [1 + Fraction(step) * (-1) ** j / 2 for j in range(length)]
+        for name, states in (
+            ("alternating", alternating),
+            ("last", [Fraction(1)] * (length - 1) + [1 + Fraction(step)]),
+        ):
+            size = max(map(abs, states))
+            spread, largest, total = Fraction(0), arb(0), arb(0)
+            for i in range(1, length + 1):
+                mean = sum(states[:i], Fraction(0)) / i
+                spread = max(spread, *(abs(h - mean) for h in states[:i]))
+                weights = [(ball(states[i - 1] * h)).exp() for h in states[:i]]
+                whole = sum(weights, arb(0))
+                c = [weight / whole - ball(Fraction(1, i)) for weight in weights]
+                largest = functools.reduce(arb.max, map(abs, c), largest)
+                total += sum((x * (x + ball(Fraction(1, i))) for x in c), arb(0))
+            bound = largest * ball(2 * size * spread) * (4 * ball(size**2)).exp()
+            yield f"{name}, T = {length}, step {step}", bound - abs(total) / length
 
 
 def slow_frequencies(base: int, head_dim: int, length: int) -> int:
