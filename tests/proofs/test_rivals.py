@@ -9,6 +9,9 @@ from itertools import product
 import numpy as np
 import pytest
 import sympy as sp
+from flint import arb
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from analysis.cli.main import app
@@ -16,6 +19,7 @@ from analysis.errors import InputError
 from analysis.evidence import Evidence, Verdict
 from figures.findings.page import sections
 from proofs.balls import PRECISION, precision
+from proofs.integrals import RopeSums
 from proofs.ledger import Known, Ledger, LedgerError, load, own_verdict
 from proofs.rivals import (
     BESIDE,
@@ -224,3 +228,115 @@ def test_the_command_shows_one_paper_and_explains_one_claim() -> None:
     assert "N_{far}" in explained.output
     strange = runner.invoke(app, ["verify", "--paper", "drope-2025", "eq-8"])
     assert isinstance(strange.exception, InputError)
+
+
+def _softmax_rows(scores: np.ndarray) -> np.ndarray:
+    """Causal attention weights, row by row."""
+    rows = [np.exp(row[: i + 1] - row[: i + 1].max()) for i, row in enumerate(scores)]
+    return np.array([np.pad(row / row.sum(), (0, len(scores) - len(row))) for row in rows])
+
+
+def _norm(matrix: np.ndarray) -> float:
+    return float(np.linalg.norm(matrix, 2))
+
+
+def _prefix_spread(states: np.ndarray) -> float:
+    means = np.cumsum(states, axis=0) / np.arange(1, len(states) + 1)[:, None]
+    return max(np.linalg.norm(states[: i + 1] - mean, axis=1).max() for i, mean in enumerate(means))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    length=st.integers(2, 60),
+    size=st.sampled_from([1e-3, 0.1, 1.0, 3.0]),
+    step=st.sampled_from([1e-6, 1e-2, 1.0]),
+)
+def test_an_untrained_layer_without_positions_keeps_to_the_bounds_of_the_proof(
+    seed: int, length: int, size: float, step: float
+) -> None:
+    """Random heads in floats, c the worst there is: bias, gradient and spread are within what drope-1 proves."""
+    rng, d = np.random.default_rng(seed), 3
+    token = rng.normal(size=d)
+    states = size * (token / np.linalg.norm(token) + step * rng.normal(size=(length, d)))
+    query, key, out = (rng.normal(size=(d, d)) for _ in range(3))
+    reach, spread = np.linalg.norm(states, axis=1).max(), _prefix_spread(states)
+    bound = _norm(query @ key.T) / np.sqrt(d)
+    alpha = _softmax_rows(states @ query @ key.T @ states.T / np.sqrt(d))
+    uniform = np.tril(np.ones((length, length))) / np.arange(1, length + 1)[:, None]
+    delta = bound * reach * spread
+    slack = 1 + 1e-9
+    assert np.abs(alpha - uniform).sum(axis=1).max() <= np.expm1(min(2 * delta, 600.0)) * slack + 1e-12
+    signs = np.where(rng.random((length, length)) < 0.5, -1.0, 1.0) * np.tril(np.ones((length, length)))
+    c = np.tril(signs - signs.sum(axis=1, keepdims=True) / np.arange(1, length + 1)[:, None])
+    assert np.abs(c.sum(axis=1)).max() < 1e-12 * length
+    largest = np.abs(c).max()
+    growth = np.exp(min(4 * bound * reach**2, 600.0))
+    assert abs((c * alpha).sum()) / length <= largest * 2 * delta * growth * slack + 1e-12
+    after = states + alpha @ states @ out
+    most = (1 + 2 * _norm(out) * np.exp(min(2 * delta, 600.0))) * spread
+    assert _prefix_spread(after) <= most * slack + 1e-12
+    gradient = np.zeros((d, d))
+    for i, state in enumerate(states):
+        row, seen = alpha[i, : i + 1], states[: i + 1]
+        gradient += np.outer(state, ((c[i, : i + 1] * row)[:, None] * (seen - row @ seen)).sum(axis=0) @ key)
+    gradient /= np.sqrt(d) * length
+    assert np.linalg.norm(gradient) <= 2 * largest * reach * _norm(key) * spread * slack + 1e-12
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    pairs=st.integers(1, 4),
+    base=st.sampled_from([1.5, 100.0, 1e4, 1e8]),
+    scale=st.sampled_from([0.1, 1.0, 5.0]),
+)
+def test_a_rotated_head_on_one_token_has_a_bias_and_a_gradient(
+    seed: int, pairs: int, base: float, scale: float
+) -> None:
+    """Query and key rotated by matrices, not by the proof's waves; the derivative along W_Q by differences."""
+    rng, d = np.random.default_rng(seed), 2 * pairs
+    query, key = scale * rng.normal(size=d), rng.normal(size=d)
+    omega = base ** (-2 * np.arange(pairs) / d)
+
+    def turned(vector: np.ndarray, position: int) -> np.ndarray:
+        z = (vector[0::2] + 1j * vector[1::2]) * np.exp(1j * omega * position)
+        return np.stack([z.real, z.imag], axis=1).ravel()
+
+    keys = np.array([turned(key, j) for j in range(d + 1)])
+
+    def weights(t: float) -> np.ndarray:
+        scores = keys @ turned(t * query, d) / np.sqrt(d)
+        shares = np.exp(scores - scores.max())
+        return shares / shares.sum()
+
+    alpha, scores = weights(1.0), keys @ turned(query, d) / np.sqrt(d)
+    c = alpha * (scores - alpha @ scores)
+    assert abs(c.sum()) < 1e-12
+    assert c @ alpha > 0
+    h = 1e-5
+    slope = (c @ weights(1 + h) - c @ weights(1 - h)) / (2 * h)
+    assert slope == pytest.approx(c @ c, rel=1e-4, abs=1e-10)
+
+
+@settings(max_examples=30, deadline=None)
+@given(pairs=st.integers(1, 4), base=st.sampled_from([1.5, 3.0, 10.0]))
+def test_with_as_many_tokens_as_dimensions_a_head_may_have_no_bias(pairs: int, base: float) -> None:
+    """T = d_k: amplitudes exist for which all scores of every row are one number. So T > d_k cannot be lowered."""
+    d = 2 * pairs
+    angles = np.outer(np.arange(d), base ** (-2 * np.arange(pairs) / d))
+    waves = np.hstack([np.cos(angles), np.sin(angles), -np.ones((d, 1))])
+    null = np.linalg.svd(waves)[2][-1]  # d equations in d + 1 numbers
+    assert np.abs(waves @ null).max() < 1e-12
+    assert np.abs(null[:d]).max() > 1e-3
+    assert np.ptp(waves[:, :d] @ null[:d]) < 1e-12
+
+
+def test_scores_that_are_all_one_number_are_found_by_the_attack(monkeypatch: pytest.MonkeyPatch) -> None:
+    def still(head_dim: int, **_: object) -> RopeSums:
+        return RopeSums(head_dim, (arb(0),) * (head_dim // 2), arb("1/2"))
+
+    monkeypatch.setattr(dropped.RopeSums, "of", still)
+    bias, slope = gather("drope-rope", dropped.drope_rope_attack)
+    assert bias.verdict is not Verdict.SUPPORTED
+    assert slope.verdict is not Verdict.SUPPORTED
