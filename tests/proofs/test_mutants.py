@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 import json
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from hashlib import sha256
@@ -19,6 +22,7 @@ from proofs.mutants import (
     _functions,
     _listening,
     _part,
+    _row_mutant,
     affected,
     asked,
     imports,
@@ -314,3 +318,35 @@ def test_an_error_that_matters_is_killed_in_its_fork_and_a_lost_hypothesis_survi
     assert survivor["asked"] > 0
     assert proof_sources() == before
     assert load() is ledger
+
+
+RECORD = Path(__file__).parents[2] / "figures" / "summaries" / "mutants.json"
+
+
+def test_every_survivor_of_the_record_has_a_reason_of_a_known_kind() -> None:
+    rows = json.loads(RECORD.read_text())["content"]["rows"]
+    survived = [row for row in rows if row["ended"] == "survived"]
+    assert survived
+    for row in survived:
+        reason, _, words = row.get("why", "").partition(": ")
+        assert reason in {"attack", "equivalent", "hole", "words"}, row
+        assert words, row
+    assert not [row for row in rows if row["ended"] == "killed" and "why" in row]
+
+
+@pytest.mark.slow
+def test_three_hundred_errors_anew_and_none_that_was_seen_is_seen_no_longer(tmp_path: Path) -> None:
+    """Ten minutes of a core. The draw changes with the modules: errors are compared that both records have once."""
+    out = tmp_path / "mutants.json"
+    subprocess.run([sys.executable, "-m", "proofs.mutants", "300", "--seed", "0", "--out", out], check=True)
+    then, now = (
+        [(_row_mutant(row).change, row["ended"]) for row in json.loads(path.read_text())["content"]["rows"]]
+        for path in (RECORD, out)
+    )
+    assert sum(ended != "unmet" for _, ended in now) >= 300
+    assert {ended for _, ended in now} <= {"killed", "survived", "unmet"}  # none ran over its time
+    met = [Counter(change for change, _ in rows) for rows in (then, now)]
+    shared = {change for change in met[0] if met[0][change] == met[1][change] == 1}
+    before, after = ({change: ended for change, ended in rows if change in shared} for rows in (then, now))
+    assert shared
+    assert not [change for change in shared if (before[change], after[change]) == ("killed", "survived")]
