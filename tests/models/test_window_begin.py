@@ -68,21 +68,18 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
 
         return watched, at_once
 
-    class Watched(text_reader):
-        def __init__(self, checkpoint, tokens, *rest, **options):
-            rows.append(tokens)
-            super().__init__(checkpoint, tokens, *rest, **options)
+    def begun(self, checkpoint, tokens, *rest, **options):
+        rows.append(tokens)
+        begin(self, checkpoint, tokens, *rest, **options)
 
     plain = load.pretrained_reader
     monkeypatch.setattr(load, "capture_checkpoint", captured)
     monkeypatch.setattr(load, "capture_layers", layered)
     monkeypatch.setattr(load, "pretrained_reader", reader)
     monkeypatch.setattr(bias_interventions, "capture_checkpoint", captured)
-    monkeypatch.setattr(bias_interventions, "TextReader", Watched)
+    begin = bias_interventions.TextReader.__init__  # the class itself stays: signatures name it
+    monkeypatch.setattr(bias_interventions.TextReader, "__init__", begun)
     return rows
-
-
-text_reader = bias_interventions.TextReader
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def changed_ledger(words: str) -> Ledger:
     form = ledger.claims["eq-55"].stated
     assert form.statement is not None
     statement = replace(form.statement, words=words)
-    changed = replace(form, statement=statement, says=statement.says())
+    changed = replace(form, statement=statement)
     other = Ledger()
     other.claims = ledger.claims | {"eq-55": replace(ledger.claims["eq-55"], stated=changed)}
     other.repairs, other.attacks = ledger.repairs, ledger.attacks
