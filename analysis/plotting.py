@@ -244,14 +244,20 @@ def distance_axis(ax: Axes, label: str = "distance (tokens)") -> None:
     ax.set_xlabel(label)
 
 
+def _lines(words: str, width: int) -> str:
+    """Words in lines of at most `width` letters; a number stays beside its per cent sign."""
+    tied = words.replace(" %", "\N{NO-BREAK SPACE}%")
+    return textwrap.fill(tied, width).replace("\N{NO-BREAK SPACE}", " ")
+
+
 def headline(figure: Figure, finding: str, *, width: int = 70) -> None:
     """The finding that a figure shows, as its title, broken into lines of at most `width` letters."""
-    figure.suptitle(textwrap.fill(finding, width), x=0.01, ha="left", fontsize=9, fontweight="bold")
+    figure.suptitle(_lines(finding, width), x=0.01, ha="left", fontsize=9, fontweight="bold")
 
 
 def note(figure: Figure, words: str, *, width: int = 96) -> None:
     """What marks and intervals are, in small letters below the panels, lines of at most `width` letters."""
-    figure.supxlabel(textwrap.fill(words, width), x=0.01, ha="left", fontsize=7)
+    figure.supxlabel(_lines(words, width), x=0.01, ha="left", fontsize=7)
 
 
 # Heads of a real model.

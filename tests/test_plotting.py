@@ -12,15 +12,27 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
 
 from analysis import curve, encodings, open_record, plain, plot, yarn
-from analysis.plotting import binned, log_bins
+from analysis.plotting import binned, headline, log_bins
 from analysis.records import Provenance, write
 from analysis.schemas import DISTANCE_BIAS
 from tests.figures.report_records import tiny_record
 from tests.refusals import plainly_raises
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@given(st.lists(st.sampled_from(["of", "recovers", "40 %", "97 %"]), min_size=1, max_size=40))
+def test_a_title_loses_no_word_and_no_line_of_it_begins_with_a_per_cent_sign(words: list[str]) -> None:
+    figure = plt.figure()
+    headline(figure, " ".join(words), width=20)
+    lines = figure.get_suptitle().splitlines()
+    plt.close(figure)
+    assert " ".join(lines) == " ".join(words)
+    assert all(len(line) <= 20 and not line.startswith("%") for line in lines)
 
 
 def test_two_curves_and_a_picture_in_five_lines(tmp_path: Path):
