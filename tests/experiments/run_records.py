@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from analysis.evaluation import loss_by_length, retrieval
 from analysis.experiments.plan import Run, cpu
 from analysis.training.retrieval_data import TASKS
-from analysis.training.variants import VARIANTS
+from analysis.training.variants import VARIANTS, Variant
 
 SCALE = cpu()
 DOCUMENTS = tuple(f"{i}.txt" for i in range(8))
@@ -45,6 +45,24 @@ def _evaluation(bits: float, spread: np.ndarray, length: int, extension: str) ->
         "bits_per_byte": float(nats.sum() / sum(TOKENS) / math.log(2)),
         "loss_by_position": (bits * math.log(2) + np.linspace(-0.1, 0.1, bins)).tolist(),
     }
+
+
+def _read_as(variant: Variant, lengths: Sequence[int]) -> list[tuple[int, str]]:
+    """Lengths and extensions at which a run is read: an extension beyond the first length alone."""
+    pairs = [(length, extension) for extension in variant.evaluated_as for length in lengths]
+    return [(length, extension) for length, extension in pairs if extension == "none" or length > lengths[0]]
+
+
+def _reached(
+    step: int, lengths: Sequence[int], read: Callable[[int, str, float], dict[str, Any]]
+) -> dict[str, Any]:
+    """What a run records after so many of its steps."""
+    return {"step": step, "evaluations": [read(n, "none", step / 1000) for n in (lengths[0], lengths[-1])]}
+
+
+def _least_at_best(lr: float, parent: Run | None) -> float:
+    """A validation loss in nats that is least at the best rate."""
+    return 1.6 + 0.05 * abs(math.log2(lr / (FINE_BEST if parent else BEST)))
 
 
 def record(
@@ -85,7 +103,6 @@ def record(
             loss(variant, length // lengths[0], extension, share) + shift, spread, length, extension
         )
 
-    best = BEST if parent is None else FINE_BEST
     content: dict[str, Any] = {
         "run": run.name,
         "variant": variant,
@@ -95,21 +112,13 @@ def record(
         "configuration": run.configuration(SCALE),
         "parameters": 824_448,
         "diverged": {"after_steps": 37, "in": "loss"} if diverged else None,
-        "validation_loss": None if diverged else (validation or 1.6 + 0.05 * abs(math.log2(lr / best))),
+        "validation_loss": None if diverged else (validation or _least_at_best(lr, parent)),
     }
     if diverged:
         return content
     content |= {
-        "evaluations": [
-            read(length, extension, 1.0)
-            for extension in what.evaluated_as
-            for length in lengths
-            if extension == "none" or length > lengths[0]
-        ],
-        "checkpoints": [
-            {"step": step, "evaluations": [read(n, "none", step / 1000) for n in (lengths[0], lengths[-1])]}
-            for step in (() if parent else STEPS)
-        ],
+        "evaluations": [read(length, extension, 1.0) for length, extension in _read_as(what, lengths)],
+        "checkpoints": [] if parent else [_reached(step, lengths, read) for step in STEPS],
         "documents": list(DOCUMENTS),
         "document_tokens": list(TOKENS),
         "position_edges": {str(length): loss_by_length.position_edges(length).tolist() for length in lengths},
