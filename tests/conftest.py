@@ -57,6 +57,12 @@ def pytest_configure(config: pytest.Config) -> None:
         signatures.CHECKS.most = math.inf
 
 
+def pytest_runtest_teardown() -> None:
+    """A picture that a test leaves open is closed, so that no test sees those of another."""
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
+
+
 # What the fast suite leaves to the whole one, by file or folder of tests, and why.
 FULL = {
     "test_assets.py": "a package index on the loopback and pip",

@@ -14,12 +14,12 @@ from analysis.studies.assumption_2_1 import verdicts
 from analysis.studies.extrapolation_bias import OBSERVED
 from analysis.studies.extrapolation_bias_runs import summarise
 from figures import catalogue, fig_26_assumption_tests, fig_27_extrapolation_bias, fig_28_equal_dose, style
-from tests.figures.test_pictures import small_and_closed
+from tests.figures.test_pictures import few_pixels
 from tests.figures.test_recovered_by_far_mass import record as real_record
 from tests.studies.test_assumption_2_1 import record
 from tests.studies.test_extrapolation_bias_runs import cell, fake
 
-__all__ = ["small_and_closed"]  # a fixture that every test here uses
+__all__ = ["few_pixels"]  # a fixture that every test here uses
 
 
 KINDS = (*fig_28_equal_dose.SERIES, "plain", "mask", "constant -1", "shuffled")

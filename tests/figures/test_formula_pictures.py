@@ -10,10 +10,10 @@ import xarray as xr
 
 from analysis.studies import formula_fit
 from figures import fig_33_mean_score_shapes as figure
-from tests.figures.test_pictures import small_and_closed
+from tests.figures.test_pictures import few_pixels
 from tests.studies.test_formula_fit import curves
 
-__all__ = ["small_and_closed"]  # a fixture that every test here uses
+__all__ = ["few_pixels"]  # a fixture that every test here uses
 
 
 def real(rng: np.random.Generator) -> dict[str, Any]:

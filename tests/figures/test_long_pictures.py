@@ -16,9 +16,9 @@ from analysis.experiments.long_tables import long_csv
 from figures import style
 from figures.findings import long_range
 from tests.experiments.long_records import LADDER, contents_of
-from tests.figures.test_pictures import module, small_and_closed
+from tests.figures.test_pictures import few_pixels, module
 
-__all__ = ["small_and_closed"]  # a fixture that every test here uses
+__all__ = ["few_pixels"]  # a fixture that every test here uses
 NAMES = ("frontier", "collected", "needle_grid")
 
 

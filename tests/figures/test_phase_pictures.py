@@ -77,12 +77,6 @@ def dynamic(records) -> xr.Dataset:
     return joined([first, later.assign(phase_sd=2 * later.phase_sd)])
 
 
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
-
-
 def by_loss(data: xr.Dataset) -> list[tuple[int, int]]:
     """Heads by what they lose without their cosine, by another way than `ranked`."""
     loses = data.head_change.sel(head_ablation="no cosine").stack(place=("layer", "head"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -40,11 +39,9 @@ def module(name: str) -> ModuleType:
 
 
 @pytest.fixture(autouse=True)
-def small_and_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def few_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few pixels: they are not what is tested."""
     monkeypatch.setitem(style.RC, "savefig.dpi", 40)
-    yield
-    plt.close("all")
 
 
 @pytest.fixture(scope="session")

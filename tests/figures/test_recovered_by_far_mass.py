@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
@@ -11,9 +10,9 @@ from analysis.heads.bias_interventions import NAMES
 from analysis.studies.bias_interventions import DOSES, PRIMARY, SECONDARY, with_shares
 from figures import fig_34_recovered_by_far_mass as figure
 from figures.findings import long_context
-from tests.figures.test_pictures import small_and_closed
+from tests.figures.test_pictures import few_pixels
 
-__all__ = ["small_and_closed"]
+__all__ = ["few_pixels"]
 
 
 def record(seed: int = 0, documents: int = 5) -> xr.Dataset:
@@ -65,7 +64,6 @@ def test_the_title_is_the_endpoint_and_a_partial_record_says_so():
     for names in figure.PAIRS:
         shares = [100 * float(data.share.sel(intervention=name)[0]) for name in names]
         assert "{:.0f} % and {:.0f} %".format(*shares) in title
-    plt.close("all")
     data["nats"][2:, 0, list(data.intervention.values).index("clamp")] = np.nan
     partial = figure.draw({"smollm2_bias": with_shares(data)})
     assert "in 2 documents" in partial.get_supxlabel()

@@ -12,10 +12,10 @@ from analysis.studies import recovery as study
 from analysis.studies.recovery import ARMS, CONTROL, RAW
 from figures import fig_39_recovery as figure
 from figures.findings import recovery as findings
-from tests.figures.test_pictures import small_and_closed
+from tests.figures.test_pictures import few_pixels
 from tests.studies.test_recovery import made
 
-__all__ = ["small_and_closed"]
+__all__ = ["few_pixels"]
 
 STARTS = {CONTROL: 3.5, "tapa": 6.5, "nope": 5.5, "yarn": 3.75, RAW: 7.5}
 LATER = {CONTROL: 3.25, "tapa": 4.75, "nope": 4.5, "yarn": 3.5}

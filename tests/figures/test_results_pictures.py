@@ -14,9 +14,9 @@ from analysis.errors import InputError
 from analysis.experiments import plan, results, run_record
 from figures import style, widgets
 from tests.experiments.run_records import BEST, record, whole
-from tests.figures.test_pictures import against, assert_plotted, module, small_and_closed
+from tests.figures.test_pictures import against, assert_plotted, few_pixels, module
 
-__all__ = ["small_and_closed"]  # a fixture that every test here uses
+__all__ = ["few_pixels"]  # a fixture that every test here uses
 NAMES = (
     "perplexity_by_length",
     "loss_by_position",

@@ -17,9 +17,9 @@ from analysis.sampling.random_transformer import Shape
 from analysis.studies import encodings_compared, near_far, precision, random_heads, tapa_moments
 from analysis.theory import tapa
 from figures import catalogue, style, widgets
-from tests.figures.test_pictures import against, assert_plotted, lines, module, small_and_closed
+from tests.figures.test_pictures import against, assert_plotted, few_pixels, lines, module
 
-__all__ = ["small_and_closed"]  # a fixture that every test here uses
+__all__ = ["few_pixels"]  # a fixture that every test here uses
 NAMES = (
     "tapa_mean",
     "tapa_variance",

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import matplotlib.pyplot as plt
 import numpy as np
-import pytest
 import xarray as xr
 
 from analysis.schemas import SCORE_VARIANCE
@@ -15,12 +11,6 @@ from figures import fig_29_score_variance as heads_figure
 from figures import fig_30_parts_removed as losses_figure
 
 VARIANTS = {"rope": "RoPE", "tapa": "TAPA", "nope": "NoPE", "SmolLM2-135M-Instruct": "SmolLM2-135M-Instruct"}
-
-
-@pytest.fixture(autouse=True)
-def closed() -> Iterator[None]:
-    yield
-    plt.close("all")
 
 
 def record(seeds: int = 3) -> xr.Dataset:

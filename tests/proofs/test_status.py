@@ -7,7 +7,6 @@ import json
 import re
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pytest
 from matplotlib.colors import to_rgba
 
@@ -197,7 +196,6 @@ def test_the_figure_counts_every_verdict_and_shows_the_theorems(whole_ledger: li
         expected.append(str(result.as_stated.verdict)[0].upper())
         expected.append(str(result.as_repaired.verdict)[0].upper() if result.as_repaired else "not needed")
     assert letters == expected
-    plt.close("all")
 
 
 def test_verdicts_are_told_apart_in_grey() -> None:
