@@ -21,7 +21,7 @@ from analysis.errors import InputError
 from analysis.experiments import long_results, long_sweep, run_record
 from analysis.experiments.long_plan import CONTRASTS, MIDDLE, Ladder, LongRun, Tier, crossed, ladder
 from analysis.experiments.long_results import at_equal_loss, frontier, slower_by, summarise_long
-from analysis.experiments.long_sweep import Timing, jobs, standing, sweep_long
+from analysis.experiments.long_sweep import Timing, gate_of, jobs, standing, sweep_long
 from analysis.experiments.long_tables import TITLES, long_csv, long_page, long_table_files
 from analysis.experiments.long_use import copies_after
 from analysis.experiments.plan import Places
@@ -32,7 +32,7 @@ from analysis.text.corpus import Raw, from_texts, with_private_words
 from analysis.text.recurrence import PitmanYor
 from analysis.training.recipe import Recipe
 from analysis.training.variants import VARIANTS
-from figures.catalogue import CATALOGUE, TABLES
+from figures.catalogue import CATALOGUE, LONG, TABLES
 from tests.experiments.long_records import LADDER, contents_of, long_content, plain_loss
 from tests.refusals import plainly_raises
 
@@ -79,6 +79,16 @@ def test_all_methods_of_a_contrast_have_the_same_rates_horizons_and_seeds():
     assert len({frozenset(cells) for cells in grid.values()}) == 1
     rates, shares, seeds = (set(column) for column in zip(*grid["tapa"], strict=True))
     assert (len(rates), len(shares), len(seeds)) == (3, 2, 8)
+
+
+def test_runs_on_code_are_in_float32_and_the_gate_stands():
+    """Whatever the processor: all methods alike, and the reference as it was recorded."""
+    assert {LADDER.recipe_of(r).precision for r in LADDER.runs(["code"]) if r.kind == "scratch"} == {
+        "float32"
+    }
+    gate = gate_of("code", LADDER, Places(LONG, Path("nowhere")))
+    assert gate is not None
+    assert gate.worth.passes
 
 
 def test_an_unknown_tier_is_named():

@@ -34,6 +34,7 @@ from analysis.training.train import (
     FUSED_FROM,
     Diverged,
     attention_for,
+    emulates_bfloat16,
     optimiser_of,
     scheduled_rate,
     train,
@@ -173,6 +174,20 @@ def test_compiled_once_and_the_same_within_rounding(tmp_path: Path):
     assert lines[-1] == "graphs 1 breaks 0"
     _, log = train(tiny_recipe("tapa", steps=4, validate_every=2), tmp_path / "plain", tiny_corpus())
     assert [float(x) for x in lines[-2].split()[1:]] == pytest.approx(log.loss, rel=1e-4)
+
+
+def test_a_processor_that_emulates_bfloat16_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """By the flags that the kernel lists; oneDNN multiplies bfloat16 from AVX-512 on."""
+    listed = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
+    if "sse2" not in listed:
+        pytest.skip("no Linux on x86: its flags are not listed as here")
+    emulated = not any(flag in listed for flag in ("avx512bw", "avx_ne_convert"))
+    for precision in ("bfloat16", "float32"):
+        recipe = tiny_recipe("rope", precision=precision, steps=4)
+        train(recipe, tmp_path / precision, tiny_corpus())
+        said = capsys.readouterr().err.count("give precision=float32")
+        assert said == (emulated and precision == "bfloat16")
+        assert emulates_bfloat16(recipe) == bool(said)
 
 
 def test_a_part_of_the_windows_asks(tmp_path: Path):
