@@ -108,6 +108,6 @@ def _finding(at: xr.Dataset) -> str:
             return "Interventions beyond the context: recovered loss against far attention"
         said.append("{:.0f} % and {:.0f} %".format(*shares))
     return (
-        f"The mean score held, and a constant of equal far attention, recover {said[0]} of the loss; "
+        f"The mean score held, and a constant of equal far attention, recover {said[0]}; "
         f"with the first four keys exempt {said[1]}"
     )

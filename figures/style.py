@@ -134,7 +134,7 @@ def end_labels(ax: Axes, ends: Iterable[tuple[float, str, str]], *, size: float 
         size: of the letters, points.
     """
     height = ax.get_position().height * ax.figure.get_figure(root=True).get_size_inches()[1] * 72
-    gap = 1.15 * size / height
+    gap = 1.4 * size / height  # a line of text and more: the layout will make the panel lower than it is now
     bottom, top = ax.get_ylim()
     at = []
     for y, name, colour in ends:
