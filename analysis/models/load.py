@@ -36,7 +36,7 @@ from analysis.models.huggingface import (
     read_config,
 )
 from analysis.models.layerwise import LayerFiles, WindowConsumer, capture_layers, open_layers
-from analysis.models.memory import MemoryNeed, check_device, free_memory, memory_needed
+from analysis.models.memory import MemoryNeed, check_device, free_memory, memory_needed, say_if_emulated
 from analysis.models.methods import ROTATING
 from analysis.models.token_losses import Read, check_head, llama_reader, pretrained_reader
 from analysis.progress import Progress, silent
@@ -524,6 +524,7 @@ def open_model(
             asked = f"precision={precision}" if precision != "float32" else f"device={device}"
             raise InputError(f"{asked}: a model of `tapa train` is read in float32 on the CPU; leave it out")
         return TrainedModel(path)
+    say_if_emulated(device, precision)
     dtype = getattr(torch, precision)
     called = source.title if source is not None else None if commit is None else str(name)
     digest = None if source is None else source.sha256

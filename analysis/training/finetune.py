@@ -26,6 +26,7 @@ from analysis.models.checkpoint import MODEL, STATE, damaged, file_metadata, rea
 from analysis.models.convert import converted, write_folder, yarn_factor
 from analysis.models.families import TAPA
 from analysis.models.load import PretrainedModel, open_model
+from analysis.models.memory import say_if_emulated
 from analysis.progress import NotedProgress, silent
 from analysis.settings import differences
 from analysis.text.corpus import Corpus, corpus
@@ -245,6 +246,7 @@ def finetuned(
             has had, or `out` cannot be written.
     """
     steps = settings.steps(tokens)
+    say_if_emulated("cpu", settings.precision)
     twin = converted(model.checkpoint.model, settings.to, factor=settings.factor, **conversion)
     with one_run_in(out):
         progress("tokens", 0, 0, "")

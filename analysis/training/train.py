@@ -34,6 +34,7 @@ from analysis.models.checkpoint import (
 )
 from analysis.models.fused import Fused
 from analysis.models.llama import Llama
+from analysis.models.memory import say_if_emulated
 from analysis.progress import NotedProgress, remark, silent
 from analysis.records import Provenance
 from analysis.text.corpus import Corpus
@@ -316,8 +317,8 @@ def train(recipe: Recipe, out: Path, corpus: Corpus, *, progress: NotedProgress 
             use, a checkpoint is damaged or cannot be written, or the recipe asks for a GPU and there is none.
     """
     recipe = as_it_can_run(recipe)
-    if emulates_bfloat16(recipe) and os.environ.get("RANK", "0") == "0":
-        remark("this processor emulates bfloat16, which takes many times as long; give precision=float32")
+    if os.environ.get("RANK", "0") == "0":
+        say_if_emulated(recipe.device, recipe.precision)
     with group_on(recipe.device) as group, threads(recipe.threads), _alone(out, group):
         run = _begin(recipe, out, corpus, group)
         batches, held_out = _batches(run, corpus)
@@ -365,15 +366,6 @@ def as_it_can_run(recipe: Recipe) -> Recipe:
             f"install one, set {'CC' if recipe.device == 'cuda' else 'CXX'}, or give compile=false"
         )
     return replace(recipe, compile=False)
-
-
-def emulates_bfloat16(recipe: Recipe) -> bool:
-    """Are the products of this recipe in bfloat16, on a processor that has no instruction for them?"""
-    return (
-        recipe.device == "cpu"
-        and recipe.precision == "bfloat16"
-        and not torch.ops.mkldnn._is_mkldnn_bf16_supported()  # what torch itself asks before it takes oneDNN
-    )
 
 
 def progress_note(run: TrainingState) -> str:

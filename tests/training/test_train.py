@@ -23,6 +23,7 @@ from analysis.models.attention import explicit
 from analysis.models.config import METHODS, MethodConfig
 from analysis.models.fused import Fused
 from analysis.models.llama import Llama
+from analysis.models.memory import emulated
 from analysis.text.windows import Batches
 from analysis.training import train as train_
 from analysis.training.recipe import Recipe
@@ -34,7 +35,6 @@ from analysis.training.train import (
     FUSED_FROM,
     Diverged,
     attention_for,
-    emulates_bfloat16,
     optimiser_of,
     scheduled_rate,
     train,
@@ -177,17 +177,18 @@ def test_compiled_once_and_the_same_within_rounding(tmp_path: Path):
 
 
 def test_a_processor_that_emulates_bfloat16_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    """By the flags that the kernel lists; oneDNN multiplies bfloat16 from AVX-512 on."""
+    """By the flags that the kernel lists: oneDNN multiplies bfloat16 from AVX-512 on."""
     listed = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
     if "sse2" not in listed:
         pytest.skip("no Linux on x86: its flags are not listed as here")
-    emulated = not any(flag in listed for flag in ("avx512bw", "avx_ne_convert"))
+    here = not any(flag in listed for flag in ("avx512bw", "avx_ne_convert"))
     for precision in ("bfloat16", "float32"):
         recipe = tiny_recipe("rope", precision=precision, steps=4)
         train(recipe, tmp_path / precision, tiny_corpus())
-        said = capsys.readouterr().err.count("give precision=float32")
-        assert said == (emulated and precision == "bfloat16")
-        assert emulates_bfloat16(recipe) == bool(said)
+        said = capsys.readouterr().err.count("this processor emulates bfloat16")
+        assert said == (here and precision == "bfloat16")
+        assert emulated("cpu", precision) == bool(said)
+    assert not emulated("cuda", "bfloat16")
 
 
 def test_a_part_of_the_windows_asks(tmp_path: Path):
