@@ -16,6 +16,7 @@ from proofs.formal_record import (
     ALLOWED,
     FOLDER,
     RECORD,
+    Formal,
     check,
     claims,
     coqchk_clean,
@@ -24,9 +25,11 @@ from proofs.formal_record import (
     formal_sources,
     read_formal,
     run_coq,
+    with_axioms,
 )
 from proofs.integrals import RopeSums
 from proofs.ledger import load
+from proofs.paper.theorem_2_1 import Power
 from proofs.paper.theorem_3_3 import limit_variance, twisted
 from proofs.status import PATH
 
@@ -100,6 +103,7 @@ def test_verdicts_are_those_of_the_ledger():
 def test_only_whole_statements_have_the_rank():
     whole = {row["node"] for row in KEPT["claims"] if row["extent"] == "whole"}
     assert load().machine_checked == whole
+    assert {"thm-2.1", "thm-2.1.sharp", "thm-2.1.orbit", "thm-2.1.rank"} <= whole
     assert {"thm-2.2*", "eq-83"} & whole == set()  # weaker constants, no density: a part each
     assert "machine-checked in part" in next(formal_record.formal_line("eq-83"))
 
@@ -164,6 +168,73 @@ def test_definitions_are_those_of_the_ledger(tmp_path):
     (tmp_path / "points.v").write_text(goals("1/100000"))
     with pytest.raises(InputError, match=r"points\.v failed"):
         run_coq("coqc", "points.v", folder=tmp_path)
+
+
+QUARTER = r"""From Coq Require Import Reals Lra Lia QArith Qreals.
+Open Scope R_scope.
+Require Import rope_sums kronecker theorem_2_1.
+Lemma half : later (/ 4) 2 0 = / 2.
+Proof.
+  unfold later, freq, Rpower. replace (2 * INR 1 / (2 * INR 2)) with (/ 2) by (simpl; field).
+  replace (/ 4) with (/ 2 * / 2) by field. rewrite ln_mult by lra.
+  rewrite <- (exp_ln (/ 2)) at 4 by lra. f_equal. field.
+Qed.
+Lemma alone : independent 1 (later (/ 4) 2).
+Proof.
+  intros q H d D. replace d with 0%nat by lia. simpl in H. rewrite half in H.
+  apply eqR_Qeq. unfold Q2R at 2. simpl. lra.
+Qed.
+Goal ~ independent 2 (before 1 (later (/ 4) 2)).
+Proof.
+  intros H. set (q := fun d : nat => match d with O => ((-1) # 1)%Q | _ => (2 # 1)%Q end).
+  assert (E : (q 0%nat == 0)%Q); [|discriminate E]. apply H; [|lia]. simpl. rewrite half. unfold Q2R. simpl. lra.
+Qed.
+Definition certain (f : unit -> R) (m : R) : Prop := m = f tt.
+Goal forall gam, -2 <= gam <= 2 -> exists v, far_limit_point (bias 2 (fun i j =>
+  score (2 * PI) (/ 4) 2 (INR i - INR j) (fun _ _ => 1) (fun _ _ => 1) tt)) v /\ Rabs (v - gam) <= 4.
+Proof.
+  intros gam G. assert (S : sqrt (2 * 2 + 0 * 0) = 2) by (rewrite Rmult_0_l, Rplus_0_r; apply sqrt_square; lra).
+  set (e := fun i j => score _ _ _ (INR i - INR j) _ _ tt).
+  destruct (theorem_2_1 unit certain (/ 4) 2 2 0 e gam) as [v [V B]]; [lia| |exact alone|rewrite S; exact G|].
+  2:{ exists v. split; [exact V|]. rewrite S in B. simpl in B. lra. }
+  split; [split; unfold certain; intros; subst; reflexivity|].
+  exists 1, (fun _ _ _ => 1), (fun _ _ _ => 1). intros i j. split; [|reflexivity].
+  unfold assumption_2_1, A_of, B_of, certain. repeat split; intros; simpl; lra.
+Qed.
+"""
+
+
+@needs_coq
+def test_independence_is_that_of_the_ledger_and_theorem_2_1_says_something(tmp_path):
+    """D = 4, theta_0 = 1/4: theta_1 = 1/2 is independent, 1 and theta_1 are not; certain tokens meet Assumption 2.1."""
+    power = Power(4, 4)
+    assert power.head_dim // 2 - 1 <= power.degree < power.head_dim // 2
+    texts = formal_sources()
+    for file in ("rope_sums.v", "recurrence.v", "kronecker.v", "theorem_2_1.v"):
+        (tmp_path / file).write_text(texts[file])
+        run_coq("coqc", file, folder=tmp_path)
+    (tmp_path / "quarter.v").write_text(QUARTER)
+    run_coq("coqc", "quarter.v", folder=tmp_path)
+    for wrong in (
+        QUARTER.replace("<= 4.", "<= 1."),
+        QUARTER.replace("Goal ~ independent 2", "Goal ~ independent 1"),
+    ):
+        assert wrong != QUARTER
+        (tmp_path / "quarter.v").write_text(wrong)
+        with pytest.raises(InputError, match=r"quarter\.v failed"):
+            run_coq("coqc", "quarter.v", folder=tmp_path)
+
+
+@needs_coq
+def test_axioms_are_those_of_each_theorem(tmp_path):
+    (tmp_path / "small.v").write_text(
+        "From Coq Require Import Classical.\nLemma a (P : Prop) : P -> P.\nProof. auto. Qed.\n"
+        "Lemma b (P : Prop) : P \\/ ~ P.\nProof. apply classic. Qed.\n"
+        "Lemma c : True.\nProof. exact I. Qed.\n"
+    )
+    run_coq("coqc", "small.v", folder=tmp_path)
+    found = [Formal("eq-8", "whole", "proved", "", name, "small.v") for name in "abc"]
+    assert [formal.axioms for formal in with_axioms(found, tmp_path)] == [(), ("Classical_Prop.classic",), ()]
 
 
 def test_second_moment_is_that_of_the_ledger():
