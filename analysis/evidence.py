@@ -39,6 +39,7 @@ class Evidence:
         seed: of the generator, where something was drawn.
         precision: "exact", "53 bit", "128 bit ball", "float32", ...
         role: what the fact does for its claim; a step of the written argument unless said otherwise.
+        control: of a search for a counterexample: what is false on purpose, and was refuted by the same search.
     """
 
     what: str
@@ -50,6 +51,7 @@ class Evidence:
     seed: int | None = None
     precision: str = "exact"
     role: Role = Role.STEP
+    control: str = ""
 
     def __post_init__(self) -> None:
         for name in ("radius", "standard_error"):

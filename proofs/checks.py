@@ -86,12 +86,29 @@ def arrives(what: str, derived: symbolic.Expr, said: symbolic.Expr) -> Evidence:
     return found if found.verdict is Verdict.PROVED else replace(found, verdict=Verdict.UNKNOWN)
 
 
-def search(what: str, cases: Iterable[tuple[str, Real]], *, strict: bool = True) -> Evidence:
+def controlled(found: Evidence, *controls: Evidence) -> Evidence:
+    """Evidence of a search beside the same search of what is known to be false; `InputError` unless it is refuted."""
+    for control in controls:
+        if control.verdict is not Verdict.REFUTED:
+            raise InputError(f"{found.what}: its control is not refuted: {control.what}")
+    return replace(found, control="; ".join(control.what for control in controls))
+
+
+def refutes(wrong: Evidence) -> Evidence:
+    """Evidence of an attack that states something false on purpose, nothing but a control; `InputError` as there."""
+    return controlled(
+        replace(wrong, what=f"false on purpose: {wrong.what}", verdict=Verdict.SUPPORTED), wrong
+    )
+
+
+def search(
+    what: str, cases: Iterable[tuple[str, Real]], *, strict: bool = True, control: Real | None = None
+) -> Evidence:
     """Evidence from a search for a counterexample: each case is (where, margin), and the claim says margin > 0.
 
     SUPPORTED with the least margin if every ball is positive (or, not strict, nonnegative); REFUTED with the case if
     one is certainly not; UNKNOWN if the balls decide neither. `InputError` if there is no case: an empty search
-    would support anything.
+    would support anything; and if the claim made stronger by `control`, which is false, is not refuted by a case.
     """
     least: tuple[str, arb] | None = None
     count, undecided = 0, ""
@@ -108,7 +125,12 @@ def search(what: str, cases: Iterable[tuple[str, Real]], *, strict: bool = True)
         raise InputError(f"{what}: the search has no case; a search of nothing supports nothing")
     if undecided:
         return exact(f"{what}, undecided at {undecided}", None, "a ball that contains 0", "> 0")
-    return _found(f"{what}, {count} cases", Verdict.SUPPORTED, f"least margin at {least[0]}", least[1])
+    found = _found(f"{what}, {count} cases", Verdict.SUPPORTED, f"least margin at {least[0]}", least[1])
+    if control is None:
+        return found
+    lowered = least[1] - ball(control)
+    answer = Verdict.REFUTED if lowered < 0 else Verdict.UNKNOWN
+    return controlled(found, _found(f"every margin less by {control}", answer, least[0], lowered))
 
 
 def _found(what: str, verdict: Verdict, where: str, value: arb) -> Evidence:
@@ -459,12 +481,19 @@ def points(*, heads: Iterable[int] = (0, 2, 64, 256)) -> Iterator[Point]:
 
 
 def margins(
-    pairs: Callable[[Point], Iterable[tuple[Real, Real]]], heads: Iterable[int] = (0,)
+    pairs: Callable[[Point], Iterable[tuple[Real, Real]]],
+    heads: Iterable[int] = (0,),
+    *,
+    relative: bool = False,
 ) -> Iterator[tuple[str, arb]]:
-    """Cases for a search: right less left at every admissible edge, where the claim says left <= right."""
+    """Cases for a search: right less left at every admissible edge, where the claim says left <= right.
+
+    `relative`: as a share of the right side, which is positive, so that a control tightens the bound by as much.
+    """
     for point in points(heads=heads):
         for left, right in pairs(point):
-            yield str(point), ball(right) - ball(left)
+            gap = ball(right) - ball(left)
+            yield str(point), gap / ball(right) if relative else gap
 
 
 def rounded_up(what: str, own: Real, said: Real, step: Real) -> Iterator[Evidence]:

@@ -56,13 +56,6 @@ class Split:
         return self.head_dim - self.amplitude
 
 
-def refutes(wrong: Evidence) -> Evidence:
-    """Evidence of an attack that states something false on purpose: SUPPORTED where that was indeed refuted."""
-    caught = wrong.verdict is Verdict.REFUTED
-    answer = Verdict.SUPPORTED if caught else Verdict.REFUTED
-    return replace(wrong, what=f"false on purpose, must be refuted: {wrong.what}", verdict=answer)
-
-
 def counterexample(hypotheses: Iterable[Evidence], *conclusions: Evidence) -> Iterator[Evidence]:
     """A conclusion that fails refutes only where every hypothesis is shown to hold; otherwise it is UNKNOWN.
 
@@ -70,7 +63,9 @@ def counterexample(hypotheses: Iterable[Evidence], *conclusions: Evidence) -> It
     """
     shown = list(hypotheses)
     failing = [item.what for item in shown if item.verdict not in (Verdict.PROVED, Verdict.CERTIFIED)]
-    yield from () if failing else shown
+    against = [item.what for item in conclusions if item.verdict is Verdict.REFUTED]
+    if not failing:
+        yield from (replace(item, control=against[0]) for item in shown) if against else shown
     for item in conclusions:
         what = (
             f"no counterexample, as a hypothesis fails ({failing[0]}): {item.what}" if failing else item.what

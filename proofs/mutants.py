@@ -47,7 +47,7 @@ from proofs.balls import PRECISION, precision
 from proofs.ledger import Ledger, LedgerError, own_verdict
 from proofs.planting import Mutant, attack_functions, drawn, names_read, planted, proof_sources, text_digest
 from proofs.rivals import load_neighbours
-from proofs.verify import check_rules, gather, gather_needed
+from proofs.verify import check_rules, gather, gather_attack, gather_needed
 
 _ROOT = Path(__file__).resolve().parents[1]
 
@@ -286,7 +286,7 @@ def _judged(ledger: Ledger, node: str) -> Verdict:
     with precision(PRECISION):
         evidence = gather(node, form.check)
         gather_needed(node, ledger)
-        attack = gather(node, ledger.attacks[node].check) if node in ledger.attacks else ()
+        attack = gather_attack(node, ledger) if node in ledger.attacks else ()
         return own_verdict(node, evidence, attack, written=bool(form.proof))
 
 

@@ -59,6 +59,7 @@ _SHOWN = (
     "domain",
 )  # texts that evidence shows beside its verdict
 _EFFORT = ("number", "seed", "tol", "max_boxes")  # how long something is searched, and from where
+_CONTROLS = {"controlled": 1, "refutes": 0}  # from which argument on something is false on purpose
 _COUNTED = ("range", "Fraction", "ball")  # what a list of places to look at is written with
 
 
@@ -90,8 +91,9 @@ def mutants_of(source: str, file: str, attacks: Collection[str] = ()) -> list[Mu
     Not planted, as no verdict depends on it by construction: in docstrings and in texts that evidence shows beside its
     verdict (f-strings that are no statement and no number, the `computed` and `predicted` of `exact` and `tried`); in
     the effort of a search (`_EFFORT`); in literal lists and ranges that a loop of an attack runs over, which are where
-    it looks, and not what it looks for; and in the points of `fails_at` and `sharp`, which refute only where they meet
-    the statement's hypotheses, so that another point that refutes is as good, and one that does not is seen.
+    it looks, and not what it looks for; in the points of `fails_at` and `sharp`, which refute only where they meet
+    the statement's hypotheses, and in the controls of searches (`control=`, what follows the search in `controlled`,
+    what `refutes` is given): another point or control that is refuted is as good, and one that is not is seen.
     """
     tree, found, lines = ast.parse(source), [], source.encode().splitlines(keepends=True)
     idle = {id(_documentation(node)) for node in ast.walk(tree)}
@@ -142,8 +144,12 @@ def _places(tree: ast.Module, attacks: Collection[str]) -> Iterator[ast.AST]:
 
 
 def _witnesses(tree: ast.Module) -> Iterator[ast.AST]:
-    """The points given to `fails_at` and `sharp`, and what a function assigns to a name that is read there alone."""
+    """Controls; the points given to `fails_at` and `sharp`, and what a function names and reads there alone."""
     for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg == "control":
+            yield node.value
+        if isinstance(node, ast.Call) and _name(node.func) in _CONTROLS:
+            yield from node.args[_CONTROLS[_name(node.func)] :]
         if isinstance(node, ast.keyword) and node.arg == "sharp" and isinstance(node.value, ast.Tuple):
             yield from node.value.elts[1:]
         points = _points(node) if isinstance(node, ast.FunctionDef) else []

@@ -41,6 +41,7 @@ Meaning = Mapping[sp.Symbol, Expr]
 TURN = 2 * sp.pi
 UNITS = (TURN, sp.Integer(1))  # an angle's unit c: turns as v1 has them, radians as deployed
 DRAWS = 40  # points of an attack
+_BY_ANSWERS = "this tool, at false statements (proofs/known_answers.py)"
 _TINY = Fraction(1, 10**5)
 _NEAR = Fraction(1, 10**18)  # of sides that may be equal: what balls of the ledger's precision leave apart
 
@@ -364,7 +365,7 @@ class Statement:
             found = search(
                 f"conclusion {index}, points of its own hypotheses", cases, strict=conclusion.strict
             )
-            yield replace(found, seed=seed)
+            yield replace(found, seed=seed, control=_BY_ANSWERS)
 
     def domain(self, *, number: int = DRAWS) -> str:
         """In words, what `attack` searches."""
@@ -460,6 +461,7 @@ class Statement:
             yield replace(
                 found,
                 what=f"its bound tightened by {share} fails: {found.what}",
+                control=found.what,
                 verdict=verdict.get(found.verdict, Verdict.UNKNOWN),
             )
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count
@@ -26,6 +26,7 @@ from flint import arb
 from analysis.errors import InputError
 from analysis.evidence import Evidence
 from proofs.balls import Real, at_most, ball, less, radius, sign, text, verdict
+from proofs.checks import controlled
 
 Function = Callable[..., arb]
 Gradient = Callable[..., "arb | Sequence[arb]"]
@@ -215,6 +216,29 @@ def certify_positive(
         if search.boxes >= max_boxes or not worst.divisible():
             return _certificate(None, search)
         search.split()
+
+
+def attacked_in_boxes(
+    what: str,
+    f: Function,
+    df: Gradient | None,
+    box: tuple[Corner, Corner],
+    asked: tuple[str, Corner, Corner],
+    *,
+    control: Real,
+) -> Iterator[Evidence]:
+    """Evidence of a search in boxes that f > 0 on a box, and that the box holds the one that is asked for, in words.
+
+    Its controls: f less `control` fails on the box, and the same box with each end moved out by 1 is not held.
+    """
+    found, low = certify_positive(f, df, *box), ball(control)
+    lowered = certify_positive(lambda *x: f(*x) - low, df, *box)
+    yield controlled(found.evidence(what), lowered.evidence(f"the same less {control}"))
+    where, lo, hi = asked
+    wider = [ball(end) - 1 for end in _corner(lo)], [ball(end) + 1 for end in _corner(hi)]
+    yield controlled(
+        found.coverage(f"{where}, what was covered", lo, hi), found.coverage("one wider", *wider)
+    )
 
 
 def minimum(

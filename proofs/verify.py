@@ -224,7 +224,7 @@ def _perform(task: LedgerTask, ledger: Ledger) -> Found:
         if task.part == _PRACTICE:
             rows = gather_rows(task.node, ledger.practices[task.node])
         elif task.part == _ATTACK:
-            evidence = gather(f"{task.node}, attack", ledger.attacks[task.node].check)
+            evidence = gather_attack(task.node, ledger)
         else:
             evidence = gather(task.node, ledger.nodes()[task.node].check)
             needed = gather_needed(task.node, ledger)
@@ -293,6 +293,25 @@ def gather(node: str, check: Check) -> tuple[Evidence, ...]:
                 f"{node}: {item.what!r} shows a ball, so its precision is that of a ball and its radius is due, "
                 f"not {item.precision!r} and {item.radius}"
             )
+    return found
+
+
+def gather_attack(node: str, ledger: Ledger) -> tuple[Evidence, ...]:
+    """What the attack on a node yields: counterexamples, or searches that each refute a control of theirs.
+
+    `LedgerError` where a search finds nothing and has no control, as whether it could find anything is then not known;
+    and where it decides nothing.
+    """
+    found = gather(f"{node}, attack", ledger.attacks[node].check)
+    for item in found:
+        if item.verdict is Verdict.UNKNOWN:
+            raise LedgerError(f"{node}, attack: {item.what!r} decides nothing; look where balls decide")
+        if item.verdict in (Verdict.SUPPORTED, Verdict.CERTIFIED) and not item.control:
+            raise LedgerError(
+                f"{node}, attack: {item.what!r} has no control, something false that it refutes"
+            )
+    if not any(item.verdict is Verdict.REFUTED or item.control for item in found):
+        raise LedgerError(f"{node}, attack: it finds no counterexample, and has no control")
     return found
 
 

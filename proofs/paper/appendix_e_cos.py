@@ -18,7 +18,20 @@ from flint import acb, arb
 
 from analysis.evidence import Evidence
 from proofs.balls import Real, ball
-from proofs.checks import EDGES, Point, arrives, exact, margins, points, rises, same, search, termwise, tried
+from proofs.checks import (
+    EDGES,
+    Point,
+    arrives,
+    controlled,
+    exact,
+    margins,
+    points,
+    rises,
+    same,
+    search,
+    termwise,
+    tried,
+)
 from proofs.exact import Expr
 from proofs.integrals import cos_integral, integrate
 from proofs.ledger import attack, claim, repair
@@ -88,11 +101,13 @@ def substitution(integral: Callable[..., Any], wave: Callable[..., Any]) -> Iter
 
 @attack("eq-52", domain=f"{EQ_52.domain()}; " + f"{EDGES}; int_0^1 by Petras's algorithm, where lambda <= 50")
 def eq_52_attack() -> Iterator[Evidence]:
+    def searched(wave: Callable[[acb], acb]) -> Evidence:
+        near = (q for q in points(heads=(0,)) if q.distance <= 50)
+        gaps = ((str(q), ball("1e-25") - abs(direct(q, wave) - q.half_integral())) for q in near)
+        return search(f"1e-25 - |difference|, {wave.__name__}", gaps)
+
+    yield controlled(searched(acb.cos), searched(acb.sin))
     yield from EQ_52.attack()
-    near = (q for q in points(heads=(0,)) if q.distance <= 50)
-    yield search(
-        "1e-25 - |difference|", ((str(q), ball("1e-25") - abs(direct(q) - q.half_integral())) for q in near)
-    )
 
 
 def direct(point: Point, wave: Callable[[acb], acb] = acb.cos) -> arb:
@@ -159,13 +174,23 @@ def least_and_greatest(statement: Statement, cuts: Sequence[tuple[sp.Symbol, Exp
     "eq-53", domain=f"{EQ_53.domain()}; " + f"{EDGES}: the definition against the closed forms, n from -3 up"
 )
 def eq_53_attack() -> Iterator[Evidence]:
-    yield from EQ_53.attack()
-    for q in points(heads=(0,)):
-        found = next(i for i in range(-3, first_cut(q) + 9) if q.far <= Fraction(4 * i + 1, 4)), cosine_cut(q)
-        holds = found[0] == first_cut(q) and Fraction(4 * found[1] + 5, 4) <= q.distance < Fraction(
-            4 * found[1] + 9, 4
+
+    def first(off: Fraction) -> Evidence:
+        by_definition = (
+            (q, next(i for i in range(-3, first_cut(q) + 9) if q.far + off <= Fraction(4 * i + 1, 4)))
+            for q in points(heads=(0,))
         )
-        yield tried(f"n_0, N_0 at {q}", holds, found, (first_cut(q), cosine_cut(q)))
+        wrong = [str(q) for q, least in by_definition if least != first_cut(q)]
+        return tried(f"where n_0 is not the least n, lambda theta_0 {off} farther", not wrong, wrong, [])
+
+    def last(off: Fraction) -> Evidence:
+        ends = ((q, Fraction(4 * cosine_cut(q) + 5, 4)) for q in points(heads=(0,)))
+        wrong = [str(q) for q, end in ends if not end <= q.distance - off < end + 1]
+        return tried(f"where N_0 is not the greatest n, lambda {off} nearer", not wrong, wrong, [])
+
+    for counted in (first, last):
+        yield controlled(counted(Fraction(0)), counted(Fraction(1, 10**12)))
+    yield from EQ_53.attack()
 
 
 SUMMAND = sp.Symbol("k", integer=True)
@@ -250,21 +275,40 @@ def longer_than_one() -> Evidence:
 
 @attack("eq-54", domain=f"{EQ_54.within(AFFORDABLE).domain(number=20)}; " + f"{EDGES}, where lambda <= 500")
 def eq_54_attack() -> Iterator[Evidence]:
-    yield from EQ_54.within(AFFORDABLE).attack(number=20)
     near = [q for q in points(heads=(0,)) if q.distance <= 500]
-    yield search("N_0 + 2 - n_0", ((str(q), ball(cosine_cut(q) + 2 - first_cut(q))) for q in near))
-    gaps = (
-        (str(q), ball("1e-25") - abs(sum(cosine_pieces(q), arb(0)) - cos_integral(q.far, q.distance)))
-        for q in near
+    yield search(
+        "N_0 + 2 - n_0", ((str(q), ball(cosine_cut(q) + 2 - first_cut(q))) for q in near), control="1.01"
     )
-    yield search("1e-25 - |defect|", gaps)
+    yield search(
+        "a period less I^*'s length",
+        ((str(q), ball(1 - _rest(cosine_edges(q)))) for q in near),
+        control="0.0501",
+    )
+
+    def searched(dropped: int) -> Evidence:
+        sums = ((q, sum(cosine_pieces(q)[dropped:], arb(0)) - cos_integral(q.far, q.distance)) for q in near)
+        return search(
+            f"1e-25 - |defect|, without {dropped}", ((str(q), ball("1e-25") - abs(x)) for q, x in sums)
+        )
+
+    yield controlled(searched(0), searched(1))
+    yield from EQ_54.within(AFFORDABLE).attack(number=20)
+
+
+def cosine_edges(point: Point) -> list[Fraction]:
+    """The cuts of eq 54: lambda theta_0, the ends of the periods n_0 to N_0, lambda."""
+    ends = (Fraction(4 * i + 1, 4) for i in range(first_cut(point), cosine_cut(point) + 2))
+    return [point.far, *ends, point.distance]
+
+
+def _rest(edges: Sequence[Fraction]) -> Fraction:
+    """Length of the last piece."""
+    return edges[-1] - edges[-2]
 
 
 def cosine_pieces(point: Point) -> list[arb]:
     """I_*, the periods n_0 to N_0, and I^* of eq 54."""
-    ends = [Fraction(4 * i + 1, 4) for i in range(first_cut(point), cosine_cut(point) + 2)]
-    edges = [point.far, *ends, point.distance]
-    return [cos_integral(lo, hi) for lo, hi in pairwise(edges)]
+    return [cos_integral(lo, hi) for lo, hi in pairwise(cosine_edges(point))]
 
 
 OUTER = sp.Abs(LAST_PIECE) + sp.Abs(FIRST_PIECE)
@@ -332,13 +376,14 @@ def eq_55_repaired(statement: Statement) -> Iterator[Evidence]:
 
 @attack("eq-55*", domain=f"{EQ_55_REPAIRED.domain()}; " + f"{EDGES}, where lambda <= 500")
 def eq_55_attack() -> Iterator[Evidence]:
-    yield from EQ_55_REPAIRED.attack()
     near = [q for q in points(heads=(0,)) if q.distance <= 500]
     outer = ((q, cosine_pieces(q)) for q in near)
     yield search(
-        "2/(lambda theta_0) - |I_*| - |I^*|",
-        ((str(q), ball(2 / q.far) - abs(p[0]) - abs(p[-1])) for q, p in outer),
+        "1 - (|I_*| + |I^*|) lambda theta_0/2",
+        ((str(q), 1 - (abs(p[0]) + abs(p[-1])) * ball(q.far) / 2) for q, p in outer),
+        control="0.914",
     )
+    yield from EQ_55_REPAIRED.attack()
 
 
 BEGIN = {"cos": 4 * n + 1, "sin": 2 * n + 1}  # first end of period n, in quarters and in halves
@@ -426,14 +471,14 @@ def period_bound(wave: str, printed: Expr, square: Expr = 1 / n**2) -> Iterator[
 
 @attack("eq-56*", domain=f"{EQ_56_REPAIRED.domain()}; " + "n = 0 to 300")
 def eq_56_attack() -> Iterator[Evidence]:
+    yield search("1 - |I_n^- + I_n^+| pi (4n+1)(4n+5)/16", _periods(), control="0.501")
     yield from EQ_56_REPAIRED.attack()
-    yield search("16/(pi (4n+1)(4n+5)) - |I_n^- + I_n^+|", _periods())
 
 
 def _periods() -> Iterator[tuple[str, arb]]:
     for i in range(301):
         found = cos_integral(Fraction(4 * i + 1, 4), Fraction(4 * i + 5, 4))
-        yield f"n={i}", 16 / (arb.pi() * (4 * i + 1) * (4 * i + 5)) - abs(found)
+        yield f"n={i}", 1 - abs(found) * arb.pi() * (4 * i + 1) * (4 * i + 5) / 16
 
 
 def half_period(wave: str, later: bool) -> Iterator[Evidence]:
@@ -486,12 +531,11 @@ def weighted(statement: Statement, index: int, at: int) -> Iterator[Evidence]:
 
 @attack("eq-57", domain=f"{EQ_57.domain()}; " + "n = 0 to 300")
 def eq_57_attack() -> Iterator[Evidence]:
-    yield from EQ_57.attack()
-
     def margin(i: int) -> arb:
-        return 4 / (arb.pi() * (4 * i + 1)) + cos_integral(Fraction(4 * i + 1, 4), Fraction(4 * i + 3, 4))
+        return 1 + cos_integral(Fraction(4 * i + 1, 4), Fraction(4 * i + 3, 4)) * arb.pi() * (4 * i + 1) / 4
 
-    yield search("4/(pi (4n+1)) - |I_n^-|", ((f"n={i}", margin(i)) for i in range(301)))
+    yield search("1 - |I_n^-| pi (4n+1)/4", ((f"n={i}", margin(i)) for i in range(301)), control="0.000832")
+    yield from EQ_57.attack()
 
 
 EQ_58 = Statement(
@@ -522,12 +566,11 @@ def eq_58(statement: Statement) -> Iterator[Evidence]:
 
 @attack("eq-58", domain=f"{EQ_58.domain()}; " + "n = 0 to 300")
 def eq_58_attack() -> Iterator[Evidence]:
-    yield from EQ_58.attack()
-
     def margin(i: int) -> arb:
-        return cos_integral(Fraction(4 * i + 3, 4), Fraction(4 * i + 5, 4)) - 4 / (arb.pi() * (4 * i + 5))
+        return cos_integral(Fraction(4 * i + 3, 4), Fraction(4 * i + 5, 4)) * arb.pi() * (4 * i + 5) / 4 - 1
 
-    yield search("|I_n^+| - 4/(pi (4n+5))", ((f"n={i}", margin(i)) for i in range(301)))
+    yield search("|I_n^+| pi (4n+5)/4 - 1", ((f"n={i}", margin(i)) for i in range(301)), control="0.000831")
+    yield from EQ_58.attack()
 
 
 EQ_58_A = Statement(
@@ -642,13 +685,12 @@ def eq_59_repaired(statement: Statement) -> Iterator[Evidence]:
     + f"{EDGES}; the sum is one integral from (4 n_0 + 1)/4 to (4 N_0 + 5)/4",
 )
 def eq_59_attack() -> Iterator[Evidence]:
-    yield from EQ_59_REPAIRED.within(AFFORDABLE).attack(number=20)
-
     def pairs(q: Point) -> Iterator[tuple[Real, Real]]:
         lo, hi = Fraction(4 * first_cut(q) + 1, 4), Fraction(4 * cosine_cut(q) + 5, 4)
         yield abs(cos_integral(lo, hi)), 1 / (arb.pi() * ball(q.far))
 
-    yield search("1/(pi lambda theta_0) - |sum|", margins(pairs))
+    yield search("1 - |sum| pi lambda theta_0", margins(pairs, relative=True), control="0.513")
+    yield from EQ_59_REPAIRED.within(AFFORDABLE).attack(number=20)
 
 
 def integral_bound(factor: sp.Expr, bound: sp.Expr) -> Iterator[Evidence]:

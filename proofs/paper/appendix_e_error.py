@@ -41,7 +41,7 @@ from proofs.paper.appendix_e_riemann import (
 )
 from proofs.paper.classical_lemmas import KAPPA, P, k, u, v
 from proofs.statements import TURN, Conclusion, Statement, Variable, relation
-from proofs.subdivision import certify_positive
+from proofs.subdivision import attacked_in_boxes
 from proofs.waves import (
     ANY_BASE,
     ANY_DISTANCE,
@@ -174,17 +174,20 @@ def counted(terms: sp.Expr) -> Evidence:
     + f"{EDGES}; alpha = 1e-6, 1/10, 1/3, 1/2, 0.999; cos and sin",
 )
 def eq_47_attack() -> Iterator[Evidence]:
-    yield from EQ_47_REPAIRED.attack(number=12)
-
-    def pairs(q: Point) -> Iterator[tuple[Real, Real]]:
-        steep = 2 * q.log / q.head_dim
+    def first(q: Point) -> Iterator[tuple[Real, Real]]:
         for share in ALPHAS:
-            for wave in WAVES:
-                yield abs(near(q, share, wave)), 2 * share + Fraction(4, q.head_dim)
-                kappa = 1 / (1 - (-steep).exp()) - 1 / steep
-                yield abs(far(q, share, wave)), kappa * q.phase(share) * 2 / q.head_dim
+            yield from ((abs(near(q, share, wave)), 2 * share + Fraction(4, q.head_dim)) for wave in WAVES)
 
-    yield search("bound - |Delta'|, bound - |Delta''|", margins(pairs))
+    def second(q: Point) -> Iterator[tuple[Real, Real]]:
+        steep = 2 * q.log / q.head_dim
+        kappa = 1 / (1 - (-steep).exp()) - 1 / steep
+        for share in ALPHAS:
+            bound = kappa * q.phase(share) * 2 / q.head_dim
+            yield from ((abs(far(q, share, wave)), bound) for wave in WAVES)
+
+    yield search("1 - |Delta'|/bound", margins(first, relative=True), control="0.351")
+    yield search("1 - |Delta''|/bound", margins(second, relative=True), control="0.152")
+    yield from EQ_47_REPAIRED.attack(number=12)
 
 
 EQ_47_A = Statement(
@@ -219,14 +222,13 @@ def eq_47_a(statement: Statement) -> Iterator[Evidence]:
 
 @attack("eq-47.a", domain=f"{EQ_47_A.domain(number=12)}; " + f"{EDGES}; alpha = 1e-6, 1/10, 1/3, 1/2, 0.999")
 def eq_47_a_attack() -> Iterator[Evidence]:
-    yield from EQ_47_A.attack(number=12)
-
     def pairs(q: Point) -> Iterator[tuple[arb, arb]]:
         steep = 2 * q.log / q.head_dim
         for share in ALPHAS:
             yield abs(far(q, share)), 2 * q.phase(share) * steep / q.head_dim / (steep.exp() - 1)
 
-    yield search("last member - |Delta''|", margins(pairs))
+    yield search("1 - |Delta''|/last member", margins(pairs, relative=True), control="0.521")
+    yield from EQ_47_A.attack(number=12)
 
 
 EQ_48 = Statement(
@@ -291,10 +293,11 @@ def taylor(factor: sp.Expr) -> Evidence:
 
 @attack("eq-48*", domain=f"{EQ_48_REPAIRED.domain()}; " + "u = 2L/D = 2^-20 to 2^10, exceeding every D > 4L")
 def eq_48_attack() -> Iterator[Evidence]:
+    sizes = [ball(Fraction(2) ** i) for i in range(-20, 11)]
+    cases = ((f"u={q}", (1 - (-q).exp() - q + q * q / 2) * (1 + q) / q**3) for q in sizes)
+    yield search("(1 - e^-u - u + u^2/2) (1 + u)/u^3", cases, control="0.167")
     yield from EQ_48_REPAIRED.attack()
     yield from EQ_48_REPAIRED.sharpness()
-    sizes = [ball(Fraction(2) ** i) for i in range(-20, 11)]
-    yield search("1 - e^-u - u + u^2/2", ((f"u={q}", 1 - (-q).exp() - q + q * q / 2) for q in sizes))
 
 
 EQ_49 = Statement(
@@ -330,7 +333,7 @@ def eq_49_attack() -> Iterator[Evidence]:
         for i in range(1, 17):
             yield (-q.log * i / (8 * q.head_dim)).exp() * q.log**2, q.log**2
 
-    yield search("L^2 - |second derivative|", margins(pairs))
+    yield search("1 - |second derivative|/L^2", margins(pairs, relative=True), control="0.0284")
 
 
 EQ_50 = Statement(
@@ -412,14 +415,13 @@ def worst_kappa(bound: sp.Expr) -> Evidence:
     + f"{EDGES}; alpha = 1e-6, 1/10, 1/3, 1/2, 0.999; cos and sin",
 )
 def eq_50_attack() -> Iterator[Evidence]:
-    yield from EQ_50_REPAIRED.attack(number=12)
-
     def pairs(q: Point) -> Iterator[tuple[arb, arb]]:
         for share in ALPHAS:
             for wave in WAVES:
                 yield abs(far(q, share, wave)), q.phase(share) * 13 / (12 * q.head_dim)
 
-    yield search("bound - |Delta''|", margins(pairs))
+    yield search("1 - |Delta''|/bound, 13/12", margins(pairs, relative=True), control="0.153")
+    yield from EQ_50_REPAIRED.attack(number=12)
 
 
 EQ_51 = Statement(
@@ -516,18 +518,21 @@ def eq_51_repaired_statement_attack() -> Iterator[Evidence]:
     + f"{EDGES}, alpha minimising; every lambda in [1, 4] with every L in [2.3025, 4] at D = 64, in boxes",
 )
 def eq_51_attack() -> Iterator[Evidence]:
-    yield from EQ_51.attack(number=12)
-    pairs = margins(
-        lambda q: ((abs(q.sum(w) - q.half_integral(w)), q.least_epsilon()) for w in WAVES), (0, 2, 64, 256)
-    )
-    yield search("least e - |Delta/2|", pairs)
-    for sign in (1, -1):
-        found = certify_positive(
-            lambda q, log, s=sign: _slack(q, log, s), None, (0, "2.3025"), (arb(4).log(), 4)
+    for wave, control in (("cos", "0.806"), ("sin", "0.824")):
+        pairs = margins(
+            lambda q, w=wave: [(abs(q.sum(w) - q.half_integral(w)), q.least_epsilon())],
+            (0, 2, 64, 256),
+            relative=True,
         )
-        yield found.evidence(f"least e {'-' if sign > 0 else '+'} (C_D - I/2) > 0 at D = 64")
-        asked = (0, ball("2.3025")), (arb(4).log(), 4)
-        yield found.coverage("every lambda in [1, 4], L in [2.3025, 4]", *asked)
+        yield search(f"1 - |Delta/2|/least e, {wave}", pairs, control=control)
+    for sign, control in ((1, "0.25"), (-1, "0.25")):
+        what = f"least e {'-' if sign > 0 else '+'} (C_D - I/2) > 0 at D = 64"
+        box = (0, ball("2.3025")), (arb(4).log(), 4)
+        asked = "every lambda in [1, 4], L in [2.3025, 4]", *box
+        yield from attacked_in_boxes(
+            what, lambda q, log, s=sign: _slack(q, log, s), None, box, asked, control=control
+        )
+    yield from EQ_51.attack(number=12)
 
 
 def _slack(log_distance: arb, log: arb, sign: int, head_dim: int = 64) -> arb:

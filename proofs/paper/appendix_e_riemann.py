@@ -26,6 +26,7 @@ from proofs.checks import (
     WAVES,
     Point,
     arrives,
+    controlled,
     exact,
     margins,
     points,
@@ -33,6 +34,7 @@ from proofs.checks import (
     same,
     search,
     termwise,
+    tried,
 )
 from proofs.exact import Expr
 from proofs.ledger import attack, claim, practice, repair
@@ -125,9 +127,10 @@ def eq_26(statement: Statement) -> Iterator[Evidence]:
     + f"{EDGES}; alpha = 1e-6, 1/10, 1/3, 1/2, 0.999: is any e below its infimum?",
 )
 def eq_26_attack() -> Iterator[Evidence]:
+    edges = margins(lambda q: ((q.least_epsilon(), q.epsilon(share)) for share in ALPHAS), relative=True)
+    yield search("1 - (inf e)/e", edges, control="8.38e-8")
     yield from EQ_26.attack()
     yield from EQ_26.sharpness()
-    yield search("e - inf e", margins(lambda q: ((q.least_epsilon(), q.epsilon(share)) for share in ALPHAS)))
 
 
 @practice("eq-26")
@@ -241,12 +244,15 @@ def eq_42_repaired(statement: Statement) -> Iterator[Evidence]:
 
 @attack("eq-42*", domain=f"{EQ_42_REPAIRED.domain(number=12)}; " + f"{EDGES}; cos and sin")
 def eq_42_attack() -> Iterator[Evidence]:
-    yield from EQ_42_REPAIRED.attack(number=12)
+    def searched(dropped: int) -> Evidence:
+        sums = ((f"{q}, {w}", excess(q, q.head_dim // 2 - 1 - dropped, w)) for q in points() for w in WAVES)
+        return search(
+            f"1e-20 less the defect, without {dropped} terms", ((q, ball("1e-20") - abs(x)) for q, x in sums)
+        )
+
+    yield controlled(searched(0), searched(1))
     yield from as_integrals(term(unit=c), half_integral(unit=c), half_integral(unit=c, low=TENTH))
-    gaps = (
-        (f"{q}, {w}", ball("1e-20") - abs(excess(q, q.head_dim // 2 - 1, w))) for q in points() for w in WAVES
-    )
-    yield search("1e-20 less the defect", gaps)
+    yield from EQ_42_REPAIRED.attack(number=12)
 
 
 @claim(
@@ -269,14 +275,19 @@ def eq_43() -> Iterator[Evidence]:
 
 @attack("eq-43", domain="D = 10 to 256, alpha D/2 an integer or not: are Delta' and Delta'' a partition?")
 def eq_43_attack() -> Iterator[Evidence]:
-    sizes = ((dim, share) for dim in range(10, 257, 2) for share in ALPHAS)
-    counted = (
-        (dim, share, first_past(dim, share) + len(range(first_past(dim, share), dim // 2)))
-        for dim, share in sizes
-    )
-    yield search(
-        "1 - |terms - D/2|", ((f"D={i}, alpha={j}", ball(1 - abs(m - i // 2))) for i, j, m in counted)
-    )
+    sizes = [(dim, share) for dim in range(10, 257, 2) for share in ALPHAS]
+
+    def partition(off: int) -> Evidence:
+        """Is d in Delta' exactly where 2 d/D <= alpha, with Delta'' from `off` terms later on?"""
+        wrong = [
+            (dim, share)
+            for dim, share in sizes
+            for d in range(dim // 2)
+            if (d < first_past(dim, share) + off) is not (2 * d <= share * dim)
+        ]
+        return tried(f"where they are none, Delta'' from {off} terms later on", not wrong, wrong, [])
+
+    yield controlled(partition(0), partition(1), partition(-1))
 
 
 def first_past(head_dim: int, share: Fraction) -> int:
@@ -311,10 +322,9 @@ def trivial_bound(bound: sp.Expr = 4 / D) -> Iterator[Evidence]:
 
 @attack("eq-44", domain=f"{EQ_44.domain()}; " + f"{EDGES}; every d")
 def eq_44_attack() -> Iterator[Evidence]:
+    edges = margins(lambda q: ((abs(q.term(i)), ball(4) / q.head_dim) for i in indices(q)), relative=True)
+    yield search("1 - |Delta_d| D/4", edges, control="0.354")
     yield from EQ_44.attack()
-    yield search(
-        "4/D - |Delta_d|", margins(lambda q: ((abs(q.term(i)), ball(4) / q.head_dim) for i in indices(q)))
-    )
 
 
 def indices(point: Point) -> range:
@@ -359,7 +369,7 @@ def eq_45_attack() -> Iterator[Evidence]:
         for i in indices(q):
             yield abs(q.term(i)), q.phase(Fraction(2 * i, q.head_dim)) * q.log * 2 / q.head_dim**2
 
-    yield search("2 Lip_d/D^2 - |Delta_d|", margins(pairs))
+    yield search("1 - |Delta_d| D^2/(2 Lip_d)", margins(pairs, relative=True), control="0.149")
 
 
 PLACE = sp.Symbol("x", nonnegative=True)
@@ -407,12 +417,11 @@ def slope_bound(wave: type[sp.Function] = sp.sin) -> Iterator[Evidence]:
 
 @attack("eq-46", domain=f"{EQ_46.domain()}; " + f"{EDGES}; 8 points of the first, middle and last interval")
 def eq_46_attack() -> Iterator[Evidence]:
-    yield from EQ_46.attack()
-
     def pairs(q: Point) -> Iterator[tuple[arb, arb]]:
         for i in (0, q.head_dim // 4, q.head_dim // 2 - 1):
             for j in range(1, 9):
                 phase = q.phase(Fraction(8 * i + j, 4 * q.head_dim))
                 yield abs(phase * q.log * phase.sin()), q.phase(Fraction(2 * i, q.head_dim)) * q.log
 
-    yield search("bound - |slope|", margins(pairs))
+    yield search("1 - |slope|/bound", margins(pairs, relative=True), control="0.056")
+    yield from EQ_46.attack()

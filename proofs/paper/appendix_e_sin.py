@@ -16,7 +16,20 @@ from flint import acb, arb
 
 from analysis.evidence import Evidence
 from proofs.balls import ball, below
-from proofs.checks import EDGES, Point, arrives, exact, margins, points, rises, same, search, termwise, tried
+from proofs.checks import (
+    EDGES,
+    Point,
+    arrives,
+    controlled,
+    exact,
+    margins,
+    points,
+    rises,
+    same,
+    search,
+    termwise,
+    tried,
+)
 from proofs.exact import Expr
 from proofs.integrals import si, sin_integral
 from proofs.ledger import attack, claim, repair
@@ -104,12 +117,11 @@ def eq_61(statement: Statement) -> Iterator[Evidence]:
 
 @attack("eq-61", domain=f"{EQ_61.domain(number=12)}; " + f"{EDGES}; alpha minimising")
 def eq_61_attack() -> Iterator[Evidence]:
-    yield from EQ_61.attack(number=12)
-
     def pairs(q: Point) -> Iterator[tuple[arb, arb]]:
         yield abs(q.sum("sin") - q.half_integral("sin")), q.least_epsilon()
 
-    yield search("least e - |Delta/2|", margins(pairs, (0, 2, 64, 256)))
+    yield search("1 - |Delta/2|/least e", margins(pairs, (0, 2, 64, 256), relative=True), control="0.824")
+    yield from EQ_61.attack(number=12)
 
 
 EQ_62 = Statement(
@@ -134,10 +146,13 @@ def eq_62(statement: Statement) -> Iterator[Evidence]:
 
 @attack("eq-62", domain=f"{EQ_62.domain()}; " + f"{EDGES}; int_0^1 by Petras's algorithm, where lambda <= 50")
 def eq_62_attack() -> Iterator[Evidence]:
+    def searched(wave: Callable[[acb], acb]) -> Evidence:
+        near = (q for q in points(heads=(0,)) if q.distance <= 50)
+        gaps = ((str(q), ball("1e-25") - abs(direct(q, wave) - q.half_integral("sin"))) for q in near)
+        return search(f"1e-25 - |difference|, {wave.__name__}", gaps)
+
+    yield controlled(searched(acb.sin), searched(acb.cos))
     yield from EQ_62.attack()
-    near = (q for q in points(heads=(0,)) if q.distance <= 50)
-    gaps = ((str(q), ball("1e-25") - abs(direct(q, acb.sin) - q.half_integral("sin"))) for q in near)
-    yield search("1e-25 - |difference|", gaps)
 
 
 SINE_CUTS = {**LOG, CUT_HIGH: sp.floor(lam - 3 * HALF)}
@@ -168,16 +183,32 @@ def eq_63(statement: Statement) -> Iterator[Evidence]:
 
 @attack("eq-63", domain=f"{EQ_63.within(AFFORDABLE).domain(number=20)}; " + f"{EDGES}, where lambda <= 500")
 def eq_63_attack() -> Iterator[Evidence]:
-    yield from EQ_63.within(AFFORDABLE).attack(number=20)
     near = [q for q in points(heads=(0,)) if q.distance <= 500]
-    defect = ((q, sum(sine_pieces(q), arb(0)) - sin_integral(q.far, q.distance)) for q in near)
-    yield search("1e-25 - |defect|", ((str(q), ball("1e-25") - abs(gap)) for q, gap in defect))
+    rests = ((q, sine_edges(q)[-2:]) for q in near)
+    yield search(
+        "a period less I^*'s length",
+        ((str(q), ball(1 - (end - cut))) for q, (cut, end) in rests),
+        control="0.251",
+    )
+
+    def searched(dropped: int) -> Evidence:
+        sums = ((q, sum(sine_pieces(q)[dropped:], arb(0)) - sin_integral(q.far, q.distance)) for q in near)
+        return search(
+            f"1e-25 - |defect|, without {dropped}", ((str(q), ball("1e-25") - abs(x)) for q, x in sums)
+        )
+
+    yield controlled(searched(0), searched(1))
+    yield from EQ_63.within(AFFORDABLE).attack(number=20)
+
+
+def sine_edges(point: Point) -> list[Fraction]:
+    """The cuts of eq 63: lambda theta_0, the ends of the periods 0 to N_0, lambda."""
+    return [point.far, *(Fraction(2 * i + 1, 2) for i in range(sine_cut(point) + 2)), point.distance]
 
 
 def sine_pieces(point: Point) -> list[arb]:
     """I_*, the periods 0 to N_0, and I^* of eq 63."""
-    edges = [point.far, *(Fraction(2 * i + 1, 2) for i in range(sine_cut(point) + 2)), point.distance]
-    return [sin_integral(lo, hi) for lo, hi in pairwise(edges)]
+    return [sin_integral(lo, hi) for lo, hi in pairwise(sine_edges(point))]
 
 
 EQ_64 = Statement(
@@ -207,11 +238,13 @@ def eq_64(statement: Statement) -> Iterator[Evidence]:
 
 @attack("eq-64", domain=f"{EQ_64.domain()}; " + f"{EDGES}: the definition against the closed form")
 def eq_64_attack() -> Iterator[Evidence]:
+    def counted(off: Fraction) -> Evidence:
+        cuts = ((q, sine_cut(q), Fraction(2 * sine_cut(q) + 3, 2)) for q in points(heads=(0,)))
+        wrong = [str(q) for q, last, end in cuts if last < -1 or not end <= q.distance - off < end + 1]
+        return tried(f"where (2 N_0 + 3)/2 <= lambda - {off} < (2 N_0 + 5)/2 fails", not wrong, wrong, [])
+
+    yield controlled(counted(Fraction(0)), counted(Fraction(1, 10**12)))
     yield from EQ_64.attack()
-    for q in points(heads=(0,)):
-        last = sine_cut(q)
-        holds = last >= -1 and Fraction(2 * last + 3, 2) <= q.distance < Fraction(2 * last + 5, 2)
-        yield tried(f"N_0 at {q}", holds, last, "(2 N_0 + 3)/2 <= lambda < (2 N_0 + 5)/2")
 
 
 ENDS_65 = sp.Abs(2 / (2 * n + 3) - 2 / (2 * n + 1), evaluate=False) / sp.pi
@@ -265,13 +298,14 @@ def eq_65_repaired(statement: Statement) -> Iterator[Evidence]:
 
 @attack("eq-65*", domain=f"{EQ_65_REPAIRED.domain()}; " + "n = 0 to 300")
 def eq_65_attack() -> Iterator[Evidence]:
-    yield from EQ_65_REPAIRED.attack()
-
     def margin(i: int) -> arb:
         found = sin_integral(Fraction(2 * i + 1, 2), Fraction(2 * i + 3, 2))
-        return 4 / (arb.pi() * (2 * i + 1) * (2 * i + 3)) - abs(found)
+        return 1 - abs(found) * arb.pi() * (2 * i + 1) * (2 * i + 3) / 4
 
-    yield search("4/(pi (2n+1)(2n+3)) - |I_n^- + I_n^+|", ((f"n={i}", margin(i)) for i in range(301)))
+    yield search(
+        "1 - |I_n^- + I_n^+| pi (2n+1)(2n+3)/4", ((f"n={i}", margin(i)) for i in range(301)), control="0.501"
+    )
+    yield from EQ_65_REPAIRED.attack()
 
 
 SQUARES_66 = sp.Sum(1 / SUMMAND**2, (SUMMAND, 0, CUT_HIGH)) / sp.pi
@@ -346,13 +380,14 @@ def eq_66_repaired(statement: Statement) -> Iterator[Evidence]:
     + "N_0 = 0 to 2000; the limit is approached from below",
 )
 def eq_66_attack() -> Iterator[Evidence]:
-    yield from EQ_66_REPAIRED.within(AFFORDABLE).attack(number=20)
-    yield from EQ_66_REPAIRED.sharpness()
     least = si(arb.pi()) - arb.pi() / 2
     sums = ((f"N_0={i}", least + sin_integral(Fraction(1, 2), Fraction(2 * i + 3, 2))) for i in range(2001))
-    yield search("Si(pi) - pi/2 - |sum|", sums)
+    yield search("Si(pi) - pi/2 - |sum|", sums, control="7.96e-5")
     reached = -sin_integral(Fraction(1, 2), Fraction(4003, 2))
-    yield below("0.999 of the bound is exceeded at N_0 = 2000", least * ball("0.999"), reached)
+    exceeded = below("0.999 of the bound is exceeded at N_0 = 2000", least * ball("0.999"), reached)
+    yield controlled(exceeded, below("all of it", least, reached))
+    yield from EQ_66_REPAIRED.within(AFFORDABLE).attack(number=20)
+    yield from EQ_66_REPAIRED.sharpness()
 
 
 EQ_67 = Statement(
@@ -438,13 +473,16 @@ def eq_67_repaired(statement: Statement) -> Iterator[Evidence]:
     + f"{EDGES}; and X = 2^-20 to 2^20",
 )
 def eq_67_attack() -> Iterator[Evidence]:
+    yield search(
+        "Si(pi) - I_*",
+        margins(lambda q: [(sin_integral(q.far, Fraction(1, 2)), si(arb.pi()))]),
+        control="6.29e-12",
+    )
+    sizes = [ball(Fraction(2) ** i) for i in range(-20, 21)]
+    yield search("Si(X)/X (1 + X)", ((f"X={q}", si(q) * (1 + q) / q) for q in sizes), control="1.01")
+    yield search("Si(pi) - Si(X)", ((f"X={q}", si(arb.pi()) - si(q)) for q in sizes), control="0.0938")
     yield from EQ_67_REPAIRED.within(relation(sp.Abs(lam * theta - HALF), ">", THOUSANDTH)).attack()
     yield from EQ_67_REPAIRED.sharpness()
-    yield search("Si(pi) - I_*", margins(lambda q: [(sin_integral(q.far, Fraction(1, 2)), si(arb.pi()))]))
-    sizes = [ball(Fraction(2) ** i) for i in range(-20, 21)]
-    yield search(
-        "Si(X), Si(pi) - Si(X)", ((f"X={q}", w) for q in sizes for w in (si(q), si(arb.pi()) - si(q)))
-    )
 
 
 EQ_68 = Statement(
@@ -500,11 +538,13 @@ def eq_68_repaired(statement: Statement) -> Iterator[Evidence]:
     + f"{EDGES}, where lambda <= 500; the supremum is Si(pi) - Si(2 pi) = 0.434 as lambda -> 1",
 )
 def eq_68_attack() -> Iterator[Evidence]:
-    yield from EQ_68_REPAIRED.within(relation(lam, ">=", 3 * HALF)).attack()
     near = [q for q in points(heads=(0,)) if q.distance <= 500]
-    yield search("2/((2 N_0 + 3) pi) - |I^*|", ((str(q), _hump(q) - abs(sine_pieces(q)[-1])) for q in near))
+    rests = ((str(q), 1 - abs(sine_pieces(q)[-1]) / _hump(q)) for q in near)
+    yield search("1 - |I^*| (2 N_0 + 3) pi/2", rests, control="0.00114")
     reached = abs(sin_integral(Fraction(1, 2), 1 + Fraction(1, 10**9)))
-    yield below("0.4337 is exceeded at lambda = 1 + 1e-9", ball("0.4337"), reached)
+    exceeded = below("0.4337 is exceeded at lambda = 1 + 1e-9", "0.4337", reached)
+    yield controlled(exceeded, below("0.4338 is", "0.4338", reached))
+    yield from EQ_68_REPAIRED.within(relation(lam, ">=", 3 * HALF)).attack()
 
 
 def _hump(point: Point) -> arb:

@@ -17,7 +17,19 @@ from flint import arb
 
 from analysis.evidence import Evidence
 from proofs.balls import Real, ball, below
-from proofs.checks import BASES, EDGES, HEAD_DIMS, Point, arrives, exact, margins, points, same, search
+from proofs.checks import (
+    BASES,
+    EDGES,
+    HEAD_DIMS,
+    Point,
+    arrives,
+    controlled,
+    exact,
+    margins,
+    points,
+    same,
+    search,
+)
 from proofs.exact import Expr
 from proofs.integrals import ci, cos_integral, cos_sum
 from proofs.ledger import attack, claim, practice, repair
@@ -82,13 +94,15 @@ def eq_70(statement: Statement) -> Iterator[Evidence]:
 
 @attack("eq-70", domain=f"{EQ_70.domain()}; " + EDGES)
 def eq_70_attack() -> Iterator[Evidence]:
+    def searched(cut: Fraction) -> Evidence:
+        def pairs(q: Point) -> Iterator[tuple[arb, arb]]:
+            parts = cos_integral(q.far, Fraction(1, 4)) + cos_integral(cut, q.distance)
+            yield abs(parts / (2 * q.log) - q.half_integral()), ball("1e-25")
+
+        return search(f"1e-25 - |difference|, the second part from {cut}", margins(pairs))
+
+    yield controlled(searched(Fraction(1, 4)), searched(Fraction(1, 3)))
     yield from EQ_70.attack()
-
-    def pairs(q: Point) -> Iterator[tuple[arb, arb]]:
-        parts = cos_integral(q.far, Fraction(1, 4)) + cos_integral(Fraction(1, 4), q.distance)
-        yield abs(parts / (2 * q.log) - q.half_integral()), ball("1e-25")
-
-    yield search("1e-25 - |difference|", margins(pairs))
 
 
 LATER = piece(CUT_F, lam) / (2 * L)
@@ -175,15 +189,17 @@ def hump_constants(beyond: str, everywhere: str) -> Iterator[Evidence]:
     + "lambda = 1 + i/64, i = 1..5000; at lambda = 7/4 the constant is attained",
 )
 def eq_71_attack() -> Iterator[Evidence]:
+    cases = (1 + Fraction(i, 64) for i in range(1, 5001))
+    values = [(f"lambda={q}", -cos_integral(Fraction(1, 4), q)) for q in cases]
+    yield search(
+        "0.5616 - |integral|", ((where, ball("0.5616") - size) for where, size in values), control="3.54e-5"
+    )
+    yield search("|integral|", values, control="0.349")
+    reached = -cos_integral(Fraction(1, 4), Fraction(7, 4)) / 2
+    exceeded = below("0.28075 is exceeded at 7/4", "0.28075", reached)
+    yield controlled(exceeded, below("0.28080 is", "0.2808", reached))
     yield from EQ_71_REPAIRED.attack()
     yield from EQ_71_REPAIRED.sharpness()
-    cases = (1 + Fraction(i, 64) for i in range(1, 5001))
-    values = ((q, -cos_integral(Fraction(1, 4), q)) for q in cases)
-    yield search(
-        "0.5616 - |integral|, |integral|",
-        ((f"lambda={q}", w) for q, v in values for w in (ball("0.5616") - v, v)),
-    )
-    yield below("0.28075 is exceeded at 7/4", "0.28075", -cos_integral(Fraction(1, 4), Fraction(7, 4)) / 2)
 
 
 NEAR_PHASE = relation(lam * theta**share, "<", CUT_F)
@@ -284,13 +300,12 @@ def logarithm(factor: sp.Expr) -> Evidence:
     + f"{EDGES}; e_0 just above log(4 lambda)/L, where it is below 1, 1/4 and 3/4 of the way to 1",
 )
 def eq_72_attack() -> Iterator[Evidence]:
-    yield from EQ_72_REPAIRED.attack()
-
     def pairs(q: Point) -> Iterator[tuple[arb, arb]]:
         for e0 in shares(q, (Fraction(1, 1000), Fraction(1, 4), Fraction(3, 4))):
             yield main_term(q, e0), cos_integral(q.far, Fraction(1, 4)) / (2 * q.log)
 
-    yield search("left - right", margins(pairs))
+    yield search("left - right", margins(pairs), control="0.00478")
+    yield from EQ_72_REPAIRED.attack()
 
 
 def shares(point: Point, steps: tuple[Fraction, ...]) -> Iterator[arb]:
@@ -369,13 +384,12 @@ def eq_73_repaired(statement: Statement) -> Iterator[Evidence]:
     + f"{EDGES}; alpha minimising; e_0 just above log(4 lambda)/L, 1/4 and 3/4 of the way to 1",
 )
 def eq_73_attack() -> Iterator[Evidence]:
-    yield from EQ_73_REPAIRED.attack(number=16)
-
     def pairs(q: Point) -> Iterator[tuple[arb, arb]]:
         for e0 in shares(q, (Fraction(1, 1000), Fraction(1, 4), Fraction(3, 4))):
             yield main_term(q, e0) - 1 / q.log - q.least_epsilon(), q.sum()
 
-    yield search("C_D - right side", margins(pairs))
+    yield search("C_D - right side", margins(pairs), control="0.214")
+    yield from EQ_73_REPAIRED.attack(number=16)
 
 
 EQ_27 = Statement(
@@ -452,8 +466,6 @@ LEMMA_DOMAIN = (
     domain=LEMMA_DOMAIN,
 )
 def lem_c2_attack() -> Iterator[Evidence]:
-    yield from EQ_27.attack(number=30)
-
     def pairs(q: Point) -> Iterator[tuple[arb, arb]]:
         inside = list(shares(q, (Fraction(1, 1000), Fraction(1, 4), Fraction(3, 4))))
         beyond = [ball(e) for e in (Fraction(1), Fraction(3, 2), Fraction(4)) if q.phase(e) < arb.pi() / 2]
@@ -461,7 +473,8 @@ def lem_c2_attack() -> Iterator[Evidence]:
         for e0 in inside + beyond:
             yield main_term(q, e0) - error, found
 
-    yield search("C_D - bound", margins(pairs, (0, 2, 64, 256, 4096)))
+    yield search("C_D - bound", margins(pairs, (0, 2, 64, 256, 4096)), control="0.138")
+    yield from EQ_27.attack(number=30)
 
 
 PHASE_P, PHASE_F, MIDDLE = sp.symbols("P F M", positive=True)
@@ -591,11 +604,14 @@ RESOLVED = (relation(c * lam * theta, ">", THOUSANDTH), relation(k, "<", D / 2))
     + f"{EDGES}; turns and radians; k = 0, D/8, D/4, D/2",
 )
 def lem_c2_repaired_attack() -> Iterator[Evidence]:
+    cases = list(_margins())
+    yield search("C_D - lower bound", ((where, gap) for where, gap, _ in cases), control="0.000119")
+    yield search("upper bound - C_D", ((where, gap) for where, _, gap in cases), control="0.000275")
     yield from LEMMA_C_2_REPAIRED.within(*RESOLVED).attack()
-    yield search("C_D - lower bound, upper bound - C_D", _margins())
 
 
-def _margins() -> Iterator[tuple[str, arb]]:
+def _margins() -> Iterator[tuple[str, arb, arb]]:
+    """Where, C_D less its lower bound, and its upper bound less C_D."""
     for q in points(heads=(0, 64)):
         for turns in (True, False):
             phase = ball(q.distance) * (2 * arb.pi() if turns else 1)
@@ -603,7 +619,7 @@ def _margins() -> Iterator[tuple[str, arb]]:
             for cut in (0, q.head_dim // 8, q.head_dim // 4, q.head_dim // 2):
                 lower, upper = cin_bounds(phase, q.log, q.head_dim, cut)
                 where = f"{q}, turns={turns}, k={cut}"
-                yield from ((where, found - lower), (where, upper - found))
+                yield where, found - lower, upper - found
 
 
 @practice("lem-C.2")

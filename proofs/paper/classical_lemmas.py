@@ -21,7 +21,7 @@ from proofs.integrals import ci, si
 from proofs.ledger import attack, claim
 from proofs.letters import ANY_BASE, ANY_HEAD, ANY_UNIT, BASE, DIM, LOG, NEAR_POSITIVE, UNIT
 from proofs.statements import Conclusion, Statement, Variable, relation
-from proofs.subdivision import certify_positive
+from proofs.subdivision import attacked_in_boxes
 
 x, s, y, r, h, L, D, u, v, P, theta = sp.symbols("x s y r h L D u v P theta_0", positive=True)
 a, b = sp.symbols("a b", real=True)
@@ -100,17 +100,17 @@ def hump_steps(period: sp.Expr = sp.pi, area: int = 2) -> Iterator[Evidence]:
     "lem-hump", domain="z = j pi (sin) or (j + 1/2) pi (cos), j = 1..12; X - z = 1/100, then 1/4 to 40 by 1/4"
 )
 def hump_attack() -> Iterator[Evidence]:
-    yield search("2/z less |the integral from z to X|", _humps())
+    yield search("sin: 1 - |the integral from z to X| z/2", _humps(si, Fraction(0)), control="0.0425")
+    yield search("cos: 1 - |the integral from z to X| z/2", _humps(ci, Fraction(1, 2)), control="0.041")
     yield from HUMP.attack()
 
 
-def _humps() -> Iterator[tuple[str, arb]]:
-    for name, integral, shift in (("sin", si, Fraction(0)), ("cos", ci, Fraction(1, 2))):
-        for j in range(1, 13):
-            zero = ball(j + shift) * arb.pi()
-            for step in (Fraction(1, 100), *(Fraction(i, 4) for i in range(1, 161))):
-                found = abs(integral(zero + ball(step)) - integral(zero))
-                yield f"{name}, z = {j + shift} pi, X = z + {step}", 2 / zero - found
+def _humps(integral: Callable[[Real], arb], shift: Fraction) -> Iterator[tuple[str, arb]]:
+    for j in range(1, 13):
+        zero = ball(j + shift) * arb.pi()
+        for step in (Fraction(1, 100), *(Fraction(i, 4) for i in range(1, 161))):
+            found = abs(integral(zero + ball(step)) - integral(zero))
+            yield f"z = {j + shift} pi, X = z + {step}", 1 - found * zero / 2
 
 
 CI_BOUND = Statement(
@@ -173,11 +173,13 @@ def cosine_integral_attack() -> Iterator[Evidence]:
             f, g = f.intersection(f_middle - g * step), g.intersection(g_middle + (f - 1 / q) * step)
         return -2 * q * (f**2 + g**2 - g)
 
-    found = certify_positive(margin, slope, Fraction(1, 64), 64)
-    yield found.evidence("1 - x^2 (Ci^2 + (Si - pi/2)^2) > 0")
-    yield found.coverage("every x in [1/64, 64]", Fraction(1, 64), 64)
+    what, ends = "1 - x^2 (Ci^2 + (Si - pi/2)^2) > 0", (Fraction(1, 64), 64)
+    yield from attacked_in_boxes(
+        what, margin, slope, ends, ("every x in [1/64, 64]", *ends), control="0.00075"
+    )
     far = [64 * ball(Fraction(21, 20)) ** i for i in range(200)]
-    yield search("1 - x^2 (Ci^2 + (Si - pi/2)^2)", ((f"x={float(q):.6g}", margin(q)) for q in far))
+    cases = ((f"x={float(q):.6g}", margin(q) * q**2) for q in far)
+    yield search("x^2 - x^4 (Ci^2 + (Si - pi/2)^2)", cases, control="3")
     yield from CI_BOUND.attack()
 
 
@@ -217,9 +219,14 @@ def cin_steps(quadratic: sp.Rational = sp.S.One / 4) -> Iterator[Evidence]:
 def cin_attack() -> Iterator[Evidence]:
     sizes = [ball(Fraction(2) ** i) for i in range(-20, 21)]
     cins = [arb.const_euler() + q.log() - ci(q) for q in sizes]
-    yield search("Cin", ((f"X={float(q):.6g}", c) for q, c in zip(sizes, cins, strict=True)))
-    rest = ((f"X={float(q):.6g}", q * q / 4 - c) for q, c in zip(sizes, cins, strict=True))
-    yield search("X^2/4 - Cin(X)", rest)
+    both = [(f"X={float(q):.6g}", q * q, c) for q, c in zip(sizes, cins, strict=True)]
+    yield search(
+        "Cin(X) (1 + X^2)/X^2",
+        ((where, c * (1 + square) / square) for where, square, c in both),
+        control="0.251",
+    )
+    rest = ((where, (square / 4 - c) * (1 + square) / square**2) for where, square, c in both)
+    yield search("(X^2/4 - Cin(X)) (1 + X^2)/X^4", rest, control="0.0105")
     yield from CIN_BOUNDS.attack()
 
 
@@ -342,7 +349,9 @@ def lem_riemann_steps(kappa_: sp.Expr = KAPPA) -> Iterator[Evidence]:
 
 @attack("lem-riemann", domain=f"{EDGES}; k = 0, D/4, D/2 - 1; cos and sin")
 def lem_riemann_attack() -> Iterator[Evidence]:
-    yield search("kappa (P - c lambda theta_0)/D - |sum of Delta_d|/2", _riemann_margins())
+    yield search(
+        "1 - |sum of Delta_d| D/(2 kappa (P - c lambda theta_0))", _riemann_margins(), control="4.01e-23"
+    )
     yield from RIEMANN.attack()
 
 
@@ -353,7 +362,7 @@ def _riemann_margins() -> Iterator[tuple[str, arb]]:
             terms = [point.term(i, wave) for i in range(half)]
             for cut in (0, half // 2, half - 1):
                 bound = kappa(point) * (point.phase(Fraction(cut, half)) - point.phase(1)) / point.head_dim
-                yield f"{point}, k={cut}, {wave}", bound - abs(sum(terms[cut:], arb(0))) / 2
+                yield f"{point}, k={cut}, {wave}", 1 - abs(sum(terms[cut:], arb(0))) / (2 * bound)
 
 
 SECOND_ORDER = Statement(
@@ -408,7 +417,7 @@ def trapezoid_steps(eighth: sp.Rational = sp.S.One / 8) -> Iterator[Evidence]:
 
 @attack("lem-riemann.b", domain=f"{EDGES}; k = 0, D/4; cos and sin")
 def second_order_attack() -> Iterator[Evidence]:
-    yield search("bound - |R|", _second_order_margins())
+    yield search("1 - |R|/bound", _second_order_margins(), control="0.337")
     yield from SECOND_ORDER.attack()
 
 
@@ -422,4 +431,4 @@ def _second_order_margins() -> Iterator[tuple[str, arb]]:
                 smooth = (integral(here) - integral(last)) / (2 * point.log)
                 rest = sum(terms, arb(0)) / dim - smooth - (value(here) - value(last)) / (2 * dim)
                 bound = (here - last + (here**2 - last**2) / 2) * point.log / (4 * dim**2)
-                yield f"{point}, k={cut}, {wave}", bound - abs(rest)
+                yield f"{point}, k={cut}, {wave}", 1 - abs(rest) / bound

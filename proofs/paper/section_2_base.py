@@ -10,7 +10,7 @@ from flint import arb
 
 from analysis.evidence import Evidence, Verdict
 from proofs.balls import Real, ball, below
-from proofs.checks import BASES, equality, exact, scale, search, short, tried
+from proofs.checks import BASES, controlled, equality, exact, scale, search, short, tried
 from proofs.integrals import RopeSums
 from proofs.ledger import attack, claim, practice, repair
 from proofs.letters import (
@@ -95,9 +95,10 @@ def base_reduces_attack() -> Iterator[Evidence]:
     cases = []
     for far in (FAR, 2**20):
         values = [base_gap(ball(10) ** k, NEAR, far) for k in (50, 200, 800, 1200)]
-        cases += [(f"(2, {far}), step {i}", a - b) for i, (a, b) in enumerate(pairwise(values))]
-        cases.append((f"(2, {far}), last", ball("1e-20") - abs(values[-1])))
-    yield search("fall from one base to the next", cases)
+        cases += [(f"(2, {far}), step {i}", 1 - b / a) for i, (a, b) in enumerate(pairwise(values))]
+        gone = below(f"(2, {far}), the gap at 1e1200", abs(values[-1]), "1e-20")
+        yield controlled(gone, below("the gap at 1e800", abs(values[-2]), "1e-20"))
+    yield search("fall from one base to the next, as a share", cases, control="0.659")
 
 
 RAISED, FACTOR = sp.symbols("B s", positive=True)
@@ -225,8 +226,8 @@ def base_monotone_repaired_attack() -> Iterator[Evidence]:
     cases = []
     for far in (8192, 2**20):
         values = [limit_gap(ball("5.5") * far * ball("1.1") ** i, 2, far, 0) for i in range(0, 200, 5)]
-        cases += [(f"(2, {far}), step {i}", a - b) for i, (a, b) in enumerate(pairwise(values))]
-    yield search("fall per step", cases)
+        cases += [(f"(2, {far}), step {i}", 1 - b / a) for i, (a, b) in enumerate(pairwise(values))]
+    yield search("fall per step, as a share", cases, control="0.014")
     yield from FALLING.attack(number=120)
 
 
@@ -381,16 +382,19 @@ def interpolation_attack() -> Iterator[Evidence]:
 
 @attack("rem-PI*", domain="D = 4, 128, s = 2, 8, d = 1 and D/2-1, base 1e4: the two frequencies in balls")
 def interpolation_repaired_attack() -> Iterator[Evidence]:
-    cases = []
-    for head_dim in (4, 128):
-        for s in (2, 8):
-            for d in (1, head_dim // 2 - 1):
-                exponent = ball(2 * d) / head_dim
-                own = (ball(10_000) * ball(s) ** (1 / exponent)) ** -exponent
-                cases.append(
-                    (f"D={head_dim}, s={s}, d={d}", ball("1e-25") - abs(own - ball(10_000) ** -exponent / s))
-                )
-    yield search("1e-25 less the difference", cases)
+
+    def searched(more: int) -> Evidence:
+        cases = []
+        for head_dim in (4, 128):
+            for s in (2, 8):
+                for d in (1, head_dim // 2 - 1):
+                    exponent = ball(2 * d) / head_dim
+                    own = (ball(10_000) * ball(s) ** (1 / exponent)) ** -exponent
+                    gap = abs(own - ball(10_000) ** -exponent / (s + more))
+                    cases.append((f"D={head_dim}, s={s}, d={d}", ball("1e-25") - gap))
+        return search(f"1e-25 less the difference, s + {more} on the right", cases)
+
+    yield controlled(searched(0), searched(1))
     yield from INTERPOLATION.attack()
 
 
@@ -441,8 +445,8 @@ def interpolation_gap_attack() -> Iterator[Evidence]:
                 for near, far in ((2, 8192), (1, 2**20)):
                     value = abs(base_gap(base, ball(near) / s, ball(far) / s, head_dim))
                     bound = gap_bound(ball(far - near) / s, head_dim, ball(base).log(), True)
-                    cases.append((f"D={head_dim}, base {base}, s={s}, ({near}, {far})", bound - value))
-    yield search("bound less gap", cases)
+                    cases.append((f"D={head_dim}, base {base}, s={s}, ({near}, {far})", 1 - value / bound))
+    yield search("1 - gap/bound", cases, control="0.477")
     yield from INTERPOLATED_GAP.attack()
 
 
@@ -531,10 +535,10 @@ def interpolation_monotone_repaired_attack() -> Iterator[Evidence]:
             steps = [4 * far * ball("1.3") ** i for i in range(21)]
             values = [base_gap(10_000, near / s, far / s, head_dim) for s in steps]
             cases += [
-                (f"D={head_dim}, ({near}, {far}), step {i}", a - b)
+                (f"D={head_dim}, ({near}, {far}), step {i}", 1 - b / a)
                 for i, (a, b) in enumerate(pairwise(values))
             ]
-    yield search("fall per step", cases)
+    yield search("fall per step of 1.3, as a share", cases, control="0.338")
     yield from QUARTER.attack(number=300)
 
 

@@ -14,7 +14,7 @@ from itertools import pairwise
 import sympy as sp
 
 from analysis.evidence import Evidence, Role
-from proofs.checks import exact, tried
+from proofs.checks import controlled, exact, tried
 from proofs.exact import Expr
 from proofs.ledger import attack, claim, practice, repair
 from proofs.statements import Conclusion, Statement, relation
@@ -197,8 +197,13 @@ def table_1_repaired(statement: Statement) -> Iterator[Evidence]:
     "tab-1", domain="every window up to 16k: in which do the methods differ by more than five hundredths?"
 )
 def table_1_attack() -> Iterator[Evidence]:
-    wide = [WINDOWS[i] for i in range(5) if perplexity_range(FINE_TUNED, i) > Fraction(5, 100)]
-    yield tried("windows with a difference above 0.05", wide == list(WINDOWS[:5]), wide, "all five")
+    def wide(bound: Fraction) -> Evidence:
+        found = [WINDOWS[i] for i in range(5) if perplexity_range(FINE_TUNED, i) > bound]
+        return tried(
+            f"windows with a difference above {bound}", found == list(WINDOWS[:5]), found, "all five"
+        )
+
+    yield controlled(wide(Fraction(5, 100)), wide(Fraction(7, 100)))
 
 
 TIMES_16, TIMES_32 = sp.symbols("x_16 x_32", real=True)
@@ -246,8 +251,13 @@ def table_2(statement: Statement) -> Iterator[Evidence]:
 @attack("tab-2", domain="TAPA's own rise beyond the trained 8k, which the factors do not show")
 def table_2_attack() -> Iterator[Evidence]:
     tapa = numbers(ZERO_SHOT["TAPA"])
-    rise = tapa[5] / tapa[3]
-    yield tried("perplexity at 32k over that at 8k", 10 < rise < Fraction(101, 10), float(rise), "10.04")
+
+    def tenfold(column: int) -> Evidence:
+        rise = tapa[column] / tapa[3]
+        what = f"perplexity at {WINDOWS[column]} over that at 8k"
+        return tried(what, 10 < rise < Fraction(101, 10), float(rise), "10.04")
+
+    yield controlled(tenfold(5), tenfold(4))
 
 
 WORSE, LEAST_GAP, MOST_GAP, GAP_32, GAP_1K, GAP_16K, SHARE_32, ABOVE, RISES_3 = sp.symbols(
@@ -313,10 +323,13 @@ def table_3(statement: Statement) -> Iterator[Evidence]:
 @attack("tab-3", domain="is the linear phase below the baselines at shorter lengths too?")
 def table_3_attack() -> Iterator[Evidence]:
     others = [numbers(row) for name, row in FINE_TUNED.items() if name != "TAPA"]
-    better = [w for i, w in enumerate(WINDOWS) if numbers(LINEAR)[i] < min(row[i] for row in others)]
-    yield tried(
-        "windows where the linear phase beats all baselines", better == ["48k", "64k"], better, "48k, 64k"
-    )
+
+    def beats(rows: list[list[Fraction]]) -> Evidence:
+        better = [w for i, w in enumerate(WINDOWS) if numbers(LINEAR)[i] < min(row[i] for row in rows)]
+        what = f"windows where the linear phase beats all of {len(rows)}"
+        return tried(what, better == ["48k", "64k"], better, "48k, 64k")
+
+    yield controlled(beats(others), beats([*others, numbers(FINE_TUNED["TAPA"])]))
 
 
 PRETRAINING = (200_000, 256, 8192)  # steps, sequences a step, tokens a sequence
@@ -404,9 +417,12 @@ def fine_tuning_tokens_attack() -> Iterator[Evidence]:
         for tuned in (32_000, 32_768)
         for trained in (8_000, 8_192)
     )
-    yield tried(
-        "least share over the readings, per cent", 100 * least > Fraction(1, 4), float(100 * least), "> 0.25"
-    )
+
+    def above(bound: Fraction) -> Evidence:
+        what = f"least share over the readings, per cent, above {bound}"
+        return tried(what, 100 * least > bound, float(100 * least), bound)
+
+    yield controlled(above(Fraction(1, 4)), above(Fraction(49, 100)))
 
 
 @claim(
@@ -449,8 +465,12 @@ def bases_tried_repaired() -> Iterator[Evidence]:
     "rem-4.bases", domain="theta_0 read for the base, negative exponents kept: is 4e-9 between 2e-9 and 1e-6?"
 )
 def bases_tried_attack() -> Iterator[Evidence]:
-    inside = Fraction(2, 10**9) <= Fraction(4, 10**9) <= Fraction(1, 10**6)
-    yield tried("theta_0 = 4e-9, the base 2.5e8", inside, "2.5e8", "in the range, and no base of Table 1")
+    def inside(theta: Fraction) -> Evidence:
+        what = f"theta_0 = {float(theta):g}, the base {float(1 / theta):g}"
+        between = Fraction(2, 10**9) <= theta <= Fraction(1, 10**6)
+        return tried(what, between, float(theta), "in the range, and no base of Table 1")
+
+    yield controlled(inside(Fraction(4, 10**9)), inside(Fraction(1, 10**9)), inside(Fraction(2, 10**6)))
 
 
 @practice("tab-1")

@@ -29,6 +29,7 @@ from proofs.checks import (
     HEAD_DIMS,
     LONGEST,
     Distances,
+    controlled,
     equality,
     exact,
     instance,
@@ -198,15 +199,8 @@ def rem_b() -> Iterator[Evidence]:
 )
 def rem_b_attack() -> Iterator[Evidence]:
     for pairs in (4, 8, 32):
-        short_rank = rank_of_powers([-2] + [0] * (pairs - 3) + [1], range(1, pairs))
-        yield tried(
-            f"D = {2 * pairs}, degree D/2-2: rank of theta_1..",
-            short_rank < pairs - 1,
-            short_rank,
-            f"< {pairs - 1}",
-        )
-        edge = rank_of_powers([-2] + [0] * (pairs - 2) + [1], range(pairs))
-        yield tried(f"D = {2 * pairs}, degree D/2-1: rank of 1, theta_1..", edge < pairs, edge, f"< {pairs}")
+        for first, degree in ((1, pairs - 2), (0, pairs - 1)):
+            yield controlled(_dependent(pairs, degree, first), _dependent(pairs, degree + 1, first))
 
 
 @claim(
@@ -237,13 +231,17 @@ def radians() -> Iterator[Evidence]:
         yield independence(pairs, range(pairs))
 
 
+def _dependent(pairs: int, degree: int, first: int) -> Evidence:
+    """Do theta_first, theta_(first+1), ... lose independence where theta_1 = 2^(-1/degree)?"""
+    rank = rank_of_powers([-2] + [0] * (degree - 1) + [1], range(first, pairs))
+    what = f"D = {2 * pairs}, degree {degree}: rank of theta_{first}, theta_{first + 1}, .."
+    return tried(what, rank < pairs - first, rank, f"< {pairs - first}")
+
+
 @attack("thm-2.1.radians", domain="degree D/2-1: a relation must appear, with pair 0 in it")
 def radians_attack() -> Iterator[Evidence]:
     for pairs in (3, 8, 32):
-        rank = rank_of_powers([-2] + [0] * (pairs - 2) + [1], range(pairs))
-        yield tried(
-            f"D = {2 * pairs}, degree {pairs - 1}: rank of 1, t, ..", rank == pairs - 1, rank, pairs - 1
-        )
+        yield controlled(_dependent(pairs, pairs - 1, 0), _dependent(pairs, pairs, 0))
 
 
 DIMS = (64, 80, 96, 128, 192, 256)
@@ -280,8 +278,13 @@ def degrees() -> Iterator[Evidence]:
 @attack("thm-2.1.degree", domain="every base from 2 to 40 at D = 4, 12, 24, 32: formula against factoring")
 def degrees_attack() -> Iterator[Evidence]:
     for head_dim in (4, 12, 24, 32):
-        wrong = [b for b in range(2, 41) if factored_degree(b, head_dim) != Power(b, head_dim).degree]
-        yield tried(f"bases 2..40 at D = {head_dim} where the two disagree", not wrong, wrong, [])
+        yield controlled(_disagreeing(head_dim, 0), _disagreeing(head_dim, 1))
+
+
+def _disagreeing(head_dim: int, off: int) -> Evidence:
+    """Where factoring and the formula disagree, the formula taken `off` bases further on."""
+    wrong = [b for b in range(2, 41) if factored_degree(b, head_dim) != Power(b + off, head_dim).degree]
+    return tried(f"bases 2..40 at D = {head_dim} where the two disagree", not wrong, wrong, [])
 
 
 MU, NU, GAMMA, V, X = sp.symbols("mu nu gamma v x", real=True)
@@ -362,16 +365,23 @@ def thm_2_1_without_independence() -> Iterator[Evidence]:
 )
 def thm_2_1_attack() -> Iterator[Evidence]:
     for c in (2, 3, 10):
-        worst = _worst_target([(1 + sp.cos(2 * sp.pi * lam / c)) / 2 for lam in range(c)])
-        yield tried(
-            f"D = 4, theta_0 = 1/{c}^2, nu_0 = 0: largest distance of a gamma",
-            bool(worst <= 2),
-            sp.N(worst, 6),
-            "<= 8/4",
-        )
+        values = [(1 + sp.cos(2 * sp.pi * lam / c)) / 2 for lam in range(c)]
+        what = f"D = 4, theta_0 = 1/{c}^2, nu_0 = 0: largest distance of a gamma"
+        yield controlled(_reached(what, values, sp.Integer(2)), _reached(what, values, sp.Rational(99, 100)))
+    ends = [sp.Integer(-1), sp.Rational(1, 2)]
+    what = "the same for the values -1 and 1/2"
+    yield controlled(_reached(what, ends, sp.Rational(3, 4)), _reached(what, ends, sp.Rational(74, 100)))
     yield search(
-        "D = 6, theta_0 = sqrt(5)-2, gamma = -1: 8/6 less the error at 300 distances", _golden_cases()
+        "D = 6, theta_0 = sqrt(5)-2, gamma = -1: 8/6 less the error at 300 distances",
+        _golden_cases(),
+        control="0.667",
     )
+
+
+def _reached(what: str, values: list[sp.Expr], bound: sp.Rational) -> Evidence:
+    """Is every gamma in [-1, 1] as near to one of the values?"""
+    worst = _worst_target(values)
+    return tried(what, bool(worst <= bound), sp.N(worst, 6), f"<= {bound}")
 
 
 def _worst_target(values: list[sp.Expr]) -> sp.Expr:
@@ -460,13 +470,14 @@ def thm_2_1_sharp_attack() -> Iterator[Evidence]:
             (f"mu_0 = {mu}, lambda = {lam}", (v - low).union(high - v).lower())
             for lam, v in enumerate(values, 1)
         ]
-        yield search("distance to either end from inside", cases)
+        yield search("distance to either end from inside", cases, control="3.17e-7")
         yield search(
-            "both ends within 1e-4",
+            "both ends within 1e-6",
             [
-                ("low", ball("1e-4") - (min(values, key=float) - low)),
-                ("high", ball("1e-4") - (high - max(values, key=float))),
+                ("low", ball("1e-6") - (min(values, key=float) - low)),
+                ("high", ball("1e-6") - (high - max(values, key=float))),
             ],
+            control="3.65e-7",
         )
 
 
@@ -528,13 +539,8 @@ def eq_6(statement: Statement) -> Iterator[Evidence]:
 )
 def eq_6_attack() -> Iterator[Evidence]:
     values = [sp.sin(sp.pi * lam) / 2 for lam in (0, 1)]
-    worst = _worst_target(values)
-    yield tried(
-        "distance of gamma = 1 to the orbit {0}: above 2/4, not above 2r",
-        bool(worst <= 2),
-        worst,
-        "<= 2r = 2",
-    )
+    what = "distance of gamma = 1 to the orbit {0}: above 2/4, not above 2r"
+    yield controlled(_reached(what, values, sp.Integer(2)), _reached(what, values, sp.Rational(1, 2)))
     yield from EQ_6.attack()
 
 
@@ -598,11 +604,14 @@ def orbit_closure_attack() -> Iterator[Evidence]:
         (Fraction(1, 2), Fraction(1, 3), Fraction(1, 6)),
     ):
         order = lcm(*(value.denominator for value in x))
-        points = {tuple((lam * value) % 1 for value in x) for lam in range(order)}
         closure = _annihilator(x, order)
-        yield tried(
-            f"orbit of {x} against the group of its relations", points == closure, len(points), len(closure)
-        )
+
+        def orbit_of(count: int, x: tuple = x, closure: set = closure) -> Evidence:
+            points = {tuple((lam * value) % 1 for value in x) for lam in range(count)}
+            what = f"{count} points of the orbit of {x} against the group of its relations"
+            return tried(what, points == closure, len(points), len(closure))
+
+        yield controlled(orbit_of(order), orbit_of(order - 1))
 
 
 def _annihilator(x: tuple[Fraction, ...], order: int) -> set[tuple[Fraction, ...]]:
@@ -650,14 +659,15 @@ def _dot(left: Sequence[sp.Expr], right: Sequence[sp.Expr]) -> sp.Expr:
 )
 def thm_2_1_rank_attack() -> Iterator[Evidence]:
     golden = (ball(5).sqrt() - 1) / 2
-    grid = [(i, j) for i in range(-50, 51) for j in range(-50, 51)]
-    found = [(i, j) for i, j in grid if from_integer(i * golden + j * golden**2) < ball("1e-20")]
-    yield tried(
-        "relations, all multiples of (1, 1)",
-        len(found) == 101 and all(i == j for i, j in found),
-        len(found),
-        101,
-    )
+
+    def relations(size: int, sign: int) -> Evidence:
+        grid = [(i, j) for i in range(-size, size + 1) for j in range(-size, size + 1)]
+        found = [(i, j) for i, j in grid if from_integer(i * golden + sign * j * golden**2) < ball("1e-20")]
+        multiples = all(i == j for i, j in found)
+        what = f"relations of theta_1 and {sign} theta_2 up to {size}, all multiples of (1, 1)"
+        return tried(what, len(found) == 2 * size + 1 and multiples, len(found), 2 * size + 1)
+
+    yield controlled(relations(50, 1), relations(5, -1))
 
 
 TURN_SHARE = sp.Symbol("y", real=True)
@@ -709,12 +719,13 @@ def thm_2_1_reach(statement: Statement) -> Iterator[Evidence]:
 
 @attack("thm-2.1.reach", domain="D = 64, 128: 4000 distances up to 10^12, spread without structure, radians")
 def reach_attack() -> Iterator[Evidence]:
-    for head_dim in (64, 128):
+    for head_dim, control in ((64, "0.548"), (128, "0.66")):
         sums = RopeSums.of(head_dim, base=10_000, turns=False)
         distances = ((i * 2654435761 + 12345) % 10**12 + 1 for i in range(2000))
         yield search(
             f"D = {head_dim}: 2 C_D above -0.9678",
             ((f"lambda = {lam}", 2 * sums.cos(lam) + ball("0.9678")) for lam in distances),
+            control=control,
         )
     yield from REACH.attack()
 

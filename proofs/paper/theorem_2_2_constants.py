@@ -108,7 +108,7 @@ def thm_2_2_sharp_attack() -> Iterator[Evidence]:
         (f"nu_0/mu_0 = {ratio}", threshold_gap(ratio, "1.03", "3.66") - ball("1/8"))
         for ratio in (3, 10, 30, 100)
     )
-    yield search("limit gap less 1/8", cases)
+    yield search("limit gap less 1/8", cases, control="0.012")
     yield from SHARP.attack()
 
 
@@ -253,8 +253,8 @@ def sine_costs(
     ),
 )
 def causal_attack() -> Iterator[Evidence]:
-    for convention in (TURNS, RADIANS):
-        yield search("limit gap less its bound", _cases(convention))
+    for convention, control in ((TURNS, "0.000325"), (RADIANS, "0.00145")):
+        yield search("limit gap less its bound", _cases(convention), control=control)
     yield from CAUSAL.attack()
 
 

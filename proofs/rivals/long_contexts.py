@@ -120,7 +120,9 @@ def du_1_weyl() -> Iterator[Evidence]:
 )
 def du_1_weyl_attack() -> Iterator[Evidence]:
     share = inversion_share(2, 4096, 4)
-    yield search("1/50 less |P - 1/2|", [("M = 4096", ball("1/50") - abs(share - ball("1/2")))])
+    yield search(
+        "1/50 less |P - 1/2|", [("M = 4096", ball("1/50") - abs(share - ball("1/2")))], control="0.0198"
+    )
 
 
 @BESIDE.claim(

@@ -13,7 +13,7 @@ from fractions import Fraction
 import sympy as sp
 
 from analysis.evidence import Evidence
-from proofs.checks import exact, tried
+from proofs.checks import controlled, exact, tried
 from proofs.exact import Expr
 from proofs.ledger import Known
 from proofs.rivals import BESIDE
@@ -102,8 +102,12 @@ def tapa_code_score(statement: Statement) -> Iterator[Evidence]:
 )
 def tapa_code_score_attack() -> Iterator[Evidence]:
     shares = [Fraction(i, 100) for i in range(1, 100)]
-    bad = sum(not 1 <= released_split(d, share) < d for d in range(2, 257) for share in shares)
-    yield tried("n_A outside 1..D-1", bad == 0, bad, 0)
+
+    def outside(split: Callable[[int, Fraction], int], largest: int) -> Evidence:
+        bad = sum(not 1 <= split(d, share) < d for d in range(2, largest + 1) for share in shares)
+        return tried(f"n_A outside 1..D-1, D up to {largest}", bad == 0, bad, 0)
+
+    yield controlled(outside(released_split, 256), outside(lambda d, share: int(share * d), 4))
     *others, power = RELEASED.variables  # at larger powers balls of the phase decide nothing
     few = Variable(POWER, among=(sp.Rational(1, 10), sp.Rational(1, 2), ONE, sp.Integer(2)))
     assert power == Variable(POWER, low=sp.Integer(0))

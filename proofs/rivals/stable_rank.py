@@ -11,7 +11,7 @@ from itertools import product
 import sympy as sp
 
 from analysis.evidence import Evidence
-from proofs.checks import equality, exact, tried
+from proofs.checks import controlled, equality, exact, tried
 from proofs.ledger import Known
 from proofs.rivals import BESIDE, unjudged
 from proofs.statements import Conclusion, Statement, Variable, relation
@@ -123,5 +123,8 @@ def frayed_ends() -> Iterator[Evidence]:
 
 @BESIDE.attack("frayed-1.ends", domain="one pair alone, d = 2: the two ends are one")
 def frayed_ends_attack() -> Iterator[Evidence]:
-    factor = sp.simplify((X0**2 + X1**2) / ((X0**2 + X1**2) / 2))
-    yield tried("factor of one pair", factor == 2, factor, 2)
+    def factor_of(pairs: int) -> Evidence:
+        factor = sp.simplify((X0**2 + X1**2) / ((X0**2 + X1**2) / (2 * pairs)))
+        return tried(f"factor of {pairs} pairs", factor == 2, factor, 2)
+
+    yield controlled(factor_of(1), factor_of(2))

@@ -17,6 +17,9 @@ from hypothesis import strategies as st
 from analysis.errors import InputError
 from analysis.evidence import Evidence, Verdict
 from proofs import paper, status
+from proofs.balls import ball
+from proofs.checks import controlled, refutes, search, tried
+from proofs.gaussian_tokens import counterexample
 from proofs.ledger import Form, Ledger, LedgerError, load, own_verdict, settle, weakest
 from proofs.verify import Result, verify
 
@@ -26,7 +29,8 @@ evidences = st.lists(st.sampled_from(list(Verdict)), min_size=1, max_size=6)
 
 def says(verdict: Verdict, what: str = "a fact") -> Evidence:
     radius = 1e-30 if verdict is Verdict.CERTIFIED else None
-    return Evidence(what, verdict, computed=1.0, predicted=1.0, radius=radius)
+    control = "2.0" if verdict in (Verdict.CERTIFIED, Verdict.SUPPORTED) else ""
+    return Evidence(what, verdict, computed=1.0, predicted=1.0, radius=radius, control=control)
 
 
 def check(*found: Verdict) -> Callable[[], Iterator[Evidence]]:
@@ -102,6 +106,81 @@ def failing_ledger() -> Ledger:
 
     ledger.claim("eq-66", where="App. E", kind="equation", says="planted")(broken)
     return attacked(ledger)
+
+
+# Controls: a search that finds nothing must be seen finding something ---------------------------------
+
+
+def searching(margin: Callable[[int], int], control: int | None) -> Ledger:
+    """A proved claim, n < 20 for n < 12, and an attack that looks for a counterexample by this margin."""
+    ledger = Ledger()
+    add(ledger, "eq-1", Verdict.PROVED)
+
+    @ledger.attack("eq-1", domain="n = 1..11")
+    def attack() -> Iterator[Evidence]:
+        yield search("20 - n", ((f"n = {n}", margin(n)) for n in range(1, 12)), control=control)
+
+    return ledger
+
+
+def test_a_search_that_finds_nothing_without_a_control_is_refused() -> None:
+    assert run(searching(lambda n: 20 - n, 10))["eq-1"].stated is Verdict.PROVED
+    with pytest.raises(LedgerError, match=r"^eq-1, attack: '20 - n, 11 cases.* has no control"):
+        run(searching(lambda n: 20 - n, None))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [lambda n: 20, lambda n: 20 + n, lambda n: 21 - n, lambda n: max(20 - n, 15), lambda n: 200 - 10 * n],
+)
+def test_a_broken_search_does_not_refute_its_control(broken: Callable[[int], int]) -> None:
+    """9 is the least margin; one that is constant, of the wrong sign, one off or cut off is never below 9.5."""
+    with pytest.raises(LedgerError, match=r"its control is not refuted: every margin less by 9.5"):
+        run(searching(broken, ball("9.5")))
+
+
+def test_the_same_search_of_what_is_false_must_be_refuted() -> None:
+    true, false = (tried(f"all even, up to {n}", n < 3, n, 2) for n in (2, 3))
+    assert controlled(true, false).control == "all even, up to 3"
+    for found in (
+        lambda: controlled(true, true),
+        lambda: controlled(true, false, true),
+        lambda: refutes(true),
+    ):
+        with pytest.raises(InputError, match="its control is not refuted: all even, up to 2"):
+            found()
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        (says(Verdict.PROVED), "finds no counterexample, and has no control"),
+        (says(Verdict.UNKNOWN), "decides nothing"),
+        (replace(says(Verdict.SUPPORTED), control=""), "has no control"),
+        (replace(says(Verdict.CERTIFIED), control=""), "has no control"),
+    ],
+)
+def test_an_attack_that_searches_nothing_is_refused(found: Evidence, message: str) -> None:
+    ledger = Ledger()
+    add(ledger, "eq-1", Verdict.PROVED)
+    ledger.attack("eq-1", domain="one sample")(lambda: iter([found]))
+    with pytest.raises(LedgerError, match=f"^eq-1, attack: .*{message}"):
+        run(ledger)
+
+
+def test_an_attack_that_finds_a_counterexample_needs_no_control_and_one_that_loses_it_does() -> None:
+    """What a counterexample rests on is shown with it; a hypothesis that fails leaves no counterexample."""
+    step, against = says(Verdict.CERTIFIED, "a hypothesis"), says(Verdict.REFUTED, "the conclusion")
+    for hypothesis, lost in ((step, False), (replace(step, verdict=Verdict.REFUTED), True)):
+        ledger = Ledger()
+        add(ledger, "eq-1", Verdict.REFUTED)
+        given_ = replace(hypothesis, control="")
+        ledger.attack("eq-1", domain="one case")(lambda given_=given_: counterexample([given_], against))
+        if lost:
+            with pytest.raises(LedgerError, match="decides nothing"):
+                run(ledger)
+        else:
+            assert run(ledger)["eq-1"].stated is Verdict.REFUTED
 
 
 # The rules of registration ---------------------------------------------------------------------------

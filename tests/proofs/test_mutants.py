@@ -136,6 +136,20 @@ def test_a_point_that_refutes_is_left_out_and_what_it_refutes_is_not() -> None:
     assert found == {"1", "2", "3", "13", "14", "15", "16", "20"}
 
 
+CONTROLLED = """
+@attack("eq-1", domain="numbers")
+def searched():
+    yield controlled(tried("n", f(11) < 12, 13, 14), tried("n", f(15) < 16, 17, 18))
+    yield search("m", cases(19), control=ball("0.2") + 20)
+    yield refutes(tried("k", g(21), 22, 23))
+"""
+
+
+def test_a_control_is_left_out_and_the_search_beside_it_is_not() -> None:
+    found = {one.before for one in mutants_of(CONTROLLED, "x.py", {"searched"}) if one.kind == "constant"}
+    assert found == {"11", "12", "19"}
+
+
 def test_a_point_that_does_not_refute_is_seen() -> None:
     """What the rule rests on: a point outside the hypotheses is refused, and one where the conclusion holds is none."""
     ledger = load()

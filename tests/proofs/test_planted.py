@@ -177,7 +177,7 @@ MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
     ),
     "the domain of e^x <= x + e^(x^2) cut": ("paper.appendix_a", "certify_positive", cut, "eq-20*"),
     "the domain of Ci and Si cut": ("paper.theorem_2_2", "certify_positive", cut, "thm-2.2.ci"),
-    "the domain of an attack in boxes cut": ("paper.lemma_c1", "certify_positive", cut, "eq-69*, attack"),
+    "the domain of an attack in boxes cut": ("subdivision", "certify_positive", cut, "eq-69*, attack"),
     "kappa larger than it is": (
         "paper.classical_lemmas",
         "KAPPA",
@@ -494,7 +494,8 @@ def ledger_of(judge: Callable[[arb], Evidence]) -> Ledger:
     @ledger.attack("lem-x", domain="111 points of [1, 12]")
     def attack() -> Iterator[Evidence]:
         tried = (Fraction(10 + i, 10) for i in range(111))
-        yield search("Ci + 0.09", ((str(x), integrals.ci(balls.ball(x)) - balls.ball(BOUND)) for x in tried))
+        cases = ((str(x), integrals.ci(balls.ball(x)) - balls.ball(BOUND)) for x in tried)
+        yield search("Ci + 0.09", cases, control="0.01")
 
     return ledger
 

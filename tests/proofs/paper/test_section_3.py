@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from analysis.errors import InputError
 from analysis.evidence import Evidence, Verdict
-from proofs import gaussian_tokens
+from proofs import checks, gaussian_tokens
 from proofs.balls import PRECISION, ball, precision
 from proofs.ledger import load, weakest
 from proofs.paper import (
@@ -332,8 +332,9 @@ def test_the_constant_of_eq_77_holds_where_lambda_is_small() -> None:
 
 def test_a_claim_refuted_on_purpose_must_be_refuted() -> None:
     right = section_3_score.footnote(2, HALF)
-    assert gaussian_tokens.refutes(right).verdict is Verdict.REFUTED
-    assert gaussian_tokens.refutes(section_3_score.footnote(2, sp.Integer(1))).verdict is Verdict.SUPPORTED
+    with pytest.raises(InputError, match="its control is not refuted"):
+        checks.refutes(right)
+    assert checks.refutes(section_3_score.footnote(2, sp.Integer(1))).verdict is Verdict.SUPPORTED
 
 
 def test_the_share_of_the_bias_that_is_lost_is_bounded_from_both_sides() -> None:
