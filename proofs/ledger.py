@@ -48,8 +48,10 @@ in the message:
 - A claim is attacked, as stated or as repaired.
 - REFUTED evidence in an attack refutes the form; where the form's own check calls it proved or certified, the
   ledger contradicts itself, which is an error. An attack that finds nothing yields SUPPORTED (sampled) or
-  CERTIFIED (the whole domain covered).
-- A hypothesis that `necessary` names stands among those that the form assumes, and without it the form is refuted.
+  CERTIFIED (the whole domain covered), and shows that it could have: the same search refutes something false, its
+  control (`control=` of `search`, `controlled`, `refutes`); without one, or undecided, it is an error.
+- A hypothesis that `necessary` names stands among those that the form assumes, or its statement has it, and without
+  it the form is refuted (`Statement.without(hypothesis).fails_at(point)`).
 - A definition or an assumption has nothing to prove: its evidence is of consistency (do its printed forms
   agree, can it be satisfied).
 """

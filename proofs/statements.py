@@ -353,6 +353,25 @@ class Statement:
         """The same on part of its domain: where an attack can afford to look, and balls to decide."""
         return replace(self, given=(*self.given, *relations))
 
+    def without(self, hypothesis: Any, index: int = 1) -> Statement:
+        """The same without a hypothesis of its own or of conclusion `index`; `InputError` where it has no such."""
+        changed, own = list(self.conclusions), self.conclusions[index - 1].when
+        changed[index - 1] = replace(changed[index - 1], when=tuple(one for one in own if one != hypothesis))
+        found = replace(
+            self,
+            given=tuple(one for one in self.given if one != hypothesis),
+            conclusions=tuple(changed),
+        )
+        if found == self:
+            raise InputError(f"{tex(hypothesis)} is no hypothesis of conclusion {index}")
+        return found
+
+    @property
+    def hypotheses(self) -> tuple[str, ...]:
+        """Every relation that is assumed, of the whole or of a conclusion, as the ledger lists it."""
+        conditions = (one for conclusion in self.conclusions for one in conclusion.when)
+        return tuple(f"${tex(one)}$" for one in (*self.given, *conditions))
+
     def attack(self, *, number: int = DRAWS, seed: int = 0) -> Iterator[Evidence]:
         """A search for a counterexample to each conclusion at `points`, in balls."""
         points = list(self.points(number, seed))

@@ -321,7 +321,8 @@ def gather_needed(node: str, ledger: Ledger) -> tuple[tuple[str, Evidence], ...]
     `LedgerError` where the form does not assume it, or is not refuted without it.
     """
     found: list[tuple[str, Evidence]] = []
-    assumed = ledger.nodes()[node].assumes
+    form = ledger.nodes()[node]
+    assumed = (*form.assumes, *(form.statement.hypotheses if form.statement else ()))
     for need in ledger.needs.get(node, ()):
         if need.hypothesis not in assumed:
             raise LedgerError(f"{node}: {need.hypothesis!r} is necessary, and is not assumed")

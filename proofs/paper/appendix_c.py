@@ -18,7 +18,7 @@ from proofs.balls import Real, at_most, ball, below, less, radius, text, verdict
 from proofs.checks import BASES, controlled, equality, exact, near_integers, refutes, search, short, termwise
 from proofs.gaussian_tokens import counterexample
 from proofs.integrals import RopeSums, ci, cos_limit, sin_limit
-from proofs.ledger import attack, claim, practice, repair
+from proofs.ledger import attack, claim, necessary, practice, repair
 from proofs.letters import (
     ALPHA,
     ANY_BASE,
@@ -57,6 +57,7 @@ from proofs.statements import (
     constant_ball,
     line_in,
     relation,
+    tex,
 )
 from proofs.subdivision import certify_positive, covers
 
@@ -216,10 +217,8 @@ def _near_cases(constant: arb, slope: int) -> Iterator[tuple[str, arb]]:
         end = ball(base) ** (ball(1) / 4) / 8
         for lam in (ball("1.0001"), ball("7/4"), end * ball("99999/100000")):
             if lam > 1 and lam < end:
-                yield (
-                    f"base {base}, lambda {text(lam, 6)}",
-                    cos_limit(lam, base=base) - constant + slope / ball(base).log(),
-                )
+                gap = cos_limit(lam, base=base) - constant + slope / ball(base).log()
+                yield f"base {base}, lambda {text(lam, 6)}", gap
 
 
 def far_cosine(slope: Real) -> Iterator[Evidence]:
@@ -389,12 +388,19 @@ EQ_31 = Statement(
     | FAR_ERRORS
     | {HERE: rope_bias(NEAR_POSITIVE, TURN), THERE: rope_bias(FAR_POSITIVE, TURN)},
 )
+SOME_MEAN = relation(sp.Abs(MU) + sp.Abs(NU), ">", 0)
 EQ_31_REPAIRED = Statement(
     EQ_31.variables,
     (*EQ_31.conclusions, Conclusion(relation(SPLIT, ">", remainder(error=1)))),
-    given=(LEMMA_HEAD, relation(sp.Abs(MU) + sp.Abs(NU), ">", 0)),
+    given=(LEMMA_HEAD, SOME_MEAN),
     meaning=EQ_31.meaning,
 )
+
+
+@necessary("eq-31*", hypothesis=f"${tex(SOME_MEAN)}$")
+def eq_31_without_means() -> Iterator[Evidence]:
+    sizes = {BASE: 10**6, DIM: 64, NEAR_POSITIVE: 2, FAR_POSITIVE: 2 * 10**6, ALPHA: 1, MU: 0, NU: 0}
+    yield EQ_31_REPAIRED.without(SOME_MEAN).fails_at(sizes, 2)
 
 
 @claim(
@@ -533,13 +539,11 @@ def eq_33(statement: Statement) -> Iterator[Evidence]:
     yield exact("the left side falls with D", bool(slope.is_negative), slope, "< 0")
 
 
-@attack("eq-33", domain="alpha = 1/65 and 1/64, where the two e-terms alone are 1/16 however large D")
+@attack("eq-33", domain="alpha = 1/65 and 1/64, where two e-terms alone are 1/16 however large D")
 def eq_33_attack() -> Iterator[Evidence]:
-    def leaves_room(alpha: sp.Rational) -> Evidence:
-        least, most = 2 * 2 * alpha, sp.Rational(1, 16)
-        return exact(f"alpha = {alpha}: 2 (2 alpha) for D -> oo", bool(least < most), least, f"< {most}")
-
-    yield controlled(leaves_room(sp.Rational(1, 65)), leaves_room(sp.Rational(1, 64)))
+    left = [(n, sp.Rational(1, 16) - 2 * sp.Rational(2, n)) for n in (65, 64)]
+    found, wrong = (exact(f"1/16 - 2 (2 alpha), alpha = 1/{n}", x > 0, x, "> 0") for n, x in left)
+    yield controlled(found, wrong)
     yield from EQ_33.attack()
 
 
@@ -620,8 +624,7 @@ def eq_33_uniform_attack() -> Iterator[Evidence]:
         grid = (ball(i) / 100 + theta ** (ball(i) / 100 + times) for i in range(201))
         return below(f"least e on the grid, Lambda = D theta_0^{times}/(4 pi)", min(grid, key=float), "1/32")
 
-    near, far = least(1), least(-1)
-    yield from counterexample([controlled(near, far)], far)
+    yield from counterexample([controlled(least(1), least(-1))], least(-1))
 
 
 SCORE = sp.Symbol(r"\mathrm{sgn}(\mu_0)\Delta", real=True)
@@ -667,12 +670,9 @@ def eq_34(statement: Statement) -> Iterator[Evidence]:
 
 @attack("eq-34", domain="the printed remainder: is 1/8 all that is left, or more?")
 def eq_34_attack() -> Iterator[Evidence]:
-    def left_over(printed: sp.Rational) -> Evidence:
-        return exact(
-            "1/4 - 2/16, all that is left", sp.Rational(1, 4) - sp.Rational(2, 16) == printed, "", printed
-        )
-
-    yield controlled(left_over(sp.Rational(1, 8)), left_over(sp.Rational(1, 9)), left_over(sp.Rational(1, 7)))
+    left = sp.Rational(1, 4) - 2 * sp.Rational(1, 16)
+    found, *others = (exact(f"1/4 - 2/16 is 1/{n}", left == sp.Rational(1, n), left, n) for n in (8, 7, 9))
+    yield controlled(found, *others)
     yield from EQ_34.attack(number=200)
 
 

@@ -16,7 +16,7 @@ from proofs.balls import Real, ball, below
 from proofs.checks import controlled, equality, exact, refutes, rises, rounded_up, search, tried
 from proofs.gaussian_tokens import counterexample
 from proofs.integrals import RopeSums, cos_limit
-from proofs.ledger import attack, claim, repair
+from proofs.ledger import attack, claim, necessary, repair
 from proofs.letters import (
     ALPHA,
     ANY_BASE,
@@ -52,6 +52,7 @@ from proofs.statements import (
     constant_ball,
     line_in,
     relation,
+    tex,
 )
 
 HALF = sp.Rational(1, 2)
@@ -330,6 +331,12 @@ def eq_37_attack() -> Iterator[Evidence]:
         found = exceeds(1, 0, alpha)
         if found.verdict.value == "refuted":
             yield found
+
+
+@necessary("eq-37*", hypothesis=f"${tex(LEMMA_HEAD)}$")
+def eq_37_of_one_pair() -> Iterator[Evidence]:
+    sizes = {E_ZERO: sp.Rational(1, 100), BASE: sp.Integer(10) ** 100, DIM: 2, EXPONENT: sp.Rational(1, 50)}
+    yield EQ_37_REPAIRED.without(LEMMA_HEAD).fails_at(sizes | {NEAR: 2, FAR: sp.Rational(3, 2), MU: 1, NU: 0})
 
 
 @attack(

@@ -32,7 +32,7 @@ from proofs.checks import (
 )
 from proofs.exact import Expr
 from proofs.integrals import ci, cos_integral, cos_sum
-from proofs.ledger import attack, claim, practice, repair
+from proofs.ledger import attack, claim, necessary, practice, repair
 from proofs.paper.appendix_e_cos import by_primitive
 from proofs.paper.appendix_e_error import EQ_51
 from proofs.paper.appendix_e_riemann import (
@@ -43,7 +43,7 @@ from proofs.paper.appendix_e_riemann import (
     riemann_decomposition,
 )
 from proofs.paper.classical_lemmas import KAPPA, P, a, b, k, u
-from proofs.statements import TURN, UNITS, Conclusion, Statement, Variable, relation
+from proofs.statements import TURN, UNITS, Conclusion, Statement, Variable, relation, tex
 from proofs.waves import (
     ANY_BASE,
     ANY_DISTANCE,
@@ -376,6 +376,13 @@ def eq_73_repaired(statement: Statement) -> Iterator[Evidence]:
     yield arrives("I/2 less |Delta/2|", whole, statement.target(1))
     least = EQ_72_REPAIRED.target(2).subs(c, TURN) - EQ_71.target() - error.says.rhs
     yield arrives("(72) less (71) less (51)", least, statement.target(2))
+
+
+@necessary("eq-73*", hypothesis=f"${tex(NEAR_PHASE)}$")
+def eq_73_after_four_turns() -> Iterator[Evidence]:
+    """lambda theta_0^e0 is 4 all but a thousandth, and its cosine 1."""
+    sizes = {theta: sp.Rational(1, 10**26), D: 8000, lam: 5, alpha: sp.Rational(1, 10**6)}
+    yield EQ_73_REPAIRED.without(NEAR_PHASE).fails_at(sizes | {share: sp.Rational(373, 10**5)}, 2)
 
 
 @attack(

@@ -30,7 +30,7 @@ from proofs.checks import (
     search,
 )
 from proofs.integrals import cos_sum, si, sin_sum
-from proofs.ledger import attack, claim, practice, repair
+from proofs.ledger import attack, claim, necessary, practice, repair
 from proofs.letters import (
     ALPHA,
     ANY_BASE,
@@ -58,6 +58,7 @@ from proofs.statements import (
     Variable,
     constant_ball,
     relation,
+    tex,
 )
 from proofs.subdivision import attacked_in_boxes
 from proofs.waves import alpha, c, lam
@@ -150,6 +151,14 @@ def eq_69_repaired(statement: Statement) -> Iterator[Evidence]:
     yield below("from 4 pi on Si > Si(2 pi)", si(2 * pi), pi / 2 - tail)
     yield below("Si(2 pi) < Si(4 pi)", si(2 * pi), si(4 * pi))
     yield below("Si(pi) - Si(2 pi) < Si(3 pi)", si(pi) - si(2 * pi), si(3 * pi))
+
+
+BEYOND = relation(NEAR_POSITIVE, ">", 1)
+
+
+@necessary("eq-69*", hypothesis=f"${tex(BEYOND)}$")
+def eq_69_nearer_than_one() -> Iterator[Evidence]:
+    yield EQ_69_REPAIRED.without(BEYOND, 2).fails_at({UNIT: TURN, BASE: HUGE, NEAR_POSITIVE: HALF}, 2)
 
 
 @attack(
@@ -358,6 +367,22 @@ def cut_bounds(phase: arb, log: arb, head_dim: int, cut: int, wave: str = "cos")
     edge = (value(here) - value(last)) / (2 * head_dim)
     curved = log / (4 * head_dim**2) * (here - last + (here**2 - last**2) / 2)
     return first + abs(smooth) + kappa * (here - last) / head_dim, first + abs(smooth + edge) + curved
+
+
+NO_HEAD = {BASE: sp.Integer(10) ** 100, DIM: 2}  # pair 0 alone, whose sine is 1/2 at a quarter of a turn
+
+
+@necessary("lem-C.1*", hypothesis=f"${tex(LEMMA_HEAD)}$")
+def lem_c1_repaired_of_one_pair() -> Iterator[Evidence]:
+    quarter, tenth = sp.Rational(1, 4), sp.Rational(1, 10)
+    point = {UNIT: TURN, NEAR_POSITIVE: quarter, CUT: 0, AT_LEAST_ZERO: tenth}
+    yield LEMMA_REPAIRED.without(LEMMA_HEAD, 8).fails_at(NO_HEAD | point, 8)
+
+
+@necessary("lem-C.1", hypothesis=f"${tex(LEMMA_HEAD)}$")
+def lem_c1_of_one_pair() -> Iterator[Evidence]:
+    point = {NEAR_POSITIVE: sp.Rational(5, 4), ALPHA: sp.Rational(1, 10)}
+    yield LEMMA.without(LEMMA_HEAD, 2).fails_at(NO_HEAD | point, 2)
 
 
 @attack("lem-C.1*", domain=f"{EDGES}; turns and radians; k = 0, D/8, D/4, D/2; cos and sin")

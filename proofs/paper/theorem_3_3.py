@@ -15,7 +15,7 @@ from flint import arb
 
 from analysis.evidence import Evidence
 from proofs.balls import Real, ball, below
-from proofs.checks import arrives, controlled, exact, search, short, tried
+from proofs.checks import arrives, controlled, exact, refutes, search, short, tried
 from proofs.exact import Expr, identity, limit
 from proofs.gaussian_tokens import (
     HEAD_DIMS,
@@ -261,12 +261,18 @@ SIGMA_SQ, MU = sp.symbols("sigma_sq mu", positive=True)
 
 def fixed_tokens(head: int, share: Fraction) -> Iterator[Evidence]:
     """q = k = (1, ..., 1), no randomness: Assumption 2.1 with mu_0 = 2, nu_0 = 0, sigma_0 = 1; variance 0."""
-    split = Split(head, share)
-    law = [([1] * head, [1] * head)]
+    yield from of_certain([1] * head, [1] * head, share, "q = k = (1, ..., 1)")
+
+
+def of_certain(
+    q: Sequence[int | Fraction], k: Sequence[int | Fraction], share: Fraction, named: str
+) -> Iterator[Evidence]:
+    """The variance at tokens without randomness, a counterexample where they meet Assumption 2.1 with sigma_0 = 1."""
+    split, law = Split(len(q), share), [(q, k)]
     first = range(split.amplitude)
     square = mean(law, lambda q, k: sum(q[i] * k[i] for i in first) ** 2)
     spread = square - mean(law, lambda q, k: sum(q[i] * k[i] for i in first)) ** 2
-    what = f"q = k = (1, ..., 1) for certain, D = {head}, theta D = {split.amplitude}: variance at every distance"
+    what = f"{named} for certain, D = {len(q)}, theta D = {split.amplitude}: variance at every distance"
     yield from counterexample(
         finite_law_assumption(law), exact(what, spread >= Fraction(1, 2), spread, ">= 1/2")
     )
@@ -331,10 +337,18 @@ def thm_3_3() -> Iterator[Evidence]:
     yield from two_coins()
 
 
+SCALED_TOKENS = (1, 2, 2, 4), (Fraction(1), Fraction(1, 2), Fraction(1, 2), Fraction(1, 4))
+
+
 @attack("thm-3.3", domain="fixed tokens at D = 2, 4, 64, 128 and every share that splits D = 4")
 def thm_3_3_attack() -> Iterator[Evidence]:
     for head, share in ((2, SHARE), (64, SHARE), (128, SHARE), (4, Fraction(1, 4)), (4, Fraction(3, 4))):
         yield list(fixed_tokens(head, share))[-1]
+    yield from of_certain(*SCALED_TOKENS, SHARE, "q = (1, 2, 2, 4), q_d k_d = 1")
+    last_apart = [
+        ([1, 1, 1, 2], [1, 1, 1, 1])
+    ]  # Assumption 2.1 fails in each of its parts, at the last pair alone
+    yield from map(refutes, finite_law_assumption(last_apart))
 
 
 @claim(

@@ -319,15 +319,15 @@ def drope_freq_repaired(statement: Statement) -> Iterator[Evidence]:
         count = last + 1 - int(conclusion.when[0].rhs)
         found = slow_frequencies(10_000, head_dim, int(TRAINED))
         yield exact(f"d_k = {head_dim}", found == count, found, count)
-    pair, decided = statement.range_of(PAIR), []
+    pair, decided, places = statement.range_of(PAIR), [], []
     for m in range(int(pair.high) + 1):
         for conclusion in statement.conclusions:
             if all(one.subs(PAIR, m) for one in conclusion.when):
                 greater, lesser = (constant_ball(side.subs(PAIR, m)) for side in conclusion.sides)
                 decided.append(less(lesser, greater))
-    yield exact(
-        "every conclusion at every pair", set(decided) == {True}, f"{len(decided)} comparisons", "true"
-    )
+                places.append(m)
+    whole = set(decided) == {True} and (places[0], places[-1]) == (pair.low, pair.high)
+    yield exact("every conclusion at every pair, to the last", whole, f"{len(decided)} comparisons", "true")
 
 
 @BESIDE.attack("drope-freq*", domain="the slowest two and the third slowest, by their exponents in mpmath")

@@ -34,6 +34,7 @@ from proofs.paper import (
     theorem_3_3,
 )
 from proofs.paper.classical_lemmas import u
+from proofs.statements import Statement, tex
 from proofs.verify import Result, gather, gather_needed, verify
 from tests.test_agreement import disagreements
 
@@ -535,6 +536,16 @@ SOUND = {Verdict.PROVED, Verdict.CERTIFIED}
 NEEDED = [(node, need.hypothesis) for node, needs in load().needs.items() for need in needs]
 
 
+def of_others(statement: Statement, hypothesis: str) -> Statement:
+    """The same without each relation that is printed so."""
+
+    def kept(relations: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(one for one in relations if f"${tex(one)}$" != hypothesis)
+
+    conclusions = tuple(replace(one, when=kept(one.when)) for one in statement.conclusions)
+    return replace(statement, given=kept(statement.given), conclusions=conclusions)
+
+
 @pytest.mark.parametrize(("node", "hypothesis"), NEEDED)
 def test_a_hypothesis_that_is_needed_cannot_be_deleted(
     node: str, hypothesis: str, monkeypatch: pytest.MonkeyPatch
@@ -543,7 +554,12 @@ def test_a_hypothesis_that_is_needed_cannot_be_deleted(
     with balls.precision(balls.PRECISION):
         assert hypothesis in [what for what, _ in gather_needed(node, ledger)]
     form = ledger.nodes()[node]
-    without = replace(form, assumes=tuple(item for item in form.assumes if item != hypothesis))
+    statement = form.statement
+    if statement is not None and hypothesis in statement.hypotheses:
+        statement = of_others(statement, hypothesis)
+    without = replace(
+        form, assumes=tuple(item for item in form.assumes if item != hypothesis), statement=statement
+    )
     monkeypatch.setattr(ledger, "nodes", lambda: {node: without})
     with pytest.raises(LedgerError, match=r"is necessary, and is not assumed"):
         gather_needed(node, ledger)
