@@ -39,7 +39,7 @@ MIDDLE = RATES[1]
 CODE_SHARE = 0.375
 """Of the recipe's steps, the horizon on code: a pilot of a model of this size copied from far back after half of it."""
 CODE_PRECISION = "float32"
-"""Of the methods' runs on code: processors without bfloat16 take tens of times as long for its products. The reference
+"""Of the methods' runs on code: processors without bfloat16 take many times as long for its products. The reference
 was trained in the recipe's."""
 FINE_RATES = (2.5e-4, 5e-4, 1e-3)
 FINE_SHARES = (0.005, 0.05)

@@ -317,9 +317,9 @@ def train(recipe: Recipe, out: Path, corpus: Corpus, *, progress: NotedProgress 
             use, a checkpoint is damaged or cannot be written, or the recipe asks for a GPU and there is none.
     """
     recipe = as_it_can_run(recipe)
-    if os.environ.get("RANK", "0") == "0":
-        say_if_emulated(recipe.device, recipe.precision)
     with group_on(recipe.device) as group, threads(recipe.threads), _alone(out, group):
+        if group.leads:
+            say_if_emulated(recipe.device, recipe.precision)
         run = _begin(recipe, out, corpus, group)
         batches, held_out = _batches(run, corpus)
         while run.step < recipe.steps:

@@ -56,6 +56,7 @@ from proofs.waves import (
 )
 
 QUARTER = sp.Rational(1, 4)
+Wave = Callable[[acb], acb]
 
 
 BOUNDLESS = (ANY_BASE, ANY_DISTANCE)
@@ -101,13 +102,25 @@ def substitution(integral: Callable[..., Any], wave: Callable[..., Any]) -> Iter
 
 @attack("eq-52", domain=f"{EQ_52.domain()}; " + f"{EDGES}; int_0^1 by Petras's algorithm, where lambda <= 50")
 def eq_52_attack() -> Iterator[Evidence]:
-    def searched(wave: Callable[[acb], acb]) -> Evidence:
-        near = (q for q in points(heads=(0,)) if q.distance <= 50)
-        gaps = ((str(q), ball("1e-25") - abs(direct(q, wave) - q.half_integral())) for q in near)
-        return search(f"1e-25 - |difference|, {wave.__name__}", gaps)
-
-    yield controlled(searched(acb.cos), searched(acb.sin))
+    yield against_direct("cos", acb.cos, wrong=acb.sin)
     yield from EQ_52.attack()
+
+
+def against_direct(wave: str, right: Wave, *, wrong: Wave) -> Evidence:
+    """I/2 of a wave from its primitive against Petras's algorithm, which with the other wave finds another number."""
+
+    def searched(other: Wave) -> Evidence:
+        gaps = (
+            (str(q), ball("1e-25") - abs(direct(q, other) - q.half_integral(wave))) for q in points_to(50)
+        )
+        return search(f"1e-25 - |difference|, {other.__name__}", gaps)
+
+    return controlled(searched(right), searched(wrong))
+
+
+def points_to(distance: int) -> Iterator[Point]:
+    """Those of the scan without their heads that lie no farther."""
+    return (q for q in points(heads=(0,)) if q.distance <= distance)
 
 
 def direct(point: Point, wave: Callable[[acb], acb] = acb.cos) -> arb:
@@ -275,24 +288,40 @@ def longer_than_one() -> Evidence:
 
 @attack("eq-54", domain=f"{EQ_54.within(AFFORDABLE).domain(number=20)}; " + f"{EDGES}, where lambda <= 500")
 def eq_54_attack() -> Iterator[Evidence]:
-    near = [q for q in points(heads=(0,)) if q.distance <= 500]
+    near = list(points_to(500))
     yield search(
         "N_0 + 2 - n_0", ((str(q), ball(cosine_cut(q) + 2 - first_cut(q))) for q in near), control="1.01"
     )
+    yield from over_pieces(cosine_edges, cos_integral, control="0.0501")
+    yield from EQ_54.within(AFFORDABLE).attack(number=20)
+
+
+def over_pieces(
+    edges: Callable[[Point], list[Fraction]], integral: Callable[[Fraction, Fraction], arb], *, control: str
+) -> Iterator[Evidence]:
+    """The last piece is shorter than a period, and the pieces between the cuts sum to the whole."""
+    near = list(points_to(500))
+    rests = ((q, edges(q)[-2:]) for q in near)
     yield search(
         "a period less I^*'s length",
-        ((str(q), ball(1 - _rest(cosine_edges(q)))) for q in near),
-        control="0.0501",
+        ((str(q), ball(1 - (end - cut))) for q, (cut, end) in rests),
+        control=control,
     )
 
     def searched(dropped: int) -> Evidence:
-        sums = ((q, sum(cosine_pieces(q)[dropped:], arb(0)) - cos_integral(q.far, q.distance)) for q in near)
+        def defect(q: Point) -> arb:
+            return sum(cut_whole(edges(q), integral)[dropped:], arb(0)) - integral(q.far, q.distance)
+
         return search(
-            f"1e-25 - |defect|, without {dropped}", ((str(q), ball("1e-25") - abs(x)) for q, x in sums)
+            f"1e-25 - |defect|, without {dropped}", ((str(q), ball("1e-25") - abs(defect(q))) for q in near)
         )
 
     yield controlled(searched(0), searched(1))
-    yield from EQ_54.within(AFFORDABLE).attack(number=20)
+
+
+def cut_whole(edges: Sequence[Fraction], integral: Callable[[Fraction, Fraction], arb]) -> list[arb]:
+    """The integral from each cut to the next."""
+    return [integral(low, high) for low, high in pairwise(edges)]
 
 
 def cosine_edges(point: Point) -> list[Fraction]:
@@ -301,14 +330,9 @@ def cosine_edges(point: Point) -> list[Fraction]:
     return [point.far, *ends, point.distance]
 
 
-def _rest(edges: Sequence[Fraction]) -> Fraction:
-    """Length of the last piece."""
-    return edges[-1] - edges[-2]
-
-
 def cosine_pieces(point: Point) -> list[arb]:
     """I_*, the periods n_0 to N_0, and I^* of eq 54."""
-    return [cos_integral(lo, hi) for lo, hi in pairwise(cosine_edges(point))]
+    return cut_whole(cosine_edges(point), cos_integral)
 
 
 OUTER = sp.Abs(LAST_PIECE) + sp.Abs(FIRST_PIECE)
@@ -376,7 +400,7 @@ def eq_55_repaired(statement: Statement) -> Iterator[Evidence]:
 
 @attack("eq-55*", domain=f"{EQ_55_REPAIRED.domain()}; " + f"{EDGES}, where lambda <= 500")
 def eq_55_attack() -> Iterator[Evidence]:
-    near = [q for q in points(heads=(0,)) if q.distance <= 500]
+    near = list(points_to(500))
     outer = ((q, cosine_pieces(q)) for q in near)
     yield search(
         "1 - (|I_*| + |I^*|) lambda theta_0/2",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import pairwise
 
 import sympy as sp
 from flint import acb, arb
@@ -43,12 +42,14 @@ from proofs.paper.appendix_e_cos import (
     SUMMAND,
     TWO_TURNS,
     adjoining,
+    against_direct,
     by_primitive,
-    direct,
+    cut_whole,
     from_one_on,
     half_period,
     least_and_greatest,
     no_value,
+    over_pieces,
     period,
     period_bound,
     periods_meet,
@@ -146,12 +147,7 @@ def eq_62(statement: Statement) -> Iterator[Evidence]:
 
 @attack("eq-62", domain=f"{EQ_62.domain()}; " + f"{EDGES}; int_0^1 by Petras's algorithm, where lambda <= 50")
 def eq_62_attack() -> Iterator[Evidence]:
-    def searched(wave: Callable[[acb], acb]) -> Evidence:
-        near = (q for q in points(heads=(0,)) if q.distance <= 50)
-        gaps = ((str(q), ball("1e-25") - abs(direct(q, wave) - q.half_integral("sin"))) for q in near)
-        return search(f"1e-25 - |difference|, {wave.__name__}", gaps)
-
-    yield controlled(searched(acb.sin), searched(acb.cos))
+    yield against_direct("sin", acb.sin, wrong=acb.cos)
     yield from EQ_62.attack()
 
 
@@ -183,21 +179,7 @@ def eq_63(statement: Statement) -> Iterator[Evidence]:
 
 @attack("eq-63", domain=f"{EQ_63.within(AFFORDABLE).domain(number=20)}; " + f"{EDGES}, where lambda <= 500")
 def eq_63_attack() -> Iterator[Evidence]:
-    near = [q for q in points(heads=(0,)) if q.distance <= 500]
-    rests = ((q, sine_edges(q)[-2:]) for q in near)
-    yield search(
-        "a period less I^*'s length",
-        ((str(q), ball(1 - (end - cut))) for q, (cut, end) in rests),
-        control="0.251",
-    )
-
-    def searched(dropped: int) -> Evidence:
-        sums = ((q, sum(sine_pieces(q)[dropped:], arb(0)) - sin_integral(q.far, q.distance)) for q in near)
-        return search(
-            f"1e-25 - |defect|, without {dropped}", ((str(q), ball("1e-25") - abs(x)) for q, x in sums)
-        )
-
-    yield controlled(searched(0), searched(1))
+    yield from over_pieces(sine_edges, sin_integral, control="0.251")
     yield from EQ_63.within(AFFORDABLE).attack(number=20)
 
 
@@ -208,7 +190,7 @@ def sine_edges(point: Point) -> list[Fraction]:
 
 def sine_pieces(point: Point) -> list[arb]:
     """I_*, the periods 0 to N_0, and I^* of eq 63."""
-    return [sin_integral(lo, hi) for lo, hi in pairwise(sine_edges(point))]
+    return cut_whole(sine_edges(point), sin_integral)
 
 
 EQ_64 = Statement(
@@ -538,7 +520,7 @@ def eq_68_repaired(statement: Statement) -> Iterator[Evidence]:
     + f"{EDGES}, where lambda <= 500; the supremum is Si(pi) - Si(2 pi) = 0.434 as lambda -> 1",
 )
 def eq_68_attack() -> Iterator[Evidence]:
-    near = [q for q in points(heads=(0,)) if q.distance <= 500]
+    near = list(points_to(500))
     rests = ((str(q), 1 - abs(sine_pieces(q)[-1]) / _hump(q)) for q in near)
     yield search("1 - |I^*| (2 N_0 + 3) pi/2", rests, control="0.00114")
     reached = abs(sin_integral(Fraction(1, 2), 1 + Fraction(1, 10**9)))
