@@ -522,7 +522,7 @@ def rem_a_attack() -> Iterator[Evidence]:
 def remark_repaired_attack() -> Iterator[Evidence]:
     dim = sp.Symbol("D", positive=True)
 
-    def stays(order: sp.Rational) -> Evidence:
+    def stays(order: sp.Expr) -> Evidence:
         limit = sp.limit(sp.exp(-dim * (dim**-order) ** 2), dim, sp.oo)
         what = f"at |Delta| ~ D^(-{order}) the bound stays put, so the hypothesis |Delta| >= const is needed"
         return tried(what, limit == sp.exp(-1), limit, "e^-1")

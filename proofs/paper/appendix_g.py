@@ -9,7 +9,7 @@ universal one, can stand in (77).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import comb
 
 import sympy as sp

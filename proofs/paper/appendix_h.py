@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import sympy as sp
@@ -108,7 +108,7 @@ def eq_82_attack() -> Iterator[Evidence]:
         rising = all(a < b for a, b in pairwise(found))
         return tried("I over [-R, R]^2 rises with R", rising, found[-1], "without a limit")
 
-    def sixth(found: Sequence[Expr], factor: sp.Rational) -> Evidence:
+    def sixth(found: Sequence[Expr], factor: sp.Expr) -> Evidence:
         return tried(f"I over [-10, 10]^2 is {factor} R^6", found[-1] == factor * 10**6, found[-1], factor)
 
     yield controlled(grows(parts), grows([*parts, parts[-1]]))

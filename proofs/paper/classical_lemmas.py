@@ -7,7 +7,7 @@ Sources: f and g of Ci and Si are the auxiliary functions of Abramowitz and Steg
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -15,7 +15,7 @@ import sympy as sp
 from flint import arb
 
 from analysis.evidence import Evidence, Verdict
-from proofs.balls import ball
+from proofs.balls import Real, ball
 from proofs.checks import EDGES, WAVES, Point, exact, points, rises, same, search, termwise
 from proofs.integrals import ci, si
 from proofs.ledger import attack, claim

@@ -138,7 +138,7 @@ def reduces() -> Iterator[Evidence]:
 def reduces_attack() -> Iterator[Evidence]:
     q, k, _ = quadratic(2)
 
-    def flips(phase: sp.Rational) -> Evidence:
+    def flips(phase: sp.Expr) -> Evidence:
         score = eq_9_score(sp.eye(2), phase, q, k, sp.Integer(1), sp.Integer(1))
         opposite = sp.expand(score + (q.T * k)[0]) == 0
         return tried(f"phi = {phase}, m-n = 1", opposite, score, "-q.k: phi = 0 is needed")

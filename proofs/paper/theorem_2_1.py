@@ -378,7 +378,7 @@ def thm_2_1_attack() -> Iterator[Evidence]:
     )
 
 
-def _reached(what: str, values: list[sp.Expr], bound: sp.Rational) -> Evidence:
+def _reached(what: str, values: list[sp.Expr], bound: sp.Expr) -> Evidence:
     """Is every gamma in [-1, 1] as near to one of the values?"""
     worst = _worst_target(values)
     return tried(what, bool(worst <= bound), sp.N(worst, 6), f"<= {bound}")

@@ -6,7 +6,7 @@ n_A = max(1, min(int(theta D), D - 1)). No line of its source is in this project
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 
