@@ -23,6 +23,9 @@ Equality    where the far masses of "hold" and its constant differ by more than 
             endpoint is reported as one of unequal dose.
 Order       primary interventions of all documents at the shortest length, secondary ones of the first `FEWER`, then
             primary ones at all lengths. A partial record is summarised with what is missing from it.
+Precision   a record that was begun in one precision may go on in another, and says of each reading in which it was
+            made. The first reading counts; one of the same cell in another precision, on the way to a longer length,
+            is kept beside it: `recovered_shares.precision_effect`.
 """
 
 from __future__ import annotations
@@ -57,13 +60,13 @@ from analysis.heads.bias_interventions import (
     intervention,
     match_dose,
 )
-from analysis.intervals import Interval, over_documents
 from analysis.models.capture import capture_checkpoint
 from analysis.models.intervened import BLOCK, CachedAttention, TextReader
 from analysis.models.load import Model, PretrainedModel, open_model
 from analysis.models.token_losses import extended_rotation
 from analysis.progress import Progress
 from analysis.records import Provenance
+from analysis.studies.recovered_shares import DOSES, able, difference, dose_controls, recovered, with_shares
 from analysis.studies.settings import BiasInterventionSettings as Settings
 from analysis.text.windows import Document, begun_with, read_text
 from analysis.theory.frequencies import Extension
@@ -81,15 +84,13 @@ DOSE_CONTROLS = {name: MATCHED[name] for name in (*PRIMARY, *SECONDARY) if name 
 """Constants of the plan, and the interventions whose far mass they have; the plan was committed with these."""
 CURVES, MATCHING = 2, 2  # documents that give curves, and constants
 FEWER = 6  # test documents under secondary interventions
-LEAST = 0.1  # nats per token that a document must lose to have something to recover
-UNEQUAL = 0.03  # difference of far masses from which on two doses are not called equal
 MARGIN = (
     2048  # tokens of the windows of curves beyond the longest length, so that every distance has many pairs
 )
 WHOLE = ("yarn", "hold-within")  # act within L too
 POINTS = 96  # distances at which the record keeps the curves
-DOSES = ("far", "sink", "entropy")
 
+REFERENCE = "reference"  # in place of an intervention, of a reader of the trained length
 Cell = tuple[str, str, int]
 """Document, intervention, length."""
 
@@ -291,34 +292,62 @@ def arrays_of(curves: Curves, key: str) -> dict[str, np.ndarray]:
 class InterventionRecord:
     """Cells that have been read, and the dataset that they make."""
 
-    def __init__(self, bench: Bench, windows: Sequence[TextWindow], key: str) -> None:
-        self.bench, self.key = bench, key
+    def __init__(self, bench: Bench, windows: Sequence[TextWindow], keys: Mapping[str, str]) -> None:
+        self.bench, self.keys = bench, keys
+        self.key = keys[bench.settings.precision]
         self.windows = [window for window in windows if window.role != "curves"]
         self.cells: dict[Cell, np.ndarray] = {}
         self.references: dict[tuple[str, int], float] = {}
         self.trials: dict[tuple[str, float], float] = {}
+        self.precisions: dict[Cell, str] = {}
+        self.again: dict[Cell, float] = {}
+
+    def add(self, cell: Cell, found: np.ndarray) -> None:
+        """Keep a reading: the first of a cell, and beside it the loss of one in another precision."""
+        own = self.bench.settings.precision
+        if self.precisions.setdefault(cell, own) == own:
+            self.cells[cell] = found
+        else:
+            self.again[cell] = float(found[0])
+
+    def add_reference(self, document: str, length: int, nats: float) -> None:
+        """Keep the loss of a reader of the trained length."""
+        self.references[document, length] = nats
+        self.precisions[document, REFERENCE, length] = self.bench.settings.precision
 
     def resume(self, path: Path) -> None:
-        """Take over what a record at `path` has for the same key."""
+        """Take over what a record at `path` has for the same key, in whatever precision it was begun."""
         if not path.is_file():
             return
         data = records.read(path, expect_schema=BIAS_INTERVENTIONS)
-        if data.attrs["key"] != self.key:
+        begun = next((name for name, key in self.keys.items() if key == data.attrs["key"]), None)
+        if begun is None:
             raise InputError(
                 f"{path} is of another model, other texts or settings; give another --out or remove it"
             )
+        self.key = self.keys[begun]
         known = {window.document for window in self.windows}
         for d, n, t in itertools.product(data.document.values, data.length.values, data.intervention.values):
             cell = data.sel(document=d, length=n, intervention=t)
             if d in known and math.isfinite(float(cell.nats)):
-                self.cells[str(d), str(t), int(n)] = np.array([float(cell[v]) for v in ("nats", *DOSES)])
+                at = str(d), str(t), int(n)
+                self.cells[at] = np.array([float(cell[v]) for v in ("nats", *DOSES)])
+                self.precisions[at] = str(cell.precision.values) if "precision" in data else begun
+                if "again" in data and math.isfinite(float(cell.again)):
+                    self.again[at] = float(cell.again)
         for d, n in itertools.product(data.document.values, data.length.values):
             if d in known and math.isfinite(found := float(data.reference.sel(document=d, length=n))):
                 self.references[str(d), int(n)] = found
+                own = data.reference_precision.sel(document=d, length=n) if "precision" in data else begun
+                self.precisions[str(d), REFERENCE, int(n)] = str(own if isinstance(own, str) else own.values)
         for name, constant, far in zip(
             data.trial_matched.values, data.trial_constant.values, data.trial_far.values, strict=True
         ):
             self.trials[str(name), float(constant)] = float(far)
+
+    def precision(self) -> str:
+        """Of the forward passes, all that were used."""
+        return " and ".join(sorted({*self.precisions.values()} or {self.bench.settings.precision}))
 
     def dataset(self) -> xr.Dataset:
         """Everything so far; nan where nothing has been read."""
@@ -332,12 +361,24 @@ class InterventionRecord:
         reference = np.full((len(documents), len(lengths)), np.nan)
         for (document, length), nats in self.references.items():
             reference[documents.index(document), lengths.index(length)] = nats
+        again = np.full(values.shape[1:], np.nan)
+        for (document, name, length), nats in self.again.items():
+            again[documents.index(document), lengths.index(length), names.index(name)] = nats
+
+        def precisions(of: Sequence[str]) -> list[list[list[str]]]:
+            return [
+                [[self.precisions.get((d, name, n), "") for name in of] for n in lengths] for d in documents
+            ]
+
         axes = ("document", "length", "intervention")
         trials = sorted(self.trials.items())
         found = xr.Dataset(
             {
                 **{name: (axes, found) for name, found in zip(("nats", *DOSES), values, strict=True)},
-                "reference": (("document", "length"), reference),
+                "reference": (axes[:2], reference),
+                "again": (axes, again),
+                "precision": (axes, np.array(precisions(names), dtype=str)),
+                "reference_precision": (axes[:2], np.array(precisions([REFERENCE]), dtype=str)[..., 0]),
                 "role": ("document", [window.role for window in self.windows]),
                 "start": ("document", [window.start for window in self.windows]),
                 "meaning": ("intervention", [NAMES[name] for name in names]),
@@ -405,7 +446,8 @@ def measure_interventions(
     """
     for name in settings.interventions:
         check_intervention(name)
-    opened, lengths, windows, key = prepared(model, texts, settings, progress)
+    opened, lengths, windows, keys = prepared(model, texts, settings, progress)
+    key = keys[settings.precision]
     path = out.with_name(f"{out.stem}.curves.npz")
     curves = curves_of(kept_arrays(path), key)
     if curves is None:
@@ -415,7 +457,7 @@ def measure_interventions(
         curves = curves_of(arrays, key)  # as a later run will have them
         assert curves is not None
     bench = Bench(opened, settings, lengths, curves, {})
-    record = InterventionRecord(bench, windows, key)
+    record = InterventionRecord(bench, windows, keys)
     with records.relied_on(out, BIAS_INTERVENTIONS):
         record.resume(out)
     begun, tokens = time.perf_counter(), np.concatenate([w.tokens.numpy() for w in windows])
@@ -426,7 +468,7 @@ def measure_interventions(
             asdict(settings) | {"lengths": lengths, "texts": [w.document for w in windows]} | opened.recorded,
             seeds={"documents, windows, sampled queries, interventions": settings.seed},
             device="cpu",
-            precision=f"{opened.precision} forward, float32 doses, float64 sums",
+            precision=f"{record.precision()} forward, float32 doses, float64 sums",
             threads=torch.get_num_threads(),
             seconds=time.perf_counter() - begun,
             model_sha256=opened.sha256,
@@ -447,8 +489,8 @@ def chosen_of(settings: Settings) -> tuple[str, ...]:
 
 def prepared(
     model: str, texts: Sequence[Path], settings: Settings, progress: Progress
-) -> tuple[PretrainedModel, tuple[int, ...], list[TextWindow], str]:
-    """The model, the lengths, the windows of all documents, and a key of all that decides a cell.
+) -> tuple[PretrainedModel, tuple[int, ...], list[TextWindow], dict[str, str]]:
+    """The model, the lengths, the windows of all documents, and by precision a key of all that decides a cell.
 
     Raises:
         InputError: as `measure_interventions`.
@@ -470,12 +512,15 @@ def prepared(
     windows = draw_windows(documents, settings, lengths[-1], min(MARGIN, trained // 4), opened.first_token)
     decides = {
         "lengths": list(lengths), "target": settings.target, "sampled": settings.sampled, "seed": settings.seed,
-        "precision": settings.precision, "model": opened.sha256,
+        "model": opened.sha256,
         "texts": hashlib.sha256("".join(sorted(d.name for d in documents)).encode()).hexdigest(),
         "curves": [hashlib.sha256(w.tokens.numpy().tobytes()).hexdigest() for w in windows if w.role != "test"],
     }  # fmt: skip
-    key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
-    return opened, lengths, windows, key
+    keys = {
+        name: hashlib.sha256(json.dumps(decides | {"precision": name}, sort_keys=True).encode()).hexdigest()
+        for name in ("bfloat16", "float32")
+    }
+    return opened, lengths, windows, keys
 
 
 def _match_constants(record: InterventionRecord, save: Callable[[], None], progress: Progress) -> None:
@@ -504,7 +549,8 @@ def _match(
         for document, reader in readers.items():
             at = document, of, length
             if at not in record.cells:
-                (record.cells[at],) = bench.read(reader, of, length)
+                (found,) = bench.read(reader, of, length)
+                record.add(at, found)
                 save()
         return float(np.mean([record.cells[document, of, length][1] for document in readers]))
 
@@ -535,7 +581,7 @@ def _read_all(record: InterventionRecord, save: Callable[[], None], progress: Pr
         window = by_name[reading.document]
         for length in scored:
             if (reading.document, length) not in record.references:
-                record.references[reading.document, length] = bench.reference(window, length)
+                record.add_reference(reading.document, length, bench.reference(window, length))
                 save()
         if all((reading.document, reading.intervention, length) in record.cells for length in scored):
             continue
@@ -544,96 +590,12 @@ def _read_all(record: InterventionRecord, save: Callable[[], None], progress: Pr
         for length, found in zip(
             scored, bench.read(reader, reading.intervention, reading.length), strict=True
         ):
-            record.cells[reading.document, reading.intervention, length] = found
+            record.add((reading.document, reading.intervention, length), found)
         save()
     progress("readings", len(todo), len(todo))
 
 
 # What a record says, whole or not.
-
-
-def recovered(data: xr.Dataset, length: int) -> list[dict[str, Any]]:
-    """One mapping for each intervention that was read at a length, over the test documents that have it.
-
-    Returns:
-        intervention; documents: how many, those without something to recover left out; nats, reference; share with
-        its interval `low`, `high` over documents, None where there is one document; far, sink, entropy: means over
-        the same documents.
-    """
-    tests = data.sel(length=length).isel(document=np.flatnonzero(data.role.values == "test"))
-    rows, losing = [], able(data, length)
-    for name in map(str, data.intervention.values):
-        one = tests.sel(intervention=name)
-        used = np.isfinite(one.nats.values) & losing
-        if not used.any():
-            continue
-        plain, reference = tests.nats.sel(intervention="plain").values[used], tests.reference.values[used]
-        share = _share(plain - one.nats.values[used], plain - reference)
-        means = {dose: float(one[dose].values[used].mean()) for dose in ("nats", *DOSES)}
-        rows.append(
-            {"intervention": name, "documents": int(used.sum()), "reference": float(reference.mean())}
-            | {"share": share.value, **dict(zip(("low", "high"), share.ends()[1:], strict=True))}
-            | means
-        )
-    return rows
-
-
-def able(data: xr.Dataset, length: int) -> np.ndarray:
-    """Which test documents lose more than `LEAST` nats at a length; not those that have not been read plain."""
-    tests = data.sel(length=length).isel(document=np.flatnonzero(data.role.values == "test"))
-    return (tests.nats.sel(intervention="plain") - tests.reference > LEAST).values
-
-
-def difference(data: xr.Dataset, length: int, one: str, other: str) -> dict[str, Any]:
-    """Recovered share of one intervention less that of another, over the test documents that have both.
-
-    Returns:
-        value with its ends `low` and `high` over documents; documents; far: mean far mass of one less that of the
-        other, `equal_dose` whether that is at most `UNEQUAL`.
-
-    Raises:
-        InputError: no document has both.
-    """
-    tests = data.sel(length=length).isel(document=np.flatnonzero(data.role.values == "test"))
-    a, b = (tests.sel(intervention=name) for name in (one, other))
-    used = (np.isfinite(a.nats) & np.isfinite(b.nats)).values & able(data, length)
-    if not used.any():
-        raise InputError(f"no test document has been read with {one} and {other} at {length} tokens yet")
-    lost = (tests.nats.sel(intervention="plain") - tests.reference).values[used]
-    share = _share((b.nats - a.nats).values[used], lost)
-    far = float((a.far - b.far).values[used].mean())
-    found = {"value": share.value, "low": share.low, "high": share.high, "documents": int(used.sum())}
-    return found | {"far": far, "equal_dose": abs(far) <= UNEQUAL}
-
-
-def _share(gained: np.ndarray, lost: np.ndarray) -> Interval:
-    return over_documents(gained, lost, seed=0)
-
-
-def with_shares(data: xr.Dataset) -> xr.Dataset:
-    """The record with what follows from it over test documents: recovered shares, and what is left at equal dose."""
-    shape = data.sizes["length"], data.sizes["intervention"]
-    names = ("share", "share_low", "share_high", "mean_far", "documents")
-    shares = {name: np.full(shape, np.nan) for name in names}
-    keys = {"gain": "value", "gain_low": "low", "gain_high": "high", "gain_far": "far"}
-    gains = {name: np.full((shape[0], len(DOSE_CONTROLS)), np.nan) for name in keys}
-    order = list(map(str, data.intervention.values))
-    for at, length in enumerate(map(int, data.length.values)):
-        rows = recovered(data, length) if "plain" in order else []
-        for row in rows:
-            values = row["share"], row["low"], row["high"], row["far"], row["documents"]
-            for name, value in zip(names, values, strict=True):
-                shares[name][at, order.index(row["intervention"])] = np.nan if value is None else value
-        read = {row["intervention"] for row in rows}
-        for column, (other, one) in enumerate(DOSE_CONTROLS.items()):
-            if {one, other} <= read:
-                found = difference(data, length, one, other)
-                for name, key in keys.items():
-                    gains[name][at, column] = found[key]
-    return data.assign(
-        {name: (("length", "intervention"), values) for name, values in shares.items()}
-        | {name: (("length", "matched"), values) for name, values in gains.items()}
-    )
 
 
 def missing_readings(data: xr.Dataset) -> dict[int, int]:
@@ -672,7 +634,7 @@ def interventions_table(data: xr.Dataset) -> str:
                 f"  {row['intervention']:26s}{row['nats']:7.3f} nats  {row['share']:6.2f} {interval}  "
                 f"{row['far']:.3f}  {row['sink']:.3f}  {row['entropy']:.2f}  n={row['documents']}"
             )
-        for other, one in DOSE_CONTROLS.items():
+        for other, one in dose_controls(data).items():
             if {one, other} <= {row["intervention"] for row in rows}:
                 found = difference(data, length, one, other)
                 dose = "equal dose" if found["equal_dose"] else "unequal dose"

@@ -7,7 +7,8 @@ import pytest
 import xarray as xr
 
 from analysis.heads.bias_interventions import NAMES
-from analysis.studies.bias_interventions import DOSES, PRIMARY, SECONDARY, with_shares
+from analysis.studies.bias_interventions import PRIMARY, SECONDARY
+from analysis.studies.recovered_shares import DOSES, with_shares
 from figures import fig_34_recovered_by_far_mass as figure
 from figures.findings import long_context
 from tests.figures.test_pictures import few_pixels

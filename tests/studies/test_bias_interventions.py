@@ -19,12 +19,17 @@ from analysis.heads.bias_interventions import NAMES
 from analysis.models.huggingface import Checkpoint
 from analysis.progress import silent
 from analysis.studies import bias_interventions as study
+from analysis.studies import recovered_shares as shares
 from analysis.studies.bias_interventions import PRIMARY, SECONDARY, Settings, draw_windows, planned_readings
 from analysis.text.windows import Document
 from tests import tiny_models
 
 TRAINED, LENGTHS, TARGET = 32, (48, 64), 8
 SETTINGS = Settings(LENGTHS, (), documents=3, target=TARGET, sampled=4, precision="float32")
+
+
+class Stop(Exception):
+    """The machine goes down."""
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +68,7 @@ def test_the_record_has_all_of_the_plan_and_says_where_it_came_from(record: tupl
     assert tests.sizes["document"] == 3
     assert set(data.role.values) == {"matching", "test"}
     near = tests.sel(length=LENGTHS[0])
-    for name in ("nats", *study.DOSES):
+    for name in ("nats", *shares.DOSES):
         assert np.isfinite(near[name]).all()
         assert np.isfinite(tests[name].sel(length=LENGTHS[1], intervention=list(PRIMARY))).all()
     assert set(map(str, data.intervention.values)) == {*PRIMARY, *SECONDARY}
@@ -117,10 +122,6 @@ def test_plain_and_reference_are_the_models_own_losses(places, record: tuple[Pat
             assert abs(found - expected) < 1e-4
 
 
-class Stop(Exception):
-    """The machine goes down."""
-
-
 FEW = Settings(LENGTHS, ("plain", "hold", "matched-constant"), 2, TARGET, 4, precision="float32")
 
 
@@ -148,7 +149,7 @@ def test_stopped_and_started_again_it_ends_with_the_same_record(
     monkeypatch.undo()
     again = measure(places, out, FEW)
     same = {"document": again.document, "intervention": again.intervention}
-    for name in ("nats", *study.DOSES):
+    for name in ("nats", *shares.DOSES):
         np.testing.assert_allclose(again[name], whole[name].sel(same), rtol=0, atol=1e-6)
     np.testing.assert_allclose(
         again.reference, whole.reference.sel(document=again.document), rtol=0, atol=1e-6
@@ -181,23 +182,99 @@ def test_what_is_known_is_not_read_again_and_what_is_added_is(places, record, tm
         measure(places, out, Settings((48, 72), ("plain",), 2, TARGET, 4, precision="float32"))
 
 
-def synthetic(shares: dict[str, list[float]], lost: list[float], far: dict[str, float]) -> xr.Dataset:
+def test_a_record_goes_on_in_another_precision_and_says_which_reading_is_in_which(places, tmp_path: Path):
+    """Begun at the shorter length by a version that knew one precision; the way to the longer one passes it again."""
+    out, names = tmp_path / "bias.nc", ("plain", "hold")
+    begun = measure(places, out, Settings(LENGTHS[:1], names, 2, TARGET, 4, precision="bfloat16"))
+    whole = measure(places, out, Settings(LENGTHS[:1], names, 2, TARGET, 4, precision="float32"))
+    assert whole.nats.equals(begun.nats)  # nothing was left to read
+    old = begun.drop_vars(["again", "precision", "reference_precision"])
+    old.attrs = {name: begun.attrs[name] for name in ("model", "trained_length", "key", "target")}
+    records.write(old, out, records.provenance_of(begun), schema=study.BIAS_INTERVENTIONS)
+    more = measure(places, out, Settings(LENGTHS[:1], names, 3, TARGET, 4, precision="float32"))
+    assert more.attrs["key"] == begun.attrs["key"]
+    assert records.provenance_of(more).precision.startswith("bfloat16 and float32 forward")
+    *first, last = more.document.values[more.role.values == "test"]
+    assert (more.precision.sel(document=first) == "bfloat16").all()
+    assert (more.reference_precision.sel(document=first) == "bfloat16").all()
+    assert (more.precision.sel(document=last) == "float32").all()
+    assert (more.reference_precision.sel(document=last) == "float32").all()
+    np.testing.assert_array_equal(more.nats.sel(document=first), begun.nats.sel(document=first))
+
+
+def test_what_is_read_on_the_way_in_another_precision_is_kept_beside_the_first(
+    places, tmp_path: Path, monkeypatch
+):
+    out, count, write = tmp_path / "bias.nc", 0, records.write
+
+    def written(*given, **named) -> None:
+        nonlocal count
+        write(*given, **named)
+        count += 1
+        if count == 4:  # a reference and a reading of either document
+            raise Stop
+
+    monkeypatch.setattr(records, "write", written)
+    with pytest.raises(Stop):
+        measure(places, out, Settings(LENGTHS, ("plain",), 2, TARGET, 4, precision="bfloat16"))
+    monkeypatch.undo()
+    begun = records.read(out, expect_schema=study.BIAS_INTERVENTIONS)
+    more = measure(places, out, Settings(LENGTHS, ("plain",), 2, TARGET, 4, precision="float32"))
+    tests = more.role.values == "test"
+    near, far = (more.sel(length=length).isel(document=tests) for length in LENGTHS)
+    np.testing.assert_array_equal(near.nats, begun.sel(length=LENGTHS[0]).isel(document=tests).nats)
+    assert (near.precision == "bfloat16").all()
+    assert (far.precision == "float32").all()
+    assert np.isfinite(near.again).all()
+    assert np.isnan(far.again).all()
+    assert 0 < float(abs(near.again - near.nats).max()) < 0.1
+    whole = measure(
+        places, tmp_path / "whole.nc", Settings(LENGTHS, ("plain",), 2, TARGET, 4, precision="float32")
+    )
+    expected = whole.sel(length=LENGTHS[0], document=near.document).nats
+    np.testing.assert_allclose(near.again, expected, rtol=0, atol=1e-6)
+    again = measure(places, out, Settings(LENGTHS, ("plain",), 2, TARGET, 4, precision="bfloat16"))
+    np.testing.assert_array_equal(again.again, more.again)  # a record keeps what was read twice
+
+
+@given(st.lists(st.floats(-0.1, 0.1), min_size=8, max_size=8))
+def test_what_the_precision_changes_is_counted_over_readings_made_twice(moved: list[float]):
+    data = synthetic({"hold": [0.9, 0.8], "matched-constant": [0.5, 0.6]}, [1.0, 3.0], {})
+    with pytest.raises(InputError, match="no test document has been read in two precisions at 48 tokens"):
+        shares.precision_effect(data.assign(again=data.nats * np.nan), 48)
+    change = np.reshape(moved[:6], (2, 1, 3))
+    change[1, 0, 0] = np.nan  # plain of the second document was read once
+    found = shares.precision_effect(data.assign(again=data.nats + change), 48)
+    assert (found["readings"], found["documents"]) == (5, 2)
+    assert found["least"] <= found["mean"] <= found["greatest"]
+    assert found["greatest"] == pytest.approx(np.nanmax(change), abs=1e-12)
+    # hold less its constant recovers (constant - hold) of what is lost
+    again = data.assign(nats=data.nats + np.nan_to_num(change) * [0, 1, 1])
+    expected = shares.difference(again, 48, "hold", "matched-constant")["value"]
+    expected -= shares.difference(data, 48, "hold", "matched-constant")["value"]
+    assert found["endpoints"] == {"hold": pytest.approx(expected, abs=1e-12)}
+
+
+def synthetic(known: dict[str, list[float]], lost: list[float], far: dict[str, float]) -> xr.Dataset:
     """A record of one length with known shares of each test document."""
     documents = [f"d{i}" for i in range(len(lost))]
-    names = ["plain", *shares]
-    nats = np.array(
-        [[3 + x, *(3 + x * (1 - shares[name][i]) for name in shares)] for i, x in enumerate(lost)]
-    )
+    names = ["plain", *known]
+    nats = np.array([[3 + x, *(3 + x * (1 - known[name][i]) for name in known)] for i, x in enumerate(lost)])
     masses = np.broadcast_to([far.get(name, 0.5) for name in names], nats.shape)
     axes = ("document", "length", "intervention")
     return xr.Dataset(
         {
             "nats": (axes, nats[:, None]),
-            **dict.fromkeys(study.DOSES, (axes, masses[:, None])),
+            **dict.fromkeys(shares.DOSES, (axes, masses[:, None])),
             "reference": (("document", "length"), np.full((len(lost), 1), 3.0)),
             "role": ("document", ["test"] * len(lost)),
         },
-        coords={"document": documents, "length": [48], "intervention": names},
+        coords={
+            "document": documents,
+            "length": [48],
+            "intervention": names,
+            "matched": ["matched-constant"],
+        },
     )
 
 
@@ -206,17 +283,17 @@ def test_the_endpoint_is_the_difference_of_the_shares_and_says_whether_doses_are
     data = synthetic(
         {"hold": hold, "matched-constant": constant}, lost, {"hold": 0.3, "matched-constant": 0.32}
     )
-    rows = {row["intervention"]: row for row in study.recovered(data, 48)}
+    rows = {row["intervention"]: row for row in shares.recovered(data, 48)}
     used = np.array(lost[:3])  # the last document has nothing to recover
     assert rows["hold"]["documents"] == 3
     assert rows["hold"]["share"] == pytest.approx((np.array(hold[:3]) * used).sum() / used.sum())
-    found = study.difference(data, 48, "hold", "matched-constant")
+    found = shares.difference(data, 48, "hold", "matched-constant")
     assert found["value"] == pytest.approx(rows["hold"]["share"] - rows["matched-constant"]["share"])
     assert found["low"] <= found["value"] <= found["high"]
     assert found["equal_dose"]
     assert found["far"] == pytest.approx(-0.02)
     unequal = synthetic({"hold": hold, "matched-constant": constant}, lost, {"hold": 0.2})
-    assert not study.difference(unequal, 48, "hold", "matched-constant")["equal_dose"]
+    assert not shares.difference(unequal, 48, "hold", "matched-constant")["equal_dose"]
     assert "hold less matched-constant" in study.interventions_table(data)
     assert "1 at 48" in study.interventions_table(data)
 
@@ -224,31 +301,31 @@ def test_the_endpoint_is_the_difference_of_the_shares_and_says_whether_doses_are
 def test_the_record_holds_the_shares_that_follow_from_it(record: tuple[Path, xr.Dataset]):
     _, data = record
     for length in LENGTHS:
-        for row in study.recovered(data, length):
+        for row in shares.recovered(data, length):
             cell = data.sel(length=length, intervention=row["intervention"])
             assert (float(cell.share), float(cell.mean_far)) == (row["share"], row["far"])
             assert int(cell.documents) == row["documents"]
         for other, one in study.DOSE_CONTROLS.items():
-            if study.able(data, length).any():
-                found = study.difference(data, length, one, other)
+            if shares.able(data, length).any():
+                found = shares.difference(data, length, one, other)
                 assert float(data.gain.sel(length=length, matched=other)) == found["value"]
     empty = data.assign(nats=data.nats * np.nan)
-    assert np.isnan(study.with_shares(empty).share).all()
+    assert np.isnan(shares.with_shares(empty).share).all()
 
 
 def test_a_partial_record_leaves_out_what_it_lacks():
     data = synthetic({"hold": [0.9, 0.8, 0.7], "clamp": [1.0, 1.0, 1.0]}, [1.0, 2.0, 1.5], {})
     data.nats[1:, 0, 2] = np.nan
-    rows = {row["intervention"]: row for row in study.recovered(data, 48)}
+    rows = {row["intervention"]: row for row in shares.recovered(data, 48)}
     assert rows["clamp"]["documents"] == 1
     assert rows["clamp"]["low"] is None
     assert study.missing_readings(data) == {48: 2}
     data.nats[0, 0, 2] = np.nan
-    assert "clamp" not in {row["intervention"] for row in study.recovered(data, 48)}
+    assert "clamp" not in {row["intervention"] for row in shares.recovered(data, 48)}
     with pytest.raises(
         InputError, match="no test document has been read with clamp and hold at 48 tokens yet"
     ):
-        study.difference(data, 48, "clamp", "hold")
+        shares.difference(data, 48, "clamp", "hold")
 
 
 def test_primary_interventions_of_all_documents_come_first():
