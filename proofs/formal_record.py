@@ -1,21 +1,26 @@
 """What a proof assistant has checked: `proofs/formal/*.v` compiled, checked again by coqchk, and kept in a record.
 
-`python -m proofs.formal_record` (or `make formal`) checks everything and compares it with `proofs/formal/record.json`;
-`--write` writes the record. A comment "claim: NODE, whole|part, proved|refuted" stands above each theorem that bears on
-a claim of the ledger. The ledger shows the rank for a node only while the record holds the hash of every source, and
-only for what is checked whole; a part is said to be one.
+`python -m proofs.formal_record` (or `make formal`) checks our sources and compares them with
+`proofs/formal/record.json`; with `--library` coqchk checks the libraries that they require as well, which takes longer
+than all else, and `--write` does that too and writes the record. A comment "claim: NODE, whole|part, proved|refuted"
+stands above each theorem that bears on a claim of the ledger. The ledger shows the rank for a node only while the
+record holds the hash of every source, and only for what is checked whole; a part is said to be one.
 """
 
 from __future__ import annotations
 
+import graphlib
 import hashlib
+import itertools
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -29,7 +34,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).with_name("formal")
 RECORD = "record.json"
-LIMIT = 600  # seconds for one file; the longest takes nine on a quiet core, coqchk a minute
+LIMIT = 600  # seconds for one file; the longest takes nine on a quiet core, coqchk of the library a minute
 PACKAGES = "apt-get install coq libcoq-coquelicot libcoq-interval"
 ALLOWED = (  # what Coq's own real numbers and functions rest on
     "ClassicalDedekindReals.sig_forall_dec",
@@ -77,18 +82,36 @@ class Formal:
 def formal_sources(folder: Path = FOLDER) -> dict[str, str]:
     """Text of every source by name, what a file requires before it."""
     texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.v"))}
-    needs = {name: _required(text, texts) for name, text in texts.items()}
-    done: list[str] = []
-    while len(done) < len(texts):
-        ready = [name for name in texts if name not in done and needs[name] <= set(done)]
-        if not ready:
-            raise InputError(f"{folder}: its sources require each other in a circle; break it")
-        done += ready
-    return {f"{name}.v": texts[name] for name in done}
+    try:
+        return {
+            f"{name}.v": texts[name] for name in graphlib.TopologicalSorter(required(texts)).static_order()
+        }
+    except graphlib.CycleError as error:
+        raise InputError(
+            f"{folder}: {', '.join(error.args[1])} require each other in a circle; break it"
+        ) from None
 
 
-def _required(text: str, known: Mapping[str, str]) -> set[str]:
-    return {name for line in _OURS.findall(text) for name in line.split() if name in known}
+def required(texts: Mapping[str, str]) -> dict[str, set[str]]:
+    """The sources that each requires, by name; libraries are none of them."""
+    named = {name: " ".join(_OURS.findall(text)).split() for name, text in texts.items()}
+    return {name: texts.keys() & set(words) for name, words in named.items()}
+
+
+def compile_all(texts: Mapping[str, str], folder: Path) -> None:
+    """Compile sources in `folder`, as many at a time as there are cores; `InputError` of the first that fails."""
+    for file, text in texts.items():
+        (folder / file).write_text(text, encoding="utf-8")
+    order = graphlib.TopologicalSorter(required({Path(file).stem: text for file, text in texts.items()}))
+    order.prepare()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        running: dict[Future[str], str] = {}
+        while order.is_active():
+            for name in order.get_ready():
+                running[pool.submit(run_coq, "coqc", f"{name}.v", folder=folder)] = name
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                future.result()
+                order.done(running.pop(future))
 
 
 def forbidden(text: str) -> list[str]:
@@ -151,12 +174,16 @@ def formal_line(node: str) -> Iterator[str]:
         yield f"- {extent}, {formal.verdict}: {where}. {formal.says} Axioms: {axioms}"
 
 
-def check(folder: Path = FOLDER) -> dict[str, Any]:
-    """The record of `folder`, made anew: compiled, its assumptions printed, and everything checked again by coqchk.
+def check(folder: Path = FOLDER, *, library: bool = False) -> dict[str, Any]:
+    """The record of `folder`, made anew: compiled, its assumptions printed, and every source checked again by coqchk.
 
-    `InputError` where Coq is missing, a proof fails, a source takes something without proof, or rests on an axiom that
-    Coq's real numbers do not. The CPU seconds are those of the sources and their assumptions; coqchk's, most of which
-    Coq's own library takes, are counted apart.
+    Args:
+        folder: of the sources.
+        library: let coqchk check again with the libraries that the sources require; its CPU seconds are counted apart.
+
+    Raises:
+        InputError: Coq is missing, a proof fails, a source takes something without proof, or rests on an axiom that
+            Coq's real numbers do not.
     """
     for tool in ("coqc", "coqchk"):
         if shutil.which(tool) is None:
@@ -166,27 +193,34 @@ def check(folder: Path = FOLDER) -> dict[str, Any]:
         if words := forbidden(text):
             raise InputError(f"{file}: {words[0]} takes something without proof; prove it")
     before = _cpu()
-    with tempfile.TemporaryDirectory() as name:
-        for file, text in texts.items():
-            Path(name, file).write_text(text, encoding="utf-8")
-            run_coq("coqc", file, folder=Path(name))
-        found = with_axioms(claims(texts), Path(name))
-        compiled = _cpu()
-        said = run_coq("coqchk", "-silent", "-o", *(Path(file).stem for file in texts), folder=Path(name))
+    with tempfile.TemporaryDirectory() as scratch:
+        compile_all(texts, Path(scratch))
+        found = with_axioms(claims(texts), Path(scratch))
+        names, spent = [Path(file).stem for file in texts], [_cpu()]
+        alone = run_coq("coqchk", "-silent", "-o", *_each("-norec", names), folder=Path(scratch))
+        spent.append(_cpu())
+        whole = run_coq("coqchk", "-silent", "-o", *names, folder=Path(scratch)) if library else None
+        spent += [_cpu()] * library
     strange = sorted({axiom for formal in found for axiom in formal.axioms if axiom not in ALLOWED})
-    if strange or not coqchk_clean(said):
-        raise InputError(
-            f"{folder}: rests on more than Coq's real numbers do: {', '.join(strange) or said.strip()}"
-        )
+    unclean = [] if coqchk_clean(alone, names) else [alone]
+    unclean += [] if whole is None or coqchk_clean(whole) else [whole]
+    if strange or unclean:
+        said = ", ".join(strange) or " ".join(unclean[0].split())[:400]
+        raise InputError(f"{folder}: rests on more than Coq's real numbers do: {said}")
+    seconds = [round(end - begin, 1) for begin, end in itertools.pairwise([before, *spent])]
     return {
         "coq": run_coq("coqc", "--print-version", folder=folder).split()[0],
         "files": hashes(texts),
         "claims": [asdict(formal) for formal in found],
         "coqchk": "clean",
-        "cpu_seconds": round(compiled - before, 1),
-        "coqchk_cpu_seconds": round(_cpu() - compiled, 1),
+        **dict(zip(("cpu_seconds", "coqchk_cpu_seconds", "library_cpu_seconds"), seconds, strict=False)),
         "peak_mib": _used().ru_maxrss // 1024,
     }
+
+
+def _each(option: str, names: Sequence[str]) -> Iterator[str]:
+    """The option before each name."""
+    return itertools.chain.from_iterable((option, name) for name in names)
 
 
 def _used() -> resource.struct_rusage:
@@ -230,22 +264,29 @@ def with_axioms(found: Sequence[Formal], folder: Path) -> list[Formal]:
     ]
 
 
-def coqchk_clean(said: str) -> bool:
-    """Does coqchk's summary list no axiom but the allowed ones, and nothing taken on trust otherwise?"""
+def coqchk_clean(said: str, sources: Sequence[str] | None = None) -> bool:
+    """Does coqchk's summary list no axiom but the allowed ones, and nothing taken on trust otherwise?
+
+    Args:
+        said: the summary.
+        sources: names of the files that alone were checked; whatever coqchk did not look into is listed too, members of
+            the libraries' sealed modules among it, and says nothing. None where the libraries were checked.
+    """
     axioms = re.findall(r"^    (\S+)$", said, re.MULTILINE)
+    judged = [axiom for axiom in axioms if sources is None or axiom.partition(".")[0] in sources]
     trusted = re.findall(r"^\* (?!Theory|Axioms)(.*):\s*(.*)$", said, re.MULTILINE)
-    known = all(any(axiom.endswith(name) for name in ALLOWED) for axiom in axioms)
+    known = all(any(axiom.endswith(name) for name in ALLOWED) for axiom in judged)
     return "CONTEXT SUMMARY" in said and known and all(rest == "<none>" for _, rest in trusted)
 
 
 def _main(arguments: Sequence[str]) -> int:
     """Check, then compare with the record or write it."""
     try:
-        made = check()
+        if list(arguments) not in ([], ["--library"], ["--write"]):
+            raise InputError(f"{' '.join(arguments)!r}: the only options are --library and --write")
+        made = check(library=bool(arguments))
         if list(arguments) == ["--write"]:
             write_whole(FOLDER / RECORD, json.dumps(made, indent=1) + "\n")
-        elif arguments:
-            raise InputError(f"{' '.join(arguments)!r}: the only option is --write")
         kept = json.loads((FOLDER / RECORD).read_text(encoding="utf-8"))
         same = ("files", "claims")
         if json.loads(json.dumps([made[key] for key in same])) != [kept[key] for key in same]:
@@ -254,6 +295,8 @@ def _main(arguments: Sequence[str]) -> int:
         print(error, file=sys.stderr)
         return 2
     cost = f"{made['cpu_seconds']} s and {made['coqchk_cpu_seconds']} s by coqchk, {made['peak_mib']} MiB"
+    if "library_cpu_seconds" in made:
+        cost += f"; with the libraries {made['library_cpu_seconds']} s by coqchk"
     print(f"{len(made['claims'])} claims checked by Coq {made['coq']}: {cost}")
     return 0
 
