@@ -456,6 +456,7 @@ BIAS_INTERVENTIONS = Schema(
         "constant": ("1", "what it adds, in standard deviations of each head's scores; nan where not found yet"),
         "trial": ("1", "constant that was tried, from 0"),
         "trial_matched": ("1", "intervention that a constant was tried for"),
+        "trial_length": ("token", "length at which it was tried"),
         "trial_constant": ("1", "constant that was tried, in standard deviations of each head's scores"),
         "trial_far": ("1", "far mass with it, mean over the documents for matching"),
         "departure": ("1", "mean score less its level at the trained length, in standard deviations"),

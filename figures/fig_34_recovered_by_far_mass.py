@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -47,10 +48,33 @@ LOWEST = -100  # per cent; what lies below is drawn at the edge with its value
 
 
 def draw(records: Mapping[str, Any]) -> Figure:
-    """One dot an intervention at the shortest length, 95 % intervals over documents."""
+    """One dot an intervention, 95 % intervals over documents; a panel for each length that has been read."""
     data = records["smollm2_bias"]
-    at = data.isel(length=0)
-    figure, ax = plt.subplots(figsize=(PAGE, 4.2))
+    read = np.isfinite(data.share.sel(intervention="plain").values)
+    panels = [data.isel(length=index) for index in np.flatnonzero(read)]
+    heights = [4.2, *(2.4 for _ in panels[1:])]
+    figure, axes = plt.subplots(
+        len(panels), figsize=(PAGE, sum(heights)), height_ratios=heights, squeeze=False, sharex=True
+    )
+    for ax, at in zip(axes[:, 0], panels, strict=True):
+        _panel(ax, at)
+        if len(panels) > 1:
+            ax.set_title(f"{int(at.length):,} tokens", loc="left")
+    first, last, trained = axes[0, 0], axes[-1, 0], int(data.attrs["trained_length"])
+    last.set_xlabel(f"attention on keys {trained:,} tokens or more away (share)")
+    for colour, marker, words in GROUPS.values():
+        first.plot([], [], marker=marker, color=COLOURS[colour], ls="none", ms=5, label=words)
+    first.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=2)
+    count = int(panels[0].documents.sel(intervention="plain"))
+    note(figure, f"{model_label(data.attrs['model'])}, {int(data.attrs['target']):,} scored tokens of each of {count} "
+         "documents, 95 % intervals over documents; dotted: a reader of the trained length, black: as it is. "
+         f"{' '.join(filter(None, (_fewer(at, count) for at in panels)))}")  # fmt: skip
+    headline(figure, _finding(panels))
+    return figure
+
+
+def _panel(ax: Axes, at: xr.Dataset) -> None:
+    """All interventions at one length."""
     ends = []
     for name, (group, label) in SHOWN.items():
         if name in at.intervention.values and math.isfinite(float(at.share.sel(intervention=name))):
@@ -66,18 +90,7 @@ def draw(records: Mapping[str, Any]) -> Figure:
     for height, _, colour, far in ends:
         ax.plot([far, right], [height, height], color=colour, lw=0.3, alpha=0.6)
     end_labels(ax, [(height, words, colour) for height, words, colour, _ in ends], size=6.0)
-    length, trained = int(at.length), int(data.attrs["trained_length"])
-    ax.set_xlabel(f"attention on keys {trained:,} tokens or more away (share)")
-    ax.set_ylabel(f"recovered share of the loss\nadded at {length:,} tokens (%)")
-    for colour, marker, words in GROUPS.values():
-        ax.plot([], [], marker=marker, color=COLOURS[colour], ls="none", ms=5, label=words)
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=2)
-    count = int(at.documents.sel(intervention="plain"))
-    note(figure, f"{model_label(data.attrs['model'])}, {int(data.attrs['target']):,} scored tokens of each of {count} "
-         "documents, 95 % intervals over documents; dotted: a reader of the trained length, black: as it is. "
-         f"{_fewer(at, count)}")  # fmt: skip
-    headline(figure, _finding(at))
-    return figure
+    ax.set_ylabel(f"recovered share of the loss\nadded at {int(at.length):,} tokens (%)")
 
 
 def _dot(ax: Axes, cell: xr.Dataset, look: tuple[str, str, str], label: str) -> tuple[float, str, str, float]:
@@ -92,22 +105,29 @@ def _dot(ax: Axes, cell: xr.Dataset, look: tuple[str, str, str], label: str) -> 
 
 
 def _fewer(at: xr.Dataset, count: int) -> str:
-    """Whether some interventions have fewer documents than plain."""
+    """Whether some interventions have fewer documents than plain at the shortest length."""
     known = at.documents.values[at.documents.values > 0]
-    return (
-        "" if known.min() == count else f"Some interventions have been read in {int(known.min())} documents."
-    )
+    few, many = int(known.min()), int(known.max())
+    if few == count:
+        return ""
+    read = f"{few} documents" if few == many else f"{few} to {many} documents"
+    return f"At {int(at.length):,} tokens interventions have been read in {read}."
 
 
-def _finding(at: xr.Dataset) -> str:
+def _finding(panels: Sequence[xr.Dataset]) -> str:
     """What holding and a constant of equal far attention recover, with all far keys and with the first four exempt."""
-    said = []
-    for one, other in PAIRS:
-        shares = [100 * float(at.share.sel(intervention=name)) for name in (one, other)]
-        if not all(map(math.isfinite, shares)):
-            return "Interventions beyond the context: recovered loss against far attention"
-        said.append("{:.0f} % and {:.0f} %".format(*shares))
+    first, *longer = panels
+    said = [_pair(first, *pair) for pair in PAIRS]
+    if not all(said):
+        return "Interventions beyond the context: recovered loss against far attention"
+    more = [f"; at {int(at.length):,} tokens {found}" for at in longer if (found := _pair(at, *PAIRS[0]))]
     return (
-        f"The mean score held, and a constant of equal far attention, recover {said[0]}; "
-        f"with the first four keys exempt {said[1]}"
+        f"The mean score held, and a constant of equal far attention, recover {said[0]}{''.join(more)}; "
+        f"with the first four keys exempt {said[1]}" + (f" at {int(first.length):,}" if more else "")
     )
+
+
+def _pair(at: xr.Dataset, one: str, other: str) -> str | None:
+    """The shares of two interventions; None where one has not been read."""
+    shares = [100 * float(at.share.sel(intervention=name)) for name in (one, other)]
+    return "{:.0f} % and {:.0f} %".format(*shares) if all(map(math.isfinite, shares)) else None

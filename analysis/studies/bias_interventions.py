@@ -21,6 +21,9 @@ Excluded    from shares, at a length: documents whose plain loss there exceeds t
             because they have nothing to recover. They stay in the record and are named.
 Equality    where the far masses of "hold" and its constant differ by more than `UNEQUAL` over the test documents, the
             endpoint is reported as one of unequal dose.
+Constants   are matched at each length for the cells of that length, since one constant does not leave the same far mass
+            at all of them; at a longer length when they are first needed. (Until 2026-11-29 those of the shortest
+            length were to serve for all.)
 Order       primary interventions of all documents at the shortest length, secondary ones of the first `FEWER`, then
             primary ones at all lengths. A partial record is summarised with what is missing from it.
 Precision   a record that was begun in one precision may go on in another, and says of each reading in which it was
@@ -120,19 +123,26 @@ class Reading:
     intervention: str
     length: int
 
+    def scored(self, lengths: Sequence[int]) -> list[int]:
+        """The lengths that it is a reading of: all on the way, and its own alone where a constant is matched there."""
+        return [
+            n for n in lengths if n == self.length or (n < self.length and self.intervention not in MATCHED)
+        ]
+
 
 def planned_readings(settings: Settings, lengths: Sequence[int], documents: Sequence[str]) -> list[Reading]:
     """All readings of the test documents, in the order of the plan."""
     chosen = chosen_of(settings)
     primary = [name for name in PRIMARY if name in chosen]
     others = [name for name in chosen if name not in PRIMARY]
-    stages = [(documents, primary, lengths[0]), (documents[:FEWER], others, lengths[0])]
+    stages = [(documents, primary, lengths[:1]), (documents[:FEWER], others, lengths[:1])]
     if len(lengths) > 1:
-        stages.append((documents, primary, lengths[-1]))
+        stages.append((documents, primary, lengths[1:]))
     return [
         Reading(document, name, length)
-        for found, names, length in stages
+        for found, names, at in stages
         for document, name in itertools.product(found, names)
+        for length in (at if name in MATCHED else at[-1:])
     ]
 
 
@@ -179,28 +189,28 @@ class Bench:
         settings: with nothing left open but the interventions.
         lengths: that are scored.
         curves: of its heads.
-        constants: of the matched interventions that have been found.
+        constants: of the matched interventions, by name and length, that have been found.
     """
 
     model: PretrainedModel
     settings: Settings
     lengths: tuple[int, ...]
     curves: Curves
-    constants: dict[str, float]
+    constants: dict[tuple[str, int], float]
 
     @property
     def trained(self) -> int:
         """L."""
         return self.model.trained_length
 
-    def change(self, name: str, constant: float | None = None) -> Change:
-        """The change that an intervention makes of every layer's encoding."""
+    def change(self, name: str, length: int, constant: float | None = None) -> Change:
+        """The change that an intervention makes of every layer's encoding in a reading to a length."""
         extended = None
         if name == "yarn":
             longest = self.lengths[-1]
             extension = Extension("yarn", longest / self.trained, self.trained)
             extended = extended_rotation(self.model.checkpoint, extension, longest)
-        constant = self.constants.get(name) if constant is None else constant
+        constant = self.constants.get((name, length)) if constant is None else constant
         reach = self.lengths[-1] + 1
         return intervention(
             name, self.curves, reach, seed=self.settings.seed, constant=constant, extended=extended
@@ -228,7 +238,7 @@ class Bench:
                     meter.add(encoding, q[:, own], k, rows[own], columns)
 
         losses = reader.losses(
-            self.change(name, constant),
+            self.change(name, length, constant),
             targets,
             whole=name in WHOLE,
             watched=torch.from_numpy(np.concatenate(sampled)),
@@ -298,7 +308,7 @@ class InterventionRecord:
         self.windows = [window for window in windows if window.role != "curves"]
         self.cells: dict[Cell, np.ndarray] = {}
         self.references: dict[tuple[str, int], float] = {}
-        self.trials: dict[tuple[str, float], float] = {}
+        self.trials: dict[tuple[str, int, float], float] = {}
         self.precisions: dict[Cell, str] = {}
         self.again: dict[Cell, float] = {}
 
@@ -340,10 +350,15 @@ class InterventionRecord:
                 self.references[str(d), int(n)] = found
                 own = data.reference_precision.sel(document=d, length=n) if "precision" in data else begun
                 self.precisions[str(d), REFERENCE, int(n)] = str(own if isinstance(own, str) else own.values)
-        for name, constant, far in zip(
-            data.trial_matched.values, data.trial_constant.values, data.trial_far.values, strict=True
-        ):
-            self.trials[str(name), float(constant)] = float(far)
+        shortest = np.full(data.sizes["trial"], data.length.values[0])  # before each length had its own
+        trials = (data.trial_matched, data.get("trial_length", shortest), data.trial_constant, data.trial_far)
+        for name, length, constant, far in zip(*(np.asarray(values) for values in trials), strict=True):
+            self.trials[str(name), int(length), float(constant)] = float(far)
+        for name, n in itertools.product(data.matched.values, data.length.values):
+            own = data.constant.sel(matched=name)
+            found = float(own.sel(length=n) if "length" in own.dims else own if n == shortest[0] else np.nan)
+            if math.isfinite(found):
+                self.bench.constants[str(name), int(n)] = found
 
     def precision(self) -> str:
         """Of the forward passes, all that were used."""
@@ -382,9 +397,13 @@ class InterventionRecord:
                 "role": ("document", [window.role for window in self.windows]),
                 "start": ("document", [window.start for window in self.windows]),
                 "meaning": ("intervention", [NAMES[name] for name in names]),
-                "constant": ("matched", [self.bench.constants.get(name, np.nan) for name in DOSE_CONTROLS]),
-                "trial_matched": ("trial", np.array([name for (name, _), _ in trials], dtype=str)),
-                "trial_constant": ("trial", np.array([constant for (_, constant), _ in trials])),
+                "constant": (
+                    ("length", "matched"),
+                    [[self.bench.constants.get((name, n), np.nan) for name in DOSE_CONTROLS] for n in lengths],
+                ),
+                "trial_matched": ("trial", np.array([name for (name, _, _), _ in trials], dtype=str)),
+                "trial_length": ("trial", np.array([length for (_, length, _), _ in trials], dtype=int)),
+                "trial_constant": ("trial", np.array([constant for (_, _, constant), _ in trials])),
                 "trial_far": ("trial", np.array([far for _, far in trials])),
                 **_kept(self.bench.curves, lengths[-1]),
             },
@@ -476,7 +495,6 @@ def measure_interventions(
         )
         records.write(record.dataset(), out, provenance, schema=BIAS_INTERVENTIONS)
 
-    _match_constants(record, save, progress)
     _read_all(record, save, progress)
     save()
     return records.read(out, expect_schema=BIAS_INTERVENTIONS)
@@ -523,8 +541,10 @@ def prepared(
     return opened, lengths, windows, keys
 
 
-def _match_constants(record: InterventionRecord, save: Callable[[], None], progress: Progress) -> None:
-    """Find the constants of all controls of equal dose that are asked for; each text's beginning is read once."""
+def _match_constants(
+    record: InterventionRecord, length: int, save: Callable[[], None], progress: Progress
+) -> None:
+    """Find the constants of all controls of equal dose at a length; each text's beginning is read once."""
     bench = record.bench
     readers = {
         window.document: TextReader(bench.model.checkpoint, window.tokens, bench.trained)
@@ -532,25 +552,26 @@ def _match_constants(record: InterventionRecord, save: Callable[[], None], progr
         if window.role == "matching"
     }
     for name in [name for name in DOSE_CONTROLS if name in chosen_of(bench.settings)]:
-        _match(record, name, readers, save, progress)
+        if (name, length) not in bench.constants:
+            _match(record, name, length, readers, save, progress)
 
 
 def _match(
     record: InterventionRecord,
     name: str,
+    length: int,
     readers: Mapping[str, TextReader],
     save: Callable[[], None],
     progress: Progress,
 ) -> None:
     """Find a constant with the far mass of what it is matched to, over the documents for matching."""
-    bench, length = record.bench, record.bench.lengths[0]
+    bench = record.bench
 
     def far(of: str) -> float:
         for document, reader in readers.items():
-            at = document, of, length
-            if at not in record.cells:
-                (found,) = bench.read(reader, of, length)
-                record.add(at, found)
+            if (document, of, length) not in record.cells:
+                for at, found in zip(bench.lengths, bench.read(reader, of, length), strict=False):
+                    record.add((document, of, at), found)
                 save()
         return float(np.mean([record.cells[document, of, length][1] for document in readers]))
 
@@ -558,13 +579,13 @@ def _match(
         progress(f"constant of {name}", len(record.trials), 0)
         if constant == 0:  # nothing is added
             return far("plain")
-        if (name, constant) not in record.trials:
-            found = [bench.read(reader, name, length, constant)[0, 1] for reader in readers.values()]
-            record.trials[name, constant] = float(np.mean(found))
+        if (name, length, constant) not in record.trials:
+            found = [bench.read(reader, name, length, constant)[-1, 1] for reader in readers.values()]
+            record.trials[name, length, constant] = float(np.mean(found))
             save()
-        return record.trials[name, constant]
+        return record.trials[name, length, constant]
 
-    bench.constants[name], _ = match_dose(mass, far(DOSE_CONTROLS[name]))
+    bench.constants[name, length], _ = match_dose(mass, far(DOSE_CONTROLS[name]))
     save()
 
 
@@ -577,20 +598,20 @@ def _read_all(record: InterventionRecord, save: Callable[[], None], progress: Pr
     read = ""
     for done, reading in enumerate(todo):
         progress("readings", done, len(todo))
-        scored = [length for length in bench.lengths if length <= reading.length]
-        window = by_name[reading.document]
+        name, scored, window = reading.intervention, reading.scored(bench.lengths), by_name[reading.document]
         for length in scored:
             if (reading.document, length) not in record.references:
                 record.add_reference(reading.document, length, bench.reference(window, length))
                 save()
-        if all((reading.document, reading.intervention, length) in record.cells for length in scored):
+        if all((reading.document, name, length) in record.cells for length in scored):
             continue
+        if name in DOSE_CONTROLS and (name, reading.length) not in bench.constants:
+            _match_constants(record, reading.length, save, progress)
         if reader is None or read != reading.document:
             reader, read = TextReader(bench.model.checkpoint, window.tokens, bench.trained), reading.document
-        for length, found in zip(
-            scored, bench.read(reader, reading.intervention, reading.length), strict=True
-        ):
-            record.add((reading.document, reading.intervention, length), found)
+        found = bench.read(reader, name, reading.length)[-len(scored) :]
+        for length, values in zip(scored, found, strict=True):
+            record.add((reading.document, name, length), values)
         save()
     progress("readings", len(todo), len(todo))
 
@@ -607,8 +628,7 @@ def missing_readings(data: xr.Dataset) -> dict[int, int]:
     planned = {
         (reading.document, reading.intervention, length)
         for reading in planned_readings(Settings(interventions=names), lengths, documents)
-        for length in lengths
-        if length <= reading.length
+        for length in reading.scored(lengths)
     }
     for length in lengths:
         cells = [(d, name) for d, name, at in planned if at == length]
@@ -669,11 +689,13 @@ def core_hours(model: str, texts: Sequence[Path], settings: Settings, progress: 
     tests = [window.document for window in windows if window.role == "test"]
     todo = planned_readings(settings, lengths, tests)
     stages = {(reading.document, reading.length, reading.intervention in PRIMARY) for reading in todo}
-    tries = 8 * MATCHING * sum(name in chosen_of(settings) for name in DOSE_CONTROLS)
+    matched = {
+        (reading.intervention, reading.length) for reading in todo if reading.intervention in DOSE_CONTROLS
+    }
     scored = len(tests) * len(lengths)
     found = {
         "curves": CURVES * seconds(0, len(windows[0].tokens)),
-        "matched constants": tries * seconds(trained, lengths[0]),
+        "matched constants": sum(8 * MATCHING * seconds(trained, length) for _, length in matched),
         "references": scored * seconds(0, trained),
         "prefixes": len(stages) * seconds(0, trained),
         "readings": sum(

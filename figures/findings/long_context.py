@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 
+import numpy as np
 import xarray as xr
 
+from analysis.studies.recovered_shares import able, precision_effect
 from figures.findings.finding import FOLDER, Finding, Value, number, percent
 
 RECORD, FIGURE = "trained/smollm2_bias.nc", "fig_34_recovered_by_far_mass"
-MODEL = "SmolLM2-135M-Instruct (Q4_1 weights, bfloat16)"
+MODEL = "SmolLM2-135M-Instruct (Q4_1 weights, {precision})"
 SAID = {
     "hold": "each head's mean score held at its level at the trained length",
     "hold-predicted": "the mean score that windows within the trained length predict held",
@@ -49,15 +52,41 @@ def _ends(cell: xr.Dataset, name: str) -> Value:
     return percent(value, low, high)
 
 
+def _model(data: xr.Dataset, length: int, *names: str) -> str:
+    """The model, and in which precision it was read under interventions, of how many documents if in several.
+
+    Where the plain readings that a share is of were made otherwise, theirs too.
+    """
+    tests = data.sel(length=length).isel(document=np.flatnonzero(data.role.values == "test"))
+    used = (
+        able(data, length) & np.isfinite(tests.nats.sel(intervention=list(names))).all("intervention").values
+    )
+
+    def said(of: list[str]) -> str:
+        counts = Counter(str(one) for one in np.ravel(tests.precision.sel(intervention=of).values[used]))
+        documents = {name: count // len(of) for name, count in counts.most_common()}
+        if len(documents) == 1:
+            return next(iter(documents))
+        return " and ".join(f"{name} for {count} documents" for name, count in documents.items())
+
+    own, plain = said(list(names)), said(["plain"])
+    return MODEL.format(precision=own if own == plain else f"{own}; plain: {plain}")
+
+
 def long_context_findings() -> Iterator[Finding]:
-    """Losses, then each intervention that was read, then what is left at equal dose."""
+    """Losses, then each intervention that was read, what is left at equal dose, and what the precision does."""
     data = _data()
     trained, scored = int(data.attrs["trained_length"]), int(data.attrs["target"])
     for length in map(int, data.length.values):
         at = data.sel(length=length)
-        common = {"model": MODEL, "length": length, "trained": trained, "scored": scored}
         if not math.isfinite(float(at.share.sel(intervention="plain"))):
             continue
+        common = {
+            "model": _model(data, length, "plain"),
+            "length": length,
+            "trained": trained,
+            "scored": scored,
+        }
         plain = at.nats.sel(intervention="plain").where(at.role == "test")
         plain, reference = plain.where(plain > at.reference), at.reference.where(plain > at.reference)
         yield Finding(
@@ -82,26 +111,52 @@ def long_context_findings() -> Iterator[Finding]:
                 "at a far attention mass of {far} (plain: {before}; {documents} test documents [95 % over documents]).",
                 RECORD,
                 common
+                | {"model": _model(data, length, name)}
                 | {"words": words, "share": _ends(cell, "share"), "far": number(float(cell.mean_far))}
                 | {"before": number(float(at.mean_far.sel(intervention="plain")))}
                 | {"documents": int(cell.documents)},
                 FIGURE,
             )
-        yield from _at_equal_dose(at, common)
+        yield from _at_equal_dose(data, common)
+        yield from _in_two_precisions(data, length)
 
 
-def _at_equal_dose(at: xr.Dataset, common: dict[str, str | int]) -> Iterator[Finding]:
+def _at_equal_dose(data: xr.Dataset, common: dict[str, str | int]) -> Iterator[Finding]:
+    length = int(common["length"])
     for matched, one in {"matched-constant": "hold", "matched-constant-but-sink": "hold-but-sink"}.items():
-        cell = at.sel(matched=matched)
+        cell = data.sel(length=length, matched=matched)
         if math.isfinite(float(cell.gain)):
             yield Finding(
-                f"long-shape-{one}-{common['length']}",
+                f"long-shape-{one}-{length}",
                 "{model}: {words}, recovers {gain} more of the loss at {length} tokens than one constant for all heads "
                 "that was matched to it in far mass on other documents; the far masses differ by {far} [95 % over "
                 "documents].",
                 RECORD,
                 common
+                | {"model": _model(data, length, one, matched)}
                 | {"words": SAID[one], "gain": replace(_ends(cell, "gain"), unit=" points")}
                 | {"far": Value(float(cell.gain_far), form="+.3f")},
                 FIGURE,
             )
+
+
+def _in_two_precisions(data: xr.Dataset, length: int) -> Iterator[Finding]:
+    """What a second reading in float32 changes of those in bfloat16, where there is one."""
+    if not np.isfinite(data.again.sel(length=length)).any():
+        return
+    found = precision_effect(data, length)
+    ends = {name: Value(found[name], form="+.3f") for name in ("least", "greatest", "mean")}
+    endpoint = found["endpoints"].get("hold")
+    yield Finding(
+        f"long-precision-{length}",
+        "Of {readings} readings of {documents} test documents at {length} tokens made in bfloat16, the loss in float32 "
+        "is between {least} and {greatest} nats per token more, {mean} in the mean"
+        + (
+            "; of the mean held less its constant that moves {moved} points." if endpoint is not None else "."
+        ),
+        RECORD,
+        {"readings": found["readings"], "documents": found["documents"], "length": length}
+        | ends
+        | ({"moved": Value(100 * endpoint, form="+.1f")} if endpoint is not None else {}),
+        FIGURE,
+    )

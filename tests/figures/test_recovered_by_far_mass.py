@@ -29,6 +29,8 @@ def record(seed: int = 0, documents: int = 5) -> xr.Dataset:
             **{name: (axes, rng.random(nats.shape)) for name in DOSES},
             "reference": (("document", "length"), np.full((documents, 1), 3.0)),
             "role": ("document", ["test"] * documents),
+            "again": (axes, np.full(nats.shape, np.nan)),
+            "precision": (axes, np.full(nats.shape, "bfloat16")),
         },
         coords={
             "document": [f"d{i}" for i in range(documents)], "length": [48], "intervention": names,
@@ -67,7 +69,7 @@ def test_the_title_is_the_endpoint_and_a_partial_record_says_so():
         assert "{:.0f} % and {:.0f} %".format(*shares) in title
     data["nats"][2:, 0, list(data.intervention.values).index("clamp")] = np.nan
     partial = figure.draw({"smollm2_bias": with_shares(data)})
-    assert "in 2 documents" in partial.get_supxlabel()
+    assert "in 2 to 5 documents" in partial.get_supxlabel().replace("\n", " ")
     data["nats"][:, 0, list(data.intervention.values).index("hold")] = np.nan
     assert "against far attention" in figure.draw({"smollm2_bias": with_shares(data)}).get_suptitle()
 
@@ -91,3 +93,56 @@ def test_findings_say_what_the_record_holds_and_leave_out_what_it_lacks(monkeypa
     data = with_shares(data)
     fewer = {one.label for one in long_context.long_context_findings()}
     assert set(found) - fewer == {"long-hold-48", "long-shape-hold-48"}
+
+
+def test_findings_name_the_precisions_and_what_they_change(monkeypatch: pytest.MonkeyPatch):
+    data = record()
+    names = list(map(str, data.intervention.values))
+    monkeypatch.setattr(long_context, "_data", lambda: data)
+    assert "(Q4_1 weights, bfloat16) with" in sentences()["long-hold-48"]
+    data.precision[3:, 0, :] = "float32"
+    assert (
+        "(Q4_1 weights, bfloat16 for 3 documents and float32 for 2 documents) with"
+        in sentences()["long-hold-48"]
+    )
+    assert "long-precision-48" not in sentences()
+    data.precision[3:, 0, names.index("plain")] = "bfloat16"
+    assert "float32 for 2 documents; plain: bfloat16) with" in sentences()["long-hold-48"]
+    data.again[0, 0, names.index("hold")] = data.nats[0, 0, names.index("hold")] + 0.25
+    data.again[0, 0, names.index("matched-constant")] = data.nats[0, 0, names.index("matched-constant")] + 0.5
+    said = sentences()["long-precision-48"]
+    assert "Of 2 readings of 1 test documents at 48 tokens made in bfloat16" in said
+    assert "between +0.250 and +0.500 nats per token more, +0.375 in the mean" in said
+    assert "that moves +25.0 points" in said  # of one nat that it loses
+
+
+def sentences() -> dict[str, str]:
+    return {one.label: one.sentence for one in long_context.long_context_findings()}
+
+
+def test_a_longer_length_has_a_panel_of_its_own_once_it_has_been_read():
+    """Of the longer length only three interventions, in two documents, have been read."""
+    near, far = record(0), record(1).assign_coords(length=[64])
+    names = list(map(str, far.intervention.values))
+    unread = [index for index, name in enumerate(names) if name not in ("plain", "hold", "matched-constant")]
+    far.nats[:, :, unread] = np.nan
+    far.nats[2:] = np.nan
+    data = with_shares(
+        xr.concat([near, far], "length", data_vars="minimal", coords="minimal", compat="override")
+    )
+    drawn = figure.draw({"smollm2_bias": data})
+    one, two = drawn.axes
+    assert [ax.get_title(loc="left") for ax in drawn.axes] == ["48 tokens", "64 tokens"]
+    dots = {tuple(map(float, np.ravel(line.get_data()))) for line in two.lines if len(line.get_xdata()) == 1}
+    for name in ("hold", "matched-constant"):
+        cell = data.sel(length=64, intervention=name)
+        assert (float(cell.mean_far), max(100 * float(cell.share), figure.LOWEST)) in dots
+    assert len(dots) == 3
+    assert "At 64 tokens interventions have been read in 2 documents" in drawn.get_supxlabel().replace(
+        "\n", " "
+    )
+    shares = [100 * float(data.share.sel(length=64, intervention=name)) for name in figure.PAIRS[0]]
+    assert "at 64 tokens {:.0f} % and {:.0f} %".format(*shares) in drawn.get_suptitle().replace("\n", " ")
+    assert one.get_ylabel() != two.get_ylabel()
+    data.nats[:, 1] = np.nan
+    assert len(figure.draw({"smollm2_bias": with_shares(data)}).axes) == 1

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from analysis import records
+from analysis.array_cache import kept_arrays
 from analysis.errors import InputError
 from analysis.heads.bias_interventions import NAMES
 from analysis.models.huggingface import Checkpoint
@@ -89,21 +90,43 @@ def test_doses_are_masses(record: tuple[Path, xr.Dataset]):
     assert float(np.nanmax(abs(kept))) < 1e-6  # all four first keys are far, and nothing else is seen there
 
 
-def test_a_matched_constant_has_the_far_mass_that_it_is_matched_to(record: tuple[Path, xr.Dataset]):
+@pytest.mark.parametrize("length", LENGTHS)
+def test_a_matched_constant_has_the_far_mass_that_it_is_matched_to(
+    record: tuple[Path, xr.Dataset], length: int
+):
+    """At each length by a constant of its own."""
     _, data = record
-    matching = data.isel(document=np.flatnonzero(data.role.values == "matching")).sel(length=48)
+    matching = data.isel(document=np.flatnonzero(data.role.values == "matching")).sel(length=length)
+    tried = {
+        (str(name), int(n), float(constant)): float(far)
+        for name, n, constant, far in zip(
+            *(data[f"trial_{part}"].values for part in ("matched", "length", "constant", "far")), strict=True
+        )
+    }
     for name, other in study.DOSE_CONTROLS.items():
         target = float(matching.far.sel(intervention=other).mean())
-        constant = float(data.constant.sel(matched=name))
-        tried = {
-            float(c): float(f)
-            for m, c, f in zip(
-                data.trial_matched.values, data.trial_constant.values, data.trial_far.values, strict=True
-            )
-            if m == name
-        }
-        tried[0.0] = float(matching.far.sel(intervention="plain").mean())
-        assert abs(tried[constant] - target) <= 0.002
+        tried[name, length, 0.0] = float(matching.far.sel(intervention="plain").mean())
+        constant = float(data.constant.sel(matched=name, length=length))
+        assert abs(tried[name, length, constant] - target) <= 0.002
+    near, far = (data.constant.sel(length=n).values for n in LENGTHS)
+    assert (near != far).all()
+
+
+def test_a_cell_of_a_matched_constant_is_of_the_constant_of_its_length(
+    places, record: tuple[Path, xr.Dataset]
+):
+    _, data = record
+    opened, lengths, windows, _ = study.prepared(str(places[0]), places[1], SETTINGS, silent)
+    kept = kept_arrays(record[0].with_name("bias.curves.npz"))
+    curves = study.curves_of(kept, str(kept["key"]))
+    window = next(window for window in windows if window.role == "test")
+    reader = study.TextReader(opened.checkpoint, window.tokens, TRAINED)
+    bench = study.Bench(opened, SETTINGS, lengths, curves, {})
+    for at, length in enumerate(LENGTHS):
+        constant = float(data.constant.sel(matched="matched-constant", length=length))
+        found = bench.read(reader, "matched-constant", length, constant)[at]
+        cell = data.sel(document=window.document, intervention="matched-constant", length=length)
+        np.testing.assert_allclose([float(cell[name]) for name in ("nats", *shares.DOSES)], found, atol=1e-5)
 
 
 def test_plain_and_reference_are_the_models_own_losses(places, record: tuple[Path, xr.Dataset]):
@@ -154,7 +177,9 @@ def test_stopped_and_started_again_it_ends_with_the_same_record(
     np.testing.assert_allclose(
         again.reference, whole.reference.sel(document=again.document), rtol=0, atol=1e-6
     )
-    assert float(again.constant[0]) == float(whole.constant[0])
+    np.testing.assert_array_equal(
+        again.constant.sel(matched="matched-constant"), whole.constant.sel(matched="matched-constant")
+    )
     assert study.missing_readings(again) == {48: 0, 64: 0}
 
 
@@ -253,6 +278,34 @@ def test_what_the_precision_changes_is_counted_over_readings_made_twice(moved: l
     expected = shares.difference(again, 48, "hold", "matched-constant")["value"]
     expected -= shares.difference(data, 48, "hold", "matched-constant")["value"]
     assert found["endpoints"] == {"hold": pytest.approx(expected, abs=1e-12)}
+
+
+def test_constants_of_before_are_those_of_the_shortest_length(
+    places, record: tuple[Path, xr.Dataset], tmp_path: Path, monkeypatch
+):
+    """A record of a version that matched at one length goes on: only what it lacks is read."""
+    out, whole = tmp_path / "bias.nc", record[1]
+    first = np.flatnonzero(whole.trial_length.values == LENGTHS[0])
+    matched = whole.intervention.isin(list(study.DOSE_CONTROLS))
+    near = (whole.length == LENGTHS[0]) | ((whole.role == "test") & ~matched)
+    old = whole.isel(trial=first).drop_vars("trial_length")
+    old = old.assign({name: whole[name].where(near) for name in ("nats", *shares.DOSES)})
+    old = old.assign(constant=("matched", whole.constant.sel(length=LENGTHS[0]).values))
+    old.attrs = {name: whole.attrs[name] for name in ("model", "trained_length", "key", "target")}
+    records.write(old, out, records.provenance_of(whole), schema=study.BIAS_INTERVENTIONS)
+    read: list[tuple[str, int]] = []
+    own = study.Bench.read
+
+    def counted(self, reader, name, length, *more):
+        read.append((name, length))
+        return own(self, reader, name, length, *more)
+
+    monkeypatch.setattr(study.Bench, "read", counted)
+    again = measure(places, out)
+    assert {length for _, length in read} == {LENGTHS[1]}
+    assert {name for name, _ in read} == {"plain", *study.DOSE_CONTROLS, *study.DOSE_CONTROLS.values()}
+    np.testing.assert_allclose(again.constant, whole.constant, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(again.nats, whole.nats, rtol=0, atol=1e-6)
 
 
 def synthetic(known: dict[str, list[float]], lost: list[float], far: dict[str, float]) -> xr.Dataset:
