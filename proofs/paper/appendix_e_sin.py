@@ -53,6 +53,7 @@ from proofs.paper.appendix_e_cos import (
     period,
     period_bound,
     periods_meet,
+    points_to,
     substitution,
 )
 from proofs.paper.appendix_e_error import riemann_error
