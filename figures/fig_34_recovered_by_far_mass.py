@@ -54,12 +54,11 @@ def draw(records: Mapping[str, Any]) -> Figure:
     panels = [data.isel(length=index) for index in np.flatnonzero(read)]
     heights = [4.2, *(2.4 for _ in panels[1:])]
     figure, axes = plt.subplots(
-        len(panels), figsize=(PAGE, sum(heights)), height_ratios=heights, squeeze=False, sharex=True
+        len(panels), figsize=(PAGE, sum(heights)), height_ratios=heights, squeeze=False
     )
+    right = 1.05 * max(float(at.mean_far.max()) for at in panels)
     for ax, at in zip(axes[:, 0], panels, strict=True):
-        _panel(ax, at)
-        if len(panels) > 1:
-            ax.set_title(f"{int(at.length):,} tokens", loc="left")
+        _panel(ax, at, right)
     first, last, trained = axes[0, 0], axes[-1, 0], int(data.attrs["trained_length"])
     last.set_xlabel(f"attention on keys {trained:,} tokens or more away (share)")
     for colour, marker, words in GROUPS.values():
@@ -73,8 +72,8 @@ def draw(records: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def _panel(ax: Axes, at: xr.Dataset) -> None:
-    """All interventions at one length."""
+def _panel(ax: Axes, at: xr.Dataset, right: float) -> None:
+    """All interventions at one length, far masses up to `right`."""
     ends = []
     for name, (group, label) in SHOWN.items():
         if name in at.intervention.values and math.isfinite(float(at.share.sel(intervention=name))):
@@ -83,9 +82,10 @@ def _panel(ax: Axes, at: xr.Dataset) -> None:
     ax.axhline(100, color="black", lw=0.6, ls=":")
     plain = at.sel(intervention="plain")
     ax.plot([float(plain.mean_far)], [0], marker="*", color="black", ls="none", ms=8)
-    ax.annotate("plain", (float(plain.mean_far), 0), (4, -9), textcoords="offset points", fontsize=7)
+    ax.annotate(
+        "plain", (float(plain.mean_far), 0), (-4, -9), textcoords="offset points", ha="right", fontsize=7
+    )
     ax.set_ylim(LOWEST - 12, 130)
-    right = ax.get_xlim()[1]
     ax.set_xlim(-0.03, right)
     for height, _, colour, far in ends:
         ax.plot([far, right], [height, height], color=colour, lw=0.3, alpha=0.6)
