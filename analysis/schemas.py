@@ -453,6 +453,7 @@ BIAS_INTERVENTIONS = Schema(
         "gain_high": ("1", "upper end of the 95 % interval over documents: difference of recovered shares"),
         "gain_far": ("1", "far mass less that of the constant, over test documents"),
         "matched": ("1", "intervention by one constant for all heads"),
+        "matched_to": ("1", "intervention whose far mass the constant has"),
         "constant": ("1", "what it adds, in standard deviations of each head's scores; nan where not found yet"),
         "trial": ("1", "constant that was tried, from 0"),
         "trial_matched": ("1", "intervention that a constant was tried for"),

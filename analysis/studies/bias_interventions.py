@@ -401,6 +401,7 @@ class InterventionRecord:
                     ("length", "matched"),
                     [[self.bench.constants.get((name, n), np.nan) for name in DOSE_CONTROLS] for n in lengths],
                 ),
+                "matched_to": ("matched", list(DOSE_CONTROLS.values())),
                 "trial_matched": ("trial", np.array([name for (name, _, _), _ in trials], dtype=str)),
                 "trial_length": ("trial", np.array([length for (_, length, _), _ in trials], dtype=int)),
                 "trial_constant": ("trial", np.array([constant for (_, _, constant), _ in trials])),

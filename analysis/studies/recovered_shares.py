@@ -13,7 +13,6 @@ import numpy as np
 import xarray as xr
 
 from analysis.errors import InputError
-from analysis.heads.bias_interventions import MATCHED
 from analysis.intervals import Interval, over_documents
 
 LEAST = 0.1  # nats per token that a document must lose to have something to recover
@@ -108,7 +107,7 @@ def with_shares(data: xr.Dataset) -> xr.Dataset:
 
 def dose_controls(data: xr.Dataset) -> dict[str, str]:
     """The constants of a record, and the interventions whose far mass each of them has."""
-    return {name: MATCHED[name] for name in map(str, data.matched.values)}
+    return dict(zip(map(str, data.matched.values), map(str, data.matched_to.values), strict=True))
 
 
 def precision_effect(data: xr.Dataset, length: int) -> dict[str, Any]:

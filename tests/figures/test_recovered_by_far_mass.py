@@ -31,6 +31,7 @@ def record(seed: int = 0, documents: int = 5) -> xr.Dataset:
             "role": ("document", ["test"] * documents),
             "again": (axes, np.full(nats.shape, np.nan)),
             "precision": (axes, np.full(nats.shape, "bfloat16")),
+            "matched_to": ("matched", ["hold", "hold-but-sink"]),
         },
         coords={
             "document": [f"d{i}" for i in range(documents)], "length": [48], "intervention": names,

@@ -321,6 +321,7 @@ def synthetic(known: dict[str, list[float]], lost: list[float], far: dict[str, f
             **dict.fromkeys(shares.DOSES, (axes, masses[:, None])),
             "reference": (("document", "length"), np.full((len(lost), 1), 3.0)),
             "role": ("document", ["test"] * len(lost)),
+            "matched_to": ("matched", ["hold"]),
         },
         coords={
             "document": documents,
