@@ -111,6 +111,7 @@ def _fewer(at: xr.Dataset, count: int) -> str:
     if few == count:
         return ""
     read = f"{few} documents" if few == many else f"{few} to {many} documents"
+    read += " (in one where there is no interval)" if few == 1 else ""
     return f"At {int(at.length):,} tokens interventions have been read in {read}."
 
 
