@@ -97,7 +97,7 @@ def parse_json(data: bytes | str, name: object) -> Any:
 
     >>> parse_json('{"a": [1]}', 'here')
     {'a': [1]}
-    >>> parse_json('[' * 1000, 'here')
+    >>> parse_json('[' * 1000 + ']' * 1000, 'here')
     Traceback (most recent call last):
         ...
     analysis.errors.InputError: here is nested more than 64 deep
