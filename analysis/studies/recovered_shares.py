@@ -28,7 +28,7 @@ def recovered(data: xr.Dataset, length: int) -> list[dict[str, Any]]:
         its interval `low`, `high` over documents, None where there is one document; far, sink, entropy: means over
         the same documents.
     """
-    tests = data.sel(length=length).isel(document=np.flatnonzero(data.role.values == "test"))
+    tests = tests_at(data, length)
     rows, losing = [], able(data, length)
     for name in map(str, data.intervention.values):
         one = tests.sel(intervention=name)
@@ -46,9 +46,14 @@ def recovered(data: xr.Dataset, length: int) -> list[dict[str, Any]]:
     return rows
 
 
+def tests_at(data: xr.Dataset, length: int) -> xr.Dataset:
+    """The test documents at a length."""
+    return data.sel(length=length).isel(document=np.flatnonzero(data.role.values == "test"))
+
+
 def able(data: xr.Dataset, length: int) -> np.ndarray:
     """Which test documents lose more than `LEAST` nats at a length; not those that have not been read plain."""
-    tests = data.sel(length=length).isel(document=np.flatnonzero(data.role.values == "test"))
+    tests = tests_at(data, length)
     return (tests.nats.sel(intervention="plain") - tests.reference > LEAST).values
 
 
@@ -62,7 +67,7 @@ def difference(data: xr.Dataset, length: int, one: str, other: str) -> dict[str,
     Raises:
         InputError: no document has both.
     """
-    tests = data.sel(length=length).isel(document=np.flatnonzero(data.role.values == "test"))
+    tests = tests_at(data, length)
     a, b = (tests.sel(intervention=name) for name in (one, other))
     used = (np.isfinite(a.nats) & np.isfinite(b.nats)).values & able(data, length)
     if not used.any():
@@ -121,7 +126,7 @@ def precision_effect(data: xr.Dataset, length: int) -> dict[str, Any]:
     Raises:
         InputError: nothing has been read twice at this length.
     """
-    tests = data.sel(length=length).isel(document=np.flatnonzero(data.role.values == "test"))
+    tests = tests_at(data, length)
     change = (tests.again - tests.nats).values
     twice = np.isfinite(change)
     if not twice.any():

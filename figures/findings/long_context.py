@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 import xarray as xr
 
-from analysis.studies.recovered_shares import able, precision_effect
+from analysis.studies.recovered_shares import able, precision_effect, tests_at
 from figures.findings.finding import FOLDER, Finding, Value, number, percent
 
 RECORD, FIGURE = "trained/smollm2_bias.nc", "fig_34_recovered_by_far_mass"
@@ -57,7 +57,7 @@ def _model(data: xr.Dataset, length: int, *names: str) -> str:
 
     Where the plain readings that a share is of were made otherwise, theirs too.
     """
-    tests = data.sel(length=length).isel(document=np.flatnonzero(data.role.values == "test"))
+    tests = tests_at(data, length)
     used = (
         able(data, length) & np.isfinite(tests.nats.sel(intervention=list(names))).all("intervention").values
     )

@@ -33,6 +33,18 @@ class Stop(Exception):
     """The machine goes down."""
 
 
+def stop_after(monkeypatch: pytest.MonkeyPatch, writes: int) -> None:
+    """The machine goes down once so many records have been written."""
+    write, left = records.write, itertools.count(writes - 1, -1)
+
+    def written(*given, **named) -> None:
+        write(*given, **named)
+        if next(left) == 0:
+            raise Stop
+
+    monkeypatch.setattr(records, "write", written)
+
+
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
     """A tiny llama with a tokenizer, made to read 32 tokens, and nine texts."""
@@ -153,17 +165,8 @@ def test_stopped_and_started_again_it_ends_with_the_same_record(
     places, record, tmp_path: Path, after: int, monkeypatch
 ):
     """Stopped after the first reading, while constants are matched, and among the test documents."""
-    whole, out, count = record[1], tmp_path / "bias.nc", 0
-    write = records.write
-
-    def written(*given, **named) -> None:
-        nonlocal count
-        write(*given, **named)
-        count += 1
-        if count == after:
-            raise Stop
-
-    monkeypatch.setattr(records, "write", written)
+    whole, out = record[1], tmp_path / "bias.nc"
+    stop_after(monkeypatch, after)
     with pytest.raises(Stop):
         measure(places, out, FEW)
     partial = records.read(out, expect_schema=study.BIAS_INTERVENTIONS)
@@ -230,16 +233,8 @@ def test_a_record_goes_on_in_another_precision_and_says_which_reading_is_in_whic
 def test_what_is_read_on_the_way_in_another_precision_is_kept_beside_the_first(
     places, tmp_path: Path, monkeypatch
 ):
-    out, count, write = tmp_path / "bias.nc", 0, records.write
-
-    def written(*given, **named) -> None:
-        nonlocal count
-        write(*given, **named)
-        count += 1
-        if count == 4:  # a reference and a reading of either document
-            raise Stop
-
-    monkeypatch.setattr(records, "write", written)
+    out = tmp_path / "bias.nc"
+    stop_after(monkeypatch, 4)  # a reference and a reading of either document
     with pytest.raises(Stop):
         measure(places, out, Settings(LENGTHS, ("plain",), 2, TARGET, 4, precision="bfloat16"))
     monkeypatch.undo()
