@@ -92,6 +92,7 @@ MARGIN = (
 )
 WHOLE = ("yarn", "hold-within")  # act within L too
 POINTS = 96  # distances at which the record keeps the curves
+EVERY = 10.0  # seconds: as often at most is the record written, so that short readings do not wait for it
 
 REFERENCE = "reference"  # in place of an intervention, of a reader of the trained length
 Cell = tuple[str, str, int]
@@ -448,7 +449,7 @@ def measure_interventions(
     arguments: Sequence[str],
     progress: Progress,
 ) -> xr.Dataset:
-    """Read documents under interventions, and write the record after every reading.
+    """Read documents under interventions, and write the record on the way: what is killed loses `EVERY` seconds.
 
     Args:
         model: "smollm2" (fetched), a Hugging Face folder of safetensors, or a .gguf file.
@@ -481,8 +482,12 @@ def measure_interventions(
     with records.relied_on(out, BIAS_INTERVENTIONS):
         record.resume(out)
     begun, tokens = time.perf_counter(), np.concatenate([w.tokens.numpy() for w in windows])
+    written = -math.inf
 
-    def save() -> None:
+    def save(every: float) -> None:
+        nonlocal written
+        if time.perf_counter() - written < every:
+            return
         provenance = Provenance.collect(
             arguments,
             asdict(settings) | {"lengths": lengths, "texts": [w.document for w in windows]} | opened.recorded,
@@ -495,9 +500,10 @@ def measure_interventions(
             text_sha256=hashlib.sha256(tokens.tobytes()).hexdigest(),
         )
         records.write(record.dataset(), out, provenance, schema=BIAS_INTERVENTIONS)
+        written = time.perf_counter()
 
-    _read_all(record, save, progress)
-    save()
+    _read_all(record, lambda: save(EVERY), progress)
+    save(0)
     return records.read(out, expect_schema=BIAS_INTERVENTIONS)
 
 

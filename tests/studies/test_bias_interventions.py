@@ -34,7 +34,7 @@ class Stop(Exception):
 
 
 def stop_after(monkeypatch: pytest.MonkeyPatch, writes: int) -> None:
-    """The machine goes down once so many records have been written."""
+    """The machine goes down once so many records have been written, one after each reading."""
     write, left = records.write, itertools.count(writes - 1, -1)
 
     def written(*given, **named) -> None:
@@ -43,6 +43,7 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, writes: int) -> None:
             raise Stop
 
     monkeypatch.setattr(records, "write", written)
+    monkeypatch.setattr(study, "EVERY", 0.0)
 
 
 @pytest.fixture(scope="module")
