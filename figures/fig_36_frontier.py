@@ -13,7 +13,6 @@ from figures.style import COLOURS, PAGE, headline, method, note, nothing_yet
 SHOWN = ("RoPE", "TAPA", "ALiBi", "NoPE")
 MARKS = dict(zip(SHOWN, ("o", "s", "^", "D"), strict=True))
 FAR = 8
-CORPUS = "private-words"
 
 
 def draw(records: Mapping[str, Any]) -> Figure:
@@ -24,7 +23,7 @@ def draw(records: Mapping[str, Any]) -> Figure:
     rows = [
         row
         for row in data["runs"]
-        if (row["corpus"], row["kind"], row["size"]) == (CORPUS, "scratch", "base")
+        if (row["corpus"], row["kind"], row["size"]) == (data["corpus"], "scratch", data["size"])
         and row["label"] in SHOWN
         and not row["diverged"]
     ]
@@ -35,7 +34,7 @@ def draw(records: Mapping[str, Any]) -> Figure:
         _, style = method(name) or ("", {})
         at = [row["bits"][near] for row in mine], [row["bits"][far] for row in mine]
         ax.plot(*at, MARKS[name], ms=3.5, color=style["color"], label=name)
-        for corners in data["frontiers"][name].values():
+        for corners in data["frontiers"][data["corpus"]][name].values():
             ax.plot(*zip(*corners, strict=True), lw=0.9, **style)
         best = min(zip(*at, strict=True))
         ax.annotate(name, best, (6, -8), textcoords="offset points", color=style["color"], fontsize=7)
@@ -49,20 +48,30 @@ def draw(records: Mapping[str, Any]) -> Figure:
     )
     if not rows:
         nothing_yet(ax)
-    seeds = len({row["seed"] for row in rows})
-    note(figure, f"every point a run whose schedule ends there, {seeds} seeds, several rates and horizons; lines: the "
+    counts = (("seed", "seed"), ("lr", "rate"), ("share", "horizon"))
+    counts = ", ".join(_counted(len({row[key] for row in rows}), word) for key, word in counts)
+    note(figure, f"corpus {data['corpus']}; every point a run whose schedule ends there ({counts}); lines: the "
          "frontier of each seed")  # fmt: skip
-    headline(figure, _finding(data["contrasts"]))
+    headline(figure, _finding([row for row in data["contrasts"] if row["corpus"] == data["corpus"]], rows))
     return figure
 
 
-def _finding(contrasts: Sequence[Mapping[str, Any]]) -> str:
-    """The primary endpoint, as far as there is one."""
-    rows = [row for row in contrasts if row["corpus"] == CORPUS]
-    if not rows:
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}{'s' * (number != 1)}"
+
+
+def _finding(contrasts: Sequence[Mapping[str, Any]], runs: Sequence[Mapping[str, Any]]) -> str:
+    """The primary endpoint; what the runs lose beyond L while no two methods are of equal loss there."""
+    if not runs:
         return "At equal loss at the trained length, what is lost beyond it?"
-    said = ", ".join(f"{row['against_label']} {row['difference']:+.2f}" for row in rows)
-    seeds = sorted({len(row["seeds"]) for row in rows})
+    if not contrasts:
+        said = []
+        for name in (name for name in SHOWN if any(row["label"] == name for row in runs)):
+            harm = [row["harm"] for row in runs if row["label"] == name]
+            said.append(f"{name} {sum(harm) / len(harm):+.2f}")
+        return f"From L to {FAR}L, bits a byte: {', '.join(said)}; no equal loss at L to compare them at yet"
+    said = ", ".join(f"{row['against_label']} {row['difference']:+.2f}" for row in contrasts)
+    seeds = sorted({len(row["seeds"]) for row in contrasts})
     count = (
         f"{seeds[0]} seed{'s' * (seeds[0] > 1)}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
     )

@@ -1,4 +1,4 @@
-"""Figure 37: the share of the bits beyond the trained length that each method collects, by context length."""
+"""Figure 37: what each method makes of context beyond L: its share of known bits, or its loss on key tokens."""
 
 from __future__ import annotations
 
@@ -6,28 +6,49 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures.style import COLOURS, PAGE, end_labels, headline, method, note, nothing_yet, powers_of_two
 
 SHOWN = ("RoPE", "RoPE + YaRN", "TAPA", "ALiBi", "NoPE")
 MARKS = dict(zip(SHOWN, ("o", "v", "s", "^", "D"), strict=True))
-CORPUS = "private-words"
 FLOOR = -1.0  # harm beyond this is an arrow at the edge
+Rows = Sequence[Mapping[str, Any]]
 
 
 def draw(records: Mapping[str, Any]) -> Figure:
-    """1: the best reader, who knows the process; 0: a reader who cuts at the trained length; below 0: harm."""
+    """Shares where the best reader's loss is known; else the loss on tokens for which a reference needs far context."""
     data = records["long"]
     figure, ax = plt.subplots(figsize=(PAGE, 3.2))
+    shares, use = (
+        [row for row in data[key] if row["corpus"] == data["corpus"] and row["label"] in SHOWN]
+        for key in ("collected", "use")
+    )
+    if not shares and not use:
+        nothing_yet(ax)
+    ax.set(xlabel="context length / trained length")
+    if shares or not use:
+        _shares(ax, data, shares)
+        note(figure, "private words; each seed's run of the least validation loss (number of seeds in brackets); bars: "
+             "95 % over seeds, of one seed over documents; numbers at the lower edge: shares below it")  # fmt: skip
+        headline(figure, _collected(shares))
+    else:
+        _key_tokens(ax, data, use)
+        note(figure, f"corpus {data['corpus']}; key tokens: their loss under a RoPE model trained at 4L falls by more "
+             "than a nat with the context from L to 4L; each seed's run of the least validation loss (number of seeds "
+             "in brackets)")  # fmt: skip
+        headline(figure, _used(use, data["length"]))
+    powers_of_two(ax)
+    return figure
+
+
+def _shares(ax: Axes, data: Mapping[str, Any], rows: Rows) -> None:
+    """1: the best reader, who knows the process; 0: a reader who cuts at the trained length; below 0: harm."""
     ends = []
-    rows = [row for row in data["collected"] if row["corpus"] == CORPUS and row["label"] in SHOWN]
-    for shift, name in enumerate(SHOWN):
-        mine = sorted((row for row in rows if row["label"] == name), key=lambda row: row["length"])
-        if not mine:
-            continue
+    for shift, name, mine in _by_method(rows):
         shown, style = method(name) or ("", {})
-        at = [row["length"] / data["length"] * 2 ** (0.03 * (shift - 2)) for row in mine]
+        at = _places(mine, data["length"], shift)
         values = [max(row["share"], FLOOR) for row in mine]
         ax.plot(at, values, marker=MARKS[name], ms=3.5, label=name, **style)
         for x, row in zip(at, mine, strict=True):
@@ -41,19 +62,45 @@ def draw(records: Mapping[str, Any]) -> Figure:
         ax.axhline(level, color=COLOURS["grey"], lw=0.7, ls=":")
         ax.annotate(words, (0.01, level), (0, 2), xycoords=("axes fraction", "data"), textcoords="offset points",
                     color=COLOURS["grey"], fontsize=6.5)  # fmt: skip
-    powers_of_two(ax)
-    ax.set(xlabel="context length / trained length", ylabel="share of the bits beyond L\nthat are collected")
-    ax.set_ylim(FLOOR - 0.1, 1.15)
+    ax.set(ylabel="share of the bits beyond L\nthat are collected", ylim=(FLOOR - 0.1, 1.15))
     end_labels(ax, ends, size=6.5)
-    if not rows:
-        nothing_yet(ax)
-    note(figure, "private words; each seed's run of the least validation loss (number of seeds in brackets); bars: "
-         "95 % over seeds, of one seed over documents; numbers at the lower edge: shares below it")  # fmt: skip
-    headline(figure, _finding(rows))
-    return figure
 
 
-def _finding(rows: Sequence[Mapping[str, Any]]) -> str:
+def _key_tokens(ax: Axes, data: Mapping[str, Any], rows: Rows) -> None:
+    """Bits a key token by the length of the context, beside those of the reference."""
+    ends = []
+    for shift, name, mine in _by_method([row for row in rows if row["key_bits"] is not None]):
+        shown, style = method(name) or ("", {})
+        values = [row["key_bits"] for row in mine]
+        ax.plot(_places(mine, data["length"], shift), values, marker=MARKS[name], ms=3.5, label=name, **style)
+        ends.append((values[-1], f"{shown} ({len(mine[-1]['seeds'])})", style["color"]))
+    for row in data["runs"]:
+        if (row["corpus"], row["kind"], row["diverged"]) == (data["corpus"], "reference", False):
+            lengths = [n for n in data["lengths"] if n <= 4 * data["length"]]
+            bits = [row["key_bits"][str(n)] for n in lengths]
+            at = [n / data["length"] for n in lengths]
+            ax.plot(at, bits, color=COLOURS["grey"], lw=0.9, ls=":")
+            ax.annotate("reference, trained at 4L", (at[-1], bits[-1]), (4, -2), textcoords="offset points",
+                        color=COLOURS["grey"], fontsize=6.5)  # fmt: skip
+    ax.set(ylabel="bits a key token\n(falls: far context is used)")
+    end_labels(ax, ends, size=6.5)
+
+
+def _by_method(rows: Rows) -> list[tuple[int, str, list[Mapping[str, Any]]]]:
+    """Place, name and rows by length of each method that has any."""
+    found = []
+    for shift, name in enumerate(SHOWN):
+        mine = sorted((row for row in rows if row["label"] == name), key=lambda row: row["length"])
+        if mine:
+            found.append((shift, name, mine))
+    return found
+
+
+def _places(rows: Rows, length: int, shift: int) -> list[float]:
+    return [row["length"] / length * 2 ** (0.03 * (shift - 2)) for row in rows]
+
+
+def _collected(rows: Rows) -> str:
     """Who collects anything for certain at the longest length."""
     if not rows:
         return "How much of what far context is worth does a method collect?"
@@ -66,3 +113,13 @@ def _finding(rows: Sequence[Mapping[str, Any]]) -> str:
         f"{row['label']} {100 * row['share']:.0f}\u00a0%" for row in last if row["label"] in some
     )
     return f"Of the bits between L and {longest} bytes of context are collected: {said}"
+
+
+def _used(rows: Rows, length: int) -> str:
+    """What four times the context, as much as the reference was trained with, changes on key tokens."""
+    said = []
+    for _, name, mine in _by_method(rows):
+        bits = {row["length"]: row["key_bits"] for row in mine if row["extension"] == "none"}
+        if None not in (bits.get(length), bits.get(4 * length)):
+            said.append(f"{name} {bits[4 * length] - bits[length]:+.2f}")
+    return f"With 4L in place of L, bits a key token change by: {', '.join(said)}"

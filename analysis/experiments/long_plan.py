@@ -232,6 +232,17 @@ class Ladder:
         """Runs of the named tiers, each once, in the order in which they are taken."""
         return list(dict.fromkeys(run for tier in self.of(names) for run in tier.runs))
 
+    def size_of(self, corpus: str) -> str:
+        """The size at which methods are compared on a corpus: that of its reference.
+
+        >>> ladder().size_of("code")
+        '3M'
+
+        Raises:
+            InputError: the ladder has no reference for this corpus.
+        """
+        return self.reference(corpus).size
+
     def reference(self, corpus: str) -> LongRun:
         """The run that decides whether a corpus passes the gate.
 
@@ -277,10 +288,9 @@ class Ladder:
         )  # fmt: skip
 
     def evaluation(self, run: LongRun) -> Evaluation:
-        """How its models are evaluated: extensions only where the schedule is whole."""
-        extended = (
-            VARIANTS[run.variant].evaluated_as if run.kind == "scratch" and run.share >= 1 else ("none",)
-        )
+        """How its models are evaluated: extensions only at the whole horizon of the corpus, that of its reference."""
+        whole = run.kind == "scratch" and run.share >= self.reference(run.corpus).share
+        extended = VARIANTS[run.variant].evaluated_as if whole else ("none",)
         extensions = tuple(name for name in EXTENSIONS if name in extended)
         points = 0 if run.kind == "fine" else self.points
         return Evaluation(self.lengths, extensions, self.spans, self.target, points)

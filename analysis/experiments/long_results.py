@@ -22,7 +22,7 @@ from analysis.evaluation.long_range import collected_share
 from analysis.experiments.long_plan import CONTRASTS, FAR, Ladder, LongRun, ladder
 from analysis.experiments.results import NAT
 from analysis.experiments.run_record import Content, read_run
-from analysis.intervals import LEVEL, Interval, detectable, holm, over_seeds
+from analysis.intervals import LEVEL, Interval, detectable, holm, over_documents, over_seeds
 from analysis.text.corpus import PRIVATE_WORDS
 from analysis.training.variants import label
 
@@ -117,23 +117,29 @@ def summarise_long(
 
     Returns:
         "runs", a row for each; "gate", one for each reference; "contrasts", the primary endpoint; "frontiers", their
-        corners by method and seed; "pace", TAPA's lag behind RoPE by size and horizon; "collected", shares of the bits
-        beyond L by method and length; "needles"; "power"; "missing", a line for each tier that is not finished;
-        "length" and "lengths".
+        corners by corpus, method and seed; "pace", TAPA's lag behind RoPE by corpus, size and horizon; "use", losses by
+        method and length, on key tokens too; "collected", shares of the bits beyond L by method and length; "needles";
+        "power"; "missing", a line for each tier that is not finished; "length" and "lengths"; "corpus", the one that
+        passes the gate, and "size", at which methods are compared on it.
     """
     ended = {run: c for run, c in contents.items() if c["diverged"] is None}
     rows = [_run_row(run, content, plan) for run, content in contents.items()]
     contrasts = _contrasts(ended, plan)
+    gate = [_gate_row(run, c) for run, c in ended.items() if run.kind == "reference"]
+    shown = next((row["corpus"] for row in gate if row["passes"]), PRIVATE_WORDS)
     return {
+        "corpus": shown,
+        "size": plan.size_of(shown),
         "length": plan.length,
         "lengths": list(plan.lengths),
         "runs": rows,
-        "gate": [_gate_row(run, c) for run, c in ended.items() if run.kind == "reference"],
+        "gate": gate,
         "contrasts": contrasts,
         "frontiers": _frontiers(ended, plan),
         "pace": list(_pace(ended, plan)),
+        "use": list(_use(ended, plan)),
         "collected": list(_collected(ended, plan)),
-        "needles": list(_needles(ended)),
+        "needles": list(_needles(ended, plan)),
         "power": [
             *_power_rows(earlier or {}, "earlier runs"),
             *_power_rows(_differences(contrasts), "this experiment"),
@@ -188,24 +194,28 @@ def _gate_row(run: LongRun, content: Content) -> Row:
 
 
 def points_of(ended: Mapping[LongRun, Content], variant: str, corpus: str, plan: Ladder) -> dict[int, Points]:
-    """Points of a method's frontier by seed: its runs from scratch at every rate and horizon, of the base size."""
+    """Points of a method's frontier by seed: its runs from scratch at every rate and horizon, of the corpus's size."""
     found: dict[int, list[tuple[float, float]]] = {}
+    wanted = (variant, corpus, "scratch", plan.size_of(corpus))
     for run, content in ended.items():
-        if (run.variant, run.corpus, run.kind, run.size) == (variant, corpus, "scratch", "base"):
+        if (run.variant, run.corpus, run.kind, run.size) == wanted:
             near, far = bits_at(content, plan.length), bits_at(content, FAR * plan.length)
             if near is not None and far is not None:
                 found.setdefault(run.seed, []).append((near, far))
     return {seed: np.array(points) for seed, points in sorted(found.items())}
 
 
-def _frontiers(ended: Mapping[LongRun, Content], plan: Ladder) -> dict[str, dict[str, list[list[float]]]]:
-    """Corners of each seed's frontier, by the method's label, on private words."""
-    variants = dict.fromkeys(run.variant for run in ended if run.kind == "scratch")
-    found = {label(name): points_of(ended, name, PRIVATE_WORDS, plan) for name in variants}
-    return {
-        name: {str(seed): frontier(points).tolist() for seed, points in seeds.items()}
-        for name, seeds in found.items()
-    }
+def _frontiers(
+    ended: Mapping[LongRun, Content], plan: Ladder
+) -> dict[str, dict[str, dict[str, list[list[float]]]]]:
+    """Corners of each seed's frontier, by corpus and the method's label."""
+    found: dict[str, dict[str, dict[str, list[list[float]]]]] = {}
+    for corpus, variant in dict.fromkeys((run.corpus, run.variant) for run in ended if run.kind == "scratch"):
+        corners = points_of(ended, variant, corpus, plan)
+        found.setdefault(corpus, {})[label(variant)] = {
+            str(seed): frontier(points).tolist() for seed, points in corners.items()
+        }
+    return found
 
 
 def _contrasts(ended: Mapping[LongRun, Content], plan: Ladder) -> list[Row]:
@@ -310,13 +320,14 @@ def slower_by(tokens: float, bits: float, curve: Points) -> tuple[float, str]:
 
 
 def _pace(ended: Mapping[LongRun, Content], plan: Ladder) -> Iterator[Row]:
-    """TAPA behind RoPE on private words by size and horizon: bits at L at equal tokens, factor of tokens at equal bits.
+    """TAPA behind RoPE by corpus, size and horizon: bits at L at equal tokens, factor of tokens at equal bits.
 
     At each horizon a seed's loss is its best over the rates that both methods have at every horizon that both have.
     """
-    for size in dict.fromkeys(run.size for run in plan.runs()):
+    for corpus, size in dict.fromkeys((run.corpus, run.size) for run in plan.runs()):
         curves = {
-            seed: _learning_curves(ended, size, seed, plan) for seed in sorted({run.seed for run in ended})
+            seed: _learning_curves(ended, corpus, size, seed, plan)
+            for seed in sorted({run.seed for run in ended})
         }
         for tokens in sorted({n for pair in curves.values() for n in pair[0]}):
             pairs = {seed: pair for seed, pair in curves.items() if tokens in pair[0]}
@@ -326,8 +337,8 @@ def _pace(ended: Mapping[LongRun, Content], plan: Ladder) -> Iterator[Row]:
             ]
             bounds = {sign for _, sign in found}
             row: Row = {
-                "size": size, "tokens": tokens, "seeds": list(pairs), "bound": "".join(sorted(bounds)),
-                "factors": [factor for factor, _ in found],
+                "corpus": corpus, "size": size, "tokens": tokens, "seeds": list(pairs),
+                "bound": "".join(sorted(bounds)), "factors": [factor for factor, _ in found],
             }  # fmt: skip
             row |= dict(zip(("lag", "lag_low", "lag_high"), over_seeds(lags).ends(), strict=True))
             ends = (
@@ -340,12 +351,12 @@ def _pace(ended: Mapping[LongRun, Content], plan: Ladder) -> Iterator[Row]:
 
 
 def _learning_curves(
-    ended: Mapping[LongRun, Content], size: str, seed: int, plan: Ladder
+    ended: Mapping[LongRun, Content], corpus: str, size: str, seed: int, plan: Ladder
 ) -> tuple[dict[float, float], dict[float, float]]:
     """Least loss at L by tokens, of TAPA and of RoPE, at the horizons and rates that both have all of."""
     cells: dict[str, dict[tuple[float, float], float]] = {"tapa": {}, "rope": {}}
     for run, content in ended.items():
-        here = (run.corpus, run.kind, run.size, run.seed) == (PRIVATE_WORDS, "scratch", size, seed)
+        here = (run.corpus, run.kind, run.size, run.seed) == (corpus, "scratch", size, seed)
         if here and run.variant in cells and (bits := bits_at(content, plan.length)) is not None:
             cells[run.variant][content["long_range"]["trained_tokens"], run.lr] = bits
     both = set(cells["tapa"]) & set(cells["rope"])
@@ -358,12 +369,14 @@ def _learning_curves(
     return slow, fast
 
 
-# Shares of the bits beyond L, and needles.
+# Losses by length, shares of the bits beyond L, and needles.
 
 
-def best_runs(ended: Mapping[LongRun, Content], variant: str, corpus: str) -> dict[int, Content]:
+def best_runs(
+    ended: Mapping[LongRun, Content], variant: str, corpus: str, plan: Ladder
+) -> dict[int, Content]:
     """Of a method by seed: its run from scratch at the whole horizon with the least validation loss at L."""
-    wanted = (variant, corpus, "scratch", "base")
+    wanted = (variant, corpus, "scratch", plan.size_of(corpus))
     mine = {r: c for r, c in ended.items() if (r.variant, r.corpus, r.kind, r.size) == wanted}
     horizon = max((run.share for run in mine), default=0)
     found: dict[int, Content] = {}
@@ -375,11 +388,51 @@ def best_runs(ended: Mapping[LongRun, Content], variant: str, corpus: str) -> di
     return dict(sorted(found.items()))
 
 
+def _use(ended: Mapping[LongRun, Content], plan: Ladder) -> Iterator[Row]:
+    """Losses of each method's best runs by length, over all targets and over key tokens, and what the length changes.
+
+    Means over seeds with Student's t; of one seed the interval of the change is over documents.
+    """
+    for variant, corpus in dict.fromkeys((run.variant, run.corpus) for run in ended if run.kind == "scratch"):
+        seeds = best_runs(ended, variant, corpus, plan)
+        for extension, length in _cells(seeds.values()):
+            changes = [_change(content, extension, length, plan.length) for content in seeds.values()]
+            one = len(changes) == 1
+            ends = changes[0] if one else over_seeds(np.array([change.value for change in changes]))
+            bits = [bits_at(content, length, extension) for content in seeds.values()]
+            key = [_key_bits(content, length, extension) for content in seeds.values()]
+            yield {
+                "label": label(variant, extension), "variant": variant, "extension": extension, "corpus": corpus,
+                "length": length, "seeds": list(seeds), "over": "documents" if one else "seeds",
+                "bits": _mean(one for one in bits if one is not None),
+                "key_bits": _mean(key) if all(map(math.isfinite, key)) else None,
+                **dict(zip(("change", "change_low", "change_high"), ends.ends(), strict=True)),
+            }  # fmt: skip
+
+
+def _change(content: Content, extension: str, length: int, short: int) -> Interval:
+    """Bits a byte at a length less those of the plain model at the short one, with the interval over documents."""
+    far, near = (np.array(_item(content, *cell)["nats"]) for cell in ((extension, length), ("none", short)))
+    sizes = np.array(content.get("document_bytes", content["document_tokens"]), float)
+    return over_documents((far - near) * NAT, sizes, seed=0)
+
+
+def _key_bits(content: Content, length: int, extension: str) -> float:
+    """Bits a key token; NaN where there is none."""
+    count = content["long_range"]["key_count"]
+    return _item(content, extension, length)["key_nats"] * NAT / count if count else math.nan
+
+
+def _item(content: Content, extension: str, length: int) -> Mapping[str, Any]:
+    wanted = (extension, length)
+    return next(item for item in content["evaluations"] if (item["extension"], item["length"]) == wanted)
+
+
 def _collected(ended: Mapping[LongRun, Content], plan: Ladder) -> Iterator[Row]:
     """Share of the bits between L and each longer length: mean over seeds, or of one seed with documents' interval."""
     for variant in dict.fromkeys(run.variant for run in ended if run.kind == "scratch"):
         for corpus in dict.fromkeys(run.corpus for run in ended):
-            seeds = best_runs(ended, variant, corpus)
+            seeds = best_runs(ended, variant, corpus, plan)
             for extension, length in _cells(seeds.values()):
                 if length == plan.length:
                     continue
@@ -419,11 +472,11 @@ def _words(content: Content, extension: str, length: int) -> tuple[np.ndarray, n
     return None
 
 
-def _needles(ended: Mapping[LongRun, Content]) -> Iterator[Row]:
+def _needles(ended: Mapping[LongRun, Content], plan: Ladder) -> Iterator[Row]:
     """Hits of each method by length and depth, over its seeds."""
     for variant in dict.fromkeys(run.variant for run in ended if run.kind == "scratch"):
         for corpus in dict.fromkeys(run.corpus for run in ended):
-            seeds = best_runs(ended, variant, corpus)
+            seeds = best_runs(ended, variant, corpus, plan)
             cells: dict[tuple[int, float], list[Mapping[str, Any]]] = {}
             for content in seeds.values():
                 for one in content["long_range"]["needles"]:

@@ -113,13 +113,44 @@ def share_findings() -> Iterator[Finding]:
         )
 
 
+def use_findings() -> Iterator[Finding]:
+    """What eight times the trained length does to each method, and four times the length to key tokens."""
+    keys = ("corpus", "variant", "extension")
+    rows = {(*(row[key] for key in keys), int(row["length"])): row for row in table("long_use")}
+    for corpus, variant, extension in dict.fromkeys(place[:3] for place in rows):
+        plain = rows.get((corpus, variant, "none", BASE))  # an extension changes nothing within L
+        four, far = (rows.get((corpus, variant, extension, times * BASE)) for times in (4, 8))
+        if plain is None or four is None or far is None or not four["key_bits"]:
+            continue
+        yield Finding(
+            f"use-{label_part(variant)}{'' if extension == 'none' else f'-{extension}'}-{corpus}",
+            "{method} trained at {short} tokens of {corpus} has {near} bits a byte there and {far_bits} at {far}, a "
+            "change of {change} [95 % over {over}] (seeds: {seeds}); on key tokens {key_near} bits at {short} and "
+            "{key_four} at {four}.",
+            "tables/long_use.csv",
+            {
+                "method": far["label"],
+                "short": BASE,
+                "corpus": corpus,
+                "near": number(float(plain["bits"]), 3),
+                "far_bits": number(float(far["bits"]), 3),
+                "far": 8 * BASE,
+                "change": _triple(far, "change", 3, "+"),
+                "over": far["over"],
+                "seeds": len(far["seeds"].split()),
+                "key_near": number(float(plain["key_bits"])),
+                "key_four": number(float(four["key_bits"])),
+                "four": 4 * BASE,
+            },
+            COLLECTED,
+        )
+
+
 def copying_findings() -> Iterator[Finding]:
-    """When runs of the whole horizon learn to copy."""
-    rows = [
-        row
-        for row in table("long_runs")
-        if (row["kind"], row["size"], row["diverged"]) == ("scratch", "base", "False")
-    ]
+    """When runs of the whole horizon learn to copy, of the size at which methods are compared."""
+    runs = [row for row in table("long_runs") if row["diverged"] == "False"]
+    sizes = {row["corpus"]: row["size"] for row in runs if row["kind"] == "reference"}
+    rows = [row for row in runs if row["kind"] == "scratch" and row["size"] == sizes.get(row["corpus"])]
     for corpus, variant in dict.fromkeys((row["corpus"], row["variant"]) for row in rows):
         mine = [row for row in rows if (row["corpus"], row["variant"]) == (corpus, variant)]
         horizon = max(float(row["share"]) for row in mine)

@@ -65,7 +65,7 @@ def long_content(
     tokens = plan.recipe_of(run)
     total = tokens.steps * tokens.batch * tokens.length
     return content | {
-        "evaluations": items,
+        "evaluations": items, "document_tokens": [BYTES] * DOCUMENTS,
         "long_range": {
             "trained_tokens": total, "spans_sha256": "00" * 32, "key_count": 40, "copies_after": total / 2,
             "copying": [{"tokens": total / 2, "share": 0.6}, {"tokens": total, "share": 0.8}],

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from analysis.experiments.long_plan import CODE_SHARE, RATES
 from analysis.experiments.long_results import frontier, points_of, summarise_long
 from analysis.experiments.long_tables import long_csv
 from figures import style
 from figures.findings import long_range
-from tests.experiments.long_records import LADDER, contents_of
+from tests.experiments.long_records import LADDER, contents_of, long_content
 from tests.figures.test_pictures import few_pixels, module
 
 __all__ = ["few_pixels"]  # a fixture that every test here uses
@@ -39,6 +40,44 @@ def test_a_figure_is_saved_with_labels_and_no_wider_than_a_page(name: str, found
     pdf, png = style.save_figure(lambda _: figure, {}, tmp_path / name)
     assert pdf.read_bytes().startswith(b"%PDF")
     assert plt.imread(png).std() > 0.01
+
+
+@pytest.fixture(scope="module")
+def on_code() -> dict[str, Any]:
+    """Two methods at one rate and horizon on the corpus that passes, as the first runs on it are."""
+    runs = {
+        run: content
+        for run, content in contents_of("gate", "code", gain=0.2).items()
+        if run.kind == "reference"
+        or ((run.seed, run.share, run.lr) == (0, CODE_SHARE, RATES[0]) and run.variant in ("rope", "tapa"))
+    }
+    (failed,) = (run for run in runs if run.corpus == "private-words")
+    return {"long": summarise_long(runs | {failed: long_content(failed, gain=0.01)}, LADDER)}
+
+
+def test_figures_show_the_corpus_that_passes_the_gate(on_code):
+    """At the size of its reference; before two methods are of equal loss, what each loses beyond L."""
+    assert (on_code["long"]["corpus"], on_code["long"]["size"]) == ("code", "3M")
+    assert on_code["long"]["contrasts"] == []
+    figure = module("frontier").draw(on_code)
+    lines = {str(line.get_label()): line.get_xydata() for line in figure.axes[0].lines}
+    assert len(lines["RoPE"]) == len(lines["TAPA"]) == 1
+    assert "RoPE +0.90, TAPA -0.06" in title(figure)
+    assert "no equal loss at L" in title(figure)
+    assert "corpus code" in " ".join(text.get_text() for text in figure.texts)
+
+
+def test_where_no_best_reader_is_known_key_tokens_are_shown(on_code):
+    figure = module("collected").draw(on_code)
+    lines = {str(line.get_label()): line.get_ydata() for line in figure.axes[0].lines}
+    use = {(row["label"], row["length"]): row for row in on_code["long"]["use"]}
+    for name in ("RoPE", "TAPA", "RoPE + YaRN"):
+        lengths = [n for n in LADDER.lengths if (name, n) in use]
+        assert lines[name].tolist() == [use[name, n]["key_bits"] for n in lengths]
+    assert "key token" in figure.axes[0].get_ylabel()
+    # made-up key tokens have the loss of all targets, so that of RoPE rises by 0.6 bits to 4L
+    assert "RoPE +0.60, TAPA -0.04" in title(figure)
+    assert any("reference" in text.get_text() for text in figure.axes[0].texts)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -102,7 +141,7 @@ def test_findings_are_sentences_of_the_tables(found, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(long_range, "table", table)
     sources = (
-        long_range.gate_findings, long_range.contrast_findings, long_range.share_findings,
+        long_range.gate_findings, long_range.contrast_findings, long_range.share_findings, long_range.use_findings,
         long_range.copying_findings, long_range.power_findings,
     )  # fmt: skip
     said = {one.label: one.sentence for source in sources for one in source()}
@@ -118,6 +157,8 @@ def test_findings_are_sentences_of_the_tables(found, monkeypatch: pytest.MonkeyP
         f"TAPA copies in 5 of 5 runs of {tokens / 1e6:.1f} million tokens"
         in said["copies-tapa-private-words"]
     )
+    assert "a change of -0.0" in said["use-tapa-private-words"]
+    assert "95 % over seeds" in said["use-rope-yarn-private-words"]
     assert "standard deviation of 0.25 bits a byte over 3 seeds (earlier runs)" in said["power-tapa-rope"]
     assert "8 seeds 0.29" in said["power-tapa-rope"]
     assert not any("None" in sentence or "nan" in sentence for sentence in said.values())
