@@ -1,4 +1,4 @@
-"""Figure 38: how often each method finds a fresh word, by its depth and the length of the window."""
+"""Figure 38: how often each method finds a fresh word or sequence, by its depth and the length of the window."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from analysis.text.corpus import PRIVATE_WORDS
 from figures.style import PAGE, SEQUENTIAL, headline, note, nothing_yet
 
 SHOWN = ("RoPE", "TAPA", "ALiBi", "NoPE")
-CORPUS = "private-words"
 
 
 def draw(records: Mapping[str, Any]) -> Figure:
-    """A panel a method; a cell is the share of words whose last letter gets more than half of the probability."""
+    """A panel a method; a cell is the share of needles whose last token gets more than half of the probability."""
     data = records["long"]
-    rows = [row for row in data["needles"] if row["corpus"] == CORPUS and row["label"] in SHOWN]
+    rows = [row for row in data["needles"] if row["corpus"] == data["corpus"] and row["label"] in SHOWN]
     figure, axes = plt.subplots(1, len(SHOWN), figsize=(PAGE, 2.3), sharey=True)
     lengths = sorted({row["length"] for row in rows})
     depths = sorted({row["depth"] for row in rows})
@@ -45,13 +45,17 @@ def draw(records: Mapping[str, Any]) -> Figure:
     if image is not None:
         figure.colorbar(image, ax=axes, label="found", fraction=0.05)
         trials = " or ".join(str(n) for n in sorted({row["trials"] for row in rows}))
-        note(figure, f"per cent of fresh private words found, {trials} trials a cell; a guess finds "
-             "none; each seed's run of the least validation loss")  # fmt: skip
-    headline(figure, _finding(rows, data["length"]))
+        note(figure, f"per cent of fresh {_what(data)} found, {trials} trials a cell; a guess finds none; each seed's "
+             "run of the least validation loss")  # fmt: skip
+    headline(figure, _finding(rows, data["length"], _what(data)))
     return figure
 
 
-def _finding(rows: Sequence[Mapping[str, Any]], length: int) -> str:
+def _what(data: Mapping[str, Any]) -> str:
+    return "private words" if data["corpus"] == PRIVATE_WORDS else "sequences of four tokens"
+
+
+def _finding(rows: Sequence[Mapping[str, Any]], length: int, what: str) -> str:
     """What is found within the trained length and at the longest, over all depths."""
     if not rows:
         return "Which words from far back are found?"
@@ -63,4 +67,4 @@ def _finding(rows: Sequence[Mapping[str, Any]], length: int) -> str:
             mine = [row for row in rows if (row["label"], row["length"]) == (name, n)]
             found.append(100 * sum(row["hits"] for row in mine) / sum(row["trials"] for row in mine))
         said.append(f"{name} {found[0]:.0f} and {found[1]:.0f}\u00a0%")
-    return f"Fresh words found at {length} and at {longest} bytes: {', '.join(said)}"
+    return f"Fresh {what} found at {length} and at {longest} tokens: {', '.join(said)}"

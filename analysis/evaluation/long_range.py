@@ -5,14 +5,15 @@ context is worth something. `worth` measures that with a reference model that wa
 `Worth.passes` is the gate: a corpus that does not pass is used for no claim of long-range use. `key_tokens` are those
 whose loss under the reference falls by more than a nat with the long context (LongPPL, Fang et al. 2024, arXiv
 2410.23771). Where the least loss is known (`text.recurrence`), `collected` says which share of the far context's bits
-a model collects, and `needle_grid` whether it finds one fresh word among the others, by depth and length. `copying`
+a model collects, and `needle_grid` whether it finds one fresh word among the others, by depth and length; of any
+other corpus `token_needles` asks it with sequences of tokens. `copying`
 says of any model whether it has learned to copy at all: a run that stops before it has measures nothing.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,8 @@ LONGER = 4
 """Length of the reference over the trained one."""
 DEPTHS = (0.1, 0.3, 0.5, 0.7, 0.9)
 """Of needles, shares of the window before its queries."""
+FRESH = 4
+"""Tokens of a needle of `token_needles`; all but the last are its key."""
 COPIED = 0.5
 """Share of its loss that a text loses the second time it is read, from which a model counts as copying."""
 
@@ -308,15 +311,16 @@ def gate_text(corpus: str, found: Worth, lengths: tuple[int, int]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class NeedleGrid:
-    """How a model ends fresh private words, each of which it has read once.
+    """How a model ends fresh words or sequences of tokens, each of which it has read once.
 
-    A query is a word's mark and all letters but the last, which no other word of the window begins with.
+    A query is a word's mark and all letters but the last, which no other word of the window begins with; or all tokens
+    of a sequence but the last.
 
     Attributes:
-        hits: whether the model gave the last letter more than half of all probability, by window and depth; of a
-            guess among 26 letters never.
-        nats: loss of the last letter; log 26 for a guess.
-        distances: from a query's last letter to the needle's, in tokens.
+        hits: whether the model gave the last letter or token more than half of all probability, by window and depth;
+            of a guess never.
+        nats: its loss; of a guess log 26 for a letter, log of the vocabulary for a token.
+        distances: from a query's last token to the needle's, in tokens.
     """
 
     hits: Bool[np.ndarray, "windows depths"]
@@ -354,15 +358,64 @@ def needle_grid(
     Raises:
         InputError: more windows than spans, or a window with too few private words.
     """
+
+    def planted(window: np.ndarray, rng: np.random.Generator) -> Planted:
+        return _with_needles(window.astype(np.uint8), process, depths, rng)
+
+    return _asked(read, chosen, length, planted, count, seed, rows)
+
+
+@torch.inference_mode()
+def token_needles(
+    read: Read,
+    chosen: Spans,
+    vocabulary: int,
+    length: int,
+    *,
+    count: int,
+    seed: int,
+    depths: Sequence[float] = DEPTHS,
+    rows: int = 1,
+) -> NeedleGrid:
+    """The same in a corpus without words of its own: needles are sequences of `FRESH` tokens drawn at random.
+
+    No token of a needle stands anywhere else in its window, so that only the needle tells how a query ends: whoever
+    repeats it has found it, and whoever guesses among the vocabulary never does.
+
+    Args:
+        read: the model, for windows of `length` tokens.
+        chosen: held-out spans; a window ends where a span does.
+        vocabulary: tokens to draw from.
+        length, count, seed, depths, rows: as `needle_grid`.
+
+    Raises:
+        InputError: more windows than spans, a window with too little room or too few tokens that it does not hold.
+    """
+
+    def planted(window: np.ndarray, rng: np.random.Generator) -> Planted:
+        return _with_sequences(window, vocabulary, depths, rng)
+
+    return _asked(read, chosen, length, planted, count, seed, rows)
+
+
+Planted = tuple[np.ndarray, list[int], list[int]]
+"""A window with its needles, where the last token of each stands, and where that of its query does."""
+
+
+def _asked(
+    read: Read,
+    chosen: Spans,
+    length: int,
+    planted: Callable[[np.ndarray, np.random.Generator], Planted],
+    count: int,
+    seed: int,
+    rows: int,
+) -> NeedleGrid:
+    """How a model ends the queries of the first windows, each planted with a generator of its own."""
     if count > len(chosen.starts):
         raise InputError(f"{count} windows of needles, {len(chosen.starts)} spans; ask for fewer")
     cut = chosen.cut(length - chosen.target)[:count]
-    made = [
-        _with_needles(
-            window.numpy().astype(np.uint8), process, depths, np.random.default_rng([seed, length, n])
-        )
-        for n, window in enumerate(cut)
-    ]
+    made = [planted(window.numpy(), np.random.default_rng([seed, length, n])) for n, window in enumerate(cut)]
     windows = torch.from_numpy(np.stack([data for data, *_ in made]).astype(np.int64))
     losses = torch.cat([read(part) for part in windows.split(rows)]).double().cpu().numpy()
     queries = np.array([places for _, _, places in made])
@@ -373,7 +426,7 @@ def needle_grid(
 
 def _with_needles(
     data: UInt8[np.ndarray, " bytes"], process: PitmanYor, depths: Sequence[float], rng: np.random.Generator
-) -> tuple[UInt8[np.ndarray, " bytes"], list[int], list[int]]:
+) -> Planted:
     """A window with a needle at each depth and its queries; where the last letters of both stand, by depth."""
     found = PrivateWords.of(data, process)
     many = len(depths)
@@ -401,6 +454,29 @@ def _with_needles(
             data[at : at + letters] = np.frombuffer(word, np.uint8)
     last = letters - 1
     return data, [start + last for start in planted], [int(asked[order[n]]) + last for n in range(many)]
+
+
+def _with_sequences(
+    window: Int[np.ndarray, " tokens"], vocabulary: int, depths: Sequence[float], rng: np.random.Generator
+) -> Planted:
+    """A window with a needle of fresh tokens at each depth, and all of them again at its end."""
+    many, data = len(depths), window.copy()
+    asked = [len(data) - FRESH * (many - n) for n in range(many)]
+    starts = [round(depth * asked[0]) for depth in depths]
+    if np.diff([*starts, asked[0]]).min() < FRESH:
+        raise InputError(f"a window of {len(data)} tokens has no room for {many} needles; give a longer one")
+    free = np.setdiff1d(np.arange(vocabulary), data)
+    if len(free) < FRESH * many:
+        raise InputError(
+            f"{len(free)} of {vocabulary} tokens are not in a window of {len(data)}; {many} needles take {FRESH * many}"
+        )
+    needles = rng.permutation(free)[: FRESH * many].reshape(many, FRESH)
+    order = rng.permutation(many)
+    for n, start in enumerate(starts):
+        for at in (start, asked[order[n]]):
+            data[at : at + FRESH] = needles[n]
+    last = FRESH - 1
+    return data, [start + last for start in starts], [asked[order[n]] + last for n in range(many)]
 
 
 # Copying: a text that is read twice in one window.

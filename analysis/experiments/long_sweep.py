@@ -43,7 +43,7 @@ from analysis.files import write_whole
 from analysis.models.llama import Llama
 from analysis.models.token_losses import llama_reader, rows_at_once
 from analysis.progress import NotedProgress, silent
-from analysis.text.corpus import PRIVATE_WORDS, Corpus, corpus
+from analysis.text.corpus import Corpus, corpus
 from analysis.training import train
 from analysis.training.recipe import Recipe
 from analysis.training.train import Diverged
@@ -266,9 +266,8 @@ class Timing:
 def windows_read(run: LongRun, ladder: Ladder) -> dict[int, int]:
     """Windows that the evaluation of a run reads, by length: spans under every extension, needles, copying."""
     evaluation = ladder.evaluation(run)
-    needles = ladder.needles if run.corpus == PRIVATE_WORDS else 0
-    counts = {n: evaluation.spans * len(evaluation.extensions) + needles for n in evaluation.lengths}
-    counts[ladder.length] = evaluation.spans * (1 + max(evaluation.checkpoints, 1)) + needles
+    counts = {n: evaluation.spans * len(evaluation.extensions) + ladder.needles for n in evaluation.lengths}
+    counts[ladder.length] = evaluation.spans * (1 + max(evaluation.checkpoints, 1)) + ladder.needles
     return counts
 
 

@@ -21,7 +21,7 @@ TITLES = {
     "long_use": "Use of longer contexts: loss by length, and on key tokens",
     "long_collected": "Share of the available bits beyond L that a method collects",
     "long_pace": "Slower, or worse: TAPA behind RoPE at L, by tokens and size",
-    "long_needles": "Needles: fresh words by depth and length",
+    "long_needles": "Needles: fresh words or sequences by depth and length",
     "long_runs": "Every run: loss by length, harm, key tokens, and when it learned to copy",
     "long_power": "What numbers of seeds detect",
 }
@@ -216,9 +216,10 @@ def _needles(content: Results) -> list[str | Table]:
             ]
         )
     return [
-        "Fresh private words whose last letter gets more than half of all probability when the others are given, in "
-        "per cent of the trials of all seeds; a guess among the letters never does. Columns: tokens of the window, and "
-        "the word's depth in it, 0.1 far from the query and 0.9 near.",
+        "Needles whose last token gets more than half of all probability when the others are given, in per cent of the "
+        "trials of all seeds; a guess never does. Needles: fresh private words, letter by letter; on another corpus "
+        "sequences of four tokens that stand nowhere else in the window. Columns: tokens of the window, and the "
+        "needle's depth in it, 0.1 far from the query and 0.9 near.",
         Table(["corpus", "method", *(f"{length} at {depth:g}" for length, depth in columns)], rows),
     ]
 

@@ -259,14 +259,17 @@ def _needles(
     model: Llama, chosen: Spans, process: PitmanYor | None, ladder: Ladder
 ) -> list[dict[str, float]]:
     rows: list[dict[str, float]] = []
-    if process is None or not ladder.needles:
-        return rows
-    for length in ladder.lengths:
+    for length in ladder.lengths if ladder.needles else ():
         read, _ = llama_reader(model, length)
-        grid = long_range.needle_grid(
-            read, chosen, process, length,
-            count=ladder.needles, seed=NEEDLE_SEED, rows=rows_at_once(model, length, SCORES),
-        )  # fmt: skip
+        how = {
+            "count": ladder.needles,
+            "seed": NEEDLE_SEED,
+            "rows": rows_at_once(model, length, SCORES),
+        }
+        if process is None:
+            grid = long_range.token_needles(read, chosen, model.config.vocab_size, length, **how)
+        else:
+            grid = long_range.needle_grid(read, chosen, process, length, **how)
         for n, depth in enumerate(DEPTHS):
             hits, nats = int(grid.hits[:, n].sum()), float(grid.nats[:, n].mean())
             away = float(grid.distances[:, n].mean())

@@ -18,6 +18,7 @@ from analysis.evaluation.long_range import (
     key_tokens,
     needle_grid,
     span_losses,
+    token_needles,
     word_losses,
     worth,
 )
@@ -189,6 +190,63 @@ def test_a_guess_among_the_letters_hits_no_needle() -> None:
     found = needle_grid(guess, chosen_spans(), PROCESS, LONG, count=4, seed=0)
     assert not found.hits.any()
     np.testing.assert_allclose(found.nats, math.log(128), rtol=1e-6)
+
+
+VOCABULARY = 200
+
+
+def token_spans() -> Spans:
+    rng = np.random.default_rng(1)
+    texts = [Document(f"{i}", rng.integers(0, 120, 1200)) for i in range(6)]
+    return spans(texts, LONG - TARGET, TARGET, 8, seed=0)
+
+
+def copier(reach: int):
+    """Says of each token the one that followed the last pair before it, if that is within reach; else it guesses."""
+
+    def read(tokens: Tensor) -> Tensor:
+        losses = np.full((len(tokens), tokens.shape[1] - 1), math.log(VOCABULARY))
+        for row, window in zip(losses, tokens.tolist(), strict=True):
+            after: dict[tuple[int, int], int] = {}
+            for at in range(2, len(window)):
+                pair = window[at - 2], window[at - 1]
+                found = after.get(pair)
+                if found is not None and at - found <= reach:
+                    row[at - 1] = 0.0 if window[found] == window[at] else 20.0
+                after[pair] = at
+        return torch.from_numpy(losses)
+
+    return read
+
+
+def test_a_reader_that_copies_finds_sequences_and_one_that_cuts_the_near_ones() -> None:
+    chosen = token_spans()
+    whole = token_needles(copier(LONG), chosen, VOCABULARY, LONG, count=8, seed=0)
+    assert whole.hits.all()
+    cut = token_needles(copier(SHORT), chosen, VOCABULARY, LONG, count=8, seed=0)
+    np.testing.assert_array_equal(cut.distances, whole.distances)  # the same needles for every model
+    np.testing.assert_array_equal(cut.hits, cut.distances <= SHORT)
+    assert cut.hits.any()
+    assert not cut.hits.all()
+    assert (np.diff(cut.distances.mean(axis=0)) < 0).all()  # deeper is nearer
+
+    def guess(tokens: Tensor) -> Tensor:
+        return torch.full((len(tokens), tokens.shape[1] - 1), math.log(VOCABULARY))
+
+    found = token_needles(guess, chosen, VOCABULARY, LONG, count=8, seed=0)
+    assert not found.hits.any()
+    np.testing.assert_allclose(found.nats, math.log(VOCABULARY))
+
+
+def test_sequences_need_room_and_tokens_of_their_own() -> None:
+    chosen = token_spans()
+    with pytest.raises(InputError, match="9 windows of needles, 8 spans; ask for fewer"):
+        token_needles(copier(LONG), chosen, VOCABULARY, LONG, count=9, seed=0)
+    with pytest.raises(InputError, match=r"0 of 120 tokens are not in a window of 1024; 5 needles take 20"):
+        token_needles(copier(LONG), chosen, 120, LONG, count=8, seed=0)
+    deep = tuple(np.linspace(0.05, 0.95, 15))
+    with pytest.raises(InputError, match="a window of 70 tokens has no room for 15 needles"):
+        token_needles(copier(LONG), chosen, VOCABULARY, 70, count=8, seed=0, depths=deep)
 
 
 def test_needles_need_windows_and_words() -> None:

@@ -100,7 +100,6 @@ def _needles(run: LongRun, plan: Ladder) -> list[dict[str, Any]]:
         }
         for length in plan.lengths
         for depth in DEPTHS
-        if run.corpus == "private-words"
     ]  # fmt: skip
 
 
