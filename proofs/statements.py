@@ -31,7 +31,7 @@ from sympy.core.relational import Relational
 from analysis.errors import InputError
 from analysis.evidence import Evidence, Role, Verdict
 from proofs.balls import at_most, ball, less, radius, sign, text
-from proofs.checks import equality, search
+from proofs.checks import equality, exact, search
 from proofs.exact import Expr, to_ball
 from proofs.integrals import RopeSums, cos_limit, sin_limit
 
@@ -296,6 +296,15 @@ class Conclusion:
         return replace(self, says=self.says.func(self.says.lhs, right, evaluate=False), sharp=None)
 
 
+def chain(first: Expr, *links: tuple[str, Expr]) -> tuple[Conclusion, ...]:
+    """first <= second <= third ... as conclusions, each link a sign and the next member: every member written once."""
+    members = (first, *(member for _, member in links))
+    return tuple(
+        Conclusion(relation(left, sign_, right))
+        for left, (sign_, right) in zip(members[:-1], links, strict=True)
+    )
+
+
 @dataclass(frozen=True)
 class Statement:
     """For all variables that meet the hypotheses, the conclusions.
@@ -490,6 +499,12 @@ class Statement:
         for name, value in reversed(tuple(self.meaning.items())):
             found = found.subs(name, value)
         return found
+
+    def every_positive(self, *symbols: sp.Symbol) -> Evidence:
+        """Are the ranges of these all positive numbers? A proof that asks no more of them shows no less."""
+        ranges = [self.range_of(symbol) for symbol in symbols]
+        cut = [one.words() for one in ranges if (one.low, one.high) != (0, sp.oo)]
+        return exact(f"of every positive {', '.join(map(str, symbols))}", not cut, cut, "no range is cut")
 
     def assumes(self, *, also: tuple[str, ...] = ()) -> tuple[str, ...]:
         """The hypotheses as the ledger lists them: those in words, then each relation in TeX."""

@@ -6,6 +6,7 @@ The theorem itself is in `proofs.paper.theorem_2_3`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import sympy as sp
 from flint import arb
@@ -457,6 +458,12 @@ def conclusion_fails_cosine() -> Iterator[Evidence]:
     )
 
 
+def at_distance(step: Statement, x: sp.Expr) -> Any:
+    """What (38) or (39) arrives at, of another distance than Lambda."""
+    said = step.conclusions[0].says
+    return relation(said.lhs.subs(FAR_POSITIVE, x), said.rel_op, said.rhs)
+
+
 EQ_40 = Statement(
     (*PRINTED, Variable(EPS, low=sp.Integer(0))),
     (Conclusion(relation(sp.Abs(HERE - THERE), "<", EPS)),),
@@ -464,11 +471,8 @@ EQ_40 = Statement(
         LEMMA_HEAD,
         relation(E_ZERO, "<", EPS / 4),
         CLOSE,
-        *(
-            relation(sp.Abs(MU) * sp.cos(2 * sp.pi * x * BASE**-E_ZERO), ">", sp.Abs(MU) - EPS / 4)
-            for x in (NEAR_POSITIVE, FAR_POSITIVE)
-        ),
-        *(relation(lemma_error(x) * sp.Abs(MU), "<", EPS / 4) for x in (NEAR_POSITIVE, FAR_POSITIVE)),
+        *(at_distance(EQ_38, x) for x in (NEAR_POSITIVE, FAR_POSITIVE)),
+        *(at_distance(EQ_39, x) for x in (NEAR_POSITIVE, FAR_POSITIVE)),
     ),
     meaning=BOTH,
 )

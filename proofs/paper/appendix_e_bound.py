@@ -13,7 +13,7 @@ from proofs.balls import ball, below
 from proofs.checks import EDGES, Point, arrives, controlled, exact, margins, search
 from proofs.integrals import ci
 from proofs.ledger import attack, claim, repair
-from proofs.paper.appendix_e_cos import BOUNDLESS, TWO_TURNS, integral_bound
+from proofs.paper.appendix_e_cos import BOUNDLESS, EQ_55, EQ_59, TWO_TURNS, integral_bound
 from proofs.statements import TURN, Conclusion, Statement, relation
 from proofs.subdivision import attacked_in_boxes
 from proofs.waves import (
@@ -39,7 +39,7 @@ EQ_60_A = Statement(
     (
         Conclusion(
             relation(
-                (2 / (lam * theta) + 2 / (sp.pi * lam * theta)) / (2 * L),
+                (EQ_55.target(2) + EQ_59.target(3)) / (2 * L),
                 "<=",
                 2 / (sp.pi * lam * theta * L),
             )

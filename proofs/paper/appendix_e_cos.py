@@ -37,7 +37,7 @@ from proofs.integrals import cos_integral, integrate
 from proofs.ledger import attack, claim, repair
 from proofs.paper.appendix_e_riemann import HALF
 from proofs.paper.classical_lemmas import P, k, n, r, s, v
-from proofs.statements import TURN, Conclusion, Statement, Variable, relation
+from proofs.statements import TURN, Conclusion, Statement, Variable, chain, relation
 from proofs.waves import (
     ANY_BASE,
     ANY_DISTANCE,
@@ -638,16 +638,11 @@ def eq_58_a_attack() -> Iterator[Evidence]:
 
 EQ_59 = Statement(
     SIZES,
-    (
-        Conclusion(relation(PERIODS, "<=", sp.Sum(1 / SUMMAND**2, (SUMMAND, CUT_LOW, CUT_HIGH)) / sp.pi)),
-        Conclusion(
-            relation(
-                sp.Sum(1 / SUMMAND**2, (SUMMAND, CUT_LOW, CUT_HIGH)) / sp.pi,
-                "<=",
-                1 / (sp.pi * (CUT_LOW - 1)),
-            )
-        ),
-        Conclusion(relation(1 / (sp.pi * (CUT_LOW - 1)), "<=", 2 / (sp.pi * lam * theta))),
+    chain(
+        PERIODS,
+        ("<=", sp.Sum(1 / SUMMAND**2, (SUMMAND, CUT_LOW, CUT_HIGH)) / sp.pi),
+        ("<=", 1 / (sp.pi * (CUT_LOW - 1))),
+        ("<=", 2 / (sp.pi * lam * theta)),
     ),
     meaning=COSINE_CUTS,
     words=r"the sum of (54): ",

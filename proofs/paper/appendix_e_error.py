@@ -119,13 +119,10 @@ def eq_47(statement: Statement) -> Iterator[Evidence]:
 
 SHARE_0 = sp.Symbol("alpha", nonnegative=True)
 KAPPA_SYMBOL = sp.Symbol("kappa", positive=True)
-SMALL_SHARE = (
-    Variable(SHARE_0, low=sp.Integer(0), high=sp.Integer(1), closed=True),
-    relation(SHARE_0, "<", 1),
-)
+SMALL_SHARE = Variable(SHARE_0, low=sp.Integer(0), high=sp.Integer(1), closed=True)
 CUT_0: Expr = CUT.subs(alpha, SHARE_0)
 EQ_47_REPAIRED = Statement(
-    (ANY_BASE, ANY_HEAD_DIM, ANY_DISTANCE, ANY_FACTOR, SMALL_SHARE[0]),
+    (ANY_BASE, ANY_HEAD_DIM, ANY_DISTANCE, ANY_FACTOR, SMALL_SHARE),
     tuple(
         Conclusion(relation(sp.Abs(delta_sum(first, last, wave, c)), "<=", bound))
         for wave in WAVES
@@ -134,7 +131,6 @@ EQ_47_REPAIRED = Statement(
             (CUT_0 + 1, D / 2 - 1, 2 / D * KAPPA_SYMBOL * c * lam * theta**SHARE_0),
         )
     ),
-    given=(SMALL_SHARE[1],),
     meaning={**LOG, KAPPA_SYMBOL: KAPPA.subs(u, 2 * L / D)},
     words=r"with $\Delta_d$ of (42), for $\cos$ (first two) and $\sin$ (last two): ",
 )
@@ -374,7 +370,7 @@ def eq_50_statement_attack() -> Iterator[Evidence]:
 
 LARGE_HEAD = Variable(D, low=4 * L, even=True)
 EQ_50_REPAIRED = Statement(
-    (ANY_BASE, LARGE_HEAD, ANY_DISTANCE, ANY_FACTOR, SMALL_SHARE[0]),
+    (ANY_BASE, LARGE_HEAD, ANY_DISTANCE, ANY_FACTOR, SMALL_SHARE),
     tuple(
         Conclusion(
             relation(
@@ -385,7 +381,6 @@ EQ_50_REPAIRED = Statement(
         )
         for wave in WAVES
     ),
-    given=(SMALL_SHARE[1],),
     meaning=LOG,
     words=r"3.7 times smaller than printed, for $\cos$ and $\sin$: ",
 )

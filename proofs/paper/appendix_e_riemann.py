@@ -79,7 +79,6 @@ EQ_26 = Statement(
         ),
         Conclusion(
             relation(EPSILON, ">=", (1 + sp.log(STEEP_PHASE)) / L),
-            when=(relation(STEEP_PHASE, ">=", 1),),
             sharp=(
                 THOUSANDTH,
                 {

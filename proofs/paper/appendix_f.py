@@ -203,6 +203,7 @@ def eq_71_attack() -> Iterator[Evidence]:
 
 
 NEAR_PHASE = relation(lam * theta**share, "<", CUT_F)
+NEAR = (NEAR_PHASE,)  # written once: what is refuted as printed and proved as repaired assumes the same
 NEAR_SIZES = (*SIZES, Variable(share, low=sp.Integer(0)))
 MAIN_TERM = (1 - share) / 2 * sp.cos(TURN * lam * theta**share)
 SHORTER = piece(lam * theta, lam * theta**share)
@@ -212,7 +213,7 @@ EQ_72 = Statement(
         Conclusion(relation(piece(lam * theta, CUT_F) / (2 * L), ">", SHORTER / (2 * L))),
         Conclusion(relation(SHORTER / (2 * L), ">", MAIN_TERM)),
     ),
-    given=(NEAR_PHASE,),
+    given=NEAR,
     meaning=LOG,
 )
 
@@ -329,7 +330,7 @@ EQ_73 = Statement(
         Conclusion(relation(sp.Abs(wave_sum()), ">=", TRIANGLE)),
         Conclusion(relation(TRIANGLE, ">=", (1 - share) * sp.cos(TURN * lam * theta**share) - 1 / L - ERROR)),
     ),
-    given=(NEAR_PHASE,),
+    given=NEAR,
     meaning=LOG,
     words=r"'exactly (27)', $\Delta_d$ of (42): ",
 )
@@ -357,7 +358,7 @@ BOUND_27 = MAIN_TERM - 1 / L - ERROR
 EQ_73_REPAIRED = Statement(
     (*SIZES, Variable(share, low=sp.Integer(0), high=sp.Integer(1)), EXPONENT),
     (Conclusion(relation(wave_sum(), ">=", TRIANGLE)), Conclusion(relation(TRIANGLE, ">=", BOUND_27))),
-    given=(NEAR_PHASE,),
+    given=NEAR,
     meaning=LOG,
 )
 
@@ -402,7 +403,7 @@ def eq_73_attack() -> Iterator[Evidence]:
 EQ_27 = Statement(
     (*NEAR_SIZES, EXPONENT),
     (Conclusion(relation(wave_sum(), ">", BOUND_27)),),
-    given=(NEAR_PHASE,),
+    given=NEAR,
     meaning=LOG,
 )
 

@@ -63,15 +63,18 @@ def second_moment(square: Expr, doubled: Expr) -> Expr:
 def eq_82() -> Iterator[Evidence]:
     part = printed_first(sp.Integer(2))
     yield exact("I over [-2, 2]^2, D = 2, against E|Attn|^2 <= 1 (II = 0)", bool(part <= 1), part, "<= 1")
-    yield with_density(sp.Integer(1))
+    yield from counterexample([with_density(sp.Integer(1), 2)], with_density(sp.Integer(1), DUE))
 
 
-def with_density(factor: Expr) -> Evidence:
-    """I with rho, for unit normal q_A, k_A, a = 1: E (factor x^T J x)^2/2 against E (q_A k_A)^2/2 = 1/2."""
+DUE = sp.Rational(1, 2)  # E (q_A k_A)^2/2 of unit normal tokens
+
+
+def with_density(factor: Expr, value: Expr) -> Evidence:
+    """I with rho, for unit normal q_A, k_A, a = 1: E (factor x^T J x)^2/2 against a value."""
     q, k, j = quadratic(1)
     x = q.col_join(k)
     square = sp.expand((factor * (x.T * j * x)[0]) ** 2).subs({q[0] ** 2: 1, k[0] ** 2: 1})
-    return identity(square / 2, sp.Rational(1, 2), "I with the density put in, unit normal tokens")
+    return identity(square / 2, value, "I with the density put in, unit normal tokens")
 
 
 @repair(
@@ -89,7 +92,7 @@ def with_density(factor: Expr) -> Evidence:
 )
 def eq_82_repaired() -> Iterator[Evidence]:
     yield square_of_score(sp.cos)
-    yield with_density(sp.Rational(1, 2))
+    yield with_density(sp.Rational(1, 2), DUE)
 
 
 def square_of_score(wave: sp.FunctionClass) -> Evidence:

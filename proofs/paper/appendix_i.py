@@ -238,16 +238,18 @@ def symmetric(law: Law) -> bool:
 def symmetric_means_unbiased() -> Iterator[Evidence]:
     bias, law = hidden_bias()
     spread = max(bias.values()) - min(bias.values())
-    yield exact(
-        "symmetric law of Delta: largest difference of mean scores",
-        not symmetric(law) or spread == 0,
-        spread,
-        0,
+    yield from counterexample(
+        [
+            exact("Delta is symmetric", symmetric(law), law, "its negative's"),
+            exact("and its mean scores differ by 2", spread == 2, spread, 2),
+        ],
+        exact("symmetric law of Delta: every mean score is the same", spread == 0, spread, 0),
     )
     skewed = {Fraction(2): Fraction(1, 3), Fraction(-1): Fraction(2, 3)}
     third = sum(value**3 * weight for value, weight in skewed.items())
-    yield exact(
-        "skewed law, third moment 2: its mean", third == 0 or mean_of(skewed) != 0, mean_of(skewed), "not 0"
+    yield from counterexample(
+        [exact("a law with third moment 2", third == 2, third, 2)],
+        exact("the mean of this skewed law", mean_of(skewed) != 0, mean_of(skewed), "not 0"),
     )
 
 

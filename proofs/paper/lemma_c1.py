@@ -28,6 +28,7 @@ from proofs.checks import (
     rises,
     same,
     search,
+    termwise,
 )
 from proofs.integrals import cos_sum, si, sin_sum
 from proofs.ledger import attack, claim, necessary, practice, repair
@@ -293,9 +294,7 @@ LEMMA_REPAIRED = Statement(
         *cut_forms(),
         Conclusion(relation(sp.Abs(sp.Ci(START) - sp.Ci(END)), "<", 1 / START + 1 / END)),
         Conclusion(relation(sp.Abs(sp.Si(START) - sp.Si(END)), "<", sp.Si(sp.pi))),
-        Conclusion(
-            relation(sp.Abs(SIDES[0][0]), "<=", (1 + 1 / BASE) / (2 * END * LOG) + ERROR), when=(LEMMA_HEAD,)
-        ),
+        Conclusion(relation(sp.Abs(SIDES[0][0]), "<=", (1 + 1 / BASE) / (2 * END * LOG) + ERROR)),
         Conclusion(relation(sp.Abs(SIDES[1][0]), "<=", sp.Si(sp.pi) / (2 * LOG) + ERROR), when=(LEMMA_HEAD,)),
     ),
     meaning={
@@ -334,7 +333,11 @@ LEMMA_REPAIRED = Statement(
         $\alpha+\frac{2+p}D\le\alpha+\frac{2p}D=\epsilon_c$. Where $p<2$,
         $\frac{d\epsilon_c}{d\alpha}=1-\frac{2Lp}D>1-\frac{4L}D>0$, so $\epsilon_c$ at $\alpha$ is above its
         value at the smaller $\alpha'$ with $p=2$, where the bound is known; and if there is none, above its
-        value $\frac{2c\lambda}D$ at 0, which exceeds the bound of `lem-riemann` at $k=0$. $\square$
+        value $\frac{2c\lambda}D$ at 0, which exceeds the bound of `lem-riemann` at $k=0$. For the cosine alone
+        $D>4L$ is not needed: with $q=\frac{2c\lambda L}D$ and $w=\ln q-\alpha L$,
+        $L\epsilon_c=1+\ln q+(e^w-1-w)\ge1+\ln q$, and for $D\le4L$ the term before it is above
+        $\frac{e^L}{qD}\ge\frac{e^L}{4qL}$; with $w=L-\ln4q$ the sum is at least
+        $\frac1L(e^w+1+\ln q)\ge1+\frac{2-\ln4}L$, and $|C_D|\le\frac12$. $\square$
     """,
 )
 def lem_c1_repaired(statement: Statement) -> Iterator[Evidence]:
@@ -345,6 +348,7 @@ def lem_c1_repaired(statement: Statement) -> Iterator[Evidence]:
     yield from integral_bound(c, shape.subs({UNIT: c, BASE: 1 / theta, LOG: L, NEAR_POSITIVE: lam}))
     parts = sp.Add(*(sp.sqrt(CI_BOUND.target().subs(CI_BOUND.symbols[0], end)) for end in (START, END)))
     yield same("|Ci| below 1/x at either end (lem-ci)", parts, statement.target(5))
+    yield from above_one(shape.subs({UNIT: c, BASE: 1 / theta, LOG: L, NEAR_POSITIVE: lam}))
     widest = sp.expand(2 * LOG * (statement.target(8) - ERROR))
     yield exact("both Si lie in (0, Si(pi)]", widest == sp.Si(sp.pi), widest, "Si(pi)")
     said = statement.target(6)
@@ -355,6 +359,28 @@ def lem_c1_repaired(statement: Statement) -> Iterator[Evidence]:
             part = sum((term for term in found.args if not term.has(sp.Abs)), sp.Integer(0))
             due = lemma.target(1 + shift // 2)
             yield same("the error's bound is that of lem-riemann or lem-riemann.b", part, due)
+
+
+def above_one(first: sp.Expr) -> Iterator[Evidence]:
+    """Where D <= 4 L the cosine bound, `first` and e, is above 1, while |C_D| <= 1/2: in q = 2 c lambda L/D."""
+    q = sp.Symbol("q", positive=True)
+    error = alpha + 2 * P * sp.exp(-L * alpha) / D
+    w = sp.log(q) - alpha * L
+    yield same(
+        "L e = 1 + log q + (e^w - 1 - w)", L * error.subs(P, q * D / (2 * L)), sp.log(q) + sp.exp(w) - w
+    )
+    slack = sp.expand(
+        L * first.subs(theta, sp.exp(-L)).subs(lam, q * D / (2 * L * c)) - L * sp.exp(L) / (q * D)
+    )
+    yield termwise("L times the first term less L e^L/(q D)", sp.simplify(slack))
+    yield termwise("1/D at D = 4 L/(1 + v), less 1/(4 L)", (1 + v) / (4 * L) - 1 / (4 * L))
+    w = L - sp.log(4 * q)
+    yield same(
+        "their sum at 1/(4 L)", sp.exp(L) / (4 * q) + 1 + sp.log(q), L + 2 - sp.log(4) + sp.exp(w) - 1 - w
+    )
+    yield exact("2 - log 4", (2 - sp.log(4)).is_positive, 2 - sp.log(4), "> 0")
+    yield rises("e^w - 1 - w for w >= 0", sp.exp(u) - 1 - u, u, 2)
+    yield rises("e^-w - 1 + w for w >= 0", sp.exp(-u) - 1 + u, u, 2)
 
 
 def cut_bounds(phase: arb, log: arb, head_dim: int, cut: int, wave: str = "cos") -> tuple[arb, arb]:

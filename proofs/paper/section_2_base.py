@@ -262,7 +262,7 @@ OWN_RANGES = Statement(
                 ">=",
                 sp.Abs(MU) * (sp.Rational(3, 8) - sp.Rational("0.2575") / LOG),
             ),
-            when=(relation(NU, "==", 0), relation(MU, "!=", 0)),
+            when=(relation(NU, "==", 0),),
         ),
         Conclusion(
             relation(CosineLimit(BASE, NEAR_END, TURN), "<", sp.Rational(3, 8)),

@@ -49,9 +49,9 @@ NOTATION_2_1 = Statement(
     (
         ANY_HEAD,
         Variable(THETA, low=sp.Integer(0), high=sp.Integer(1)),
-        Variable(PAIR, low=sp.Integer(0), high=LAST_PAIR, integer=True, closed=True),
+        Variable(PAIR, among=(sp.Integer(0),)),
     ),
-    (Conclusion(relation(THETA ** (2 * PAIR / DIM), "==", THETA), when=(relation(PAIR, "==", 0),)),),
+    (Conclusion(relation(THETA ** (2 * PAIR / DIM), "==", THETA)),),
     words=r"$1/\theta_0$ is the base and $\theta_d = \theta_0^{2d/D}$, so that the two uses of $\theta_0$ agree: ",
 )
 

@@ -122,9 +122,10 @@ class Power:
         low, high = self.free(mu, nu)
         if not turns:
             return low / self.chain, high / self.chain
-        points = [
-            self.wave(ball(i) / self.ratio ** (self.chain - 1), ball(mu), ball(nu)) for i in self._grid()
-        ]
+        angles = [ball(i) / self.ratio ** (self.chain - 1) for i in self._grid()]
+        points = [self.wave(angle, ball(mu), ball(nu)) for angle in angles]
+        if not (sum(points, arb(0)) / len(points) - mu).contains(0):  # over all of them the mean is mu_0
+            raise InputError(f"{len(points)} rational angles: the mean of the wave is not mu_0 = {mu}")
         least, greatest = reduce(arb.min, points), reduce(arb.max, points)
         others = self.degree - 1
         return 2 * (least + others * low) / self.head_dim, 2 * (greatest + others * high) / self.head_dim

@@ -78,6 +78,7 @@ FAR_MASS = Statement(
 def god_lower_0(statement: Statement) -> Iterator[Evidence]:
     a, b = sp.symbols("a b", positive=True)
     share, (conclusion,) = a / (a + b), statement.conclusions
+    yield statement.every_positive(R, NEAR, FAR)
     mass, (threshold,) = statement.meaning[MASS], conclusion.when
     yield equality(
         "the share at a = N_near e^R, b = N_far e^(-R)",

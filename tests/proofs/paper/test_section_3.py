@@ -255,8 +255,8 @@ PLANTED: dict[str, tuple[Check, Check]] = {
         lambda: appendix_h.square_expansion(3, 2),
     ),
     "I with x^T J x for q.k": (
-        lambda: appendix_h.with_density(HALF),
-        lambda: appendix_h.with_density(sp.Integer(1)),
+        lambda: appendix_h.with_density(HALF, appendix_h.DUE),
+        lambda: appendix_h.with_density(sp.Integer(1), appendix_h.DUE),
     ),
     "angle not doubled in II": (
         lambda: theorem_3_3.cosine_rate(2),
