@@ -164,7 +164,15 @@ def _tiers() -> Iterator[Tier]:
         "Is it the same in long source files by byte pairs?",
         (
             LongRun("rope", 0, RATES[0], "code", share=CODE_SHARE, size="3M", kind="reference"),
-            *crossed(PRIMARY, seeds=(0, 1), corpus="code", size="3M", shares=(CODE_SHARE, CODE_SHARE / 3)),
+            *crossed(
+                PRIMARY,
+                seeds=(0, 1),
+                rates=RATES[:1],
+                corpus="code",
+                size="3M",
+                shares=(CODE_SHARE, CODE_SHARE / 3),
+            ),
+            *crossed(PRIMARY, seeds=(0,), rates=RATES[1:], corpus="code", size="3M", shares=(CODE_SHARE,)),
         ),
     )
     yield Tier(
