@@ -46,6 +46,7 @@ in the message:
 - A check yields at least one `Evidence`. CERTIFIED, or a precision that says "ball", needs a finite radius;
   a side that shows a ball, "[1.5 +/- 2e-9]", needs both: precision "128 bit ball" and the radius.
 - A claim is attacked, as stated or as repaired.
+- A point of a statement object that refutes nothing, beside evidence that refutes, is an error.
 - REFUTED evidence in an attack refutes the form; where the form's own check calls it proved or certified, the
   ledger contradicts itself, which is an error. An attack that finds nothing yields SUPPORTED (sampled) or
   CERTIFIED (the whole domain covered), and shows that it could have: the same search refutes something false, its

@@ -18,7 +18,7 @@ C_D, S_D and their limits for D -> infinity are the functions `Cosines`, `Sines`
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache, cached_property
@@ -421,13 +421,22 @@ class Statement:
                 return one
         raise InputError("this statement has no table")
 
-    def fails_at(self, point: Mapping[sp.Symbol, Expr], index: int = 1) -> Evidence:
+    def fails_at(
+        self, point: Mapping[sp.Symbol, Expr], index: int = 1, *, also: Collection[int] = ()
+    ) -> Evidence:
         """Evidence against a conclusion at a point of the statement's own ranges and hypotheses.
 
         REFUTED where it certainly fails there, SUPPORTED where it holds, else UNKNOWN. `InputError` names the range or
-        the hypothesis that the point does not certainly meet: it would refute nothing.
+        the hypothesis that the point does not certainly meet: it would refute nothing; and, so that what is beside the
+        refuted conclusion is looked at too, any other that fails there and is not among `also`, or that is and holds.
         """
         values, conclusion = self.values_at(point, index), self.conclusions[index - 1]
+        for other, beside in enumerate(self.conclusions, 1):
+            if other == index or not all(_holds(one, values, self.meaning) for one in beside.when):
+                continue
+            if (beside.holds(values, self.meaning) is False) is not (other in also):
+                fails = "fails" if other not in also else "does not certainly fail"
+                raise InputError(f"{_named(values)}: conclusion {other} {fails} there as well")
         holds = conclusion.holds(values, self.meaning)
         left, right = (
             _real(side, values, self.meaning) for side in (conclusion.says.lhs, conclusion.says.rhs)

@@ -16,7 +16,7 @@ from functools import cache
 from multiprocessing import get_context
 
 from analysis.errors import InputError
-from analysis.evidence import Evidence, Verdict
+from analysis.evidence import Evidence, Role, Verdict
 from analysis.processes import at_work, begin_work, ending_workers
 from proofs.balls import PRECISION, precision
 from proofs.known_answers import wrong_answers
@@ -293,7 +293,18 @@ def gather(node: str, check: Check) -> tuple[Evidence, ...]:
                 f"{node}: {item.what!r} shows a ball, so its precision is that of a ball and its radius is due, "
                 f"not {item.precision!r} and {item.radius}"
             )
+    _check_counterexamples(node, found)
     return found
+
+
+def _check_counterexamples(node: str, found: Sequence[Evidence]) -> None:
+    """`LedgerError` for a point that was to refute the statement and does not, beside what refutes it all the same."""
+    if any(item.verdict is Verdict.REFUTED for item in found):
+        for item in found:
+            if item.role is Role.STATEMENT and item.verdict in (Verdict.SUPPORTED, Verdict.UNKNOWN):
+                raise LedgerError(
+                    f"{node}: {item.what!r} refutes nothing, {item.verdict}; drop it or mend it"
+                )
 
 
 def gather_attack(node: str, ledger: Ledger) -> tuple[Evidence, ...]:

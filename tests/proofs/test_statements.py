@@ -25,6 +25,7 @@ from proofs.statements import (
     Listed,
     Statement,
     Variable,
+    chain,
     line_in,
     relation,
     tex,
@@ -222,6 +223,43 @@ def test_a_point_outside_a_range_or_a_hypothesis_refutes_nothing() -> None:
     ):
         with pytest.raises(InputError, match=message):
             false.fails_at(point)
+
+
+def test_a_counterexample_says_of_every_link_of_a_chain_whether_it_fails() -> None:
+    """X <= X^2 <= 2 <= 4: at 1/2 the first link fails alone, at 3 the second and never the third."""
+    links = chain(X, ("<=", X**2), ("<=", sp.Integer(2)), ("<=", sp.Integer(4)))
+    assert [link.says.rhs for link in links[:-1]] == [link.says.lhs for link in links[1:]]
+    false = Statement((Variable(X),), links)
+    half = sp.Rational(1, 2)
+    assert false.fails_at({X: half}).verdict is Verdict.REFUTED
+    assert false.fails_at({X: 3}, 2).verdict is Verdict.REFUTED
+    for index, also, message in (
+        (1, (), "2 fails"),
+        (2, (3,), "3 does not certainly fail"),
+        (3, (), "2 fails"),
+    ):
+        with pytest.raises(InputError, match=f"x = 3: conclusion {message} there as well"):
+            false.fails_at({X: 3}, index, also=also)
+    assert false.fails_at({X: 3}, 3, also=(2,)).verdict is Verdict.SUPPORTED
+    elsewhere = replace(false, conclusions=(links[0], replace(links[1], when=(relation(X, "<", 0),))))
+    assert elsewhere.fails_at({X: 3}).verdict is Verdict.SUPPORTED  # the other says nothing there
+
+
+def test_a_point_that_refutes_nothing_is_an_error_beside_one_that_refutes() -> None:
+    false = Statement((Variable(X),), (Conclusion(relation(X, "<", 1)),))
+    both = [false.fails_at({X: x}) for x in (2, 3)]
+    assert [item.verdict for item in gather("eq-1", lambda: iter(both))] == [Verdict.REFUTED] * 2
+    with pytest.raises(LedgerError, match=r"^eq-1: 'conclusion 1 at x = 0, .*' refutes nothing, supported"):
+        gather("eq-1", lambda: iter([*both, false.fails_at({X: 0})]))
+
+
+def test_ranges_of_all_positive_numbers_are_told_from_others() -> None:
+    positive = sp.Symbol("p", positive=True)
+    wide = Statement((Variable(positive, low=sp.Integer(0)),), (Conclusion(relation(positive, ">", 0)),))
+    assert wide.every_positive(positive).verdict is Verdict.PROVED
+    for changes in ({"low": sp.Integer(1)}, {"high": sp.Integer(9)}):
+        cut = replace(wide, variables=(Variable(positive, **{"low": sp.Integer(0), **changes}),))
+        assert cut.every_positive(positive).verdict is Verdict.REFUTED
 
 
 def test_an_equation_is_proved_attacked_and_refuted() -> None:
