@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from figures.style import COLOURS, PAGE, end_labels, headline, method, note, nothing_yet, powers_of_two
 
 SHOWN = ("RoPE", "RoPE + YaRN", "TAPA", "ALiBi", "NoPE")
-MARKS = dict(zip(SHOWN, ("o", "v", "s", "^", "D"), strict=True))
+MARKS: Mapping[str, str] = dict(zip(SHOWN, ("o", "v", "s", "^", "D"), strict=True))
 FLOOR = -1.0  # harm beyond this is an arrow at the edge
 Rows = Sequence[Mapping[str, Any]]
 
@@ -117,9 +117,13 @@ def _collected(rows: Rows) -> str:
 
 def _used(rows: Rows, length: int) -> str:
     """What four times the context, as much as the reference was trained with, changes on key tokens."""
+    bits = {(row["variant"], row["extension"], row["length"]): row["key_bits"] for row in rows}
     said = []
-    for _, name, mine in _by_method(rows):
-        bits = {row["length"]: row["key_bits"] for row in mine if row["extension"] == "none"}
-        if None not in (bits.get(length), bits.get(4 * length)):
-            said.append(f"{name} {bits[4 * length] - bits[length]:+.2f}")
+    for _, name, (row, *_) in _by_method(rows):
+        near, far = (
+            bits.get((row["variant"], "none", length)),
+            bits.get((row["variant"], row["extension"], 4 * length)),
+        )
+        if near is not None and far is not None:
+            said.append(f"{name} {far - near:+.2f}")
     return f"With 4L in place of L, bits a key token change by: {', '.join(said)}"

@@ -404,6 +404,7 @@ def _use(ended: Mapping[LongRun, Content], plan: Ladder) -> Iterator[Row]:
             yield {
                 "label": label(variant, extension), "variant": variant, "extension": extension, "corpus": corpus,
                 "length": length, "seeds": list(seeds), "over": "documents" if one else "seeds",
+                "rates": sorted({content["lr"] for content in seeds.values()}),
                 "bits": _mean(one for one in bits if one is not None),
                 "key_bits": _mean(key) if all(map(math.isfinite, key)) else None,
                 **dict(zip(("change", "change_low", "change_high"), ends.ends(), strict=True)),

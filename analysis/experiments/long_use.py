@@ -261,15 +261,16 @@ def _needles(
     rows: list[dict[str, float]] = []
     for length in ladder.lengths if ladder.needles else ():
         read, _ = llama_reader(model, length)
-        how = {
-            "count": ladder.needles,
-            "seed": NEEDLE_SEED,
-            "rows": rows_at_once(model, length, SCORES),
-        }
+        at_once = rows_at_once(model, length, SCORES)
         if process is None:
-            grid = long_range.token_needles(read, chosen, model.config.vocab_size, length, **how)
+            grid = long_range.token_needles(
+                read, chosen, model.config.vocab_size, length,
+                count=ladder.needles, seed=NEEDLE_SEED, rows=at_once,
+            )  # fmt: skip
         else:
-            grid = long_range.needle_grid(read, chosen, process, length, **how)
+            grid = long_range.needle_grid(
+                read, chosen, process, length, count=ladder.needles, seed=NEEDLE_SEED, rows=at_once
+            )
         for n, depth in enumerate(DEPTHS):
             hits, nats = int(grid.hits[:, n].sum()), float(grid.nats[:, n].mean())
             away = float(grid.distances[:, n].mean())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analysis.experiments.plan import rate_name
 from figures.findings.finding import Finding, Value, content, label_part, number, percent, table
 
 FRONTIER, COLLECTED, NEEDLES = "fig_36_frontier", "fig_37_collected", "fig_38_needle_grid"
@@ -115,9 +116,11 @@ def share_findings() -> Iterator[Finding]:
 
 def use_findings() -> Iterator[Finding]:
     """What eight times the trained length does to each method, and four times the length to key tokens."""
-    keys = ("corpus", "variant", "extension")
-    rows = {(*(row[key] for key in keys), int(row["length"])): row for row in table("long_use")}
-    for corpus, variant, extension in dict.fromkeys(place[:3] for place in rows):
+    rows = {
+        (row["corpus"], row["variant"], row["extension"], int(row["length"])): row
+        for row in table("long_use")
+    }
+    for corpus, variant, extension in dict.fromkeys((place[0], place[1], place[2]) for place in rows):
         plain = rows.get((corpus, variant, "none", BASE))  # an extension changes nothing within L
         four, far = (rows.get((corpus, variant, extension, times * BASE)) for times in (4, 8))
         if plain is None or four is None or far is None or not four["key_bits"]:
@@ -125,8 +128,8 @@ def use_findings() -> Iterator[Finding]:
         yield Finding(
             f"use-{label_part(variant)}{'' if extension == 'none' else f'-{extension}'}-{corpus}",
             "{method} trained at {short} tokens of {corpus} has {near} bits a byte there and {far_bits} at {far}, a "
-            "change of {change} [95 % over {over}] (seeds: {seeds}); on key tokens {key_near} bits at {short} and "
-            "{key_four} at {four}.",
+            "change of {change} [95 % over {over}] (seeds: {seeds}, at rates {rates}); on key tokens {key_near} bits "
+            "at {short} and {key_four} at {four}.",
             "tables/long_use.csv",
             {
                 "method": far["label"],
@@ -138,6 +141,7 @@ def use_findings() -> Iterator[Finding]:
                 "change": _triple(far, "change", 3, "+"),
                 "over": far["over"],
                 "seeds": len(far["seeds"].split()),
+                "rates": ", ".join(rate_name(float(rate)) for rate in far["rates"].split()),
                 "key_near": number(float(plain["key_bits"])),
                 "key_four": number(float(four["key_bits"])),
                 "four": 4 * BASE,

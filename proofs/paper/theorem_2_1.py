@@ -124,7 +124,9 @@ class Power:
             return low / self.chain, high / self.chain
         angles = [ball(i) / self.ratio ** (self.chain - 1) for i in self._grid()]
         points = [self.wave(angle, ball(mu), ball(nu)) for angle in angles]
-        if not (sum(points, arb(0)) / len(points) - mu).contains(0):  # over all of them the mean is mu_0
+        if not (sum(points, arb(0)) / len(points) - ball(mu)).contains(
+            0
+        ):  # over all of them the mean is mu_0
             raise InputError(f"{len(points)} rational angles: the mean of the wave is not mu_0 = {mu}")
         least, greatest = reduce(arb.min, points), reduce(arb.max, points)
         others = self.degree - 1

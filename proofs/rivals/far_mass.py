@@ -78,7 +78,6 @@ FAR_MASS = Statement(
 def god_lower_0(statement: Statement) -> Iterator[Evidence]:
     a, b = sp.symbols("a b", positive=True)
     share, (conclusion,) = a / (a + b), statement.conclusions
-    yield statement.every_positive(R, NEAR, FAR)
     mass, (threshold,) = statement.meaning[MASS], conclusion.when
     yield equality(
         "the share at a = N_near e^R, b = N_far e^(-R)",
@@ -93,6 +92,7 @@ def god_lower_0(statement: Statement) -> Iterator[Evidence]:
     slope = sp.factor(sp.simplify(sp.diff(mass, FAR)))
     yield exact("m falls with N_far, so beyond the threshold it is below p", slope.is_negative, slope, "< 0")
     yield exact("the threshold bounds N_far from below", threshold.gts == FAR, threshold.gts, "N_far")
+    yield statement.every_positive(R, NEAR, FAR)
 
 
 @BESIDE.attack("god-lower.0", domain=FAR_MASS.domain())

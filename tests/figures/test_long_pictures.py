@@ -76,7 +76,7 @@ def test_where_no_best_reader_is_known_key_tokens_are_shown(on_code):
         assert lines[name].tolist() == [use[name, n]["key_bits"] for n in lengths]
     assert "key token" in figure.axes[0].get_ylabel()
     # made-up key tokens have the loss of all targets, so that of RoPE rises by 0.6 bits to 4L
-    assert "RoPE +0.60, TAPA -0.04" in title(figure)
+    assert "RoPE +0.60, RoPE + YaRN +0.60, TAPA -0.04" in title(figure)
     assert any("reference" in text.get_text() for text in figure.axes[0].texts)
 
 

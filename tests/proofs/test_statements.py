@@ -257,8 +257,8 @@ def test_ranges_of_all_positive_numbers_are_told_from_others() -> None:
     positive = sp.Symbol("p", positive=True)
     wide = Statement((Variable(positive, low=sp.Integer(0)),), (Conclusion(relation(positive, ">", 0)),))
     assert wide.every_positive(positive).verdict is Verdict.PROVED
-    for changes in ({"low": sp.Integer(1)}, {"high": sp.Integer(9)}):
-        cut = replace(wide, variables=(Variable(positive, **{"low": sp.Integer(0), **changes}),))
+    for low, high in ((1, sp.oo), (0, 9)):
+        cut = replace(wide, variables=(Variable(positive, low=sp.Integer(low), high=sp.sympify(high)),))
         assert cut.every_positive(positive).verdict is Verdict.REFUTED
 
 
