@@ -481,30 +481,38 @@ def measure_interventions(
     record = InterventionRecord(bench, windows, keys)
     with records.relied_on(out, BIAS_INTERVENTIONS):
         record.resume(out)
-    begun, tokens = time.perf_counter(), np.concatenate([w.tokens.numpy() for w in windows])
-    written = -math.inf
+    begun, written = time.perf_counter(), -math.inf
 
     def save(every: float) -> None:
         nonlocal written
         if time.perf_counter() - written < every:
             return
-        provenance = Provenance.collect(
-            arguments,
-            asdict(settings) | {"lengths": lengths, "texts": [w.document for w in windows]} | opened.recorded,
-            seeds={"documents, windows, sampled queries, interventions": settings.seed},
-            device="cpu",
-            precision=f"{record.precision()} forward, float32 doses, float64 sums",
-            threads=torch.get_num_threads(),
-            seconds=time.perf_counter() - begun,
-            model_sha256=opened.sha256,
-            text_sha256=hashlib.sha256(tokens.tobytes()).hexdigest(),
-        )
+        provenance = _provenance(record, windows, arguments, time.perf_counter() - begun)
         records.write(record.dataset(), out, provenance, schema=BIAS_INTERVENTIONS)
         written = time.perf_counter()
 
     _read_all(record, lambda: save(EVERY), progress)
     save(0)
     return records.read(out, expect_schema=BIAS_INTERVENTIONS)
+
+
+def _provenance(
+    record: InterventionRecord, windows: Sequence[TextWindow], arguments: Sequence[str], seconds: float
+) -> Provenance:
+    """Where a record comes from."""
+    bench, tokens = record.bench, np.concatenate([window.tokens.numpy() for window in windows])
+    decided = {"lengths": bench.lengths, "texts": [window.document for window in windows]}
+    return Provenance.collect(
+        arguments,
+        asdict(bench.settings) | decided | bench.model.recorded,
+        seeds={"documents, windows, sampled queries, interventions": bench.settings.seed},
+        device="cpu",
+        precision=f"{record.precision()} forward, float32 doses, float64 sums",
+        threads=torch.get_num_threads(),
+        seconds=seconds,
+        model_sha256=bench.model.sha256,
+        text_sha256=hashlib.sha256(tokens.tobytes()).hexdigest(),
+    )
 
 
 def chosen_of(settings: Settings) -> tuple[str, ...]:

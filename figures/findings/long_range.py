@@ -114,7 +114,7 @@ def share_findings() -> Iterator[Finding]:
         )
 
 
-def use_findings() -> Iterator[Finding]:
+def length_use_findings() -> Iterator[Finding]:
     """What eight times the trained length does to each method, and four times the length to key tokens."""
     rows = {
         (row["corpus"], row["variant"], row["extension"], int(row["length"])): row

@@ -49,7 +49,7 @@ SECTIONS = {
         long_range.earlier_gate_findings,
         long_range.contrast_findings,
         long_range.share_findings,
-        long_range.use_findings,
+        long_range.length_use_findings,
         long_range.copying_findings,
         long_range.power_findings,
     ),

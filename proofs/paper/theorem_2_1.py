@@ -122,8 +122,8 @@ class Power:
         low, high = self.free(mu, nu)
         if not turns:
             return low / self.chain, high / self.chain
-        angles = [ball(i) / self.ratio ** (self.chain - 1) for i in self._grid()]
-        points = [self.wave(angle, ball(mu), ball(nu)) for angle in angles]
+        count = self.ratio ** (self.chain - 1)
+        points = [self.wave(ball(i) / count, ball(mu), ball(nu)) for i in range(count)]
         if not (sum(points, arb(0)) / len(points) - ball(mu)).contains(
             0
         ):  # over all of them the mean is mu_0
@@ -131,9 +131,6 @@ class Power:
         least, greatest = reduce(arb.min, points), reduce(arb.max, points)
         others = self.degree - 1
         return 2 * (least + others * low) / self.head_dim, 2 * (greatest + others * high) / self.head_dim
-
-    def _grid(self) -> range:
-        return range(self.ratio ** (self.chain - 1))
 
 
 def rank_of_powers(polynomial: list[int], exponents: range) -> int:

@@ -75,8 +75,8 @@ def test_where_no_best_reader_is_known_key_tokens_are_shown(on_code):
         lengths = [n for n in LADDER.lengths if (name, n) in use]
         assert lines[name].tolist() == [use[name, n]["key_bits"] for n in lengths]
     assert "key token" in figure.axes[0].get_ylabel()
-    # made-up key tokens have the loss of all targets, so that of RoPE rises by 0.6 bits to 4L
-    assert "RoPE +0.60, RoPE + YaRN +0.60, TAPA -0.04" in title(figure)
+    # made-up key tokens have as many nats as all targets have bits, and those of RoPE rise by 0.6 to 4L
+    assert "RoPE +0.87, RoPE + YaRN +0.87, TAPA -0.06" in title(figure)
     assert any("reference" in text.get_text() for text in figure.axes[0].texts)
 
 
@@ -141,8 +141,8 @@ def test_findings_are_sentences_of_the_tables(found, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(long_range, "table", table)
     sources = (
-        long_range.gate_findings, long_range.contrast_findings, long_range.share_findings, long_range.use_findings,
-        long_range.copying_findings, long_range.power_findings,
+        long_range.gate_findings, long_range.contrast_findings, long_range.share_findings,
+        long_range.length_use_findings, long_range.copying_findings, long_range.power_findings,
     )  # fmt: skip
     said = {one.label: one.sentence for source in sources for one in source()}
     recipe = LADDER.recipe
