@@ -72,7 +72,5 @@ def _finding(contrasts: Sequence[Mapping[str, Any]], runs: Sequence[Mapping[str,
         return f"From L to {FAR}L, bits a byte: {', '.join(said)}; no equal loss at L to compare them at yet"
     said = ", ".join(f"{row['against_label']} {row['difference']:+.2f}" for row in contrasts)
     seeds = sorted({len(row["seeds"]) for row in contrasts})
-    count = (
-        f"{seeds[0]} seed{'s' * (seeds[0] > 1)}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
-    )
+    count = _counted(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
     return f"At equal loss at L, TAPA's bits a byte at {FAR}L, less those of others ({count}): {said}"

@@ -6,8 +6,8 @@ context is worth something. `worth` measures that with a reference model that wa
 whose loss under the reference falls by more than a nat with the long context (LongPPL, Fang et al. 2024, arXiv
 2410.23771). Where the least loss is known (`text.recurrence`), `collected` says which share of the far context's bits
 a model collects, and `needle_grid` whether it finds one fresh word among the others, by depth and length; of any
-other corpus `token_needles` asks it with sequences of tokens. `copying`
-says of any model whether it has learned to copy at all: a run that stops before it has measures nothing.
+other corpus `token_needles` asks it with sequences of tokens. `copying` says of any model whether it has learned to
+copy at all: a run that stops before it has measures nothing.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float64, Int, UInt8
+from jaxtyping import Bool, Float, Float64, Int
 
 from analysis.errors import InputError
 from analysis.intervals import Interval, mean_and_error, of_mean
@@ -358,10 +359,7 @@ def needle_grid(
     Raises:
         InputError: more windows than spans, or a window with too few private words.
     """
-
-    def planted(window: np.ndarray, rng: np.random.Generator) -> Planted:
-        return _with_needles(window.astype(np.uint8), process, depths, rng)
-
+    planted = partial(_with_needles, process=process, depths=depths)
     return _asked(read, chosen, length, planted, count, seed, rows)
 
 
@@ -391,10 +389,7 @@ def token_needles(
     Raises:
         InputError: more windows than spans, a window with too little room or too few tokens that it does not hold.
     """
-
-    def planted(window: np.ndarray, rng: np.random.Generator) -> Planted:
-        return _with_sequences(window, vocabulary, depths, rng)
-
+    planted = partial(_with_sequences, vocabulary=vocabulary, depths=depths)
     return _asked(read, chosen, length, planted, count, seed, rows)
 
 
@@ -406,7 +401,7 @@ def _asked(
     read: Read,
     chosen: Spans,
     length: int,
-    planted: Callable[[np.ndarray, np.random.Generator], Planted],
+    planted: Callable[..., Planted],
     count: int,
     seed: int,
     rows: int,
@@ -415,7 +410,9 @@ def _asked(
     if count > len(chosen.starts):
         raise InputError(f"{count} windows of needles, {len(chosen.starts)} spans; ask for fewer")
     cut = chosen.cut(length - chosen.target)[:count]
-    made = [planted(window.numpy(), np.random.default_rng([seed, length, n])) for n, window in enumerate(cut)]
+    made = [
+        planted(window.numpy(), rng=np.random.default_rng([seed, length, n])) for n, window in enumerate(cut)
+    ]
     windows = torch.from_numpy(np.stack([data for data, *_ in made]).astype(np.int64))
     losses = torch.cat([read(part) for part in windows.split(rows)]).double().cpu().numpy()
     queries = np.array([places for _, _, places in made])
@@ -425,9 +422,10 @@ def _asked(
 
 
 def _with_needles(
-    data: UInt8[np.ndarray, " bytes"], process: PitmanYor, depths: Sequence[float], rng: np.random.Generator
+    window: Int[np.ndarray, " bytes"], process: PitmanYor, depths: Sequence[float], rng: np.random.Generator
 ) -> Planted:
     """A window with a needle at each depth and its queries; where the last letters of both stand, by depth."""
+    data = window.astype(np.uint8)
     found = PrivateWords.of(data, process)
     many = len(depths)
     before, asked = found.starts[:-many], found.starts[-many:]
@@ -447,7 +445,6 @@ def _with_needles(
         raise InputError(f"a window of {len(data)} bytes has no room for {many} needles; give a longer one")
     drawn = rng.choice(len(prefixes), many, replace=False)
     order = rng.permutation(many)
-    data = data.copy()
     for n, start in enumerate(planted):
         word = prefixes[drawn[n]] + bytes([FIRST_LETTER + int(rng.integers(LETTERS))])
         for at in (start, int(asked[order[n]])):

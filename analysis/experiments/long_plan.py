@@ -257,7 +257,7 @@ class Ladder:
         Raises:
             InputError: the ladder has none for this corpus.
         """
-        for run in self.runs():
+        for run in (run for tier in self.tiers for run in tier.runs):
             if run.kind == "reference" and run.corpus == corpus:
                 return run
         raise InputError(f"corpus {corpus} has no reference in the ladder; add one before its runs")

@@ -618,9 +618,8 @@ def fringe_sizes() -> Iterator[Evidence]:
     """All that `eq_77_bound` rests on, and that no constant is enough."""
     yield from fringe_derivatives()
     for n in (1, 2, 32):
-        peak = 2 * sp.exp(log_normal(sp.Integer(0))) ** (
-            2 * n
-        )  # the cosine is at most 1, and 1 at the origin
+        # the cosine is at most 1, and 1 at the origin
+        peak = 2 * sp.exp(log_normal(sp.Integer(0))) ** (2 * n)
         yield identity(fringe_peak(n, sp.pi), sp.simplify(peak), f"n = {n}: sup of 2 g")
         yield grows(n)
 
