@@ -50,7 +50,7 @@ test: $(STAMP)
 	$(PYTEST)
 
 test-fast: $(STAMP)
-	$(PYTEST) -m "not full and not slow"
+	$(PYTEST) -m "not full and not long and not slow" --hypothesis-profile quick
 
 test-slow: $(STAMP)
 	$(PYTEST) -m slow

@@ -42,8 +42,10 @@ from proofs.verify import Result, verify  # noqa: E402 - after the hook
 ROOT = catalogue.ROOT
 REAL_MODEL, NOTEBOOKS = "test_real_model.py", "test_notebooks.py"
 
-# The machine's speed decides nothing; on CI the examples are the same at every run. At night there are many more, and
-# others each time: `--hypothesis-profile deep`, for those tests that do not say their own number.
+# The machine's speed decides nothing; on CI the examples are the same at every run. The fast suite draws a few,
+# `--hypothesis-profile quick`; at night there are many more, and others each time: `deep`. Both are for those tests that
+# do not say their own number.
+settings.register_profile("quick", deadline=None, derandomize=True, print_blob=True, max_examples=10)
 settings.register_profile(
     "project", deadline=None, derandomize="CI" in os.environ, print_blob=True, max_examples=40
 )
@@ -108,19 +110,34 @@ FULL = {
     "text/test_corpus.py": "another process, and learning byte pairs",
     "theory/test_model_config.py": "transformers",
 }
+# What needs nothing of the kind, and is left out for its seconds alone: at night these have their many examples too.
+LONG = {
+    "figures/test_long_pictures.py": "pictures",
+    "figures/test_formula_pictures.py": "pictures",
+    "test_plotting.py": "pictures",
+    "test_agreement.py": "thousands of points by two ways",
+    "test_agreement_rivals.py": "hundreds of points by two ways",
+    "test_house.py": "reads every file of the tree",
+    "studies/test_parts_removed.py": "models that are read in parts",
+    "studies/test_closed_form.py": "integrals by quadrature",
+    "training/test_finetune.py": "models that train",
+    "theory/test_tapa.py": "moments by quadrature and balls",
+    "text/test_recurrence.py": "coverage of a rule's draws",
+}
 FULL_FIXTURES = {"made_records", "whole_ledger"}
 
 
-def listed(path: Path) -> bool:
-    """Does `FULL` name this file of tests, or the folder that it is in?"""
+def listed(path: Path, among: dict[str, str] = FULL) -> bool:
+    """Does `among` name this file of tests, or the folder that it is in?"""
     name = path.relative_to(ROOT / "tests").as_posix()
-    return any(name == one or name.startswith(f"{one}/") for one in FULL)
+    return any(name == one or name.startswith(f"{one}/") for one in among)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """The fast suite does not even import the files that it leaves out."""
-    fast = "not full" in config.getoption("markexpr")
-    return (fast and collection_path.suffix == ".py" and listed(collection_path)) or None
+    left = config.getoption("markexpr")
+    names = (FULL if "not full" in left else {}) | (LONG if "not long" in left else {})
+    return (collection_path.suffix == ".py" and listed(collection_path, names)) or None
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -134,6 +151,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if listed(item.path) or FULL_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.full)
+        if listed(item.path, LONG):
+            item.add_marker(pytest.mark.long)
 
     def rank(item: pytest.Item) -> int:
         if item.path.name == REAL_MODEL:
