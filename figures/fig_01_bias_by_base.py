@@ -33,5 +33,8 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
     distance_axis(axes[1])
     for ax, letter in zip(axes, "ab", strict=True):
         panel(ax, letter)
-    headline(figure, "RoPE's expected score falls until about the base, so a larger base spreads the fall")
+    headline(
+        figure,
+        "RoPE's expected score from a positive mean of A falls until about the base (a), from B later (b)",
+    )
     return figure

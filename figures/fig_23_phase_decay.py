@@ -71,8 +71,8 @@ def _finding(data: xr.Dataset) -> str:
     above = int((inner >= 1).all("distance").sum())
     heads = data.sizes["layer"] * data.sizes["head"]
     return (
-        f"{run_label(data)}: within the trained length the variance stays above theorem 3.3's bound in {above} of "
-        f"{heads} heads"
+        f"{run_label(data)}: within the trained length the variance stays above the bound of theorem 3.3,\n"
+        f"which is of the limit of distance, in {above} of {heads} heads"
     )
 
 

@@ -51,7 +51,7 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
         ax.set_xlim(left=0)
     for ax in axes[-1]:
         ax.set_xlabel("training step")
-    note(figure, "thin: heads, thick: the median head; e: 95 % intervals over documents")
+    note(figure, "one model, one seed; thin: heads, thick: the median head; e: 95 % intervals over documents")
     headline(figure, _finding(data))
     return figure
 

@@ -46,23 +46,25 @@ FAMILIES = {  # colour, mark and methods
 def draw(records: Mapping[str, Any]) -> Figure:
     """Mean scores, rank correlations with the rise of loss, and the runs behind the strongest of them."""
     content = records["bias_sweep"]
-    rows = [row for row in content["rows"].values() if row["parent"] is None]
     summary = content["summary"]
+    learned = {name: row for name, row in content["rows"].items() if name not in summary["excluded"]}
+    rows = [row for row in learned.values() if row["parent"] is None]
     figure, axes = plt.subplot_mosaic("ab;cc", figsize=(PAGE, 5.4), height_ratios=(1, 1))
     _curves(
         axes["a"],
         [row for row in rows if row["lr"] == summary["chosen"].get(row["variant"])],
         summary["labels"],
     )
-    _correlations(axes["b"], summary["correlations"])
-    best = strongest(summary["correlations"])
+    _correlations(axes["b"], summary["correlations_learned"])
+    best = strongest(summary["correlations_learned"])
     _scatter(axes["c"], rows, summary["chosen"], best)
     for letter, ax in axes.items():
         panel(ax, letter)
     known = sum(row["observed"][best] is not None for row in rows)
     note(figure, "a: seeds at the chosen rate, dotted: L. b: Spearman's rank correlation over runs, 95 % intervals. "
-         f"c: {known} runs; filled: at the learning rate that validation chose, hollow: at another")  # fmt: skip
-    headline(figure, _finding(summary["correlations"], best))
+         f"c: {known} runs; filled: at the learning rate that validation chose, hollow: at another. "
+         f"Left out of all: {len(content['rows']) - len(learned)} runs that had not learned")  # fmt: skip
+    headline(figure, _finding(summary["correlations_learned"], best))
     return figure
 
 
@@ -78,7 +80,10 @@ def _finding(correlations: Mapping[str, Any], best: str) -> str:
         return "Mean scores beyond the trained length, and the rise of the loss there"
     words = OBSERVED[best].rsplit(" (", 1)[0]
     interval = "" if found["low"] is None else f" [{found['low']:.2f}, {found['high']:.2f}]"
-    return f"Within a method the loss rises most with the {words}: rank correlation {found['value']:.2f}{interval}"
+    return (
+        f"Of {len(OBSERVED)} measures the {words} goes most with the rise of the loss within a method:\n"
+        f"rank correlation {found['value']:.2f}{interval}"
+    )
 
 
 def _curves(ax: Axes, rows: list[dict[str, Any]], labels: Mapping[str, str]) -> None:

@@ -59,8 +59,8 @@ def draw(records: Mapping[str, Any]) -> Figure:
     words = (
         "Across: attention of the scored queries on keys L or more away, mean over heads. Up: share of the loss added "
         f"at {_length(summary)} bytes (L = {trained}) that is recovered. Large marks: mean over seeds, with 95 % "
-        f"intervals over them from {FEWEST} seeds on; small marks: each seed. Grey line: every far score lowered by "
-        f"one constant, in standard deviations of its head. {_below(panels)}{_real_words(real)}"
+        f"intervals over them from {FEWEST} seeds on; small marks: each seed. Grey line: as it is, constants taken off "
+        f"every far score, all far keys masked. {_below(panels)}{_real_words(real)}"
     )
     note(figure, words)
     headline(figure, _finding(summary))
@@ -68,12 +68,16 @@ def draw(records: Mapping[str, Any]) -> Figure:
 
 
 def _real_cells(data: xr.Dataset) -> dict[str, dict[str, Any]]:
-    """Cells of the real model at its shortest length beyond the trained one; documents stand where seeds do."""
+    """Cells of the real model at its shortest length beyond the trained one; documents stand where seeds do.
+
+    Of at least `FEWEST` documents: what was read of fewer is no point of the same picture.
+    """
     at = data.isel(length=0)
     known = [
         name
         for name in map(str, at.intervention.values)
         if math.isfinite(float(at.share.sel(intervention=name)))
+        and int(at.documents.sel(intervention=name)) >= FEWEST
     ]
     return {
         name: {
@@ -90,10 +94,11 @@ def _real_words(data: xr.Dataset | None) -> str:
     """What differs in the panel of the real model."""
     if data is None:
         return ""
-    count, length = int(data.documents.isel(length=0).max()), int(data.length[0])
+    counts = [cell["seeds"] for cell in _real_cells(data).values()]
+    least, most = min(counts, default=0), max(counts, default=0)
     return (
-        f"{model_label(data.attrs['model'])}: {length:,} tokens, L = {int(data.attrs['trained_length']):,}, "
-        f"{count} documents in place of seeds"
+        f"{model_label(data.attrs['model'])}: {int(data.length[0]):,} tokens, L = {int(data.attrs['trained_length']):,}, "
+        f"{most if least == most else f'{least} to {most}'} documents in place of seeds"
     )
 
 

@@ -63,8 +63,8 @@ head_explorer(data)
 # ([bias-share](../figures/FINDINGS.md#bias-share)), and $R^2$ of the mean curve under the bias
 # ([bias-from-means](../figures/FINDINGS.md#bias-from-means)) and under the formula with plug-in means
 # ([plug-in-formula](../figures/FINDINGS.md#plug-in-formula)): quartiles over heads, first token dropped; $R^2$ weights
-# each octave of distance alike. With fitted means the formula does far better, and so does a logarithm
-# ([formula-fitted](../figures/FINDINGS.md#formula-fitted)).
+# each octave of distance alike. With fitted means and the level left free the formula does far better, and so does a
+# logarithm ([formula-fitted](../figures/FINDINGS.md#formula-fitted)).
 
 # %%
 shares = data.sel(first_token="dropped")

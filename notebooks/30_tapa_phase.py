@@ -102,7 +102,7 @@ for name, mark in numbers["tapa_map"]["marks"].items():
 # ## 4 TAPA and other encodings under one law
 #
 # Without a mean ($\mu_0 = 0$) no encoding but ALiBi tells one distance from another by its mean. With one, RoPE's
-# falls along the whole context, and so does TAPA's where its phase is small.
+# falls along the whole context, and so does TAPA's where its phase is neither small nor large.
 
 # %%
 with mpl.rc_context(RC):

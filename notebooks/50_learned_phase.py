@@ -170,8 +170,10 @@ for name, found in seeds["summary"]["over_seeds"].items():
 #
 # Each head's attention from the same queries and keys, with its phase and with its mean cosine in its place, which
 # keeps the strength of the score and leaves neither tokens nor distance in the cosine. The thresholds of the rule
-# were set before any model was measured. The answer: [phase-previous](../figures/FINDINGS.md#phase-previous), and
-# what it is not for: [phase-no-sink-no-induction](../figures/FINDINGS.md#phase-no-sink-no-induction).
+# were set before any model was measured. What it raises: [phase-previous](../figures/FINDINGS.md#phase-previous); a
+# phase that is not learned does so too ([phase-previous-frozen](../figures/FINDINGS.md#phase-previous-frozen)). Of
+# sinks and induction nothing is known
+# ([phase-no-sink-no-induction](../figures/FINDINGS.md#phase-no-sink-no-induction)).
 
 # %%
 with mpl.rc_context(RC):

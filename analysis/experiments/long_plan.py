@@ -177,7 +177,7 @@ def _tiers() -> Iterator[Tier]:
         "Is it the same in long source files by byte pairs?",
         (
             LongRun("rope", 0, CODE_RATES[0], "code", share=CODE_SHARE, size="3M", kind="reference"),
-            *_on_code(("tapa", "rope"), seeds=(0,), rates=CODE_RATES[:2]),
+            *_on_code(("rope", "tapa"), seeds=(0,), rates=CODE_RATES[:2]),
             *_on_code(("alibi", "nope"), seeds=(0,), rates=CODE_RATES[:2]),
             *_on_code(PRIMARY, seeds=(0,), rates=CODE_RATES[:1], shares=(CODE_SHARE / 3,)),
             *_on_code(PRIMARY, seeds=(1,), rates=CODE_RATES[:1], shares=(CODE_SHARE, CODE_SHARE / 3)),

@@ -18,7 +18,7 @@ from jaxtyping import Float, Float64
 from scipy import stats
 
 from analysis.errors import InputError
-from analysis.evaluation.long_range import collected_share
+from analysis.evaluation.long_range import LEAST_ERRORS, LEAST_GAIN, collected_share
 from analysis.experiments.long_plan import CONTRASTS, FAR, Ladder, LongRun, ladder
 from analysis.experiments.results import NAT
 from analysis.experiments.run_record import Content, read_run
@@ -186,7 +186,8 @@ def _gate_row(run: LongRun, content: Content) -> Row:
     return {
         "corpus": run.corpus, "run": run.name, "gain": gain, "gain_low": low, "gain_high": high,
         "error": found["error"], "documents": found["documents"], "positive": found["positive"],
-        "passes": found["passes"], "copies_after": content["long_range"]["copies_after"],
+        "least_gain": LEAST_GAIN, "least_errors": LEAST_ERRORS, "passes": found["passes"],
+        "copies_after": content["long_range"]["copies_after"],
     }  # fmt: skip
 
 

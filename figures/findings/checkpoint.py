@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from scipy import stats
+
 from figures.findings.finding import FOLDER, LENGTHS, Finding, Status, Value, content, number, percent
 
 SMOLLM2 = "summaries/smollm2.json"
@@ -35,16 +37,17 @@ def bias_findings() -> Iterator[Finding]:
     )
     yield Finding(
         "bias-near-first",
-        "{near} of {heads} heads score distances of 1 to 16 tokens above distances of 512 to 1024 on average, by "
-        "{sds} standard deviations of their scores in the median head.",
+        "In SmolLM2-135M-Instruct (Q4_1 weights) {near} of {heads} heads score distances of 1 to 16 tokens above "
+        "distances of 512 to 1024 on average, by {sds} standard deviations of their scores in the median head.",
         SMOLLM2,
         size | {"near": gap["heads_that_favour_near"], "sds": number(gap["in_score_sds"], 1)},
         HEADS,
     )
     yield Finding(
         "bias-from-means",
-        "The mean query and the mean key of a window, rotated, explain {median} of the mean score by distance in the "
-        "median head (R², quartiles {low} and {high} of {heads} heads).",
+        "In SmolLM2-135M-Instruct (Q4_1 weights) the mean query and the mean key of a window, rotated, explain {median} "
+        "of the mean score by distance in the median head (R², octaves of distance alike, quartiles {low} and {high} of "
+        "{heads} heads).",
         SMOLLM2,
         size | quartiles("r2_bias", 1),
         HEADS,
@@ -93,17 +96,20 @@ def assumption_findings() -> Iterator[Finding]:
     control = dropped["control"]
     yield Finding(
         "bias-control",
-        "With the order of tokens shuffled, the mean score falls on the bias that the means predict: {seen} of the "
-        "distances lie beyond two standard errors of it.",
+        "With the order of tokens shuffled, the mean score of SmolLM2-135M-Instruct (Q4_1 weights) falls on the bias "
+        "that the means predict: {seen} of the distances of all heads, up to half a window, lie beyond two standard "
+        "errors over windows of it, where chance gives {chance} (Student's t, {windows} windows).",
         SMOLLM2,
-        {"seen": percent(control["share_beyond_2se"], digits=1)},
+        {"seen": percent(control["share_beyond_2se"], digits=1), "windows": record["windows"]}
+        | {"chance": percent(2 * stats.t.sf(2, record["windows"] - 1), digits=1)},
         HEADS,
     )
     r2 = dropped["r2_paper"]
     yield Finding(
         "plug-in-formula",
         "With one mu_0 and one nu_0 for all pairs, taken as the means over pairs, the formula of v1's section 2 has a "
-        "median R² of {median} (quartiles {low} and {high}, worst head {least}, best {most}).",
+        "median R² of {median} in SmolLM2-135M-Instruct (Q4_1 weights; quartiles {low} and {high}, worst head {least}, "
+        "best {most}).",
         SMOLLM2,
         {
             key: number(r2[i], 0 if i == 0 else 2)
@@ -114,13 +120,15 @@ def assumption_findings() -> Iterator[Finding]:
             "corrected",
             "2026-11-28",
             "It was said that the formula predicts nothing. That was shown of the plug-in means alone, which include "
-            "the slow pairs; with a mu_0 fitted to each head's curve the formula explains most of it "
-            "([formula-fitted](#formula-fitted)).",
+            "the slow pairs; with a mu_0 fitted to each head and the level left free the formula explains most of the "
+            "curve's shape, octaves alike ([formula-fitted](#formula-fitted)); with the level counted it explains "
+            "nothing ([formula-mean-score](#formula-mean-score)).",
         ),
     )
     yield Finding(
         "assumption-2-1-spread",
-        "In {mu} of {heads} heads E A_d, and in {nu} E B_d, spread over pairs by more than their mean, noise removed.",
+        "In {mu} of {heads} heads of SmolLM2-135M-Instruct (Q4_1 weights) E A_d, and in {nu} E B_d, spread over pairs by "
+        "more than their mean, noise removed.",
         SMOLLM2,
         size
         | {
@@ -131,8 +139,8 @@ def assumption_findings() -> Iterator[Finding]:
     )
     yield Finding(
         "bias-mu-and-nu",
-        "The median gap of {gap} between near and far is the sum of parts from mu_d (median {mu}) and from nu_d "
-        "(median {nu}). The mean of nu_d is negative in {negative} heads, that of mu_d positive in {positive} of "
+        "In SmolLM2-135M-Instruct (Q4_1 weights) the median gap of {gap} between near and far is the sum of parts from "
+        "mu_d (median {mu}) and from nu_d (median {nu}). The mean of nu_d is negative in {negative} heads, that of mu_d positive in {positive} of "
         "{heads}.",
         SMOLLM2,
         size
@@ -151,24 +159,24 @@ def extension_findings() -> Iterator[Finding]:
     with xr.open_dataset(FOLDER / name) as file:
         data = file.load()
     names = {
-        "none": "no extension",
-        "yarn": "YaRN",
-        "llama3": "Llama 3's frequencies",
-        "ntk": "NTK",
-        "pi": "PI",
+        "none": "as it is",
+        "yarn": "with YaRN",
+        "llama3": "with Llama 3's frequencies",
+        "ntk": "with NTK",
+        "pi": "with PI",
     }
+    applied = f" applied at inference (factor {data.attrs['factor']:g})"
     trained, length = int(data.attrs["trained_length"]), int(data.length.max())
     for key, shown in names.items():
         at = [data.sel(extension=key, length=n) for n in (trained, length)]
         yield Finding(
             f"smollm2-{key}",
-            "SmolLM2-135M-Instruct with {extension} applied at inference (factor {factor}) has a perplexity of "
+            "SmolLM2-135M-Instruct (Q4_1 weights) {extension} has a perplexity of "
             "{within} at {trained} tokens and of {beyond} at {length} ({scored} tokens each of {documents} documents, "
             "sliding windows of stride {stride}, bfloat16; two documents give no useful interval).",
             name,
             {
-                "extension": shown,
-                "factor": f"{data.attrs['factor']:g}",
+                "extension": shown if key == "none" else shown + applied,
                 "trained": trained,
                 "length": length,
                 "within": number(at[0].perplexity, 1 if at[0].perplexity < 100 else 0),

@@ -21,7 +21,7 @@ from figures.findings.finding import (
 RECORD, SWEEP, FIGURE = "summaries/bias.json", "summaries/bias_sweep.json", "fig_28_equal_dose"
 SCORED = 64  # bytes of a span, `equal_dose.SCORED`
 MAIN = ("rope", "partial", "tapa")
-OVER = "{seeds} [95 % over seeds, Student's t, or over documents where there is one seed]"
+LEAST = 0.1  # bits per byte lost: of less, shares of it mean nothing
 
 
 def _summary() -> Mapping[str, Any]:
@@ -90,8 +90,42 @@ def _shares(variant: str, *kinds: str) -> dict[str, Value | str | int] | None:
             f"mass_{i}": number(far),
             f"sink_{i}": number(sink),
         }
-    seeds = len(runs) if whole else 1
-    return found | {"seeds": f"{seeds} seed{'s' if seeds > 1 else ''}"}
+    return found | {"seeds": _said_of(cells[0] if whole else None)}
+
+
+def _said_of(cell: Mapping[str, Any] | None) -> str:
+    """Over what a cell's mean is, and its brackets; without a cell, over what those of the first seed alone are."""
+    if cell is None or cell["seeds"] == 1:
+        return "one seed [95 % over documents, where there are brackets]"
+    return f"{cell['seeds']} seeds [95 % over seeds, Student's t]"
+
+
+def _losing() -> list[str]:
+    """The variants that lose enough for shares of the loss to say something."""
+    return [
+        variant
+        for variant, found in _summary()["altered"].items()
+        if any(
+            cell["length"] == LONGEST and cell["lost"][0] >= LEAST
+            for cell in found
+            if cell["kind"] == "plain"
+        )
+    ]
+
+
+def _lost(variant: str) -> dict[str, Value]:
+    cell = _cell(variant, "plain")
+    assert cell is not None
+    return {"lost": triple(cell["lost"], ".3f" if cell["lost"][0] < LEAST else ".2f")}
+
+
+def _least_lost(variant: str) -> str:
+    """The least that a seed loses, where shares of it weigh as much as the others and are of next to nothing."""
+    each = [
+        cells["plain"]["bits_per_byte"]["plain"] - cells["plain"]["bits_per_byte"]["trained"]
+        for cells in _runs(variant, "plain")
+    ]
+    return f" ({min(each):.2f} in one seed, whose shares are large for it)" if min(each) < 2 * LEAST else ""
 
 
 def _ends(found: Mapping[str, Any]) -> Any:
@@ -105,7 +139,7 @@ def _points(ends: Any) -> Value:
 
 def dose_findings() -> Iterator[Finding]:
     """How much attention falls beyond the trained length, and what lowering it by a constant recovers."""
-    for variant in _summary()["altered"]:
+    for variant in _losing():
         found = _shares(variant, "plain", "constant -1.5", "mask")
         if found is None:
             continue
@@ -113,31 +147,47 @@ def dose_findings() -> Iterator[Finding]:
             f"dose-{label_part(variant)}",
             "{method} (rate {rate}) at {far} bytes gives {mass_0} of its attention to keys {near} or more bytes away; "
             "lowering every far score by 1.5 standard deviations of its head leaves {mass_1} there and recovers "
-            "{share_1} of the loss that was added since {near} bytes, masking all far keys {share_2} ({scored} scored "
-            "bytes, " + OVER + ").",
+            "{share_1} of the {lost} bits per byte that were lost since {near} bytes, masking all far keys {share_2} "
+            "({scored} scored bytes, {seeds}).",
             RECORD,
-            _common(variant) | found,
+            _common(variant) | found | _lost(variant),
             FIGURE,
         )
 
 
+def small_loss_findings() -> Iterator[Finding]:
+    """Who loses too little for shares of it to say anything."""
+    for variant, found in _summary()["altered"].items():
+        if variant not in _losing() and any(cell["kind"] == "plain" for cell in found):
+            yield Finding(
+                f"dose-{label_part(variant)}",
+                "{method} (rate {rate}) loses {lost} bits per byte from {near} to {far} bytes ({scored} scored bytes, "
+                "{seeds}): too little for shares of it to say anything, so no intervention is reported.",
+                RECORD,
+                _common(variant) | _lost(variant) | {"seeds": _said_of(_cell(variant, "plain"))},
+                FIGURE,
+            )
+
+
 def shape_findings() -> Iterator[Finding]:
     """The primary endpoint: the held mean against one constant of the same dose."""
-    for variant in _summary()["altered"]:
+    for variant in _losing():
         shares, shape = _shares(variant, "hold", "matched-constant"), _contrast(variant, "shape")
         if shares is None or shape is None:
             continue
         yield Finding(
             f"shape-{label_part(variant)}",
-            "Of what {method} (rate {rate}) loses at {far} bytes, holding each head's mean score at its value at "
-            "{near} bytes recovers {share_0} and leaves {mass_0} of the attention beyond; one constant for all heads "
+            "Of the {lost} bits per byte that {method} (rate {rate}) loses at {far} bytes{least}, holding each head's "
+            "mean score at its value at {near} bytes recovers {share_0} and leaves {mass_0} of the attention beyond; one constant for all heads "
             "that leaves {mass_1} recovers {share_1}, so that at the same dose the shape is worth {points} (seed by "
-            "seed {each}; {scored} scored bytes, " + OVER + "; the doses agree on the test text "
+            "seed {each}; {scored} scored bytes, {seeds}; the doses agree on the test text "
             "in {matched}).",
             RECORD,
             _common(variant)
             | shares
+            | _lost(variant)
             | {
+                "least": _least_lost(variant),
                 "points": _points(_ends(shape)),
                 "each": ", ".join(f"{100 * value:.0f}" for value in shape["each"]),
                 "matched": f"{shape['matched']} of {shape['seeds']}",
@@ -148,14 +198,14 @@ def shape_findings() -> Iterator[Finding]:
 
 def placebo_findings() -> Iterator[Finding]:
     """What the same numbers recover elsewhere: at other distances, in other heads, and constants in each head."""
-    for variant in _summary()["altered"]:
+    for variant in _losing():
         shuffled = _shares(variant, "shuffled")
         if shuffled is not None:
             yield Finding(
                 f"placebo-{label_part(variant)}",
                 "Holding {method}'s mean scores (rate {rate}) with the distances beyond {near} bytes shuffled recovers "
                 "{share_0} of its loss at {far} bytes and leaves {mass_0} of the attention beyond ({scored} scored "
-                "bytes, " + OVER + ").",
+                "bytes, {seeds}).",
                 RECORD,
                 _common(variant) | shuffled,
                 FIGURE,
@@ -167,7 +217,7 @@ def placebo_findings() -> Iterator[Finding]:
         yield Finding(
             f"shape-in-heads-{label_part(variant)}",
             "In {method} (rate {rate}, {seeds}) at {far} bytes a constant for each head that leaves every head the far "
-            "attention of the held mean ({mass_0} on average) recovers {share_0}, {points} less than the held mean "
+            "attention of the held mean ({mass_0} on average) recovers {share_0}; the held mean less that is {points} "
             "[95 % over documents]; holding the departure of another head recovers {share_1} at {mass_1}, the level "
             "alone {share_2} at {mass_2} ({scored} scored bytes).",
             RECORD,
@@ -178,7 +228,7 @@ def placebo_findings() -> Iterator[Finding]:
 
 def departure_findings() -> Iterator[Finding]:
     """Is the departure of the mean score sufficient, and beyond its dose?"""
-    for variant in _summary()["altered"]:
+    for variant in _losing():
         shares, plain = _shares(variant, "clamp", "clamp-departure"), _contrast(variant, "departure")
         if shares is None or plain is None:
             continue
@@ -193,7 +243,7 @@ def departure_findings() -> Iterator[Finding]:
             "costs {bits} bits per byte, "
             + ("{undone} of what clamping recovers, " if undone else "")
             + "and leaves {mass_1} ({scored} scored "
-            "bytes, " + OVER + ").",
+            "bytes, {seeds}).",
             RECORD,
             common | shares | {"bits": triple(plain["bits"])} | undone,
             FIGURE,
@@ -204,8 +254,8 @@ def departure_findings() -> Iterator[Finding]:
         yield Finding(
             f"departure-dose-{label_part(variant)}",
             "Added to clamped distances in {method} (rate {rate}), one constant for all heads that leaves as much "
-            "attention beyond {near} bytes as the departure, {mass_0}, recovers {share_0} of the loss at {far} bytes, "
-            "{points} more than the departure does ({scored} scored bytes, " + OVER + ").",
+            "attention beyond {near} bytes as the departure, {mass_0}, recovers {share_0} of the loss at {far} bytes; "
+            "that less what is recovered with the departure is {points} ({scored} scored bytes, {seeds}).",
             RECORD,
             common | same | {"points": _points(_ends(beyond))},
             FIGURE,
@@ -214,7 +264,7 @@ def departure_findings() -> Iterator[Finding]:
 
 def sink_findings() -> Iterator[Finding]:
     """What the first keys do."""
-    for variant in _summary()["altered"]:
+    for variant in _losing():
         kinds = ("hold", "hold-but-sink", "hold-sink-only", "mask", "mask-sink")
         shares = _shares(variant, *kinds)
         if shares is None:
@@ -224,7 +274,7 @@ def sink_findings() -> Iterator[Finding]:
             "Holding {method}'s mean scores (rate {rate}) recovers {share_0} at {far} bytes, {share_1} with the first "
             "4 bytes exempt, which then take {sink_1} of the attention, and {share_2} at those bytes alone; masking "
             "all far keys recovers {share_3}, all but the first 4 bytes {share_4}, which then take {sink_4} ({scored} "
-            "scored bytes, " + OVER + ").",
+            "scored bytes, {seeds}).",
             RECORD,
             _common(variant) | shares,
             FIGURE,
@@ -241,13 +291,19 @@ def tapa_findings() -> Iterator[Finding]:
         "{method} (rate {rate}) gives {mass_0} of its attention at {far} bytes to keys {near} or more bytes away. "
         "Holding its mean scores raises that to {mass_1} and recovers {share_1}; lowering far scores by 1.5 standard "
         "deviations brings it to {mass_3} and recovers {share_3}, masking them {share_4}; with distances clamped it "
-        "is {mass_2} and {share_2} is recovered, which its dose does not explain ({scored} scored bytes, "
-        + OVER
-        + ").",
+        "is {mass_2} and {share_2} is recovered{zero} ({scored} scored bytes, {seeds}).",
         RECORD,
-        _common("tapa") | shares,
+        _common("tapa") | shares | {"zero": _whether_zero(shares["share_2"])},
         FIGURE,
     )
+
+
+def _whether_zero(share: Value | str | int) -> str:
+    """What an interval of a share that holds zero leaves to be said."""
+    assert isinstance(share, Value)
+    if share.low is None or share.high is None or not share.low < 0 < share.high:
+        return ""
+    return ", of which the interval includes zero"
 
 
 def dose_correlation_findings() -> Iterator[Finding]:

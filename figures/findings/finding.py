@@ -49,10 +49,12 @@ ORIGINS = {  # by record: the command that makes it, and the module that measure
     "trained/*_needle-*.json": ("tapa sweep retrieval", "analysis/evaluation/retrieval.py"),
     "trained/*_recall-*.json": ("tapa sweep retrieval", "analysis/evaluation/retrieval.py"),
     "trained_long/earlier/*.json": ("tapa sweep long --tier gate", "analysis/experiments/long_use.py"),
+    "trained_long/code-*.json": ("tapa sweep long --tier code", "analysis/experiments/long_use.py"),
     "tables/long_*.csv": ("tapa results long", "analysis/experiments/long_results.py"),
     "tables/*.csv": ("tapa results", "analysis/experiments/tables.py"),
     "../proofs/STATUS.md": ("tapa verify --write", "proofs/ledger.py"),
 }
+FEWEST = 3  # seeds or documents that give an interval
 SEEDS = "mean over seeds [95 %, Student's t over {seeds} seeds]"
 
 
@@ -181,9 +183,9 @@ def only(rows: Iterable[dict[str, str]], **wanted: str | int) -> dict[str, str]:
 
 
 def with_seed_interval(row: Mapping[str, str], key: str, digits: int = 2, sign: str = "") -> Value:
-    """An entry of a table with its interval over seeds."""
+    """An entry of a table with its interval over seeds, of which `FEWEST` give one."""
     low, high = (row[f"{key}_seeds_{end}"] for end in ("low", "high"))
-    ends = (float(low), float(high)) if low and high else (None, None)
+    ends = (float(low), float(high)) if low and high and len(row["seeds"].split()) >= FEWEST else (None, None)
     return Value(float(row[key]), *ends, form=f"{sign}.{digits}f")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from figures.findings.finding import (
+    FEWEST,
     FOLDER,
     Finding,
     Value,
@@ -22,6 +23,7 @@ from figures.findings.finding import (
 
 RECORD, FIGURE = "summaries/formula_shapes.json", "fig_33_mean_score_shapes"
 FITS, FITS_REAL = "trained/formula_fit.nc", "trained/formula_fit_smollm2.nc"
+REAL = "SmolLM2-135M-Instruct (Q4_1 weights)"
 OVER_TEXTS = "median over {heads} heads, mean over {texts} texts [95 %, Student's t over texts]"
 NAMES = {
     "plug": "plug-in means",
@@ -48,6 +50,7 @@ def _unseen(weighting: str, *keys: str) -> dict[str, Value]:
 def _real_size() -> dict[str, Value | str | int]:
     record = content(RECORD)
     return {
+        "model": REAL,
         "heads": record["heads"],
         "texts": len(record["texts"]),
         "others": len(record["texts"]) - 1,
@@ -60,7 +63,7 @@ def real_formula_findings() -> Iterator[Finding]:
     size, octaves, distances = _real_size(), _shapes("log"), _shapes("uniform")
     yield Finding(
         "formula-fitted",
-        "With one mu_0 fitted to each head on {others} texts v1's formula explains {fitted} of the head's curve on "
+        "In {model}, with one mu_0 fitted to each head on {others} texts, v1's formula explains {fitted} of the head's curve on "
         "another text; with the measured means put in, {plug}; a logarithm, which has one coefficient as well, "
         "explains {log}, a straight line {line} (R² over distance with the level free, octaves of distance alike; of "
         "the curve that the means of queries and keys give, {means} of the mean score; " + OVER_TEXTS + ").",
@@ -70,15 +73,16 @@ def real_formula_findings() -> Iterator[Finding]:
     )
     yield Finding(
         "formula-fitted-by-distance",
-        "With every distance weighted alike the same numbers are {fitted} for the fitted mu_0, {plug} for the measured "
-        "means, {log} for the logarithm and {line} for the straight line (" + OVER_TEXTS + ").",
+        "In {model}, with every distance weighted alike, what v1's formula explains of a head's curve on unseen text is "
+        "{fitted} with a fitted mu_0 and {plug} with the measured means, a logarithm {log} and a straight line {line} "
+        "(level free; " + OVER_TEXTS + ").",
         RECORD,
         size | _unseen("uniform", "fitted", "plug", "log", "line"),
         FIGURE,
     )
     yield Finding(
         "formula-mean-score",
-        "Fitted to the mean score itself, on the texts that it is scored on, one mu_0 explains a median of {fitted} "
+        "Fitted to the mean score of {model} itself, on the texts that it is scored on, one mu_0 explains a median of {fitted} "
         "(quartiles {fitted_low} and {fitted_high} over {heads} heads) and a logarithm {log} ({log_low} and "
         "{log_high}) with octaves alike, {fitted_far} and {log_far} with distances alike. Without an intercept and "
         "with the level counted the fitted mu_0 explains {fitted_strict} with octaves alike, mu_0 and nu_0 "
@@ -101,7 +105,7 @@ def formula_control_findings() -> Iterator[Finding]:
     size, octaves, distances = _real_size(), _shapes("log"), _shapes("uniform")
     yield Finding(
         "formula-against-logarithm",
-        "The logarithm less the fitted mu_0 is {octaves} in R² on unseen text with octaves alike and {distances} with "
+        "In {model} the logarithm less the fitted mu_0 is {octaves} in R² on unseen text with octaves alike and {distances} with "
         "distances alike ("
         + OVER_TEXTS
         + "), and it explains the mean score better in {above} of the heads with "
@@ -118,7 +122,7 @@ def formula_control_findings() -> Iterator[Finding]:
     )
     yield Finding(
         "formula-two-coefficients",
-        "With two coefficients the formula (mu_0 and nu_0) explains {both} of a head's curve on unseen text and the "
+        "In {model}, with two coefficients, the formula (mu_0 and nu_0) explains {both} of a head's curve on unseen text and the "
         "logarithm with its square {quadratic}, octaves alike; {both_far} and {quadratic_far} with distances alike ("
         + OVER_TEXTS
         + ").",
@@ -130,7 +134,7 @@ def formula_control_findings() -> Iterator[Finding]:
     )
     yield Finding(
         "formula-wrong-base",
-        "With a base that the model does not have, one fitted mu_0 explains {squared} (the base squared) and {root} "
+        "In {model}, with a base that the model does not have, one fitted mu_0 explains {squared} (the base squared) and {root} "
         "(its root) where the model's own gives {fitted}, octaves alike (" + OVER_TEXTS + ").",
         RECORD,
         size | _unseen("log", "squared", "root", "fitted"),
@@ -138,15 +142,15 @@ def formula_control_findings() -> Iterator[Finding]:
     )
     yield Finding(
         "formula-every-pair",
-        "The means of every pair, measured on {others} texts and put in one by one without Assumption 2.1 and without "
-        "a fit, explain {pairs} of a head's curve on another text (" + OVER_TEXTS + ").",
+        "In {model} the means of every pair, measured on {others} texts and put in one by one without Assumption 2.1 "
+        "and without a fit, explain {pairs} of a head's curve on another text (" + OVER_TEXTS + ").",
         RECORD,
         size | {"pairs": triple(octaves["pairs"]["other_texts"], ".3f")},
         FIGURE,
     )
     yield Finding(
         "formula-own-text",
-        "Fitted on the text that it is scored on, one mu_0 explains {own}, and fitted on others {fitted} ("
+        "In {model}, fitted on the text that it is scored on, one mu_0 explains {own}, and fitted on others {fitted} ("
         + OVER_TEXTS
         + ", octaves alike): the choice of text hardly moves the fit.",
         RECORD,
@@ -160,7 +164,7 @@ def unseen_formula_findings() -> Iterator[Finding]:
     """SmolLM2-135M-Instruct: its mean score on unseen text, window by window, and how far texts differ."""
     data = _fits(FITS_REAL)
     model = data["model"].values.item()
-    size = _size(data, model) | {"model": model, "unit": "tokens"}
+    size = _size(data, model) | {"model": REAL, "unit": "tokens"}
     yield _unseen_finding("formula-unseen", FITS_REAL, data, model, size)
     yield _texts_finding("texts-differ-smollm2", FITS_REAL, data, model, size)
 
@@ -177,7 +181,8 @@ def small_formula_findings() -> Iterator[Finding]:
 
 def _fits(name: str) -> xr.Dataset:
     with xr.open_dataset(FOLDER / name) as file:
-        return file.load()
+        data = file.load()
+    return data.assign_attrs(documents=data.sizes["document"])
 
 
 def _unseen_finding(
@@ -193,13 +198,16 @@ def _unseen_finding(
         "logarithm with its square {quadratic}, the measured means {plug}, every pair's means {pairs}; without an "
         "intercept and with the level counted the fitted mu_0 explains {strict} (R² over distance, octaves alike, "
         "noise of windows taken out; median over {heads} heads, mean over {texts} documents of {each} windows of "
-        "{length} {unit} [95 %, Student's t]).",
+        "{length} {unit}{brackets}).",
         record,
         {
             **size,
             **{key: _ends(at.sel(shape=name), "r2_median") for key, name in NAMES.items()},
             "windows": _ends(at.sel(shape=NAMES["fitted"]), "r2_median", "_window"),
             "strict": _ends(strict.sel(shape=NAMES["fitted"]), "r2_median"),
+            "brackets": " [95 %, Student's t]"
+            if data.sizes["document"] >= FEWEST
+            else " [95 %, Student's t, over windows alone: two documents give no useful interval]",
         },
         FIGURE,
     )
@@ -253,4 +261,7 @@ def _statistics(data: xr.Dataset, model: str) -> dict[str, xr.Dataset]:
 
 
 def _ends(at: xr.Dataset, name: str, over: str = "") -> Value:
-    return triple([float(at[name]), *(float(at[f"{name}{over}_{end}"]) for end in ("low", "high"))], ".3f")
+    """A value with its interval over windows ("_window") or over texts, of which `FEWEST` give one."""
+    ends = [float(at[f"{name}{over}_{end}"]) for end in ("low", "high")]
+    known = bool(over) or int(at.attrs["documents"]) >= FEWEST
+    return triple([float(at[name]), *(ends if known else (None, None))], ".3f")

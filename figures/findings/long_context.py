@@ -18,12 +18,12 @@ RECORD, FIGURE = "trained/smollm2_bias.nc", "fig_34_recovered_by_far_mass"
 MODEL = "SmolLM2-135M-Instruct (Q4_1 weights, {precision})"
 SAID = {
     "hold": "each head's mean score held at its level at the trained length",
-    "hold-predicted": "the mean score that windows within the trained length predict held",
+    "hold-predicted": "the mean score held at what windows within the trained length predict",
     "hold-but-sink": "the mean score held, the first 4 keys exempt",
     "matched-constant": "one constant for all heads whose far mass was matched to that of holding the mean",
     "matched-constant-but-sink": "one constant matched to holding the mean with the first 4 keys exempt",
     "clamp": "distances clamped at the trained length",
-    "clamp-departure": "distances clamped and the mean's departure added (is it sufficient?)",
+    "clamp-departure": "distances clamped and the mean's departure added (no constant of that dose as control)",
     "swapped": "the departures of other heads taken off (placebo)",
     "shuffled": "the departures taken off at other distances (placebo)",
     "mask-sink": "all far keys masked but the first 4",
@@ -73,6 +73,23 @@ def _model(data: xr.Dataset, length: int, *names: str) -> str:
     return MODEL.format(precision=own if own == plain else f"{own}; plain: {plain}")
 
 
+def _plain_far(data: xr.Dataset, length: int, name: str) -> float:
+    """Far mass of the plain model in the documents that count for this intervention, the mean over them."""
+    tests = tests_at(data, length)
+    used = able(data, length) & np.isfinite(tests.nats.sel(intervention=name).values)
+    return float(tests.far.sel(intervention="plain").values[used].mean())
+
+
+def _both(data: xr.Dataset, length: int, *names: str) -> int:
+    """In how many documents that count both were read."""
+    read = np.isfinite(tests_at(data, length).nats.sel(intervention=list(names))).all("intervention").values
+    return int((able(data, length) & read).sum())
+
+
+def _documents(count: int) -> str:
+    return "1 test document, no interval" if count == 1 else f"{count} test documents [95 % over documents]"
+
+
 def long_context_findings() -> Iterator[Finding]:
     """Losses, then each intervention that was read, what is left at equal dose, and what the precision does."""
     data = _data()
@@ -108,13 +125,15 @@ def long_context_findings() -> Iterator[Finding]:
             yield Finding(
                 f"long-{name}-{length}",
                 "{model} with {words}, beyond {trained} tokens, recovers {share} of what it loses at {length} tokens, "
-                "at a far attention mass of {far} (plain: {before}; {documents} test documents [95 % over documents]).",
+                "at a far attention mass of {far} (plain, in the same: {before}; {documents}).",
                 RECORD,
                 common
                 | {"model": _model(data, length, name)}
                 | {"words": words, "share": _ends(cell, "share"), "far": number(float(cell.mean_far))}
-                | {"before": number(float(at.mean_far.sel(intervention="plain")))}
-                | {"documents": int(cell.documents)},
+                | {
+                    "before": number(_plain_far(data, length, name)),
+                    "documents": _documents(int(cell.documents)),
+                },
                 FIGURE,
             )
         yield from _at_equal_dose(data, common)
@@ -128,14 +147,15 @@ def _at_equal_dose(data: xr.Dataset, common: dict[str, str | int]) -> Iterator[F
         if math.isfinite(float(cell.gain)):
             yield Finding(
                 f"long-shape-{one}-{length}",
-                "{model}: {words}, recovers {gain} more of the loss at {length} tokens than one constant for all heads "
-                "that was matched to it in far mass on other documents; the far masses differ by {far} [95 % over "
-                "documents].",
+                "{model}: what {words} recovers of the loss at {length} tokens, less what one constant for all heads "
+                "does that was matched to it in far mass on other documents, is {gain}; the far masses differ by {far} "
+                "({documents}).",
                 RECORD,
                 common
                 | {"model": _model(data, length, one, matched)}
                 | {"words": SAID[one], "gain": replace(_ends(cell, "gain"), unit=" points")}
-                | {"far": Value(float(cell.gain_far), form="+.3f")},
+                | {"far": Value(float(cell.gain_far), form="+.3f")}
+                | {"documents": _documents(_both(data, length, one, matched))},
                 FIGURE,
             )
 
@@ -149,13 +169,13 @@ def _in_two_precisions(data: xr.Dataset, length: int) -> Iterator[Finding]:
     endpoint = found["endpoints"].get("hold")
     yield Finding(
         f"long-precision-{length}",
-        "Of {readings} readings of {documents} test documents at {length} tokens made in bfloat16, the loss in float32 "
-        "is between {least} and {greatest} nats per token more, {mean} in the mean"
+        "Of {readings} readings of {documents} at {length} tokens made in bfloat16, the loss in float32 is between {least} and {greatest} nats per token more, {mean} in the mean"
         + (
             "; of the mean held less its constant that moves {moved} points." if endpoint is not None else "."
         ),
         RECORD,
-        {"readings": found["readings"], "documents": found["documents"], "length": length}
+        {"readings": found["readings"], "length": length}
+        | {"documents": f"{found['documents']} test document{'s' if found['documents'] > 1 else ''}"}
         | ends
         | ({"moved": Value(100 * endpoint, form="+.1f")} if endpoint is not None else {}),
         FIGURE,

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from statistics import median
 
 from analysis.experiments.plan import rate_name
 from figures.findings.finding import Finding, Value, content, label_part, number, percent, table
 
 FRONTIER, COLLECTED, NEEDLES = "fig_36_frontier", "fig_37_collected", "fig_38_needle_grid"
 DETECT = {"few": 3, "some": 8, "many": 16}  # seeds
+ASKED = ", which asks for {least} bits a byte and {errors} standard errors"
 BASE = 256  # bytes or byte pairs: the trained length L
+
+
+def _asked() -> dict[str, str]:
+    row = table("long_gate")[0]
+    return {"least": row["least_gain"], "errors": row["least_errors"]}
 
 
 def gate_findings() -> Iterator[Finding]:
@@ -18,11 +25,12 @@ def gate_findings() -> Iterator[Finding]:
         passes = row["passes"] == "True"
         yield Finding(
             f"gate-{row['corpus']}",
-            "On {corpus} a RoPE model trained at {long} tokens gains {gain} bits a byte [95 % over {documents} "
+            "On {corpus} one RoPE model trained at {long} tokens gains {gain} bits a byte [95 % over {documents} "
             "documents, Student's t] from the context between {short} and {long} tokens: the corpus {verdict} the "
-            "gate.",
+            "gate" + ASKED + ".",
             "tables/long_gate.csv",
             {
+                **_asked(),
                 "corpus": row["corpus"],
                 "gain": _triple(row, "gain", 3),
                 "documents": int(row["documents"]),
@@ -36,7 +44,8 @@ def gate_findings() -> Iterator[Finding]:
 EARLIER = {
     "private-words-of-lower-case": "private words of three lower-case letters, as the text has them (concentration 40)",
     "private-words-of-own-letters": "private words of two letters that the text has not (concentration 5)",
-    "private-words-more-updates": "the same words, with more updates of fewer bytes at a higher rate",
+    "private-words-more-updates": "private words of two letters that the text has not (concentration 5), with more "
+    "updates of fewer bytes at a higher rate",
 }
 """Gates of corpora and horizons that were given up, and what the words were."""
 
@@ -49,11 +58,12 @@ def earlier_gate_findings() -> Iterator[Finding]:
         gate, recipe = read["long_range"]["gate"], read["configuration"]["recipe"]
         yield Finding(
             f"gate-{name}",
-            "On {words} a RoPE model trained at {long} tokens, {trained} million bytes in {steps} steps, gains {gain} "
-            "bits a byte [95 % over {documents} documents, Student's t] from the context between {short} and {long} "
-            "tokens: the corpus {verdict} the gate.",
+            "On {words} one RoPE model trained at {long} tokens, {trained} million bytes in {steps} steps, gains "
+            "{gain} bits a byte [95 % over {documents} documents, Student's t] from the context between {short} and "
+            "{long} tokens: the corpus {verdict} the gate" + ASKED + ".",
             record,
             {
+                **_asked(),
                 "words": words,
                 "long": int(recipe["length"]),
                 "trained": number(read["long_range"]["trained_tokens"] / 1e6),
@@ -128,8 +138,9 @@ def length_use_findings() -> Iterator[Finding]:
         yield Finding(
             f"use-{label_part(variant)}{'' if extension == 'none' else f'-{extension}'}-{corpus}",
             "{method} trained at {short} tokens of {corpus} has {near} bits a byte there and {far_bits} at {far}, a "
-            "change of {change} [95 % over {over}] (seeds: {seeds}, at rates {rates}); on key tokens {key_near} bits "
-            "at {short} and {key_four} at {four}.",
+            "change of {change} [95 % over {over}] (seeds: {seeds}, at rates {rates}); on key tokens, those whose loss "
+            "under a RoPE reference trained at {four} falls by more than a nat from {short} tokens of context to "
+            "{four}, {key_near} bits at {short} and {key_four} at {four}.",
             "tables/long_use.csv",
             {
                 "method": far["label"],
@@ -160,10 +171,12 @@ def copying_findings() -> Iterator[Finding]:
         horizon = max(float(row["share"]) for row in mine)
         mine = [row for row in mine if float(row["share"]) == horizon]
         tokens = sorted(float(row["copies_after"]) / 1e6 for row in mine if row["copies_after"])
+        shares = [content(_of_run(row))["long_range"]["copying"][-1]["share"] for row in mine]
         yield Finding(
             f"copies-{label_part(variant)}-{corpus}",
             "{method} copies in {some} of {all} runs of {horizon} million tokens on {corpus}, over all rates and "
-            "seeds: a text loses half of its loss the second time that it is read{when}.",
+            "seeds, where to copy is to lose half of the loss the second time that a text is read{when}; at the end "
+            "the share is {least} to {most}.",
             "tables/long_runs.csv",
             {
                 "method": mine[0]["label"],
@@ -172,8 +185,54 @@ def copying_findings() -> Iterator[Finding]:
                 "all": len(mine),
                 "horizon": number(float(mine[0]["tokens"]) / 1e6, 1),
                 "when": f", from {tokens[0]:.1f} to {tokens[-1]:.1f} million tokens on" if tokens else "",
+                "least": percent(min(shares)),
+                "most": percent(max(shares)),
             },
         )
+
+
+def steadiness_findings() -> Iterator[Finding]:
+    """How large gradients are in the runs of the whole horizon on code, and what becomes of the loss."""
+    for row in table("long_runs"):
+        if (row["corpus"], row["kind"], row["diverged"]) != ("code", "scratch", "False"):
+            continue
+        training = content(_of_run(row))["training"]
+        norms, losses = training["largest_gradient_norm"], training["validation_loss"]
+        half = len(norms) // 2
+        yield Finding(
+            f"training-{row['corpus']}-{_label(row)}",
+            "{method} trained on {corpus} at a rate of {rate} (seed {seed}, {tokens} million tokens): the largest norm "
+            "of the gradient in ten steps is {early} in the median of the first tenth of the run and {late} in that of "
+            "its second half; the validation loss is {first} nats a token where it is first read, {worst} at its worst "
+            "after that and {last} at the end.",
+            _of_run(row),
+            {
+                "method": row["label"],
+                "corpus": row["corpus"],
+                "rate": rate_name(float(row["lr"])),
+                "seed": int(row["seed"]),
+                "tokens": number(float(row["tokens"]) / 1e6, 1),
+                "early": _rounded(median(norms[: len(norms) // 10])),
+                "late": _rounded(median(norms[half:])),
+                "first": number(losses[0]),
+                "worst": number(max(losses[1:])),
+                "last": number(losses[-1]),
+            },
+        )
+
+
+def _rounded(norm: float) -> Value:
+    return number(norm, 1 if norm < 10 else 0)
+
+
+def _label(row: dict[str, str]) -> str:
+    """A run as part of a label: what its name has beside corpus and size."""
+    return label_part(row["run"].replace(f"-{row['size']}", "").removeprefix(f"{row['corpus']}-"))
+
+
+def _of_run(row: dict[str, str]) -> str:
+    """Where the record of a row's run is."""
+    return f"trained_long/{row['run']}.json"
 
 
 def power_findings() -> Iterator[Finding]:

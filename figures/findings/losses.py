@@ -11,6 +11,7 @@ from figures.findings.finding import (
     LENGTHS,
     LONGEST,
     RATES,
+    FEWEST,
     SEEDS,
     TRAINED_LENGTH,
     Finding,
@@ -116,7 +117,11 @@ def equal_loss_findings() -> Iterator[Finding]:
             "At equal loss at {near} bytes ({within} bits per byte) {method} (rate {rate}) less RoPE (rate "
             "{against_rate}) is {difference} at {far} "
             "("
-            + SEEDS
+            + (
+                SEEDS
+                if len(row["seeds"].split()) >= FEWEST
+                else "mean over {seeds} seeds, too few for an interval"
+            )
             + "). The better of the two is an intermediate checkpoint, near its peak learning rate; the "
             "other one has finished its schedule.",
             "tables/equal_loss.csv",

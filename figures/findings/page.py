@@ -51,6 +51,7 @@ SECTIONS = {
         long_range.share_findings,
         long_range.length_use_findings,
         long_range.copying_findings,
+        long_range.steadiness_findings,
         long_range.power_findings,
     ),
     "Small models: learning rates": (losses.rate_findings,),
@@ -67,6 +68,7 @@ SECTIONS = {
     ),
     "Small models: interventions of equal dose": (
         equal_dose.dose_findings,
+        equal_dose.small_loss_findings,
         equal_dose.shape_findings,
         equal_dose.placebo_findings,
         equal_dose.departure_findings,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from figures.findings.finding import Finding, Status, Value, content, number, triple
+from figures.findings.finding import TRAINED_LENGTH, Finding, Status, Value, content, number, triple
 
 RECORD = "summaries/phase.json"
 DATE = "2026-11-28"
@@ -53,7 +53,7 @@ def curve_findings() -> Iterator[Finding]:
         "phase-gaussian",
         "The closed form with fitted Gaussian moments explains more than {level} of the mean score by distance in "
         "{short} of {heads} heads within {within} bytes and in {long} of {heads} in windows of {beyond} (from {least} "
-        "to {most}).",
+        "to {most}; " + MODEL + ").",
         RECORD,
         {
             "level": number(0.4, 1),
@@ -74,7 +74,9 @@ def curve_findings() -> Iterator[Finding]:
     yield Finding(
         "phase-variance",
         "The variance of the score, least over distances, is {least} to {most} of the lower bound of v1's eq 15 within "
-        "the trained length, and below it in {below} of {heads} heads; in long windows in {beyond} of {heads}.",
+        "the trained length, and below it in {below} of {heads} heads; in long windows in {beyond} ("
+        + MODEL
+        + "; eq 15 is of the limit of distance, so that nothing here breaks or bears it out).",
         RECORD,
         {
             "least": number(min(kept)),
@@ -104,11 +106,14 @@ def decay_findings() -> Iterator[Finding]:
     ]
     yield Finding(
         "phase-exponent",
-        "The mean cosine falls from {near_low} to {near_high} at distance 1 to between {far_low} and {far_high} at the "
-        "far end of long windows; the exponent of v1's theorem 3.2 ({bound}) is met in {met} of {steps} steps of an "
-        "octave within the trained length and in {met_long} of {steps_long} in long windows.",
+        "The mean cosine is between {near_low} and {near_high} at distance 1 and between {far_low} and {far_high} at "
+        "the far end of long windows; the exponent of v1's theorem 3.2 ({bound}) is met in {met} of {steps} steps of an "
+        "octave within the trained length and in {met_long} of {steps_long} in long windows ("
+        + MODEL
+        + "; the theorem has a constant that it does not give, so that no step breaks it).",
         RECORD,
         {
+            "heads": len(heads),
             "near_low": number(min(near for near, _ in cosines)),
             "near_high": number(max(near for near, _ in cosines)),
             "far_low": number(min(far for _, far in cosines)),
@@ -143,7 +148,8 @@ def near_far_findings() -> Iterator[Finding]:
         yield Finding(
             f"near-far-{name.replace('_', '-')}",
             "{method}: near keys score above far ones, distances counted, in {counted} bytes; mean over standard "
-            "deviation from {least} to {most} over heads and reaches (one model, {windows} windows).",
+            "deviation from {least} to {most} over heads and reaches (one model, seed 0, trained at {length} bytes; sign "
+            "test over {windows} windows, 5 % after Holm).",
             RECORD,
             {
                 "method": shown,
@@ -151,6 +157,7 @@ def near_far_findings() -> Iterator[Finding]:
                 "least": number(min(values), 1),
                 "most": number(max(values), 1),
                 "windows": next(iter(reaches.values()))["windows"],
+                "length": TRAINED_LENGTH,
             },
             "fig_25_near_far_trained",
             Status(
@@ -177,7 +184,7 @@ def token_findings() -> Iterator[Finding]:
         "phase-tokens",
         "The phase is shifted where the key is a newline in {newline} of {heads} heads and where it is a quotation "
         "mark in {quote}; a linear probe reads a newline off the amplitude's dimensions too (accuracy {amplitude} in "
-        "the median head, {phase} off the phase's).",
+        "the median head, {phase} off the phase's; " + MODEL + ").",
         RECORD,
         {
             "newline": newline["effect"]["shifted"],
@@ -191,8 +198,9 @@ def token_findings() -> Iterator[Finding]:
     without = [name for name, x in found.items() if x["told"]["phase"] is None]
     yield Finding(
         "phase-brackets",
-        "{count} properties of pairs ({names}) could not be measured in any of the {heads} heads: too few pairs have "
-        "them.",
+        "{count} properties of pairs ({names}) could not be measured in any head: too few pairs have them ("
+        + MODEL
+        + ").",
         RECORD,
         {"count": len(without), "names": ", ".join(without), "heads": heads},
         "fig_22_phase_tokens",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from figures.findings.finding import Finding, Status, Value, content, number, triple
+from figures.findings.finding import FEWEST, Finding, Status, Value, content, number, triple
 
 RECORD = "summaries/phase_seeds.json"
 CONTROLS, TARGETS, GAPS = "fig_31_phase_controls", "fig_32_phase_targets", "fig_25_near_far_trained"
@@ -22,7 +22,7 @@ def _summary() -> dict[str, Any]:
 
 
 def _over(variant: str, key: str, form: str = ".2f") -> Value:
-    return triple(_summary()["over_seeds"][variant][key]["of"], form)
+    return _ends(_summary()["over_seeds"][variant][key], form)
 
 
 def _seeds(variant: str = "tapa") -> int:
@@ -31,9 +31,17 @@ def _seeds(variant: str = "tapa") -> int:
 
 def _of(seeds: int, what: str = "mean") -> str:
     """Over what a value and its interval go, in words."""
-    return (
-        "one seed, no interval" if seeds == 1 else f"{what} over {seeds} seeds, 95 % by Student's t over them"
-    )
+    if seeds < FEWEST:
+        return (
+            "one seed, no interval" if seeds == 1 else f"{what} over {seeds} seeds, too few for an interval"
+        )
+    return f"{what} over {seeds} seeds, 95 % by Student's t over them"
+
+
+def _ends(found: dict[str, Any], form: str = ".2f") -> Value:
+    """A value over seeds with its interval, without one of fewer than `FEWEST`."""
+    value, *ends = found["of"]
+    return triple([value, *(ends if len(found["values"]) >= FEWEST else (None, None))], form)
 
 
 def _heads(variant: str = "tapa") -> list[dict[str, Any]]:
@@ -42,11 +50,11 @@ def _heads(variant: str = "tapa") -> list[dict[str, Any]]:
     return [head for row in rows if row["variant"] == variant for head in row["targets"]["heads"].values()]
 
 
-def _less_tapa(ends: list[float | None]) -> Value:
+def _less_tapa(found: dict[str, Any]) -> Value:
     """A difference the other way round, with its sign."""
-    value, low, high = (None if end is None else -end for end in ends)
-    assert value is not None
-    return Value(value, high, low, form="+.2f")
+    ends = _ends(found)
+    low, high = (None if end is None else -end for end in (ends.high, ends.low))
+    return Value(-ends.value, low, high, form="+.2f")
 
 
 def position_findings() -> Iterator[Finding]:
@@ -55,14 +63,14 @@ def position_findings() -> Iterator[Finding]:
         if variant not in _summary()["less"]:
             continue
         less = _summary()["less"][variant]
-        rises = {n: less[f"bits/{n}"]["of"] for n in ("1", "8")}
-        short, long = (_less_tapa(ends) for ends in rises.values())
+        short, long = (_less_tapa(less[f"bits/{times}"]) for times in ("1", "8"))
+        trained = "its own tuned rate" if variant == "nope" else "TAPA's rate, which was tuned for TAPA"
         yield Finding(
             f"position-{variant.replace('_', '-')}",
             "{words} has {bits} bits per byte at the trained length and {far} at 8 times it; less TAPA's {short} and "
-            "{long} ({over}; the same test bytes, equal training).",
+            "{long} ({over}; the same test bytes, trained for as long, at {trained}).",
             RECORD,
-            {"words": words, "bits": _over(variant, "bits/1"), "far": _over(variant, "bits/8")}
+            {"words": words, "trained": trained, "bits": _over(variant, "bits/1"), "far": _over(variant, "bits/8")}
             | {"short": short, "long": long, "over": _of(len(less["bits/1"]["values"]), "difference")},
             CONTROLS,
         )  # fmt: skip
@@ -127,13 +135,15 @@ def purpose_findings() -> Iterator[Finding]:
     if group is not None:
         yield Finding(
             "phase-previous",
-            "The phase is for the previous token: it raises that token's weight by {moved} or more in {raised} of "
-            "{heads} heads (against the head's mean cosine, 95 % over documents). With the mean cosine in these heads "
-            "alone the loss rises by {rise} nats a token, in all heads by {all}, in those whose phase moves no kind of "
+            "The phase raises the previous token's weight by {moved} or more in {raised} of {heads} heads and the "
+            "token's own in {itself}, in {both} of them both (against the head's mean cosine, 95 % over documents). With "
+            "the mean cosine in the heads that raise the previous token alone the loss rises by {rise} nats a token, in all heads by {all}, in those whose phase moves no kind of "
             "key by {rest} ({over}).",
             RECORD,
             common | {"moved": number(rule["moves"], 1), "raised": of["raises"]["previous"]}
-            | {"rise": triple(group["of"]), "all": _over("tapa", "change/mean cosine")}
+            | {"itself": of["raises"]["itself"]}
+            | {"both": sum({"previous", "itself"} <= set(head["raises"]) for head in heads)}
+            | {"rise": _ends(group), "all": _over("tapa", "change/mean cosine")}
             | {"rest": _over("tapa", "groups/moves none")},
             TARGETS,
         )  # fmt: skip
@@ -162,9 +172,9 @@ def purpose_findings() -> Iterator[Finding]:
     )  # fmt: skip
     yield Finding(
         "phase-no-sink-no-induction",
-        "The phase makes neither sinks nor induction heads: it raises the window's first token in {first} of "
-        "{heads} heads and, in a repeated random segment, the token after the same place in {induction}; {sinks} "
-        "and {inducing} heads attend to these at all (all seeds together; models of this size, 1000 steps).",
+        "Of {heads} heads {sinks} attend to the window's first token and, in a repeated random segment, {inducing} to "
+        "the token after the same place, so that what the phase would do for sinks or induction is not known; it "
+        "raises these in {first} and {induction} (all seeds together; models of this size, 1000 steps).",
         RECORD,
         common
         | {"first": of["raises"]["first"], "induction": of["raises"]["after same place"]}
@@ -202,9 +212,9 @@ def gap_findings() -> Iterator[Finding]:
         yield Finding(
             f"near-far-{variant}-seeds",
             "{words}, by v1's reading within the trained length (reach {reach}): near scores exceed far ones by "
-            "{mean} standard deviations in the mean head, surely in {above} of {heads} heads; {drift} of these "
-            "are drift of the tokens, with no distance in the score, and {due} are due to distance "
-            "({over}; at reach {far}: {far_mean}, {far_drift}, {far_due}).",
+            "{mean} standard deviations in the mean head, surely in {above} of {heads} heads; {drift} standard "
+            "deviations of that gap are drift of the tokens, with no distance in the score, and {due} are due to "
+            "distance ({over}; at reach {far}: {far_mean}, {far_drift}, {far_due}).",
             RECORD,
             {"words": words, "reach": WITHIN, "far": LONG, "over": _of(_seeds(variant))}
             | {"heads": len(_heads(variant)) // _seeds(variant)}
@@ -216,8 +226,7 @@ def gap_findings() -> Iterator[Finding]:
     if "nope" in _summary()["less"]:
         less = _summary()["less"]["nope"]
         parts = {
-            part: triple(less[f"near_far/distances/{WITHIN}/{part}"]["of"])
-            for part in ("mean", "drift", "due")
+            part: _ends(less[f"near_far/distances/{WITHIN}/{part}"]) for part in ("mean", "drift", "due")
         }
         yield Finding(
             "near-far-contrast",
@@ -235,13 +244,14 @@ def same_token_findings() -> Iterator[Finding]:
     key = "properties/same token"
     yield Finding(
         "phase-same-token",
-        "Pairs of the same byte have another phase than pairs as far apart: |phi| is shifted by {size} of its "
-        "standard deviation in the mean head and phi by {shift}, surely (4 standard errors over windows) in "
-        "{sure} of {heads} heads; a linear probe tells such pairs with accuracy {phase} from phase vectors and "
+        "Of pairs of the same byte, against pairs as far apart, phi is shifted by {shift} of its standard deviation in "
+        "the mean head (by 4 standard errors over windows or more, of either sign, in {sure} of {heads} heads) and "
+        "|phi| by {size} (in {sure_size}); a linear probe tells such pairs with accuracy {phase} from phase vectors and "
         "{amplitude} from amplitude vectors ({over}, within the trained length).",
         RECORD,
         {"size": _over("tapa", f"{key}/effect_abs_mean"), "shift": _over("tapa", f"{key}/effect_mean")}
-        | {"sure": _over("tapa", f"{key}/effect_abs_shifted", ".1f"), "heads": len(_heads()) // _seeds()}
+        | {"sure": _over("tapa", f"{key}/effect_shifted", ".1f")}
+        | {"sure_size": _over("tapa", f"{key}/effect_abs_shifted", ".1f"), "heads": len(_heads()) // _seeds()}
         | {"phase": _over("tapa", f"{key}/phase"), "amplitude": _over("tapa", f"{key}/amplitude")}
         | {"over": _of(_seeds())},
         "fig_22_phase_tokens",
@@ -276,7 +286,8 @@ def window_findings() -> Iterator[Finding]:
         "score's curve in {gaussian_heads_within} ({gaussian_heads_long}) of {heads} heads, the variance is below"
         " the bound of v1's eq 15 somewhere in {variance_below_within} ({variance_below_long}), and the exponent "
         "of its eq 14 is met in a share of {bound_met_within} ({bound_met_long}) of the steps of an octave "
-        "({over}).",
+        "({over}; eq 15 is of the limit of distance, and eq 14 has a constant that it does not give: at these lengths "
+        "nothing breaks or bears out either).",
         RECORD,
         common | {name: value for name, value in found.items() if name.startswith(("gaussian", "variance", "bound"))},
         "fig_23_phase_decay",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -11,6 +12,11 @@ from figures.findings.finding import FOLDER, Finding, Status, content, number, p
 RECORD = "summaries/rivals.json"
 LEDGER = "../proofs/STATUS.md"
 FAR = 65_536  # tokens
+
+
+def _power(longest: float) -> int:
+    """The longest distance of a record, a power of two: the summary has five digits of it."""
+    return 2 ** round(math.log2(longest))
 
 
 def moment_findings() -> Iterator[Finding]:
@@ -27,7 +33,7 @@ def moment_findings() -> Iterator[Finding]:
                 "sd": phase_sd,
                 "near": number(row["exponent"][0]),
                 "far": number(row["exponent"][1]),
-                "end": int(found["tapa_mean"]["longest"]),
+                "end": _power(found["tapa_mean"]["longest"]),
                 "bound": number(found["tapa_mean"]["bound_exponent"], 1),
             },
             "fig_06_tapa_mean",
@@ -39,7 +45,7 @@ def moment_findings() -> Iterator[Finding]:
         "mean, and {negative} under a law with a smooth density and negative cross terms.",
         RECORD,
         {
-            "end": int(variance["longest"]),
+            "end": _power(variance["longest"]),
             "normal": number(variance["normal"]["far"]),
             "mean": number(variance["normal with a mean"]["far"]),
             "negative": number(variance["negative cross terms"]["far"]),
@@ -94,7 +100,7 @@ def encoding_findings() -> Iterator[Finding]:
         {
             "near": percent(precision["1"]["error"][0], digits=1),
             "far": percent(precision["1"]["error"][1], digits=1),
-            "end": int(content(RECORD)["precision"]["longest"]),
+            "end": _power(content(RECORD)["precision"]["longest"]),
             "most": percent(precision["10"]["error"][1]),
         },
         "fig_11_precision",
@@ -189,7 +195,7 @@ BY_LOOP = {  # what a row of the record begins with: its label, and what its rat
     ),
     r"(\w+) in one loop against flash attention, length (\d+)": (
         "loop-{}-{}",
-        "The time of attention in one loop over that of torch's causal flash attention, which knows no position",
+        "The time of attention in one loop over that of torch's causal flash attention, which knows no position,",
     ),
 }
 

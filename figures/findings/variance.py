@@ -11,7 +11,7 @@ import xarray as xr
 
 from analysis import records, schemas
 from analysis.intervals import over_seeds
-from figures.findings.finding import FOLDER, Finding, Value, capital, label_part, percent
+from figures.findings.finding import FEWEST, FOLDER, Finding, Value, capital, label_part, percent
 
 RECORD = "trained/score_variance.nc"
 HEADS, LOSSES = "fig_29_score_variance", "fig_30_parts_removed"
@@ -19,8 +19,8 @@ MAIN = ("rope", "partial", "tapa", "alibi", "nope")
 OTHERS = ("rope_large", "window", "tapa_plain", "tapa_linear", "tapa_alpha0", "tapa_frozen")
 REAL = "SmolLM2-135M-Instruct"
 HOW = (
-    "median over the heads of each model, {over}; pairs of tokens of test documents, put at every distance, octaves "
-    "alike"
+    "each part's median over the heads of a model, which need not add up, {over}; pairs of tokens of test documents, put "
+    "at every distance, octaves alike"
 )
 
 
@@ -46,13 +46,10 @@ def _label(variant: str) -> str:
     return str(data.label.values[data.variant.values == variant][0])
 
 
-FEWEST = 3  # seeds that give an interval
-
-
 def _over(*variants: str) -> str:
     """Over how many seeds a mean is, and what its brackets are."""
     count = min(len(_models(variant)) for variant in variants)
-    least = "at least " if len(variants) > 1 else ""
+    least = "at least " if len({len(_models(variant)) for variant in variants}) > 1 else ""
     if count < FEWEST:
         return "one seed" if count == 1 else f"mean over {least}{count} seeds, too few for an interval"
     return f"mean over {least}{count} seeds [95 %, Student's t]"
@@ -89,8 +86,8 @@ def component_findings() -> Iterator[Finding]:
                 continue
             yield Finding(
                 f"parts-{label_part(variant)}" + ("" if reach == "within" else "-beyond"),
-                "{method}: of the variance of the median head's score at distances {words}, {distance} is distance, "
-                "{pair} pair and {interaction} interaction (" + HOW + ").",
+                "{method}: of the variance of a head's score at distances {words}, {distance} is distance, {pair} pair "
+                "and {interaction} interaction (" + HOW + ").",
                 RECORD,
                 common
                 | {"words": words}
@@ -100,6 +97,7 @@ def component_findings() -> Iterator[Finding]:
     heads = _heads(REAL)
     for reach, words in (("within", "1 to {near} tokens"), ("beyond", "{length} to {far} tokens")):
         share = heads.share.sel(range=reach, weighting="log")
+        alike = heads.share.sel(range=reach, weighting="uniform", part="distance")
         length = int(_record().trained_length.sel(model=REAL))
         quartiles = {
             f"{part}{end}": percent(float(share.sel(part=part).quantile(q)))
@@ -108,13 +106,16 @@ def component_findings() -> Iterator[Finding]:
         }
         yield Finding(
             "parts-smollm2" + ("" if reach == "within" else "-beyond"),
-            "SmolLM2-135M-Instruct (Q4_1 weights): of the variance of the median head's score at distances of "
+            "SmolLM2-135M-Instruct (Q4_1 weights): of the variance of a head's score at distances of "
             + words
             + ", {distance} is distance (quartiles {distance_low} and {distance_high}), {pair} pair ({pair_low} and "
-            "{pair_high}) and {interaction} interaction ({interaction_low} and {interaction_high}); {heads} heads, "
-            "pairs of tokens of public-domain texts, put at every distance, octaves alike.",
+            "{pair_high}) and {interaction} interaction ({interaction_low} and {interaction_high}; each part's median "
+            "over {heads} heads, which need not add up); pairs of tokens of public-domain texts, put at every distance, "
+            "octaves alike; with distances alike {uniform} is distance. bias-share is of the pairs of a window, at the "
+            "distances that they have.",
             RECORD,
             quartiles
+            | {"uniform": percent(float(alike.quantile(0.5)))}
             | {"heads": heads.sizes["place"], "near": length - 1, "length": length, "far": 8 * length - 1},
             HEADS,
         )
@@ -222,9 +223,9 @@ def amplitude_findings() -> Iterator[Finding]:
         "tapa-amplitude-by-phase",
         "In TAPA the phase takes the place of RoPE's frequency and the amplitude that of A_d. That the mean amplitude "
         "given the phase is constant, as Assumption 2.1 of v1 would have it, is rejected in {phases} of {heads} heads, "
-        "in the median head with {share} of its mean square not constant over fifths of the phase; over quarters of "
-        "the window it is rejected in {positions} heads ({share_positions}), and that of the phase's size in {sizes} "
-        "({share_sizes}; Holm over the heads of a model, level 0.05; medians: {over}).",
+        "in the median head with {share} of its mean square not constant over fifths of the phase; that it is the same "
+        "in all quarters of the window is rejected in {positions} of them ({share_positions}), and that the phase's size "
+        "is in {sizes} ({share_sizes}; Holm over the heads of a model, level 0.05; medians: {over}).",
         RECORD,
         {
             "heads": sum(one.sizes["place"] for one in each),
@@ -246,9 +247,9 @@ def comparison_findings() -> Iterator[Finding]:
     kind, control = _REMOVED["interaction"]
     yield Finding(
         "tapa-head-and-rope-head",
-        "Within the trained length the score of the median TAPA head is {tapa_pair} pair, {tapa_interaction} "
-        "interaction and {tapa_distance} distance by variance, that of the median RoPE head {rope_pair} pair, "
-        "{rope_interaction} interaction and {rope_distance} distance. Without the interaction TAPA's loss changes by "
+        "Within the trained length the score of a TAPA head is {tapa_pair} pair, {tapa_interaction} "
+        "interaction and {tapa_distance} distance by variance, that of a RoPE head {rope_pair} pair, "
+        "{rope_interaction} interaction and {rope_distance} distance (each part's median over heads). Without the interaction TAPA's loss changes by "
         "{tapa} and RoPE's by {rope} bits per byte, where as much of other pairs subtracted changes it by "
         "{tapa_control} and {rope_control} ({over}).",
         RECORD,
