@@ -97,7 +97,8 @@ def _real_words(data: xr.Dataset | None) -> str:
     counts = [cell["seeds"] for cell in _real_cells(data).values()]
     least, most = min(counts, default=0), max(counts, default=0)
     return (
-        f"{model_label(data.attrs['model'])}: {int(data.length[0]):,} tokens, L = {int(data.attrs['trained_length']):,}, "
+        f"{model_label(data.attrs['model'])}: {int(data.length[0]):,} tokens, L = "
+        f"{int(data.attrs['trained_length']):,}, "
         f"{most if least == most else f'{least} to {most}'} documents in place of seeds"
     )
 

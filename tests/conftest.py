@@ -43,8 +43,8 @@ ROOT = catalogue.ROOT
 REAL_MODEL, NOTEBOOKS = "test_real_model.py", "test_notebooks.py"
 
 # The machine's speed decides nothing; on CI the examples are the same at every run. The fast suite draws a few,
-# `--hypothesis-profile quick`; at night there are many more, and others each time: `deep`. Both are for those tests that
-# do not say their own number.
+# `--hypothesis-profile quick`; at night there are many more, and others each time: `deep`. Both are for those tests
+# that do not say their own number.
 settings.register_profile("quick", deadline=None, derandomize=True, print_blob=True, max_examples=10)
 settings.register_profile(
     "project", deadline=None, derandomize="CI" in os.environ, print_blob=True, max_examples=40

@@ -45,8 +45,10 @@ def bias_findings() -> Iterator[Finding]:
     )
     yield Finding(
         "bias-from-means",
-        "In SmolLM2-135M-Instruct (Q4_1 weights) the mean query and the mean key of a window, rotated, explain {median} "
-        "of the mean score by distance in the median head (R², octaves of distance alike, quartiles {low} and {high} of "
+        "In SmolLM2-135M-Instruct (Q4_1 weights) the mean query and the mean key of a window, rotated, explain "
+        "{median} "
+        "of the mean score by distance in the median head (R², octaves of distance alike, quartiles {low} and {high} "
+        "of "
         "{heads} heads).",
         SMOLLM2,
         size | quartiles("r2_bias", 1),
@@ -127,7 +129,8 @@ def assumption_findings() -> Iterator[Finding]:
     )
     yield Finding(
         "assumption-2-1-spread",
-        "In {mu} of {heads} heads of SmolLM2-135M-Instruct (Q4_1 weights) E A_d, and in {nu} E B_d, spread over pairs by "
+        "In {mu} of {heads} heads of SmolLM2-135M-Instruct (Q4_1 weights) E A_d, and in {nu} E B_d, spread over "
+        "pairs by "
         "more than their mean, noise removed.",
         SMOLLM2,
         size
@@ -140,7 +143,8 @@ def assumption_findings() -> Iterator[Finding]:
     yield Finding(
         "bias-mu-and-nu",
         "In SmolLM2-135M-Instruct (Q4_1 weights) the median gap of {gap} between near and far is the sum of parts from "
-        "mu_d (median {mu}) and from nu_d (median {nu}). The mean of nu_d is negative in {negative} heads, that of mu_d positive in {positive} of "
+        "mu_d (median {mu}) and from nu_d (median {nu}). The mean of nu_d is negative in {negative} heads, that of "
+        "mu_d positive in {positive} of "
         "{heads}.",
         SMOLLM2,
         size

@@ -63,7 +63,8 @@ def real_formula_findings() -> Iterator[Finding]:
     size, octaves, distances = _real_size(), _shapes("log"), _shapes("uniform")
     yield Finding(
         "formula-fitted",
-        "In {model}, with one mu_0 fitted to each head on {others} texts, v1's formula explains {fitted} of the head's curve on "
+        "In {model}, with one mu_0 fitted to each head on {others} texts, v1's formula explains {fitted} of the "
+        "head's curve on "
         "another text; with the measured means put in, {plug}; a logarithm, which has one coefficient as well, "
         "explains {log}, a straight line {line} (R² over distance with the level free, octaves of distance alike; of "
         "the curve that the means of queries and keys give, {means} of the mean score; " + OVER_TEXTS + ").",
@@ -73,7 +74,8 @@ def real_formula_findings() -> Iterator[Finding]:
     )
     yield Finding(
         "formula-fitted-by-distance",
-        "In {model}, with every distance weighted alike, what v1's formula explains of a head's curve on unseen text is "
+        "In {model}, with every distance weighted alike, what v1's formula explains of a head's curve on unseen text "
+        "is "
         "{fitted} with a fitted mu_0 and {plug} with the measured means, a logarithm {log} and a straight line {line} "
         "(level free; " + OVER_TEXTS + ").",
         RECORD,
@@ -82,7 +84,8 @@ def real_formula_findings() -> Iterator[Finding]:
     )
     yield Finding(
         "formula-mean-score",
-        "Fitted to the mean score of {model} itself, on the texts that it is scored on, one mu_0 explains a median of {fitted} "
+        "Fitted to the mean score of {model} itself, on the texts that it is scored on, one mu_0 explains a median "
+        "of {fitted} "
         "(quartiles {fitted_low} and {fitted_high} over {heads} heads) and a logarithm {log} ({log_low} and "
         "{log_high}) with octaves alike, {fitted_far} and {log_far} with distances alike. Without an intercept and "
         "with the level counted the fitted mu_0 explains {fitted_strict} with octaves alike, mu_0 and nu_0 "
@@ -105,7 +108,8 @@ def formula_control_findings() -> Iterator[Finding]:
     size, octaves, distances = _real_size(), _shapes("log"), _shapes("uniform")
     yield Finding(
         "formula-against-logarithm",
-        "In {model} the logarithm less the fitted mu_0 is {octaves} in R² on unseen text with octaves alike and {distances} with "
+        "In {model} the logarithm less the fitted mu_0 is {octaves} in R² on unseen text with octaves alike and "
+        "{distances} with "
         "distances alike ("
         + OVER_TEXTS
         + "), and it explains the mean score better in {above} of the heads with "
@@ -122,7 +126,8 @@ def formula_control_findings() -> Iterator[Finding]:
     )
     yield Finding(
         "formula-two-coefficients",
-        "In {model}, with two coefficients, the formula (mu_0 and nu_0) explains {both} of a head's curve on unseen text and the "
+        "In {model}, with two coefficients, the formula (mu_0 and nu_0) explains {both} of a head's curve on unseen "
+        "text and the "
         "logarithm with its square {quadratic}, octaves alike; {both_far} and {quadratic_far} with distances alike ("
         + OVER_TEXTS
         + ").",
@@ -134,7 +139,8 @@ def formula_control_findings() -> Iterator[Finding]:
     )
     yield Finding(
         "formula-wrong-base",
-        "In {model}, with a base that the model does not have, one fitted mu_0 explains {squared} (the base squared) and {root} "
+        "In {model}, with a base that the model does not have, one fitted mu_0 explains {squared} (the base squared) "
+        "and {root} "
         "(its root) where the model's own gives {fitted}, octaves alike (" + OVER_TEXTS + ").",
         RECORD,
         size | _unseen("log", "squared", "root", "fitted"),

@@ -169,7 +169,8 @@ def _in_two_precisions(data: xr.Dataset, length: int) -> Iterator[Finding]:
     endpoint = found["endpoints"].get("hold")
     yield Finding(
         f"long-precision-{length}",
-        "Of {readings} readings of {documents} at {length} tokens made in bfloat16, the loss in float32 is between {least} and {greatest} nats per token more, {mean} in the mean"
+        "Of {readings} readings of {documents} at {length} tokens made in bfloat16, the loss in float32 is between "
+        "{least} and {greatest} nats per token more, {mean} in the mean"
         + (
             "; of the mean held less its constant that moves {moved} points." if endpoint is not None else "."
         ),

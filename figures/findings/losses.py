@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from functools import cache
 
 from figures.findings.finding import (
+    FEWEST,
     FINE_TUNED_LENGTH,
     FINE_TUNED_LONGEST,
     LENGTHS,
     LONGEST,
     RATES,
-    FEWEST,
     SEEDS,
     TRAINED_LENGTH,
     Finding,
