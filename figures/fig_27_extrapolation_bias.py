@@ -136,4 +136,4 @@ def _scatter(ax: Axes, rows: list[dict[str, Any]], chosen: dict[str, float], nam
                 mec=COLOURS[colour], mfc=COLOURS[colour] if best else "none", label=words if best and mine else None,
             )  # fmt: skip
     ax.set(xlabel=OBSERVED[name], ylabel="rise of loss at the longest\nlength (bits per byte)")
-    ax.legend(loc="center right")
+    ax.legend(loc="upper left")

@@ -20,7 +20,7 @@ LINES = {
 
 
 def draw(records: Mapping[str, Any]) -> Figure:
-    """Points: means over seeds with Student's t intervals over them; the same test tokens at every length."""
+    """Points: means over seeds, with Student's t intervals from `FEWEST` on; the same test tokens at every length."""
     summary = records["phase_seeds"]["summary"]
     figure, ax = plt.subplots(figsize=(PAGE, 3.2))
     ends = []
@@ -37,13 +37,13 @@ def draw(records: Mapping[str, Any]) -> Figure:
         ax.plot(at, values, color=colour, ls=line, marker=mark, ms=3.5, label=variant)
         for x, length in zip(at, lengths, strict=True):
             _, low, high = cells[length]
-            if low is not None:
+            if low is not None and len(summary["seeds"][variant]) >= FEWEST:
                 ax.vlines(x, low, high, color=colour, lw=0.9)
         ends.append((values[-1], f"{name} ({len(summary['seeds'][variant])})", colour))
     powers_of_two(ax)
     ax.set(xlabel="context length / trained length", ylabel="bits per byte of held-out text")
     end_labels(ax, ends, size=6.5)
-    note(figure, "means over seeds (their number in brackets) with 95 % intervals, Student's t over seeds; the same "
+    note(figure, "means over seeds (their number in brackets), from three on with 95 % intervals, Student's t; the same "
          "test bytes at every length and for every model, trained for as long; both controls at TAPA's rate, which was "
          "tuned for neither, NoPE at its own")  # fmt: skip
     headline(figure, _finding(summary))
