@@ -44,8 +44,8 @@ def draw(records: Mapping[str, Any]) -> Figure:
     ax.set(xlabel="context length / trained length", ylabel="bits per byte of held-out text")
     end_labels(ax, ends, size=6.5)
     note(figure, "means over seeds (their number in brackets), from three on with 95 % intervals, Student's t; the "
-         "same test bytes at every length and for every model, trained for as long; both controls at TAPA's rate, which was "
-         "tuned for neither, NoPE at its own")  # fmt: skip
+         "same test bytes at every length and for every model, trained for as long; both controls at TAPA's rate, "
+         "which was tuned for neither, NoPE at its own")  # fmt: skip
     headline(figure, _finding(summary))
     return figure
 
