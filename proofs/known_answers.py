@@ -526,6 +526,10 @@ def _boxes() -> Answers:
         for lo, hi in ((1, 0), (0, arb("inf")), ((0, 0), 1))
     ]
     yield "no box", bad, [True] * 3
+    square = subdivision.BestFirst(lambda x, y: x * y, None, (0, 0), (1, 1))
+    places = [("1/2", "1/2"), (0, 1), ("1/2", 2), (2, "1/2"), (-1, "1/2")]
+    asked = [square.asked([ball(x) for x in place]) for place in places]
+    yield "in a box on all sides", asked, [True, True, False, False, False]
 
 
 def _tokens() -> Answers:

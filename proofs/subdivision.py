@@ -138,7 +138,7 @@ class Box:
         return bool(less(lo, self.centre[index]) and less(self.centre[index], hi))
 
 
-class _Search:
+class BestFirst:
     """Best-first subdivision: the box with the least lower bound is always on top of the heap."""
 
     def __init__(self, f: Function, df: Gradient | None, lo: Corner, hi: Corner) -> None:
@@ -206,7 +206,7 @@ def certify_positive(
     For a non-strict or shifted bound pass `lambda x: f(x) - bound`. `InputError` if an end is not finite or
     out of order.
     """
-    search = _Search(f, df, lo, hi)
+    search = BestFirst(f, df, lo, hi)
     while True:
         worst = search.top()
         if worst.lower > 0:
@@ -254,7 +254,7 @@ def minimum(
 
     `ArithmeticError` if no finite ball was found.
     """
-    search, tol = _Search(f, df, lo, hi), ball(tol)
+    search, tol = BestFirst(f, df, lo, hi), ball(tol)
     while True:
         lower = search.top().lower
         if less(search.least - lower, tol) or search.boxes >= max_boxes or not search.top().divisible():
@@ -293,7 +293,7 @@ def enclosure(
     return least.union(maximum(f, df, lo, hi, tol=tol, max_boxes=max_boxes))
 
 
-def _certificate(holds: bool | None, search: _Search) -> Certificate:
+def _certificate(holds: bool | None, search: BestFirst) -> Certificate:
     worst = search.top()
     bound = math.nextafter(float(worst.lower), -math.inf) if worst.lower.is_finite() else -math.inf
     if holds is False:

@@ -6,7 +6,8 @@ context.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
 import sympy as sp
@@ -29,16 +30,17 @@ def inversion_share(base: int, length: int, head_dim: int) -> arb:
     Pairs whose balls overlap are counted for neither order, and widen the ball.
     """
     sums, half = RopeSums.of(head_dim, base=base, turns=False), length // 2
-    values = [sums.cos(m) for m in range(length)]
-    widest = max(value.rad() for value in values)
-    near = sorted(float(value.mid()) for value in values[:half])
-    slack = 2 * float(widest) + 2.0**-40
-    sure = possible = 0
-    for value in values[half:]:
-        middle = float(value.mid())
-        sure += bisect_left(near, middle - slack)
-        possible += bisect_left(near, middle + slack)
+    near, far = ([_floats(sums.cos(m)) for m in part] for part in (range(half), range(half, length)))
+    least, greatest = (sorted(ends) for ends in zip(*near, strict=True))
+    sure = sum(bisect_left(greatest, low) for low, _ in far)
+    possible = sum(bisect_right(least, high) for _, high in far)
     return (ball(sure) / half**2).union(ball(possible) / half**2)
+
+
+def _floats(value: arb) -> tuple[float, float]:
+    """Floats between which a ball lies."""
+    low, high = float(value.lower()), float(value.upper())
+    return math.nextafter(low, -math.inf), math.nextafter(high, math.inf)
 
 
 @BESIDE.claim(

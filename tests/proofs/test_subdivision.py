@@ -215,7 +215,7 @@ def test_a_subdivision_that_loses_a_half_is_an_error(monkeypatch: pytest.MonkeyP
         return balls.ball("1/100") + x * x - x + balls.ball("1/4")
 
     assert subdivision.certify_positive(f, None, 0, 1).boxes > 1
-    monkeypatch.setattr(subdivision._Search, "split", lossy)
+    monkeypatch.setattr(subdivision.BestFirst, "split", lossy)
     with pytest.raises(ArithmeticError, match=r"boxes fill .* of their hull"):
         subdivision.certify_positive(f, None, 0, 1)
 
