@@ -101,6 +101,7 @@ class Started:
 
     def __init__(self, place: Place, given: Sequence[str], *, fork: bool, fault: Fault) -> None:
         self.code: int | None = None
+        self.process: subprocess.Popen[bytes] | None = None
         self.reading, writing = os.pipe()  # no file: a limit on the size of files is for those of the command
         with contextlib.suppress(OSError):
             fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 1 << 20)
@@ -140,7 +141,9 @@ class Started:
             os._exit(code if isinstance(code, int) else 1)
 
     def poll(self) -> int | None:
-        if self.code is None:
+        if self.code is None and self.process is not None:
+            self.code = self.process.poll()  # which has to know of the end itself, or it warns when it is dropped
+        elif self.code is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             self.code = os.waitstatus_to_exitcode(status) if pid else None
         return self.code
