@@ -67,7 +67,9 @@ def _model(data: xr.Dataset, length: int, *names: str) -> str:
         documents = {name: count // len(of) for name, count in counts.most_common()}
         if len(documents) == 1:
             return next(iter(documents))
-        return " and ".join(f"{name} for {count} documents" for name, count in documents.items())
+        return " and ".join(
+            f"{name} for {count} document{'s' if count > 1 else ''}" for name, count in documents.items()
+        )
 
     own, plain = said(list(names)), said(["plain"])
     return MODEL.format(precision=own if own == plain else f"{own}; plain: {plain}")
