@@ -83,9 +83,9 @@ def read_whole(path: Path, what: str, remedy: str, *, largest: int = LARGEST) ->
             data = stream.read(largest + 1)
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
         reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{what} {path} cannot be read: {reason}; {remedy}") from error
+        raise InputError(f"{f'{what} {path}'.lstrip()} cannot be read: {reason}; {remedy}") from error
     if len(data) > largest:
-        raise InputError(f"{what} {path} is larger than {largest} bytes; {remedy}")
+        raise InputError(f"{f'{what} {path}'.lstrip()} is larger than {largest} bytes; {remedy}")
     return data
 
 
@@ -117,7 +117,10 @@ def parse_toml(text: str, name: object) -> dict[str, Any]:
 def read_json(path: Path, what: str = "", remedy: str = "give a JSON file") -> dict[str, Any]:
     """The JSON object of a file; errors as `read_whole` and `parse_json`, or it holds something else."""
     name = f"{what} {path}".lstrip()
-    content = parse_json(read_whole(path, what, remedy), name)
+    try:
+        content = parse_json(read_whole(path, what, remedy), name)
+    except InputError as error:
+        raise InputError(str(error) if remedy in str(error) else f"{error}; {remedy}") from None
     if not isinstance(content, dict):
         raise InputError(f"{name} holds {type(content).__name__}, not a JSON object; {remedy}")
     return content

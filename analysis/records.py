@@ -317,7 +317,7 @@ def _rounded_to(x: np.ndarray, digit: np.ndarray) -> np.ndarray:
         whole = np.round(x.astype(np.float64) / digit)
         shorter = np.where(np.isfinite(whole) & (digit > 0), whole * digit, x)
         fits = np.abs(whole) < 2.0**24
-    narrow = shorter.astype(np.float32)
+        narrow = shorter.astype(np.float32)
     return narrow if (fits | ~np.isfinite(x) | (x == narrow)).all() else shorter.astype(x.dtype)
 
 

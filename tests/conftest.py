@@ -135,7 +135,7 @@ def listed(path: Path, among: dict[str, str] = FULL) -> bool:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """The fast suite does not even import the files that it leaves out."""
-    left = config.getoption("markexpr")
+    left = str(config.getoption("markexpr"))
     names = (FULL if "not full" in left else {}) | (LONG if "not long" in left else {})
     return (collection_path.suffix == ".py" and listed(collection_path, names)) or None
 

@@ -302,7 +302,5 @@ def export_record(
     if out is None:
         typer.echo(text, nl=False)
         return
-    from analysis.files import write_whole
-
-    write_whole(out, text)
+    exported.write_text(text, out)
     typer.echo(f"{to.value}: {shown(out)}")

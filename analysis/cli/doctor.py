@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.errors import InputError
+from analysis.inputs import read_json
 from analysis.theory.model_config import unread
 from analysis.theory.rotation_table import LayerType, compare_frequencies, layer_types, read_dump
 
@@ -79,18 +78,11 @@ def diagnose(
 
 def _configuration(path: Path) -> dict[str, Any]:
     file = path / "config.json" if path.is_dir() else path
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"{file} cannot be read: {error.strerror}; give a Hugging Face folder, its config.json or a .gguf file "
-            f"(`tapa measure` checks models of `tapa train`)"
-        ) from error
-    except ValueError as error:
-        raise InputError(f"{file} is not JSON ({error}); give a model's config.json") from error
-    if not isinstance(config, dict):
-        raise InputError(f"{file} holds a {type(config).__name__}, not a configuration")
-    return config
+    return read_json(
+        file,
+        remedy="give a Hugging Face folder, its config.json or a .gguf file (`tapa measure` checks models of `tapa "
+        "train`)",
+    )
 
 
 def _check_all_is_read(found: Diagnosis, written: dict[str, Any]) -> None:

@@ -105,16 +105,39 @@ def query_statistics(data: xr.Dataset) -> dict[str, Any]:
     }
 
 
+def check_export(path: Path, first: bytes) -> None:
+    """`InputError` unless `path` is free, empty, or begins as an export of its kind does: others' files stay.
+
+    Args:
+        path: to be written.
+        first: what such an export begins with.
+    """
+    if not path.is_file() or path.stat().st_size == 0:  # what is no file, `write_whole` refuses
+        return
+    with path.open("rb") as stream:
+        if stream.read(len(first)) != first:
+            raise InputError(f"{path} exists and is no such export; give another --out or remove it")
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write an export, whole or not at all; `InputError` if `path` holds what does not begin with the same line."""
+    from analysis.files import write_whole
+
+    check_export(path, text[: text.index("\n") + 1].encode())
+    write_whole(path, text)
+
+
 def write_query_statistics(data: xr.Dataset, path: Path) -> None:
     """Write `query_statistics` with `torch.save`, which is what TriAttention reads; whole or not at all.
 
     Raises:
-        InputError: as `query_statistics`, or `path` cannot be written.
+        InputError: as `query_statistics`, or `path` cannot be written, or holds anything but a file of `torch.save`.
     """
     import torch
 
     from analysis.files import write_whole
 
+    check_export(path, b"PK\x03\x04")  # torch's are zip archives
     out = io.BytesIO()
     torch.save(query_statistics(data), out)
     write_whole(path, out.getvalue())

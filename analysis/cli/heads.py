@@ -421,6 +421,16 @@ def bias(
     if str(runs) == "smollm2" or runs.suffix == ".gguf" or (runs / "config.json").is_file():
         from analysis.studies.settings import BiasInterventionSettings, whole_numbers
 
+        of_runs = {
+            "records": records,
+            "variant": variant,
+            "workers": workers,
+            "method": method,
+            "force": force,
+        }
+        _check_none(
+            of_runs | {"windows": windows != 8, "spans": spans != 64}, f"of RUNS, and {runs} is a model"
+        )
         chosen = BiasInterventionSettings(
             None if lengths is None else whole_numbers("--lengths", lengths),
             () if interventions is None else tuple(name.strip() for name in interventions.split(",")),
@@ -428,14 +438,22 @@ def bias(
         )  # fmt: skip
         _bias_of_model(str(runs), text, chosen, out or Path("bias.nc"), dry_run=dry_run, as_json=as_json)
         return
-    if lengths or interventions or text or dry_run:
-        raise InputError(
-            f"{runs} is no smollm2, Hugging Face folder or .gguf file; of runs all lengths are read"
-        )
+    of_model = {"lengths": lengths, "interventions": interventions, "text": text, "dry-run": dry_run}
+    of_model |= {"documents": documents != 12, "precision": precision != "bfloat16"}
+    _check_none(of_model, f"of a MODEL, and {runs} is no smollm2, Hugging Face folder or .gguf file")
     _bias_of_runs(
         runs, records, out, variant, workers, (windows, spans, seed),
         methods=method, force=force, as_json=as_json,
     )  # fmt: skip
+
+
+def _check_none(options: dict[str, object], whose: str) -> None:
+    """`InputError` for options of the command's other argument."""
+    given = {
+        name for name, value in options.items() if value is not None and value is not False and value != []
+    }
+    if given:
+        raise InputError(f"{', '.join(f'--{name}' for name in sorted(given))}: {whose}; leave that out")
 
 
 def _bias_of_model(

@@ -144,6 +144,13 @@ def _evaluate(
         typer.echo(f"{perplexity_table(data)}\nprotocol {settings.protocol}; record: {shown(out)}")
 
 
+def _check_sweep(slurm: int | None, records: Path | None) -> None:
+    if slurm is not None and slurm < 1:
+        raise InputError(f"--slurm {slurm} is below 1; give the number of tasks")
+    if records is not None and records.exists() and not records.is_dir():
+        raise InputError(f"{records} is no folder; give the folder of the records")
+
+
 def sweep(
     experiments: Annotated[
         list[str],
@@ -186,6 +193,7 @@ def sweep(
     is_long = check_alone(experiments, tier, hours, slurm)
     if not is_long:
         variants(experiments)  # a mistyped name is refused before torch is imported
+    _check_sweep(slurm, records)
     if slurm is not None and not dry_run:
         from analysis.experiments.sweep import submit
 
@@ -345,6 +353,8 @@ def results(
     if any(name.startswith("long") for name in tables):
         if runs:
             raise InputError("--runs goes with the paper's tables, not with long; leave one out")
+        if records is not None and not records.is_dir():
+            raise InputError(f"{records}: no such folder; give the folder of the records")
         _long_results(tables, records or committed("trained_long"), form, as_csv=as_csv, as_json=as_json)
         return
     from analysis.experiments.plan import EXPERIMENTS

@@ -57,6 +57,13 @@ PHASE_ROWS = 0.125  # factor of the phase's rows of q and of k
 DEFAULTS: dict[str, Any] = {
     "alpha": 0.1, "amplitude_share": 0.5, "turns": True, "phase": "quadratic", "phase_rows": PHASE_ROWS
 }  # fmt: skip
+USES: Mapping[str, tuple[str, ...]] = {
+    "rope": (),
+    "tapa": ("alpha", "amplitude_share", "phase_rows", "turns"),
+    "yarn": ("factor",),
+    "nope": (),
+}
+"""Options that mean something to a conversion."""
 DROPPED = 1e30  # angular frequencies are divided by it: no angle of any position is above rounding
 OWN_ROTATION = "rotation_before"  # of a configuration: its rope parameters before a conversion
 OWN_ROWS = (
@@ -187,6 +194,8 @@ def write_converted(
     Raises:
         InputError: as `load.open_model`, `converted` and `to_transformers`, or `folder` cannot be written.
     """
+    check_free(folder)
+    check_conversion(to, options)
     found = open_model(name, progress=progress)
     if isinstance(found, PretrainedModel):
         tokenizer = found.checkpoint.tokenizer
@@ -194,6 +203,10 @@ def write_converted(
         model = converted(found.checkpoint.model, to, **options)
     else:
         assert isinstance(found, TrainedModel)
+        if given := [
+            f"{key}={value}" for key, value in options.items() if value is not None and key in USES["tapa"]
+        ]:
+            raise InputError(f"{', '.join(given)}: {name} is written as it was trained; leave that out")
         method, tokenizer = found.checkpoint.config.method.name, None
         model = to_transformers(found.llama)
         own = NAME if method in _PHASE_OF else method
@@ -207,10 +220,29 @@ def write_converted(
     return model
 
 
-def write_folder(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase | None, folder: Path) -> None:
-    """Write model and tokenizer as a Hugging Face folder, whole or not at all; `InputError` if it cannot be."""
+def check_conversion(to: str, options: Mapping[str, Any]) -> None:
+    """`InputError` for options that mean nothing to a conversion.
+
+    >>> check_conversion("nope", {"alpha": 0.2, "factor": None})
+    Traceback (most recent call last):
+        ...
+    analysis.errors.InputError: alpha=0.2 means nothing to --to nope; leave it out
+    """
+    known = {key for keys in USES.values() for key in keys}
+    for key, value in options.items():
+        if value is not None and key in known - set(USES.get(to, known)):
+            raise InputError(f"{key}={value} means nothing to --to {to}; leave it out")
+
+
+def check_free(folder: Path) -> None:
+    """`InputError` if a folder that is to be made exists."""
     if folder.exists():
         raise InputError(f"{folder} exists; remove it or give the name of a folder to be made")
+
+
+def write_folder(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase | None, folder: Path) -> None:
+    """Write model and tokenizer as a Hugging Face folder, whole or not at all; `InputError` if it cannot be."""
+    check_free(folder)
     try:
         with quiet_transformers(), replacing(folder, alone=True) as part:
             model.save_pretrained(part)

@@ -125,13 +125,20 @@ def _stacked(rows: list[list[Row]], name: str) -> Array:
     return np.array([[row[variant].pop(name)[1] for row in rows] for variant in range(len(VARIANTS))])
 
 
+def _narrow(value: Array) -> Array:
+    """In float32; `InputError` for what that cannot hold."""
+    if (most := float(np.max(np.abs(value), initial=0.0))) > float(np.finfo(np.float32).max):
+        raise InputError(f"a mean score of {most:.3g} is beyond float32; the weights are damaged")
+    return value.astype(np.float32)
+
+
 def _layer_variant(samples: LayerSamples, variant: int) -> Row:
     sums = _sums(samples, variant)
     curves = _curves(samples, variant, _product(sums, "first", slice(None)))
     found: Row = {}
     for name in CURVES:
         for suffix, value in zip(("", "_se"), mean_and_error(curves[name]), strict=True):
-            found[name + suffix] = ("head", "distance"), value.astype(np.float32)
+            found[name + suffix] = ("head", "distance"), _narrow(value)
     rotated = len(samples.frequencies.omega)
     for name, value in _pair_variables(sums, rotated).items():
         found[name] = ("part", "head", "pair"), value

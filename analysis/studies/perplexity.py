@@ -182,7 +182,7 @@ class Plan:
         """What was left open follows from the model; `InputError` if it does not fit."""
         lengths = settings.lengths or model.default_lengths
         filled = replace(settings, lengths=lengths)
-        trained = settings.trained_length or model.trained_length
+        trained = model.trained_length if settings.trained_length is None else settings.trained_length
         factor = max(1.0, lengths[-1] / trained) if settings.factor is None else settings.factor
         extensions = tuple(Extension(name, float(factor), trained) for name in settings.extensions)
         for extension in extensions:

@@ -136,7 +136,8 @@ class PerplexitySettings:
         if not self.extensions or len({*self.extensions}) != len(self.extensions):
             raise InputError(f"extensions={list(self.extensions)}: give one or more, each once")
         for name in self.extensions:
-            Extension(name, 1.0 if self.factor is None else self.factor, self.trained_length or 1)
+            length = 1 if self.trained_length is None else self.trained_length
+            Extension(name, 1.0 if self.factor is None else self.factor, length)
         for name, value, least in (
             ("target", self.target, 1),
             ("spans", self.spans, 1),

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from analysis.errors import InputError
+from analysis.inputs import check_regular
 from analysis.theory.frequencies import Frequencies, plain
 from analysis.theory.model_config import HasToDict, LayerConfig, from_config
 
@@ -287,6 +288,7 @@ def read_dump(path: Path) -> FrequencyDump:
     Raises:
         InputError: the file cannot be read, holds none of these, or a table that starts elsewhere.
     """
+    check_regular(path)
     arrays = _arrays(path)
     omega: dict[str, np.ndarray] = {}
     factors: dict[str, float] = {}

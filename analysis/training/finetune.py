@@ -23,7 +23,7 @@ from analysis import locks
 from analysis.errors import InputError
 from analysis.models import checkpoint
 from analysis.models.checkpoint import MODEL, STATE, damaged, file_metadata, read_tensors
-from analysis.models.convert import converted, write_folder, yarn_factor
+from analysis.models.convert import check_conversion, converted, write_folder, yarn_factor
 from analysis.models.families import TAPA
 from analysis.models.load import PretrainedModel, open_model
 from analysis.models.memory import say_if_emulated
@@ -282,6 +282,7 @@ def finetuned_named(
 
     Unless `factor_given`, a model that has YaRN by a conversion keeps its factor.
     """
+    check_conversion(settings.to, conversion)
     found = open_model(name, progress=lambda what, done, total: progress(what, done, total, ""))
     if not isinstance(found, PretrainedModel):
         raise InputError(f"{name} is a model of `tapa train`; go on with `tapa train finetune from={name}`")

@@ -46,10 +46,8 @@ def bias_findings() -> Iterator[Finding]:
     yield Finding(
         "bias-from-means",
         "In SmolLM2-135M-Instruct (Q4_1 weights) the mean query and the mean key of a window, rotated, explain "
-        "{median} "
-        "of the mean score by distance in the median head (R², octaves of distance alike, quartiles {low} and {high} "
-        "of "
-        "{heads} heads).",
+        "{median} of the mean score by distance in the median head (R², octaves of distance alike, quartiles {low} "
+        "and {high} of {heads} heads).",
         SMOLLM2,
         size | quartiles("r2_bias", 1),
         HEADS,
@@ -90,12 +88,10 @@ def gemma_findings() -> Iterator[Finding]:
     )
 
 
-def assumption_findings() -> Iterator[Finding]:
-    """What Assumption 2.1 and its formula say of the same heads."""
+def control_findings() -> Iterator[Finding]:
+    """The same heads with the order of tokens shuffled."""
     record = content(SMOLLM2)
-    dropped, gap = record["dropped"], record["near_far_gap"]
-    size = {"heads": sum(map(len, record["heads"]["distance_share"]))}
-    control = dropped["control"]
+    control = record["dropped"]["control"]
     yield Finding(
         "bias-control",
         "With the order of tokens shuffled, the mean score of SmolLM2-135M-Instruct (Q4_1 weights) falls on the bias "
@@ -103,9 +99,16 @@ def assumption_findings() -> Iterator[Finding]:
         "errors over windows of it, where chance gives {chance} (Student's t, {windows} windows).",
         SMOLLM2,
         {"seen": percent(control["share_beyond_2se"], digits=1), "windows": record["windows"]}
-        | {"chance": percent(2 * stats.t.sf(2, record["windows"] - 1), digits=1)},
+        | {"chance": percent(2 * float(stats.t.sf(2, record["windows"] - 1)), digits=1)},
         HEADS,
     )
+
+
+def assumption_findings() -> Iterator[Finding]:
+    """What Assumption 2.1 and its formula say of the same heads."""
+    record = content(SMOLLM2)
+    dropped, gap = record["dropped"], record["near_far_gap"]
+    size = {"heads": sum(map(len, record["heads"]["distance_share"]))}
     r2 = dropped["r2_paper"]
     yield Finding(
         "plug-in-formula",
@@ -130,8 +133,7 @@ def assumption_findings() -> Iterator[Finding]:
     yield Finding(
         "assumption-2-1-spread",
         "In {mu} of {heads} heads of SmolLM2-135M-Instruct (Q4_1 weights) E A_d, and in {nu} E B_d, spread over "
-        "pairs by "
-        "more than their mean, noise removed.",
+        "pairs by more than their mean, noise removed.",
         SMOLLM2,
         size
         | {
@@ -142,10 +144,9 @@ def assumption_findings() -> Iterator[Finding]:
     )
     yield Finding(
         "bias-mu-and-nu",
-        "In SmolLM2-135M-Instruct (Q4_1 weights) the median gap of {gap} between near and far is the sum of parts from "
-        "mu_d (median {mu}) and from nu_d (median {nu}). The mean of nu_d is negative in {negative} heads, that of "
-        "mu_d positive in {positive} of "
-        "{heads}.",
+        "In SmolLM2-135M-Instruct (Q4_1 weights) the median gap of {gap} between near and far is the sum of parts "
+        "from mu_d (median {mu}) and from nu_d (median {nu}). The mean of nu_d is negative in {negative} heads, that "
+        "of mu_d positive in {positive} of {heads}.",
         SMOLLM2,
         size
         | {"gap": number(gap["measured"][1], 1), "mu": number(gap["from_mu"][1], 1)}
@@ -175,9 +176,9 @@ def extension_findings() -> Iterator[Finding]:
         at = [data.sel(extension=key, length=n) for n in (trained, length)]
         yield Finding(
             f"smollm2-{key}",
-            "SmolLM2-135M-Instruct (Q4_1 weights) {extension} has a perplexity of "
-            "{within} at {trained} tokens and of {beyond} at {length} ({scored} tokens each of {documents} documents, "
-            "sliding windows of stride {stride}, bfloat16; two documents give no useful interval).",
+            "SmolLM2-135M-Instruct (Q4_1 weights) {extension} has a perplexity of {within} at {trained} tokens and "
+            "of {beyond} at {length} ({scored} tokens each of {documents} documents, sliding windows of stride "
+            "{stride}, bfloat16; two documents give no useful interval).",
             name,
             {
                 "extension": shown if key == "none" else shown + applied,

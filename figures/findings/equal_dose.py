@@ -177,12 +177,11 @@ def shape_findings() -> Iterator[Finding]:
             continue
         yield Finding(
             f"shape-{label_part(variant)}",
-            "Of the {lost} bits per byte that {method} (rate {rate}) loses at {far} bytes{least}, holding each head's "
-            "mean score at its value at {near} bytes recovers {share_0} and leaves {mass_0} of the attention beyond; "
-            "one constant for all heads "
-            "that leaves {mass_1} recovers {share_1}, so that at the same dose the shape is worth {points} (seed by "
-            "seed {each}; {scored} scored bytes, {seeds}; the doses agree on the test text "
-            "in {matched}).",
+            "Of the {lost} bits per byte that {method} (rate {rate}) loses at {far} bytes{least}, holding each "
+            "head's mean score at its value at {near} bytes recovers {share_0} and leaves {mass_0} of the attention "
+            "beyond; one constant for all heads that leaves {mass_1} recovers {share_1}, so that at the same dose "
+            "the shape is worth {points} (seed by seed {each}; {scored} scored bytes, {seeds}; the doses agree on "
+            "the test text in {matched}).",
             RECORD,
             _common(variant)
             | shares

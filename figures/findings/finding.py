@@ -194,8 +194,8 @@ def label_part(name: str) -> str:
     return name.replace("_", "-").replace(".", "-")
 
 
-def triple(ends: Iterable[float], form: str = ".2f", scale: float = 1.0, unit: str = "") -> Value:
-    """A value and the ends of its interval, as records keep the three."""
+def triple(ends: Iterable[Any], form: str = ".2f", scale: float = 1.0, unit: str = "") -> Value:
+    """A value and the ends of its interval, as records keep the three; the ends may be None."""
     return Value(*ends, form=form, scale=scale, unit=unit)
 
 

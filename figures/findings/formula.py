@@ -64,9 +64,9 @@ def real_formula_findings() -> Iterator[Finding]:
     yield Finding(
         "formula-fitted",
         "In {model}, with one mu_0 fitted to each head on {others} texts, v1's formula explains {fitted} of the "
-        "head's curve on "
-        "another text; with the measured means put in, {plug}; a logarithm, which has one coefficient as well, "
-        "explains {log}, a straight line {line} (R² over distance with the level free, octaves of distance alike; of "
+        "head's curve on another text; with the measured means put in, {plug}; a logarithm, which has one "
+        "coefficient as well, explains {log}, a straight line {line} (R² over distance with the level free, octaves "
+        "of distance alike; of "
         "the curve that the means of queries and keys give, {means} of the mean score; " + OVER_TEXTS + ").",
         RECORD,
         size | _unseen("log", "fitted", "plug", "log", "line"),
@@ -75,8 +75,8 @@ def real_formula_findings() -> Iterator[Finding]:
     yield Finding(
         "formula-fitted-by-distance",
         "In {model}, with every distance weighted alike, what v1's formula explains of a head's curve on unseen text "
-        "is "
-        "{fitted} with a fitted mu_0 and {plug} with the measured means, a logarithm {log} and a straight line {line} "
+        "is {fitted} with a fitted mu_0 and {plug} with the measured means, a logarithm {log} and a straight line "
+        "{line} "
         "(level free; " + OVER_TEXTS + ").",
         RECORD,
         size | _unseen("uniform", "fitted", "plug", "log", "line"),
@@ -85,10 +85,9 @@ def real_formula_findings() -> Iterator[Finding]:
     yield Finding(
         "formula-mean-score",
         "Fitted to the mean score of {model} itself, on the texts that it is scored on, one mu_0 explains a median "
-        "of {fitted} "
-        "(quartiles {fitted_low} and {fitted_high} over {heads} heads) and a logarithm {log} ({log_low} and "
-        "{log_high}) with octaves alike, {fitted_far} and {log_far} with distances alike. Without an intercept and "
-        "with the level counted the fitted mu_0 explains {fitted_strict} with octaves alike, mu_0 and nu_0 "
+        "of {fitted} (quartiles {fitted_low} and {fitted_high} over {heads} heads) and a logarithm {log} ({log_low} "
+        "and {log_high}) with octaves alike, {fitted_far} and {log_far} with distances alike. Without an intercept "
+        "and with the level counted the fitted mu_0 explains {fitted_strict} with octaves alike, mu_0 and nu_0 "
         "{both_strict}, every pair's means {pairs_strict}.",
         RECORD,
         size
@@ -109,8 +108,7 @@ def formula_control_findings() -> Iterator[Finding]:
     yield Finding(
         "formula-against-logarithm",
         "In {model} the logarithm less the fitted mu_0 is {octaves} in R² on unseen text with octaves alike and "
-        "{distances} with "
-        "distances alike ("
+        "{distances} with distances alike ("
         + OVER_TEXTS
         + "), and it explains the mean score better in {above} of the heads with "
         "octaves alike, in {above_far} with distances alike.",
@@ -127,10 +125,8 @@ def formula_control_findings() -> Iterator[Finding]:
     yield Finding(
         "formula-two-coefficients",
         "In {model}, with two coefficients, the formula (mu_0 and nu_0) explains {both} of a head's curve on unseen "
-        "text and the "
-        "logarithm with its square {quadratic}, octaves alike; {both_far} and {quadratic_far} with distances alike ("
-        + OVER_TEXTS
-        + ").",
+        "text and the logarithm with its square {quadratic}, octaves alike; {both_far} and {quadratic_far} with "
+        "distances alike (" + OVER_TEXTS + ").",
         RECORD,
         size
         | _unseen("log", "both", "quadratic")

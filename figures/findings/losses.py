@@ -115,8 +115,7 @@ def equal_loss_findings() -> Iterator[Finding]:
         yield Finding(
             f"equal-loss-{label_part(row['variant'])}",
             "At equal loss at {near} bytes ({within} bits per byte) {method} (rate {rate}) less RoPE (rate "
-            "{against_rate}) is {difference} at {far} "
-            "("
+            "{against_rate}) is {difference} at {far} ("
             + (
                 SEEDS
                 if len(row["seeds"].split()) >= FEWEST

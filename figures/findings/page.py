@@ -27,6 +27,7 @@ PAGE = FOLDER / "FINDINGS.md"
 SECTIONS = {
     "SmolLM2-135M-Instruct": (
         checkpoint.bias_findings,
+        checkpoint.control_findings,
         checkpoint.assumption_findings,
         checkpoint.extension_findings,
     ),

@@ -108,8 +108,7 @@ def decay_findings() -> Iterator[Finding]:
         "phase-exponent",
         "The mean cosine is between {near_low} and {near_high} at distance 1 and between {far_low} and {far_high} at "
         "the far end of long windows; the exponent of v1's theorem 3.2 ({bound}) is met in {met} of {steps} steps of "
-        "an "
-        "octave within the trained length and in {met_long} of {steps_long} in long windows ("
+        "an octave within the trained length and in {met_long} of {steps_long} in long windows ("
         + MODEL
         + "; the theorem has a constant that it does not give, so that no step breaks it).",
         RECORD,
@@ -150,8 +149,7 @@ def near_far_findings() -> Iterator[Finding]:
             f"near-far-{name.replace('_', '-')}",
             "{method}: near keys score above far ones, distances counted, in {counted} bytes; mean over standard "
             "deviation from {least} to {most} over heads and reaches (one model, seed 0, trained at {length} bytes; "
-            "sign "
-            "test over {windows} windows, 5 % after Holm).",
+            "sign test over {windows} windows, 5 % after Holm).",
             RECORD,
             {
                 "method": shown,

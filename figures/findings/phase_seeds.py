@@ -137,10 +137,8 @@ def purpose_findings() -> Iterator[Finding]:
             "phase-previous",
             "The phase raises the previous token's weight by {moved} or more in {raised} of {heads} heads and the "
             "token's own in {itself}, in {both} of them both (against the head's mean cosine, 95 % over documents). "
-            "With "
-            "the mean cosine in the heads that raise the previous token alone the loss rises by {rise} nats a token, "
-            "in all heads by {all}, in those whose phase moves no kind of "
-            "key by {rest} ({over}).",
+            "With the mean cosine in the heads that raise the previous token alone the loss rises by {rise} nats a "
+            "token, in all heads by {all}, in those whose phase moves no kind of key by {rest} ({over}).",
             RECORD,
             common | {"moved": number(rule["moves"], 1), "raised": of["raises"]["previous"]}
             | {"itself": of["raises"]["itself"]}
@@ -246,11 +244,10 @@ def same_token_findings() -> Iterator[Finding]:
     key = "properties/same token"
     yield Finding(
         "phase-same-token",
-        "Of pairs of the same byte, against pairs as far apart, phi is shifted by {shift} of its standard deviation in "
-        "the mean head (by 4 standard errors over windows or more, of either sign, in {sure} of {heads} heads) and "
-        "|phi| by {size} (in {sure_size}); a linear probe tells such pairs with accuracy {phase} from phase vectors "
-        "and "
-        "{amplitude} from amplitude vectors ({over}, within the trained length).",
+        "Of pairs of the same byte, against pairs as far apart, phi is shifted by {shift} of its standard deviation "
+        "in the mean head (by 4 standard errors over windows or more, of either sign, in {sure} of {heads} heads) "
+        "and |phi| by {size} (in {sure_size}); a linear probe tells such pairs with accuracy {phase} from phase "
+        "vectors and {amplitude} from amplitude vectors ({over}, within the trained length).",
         RECORD,
         {"size": _over("tapa", f"{key}/effect_abs_mean"), "shift": _over("tapa", f"{key}/effect_mean")}
         | {"sure": _over("tapa", f"{key}/effect_shifted", ".1f")}

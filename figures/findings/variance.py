@@ -20,8 +20,7 @@ OTHERS = ("rope_large", "window", "tapa_plain", "tapa_linear", "tapa_alpha0", "t
 REAL = "SmolLM2-135M-Instruct"
 HOW = (
     "each part's median over the heads of a model, which need not add up, {over}; pairs of tokens of test documents, "
-    "put "
-    "at every distance, octaves alike"
+    "put at every distance, octaves alike"
 )
 
 
@@ -110,11 +109,10 @@ def component_findings() -> Iterator[Finding]:
             "SmolLM2-135M-Instruct (Q4_1 weights): of the variance of a head's score at distances of "
             + words
             + ", {distance} is distance (quartiles {distance_low} and {distance_high}), {pair} pair ({pair_low} and "
-            "{pair_high}) and {interaction} interaction ({interaction_low} and {interaction_high}; each part's median "
-            "over {heads} heads, which need not add up); pairs of tokens of public-domain texts, put at every "
-            "distance, "
-            "octaves alike; with distances alike {uniform} is distance. bias-share is of the pairs of a window, at the "
-            "distances that they have.",
+            "{pair_high}) and {interaction} interaction ({interaction_low} and {interaction_high}; each part's "
+            "median over {heads} heads, which need not add up); pairs of tokens of public-domain texts, put at every "
+            "distance, octaves alike; with distances alike {uniform} is distance. bias-share is of the pairs of a "
+            "window, at the distances that they have.",
             RECORD,
             quartiles
             | {"uniform": percent(float(alike.quantile(0.5)))}
@@ -223,12 +221,12 @@ def amplitude_findings() -> Iterator[Finding]:
 
     yield Finding(
         "tapa-amplitude-by-phase",
-        "In TAPA the phase takes the place of RoPE's frequency and the amplitude that of A_d. That the mean amplitude "
-        "given the phase is constant, as Assumption 2.1 of v1 would have it, is rejected in {phases} of {heads} heads, "
-        "in the median head with {share} of its mean square not constant over fifths of the phase; that it is the same "
-        "in all quarters of the window is rejected in {positions} of them ({share_positions}), and that the phase's "
-        "size "
-        "is in {sizes} ({share_sizes}; Holm over the heads of a model, level 0.05; medians: {over}).",
+        "In TAPA the phase takes the place of RoPE's frequency and the amplitude that of A_d. That the mean "
+        "amplitude given the phase is constant, as Assumption 2.1 of v1 would have it, is rejected in {phases} of "
+        "{heads} heads, in the median head with {share} of its mean square not constant over fifths of the phase; "
+        "that it is the same in all quarters of the window is rejected in {positions} of them ({share_positions}), "
+        "and that the phase's size is in {sizes} ({share_sizes}; Holm over the heads of a model, level 0.05; "
+        "medians: {over}).",
         RECORD,
         {
             "heads": sum(one.sizes["place"] for one in each),
@@ -250,11 +248,10 @@ def comparison_findings() -> Iterator[Finding]:
     kind, control = _REMOVED["interaction"]
     yield Finding(
         "tapa-head-and-rope-head",
-        "Within the trained length the score of a TAPA head is {tapa_pair} pair, {tapa_interaction} "
-        "interaction and {tapa_distance} distance by variance, that of a RoPE head {rope_pair} pair, "
-        "{rope_interaction} interaction and {rope_distance} distance (each part's median over heads). Without the "
-        "interaction TAPA's loss changes by "
-        "{tapa} and RoPE's by {rope} bits per byte, where as much of other pairs subtracted changes it by "
+        "Within the trained length the score of a TAPA head is {tapa_pair} pair, {tapa_interaction} interaction and "
+        "{tapa_distance} distance by variance, that of a RoPE head {rope_pair} pair, {rope_interaction} interaction "
+        "and {rope_distance} distance (each part's median over heads). Without the interaction TAPA's loss changes "
+        "by {tapa} and RoPE's by {rope} bits per byte, where as much of other pairs subtracted changes it by "
         "{tapa_control} and {rope_control} ({over}).",
         RECORD,
         {"over": _over(*compared)}

@@ -132,9 +132,27 @@ def test_records_are_compared_drawn_and_exported(records: Path, monkeypatch, cap
         (("plot", "a.nc", *["--head", "0.0"] * 7), "7 heads are more than a picture shows"),
         (("export", "a.nc", "--to", "xml"), "xml"),
         (("export", "a.nc", "--to", "csv", "--out", "folder"), "folder"),
+        (("export", "a.nc", "--to", "csv", "--out", "a.nc"), "a.nc exists and is no such export"),
+        (("export", "a.nc", "--to", "latex", "--out", "b.nc"), "b.nc exists and is no such export"),
+        (("export", "a.nc", "--to", "triattention", "--out", "a.nc"), "a.nc exists and is no such export"),
     ],
 )
 def test_refusals_of_records_are_one_line(arguments, said, records: Path, monkeypatch, capsys):
+    before = {path: path.read_bytes() for path in records.iterdir() if path.is_file()}
     with pytest.raises(SystemExit) as end:
         given(monkeypatch, *arguments)()
     refused(end.value, capsys, said)
+    assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.mark.parametrize("form", ["csv", "latex", "triattention"])
+def test_an_export_is_written_again_over_itself(form: str, records: Path, monkeypatch, capsys):
+    for _ in range(2):
+        printed(monkeypatch, capsys, "export", "a.nc", "--to", form, "--out", f"again.{form}")
+    first = (records / f"again.{form}").read_bytes()
+    assert first
+    (records / f"again.{form}").write_bytes(b"mine")
+    with pytest.raises(SystemExit) as end:
+        given(monkeypatch, "export", "a.nc", "--to", form, "--out", f"again.{form}")()
+    refused(end.value, capsys, "exists and is no such export")
+    assert (records / f"again.{form}").read_bytes() == b"mine"

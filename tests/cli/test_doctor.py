@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -110,7 +111,10 @@ def test_resting_pairs_are_said(tmp_path: Path):
     [
         (("none",), "none: no such file or folder"),
         (("bad.json",), "bad.json is not JSON"),
-        (("list.json",), "list.json holds a list"),
+        (("list.json",), "list.json holds list, not a JSON object; give a Hugging Face folder"),
+        (("deep.json",), "deep.json is nested more than 64 deep; give a Hugging Face folder"),
+        (("pipe",), "pipe is a device or a pipe"),
+        (("config.json", "--against", "pipe"), "pipe is a device or a pipe"),
         (("empty",), "cannot be read: No such file or directory; give a Hugging Face folder"),
         (("config.json", "--length", "0"), "length=0"),
         (("config.json", "--against", "none.npz"), "none.npz cannot be read as .npz"),
@@ -120,6 +124,8 @@ def test_refusals_are_one_line(arguments: tuple[str, ...], said: str, deepseek: 
     Path("bad.json").write_text("{")
     Path("list.json").write_text("[]")
     Path("empty").mkdir()
+    Path("deep.json").write_text(200_000 * "[")
+    os.mkfifo("pipe")
     with pytest.raises(SystemExit) as end:
         given(monkeypatch, "doctor", *arguments)()
     refused(end.value, capsys, said)

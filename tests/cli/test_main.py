@@ -703,6 +703,12 @@ USAGE = [
     ("train cpu threads=100000", "threads=100000 is above 1024; give less"),
     ("train cpu model.layers=9223372036854775807", "layers=9223372036854775807 is above 1024; give less"),
     ("train cpu model.width=1e9", "model.width=1000000000.0 is not of type int"),
+    ("sweep --dry-run --slurm -3", "--slurm -3 is below 1; give the number of tasks"),
+    ("sweep table1 --dry-run --records text.txt", "text.txt is no folder; give the folder of the records"),
+    ("bias llama --variant rope --dry-run", "--variant: of RUNS, and llama is a model; leave that out"),
+    ("bias llama --workers 0 --dry-run", "--workers: of RUNS, and llama is a model; leave that out"),
+    ("evaluate llama --text text.txt --trained-length 0", "trained_length=0"),
+    ("results long --records nosuch", "nosuch: no such folder; give the folder of the records"),
     ("results tabel2", "table 'tabel2' is unknown; did you mean table2?"),
     ("bench attention_sped", "benchmark 'attention_sped' is unknown; did you mean attention_speed?"),
 ]

@@ -234,7 +234,11 @@ def test_controls_are_drawn_with_their_intervals(seeds: dict[str, Any]):
     first = [seeds["rows"]["tapa-s0"]["bits"][n] for n in lengths]
     assert lines["tapa"].get_ydata() == pytest.approx([1.05 * bits for bits in first])
     assert lines["nope"].get_ydata() == pytest.approx([seeds["rows"]["nope-s0"]["bits"][n] for n in lengths])
-    bars = [segment[:, 1] for drawn in ax.collections for segment in drawn.get_segments()]
+    assert not ax.collections  # two seeds give no interval
+    more = copy.deepcopy(seeds)
+    more["summary"]["seeds"]["tapa"].append(2)
+    [drawn_of_more] = fig_31_phase_controls.draw({"phase_seeds": more}).axes
+    bars = [segment[:, 1] for drawn in drawn_of_more.collections for segment in drawn.get_segments()]
     half = [12.706 * 0.1 * bits / 2 for bits in first]  # Student's t of two seeds: 12.706 standard errors
     assert np.ptp(bars, axis=1) == pytest.approx([2 * size for size in half], rel=1e-3)  # one seed has none
     assert "TAPA (2)" in [text.get_text() for text in ax.texts]

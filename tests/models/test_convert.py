@@ -260,6 +260,11 @@ def test_a_converted_folder_opens_and_is_evaluated_but_has_no_rotation(tmp_path:
 def test_a_trained_model_is_written_as_it_was_trained(tmp_path: Path):
     file = CHECKPOINTS / "tapa.safetensors"
     plainly_raises(lambda: write_converted(file, "rope", tmp_path / "new"), "give --to tapa")
+    plainly_raises(
+        lambda: write_converted(file, "tapa", tmp_path / "new", alpha=0.5),
+        "is written as it was trained; leave that out",
+    )
+    assert not (tmp_path / "new").exists()
     write_converted(file, "tapa", tmp_path / "new")
     assert type(AutoModelForCausalLM.from_pretrained(tmp_path / "new")).__name__ == "TapaLlamaForCausalLM"
 
@@ -354,6 +359,28 @@ def test_a_folder_keeps_its_options_when_it_is_opened_evaluated_and_measured(tmp
     plainly_raises(
         found.check_rotates, "scores by TAPA and rotates nothing"
     )  # `tapa measure` is of rotations
+
+
+@pytest.mark.parametrize(
+    ("to", "options"),
+    [
+        ("nope", {"alpha": 0.2}),
+        ("yarn", {"phase_rows": 0.25}),
+        ("tapa", {"factor": 8.0}),
+        ("rope", {"turns": False}),
+    ],
+)
+def test_an_option_that_means_nothing_is_refused_before_a_model_is_read(
+    to: str, options: dict, tmp_path: Path
+):
+    """No model has this name, and nobody looks for it before."""
+    ((name, value),) = options.items()
+    said = f"{name}={value} means nothing to --to {to}; leave it out"
+    plainly_raises(lambda: write_converted("no such model", to, tmp_path / "new", **options), said)
+
+
+def test_a_folder_that_exists_is_refused_before_a_model_is_read(tmp_path: Path):
+    plainly_raises(lambda: write_converted("no such model", "tapa", tmp_path), "exists; remove it")
 
 
 def test_an_unknown_rounding_is_refused():

@@ -46,6 +46,17 @@ def record_of(variant: str, *, seed: int = 0, windows: np.ndarray | None = None,
     return distance_bias.measure(checkpoint(model), tokens() if windows is None else windows, seed=seed)
 
 
+def test_scores_beyond_what_a_record_holds_are_refused():
+    """Weights of a damaged file: finite, and their products far above float32."""
+    model = tiny_models.build("llama", dtype=torch.float64)
+    with torch.no_grad():
+        attention = model.model.layers[-1].self_attn
+        for projection in (attention.q_proj, attention.k_proj):
+            projection.weight.mul_(1e25)
+    with pytest.raises(InputError, match=r"a mean score of \d\S* is beyond float32; the weights are damaged"):
+        distance_bias.measure(checkpoint(model), tokens(), seed=0)
+
+
 # the witness
 
 
