@@ -419,31 +419,32 @@ def bias(
       tapa bias smollm2 --lengths 12288,16384 --dry-run
     """
     if str(runs) == "smollm2" or runs.suffix == ".gguf" or (runs / "config.json").is_file():
-        from analysis.studies.settings import BiasInterventionSettings, whole_numbers
-
-        of_runs = {
-            "records": records,
-            "variant": variant,
-            "workers": workers,
-            "method": method,
-            "force": force,
-        }
-        _check_none(
-            of_runs | {"windows": windows != 8, "spans": spans != 64}, f"of RUNS, and {runs} is a model"
-        )
-        chosen = BiasInterventionSettings(
-            None if lengths is None else whole_numbers("--lengths", lengths),
-            () if interventions is None else tuple(name.strip() for name in interventions.split(",")),
-            documents, seed=seed, precision=precision,
-        )  # fmt: skip
+        _check_none({
+            "records": records, "variant": variant, "workers": workers, "method": method, "force": force,
+            "windows": windows != 8, "spans": spans != 64,
+        }, f"of RUNS, and {runs} is a model")  # fmt: skip
+        chosen = _intervention_settings(lengths, interventions, documents, seed, precision)
         _bias_of_model(str(runs), text, chosen, out or Path("bias.nc"), dry_run=dry_run, as_json=as_json)
         return
-    of_model = {"lengths": lengths, "interventions": interventions, "text": text, "dry-run": dry_run}
-    of_model |= {"documents": documents != 12, "precision": precision != "bfloat16"}
-    _check_none(of_model, f"of a MODEL, and {runs} is no smollm2, Hugging Face folder or .gguf file")
+    _check_none({
+        "lengths": lengths, "interventions": interventions, "text": text, "dry-run": dry_run,
+        "documents": documents != 12, "precision": precision != "bfloat16",
+    }, f"of a MODEL, and {runs} is no smollm2, Hugging Face folder or .gguf file")  # fmt: skip
     _bias_of_runs(
         runs, records, out, variant, workers, (windows, spans, seed),
         methods=method, force=force, as_json=as_json,
+    )  # fmt: skip
+
+
+def _intervention_settings(
+    lengths: str | None, interventions: str | None, documents: int, seed: int, precision: str
+) -> BiasInterventionSettings:
+    from analysis.studies.settings import BiasInterventionSettings, whole_numbers
+
+    return BiasInterventionSettings(
+        None if lengths is None else whole_numbers("--lengths", lengths),
+        () if interventions is None else tuple(name.strip() for name in interventions.split(",")),
+        documents, seed=seed, precision=precision,
     )  # fmt: skip
 
 
