@@ -139,7 +139,15 @@ def test_findings_are_sentences_of_the_tables(found, monkeypatch: pytest.MonkeyP
     def table(name: str) -> tuple[dict[str, str], ...]:
         return tuple(csv.DictReader(io.StringIO(long_csv(found["long"], name))))
 
+    def content(name: str) -> dict[str, Any]:
+        """Of every run: its last share of what is copied, and a training whose gradients grow tenfold."""
+        assert name.startswith("trained_long/private-words-")
+        copying = [{"share": 0.1}, {"share": 0.6}]
+        training = {"largest_gradient_norm": [1.0] * 10 + [10.0] * 10, "validation_loss": [4.0, 3.0, 5.0, 3.5]}
+        return {"long_range": {"copying": copying}, "training": training}
+
     monkeypatch.setattr(long_range, "table", table)
+    monkeypatch.setattr(long_range, "content", content)
     sources = (
         long_range.gate_findings, long_range.contrast_findings, long_range.share_findings,
         long_range.length_use_findings, long_range.copying_findings, long_range.power_findings,
@@ -157,10 +165,17 @@ def test_findings_are_sentences_of_the_tables(found, monkeypatch: pytest.MonkeyP
         f"TAPA copies in 5 of 5 runs of {tokens / 1e6:.1f} million tokens"
         in said["copies-tapa-private-words"]
     )
+    assert "at the end the share is 60 % to 60 %" in said["copies-tapa-private-words"]
     assert "a change of -0.0" in said["use-tapa-private-words"]
     assert "95 % over seeds" in said["use-rope-yarn-private-words"]
     assert "standard deviation of 0.25 bits a byte over 3 seeds (earlier runs)" in said["power-tapa-rope"]
     assert "8 seeds 0.29" in said["power-tapa-rope"]
     assert not any("None" in sentence or "nan" in sentence for sentence in said.values())
+    assert list(long_range.steadiness_findings()) == []  # of runs on code alone
+    on_code = [row | {"corpus": "code"} for row in table("long_runs") if row["variant"] == "tapa"]
+    monkeypatch.setattr(long_range, "table", lambda _: on_code)
+    steady = next(long_range.steadiness_findings()).sentence
+    assert "is 1.0 in the median of the first tenth of the run and 10 in that of its second half" in steady
+    assert "4.00 nats a token where it is first read, 5.00 at its worst after that and 3.50 at the end" in steady
     monkeypatch.setattr(long_range, "table", lambda _: ())
     assert [one for source in sources for one in source()] == []

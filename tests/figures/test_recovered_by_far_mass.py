@@ -112,7 +112,7 @@ def test_findings_name_the_precisions_and_what_they_change(monkeypatch: pytest.M
     data.again[0, 0, names.index("hold")] = data.nats[0, 0, names.index("hold")] + 0.25
     data.again[0, 0, names.index("matched-constant")] = data.nats[0, 0, names.index("matched-constant")] + 0.5
     said = sentences()["long-precision-48"]
-    assert "Of 2 readings of 1 test documents at 48 tokens made in bfloat16" in said
+    assert "Of 2 readings of 1 test document at 48 tokens made in bfloat16" in said
     assert "between +0.250 and +0.500 nats per token more, +0.375 in the mean" in said
     assert "that moves +25.0 points" in said  # of one nat that it loses
 
