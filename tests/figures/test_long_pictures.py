@@ -143,7 +143,10 @@ def test_findings_are_sentences_of_the_tables(found, monkeypatch: pytest.MonkeyP
         """Of every run: its last share of what is copied, and a training whose gradients grow tenfold."""
         assert name.startswith("trained_long/private-words-")
         copying = [{"share": 0.1}, {"share": 0.6}]
-        training = {"largest_gradient_norm": [1.0] * 10 + [10.0] * 10, "validation_loss": [4.0, 3.0, 5.0, 3.5]}
+        training = {
+            "largest_gradient_norm": [1.0] * 10 + [10.0] * 10,
+            "validation_loss": [4.0, 3.0, 5.0, 3.5],
+        }
         return {"long_range": {"copying": copying}, "training": training}
 
     monkeypatch.setattr(long_range, "table", table)
@@ -176,6 +179,8 @@ def test_findings_are_sentences_of_the_tables(found, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(long_range, "table", lambda _: on_code)
     steady = next(long_range.steadiness_findings()).sentence
     assert "is 1.0 in the median of the first tenth of the run and 10 in that of its second half" in steady
-    assert "4.00 nats a token where it is first read, 5.00 at its worst after that and 3.50 at the end" in steady
+    assert (
+        "4.00 nats a token where it is first read, 5.00 at its worst after that and 3.50 at the end" in steady
+    )
     monkeypatch.setattr(long_range, "table", lambda _: ())
     assert [one for source in sources for one in source()] == []
