@@ -53,7 +53,7 @@ def _finding(rows: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> 
     (short, at_short), (long, at_long) = best.items()
     return (
         f"In the mean over seeds TAPA's loss at {long} bytes is least with an exponent of {at_long:g},\n"
-        f"at {short} bytes with {at_short:g}; most intervals overlap"
+        f"at {short} bytes with {at_short:g}"
     )
 
 

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from figures.style import COLOURS, PAGE, headline, model_label, names_of, note
+from figures.style import COLOURS, FEWEST, PAGE, headline, model_label, names_of, note
 
 SHOWN = ("rope", "partial", "rope_large", "tapa", "nope")
 PANELS = 5
@@ -27,7 +27,6 @@ SERIES = {  # kind: words, colour, mark, filled
 }
 PAIRS = (("hold", "matched-constant"), ("clamp-departure", "clamp-constant"))
 LOWEST, EDGE = -80, -70  # per cent: of the frame, and of marks for what lies below
-FEWEST = 3  # seeds for an interval: that of two says nothing
 Cell = Mapping[str, Any]
 
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from figures.style import COLOURS, PAGE, headline, names_of, note, panel
+from figures.style import COLOURS, FEWEST, PAGE, headline, names_of, note, panel
 
 SHOWN = ("rope", "partial", "tapa", "alibi", "nope")
 LOOKS = {
@@ -26,7 +26,6 @@ ROWS = {
     "no interaction": "without interaction",
     "control: foreign interaction": "control: of other pairs ",
 }
-FEWEST = 3  # seeds for an interval over them
 COMPARED = ("tapa", "rope")  # in the title
 PART, CONTROL = "no interaction", "control: foreign interaction"
 

@@ -8,9 +8,8 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from figures.style import COLOURS, PAGE, end_labels, headline, note, powers_of_two
+from figures.style import COLOURS, FEWEST, PAGE, end_labels, headline, note, powers_of_two
 
-FEWEST = 3  # seeds that give an interval
 LINES = {
     "tapa": ("TAPA", COLOURS["orange"], "-", "o"),
     "tapa_alpha0": ("alpha 0: no distance", COLOURS["blue"], "--", "s"),

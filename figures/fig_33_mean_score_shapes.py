@@ -66,8 +66,7 @@ def _finding(real: Mapping[str, Any]) -> str:
     at = {shape: row["other_texts"][0] for shape, row in real["shapes"]["log"].items()}
     return (
         f"With the level left free and octaves alike a logarithm explains {at['logarithm']:.2f} of a head's curve on "
-        f"unseen\n"
-        f"text, the formula of v1 with one fitted mean {at['formula, mu_0']:.2f}, with its measured means "
+        f"unseen\ntext, the formula of v1 with one fitted mean {at['formula, mu_0']:.2f}, with its measured means "
         f"{at['plug-in means']:.2f}"
     )
 

@@ -38,6 +38,7 @@ from analysis.plotting import means_explain as means_explain
 from analysis.plotting import model_label as model_label
 from analysis.plotting import note as note
 
+FEWEST = 3  # seeds or documents whose interval is drawn: that of two says nothing
 DIVERGING = "PuOr_r"
 SUFFIXES = (".png", ".pdf", ".svg")  # of the pictures of a user's own
 

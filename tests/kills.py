@@ -142,9 +142,7 @@ class Started:
 
     def poll(self) -> int | None:
         if self.code is None and self.process is not None:
-            self.code = (
-                self.process.poll()
-            )  # which has to know of the end itself, or it warns when it is dropped
+            self.code = self.process.poll()  # it has to know of its end, or warns when it is dropped
         elif self.code is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             self.code = os.waitstatus_to_exitcode(status) if pid else None
