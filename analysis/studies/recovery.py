@@ -5,14 +5,17 @@ The plan, fixed before the first number of the record:
 Arms        `ARMS`, each of the same model, trained on the same windows in the same order at the same rate: its own RoPE
             (the control: what this text alone brings), TAPA by `models.convert`'s start, the rotation dropped (as DroPE
             begins), and YaRN (a change of RoPE that is known to cost little). `RAW`, TAPA over the weights as they are,
-            is measured and not trained.
+            is measured and not trained. `STILL`, added when the curves of the others were known and before the first
+            number of its own, is TAPA's start with a phase that stays at 0, so that its cosine is 1 at every distance:
+            what it recovers is the start's, and the phase's is what TAPA has beyond it.
 Scored      `target` tokens of each span of the test split, which chose nothing; the same at every length.
 Measured    before any training and whenever the tokens have doubled, with windows as long as in training and longer.
             All arms reach one number of tokens before any of them goes on, so that the record is one of equal tokens
             wherever it was stopped.
 Endpoint    loss of TAPA less that of continued RoPE after as many tokens, at the length of training, at the largest
             number of tokens that every arm has reached; intervals over documents, of paired differences.
-Secondary   the same at the longer window; the other arms; the share of each arm's first excess that is closed.
+Secondary   the same at the longer window; the other arms; the share of each arm's first excess that is closed; loss of
+            TAPA less that of `STILL`, at both windows.
 Not decided one rate, which was tuned for no arm, and one seed: which arm is better where intervals over documents alone
             leave zero out is not decided; nor is parity, at a millionth of the tokens that such models are trained on.
 """
@@ -49,14 +52,17 @@ from analysis.tables import Table
 from analysis.text.corpus import Corpus, corpus
 from analysis.text.windows import Document, spans
 from analysis.training.finetune import Finetuning, narrow, one_run_in, start_of, tokenized_documents
+from analysis.training.recipe import FinetuneSettings
 
-CONTROL, RAW = "rope", "tapa-raw"
+CONTROL, RAW, STILL = "rope", "tapa-raw", "tapa-still"
 ARMS = {
     CONTROL: "RoPE, trained on",
     "tapa": "TAPA",
     "nope": "rotation dropped",
     "yarn": "YaRN",
+    STILL: "TAPA, phase at 0",
 }
+STILL_ROWS = 2.0**-40  # of the phase's rows: it and its gradients round to nothing beside 1, and stay there
 SAVE_EVERY = 32  # steps between two checkpoints of an arm
 TIMED = 2  # steps whose time makes a plan's hours, after one that is not counted
 
@@ -191,14 +197,21 @@ class _Bench:
     def started(self, arm: str) -> Any:
         """The arm's model before any training."""
         own = self.model.checkpoint.model
+        if arm == STILL:
+            return converted(own, "tapa", phase_rows=STILL_ROWS)
         return with_tapa(own) if arm == RAW else converted(own, arm)
 
     def run(self, arm: str) -> Finetuning:
         """The arm's training, where it stopped."""
         return Finetuning.begun(
-            self.started(arm), self.learned, self.settings.arm(arm), self.runs / arm,
+            self.started(arm), self.learned, _training(self.settings, arm), self.runs / arm,
             start=start_of(self.model, self.data), first_token=self.model.first_token,
         )  # fmt: skip
+
+
+def _training(settings: RecoverySettings, arm: str) -> FinetuneSettings:
+    """How an arm is trained; `STILL` as TAPA, which it is."""
+    return settings.arm("tapa" if arm == STILL else arm)
 
 
 def _prepared(
@@ -274,7 +287,7 @@ def _trained_to(bench: _Bench, arm: str, tokens: int, deadline: float | None, pr
         return None
     if tokens == 0:
         return bench.started(arm)
-    run, steps = bench.run(arm), bench.settings.arm(arm).steps(tokens)
+    run, steps = bench.run(arm), _training(bench.settings, arm).steps(tokens)
     if run.step > steps:
         raise InputError(
             f"{run.out} has gone on beyond {tokens} tokens, whose loss is not in the record; give another --runs"
@@ -334,13 +347,13 @@ def recovery_hours(
 
 def reached(data: xr.Dataset, arms: Sequence[str] = tuple(ARMS)) -> int:
     """The largest number of tokens after which all these arms have been measured at every length; 0 also for none."""
-    full = np.isfinite(data.loss.sel(arm=list(arms))).all(("arm", "length")).values
+    full = np.isfinite(data.loss.reindex(arm=list(arms))).all(("arm", "length")).values
     return max((int(tokens) for tokens in data.trained.values[full]), default=0)
 
 
 def unmeasured(data: xr.Dataset) -> list[tuple[str, int]]:
     """Arms and tokens of the plan that are not measured at every length, in the order of the plan."""
-    full = np.isfinite(data.loss).all("length")
+    full = np.isfinite(data.loss.reindex(arm=[*ARMS, RAW])).all("length")  # older records have fewer arms
     planned = [(arm, 0) for arm in (*ARMS, RAW)]
     planned += [(arm, int(tokens)) for tokens in data.trained.values if tokens for arm in ARMS]
     return [(arm, tokens) for arm, tokens in planned if not bool(full.sel(arm=arm, trained=tokens))]

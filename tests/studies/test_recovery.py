@@ -17,8 +17,9 @@ from analysis import records, schemas
 from analysis.evaluation.loss_by_length import Target
 from analysis.models.convert import converted
 from analysis.models.load import PretrainedModel, open_model
+from analysis.models.tapa_llama import tapa_encoding
 from analysis.studies import recovery as study
-from analysis.studies.recovery import ARMS, CONTROL, RAW, RecoveryRecord, measure_recovery
+from analysis.studies.recovery import ARMS, CONTROL, RAW, STILL, RecoveryRecord, measure_recovery
 from analysis.studies.settings import RecoverySettings
 from tests import tiny_models
 from tests.refusals import plainly_raises
@@ -60,7 +61,7 @@ def whole(places: Places, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
 
 def test_all_arms_reach_one_number_of_tokens_before_any_goes_on():
     plan = study.planned_measurements(RecoverySettings(tokens=16384))
-    assert [tokens for _, tokens in plan] == [0] * 5 + [4096] * 4 + [8192] * 4 + [16384] * 4
+    assert [tokens for _, tokens in plan] == [0] * 6 + [4096] * 5 + [8192] * 5 + [16384] * 5
     assert all({arm for arm, tokens in plan if tokens == n} == set(ARMS) for n in (4096, 8192, 16384))
 
 
@@ -85,7 +86,8 @@ def test_losses_before_training_are_those_of_the_converted_model(
     assert isinstance(opened, PretrainedModel)
     _, record = study._prepared(name, settings, Path("none"), study.silent)
     for arm in ARMS:
-        model = converted(opened.checkpoint.model, arm)
+        still = {"phase_rows": study.STILL_ROWS} if arm == STILL else {}
+        model = converted(opened.checkpoint.model, "tapa" if still else arm, **still)
         for length in record.lengths:
             total = 0.0
             for target in record.targets:
@@ -101,6 +103,27 @@ def test_losses_before_training_are_those_of_the_converted_model(
 def test_training_lowers_the_loss_of_every_arm(whole: tuple[Path, xr.Dataset]):
     loss = whole[1].loss.sel(arm=list(ARMS), length=16)
     assert (loss.sel(trained=128) < loss.sel(trained=0)).all()
+
+
+def test_the_still_phase_stays_at_nothing_and_tapas_does_not(
+    places: Places, whole: tuple[Path, xr.Dataset], tmp_path: Path
+):
+    """The rows of q and k that make the phase, after the whole training: what the arm's name promises."""
+    name, settings = places
+    shutil.copytree(whole[0] / "arms", tmp_path / "arms")
+    bench, _ = study._prepared(name, settings, tmp_path / "arms", study.silent)
+    largest = {}
+    for arm in ("tapa", STILL):
+        run = bench.run(arm)
+        assert run.step == 4
+        encoding, rows = tapa_encoding(run.model.config), []
+        for layer in run.model.model.layers:
+            for projection in (layer.self_attn.q_proj, layer.self_attn.k_proj):
+                heads = projection.weight.detach().unflatten(0, (-1, encoding.head_dim))
+                rows.append(float(heads[:, encoding.amplitude_dim :].abs().max()))
+        largest[arm] = max(rows)
+    assert largest["tapa"] > 1e-3
+    assert largest[STILL] < 1e-9
 
 
 def test_stopped_anywhere_it_ends_with_the_same_numbers(
