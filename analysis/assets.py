@@ -450,17 +450,29 @@ def is_hub_name(name: str | Path) -> bool:
     return named and bool(rest) and len(str(name)) <= 96 and not os.path.exists(organisation)
 
 
-def check_model_name(name: str | Path) -> None:
+KINDS = (
+    f"{' or '.join(MODELS)}, a model of `tapa train`, a Hugging Face folder of safetensors, or a .gguf file"
+)
+"""What a user may name as a model, for messages."""
+
+
+def check_model_name(name: str | Path, kinds: str = KINDS, revision: str | None = None) -> None:
     """`InputError` unless a model is pinned under that name, may be of the hub, or something lies there.
 
     Seconds earlier than opening it: nothing is imported or read. The nearest name is suggested.
+
+    Args:
+        name: as a user gives it.
+        kinds: what may be given, where no name is near.
+        revision: that the user names; only models of the hub have one.
     """
     path = Path(name)
+    if revision is not None and not is_hub_name(name):
+        raise InputError(f"revision={revision} is of a model of the hub, and {name} is none; leave it out")
     # not `Path.exists`, which raises for too long a name
     if str(name) in MODELS or os.path.exists(path) or is_hub_name(name):
         return
     beside = [str(found) for found in sorted(path.parent.iterdir())] if path.parent.is_dir() else []
-    kinds = f"{' or '.join(MODELS)}, a model of `tapa train`, a Hugging Face folder of safetensors, or a .gguf file"
     what = nearest(path, [*MODELS, *beside], cutoff=0.75, otherwise=f"give {kinds}")
     message = f"{path}: no such file or folder; {what}"
     raise InputError(message.encode("utf-8", errors="replace").decode("utf-8"))

@@ -65,6 +65,20 @@ def check_output_name(path: Path) -> None:
         raise InputError(f"{path} is a name with control characters; give another output path")
 
 
+def check_readable(path: Path, what: str, remedy: str) -> None:
+    """`InputError` for a file that `read_whole` could not read, without reading it: before what takes long."""
+    check_regular(path)
+    try:
+        path.open("rb").close()
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, what, remedy, error) from error
+
+
+def _unreadable(path: Path, what: str, remedy: str, error: OSError | ValueError) -> InputError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return InputError(f"{f'{what} {path}'.lstrip()} cannot be read: {reason}; {remedy}")
+
+
 def read_whole(path: Path, what: str, remedy: str, *, largest: int = LARGEST) -> bytes:
     """All bytes of a file.
 
@@ -82,8 +96,7 @@ def read_whole(path: Path, what: str, remedy: str, *, largest: int = LARGEST) ->
         with path.open("rb") as stream:
             data = stream.read(largest + 1)
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{f'{what} {path}'.lstrip()} cannot be read: {reason}; {remedy}") from error
+        raise _unreadable(path, what, remedy, error) from error
     if len(data) > largest:
         raise InputError(f"{f'{what} {path}'.lstrip()} is larger than {largest} bytes; {remedy}")
     return data

@@ -98,7 +98,8 @@ class _Words(ProgressColumn):
 def progress_bar(clock: Callable[[], float] = time.monotonic) -> Iterator[Show]:
     """A callback that draws one bar per `what`, with the time gone, the time left and the note.
 
-    Where stderr is no terminal, it prints a line every 30 s of `clock`, and the bars at the end.
+    Where stderr is no terminal, it prints a line every 30 s of `clock`, and the bars at the end; no bars if the block
+    fails, so that a refusal stands alone.
 
     A total of 0 means that nobody knows it: the bar swings until another step begins, then it is full. Nothing is
     drawn before the first call: input that is refused at once leaves its one line alone.
@@ -124,8 +125,9 @@ def progress_bar(clock: Callable[[], float] = time.monotonic) -> Iterator[Show]:
         open_ended.difference_update(names)
 
     def show(what: str, done: int, total: int, note: str = "", /) -> None:
-        bars.start()
-        if lines is not None:
+        if lines is None:
+            bars.start()
+        else:
             lines.tell(what, done, total, note)
         finish(open_ended - {what})
         if what not in known:  # what is done already was not done in the time that has gone
@@ -139,6 +141,8 @@ def progress_bar(clock: Callable[[], float] = time.monotonic) -> Iterator[Show]:
     try:
         yield show
         finish(set(open_ended))
+        if lines is not None and known:
+            errors.print(bars.get_renderable())
     finally:
         if bars.live.is_started:
             bars.stop()

@@ -16,7 +16,7 @@ from analysis.errors import InputError
 def check_head_dim(head_dim: int) -> None:
     """`InputError` unless head_dim is a positive whole number."""
     if isinstance(head_dim, bool) or not isinstance(head_dim, int) or head_dim < 1:
-        raise InputError(f"head_dim={head_dim} is not a positive whole number")
+        raise InputError(f"head_dim={head_dim} is not a positive whole number; give an even one")
 
 
 DEVICES = ("cpu", "cuda", "mps")
@@ -72,6 +72,9 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], prefix: str = "") -> T
     return cls(**arguments)
 
 
+_KINDS: Mapping[Any, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+
+
 def _checked(name: str, value: Any, hint: Any) -> Any:
     if is_dataclass(hint) and isinstance(value, Mapping):
         return from_mapping(hint, value, f"{name}.")  # type: ignore[arg-type]
@@ -83,8 +86,8 @@ def _checked(name: str, value: Any, hint: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool) and float in allowed:
         return float(value)
     if type(value) not in allowed:
-        wanted = " or ".join(kind.__name__ for kind in allowed if kind is not NoneType)  # type: ignore[union-attr]
-        raise InputError(f"{name}={value!r} is not of type {wanted}")
+        wanted = " or ".join(_KINDS.get(kind, str(kind)) for kind in allowed if kind is not NoneType)
+        raise InputError(f"{name}={value!r} is not {wanted}; give one")
     return value
 
 
@@ -119,17 +122,29 @@ MOST = 2**63 - 1
 def check_whole(name: str, value: int, least: int = 1, most: int = MOST) -> None:
     """`InputError` unless it is a whole number of `least` to `most`."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InputError(f"{name}={value} is not a whole number of at least {least}")
+        raise InputError(f"{name}={value} is not a whole number of at least {least}; give one")
     if value > most:
         raise InputError(f"{name}={value} is above {most}; give less")
+
+
+MOST_PROCESSES = 1024  # on one machine
+
+
+def check_processes(count: int | None) -> None:
+    """`InputError` unless it is a number of processes, or None for one on each processor."""
+    if count is None:
+        return
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise InputError(f"processes={count} is not a positive whole number; give one, or leave it out")
+    check_whole("processes", count, most=MOST_PROCESSES)
 
 
 def check_even(name: str, value: int) -> None:
     """`InputError` unless value is an even positive whole number."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise InputError(f"{name}={value} is not a positive whole number")
+        raise InputError(f"{name}={value} is not a positive whole number; give an even one")
     if value % 2:
-        raise InputError(f"{name}={value} is odd; RoPE rotates pairs")
+        raise InputError(f"{name}={value} is odd; RoPE rotates pairs, so give an even number")
 
 
 def check_above(name: str, value: float, bound: float) -> None:
@@ -161,13 +176,13 @@ def check_least(name: str, value: float, least: float, most: float = MOST) -> No
 def check_proper_share(name: str, value: float) -> None:
     """`InputError` unless value is in (0, 1): neither nothing nor all."""
     if not 0 < value < 1:
-        raise InputError(f"{name}={value} is outside (0, 1)")
+        raise InputError(f"{name}={value} is outside (0, 1); give a share between these")
 
 
 def check_share(name: str, value: float) -> None:
     """`InputError` unless value is in (0, 1]."""
     if not 0 < value <= 1:
-        raise InputError(f"{name}={value} is outside (0, 1]")
+        raise InputError(f"{name}={value} is outside (0, 1]; give a share above 0, at most 1")
 
 
 # What a record holds behind its schema: descriptions of nested content, each a check of one value.

@@ -24,7 +24,7 @@ from joblib.externals.loky import get_reusable_executor
 
 from analysis.errors import InputError
 from analysis.processes import at_work, begin_work, ending_workers
-from analysis.settings import check_whole
+from analysis.settings import check_processes
 
 
 def peak_memory_mb() -> float:
@@ -33,7 +33,6 @@ def peak_memory_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
-MOST_PROCESSES = 1024  # on one machine
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
@@ -57,10 +56,7 @@ class Workers:
     timeout: float = 10.0
 
     def __post_init__(self) -> None:
-        if (count := self.processes) is not None:
-            if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-                raise InputError(f"processes={count} is not a positive whole number")
-            check_whole("processes", count, most=MOST_PROCESSES)
+        check_processes(self.processes)
         if not 0 < self.timeout < math.inf:
             raise InputError(f"timeout={self.timeout} must be finite and above 0 seconds")
         if self.scheduler is not None and not self.scheduler:

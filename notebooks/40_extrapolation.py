@@ -14,16 +14,21 @@
 # The paper (v1) trains 7B models at 8k tokens and evaluates them at up to 64k. Here models of 800 thousand
 # parameters are trained on bytes at 128 and evaluated at up to 1024 (2048 after fine-tuning), with several seeds,
 # and with every method's learning rate tuned by one rule. Context beyond a few bytes is worth next to nothing to
-# models of this size, so the comparison asks which method does no harm. Nothing is trained in this notebook: all
-# numbers come from the records of `tapa sweep` under `figures/trained`. The tables are also under `figures/tables`,
-# and `tapa results` prints them.
+# models of this size, so the comparison asks which method does no harm; section 7 has the runs on source files, where
+# far context is worth something, as far as they have come. Nothing is trained in this notebook: all numbers come from
+# the records of `tapa sweep` under `figures/trained` and `figures/trained_long`. The tables are also under
+# `figures/tables`, and `tapa results` prints them.
 
 # %%
 import matplotlib as mpl
 from IPython.display import Markdown
 
 from analysis.experiments import results
+from analysis.experiments.long_plan import ladder
+from analysis.experiments.long_results import read_long, summarise_long
+from analysis.experiments.long_tables import long_page
 from analysis.experiments.tables import table_markdown, there
+from analysis.tables import Format
 from figures import (
     fig_13_perplexity_by_length,
     fig_14_loss_by_position,
@@ -31,8 +36,10 @@ from figures import (
     fig_16_retrieval,
     fig_17_alpha_and_share,
     fig_18_equal_loss,
+    fig_36_frontier,
+    fig_37_collected,
 )
-from figures.catalogue import TRAINED
+from figures.catalogue import LONG, TRAINED
 from figures.style import RC
 from figures.widgets import describe_figures, reading_explorer, reading_plot
 
@@ -125,3 +132,29 @@ with mpl.rc_context(RC):
 # %%
 with mpl.rc_context(RC):
     figure = fig_17_alpha_and_share.draw(records)
+
+# %% [markdown]
+# ## 7 Where far context is worth something: source files
+#
+# Identifiers recur over kilobytes of source, and a reference trained at 1024 tokens gains from the context beyond 256
+# ([gate-code](../figures/FINDINGS.md#gate-code)). Every point is a run whose schedule ends there; methods are compared
+# at equal loss at the trained length, over seeds. What is not there yet is listed under the table: while it is there,
+# there is no contrast, and a run that has not learned to copy
+# ([copies-tapa-code](../figures/FINDINGS.md#copies-tapa-code)) says nothing about far context.
+
+# %%
+plan = ladder()
+long = {"long": summarise_long(read_long(LONG, plan), plan)}
+with mpl.rc_context(RC):
+    figure = fig_36_frontier.draw(long)
+
+# %%
+Markdown(long_page(long["long"], "long_use", Format.MARKDOWN))
+
+# %% [markdown]
+# How much of the bits that lie beyond the trained length does a method collect, when it reads further than it was
+# trained?
+
+# %%
+with mpl.rc_context(RC):
+    figure = fig_37_collected.draw(long)

@@ -64,10 +64,13 @@ def doctor(
     from analysis.assets import MODELS, check_model_name
     from analysis.cli.doctor import diagnose, diagnosis_json, diagnosis_text
     from analysis.settings import check_least
+    from analysis.theory.rotation_table import read_dump
 
     if length is not None:
         check_least("length", length, 1)
-    check_model_name(model)
+    check_model_name(model, f"{' or '.join(MODELS)}, a Hugging Face folder, its config.json, or a .gguf file")
+    if against is not None:
+        read_dump(against)  # before a model is fetched and summed
     path, name = Path(model), None
     if (source := MODELS.get(model)) is not None:
         from analysis.models.load import fetch_model
@@ -172,7 +175,7 @@ def _measured(
     from analysis.records import ensure_writable
     from analysis.schemas import DISTANCE_BIAS
 
-    check_model_name(model)
+    check_model_name(model, revision=settings.revision)
     ensure_writable(record, DISTANCE_BIAS)
     from analysis.studies.distance_bias import kept_or_measured, kept_record
 

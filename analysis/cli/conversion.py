@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from analysis.cli.options import Json, own, shown
+from analysis.errors import InputError
 
 if TYPE_CHECKING:
     from analysis.studies.settings import RecoverySettings
@@ -72,6 +74,19 @@ def _in_turns(scale: PhaseScale | None) -> bool | None:
     return None if scale is None else scale is PhaseScale.TURNS
 
 
+def _check_options(
+    to: ConversionTarget, own: Mapping[str, float | None], scale: PhaseScale | None, rounding: Rounding
+) -> None:
+    """`InputError`, before torch is imported, for options that mean nothing to the target or are out of range."""
+    from analysis.models.config import check_conversion
+
+    check_conversion(to.value, own)
+    words = {"phase-scale": scale, "rounding": None if rounding is Rounding.NEAREST else rounding}
+    for name, word in words.items():
+        if word is not None and to is not ConversionTarget.TAPA:
+            raise InputError(f"--{name} {word.value} means nothing to --to {to.value}; leave it out")
+
+
 def convert(
     model: Annotated[
         str,
@@ -106,7 +121,9 @@ def convert(
     """
     from analysis.assets import check_model_name
 
-    check_model_name(model)  # a mistyped name is refused before torch is imported
+    check_model_name(model)  # a mistyped name or number is refused before torch is imported
+    own = {"alpha": alpha, "amplitude_share": amplitude_share, "phase_rows": phase_rows, "factor": factor}
+    _check_options(to, own, phase_scale, rounding)
     from analysis.models.convert import write_converted
     from analysis.progress import progress_bar
 
@@ -171,6 +188,8 @@ def finetune(
     from analysis.training.recipe import FinetuneSettings
 
     check_model_name(model)
+    own = {"alpha": alpha, "amplitude_share": amplitude_share, "phase_rows": phase_rows, "factor": factor}
+    _check_options(to, own, phase_scale, rounding)
     settings = FinetuneSettings(to.value, length=length, batch=batch, lr=lr, seed=seed, precision=precision)
     settings = settings if factor is None else replace(settings, factor=factor)
     settings.steps(tokens)
@@ -179,9 +198,8 @@ def finetune(
 
     with progress_bar() as show:
         folder, log = finetuned_named(
-            model, corpus, settings, tokens, out, factor_given=factor is not None, progress=show, alpha=alpha,
-            amplitude_share=amplitude_share, phase_rows=phase_rows, turns=_in_turns(phase_scale),
-            rounding=rounding.value,
+            model, corpus, settings, tokens, out, factor_given=own.pop("factor") is not None, progress=show,
+            turns=_in_turns(phase_scale), rounding=rounding.value, **own,
         )  # fmt: skip
     if as_json:
         typer.echo(json.dumps({"folder": str(folder), "steps": len(log.loss), "loss": log.loss}))
@@ -205,6 +223,7 @@ def recovery(
     ] = 262_144,
     lr: Annotated[float, typer.Option(help="Learning rate of every arm.")] = 1e-4,
     seed: Annotated[int, typer.Option(help="Of windows, spans and the bootstrap.")] = 0,
+    precision: Annotated[str, typer.Option(help="Of matrix products: float32 or bfloat16.")] = "bfloat16",
     limit_minutes: Annotated[float | None, typer.Option(help="Stop then; the next call goes on.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say how many core-hours are left, by measured steps.")
@@ -213,9 +232,9 @@ def recovery(
 ) -> None:
     """Compare how far training brings converted models back.
 
-    The arms are TAPA, YaRN, no rotation, and the model's own RoPE trained on. All are trained on the same
-    windows at the same rate, and measured in windows of 256 and 1,024 tokens whenever the tokens have doubled. Started
-    again, it goes on where it was stopped.
+    The arms are TAPA, TAPA whose phase stays at 0, YaRN, no rotation, and the model's own RoPE trained on. All are
+    trained on the same windows at the same rate, and measured in windows of 256 and 1,024 tokens whenever the tokens
+    have doubled. Started again, it goes on where it was stopped.
 
     \b
     Examples:
@@ -223,10 +242,12 @@ def recovery(
       tapa recovery smollm2 --limit-minutes 60
     """
     from analysis.assets import check_model_name
+    from analysis.experiments.plan import check_limit
     from analysis.studies.settings import RecoverySettings
 
     check_model_name(model)
-    settings = RecoverySettings(tokens=tokens, lr=lr, seed=seed)
+    settings = RecoverySettings(tokens=tokens, lr=lr, seed=seed, precision=precision)
+    check_limit(limit_minutes)
     out, runs = out or own("trained", "recovery.nc"), runs or own("records", "runs", "recovery")
     from analysis.experiments.sweep import deadline_after
     from analysis.records import ensure_writable

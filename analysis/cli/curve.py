@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,10 @@ def _stretched(factor: float, trained_length: int) -> int:
     """The length to read; refuses a factor that is no number or too large for one."""
     check_at_least("factor", factor, 1)
     check_at_least("trained_length", trained_length, 1)
-    check_at_least("factor x trained length", factor * trained_length, 1)
+    if factor * trained_length > sys.float_info.max:
+        raise InputError(
+            f"--factor {factor:g} times --trained-length {trained_length} is beyond float64; give less"
+        )
     return round(factor * trained_length)
 
 
@@ -85,7 +89,10 @@ def curve_table(
     frequencies: frequencies.Frequencies, *, mu: float, nu: float, to: float, points: int
 ) -> dict[str, Any]:
     """Distances with the exact sum and, where it has a closed form, the limit."""
-    distance = rope.spread_distances(to, points)
+    try:
+        distance = rope.spread_distances(to, points)
+    except InputError as error:
+        raise InputError(str(error).replace("longest distance", "--to", 1)) from None
     limit = rope.gamma_limit(frequencies, distance, mu=mu, nu=nu)
     return {
         "kind": frequencies.kind,

@@ -131,7 +131,7 @@ def measure(
     from analysis.studies.settings import DistanceBiasSettings as Settings
 
     settings = Settings(windows, length, seed, precision, device, revision)
-    check_model_name(model)
+    check_model_name(model, revision=revision)
     from analysis.progress import progress_bar, say
     from analysis.records import printable, write, write_summary
     from analysis.schemas import DISTANCE_BIAS, DISTANCE_BIAS_SUMMARY
@@ -238,9 +238,15 @@ def phase(
       tapa phase runs/cpu-tapa-0
       tapa phase runs/cpu-tapa-0 --text book.txt --layer 1 --head 0
     """
+    from analysis.assets import check_model_name
+    from analysis.settings import check_least
     from analysis.studies.settings import PhaseSettings
 
     settings = PhaseSettings(windows, length, loss_windows, tokens, seed)
+    for name, value in (("layer", layer), ("head", head)):
+        if value is not None:
+            check_least(name, value, 0)
+    check_model_name(model, "a TAPA model of `tapa train`, or its run's folder")
     from analysis.progress import progress_bar
     from analysis.records import ensure_writable, write
     from analysis.schemas import PHASE
@@ -331,9 +337,12 @@ def phase_seeds(
       tapa phase-seeds runs/cpu-tapa-0 runs/cpu-tapa-1 runs/cpu-nope-0
       tapa phase-seeds runs/cpu-tapa_alpha0-* --out mine.json
     """
+    from analysis.assets import check_model_name
     from analysis.studies.settings import PhaseSeedsSettings
 
     settings = PhaseSeedsSettings(windows=windows, spans=spans, seed=seed)
+    for model in models:
+        check_model_name(model, "a model of `tapa train`: a run, a checkpoint or a model file")
     from analysis.progress import progress_bar
     from analysis.records import ensure_writable
     from analysis.schemas import PHASE_SEEDS
@@ -418,6 +427,9 @@ def bias(
       tapa bias runs --records records --variant rope --variant tapa
       tapa bias smollm2 --lengths 12288,16384 --dry-run
     """
+    from analysis.assets import check_model_name
+
+    check_model_name(runs, "the folder of the runs of `tapa sweep` or `tapa train`, smollm2, or a model")
     if str(runs) == "smollm2" or runs.suffix == ".gguf" or (runs / "config.json").is_file():
         _check_none({
             "records": records, "variant": variant, "workers": workers, "method": method, "force": force,

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from analysis.cli import checkpoints, conversion, heads, training
-from analysis.cli.options import ROOT, Json, Processes, TableFormat, app, committed, complain, own, shown
+from analysis.cli.options import ROOT, Json, TableFormat, app, committed, complain, own, shown
+from analysis.cli.usage import as_typed, usage_text
 from analysis.errors import InputError
 from analysis.processes import Terminated, end_in_silence, heed_no_more, orderly_end
-from analysis.settings import nearest
+from analysis.settings import check_least, nearest
 from analysis.tables import Format, Table
 
 if TYPE_CHECKING:
@@ -72,15 +73,33 @@ PaperName = Annotated[
 ]
 
 
+Explained = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LABEL", help="Everything about one claim, such as thm-2.2, in words, as last computed."
+    ),
+]
+
+
+def _none_or_more(count: int | None) -> int | None:
+    if count is not None:
+        check_least("workers", count, 0)
+    return count
+
+
+VerifyProcesses = Annotated[
+    int | None,
+    typer.Option(help="Processes, 0 for this one alone; one per core if not given.", callback=_none_or_more),
+]
+
+
 def verify(
     labels: Annotated[
         list[str], typer.Argument(help="Claims to check; the whole ledger if none is named.")
     ] = [],
-    explain: Annotated[
-        str | None, typer.Option(help="Everything about one claim, in words, as last computed.")
-    ] = None,
+    explain: Explained = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="With --explain: compute the claim again.")] = False,
-    workers: Processes = None,
+    workers: VerifyProcesses = None,
     write_status: Annotated[
         bool, typer.Option("--write", help="Write proofs/STATUS.md instead of comparing.")
     ] = False,
@@ -326,10 +345,10 @@ def main() -> None:
         complain([f"asked to end; {WHOLE}"])
         sys.exit(end.code)
     except InputError as error:
-        complain([str(error)])
+        complain([as_typed(str(error), sys.argv[1:])])
         sys.exit(2)
     except USAGE_ERROR as error:
-        complain([_usage(error)])
+        complain([usage_text(error, sys.argv[1:], _help_of(sys.argv[1:2]))])
         sys.exit(2)
     except OSError as error:  # of a file or folder that the user named, or a disk that is full
         if error.filename is None:
@@ -349,9 +368,9 @@ def _name(path: object) -> str:
     return os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else str(path)
 
 
-def _usage(error: Exception) -> str:
-    """What typer refuses of a command line, and where its options are described."""
-    context = getattr(error, "ctx", None)
-    command = context.command_path if context is not None else "tapa"
-    said = " ".join(error.format_message().split()).rstrip(".")  # type: ignore[attr-defined]
-    return f"{said}; see `{command} --help`"
+def _help_of(names: list[str]) -> str:
+    """The description of a command with its examples; nothing if there is no command of that name."""
+    described = {
+        command.name: command.callback.__doc__ for command in app.registered_commands if command.callback
+    }
+    return "".join(described.get(name) or "" for name in names)

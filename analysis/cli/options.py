@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from analysis.settings import check_processes
 from analysis.tables import Format
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,9 +18,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for a 
 
 
 def _named(paths: list[Path]) -> list[Path]:
+    if not paths:
+        return paths
     from analysis.assets import named_texts
+    from analysis.inputs import check_readable
 
-    return named_texts(paths) if paths else paths
+    found = named_texts(paths)
+    for path in found:
+        check_readable(path, "text", "give an existing file")
+    return found
 
 
 Texts = Annotated[
@@ -30,7 +37,16 @@ Texts = Annotated[
         callback=_named,
     ),
 ]
-Processes = Annotated[int | None, typer.Option(help="Processes; one per core if not given.")]
+
+
+def _processes(count: int | None) -> int | None:
+    check_processes(count)
+    return count
+
+
+Processes = Annotated[
+    int | None, typer.Option(help="Processes; one per core if not given.", callback=_processes)
+]
 TableFormat = Annotated[Format, typer.Option("--format", help="Of a table.")]
 Methods = Annotated[
     list[str],
@@ -78,6 +94,10 @@ def tapa(
 
 def import_methods(names: Sequence[str]) -> None:
     """Import the user's own classes, by the names that the user gave: a checkpoint may use no others."""
+    from analysis.models.config import check_import_path
+
+    for name in names:  # before torch is imported
+        check_import_path(name)
     if names:
         from analysis.models.users import imported  # needs torch
 

@@ -53,6 +53,10 @@ def train(
     """
     from analysis.training.recipe import load_recipe
 
+    if recipe == "finetune" and not any(text.startswith("from=") for text in settings or []):
+        raise InputError(
+            "recipe finetune goes on from a model; give from=CHECKPOINT, such as from=runs/cpu-rope-0"
+        )
     load_recipe(recipe, settings or [])  # a mistyped key is refused before torch is imported
     from analysis.experiments.training_run import train_recipe, training_text
     from analysis.progress import progress_bar
@@ -115,6 +119,9 @@ def evaluate(
         protocol, stride, tuple(extension.split(",")), factor, trained_length, target, spans, seed, precision,
         from_start,
     )  # fmt: skip
+    for name, value in (("factor", factor), ("trained-length", trained_length)):
+        if value is not None and settings.extensions == ("none",):
+            raise InputError(f"--{name} {value:g} means nothing to --extension none; name one, such as yarn")
     check_model_name(model)
     import_methods(method)
     _evaluate(model, text, settings, out, as_json=as_json)
@@ -144,9 +151,16 @@ def _evaluate(
         typer.echo(f"{perplexity_table(data)}\nprotocol {settings.protocol}; record: {shown(out)}")
 
 
-def _check_sweep(slurm: int | None, records: Path | None) -> None:
-    if slurm is not None and slurm < 1:
-        raise InputError(f"--slurm {slurm} is below 1; give the number of tasks")
+def _check_sweep(
+    slurm: int | None, workers: int | None, scheduler: str | None, records: Path | None, *, as_json: bool
+) -> None:
+    """`InputError` for options that would be ignored, and for records in what is no folder."""
+    if workers is not None and scheduler is not None:
+        raise InputError(f"--workers {workers} and --scheduler {scheduler} both say who works; leave one out")
+    given = {"--workers": workers is not None, "--scheduler": scheduler is not None, "--json": as_json}
+    if slurm is not None and any(given.values()):
+        idle = next(name for name, there in given.items() if there)
+        raise InputError(f"{idle} does not go with --slurm, whose tasks have one core each; leave one out")
     if records is not None and records.exists() and not records.is_dir():
         raise InputError(f"{records} is no folder; give the folder of the records")
 
@@ -188,12 +202,13 @@ def sweep(
       tapa sweep --slurm 8
       tapa sweep long --tier gate --tier first --hours 6 --dry-run
     """
-    from analysis.experiments.plan import check_alone, variants
+    from analysis.experiments.plan import check_alone, check_limit, variants
 
     is_long = check_alone(experiments, tier, hours, slurm)
     if not is_long:
         variants(experiments)  # a mistyped name is refused before torch is imported
-    _check_sweep(slurm, records)
+    check_limit(limit_minutes)
+    _check_sweep(slurm, workers, scheduler, records, as_json=as_json)
     if slurm is not None and not dry_run:
         from analysis.experiments.sweep import submit
 
@@ -350,11 +365,13 @@ def results(
       tapa results retrieval --csv > retrieval.csv
       tapa results long
     """
+    if as_csv and as_json:
+        raise InputError("--csv and --json are two forms; leave one out")
+    if records is not None and not records.is_dir():
+        raise InputError(f"{records}: no such folder; give the folder of the records")
     if any(name.startswith("long") for name in tables):
         if runs:
             raise InputError("--runs goes with the paper's tables, not with long; leave one out")
-        if records is not None and not records.is_dir():
-            raise InputError(f"{records}: no such folder; give the folder of the records")
         _long_results(tables, records or committed("trained_long"), form, as_csv=as_csv, as_json=as_json)
         return
     from analysis.experiments.plan import EXPERIMENTS

@@ -279,6 +279,12 @@ LONG = "long"
 """The long-range experiment on the command line; its plan is `long_plan`."""
 
 
+def check_limit(minutes: float | None) -> None:
+    """`InputError` unless it is a number of minutes above 0, or None for no limit."""
+    if minutes is not None and not 0 < minutes < math.inf:
+        raise InputError(f"--limit-minutes {minutes:g} is not above 0; give minutes, or leave it out")
+
+
 def check_alone(
     experiments: Sequence[str], tiers: Sequence[str], hours: float | None, slurm: int | None
 ) -> bool:
@@ -288,8 +294,10 @@ def check_alone(
     (True, False)
 
     Raises:
-        InputError: it is named beside others, with SLURM tasks, or its options without it.
+        InputError: it is named beside others, with SLURM tasks, or its options without it; no number of tasks.
     """
+    if slurm is not None and slurm < 1:
+        raise InputError(f"--slurm {slurm} is below 1; give the number of tasks")
     if LONG in experiments:
         if len(experiments) > 1:
             raise InputError(

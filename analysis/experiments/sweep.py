@@ -30,6 +30,7 @@ from analysis.experiments.plan import (
     Places,
     Run,
     Scale,
+    check_limit,
     cpu,
     outdated,
     plan,
@@ -171,8 +172,7 @@ def deadline_after(minutes: float | None) -> float | None:
     """Seconds since the epoch at which so many minutes are up, None for no limit; `InputError` if not above 0."""
     if minutes is None:
         return None
-    if not 0 < minutes < math.inf:
-        raise InputError(f"limit of {minutes} minutes is not above 0; give minutes, or leave it out")
+    check_limit(minutes)
     return time.time() + 60 * minutes
 
 
@@ -371,8 +371,6 @@ def submit(
         InputError: there is no sbatch here, or it refuses.
     """
     variants(experiments)
-    if tasks < 1:
-        raise InputError(f"--slurm {tasks} is below 1; give the number of tasks")
     if (sbatch := shutil.which("sbatch")) is None:
         raise InputError("--slurm needs sbatch, which is not here; log in to a node of the cluster")
     limit = [] if minutes is None else ["--limit-minutes", f"{minutes:g}"]

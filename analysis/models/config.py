@@ -6,6 +6,7 @@ checked objects here, without torch.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -15,6 +16,7 @@ from analysis.errors import InputError
 from analysis.settings import (
     check_above,
     check_at_least,
+    check_even,
     check_proper_share,
     check_share,
     check_whole,
@@ -24,8 +26,16 @@ from analysis.settings import (
 )
 from analysis.theory import frequencies
 
-CONVERSIONS = ("tapa", "nope", "rope", "yarn")
-"""Positional encodings that a model of transformers can be converted to: `models.convert.converted`."""
+CONVERSIONS: Mapping[str, tuple[str, ...]] = {
+    "tapa": ("alpha", "amplitude_share", "phase_rows", "turns"),
+    "nope": (),
+    "rope": (),
+    "yarn": ("factor",),
+}
+"""Positional encodings that a model of transformers can be converted to (`models.convert.converted`), and the options
+that mean something to each."""
+PHASE_ROWS = 0.125
+"""Factor of the phase's rows of q and of k in a conversion, a power of two."""
 BYTES = 256
 """Tokens of a model that has no tokenizer and is trained on bytes."""
 MODEL = "model.safetensors"
@@ -52,6 +62,8 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "tapa_separate": (*PHASE, "phase_init_std"),
     "tapa_general": PHASE,
 }
+TURNING = ("rope", "partial", "p_rope", "interleaved", "accumulated", "xpos", "window")
+"""Methods that rotate pairs of dimensions, of which a head has a whole number."""
 MOST = {
     "vocab_size": 1 << 20, "layers": 1 << 10, "width": 1 << 16, "heads": 1 << 10, "kv_heads": 1 << 10,
     "head_dim": 1 << 12, "hidden": 1 << 18, "context": 1 << 24,
@@ -188,7 +200,9 @@ class ModelConfig:
                 f"the sizes make {self.least_weights} weights, above {MOST_WEIGHTS}; give smaller ones"
             )
         if self.heads % self.kv_heads:
-            raise InputError(f"kv_heads={self.kv_heads} does not divide heads={self.heads}")
+            raise InputError(f"kv_heads={self.kv_heads} does not divide heads={self.heads}; give a divisor")
+        if self.method.name in TURNING:
+            check_even("head_dim", self.head_dim)
         name = self.method.name
         is_stretched = self.method.extension != "none" or name == "nope_log"
         resolved = {
@@ -217,3 +231,31 @@ class ModelConfig:
     def differences(self, other: ModelConfig) -> list[str]:
         """Every field that differs, as "width: 128, not 256"; a method's as "method.base: ..."."""
         return differences(self.to_dict(), other.to_dict())
+
+
+def check_conversion(to: str, options: Mapping[str, Any]) -> None:
+    """`InputError` for options of a conversion that mean nothing to it or are out of their range; None is not given.
+
+    >>> check_conversion("nope", {"alpha": 0.2, "factor": None})
+    Traceback (most recent call last):
+        ...
+    analysis.errors.InputError: alpha=0.2 means nothing to --to nope; leave it out
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    known = {name for names in CONVERSIONS.values() for name in names}
+    for name, value in given.items():
+        if name in known - set(CONVERSIONS.get(to, known)):
+            raise InputError(f"{name}={value} means nothing to --to {to}; leave it out")
+    check_at_least("alpha", given.get("alpha", 0), 0)
+    check_proper_share("amplitude_share", given.get("amplitude_share", 0.5))
+    check_at_least("factor", given.get("factor", 1), 1)
+    rows = given.get("phase_rows", PHASE_ROWS)
+    check_above("phase_rows", rows, 0)
+    if math.frexp(rows)[0] != 0.5:
+        raise InputError(f"phase_rows={rows} is no power of two; give one such as {PHASE_ROWS}")
+
+
+def check_import_path(name: str) -> None:
+    """`InputError` unless it can be the import path of a class, which nothing is imported for."""
+    if not USERS.fullmatch(name):
+        raise InputError(f"method {name!r} is no import path of a class; write mypackage.module:Class")

@@ -12,7 +12,6 @@ rounding, with which stock transformers opens the model.
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,7 @@ from transformers import (
 from analysis.errors import InputError
 from analysis.files import replacing
 from analysis.models.checkpoint import own_tokenizer
-from analysis.models.config import CONVERSIONS, MethodConfig, ModelConfig
+from analysis.models.config import CONVERSIONS, PHASE_ROWS, MethodConfig, ModelConfig, check_conversion
 from analysis.models.families import TAPA, Family, Heads, family_of, heads_of
 from analysis.models.huggingface import quiet_transformers
 from analysis.models.llama import HeadProjection, Llama
@@ -48,22 +47,14 @@ from analysis.models.tapa_llama import (
     with_tapa,
 )
 from analysis.progress import Progress, silent
-from analysis.settings import check_above, check_at_least, nearest
+from analysis.settings import check_at_least, nearest
 from analysis.theory.model_config import from_config
 from analysis.theory.tapa import amplitude_dims
 
 YARN_FACTOR = 4.0  # factor of YaRN
-PHASE_ROWS = 0.125  # factor of the phase's rows of q and of k
 DEFAULTS: dict[str, Any] = {
     "alpha": 0.1, "amplitude_share": 0.5, "turns": True, "phase": "quadratic", "phase_rows": PHASE_ROWS
 }  # fmt: skip
-USES: Mapping[str, tuple[str, ...]] = {
-    "rope": (),
-    "tapa": ("alpha", "amplitude_share", "phase_rows", "turns"),
-    "yarn": ("factor",),
-    "nope": (),
-}
-"""Options that mean something to a conversion."""
 DROPPED = 1e30  # angular frequencies are divided by it: no angle of any position is above rounding
 OWN_ROTATION = "rotation_before"  # of a configuration: its rope parameters before a conversion
 OWN_ROWS = (
@@ -142,9 +133,7 @@ def _tapa_options(config: Any) -> dict[str, Any]:
 def _started_with_tapa(model: PreTrainedModel, options: Mapping[str, Any], rounding: str) -> PreTrainedModel:
     """TAPA over a rotary model's own weights, reordered in place."""
     rows = options["phase_rows"]
-    check_above("phase_rows", rows, 0)
-    if math.frexp(rows)[0] != 0.5:
-        raise InputError(f"phase_rows={rows} is no power of two; give one such as {PHASE_ROWS}")
+    check_conversion("tapa", {"phase_rows": rows})
     dim = heads_of(model.config).dim
     share = amplitude_dims(dim, options["amplitude_share"], rounding) / dim
     of_phase = {name: options[name] for name in ("alpha", "turns", "phase")}
@@ -204,7 +193,9 @@ def write_converted(
     else:
         assert isinstance(found, TrainedModel)
         if given := [
-            f"{key}={value}" for key, value in options.items() if value is not None and key in USES["tapa"]
+            f"{key}={value}"
+            for key, value in options.items()
+            if value is not None and key in CONVERSIONS["tapa"]
         ]:
             raise InputError(f"{', '.join(given)}: {name} is written as it was trained; leave that out")
         method, tokenizer = found.checkpoint.config.method.name, None
@@ -218,20 +209,6 @@ def write_converted(
             tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(pairs.json))
     write_folder(model, tokenizer, folder)
     return model
-
-
-def check_conversion(to: str, options: Mapping[str, Any]) -> None:
-    """`InputError` for options that mean nothing to a conversion.
-
-    >>> check_conversion("nope", {"alpha": 0.2, "factor": None})
-    Traceback (most recent call last):
-        ...
-    analysis.errors.InputError: alpha=0.2 means nothing to --to nope; leave it out
-    """
-    known = {key for keys in USES.values() for key in keys}
-    for key, value in options.items():
-        if value is not None and key in known - set(USES.get(to, known)):
-            raise InputError(f"{key}={value} means nothing to --to {to}; leave it out")
 
 
 def check_free(folder: Path) -> None:

@@ -89,7 +89,7 @@ def inspect(path: Path) -> Source:
         raise InputError(
             f"{path} is one weight file; give its folder, with config.json beside it: {path.parent}"
         )
-    raise InputError(f"{path} is neither a folder with config.json and {WEIGHTS} nor a .gguf file")
+    raise InputError(f"{path} is neither a folder with config.json and {WEIGHTS} nor a .gguf file; give one")
 
 
 def sha256(weights: Sequence[Path], progress: Progress = silent) -> str:
@@ -124,7 +124,7 @@ def _safetensors(path: Path) -> tuple[Path, ...]:
     if (path / INDEX).exists():
         placed = read_json(path / INDEX).get("weight_map")
         if not isinstance(placed, dict) or not placed:
-            raise InputError(f"{path / INDEX} has no weight_map")
+            raise InputError(f"{path / INDEX} has no weight_map; fetch the checkpoint again")
         for name in placed.values():
             if not isinstance(name, str) or not _is_file_name(name):
                 raise InputError(
@@ -137,7 +137,9 @@ def _safetensors(path: Path) -> tuple[Path, ...]:
             f"{path} has only pickled weights ({pickles[0]}), which can run code when opened, and were not; "
             f"save them as safetensors"
         )
-    raise InputError(f"{path} has no {WEIGHTS}")
+    raise InputError(
+        f"{path} has no {WEIGHTS}; give a folder with {CONFIG} and weights as safetensors, or a .gguf file"
+    )
 
 
 def _is_file_name(name: str) -> bool:

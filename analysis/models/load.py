@@ -540,15 +540,13 @@ def open_model(
 
 def _located(name: str | Path, revision: str | None, progress: Progress) -> tuple[Path, str | None]:
     """Where a model lies, fetched if its name says so, and the commit of one of the hub."""
+    assets.check_model_name(name, revision=revision)
     if assets.is_hub_name(name):
         return fetch_from_hub(str(name), revision, progress)
-    if revision is not None:
-        raise InputError(f"revision={revision} is of a model of the hub, and {name} is none; leave it out")
     if str(name) == SMOLLM2:
         return fetch_smollm2(progress=progress), None
     if (source := pinned(name)) is not None:
         return fetch_model(source, progress=progress), None
-    assets.check_model_name(name)
     return Path(name), None
 
 

@@ -57,10 +57,12 @@ def emulated(device: str, precision: str) -> bool:
     return device == "cpu" and precision in fast and not fast[precision]()
 
 
-def say_if_emulated(device: str, precision: str) -> None:
-    """One line on stderr where a precision saves memory and costs time."""
+def say_if_emulated(device: str, precision: str, faster: str = "--precision float32") -> None:
+    """One line on stderr where a precision saves memory and costs time; `faster` is what to give instead."""
     if emulated(device, precision):
-        remark(f"this processor emulates {precision}, which takes many times as long; float32 is faster here")
+        remark(
+            f"this processor emulates {precision}, which takes many times as long; {faster} is faster here"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from typing import Any
 
 from analysis.encodings import Encoding
 from analysis.errors import InputError
-from analysis.models.config import USERS, MethodConfig, ModelConfig
+from analysis.models.config import MethodConfig, ModelConfig, check_import_path
 from analysis.settings import nearest
 
 SIZES = ("head_dim", "heads", "kv_heads", "layers", "context")
@@ -31,8 +31,7 @@ def imported(name: str) -> type[Encoding]:
     Raises:
         InputError: the module cannot be imported, has no such class, or the class is no encoding.
     """
-    if not USERS.fullmatch(name):
-        raise InputError(f"method {name!r} is no import path of a class; write mypackage.module:Class")
+    check_import_path(name)
     module = name.partition(":")[0]
     here = os.getcwd()
     added = here not in sys.path

@@ -43,6 +43,7 @@ from analysis.intervals import Interval, over_documents
 from analysis.models.convert import converted
 from analysis.models.huggingface import Checkpoint
 from analysis.models.load import PretrainedModel, open_model
+from analysis.models.memory import say_if_emulated
 from analysis.models.tapa_llama import with_tapa
 from analysis.models.token_losses import pretrained_reader
 from analysis.progress import NotedProgress, silent
@@ -222,6 +223,7 @@ def _prepared(
         raise InputError(
             f"{name} is no model of transformers; give smollm2, a Hugging Face folder or a .gguf"
         )
+    say_if_emulated("cpu", settings.precision)
     data = corpus(settings.corpus)
     progress("tokens", 0, 0, "")
     learned, tested = (tokenized_documents(found, split) for split in (data.train, data.test))
@@ -328,10 +330,13 @@ def recovery_hours(
         bench.started("tapa"), bench.learned, settings.arm("tapa"), runs / "timed", start={},
         first_token=bench.model.first_token,
     )  # fmt: skip
+    progress("timed steps", 0, 1 + TIMED, "")
     run.advance()
     begun = time.process_time()
-    for _ in range(TIMED):
+    for i in range(TIMED):
+        progress("timed steps", 1 + i, 1 + TIMED, "")
         run.advance()
+    progress("timed steps", 1 + TIMED, 1 + TIMED, "")
     step = (time.process_time() - begun) / TIMED
     begun = time.process_time()
     RecoveryRecord(settings, record.targets, "").measure("tapa", 0, run.model, bench.model.first_token)

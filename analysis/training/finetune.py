@@ -23,7 +23,8 @@ from analysis import locks
 from analysis.errors import InputError
 from analysis.models import checkpoint
 from analysis.models.checkpoint import MODEL, STATE, damaged, file_metadata, read_tensors
-from analysis.models.convert import check_conversion, converted, write_folder, yarn_factor
+from analysis.models.config import check_conversion
+from analysis.models.convert import converted, write_folder, yarn_factor
 from analysis.models.families import TAPA
 from analysis.models.load import PretrainedModel, open_model
 from analysis.models.memory import say_if_emulated

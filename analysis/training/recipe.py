@@ -101,15 +101,17 @@ class Recipe:
             check_at_least(name, getattr(self, name), 0)
         if self.warmup >= self.steps:
             raise InputError(f"warmup={self.warmup} leaves nothing of steps={self.steps}; give fewer")
+        if self.task is not None and self.task not in TASKS:
+            raise InputError(f"task={self.task!r} is unknown; {nearest(self.task, TASKS)}")
         if not 0 <= self.task_share <= 1 or (self.task is None) != (self.task_share == 0):
             raise InputError(f"task={self.task} with task_share={self.task_share}; give both or neither")
         if self.task is None and (self.task_repeats, self.task_weight) != (1, 0):
             raise InputError(
                 f"task_repeats={self.task_repeats}, task_weight={self.task_weight:g} without a task; give one"
             )
-        for name, known in (("precision", PRECISIONS), ("device", DEVICES), ("task", (None, *TASKS))):
+        for name, known in (("precision", PRECISIONS), ("device", DEVICES)):
             if (value := getattr(self, name)) not in known:
-                raise InputError(f"{name}={value!r} is unknown; {nearest(str(value), filter(None, known))}")
+                raise InputError(f"{name}={value!r} is unknown; {nearest(value, known)}")
 
     @property
     def vocabulary(self) -> int | None:
@@ -153,6 +155,12 @@ def keys() -> list[str]:
     own = ["from" if f.name == "parent" else f.name for f in fields(Recipe) if f.name != "model"]
     sizes = [f"model.{f.name}" for f in fields(ModelConfig) if f.name not in ("method", "context")]
     return ["length", *own, *sizes, *(f"method.{f.name}" for f in fields(MethodConfig))]
+
+
+def _keys_in_short() -> str:
+    """Of the keys those that are no model's or method's, and examples of these."""
+    own = ", ".join(key for key in keys() if "." not in key)
+    return f"known: {own}, method, and keys such as model.layers and method.alpha"
 
 
 def packaged() -> list[str]:
@@ -227,7 +235,9 @@ def load_recipe(name: str, settings: Sequence[str] = ()) -> Recipe:
     known = [*keys(), "method"]
     for key in [*values, *chosen]:
         if key not in known and not key.startswith(OPTIONS):
-            raise InputError(f"recipe key {key} is unknown; {nearest(key, known)}")
+            raise InputError(
+                f"recipe key {key} is unknown; {nearest(key, known, otherwise=_keys_in_short())}"
+            )
     parent = {**values, **chosen}.get("from")
     named = chosen.pop("method", None)
     default = values.pop("method", None)
@@ -393,7 +403,8 @@ def _read(name: str) -> dict[str, Any]:
     elif name in packaged():
         data = (resources.files("analysis.training") / "recipes" / f"{name}.toml").read_bytes()
     else:
-        raise InputError(f"recipe {name!r} is unknown; {nearest(name, packaged())} or give a path to a .toml")
+        of_all = f"give one of {', '.join(packaged())}, or a path to a .toml"
+        raise InputError(f"recipe {name!r} is unknown; {nearest(name, packaged(), otherwise=of_all)}")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -475,7 +486,10 @@ class FinetuneSettings:
     def steps(self, tokens: int) -> int:
         """Whole steps that take so many tokens; `InputError` if it is none or a part of one."""
         if tokens < self.step_tokens or tokens % self.step_tokens:
-            raise InputError(f"tokens={tokens} is no multiple of the {self.step_tokens} tokens of a step")
+            raise InputError(
+                f"tokens={tokens} is no multiple of the {self.step_tokens} tokens of a step; give one such as "
+                f"{max(1, round(tokens / self.step_tokens)) * self.step_tokens}"
+            )
         return tokens // self.step_tokens
 
     def rate(self, step: int) -> float:

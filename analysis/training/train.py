@@ -319,7 +319,7 @@ def train(recipe: Recipe, out: Path, corpus: Corpus, *, progress: NotedProgress 
     recipe = as_it_can_run(recipe)
     with group_on(recipe.device) as group, threads(recipe.threads), _alone(out, group):
         if group.leads:
-            say_if_emulated(recipe.device, recipe.precision)
+            say_if_emulated(recipe.device, recipe.precision, "precision=float32")
         run = _begin(recipe, out, corpus, group)
         batches, held_out = _batches(run, corpus)
         while run.step < recipe.steps:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import InputError
+from analysis.intervals import FEWEST as FEWEST
 
 FOLDER = Path(__file__).resolve().parents[1]
 RATES, LENGTHS = "fig_15_learning_rates", "fig_13_perplexity_by_length"
@@ -54,7 +55,6 @@ ORIGINS = {  # by record: the command that makes it, and the module that measure
     "tables/*.csv": ("tapa results", "analysis/experiments/tables.py"),
     "../proofs/STATUS.md": ("tapa verify --write", "proofs/ledger.py"),
 }
-FEWEST = 3  # seeds or documents that give an interval
 SEEDS = "mean over seeds [95 %, Student's t over {seeds} seeds]"
 
 

@@ -17,9 +17,9 @@ from proofs.balls import Real, ball, below
 from proofs.checks import HEAD_DIMS, controlled, equality, exact, refutes, search, short, tried
 from proofs.gaussian_tokens import counterexample
 from proofs.integrals import RopeSums, cos_limit
-from proofs.ledger import attack, claim, practice, repair
+from proofs.ledger import attack, claim, necessary, practice, repair
 from proofs.letters import ANY_HEAD, DIM
-from proofs.statements import Conclusion, Statement, Variable, relation
+from proofs.statements import Conclusion, Statement, Variable, constant_ball, relation, tex
 from proofs.subdivision import certify_positive, covers
 
 MU, NU = sp.symbols("mu_0 nu_0", real=True)
@@ -42,6 +42,12 @@ def terms(head_dim: int, last: int) -> tuple[sp.Expr, sp.Expr]:
     return left, mean + random
 
 
+def _both(sides: tuple[sp.Expr, sp.Expr]) -> tuple[sp.Expr, str, sp.Expr]:
+    """Two sides as an equation's arguments."""
+    left, right = sides
+    return left, "==", right
+
+
 def random_decomposition(head_dim: int, last: int) -> Evidence:
     """(17) for one D with the random sums up to `last`: every cosine and sine must cancel."""
     left, right = terms(head_dim, last)
@@ -59,23 +65,34 @@ def single_pair() -> Evidence:
     return equality("A cos + B sin = mean + random, one pair", a * sp.cos(x) + b * sp.sin(x), mean + random)
 
 
+PRINTED_LAST, LAST = DIM / 2, DIM / 2 - 1  # of the sums of Z
+SMALL = sp.Integer(2)  # the head dimension at which (17) is false
+EQ_17 = Statement(
+    (
+        *(Variable(symbol) for name in "AB" for symbol in sp.symbols(f"{name}0:{SMALL}", real=True)),
+        *(Variable(MU), Variable(NU), Variable(LAM), Variable(THETA, low=sp.Integer(0), high=sp.Integer(1))),
+    ),
+    (Conclusion(relation(*_both(terms(int(SMALL), int(PRINTED_LAST.subs(DIM, SMALL)))))),),
+    words=r"$\mathrm{Attn}/\sqrt D = \Gamma_\lambda + Z_\lambda$, the sums of $Z_\lambda$ over "
+    rf"$d = 0,\dots,{tex(PRINTED_LAST)}$; $\mathrm{{E}} Z_\lambda = 0$; at $D = {SMALL}$, times $D$: ",
+)
+
+
 @claim(
     "eq-17",
     where="App. A, eq 17",
     kind="equation",
-    says=(
-        r"$\mathrm{Attn}/\sqrt D = \Gamma_\lambda + Z_\lambda$, the sums of $Z_\lambda$ over $d = "
-        r"0,\dots,D/2$; $\mathrm{E} Z_\lambda = 0$"
-    ),
+    says=EQ_17,
     outline=(
         "The sums of Z run one term too far: q and k have no coordinates D, D+1, and whatever value "
         "A_{D/2} is given, the sides differ by (A_{D/2} - mu_0) cos(2 pi lambda theta_0) + (B_{D/2} - "
         "nu_0) sin(...), over D."
     ),
-    in_words="of sums whose terms no letter names: the printed range is one term too long",
 )
-def eq_17() -> Iterator[Evidence]:
-    yield random_decomposition(2, 1)
+def eq_17(statement: Statement) -> Iterator[Evidence]:
+    at_zero = dict.fromkeys(statement.symbols, sp.Integer(0))
+    beyond = sp.Symbol("A1", real=True)
+    yield statement.fails_at(at_zero | {beyond: sp.Integer(1), LAM: sp.Integer(1), THETA: sp.Rational(1, 2)})
 
 
 A_D, B_D, ANGLE = sp.symbols("A_d B_d x", real=True)
@@ -94,8 +111,8 @@ EQ_17_REPAIRED = Statement(
             )
         ),
     ),
-    words=r"the same with both sums of $Z_\lambda$ over $d = 0,\dots,D/2-1$, and then $\mathrm{E} Z_\lambda = 0$ under "
-    r"Assumption 2.1; pair by pair, with $x = 2\pi\lambda\theta_d$: ",
+    words=rf"the same with both sums of $Z_\lambda$ over $d = 0,\dots,{tex(LAST)}$, and then "
+    r"$\mathrm{E} Z_\lambda = 0$ under Assumption 2.1; pair by pair, with $x = 2\pi\lambda\theta_d$: ",
 )
 
 
@@ -109,7 +126,7 @@ def eq_17_repaired(statement: Statement) -> Iterator[Evidence]:
     yield from statement.identities()
     yield single_pair()
     for head_dim in (2, 4, 8):
-        yield random_decomposition(head_dim, head_dim // 2 - 1)
+        yield random_decomposition(head_dim, int(LAST.subs(DIM, head_dim)))
 
 
 @attack("eq-17", domain="D = 2, 4, 8, the printed range of d and one term fewer")
@@ -206,26 +223,40 @@ def eq_17_practice() -> Iterator[dict[str, object]]:
 
 C1, C2, S, T = sp.symbols("C1 C2 s t", positive=True)
 NEAR, FAR, BASE = 1, 20_001, 10_000  # the pair of distances of the counterexample
+ETA, REACH = sp.symbols("eta R", positive=True)
+TAILS = sp.symbols(r"P(|A_{i}-\mu_{0}|>\eta) P(|B_{j}-\nu_{0}|>\eta)", nonnegative=True)
+SUB_GAUSSIAN = tuple(Conclusion(relation(tail, "<", C1 * sp.exp(-C2 * ETA**2))) for tail in TAILS)
+EQ_19 = Statement(
+    (Variable(REACH, low=sp.Integer(0)), Variable(ETA, low=sp.Integer(0), high=REACH)),
+    SUB_GAUSSIAN,
+    meaning={C1: sp.E, C2: REACH**-2, **dict.fromkeys(TAILS, sp.Integer(1))},
+    words=f"{', '.join(f'${tex(one.says)}$' for one in SUB_GAUSSIAN)} for all $i$, $j$ and $\\eta > 0$; it is met, "
+    r"with $C_1$ and $C_2$ as below, where no $|A_i-\mu_0|$ and no $|B_j-\nu_0|$ exceeds $R$, so that the left sides "
+    r"are 0 but for $\eta < R$, and at most what they are here: ",
+)
 
 
 @claim(
     "eq-19",
     where="App. A, eq 19",
     kind="assumption",
-    says=(
-        r"$P(|A_i-\mu_0| > \eta) < C_1 e^{-C_2\eta^2}$, the same for $B_j$ and $\nu_0$, for all $\eta > 0$"
-    ),
+    says=EQ_19,
     outline=(
         "Met when |A_d - mu_0| and |B_d - nu_0| stay below R (normalised q and k): C_1 = e, C_2 = 1/R^2, "
         "for the right side exceeds 1 while eta < R. Not met by Gaussian q, k: for standard ones A_d has "
         "the Laplace law, P(|A_d| > eta) = e^{-eta}, which no C_1 e^{-C_2 eta^2} dominates."
     ),
-    in_words="an assumption on the laws of the A_d and B_d",
 )
-def eq_19() -> Iterator[Evidence]:
-    eta, bound, u = sp.symbols("eta R u", positive=True)
-    exponent = (1 - eta**2 / bound**2).subs(eta, bound * u)
-    yield equality("C_1 e^{-C_2 eta^2} > 1 for u = eta/R < 1: its exponent", exponent, (1 - u) * (1 + u))
+def eq_19(statement: Statement) -> Iterator[Evidence]:
+    u = sp.Symbol("u", positive=True)
+    for index, tail in enumerate(TAILS, 1):
+        ratio = statement.spelt(statement.target(index)).subs(ETA, REACH * u) / statement.meaning[tail]
+        exponent = sp.log(ratio).expand()
+        yield equality("exponent of right over left, u = eta/R < 1", sp.simplify(exponent), (1 - u) * (1 + u))
+    reach = statement.range_of(ETA)
+    yield exact(
+        "u runs over (0, 1)", (reach.low, reach.high) == (0, REACH), (reach.low, reach.high), (0, REACH)
+    )
     yield from laplace_law()
 
 
@@ -247,6 +278,7 @@ def _gaussian_limit() -> tuple[bool, sp.Expr, int]:
 def eq_19_attack() -> Iterator[Evidence]:
     cases = ((f"eta/R = 1 - 2^-{k}", (1 - (1 - ball(f"1/{2**k}")) ** 2).exp() - 1) for k in range(1, 60))
     yield search("e * exp(-eta^2/R^2) - 1", cases, control="3.5e-18")
+    yield from EQ_19.within(relation(ETA, "<", REACH * sp.Rational(99, 100))).attack()
 
 
 def coin_tokens(spread: int = 1) -> Iterator[Evidence]:
@@ -283,14 +315,27 @@ def _riemann_error() -> arb:
     return 2 * arb.pi() * (NEAR + FAR) / 1_300_000
 
 
+C3, C4, ANY_D = sp.symbols("C_3 C_4 D", positive=True)
+CLAIMED_TAIL = C3 * sp.exp(-C4 * ANY_D * ETA**2)
+LIMIT_TAIL = sp.Symbol(r"\lim_{D}P(|Z_{\lambda}-Z_{\Lambda}|>\eta)", nonnegative=True)
+LIMIT_BOUND = sp.Symbol(rf"\lim_{{D}}{tex(CLAIMED_TAIL)}", nonnegative=True)
+EQ_20 = Statement(
+    (
+        *(Variable(C3, low=sp.Integer(0)), Variable(C4, low=sp.Integer(0))),
+        Variable(ETA, low=sp.Integer(0), high=sp.Rational(1, 5)),
+    ),
+    (Conclusion(relation(LIMIT_TAIL, "<=", LIMIT_BOUND)),),
+    meaning={LIMIT_TAIL: sp.Integer(1), LIMIT_BOUND: sp.Integer(0)},
+    words=rf"(19) for all $i$, $j$ implies $P(|Z_\lambda-Z_\Lambda| > \eta) < {tex(CLAIMED_TAIL)}$, $C_3$, $C_4$ free "
+    r"of $D$ and $\eta$; so in the limit too, for tokens whose pairs are all alike: ",
+)
+
+
 @claim(
     "eq-20",
     where="App. A, eq 20",
     kind="equation",
-    says=(
-        r"(19) for all $i$, $j$ implies $P(|Z_\lambda-Z_\Lambda| > \eta) < C_3 e^{-C_4 D\eta^2}$, $C_3$, "
-        r"$C_4$ free of $D$ and $\eta$"
-    ),
+    says=EQ_20,
     uses=("thm-2.2.riemann",),
     cites=("eq-19",),
     outline=(
@@ -299,21 +344,19 @@ def _riemann_error() -> arb:
         "1/5 for certain at base 10^4 and every D > 1.3e6, while the right side at eta = 1/5 tends to 0. "
         "If C_3, C_4 may depend on D the claim is true and says nothing about large D."
     ),
-    in_words="of every law of the tokens that has such tails",
 )
-def eq_20() -> Iterator[Evidence]:
+def eq_20(statement: Statement) -> Iterator[Evidence]:
+    greatest, said = statement.range_of(ETA).high, statement.meaning
     yield from coin_tokens()
-    yield equal_pairs_forever()
-    yield from (equal_pairs(head_dim) for head_dim in HEAD_DIMS)
-    dim = sp.Symbol("D", positive=True)
-    tail = sp.limit(C1 * sp.exp(-C2 * dim / 25), dim, sp.oo)
-    yield exact(
-        "probability 1 below the limit of C_3 exp(-C_4 D/25) as D -> oo", bool(tail > 1), 1, f"< {tail}"
-    )
+    yield equal_pairs_forever(str(greatest))
+    yield from (equal_pairs(head_dim, str(greatest)) for head_dim in HEAD_DIMS)
+    tail = sp.limit(CLAIMED_TAIL, ANY_D, sp.oo)
+    yield equality("the bound as D -> oo", tail, said[LIMIT_BOUND])
+    yield statement.fails_at({C3: 1, C4: 1, ETA: sp.Rational(1, 10)})
 
 
-def moment_bound(quadratic: sp.Expr | None = None) -> Iterator[Evidence]:
-    """E exp(s U) <= exp(K s^2), K = 2 C_1/C_2, from P(|U| > t) < C_1 exp(-C_2 t^2), E U = 0, C_1 >= 1.
+def moment_bound(quadratic: sp.Expr | None = None, least: sp.Expr = sp.S.One) -> Iterator[Evidence]:
+    """E exp(s U) <= exp(K s^2), K = 2 C_1/C_2, from P(|U| > t) < C_1 exp(-C_2 t^2), E U = 0, C_1 >= least.
 
     `quadratic` replaces s^2 in e^x <= x + e^{x^2} (as a function of x) to plant an error.
     """
@@ -343,9 +386,9 @@ def moment_bound(quadratic: sp.Expr | None = None) -> Iterator[Evidence]:
         C1 * S**2 * (C2 - 2 * S**2) / (C2 * (C2 - S**2)),
     )
     yield below(
-        "s^2 > C_2/2, C_1 = 1: 1/2 + 2 ln(1 + C_1) < 2 C_1 (its slope 2/(1+C_1) is at most 1 < 2)",
-        ball("1/2") + 2 * arb(2).log(),
-        2,
+        "s^2 > C_2/2, the least C_1: 1/2 + 2 ln(1 + C_1) < 2 C_1 (its slope 2/(1+C_1) is at most 2)",
+        ball("1/2") + 2 * (1 + constant_ball(least)).log(),
+        2 * constant_ball(least),
     )
 
 
@@ -370,20 +413,31 @@ def chernoff(blocks: sp.Expr, rate: sp.Expr) -> Evidence:
 
 
 RATE = C2 * sp.Symbol("D") * sp.Symbol("eta") ** 2 / (32 * C1 * sp.Symbol("M"))
+BLOCK, PARAMETER = sp.symbols("M t", positive=True)
+BOTH_TAILS, LEAST_C1 = sp.Symbol("p", positive=True), relation(C1, ">=", 1)
+TAILS_MET = "(19)"
+BLOCKS = "blocks of at most $M$ pairs, independent between blocks"
+CHERNOFF = {
+    PARAMETER: DIM * C2 * ETA / (16 * C1 * BLOCK),
+    BOTH_TAILS: 2 * sp.exp(8 * C1 / C2 * BLOCK * PARAMETER**2 / DIM - PARAMETER * ETA),
+}
+EQ_20_REPAIRED = Statement(
+    (
+        *(Variable(C1, low=sp.Integer(0)), Variable(C2, low=sp.Integer(0)), ANY_HEAD),
+        *(Variable(BLOCK, low=sp.Integer(0)), Variable(ETA, low=sp.Integer(0))),
+    ),
+    (Conclusion(relation(BOTH_TAILS, "<", 3 * sp.exp(-C2 * DIM * ETA**2 / (32 * C1 * BLOCK)))),),
+    given=(LEAST_C1,),
+    meaning=CHERNOFF,
+    words="if the pairs fall into blocks of at most $M$ that are independent of each other (dependence "
+    r"inside a block is free), then for all $\lambda$, $\Lambda$ $P(|Z_\lambda-Z_\Lambda| > \eta)$ is at most $p$: ",
+)
 
 
 @repair(
     "eq-20",
-    says=(
-        "if the pairs fall into blocks of at most $M$ that are independent of each other (dependence "
-        r"inside a block is free), and $C_1 \ge 1$, then $P(|Z_\lambda-Z_\Lambda| > \eta) < 3\exp(-C_2 "
-        r"D\eta^2/(32 C_1 M))$ for all $\lambda$, $\Lambda$, $\eta > 0$"
-    ),
-    assumes=(
-        "(19)",
-        "blocks of at most $M$ pairs, independent between blocks",
-        r"$C_1 \ge 1$ (may always be raised)",
-    ),
+    says=EQ_20_REPAIRED,
+    assumes=(TAILS_MET, BLOCKS),
     outline=(
         "e^x <= x + e^{x^2} and the layer-cake formula give E e^{sU} <= e^{K s^2}, K = 2C_1/C_2, for U = "
         "A_d - mu_0 and B_d - nu_0. X_d = a_d U + b_d V with a_d^2 + b_d^2 = |e^{ix} - e^{iy}|^2 <= 4; "
@@ -405,14 +459,47 @@ RATE = C2 * sp.Symbol("D") * sp.Symbol("eta") ** 2 / (32 * C1 * sp.Symbol("M"))
         $D/2$ pairs: $\mathrm Ee^{s(Z_\lambda-Z_\Lambda)}\le e^{4KMs^2/D}$ at $t=s/D$. *Chernoff* at
         $s=D\eta/(8KM)$: each tail is at most $e^{-D\eta^2/(16KM)}$, and there are two. $\square$
     """,
-    in_words="of every law of the tokens that has such tails",
 )
-def eq_20_repaired() -> Iterator[Evidence]:
-    yield from moment_bound()
+def eq_20_repaired(statement: Statement) -> Iterator[Evidence]:
+    ((given,), (conclusion,)) = statement.given, statement.conclusions
+    yield from moment_bound(least=given.rhs)
     x, y = sp.symbols("x y", real=True)
     length = (sp.cos(x) - sp.cos(y)) ** 2 + (sp.sin(x) - sp.sin(y)) ** 2
     yield equality("a_d^2 + b_d^2 = 4 sin^2((x-y)/2) <= 4", length, 2 - 2 * sp.cos(x - y))
-    yield chernoff(sp.Symbol("M"), RATE)
+    named = {DIM: sp.Symbol("D"), ETA: sp.Symbol("eta"), BLOCK: sp.Symbol("M")}
+    for what, tail, factor in (("p", statement.spelt(BOTH_TAILS), 2), ("its bound", conclusion.says.rhs, 3)):
+        rate = -sp.simplify(sp.expand_log(sp.log(tail / factor), force=True)).subs(named)
+        yield chernoff(sp.Symbol("M"), rate)
+        yield equality(f"the rate of {what}", rate, RATE)
+
+
+def bound_at(c1: sp.Expr, head_dim: int, square: sp.Expr) -> arb:
+    """The bound of `eq-20*` for blocks of one pair at C_2 = 1, eta^2 = square."""
+    point = {C1: c1, C2: sp.Integer(1), DIM: sp.Integer(head_dim), BLOCK: sp.Integer(1), ETA: sp.sqrt(square)}
+    return constant_ball(EQ_20_REPAIRED.target().subs(point))
+
+
+@necessary("eq-20*", hypothesis=f"${tex(LEAST_C1)}$")
+def eq_20_small_constant() -> Iterator[Evidence]:
+    """One pair, |A_0 - mu_0| = R with the probability C_1 exp(-R^2), else 0: Z - Z = A_0 - mu_0 half a turn on."""
+    small, square = sp.Rational(1, 32), sp.Integer(5)
+    share = constant_ball(small * sp.exp(-square))
+    what = "D = 2, C_1 = 1/32, R^2 = 5: P(|Z - Z| > eta) at eta^2 = 4.9"
+    yield below(what, share, bound_at(small, 2, sp.Rational(49, 10)))
+
+
+@necessary("eq-20*", hypothesis=BLOCKS)
+def eq_20_of_equal_pairs() -> Iterator[Evidence]:
+    """The tokens of the counterexample to (20), their pairs taken for independent: blocks of 1."""
+    what = "D = 8192: P(|Z - Z| > 1/5) = 1 against the bound of independent pairs"
+    failing = below(what, 1, bound_at(sp.E, 8192, sp.Rational(1, 25)))
+    yield from counterexample([*coin_tokens(), equal_pairs(8192)], failing)
+
+
+@necessary("eq-20*", hypothesis=TAILS_MET)
+def eq_20_of_wide_coins() -> Iterator[Evidence]:
+    """One pair, A_0 = mu_0 +- 11, for which (19) is false at C_1 = e, C_2 = 1."""
+    yield below("D = 2: P(|Z - Z| > 10) = 1, half a turn on", 1, bound_at(sp.E, 2, sp.Integer(100)))
 
 
 def walsh_signs(generators: int) -> Iterator[Evidence]:
@@ -446,6 +533,8 @@ def eq_20_attack() -> Iterator[Evidence]:
 @attack("eq-20*", domain="independent signs, D = 4..20, every outcome counted, eta from 0.05 to 2")
 def eq_20_repaired_attack() -> Iterator[Evidence]:
     yield search("1 - P(|Z - Z| > eta)/(3 exp(-D eta^2/(32 e)))", _sign_cases(), control="0.67")
+    few = relation(C2 * DIM * ETA**2, "<", 10**4 * C1 * BLOCK)  # both sides are 0 to every digit beyond
+    yield from EQ_20_REPAIRED.within(few).attack()
 
 
 def _sign_cases() -> Iterator[tuple[str, arb]]:
@@ -462,54 +551,85 @@ def _sign_cases() -> Iterator[tuple[str, arb]]:
             yield f"D = {head_dim}, eta = {eta}", 1 - share / bound
 
 
+SHARE, SCORE_GAP, FLOOR = sp.symbols("delta Delta g", positive=True)
+RATIO = sp.Symbol(r"\lim_{D}|Z_{\lambda}-Z_{\Lambda}|/|\Delta_{\lambda,\Lambda}|", positive=True)
+NEGLIGIBLE = Statement(
+    (Variable(MU, low=sp.Integer(0), signed=True), Variable(SHARE, low=sp.Integer(0))),
+    (Conclusion(relation(RATIO, "<=", SHARE)),),
+    meaning={RATIO: 1 / sp.Abs(MU)},
+    words=r"under (19), $|Z_\lambda-Z_\Lambda|$ is negligible (with high probability) compared to "
+    r"$|\Delta_{\lambda,\Lambda}|$ when $D$ is large; so in the limit at most every share $\delta$ of it, for tokens "
+    "whose pairs are all alike too: ",
+)
+
+
 @claim(
     "rem-A",
     where="App. A, Remark",
     kind="remark",
-    says=(
-        r"under (19), $|Z_\lambda-Z_\Lambda|$ is negligible (with high probability) compared to "
-        r"$|\Delta_{\lambda,\Lambda}|$ when $D$ is large"
-    ),
+    says=NEGLIGIBLE,
     cites=("eq-19",),
     outline=(
         "Same tokens as for (20): Z - Z = X (C_D(lambda) - C_D(Lambda)) and Delta = mu_0 (C_D(lambda) - "
         "C_D(Lambda)), so |Z - Z| = |Delta|/|mu_0| for every D, lambda, Lambda: equal to |Delta| at mu_0 = "
         "1."
     ),
-    in_words="of every law of the tokens that has such tails",
 )
-def rem_a() -> Iterator[Evidence]:
+def rem_a(statement: Statement) -> Iterator[Evidence]:
     yield from coin_tokens()
-    x, mu, near, far = sp.symbols("X mu C_near C_far", real=True)
-    ratio = sp.simplify(x * (near - far) / (mu * (near - far)))
-    value = ratio.subs({x: 1, mu: 1})
-    yield exact("(Z - Z)/Delta at mu_0 = 1, X = 1, for every D, lambda and Lambda", value == 0, value, "-> 0")
+    x, near, far = sp.symbols("X C_near C_far", real=True)
+    ratio = sp.simplify(x * (near - far) / (MU * (near - far)))
+    for sign in (1, -1):  # of X, for every D, lambda and Lambda
+        yield equality(
+            f"|Z - Z|/|Delta| at X = {sign}", sp.Abs(ratio.subs(x, sign)), statement.meaning[RATIO]
+        )
+    yield statement.fails_at({MU: 1, SHARE: sp.Rational(1, 2)})
+
+
+AT_SHARE = {ETA: SHARE * SCORE_GAP}
+REMARK_REPAIRED = Statement(
+    (
+        *(Variable(C1, low=sp.Integer(0)), Variable(C2, low=sp.Integer(0)), ANY_HEAD),
+        *(Variable(BLOCK, low=sp.Integer(0)), Variable(SHARE, low=sp.Integer(0))),
+        *(Variable(FLOOR, low=sp.Integer(0)), Variable(SCORE_GAP, low=FLOOR)),
+    ),
+    (
+        Conclusion(
+            relation(BOTH_TAILS, "<", 3 * sp.exp(-C2 * DIM * SHARE**2 * SCORE_GAP**2 / (32 * C1 * BLOCK)))
+        ),
+        Conclusion(
+            relation(BOTH_TAILS, "<", 3 * sp.exp(-C2 * DIM * SHARE**2 * FLOOR**2 / (32 * C1 * BLOCK)))
+        ),
+    ),
+    given=(LEAST_C1,),
+    meaning={name: value.subs(AT_SHARE) for name, value in CHERNOFF.items()},
+    words=r"with independent blocks of at most $M$ pairs, $P(|Z_\lambda-Z_\Lambda| > \delta\Delta)$, $\Delta$ for "
+    r"$|\Delta_{\lambda,\Lambda}|$, is at most $p$, which tends to 0 as $D$ grows wherever $\Delta$ stays above $g$: ",
+)
 
 
 @repair(
     "rem-A",
-    says=(
-        r"with independent blocks of at most $M$ pairs: $P(|Z_\lambda-Z_\Lambda| > \delta|\Delta|) < "
-        r"3\exp(-C_2 D\delta^2\Delta^2/(32 C_1 M))$, which tends to 0 as $D$ grows wherever $|\Delta|$ "
-        "stays above a positive bound"
-    ),
-    assumes=("(19)", "independent blocks", r"$C_1 \ge 1$"),
+    says=REMARK_REPAIRED,
+    assumes=(TAILS_MET, BLOCKS),
     uses=("eq-20*",),
     outline="(20) as repaired at eta = delta |Delta|.",
     proof=r"""
         `eq-20*` at $\eta=\delta|\Delta|$. $\square$
     """,
-    in_words="of every law of the tokens that has such tails",
 )
-def remark_repaired() -> Iterator[Evidence]:
-    dim, delta = sp.symbols("D delta", positive=True)
-    bound = 3 * sp.exp(-C2 * dim * delta**2 / (32 * C1))
-    yield exact(
-        "limit of the bound as D -> oo, |Delta| = 1, M = 1",
-        sp.limit(bound, dim, sp.oo) == 0,
-        sp.limit(bound, dim, sp.oo),
-        0,
+def remark_repaired(statement: Statement) -> Iterator[Evidence]:
+    yield equality(
+        "eq-20* at eta = delta |Delta|", EQ_20_REPAIRED.target().subs(AT_SHARE), statement.target(1)
     )
+    for name, value in EQ_20_REPAIRED.meaning.items():
+        yield equality(f"{name} of eq-20*", value.subs(AT_SHARE), statement.meaning[name])
+    yield exact("and its C_1", statement.given == EQ_20_REPAIRED.given, statement.given, EQ_20_REPAIRED.given)
+    yield equality("at the least |Delta|", statement.target(1).subs(SCORE_GAP, FLOOR), statement.target(2))
+    slope = sp.diff(statement.target(1), SCORE_GAP)
+    yield exact("it falls with |Delta|", slope.is_negative, slope, "< 0")
+    limit = sp.limit(statement.target(2), DIM, sp.oo)
+    yield exact("limit of the bound as D -> oo", limit == 0, limit, 0)
 
 
 @attack("rem-A", domain="mu_0 = 100: there the ratio is 1/100; is it ever above 1? mu_0 = 1/100")
@@ -528,6 +648,8 @@ def remark_repaired_attack() -> Iterator[Evidence]:
         return tried(what, limit == sp.exp(-1), limit, "e^-1")
 
     yield controlled(stays(sp.Rational(1, 2)), stays(sp.Rational(1, 3)), stays(sp.Rational(1)))
+    few = relation(C2 * DIM * (SHARE * SCORE_GAP) ** 2, "<", 10**4 * C1 * BLOCK)
+    yield from REMARK_REPAIRED.within(few).attack()
 
 
 @practice("rem-A")

@@ -1,13 +1,16 @@
 """Appendix B: the printed proof of Theorem 2.1, eqs 21 to 23.
 
-The expected score is one shifted sine per pair, and the angles are steered to one value. What the theorem itself is
+The expected score is one shifted sine per pair, and the angles are steered to one value; where they go at all is
+Kronecker's theorem. What the theorem itself is
 worth, and for which bases its hypothesis holds, is in `proofs.paper.theorem_2_1`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from itertools import product
+from math import lcm
 
 import sympy as sp
 from flint import arb
@@ -18,7 +21,7 @@ from proofs.checks import controlled, equality, exact, refutes, search, tried
 from proofs.gaussian_tokens import counterexample
 from proofs.integrals import RopeSums
 from proofs.ledger import attack, claim, repair
-from proofs.statements import Conclusion, Statement, Variable, relation
+from proofs.statements import Conclusion, Statement, Variable, relation, tex
 
 MU, NU, GAMMA, ANGLE = sp.symbols("mu_0 nu_0 gamma x", real=True)
 RADIUS = sp.sqrt(MU**2 + NU**2)
@@ -215,21 +218,46 @@ def character_sum(power: int = 1) -> Iterator[Evidence]:
     yield equality("induction base T = 1", (z - 1) * 1, z**1 - 1)
 
 
+COUNT, STEP = sp.Symbol("T", integer=True, positive=True), sp.Symbol("lambda", integer=True)
+TURNED = sp.Symbol("x", real=True)  # k.theta of an integer vector k
+CHARACTER = sp.exp(2 * sp.pi * sp.I * TURNED)
+AWAY = sp.Abs(CHARACTER - 1, evaluate=False)
+MEAN_OF_ORBIT = (
+    sp.Abs(sp.Sum(sp.exp(2 * sp.pi * sp.I * STEP * TURNED), (STEP, 0, COUNT - 1)), evaluate=False) / COUNT
+)
+NO_INTEGER = relation(AWAY, ">", 0)
+WEYL = Statement(
+    (Variable(COUNT, low=sp.Integer(0), integer=True), Variable(TURNED)),
+    (
+        Conclusion(relation(MEAN_OF_ORBIT, "<=", 2 / (COUNT * AWAY)), when=(NO_INTEGER,)),
+        Conclusion(relation(MEAN_OF_ORBIT, "==", 1), when=(relation(TURNED, "==", 0),)),
+    ),
+    words=r"uniformly distributed in $[0, 1]^{D/2-1}$ if and only if 1, $\theta_1$, ..., $\theta_{D/2-1}$ "
+    r"are independent over $\mathbb{Q}$; the means of characters, $x$ being $k\cdot\theta$ mod 1, are at most: ",
+)
+
+
 @repair(
     "thm-2.1.weyl",
-    says=(
-        r"uniformly distributed in $[0, 1]^{D/2-1}$ if and only if 1, $\theta_1$, ..., $\theta_{D/2-1}$ "
-        r"are independent over $\mathbb{Q}$"
-    ),
+    says=WEYL,
     outline=(
         "Weyl's criterion: uniform iff for every integer vector k != 0 the mean of z^lambda, z = exp(2 pi i "
         "k.theta), tends to 0. If k.theta is no integer, z != 1 and the mean over T terms is below 2/(T|z-1|); if "
         "it is, z = 1 and the mean is 1."
     ),
-    in_words="of the distribution of an infinite orbit",
 )
-def weyl_repaired() -> Iterator[Evidence]:
+def weyl_repaired(statement: Statement) -> Iterator[Evidence]:
     yield from character_sum()
+    z, first = sp.Symbol("z"), statement.target(1)
+    for end in (z**COUNT, sp.Integer(1)):
+        size = sp.Abs(end.subs(z, CHARACTER))
+        yield equality(f"|{end}| on the circle", size, sp.Integer(1))
+    yield equality("at most two ends of modulus 1 over T |z - 1|", 2 / (COUNT * AWAY), first)
+    alike = statement.conclusions[1].says.lhs.subs(TURNED, 0).doit()
+    yield equality("the mean where k.theta is an integer", alike, statement.target(2))
+    yield exact(
+        "no integer", statement.conclusions[0].when == (NO_INTEGER,), statement.conclusions[0].when, ""
+    )
 
 
 @attack(
@@ -258,31 +286,43 @@ def weyl_repaired_attack() -> Iterator[Evidence]:
         best = min((from_integer(theta * lam - arb(target) / 10) for lam in range(1, 400)), key=float)
         cases.append((f"target {target}/10", ball("1/50") - best))
     yield search("1/50 less the distance to the orbit", cases, control="0.0186")
+    yield from WEYL.attack()
+
+
+TARGET, CLOSE = sp.Symbol("beta", nonnegative=True), sp.Symbol("epsilon", positive=True)
+FROM_ORBIT = sp.Symbol(r"\inf_{\lambda}|(\lambda\theta_{1})-\beta|", nonnegative=True)
+ALONE = sp.Rational(1, 4) ** sp.Rational(1, 2)  # theta_1 at D = 4, theta_0 = 1/4
+EQ_22 = Statement(
+    (
+        Variable(TARGET, low=sp.Integer(0), high=sp.Integer(1), closed=True),
+        Variable(CLOSE, low=sp.Integer(0)),
+    ),
+    (Conclusion(relation(FROM_ORBIT, "<=", CLOSE)),),
+    meaning={FROM_ORBIT: sp.Min(TARGET, sp.Abs(TARGET - sp.Rational(1, 2)), 1 - TARGET)},
+    words=r"for every $\epsilon$ some $\lambda_\epsilon$ brings "
+    r"$((\lambda\theta_1),\dots,(\lambda\theta_{D/2-1}))$ within $\epsilon$ of $(\beta,\dots,\beta)$; so where "
+    rf"$\theta_1 = {tex(ALONE)}$ is alone: ",
+)
 
 
 @claim(
     "eq-22",
     where="App. B, eq 22",
     kind="step",
-    says=(
-        r"for every $\epsilon$ some $\lambda_\epsilon$ brings "
-        r"$((\lambda\theta_1),\dots,(\lambda\theta_{D/2-1}))$ within $\epsilon$ of $(\beta,\dots,\beta)$"
-    ),
+    says=EQ_22,
     outline=(
         "D = 4, theta_0 = 1/4: the orbit is {0, 1/2}. As gamma runs over [-r, r], beta runs over half a circle, "
         "which contains 1/4 or 3/4, at distance 1/4 from the orbit. Distances must be taken mod 1."
     ),
-    in_words="of the closure of an infinite orbit",
 )
-def eq_22() -> Iterator[Evidence]:
-    points = orbit(sp.Rational(1, 4) ** sp.Rational(1, 2), 100)
-
-    def distance(beta: Any) -> sp.Expr:
-        return min(abs(beta - x) for x in points)
-
-    found, seen = distance(sp.Rational(1, 4)), distance(sp.Rational(1, 2)) == 0  # 1/2 is a point of the orbit
-    what = "D = 4, theta_0 = 1/4, beta = 1/4: distance to the whole orbit"
-    yield exact(what, found == 0 if seen else None, found, "arbitrarily small")
+def eq_22(statement: Statement) -> Iterator[Evidence]:
+    points = orbit(ALONE, 100)
+    targets = [sp.Rational(k, 16) for k in range(17)]
+    ends = (*points, sp.Integer(1))  # 1 is 0 mod 1
+    found = {beta: min(abs(beta - x) for x in ends) for beta in targets}
+    near = {value - statement.meaning[FROM_ORBIT].subs(TARGET, beta) for beta, value in found.items()}
+    yield exact("the distance to the whole orbit mod 1, at k/16", near == {sp.Integer(0)}, near, {0})
+    yield statement.fails_at({TARGET: sp.Rational(1, 4), CLOSE: sp.Rational(1, 8)})
 
 
 @repair(
@@ -386,24 +426,38 @@ def opposite(value: int = -1) -> Evidence:
     return exact(what, bool(found <= 0) if alone == 0 else None, found, "0, as epsilon + O(1/D) demands")
 
 
+DIM, FACTOR = sp.symbols("D {\\epsilon'}", positive=True)
+WORST = sp.Symbol(
+    r"\sup_{\lambda_\epsilon}|\frac{2}{D}\sum_d\sin(2\pi\lambda_\epsilon\theta_d+\phi)-\frac{\gamma}{r}|",
+    real=True,
+)
+EQ_23_REPAIRED = Statement(
+    (Variable(DIM, low=sp.Integer(0), even=True), Variable(CLOSE, low=sp.Integer(0))),
+    (Conclusion(relation(WORST, "<=", FACTOR + 4 / DIM)),),
+    meaning={FACTOR: 2 * sp.pi * CLOSE, WORST: 2 / DIM * ((DIM / 2 - 1) * FACTOR + 2)},
+    words=r"near (22), each pair but 0 within $\epsilon$ of its target, with an $\epsilon'$ that tends to 0 with that "
+    "distance: ",
+)
+
+
 @repair(
     "eq-23",
-    says=(
-        r"near (22), $|(2/D)\sum_d\sin(2\pi\lambda_\epsilon\theta_d+\phi) - \gamma/r| \le \epsilon' + "
-        r"4/D$, $\epsilon' \to 0$ with the distance in (22)"
-    ),
+    says=EQ_23_REPAIRED,
     cites=("eq-22",),
     outline=(
         "sin is 1-Lipschitz: D/2-1 pairs lose at most 2 pi eps each; pair 0 is left at sin(phi) and loses at most "
         "2."
     ),
-    in_words="of every sequence of distances that meets (22)",
 )
-def eq_23_repaired() -> Iterator[Evidence]:
-    dim, eps = sp.symbols("D epsilon", positive=True)
-    lost = sp.Rational(2) / dim * ((dim / 2 - 1) * 2 * sp.pi * eps + 2)
-    yield equality("limit of the total loss as eps -> 0", sp.limit(lost, eps, 0), 4 / dim)
-    yield equality("at D = 2, where pair 0 is alone", lost.subs(dim, 2), sp.Integer(2))
+def eq_23_repaired(statement: Statement) -> Iterator[Evidence]:
+    lost = sp.Rational(2) / DIM * ((DIM / 2 - 1) * 2 * sp.pi * CLOSE + 2)
+    yield equality("what the pairs lose at most", statement.spelt(WORST), lost)
+    bound = statement.spelt(statement.target())
+    yield equality("limit of the total loss as eps -> 0", sp.limit(lost, CLOSE, 0), sp.limit(bound, CLOSE, 0))
+    yield equality("at D = 2, where pair 0 is alone", lost.subs(DIM, 2), sp.Integer(2))
+    yield equality("and as D -> oo", sp.limit(lost, DIM, sp.oo), sp.limit(bound, DIM, sp.oo))
+    room = sp.expand(bound - lost)
+    yield exact("bound less the loss", room.is_nonnegative, room, ">= 0")
 
 
 @attack("eq-23", domain="gamma = r at the same lambda; the printed 'theta' read literally, theta_0 = 1/2")
@@ -417,3 +471,114 @@ def eq_23_attack() -> Iterator[Evidence]:
 def eq_23_repaired_attack() -> Iterator[Evidence]:
     margin = ball("4/8") + 2 * arb.pi() * ball("21/1000") - abs(printed_sum(19822, 8, "1/2", True) - 1)
     yield search("4/D + 2 pi eps less the error", [("lambda = 19822", margin)], control="0.3782")
+    yield from EQ_23_REPAIRED.attack()
+
+
+@claim(
+    "thm-2.1.orbit",
+    where="App. B",
+    kind="lemma",
+    says=(
+        r"the points $(\lambda x_1,\dots,\lambda x_N)$ mod 1, $\lambda \in \mathbb{Z}$, are dense in the "
+        r"set of all $y$ with $k\cdot y \in \mathbb{Z}$ for every integer $k$ with $k\cdot x \in "
+        r"\mathbb{Z}$, and nowhere else (Kronecker)"
+    ),
+    outline=(
+        "That set is a closed group H which contains the orbit. The characters of H are the integer "
+        "vectors k modulo those that are trivial on it; for a nontrivial one k.x is no integer, so its "
+        "mean over the orbit is 0 (the sum of thm-2.1.weyl*): the orbit is uniformly distributed in H."
+    ),
+    in_words="of the closure of an infinite orbit",
+)
+def orbit_closure() -> Iterator[Evidence]:
+    yield from character_sum()
+
+
+@attack("thm-2.1.orbit", domain="rational points, where the orbit is finite: x = (1/4, 1/6), (1/2, 1/3, 1/6)")
+def orbit_closure_attack() -> Iterator[Evidence]:
+    for x in (
+        (Fraction(1, 4), Fraction(1, 6)),
+        (Fraction(1, 2), Fraction(1, 3), Fraction(1, 6)),
+    ):
+        order = lcm(*(value.denominator for value in x))
+        closure = _annihilator(x, order)
+
+        def orbit_of(count: int, x: tuple = x, closure: set = closure) -> Evidence:
+            points = {tuple((lam * value) % 1 for value in x) for lam in range(count)}
+            what = f"{count} points of the orbit of {x} against the group of its relations"
+            return tried(what, points == closure, len(points), len(closure))
+
+        yield controlled(orbit_of(order), orbit_of(order - 1))
+
+
+def _annihilator(x: tuple[Fraction, ...], order: int) -> set[tuple[Fraction, ...]]:
+    """All y in (Z/order)^N / order with k.y an integer for every k in [0, order)^N with k.x an integer."""
+    grid = list(product(range(order), repeat=len(x)))
+    relations = [k for k in grid if sum(a * b for a, b in zip(k, x, strict=True)) % 1 == 0]
+    fits = (
+        y for y in grid if all(sum(a * b for a, b in zip(k, y, strict=True)) % order == 0 for k in relations)
+    )
+    return {tuple(Fraction(a, order) for a in y) for y in fits}
+
+
+VECTORS = (sp.symbols("k_1:4", real=True), sp.symbols("l_1:4", real=True), sp.symbols("theta_1:4", real=True))
+VALUES = sp.symbols("a b", real=True)
+
+
+def eliminated(first: sp.Expr, second: sp.Expr) -> sp.Expr:
+    """(first k - second l).theta, of three numbers."""
+    return sum(((first * x - second * y) * z for x, y, z in zip(*VECTORS, strict=True)), sp.Integer(0))
+
+
+def _dot(left: Sequence[sp.Expr], right: Sequence[sp.Expr]) -> sp.Expr:
+    return sum((x * y for x, y in zip(left, right, strict=True)), sp.Integer(0))
+
+
+RANK = Statement(
+    tuple(Variable(symbol) for vector in VECTORS for symbol in vector),
+    (Conclusion(relation(eliminated(VALUES[1], VALUES[0]), "==", 0)),),
+    meaning={name: _dot(vector, VECTORS[2]) for name, vector in zip(VALUES, VECTORS[:2], strict=True)},
+    words=r"$\theta_1,\dots,\theta_N$ independent over $\mathbb{Q}$: the integer $k$ with $k\cdot\theta \in "
+    r"\mathbb{Z}$ are the multiples of one vector, so the closure of the orbit projects onto all "
+    "coordinates but one; of two, $k$ and $l$, and three numbers: ",
+)
+
+
+@claim(
+    "thm-2.1.rank",
+    where="App. B",
+    kind="lemma",
+    says=RANK,
+    uses=("thm-2.1.orbit",),
+    outline=(
+        "k -> k.theta is injective into Z, so these k form a group of rank at most 1. If its generator has "
+        "k_j != 0, any values of the other coordinates are completed by solving k_j y_j = -(the rest) mod "
+        "1."
+    ),
+)
+def rank(statement: Statement) -> Iterator[Evidence]:
+    yield from statement.identities()
+    (k, other, theta), (a, b) = VECTORS, (statement.meaning[name] for name in VALUES)
+    relation_ = tuple(b * x - a * y for x, y in zip(k, other, strict=True))
+    what = "k.theta = a, l.theta = b: (b k - a l).theta, so b k = a l by independence"
+    yield equality(what, sp.expand(_dot(relation_, theta)), statement.target())
+    yield equality("a is k.theta", a, _dot(k, theta))
+    yield equality("b is l.theta", b, _dot(other, theta))
+
+
+@attack(
+    "thm-2.1.rank",
+    domain="D = 6, theta_0 = sqrt(5)-2, theta_1 = g: all k with |k_i| <= 50 and k.theta an integer",
+)
+def thm_2_1_rank_attack() -> Iterator[Evidence]:
+    golden = (ball(5).sqrt() - 1) / 2
+
+    def relations(size: int, sign: int) -> Evidence:
+        grid = [(i, j) for i in range(-size, size + 1) for j in range(-size, size + 1)]
+        found = [(i, j) for i, j in grid if from_integer(i * golden + sign * j * golden**2) < ball("1e-20")]
+        multiples = all(i == j for i, j in found)
+        what = f"relations of theta_1 and {sign} theta_2 up to {size}, all multiples of (1, 1)"
+        return tried(what, len(found) == 2 * size + 1 and multiples, len(found), 2 * size + 1)
+
+    yield controlled(relations(50, 1), relations(5, -1))
+    yield from RANK.attack()

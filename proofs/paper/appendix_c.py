@@ -183,11 +183,9 @@ def without_error(bound: sp.Expr, error: sp.Symbol, sign: int) -> tuple[arb, arb
     kind="step",
     says=EQ_28,
     uses=("thm-2.2.ci", "lem-cin", "thm-2.2.riemann"),
-    outline=(
-        "True with room: cos(pi/4) = sqrt(2)/2 halves a constant that is 3/8 (cos 0), and Lemma C.2 has "
-        "1/L where (28) writes 2/L. Directly: lim C_D >= 3/8 - 0.213/L on the near range, and |C_D - lim "
-        "C_D| < e for every a >= 0."
-    ),
+    outline="True with room: cos(pi/4) = sqrt(2)/2 halves a constant that is 3/8 (cos 0), and Lemma C.2 has "
+    "1/L where (28) writes 2/L. Directly: lim C_D >= 3/8 - 0.213/L on the near range, and |C_D - lim "
+    "C_D| < e for every a >= 0.",
 )
 def eq_28(statement: Statement) -> Iterator[Evidence]:
     yield over_log(statement)
@@ -253,10 +251,8 @@ EQ_29 = Statement(
     kind="step",
     says=EQ_29,
     uses=("thm-2.2.ci", "lem-ci", "thm-2.2.riemann"),
-    outline=(
-        "2 could be 0.071: 2L|lim C_D(Lambda)| <= |Ci(c Lambda)| + |Ci(c Lambda theta_0)| < 1/(10 c) + "
-        "1/8. Both signs, as (31) needs."
-    ),
+    outline="2 could be 0.071: 2L|lim C_D(Lambda)| <= |Ci(c Lambda)| + |Ci(c Lambda theta_0)| < 1/(10 c) + "
+    "1/8. Both signs, as (31) needs.",
 )
 def eq_29(statement: Statement) -> Iterator[Evidence]:
     yield over_log(statement)
@@ -317,10 +313,8 @@ EQ_30 = Statement(
     kind="step",
     says=EQ_30,
     uses=("thm-2.2.ci", "eq-67*", "thm-2.2.riemann"),
-    outline=(
-        "2 could be 0.84 near and 0.13 far: Si(c lambda) is in (1.4181, 1.6748) and Si(c lambda theta_0) in "
-        "(0, 1.852), beyond the base in (1.4181, 1.6748) as well. Two-sided, as (31) needs."
-    ),
+    outline="2 could be 0.84 near and 0.13 far: Si(c lambda) is in (1.4181, 1.6748) and Si(c lambda theta_0) in "
+    "(0, 1.852), beyond the base in (1.4181, 1.6748) as well. Two-sided, as (31) needs.",
 )
 def eq_30(statement: Statement) -> Iterator[Evidence]:
     yield over_log(statement)
@@ -409,10 +403,8 @@ def eq_31_without_means() -> Iterator[Evidence]:
     kind="step",
     says=EQ_31,
     uses=("eq-28", "eq-29", "eq-30"),
-    outline=(
-        "The constants are right: 2/L twice for mu_0, twice for nu_0; the e-terms are doubled without "
-        "need. The strict sign fails at mu_0 = nu_0 = 0."
-    ),
+    outline="The constants are right: 2/L twice for mu_0, twice for nu_0; the e-terms are doubled without "
+    "need. The strict sign fails at mu_0 = nu_0 = 0.",
 )
 def eq_31(statement: Statement) -> Iterator[Evidence]:
     yield follows("as printed", statement.target(2))
@@ -424,10 +416,8 @@ def eq_31(statement: Statement) -> Iterator[Evidence]:
     "eq-31",
     says=EQ_31_REPAIRED,
     uses=("eq-28", "eq-29", "eq-30"),
-    outline=(
-        "sgn(mu_0)Delta = |mu_0|(C_D(lambda) - C_D(Lambda)) + sgn(mu_0) nu_0 (S_D(lambda) - S_D(Lambda)), "
-        "then |.| term by term; (28), (29) two-sided, (30) two-sided."
-    ),
+    outline="sgn(mu_0)Delta = |mu_0|(C_D(lambda) - C_D(Lambda)) + sgn(mu_0) nu_0 (S_D(lambda) - S_D(Lambda)), "
+    "then |.| term by term; (28), (29) two-sided, (30) two-sided.",
 )
 def eq_31_repaired(statement: Statement) -> Iterator[Evidence]:
     yield follows("as printed", statement.target(2))
@@ -479,10 +469,8 @@ EQ_32 = Statement(
     where="App. C, eq 32",
     kind="step",
     says=EQ_32,
-    outline=(
-        "Decreasing in L, equality at the threshold. The base this asks for is above e^64 = 6.2e27 "
-        "whatever nu_0."
-    ),
+    outline="Decreasing in L, equality at the threshold. The base this asks for is above e^64 = 6.2e27 "
+    "whatever nu_0.",
 )
 def eq_32(statement: Statement) -> Iterator[Evidence]:
     left = statement.conclusions[0].says.lhs
@@ -525,11 +513,9 @@ EQ_33 = Statement(
     kind="step",
     says=EQ_33,
     uses=("thm-2.2.riemann",),
-    outline=(
-        "alpha = 0: e = 4 pi lambda/D, so D > 128 pi (1+|rho|)(lambda + Lambda); Lemmas C.1, C.2 are "
-        "stated for alpha > 0, thm-2.2.riemann admits 0. D must exceed Lambda, hence the base, and no D "
-        "serves all Lambda: eq-33.uniform."
-    ),
+    outline="alpha = 0: e = 4 pi lambda/D, so D > 128 pi (1+|rho|)(lambda + Lambda); Lemmas C.1, C.2 are "
+    "stated for alpha > 0, thm-2.2.riemann admits 0. D must exceed Lambda, hence the base, and no D "
+    "serves all Lambda: eq-33.uniform.",
 )
 def eq_33(statement: Statement) -> Iterator[Evidence]:
     left = statement.spelt(statement.conclusions[0].says.lhs).subs(SIZES)
@@ -547,36 +533,36 @@ def eq_33_attack() -> Iterator[Evidence]:
     yield from EQ_33.attack()
 
 
+LEAST_ERROR = sp.Symbol(r"\inf_{D,\alpha,\theta_{0}}e", positive=True)
+EQ_33_UNIFORM = Statement(
+    (ANY_NONZERO,),
+    (Conclusion(relation(2 * sp.Abs(MU) * LEAST_ERROR, "<", EQ_33.target())),),
+    meaning={LEAST_ERROR: sp.Integer(1)},
+    words=r"one $D$ makes (33) hold for all $|\Lambda| > \theta_0^{-1}$ (which Theorem 2.2 needs if its $D$ is to be "
+    r"free of $\Lambda$); so at $\Lambda$ in proportion to $D/\theta_0$, with the least $e(\Lambda)$ there: ",
+)
+
+
 @claim(
     "eq-33.uniform",
     where="App. C, eq 33",
     kind="step",
-    says=(
-        r"one $D$ makes (33) hold for all $|\Lambda| > \theta_0^{-1}$ (which Theorem 2.2 needs if its $D$ "
-        r"is to be free of $\Lambda$)"
-    ),
-    cites=("thm-2.2",),
-    outline=(
-        "At Lambda = D/(4 pi theta_0): e = a + theta_0^{a-1} >= 1 for a in [0, 1], and e > 1 for a > 1; "
-        "(33) asks for less than 1/32."
-    ),
-    in_words="of one head dimension for all far distances: what refutes it depends on it",
+    says=EQ_33_UNIFORM,
+    cites=("thm-2.2", "eq-33"),
+    outline="At Lambda = D/(4 pi theta_0): e = a + theta_0^{a-1} >= 1 for a in [0, 1], and e > 1 for a > 1; "
+    "(33) asks for less than 1/32.",
 )
-def eq_33_uniform() -> Iterator[Evidence]:
+def eq_33_uniform(statement: Statement) -> Iterator[Evidence]:
     theta, a, dim = sp.symbols("theta0 a D", positive=True)
     error = a + 4 * sp.pi * (dim / (4 * sp.pi * theta)) * theta**a / dim
     yield equality("e at Lambda = D/(4 pi theta_0)", error, a + theta ** (a - 1))
-    s = sp.Symbol("s", positive=True)
-    least = sp.limit(sp.exp(s), s, 0)  # theta_0^{a-1} = exp((1-a)L) >= 1 for a <= 1; a itself beyond
-    yield exact(
-        "lower bound of e over a >= 0 against the 1/32 that (33) allows",
-        bool(least < sp.Rational(1, 32)),
-        least,
-        "< 1/32",
-    )
+    least = sp.limit(sp.exp(a), a, 0)  # theta_0^{a-1} = exp((1-a)L) >= 1 for a <= 1; a itself beyond
+    yield equality("its lower bound over a >= 0", least, statement.meaning[LEAST_ERROR])
+    yield statement.fails_at({MU: 1})
 
 
 LONGEST = sp.Symbol("Lambda_max", positive=True)
+UP_TO = relation(FAR_POSITIVE, "<=", LONGEST)
 EQ_33_BOUNDED = Statement(
     (
         ANY_NONZERO,
@@ -587,7 +573,7 @@ EQ_33_BOUNDED = Statement(
         Variable(DIM, low=LEAST.subs(FAR_POSITIVE, LONGEST), even=True),
     ),
     EQ_33.conclusions,
-    given=(relation(FAR_POSITIVE, "<=", LONGEST),),
+    given=(UP_TO,),
     meaning=AT_ZERO,
     words=r"one $D$ serves all $\Lambda$ up to $\Lambda_{max}$, at $\alpha = 0$: ",
 )
@@ -603,11 +589,18 @@ def eq_33_bounded(statement: Statement) -> Iterator[Evidence]:
     error = statement.spelt(E_FAR)
     slope = sp.diff(error, FAR_POSITIVE)
     yield exact("e(Lambda) at alpha = 0 rises with Lambda", bool(slope.is_positive), slope, "> 0")
-    left = statement.spelt(statement.conclusions[0].says.lhs).subs(SIZES).subs(FAR_POSITIVE, LONGEST)
+    (bound,) = statement.given
+    left = statement.spelt(statement.conclusions[0].says.lhs).subs(SIZES).subs(bound.lhs, bound.rhs)
     least = statement.range_of(DIM).low.subs(SIZES)
     yield equality("the left side at the least D", left.subs(DIM, least), statement.target().subs(SIZES))
     slope = sp.diff(left, DIM)
     yield exact("the left side falls with D", bool(slope.is_negative), slope, "< 0")
+
+
+@necessary("eq-33.uniform*", hypothesis=f"${tex(UP_TO)}$")
+def eq_33_beyond() -> Iterator[Evidence]:
+    sizes = {MU: 1, NU: 0, NEAR_POSITIVE: 2, LONGEST: 10, FAR_POSITIVE: 100, DIM: 4900}
+    yield EQ_33_BOUNDED.without(UP_TO).fails_at(sizes)
 
 
 attack("eq-33.uniform*", domain=EQ_33_BOUNDED.domain())(EQ_33_BOUNDED.attack)
@@ -701,10 +694,8 @@ EQ_7 = Statement(
     says=EQ_7,
     assumes=("Assumption 2.1",),
     uses=("eq-18*", "eq-34"),
-    outline=(
-        "(34) for both signs of the distances: C_D is even, S_D odd, and (30) is two-sided. The threshold "
-        "can be exp(1.03 + 3.66|rho|): thm-2.2*."
-    ),
+    outline="(34) for both signs of the distances: C_D is even, S_D odd, and (30) is two-sided. The threshold "
+    "can be exp(1.03 + 3.66|rho|): thm-2.2*.",
 )
 def eq_7(statement: Statement) -> Iterator[Evidence]:
     x, y = sp.symbols("x y", real=True)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import Any
 
 import sympy as sp
 from flint import arb
@@ -62,7 +63,6 @@ from proofs.waves import (
     x,
 )
 
-HYPOTHESES = (r"$0 < \theta_0 < 1/10$", "$D$ even", "$D > 4 L$", r"$\lambda > 1$")
 ALPHAS = (Fraction(1, 10**6), Fraction(1, 10), Fraction(1, 3), Fraction(1, 2), Fraction(999, 1000))
 HALF, THOUSANDTH = sp.Rational(1, 2), sp.Rational(1, 1000)
 ANY_HEAD_DIM = Variable(D, low=sp.Integer(0), even=True)
@@ -254,22 +254,50 @@ def eq_42_attack() -> Iterator[Evidence]:
     yield from EQ_42_REPAIRED.attack(number=12)
 
 
+CUT = sp.floor(alpha * D / 2)
+EQ_43 = Statement(
+    (*SIZES, Variable(alpha, low=sp.Integer(0), high=sp.Integer(1))),
+    (
+        Conclusion(
+            relation(
+                delta_sum(sp.Integer(0), D / 2 - 1),
+                "==",
+                delta_sum(sp.Integer(0), CUT) + delta_sum(CUT + 1, D / 2 - 1),
+            )
+        ),
+    ),
+    meaning=LOG,
+    words=r"$\Delta = \sum_{d \le \alpha D/2} \Delta_d + \sum_{d > \alpha D/2} \Delta_d =: \Delta' + \Delta''$, "
+    + PRINTED_TERMS,
+)
+
+
 @claim(
     "eq-43",
     where="App. E, eq 43",
     kind="equation",
-    in_words="a sum split in two: no side that could be wrong",
-    says=(
-        r"$\Delta = \sum_{d \le \alpha D/2} \Delta_d + \sum_{d > \alpha D/2} \Delta_d =: \Delta' + "
-        r"\Delta''$"
-    ),
-    assumes=(r"$\alpha \in (0, 1)$",),
+    says=EQ_43,
     outline="Each d is in exactly one of the two sums.",
 )
-def eq_43() -> Iterator[Evidence]:
+def eq_43(statement: Statement) -> Iterator[Evidence]:
     index, cut = sp.symbols("d x", real=True)
     yield exact("d <= x or d > x", sp.Or(index <= cut, index > cut) == sp.true, "true", "always")
     yield exact("d <= x and d > x", sp.And(index <= cut, index > cut) == sp.false, "false", "never")
+    (conclusion,) = statement.conclusions
+    whole = conclusion.says.lhs
+    near, far = sorted(conclusion.says.rhs.args, key=lambda part: part.limits[0][1] != 0)
+    (name, first, last), (_, begin, end), (_, after, final) = (part.limits[0] for part in (whole, near, far))
+    yield exact(
+        "one term in all three", {part.function for part in (whole, near, far)} == {whole.function}, "", ""
+    )
+    yield exact("the same first and last d", (begin, final) == (first, last), (begin, final), (first, last))
+    yield exact("Delta'' begins after Delta'", after == end + 1, after, end + 1)
+    ends = statement.range_of(alpha)
+    yield exact("the last integer d <= alpha D/2", end == sp.floor(alpha * D / 2), end, "floor(alpha D/2)")
+    inside = (ends.low, ends.high) == (0, 1) and (first, last) == (0, D / 2 - 1)
+    yield exact(
+        f"alpha D/2 < D/2, so neither sum is cut short in {name}", inside, (ends.low, ends.high), (0, 1)
+    )
 
 
 @attack("eq-43", domain="D = 10 to 256, alpha D/2 an integer or not: are Delta' and Delta'' a partition?")
@@ -287,6 +315,7 @@ def eq_43_attack() -> Iterator[Evidence]:
         return tried(f"where they are none, Delta'' from {off} terms later on", not wrong, wrong, [])
 
     yield controlled(partition(0), partition(1), partition(-1))
+    yield from EQ_43.attack(number=12)
 
 
 def first_past(head_dim: int, share: Fraction) -> int:
@@ -331,30 +360,51 @@ def indices(point: Point) -> range:
     return range(point.head_dim // 2)
 
 
+STEEPEST = sp.Symbol(r"\mathrm{Lip}_d", positive=True)
+WORST = sp.Symbol(r"\sup_{f}|\Delta_d|", nonnegative=True)
+
+
+def of_lipschitz(says: Any) -> Statement:
+    """What is said of the greatest |Delta_d| of all f with one Lipschitz constant, which a linear f has."""
+    return Statement(
+        (ANY_HEAD_DIM, Variable(STEEPEST, low=sp.Integer(0))),
+        (Conclusion(says),),
+        meaning={WORST: STEEPEST * sp.Integral(r, (r, 0, 2 / D))},
+        words=rf"$|\Delta_d| \le {tex(says.rhs)}$, $\Delta_d$ as in (42) with any $f$ of the Lipschitz constant "
+        r"$\mathrm{Lip}_d$; the greatest is that of $\mathrm{Lip}_dr$, $r$ the distance from $2d/D$; ",
+    )
+
+
+EQ_45 = of_lipschitz(relation(WORST, "<=", STEEPEST * 4 / D**2))
+EQ_45_REPAIRED = of_lipschitz(relation(WORST, "==", STEEPEST * 2 / D**2))
+
+
 @claim(
     "eq-45",
     where="App. E, eq 45",
     kind="step",
-    in_words="its Lipschitz constant is a supremum over an interval",
-    says=r"$|\Delta_d| \le \mathrm{Lip}_d \cdot 4/D^2$",
-    assumes=HYPOTHESES,
+    says=EQ_45,
+    cites=("eq-42",),
     outline="|f(2d/D) - f(x)| <= Lip_d (x - 2d/D), integrated: half of what is printed.",
 )
-def eq_45() -> Iterator[Evidence]:
-    yield from lipschitz()
+def eq_45(statement: Statement) -> Iterator[Evidence]:
+    bound, worst = statement.target() / STEEPEST, statement.meaning[WORST].doit() / STEEPEST
+    yield from lipschitz(bound)
+    yield arrives("a linear f", sp.integrate(r, (r, 0, 2 / D)), worst)
+    yield arrives("half of what is printed", 2 * worst, bound)
 
 
 @repair(
     "eq-45",
-    in_words="of every function with the Lipschitz constant",
-    says=(
-        r"$|\Delta_d| \le \mathrm{Lip}_d \cdot 2/D^2$, and no smaller multiple of $1/D^2$ serves every $f$"
-    ),
-    assumes=HYPOTHESES,
+    says=EQ_45_REPAIRED,
+    cites=("eq-42",),
+    outline="The same, and a linear f attains it: no smaller multiple of 1/D^2 serves every f.",
 )
-def eq_45_repaired() -> Iterator[Evidence]:
-    yield from lipschitz(2 / D**2)
-    yield same("a linear f attains it", sp.integrate(r, (r, 0, 2 / D)), 2 / D**2)
+def eq_45_repaired(statement: Statement) -> Iterator[Evidence]:
+    yield from statement.identities()
+    bound = statement.target() / STEEPEST
+    yield from lipschitz(bound)
+    yield same("a linear f attains it", sp.integrate(r, (r, 0, 2 / D)), bound)
 
 
 def lipschitz(bound: sp.Expr = 4 / D**2) -> Iterator[Evidence]:
@@ -369,6 +419,7 @@ def eq_45_attack() -> Iterator[Evidence]:
             yield abs(q.term(i)), q.phase(Fraction(2 * i, q.head_dim)) * q.log * 2 / q.head_dim**2
 
     yield search("1 - |Delta_d| D^2/(2 Lip_d)", margins(pairs, relative=True), control="0.149")
+    yield from EQ_45_REPAIRED.attack()
 
 
 PLACE = sp.Symbol("x", nonnegative=True)

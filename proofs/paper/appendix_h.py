@@ -13,30 +13,61 @@ from proofs.balls import ball
 from proofs.checks import arrives, controlled, exact, search, tried
 from proofs.exact import Expr, identity
 from proofs.gaussian_tokens import LONGEST, N, cosine_mean, counterexample, quadratic
-from proofs.ledger import attack, claim, repair
+from proofs.ledger import attack, claim, necessary, repair
+from proofs.paper.appendix_g import form_everywhere
+from proofs.paper.section_3_score import EQ_12
+from proofs.paper.theorem_3_2 import PHASE_DIMS, THEOREM, of_score
 from proofs.paper.theorem_3_3 import (
     AMPLITUDE,
     CORRELATION,
     CROSS,
+    EQ_15,
     MOMENT_LIMIT,
     MOMENTS,
+    ONE_SCALE,
     SQUARE,
     VARIANCE,
     cosine_rate,
     moments_of,
+    of_two_scales,
     twisted,
 )
-from proofs.statements import Conclusion, Statement, relation
+from proofs.statements import Conclusion, Statement, Variable, relation, tex
+from proofs.tapa_letters import (
+    AMPLITUDE_SIZE,
+    ANY_DISTANCE,
+    ANY_POWER,
+    APART,
+    CONSTANT,
+    INNER_A,
+    INNER_P,
+    LAG,
+    PHASE_SIZE,
+    POWER,
+    TURN_SQUARE,
+    at_normal,
+    decays,
+    equals,
+    every_size,
+    every_split,
+    falls_with_kernel,
+    in_dimensions,
+    of_equal_tokens,
+    put,
+    split_of,
+)
 
-R = sp.Symbol("R", positive=True)
-LAG, POWER = sp.symbols("d alpha", positive=True)
+FORM_A, FORM_P = (sp.Symbol(rf"x_{part}^{{T}} J x_{part}", real=True) for part in "AP")
+PRINTED_FIRST = FORM_A**2 / AMPLITUDE_SIZE / 2  # what (82) integrates over x_A, and what over x_P beside it
+PRINTED_SECOND = FORM_A / sp.sqrt(AMPLITUDE_SIZE) / 2
+PRINTED_WAVE = sp.cos(4 * sp.pi * LAG**POWER / sp.sqrt(PHASE_SIZE) * FORM_P)
 
 
 def printed_first(radius: Expr) -> Expr:
     """I of (82) as printed, D = 2, over |q_A|, |k_A| <= radius only: (1/2) int (x_A^T J x_A)^2 dx_A, without rho."""
     x, y = sp.symbols("x y", real=True)
-    inner = sp.integrate((2 * x * y) ** 2, (x, -radius, radius))
-    return sp.integrate(inner, (y, -radius, radius)) / 2
+    inner = sp.integrate(put(PRINTED_FIRST, {FORM_A: 2 * x * y, **split_of(1, 1)}), (x, -radius, radius))
+    return sp.integrate(inner, (y, -radius, radius))
 
 
 def second_moment(square: Expr, doubled: Expr) -> Expr:
@@ -48,11 +79,10 @@ def second_moment(square: Expr, doubled: Expr) -> Expr:
     "eq-82",
     where="App. H, eq 82",
     kind="equation",
-    in_words="an identity of integrals of every density",
+    in_words="an identity of integrals, one of which is infinite",
     says=(
-        r"$\mathrm{E}|\mathrm{Attn}|^2 = (1/2)\int (x_A^T J x_A)^2/(\theta D) \,dx_A + (1/2)\int (x_A^T J "
-        r"x_A/\sqrt{\theta D})(\int \cos((4\pi|m-n|^\alpha/\sqrt{(1-\theta)D}) x_P^T J x_P)\rho \,dx_P) "
-        r"\,dx_A = I +$ II"
+        rf"$\mathrm{{E}}|\mathrm{{Attn}}|^2 = \int {tex(PRINTED_FIRST)} \,dx_A + \int {tex(PRINTED_SECOND)} "
+        rf"(\int {tex(PRINTED_WAVE)} \rho \,dx_P) \,dx_A = I +$ II"
     ),
     outline=(
         "Four misprints. I has no density, so it is infinite: already 8R^6/9 over [-R,R]^2 for D = 2, while "
@@ -77,22 +107,50 @@ def with_density(factor: Expr, value: Expr) -> Evidence:
     return identity(square / 2, value, "I with the density put in, unit normal tokens")
 
 
+DOUBLED_WAVE = sp.cos(4 * sp.pi * LAG**POWER * INNER_P / sp.sqrt(PHASE_SIZE))
+SECOND = sp.Symbol(r"\mathrm{E}|\mathrm{Attn}|^2", nonnegative=True)
+AMPLITUDES = sp.Symbol(r"\mathrm{E}(q_A\cdot k_A)^2", nonnegative=True)
+OSCILLATING = sp.Symbol(rf"\mathrm{{E}}[(q_A\cdot k_A)^2 {tex(DOUBLED_WAVE)}]", real=True)
+FIRST_PART, SECOND_PART = sp.symbols(r"I \mathrm{II}", real=True)
+EQ_82_REPAIRED = Statement(
+    (),
+    (
+        equals(SECOND, FIRST_PART + SECOND_PART),
+        equals(FIRST_PART, AMPLITUDES / (2 * AMPLITUDE_SIZE)),
+        equals(SECOND_PART, OSCILLATING / (2 * AMPLITUDE_SIZE)),
+        equals(INNER_A, FORM_A / 2),
+        equals(INNER_P, FORM_P / 2),
+    ),
+    words=r"the means are over $\rho$, in both",
+)
+
+
 @repair(
     "eq-82",
-    in_words="an identity of means for every law",
-    says=(
-        r"$\mathrm{E}|\mathrm{Attn}|^2 = (1/2\theta D) \mathrm{E}(q_A\cdot k_A)^2 + (1/2\theta D) "
-        r"\mathrm{E}[(q_A\cdot k_A)^2 \cos(4\pi s q_P\cdot k_P)] = I +$ II, $s = "
-        r"|m-n|^\alpha/\sqrt{(1-\theta)D}$; in terms of $J$: $\rho$ in both, $(x_A^T J x_A/2)^2$, $x_P^T J "
-        "x_P/2$"
-    ),
+    says=EQ_82_REPAIRED,
     outline=(
         "(A cos x)^2 = A^2/2 + A^2 cos(2x)/2 pointwise, then the mean; needs E(q_A.k_A)^2 finite, and no density."
     ),
 )
-def eq_82_repaired() -> Iterator[Evidence]:
+def eq_82_repaired(statement: Statement) -> Iterator[Evidence]:
     yield square_of_score(sp.cos)
-    yield with_density(sp.Rational(1, 2), DUE)
+    whole, first, second, form_a, form_p = (statement.target(index) for index in range(1, 6))
+    at_point = {
+        AMPLITUDES: INNER_A**2,
+        OSCILLATING: INNER_A**2 * DOUBLED_WAVE,
+    }  # of one (q, k); means are linear
+    split = put(put(whole, {FIRST_PART: first, SECOND_PART: second}), at_point)
+    (angle,) = (wave.args[0] for wave in EQ_12.target().atoms(sp.cos))
+    halved = put(split, {DOUBLED_WAVE: 2 * sp.cos(angle) ** 2 - 1})
+    yield identity(halved, EQ_12.target() ** 2, "the square of eq 12, cos 2x = 2 cos^2 x - 1")
+    yield identity(DOUBLED_WAVE.args[0], 2 * angle, "the angle is that of eq 12 twice")
+    yield with_density(form_a / FORM_A, DUE)
+    mended = put(PRINTED_FIRST, {FORM_A: INNER_A})  # x^T J x/2 = q.k
+    yield identity(mended, put(first, at_point), "I as printed, with x^T J x/2 and the density")
+    mended = 2 * put(PRINTED_SECOND, {FORM_A: INNER_A}) ** 2 * put(PRINTED_WAVE, {FORM_P: INNER_P})
+    yield identity(mended, put(second, at_point), "II as printed, with x^T J x/2 and the amplitude's square")
+    for form, letter in ((form_a, FORM_A), (form_p, FORM_P)):
+        yield form_everywhere(form / letter)
 
 
 def square_of_score(wave: sp.FunctionClass) -> Evidence:
@@ -154,10 +212,15 @@ EQ_83_REPAIRED = Statement(
 )
 
 
+@necessary("eq-83*", hypothesis=ONE_SCALE)
+def eq_83_repaired_without_one_scale() -> Iterator[Evidence]:
+    yield of_two_scales(EQ_83_REPAIRED, 1)
+
+
 @repair(
     "eq-83",
     says=EQ_83_REPAIRED,
-    assumes=(r"$\mathrm{E} (q_d k_d)^2 = \sigma_0^2$ for all $d$",),
+    assumes=(ONE_SCALE,),
     outline=(
         "The square of a sum: theta D squares, and the rest. Equal to sigma_0^2/2 iff the cross terms cancel."
     ),
@@ -197,13 +260,30 @@ def eq_83_attack() -> Iterator[Evidence]:
     yield controlled(too_large(1), too_large(-1))
 
 
+SIZE_OF_SECOND = sp.Symbol(r"|\mathrm{II}|", nonnegative=True)
+OF_SECOND = sp.Symbol(r"C''(D,\rho{})", positive=True)
+EQ_84 = decays(SIZE_OF_SECOND, OF_SECOND, r"II as printed or as repaired, $a = \theta D$; ", "<=")
+SCHWARTZ = r"$\rho$ Schwartz"
+TWICE_AT_NORMAL = at_normal(  # the doubled angle, of standard normal q_P, k_P
+    EQ_84,
+    {
+        SIZE_OF_SECOND: (1 + 4 * TURN_SQUARE) ** (-PHASE_SIZE / 2),
+        OF_SECOND: (sp.sqrt(PHASE_SIZE) / (4 * sp.pi)) ** PHASE_SIZE,
+    },
+)
+
+
+@necessary("eq-84", hypothesis=SCHWARTZ)
+def eq_84_without_density() -> Iterator[Evidence]:
+    yield of_equal_tokens(EQ_84.target(), OF_SECOND, doubled=2)
+
+
 @claim(
     "eq-84",
     where="App. H, eq 84",
     kind="equation",
-    in_words="of every Schwartz density, with a constant that is not named",
-    says=r"$|II| \le C''(D,\rho)|m-n|^{-\alpha(1-\theta)D}$, II as printed or as repaired",
-    assumes=(r"$\rho$ Schwartz",),
+    says=EQ_84,
+    assumes=(SCHWARTZ,),
     uses=("thm-3.2.kernel", "thm-3.2.majorant", "thm-3.2.weights"),
     outline=(
         "The proof of thm-3.2 with 2s (repaired) or 4s (printed) for s, and with (q_A.k_A)^2 <= (1/4) "
@@ -211,16 +291,21 @@ def eq_83_attack() -> Iterator[Evidence]:
         "n}."
     ),
 )
-def eq_84() -> Iterator[Evidence]:
+def eq_84(statement: Statement) -> Iterator[Evidence]:
     for times in (2, 4):
-        left = (times * LAG**POWER / sp.sqrt(N)) ** -N
-        right = sp.Integer(times) ** -N * N ** (N / 2) * LAG ** (-POWER * N)
-        yield identity(left, right, f"({times}s)^-n in tokens")
+        yield from falls_with_kernel(statement.target(), times * of_score()[1])
+    yield every_split(statement)
+    yield statement.every_positive(POWER)
     yield cosine_rate()
 
 
-@attack("eq-84", domain="unit normal tokens: II |m-n|^(alpha n) against its limit, n = 1, 2, 128, 1 to 2^20")
+@attack(
+    "eq-84",
+    domain=f"{TWICE_AT_NORMAL.domain()}; "
+    "unit normal tokens: II |m-n|^(alpha n) against its limit, n = 1, 2, 128, 1 to 2^20",
+)
 def eq_84_attack() -> Iterator[Evidence]:
+    yield from TWICE_AT_NORMAL.attack()
     yield search("1 - t^n E cos(2x) 2^n", _scaled_cases(), control="0.000198")
 
 
@@ -236,20 +321,59 @@ def _s(n: int, lag: int) -> arb:
     return arb.pi() * ball(lag) ** ball("1/10") / ball(n).sqrt()
 
 
+MEAN_SCORE = sp.Symbol(r"(\mathrm{E} \mathrm{Attn})", real=True)
+SCORE_VARIANCE = FIRST_PART + SECOND_PART - MEAN_SCORE**2
+PREMISES = tuple(
+    relation(letter, "==", value)
+    for letter, value in ((FIRST_PART, SQUARE / 2), (SECOND_PART, 0), (MEAN_SCORE, 0))
+)
+INFERENCE = Statement(
+    (Variable(SQUARE, low=sp.Integer(0)), *map(Variable, (FIRST_PART, SECOND_PART, MEAN_SCORE))),
+    (Conclusion(relation(SCORE_VARIANCE, ">=", SQUARE / 2), when=PREMISES),),
+    words=r"(81), (83) and (84) give (15): in the limit, with $S = \sigma_0^2$ and the variance (82) less the square "
+    "of the mean, ",
+)
+
+
+def variance_without(index: int, point: dict[sp.Symbol, Expr]) -> Evidence:
+    """The inference without one of its premises, at a point that breaks it alone."""
+    others = {SQUARE: 2, FIRST_PART: 1, SECOND_PART: 0, MEAN_SCORE: 0}
+    return INFERENCE.without(PREMISES[index]).fails_at({**others, **point})
+
+
+@necessary("thm-3.3.printed", hypothesis=f"${tex(PREMISES[0])}$")
+def inference_without_83() -> Iterator[Evidence]:
+    yield variance_without(0, {FIRST_PART: sp.Rational(1, 2)})
+
+
+@necessary("thm-3.3.printed", hypothesis=f"${tex(PREMISES[1])}$")
+def inference_without_84() -> Iterator[Evidence]:
+    yield variance_without(1, {SECOND_PART: -1})
+
+
+@necessary("thm-3.3.printed", hypothesis=f"${tex(PREMISES[2])}$")
+def inference_without_81() -> Iterator[Evidence]:
+    yield variance_without(2, {MEAN_SCORE: -1})
+
+
 @claim(
     "thm-3.3.printed",
     where="App. H, end",
     kind="step",
-    in_words="an inference, of every law",
-    says="(81), (83) and (84) give (15)",
+    says=INFERENCE,
     uses=("eq-81", "eq-82", "eq-83", "eq-84"),
-    cites=("eq-15",),
+    cites=("eq-15", "eq-81", "eq-82", "eq-83", "eq-84"),
     outline=(
         "Var = I + II - (E Attn)^2, II and E Attn tend to 0; the logic is right, its premises (82) and (83) are not."
     ),
 )
-def thm_3_3_printed() -> Iterator[Evidence]:
+def thm_3_3_printed(statement: Statement) -> Iterator[Evidence]:
     yield from variance()
+    yield statement.every_positive(SQUARE)
+    (said,) = statement.conclusions
+    given = {one.lhs: one.rhs for one in said.when}
+    yield arrives("the variance in the limit", put(said.says.gts, given), statement.target())
+    yield identity(statement.target(), EQ_15.target(), "which is what (15) says")
 
 
 def variance() -> Iterator[Evidence]:
@@ -261,26 +385,67 @@ def variance() -> Iterator[Evidence]:
     yield identity(total.subs({second: 0, mean: 0}), first, "limit of the variance is I")
 
 
+OF_MEAN = sp.Symbol("C'", positive=True)
+LEFT_OVER = sp.Symbol(r"|\mathrm{Var} - I|", nonnegative=True)
+RATE = APART ** (-POWER * N)
+PRINTED_REPAIRED = Statement(
+    (*MOMENTS, PHASE_DIMS, ANY_POWER, ANY_DISTANCE),
+    (
+        equals(VARIANCE, SQUARE / 2 + CROSS / (2 * AMPLITUDE)),
+        Conclusion(relation(LEFT_OVER, "<=", OF_SECOND * RATE + OF_MEAN**2 * RATE**2)),
+    ),
+    meaning=MOMENT_LIMIT,
+    words=r"(81), (83) and (82) as repaired, and (84): $\mathrm{Var} \to I = V$, with $a = \theta D$, "
+    r"$n = (1-\theta)D$, $S = \sigma_0^2$ and $X = \sum_{i \ne j \le \theta D} \mathrm{E} q_ik_iq_jk_j$; ",
+)
+
+
+@necessary("thm-3.3.printed*", hypothesis=SCHWARTZ)
+def thm_3_3_printed_repaired_without_density() -> Iterator[Evidence]:
+    yield of_equal_tokens(
+        EQ_84.target(), OF_SECOND, doubled=2
+    )  # q_A.k_A = sqrt(a) for certain, a = 1: II alone
+
+
 @repair(
     "thm-3.3.printed",
-    in_words="of every Schwartz density, with constants that are not named",
-    says=(
-        r"(81), (83) and (82) as repaired, and (84): $\mathrm{Var} \to I = \sigma_0^2/2 +$ cross terms, "
-        r"with $|\mathrm{Var} - I| \le C''|m-n|^{-\alpha n} + C'^2|m-n|^{-2\alpha n}$"
-    ),
-    assumes=(r"$\rho$ Schwartz",),
+    says=PRINTED_REPAIRED,
+    assumes=(SCHWARTZ,),
     uses=("eq-81", "eq-82*", "eq-83*", "eq-84"),
+    cites=("eq-81", "eq-82", "eq-83", "eq-84"),
     outline="The same with the premises repaired; this is the rate of thm-3.3* for Schwartz densities.",
 )
-def thm_3_3_printed_repaired() -> Iterator[Evidence]:
+def thm_3_3_printed_repaired(statement: Statement) -> Iterator[Evidence]:
     yield from variance()
+    yield arrives("I, as (83) repaired has it", EQ_83_REPAIRED.target(), statement.target(1))
+    yield arrives("which is I", statement.spelt(statement.target(1)), statement.meaning[VARIANCE])
+    # Var - I = II - (E Attn)^2
+    second, mean = (in_dimensions(one.target()) for one in (EQ_84, THEOREM))
+    squared = put(mean, {CONSTANT: OF_MEAN}) ** 2
+    yield arrives("the bound of II and the square of that of the mean", second + squared, statement.target(2))
+    yield every_size(statement, N)
+    yield statement.every_positive(POWER)
+
+
+LEFT_AT_NORMAL = Statement(  # standard normal tokens: E Attn = 0, E (q_A.k_A)^2 = a, so Var - I = II
+    (PHASE_DIMS, ANY_POWER, ANY_DISTANCE),
+    PRINTED_REPAIRED.conclusions[1:],
+    given=(relation(APART**POWER, "<", 50), relation(N, "<", 70)),
+    meaning={
+        LEFT_OVER: (1 + (4 * sp.pi * APART**POWER) ** 2 / N) ** (-N / 2) / 2,
+        OF_SECOND: (sp.sqrt(N) / (4 * sp.pi)) ** N / 2,
+        OF_MEAN: sp.Rational(1, 10**9),
+    },
+)
 
 
 @attack(
     "thm-3.3.printed*",
-    domain="normal tokens of eq-15, r = 0, 9/10: exact variance less I, against its own bound",
+    domain=f"{LEFT_AT_NORMAL.domain()}; "
+    "normal tokens of eq-15, r = 0, 9/10: exact variance less I, against its own bound",
 )
 def thm_3_3_printed_repaired_attack() -> Iterator[Evidence]:
+    yield from LEFT_AT_NORMAL.attack()
     cases = (
         (f"r = {r}, distance {lag}", cosine_mean(2, lag, spread=2) * (1 - ball(r) ** 2) / 2)
         for r in ("0", "9/10")

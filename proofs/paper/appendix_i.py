@@ -12,12 +12,12 @@ from flint import arb
 
 from analysis.evidence import Evidence, Verdict
 from proofs.balls import Real, ball, below, equal_within, less
-from proofs.checks import BASES, controlled, exact, short
-from proofs.exact import identity
+from proofs.checks import BASES, controlled, equality, exact, short
+from proofs.exact import Expr, identity
 from proofs.gaussian_tokens import counterexample
 from proofs.integrals import RopeSums
 from proofs.ledger import attack, claim, practice, repair
-from proofs.statements import Conclusion, Statement, constant_ball, relation
+from proofs.statements import Conclusion, Statement, Variable, constant_ball, relation, tex
 
 PAIRS = 10_000
 NEAR = range(101)  # the distances 0..100 of the near interval
@@ -37,8 +37,8 @@ def standard_errors(mean: Real, spread: Real, pairs: int = PAIRS) -> arb:
     kind="remark",
     in_words="measured on models that v1 does not give",
     says=(
-        "score at a near less score at a far distance, 10000 pairs on PG19: RoPE has mean 4.1 and "
-        "standard deviation 0.85, TAPA 0.03 and 3.3"
+        f"score at a near less score at a far distance, {PAIRS} pairs on PG19: RoPE has mean {ROPE_MEAN} and "
+        f"standard deviation {ROPE_SPREAD}, TAPA {MEAN} and {SPREAD}"
     ),
     outline=(
         "Numbers of two models of 7B parameters. v1 gives neither the models nor their scores, so the histograms "
@@ -53,7 +53,7 @@ def figure() -> Iterator[Evidence]:
         "the histograms",
         Verdict.UNKNOWN,
         computed="missing: both trained 7B models, or their scores",
-        predicted="4.1",
+        predicted=ROPE_MEAN,
     )
 
 
@@ -152,51 +152,84 @@ def figure_practice() -> Iterator[dict[str, object]]:
                 }
 
 
-def interval_distances(low: int, high: int) -> set[int]:
-    """Distances m - n >= 0 of two positions in [low, high]."""
-    return {m - n for m in range(low, high + 1) for n in range(low, m + 1)}
+START, QUERY, KEY = sp.symbols("s m n", integer=True, nonnegative=True)
+WIDTH = sp.Integer(len(NEAR) - 1)
+SPAN = f"$[{tex(START)}, {tex(START + WIDTH)}]$"
+ANY_START = Variable(START, among=(sp.Integer(NEAR[0]), sp.Integer(FAR[0])))
+
+
+def said_distances() -> tuple[Conclusion, ...]:
+    """The distance m - n lies in [s, s + 100]."""
+    return (
+        Conclusion(relation(QUERY - KEY, ">=", START)),
+        Conclusion(relation(QUERY - KEY, "<=", START + WIDTH)),
+    )
+
+
+def in_interval(symbol: sp.Symbol, low: Expr) -> Variable:
+    """An integer of [low, low + 100]."""
+    return Variable(symbol, low=low, high=low + WIDTH, integer=True, closed=True)
+
+
+PROTOCOL = Statement(
+    (
+        *(ANY_START, in_interval(KEY, START)),
+        Variable(QUERY, low=KEY, high=START + WIDTH, integer=True, closed=True),
+    ),
+    said_distances(),
+    words=f"pairs with positions from {SPAN} (caption; far is $s = {FAR[0]}$) are pairs at distances in {SPAN} "
+    "(text): ",
+)
+ANY_KEY = Variable(KEY, low=sp.Integer(0), integer=True, closed=True)
+PROTOCOL_REPAIRED = Statement(
+    (ANY_START, ANY_KEY, in_interval(QUERY, KEY + START)),
+    said_distances(),
+    words=f"the text is meant: the distance is in {SPAN}, after a key $n$ at whatever position: ",
+)
 
 
 @claim(
     "fig-1.protocol",
     where="App. I, caption of Figure 1 and text",
     kind="step",
-    in_words="of the reading of a caption",
-    says=(
-        "pairs with positions from $[10000, 10100]$ (caption) are pairs at distances in $[10000, 10100]$ "
-        "(text)"
-    ),
+    says=PROTOCOL,
     outline="Two positions of [10000, 10100] are at most 100 apart: as near as those of [0, 100].",
 )
-def protocol() -> Iterator[Evidence]:
-    near, far = in_interval(0, 100, NEAR), in_interval(10_000, 10_100, FAR)
-    yield from counterexample([near], far)
+def protocol(statement: Statement) -> Iterator[Evidence]:
+    yield statement.fails_at({START: FAR[0], KEY: FAR[0], QUERY: FAR[-1]})
 
 
-def in_interval(low: int, high: int, said: range) -> Evidence:
-    """Are the distances of two positions in [low, high] those that are said?"""
-    found = interval_distances(low, high)
-    what = f"distances of two positions in [{low}, {high}]"
-    return exact(what, found == set(said), f"{min(found)}..{max(found)}", f"{said[0]}..{said[-1]}")
+def interval_distances(low: int, high: int) -> set[int]:
+    """Distances m - n >= 0 of two positions in [low, high]."""
+    return {m - n for m in range(low, high + 1) for n in range(low, m + 1)}
 
 
 @repair(
     "fig-1.protocol",
-    in_words="of the reading of a caption",
-    says="the text is meant: the query is $[0,100]$ or $[10000,10100]$ tokens after the key",
+    says=PROTOCOL_REPAIRED,
     outline="A position and one 10000 to 10100 before it.",
 )
-def protocol_repaired() -> Iterator[Evidence]:
-    found = {20_000 - n for n in range(9_900, 10_001)}
-    yield exact(
-        "distances of 20000 to [9900, 10000]", found == set(range(10_000, 10_101)), "10000..10100", "the same"
-    )
+def protocol_repaired(statement: Statement) -> Iterator[Evidence]:
+    query = statement.range_of(QUERY)
+    for index, end in enumerate((query.low, query.high), 1):
+        yield equality("what the query's range leaves of m - n", end - KEY, statement.target(index))
+    for start, said in zip(statement.range_of(START).among, (NEAR, FAR), strict=True):
+        ends = [statement.target(index).subs(START, start) for index in (1, 2)]
+        yield exact("distances of the text", ends == [said[0], said[-1]], ends, f"{said[0]}..{said[-1]}")
 
 
 @attack("fig-1.protocol", domain="the near interval under both readings, and ten positions on")
 def protocol_attack() -> Iterator[Evidence]:
-    shorter = in_interval(0, 99, NEAR)
-    yield from counterexample([controlled(in_interval(0, 100, NEAR), shorter)], in_interval(10, 110, FAR))
+    def agrees(low: int, high: int, said: range) -> Evidence:
+        found = interval_distances(low, high)
+        what = f"distances of two positions in [{low}, {high}]"
+        return exact(what, found == set(said), f"{min(found)}..{max(found)}", f"{said[0]}..{said[-1]}")
+
+    shorter = agrees(0, 99, NEAR)
+    yield from counterexample([controlled(agrees(0, 100, NEAR), shorter)], agrees(10, 110, FAR))
+
+
+attack("fig-1.protocol*", domain=PROTOCOL_REPAIRED.domain())(PROTOCOL_REPAIRED.attack)
 
 
 Law = Mapping[Fraction, Fraction]  # value -> probability
@@ -219,58 +252,86 @@ def symmetric(law: Law) -> bool:
     return all(law.get(-value) == weight for value, weight in law.items())
 
 
+NEARER, FIRST, SECOND = sp.symbols("x u v", real=True)
+CHANCE, CENTRE = sp.Symbol("p", positive=True), sp.Symbol("m", real=True)
+SYMMETRIC = Statement(
+    (
+        *(Variable(NEARER), Variable(SECOND), Variable(FIRST, low=SECOND)),
+        Variable(CHANCE, low=sp.Integer(0), high=sp.Rational(1, 2)),
+    ),
+    (Conclusion(relation(NEARER, "==", -NEARER)), Conclusion(relation(CENTRE, "!=", 0))),
+    meaning={CENTRE: CHANCE * FIRST + (1 - CHANCE) * SECOND},
+    words=r"a symmetric distribution of $\Delta$ about 0 indicates that no distance bias is present, a "
+    r"skewed one that there is; so two halves of the near distances with the means $x$ and $-x$, which make "
+    r"$\Delta$ symmetric, have the same mean, and the mean $m$ of a skewed law, $u$ with probability $p$, else $v$, "
+    "is a bias: ",
+)
+
+
 @claim(
     "fig-1.symmetric",
     where="App. I, caption of Figure 1",
     kind="step",
-    in_words="of every law of a difference of scores",
-    says=(
-        r"a symmetric distribution of $\Delta$ about 0 indicates that no distance bias is present, a "
-        "skewed one that there is"
-    ),
+    says=SYMMETRIC,
     outline=(
         "Symmetric with bias: means +1 at distances 1..50, -1 at 51..100, 0 at 0 and far, with a fair coin of "
-        "+-1: Delta is exactly symmetric, the mean differs by 2 between distances 1 and 51. Skewed without: 2 "
-        "with probability 1/3, -1 with 2/3 at every near distance, 0 far. And a mean of 4.1 is a shift; a "
+        "+-1: Delta is exactly symmetric, the mean differs by 2 between distances 1 and 51. Skewed without: 3 "
+        "with probability 1/4, -1 with 3/4 at every near distance, 0 far. And a mean of 4.1 is a shift; a "
         "normal law around it has no skew."
     ),
 )
-def symmetric_means_unbiased() -> Iterator[Evidence]:
+def symmetric_means_unbiased(statement: Statement) -> Iterator[Evidence]:
     bias, law = hidden_bias()
     spread = max(bias.values()) - min(bias.values())
-    yield from counterexample(
-        [
-            exact("Delta is symmetric", symmetric(law), law, "its negative's"),
-            exact("and its mean scores differ by 2", spread == 2, spread, 2),
-        ],
-        exact("symmetric law of Delta: every mean score is the same", spread == 0, spread, 0),
-    )
-    skewed = {Fraction(2): Fraction(1, 3), Fraction(-1): Fraction(2, 3)}
+    yield exact("Delta is symmetric", symmetric(law), law, "its negative's")
+    yield exact("and its mean scores differ by 2", spread == 2, spread, 2)
+    skewed = {Fraction(3): Fraction(1, 4), Fraction(-1): Fraction(3, 4)}
     third = sum(value**3 * weight for value, weight in skewed.items())
-    yield from counterexample(
-        [
-            exact("a law with third moment 2", third == 2, third, 2),
-            exact("is not symmetric", not symmetric(skewed), skewed, "not its negative's"),
-        ],
-        exact("the mean of this skewed law", mean_of(skewed) != 0, mean_of(skewed), "not 0"),
-    )
+    yield exact("a law with third moment 6", third == 6, third, 6)
+    yield exact("is not symmetric", not symmetric(skewed), skewed, "not its negative's")
+    moment = CHANCE * (FIRST - CENTRE) ** 3 + (1 - CHANCE) * (SECOND - CENTRE) ** 3
+    skew = CHANCE * (1 - CHANCE) * (1 - 2 * CHANCE) * (FIRST - SECOND) ** 3
+    yield equality("third moment of u or v about m, not 0 for p < 1/2", statement.spelt(moment), skew)
+    values = {FIRST: 3, SECOND: -1, CHANCE: sp.Rational(1, 4)}
+    yield statement.fails_at(values | {NEARER: 1}, 1, also=(2,))
+    yield statement.fails_at(values | {NEARER: 0}, 2)
+
+
+NEAR_MEANS, FAR_MEANS = sp.symbols("x_1:4", real=True), sp.symbols("y_1:3", real=True)
+DIFFERENCES = [x - y for x in NEAR_MEANS for y in FAR_MEANS]
+MEAN_OF_PAIRS = Statement(
+    tuple(Variable(symbol) for symbol in (*NEAR_MEANS, *FAR_MEANS)),
+    (
+        Conclusion(
+            relation(
+                sp.Mul(
+                    sp.Rational(1, len(DIFFERENCES)), sp.Add(*DIFFERENCES, evaluate=False), evaluate=False
+                ),
+                "==",
+                sum(NEAR_MEANS) / sp.Integer(len(NEAR_MEANS)) - sum(FAR_MEANS) / sp.Integer(len(FAR_MEANS)),
+            )
+        ),
+    ),
+    words=r"the mean of $\Delta$ is the average of $\mathrm{E} \mathrm{Attn}$ over the near distances less that over "
+    "the far ones; symmetry about zero says that these two averages agree, and no more; of three near and two far "
+    "distances with the means $x_i$ and $y_j$, all pairs alike: ",
+)
 
 
 @repair(
     "fig-1.symmetric",
-    in_words="of every law of a difference of scores",
-    says=(
-        r"the mean of $\Delta$ is the average of $\mathrm{E} \mathrm{Attn}$ over the near distances less "
-        "that over the far ones; symmetry about 0 says that these two averages agree, and no more"
-    ),
+    says=MEAN_OF_PAIRS,
     outline="The mean is linear, and a law that is symmetric about 0 with a mean has mean 0.",
 )
-def symmetric_repaired() -> Iterator[Evidence]:
-    near, far = sp.symbols("near0:3", real=True), sp.symbols("far0:2", real=True)
-    pairs = sum(x - y for x in near for y in far) / sp.Integer(6)
-    yield identity(pairs, sum(near) / 3 - sum(far) / 2, "mean of Delta over all pairs of distances")
+def symmetric_repaired(statement: Statement) -> Iterator[Evidence]:
+    yield from statement.identities()
+    near, far = (sum(means, sp.Integer(0)) / len(means) for means in (NEAR_MEANS, FAR_MEANS))
+    yield equality("the two averages", near - far, statement.target())
     _, law = hidden_bias()
     yield exact("mean of the symmetric law", mean_of(law) == 0, mean_of(law), 0)
+
+
+attack("fig-1.symmetric*", domain=MEAN_OF_PAIRS.domain())(MEAN_OF_PAIRS.attack)
 
 
 @attack("fig-1.symmetric", domain="the near average of the hidden bias: does Delta see any of it?")
@@ -296,20 +357,19 @@ def unseen(mean: Real, spread: Real) -> arb:
 
 
 ROOM = sp.Symbol("B", positive=True)
+BIAS, DEVIATIONS = sp.Rational(95, 10), sp.Rational(28, 10)
+STANDARD_ERROR = sp.Rational(SPREAD) / sp.sqrt(PAIRS)
 ZERO_DISTANCE = Statement(
     (),
     (
-        Conclusion(relation(sp.Rational(95, 10), "<", ROOM)),
-        Conclusion(relation(sp.Rational(28, 10) * sp.Rational(SPREAD), "<", ROOM)),
+        Conclusion(relation(BIAS, "<", ROOM)),
+        Conclusion(relation(DEVIATIONS * sp.Rational(SPREAD), "<", ROOM)),
     ),
-    meaning={
-        ROOM: (sp.Rational(MEAN) + sp.Rational("1.96") * sp.Rational(SPREAD) / sp.sqrt(PAIRS)) * len(NEAR)
-    },
+    meaning={ROOM: (sp.Rational(MEAN) + sp.Rational("1.96") * STANDARD_ERROR) * len(NEAR)},
     words="the near interval holds distance 0, where TAPA has no phase: a bias of that distance alone enters the "
     "mean of "
-    r"$\Delta$ with weight $1/101$, so the printed $0.03 \pm 0.033$ leaves room for one of 9.5 (2.8 standard "
-    r"deviations of "
-    r"$\Delta$): of up to $B$, ",
+    rf"$\Delta$ with weight $1/{len(NEAR)}$, so the printed ${MEAN} \pm {tex(STANDARD_ERROR)}$ leaves room for one of "
+    rf"{float(BIAS)} ({float(DEVIATIONS)} standard deviations of $\Delta$): of up to $B$, ",
 )
 
 

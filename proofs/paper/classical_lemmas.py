@@ -20,7 +20,7 @@ from proofs.checks import EDGES, WAVES, Point, exact, points, rises, same, searc
 from proofs.integrals import ci, si
 from proofs.ledger import attack, claim
 from proofs.letters import ANY_BASE, ANY_HEAD, ANY_UNIT, BASE, DIM, LOG, NEAR_POSITIVE, UNIT
-from proofs.statements import Conclusion, Statement, Variable, relation
+from proofs.statements import Conclusion, Statement, Variable, relation, tex
 from proofs.subdivision import attacked_in_boxes
 
 x, s, y, r, h, L, D, u, v, P, theta = sp.symbols("x s y r h L D u v P theta_0", positive=True)
@@ -41,6 +41,11 @@ LENGTH = sp.Symbol("t", nonnegative=True)
 ZERO = {"sin": sp.Symbol("z", positive=True), "cos": sp.Symbol("y", positive=True)}
 
 
+def hump_bound(zero: sp.Expr) -> sp.Expr:
+    """Of the first hump after a zero."""
+    return 2 / zero
+
+
 def hump_conclusions() -> Iterator[Conclusion]:
     """For sin and for cos after a zero: the sign, the first hump, and its bound."""
     for name, integral in (("sin", sp.Si), ("cos", sp.Ci)):
@@ -48,7 +53,7 @@ def hump_conclusions() -> Iterator[Conclusion]:
         whole, first = integral(z + LENGTH) - integral(z), sp.Abs(integral(z + sp.pi) - integral(z))
         yield Conclusion(relation((-1) ** TIMES * whole, ">=", 0))
         yield Conclusion(relation(sp.Abs(whole), "<=", first))
-        yield Conclusion(relation(first, "<=", 2 / z))
+        yield Conclusion(relation(first, "<=", hump_bound(z)))
 
 
 HUMP = Statement(
@@ -56,8 +61,8 @@ HUMP = Statement(
     tuple(hump_conclusions()),
     meaning={ZERO["sin"]: TIMES * sp.pi, ZERO["cos"]: (TIMES - sp.S.Half) * sp.pi},
     words=r"$\int_z^X w(y)/y \,dy$ from a zero $z > 0$ of $w = \pm \sin$ or $\pm \cos$ to $X = z + t$ is 0 or has the "
-    r"sign that $w$ has just after $z$, and is no more than its first hump, which is at most $2/z$; for $\sin$ and "
-    r"$z$, then for $\cos$ and $y$: ",
+    rf"sign that $w$ has just after $z$, and is no more than its first hump, at most ${tex(hump_bound(ZERO['sin']))}$; "
+    r"for $\sin$ and $z$, then for $\cos$ and $y$: ",
 )
 
 
@@ -184,11 +189,13 @@ def cosine_integral_attack() -> Iterator[Evidence]:
 
 
 ENTIRE = sp.Symbol(r"\mathrm{Cin}(x)", real=True)
+CIN_INTEGRAND = (1 - sp.cos(s)) / s
+CIN = sp.EulerGamma + sp.log(x) - sp.Ci(x)
 CIN_BOUNDS = Statement(
     (Variable(x, low=sp.Integer(0)),),
     (Conclusion(relation(ENTIRE, ">=", 0)), Conclusion(relation(ENTIRE, "<=", x**2 / 4))),
-    meaning={ENTIRE: sp.EulerGamma + sp.log(x) - sp.Ci(x)},
-    words=r"$\mathrm{Cin}(x) := \int_0^x (1 - \cos s)/s ds = \gamma + \log x - \mathrm{Ci}(x)$; ",
+    meaning={ENTIRE: CIN},
+    words=rf"${tex(ENTIRE)} := {tex(sp.Integral(CIN_INTEGRAND, (s, 0, x)))} = {tex(CIN)}$; ",
 )
 
 
@@ -207,9 +214,8 @@ def lem_cin(statement: Statement) -> Iterator[Evidence]:
 
 def cin_steps(quadratic: sp.Rational = sp.S.One / 4) -> Iterator[Evidence]:
     """Derivative and limit of gamma + log - Ci, the sign of 1 - cos, and 1 - cos s <= 2 quadratic s^2."""
-    found = sp.EulerGamma + sp.log(x) - sp.Ci(x)
-    yield same("Cin'", sp.diff(found, x), (1 - sp.cos(x)) / x)
-    yield same("Cin at 0", sp.limit(found, x, 0), sp.Integer(0))
+    yield same("Cin'", sp.diff(CIN, x), CIN_INTEGRAND.subs(s, x))
+    yield same("Cin at 0", sp.limit(CIN, x, 0), sp.Integer(0))
     yield same("1 - cos s is a square", 1 - sp.cos(s), 2 * sp.sin(s / 2) ** 2)
     yield rises("2 quadratic u^2 - (1 - cos u)", 2 * quadratic * u**2 - 1 + sp.cos(u), u, 2)
     yield same("int_0^X 2 quadratic s ds", sp.integrate(2 * quadratic * s, (s, 0, x)), quadratic * x**2)
@@ -231,11 +237,12 @@ def cin_attack() -> Iterator[Evidence]:
 
 
 MEAN = sp.Symbol("kappa", positive=True)  # kappa(u), as the statement prints it
+GREATEST_KAPPA, KAPPA_RATE = sp.Integer(1), sp.Rational(1, 12)
 KAPPA_BOUNDS = Statement(
     (Variable(u, low=sp.Integer(0)),),
-    (Conclusion(sp.Lt(MEAN, sp.Integer(1))), Conclusion(sp.Lt(MEAN, sp.Rational(1, 2) + u / 12))),
+    (Conclusion(sp.Lt(MEAN, GREATEST_KAPPA)), Conclusion(sp.Lt(MEAN, sp.Rational(1, 2) + KAPPA_RATE * u))),
     meaning={MEAN: KAPPA},
-    words="neither 1 nor 1/12 can be lowered, and ",
+    words=f"neither {GREATEST_KAPPA} nor {KAPPA_RATE} can be lowered, and ",
 )
 
 

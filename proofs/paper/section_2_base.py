@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 import sympy as sp
@@ -10,9 +11,9 @@ from flint import arb
 
 from analysis.evidence import Evidence, Verdict
 from proofs.balls import Real, ball, below
-from proofs.checks import BASES, controlled, equality, exact, scale, search, short, tried
+from proofs.checks import BASES, controlled, equality, exact, rises, scale, search, short, tried
 from proofs.integrals import RopeSums
-from proofs.ledger import attack, claim, practice, repair
+from proofs.ledger import attack, claim, necessary, practice, repair
 from proofs.letters import (
     ANY_BASE,
     ANY_HEAD,
@@ -63,28 +64,79 @@ def base_gap(base: Real, near: Real, far: Real, head_dim: int = 128, turns: bool
     return sums.cos(near) - sums.cos(far)
 
 
+INTEGERS = "$m$, $n$ integers"
+HERE_WHOLE, THERE_WHOLE = sp.symbols("lambda Lambda", integer=True)
+
+
+def whole_gap(mean: sp.Expr, other: sp.Expr) -> sp.Expr:
+    """|Gamma_lambda - Gamma_Lambda| at integer distances of either sign, for mu_0 = mean and nu_0 = other."""
+    here, there = (rope_bias(x, TURN).subs({MU: mean, NU: other}) for x in (HERE_WHOLE, THERE_WHOLE))
+    return sp.Abs(here - there)
+
+
+REDUCED = Statement(
+    (ANY_HEAD, ANY_BASE, *ANY_MEANS, Variable(HERE_WHOLE, integer=True), Variable(THERE_WHOLE, integer=True)),
+    (
+        Conclusion(
+            relation(
+                whole_gap(MU, NU),
+                "<=",
+                sp.pi**2 * sp.Abs(MU) * (HERE_WHOLE**2 + THERE_WHOLE**2) * BASE ** (-4 / DIM)
+                + sp.pi * sp.Abs(NU) * (sp.Abs(HERE_WHOLE) + sp.Abs(THERE_WHOLE)) * BASE ** (-2 / DIM),
+            )
+        ),
+    ),
+    words=r"one can reduce the gap between any given position pairs by further decreasing $\theta_0 = 1/b$ ($m$, "
+    "$n$ integers, gap above 0, $D$ fixed), as it tends to 0: ",
+)
+
+
 @claim(
     "rem-base",
     where="Sec. 2.2, before Theorem 2.3",
     kind="remark",
-    says=(
-        r"one can reduce the gap between any given position pairs by further decreasing $\theta_0$ ($m$, "
-        "$n$ integers, gap $> 0$, $D$ fixed)"
-    ),
+    says=REDUCED,
+    assumes=(INTEGERS,),
     uses=("eq-41",),
     outline=(
-        "At integer distances the gap tends to 0 as theta_0 -> 0 whatever D, so some smaller theta_0 has a "
-        "smaller gap. Not every smaller one: rem-base.monotone. In radians the limit of the gap is at most "
-        "2r/D, not 0."
+        "At integer distances pair 0 turns by whole turns, and 1 - cos x <= x^2/2, |sin x| <= |x| of the others, whose "
+        "frequency is at most b^(-2/D). So the gap tends to 0 as theta_0 -> 0 whatever D, and some smaller theta_0 has "
+        "a smaller gap. Not every smaller one: rem-base.monotone. In radians the limit of the gap is at most 2r/D, "
+        "not 0."
     ),
-    in_words="a limit at every D that is not made explicit here",
 )
-def base_reduces() -> Iterator[Evidence]:
+def base_reduces(statement: Statement) -> Iterator[Evidence]:
     lam = sp.Symbol("lambda", integer=True)
-    dim = sp.Symbol("D", positive=True)
-    limit = (sp.cos(2 * sp.pi * lam) + dim / 2 - 1) / dim
-    yield equality("limit of C_D at integer lambda, free of lambda", limit, sp.Rational(1, 2))
-    yield equality("limit of S_D at integer lambda", sp.sin(2 * sp.pi * lam) / dim, sp.Integer(0))
+    yield equality("pair 0 at integer lambda: cosine", sp.cos(TURN * lam), sp.Integer(1))
+    yield equality("pair 0 at integer lambda: sine", sp.sin(TURN * lam), sp.Integer(0))
+    x = sp.Symbol("x", nonnegative=True)
+    yield rises("x^2/2 less 1 - cos x", x**2 / 2 - 1 + sp.cos(x), x, 2)
+    yield rises("x less sin x", x - sp.sin(x), x, 1)
+    pairs, angle = DIM / 2, TURN * BASE ** (-2 / DIM)  # at most so many others, at most so fast
+    cosine, sine = pairs * angle**2 / 2 / DIM, pairs * angle / DIM
+    lost = sp.Abs(MU) * cosine * (HERE_WHOLE**2 + THERE_WHOLE**2)
+    lost += sp.Abs(NU) * sine * (sp.Abs(HERE_WHOLE) + sp.Abs(THERE_WHOLE))
+    yield equality(
+        "both distances together", sp.powsimp(sp.expand(lost)), sp.powsimp(sp.expand(statement.target()))
+    )
+    vanishes = [sp.limit(statement.target().subs(DIM, dim), BASE, sp.oo) for dim in (2, 128)]
+    yield exact("the limit for b -> oo, at D = 2 and 128", vanishes == [0, 0], vanishes, [0, 0])
+
+
+@necessary("rem-base", hypothesis=INTEGERS)
+def base_reduces_between_integers() -> Iterator[Evidence]:
+    """Pair 0 alone, half a turn away: a gap of 1 at every base."""
+    real = sp.symbols("x y", real=True)
+    (conclusion,), names = REDUCED.conclusions, (HERE_WHOLE, THERE_WHOLE)
+    says = conclusion.says.func(
+        *(side.subs(dict(zip(names, real, strict=True))) for side in conclusion.says.args)
+    )
+    between = replace(
+        REDUCED,
+        variables=(*REDUCED.variables[:-2], *map(Variable, real)),
+        conclusions=(replace(conclusion, says=says),),
+    )
+    yield between.fails_at({DIM: 2, BASE: 100, MU: 1, NU: 0, real[0]: sp.Rational(1, 2), real[1]: 0})
 
 
 @attack(
@@ -99,6 +151,7 @@ def base_reduces_attack() -> Iterator[Evidence]:
         gone = below(f"(2, {far}), the gap at 1e1200", abs(values[-1]), "1e-20")
         yield controlled(gone, below("the gap at 1e800", abs(values[-2]), "1e-20"))
     yield search("fall from one base to the next, as a share", cases, control="0.659")
+    yield from REDUCED.attack()
 
 
 RAISED, FACTOR = sp.symbols("B s", positive=True)
@@ -231,26 +284,50 @@ def base_monotone_repaired_attack() -> Iterator[Evidence]:
     yield from FALLING.attack(number=120)
 
 
+LEAST_RAISED = sp.Symbol("G", positive=True)
+
+
+def least_limit_gap(log_base: sp.Expr) -> sp.Expr:
+    """A lower bound of theorem 2.2's limit gap over its own ranges, at mu_0 = 1 and nu_0 = 0 (thm-2.2.limit)."""
+    return LIMIT.target(1).subs(RHO, 0).subs({MU: 1, LOG: log_base})
+
+
+SMALLER_GAP = Statement(
+    (
+        *(Variable(BASE, low=sp.Integer(4096)), Variable(RAISED, low=BASE), NEAR_RANGE, FAR_RANGE),
+        Variable(NU, among=(sp.Integer(0),)),
+    ),
+    (
+        Conclusion(
+            relation(
+                LEAST_RAISED,
+                "<",
+                (limit_bias(NEAR_RANGE.symbol, TURN) - limit_bias(FAR_RANGE.symbol, TURN)).subs(MU, 1),
+            )
+        ),
+    ),
+    meaning={LEAST_RAISED: least_limit_gap(sp.log(RAISED))},
+    words=r"raising the base reduces 'such gap', that of Theorem 2.2 (near $1 < |\lambda| < b^{1/4}/8$, far "
+    r"$|\Lambda| > \theta_0^{-1}$, $\nu_0 = 0$, $\mu_0 = 1$, $D \to \infty$); so its least value at a raised "
+    "base $B$, which is at least $G$, is less than every value at $b$: ",
+)
+
+
 @claim(
     "rem-base.range",
     where="Sec. 2.2, between Theorems 2.2 and 2.3",
     kind="remark",
-    says=(
-        r"raising the base reduces 'such gap', that of Theorem 2.2 (near $1 < |\lambda| < b^{1/4}/8$, far "
-        r"$|\Lambda| > b$, $\nu_0 = 0$, $D \to \infty$)"
-    ),
+    says=SMALLER_GAP,
     uses=("thm-2.2.limit",),
     outline=(
         "Its ranges move with the base, and over them the least gap rises to 3/8: at base 10^5 a pair of the "
         "ranges has a gap below 0.3601, at base 4e9 none has one below 0.363."
     ),
-    in_words="compares the least gaps of two ranges",
 )
-def base_range() -> Iterator[Evidence]:
-    near = (ball(100_000) ** (ball(1) / 4) / 8 * ball("999/1000")).mid()
-    low = limit_gap(100_000, near, 175_000, 0)
-    high = gap_floor(TURNS, ball(4 * 10**9).log(), 0)
-    yield below("least gap at base 4e9 (lower bound) below a gap at base 1e5", high, low)
+def base_range(statement: Statement) -> Iterator[Evidence]:
+    near = sp.Rational(2221, 1000)  # just below 100000^(1/4)/8
+    bases = {BASE: 100_000, RAISED: 4 * 10**9}
+    yield statement.fails_at(bases | {NEAR_RANGE.symbol: near, FAR_RANGE.symbol: 175_000, NU: 0})
 
 
 OWN_RANGES = Statement(
@@ -305,21 +382,34 @@ def base_range_attack() -> Iterator[Evidence]:
 attack("rem-base.range*", domain=OWN_RANGES.domain())(OWN_RANGES.attack)
 
 
+ALSO_FIRST, WHICH = (
+    sp.Symbol("d", integer=True, nonnegative=True),
+    sp.Symbol("d", integer=True, positive=True),
+)
+SLOWER = Variable(FACTOR, low=sp.Integer(1))
+SLOWEST = sp.Symbol(r"\inf_{B}B^{-2d/D}", nonnegative=True)  # over all bases B > 1
+EQUIVALENT = Statement(
+    (ANY_HEAD, ANY_BASE, SLOWER, Variable(ALSO_FIRST, among=(sp.Integer(0),))),
+    (Conclusion(relation(SLOWEST, "<=", BASE ** (-2 * ALSO_FIRST / DIM) / FACTOR)),),
+    meaning={SLOWEST: sp.Integer(1)},
+    words="position interpolation by $s > 1$ is mathematically equivalent to increasing the base "
+    "non-uniformly across dimensions; so in each pair, in pair 0 too, some base is as slow as interpolation: ",
+)
+
+
 @claim(
     "rem-PI",
     where="Sec. 5.2 (and Sec. 2.2: 'equivalently')",
     kind="remark",
-    says=(
-        "position interpolation by $s > 1$ is mathematically equivalent to increasing the base "
-        "non-uniformly across dimensions"
-    ),
+    says=EQUIVALENT,
     outline="Pair 0 turns by 1 per token whatever the base; interpolation makes it 1/s. So no base does it for d = 0.",
-    in_words="that no base exists which slows pair 0",
 )
-def interpolation() -> Iterator[Evidence]:
-    b = sp.Symbol("b", positive=True)
-    solutions = sp.solve(sp.Eq(b ** sp.Integer(0), 1 / sp.Integer(8)), b)
-    yield exact("bases whose pair 0 turns by 1/8 a token (s = 8)", bool(solutions), solutions, "one base")
+def interpolation(statement: Statement) -> Iterator[Evidence]:
+    raised, factor = sp.Symbol("B", positive=True), 8
+    (pair,) = statement.range_of(ALSO_FIRST).among
+    of_any = raised ** (-2 * pair / DIM)
+    yield equality("the frequency of the pair at any base B", of_any, statement.meaning[SLOWEST])
+    yield statement.fails_at({DIM: 128, BASE: 10_000, FACTOR: factor, ALSO_FIRST: pair})
 
 
 def dimension_base(sign: int = 1) -> Evidence:
@@ -333,8 +423,6 @@ def dimension_base(sign: int = 1) -> Evidence:
     )
 
 
-WHICH = sp.Symbol("d", integer=True, positive=True)
-SLOWER = Variable(FACTOR, low=sp.Integer(1))
 INTERPOLATION = Statement(
     (
         ANY_HEAD,

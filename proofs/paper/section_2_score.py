@@ -14,9 +14,9 @@ from flint import acb, arb
 from analysis.evidence import Evidence
 from proofs.balls import ball
 from proofs.checks import BASES, HEAD_DIMS, controlled, equality, exact, search, short
-from proofs.ledger import attack, claim, practice, repair
+from proofs.ledger import attack, claim, necessary, practice, repair
 from proofs.letters import ANY_HEAD, BASE, DIM
-from proofs.statements import Conclusion, Statement, Variable, relation
+from proofs.statements import Conclusion, Statement, Variable, relation, tex
 
 Q0, Q1, K0, K1, X, Y = sp.symbols("q0 q1 k0 k1 x y", real=True)
 MU, NU, SIGMA = sp.symbols("mu nu sigma", real=True)
@@ -106,15 +106,41 @@ def notation_attack() -> Iterator[Evidence]:
     yield exact("theta_0 in (0, 1) at which they agree, at pair 0", not both.is_empty, both, "some")
 
 
+QUERY_AT, KEY_AT, SPEED = sp.symbols("m n theta_d", real=True)
+PHASE = sp.exp(sp.I * (QUERY_AT - KEY_AT) * SPEED)
+EQ_2 = Statement(
+    tuple(Variable(symbol) for symbol in (Q0, Q1, K0, K1, QUERY_AT, KEY_AT, SPEED)),
+    (
+        Conclusion(
+            relation(
+                sp.re(
+                    sp.Mul(
+                        (Q0 + sp.I * Q1) * sp.exp(sp.I * QUERY_AT * SPEED),
+                        (K0 - sp.I * K1) * sp.exp(-sp.I * KEY_AT * SPEED),
+                        evaluate=False,
+                    ),
+                    evaluate=False,
+                ),
+                "==",
+                sp.re((Q0 + sp.I * Q1) * (K0 - sp.I * K1) * PHASE, evaluate=False),
+            )
+        ),
+    ),
+    words=rf"$\mathrm{{Attn}} = \mathrm{{Re}}[\sum_d q^C_d (k^C_d)^{{\ast}} {tex(PHASE)}]/\sqrt D$; "
+    r"of one pair, $q = q_0 + iq_1$, $k = k_0 + ik_1$, that is $q$ turned by $m\theta_d$ with $k$ turned by "
+    r"$n\theta_d$: ",
+)
+
+
 @claim(
     "eq-2",
     where="Sec. 2.1, eq 2",
     kind="definition",
-    says=r"$\mathrm{Attn} = (1/\sqrt D) \mathrm{Re}[\sum_d q^C_d (k^C_d)^{\ast} e^{i(m-n)\theta_d}]$",
+    says=EQ_2,
     outline="Consistent with turning q by m theta_d and k by n theta_d: their product sees m - n alone.",
-    in_words="a definition: it asserts nothing",
 )
-def eq_2() -> Iterator[Evidence]:
+def eq_2(statement: Statement) -> Iterator[Evidence]:
+    yield from statement.identities()
     yield relative()
 
 
@@ -122,6 +148,7 @@ def eq_2() -> Iterator[Evidence]:
 def eq_2_attack() -> Iterator[Evidence]:
     apart = search("shifts one apart", _shift_cases(1001))
     yield controlled(search("score unchanged by a common shift", _shift_cases(1000)), apart)
+    yield from EQ_2.attack()
 
 
 def _vectors(head_dim: int, salt: int) -> list[tuple[Fraction, Fraction]]:
@@ -291,22 +318,58 @@ def realises(q: tuple[sp.Expr, ...], k: tuple[sp.Expr, ...], mu: sp.Expr, nu: sp
     yield equality("E (q_{2d} k_{2d})^2 = E (q_{2d+1} k_{2d+1})^2", (q[0] * k[0]) ** 2, (q[1] * k[1]) ** 2)
 
 
+MU_0, NU_0 = sp.Symbol("mu_0", real=True, nonzero=True), sp.Symbol("nu_0", real=True)
+SIGMA_0, ROOT = sp.symbols("sigma_0 t", positive=True)
+MEAN_A, MEAN_B = sp.symbols(r"\mathrm{E}A_{d} \mathrm{E}B_{d}", real=True)
+TOKENS = sp.symbols("q_{2d} q_{2d+1} k_{2d} k_{2d+1}", real=True)
+FIRST_SQUARE, SECOND_SQUARE = sp.symbols(
+    r"\mathrm{E}|q_{2d}k_{2d}|^2 \mathrm{E}|q_{2d+1}k_{2d+1}|^2", nonnegative=True
+)
+
+
+def fixed_means() -> dict[sp.Symbol, sp.Expr]:
+    """The tokens of `deterministic_tokens`, and what the assumption speaks of at these."""
+    q, k = deterministic_tokens(MU_0, NU_0)
+    first, second, key, other = TOKENS
+    (root, one), (_, half) = q, k
+    return {
+        SIGMA_0: sp.Abs(MU_0) / 2,
+        ROOT: root,
+        **dict(zip(TOKENS, (ROOT, one, half / ROOT, half), strict=True)),
+        MEAN_A: first * key + second * other,
+        MEAN_B: first * other - second * key,
+        FIRST_SQUARE: (first * key) ** 2,
+        SECOND_SQUARE: (second * other) ** 2,
+    }
+
+
+ASSUMED = (
+    Conclusion(relation(MEAN_A, "==", MU_0)),
+    Conclusion(relation(MEAN_B, "==", NU_0)),
+    Conclusion(relation(FIRST_SQUARE, "==", SIGMA_0**2)),
+    Conclusion(relation(SECOND_SQUARE, "==", SIGMA_0**2)),
+)
+ASSUMPTION = Statement(
+    (Variable(MU_0, low=sp.Integer(0), signed=True), Variable(NU_0)),
+    ASSUMED,
+    meaning=fixed_means(),
+    words=f"{', '.join(f'${tex(one.says)}$' for one in ASSUMED)} for all $m$, $n$, $d$; it can be met, "
+    "without randomness too: ",
+)
+
+
 @claim(
     "asm-2.1",
     where="Sec. 2.2, Assumption 2.1",
     kind="assumption",
-    says=(
-        r"$\mathrm{E} A_d \equiv \mu_0$, $\mathrm{E} B_d \equiv \nu_0$, $\mathrm{E}|q_d k_d|^2 \equiv "
-        r"\sigma_0^2$ for all $m$, $n$, $d$"
-    ),
+    says=ASSUMPTION,
     outline="Satisfiable for every (mu_0, nu_0), even by tokens without randomness: mu_0 != 0 by (t, 1), (s/t, s) with "
     "s = mu_0/2 and t - 1/t = nu_0/s; mu_0 = 0 by (1, 0), (0, nu_0). So every (mu_0, nu_0) may be used in a "
     "counterexample, and theorems 2.1 to 2.3 speak of mu_0 C_D + nu_0 S_D and of nothing else.",
-    in_words="an assumption on the law of the tokens",
 )
-def asm_2_1() -> Iterator[Evidence]:
-    mu = sp.Symbol("mu", real=True, nonzero=True)
-    yield from realises(*deterministic_tokens(mu, NU), mu, NU)
+def asm_2_1(statement: Statement) -> Iterator[Evidence]:
+    yield from statement.identities()
+    yield from realises(*deterministic_tokens(MU_0, NU_0), MU_0, NU_0)
     yield from realises((sp.Integer(1), sp.Integer(0)), (sp.Integer(0), NU), sp.Integer(0), NU)
 
 
@@ -335,31 +398,53 @@ def assumption_practice() -> Iterator[dict[str, object]]:
     }
 
 
+MIXED = sp.Symbol("p", real=True)
+ANY_MU = sp.Symbol("mu_0", real=True)
+WITHIN = relation(sp.Abs(ANY_MU), "<=", 2 * SIGMA_0)
+EQ_5 = Statement(
+    (Variable(SIGMA_0, low=sp.Integer(0)), Variable(ANY_MU), Variable(X), Variable(Y)),
+    (
+        Conclusion(relation(MIXED, ">=", 0)),
+        Conclusion(relation(MIXED, "<=", 1)),
+        Conclusion(relation(MIXED * 2 * SIGMA_0 - (1 - MIXED) * 2 * SIGMA_0, "==", ANY_MU)),
+        Conclusion(relation(MIXED * SIGMA_0**2 + (1 - MIXED) * (-SIGMA_0) ** 2, "==", SIGMA_0**2)),
+        Conclusion(relation((X + Y) ** 2, "<=", 2 * X**2 + 2 * Y**2)),
+    ),
+    given=(WITHIN,),
+    meaning={MIXED: (1 + ANY_MU / (2 * SIGMA_0)) / 2},
+    words=rf"some $\mu_0$, $\nu_0$, $\sigma_0$ meet (5): exactly those with ${tex(WITHIN)}$, $\sigma_0 \ge 0$, "
+    r"$\nu_0$ free; tokens with $A_d = 2\sigma_0$ of the share $p$, and with $-2\sigma_0$ else, have these means; no "
+    r"others can, as the products $x$, $y$ with $A_d = x + y$ have $\mathrm{E}x^2 = \mathrm{E}y^2 = \sigma_0^2$: ",
+)
+
+
 @claim(
     "eq-5",
     where="Sec. 2.2, eq 5",
     kind="equation",
-    says=(
-        r"some $\mu_0$, $\nu_0$, $\sigma_0$ meet (5): exactly those with $|\mu_0| \le 2\sigma_0$, "
-        r"$\sigma_0 \ge 0$, $\nu_0$ free"
-    ),
+    says=EQ_5,
     uses=("asm-2.1",),
-    outline="Jensen: |E A_d| <= E|q_{2d}k_{2d}| + E|q_{2d+1}k_{2d+1}| <= 2 sigma_0. Conversely mix the fixed tokens of "
-    "(2 sigma_0, nu_0) and (-2 sigma_0, nu_0) with weights p, 1-p; sigma_0 = 0 by (1, 0), (0, nu_0). sigma_0 does not "
-    "bound nu_0: B_d multiplies coordinates that (5) does not.",
-    in_words="of every joint law: which means and second moments occur",
+    outline="Jensen: (E A_d)^2 <= E A_d^2 <= 2 E (q_{2d}k_{2d})^2 + 2 E (q_{2d+1}k_{2d+1})^2 = 4 sigma_0^2. Conversely "
+    "mix the fixed tokens of (2 sigma_0, nu_0) and (-2 sigma_0, nu_0) with weights p, 1-p; sigma_0 = 0 by (1, 0), "
+    "(0, nu_0). sigma_0 does not bound nu_0: B_d multiplies coordinates that (5) does not.",
 )
-def eq_5() -> Iterator[Evidence]:
-    sigma = sp.Symbol("sigma", positive=True)
-    p = (1 + MU / (2 * sigma)) / 2
-    yield equality("mixture: E A_d", p * 2 * sigma + (1 - p) * (-2 * sigma), MU)
-    yield equality("mixture: E (q_d k_d)^2", p * sigma**2 + (1 - p) * (-sigma) ** 2, sigma**2)
-    yield exact("mixture: 0 <= p <= 1 at both ends of |mu_0| <= 2 sigma_0", *_ends(p, sigma))
+def eq_5(statement: Statement) -> Iterator[Evidence]:
+    yield from statement.identities()
+    (given,), share = statement.given, statement.meaning[MIXED]
+    least, greatest = (share.subs(ANY_MU, end) for end in (-given.rhs, given.rhs))
+    yield equality("p at the least mu_0", least, statement.target(1))
+    yield equality("p at the greatest", greatest, statement.target(2))
+    yield equality("p is linear in mu_0", sp.diff(share, ANY_MU, 2), sp.Integer(0))
+    bound = statement.target(5)
+    yield equality("2x^2 + 2y^2 less (x + y)^2", bound - (X + Y) ** 2, (X - Y) ** 2)
+    yield equality(
+        "its mean is the square of the greatest mu_0", bound.subs({X: SIGMA_0, Y: SIGMA_0}), given.rhs**2
+    )
 
 
-def _ends(p: sp.Expr, sigma: sp.Symbol) -> tuple[bool, str, str]:
-    low, high = sp.simplify(p.subs(MU, -2 * sigma)), sp.simplify(p.subs(MU, 2 * sigma))
-    return bool(low == 0 and high == 1), f"p from {low} to {high}, linear in mu_0", "0 to 1"
+@necessary("eq-5", hypothesis=f"${tex(WITHIN)}$")
+def eq_5_beyond() -> Iterator[Evidence]:
+    yield EQ_5.without(WITHIN).fails_at({SIGMA_0: 1, ANY_MU: 3, X: 0, Y: 0}, 2)
 
 
 @attack(
@@ -375,6 +460,7 @@ def eq_5_attack() -> Iterator[Evidence]:
         if x or y
     )
     yield search("(4 sigma_0^2 - mu_0^2)/(2 sigma_0^2)", cases, strict=False, control="1e-9")
+    yield from EQ_5.attack()
 
 
 @practice("eq-2")

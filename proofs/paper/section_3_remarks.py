@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sympy as sp
 from flint import arb
@@ -18,34 +18,74 @@ from proofs.balls import ball, below
 from proofs.checks import arrives, controlled, exact, search, short, tried
 from proofs.exact import Expr, identity, limit
 from proofs.gaussian_tokens import HEAD_DIMS, LONGEST, SHARE, Split, T, cosine_mean
-from proofs.ledger import attack, claim, practice, repair
+from proofs.ledger import attack, claim, necessary, practice, repair
+from proofs.paper.section_3_score import EQ_12
+from proofs.paper.theorem_2_1 import DIM, steering_error
+from proofs.paper.theorem_3_2 import THEOREM
 from proofs.paper.theorem_3_3 import AMPLITUDE, CROSS, SQUARE, THEOREM_3_3_REPAIRED, VARIANCE
-from proofs.statements import Conclusion, Statement, Variable, constant_ball, relation
+from proofs.statements import Conclusion, Statement, Variable, constant_ball, relation, tex
 from proofs.subdivision import maximum
+from proofs.tapa_letters import (
+    AMPLITUDE_SIZE,
+    ANY_POWER,
+    APART,
+    HEAD,
+    INNER_A,
+    INNER_P,
+    POWER,
+    SPLIT,
+    equals,
+    falls_like,
+    in_dimensions,
+)
 
-X, RATE = sp.symbols("x p", positive=True)
+X, RATE, SHARE_T = sp.symbols("x p theta", positive=True)
 DIMS = 32  # (1-theta)D of D = 64, theta = 1/2
 REACH = 16  # (2^20)^(2 alpha) at alpha = 1/10: how much t^2 grows from distance 1 to 2^20
+
+
+FADING = sp.Symbol(r"\lim_{|m-n| \to \infty} \mathrm{E} \mathrm{Attn}", real=True)
+APART_BY = 1 / HEAD
+BOTH_THEOREMS = "the hypotheses of Theorems 2.1 and 3.2"
+LIMITS = Statement(
+    THEOREM.variables[:3],
+    (equals(FADING, 0),),
+    meaning=THEOREM.meaning,
+    words=rf"the limit points of RoPE's bias as $|m-n| \to \infty$ are $O({tex(APART_BY)})$-dense (Theorem 2.1), "
+    "that of TAPA is unique; ",
+)
+
+
+@necessary("rem-3.limits", hypothesis=BOTH_THEOREMS)
+def limits_without_density() -> Iterator[Evidence]:
+    found = {sp.cos(2 * sp.pi * lag / 4) for lag in range(1, 41)}
+    what = "phi = 1/4 for certain, alpha = 1, q_A.k_A = sqrt(theta D): limit points, each at every fourth distance"
+    yield exact(what, found == {LIMITS.target()}, found, "{0}")
 
 
 @claim(
     "rem-3.limits",
     where="Sec. 3, before Theorem 3.2",
     kind="remark",
-    in_words="of the limit points for every Schwartz density",
-    says=(
-        r"the limit points of RoPE's bias as $|m-n| \to \infty$ are $O(1/D)$-dense (Theorem 2.1), that of "
-        "TAPA is unique, 0"
-    ),
-    assumes=("the hypotheses of Theorems 2.1 and 3.2",),
+    says=LIMITS,
+    assumes=(BOTH_THEOREMS,),
     uses=("thm-2.1", "thm-3.2"),
+    cites=("thm-2.1",),
     outline=(
         "|E Attn| < C |m-n|^-p with p = alpha(1-theta)D > 0. RoPE's statement is of (2/sqrt D) E Attn, TAPA's of E "
         "Attn itself. Without a joint density TAPA's limit need not exist: thm-3.2.tokens, thm-3.3 (two coins)."
     ),
 )
-def limits() -> Iterator[Evidence]:
-    yield limit(X**-RATE, X, sp.oo, 0, "|m-n|^-p as the distance grows, any p > 0")
+def limits(statement: Statement) -> Iterator[Evidence]:
+    power = falls_like(in_dimensions(THEOREM.target()))
+    free = set(THEOREM.symbols) - set(statement.symbols)
+    yield exact(
+        "of every split and alpha, as the distance grows", free == {APART}, free, "|m-n| alone is not fixed"
+    )
+    yield exact("the power of (14) is positive", power.is_positive, power, "p > 0")
+    yield limit(X**-RATE, X, sp.oo, statement.target(), "|m-n|^-p as the distance grows, any p > 0")
+    error = sp.expand(steering_error(2) / APART_BY.subs(HEAD, DIM))
+    yield identity(sp.diff(error, DIM), sp.Integer(0), "thm-2.1's error over 1/D does not depend on D")
 
 
 @attack("rem-3.limits", domain="a phase without a density: phi = 1/4 for certain, alpha = 1")
@@ -217,24 +257,66 @@ def eliminates_practice() -> Iterator[dict[str, object]]:
             yield {"head_dim": head, "sd of phi, turns": spread, **left}
 
 
+HIGHEST = sp.Symbol(r"\limsup |\mathrm{Attn}|", nonnegative=True)
+LARGEST = sp.Symbol("A", nonnegative=True)
+SLOW, STILL, SEEN = relation(POWER, "<", 1), relation(INNER_P, "==", 0), relation(INNER_A, "!=", 0)
+UNSEEN = relation(INNER_A, "==", 0)
+POINTWISE = Statement(
+    (*SPLIT, ANY_POWER, Variable(INNER_A), Variable(INNER_P)),
+    (
+        equals(HIGHEST, LARGEST, SLOW),
+        equals(HIGHEST, LARGEST, STILL),
+        Conclusion(relation(LARGEST, ">", 0), when=(SEEN,)),
+        equals(LARGEST, 0, UNSEEN),
+    ),
+    meaning={LARGEST: sp.Abs(INNER_A) / sp.sqrt(AMPLITUDE_SIZE)},
+    words="pointwise attention values need not converge to zero: for fixed $q$, $k$ they do not, unless "
+    rf"${tex(UNSEEN)}$; with the upper limit as $|m-n| \to \infty$, ",
+)
+OF_LARGEST = replace(POINTWISE, conclusions=POINTWISE.conclusions[2:])
+
+
+@necessary("rem-3.pointwise", hypothesis=f"${tex(SEEN)}$")
+def pointwise_without_amplitude() -> Iterator[Evidence]:
+    yield OF_LARGEST.without(SEEN).fails_at(
+        {HEAD: 4, SHARE_T: sp.Rational(1, 2), POWER: 1, INNER_A: 0, INNER_P: 1}
+    )
+
+
 @claim(
     "rem-3.pointwise",
     where="Sec. 3, after Theorem 3.2",
     kind="remark",
-    in_words="of the limit points of an infinite sequence",
-    says=(
-        "pointwise attention values need not converge to zero: for fixed $q$, $k$ they do not, unless "
-        r"$q_A\cdot k_A = 0$"
-    ),
-    assumes=(r"$0 < \alpha < 1$ or $q_P\cdot k_P = 0$",),
+    says=POINTWISE,
     outline=(
         "q_P.k_P = 0: constant. Else 2 pi |m-n|^alpha phi grows without bound in steps that tend to 0, so it comes "
         "arbitrarily near to every angle: the limit points are all of [-A, A], A = |q_A.k_A|/sqrt(theta D)."
     ),
 )
-def pointwise() -> Iterator[Evidence]:
-    yield identity(sp.cos(2 * sp.pi * X * 0), sp.Integer(1), "cosine at q_P.k_P = 0")
+def pointwise(statement: Statement) -> Iterator[Evidence]:
+    slow, still = (one.when[0] for one in statement.conclusions[:2])
+    score, said = sp.Abs(EQ_12.target()), statement.spelt(statement.target(1))
+    yield identity(
+        sp.simplify(score.subs(still.lhs, still.rhs)), said, "eq 12 at q_P.k_P = 0: A at every distance"
+    )
+    for conclusion in statement.conclusions[:2]:
+        greatest = score.replace(sp.cos, lambda angle: sp.Integer(1))
+        yield arrives("its greatest size", greatest, statement.spelt(conclusion.says.rhs))
+    yield statement.every_positive(HEAD, POWER)
     rest = 1 - RATE  # alpha = RATE, and 1 - alpha > 0
+    edge = sp.solve(rest, RATE)
+    alike = (slow.rel_op, [slow.rhs], still.rel_op) == ("<", edge, "==")
+    yield exact("1 - alpha > 0, or no phase", alike, (slow, still), f"alpha < {edge}, q_P.k_P = 0")
+    for conclusion in statement.conclusions[2:]:
+        (when,) = conclusion.when
+        alike = (conclusion.says.rhs, when.rhs) == (0, 0) and when.lhs == INNER_A
+        signs = {(">", "!="), ("==", "==")}
+        yield exact(
+            "A is 0 exactly where q_A.k_A is",
+            alike and (conclusion.says.rel_op, when.rel_op) in signs,
+            when,
+            0,
+        )
     yield limit(X**RATE, X, sp.oo, sp.oo, "|m-n|^alpha, every alpha > 0")
     yield identity(sp.diff(X**RATE, X), RATE * X**-rest, "slope of |m-n|^alpha is alpha |m-n|^-(1-alpha)")
     yield limit(X**-T, X, sp.oo, 0, "|m-n|^-(1-alpha), every 1 - alpha > 0")
@@ -251,9 +333,11 @@ def pointwise_practice() -> Iterator[dict[str, object]]:
 
 @attack(
     "rem-3.pointwise",
-    domain="phi = 1, alpha = 1/10: least and greatest cosine among the distances (j/8)^10 rounded up",
+    domain=f"{OF_LARGEST.domain()}; "
+    "phi = 1, alpha = 1/10: least and greatest cosine among the distances (j/8)^10 rounded up",
 )
 def pointwise_attack() -> Iterator[Evidence]:
+    yield from OF_LARGEST.attack()
     lags = [-(-(j**10) // 8**10) for j in range(80, 97)]
     values = [(2 * arb.pi() * ball(lag) ** ball("1/10")).cos() for lag in lags]
     for what, extreme in (
@@ -278,12 +362,23 @@ NONDEGENERATE = Statement(
 )
 
 
+ONE_DENSITY = "a joint density, one for all $m$, $n$"
+
+
+@necessary("rem-3.nondegenerate", hypothesis=ONE_DENSITY)
+def nondegenerate_without_density() -> Iterator[Evidence]:
+    found = {sp.cos(sp.pi * lag / 2) ** 2 for lag in range(1, 40, 2)}
+    what = "q_P.k_P = 1/4 for certain, alpha = 1, odd distances: E Attn^2 over that at distance 0"
+    said = NONDEGENERATE.target(1) / AT_ZERO
+    yield exact(what, found == {said}, found, said)
+
+
 @claim(
     "rem-3.nondegenerate",
     where="Sec. 3, before Theorem 3.3",
     kind="remark",
     says=NONDEGENERATE,
-    assumes=("a joint density, one for all $m$, $n$", r"$\mathrm{E}(q_A\cdot k_A)^2$ finite"),
+    assumes=(ONE_DENSITY, r"$\mathrm{E}(q_A\cdot k_A)^2$ finite"),
     uses=("thm-3.3*",),
     outline=(
         "What is left of Theorem 3.3 without any hypothesis on moments: the limit is exactly half of E Attn^2 at "
@@ -373,7 +468,7 @@ def extra_operations(head: int, amplitude: int, folded: bool = False) -> Counter
     return Counter({name: count for name, count in difference.items() if count})
 
 
-HEAD_D, WIDTH_W, SHARE_T = sp.symbols("D w theta", positive=True)
+HEAD_D, WIDTH_W = sp.symbols("D w", positive=True)
 PARAMETERS = Statement(
     (
         Variable(HEAD_D, low=sp.Integer(0)),
@@ -420,32 +515,49 @@ def parameters_attack() -> Iterator[Evidence]:
     yield from PARAMETERS.attack()
 
 
+OPERATIONS = ("multiply", "cosine", "add")
+MORE = sp.symbols(r"n_{\times} n_{\cos} n_{+}", integer=True)
+FLOPS = Statement(
+    tuple(Variable(one, integer=True) for one in MORE),
+    (Conclusion(relation(sum(MORE), "<=", 0)),),
+    words=r"(12) needs no flops in addition to those of a vanilla transformer, $q^T k/\sqrt D$ per pair of tokens; "
+    r"with what it has more of multiplications, cosines and additions, ",
+)
+
+
 @claim(
     "rem-3.flops",
     where="Sec. 3, after eq 13",
     kind="remark",
-    in_words="counts of operations, made by running the formula",
-    says=(
-        r"(12) needs no flops in addition to those of a vanilla transformer, $q^T k/\sqrt D$ per pair of "
-        "tokens"
-    ),
+    says=FLOPS,
     cites=("eq-12",),
     outline="Counted: one addition less, and one multiplication (the angle), one cosine and one product more.",
 )
-def flops() -> Iterator[Evidence]:
+def flops(statement: Statement) -> Iterator[Evidence]:
     extra = extra_operations(64, 32)
+    yield statement.fails_at({one: extra[name] for one, name in zip(MORE, OPERATIONS, strict=True)})
     yield exact("operations per pair added by eq 12, D = 64", not +extra, dict(extra), "none")
+
+
+COST, MORE_OF_ALL, OF_SCORE, OF_PRODUCTS = sp.symbols(r"c T_{+} T_{0} P", positive=True)
+FLOPS_REPAIRED = Statement(
+    (*SPLIT, Variable(COST, low=sp.Integer(0))),
+    (
+        *(equals(one, number) for one, number in zip(MORE, (2, 1, -1), strict=True)),
+        equals(MORE_OF_ALL, 1 + COST),
+        equals(OF_SCORE, 2 * HEAD),
+        equals(OF_PRODUCTS, HEAD),
+    ),
+    words=r"per pair of tokens (12) needs on top of $q^T k/\sqrt D$ as many multiplications, cosines and additions as "
+    "follow (a negative number is a saving), with $c$ the cost of a cosine $T_{+}$ operations beside the $T_{0}$ of "
+    "the score; both need $P$ multiplications for their products. It doubles nothing: products of $\\theta D$ and "
+    r"$(1-\theta)D$ are one of $D$; ",
+)
 
 
 @repair(
     "rem-3.flops",
-    in_words="counts of operations, made by running the formula",
-    says=(
-        "per pair of tokens both need $D$ multiplications for their products, (12) one addition less; on "
-        r"top it needs 2 multiplications and 1 cosine, whatever $D$ and $\theta$: $1 + c$ more than the "
-        r"score's $2D$ operations, $c$ the cost of a cosine. It doubles nothing: products of $\theta D$ "
-        r"and $(1-\theta)D$ are one of $D$"
-    ),
+    says=FLOPS_REPAIRED,
     assumes=(r"$|m-n|^\alpha$ comes from a table with one entry a distance",),
     cites=("eq-12",),
     outline=(
@@ -453,8 +565,25 @@ def flops() -> Iterator[Evidence]:
         "and of D = 64, 128, 256. Both matrices of products must be held or fused; that is memory, not flops."
     ),
 )
-def flops_repaired() -> Iterator[Evidence]:
-    yield same_everywhere(Counter({"multiply": 2, "cosine": 1, "add": -1}))
+def flops_repaired(statement: Statement) -> Iterator[Evidence]:
+    more = [statement.target(index) for index in (1, 2, 3)]
+    yield same_everywhere(Counter(dict(zip(OPERATIONS, more, strict=True))))
+    yield statement.every_positive(COST)
+    found = extra_operations(64, 32)
+    total = found["multiply"] + found["add"] + COST * found["cosine"]
+    yield arrives("what is added, all together", total, statement.target(4))
+    for head in (*range(2, 13), *HEAD_DIMS):
+        own = vanilla_operations(head)
+        yield identity(
+            sum(own.values()), statement.target(5).subs(HEAD, head), f"operations of the score, D = {head}"
+        )
+        scaled = {name: own[name] - vanilla_operations(head, folded=True)[name] for name in own}
+        products = {vanilla_operations(head)["multiply"] - scaled["multiply"]}
+        products |= {
+            tapa_operations(head, a)["multiply"] - scaled["multiply"] - more[0] for a in range(1, head)
+        }
+        wanted = {statement.target(6).subs(HEAD, head)}
+        yield exact(f"multiplications of the products, D = {head}", products == wanted, products, wanted)
 
 
 def same_everywhere(predicted: Counter) -> Evidence:

@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 import sympy as sp
-from flint import arb
 
 from analysis.errors import InputError
 from analysis.evidence import Evidence
 from proofs.balls import ball
-from proofs.checks import arrives, controlled, exact, instance, refutes, search, short, tried
+from proofs.checks import controlled, exact, instance, refutes, search, short, tried
 from proofs.exact import Expr, identity
 from proofs.gaussian_tokens import (
     ALPHA,
@@ -26,15 +25,33 @@ from proofs.gaussian_tokens import (
     S,
     Split,
     column,
-    cosine_mean,
     for_every_size,
     gaussian_integral,
     off_diagonal,
     quadratic,
     stacked,
 )
-from proofs.ledger import attack, claim, practice, repair
-from proofs.statements import Conclusion, Statement, Variable, relation
+from proofs.ledger import attack, claim, necessary, practice, repair
+from proofs.statements import Conclusion, Statement, Variable, relation, tex
+from proofs.tapa_letters import (
+    AMPLITUDE_SIZE,
+    ANY_LAG,
+    ANY_POWER,
+    ATTN,
+    FORM_M,
+    FORM_N,
+    INNER,
+    INNER_A,
+    INNER_P,
+    LAG,
+    PHASE,
+    PHASE_SIZE,
+    SPLIT,
+    equals,
+    every_size,
+    put,
+    split_of,
+)
 
 DISTANCE, POWER = sp.symbols("d alpha", positive=True)
 
@@ -44,33 +61,38 @@ def eq_9_score(matrix: Expr, phase: Expr, q: Expr, k: Expr, distance: Expr, alph
     return (q.T * matrix * k)[0] * sp.cos(2 * sp.pi * sp.Abs(distance) ** alpha * phase)
 
 
+HERE, THERE = sp.symbols("m n", integer=True)
+TAPA = Statement(
+    (
+        Variable(HERE, integer=True),
+        Variable(THERE, integer=True),
+        ANY_POWER,
+        Variable(FORM_M),
+        Variable(PHASE),
+    ),
+    (equals(ATTN, FORM_M * sp.cos(2 * sp.pi * sp.Abs(HERE - THERE) ** POWER * PHASE)),),
+    words=r"TAPA of $(\phi, M, \alpha)$, $\phi$ smooth, $M$ any $D \times D$ matrix; ",
+)
+
+
 @claim(
     "def-3.1",
     where="Sec. 3, Definition 3.1",
     kind="definition",
-    in_words="a definition, of any smooth phase and any matrix",
-    says=(
-        r"TAPA of $(\phi, M, \alpha)$, $\phi$ smooth, $M$ any $D \times D$ matrix, $\alpha > 0$: $q^T M k "
-        r"\cos(2\pi|m-n|^\alpha\phi(q,k))$"
-    ),
+    says=TAPA,
     outline=(
         "Consistent: a real number for every q, k, m, n; at m = n it is q^T M k since 0^alpha = 0 for alpha > 0 "
         "(alpha = 0 would switch the distance off instead); the same for m-n and n-m, so it sees no direction."
     ),
 )
-def definition() -> Iterator[Evidence]:
-    q, k, _ = quadratic(2)
-    phase = sp.Symbol("phi", real=True)
-    signed = sp.Symbol("lambda", real=True)
-    one = sp.eye(2)
-    yield identity(
-        eq_9_score(one, phase, q, k, sp.Integer(0)), (q.T * k)[0], "m = n: the plain inner product"
-    )
-    yield identity(
-        eq_9_score(one, phase, q, k, -signed),
-        eq_9_score(one, phase, q, k, signed),
-        "no direction: m-n against n-m",
-    )
+def definition(statement: Statement) -> Iterator[Evidence]:
+    q, k, said = *quadratic(2)[:2], statement.target()
+    matrix = sp.Matrix(2, 2, sp.symbols("M0:4", real=True))
+    given = {FORM_M: (q.T * matrix * k)[0], HERE: THERE + DISTANCE}
+    yield identity(put(said, given), eq_9_score(matrix, PHASE, q, k, DISTANCE), "the score in coordinates")
+    yield identity(said.subs(HERE, THERE), FORM_M, "m = n: the plain form")
+    yield identity(put(said, {HERE: THERE, THERE: HERE}), said, "no direction: m-n against n-m")
+    yield statement.every_positive(POWER)
 
 
 @attack("def-3.1", domain="alpha = 0, the excluded end, and alpha in 1/100..2 at distances 0 and 1")
@@ -89,18 +111,30 @@ def definition_attack() -> Iterator[Evidence]:
     yield controlled(no_distance((0,)), no_distance((0, 1)))
 
 
+EQ_9 = Statement(
+    (ANY_LAG, ANY_POWER, Variable(FORM_M), Variable(PHASE)),
+    (equals(ATTN, FORM_M * sp.cos(2 * sp.pi * LAG**POWER * PHASE)),),
+    words=r"$\mathrm{Attn}$ of $(\phi, M, \alpha)$ at $(q, k)$: ",
+)
+
+
 @claim(
     "eq-9",
     where="Sec. 3, eq 9",
     kind="definition",
-    in_words="a definition, of any smooth phase and any matrix",
-    says=r"$\mathrm{Attn}_{\phi,M,\alpha}(q,k) = q^T M k \cos(2\pi|m-n|^\alpha\phi(q,k))$",
+    says=EQ_9,
     uses=("def-3.1",),
     outline="|Attn| <= |q^T M k|: the phase only damps, and turns the sign.",
 )
-def eq_9() -> Iterator[Evidence]:
-    x = sp.Symbol("x", real=True)
-    yield identity(1 - sp.cos(x) ** 2, sp.sin(x) ** 2, "1 - cos^2 is a square, so |cos| <= 1")
+def eq_9(statement: Statement) -> Iterator[Evidence]:
+    q, k, said = *quadratic(2)[:2], statement.target()
+    matrix = sp.Matrix(2, 2, sp.symbols("M0:4", real=True))
+    here = put(said, {FORM_M: (q.T * matrix * k)[0], LAG: DISTANCE})
+    yield identity(here, eq_9_score(matrix, PHASE, q, k, DISTANCE), "the score in coordinates")
+    yield identity(said, put(TAPA.target(), {HERE: LAG, THERE: 0}), "as Definition 3.1 has it")
+    left = FORM_M * sp.sin(2 * sp.pi * LAG**POWER * PHASE)
+    yield identity(FORM_M**2 - said**2, left**2, "|q^T M k|^2 - |Attn|^2 is a square")
+    yield statement.every_positive(POWER)
 
 
 @attack("eq-9", domain="integer phases at integer distances and alpha = 1: the cosine then never moves")
@@ -121,17 +155,45 @@ def reduction(matrix: Expr, phase: Expr, scale: Expr) -> Iterator[Evidence]:
     )
 
 
+FACTOR, CONSTANT = sp.symbols("c phi", real=True)
+PLAIN = tuple(relation(letter, "==", value) for letter, value in ((FACTOR, 1), (CONSTANT, 0)))
+REDUCES = Statement(
+    (ANY_LAG, ANY_POWER, Variable(FACTOR), Variable(CONSTANT), Variable(INNER)),
+    (equals(put(EQ_9.target(), {FORM_M: FACTOR * INNER, PHASE: CONSTANT}), INNER, *PLAIN),),
+    words=r"the score (9) of $M = c I_D$ and a constant $\phi$ is the standard inner product attention, read as "
+    r"$q^T k$, for $c$ and $\phi$ as below; ",
+)
+
+
 @claim(
     "rem-3.reduces",
     where="Sec. 3, after eq 9",
     kind="remark",
-    in_words="an identity of forms in vectors of any length",
-    says=r"$M = I_D$ and $\phi \equiv 0$ give the standard inner product attention, read as $q^T k$",
+    says=REDUCES,
+    cites=("eq-9",),
     outline="cos 0 = 1; the form q^T I k has coefficients delta_ij for every D.",
 )
-def reduces() -> Iterator[Evidence]:
+def reduces(statement: Statement) -> Iterator[Evidence]:
+    yield from statement.identities()
+    factor, constant = (one.rhs for one in statement.conclusions[0].when)
+    yield for_every_size(
+        column("q").T * (factor * sp.Identity(N)) * column("k"), column("q").T * column("k"), "q^T I k"
+    )
     for head in (1, 2, 4):
-        yield from reduction(sp.eye(head), sp.Integer(0), sp.Integer(1))
+        yield from reduction(factor * sp.eye(head), constant, statement.target() / INNER)
+
+
+FAR_ONE = {LAG: 1, POWER: 1, INNER: 1}
+
+
+@necessary("rem-3.reduces", hypothesis=f"${tex(PLAIN[0])}$")
+def reduces_at_any_scale() -> Iterator[Evidence]:
+    yield REDUCES.without(PLAIN[0]).fails_at({**FAR_ONE, FACTOR: sp.Rational(1, 2), CONSTANT: 0})
+
+
+@necessary("rem-3.reduces", hypothesis=f"${tex(PLAIN[1])}$")
+def reduces_at_any_phase() -> Iterator[Evidence]:
+    yield REDUCES.without(PLAIN[1]).fails_at({**FAR_ONE, FACTOR: 1, CONSTANT: sp.Rational(1, 3)})
 
 
 @attack("rem-3.reduces", domain="a constant phase that is not 0: half a turn at odd distances, alpha = 1")
@@ -272,33 +334,62 @@ def matrices(head: int, amplitude: int) -> tuple[Expr, Expr]:
 
 
 def special_case(head: int, amplitude: int, m: Expr, n: Expr) -> Evidence:
-    """Eq 12 for the given split against eq 9 with phi = q^T N k, q and k symbolic."""
+    """Eq 12, as its statement has it, for the given split against eq 9 with phi = q^T N k, q and k symbolic."""
     q, k, _ = quadratic(head)
-    top = sum(q[i] * k[i] for i in range(amplitude)) / sp.sqrt(amplitude)
-    turn = sum(q[i] * k[i] for i in range(amplitude, head)) / sp.sqrt(head - amplitude)
-    printed = top * sp.cos(2 * sp.pi * DISTANCE**POWER * turn)
+    top = sum(q[i] * k[i] for i in range(amplitude))
+    turn = sum(q[i] * k[i] for i in range(amplitude, head))
+    given = split_of(amplitude, head - amplitude)
+    printed = put(EQ_12.target(), {**given, INNER_A: top, INNER_P: turn, LAG: DISTANCE})
     general = eq_9_score(m, (q.T * n * k)[0], q, k, DISTANCE)
     return identity(printed, general, f"eq 12 as eq 9, D = {head}, theta D = {amplitude}")
+
+
+EQ_12 = Statement(
+    (*SPLIT, ANY_LAG, ANY_POWER, Variable(INNER_A), Variable(INNER_P)),
+    (
+        equals(
+            ATTN,
+            INNER_A
+            / sp.sqrt(AMPLITUDE_SIZE)
+            * sp.cos(2 * sp.pi * LAG**POWER * INNER_P / sp.sqrt(PHASE_SIZE)),
+        ),
+    ),
+    words=r"$\mathrm{Attn}$ of $(\theta, \alpha)$ at $(q, k)$: ",
+)
+
+
+def scales(score: Expr) -> tuple[Expr, Expr]:
+    """What stands before q_A^T k_A in the amplitude, and before q_P^T k_P in the phase, in turns at distance 1."""
+    (wave,) = score.atoms(sp.cos)
+    return score.subs(INNER_P, 0) / INNER_A, wave.args[0].subs(LAG, 1) / (2 * sp.pi * INNER_P)
 
 
 @claim(
     "eq-12",
     where="Sec. 3, eq 12",
     kind="definition",
-    in_words="a definition, in vectors of any length",
-    says=(
-        r"$\mathrm{Attn}_{\theta,\alpha} = (q_A^T k_A/\sqrt{\theta D}) \cos(2\pi|m-n|^\alpha q_P^T "
-        r"k_P/\sqrt{(1-\theta)D})$"
-    ),
+    says=EQ_12,
     uses=("eq-11",),
     outline=(
         "For independent q, k of mean 0 and variance 1: variance 1 of the score at distance 0, and standard "
         "deviation 1 turn of the phase at distance 1, so the cosine has gone round before the next token."
     ),
 )
-def eq_12() -> Iterator[Evidence]:
-    size = sp.Symbol("a", positive=True, integer=True)
-    yield identity(size * (1 / sp.sqrt(size)) ** 2, sp.Integer(1), "variance of q.k/sqrt(a) at unit scale")
+def eq_12(statement: Statement) -> Iterator[Evidence]:
+    said, size = statement.target(), sp.Symbol("a", positive=True, integer=True)
+    before = scales(said)
+    for part, scale, summands in zip(("score at 0", "phase at 1"), before, (size, N), strict=True):
+        square = put(scale, split_of(size, N)) ** 2  # of each of the summands, independent of variance 1
+        yield identity(
+            sp.simplify(square) * summands, sp.Integer(1), f"variance of the {part}, unit coordinates"
+        )
+    form, phase = (scale * inner for scale, inner in zip(before, (INNER_A, INNER_P), strict=True))
+    yield identity(said, put(EQ_9.target(), {FORM_M: form, PHASE: phase}), "a score of the form of eq 9")
+    yield statement.every_positive(HEAD_DIM, POWER)
+    share = statement.range_of(PART)
+    yield exact(
+        "a share of the head", (share.low, share.high) == (0, 1), share.words(), "0 to 1, both left out"
+    )
 
 
 @attack("eq-12", domain="the smallest head, D = 2, theta = 1/2; D = 1 cannot be split")
@@ -323,25 +414,45 @@ def eq_12_practice() -> Iterator[dict[str, object]]:
         }
 
 
+SCALE_M, SCALE_N = sp.symbols("mu nu", positive=True)
+EQ_13 = Statement(
+    EQ_12.variables,
+    (
+        equals(
+            put(EQ_9.target(), {FORM_M: SCALE_M * INNER_A, PHASE: SCALE_N * INNER_P}),
+            EQ_12.target(),
+        ),
+    ),
+    meaning={SCALE_M: 1 / sp.sqrt(AMPLITUDE_SIZE), SCALE_N: 1 / sp.sqrt(PHASE_SIZE)},
+    words=r"(12) is (9) with (10), $M = \mu\,\mathrm{diag}(I_{\theta D}, 0)$, $N = "
+    r"\nu\,\mathrm{diag}(0, I_{(1-\theta)D})$; ",
+)
+
+
 @claim(
     "eq-13",
     where="Sec. 3, eq 13",
     kind="equation",
-    in_words="an identity of forms in vectors of any length",
-    says=(
-        r"(12) is (9) with (10), $M = \mathrm{diag}(I_{\theta D}, 0)/\sqrt{\theta D}$, $N = "
-        r"\mathrm{diag}(0, I_{(1-\theta)D})/\sqrt{(1-\theta)D}$"
-    ),
+    says=EQ_13,
     uses=("eq-9", "eq-10", "eq-12"),
+    cites=("eq-9", "eq-10", "eq-12"),
     outline=(
         "Bilinear forms agree when their coefficients do: delta_ij/sqrt(theta D) for i < theta D; likewise N."
     ),
 )
-def eq_13() -> Iterator[Evidence]:
+def eq_13(statement: Statement) -> Iterator[Evidence]:
+    yield from statement.identities()
     yield from special_everywhere()
     for head in range(2, 4):
         for amplitude in range(1, head):
-            yield special_case(head, amplitude, *matrices(head, amplitude))
+            found = matrices(head, amplitude)
+            yield special_case(head, amplitude, *found)
+            given = split_of(amplitude, head - amplitude)
+            for name, matrix, scale in zip("MN", found, statement.meaning.values(), strict=True):
+                largest = max(matrix, key=sp.Abs)
+                yield identity(
+                    largest, put(scale, given), f"scale of {name}, D = {head}, theta D = {amplitude}"
+                )
 
 
 def special_everywhere(size: Expr | None = None) -> Iterator[Evidence]:
@@ -364,20 +475,30 @@ def eq_13_attack() -> Iterator[Evidence]:
     yield refutes(special_case(2, 1, n, m))
 
 
+ON_PAIRS = sp.Symbol("(q,k)^{T} [[0,N],[N^{T},0]] (q,k)", real=True)
+EQ_10 = Statement(
+    (),
+    (equals(PHASE, FORM_N), equals(FORM_N, ON_PAIRS / 2)),
+    words=r"of every $D \times D$ matrix $N$: the phase is bilinear, and a quadratic form on the space of $(q,k)$",
+)
+
+
 @claim(
     "eq-10",
-    where="Sec. 3, eq 10",
+    where="Sec. 3, eq 10 and footnote 2",
     kind="definition",
-    in_words="an identity of forms in vectors and matrices of any size",
-    says=(
-        r"$\phi = q^T N k$; it equals $(1/2)(q,k)^T [[0,N],[N^T,0]] (q,k)$ (footnote 2), so it is a "
-        "quadratic form on the space of $(q,k)$"
-    ),
+    says=EQ_10,
     outline="Note the factor 1/2 of the footnote: eq 75 drops it.",
 )
-def eq_10() -> Iterator[Evidence]:
-    yield footnote_everywhere(sp.Rational(1, 2))
-    yield footnote(2, sp.Rational(1, 2))
+def eq_10(statement: Statement) -> Iterator[Evidence]:
+    factor = statement.target(2) / ON_PAIRS
+    yield footnote_everywhere(factor)
+    yield footnote(2, factor)
+    q, k, _ = quadratic(2)
+    form = (q.T * matrices(2, 1)[1] * k)[0]  # N of eq 13, with which the phase is that of eq 12
+    phase = put(scales(EQ_12.target())[1], split_of(1, 1)) * q[1] * k[1]
+    yield identity(phase, put(statement.target(1), {FORM_N: form}), "the phase of eq 12, D = 2")
+    yield identity(statement.conclusions[1].says.lhs, FORM_N, "which is the form of the footnote")
 
 
 def footnote_everywhere(factor: Expr) -> Evidence:
@@ -401,15 +522,31 @@ def eq_10_attack() -> Iterator[Evidence]:
     yield refutes(footnote(2, sp.Integer(1)))
 
 
+DETERMINANT = sp.Symbol(r"\det{N}", real=True)
+DEGENERATE = relation(DETERMINANT, "==", 0)
+REGULAR = relation(DETERMINANT, "!=", 0)
+OF_HESSIAN = (-1) ** WHOLE_HEAD * DETERMINANT**2
+STATIONARY = Statement(
+    (Variable(WHOLE_HEAD, low=sp.Integer(1), integer=True, closed=True), Variable(DETERMINANT)),
+    (
+        Conclusion(relation(OF_HESSIAN, "!=", 0), when=(REGULAR,)),
+        Conclusion(relation(OF_HESSIAN, "==", 0), when=(DEGENERATE,)),
+    ),
+    words="for suitable $N$ the phase $q^T N k$ has a single critical point, and it is non-degenerate: "
+    rf"exactly for ${tex(REGULAR)}$; the determinant of its Hessian on the space of $(q,k)$ is the left side below, ",
+)
+
+
+@necessary("rem-3.stationary", hypothesis=f"${tex(REGULAR)}$")
+def stationary_of_any_matrix() -> Iterator[Evidence]:
+    yield STATIONARY.without(REGULAR).fails_at({WHOLE_HEAD: 2, DETERMINANT: 0})
+
+
 @claim(
     "rem-3.stationary",
     where="Sec. 3, after eq 10",
     kind="remark",
-    in_words="of matrices of any size",
-    says=(
-        "for suitable $N$ the phase $q^T N k$ has a single critical point, and it is non-degenerate: "
-        r"exactly for $\det N \ne 0$"
-    ),
+    says=STATIONARY,
     outline=(
         "The gradient is (N k, N^T q), the Hessian [[0,N],[N^T,0]] has determinant (-1)^D det(N)^2. Note that N "
         "of eq 13 is not such a choice on the space of (q, k): its critical set is q_P = k_P = 0, of dimension "
@@ -423,7 +560,8 @@ def eq_10_attack() -> Iterator[Evidence]:
         $\det(N)^2$: the Hessian at the only critical point is invertible. $\square$
     """,
 )
-def stationary() -> Iterator[Evidence]:
+def stationary(statement: Statement) -> Iterator[Evidence]:
+    yield every_size(statement, WHOLE_HEAD)
     size = sp.Symbol("D", positive=True, integer=True)
     n, zero, one = sp.MatrixSymbol("N", size, size), sp.ZeroMatrix(size, size), sp.Identity(size)
     exchange, diagonal = sp.BlockMatrix([[zero, one], [one, zero]]), sp.BlockMatrix([[n.T, zero], [zero, n]])
@@ -431,9 +569,15 @@ def stationary() -> Iterator[Evidence]:
     yield exact(
         "every D: the exchange of blocks times diag(N^T, N) is the Hessian", found == whole, found, whole
     )
-    for head in (1, 2, 3):
-        entries: Expr = sp.Matrix(head, head, sp.symbols(f"N0:{head * head}", real=True))
-        yield instance(hessian(entries, (-1) ** head * entries.det() ** 2))
+    for conclusion in statement.conclusions:
+        said, (when,) = conclusion.says, conclusion.when
+        for head in (1, 2, 3):
+            entries: Expr = sp.Matrix(head, head, sp.symbols(f"N0:{head * head}", real=True))
+            predicted = put(said.lhs, {WHOLE_HEAD: head, DETERMINANT: entries.det()})
+            yield instance(hessian(entries, predicted))
+        roots = sp.solve(said.lhs / (-1) ** WHOLE_HEAD - said.rhs, DETERMINANT)
+        alike = (when.lhs, roots, said.rel_op) == (DETERMINANT, [when.rhs], when.rel_op)
+        yield exact("it is 0 where the determinant of N is, and there alone", alike, roots, when.rhs)
     yield instance(hessian(sp.diag(0, 1), sp.Integer(0)))
 
 
@@ -461,20 +605,30 @@ def stationary_attack() -> Iterator[Evidence]:
         yield controlled(dimension(rank, said), dimension(3, said))
 
 
+EQ_16 = Statement(
+    SPLIT,
+    (equals(2 * HEAD_DIM, PHASE_SIZE), equals(2 * PHASE_SIZE, PHASE_SIZE)),
+    words=rf"$\phi(q,k) = (q^T, k^T) \cdot \frac{{1_{{{tex(PHASE_SIZE)}}}}}{{{tex(sp.sqrt(PHASE_SIZE))}}}$; as an "
+    "inner product it takes as many entries as there are ones, with $q$, $k$ as written, and with $q_P$, $k_P$ if they "
+    "are meant: ",
+)
+
+
 @claim(
     "eq-16",
     where="Sec. 4.5, eq 16",
     kind="definition",
-    in_words="a definition that is ill-typed",
-    says=r"$\phi(q,k) = (q^T, k^T) \cdot 1_{(1-\theta)D}/\sqrt{(1-\theta)D}$",
+    says=EQ_16,
     outline=(
         "Ill-typed: (q^T, k^T) has 2D entries (2(1-theta)D if q_P, k_P are meant), the vector of ones (1-theta)D; "
         "they fit only for theta = -1 (never), outside (0, 1)."
     ),
 )
-def eq_16() -> Iterator[Evidence]:
-    for what, entries in (("q, k", lambda share: 2), ("q_P, k_P", lambda share: 2 * (1 - share))):
-        yield fits(what, entries)
+def eq_16(statement: Statement) -> Iterator[Evidence]:
+    for what, conclusion in zip(("q, k", "q_P, k_P"), statement.conclusions, strict=True):
+        said = conclusion.says
+        yield fits(what, lambda share, entries=said.lhs: put(entries / HEAD_DIM, {PART: share}))
+    yield statement.fails_at({HEAD_DIM: 2, PART: sp.Rational(1, 2)}, also=(2,))
 
 
 def fits(what: str, entries: Callable[[Expr], Expr], ones: int = 1) -> Evidence:
@@ -485,20 +639,42 @@ def fits(what: str, entries: Callable[[Expr], Expr], ones: int = 1) -> Evidence:
     return exact(f"theta in (0, 1) at which ({what}) fits the ones", bool(roots), roots or "none", "some")
 
 
+SUMS = tuple(sp.Symbol(rf"\sum_{{i}} {name}_{{P,i}}", real=True) for name in "qk")
+ROW, ONES = sp.Symbol(r"(q_P^{T},k_P^{T})1_{e}", real=True), sp.Symbol("e", positive=True)
+EQ_16_REPAIRED = Statement(
+    SPLIT,
+    (
+        equals(PHASE, sum(SUMS) / sp.sqrt(PHASE_SIZE)),
+        equals(PHASE, ROW / sp.sqrt(PHASE_SIZE)),
+        equals(ONES, 2 * PHASE_SIZE),
+    ),
+)
+
+
 @repair(
     "eq-16",
-    in_words="a definition, in vectors of any length",
-    says=(
-        r"$\phi = (\sum_i q_{P,i} + \sum_i k_{P,i})/\sqrt{(1-\theta)D} = (q_P^T, k_P^T) "
-        r"1_{2(1-\theta)D}/\sqrt{(1-\theta)D}$"
-    ),
+    says=EQ_16_REPAIRED,
     outline="2(1-theta)D ones. Its variance is 2 for unit coordinates, that of the quadratic phase 1.",
 )
-def eq_16_repaired() -> Iterator[Evidence]:
+def eq_16_repaired(statement: Statement) -> Iterator[Evidence]:
+    sums, row, ones = (statement.target(index) for index in (1, 2, 3))
+    for size, conclusion in zip((4, 3), EQ_16.conclusions, strict=True):  # of D = 4, theta = 1/4, as printed
+        q, k, _ = quadratic(size)
+        entries, printed = (put(side, split_of(1, 3)) for side in (conclusion.says.lhs, conclusion.says.rhs))
+        yield identity(entries, len(q.col_join(k)), f"entries of the row of 2 x {size} coordinates")
+        yield identity(2 * printed, put(ones, split_of(1, 3)), "half as many ones are printed")
     yield fits("q_P, k_P", lambda share: 2 * (1 - share), ones=2)
-    q, k, _ = quadratic(3)
-    row = q.col_join(k).T * sp.ones(6, 1)
-    yield identity(row[0], sum((*q, *k)), "row of q_P, k_P times 6 ones, (1-theta)D = 3")
+    for amplitude, size in ((1, 1), (2, 3)):
+        q, k, _ = quadratic(size)
+        given = split_of(amplitude, size)
+        found = q.col_join(k).T * sp.ones(put(ones, given), 1)
+        by_row, by_sums = (
+            put(side, {**given, ROW: found[0], **dict(zip(SUMS, (sum(q), sum(k)), strict=True))})
+            for side in (row, sums)
+        )
+        yield identity(by_row, by_sums, f"row of q_P, k_P times its ones, (1-theta)D = {size}")
+    square = put(sp.diff(sums, SUMS[0]), split_of(LAG, N)) ** 2  # of each coordinate's factor
+    yield identity(sp.simplify(square) * 2 * N, sp.Integer(2), "variance of the phase for unit coordinates")
 
 
 @attack("eq-16", domain="D = 2..256 and every split: sizes 2D and 2(1-theta)D against (1-theta)D")
@@ -520,164 +696,8 @@ def eq_16_repaired_attack() -> Iterator[Evidence]:
     yield controlled(sums(1, 1), sums(1, -1))
 
 
-def slopes(size: int) -> tuple[Expr, Expr]:
-    """Squared gradients in (q_P, k_P) of the linear and of the quadratic phase, `size` dimensions each."""
-    q, k, _ = quadratic(size)
-    variables = [*q, *k]
-    root = sp.sqrt(size)
-    linear, product = (sum((*q, *k))) / root, (q.T * k)[0] / root
-    first, second = (sp.expand(sum(sp.diff(f, x) ** 2 for x in variables)) for f in (linear, product))
-    return first, second
-
-
-NORMS = sp.Symbol("G", nonnegative=True)
-PHASE_SIZE = Variable(N, low=sp.Integer(1), integer=True, closed=True)
-SENSITIVITY = Statement(
-    (PHASE_SIZE, Variable(NORMS, low=sp.Integer(0), closed=True)),
-    (Conclusion(relation(NORMS / N, "<", 2)),),
-    words="non-stationary (linear) phases oscillate faster in representation space, stationary ones are less "
-    "sensitive to "
-    r"small changes; read: $|\nabla\phi|^2$ is smaller for $q_P^T k_P$ than for (16), where it is 2; with "
-    "$G = |q_P|^2+|k_P|^2$, ",
-)
-
-
-@claim(
-    "rem-4.5",
-    where="Sec. 4.5",
-    kind="remark",
-    says=SENSITIVITY,
-    cites=("eq-16",),
-    outline="n = 1, q_P = k_P = 2: squared gradients 8 (quadratic) and 2 (linear).",
-)
-def sensitivity(statement: Statement) -> Iterator[Evidence]:
-    linear, product = slopes(1)
-    at = product.subs(dict.fromkeys(product.free_symbols, 2))  # at q_P = k_P = 2
-    yield identity(linear, statement.target(), "squared gradient of the linear phase, n = 1")
-    yield statement.fails_at({N: 1, NORMS: at})
-
-
-SENSITIVITY_REPAIRED = Statement(
-    (PHASE_SIZE, Variable(NORMS, low=sp.Integer(0), closed=True)),
-    (
-        Conclusion(relation(NORMS / N, "<", 2), when=(relation(NORMS, "<", 2 * N),)),
-        Conclusion(relation(NORMS / N, ">=", 2), when=(relation(NORMS, ">=", 2 * N),)),
-    ),
-    words=r"$|\nabla\phi|^2 = 2$ everywhere for (16) repaired, $G/n$ with $G = |q_P|^2+|k_P|^2$ for the "
-    r"quadratic phase: less "
-    "exactly when $G < 2n$, equal in the mean for coordinates of unit second moment, where $G$ is $2n$; ",
-)
-
-
-@repair(
-    "rem-4.5",
-    says=SENSITIVITY_REPAIRED,
-    cites=("eq-16",),
-    outline="Scale decides, not stationarity: what trains more stably here is a phase that starts small.",
-)
-def sensitivity_repaired(statement: Statement) -> Iterator[Evidence]:
-    one, term = sp.symbols("one term", real=True)  # coordinate by coordinate: d(q k)/dq = k, d(q + k)/dq = 1
-    yield identity(sp.diff(one * term, one) ** 2, term**2, "one coordinate of the quadratic phase's gradient")
-    for size in (1, 2, 5):
-        q, k, _ = quadratic(size)
-        linear, product = slopes(size)
-        norms = sum(x**2 for x in (*q, *k))
-        for index, conclusion in enumerate(statement.conclusions, 1):
-            yield arrives(f"linear phase, n = {size}", linear, statement.target(index))
-            said = conclusion.says.lhs.subs({N: size, NORMS: norms})
-            yield arrives(f"quadratic phase, n = {size}", sp.expand(product), sp.expand(said))
-    for conclusion in statement.conclusions:
-        (when,) = conclusion.when
-        level = sp.solve(conclusion.says.lhs - conclusion.says.rhs, NORMS)
-        yield exact("G at which they are equal", level == [when.rhs], level, when.rhs)
-        said = conclusion.says.rel_op
-        yield exact("on the side that is said", said == when.rel_op, said, when.rel_op)
-    yield identity(2 * N / N, sp.Integer(2), "mean of (|q_P|^2 + |k_P|^2)/n at unit second moments")
-
-
-@attack("rem-4.5*", domain=SENSITIVITY_REPAIRED.domain())
-def rem_4_5_repaired_statement_attack() -> Iterator[Evidence]:
-    yield from SENSITIVITY_REPAIRED.attack()
-
-
-@attack("rem-4.5", domain="where the printed reading does hold: q_P = k_P on a grid from 0 to 3, n = 1")
-def sensitivity_attack() -> Iterator[Evidence]:
-    linear, product = slopes(1)
-    grid = [sp.Rational(i, 4) for i in range(13)]
-    calm = [x for x in grid if product.subs(dict.fromkeys(product.free_symbols, x)) < linear]
-
-    def below_alone(end: Expr) -> Evidence:
-        said = [x for x in grid if x < end]
-        return tried("q_P = k_P with a smaller gradient", calm == said, calm, f"below {end} alone")
-
-    yield controlled(below_alone(sp.Integer(1)), *(below_alone(sp.Rational(i, 4)) for i in (3, 5)))
-
-
 def linear_cosine(variance: Expr) -> Expr:
     """E cos(2 pi s x) for a centred normal x, s = |m-n|^alpha; the sine part has mean 0."""
     exponent = -(Q**2) / (2 * variance) - sp.log(2 * sp.pi * variance) / 2 - 2 * sp.pi * sp.I * S * Q
     factor, rest = gaussian_integral(exponent, Q)
     return factor * sp.exp(rest)
-
-
-LINEAR = Statement(
-    (PHASE_SIZE, Variable(POWER, low=sp.Integer(0)), Variable(DISTANCE, low=sp.Integer(0))),
-    (
-        Conclusion(
-            relation(
-                sp.exp(-4 * sp.pi**2 * DISTANCE ** (2 * POWER)),
-                "<",
-                (1 + 4 * sp.pi**2 * DISTANCE ** (2 * POWER) / N) ** (-N / 2),
-            )
-        ),
-    ),
-    words="$q_P$, $k_P$ independent, standard normal, $d = |m-n|$: the mean cosine of the linear phase is below "
-    "that of the "
-    "quadratic phase at every distance; ",
-)
-
-
-@claim(
-    "rem-4.5.linear",
-    where="Sec. 4.5",
-    kind="step",
-    says=LINEAR,
-    outline=(
-        "The linear phase is normal with variance 2. n ln(1+x/n)/2 <= x/2 < x for x = 4 pi^2 |m-n|^(2 alpha) > 0. "
-        "By the measure of Theorem 3.2 the linear phase is the better one, so the theorem does not explain the "
-        "ablation of section 4.5."
-    ),
-)
-def linear_bias(statement: Statement) -> Iterator[Evidence]:
-    (said,) = statement.conclusions
-    apart = DISTANCE**POWER
-    yield identity(linear_cosine(sp.Integer(2)).subs(S, apart), said.says.lhs, "mean cosine, variance 2")
-    turned = (2 * sp.pi * apart / sp.sqrt(N)) ** 2  # t^2 of thm-3.2.gaussian at sigma = 1
-    yield arrives("that of the quadratic phase", (1 + turned) ** (-N / 2), statement.target())
-    x = sp.Symbol("x", positive=True)
-    gap = x - sp.log(1 + x)
-    yield identity(gap.subs(x, 0), sp.Integer(0), "x - ln(1+x) at 0")
-    yield identity(sp.diff(gap, x), x / (1 + x), "its slope is positive for x > 0, so ln(1+x) < x")
-
-
-MODERATE = (relation(DISTANCE**POWER, "<", 50), relation(DISTANCE**POWER, ">", sp.Rational(1, 1000)))
-
-
-@attack(
-    "rem-4.5.linear",
-    domain=f"{LINEAR.within(*MODERATE).domain()}; "
-    + "n = 1, 2, 32, 128; distances 1 to 2^20; spread from 1/100 to 1, alpha = 1/10",
-)
-def linear_bias_attack() -> Iterator[Evidence]:
-    yield search("1 - linear/quadratic mean cosine at the same weights", _linear_cases(), control="0.325")
-    yield from LINEAR.within(*MODERATE).attack()
-
-
-def _linear_cases() -> Iterator[tuple[str, arb]]:
-    for n in (1, 2, 32, 128):
-        for distance in (1, 100, 2**20):
-            for spread in ("1/100", "1/10", "1"):  # sigma^2 of every coordinate
-                power = ball(distance) ** ball("1/5") * ball(spread)
-                linear = (-4 * arb.pi() ** 2 * power).exp()
-                quadratic_mean = cosine_mean(n, distance, spread=spread)
-                yield f"n = {n}, distance {distance}, sigma^2 = {spread}", 1 - linear / quadratic_mean

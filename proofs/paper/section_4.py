@@ -17,7 +17,7 @@ from analysis.evidence import Evidence, Role
 from proofs.checks import controlled, exact, tried
 from proofs.exact import Expr
 from proofs.ledger import attack, claim, practice, repair
-from proofs.statements import Conclusion, Statement, relation
+from proofs.statements import Conclusion, Statement, Variable, relation
 
 Row = Sequence[str]
 FINE_TUNED: Mapping[str, Row] = {  # table 1: windows 1k, 2k, 4k, 8k, 16k, 32k, 48k, 64k
@@ -429,40 +429,88 @@ def fine_tuning_tokens_attack() -> Iterator[Evidence]:
     yield controlled(above(Fraction(1, 4)), above(Fraction(49, 100)))
 
 
+EXPONENT_SIGN = sp.Symbol("s", integer=True)
+FIRST_TRIED, LAST_TRIED, BEST_BASE = sp.symbols("b_first b_last b_best", positive=True)
+TRIED = {FIRST_TRIED: (1, 6), LAST_TRIED: (2, 9), BEST_BASE: (4, 9)}  # factor and power of ten of each base
+
+
+def power_of_ten(factor: int, power: Expr) -> Expr:
+    """Factor times a power of ten, as it is written."""
+    ten = sp.Pow(10, power, evaluate=False)
+    return ten if factor == 1 else sp.Mul(factor, ten, evaluate=False)
+
+
+def with_sign(sign: Expr) -> dict[sp.Symbol, Expr]:
+    """The bases, their exponents with this sign."""
+    return {name: power_of_ten(factor, power * sign) for name, (factor, power) in TRIED.items()}
+
+
+WAS_TRIED = (
+    Conclusion(relation(FIRST_TRIED, "<=", BEST_BASE)),
+    Conclusion(relation(BEST_BASE, "<=", LAST_TRIED)),
+)
+BASES_TRIED = Statement(
+    (Variable(EXPONENT_SIGN, among=(sp.Integer(-1), sp.Integer(1))),),
+    (
+        Conclusion(relation(BEST_BASE, ">", 1)),
+        *(replace(one, when=(relation(EXPONENT_SIGN, "==", 1),)) for one in WAS_TRIED),
+    ),
+    meaning=with_sign(EXPONENT_SIGN),
+    words="bases from $b_{first}$ to $b_{last}$ were tried, and the best result is at the base $b_{best}$, printed "
+    "with $s = -1$; so this is a base, and it was tried if exponents are read as positive, $s = 1$: ",
+)
+
+
 @claim(
     "rem-4.bases",
     where="Sec. 4.2, last paragraph",
     kind="remark",
-    in_words="of what was tried: the range and the best base contradict each other",
-    says=(
-        r"bases from $10^{-6}$ to $2\cdot10^{-9}$ were tried, and the best result is at the base "
-        r"$4\cdot10^{-9}$"
-    ),
+    says=BASES_TRIED,
     outline=(
         "As printed these are bases below 1, values of theta_0; read with positive exponents, 4e9 lies outside "
         "1e6..2e9. The paragraph before and Table 1 name 2e8."
     ),
 )
-def bases_tried() -> Iterator[Evidence]:
-    best = Fraction(4, 10**9)
-    yield exact("the best base as printed", best > 1, best, "> 1, as theta_0 in (0, 1)")
-    yield exact("with positive exponents: is 4e9 among 1e6..2e9?", in_range(4 * 10**9), 4 * 10**9, "1e6..2e9")
+def bases_tried(statement: Statement) -> Iterator[Evidence]:
+    yield statement.fails_at({EXPONENT_SIGN: -1}, 1)
+    yield statement.fails_at({EXPONENT_SIGN: 1}, 3)
 
 
-def in_range(base: int) -> bool:
-    """Is a base in the range that was tried, exponents read as positive?"""
-    return 10**6 <= base <= 2 * 10**9
+TABLE_BASE = sp.Symbol("b_table", positive=True)
+BASES_TRIED_REPAIRED = Statement(
+    (),
+    tuple(Conclusion(one.says.subs(BEST_BASE, TABLE_BASE)) for one in WAS_TRIED),
+    meaning={name: value for name, value in with_sign(sp.Integer(1)).items() if name != BEST_BASE}
+    | {TABLE_BASE: power_of_ten(2, sp.Integer(8))},
+    words="the base of Table 1 lies among those that were tried, exponents read as positive: ",
+)
 
 
 @repair(
     "rem-4.bases",
-    in_words="of what was tried",
-    says=r"the base of Table 1, $2\cdot10^8$, lies among $10^6$ to $2\cdot10^9$",
+    says=BASES_TRIED_REPAIRED,
     cites=("tab-1",),
     outline="What was run at 4e9, if anything, cannot be told from the text.",
 )
-def bases_tried_repaired() -> Iterator[Evidence]:
-    yield exact("2e8 among 1e6..2e9", in_range(2 * 10**8), 2 * 10**8, "1e6..2e9")
+def bases_tried_repaired(statement: Statement) -> Iterator[Evidence]:
+    known = {name: int(value.doit()) for name, value in statement.meaning.items()}
+    ends = (10**6, 2 * 10**9)
+    said = (known[FIRST_TRIED], known[LAST_TRIED])
+    yield replace(
+        exact("the ends of the range that was tried", said == ends, said, ends), role=Role.STATEMENT
+    )
+    named = f"RoPE b={known[TABLE_BASE]:.0e}".replace("e+0", "e")
+    yield replace(
+        exact("a base of Table 1", named in FINE_TUNED, named, set(FINE_TUNED)), role=Role.STATEMENT
+    )
+    for (base, bound), conclusion in zip(
+        pairwise((FIRST_TRIED, TABLE_BASE, LAST_TRIED)), statement.conclusions, strict=True
+    ):
+        says = relation(base, "<=", bound)
+        holds = conclusion.says == says and bool(says.subs(known))
+        yield replace(
+            exact(f"2e8 among 1e6..2e9: {says}", holds, conclusion.says, "true"), role=Role.STATEMENT
+        )
 
 
 @attack(

@@ -11,12 +11,12 @@ K = gcd(g, D/2), n = (D/2)/K: theta_{d+n} = theta_d / m^(g/K), and there is no o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cache, reduce
-from itertools import pairwise, product
-from math import gcd, lcm
+from itertools import pairwise
+from math import gcd
+from typing import Any
 
 import sympy as sp
 from flint import arb, arb_poly, fmpq, fmpq_mat, fmpz, fmpz_poly
@@ -37,15 +37,18 @@ from proofs.checks import (
     short,
     tried,
 )
+from proofs.exact import Enclosed
 from proofs.integrals import RopeSums
 from proofs.ledger import attack, claim, necessary, practice
 from proofs.letters import ANY_BASE, ANY_HEAD, ANY_UNIT, NEAR, rope_bias
 from proofs.letters import DIM as HEAD_DIM
 from proofs.letters import MU as MU_0
 from proofs.letters import NU as NU_0
-from proofs.paper.appendix_b import character_sum, from_integer
-from proofs.statements import Conclusion, Statement, Variable, constant_ball, relation
+from proofs.statements import Conclusion, Listed, Statement, Variable, constant_ball, relation, tex
 from proofs.subdivision import maximum, minimum
+
+LEAST_DEGREE = HEAD_DIM / 2 - 1  # of theorem 2.1's hypothesis; there are as many pairs but 0
+WITH_ONE = HEAD_DIM / 2  # the least degree that makes 1 independent too
 
 
 @cache
@@ -158,14 +161,41 @@ def independence(degree: int, exponents: range) -> Evidence:
     return instance(exact(what, rank == len(exponents), rank, len(exponents)))
 
 
+class RankOfPowers(Enclosed):
+    """The rank over Q of the powers t^first, ..., t^last of t = 2^(1/n): arguments n, first and last."""
+
+    nargs = 3
+
+    def _latex(self, printer: Any, **_: Any) -> str:
+        first, last = map(printer.doprint, self.args[1:])
+        return rf"\mathrm{{rank}}_{{\mathbb{{Q}}}}(t^{{{first}}},\dots,t^{{{last}}})"
+
+    @staticmethod
+    def enclosed(*arguments: arb) -> arb:
+        """By linear algebra."""
+        degree, first, last = (int(value.unique_fmpz()) for value in arguments)
+        return arb(rank_of_powers([-2] + [0] * (degree - 1) + [1], range(first, last + 1)))
+
+
+OF_T = sp.Symbol("n", positive=True, integer=True)
+SOME_HEADS = Variable(HEAD_DIM, among=tuple(map(sp.Integer, (4, 6, 16, 64))))
+ANY_DEGREE = Variable(OF_T, low=sp.Integer(0), integer=True)
+ABOVE = relation(OF_T, ">", LEAST_DEGREE)
+OF_DEGREE = Statement(
+    (SOME_HEADS, ANY_DEGREE),
+    (Conclusion(relation(RankOfPowers(OF_T, 1, HEAD_DIM / 2 - 1), "==", HEAD_DIM / 2 - 1)),),
+    given=(ABOVE,),
+    words=r"$\theta_1,\dots,\theta_{D/2-1}$ are independent over $\mathbb{Q}$ when $\theta_0$ is transcendental, or "
+    rf"algebraic with $\theta_0^{{2/D}}$ of degree $n$ above ${tex(LEAST_DEGREE)}$; of $t = \theta_0^{{2/D}}$ with "
+    r"$t^n = 2$, say: ",
+)
+
+
 @claim(
     "rem-B",
     where="Sec. 2.2, Remark under Theorem 2.1",
     kind="remark",
-    says=(
-        r"$\theta_1,\dots,\theta_{D/2-1}$ are independent over $\mathbb{Q}$ when $\theta_0$ is "
-        r"transcendental, or algebraic with $\theta_0^{2/D}$ of degree above $D/2-1$"
-    ),
+    says=OF_DEGREE,
     outline=(
         "theta_d = t^d. A relation among t, ..., t^N, N = D/2-1, divided by t is a polynomial of degree at "
         "most N-1 in t: so degree >= N is enough, and degree > N, the printed bound, is exactly what makes "
@@ -180,14 +210,23 @@ def independence(degree: int, exponents: range) -> Evidence:
         polynomial has degree at most $N$: degree above $N$ is what independence together with 1 takes.
         $\square$
     """,
-    in_words="of independence over the rationals",
 )
-def rem_b() -> Iterator[Evidence]:
-    for pairs in (2, 3, 8, 32):
-        yield independence(pairs, range(1, pairs))
-        yield independence(pairs, range(pairs))
+def rem_b(statement: Statement) -> Iterator[Evidence]:
+    (bound,) = statement.given
+    yield exact(
+        "as many as there are of them", statement.target() == HEAD_DIM / 2 - 1, statement.target(), ""
+    )
+    for head_dim in statement.range_of(HEAD_DIM).among:
+        pairs, printed = int(head_dim) // 2, int(bound.rhs.subs(HEAD_DIM, head_dim))
+        yield independence(printed + 1, range(1, pairs))
+        yield independence(printed + 1, range(pairs))
         if pairs > 2:
-            yield independence(pairs - 1, range(1, pairs))
+            yield independence(printed, range(1, pairs))
+
+
+@necessary("rem-B", hypothesis=f"${tex(ABOVE)}$")
+def rem_b_of_small_degree() -> Iterator[Evidence]:
+    yield OF_DEGREE.without(ABOVE).fails_at({HEAD_DIM: 16, OF_T: 6})
 
 
 @attack(
@@ -201,17 +240,28 @@ def rem_b_attack() -> Iterator[Evidence]:
     for pairs in (4, 8, 32):
         for first, degree in ((1, pairs - 2), (0, pairs - 1)):
             yield controlled(_dependent(pairs, degree, first), _dependent(pairs, degree + 1, first))
+    yield from OF_DEGREE.attack()
+
+
+ALL_POWERS = RankOfPowers(OF_T, 0, HEAD_DIM / 2 - 1)
+IN_RADIANS = Statement(
+    (SOME_HEADS, ANY_DEGREE),
+    (
+        Conclusion(relation(ALL_POWERS, "==", HEAD_DIM / 2), when=(relation(OF_T, ">=", WITH_ONE),)),
+        Conclusion(relation(ALL_POWERS, "<", HEAD_DIM / 2), when=(relation(OF_T, "<", WITH_ONE),)),
+    ),
+    words=r"as deployed (angle $\lambda\theta_d$ in radians), $\theta_0$ algebraic: the $D/2$ angles fill "
+    r"the torus iff 1, $\theta_1,\dots,\theta_{D/2-1}$ are independent over $\mathbb{Q}$, i.e. "
+    rf"$\theta_0^{{2/D}}$ has degree $n$ at least ${tex(WITH_ONE)}$: the same condition as in turns, pair 0 included; "
+    r"of $t = \theta_0^{2/D}$ with $t^n = 2$, say: ",
+)
 
 
 @claim(
     "thm-2.1.radians",
     where="Sec. 2.2, Theorem 2.1",
     kind="lemma",
-    says=(
-        r"as deployed (angle $\lambda\theta_d$ in radians), $\theta_0$ algebraic: the $D/2$ angles fill "
-        r"the torus iff 1, $\theta_1,\dots,\theta_{D/2-1}$ are independent over $\mathbb{Q}$, i.e. "
-        r"$\theta_0^{2/D}$ has degree at least $D/2$: the same condition as in turns, pair 0 included"
-    ),
+    says=IN_RADIANS,
     uses=("thm-2.1.orbit",),
     outline=(
         "The numbers lambda theta_d/(2 pi) mod 1 need 2 pi, 1, theta_1, ... independent. A relation p 2 pi "
@@ -224,11 +274,18 @@ def rem_b_attack() -> Iterator[Evidence]:
         excluded by independence, so the orbit fills $\mathbb T^{D/2}$ and the mean over pairs fills
         $[-r,r]$. $\square$
     """,
-    in_words="of the closure of an infinite orbit",
 )
-def radians() -> Iterator[Evidence]:
-    for pairs in (2, 8, 32):
-        yield independence(pairs, range(pairs))
+def radians(statement: Statement) -> Iterator[Evidence]:
+    said = [statement.target(index) for index in (1, 2)]
+    yield exact("as many as there are of them", said == [HEAD_DIM / 2] * 2, said, "D/2")
+    conditions = [one for conclusion in statement.conclusions for one in conclusion.when]
+    meant = [relation(OF_T, ">=", WITH_ONE), relation(OF_T, "<", WITH_ONE)]
+    yield exact("for degrees from it on, and below", conditions == meant, conditions, meant)
+    for head_dim in statement.range_of(HEAD_DIM).among:
+        pairs, least = int(head_dim) // 2, int(conditions[0].rhs.subs(HEAD_DIM, head_dim))
+        yield independence(least, range(pairs))
+        below_it = rank_of_powers([-2] + [0] * (least - 2) + [1], range(pairs))
+        yield instance(exact(f"degree {least - 1}: rank", below_it < pairs, below_it, f"< {pairs}"))
 
 
 def _dependent(pairs: int, degree: int, first: int) -> Evidence:
@@ -242,6 +299,7 @@ def _dependent(pairs: int, degree: int, first: int) -> Evidence:
 def radians_attack() -> Iterator[Evidence]:
     for pairs in (3, 8, 32):
         yield controlled(_dependent(pairs, pairs - 1, 0), _dependent(pairs, pairs, 0))
+    yield from IN_RADIANS.attack()
 
 
 DIMS = (64, 80, 96, 128, 192, 256)
@@ -253,32 +311,91 @@ def degree_row(base: int, head_dim: int, degree: int) -> Evidence:
     return exact(f"degree of {base}^(2/{head_dim}) over Q", found == degree, found, degree)
 
 
+class Degree(Enclosed):
+    """The degree of b^(2/D) over the rationals: arguments b and D."""
+
+    nargs = 2
+
+    def _latex(self, printer: Any, **_: Any) -> str:
+        base, dim = map(printer.doprint, self.args)
+        return rf"[\mathbb{{Q}}({base}^{{2/{dim}}}):\mathbb{{Q}}]"
+
+    @staticmethod
+    def enclosed(*arguments: arb) -> arb:
+        """By factoring."""
+        return arb(factored_degree(*(int(value.unique_fmpz()) for value in arguments)))
+
+
+class Gcd(Enclosed):
+    """The greatest common divisor of two integers."""
+
+    nargs = 2
+
+    def _latex(self, printer: Any, **_: Any) -> str:
+        return rf"\gcd({', '.join(map(printer.doprint, self.args))})"
+
+    @staticmethod
+    def enclosed(*arguments: arb) -> arb:
+        """Exactly."""
+        return arb(gcd(*(int(value.unique_fmpz()) for value in arguments)))
+
+
+BASE, ROOT, POWER = sp.symbols("b m g", positive=True)
+DEGREE = Degree(BASE, HEAD_DIM)
+DEGREES = Statement(
+    (
+        Listed(
+            (BASE, ROOT, POWER), tuple(tuple(map(sp.Integer, (base, *perfect_power(base)))) for base in BASES)
+        ),
+        Variable(HEAD_DIM, among=tuple(map(sp.Integer, DIMS))),
+    ),
+    (
+        Conclusion(relation(BASE, "==", ROOT**POWER)),
+        Conclusion(relation(DEGREE * Gcd(POWER, HEAD_DIM / 2), "==", HEAD_DIM / 2)),
+        Conclusion(relation(DEGREE, ">", LEAST_DEGREE), when=(relation(POWER, "==", 1),)),
+        Conclusion(relation(DEGREE, "<", LEAST_DEGREE), when=(relation(BASE, "==", BASES[0]),)),
+    ),
+    words=rf"for base $b = m^g$ ($g$ maximal) the degree of $b^{{2/D}}$ is this; so a base that is no perfect power "
+    rf"meets the hypothesis at every $D$, and ${BASES[0]}$ at none of these: ",
+)
+
+
 @claim(
     "thm-2.1.degree",
     where="Sec. 2.2, Theorem 2.1",
     kind="lemma",
-    says=(
-        r"for base $b = m^g$ ($g$ maximal) the degree of $b^{2/D}$ is $(D/2)/\gcd(g, D/2)$: at bases "
-        r"$10^4$, $10^5$, $5\cdot10^5$, $10^6$, $2\cdot10^8$, $4\cdot10^9$ and head dimensions 64, 80, 96, "
-        "128, 192, 256; so a base that is no perfect power meets the hypothesis at every $D$, and $10^4$ "
-        "at none of these"
-    ),
+    says=DEGREES,
     outline=(
         "x^{D/2} - b factored over Q for each of them. In general by Vahlen-Capelli: x^n - a with a > 0 is "
         "irreducible iff a is no p-th power for any prime p that divides n."
     ),
-    in_words="of degrees of algebraic numbers",
 )
-def degrees() -> Iterator[Evidence]:
-    for base in BASES:
-        for head_dim in DIMS:
-            yield degree_row(base, head_dim, Power(base, head_dim).degree)
+def degrees(statement: Statement) -> Iterator[Evidence]:
+    hypothesis = {statement.target(3), statement.target(4)}
+    yield exact(
+        "the hypothesis asks for a degree of", hypothesis == {LEAST_DEGREE}, hypothesis, {LEAST_DEGREE}
+    )
+    rows, dims = statement.table.rows, statement.range_of(HEAD_DIM).among
+    yield exact("bases and head dimensions", (len(rows), dims) == (len(BASES), DIMS), (len(rows), dims), DIMS)
+    power_of, *others = statement.conclusions
+    for base, root, power in rows:
+        found = perfect_power(int(base))
+        yield exact(f"{base} as a power", found == (root, power), found, (root, power))
+        row = {BASE: base, ROOT: root, POWER: power}
+        yield exact(f"{base} is that power", power_of.says.subs(row) == sp.true, power_of.says, base)
+        for head_dim in dims:
+            degree, point = Power(int(base), int(head_dim)).degree, row | {HEAD_DIM: head_dim}
+            yield degree_row(int(base), int(head_dim), degree)
+            meant = [c for c in others if all(one.subs(point) == sp.true for one in c.when)]
+            holds = [c.holds(statement.values_at(point), {}) for c in meant]
+            yield exact(f"base {base}, D = {head_dim}", set(holds) == {True}, holds, "true")
 
 
 @attack("thm-2.1.degree", domain="every base from 2 to 40 at D = 4, 12, 24, 32: formula against factoring")
 def degrees_attack() -> Iterator[Evidence]:
     for head_dim in (4, 12, 24, 32):
         yield controlled(_disagreeing(head_dim, 0), _disagreeing(head_dim, 1))
+    yield from DEGREES.attack()
 
 
 def _disagreeing(head_dim: int, off: int) -> Evidence:
@@ -311,16 +428,28 @@ def uniform_constant(constant: sp.Expr) -> Iterator[Evidence]:
 INDEPENDENT = r"$\theta_1,\dots,\theta_{D/2-1}$ independent over $\mathbb{Q}$"
 
 
+STEERABLE = sp.Symbol("N", nonnegative=True)
+LIMIT_ERROR = sp.Symbol(r"\limsup_{k}|\frac{2}{\sqrt{D}}\mathrm{E}\mathrm{Attn}-\gamma|", nonnegative=True)
+OF_THEOREM = {MU: MU_0, R: sp.sqrt(MU_0**2 + NU_0**2), DIM: HEAD_DIM}
+THEOREM = Statement(
+    (
+        *(ANY_HEAD, Variable(MU_0), Variable(NU_0)),
+        *(Variable(symbol, low=-OF_THEOREM[R], high=OF_THEOREM[R], closed=True) for symbol in (GAMMA, V)),
+    ),
+    (Conclusion(relation(LIMIT_ERROR, "<=", 8 * OF_THEOREM[R] / HEAD_DIM)),),
+    meaning={STEERABLE: LEAST_DEGREE, LIMIT_ERROR: sp.Abs(steering_error(2)).subs(OF_THEOREM)},
+    words=r"Assumption 2.1, $\theta_1,\dots,\theta_N$ independent over $\mathbb{Q}$: every $\gamma \in "
+    r"[-r, r]$, $r = \sqrt{\mu_0^2+\nu_0^2}$, is within $O(r/D)$ of a limit point of $(2/\sqrt D) "
+    r"\mathrm{E} \mathrm{Attn}$ over $(m_k, n_k)$; read with one constant for all $D$, $\theta_0$, $\gamma$, where one "
+    "pair may be left at whatever $v$: ",
+)
+
+
 @claim(
     "thm-2.1",
     where="Sec. 2.2, Theorem 2.1",
     kind="theorem",
-    says=(
-        r"Assumption 2.1, $\theta_1,\dots,\theta_{D/2-1}$ independent over $\mathbb{Q}$: every $\gamma \in "
-        r"[-r, r]$, $r = \sqrt{\mu_0^2+\nu_0^2}$, is within $O(1/D)$ of a limit point of $(2/\sqrt D) "
-        r"\mathrm{E} \mathrm{Attn}$ over $(m_k, n_k)$; read with one constant for all $D$, $\theta_0$, "
-        r"$\gamma$: $\limsup \le 8r/D$"
-    ),
+    says=THEOREM,
     assumes=(
         "Assumption 2.1",
         "$m$, $n$ integers",
@@ -340,10 +469,16 @@ INDEPENDENT = r"$\theta_1,\dots,\theta_{D/2-1}$ independent over $\mathbb{Q}$"
         j}k_dy_d$ mod 1: then $y\in H$ and $f(y)=\frac2D(\mu_0+(N-1)\gamma+v)$ with $|v|\le r$. As
         $N-1=\frac D2-2$, the error is $\frac2D|\mu_0+v-2\gamma|\le\frac{8r}D$. $\square$
     """,
-    in_words="of the limit points of an infinite orbit",
 )
-def thm_2_1() -> Iterator[Evidence]:
-    yield from uniform_constant(sp.Integer(8))
+def thm_2_1(statement: Statement) -> Iterator[Evidence]:
+    constant = sp.simplify(statement.target() * HEAD_DIM / OF_THEOREM[R])
+    yield from uniform_constant(constant)
+    steered = sp.Abs(steering_error(2)).subs(OF_THEOREM)
+    yield equality("the error of the steered pairs", statement.meaning[LIMIT_ERROR], steered)
+    for symbol in (GAMMA, V):
+        ends = statement.range_of(symbol)
+        inside = (ends.low, ends.high) == (-OF_THEOREM[R], OF_THEOREM[R])
+        yield exact(f"{symbol} is at most r", inside, (ends.low, ends.high), "-r, r")
 
 
 @necessary("thm-2.1", hypothesis=INDEPENDENT)
@@ -397,102 +532,7 @@ def _golden_cases() -> Iterator[tuple[str, arb]]:
     yield "closest of 300", ball("8/6") - abs(best + 1)
 
 
-def end_of_reach(sign: int) -> sp.Expr:
-    """The end of the limit points at which all pairs but 0 are extreme."""
-    return 2 / DIM * (MU + sign * (DIM / 2 - 1) * R)
-
-
-@claim(
-    "thm-2.1.sharp",
-    where="Sec. 2.2, Theorem 2.1",
-    kind="theorem",
-    says=(
-        r"if 1, $\theta_1,\dots,\theta_{D/2-1}$ are independent over $\mathbb{Q}$, the limit points are "
-        r"exactly $[2\mu_0/D - (1-2/D)r, 2\mu_0/D + (1-2/D)r]$; the best constant is $2(r+|\mu_0|)/D$; in "
-        r"radians, with $2\pi$, 1, $\theta_1,\dots,\theta_{D/2-1}$ independent, exactly $[-r, r]$ with no "
-        "error at all"
-    ),
-    assumes=(
-        "Assumption 2.1",
-        r"1, $\theta_1$, ..., $\theta_{D/2-1}$ independent over $\mathbb{Q}$",
-        "$m$, $n$ integers",
-    ),
-    uses=("eq-21*", "thm-2.1.weyl*"),
-    outline=(
-        "The pairs d >= 1 fill a torus, a connected set, on which their sum takes every value from "
-        "-(D/2-1)r to (D/2-1)r; pair 0 adds mu_0 (turns) or another free angle (radians)."
-    ),
-    proof=r"""
-        At an integer distance pair 0 turns by whole turns and contributes $\mu_0$. With
-        $\varphi=\mathrm{atan2}(\mu_0,\nu_0)$, $\mu_0\cos x+\nu_0\sin x=r\sin(x+\varphi)$, so $\frac2{\sqrt
-        D}\mathrm E\,\mathrm{Attn}=f(\lambda\theta_1,\dots,\lambda\theta_N)$ with $N=\frac D2-1$ and
-        $f(y)=\frac2D\big(\mu_0+r\sum_{d=1}^N\sin(2\pi y_d+\varphi)\big)$, continuous on the torus $\mathbb
-        T^N$. The limit points are the values of $f$ on the closure $H$ of the orbit, because an orbit in a
-        compact group comes back to every neighbourhood of each of its points infinitely often.
-
-        By Weyl's criterion the orbit is uniformly distributed if and only if for each integer vector
-        $k\ne0$ the mean of $z^\lambda$, $z=e^{2\pi ik\cdot\theta}$, tends to 0. That is so if and only if
-        $z\ne1$, since the mean over $T$ terms is then at most $2/(T|z-1|)$; and $z=1$ means
-        $k\cdot\theta\in\mathbb Z$, a relation with 1. Hence $H=\mathbb T^N$, which is connected, and $f$
-        takes all values between its extremes $\frac2D(\mu_0\pm Nr)$. In radians pair 0 is as free as the
-        others, and the mean over pairs fills $[-r,r]$. $\square$
-    """,
-    in_words="of the limit points of an infinite orbit",
-)
-def thm_2_1_sharp() -> Iterator[Evidence]:
-    top = sp.expand(end_of_reach(1))
-    yield equality("upper end of the limit points", top, 2 * MU / DIM + (1 - 2 / DIM) * R)
-    yield equality("gamma = r: distance to the upper end", sp.expand(R - top), sp.expand(2 * (R - MU) / DIM))
-    yield equality(
-        "gamma = -r: distance to the lower end",
-        sp.expand(end_of_reach(-1) + R),
-        sp.expand(2 * (R + MU) / DIM),
-    )
-
-
-@necessary("thm-2.1.sharp", hypothesis="$m$, $n$ integers")
-def thm_2_1_sharp_between_integers() -> Iterator[Evidence]:
-    """D = 2, pair 0 alone, at the distances j + 1/2: a limit point -mu_0, where the interval is [mu_0, mu_0]."""
-    at_half = (MU * sp.cos(2 * sp.pi * X) + NU * sp.sin(2 * sp.pi * X)).subs(X, sp.Rational(1, 2))
-    yield equality("D = 2: the score at lambda = 1/2", at_half, end_of_reach(-1).subs(DIM, 2))
-
-
-@attack(
-    "thm-2.1.sharp",
-    domain="theta_0 = 1/2, D = 4 (degree D/2): distances to 2000, both ends, mu_0 of both signs",
-)
-def thm_2_1_sharp_attack() -> Iterator[Evidence]:
-    sums = RopeSums.of(4, base=2)
-    for mu in (1, -1):
-        values = [2 * sums.gamma(lam, mu, 0) for lam in range(1, 2000)]
-        low, high = ball(mu - 1) / 2, ball(mu + 1) / 2
-        cases = [
-            (f"mu_0 = {mu}, lambda = {lam}", (v - low).union(high - v).lower())
-            for lam, v in enumerate(values, 1)
-        ]
-        yield search("distance to either end from inside", cases, control="3.17e-7")
-        yield search(
-            "both ends within 1e-6",
-            [
-                ("low", ball("1e-6") - (min(values, key=float) - low)),
-                ("high", ball("1e-6") - (high - max(values, key=float))),
-            ],
-            control="3.65e-7",
-        )
-
-
-@practice("thm-2.1.sharp")
-def sharp_practice() -> Iterator[dict[str, object]]:
-    """Rows at mu_0 = 1, nu_0 = 0: the part of [-r, r] that is out of reach, in turns; and the trivial bound 2r."""
-    for head_dim in (4, 8, *HEAD_DIMS):
-        yield {
-            "head_dim": head_dim,
-            "best constant over D, 2(r+|mu_0|)/D": 4 / head_dim,
-            "constant of thm-2.1, 8r/D": 8 / head_dim,
-            "below the trivial 2r": head_dim > 4,
-        }
-
-
+TWICE = 2 * R  # at one D, of whatever is at most r and of gamma
 EQ_6 = Statement(
     (
         ANY_UNIT,
@@ -505,11 +545,11 @@ EQ_6 = Statement(
     ),
     (
         Conclusion(
-            relation(sp.Abs(2 * rope_bias(NEAR) - GAMMA), "<=", 2 * sp.sqrt(MU_0**2 + NU_0**2)),
+            relation(sp.Abs(2 * rope_bias(NEAR) - GAMMA), "<=", TWICE.subs(OF_THEOREM)),
         ),
     ),
     words=r"$\limsup_k |(2/\sqrt D) \mathrm{E} \mathrm{Attn} - \gamma| = O(1/D)$ at one fixed $D$, whatever the "
-    r"distances: the constant $2rD$ over $D$ will do; ",
+    rf"distances: the constant ${tex(TWICE * HEAD_DIM)}$ over $D$ will do; ",
 )
 
 
@@ -577,101 +617,10 @@ def _seen(base: int, head_dim: int, turns: bool) -> tuple[float, float]:
     return short(2 * low, 4), short(2 * high, 4)
 
 
-@claim(
-    "thm-2.1.orbit",
-    where="App. B",
-    kind="lemma",
-    says=(
-        r"the points $(\lambda x_1,\dots,\lambda x_N)$ mod 1, $\lambda \in \mathbb{Z}$, are dense in the "
-        r"set of all $y$ with $k\cdot y \in \mathbb{Z}$ for every integer $k$ with $k\cdot x \in "
-        r"\mathbb{Z}$, and nowhere else (Kronecker)"
-    ),
-    outline=(
-        "That set is a closed group H which contains the orbit. The characters of H are the integer "
-        "vectors k modulo those that are trivial on it; for a nontrivial one k.x is no integer, so its "
-        "mean over the orbit is 0 (the sum of thm-2.1.weyl*): the orbit is uniformly distributed in H."
-    ),
-    in_words="of the closure of an infinite orbit",
-)
-def orbit_closure() -> Iterator[Evidence]:
-    yield from character_sum()
-
-
-@attack("thm-2.1.orbit", domain="rational points, where the orbit is finite: x = (1/4, 1/6), (1/2, 1/3, 1/6)")
-def orbit_closure_attack() -> Iterator[Evidence]:
-    for x in (
-        (Fraction(1, 4), Fraction(1, 6)),
-        (Fraction(1, 2), Fraction(1, 3), Fraction(1, 6)),
-    ):
-        order = lcm(*(value.denominator for value in x))
-        closure = _annihilator(x, order)
-
-        def orbit_of(count: int, x: tuple = x, closure: set = closure) -> Evidence:
-            points = {tuple((lam * value) % 1 for value in x) for lam in range(count)}
-            what = f"{count} points of the orbit of {x} against the group of its relations"
-            return tried(what, points == closure, len(points), len(closure))
-
-        yield controlled(orbit_of(order), orbit_of(order - 1))
-
-
-def _annihilator(x: tuple[Fraction, ...], order: int) -> set[tuple[Fraction, ...]]:
-    """All y in (Z/order)^N / order with k.y an integer for every k in [0, order)^N with k.x an integer."""
-    grid = list(product(range(order), repeat=len(x)))
-    relations = [k for k in grid if sum(a * b for a, b in zip(k, x, strict=True)) % 1 == 0]
-    fits = (
-        y for y in grid if all(sum(a * b for a, b in zip(k, y, strict=True)) % order == 0 for k in relations)
-    )
-    return {tuple(Fraction(a, order) for a in y) for y in fits}
-
-
-@claim(
-    "thm-2.1.rank",
-    where="App. B",
-    kind="lemma",
-    says=(
-        r"$\theta_1,\dots,\theta_N$ independent over $\mathbb{Q}$: the integer $k$ with $k\cdot\theta \in "
-        r"\mathbb{Z}$ are the multiples of one vector, so the closure of the orbit projects onto all "
-        "coordinates but one"
-    ),
-    uses=("thm-2.1.orbit",),
-    outline=(
-        "k -> k.theta is injective into Z, so these k form a group of rank at most 1. If its generator has "
-        "k_j != 0, any values of the other coordinates are completed by solving k_j y_j = -(the rest) mod "
-        "1."
-    ),
-    in_words="of independence over the rationals",
-)
-def rank() -> Iterator[Evidence]:
-    k, other, theta = sp.symbols("k1:4"), sp.symbols("l1:4"), sp.symbols("theta1:4")
-    a, b = _dot(k, theta), _dot(other, theta)
-    combined = tuple(b * x - a * y for x, y in zip(k, other, strict=True))
-    what = "k.theta = a, l.theta = b: (b k - a l).theta, so b k = a l by independence"
-    yield equality(what, sp.expand(_dot(combined, theta)), sp.Integer(0))
-
-
-def _dot(left: Sequence[sp.Expr], right: Sequence[sp.Expr]) -> sp.Expr:
-    return sum((x * y for x, y in zip(left, right, strict=True)), sp.Integer(0))
-
-
-@attack(
-    "thm-2.1.rank",
-    domain="D = 6, theta_0 = sqrt(5)-2, theta_1 = g: all k with |k_i| <= 50 and k.theta an integer",
-)
-def thm_2_1_rank_attack() -> Iterator[Evidence]:
-    golden = (ball(5).sqrt() - 1) / 2
-
-    def relations(size: int, sign: int) -> Evidence:
-        grid = [(i, j) for i in range(-size, size + 1) for j in range(-size, size + 1)]
-        found = [(i, j) for i, j in grid if from_integer(i * golden + sign * j * golden**2) < ball("1e-20")]
-        multiples = all(i == j for i, j in found)
-        what = f"relations of theta_1 and {sign} theta_2 up to {size}, all multiples of (1, 1)"
-        return tried(what, len(found) == 2 * size + 1 and multiples, len(found), 2 * size + 1)
-
-    yield controlled(relations(50, 1), relations(5, -1))
-
-
 TURN_SHARE = sp.Symbol("y", real=True)
-CHAIN = sum((sp.cos(2 * sp.pi * 10**k * TURN_SHARE) for k in range(4)), sp.Integer(0)) / 4
+STEP, MEMBERS = sp.symbols("k K", integer=True, nonnegative=True)
+CHAIN_OF = sp.Sum(sp.cos(2 * sp.pi * 10**STEP * TURN_SHARE), (STEP, 0, MEMBERS - 1)) / MEMBERS
+CHAIN = CHAIN_OF.subs(MEMBERS, 4).doit()
 LEAST = -sp.Rational("0.9678")
 REACH = Statement(
     (Variable(TURN_SHARE, low=sp.Integer(0), high=sp.Integer(1), closed=True),),
@@ -683,7 +632,7 @@ REACH = Statement(
     ),
     words=r"base $10^4$, $D$ a multiple of 8, radians, $\nu_0 = 0 < \mu_0$: the limit points over $\mu_0$ are "
     r"exactly the "
-    r"values of $\frac14\sum_{k<4}\cos(2\pi 10^ky)$, $[-0.96779\dots, 1]$ for every such $D$; so without its "
+    rf"values of ${tex(CHAIN_OF)}$, $K = 4$, $[-0.96779\dots, 1]$ for every such $D$; so without its "
     r"hypothesis "
     r"the conclusion of Theorem 2.1 is false: $\gamma = -\mu_0$ stays $0.032\mu_0$ away however large $D$ is; ",
 )

@@ -57,6 +57,7 @@ from proofs.statements import (
     constant_ball,
     line_in,
     relation,
+    tex,
 )
 from proofs.subdivision import certify_positive, covers
 
@@ -561,6 +562,7 @@ def above_threshold(offset: str, slope: str) -> sp.Expr:
     return relation(LOG, ">", sp.Rational(offset) + sp.Rational(slope) * sp.Abs(RHO))
 
 
+IN_TURNS = f"${tex(above_threshold(*THRESHOLDS[0]))}$"
 REPAIRED = Statement(
     (FAR_ENOUGH, ANY_HEAD, NEAR_RANGE, FAR_RANGE, NONZERO, Variable(NU)),
     (
@@ -586,8 +588,7 @@ REPAIRED = Statement(
         * (sp.Abs(NEAR) + sp.Abs(FAR))
         / (sp.Rational(1, 4) - (sp.Rational("0.2575") + sp.Rational("0.9138") * sp.Abs(RHO)) / LOG),
     },
-    words=r"(7) holds in turns for $L > 1.03 + 3.66|\rho|$ and $D > D_0$, uniformly for $|\Lambda|$ up to any "
-    "fixed bound; ",
+    words=rf"(7) holds in turns for {IN_TURNS} and $D > D_0$, uniformly for $|\Lambda|$ up to any fixed bound; ",
 )
 
 
@@ -597,8 +598,6 @@ REPAIRED = Statement(
     assumes=(
         "Assumption 2.1",
         r"$\mu_0 \ne 0$",
-        "$b > 4096$",
-        r"$L > 1.03 + 3.66|\rho|$",
         r"$D$ beyond a multiple of $|\Lambda|$",
     ),
     uses=("thm-2.2.limit", "thm-2.2.riemann", "eq-18*"),
@@ -675,7 +674,7 @@ def thm_2_2_at_zero() -> Iterator[Evidence]:
     yield exact("mu_0 = 0: left side of (7)", bool(left > 0), left, "> 0")
 
 
-@necessary("thm-2.2*", hypothesis=r"$L > 1.03 + 3.66|\rho|$")
+@necessary("thm-2.2*", hypothesis=IN_TURNS)
 def thm_2_2_below_its_threshold() -> Iterator[Evidence]:
     what = "D -> oo, rho = 10, L = 0.4 + 3.44|rho|: gap over |mu_0| against 1/8"
     yield below(what, "1/8", threshold_gap(10, "0.4", "3.44"))

@@ -23,6 +23,7 @@ from proofs.checks import (
     Distances,
     Scan,
     controlled,
+    equality,
     exact,
     near_integers,
     scale,
@@ -32,9 +33,40 @@ from proofs.checks import (
 )
 from proofs.integrals import RopeSums
 from proofs.ledger import attack, claim, practice, repair
-from proofs.letters import BASE, DIM, FAR, HERE, MU, NEAR, NU, THERE, UNIT, rope_bias
-from proofs.paper.theorem_2_2 import RADIANS, TURNS, gap_floor, periodic_example, pigeonhole, returning_gap
-from proofs.statements import TURN, Conclusion, Listed, Statement, relation
+from proofs.letters import (
+    ANY_HEAD,
+    BASE,
+    DIM,
+    FAR,
+    HERE,
+    LOG,
+    MU,
+    NEAR,
+    NEAR_END,
+    NU,
+    RHO,
+    THERE,
+    UNIT,
+    R,
+    rope_bias,
+)
+from proofs.paper.theorem_2_2 import (
+    FAR_ENOUGH,
+    LEAST_DIM,
+    NONZERO,
+    RADIANS,
+    RATIO,
+    REPAIRED,
+    THRESHOLDS,
+    TURNS,
+    above_threshold,
+    gap_floor,
+    periodic_example,
+    pigeonhole,
+    promise_at,
+    returning_gap,
+)
+from proofs.statements import TURN, Conclusion, Listed, Statement, Variable, relation
 from proofs.subdivision import minimum
 
 
@@ -63,15 +95,41 @@ def uniform() -> Iterator[Evidence]:
     yield from periodic_example(256, 2)
 
 
+NEAR_HERE, FAR_MOST = sp.symbols(r"lambda \Lambda_{max}", positive=True)
+BOXES, LATEST, RETURN_GAP = sp.symbols("N Lambda_* G", positive=True)
+AT_MOST = {NEAR: NEAR_END, FAR: FAR_MOST}  # the farthest of the near and of the far distances
+SERVED = Statement(
+    (
+        *(FAR_ENOUGH, NONZERO, Variable(NU), Variable(FAR_MOST, low=BASE), ANY_HEAD),
+        Variable(NEAR_HERE, low=sp.Integer(1), high=NEAR_END),
+    ),
+    (
+        Conclusion(
+            relation(promise_at(0, LEAST_DIM).subs(AT_MOST), "==", sp.Abs(MU) / 8),
+            when=(above_threshold(*THRESHOLDS[0]),),
+        ),
+        Conclusion(relation(RETURN_GAP, "<=", sp.Abs(MU) / 8)),
+    ),
+    meaning=RATIO
+    | {
+        R: sp.sqrt(MU**2 + NU**2),
+        LEAST_DIM: TURN
+        * sp.sqrt(1 + RHO**2)
+        * (NEAR_END + FAR_MOST)
+        / (sp.Rational(1, 4) - (sp.Rational("0.2575") + sp.Rational("0.9138") * sp.Abs(RHO)) / LOG),
+        BOXES: sp.ceiling(8 * sp.pi * sp.sqrt(1 + RHO**2)),
+        RETURN_GAP: sp.pi * R / BOXES,
+        LATEST: NEAR_HERE + BOXES ** (DIM / 2 - 1) * sp.ceiling(BASE),
+    },
+    words=r"for $|\Lambda| \le \Lambda_{max}$, $D > D_0$ is enough (turns), as at $D_0$ this is what is left of the "
+    r"bound at the farthest distances; and for every $D$, $\theta_0$, $\lambda$ the gap is below $G$ at some "
+    r"$b < \Lambda \le \Lambda_*$: ",
+)
+
+
 @repair(
     "thm-2.2.uniform",
-    says=(
-        r"for $|\Lambda| \le \Lambda_{\max}$: $D > c\sqrt{1+\rho^2}(b^{1/4}/8 + \Lambda_{\max})/(1/4 - "
-        r"(0.2575+0.9138|\rho|)/L)$ is enough (turns); and for every $D$, $\theta_0$, $\lambda$ the gap is "
-        r"below $|\mu_0|/8$ at some $b < \Lambda \le \lambda + N^{D/2-1}\lceil b\rceil$, $N = \lceil "
-        r"8\pi\sqrt{1+\rho^2}\rceil$"
-    ),
-    assumes=(r"$\mu_0 \ne 0$", "$b > 4096$", r"$L > 1.03 + 3.66|\rho|$"),
+    says=SERVED,
     uses=("thm-2.2*",),
     outline=(
         "First part: theorem 2.2 as repaired. Second: among the multiples 0..N^{D/2-1} of ceil(b) two "
@@ -84,10 +142,30 @@ def uniform() -> Iterator[Evidence]:
         $\Lambda=\lambda+T$ has $|\Delta|\le\frac{\pi r}N\le|\mu_0|/8$. The bound on $D$ is that of
         `thm-2.2*`. $\square$
     """,
-    in_words="of one head dimension for all far distances, which exist at every one of them",
 )
-def uniform_repaired() -> Iterator[Evidence]:
+def uniform_repaired(statement: Statement) -> Iterator[Evidence]:
     yield pigeonhole()
+    said = statement.meaning
+    least = REPAIRED.meaning[LEAST_DIM].subs({sp.Abs(NEAR): NEAR_END, sp.Abs(FAR): FAR_MOST})
+    yield equality("D_0 of thm-2.2* at the farthest distances", said[LEAST_DIM], least)
+    whole = sp.expand(statement.conclusions[0].says.lhs)
+    of_theorem = sp.expand(
+        REPAIRED.conclusions[4].says.lhs.subs({sp.Abs(NEAR): NEAR_END, sp.Abs(FAR): FAR_MOST})
+    )
+    yield equality("and its bound there", whole, of_theorem)
+    (given,), (meant,) = statement.conclusions[0].when, REPAIRED.conclusions[4].when
+    yield exact("beyond the same threshold", given == meant, given, meant)
+    yield equality("which is |mu_0|/8", statement.target(1), REPAIRED.target(5))
+    mean, ratio = sp.symbols("m rho", positive=True)  # |mu_0| and |rho|: r = m sqrt(1 + rho^2)
+    boxes = said[BOXES].args[0].subs(RHO, ratio)
+    yield exact("N is the next integer", said[BOXES].func == sp.ceiling, said[BOXES], "a ceiling")
+    gap = said[RETURN_GAP].subs({R: mean * sp.sqrt(1 + ratio**2), BOXES: boxes})
+    yield equality("pi r/N, N not rounded up", sp.simplify(gap), statement.target(2).subs(sp.Abs(MU), mean))
+    falls = sp.diff(said[RETURN_GAP], BOXES)
+    yield exact("and it falls with N", falls.subs(R, mean).is_negative, falls, "< 0")
+    others = DIM / 2 - 1  # pair 0 has the period 1
+    multiples = sp.ceiling(BASE) * BOXES**others
+    yield equality("the last of one multiple more than there are boxes", said[LATEST] - NEAR_HERE, multiples)
 
 
 @attack(
@@ -116,6 +194,7 @@ def uniform_repaired_attack() -> Iterator[Evidence]:
             return tried(f"D = {head_dim}: first failure", holds, found, f"<= {last}")
 
         yield controlled(fails_by(steps), fails_by(before))
+    yield from SERVED.attack()
 
 
 @cache

@@ -8,6 +8,7 @@ zeta = s q; no density is approximated, no phase expanded. Laws without a smooth
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import sympy as sp
@@ -25,6 +26,7 @@ from proofs.gaussian_tokens import (
     ZETA,
     K,
     N,
+    Q,
     S,
     Split,
     T,
@@ -34,9 +36,31 @@ from proofs.gaussian_tokens import (
     one_pair,
 )
 from proofs.integrals import integrate
-from proofs.ledger import attack, claim, practice, repair
-from proofs.statements import Conclusion, Statement, Variable, relation
+from proofs.ledger import attack, claim, necessary, practice, repair
+from proofs.paper.section_3_score import EQ_12, scales
+from proofs.statements import Conclusion, Statement, Variable, chain, relation, tex
 from proofs.subdivision import maximum
+from proofs.tapa_letters import (
+    ANY_APART,
+    ANY_POWER,
+    APART,
+    CONSTANT,
+    INNER_A,
+    MEAN,
+    NORMAL,
+    SIZE_A,
+    at_normal,
+    decays,
+    equals,
+    every_size,
+    every_split,
+    falls_with_kernel,
+    in_dimensions,
+    of_equal_tokens,
+    put,
+    quantity,
+    split_of,
+)
 
 LAG, POWER = sp.symbols("d alpha", positive=True)
 MEANS = sp.symbols("b c", real=True)
@@ -49,21 +73,26 @@ def in_tokens(power: Expr) -> Evidence:
     )
 
 
+def of_score() -> tuple[Expr, Expr]:
+    """Of eq 12 at a + n dimensions what stands before q_A.k_A, and s: the angle is 2 pi s q_P.k_P."""
+    form, turn = (sp.simplify(put(scale, split_of(SIZE_A, N))) for scale in scales(EQ_12.target()))
+    return form, APART**POWER * turn
+
+
+SCHWARTZ = r"$\rho$ Schwartz, one for all $m$, $n$"
+THEOREM = decays(
+    MEAN,
+    CONSTANT,
+    r"the joint density $\rho$ of $(q_A,k_A,q_P,k_P)$ is Schwartz: there is $C(\rho,D) > 0$ with, $a = \theta D$, ",
+)
+
+
 @claim(
     "thm-3.2",
     where="Sec. 3, Theorem 3.2",
     kind="theorem",
-    in_words="of every Schwartz density, with a constant that is not named",
-    says=(
-        r"the joint density $\rho$ of $(q_A,k_A,q_P,k_P)$ is Schwartz: there is $C(\rho,D) > 0$ with "
-        r"$|\mathrm{E} \mathrm{Attn}_{\theta,\alpha}| < C(\rho,D)|m-n|^{-\alpha(1-\theta)D}$ for all $m "
-        r"\ne n$"
-    ),
-    assumes=(
-        r"$\rho$ Schwartz, one for all $m$, $n$",
-        r"$\alpha > 0$",
-        r"$\theta D$ an integer in $1,\dots,D-1$",
-    ),
+    says=THEOREM,
+    assumes=(SCHWARTZ,),
     uses=("eq-12", "thm-3.2.kernel", "thm-3.2.majorant", "thm-3.2.weights"),
     outline=(
         "|E Attn| <= a^{-1/2} int |q_A.k_A| |int cos(2 pi s q.k) rho dq dk| dx_A; kernel, majorant and weights "
@@ -77,22 +106,32 @@ def in_tokens(power: Expr) -> Evidence:
         inequality strict. $\square$
     """,
 )
-def thm_3_2() -> Iterator[Evidence]:
+def thm_3_2(statement: Statement) -> Iterator[Evidence]:
+    yield from falls_with_kernel(statement.target(), of_score()[1])
+    yield every_split(statement)
+    yield statement.every_positive(POWER)
     yield in_tokens(N / 2)
     yield identity(
         sp.Rational(1, 2) ** N * sp.pi**N, (sp.pi / 2) ** N, "zeta and k integrals of the majorant, n of each"
     )
 
 
+@necessary("thm-3.2", hypothesis=SCHWARTZ)
+def thm_3_2_without_density() -> Iterator[Evidence]:
+    yield of_equal_tokens(THEOREM.target(), CONSTANT)
+
+
 @attack(
     "thm-3.2",
     domain=(
+        f"{at_normal(THEOREM, NORMAL).domain()}; "
         "normal laws with the best constant (sqrt(n)/2pi)^n: m-n = 1 first, n = 1, 2, 32, 128, alpha from "
         "1/100 to 2, distances to 2^20"
     ),
 )
 def thm_3_2_attack() -> Iterator[Evidence]:
     yield controlled(best_constant_holds("1"), best_constant_holds("0.999"))
+    yield from at_normal(THEOREM, NORMAL).attack()
 
 
 def best_constant_holds(share: Real) -> Evidence:
@@ -116,17 +155,35 @@ def best_constant(n: int, spread: Real = 1) -> arb:
     return (ball(n).sqrt() / (2 * arb.pi() * ball(spread))) ** n
 
 
+FINITE, AT_ORIGIN = (
+    sp.Symbol("K", positive=True),
+    quantity(r"\int q_A\cdot k_A \rho(x_A,0,0) \,dx_A", real=True),
+)
+RISING = sp.Symbol(
+    rf"\lim_{{|m-n| \to \infty}} {tex(APART ** (POWER * N))} \mathrm{{E}} \mathrm{{Attn}}", real=True
+)
+SHARPER_SCALE = N ** (N / 2) / sp.sqrt(SIZE_A)
+SHARPER = Statement(
+    (
+        Variable(SIZE_A, low=sp.Integer(1), integer=True, closed=True),
+        Variable(N, low=sp.Integer(1), integer=True, closed=True),
+        ANY_POWER,
+        ANY_APART,
+    ),
+    (
+        Conclusion(relation(MEAN, "<=", SHARPER_SCALE * FINITE * APART ** (-POWER * N))),
+        equals(RISING, SHARPER_SCALE * AT_ORIGIN),
+    ),
+    words=r"whenever $K = \int |q_A\cdot k_A| \int \sup_{q}|F_{x_A}(q,\zeta)| \,d\zeta \,dx_A < \infty$, $F$ the "
+    r"Fourier transform of $\rho(x_A,q_P,.)$ (or the same with $q$, $k$ exchanged), the first below; and, if $F$ is "
+    "continuous in $q$ at the origin, the second, so the exponent is exact unless the integral is 0; with "
+    r"$n = (1-\theta)D$, $a = \theta D$, ",
+)
+
+
 @repair(
     "thm-3.2",
-    in_words="of every density with a finite integral of suprema",
-    says=(
-        r"whenever $K = \int |q_A\cdot k_A| \int \sup_{q}|F_{x_A}(q,\zeta)| \,d\zeta \,dx_A < \infty$, $F$ "
-        r"the Fourier transform of $\rho(x_A,q_P,.)$ (or the same with $q$, $k$ exchanged): $|\mathrm{E} "
-        r"\mathrm{Attn}| \le (n^{n/2}/\sqrt a) K |m-n|^{-\alpha n}$, $n = (1-\theta)D$, $a = \theta D$, "
-        r"for every $\alpha$; and if $F$ is continuous in $q$ at 0, $|m-n|^{\alpha n} \mathrm{E} "
-        r"\mathrm{Attn} \to (n^{n/2}/\sqrt a) \int q_A\cdot k_A \rho(x_A,0,0) \,dx_A$, so the exponent is "
-        "exact unless that integral is 0"
-    ),
+    says=SHARPER,
     assumes=(
         (
             "$K$ finite: Schwartz in $k_P$ with $x_A-weights$ is more than enough, smoothness in $q_P$ is not "
@@ -148,8 +205,15 @@ def best_constant(n: int, spread: Real = 1) -> arb:
         by the integrand of $K$. $\square$
     """,
 )
-def thm_3_2_repaired() -> Iterator[Evidence]:
-    yield in_tokens(N / 2)
+def thm_3_2_repaired(statement: Statement) -> Iterator[Evidence]:
+    form, s = of_score()
+    yield arrives(
+        "K times what stands before it in eq 12, times s^-n", form * s**-N * FINITE, statement.target(1)
+    )
+    limit_ = sp.simplify(APART ** (POWER * N) * s**-N) * form * AT_ORIGIN
+    yield arrives("the limit of |m-n|^(alpha n) times the same", limit_, statement.target(2))
+    yield statement.every_positive(POWER, APART)
+    yield every_size(statement, SIZE_A, N)
     b, c = MEANS
     at_origin = sp.exp(-(b**2 + c**2) / 2) / (2 * sp.pi)
     rest = sp.simplify(one_pair(S, b, c) * S / at_origin)
@@ -187,6 +251,9 @@ def printed_constant(split: Split) -> arb:
 )
 def thm_3_2_repaired_attack() -> Iterator[Evidence]:
     yield search("1 - |E|/bound", _mean_cases(), control="1.27e-8")
+    law = {MEAN: in_dimensions(NORMAL[MEAN]), FINITE: sp.sqrt(SIZE_A) * (2 * sp.pi) ** -N}
+    bound = replace(SHARPER, conclusions=SHARPER.conclusions[:1], meaning=law)  # E|q_A.k_A| = sqrt(a)
+    yield from bound.within(relation(APART**POWER, "<", 50)).attack()
     average = 2 / arb.pi()  # E |q_A k_A|
     yield search(
         "a = n = 1: C_0 from seminorms less K",
@@ -224,15 +291,24 @@ def thm_3_2_practice() -> Iterator[dict[str, object]]:
             }
 
 
+@necessary("eq-14", hypothesis="the hypotheses of Theorem 3.2")
+def eq_14_without_density() -> Iterator[Evidence]:
+    yield of_equal_tokens(EQ_14.target(), CONSTANT)
+
+
+EQ_14 = decays(
+    MEAN,
+    CONSTANT,
+    r"$\mathrm{Attn}$ of $(\theta, \alpha)$ at $(q^{(m)}, k^{(n)})$, $C$ free of $\theta$ and $\alpha$, "
+    r"$a = \theta D$; ",
+)
+
+
 @claim(
     "eq-14",
     where="Sec. 3, eq 14",
     kind="equation",
-    in_words="of every Schwartz density, with a constant that is not named",
-    says=(
-        r"$|\mathrm{E}_{q,k} \mathrm{Attn}_{\theta,\alpha}(q^{(m)},k^{(n)})| < "
-        r"C(\rho,D)|m-n|^{-\alpha(1-\theta)D}$, $C$ free of $\theta$ and $\alpha$"
-    ),
+    says=EQ_14,
     assumes=("the hypotheses of Theorem 3.2",),
     uses=("thm-3.2",),
     outline=(
@@ -240,12 +316,18 @@ def thm_3_2_practice() -> Iterator[dict[str, object]]:
         "will do. At |m-n| = 1 the right side is C: there (14) says no more than that the mean exists."
     ),
 )
-def eq_14() -> Iterator[Evidence]:
-    yield identity(sp.Integer(1) ** (-POWER * N), sp.Integer(1), "|m-n|^(-alpha n) at |m-n| = 1, any alpha")
+def eq_14(statement: Statement) -> Iterator[Evidence]:
+    said = statement.target()
+    yield identity(said, THEOREM.target(), "the bound of the theorem, one C for every split and alpha")
+    yield from falls_with_kernel(said, of_score()[1])
+    yield every_split(statement)
+    yield identity(said.subs(APART, 1), CONSTANT, "at |m-n| = 1 it is C, free of theta and alpha")
 
 
 @attack(
-    "eq-14", domain="every split of D = 2, 8, 64 and |m-n| = 1, 100: one constant for all theta and alpha?"
+    "eq-14",
+    domain=f"{at_normal(EQ_14, NORMAL).domain()}; "
+    "every split of D = 2, 8, 64 and |m-n| = 1, 100: one constant for all theta and alpha?",
 )
 def eq_14_attack() -> Iterator[Evidence]:
     for head, control in ((2, "0.841"), (8, "0.841"), (64, "0.00502")):
@@ -253,6 +335,7 @@ def eq_14_attack() -> Iterator[Evidence]:
         constant = largest.union(arb(1)).upper()
         what = f"D = {head}: 1 less the scaled mean over the largest constant"
         yield search(what, _split_cases(head, constant), control=control)
+    yield from at_normal(EQ_14, NORMAL).attack()
 
 
 def _split_cases(head: int, constant: arb) -> Iterator[tuple[str, arb]]:
@@ -294,16 +377,29 @@ def jacobian(size: int, power: int) -> Evidence:
     return identity((zeta / S).jacobian(zeta).det(), S**-power, f"det dq/dzeta in dimension {size}")
 
 
+DOT = sp.Symbol(r"q{}\cdot k", real=True)
+WAVE = sp.exp(-2 * sp.pi * sp.I * S * DOT)
+OSCILLATING, ALONG, HIGHEST = (
+    quantity(rf"\int {tex(WAVE)} f \,dq \,dk", complex=True),
+    quantity(r"\int F(\zeta/s,\zeta) \,d\zeta", complex=True),
+    quantity(r"\int \sup_q|F(q,\zeta)| \,d\zeta"),
+)
+PHASE_DIMS = Variable(N, low=sp.Integer(1), integer=True, closed=True)
+KERNEL = Statement(
+    (PHASE_DIMS, Variable(S, low=sp.Integer(0))),
+    (
+        equals(OSCILLATING, S**-N * ALONG),
+        Conclusion(relation(sp.Abs(OSCILLATING), "<=", S**-N * HIGHEST)),
+    ),
+    words="every integrable $f$ of $q$ and $k$, $n$ coordinates each; likewise with $q$, $k$ exchanged; ",
+)
+
+
 @claim(
     "thm-3.2.kernel",
     where="App. G, in place of eq 77",
     kind="step",
-    in_words="of every integrable function",
-    says=(
-        r"$f \in L^1(\mathbb{R}^{2n})$, $s > 0$: $\int e^{-2\pi i s q\cdot k} f \,dq \,dk = s^{-n} \int "
-        r"F(\zeta/s, \zeta) \,d\zeta$, hence $|\int e^{-2\pi i s q\cdot k} f| \le s^{-n} \int "
-        r"\sup_q|F(q,\zeta)| \,d\zeta$; likewise with $q$, $k$ exchanged"
-    ),
+    says=KERNEL,
     outline=(
         "Fubini: the integral over k is F(q, s q). Substitute zeta = s q, dq = s^-n dzeta. The identity is "
         "computed on both sides for normal f with any means, n = 1, as a witness of exponent and signs."
@@ -313,11 +409,31 @@ def jacobian(size: int, power: int) -> Evidence:
         F(\zeta/s,\zeta)\,d\zeta$, which is at most $s^{-n}\int\sup_q|F(q,\zeta)|\,d\zeta$. $\square$
     """,
 )
-def kernel() -> Iterator[Evidence]:
-    yield from (instance(jacobian(size, size)) for size in range(1, 6))
+def kernel(statement: Statement) -> Iterator[Evidence]:
+    yield statement.every_positive(S)
+    yield every_size(statement, N)
+    scaling = statement.target(1) / ALONG
+    yield identity(statement.target(2) / HIGHEST, scaling, "the bound has the factor of the equation")
+    for size in range(1, 6):
+        yield instance(jacobian(size, size))
+        yield instance(identity(scaling.subs(N, size), S**-size, f"the factor, dimension {size}"))
+    exponent = WAVE.args[0].subs(DOT, Q * K) + log_normal(K, MEAN_K) + log_normal(Q, MEAN_Q)
+    inner, exponent = gaussian_integral(exponent, K)
+    outer, exponent = gaussian_integral(exponent, Q)
+    pair = one_pair(S, MEAN_Q, MEAN_K)
     yield identity(
-        sp.simplify(one_pair(S, MEAN_Q, MEAN_K) / substituted(sp.Integer(1))), 1, "both sides, normal f"
+        sp.simplify(inner * outer * sp.exp(exponent) / pair), 1, "the wave's own integral, normal f"
     )
+    yield identity(sp.simplify(pair / substituted(sp.Integer(1))), 1, "both sides, normal f")
+
+
+NORMAL_PAIRS = {
+    OSCILLATING: one_pair(S) ** N,
+    HIGHEST: (2 * sp.pi) ** -N,
+}  # n independent pairs, standard normal
+KERNEL_AT_NORMAL = replace(KERNEL, conclusions=KERNEL.conclusions[1:], meaning=NORMAL_PAIRS).within(
+    relation(N, "<", 100), relation(S, "<", 200)
+)
 
 
 def exponential_case(s: Real) -> tuple[arb, arb]:
@@ -333,9 +449,11 @@ def exponential_case(s: Real) -> tuple[arb, arb]:
 
 @attack(
     "thm-3.2.kernel",
-    domain="a law that is neither normal nor smooth, s from 1/100 to 5, by quadrature in balls",
+    domain=f"{KERNEL_AT_NORMAL.domain()}; "
+    "a law that is neither normal nor smooth, s from 1/100 to 5, by quadrature in balls",
 )
 def kernel_attack() -> Iterator[Evidence]:
+    yield from KERNEL_AT_NORMAL.attack()
     other = exponential_case(3)[1]
     for s in ("1/100", "1/2", 5):
         left, right = exponential_case(s)
@@ -365,15 +483,23 @@ def lorentz(coefficient: Expr, total: Expr) -> Iterator[Evidence]:
     yield identity(rise, total, f"integral over the line, c = {coefficient}")
 
 
+OF_L, WEIGHTED = (
+    quantity(name) for name in (r"\int \sup_q |L f(q,k)| \,dk", r"\sup_{q,k} \prod_j(1+k_j^2)|L f(q,k)|")
+)
+CURVED = sp.Symbol(r"\partial_{k_j}^{2}", real=True)
+ONE_FACTOR = 1 - CURVED  # of L
+MAJORANT = Statement(
+    (PHASE_DIMS,),
+    chain(HIGHEST, ("<=", 2**-N * OF_L), ("<=", (sp.pi / 2) ** N * WEIGHTED)),
+    words=rf"$f$ Schwartz, $L = \prod_{{j\le n}}({tex(ONE_FACTOR)})$; ",
+)
+
+
 @claim(
     "thm-3.2.majorant",
     where="App. G, in place of eq 77",
     kind="step",
-    in_words="of every Schwartz function",
-    says=(
-        r"$f$ Schwartz: $\int \sup_q|F(q,\zeta)| \,d\zeta \le 2^{-n} \int \sup_q |L f(q,k)| \,dk \le "
-        r"(\pi/2)^n \sup_{q,k} \prod_j(1+k_j^2)|L f(q,k)|$, $L = \prod_{j\le n}(1-\partial_{k_j}^2)$"
-    ),
+    says=MAJORANT,
     outline=(
         "L acts on the wave as prod(1 + 4 pi^2 zeta_j^2); by Green it may act on f. So |F| <= prod (1 + 4 pi^2 "
         "zeta_j^2)^-1 int |L f| dk, and the integrals over zeta_j are 1/2 each, those of 1/(1+k_j^2) pi each."
@@ -386,11 +512,25 @@ def lorentz(coefficient: Expr, total: Expr) -> Iterator[Evidence]:
         $\int\sup_q|F|\,d\zeta\le(\frac\pi2)^n\sup\prod_j(1+k_j^2)|Mf|$. $\square$
     """,
 )
-def majorant() -> Iterator[Evidence]:
+def majorant(statement: Statement) -> Iterator[Evidence]:
+    yield every_size(statement, N)
     yield operator(4 * sp.pi**2)
+    on_wave = ONE_FACTOR.subs(CURVED, -((2 * sp.pi * ZETA) ** 2))
+    yield identity(on_wave, 1 + 4 * sp.pi**2 * ZETA**2, "a factor of L on a wave")
     yield green()
-    yield from lorentz(2 * sp.pi, sp.Rational(1, 2))
-    yield from lorentz(sp.Integer(1), sp.pi)
+    of_zeta, of_k = sp.Rational(1, 2), sp.pi
+    yield from lorentz(2 * sp.pi, of_zeta)
+    yield from lorentz(sp.Integer(1), of_k)
+    yield arrives("the integrals over zeta, n of them", of_zeta**N * OF_L, statement.target(1))
+    yield arrives("and those over k", statement.target(1) / OF_L * of_k**N * WEIGHTED, statement.target(2))
+
+
+# Of standard normal q, k: L f = (2 - k^2) f for each of n pairs, int_0^sqrt2 (2 - k^2) g = erf(1)/2 + 1/(e sqrt pi),
+# and (1 + k^2)|2 - k^2| e^{-k^2/2} is greatest at 0
+OF_ONE_PAIR = (4 * (sp.erf(1) / 2 + sp.exp(-1) / sp.sqrt(sp.pi)) - 1) / sp.sqrt(2 * sp.pi)
+MAJORANT_AT_NORMAL = replace(
+    MAJORANT, meaning={HIGHEST: (2 * sp.pi) ** -N, OF_L: OF_ONE_PAIR**N, WEIGHTED: sp.pi**-N}
+)
 
 
 def normal_majorant() -> tuple[arb, arb]:
@@ -403,23 +543,41 @@ def normal_majorant() -> tuple[arb, arb]:
     return 1 / (2 * arb.pi()), density * (4 * inside - 1) / 2
 
 
-@attack("thm-3.2.majorant", domain="standard normal q, k, n = 1, 2, 32: the bound's both sides exactly")
+@attack(
+    "thm-3.2.majorant",
+    domain=f"{MAJORANT_AT_NORMAL.domain()}; standard normal q, k, n = 1, 2, 32: the bound's both sides exactly",
+)
 def majorant_attack() -> Iterator[Evidence]:
+    yield from MAJORANT_AT_NORMAL.attack()
     left, right = normal_majorant()
     yield search(
         "1 - integral/majorant", ((f"n = {n}", 1 - (left / right) ** n) for n in (1, 2, 32)), control="0.474"
     )
 
 
+WEIGHT, MEAN_OF_G, TOP_OF_G = (
+    quantity(name)
+    for name in (
+        r"\prod_{i\le 2a}(1+x_i^2)",
+        r"\int |q_A\cdot k_A| g(x_A) \,dx_A",
+        r"\sup_{x_A} \prod_i(1+x_i^2)^2 g(x_A)",
+    )
+)
+WEIGHTS = Statement(
+    (Variable(SIZE_A, low=sp.Integer(1), integer=True, closed=True),),
+    (
+        Conclusion(relation(sp.Abs(INNER_A), "<=", WEIGHT / 2)),
+        Conclusion(relation(MEAN_OF_G, "<=", sp.pi ** (2 * SIZE_A) / 2 * TOP_OF_G)),
+    ),
+    words="$x_A = (q_A,k_A)$, every $g$ that is nowhere negative; ",
+)
+
+
 @claim(
     "thm-3.2.weights",
     where="App. G, eqs 78 to 80",
     kind="step",
-    in_words="of every nonnegative function, in any dimension",
-    says=(
-        r"$|q_A\cdot k_A| \le (1/2)\prod_{i\le 2a}(1+x_i^2)$, $x_A = (q_A,k_A)$; so $\int |q_A\cdot k_A| "
-        r"g(x_A) \,dx_A \le (\pi^{2a}/2) \sup_{x_A} \prod_i(1+x_i^2)^2 g(x_A)$ for every $g \ge 0$"
-    ),
+    says=WEIGHTS,
     outline=(
         "|q k| <= (q^2 + k^2)/2; 1 + sum y_i <= prod(1 + y_i) for y_i >= 0 by induction; the integral of "
         "prod 1/(1+x_i^2) over R^{2a} is pi^{2a}."
@@ -429,11 +587,18 @@ def majorant_attack() -> Iterator[Evidence]:
         the integral is at most $\frac{\pi^{2a}}2$ times the supremum of $\prod_i(1+x_i^2)^2g$. $\square$
     """,
 )
-def thm_3_2_weights() -> Iterator[Evidence]:
+def thm_3_2_weights(statement: Statement) -> Iterator[Evidence]:
+    half, total = sp.Rational(1, 2), sp.pi
+    yield every_size(statement, SIZE_A)
+    yield arrives("half of the product", half * WEIGHT, statement.target(1))
+    integrals = total ** (2 * SIZE_A)  # of 1/(1 + x^2), one for each coordinate of q_A and k_A
+    yield arrives("times the integrals", half * integrals * TOP_OF_G, statement.target(2))
     q, k = sp.symbols("q k", real=True)
-    yield identity((q**2 + k**2) / 2 - q * k, (q - k) ** 2 / 2, "(q^2 + k^2)/2 - q k is a square; so with -k")
+    yield identity(
+        half * (q**2 + k**2) - q * k, half * (q - k) ** 2, "(q^2 + k^2)/2 - q k is a square; so with -k"
+    )
     yield induction(sp.Integer(1))
-    yield from lorentz(sp.Integer(1), sp.pi)
+    yield from lorentz(sp.Integer(1), total)
 
 
 def induction(factor: Expr) -> Evidence:
@@ -442,8 +607,25 @@ def induction(factor: Expr) -> Evidence:
     return termwise("(1 + Y)(1 + y) - (1 + Y + y)", (1 + total) * (1 + y) - (1 + factor * (total + y)))
 
 
-@attack("thm-3.2.weights", domain="a = 1, 2 on the grid -3..3 with halves, 0 and the unit points first")
+ONE_Q, ONE_K = sp.symbols("q k", real=True)
+WEIGHTS_AT_NORMAL = Statement(  # a = 1, g the standard normal density
+    (Variable(SIZE_A, among=(sp.Integer(1),)), Variable(ONE_Q), Variable(ONE_K)),
+    WEIGHTS.conclusions,
+    meaning={
+        INNER_A: ONE_Q * ONE_K,
+        WEIGHT: (1 + ONE_Q**2) * (1 + ONE_K**2),
+        MEAN_OF_G: 2 / sp.pi,
+        TOP_OF_G: (16 * sp.exp(sp.Rational(-3, 2)) / sp.sqrt(2 * sp.pi)) ** 2,
+    },
+)
+
+
+@attack(
+    "thm-3.2.weights",
+    domain=f"{WEIGHTS_AT_NORMAL.domain()}; a = 1, 2 on the grid -3..3 with halves, 0 and the unit points first",
+)
 def weights_attack() -> Iterator[Evidence]:
+    yield from WEIGHTS_AT_NORMAL.attack()
     grid = [sp.Rational(i, 2) for i in range(-6, 7)]
     ones = ((f"a = 1, q = {q}, k = {k}", _room([q], [k])) for q in grid for k in grid)
     yield search("1 - |q.k| over half the product", ones, control="0.501")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from math import lcm
 
@@ -15,15 +16,34 @@ from proofs.balls import Real, ball, below, equal_within
 from proofs.checks import arrives, controlled, exact, instance, search, tried
 from proofs.exact import Expr, identity, limit
 from proofs.gaussian_tokens import (
+    N,
     Q,
     S,
+    T,
     gaussian_integral,
     log_normal,
     one_pair,
 )
 from proofs.integrals import integrate, si
-from proofs.ledger import attack, claim
-from proofs.statements import Conclusion, Statement, Variable, relation
+from proofs.ledger import attack, claim, necessary
+from proofs.paper.section_3_score import EQ_12
+from proofs.paper.theorem_3_2 import EQ_14
+from proofs.statements import Conclusion, Statement, Variable, relation, tex
+from proofs.tapa_letters import (
+    AMPLITUDE_SIZE,
+    ANY_POWER,
+    APART,
+    HEAD,
+    INNER_A,
+    LAG,
+    POWER,
+    SPLIT,
+    equals,
+    every_size,
+    falls_like,
+    in_dimensions,
+    put,
+)
 
 U = sp.Symbol("u", positive=True)
 PLACE = "Sec. 3, Theorem 3.2"
@@ -35,11 +55,15 @@ def same_coordinate() -> Expr:
     return factor * sp.exp(exponent)
 
 
+EQUAL_DIMS = 4
+OF_PAIR = (1 + sp.I * U) ** -sp.Rational(EQUAL_DIMS, 2)
+ROTATED = 4 * sp.pi * S
+HALF_AS_FAST = APART ** (-POWER * N / 2)
 EQUAL = Statement(
     (Variable(U, low=sp.Integer(0)),),
-    (Conclusion(relation(sp.re((1 + sp.I * U) ** -2, evaluate=False), "==", (1 - U**2) / (1 + U**2) ** 2)),),
-    words=r"a joint density is needed: for $q_P = k_P$ standard normal and $n = 4$, $\mathrm{E}\cos = \mathrm{Re} "
-    r"(1+iu)^{-2}$, $u = 4\pi s$, which decays like $|m-n|^{-\alpha n/2}$, so (14) fails; ",
+    (Conclusion(relation(sp.re(OF_PAIR, evaluate=False), "==", (1 - U**2) / (1 + U**2) ** 2)),),
+    words=rf"a joint density is needed: for $q_P = k_P$ standard normal and $n = {EQUAL_DIMS}$, $\mathrm{{E}}\cos$ is "
+    rf"the left side below, $u = {tex(ROTATED)}$, which decays like ${tex(HALF_AS_FAST)}$, so (14) fails; ",
 )
 
 
@@ -52,7 +76,13 @@ EQUAL = Statement(
     outline="E e^{-2 pi i s|x|^2} = (1+iu)^{-n/2}; its size (1+u^2)^{-n/4} has half the exponent for every n.",
 )
 def equal_tokens(statement: Statement) -> Iterator[Evidence]:
-    yield identity(same_coordinate() ** -2, 1 + 4 * sp.pi * sp.I * S, "one coordinate, to the power -2")
+    yield identity(same_coordinate() ** -2, 1 + sp.I * ROTATED, "one coordinate, to the power -2")
+    said = statement.conclusions[0].says.lhs.args[0]
+    yield identity(same_coordinate() ** EQUAL_DIMS, said.subs(U, ROTATED), "all coordinates")
+    here, (least, ours) = {N: EQUAL_DIMS}, (in_dimensions(EQ_14.target()), HALF_AS_FAST)
+    yield arrives("u^-2 in tokens", falls_like((APART**POWER) ** -2), falls_like(ours.subs(here)))
+    slower = falls_like(least.subs(here)) - falls_like(ours.subs(here))
+    yield exact("slower than (14) says", slower.is_positive, slower, "> 0")
     yield from half_exponent(4)
     real = sp.re(sp.expand((1 - sp.I * U) ** 2)) / (1 + U**2) ** 2
     yield arrives("Re (1+iu)^-2", real, statement.target())
@@ -99,6 +129,16 @@ def over_interval(density: Expr) -> Expr:
     return sp.Integral(density * sp.cos(S * COORDINATE), (COORDINATE, -1, 1))
 
 
+def one_over_sphere(space: int) -> Expr:
+    """Density of one coordinate on the unit sphere of a space."""
+    profile = (1 - COORDINATE**2) ** sp.Rational(space - 3, 2)
+    return profile / sp.integrate(sp.expand(profile), (COORDINATE, -1, 1))
+
+
+SPACE = 3
+RADIUS, RADIUS_SQUARED = sp.Symbol("R", positive=True), sp.sqrt(3) / 4
+SPREAD = 2 * sp.pi * RADIUS**2
+AT_ODD = 2 / (sp.pi * APART)
 SPHERE = Statement(
     (Variable(S, low=sp.Integer(0)),),
     (
@@ -111,11 +151,10 @@ SPHERE = Statement(
             )
         ),
     ),
-    words=r"$q_P$, $k_P$ independent, uniform on the sphere of radius $R$ in $\mathbb{R}^3$ (normalised queries, "
-    r"keys): "
-    r"$\mathrm{E}\cos$ is the first integral below, at $2\pi R^2$ times the $s$ of the notation; "
-    r"with $\alpha = 1$, $R^2 = \sqrt3/4$ it is "
-    r"$2/(\pi|m-n|)$ in size at odd distances; (14) says $|m-n|^{-3}$; in $\mathbb{R}^5$ it is the second; ",
+    words=rf"$q_P$, $k_P$ independent, uniform on the sphere of radius $R$ in $\mathbb{{R}}^{{{SPACE}}}$ (normalised "
+    rf"queries, keys): $\mathrm{{E}}\cos$ is the first integral below, at ${tex(SPREAD)}$ times the $s$ of the "
+    rf"notation; with $\alpha = 1$, $R^2 = {tex(RADIUS_SQUARED)}$ it is ${tex(AT_ODD)}$ in size at odd distances; (14) "
+    rf"says ${tex(APART**-SPACE)}$; in $\mathbb{{R}}^5$ it is the second; ",
 )
 
 
@@ -136,6 +175,18 @@ def sphere(statement: Statement) -> Iterator[Evidence]:
         mass = sp.integrate(density, (COORDINATE, -1, 1))
         yield identity(mass, sp.Integer(1), f"{place}: the density's integral")
     odd = sp.Symbol("j", integer=True)
+    turn = (
+        SPREAD.subs(RADIUS, sp.sqrt(RADIUS_SQUARED)) * APART / sp.sqrt(SPACE)
+    )  # s = |m-n|/sqrt(n) at alpha = 1
+    yield identity(turn, sp.pi * APART / 2, "a quarter of a turn for each token")
+    yield identity(
+        statement.target(1).subs(S, turn) / sp.sin(turn), AT_ODD, "its size where the sine is 1 or -1"
+    )
+    power = falls_like(in_dimensions(EQ_14.target()).subs({N: SPACE, POWER: 1}))
+    yield exact("(14) says |m-n|^-3", power == SPACE, power, SPACE)
+    yield identity(
+        one_over_sphere(SPACE), statement.conclusions[0].says.lhs.function / sp.cos(S * COORDINATE), "R^3"
+    )
     yield identity(sp.sin(sp.pi * (2 * odd + 1) / 2) ** 2, sp.Integer(1), "sin^2(pi |m-n|/2) at odd |m-n|")
     yield limit(U**3 * 2 / (sp.pi * U), U, sp.oo, sp.oo, "|m-n|^3 |E cos| at odd distances")
 
@@ -158,30 +209,53 @@ def ball_mean(t: Real) -> arb:
     return 75 * x**-5 * (3 * si(x) + x * x.cos() - 4 * x.sin())
 
 
+SOLID = 5  # dimensions of the ball
+MEAN_COSINE = sp.Symbol(r"\mathrm{E}\cos", real=True)
+TURNS = sp.Symbol("s", integer=True, positive=True)
+WHOLE_TURNS = 2 * sp.pi * TURNS
+CLOSED = 75 * T**-SOLID * (3 * sp.Si(T) + T * sp.cos(T) - 4 * sp.sin(T))
+SLOWER = 75 * T ** (1 - SOLID)
+BALL = Statement(
+    (Variable(T, low=sp.Integer(0)), Variable(TURNS, low=sp.Integer(1), integer=True, closed=True)),
+    (
+        equals(MEAN_COSINE, CLOSED),
+        Conclusion(relation(put(CLOSED, {T: WHOLE_TURNS}), ">", put(SLOWER, {T: WHOLE_TURNS}))),
+    ),
+    words="a bounded density of compact support is not enough: $q_P$, $k_P$ independent, uniform in the unit ball of "
+    rf"$\mathbb{{R}}^{{{SOLID}}}$, $t = {tex(WHOLE_TURNS)}$: at integer $s$ the mean exceeds ${tex(SLOWER)}$ "
+    rf"where (14) says $C {tex(T**-SOLID)}$; ",
+)
+
+
 @claim(
     "thm-3.2.ball",
     where=PLACE,
     kind="step",
-    in_words="its mean is an integral that balls cannot begin at 0",
-    says=(
-        "a bounded density of compact support is not enough: $q_P$, $k_P$ independent, uniform in the "
-        r"unit ball of $\mathbb{R}^5$: $\mathrm{E}\cos = 75 t^{-5}(3 \mathrm{Si}(t) + t\cos t - 4\sin t)$, "
-        r"$t = 2\pi s$, which at integer $s$ exceeds $75 t^{-4}$ where (14) says $C t^{-5}$"
-    ),
+    says=BALL,
     cites=("eq-14",),
     outline=(
         "One coordinate of q has density 15(1-u^2)^2/16, with transform f; |q| has density 5r^4; the primitive of "
         "t^4 f is found by its derivative. At s = |m-n| (alpha = 1, radius^2 = sqrt 5): cos t = 1, sin t = 0, Si > 0."
     ),
 )
-def solid_ball() -> Iterator[Evidence]:
+def solid_ball(statement: Statement) -> Iterator[Evidence]:
     wave = 15 * ((3 - S**2) * sp.sin(S) - 3 * S * sp.cos(S)) / S**5
-    yield identity(moment_cosine(sp.Rational(15, 16) * (1 - U**2) ** 2), wave, "transform of one coordinate")
+    profile = (1 - COORDINATE**2) ** sp.Rational(SOLID - 1, 2)  # of one coordinate
+    density = profile / sp.integrate(sp.expand(profile), (COORDINATE, -1, 1))
+    yield identity(moment_cosine(density.subs(COORDINATE, U)), wave, "transform of one coordinate")
     yield ball_primitive(sp.Integer(4), wave)
-    yield limit((3 * sp.Si(S) + S * sp.cos(S) - 4 * sp.sin(S)), S, 0, 0, "the primitive starts at 0")
-    turns = sp.Symbol("j", positive=True, integer=True)
-    at = (S * sp.cos(S) - 4 * sp.sin(S)).subs(S, 2 * sp.pi * turns)
-    yield identity(at, 2 * sp.pi * turns, "t cos t - 4 sin t at t = 2 pi j")
+    primitive = 15 * (3 * sp.Si(T) + T * sp.cos(T) - 4 * sp.sin(T))
+    # |q| has density d r^(d-1), d the dimension
+    yield arrives("the mean over |q|", SOLID * T**-SOLID * primitive, statement.target(1))
+    power = falls_like(in_dimensions(EQ_14.target()).subs(N, SOLID)) / POWER
+    yield exact("(14) says t^-5", power == SOLID, power, SOLID)
+    said = statement.conclusions[1].says
+    rest = 225 * sp.Si(2 * sp.pi * TURNS) / (2 * sp.pi * TURNS) ** SOLID
+    yield identity(said.gts - said.lts, rest, "at t = 2 pi j the mean less 75 t^-4, positive as Si is")
+    yield identity(said.rhs * (2 * sp.pi * TURNS) ** (SOLID - 1), 75, "one power less than (14) has")
+    yield limit(primitive, T, 0, 0, "the primitive starts at 0")
+    yield statement.every_positive(T)
+    yield every_size(statement, TURNS)
 
 
 def ball_primitive(sines: Expr, wave: Expr) -> Evidence:
@@ -190,11 +264,16 @@ def ball_primitive(sines: Expr, wave: Expr) -> Evidence:
     return identity(sp.diff(primitive, S), S**4 * wave, "derivative of the primitive")
 
 
+AT_TURNS = replace(BALL, conclusions=BALL.conclusions[1:])
+
+
 @attack(
     "thm-3.2.ball",
-    domain="t = 1/2, 2 pi, 20 pi by quadrature in balls; 75 t^-4 against the value at t = 2 pi j",
+    domain=f"{AT_TURNS.domain()}; "
+    "t = 1/2, 2 pi, 20 pi by quadrature in balls; 75 t^-4 against the value at t = 2 pi j",
 )
 def solid_ball_attack() -> Iterator[Evidence]:
+    yield from AT_TURNS.attack()
     for t in (ball("1/2"), 2 * arb.pi(), 20 * arb.pi()):
         found = integrate(lambda r, _a, t=t: 5 * r**4 * _transform(acb(t) * r), "1/50", 1)
         inner = ball("1/50") ** 5 * arb(-1).union(arb(1))  # every mean cosine lies in [-1, 1]
@@ -227,16 +306,41 @@ WIRING = (
 )
 
 
+SQUARED = 4 * sp.pi**2 * S**2
+DETERMINANT = sp.Symbol(rf"\det(1 + {tex(SQUARED)} W W^{{T}})", positive=True)
+RANK, EXPONENT = sp.Symbol("r", integer=True, nonnegative=True), sp.Symbol("p", nonnegative=True)
+SINGULAR = relation(RANK, "<", N)
+WIRED = Statement(
+    (
+        Variable(N, low=sp.Integer(1), integer=True, closed=True),
+        Variable(RANK, low=sp.Integer(0), high=N, integer=True, closed=True),
+        ANY_POWER,
+    ),
+    (
+        equals(MEAN_COSINE, DETERMINANT ** sp.Rational(-1, 2)),
+        equals(EXPONENT, POWER * RANK),
+        Conclusion(relation(POWER * RANK, "<", POWER * N), when=(SINGULAR,)),
+    ),
+    words=r"$q_P = U h$, $k_P = V h'$, $h$, $h'$ independent standard normal, $W = U^T V$, $r = \mathrm{rank}(W)$, $p$ "
+    "the exponent in $|m-n|$ with which the mean falls, which is below that of (14), the last right side, where $W$ is "
+    "singular; ",
+)
+
+
+@necessary("thm-3.2.rank", hypothesis=f"${tex(SINGULAR)}$")
+def full_rank() -> Iterator[Evidence]:
+    yield (
+        replace(WIRED, conclusions=WIRED.conclusions[2:])
+        .without(SINGULAR)
+        .fails_at({N: 2, RANK: 2, POWER: 1})
+    )
+
+
 @claim(
     "thm-3.2.rank",
     where=PLACE,
     kind="step",
-    in_words="of matrices of any size and rank",
-    says=(
-        r"$q_P = U h$, $k_P = V h'$, $h$, $h'$ independent standard normal: $\mathrm{E}\cos = \det(1 + "
-        r"4\pi^2s^2 W W^T)^{-1/2}$, $W = U^T V$; the exponent in $|m-n|$ is $\alpha \mathrm{rank}(W)$, "
-        r"below that of (14) when $\mathrm{rank}(W) < n$"
-    ),
+    says=WIRED,
     cites=("eq-14",),
     outline=(
         "E over h' is exp(-2 pi^2 s^2 |W^T h|^2); in the singular basis of W the pairs are independent with t = 2 pi "
@@ -250,10 +354,21 @@ WIRING = (
         so the mean falls like $s^{-\mathrm{rank}(W)}$. $\square$
     """,
 )
-def rank_decides() -> Iterator[Evidence]:
+def rank_decides(statement: Statement) -> Iterator[Evidence]:
     sigma = sp.Symbol("sigma", positive=True)
-    closed = (1 + 4 * sp.pi**2 * sigma**2 * S**2) ** sp.Rational(-1, 2)
-    yield identity(one_pair(sigma * S), closed, "one singular value")
+    closed = statement.target(1).subs(DETERMINANT, 1 + SQUARED * sigma**2)
+    yield identity(one_pair(sigma * S), closed, "one singular value, W = sigma")
+    leading = statement.target(1).subs(
+        DETERMINANT, SQUARED**RANK
+    )  # the determinant's degree in s^2 is the rank
+    yield arrives("so the mean falls", falls_like(leading.subs(S, APART**POWER)), statement.target(2))
+    (said,) = statement.conclusions[2:]
+    yield arrives("as below", statement.target(2), said.says.lhs)
+    yield arrives("(14) says", falls_like(in_dimensions(EQ_14.target())), said.says.rhs)
+    yield statement.every_positive(POWER)
+    yield every_size(statement, N)
+    ranks = statement.range_of(RANK)
+    yield exact("every rank", (ranks.low, ranks.high) == (0, N), ranks.words(), "0 to n")
     for matrix in WIRING:
         found, rank = determinant_degree(matrix)
         what = f"degree of det(1 + c W W^T), W = {matrix.tolist()}"
@@ -265,6 +380,7 @@ def rank_decides() -> Iterator[Evidence]:
     domain="full rank with a tiny second singular value: the exponent n is reached only far away",
 )
 def thm_3_2_rank_attack() -> Iterator[Evidence]:
+    yield from replace(WIRED, conclusions=WIRED.conclusions[2:]).attack()
     small = ball("1/1000")
     for s, power, control in ((10, 1, "2e-3"), (10**6, 2, "1e-8")):
         square = (2 * arb.pi() * ball(s)) ** 2
@@ -288,16 +404,23 @@ def returns(phases: Sequence[Fraction], repeats: int) -> list[Expr]:
     return means
 
 
+LIMSUP = sp.Symbol(r"\limsup |\mathrm{E} \mathrm{Attn}|", nonnegative=True)
+MEAN_FORM = sp.Symbol(r"\mathrm{E} q_A^{T} k_A", real=True)
+ROOTS, NOWHERE = relation(POWER, "<=", 1), relation(LAG, "==", 0)
+FINITE_LAW = Statement(
+    (*SPLIT, ANY_POWER),
+    (Conclusion(relation(LIMSUP, ">=", sp.Abs(MEAN_FORM) / sp.sqrt(AMPLITUDE_SIZE))),),
+    given=(ROOTS,),
+    words="finitely many values of $(q,k)$, as in the first layer where both depend on the token alone: no decay at "
+    rf"all, as the right side below is the value at ${tex(NOWHERE)}$; ",
+)
+
+
 @claim(
     "thm-3.2.tokens",
     where=PLACE,
     kind="step",
-    in_words="of every finite law, and an upper limit",
-    says=(
-        "finitely many values of $(q,k)$, as in the first layer where both depend on the token alone: "
-        r"$\limsup |\mathrm{E} \mathrm{Attn}| \ge |\mathrm{E} q_A\cdot k_A|/\sqrt{\theta D}$ for $0 < "
-        r"\alpha \le 1$, the value at distance 0; no decay at all"
-    ),
+    says=FINITE_LAW,
     outline=(
         "E Attn is a finite sum of cosines of |m-n|^alpha phi_j. By Dirichlet infinitely many integers t have all t "
         "phi_j within eps of integers; |m-n| = ceil(t^{1/alpha}) differs from t in |m-n|^alpha by at most alpha "
@@ -305,7 +428,15 @@ def returns(phases: Sequence[Fraction], repeats: int) -> list[Expr]:
         "1/10; such distances lie far beyond any context."
     ),
 )
-def finite_law() -> Iterator[Evidence]:
+def finite_law(statement: Statement) -> Iterator[Evidence]:
+    (said,), (given,) = statement.conclusions, statement.given
+    at_zero = sp.Abs(put(EQ_12.target(), {INNER_A: MEAN_FORM, NOWHERE.lhs: NOWHERE.rhs}))
+    yield arrives("the value of eq 12 at distance 0", at_zero, said.says.lts)
+    away = sp.solve(1 - 1 / POWER, POWER)  # t^(1 - 1/alpha) does not grow up to there
+    yield exact(
+        "returns to every power", (given.lts, [given.gts]) == (POWER, away), given, f"alpha <= {away}"
+    )
+    yield statement.every_positive(POWER, HEAD)
     phases = [Fraction(1, 3), Fraction(2, 7), Fraction(-5, 11)]
     means = returns(phases, 4)
     yield exact("mean cosine at (231 j)^10, phases 1/3, 2/7, -5/11", means == [1] * 4, means, "1")

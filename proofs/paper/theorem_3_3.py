@@ -7,8 +7,11 @@ Wick's formula and the variance in closed form. The last break eq 15 by any fact
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from itertools import product
+from typing import Any
 
 import sympy as sp
 from flint import arb
@@ -28,8 +31,9 @@ from proofs.gaussian_tokens import (
     counterexample,
     quadratic,
 )
-from proofs.ledger import attack, claim, practice, repair
-from proofs.statements import Conclusion, Statement, Variable, relation
+from proofs.ledger import attack, claim, necessary, practice, repair
+from proofs.statements import Conclusion, Statement, Variable, relation, tex
+from proofs.tapa_letters import equals
 
 SIZE = sp.Symbol("a", positive=True)
 CORRELATION = sp.Rational(9, 10)
@@ -129,10 +133,30 @@ EQ_15_REPAIRED = Statement(
 )
 
 
+def dropped(
+    statement: Statement, index: int, hypothesis: Any, point: dict[sp.Symbol, Expr]
+) -> Iterator[Evidence]:
+    """A conclusion without one of its conditions, where it fails."""
+    alone = replace(statement, conclusions=(statement.conclusions[index - 1],))
+    yield alone.without(hypothesis).fails_at(point)
+
+
+NOT_NEGATIVE, NEGATIVE = relation(CROSS, ">=", 0), relation(CROSS, "<", 0)
+AT = {AMPLITUDE: 2, SQUARE: 1}
+for condition, where, cross in ((NOT_NEGATIVE, 1, -1), (NEGATIVE, 2, 1)):
+    needed = partial(dropped, EQ_15_REPAIRED, where, condition, {**AT, CROSS: cross})
+    necessary("eq-15*", hypothesis=f"${tex(condition)}$")(needed)
+
+
+@necessary("eq-15*", hypothesis="a joint density")
+def eq_15_repaired_without_density() -> Iterator[Evidence]:
+    yield from two_coins()
+
+
 @repair(
     "eq-15",
     says=EQ_15_REPAIRED,
-    assumes=("Assumption 2.1", "a joint density", r"sum of cross terms $\ge 0$"),
+    assumes=("Assumption 2.1", "a joint density"),
     uses=("thm-3.3*",),
     outline="The limit less sigma_0^2/2 is the sum over 2 theta D: no weaker hypothesis on it will do.",
     proof=r"""
@@ -316,15 +340,22 @@ def two_coins() -> Iterator[Evidence]:
     yield from counterexample(hypotheses, exact(what, floor <= 0, 0, f">= {floor}"))
 
 
+LOWER_LIMIT = sp.Symbol(
+    r"\liminf_{|m-n| \to \infty} \mathrm{Var} \mathrm{Attn}_{\theta,\alpha}(q^{(m)},k^{(n)})",
+    nonnegative=True,
+)
+THEOREM_3_3 = Statement(
+    (Variable(LOWER_LIMIT, low=sp.Integer(0), closed=True), Variable(SQUARE, low=sp.Integer(0))),
+    (Conclusion(relation(LOWER_LIMIT, ">=", SQUARE / 2)),),
+    words=r"under Assumption 2.1, of every law, $S = \sigma_0^2$; ",
+)
+
+
 @claim(
     "thm-3.3",
     where="Sec. 3, Theorem 3.3",
     kind="theorem",
-    in_words="of every law that meets Assumption 2.1, with a density or without",
-    says=(
-        r"under Assumption 2.1: $\liminf_{|m-n| \to \infty} \mathrm{Var} "
-        r"\mathrm{Attn}_{\theta,\alpha}(q^{(m)},k^{(n)}) \ge \sigma_0^2/2$"
-    ),
+    says=THEOREM_3_3,
     assumes=("Assumption 2.1",),
     outline=(
         "Fixed tokens q = k = (1, ..., 1) meet Assumption 2.1 with sigma_0 = 1 and have variance 0. It fails "
@@ -332,9 +363,12 @@ def two_coins() -> Iterator[Evidence]:
         "Schwartz density (eq-15)."
     ),
 )
-def thm_3_3() -> Iterator[Evidence]:
+def thm_3_3(statement: Statement) -> Iterator[Evidence]:
     yield from fixed_tokens(4, SHARE)
     yield from two_coins()
+    ones = [([1] * 4, [1] * 4)]  # at every distance the same score, so no variance
+    square = mean(ones, lambda q, k: (q[0] * k[0]) ** 2)
+    yield statement.fails_at({LOWER_LIMIT: 0, SQUARE: sp.Rational(square.numerator, square.denominator)})
 
 
 SCALED_TOKENS = (1, 2, 2, 4), (Fraction(1), Fraction(1, 2), Fraction(1, 2), Fraction(1, 4))
@@ -351,15 +385,27 @@ def thm_3_3_attack() -> Iterator[Evidence]:
     yield from map(refutes, finite_law_assumption(last_apart))
 
 
+SCALE, INNER_PHASE = sp.symbols(r"s q_P{}\cdot{}k_P", real=True)
+WAVE = sp.cos(2 * sp.pi * SCALE * INNER_PHASE)
+VANISHING = sp.Symbol(rf"\lim_{{s \to \infty}} \mathrm{{E}}[G {tex(WAVE)}]", real=True)
+JOINT_DENSITY = "$(q,k)$ has a density"
+LEBESGUE = Statement((), (equals(VANISHING, 0),), words=r"$G = G(q,k)$")
+
+
+@necessary("thm-3.3.lebesgue", hypothesis=JOINT_DENSITY)
+def lebesgue_without_density() -> Iterator[Evidence]:
+    found = {WAVE.subs({SCALE: 4 * turn, INNER_PHASE: sp.Rational(1, 4)}) for turn in range(1, 5)}
+    yield exact(
+        "q_P.k_P = 1/4 for certain, G = 1, s = 4, 8, 12, 16", found == {LEBESGUE.target()}, found, "{0}"
+    )
+
+
 @claim(
     "thm-3.3.lebesgue",
     where="App. H",
     kind="step",
-    in_words="of every density and every integrable function",
-    says=(
-        r"$(q,k)$ has a density and $\mathrm{E}|G| < \infty$, $G = G(q,k)$: $\mathrm{E}[G \cos(2\pi s "
-        r"q_P\cdot k_P)] \to 0$ as $s \to \infty$"
-    ),
+    says=LEBESGUE,
+    assumes=(JOINT_DENSITY, r"$\mathrm{E}|G| < \infty$"),
     outline=(
         "k_1 of k_P is not 0 almost surely. With k and the other coordinates fixed, u = q_P.k_P replaces q_1, "
         "du = |k_1| dq_1; so the finite signed measure G dP has a density in u, integrable over the line "
@@ -373,17 +419,16 @@ def thm_3_3_attack() -> Iterator[Evidence]:
         Riemann and Lebesgue. $\square$
     """,
 )
-def lebesgue() -> Iterator[Evidence]:
+def lebesgue(statement: Statement) -> Iterator[Evidence]:
     for size in (1, 2, 5):
         q, k, _ = quadratic(size)
         new = sp.Matrix([(q.T * k)[0], *q[1:]])
         yield identity(new.jacobian(q).det(), k[0], f"du/dq_1 in dimension {size}")
     lo, hi, s, u = sp.symbols("lo hi s u", real=True, positive=True)
-    step = (sp.sin(2 * sp.pi * s * hi) - sp.sin(2 * sp.pi * s * lo)) / (2 * sp.pi * s)
-    yield identity(
-        sp.diff(sp.sin(2 * sp.pi * s * u) / (2 * sp.pi * s), u), sp.cos(2 * sp.pi * s * u), "one step"
-    )
-    yield limit(step.subs({lo: 1, hi: 2}), s, sp.oo, 0, "one step as s grows")
+    primitive = sp.sin(2 * sp.pi * s * u) / (2 * sp.pi * s)
+    yield identity(sp.diff(primitive, u), WAVE.subs({SCALE: s, INNER_PHASE: u}), "one step")
+    step = primitive.subs(u, hi) - primitive.subs(u, lo)
+    yield limit(step.subs({lo: 1, hi: 2}), s, sp.oo, statement.target(), "one step as s grows")
 
 
 @attack("thm-3.3.lebesgue", domain="laws without a density: q_P.k_P = 0, 1/4, 1 for certain; s whole")
@@ -414,19 +459,58 @@ THEOREM_3_3_REPAIRED = Statement(
     ),
     meaning=MOMENT_LIMIT,
     words=r"$(q,k)$ has any joint density and $\mathrm{E}(q_A\cdot k_A)^2 < \infty$: "
-    + MOMENT_WORDS.replace(" (thm-3.3*)", "")
+    + MOMENT_WORDS.replace(" (`thm-3.3*`)", "")
     + r"$\mathrm{Var} \mathrm{Attn} \to V = \mathrm{E}(q_A\cdot k_A)^2/(2a)$; for $a = 1$ there is no cross "
     r"term, and the "
     r"last condition but one holds whenever $a$ is even (Jensen); ",
 )
 
 
+ONE_DENSITY = "a joint density (the same for all $m$, $n$)"
+
+
+for condition, where, values in (
+    (NOT_NEGATIVE, 3, (-1, 0)),
+    (NEGATIVE, 4, (1, 0)),
+    (
+        THEOREM_3_3_REPAIRED.conclusions[4].when[0],
+        5,
+        (-1, 2),
+    ),  # E (q_A.k_A)^2 = 1, below the square of the mean
+    (THEOREM_3_3_REPAIRED.conclusions[4].when[1], 5, (-1, 0)),
+):
+    place = {**AT, **dict(zip((CROSS, MEAN_A), values, strict=True))}
+    needed = partial(dropped, THEOREM_3_3_REPAIRED, where, condition, place)
+    necessary("thm-3.3*", hypothesis=f"${tex(condition)}$")(needed)
+
+ONE_SCALE = r"$\mathrm{E} (q_d k_d)^2 = \sigma_0^2$ for all $d$"
+
+
+def of_two_scales(statement: Statement, index: int) -> Evidence:
+    """q and k independent normal, q_1 of variance 4 and the rest of 1: the limit against sigma_0 = 1."""
+    tokens = GaussianTokens(sp.diag(1, 4, *[1] * 6))
+    said = statement.target(index).subs({AMPLITUDE: 2, SQUARE: 1, CROSS: tokens.cross_terms(2)})
+    return identity(
+        limit_variance(tokens, 2), said, "E (q_1 k_1)^2 = 4, the others 1, a = 2: E (q_A.k_A)^2/(2a)"
+    )
+
+
+@necessary("thm-3.3*", hypothesis=ONE_SCALE)
+def thm_3_3_repaired_without_one_scale() -> Iterator[Evidence]:
+    yield of_two_scales(THEOREM_3_3_REPAIRED, 1)
+
+
+@necessary("thm-3.3*", hypothesis=ONE_DENSITY)
+def thm_3_3_repaired_without_density() -> Iterator[Evidence]:
+    yield from two_coins()
+
+
 @repair(
     "thm-3.3",
     says=THEOREM_3_3_REPAIRED,
     assumes=(
-        "a joint density (the same for all $m$, $n$)",
-        r"$\mathrm{E} (q_d k_d)^2 = \sigma_0^2$ for all $d$",
+        ONE_DENSITY,
+        ONE_SCALE,
     ),
     uses=("eq-12", "eq-82*", "eq-83*", "thm-3.3.lebesgue"),
     outline=(
@@ -448,6 +532,9 @@ THEOREM_3_3_REPAIRED = Statement(
 )
 def thm_3_3_repaired(statement: Statement) -> Iterator[Evidence]:
     found, squares = statement.meaning[VARIANCE], SQUARE / 2
+    (first,), third = THEOREM_3_3.conclusions, statement.conclusions[2].says
+    alike = (first.says.rhs, first.says.rel_op) == (third.rhs, third.rel_op)
+    yield exact("the bound is that of the theorem as stated", alike, third.rhs, first.says.rhs)
     yield arrives("the squares and the cross terms, over 2a", found, statement.target(1))
     yield arrives("positive, as E (q_A.k_A)^2 is", statement.target(2), VARIANCE)
     for index in (3, 4, 5):

@@ -18,7 +18,7 @@ from proofs.checks import Distances, controlled, equality, exact, search, tried
 from proofs.integrals import RopeSums
 from proofs.ledger import Known
 from proofs.rivals import BESIDE
-from proofs.statements import Conclusion, Cosines, Listed, Statement, Variable, relation
+from proofs.statements import Conclusion, Cosines, Listed, Statement, Variable, relation, tex
 
 PAPER = "men-2024"
 TEXT = Known.FULL
@@ -47,7 +47,15 @@ def expected_difference(mean_q: sp.Expr, mean_k: sp.Expr) -> sp.Expr:
     return sp.expand(similar - score.subs({q0: mean_q, q1: mean_q, k0: mean_k, k1: mean_k}))
 
 
-SAME_MEAN = r"$\mathrm{E} q=\mathrm{E} k$"
+SAME = relation(MQ, "==", MK)
+SAME_MEAN = f"${tex(SAME)}$"
+DIFFERENCE = Statement(
+    (Variable(S, low=sp.Integer(0)), Variable(MQ), Variable(MK), Variable(A)),
+    (Conclusion(relation(expected_difference(MQ, MK), "==", 2 * S**2 * sp.cos(A))),),
+    given=(SAME,),
+    words=r"$\mathrm{E}q\cdot R_mk^*-\mathrm{E}q\cdot R_mk=2s^2B_m$ for every $m$, where $k^*=q+e$, $\mathrm Ee=0$; "
+    r"of one pair with the angle $\phi$, the components of $q$ and $k$ with the means $\mu_q$, $\mu_k$: ",
+)
 
 
 @BESIDE.claim(
@@ -56,11 +64,10 @@ SAME_MEAN = r"$\mathrm{E} q=\mathrm{E} k$"
     paper=PAPER,
     known=TEXT,
     kind="theorem",
-    says=r"$\mathrm{E}q\cdot R_mk^*-\mathrm{E}q\cdot R_mk=2s^2B_m$ for every $m$, where $k^*=q+e$, $\mathrm Ee=0$",
+    says=DIFFERENCE,
     assumes=(
         "components independent and identically distributed, standard deviation $s$",
         r"$e$ independent of $q$, $\mathrm{E}e=0$",
-        SAME_MEAN,
     ),
     outline="One pair: E q.R q = 2 (mean^2 + s^2) cos, E q.R k = 2 mean^2 cos, E q.R e = 0; sum over the pairs.",
     proof=r"""
@@ -68,17 +75,17 @@ SAME_MEAN = r"$\mathrm{E} q=\mathrm{E} k$"
         0 and the first has the mean $2(\mu^2+s^2)$; for an independent $k$ of the same mean they have $2\mu^2$ and
         0, and for $e$ both are 0. The difference is $2s^2\cos\varphi$; sum over the $d/2$ pairs. $\square$
     """,
-    in_words="of every law with these moments",
 )
-def men_1() -> Iterator[Evidence]:
-    yield equality(
-        "one pair: the difference of the expected scores", expected_difference(M, M), 2 * S**2 * sp.cos(A)
-    )
+def men_1(statement: Statement) -> Iterator[Evidence]:
+    ((given,), (conclusion,)) = statement.given, statement.conclusions
+    left = sp.expand(conclusion.says.lhs.subs(given.lhs, given.rhs))
+    yield equality("one pair: the difference of the expected scores", left, statement.target())
+    yield equality("as the pair's score has it", left, expected_difference(MK, MK))
 
 
 @BESIDE.necessary("men-1", hypothesis=SAME_MEAN)
 def men_1_other_mean() -> Iterator[Evidence]:
-    yield equality("one pair, means mu_q and mu_k", expected_difference(MQ, MK), 2 * S**2 * sp.cos(A))
+    yield DIFFERENCE.without(SAME).fails_at({S: 1, MQ: 1, MK: 0, A: 0})
 
 
 @BESIDE.attack("men-1", domain="one pair, components 1 or 3 by fair coins, e = +-1: all 64 outcomes, exactly")
@@ -94,6 +101,7 @@ def men_1_attack() -> Iterator[Evidence]:
         return tried(what, mean == 2 * sp.cos(A), mean, "2*cos(phi)")
 
     yield controlled(mean_over(1, -1), mean_over(1))
+    yield from DIFFERENCE.attack(number=80)
 
 
 FAILING = (  # length, printed base, a distance inside the length at which B_m < 0
@@ -125,13 +133,12 @@ PRINTED = Statement(
     (served_rows(*((length, base) for length, base, _ in FAILING)), replace(ANY_PLACE, high=LENGTH)),
     (Conclusion(relation(summed(BASE), ">=", 0)),),
     words=r"the least bases $b$ with $B_m \ge 0$ for all $m$ within a length $L$, as Table 2 prints them, read "
-    r"as numbers ($d "
-    r"= 128$, which reproduces the table); at 2k it prints $1.6\cdot10^4$; ",
+    rf"as numbers ($d = {HEAD_DIM}$, which reproduces the table); at 2k it prints $1.6\cdot10^4$; ",
 )
 SERVED = Statement(
     (served_rows(*SERVING), ANY_PLACE),
     (Conclusion(relation(summed(BASE), ">", 0)),),
-    words=r"at $d = 128$ the bases $b$ serve the lengths $L$: ",
+    words=rf"at $d = {HEAD_DIM}$ the bases $b$ serve the lengths $L$: ",
 )
 
 
@@ -172,13 +179,14 @@ def men_table_attack() -> Iterator[Evidence]:
     yield from SERVED.attack()
 
 
+WHOLE = 4096
 NOT_MONOTONE = Statement(
-    (Variable(PLACE, low=sp.Integer(0), high=sp.Integer(4095), integer=True, closed=True),),
+    (Variable(PLACE, low=sp.Integer(0), high=sp.Integer(WHOLE - 1), integer=True, closed=True),),
     (
         Conclusion(relation(summed(sp.Integer(26_960)), ">", 0)),
         Conclusion(relation(summed(sp.Integer(27_000), sp.Integer(4080)), "<", 0)),
     ),
-    words=r"whether $B_m\ge0$ over a length is not monotone in the base, at $d=128$ and $L=4096$: ",
+    words=rf"whether $B_m\ge0$ over a length is not monotone in the base, at $d={HEAD_DIM}$ and $L={WHOLE}$: ",
 )
 
 
@@ -210,13 +218,15 @@ def men_monotone_attack() -> Iterator[Evidence]:
 
 
 ANGLE = sp.Symbol("x", real=True)
+HALF = 1 + sp.cos(ANGLE)  # of a pair that turns beside one that does not
+SUMMED = tex(HALF.subs(ANGLE, sp.Symbol(r"{m\theta_i}")))
 HALVES = Statement(
     (Variable(ANGLE),),
     (
-        Conclusion(relation(1 + sp.cos(ANGLE), "==", 2 * sp.cos(ANGLE / 2) ** 2)),
-        Conclusion(relation(1 + sp.cos(ANGLE), ">=", 0)),
+        Conclusion(relation(HALF, "==", 2 * sp.cos(ANGLE / 2) ** 2)),
+        Conclusion(relation(HALF, ">=", 0)),
     ),
-    words=r"with half of the pairs unrotated the sum is $\sum(1+\cos m\theta_i)\ge0$ for every $m$ and base: no "
+    words=rf"with half of the pairs unrotated the sum is $\sum({SUMMED})\ge0$ for every $m$ and base: no "
     r"bound is "
     r"left; term by term, ",
 )

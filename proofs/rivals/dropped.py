@@ -16,7 +16,7 @@ from proofs.checks import controlled, equality, exact, instance, rises, search, 
 from proofs.integrals import RopeSums
 from proofs.ledger import Known
 from proofs.rivals import BESIDE
-from proofs.statements import Conclusion, Statement, Variable, constant_ball, relation
+from proofs.statements import Conclusion, Statement, Variable, constant_ball, relation, tex
 
 PAPER = "drope-2025"
 TEXT = Known.FULL
@@ -24,10 +24,13 @@ TEXT = Known.FULL
 
 SCORE = sp.Symbol("s", real=True)
 ROW, KEY = sp.Symbol("i", positive=True, integer=True), sp.Symbol("j", integer=True)
+EACH = 1 / ROW
+WEIGHTS = tex(relation(sp.Symbol(r"\alpha_{ij}", positive=True), "==", EACH))
+SOFTMAX = sp.exp(SCORE) / sp.Sum(sp.exp(SCORE), (KEY, 1, ROW))
 UNIFORM = Statement(
     (Variable(SCORE), Variable(ROW, low=sp.Integer(0), integer=True)),
-    (Conclusion(relation(sp.exp(SCORE) / sp.Sum(sp.exp(SCORE), (KEY, 1, ROW)), "==", 1 / ROW)),),
-    words=r"NoPE on a constant sequence: all scores of a row $i$ are one number $s$, so $\alpha_{ij}=1/i$, and "
+    (Conclusion(relation(SOFTMAX, "==", EACH)),),
+    words=rf"NoPE on a constant sequence: all scores of a row $i$ are one number $s$, so ${WEIGHTS}$, and "
     r"$A^c=\frac1T\sum_i\sum_{j\le i}c_{ij}\alpha_{ij}=0$ for every $c$ with $\sum_{j\le i}c_{ij}=0$; ",
 )
 
@@ -65,14 +68,41 @@ TURNING = r"some pair has $|q_m||k_m|>0$"
 ROWS = "$T>d_k$"
 
 
+SCORES, ALPHAS = sp.symbols("f_1:4", real=True), sp.symbols("alpha_1:4", positive=True)
+MEAN_SCORE = sp.Symbol(r"\bar{f}", real=True)
+
+
+def last_row(power: int) -> sp.Expr:
+    """T A^c of the proof's c over a last row of three keys, and at power 2 its derivative along W_Q."""
+    return sum((w**2 * (f - MEAN_SCORE) ** power for w, f in zip(ALPHAS, SCORES, strict=True)), sp.Integer(0))
+
+
+def softmax_of_row() -> dict[sp.Symbol, sp.Expr]:
+    """The weights of three keys by their scores, and the mean score."""
+    whole = sum(map(sp.exp, SCORES), sp.Integer(0))
+    weights = {alpha: sp.exp(f) / whole for alpha, f in zip(ALPHAS, SCORES, strict=True)}
+    return weights | {MEAN_SCORE: sum((w * f for w, f in zip(ALPHAS, SCORES, strict=True)), sp.Integer(0))}
+
+
+UNLIKE = relation(SCORES[0], "!=", SCORES[1])
+LAST_ROW = Statement(
+    tuple(Variable(f) for f in SCORES),
+    (Conclusion(relation(last_row(1), ">", 0)), Conclusion(relation(last_row(2), ">", 0))),
+    given=(UNLIKE,),
+    meaning=softmax_of_row(),
+    words=r"a RoPE head with a pair whose $q_m$ and $k_m$ are not 0, on a constant sequence of more than $d_k$ tokens, "
+    r"has some $c$ with $A^c>0$ and a gradient other than 0; with the proof's $c$ and three keys, $TA^c$ and its "
+    "derivative: ",
+)
+
+
 @BESIDE.claim(
     "drope-rope",
     where="Prop. 3.3",
     paper=PAPER,
     known=TEXT,
     kind="lemma",
-    says=r"a RoPE head with a pair whose $q_m$ and $k_m$ are not 0, on a constant sequence of more than $d_k$ tokens, "
-    r"has some $c$ with $A^c>0$ and a gradient other than 0",
+    says=LAST_ROW,
     assumes=(TURNING, ROWS, r"frequencies $b^{-2m/d_k}$, $b>1$"),
     outline="Scores of one distance are f = a sum of waves. Were f constant on the last row, all amplitudes were 0. "
     "Else c_j = alpha_j (f_j - mean f) on that row makes A^c a covariance of alpha and f, and its derivative along "
@@ -91,34 +121,49 @@ ROWS = "$T>d_k$"
         with $f$. If $W_Q$ becomes $tW_Q$, $f$ becomes $tf$, and at $t=1$ the derivative of $\alpha_j$ is
         $\alpha_j(f_j-\bar f)$, so that of $TA^c$ is $\sum_j\alpha_j^2(f_j-\bar f)^2>0$. $\square$
     """,
-    in_words="of the existence of weights c",
 )
-def drope_rope() -> Iterator[Evidence]:
-    scores, weights, t = (
-        sp.symbols("f1:4", real=True),
-        sp.symbols("alpha1:4", positive=True),
-        sp.Symbol("t", positive=True),
-    )
-    whole = sum((sp.exp(t * f) for f in scores), sp.Integer(0))
-    softmax = sp.exp(t * scores[0]) / whole
-    mean = sum((f * sp.exp(t * f) for f in scores), sp.Integer(0)) / whole
+def drope_rope(statement: Statement) -> Iterator[Evidence]:
+    t, u = sp.Symbol("t", positive=True), sp.Symbol("u", nonnegative=True)
+    whole = sum((sp.exp(t * f) for f in SCORES), sp.Integer(0))
+    softmax = sp.exp(t * SCORES[0]) / whole
+    mean = sum((f * sp.exp(t * f) for f in SCORES), sp.Integer(0)) / whole
     yield equality(
-        "derivative of a softmax along its scores", sp.diff(softmax, t), softmax * (scores[0] - mean)
+        "derivative of a softmax along its scores", sp.diff(softmax, t), softmax * (SCORES[0] - mean)
     )
-    last = 1 - weights[0] - weights[1]
-    shares = (weights[0], weights[1], last)
-    average = sum((a * f for a, f in zip(shares, scores, strict=True)), sp.Integer(0))
-    row = sum((a**2 * (f - average) for a, f in zip(shares, scores, strict=True)), sp.Integer(0))
-    pairs = [(i, j) for i in range(3) for j in range(3)]
+    known = {ALPHAS[2]: 1 - ALPHAS[0] - ALPHAS[1]}
+    average = statement.meaning[MEAN_SCORE]
+    shares = [alpha.subs(known) for alpha in ALPHAS]
     covariance = sum(
-        (shares[i] * shares[j] * (shares[i] - shares[j]) * (scores[i] - scores[j]) for i, j in pairs),
+        (
+            shares[i] * shares[j] * (shares[i] - shares[j]) * (SCORES[i] - SCORES[j])
+            for i in range(3)
+            for j in range(3)
+        ),
         sp.Integer(0),
     )
+    row, slope = (one.says.lhs.subs(MEAN_SCORE, average).subs(known) for one in statement.conclusions)
     yield instance(equality("three keys: A^c as a covariance", sp.expand(row), sp.expand(covariance / 2)))
-    total = sum((a * (f - average) for a, f in zip(shares, scores, strict=True)), sp.Integer(0))
+    yield rises("(e^x - e^y)(x - y) over e^y, u = x - y", u * (sp.exp(u) - 1), u, 2)
+    squares = sum(
+        (a**2 * (f - average.subs(known)) ** 2 for a, f in zip(shares, SCORES, strict=True)), sp.S.Zero
+    )
+    yield instance(
+        equality("three keys: its derivative, a sum of squares", sp.expand(slope), sp.expand(squares))
+    )
+    targets = {statement.target(1), statement.target(2)}
+    yield exact("both are compared with 0", targets == {sp.S.Zero}, targets, {0})
+    yield exact(
+        "two scores differ, so that neither is 0", statement.given == (UNLIKE,), statement.given, UNLIKE
+    )
+    total = sum((a * (f - average) for a, f in zip(ALPHAS, SCORES, strict=True)), sp.Integer(0)).subs(known)
     yield instance(equality("three keys: the sum of c", sp.expand(total), sp.Integer(0)))
     what = "frequencies are in (0, 1], half a turn is more: their waves and 1 all differ at distance 1"
     yield exact(what, bool(sp.pi > 1), "1", "< pi")
+
+
+@BESIDE.necessary("drope-rope", hypothesis=f"${tex(UNLIKE)}$")
+def drope_rope_of_equal_scores() -> Iterator[Evidence]:
+    yield LAST_ROW.without(UNLIKE).fails_at(dict.fromkeys(SCORES, sp.Integer(0)), 1, also=(2,))
 
 
 @BESIDE.necessary("drope-rope", hypothesis=ROWS)
@@ -180,15 +225,35 @@ BOUNDED = (
 )
 
 
+SIZE, BOUND, WIDTH, SPREAD = sp.symbols("R B w Delta", positive=True)
+UNEVEN, THROUGH = sp.symbols("U S", positive=True)
+SCORES_OFF = BOUND * SIZE * SPREAD  # of a row, from the score of the mean
+LAYER = Statement(
+    (
+        *(Variable(symbol, low=sp.Integer(0)) for symbol in (SIZE, BOUND, WIDTH)),
+        Variable(SPREAD, low=sp.Integer(0), high=2 * SIZE),
+    ),
+    (
+        Conclusion(relation(UNEVEN, "<=", 2 * BOUND * SIZE * SPREAD * sp.exp(4 * BOUND * SIZE**2))),
+        Conclusion(relation(THROUGH, "<=", (1 + 2 * WIDTH * sp.exp(4 * BOUND * SIZE**2)) * SPREAD)),
+    ),
+    meaning={
+        UNEVEN: sp.exp(2 * SCORES_OFF) - 1,
+        THROUGH: SPREAD + 2 * WIDTH * SPREAD + 2 * WIDTH * UNEVEN * SPREAD,
+    },
+    words=r"at initialisation, NoPE: a prefix spread of at most $\epsilon$ stays at most a constant times $\epsilon$ "
+    r"through the layers, and so do $|A^c|$ and the gradients of $A^c$ for its own $W_Q$, $W_K$, with constants free "
+    r"of $T$, with high probability; in one layer a spread $\Delta$ becomes $S$ at most, and $|A^c|\le\max|c|\,U$: ",
+)
+
+
 @BESIDE.claim(
     "drope-1",
     where="Theorem 3.4",
     paper=PAPER,
     known=TEXT,
     kind="theorem",
-    says=r"at initialisation, NoPE: a prefix spread of at most $\epsilon$ stays at most $C_1\epsilon$ through "
-    r"the layers, $|A^c|\le C_2\epsilon$, and the gradients of $A^c$ for its own $W_Q$, $W_K$ are at most "
-    r"$C_3\epsilon$, with constants free of $T$, with high probability",
+    says=LAYER,
     assumes=(BOUNDED,),
     uses=("drope-0",),
     outline="By our own means: the scores of a row differ by B R Delta at most from that of the mean, so softmax is "
@@ -212,21 +277,26 @@ BOUNDED = (
         With probability as near 1 as is asked, the norms of the finitely many weights are below a bound that depends on
         their law alone. $\square$
     """,
-    in_words="of random weights, layer by layer",
 )
-def drope_1() -> Iterator[Evidence]:
-    delta, spread, width = sp.symbols("delta Delta w", positive=True)
+def drope_1(statement: Statement) -> Iterator[Evidence]:
+    delta = sp.Symbol("delta", positive=True)
     u = sp.Symbol("u", nonnegative=True)
     most = sp.exp(delta) / sp.exp(-delta)
     yield equality("i alpha at most: e^delta over a mean of at least e^-delta", most, sp.exp(2 * delta))
+    uneven = most.subs(delta, SCORES_OFF) - 1
+    yield equality("so off 1/i in sum at most by", statement.meaning[UNEVEN], uneven)
     yield rises("e^u - 1 less 1 - e^-u: the upper end is the farther one", sp.exp(u) - 2 + sp.exp(-u), u, 2)
     yield rises("u e^u less e^u - 1", u * sp.exp(u) - sp.exp(u) + 1, u, 1)
-    through = spread + 2 * width * spread + 2 * width * (most - 1) * spread
+    angle, greatest = 2 * SCORES_OFF, statement.range_of(SPREAD).high
+    steepest = sp.exp(angle.subs(SPREAD, greatest))
+    yield equality("u e^u, the exponent at the greatest spread", angle * steepest, statement.target(1))
+    through = SPREAD + 2 * WIDTH * SPREAD + 2 * WIDTH * uneven * SPREAD
+    yield equality("what is said of the spread after attention", statement.spelt(THROUGH), through)
+    known = sp.expand((1 + 2 * WIDTH * sp.exp(angle)) * SPREAD)
+    yield equality("spread after attention", sp.expand(through), known)
     yield equality(
-        "spread after attention", sp.expand(through), sp.expand((1 + 2 * width * sp.exp(2 * delta)) * spread)
+        "at the greatest spread", known.subs(sp.exp(angle), steepest), sp.expand(statement.target(2))
     )
-    size, bound = sp.symbols("R B", positive=True)
-    yield equality("2 delta at a spread of 2R", 2 * bound * size * 2 * size, 4 * bound * size**2)
 
 
 @BESIDE.attack(
@@ -235,6 +305,8 @@ def drope_1() -> Iterator[Evidence]:
 )
 def drope_1_attack() -> Iterator[Evidence]:
     yield search("1 - |A^c|/its bound", _bias_margins(), control="0.996")
+    small = relation(BOUND * SIZE**2, "<", 50)  # balls hold no larger exponentials
+    yield from LAYER.within(small).attack()
 
 
 def _bias_margins() -> Iterator[tuple[str, arb]]:

@@ -19,6 +19,7 @@ from proofs.checks import equality, search
 from proofs.integrals import RopeSums
 from proofs.ledger import Known
 from proofs.rivals import BESIDE, unjudged
+from proofs.statements import tex
 
 PAPER = "du-2026"
 TEXT = Known.NOTES
@@ -78,6 +79,7 @@ def du_1() -> Iterator[Evidence]:
 
 
 LESS, TIE = sp.symbols("less tie", positive=True)
+HALF = sp.Rational(1, 2)  # the limit of the share of inversions
 
 
 @BESIDE.claim(
@@ -88,7 +90,7 @@ LESS, TIE = sp.symbols("less tie", positive=True)
     kind="theorem",
     says=r"for fixed $h$ and $B$ with $1,\theta_0/2\pi,\dots,\theta_{h-1}/2\pi$ independent over $\mathbb Q$ "
     r"and $S$ not "
-    r"constant: $P(S(m_2)>S(m_1))\to\frac12$ as $M\to\infty$, without a normal law",
+    rf"constant: $P(S(m_2)>S(m_1))\to{tex(HALF)}$ as $M\to\infty$, without a normal law",
     assumes=(
         r"$1,\theta_n/2\pi$ independent over $\mathbb{Q}$",
         r"some $C_n\ne0$",
@@ -108,9 +110,7 @@ LESS, TIE = sp.symbols("less tie", positive=True)
 )
 def du_1_weyl() -> Iterator[Evidence]:
     solved = sp.solve(sp.Eq(LESS + LESS + TIE, 1), LESS)[0]  # by exchange, the two orders are as likely
-    yield equality(
-        "P(X < Y) of two that are independent and alike, without ties", solved.subs(TIE, 0), sp.Rational(1, 2)
-    )
+    yield equality("P(X < Y) of two that are independent and alike, without ties", solved.subs(TIE, 0), HALF)
     k = sp.Symbol("k", integer=True, nonzero=True)
     y = sp.Symbol("y", real=True)
     mean = sp.integrate(sp.exp(2 * sp.pi * sp.I * k * y), (y, 0, 1))

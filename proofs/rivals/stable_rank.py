@@ -84,15 +84,29 @@ def frayed_3() -> Iterator[Evidence]:
     yield unjudged("rests on Lemma 1")
 
 
+HEAD, GREATEST, SHRINKS = sp.symbols("d g f", positive=True)
+REST = sp.Symbol("h", nonnegative=True)
+ENDS = Statement(
+    (
+        Variable(HEAD, low=sp.Integer(0), even=True),
+        Variable(GREATEST, low=sp.Integer(0)),
+        Variable(REST, low=sp.Integer(0), high=(HEAD / 2 - 1) * GREATEST, closed=True),
+    ),
+    (Conclusion(relation(SHRINKS, ">=", 2)), Conclusion(relation(SHRINKS, "<=", HEAD))),
+    meaning={SHRINKS: (GREATEST + REST) / (GREATEST / 2)},
+    words=r"for constant $u$, frequencies of which no two are equal or add up to a multiple of $2\pi$ and none is a "
+    r"multiple of $\pi$: as $n\to\infty$, $s_1^2$ falls by the factor $f$, of $g=\max_m|v_m|^2$ and of the sum $h$ "
+    r"of the other $|v_m|^2$: ",
+)
+
+
 @BESIDE.claim(
     "frayed-1.ends",
     where="beside Lemma 1",
     paper=PAPER,
     known=Known.OURS,
     kind="lemma",
-    says=r"for constant $u$, frequencies of which no two are equal or add up to a multiple of $2\pi$ and none "
-    r"is a multiple "
-    r"of $\pi$: as $n\to\infty$, $s_1^2$ falls by the factor $|v|^2/(\frac12\max_m|v_m|^2)$, between 2 and $d$",
+    says=ENDS,
     outline="Means of cos^2, sin^2 are 1/2, those of all other products 0, so R(X)^T R(X)/n tends to blocks "
     "|v_m|^2/2 I. "
     "With d/2 pairs, max <= sum <= (d/2) max.",
@@ -103,9 +117,8 @@ def frayed_3() -> Iterator[Evidence]:
         $\frac12\max_m|v_m|^2$, against $|v|^2$. As $\max\le\sum\le\frac d2\max$, the quotient lies between 2 and
         $d$. $\square$
     """,
-    in_words="a limit of singular values",
 )
-def frayed_ends() -> Iterator[Evidence]:
+def frayed_ends(statement: Statement) -> Iterator[Evidence]:
     turned = sp.Matrix([X0 * sp.cos(A) - X1 * sp.sin(A), X0 * sp.sin(A) + X1 * sp.cos(A)])
     block = turned * turned.T
     mean = block.applyfunc(
@@ -115,10 +128,18 @@ def frayed_ends() -> Iterator[Evidence]:
     for row, column in product(range(mean.rows), range(mean.cols)):
         yield equality(f"mean of entry ({row}, {column}) of a block", mean[row, column], half[row, column])
     yield exact("and of the whole block", sp.simplify(mean - half).is_zero_matrix, mean - half, "0")
-    dim, greatest, rest = sp.symbols("d g r", positive=True)
-    low = sp.simplify((greatest + rest) / (greatest / 2) - 2)
-    yield exact("|v|^2 over half of its greatest pair, less 2", low.is_nonnegative, low, ">= 0")
-    yield equality("all pairs alike: the factor", dim / 2 * greatest / (greatest / 2), dim)
+    factor, others = statement.meaning[SHRINKS], statement.range_of(REST)
+    yield equality(
+        "|v|^2 over half of its greatest pair",
+        factor,
+        (GREATEST + REST) / half[0, 0].subs({X0**2: GREATEST, X1**2: 0}),
+    )
+    yield equality("one pair alone: the factor", factor.subs(REST, others.low), statement.target(1))
+    yield equality(
+        "all pairs alike: the factor", sp.expand(factor.subs(REST, others.high)), statement.target(2)
+    )
+    slope = sp.diff(factor, REST)
+    yield exact("it rises with the others", slope.is_positive, slope, "> 0")
 
 
 @BESIDE.attack("frayed-1.ends", domain="one pair alone, d = 2: the two ends are one")
@@ -128,3 +149,4 @@ def frayed_ends_attack() -> Iterator[Evidence]:
         return tried(f"factor of {pairs} pairs", factor == 2, factor, 2)
 
     yield controlled(factor_of(1), factor_of(2))
+    yield from ENDS.attack()

@@ -60,7 +60,7 @@ def test_a_record_becomes_a_page_without_the_model(records: Path, monkeypatch, c
         (("text.nc",), "text.nc"),
         (("llama", "--out", "mine.html"), "mine.html exists and is no page of ours"),
         (("llama", "--out", "page.pdf"), "page.pdf is no name of a page"),
-        (("llama", "--windows", "1"), "windows=1 gives no standard error"),
+        (("llama", "--windows", "1"), "--windows 1 gives no standard error"),
     ],
 )
 def test_refusals_are_one_line(arguments, said, place: Path, monkeypatch, capsys):  # noqa: F811

@@ -116,7 +116,7 @@ def test_resting_pairs_are_said(tmp_path: Path):
         (("pipe",), "pipe is a device or a pipe"),
         (("config.json", "--against", "pipe"), "pipe is a device or a pipe"),
         (("empty",), "cannot be read: No such file or directory; give a Hugging Face folder"),
-        (("config.json", "--length", "0"), "length=0"),
+        (("config.json", "--length", "0"), "--length 0"),
         (("config.json", "--against", "none.npz"), "none.npz cannot be read as .npz"),
     ],
 )

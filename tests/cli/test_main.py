@@ -22,7 +22,8 @@ from typer.testing import CliRunner
 
 from analysis import assets, bench
 from analysis.assets import SMOLLM2, TEXTS
-from analysis.cli import heads, main
+from analysis.cli import heads, main, usage
+from analysis.errors import InputError
 from analysis.progress import progress_bar
 from analysis.records import provenance_of, read, read_summary
 from analysis.studies import distance_bias
@@ -181,9 +182,10 @@ def test_finetune_keeps_what_the_converted_model_has(place, monkeypatch, capsys)
 @pytest.mark.parametrize(
     ("arguments", "fragment"),
     [
-        (["finetune", "llama", "--to", "tapa", "--tokens", "100", "--out", "run"], "tokens=100"),
-        (["finetune", "llama", "--to", "rope", "--tokens", "512", "--lr", "0", "--out", "run"], "lr=0"),
-        (["recovery", "llama", "--tokens", "5000"], "tokens=5000"),
+        (["finetune", "llama", "--to", "tapa", "--tokens", "100", "--out", "run"], "--tokens 100"),
+        (["finetune", "llama", "--to", "rope", "--tokens", "512", "--lr", "0", "--out", "run"], "--lr 0"),
+        (["recovery", "llama", "--tokens", "5000"], "--tokens 5000"),
+        (["recovery", "llama", "--precision", "float15"], "--precision float15"),
         (["recovery", "nowhere", "--out", "a.nc", "--runs", "b"], "nowhere"),
     ],
 )
@@ -548,28 +550,31 @@ def nothing(place: Path) -> None:
 
 
 CURVES = [
-    (["--head-dim", "7"], "head_dim=7 is odd; RoPE rotates pairs"),
-    (["--head-dim", "0"], "head_dim=0 is not a positive whole number"),
-    (["--head-dim", "-4"], "head_dim=-4 is not a positive whole number"),
-    (["--rotary-dim", "200"], "rotary_dim=200 exceeds head_dim=128"),
-    (["--base", "1"], "base=1.0 must be finite and above 1"),
-    (["--base", "-10000"], "base=-10000.0 must be finite and above 1"),
-    (["--base", "inf"], "base=inf must be finite"),
-    (["--to", "-3"], "longest distance -3 is not a whole number of tokens in 1 .. 9007199254740992"),
-    (["--to", "0"], "longest distance 0 is not"),
-    (["--to", "inf"], "longest distance inf is not"),
-    (["--to", "nan"], "longest distance nan is not"),
-    (["--to", "7.5"], "longest distance 7.5 is not"),
-    (["--to", "99999999999999999999"], "longest distance 1e+20 is not"),
-    (["--points", "1"], "points=1 is outside 2 .. 1048576"),
-    (["--points", "1000000000"], "points=1000000000 is outside"),
-    (["--mu", "nan"], "mu=nan is not a number"),
-    (["--nu", "-inf"], "nu=-inf is not a number"),
-    (["--kind", "linear", "--factor", "0.5"], "factor=0.5 must be finite and at least 1"),
-    (["--kind", "dynamic", "--factor", "nan"], "factor=nan must be finite and at least 1"),
-    (["--kind", "dynamic", "--factor", "inf"], "factor=inf must be finite"),
-    (["--kind", "dynamic", "--factor", "1e308"], "factor x trained length=inf must be finite"),
-    (["--kind", "yarn", "--trained-length", "0"], "trained_length=0 must be finite and at least 1"),
+    (["--head-dim", "7"], "--head-dim 7 is odd; RoPE rotates pairs, so give an even number"),
+    (["--head-dim", "0"], "--head-dim 0 is not a positive whole number"),
+    (["--head-dim", "-4"], "--head-dim -4 is not a positive whole number"),
+    (["--rotary-dim", "200"], "--rotary-dim 200 exceeds head_dim=128"),
+    (["--base", "1"], "--base 1 must be finite and above 1"),
+    (["--base", "-10000"], "--base -10000 must be finite and above 1"),
+    (["--base", "inf"], "--base inf must be finite"),
+    (["--to", "-3"], "--to -3 is not a whole number of tokens in 1 .. 9007199254740992"),
+    (["--to", "0"], "--to 0 is not"),
+    (["--to", "inf"], "--to inf is not"),
+    (["--to", "nan"], "--to nan is not"),
+    (["--to", "7.5"], "--to 7.5 is not"),
+    (["--to", "99999999999999999999"], "--to 1e+20 is not"),
+    (["--points", "1"], "--points 1 is outside 2 .. 1048576"),
+    (["--points", "1000000000"], "--points 1000000000 is outside"),
+    (["--mu", "nan"], "--mu nan is not a number"),
+    (["--nu", "-inf"], "--nu -inf is not a number"),
+    (["--kind", "linear", "--factor", "0.5"], "--factor 0.5 must be finite and at least 1"),
+    (["--kind", "dynamic", "--factor", "nan"], "--factor nan must be finite and at least 1"),
+    (["--kind", "dynamic", "--factor", "inf"], "--factor inf must be finite"),
+    (
+        ["--kind", "dynamic", "--factor", "1e308"],
+        "--factor 1e+308 times --trained-length 8192 is beyond float64",
+    ),
+    (["--kind", "yarn", "--trained-length", "0"], "--trained-length 0 must be finite and at least 1"),
     (["--kind", "yarn", "--turns"], "--turns does not go with --kind yarn"),
     (["--kind", "proportional", "--rotary-dim", "64"], "--rotary-dim does not go with --kind proportional"),
     (["--factor", "16"], "--factor does not go with --kind default; there go --base, --head-dim, --kind,"),
@@ -577,12 +582,12 @@ CURVES = [
     (["--layer-type", "full_attention"], "--layer-type does not go with --kind default"),
     (["--config", ".", "--base", "5e5"], "--base does not go with --config; there go --layer-type"),
     (["--config", ".", "--turns"], "--turns does not go with --config"),
-    (["--head-dim", "1000000000000"], "head_dim=1000000000000 is above 16777216"),
+    (["--head-dim", "1000000000000"], "--head-dim 1000000000000 is above 16777216"),
     (["--kind", "yarn", "--trained-length", "1" + 400 * "0"], "must be finite and at least 1"),
     (["--kind", "dynamic", "--trained-length", "1" + 400 * "0"], "must be finite and at least 1"),
     (["--kind", "ntk", "--factor", "1e308"], "of the sequence is beyond float64"),
     (["--config", "x" * 300], "cannot be read: File name too long"),
-    (["--kind", "proportional", "--share", "0"], "partial_rotary_factor=0.0 is outside (0, 1]"),
+    (["--kind", "proportional", "--share", "0"], "--share 0 is outside (0, 1]; give a share above 0"),
     (["--kind", "ntk", "--head-dim", "2"], "rotary_dim=2 is a single pair"),
     (["--config", "nosuch.json"], "nosuch.json cannot be read: No such file or directory"),
     (["--config", "."], ". cannot be read: Is a directory"),
@@ -602,12 +607,12 @@ CONFIGURATIONS = [
     (json.dumps(OLD | {"rope_theta": 10**400}), [], "has a number of more than 64 digits"),
     (json.dumps(OLD | {"per_layer_config": [1]}), [], "per_layer_config=[1] does not map indices of layers"),
     (json.dumps(GEMMA3), [], "give one as layer_type: full_attention, sliding_attention"),
-    (json.dumps(GEMMA3), ["--layer-type", "local"], "layer_type='local' is unknown"),
+    (json.dumps(GEMMA3), ["--layer-type", "local"], "--layer-type local is unknown"),
 ]
 SPIRAL = {"rope_type": "spiral", "rope_theta": 1e4}
 MEASUREMENTS = [
     # what is spoiled, arguments beside the usual ones, what the line must say
-    (without("llama/model.safetensors"), [], "llama has no model.safetensors"),
+    (without("llama/model.safetensors"), [], "llama has no model.safetensors; give a folder with"),
     (without("llama/config.json"), [], "llama has no config.json"),
     (
         without("llama/tokenizer.json"),
@@ -647,12 +652,12 @@ MEASUREMENTS = [
         ["--length", "101"],
         "a window of 101 tokens is longer than every text: the longest, text.txt, has 100",
     ),
-    (nothing, ["--length", "257"], "length=257 is longer than the context of llama, 256 tokens"),
-    (nothing, ["--length", "7"], "length=7 is too short for a window; give 8 or more"),
-    (nothing, ["--length", "-5"], "length=-5 is too short for a window"),
-    (nothing, ["--windows", "1"], "windows=1 gives no standard error; measure at least 2"),
-    (nothing, ["--windows", "-3"], "windows=-3 gives no standard error"),
-    (nothing, ["--seed", "-1"], "seed=-1 is below 0"),
+    (nothing, ["--length", "257"], "--length 257 is longer than the context of llama, 256 tokens"),
+    (nothing, ["--length", "7"], "--length 7 is too short for a window; give 8 or more"),
+    (nothing, ["--length", "-5"], "--length -5 is too short for a window"),
+    (nothing, ["--windows", "1"], "--windows 1 gives no standard error; measure at least 2"),
+    (nothing, ["--windows", "-3"], "--windows -3 gives no standard error"),
+    (nothing, ["--seed", "-1"], "--seed -1 is below 0"),
     (nothing, ["--out", "llama"], "llama is a folder; give the name of a file to write"),
     (nothing, ["--out", "text.txt/r.nc"], "text.txt/r.nc cannot be written: Not a directory"),
     (nothing, ["--out", "r" * 300 + ".nc"], "cannot be written: File name too long"),
@@ -674,40 +679,85 @@ NO_CHECKPOINTS = [
     ("m" * 300, "m: no such file or folder"),
 ]
 USAGE = [
-    ("curve --base ten", "'--base'"),
-    ("curve --head-dim 7.5", "'--head-dim'"),
-    ("curve --kind spiral", "'spiral' is not one of 'default', 'linear'"),
-    ("curve --nosuch", "No such option: --nosuch"),
-    ("curve --bas 3", "--base"),
-    ("fetch nosuch", "'nosuch' is not one of 'smollm2', 'gemma3-270m', 'texts'"),
-    ("measure", "Missing argument 'model'; see `tapa measure --help`"),
-    ("mesure", "No such command 'mesure'. Did you mean 'measure'?; see `tapa --help`"),
+    ("curve --base ten", "--base ten is no number; give one such as 10000"),
+    ("curve --head-dim 7.5", "--head-dim 7.5 is no whole number; give one such as 128"),
+    ("curve --kind spiral", "--kind spiral is unknown; known: default, linear, ntk"),
+    ("curve --kind yran", "--kind yran is unknown; did you mean yarn?"),
+    ("curve --base", "--base lacks its value; give one, as in `tapa curve --base 500000"),
+    ("curve --turns=2", "--turns takes no value; give it alone"),
+    ("curve extra", "extra: more arguments than `tapa curve` takes; leave that out"),
+    ("convert smollm2 --to tappa --out new", "--to tappa is unknown; did you mean tapa?"),
+    (
+        "convert smollm2 --to yarn --alpha 0.3 --out new",
+        "--alpha 0.3 means nothing to --to yarn; leave it out",
+    ),
+    ("convert smollm2 --to nope --rounding down --out new", "--rounding down means nothing to --to nope"),
+    ("convert smollm2 --to tapa --alpha -1 --out new", "--alpha -1 must be finite and at least 0"),
+    ("convert smollm2 --to tapa --amplitude-share 2 --out new", "--amplitude-share 2 is outside (0, 1)"),
+    ("convert smollm2 --to tapa --phase-rows 0.3 --out new", "--phase-rows 0.3 is no power of two; give one"),
+    ("verify --explain", "--explain lacks its value; give one, as in `tapa verify --explain thm-"),
+    ("verify --workers -1", "--workers -1 is below 0; give 0 or more"),
+    ("verify --format latx", "--format latx is unknown; did you mean latex?"),
+    ("bias smolm2", "smolm2: no such file or folder; did you mean smollm2?"),
+    ("doctor nofile", "give smollm2 or gemma3-270m, a Hugging Face folder, its config.json, or a .gguf file"),
+    ("doctor smollm2 --against no.npz", "no.npz cannot be read as .npz"),
+    (
+        "phase nosuch",
+        "nosuch: no such file or folder; give a TAPA model of `tapa train`, or its run's folder",
+    ),
+    ("phase llama --head -1", "--head -1 is below 0; give 0 or more"),
+    ("evaluate llama --factor 2", "--factor 2 means nothing to --extension none; name one, such as yarn"),
+    ("evaluate llama --method mine", "'mine' is no import path of a class; write mypackage.module:Class"),
+    ("evaluate llama --lengths 9,8", "--lengths 9,8 do not ascend"),
+    ("evaluate llama --lengths 0,8", "--lengths 0 leaves nothing to score; give 2 or more"),
+    ("train cpu steps=abc", "steps=abc is not a whole number; give one"),
+    ("train cpu model.head_dim=7", "model.head_dim=7 is odd; RoPE rotates pairs, so give an even number"),
+    ("train cpu head_dim=7", "recipe key head_dim is unknown; did you mean model.head_dim?"),
+    ("train cpu tokens=-5", "recipe key tokens is unknown; known: length, corpus"),
+    ("train cpu length=0", "length=0 is not a whole number of at least 1; give one"),
+    ("train finetune", "recipe finetune goes on from a model; give from=CHECKPOINT"),
+    (
+        "finetune llama --to tapa --tokens -5 --out new",
+        "--tokens -5 is no multiple of the 512 tokens of a step; give",
+    ),
+    ("sweep --slurm 2 --workers 3", "--workers does not go with --slurm"),
+    ("sweep --workers 2 --scheduler tcp://x:1", "--workers 2 and --scheduler tcp://x:1 both say who works"),
+    ("sweep --limit-minutes -1", "--limit-minutes -1 is not above 0; give minutes, or leave it out"),
+    ("results table1 --csv --json", "--csv and --json are two forms; leave one out"),
+    ("curve --nosuch", "option --nosuch is unknown; did you mean --nu?"),
+    ("curve --bas 3", "option --bas is unknown; did you mean --base?"),
+    ("fetch nosuch", "'nosuch' is unknown; known: smollm2, gemma3-270m, texts"),
+    ("measure", "Missing argument 'model'; give it, as in `tapa measure smollm2`"),
+    ("mesure", "command 'mesure' is unknown; did you mean measure?"),
     ("figures distance_bias nosuch", f"figure 'nosuch' is unknown; known: {', '.join(FIGURES)}"),
     ("measure smolm2", "smolm2: no such file or folder; did you mean smollm2?"),
-    ("measure llama --device tpu", "device=tpu: unknown; give one of cpu, cuda, mps"),
-    ("measure llama --precision int4", "precision=int4: unknown; give one of float32, bfloat16, float16"),
+    ("measure llama --device tpu", "--device tpu: unknown; give one of cpu, cuda, mps"),
+    ("measure llama --precision int4", "--precision int4: unknown; give one of float32, bfloat16, float16"),
     (
         "measure llama --revision main --text text.txt",
-        "revision=main is of a model of the hub, and llama is none",
+        "--revision main is of a model of the hub, and llama is none",
     ),
     ("measure llama --text texts/hamlett", "text texts/hamlett is not pinned; did you mean hamlet?"),
     ("evaluate lama", "lama: no such file or folder; did you mean llama?"),
     ("bias llama --interventions holt", "intervention 'holt' is unknown; did you mean hold?"),
-    ("bias llama --lengths 9,8", "lengths=[9, 8] do not ascend"),
-    ("bias llama --precision half", "precision='half' is unknown; known: float32, bfloat16"),
-    ("bias nosuch --dry-run", "nosuch is no smollm2, Hugging Face folder or .gguf file"),
+    ("bias llama --lengths 9,8", "--lengths 9,8 do not ascend"),
+    ("bias llama --precision half", "--precision half is unknown; known: float32, bfloat16"),
+    ("bias nosuch --dry-run", "nosuch: no such file or folder; give the folder of the runs of `tapa sweep`"),
     ("train cpu lrr=1", "recipe key lrr is unknown; did you mean lr?"),
     ("sweep tabel2", "experiment 'tabel2' is unknown; did you mean table2?"),
-    ("sweep --dry-run --workers -1", "processes=-1 is not a positive whole number"),
-    ("sweep --dry-run --workers 100000", "processes=100000 is above 1024; give less"),
+    ("sweep --dry-run --workers -1", "--workers -1 is not a positive whole number"),
+    ("sweep --dry-run --workers 100000", "--workers 100000 is above 1024; give less"),
     ("train cpu threads=100000", "threads=100000 is above 1024; give less"),
-    ("train cpu model.layers=9223372036854775807", "layers=9223372036854775807 is above 1024; give less"),
-    ("train cpu model.width=1e9", "model.width=1000000000.0 is not of type int"),
+    (
+        "train cpu model.layers=9223372036854775807",
+        "model.layers=9223372036854775807 is above 1024; give less",
+    ),
+    ("train cpu model.width=1e9", "model.width=1e9 is not a whole number; give one"),
     ("sweep --dry-run --slurm -3", "--slurm -3 is below 1; give the number of tasks"),
     ("sweep table1 --dry-run --records text.txt", "text.txt is no folder; give the folder of the records"),
     ("bias llama --variant rope --dry-run", "--variant: of RUNS, and llama is a model; leave that out"),
-    ("bias llama --workers 0 --dry-run", "--workers: of RUNS, and llama is a model; leave that out"),
-    ("evaluate llama --text text.txt --trained-length 0", "trained_length=0"),
+    ("bias llama --workers 2 --dry-run", "--workers: of RUNS, and llama is a model; leave that out"),
+    ("evaluate llama --text text.txt --trained-length 0", "--trained-length 0 must be"),
     ("results long --records nosuch", "nosuch: no such folder; give the folder of the records"),
     ("results tabel2", "table 'tabel2' is unknown; did you mean table2?"),
     ("bench attention_sped", "benchmark 'attention_sped' is unknown; did you mean attention_speed?"),
@@ -821,6 +871,34 @@ def test_progress_draws_nothing_until_there_is_some(capsys: pytest.CaptureFixtur
     out, err = capsys.readouterr()
     assert out == ""
     assert re.search(r"step .*100%", err)
+
+
+def test_without_a_terminal_a_refusal_stands_alone(capsys: pytest.CaptureFixture[str]):
+    def refuse() -> None:
+        with progress_bar() as show:
+            show("step", 1, 2)
+            raise InputError("refused")
+
+    with pytest.raises(InputError, match="refused"):
+        refuse()
+    assert capsys.readouterr() == ("", "")
+    with progress_bar() as show:  # what ends well shows its bars
+        show("step", 1, 2)
+    assert "50%" in capsys.readouterr().err
+
+
+def test_a_quantity_of_the_library_is_named_as_it_was_typed():
+    """And only there: what a file says keeps its name."""
+    typed = [
+        ("context=9 is long", ["measure", "x", "--length", "9"], "--length 9 is long"),
+        ("context=9 is long", ["train", "cpu", "length=9"], "length=9 is long"),
+        ("base=1.0 is low", ["curve", "--base=1"], "--base 1 is low"),
+        ("steps='x' is no number", ["train", "cpu", "steps=x"], "steps=x is no number"),
+        ("base=1.0 is low", ["curve", "--base", "2"], "base=1.0 is low"),
+        ("c.json: base=1.0 is low", ["curve", "--config", "c.json"], "c.json: base=1.0 is low"),
+    ]
+    for message, words, said in typed:
+        assert usage.as_typed(message, words) == said
 
 
 def test_a_figure_is_drawn_by_its_name_its_number_or_its_module(monkeypatch: pytest.MonkeyPatch):

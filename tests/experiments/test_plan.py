@@ -159,7 +159,7 @@ def test_two_workers_of_a_cluster_make_the_same_records(scale, places, tmp_path)
 def test_time_runs_out_in_the_middle_of_a_run_and_the_next_sweep_goes_on(scale, places):
     ended = tiny_sweep(CORE[:1], scale, places, minutes=1e-6)
     assert (ended["done"], ended["late"] > 0, ended["left"]) == (0, True, 2)
-    with pytest.raises(InputError, match="limit of 0 minutes"):
+    with pytest.raises(InputError, match="--limit-minutes 0 is not above 0"):
         tiny_sweep(CORE[:1], scale, places, minutes=0)
 
 

@@ -211,9 +211,9 @@ def test_without_a_text_the_models_own_validation_split_is_read(place: Path, mon
     [
         (
             ["rope", "--text", "a.txt", "--length", "25"],
-            "length=25 is longer than the context of rope, seed 5, step 3",
+            "--length 25 is longer than the context of rope, seed 5, step 3",
         ),
-        (["rope", "--text", "a.txt", "--length", "7"], "length=7 is too short for a window"),
+        (["rope", "--text", "a.txt", "--length", "7"], "--length 7 is too short for a window"),
         (
             ["nowhere"],
             "nowhere: no such file or folder; give smollm2 or gemma3-270m, a model of `tapa train`",

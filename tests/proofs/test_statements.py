@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -50,6 +51,9 @@ REFUTED = {
         "rem-4.5",
     ),
     *("tab-1", "rem-4.tokens"),
+    *("rem-4.bases", "fig-1.protocol", "fig-1.symmetric", "rem-base.range", "rem-PI"),
+    *("eq-17", "eq-20", "rem-A", "eq-22", "eq-33.uniform"),
+    *("rem-3.flops", "thm-3.3", "eq-16", "eq-75", "eq-77", "thm-3.2.printed"),
 }
 
 
@@ -80,11 +84,15 @@ def test_what_is_printed_is_made_from_the_statement(node: str) -> None:
     assert (judged(node, form, form.statement) in GOOD) == (node not in REFUTED)
 
 
-BY_VALUE = {"eq-56", "eq-59", "eq-60.a", "eq-65", "eq-66", "eq-72", "eq-15", "eq-83"}
+BY_VALUE = {
+    *("eq-56", "eq-59", "eq-60.a", "eq-65", "eq-66", "eq-72", "eq-15", "eq-83"),
+    *("rem-3.flops", "thm-3.3", "eq-16", "eq-75", "eq-77", "thm-3.2.printed"),
+}
 
 
 # bounds of the paper with so much room that tightened by half they still hold, and are still proved
 ROOMY = {"eq-28", "eq-29", "eq-30", "eq-31*", "eq-69", "lem-C.1", "eq-25"}
+UNNAMED = {"thm-3.2", "eq-84"}  # with a constant that is said to exist, of which half is one as well
 
 
 @pytest.mark.parametrize("node", [node for node in OBJECTS if node not in REFUTED])
@@ -99,7 +107,7 @@ def test_a_bound_that_is_changed_is_printed_otherwise_and_not_proved(node: str) 
         assert changed.says() != form.says, what
         kept.setdefault(what.partition(",")[0], []).append(refused(node, form, changed))
     assert kept or all(isinstance(one.says, sp.Ne) for one in form.statement.conclusions)
-    if node not in ROOMY:
+    if node not in ROOMY | UNNAMED:
         assert all(any(found) for found in kept.values()), kept
 
 
@@ -108,9 +116,11 @@ def refused(node: str, form: Form, changed: Statement) -> bool:
     try:
         if judged(node, form, changed) not in GOOD:
             return True
-        return any(item.verdict is Verdict.REFUTED for item in changed.attack())
     except (LedgerError, AssertionError):
         return True
+    with suppress(InputError):  # of letters that have no value: its own attack gives them one
+        return any(item.verdict is Verdict.REFUTED for item in changed.attack())
+    return False
 
 
 @pytest.mark.parametrize(

@@ -496,7 +496,7 @@ def test_runs_of_train_are_measured_too(place: Path, monkeypatch, capsys: pytest
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere", *SMALL], "nowhere: no such folder; give the folder of the runs of `tapa sweep`"),
+        (["nowhere", *SMALL], "nowhere: no such file or folder; give the folder of the runs of `tapa sweep`"),
         (
             ["trained", *SMALL],
             "no run in trained has weights and a record in trained; make some with `tapa sweep`",
@@ -505,9 +505,9 @@ def test_runs_of_train_are_measured_too(place: Path, monkeypatch, capsys: pytest
             ["runs", *SMALL, "--variant", "rop"],
             "no run of variant 'rop' in trained; did you mean rope?",
         ),
-        (["runs", *SMALL[:-1], "1"], "spans=1 is below 2; give 2 or more"),
+        (["runs", *SMALL[:-1], "1"], "--spans 1 is below 2; give 2 or more"),
         (["runs", *SMALL, "--out", "runs"], "runs is a folder"),
-        (["runs", *SMALL, "--workers", "0"], "processes=0 is not a positive whole number"),
+        (["runs", *SMALL, "--workers", "0"], "--workers 0 is not a positive whole number"),
     ],
 )
 def test_bad_input_is_one_line(

@@ -178,7 +178,7 @@ def test_the_command_writes_a_record_and_speaks(as_json, whole, tmp_path: Path, 
         (["--steps", "0,x"], "--steps 0,x is not a list of whole numbers"),
         (["--steps", "0,1001"], "steps '0,1001' are not different steps of 0 to 1000"),
         (["--steps", "5,5"], "steps '5,5' are not different"),
-        (["--lr", "0"], "lr=0"),
+        (["--lr", "0"], "--lr 0 must be"),
         (["--out", "."], "is a folder"),
     ],
 )

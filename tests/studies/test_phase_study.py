@@ -178,6 +178,7 @@ def test_other_checkpoints_are_named_with_the_command_that_fits(tmp_path: Path, 
     hub.mkdir()
     (hub / "config.json").write_text("{}")
     save_file({"x": torch.zeros(1)}, hub / "model.safetensors")
+    (tmp_path / "x.gguf").write_bytes(b"GGUF")
     for model, message in (
         (rope, "was trained with method=rope, whose heads have no phase"),
         (
@@ -198,10 +199,10 @@ def test_other_checkpoints_are_named_with_the_command_that_fits(tmp_path: Path, 
     ("options", "message"),
     [
         (["--layer", 2], "layer 2 does not exist; the model's are 0, 1"),
-        (["--head", -1], "head -1 does not exist; the model's are 0, 1"),
-        (["--windows", 1], "windows=1 is below 2; give 2 or more"),
-        (["--length", 8], "length=8 is below 16; give 16 or more"),
-        (["--loss-windows", 1], "loss_windows=1 gives no interval"),
+        (["--head", -1], "--head -1 is below 0; give 0 or more"),
+        (["--windows", 1], "--windows 1 is below 2; give 2 or more"),
+        (["--length", 8], "--length 8 is below 16; give 16 or more"),
+        (["--loss-windows", 1], "--loss-windows 1 gives no interval"),
         (["--length", 100_000], "a window of 100000 tokens is longer than every text"),
         (["--windows", 99, "--length", 64], "99 windows of 64 tokens do not fit without overlap"),
         (["--text", "EMPTY"], "is empty"),

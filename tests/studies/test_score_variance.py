@@ -118,9 +118,9 @@ def test_the_command(data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     ("arguments", "message"),
     [
         (["nowhere"], "nowhere: no such file or folder"),
-        ([".", "--windows", "2"], "windows=2 is below 3"),
-        ([".", "--pairs", "100"], "pairs=100 is below 128"),
-        ([".", "--spans", "1"], "spans=1 gives no interval"),
+        ([".", "--windows", "2"], "--windows 2 is below 3"),
+        ([".", "--pairs", "100"], "--pairs 100 is below 128"),
+        ([".", "--spans", "1"], "--spans 1 gives no interval"),
     ],
 )
 def test_refusals_of_the_command(arguments: list[str], message: str, capsys, monkeypatch: pytest.MonkeyPatch):

@@ -185,7 +185,9 @@ def test_a_processor_that_emulates_bfloat16_is_named(tmp_path: Path, capsys: pyt
     for precision in ("bfloat16", "float32"):
         recipe = tiny_recipe("rope", precision=precision, steps=4)
         train(recipe, tmp_path / precision, tiny_corpus())
-        said = capsys.readouterr().err.count("this processor emulates bfloat16")
+        told = capsys.readouterr().err
+        said = told.count("this processor emulates bfloat16, ")
+        assert told.count("; precision=float32 is faster here") == said  # what the user can set
         assert said == (here and precision == "bfloat16")
         assert emulated("cpu", precision) == bool(said)
     assert not emulated("cuda", "bfloat16")
