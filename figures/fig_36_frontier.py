@@ -52,7 +52,9 @@ def draw(records: Mapping[str, Any]) -> Figure:
     counts = ", ".join(_counted(len({row[key] for row in rows}), word) for key, word in counts)
     note(figure, f"corpus {data['corpus']}; every point a run whose schedule ends there ({counts}); lines: the "
          "frontier of each seed")  # fmt: skip
-    headline(figure, _finding([row for row in data["contrasts"] if row["corpus"] == data["corpus"]], rows))
+    headline(
+        figure, _finding([row for row in data["contrasts"] if row["corpus"] == data["corpus"]], rows, near)
+    )
     return figure
 
 
@@ -60,16 +62,17 @@ def _counted(number: int, word: str) -> str:
     return f"{number} {word}{'s' * (number != 1)}"
 
 
-def _finding(contrasts: Sequence[Mapping[str, Any]], runs: Sequence[Mapping[str, Any]]) -> str:
+def _finding(contrasts: Sequence[Mapping[str, Any]], runs: Sequence[Mapping[str, Any]], near: str) -> str:
     """The primary endpoint; what the runs lose beyond L while no two methods are of equal loss there."""
     if not runs:
         return "At equal loss at the trained length, what is lost beyond it?"
     if not contrasts:
         said = []
         for name in (name for name in SHOWN if any(row["label"] == name for row in runs)):
-            harm = [row["harm"] for row in runs if row["label"] == name]
-            said.append(f"{name} {sum(harm) / len(harm):+.2f}")
-        return f"From L to {FAR}L, bits a byte: {', '.join(said)}; no equal loss at L to compare them at yet"
+            mine = [row for row in runs if row["label"] == name]
+            best = min(mine, key=lambda row: row["bits"][near])
+            said.append(f"{name} {best['harm']:+.2f} at {best['bits'][near]:.2f}")
+        return f"From L to {FAR}L, bits a byte, each at its least loss at L: {', '.join(said)}; none is equal yet"
     said = ", ".join(f"{row['against_label']} {row['difference']:+.2f}" for row in contrasts)
     seeds = sorted({len(row["seeds"]) for row in contrasts})
     count = _counted(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"

@@ -138,8 +138,8 @@ with mpl.rc_context(RC):
 #
 # Identifiers recur over kilobytes of source, and a reference trained at 1024 tokens gains from the context beyond 256
 # ([gate-code](../figures/FINDINGS.md#gate-code)). Every point is a run whose schedule ends there; methods are compared
-# at equal loss at the trained length, over seeds. What is not there yet is listed under the table: while it is there,
-# there is no contrast, and a run that has not learned to copy
+# at equal loss at the trained length, over seeds. What is not there yet is listed under the table, and as long as much
+# is missing there is no contrast. A run that has not begun to copy
 # ([copies-tapa-code](../figures/FINDINGS.md#copies-tapa-code)) says nothing about far context.
 
 # %%
