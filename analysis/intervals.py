@@ -23,7 +23,6 @@ from analysis.settings import check_least, check_proper_share, nearest
 Method = Literal["bca", "percentile"]
 LEVEL = 0.95
 RESAMPLES = 4000
-FEWEST = 3  # seeds or documents whose interval is given or drawn: that of two says nothing
 
 
 @dataclass(frozen=True, slots=True)

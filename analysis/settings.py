@@ -128,6 +128,7 @@ def check_whole(name: str, value: int, least: int = 1, most: int = MOST) -> None
 
 
 MOST_PROCESSES = 1024  # on one machine
+FEWEST = 3  # seeds or documents whose interval is given or drawn: that of two says nothing
 
 
 def check_processes(count: int | None) -> None:

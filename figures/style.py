@@ -20,7 +20,6 @@ from matplotlib.ticker import LogLocator
 from scipy.optimize import isotonic_regression
 
 from analysis.files import replacing_file
-from analysis.intervals import FEWEST as FEWEST
 from analysis.plotting import COLOURS as COLOURS
 from analysis.plotting import COLUMN as COLUMN
 from analysis.plotting import CYCLE as CYCLE
@@ -38,6 +37,7 @@ from analysis.plotting import log_bins as log_bins
 from analysis.plotting import means_explain as means_explain
 from analysis.plotting import model_label as model_label
 from analysis.plotting import note as note
+from analysis.settings import FEWEST as FEWEST
 
 DIVERGING = "PuOr_r"
 SUFFIXES = (".png", ".pdf", ".svg")  # of the pictures of a user's own

@@ -23,6 +23,8 @@ def as_typed(message: str, words: Sequence[str]) -> str:
     'model.head_dim=7 is odd; give an even number'
     >>> as_typed("base=1.0 of config.json is no base", ["curve", "--config", "config.json"])
     'base=1.0 of config.json is no base'
+    >>> as_typed("length=0 is no length", [])
+    'length=0 is no length'
 
     Args:
         message: of an `InputError`.
@@ -30,7 +32,7 @@ def as_typed(message: str, words: Sequence[str]) -> str:
     """
     options: dict[str, str] = {}
     settings: dict[str, str] = {}
-    for word, after in zip(words, [*words[1:], ""], strict=True):
+    for word, after in zip(words, [*words[1:], ""], strict=False):
         name, equals, value = word.partition("=")
         if name.startswith("--"):
             options[name[2:].replace("-", "_")] = value if equals else after

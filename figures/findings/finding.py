@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import InputError
-from analysis.intervals import FEWEST as FEWEST
+from analysis.settings import FEWEST as FEWEST
 
 FOLDER = Path(__file__).resolve().parents[1]
 RATES, LENGTHS = "fig_15_learning_rates", "fig_13_perplexity_by_length"

@@ -15,7 +15,7 @@ from analysis.intervals import over_documents
 from figures.findings.finding import FOLDER, Finding, Value, number, percent
 
 RECORD, FIGURE = "trained/recovery.nc", "fig_39_recovery"
-CONTROL, RAW = "rope", "tapa-raw"
+CONTROL, RAW, STILL = "rope", "tapa-raw", "tapa-still"
 ARMS = {
     CONTROL: "RoPE",
     "tapa": "TAPA from the start of `tapa convert`",
@@ -148,10 +148,13 @@ def _without_phase(tokens: int, lengths: list[int], common: dict[str, Value | st
 def _undecided(tokens: int) -> Finding:
     data = _data()
     come = ", ".join(f"{name} {_reached([arm]):,}" for arm, name in _SHORT.items())
+    measured = STILL in data.arm.values and _reached([STILL]) > 0
+    start = "" if measured else "; nor whether its phase or its start is what it has over no rotation, as the arm "
+    start += "" if measured else "with the start and a phase that stays at 0 is planned and not measured"
     return Finding(
         "recovery-undecided",
         "All arms have had {tokens} of {plan} planned tokens ({come}), at one learning rate of {lr}, tuned for none of "
-        "them, and one seed: whether TAPA reaches the loss of RoPE is not decided at this size.",
+        "them, and one seed: whether TAPA reaches the loss of RoPE is not decided at this size" + start + ".",
         RECORD,
         {
             "tokens": f"{tokens:,}",

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from analysis.studies import recovery as study
-from analysis.studies.recovery import ARMS, CONTROL, RAW
+from analysis.studies.recovery import CONTROL, RAW, STILL
 from figures import fig_39_recovery as figure
 from figures.findings import recovery as findings
 from tests.figures.test_pictures import few_pixels
@@ -17,6 +17,7 @@ from tests.studies.test_recovery import made
 
 __all__ = ["few_pixels"]
 
+ARMS = [*findings.ARMS]  # those that the picture compares
 STARTS = {CONTROL: 3.5, "tapa": 6.5, "nope": 5.5, "yarn": 3.75, RAW: 7.5}
 LATER = {CONTROL: 3.25, "tapa": 4.75, "nope": 4.5, "yarn": 3.5}
 PARTIAL = {(arm, 0): loss for arm, loss in STARTS.items()} | {
@@ -103,23 +104,21 @@ def test_study_figure_and_findings_agree_on_how_far_arms_have_come(monkeypatch: 
     for losses, tokens in ((PARTIAL, 4096), (PARTIAL | AHEAD, 4096), (WHOLE, 8192)):
         data = record(losses)
         monkeypatch.setattr(findings, "_data", lambda data=data: data)
-        assert (
-            study.reached(data)
-            == figure._reached(data, list(ARMS))
-            == findings._reached(list(ARMS))
-            == tokens
-        )
+        assert study.reached(data, ARMS) == figure._reached(data, ARMS) == findings._reached(ARMS) == tokens
     assert study.reached(record(PARTIAL | AHEAD), ["rope", "tapa"]) == 8192
 
 
 def test_a_partial_record_tells_what_is_missing():
-    assert study.unmeasured(record(PARTIAL | AHEAD)) == [("nope", 8192), ("yarn", 8192)]
+    still = {(STILL, tokens): 5.0 for tokens in (0, 4096, 8192)}
+    missing = study.unmeasured(record(PARTIAL | AHEAD))
+    assert missing == [(STILL, 0), (STILL, 4096), ("nope", 8192), ("yarn", 8192), (STILL, 8192)]
+    assert study.unmeasured(record(PARTIAL | AHEAD | still)) == [("nope", 8192), ("yarn", 8192)]
     assert (
-        "not measured yet: 2 arms and tokens of the plan, from nope at 8,192 tokens on"
+        "not measured yet: 5 arms and tokens of the plan, from tapa-still at 0 tokens on"
         in study.recovery_table(record(PARTIAL | AHEAD))
     )
-    assert study.unmeasured(record(WHOLE)) == []
-    assert "not measured yet" not in study.recovery_table(record(WHOLE))
-    lost = record(WHOLE)
+    assert study.unmeasured(record(WHOLE | still)) == []
+    assert "not measured yet" not in study.recovery_table(record(WHOLE | still))
+    lost = record(WHOLE | still)
     lost["loss"].loc[{"arm": "tapa", "trained": 4096, "length": 1024}] = np.nan
     assert study.unmeasured(lost) == [("tapa", 4096)]
