@@ -149,7 +149,11 @@ def _undecided(tokens: int) -> Finding:
     data = _data()
     come = ", ".join(f"{name} {_reached([arm]):,}" for arm, name in _SHORT.items())
     measured = STILL in data.arm.values and _reached([STILL]) > 0
-    start = "" if measured else "; nor whether its phase or its start is what it has over no rotation, as the arm "
+    start = (
+        ""
+        if measured
+        else "; nor whether its phase or its start is what it has over no rotation, as the arm "
+    )
     start += "" if measured else "with the start and a phase that stays at 0 is planned and not measured"
     return Finding(
         "recovery-undecided",
