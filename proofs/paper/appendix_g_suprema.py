@@ -374,11 +374,11 @@ def thm_3_2_printed_repaired(statement: Statement) -> Iterator[Evidence]:
     found = in_dimensions(statement.target(1))
     found = put(put(found, {WAVE_NUMBER: wave}), {MAJORANT_OF_ALL: FINITE})
     yield arrives("the bound of thm-3.2*", SHARPER.target(1), found)
-    powers = [
+    printed, ours = (
         sp.simplify(WAVE_NUMBER * sp.diff(sp.log(one.target(1)), WAVE_NUMBER))
         for one in (COMBINED, statement)
-    ]
-    yield identity(*powers, "lambda has the power that is printed")
+    )
+    yield identity(printed, ours, "lambda has the power that is printed")
     yield every_split(statement)
     yield statement.every_positive(POWER)
 

@@ -161,6 +161,13 @@ def independence(degree: int, exponents: range) -> Evidence:
     return instance(exact(what, rank == len(exponents), rank, len(exponents)))
 
 
+def _whole(value: arb) -> int:
+    """The integer that a ball is."""
+    if (found := value.unique_fmpz()) is None:
+        raise InputError(f"{value} is no integer")
+    return int(found)
+
+
 class RankOfPowers(Enclosed):
     """The rank over Q of the powers t^first, ..., t^last of t = 2^(1/n): arguments n, first and last."""
 
@@ -173,7 +180,7 @@ class RankOfPowers(Enclosed):
     @staticmethod
     def enclosed(*arguments: arb) -> arb:
         """By linear algebra."""
-        degree, first, last = (int(value.unique_fmpz()) for value in arguments)
+        degree, first, last = (_whole(value) for value in arguments)
         return arb(rank_of_powers([-2] + [0] * (degree - 1) + [1], range(first, last + 1)))
 
 
@@ -323,7 +330,7 @@ class Degree(Enclosed):
     @staticmethod
     def enclosed(*arguments: arb) -> arb:
         """By factoring."""
-        return arb(factored_degree(*(int(value.unique_fmpz()) for value in arguments)))
+        return arb(factored_degree(*(_whole(value) for value in arguments)))
 
 
 class Gcd(Enclosed):
@@ -337,11 +344,12 @@ class Gcd(Enclosed):
     @staticmethod
     def enclosed(*arguments: arb) -> arb:
         """Exactly."""
-        return arb(gcd(*(int(value.unique_fmpz()) for value in arguments)))
+        return arb(gcd(*(_whole(value) for value in arguments)))
 
 
 BASE, ROOT, POWER = sp.symbols("b m g", positive=True)
-DEGREE = Degree(BASE, HEAD_DIM)
+DEGREE: Any = Degree(BASE, HEAD_DIM)
+DIVISOR: Any = Gcd(POWER, HEAD_DIM / 2)
 DEGREES = Statement(
     (
         Listed(
@@ -351,7 +359,7 @@ DEGREES = Statement(
     ),
     (
         Conclusion(relation(BASE, "==", ROOT**POWER)),
-        Conclusion(relation(DEGREE * Gcd(POWER, HEAD_DIM / 2), "==", HEAD_DIM / 2)),
+        Conclusion(relation(DEGREE * DIVISOR, "==", HEAD_DIM / 2)),
         Conclusion(relation(DEGREE, ">", LEAST_DEGREE), when=(relation(POWER, "==", 1),)),
         Conclusion(relation(DEGREE, "<", LEAST_DEGREE), when=(relation(BASE, "==", BASES[0]),)),
     ),

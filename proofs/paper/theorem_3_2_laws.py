@@ -79,9 +79,9 @@ def equal_tokens(statement: Statement) -> Iterator[Evidence]:
     yield identity(same_coordinate() ** -2, 1 + sp.I * ROTATED, "one coordinate, to the power -2")
     said = statement.conclusions[0].says.lhs.args[0]
     yield identity(same_coordinate() ** EQUAL_DIMS, said.subs(U, ROTATED), "all coordinates")
-    here, (least, ours) = {N: EQUAL_DIMS}, (in_dimensions(EQ_14.target()), HALF_AS_FAST)
-    yield arrives("u^-2 in tokens", falls_like((APART**POWER) ** -2), falls_like(ours.subs(here)))
-    slower = falls_like(least.subs(here)) - falls_like(ours.subs(here))
+    least, ours = in_dimensions(EQ_14.target()), HALF_AS_FAST
+    yield arrives("u^-2 in tokens", falls_like((APART**POWER) ** -2), falls_like(ours.subs(N, EQUAL_DIMS)))
+    slower = falls_like(least.subs(N, EQUAL_DIMS)) - falls_like(ours.subs(N, EQUAL_DIMS))
     yield exact("slower than (14) says", slower.is_positive, slower, "> 0")
     yield from half_exponent(4)
     real = sp.re(sp.expand((1 - sp.I * U) ** 2)) / (1 + U**2) ** 2

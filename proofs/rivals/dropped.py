@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from typing import Any
 
 import mpmath
 import sympy as sp
@@ -281,7 +282,7 @@ LAYER = Statement(
 def drope_1(statement: Statement) -> Iterator[Evidence]:
     delta = sp.Symbol("delta", positive=True)
     u = sp.Symbol("u", nonnegative=True)
-    most = sp.exp(delta) / sp.exp(-delta)
+    most: Any = sp.exp(delta) / sp.exp(-delta)
     yield equality("i alpha at most: e^delta over a mean of at least e^-delta", most, sp.exp(2 * delta))
     uneven = most.subs(delta, SCORES_OFF) - 1
     yield equality("so off 1/i in sum at most by", statement.meaning[UNEVEN], uneven)
