@@ -75,12 +75,12 @@ def _in_turns(scale: PhaseScale | None) -> bool | None:
 
 
 def _check_options(
-    to: ConversionTarget, own: Mapping[str, float | None], scale: PhaseScale | None, rounding: Rounding
+    to: ConversionTarget, options: Mapping[str, float | None], scale: PhaseScale | None, rounding: Rounding
 ) -> None:
     """`InputError`, before torch is imported, for options that mean nothing to the target or are out of range."""
     from analysis.models.config import check_conversion
 
-    check_conversion(to.value, own)
+    check_conversion(to.value, options)
     words = {"phase-scale": scale, "rounding": None if rounding is Rounding.NEAREST else rounding}
     for name, word in words.items():
         if word is not None and to is not ConversionTarget.TAPA:
@@ -122,8 +122,8 @@ def convert(
     from analysis.assets import check_model_name
 
     check_model_name(model)  # a mistyped name or number is refused before torch is imported
-    own = {"alpha": alpha, "amplitude_share": amplitude_share, "phase_rows": phase_rows, "factor": factor}
-    _check_options(to, own, phase_scale, rounding)
+    of_tapa = {"alpha": alpha, "amplitude_share": amplitude_share, "phase_rows": phase_rows}
+    _check_options(to, of_tapa | {"factor": factor}, phase_scale, rounding)
     from analysis.models.convert import write_converted
     from analysis.progress import progress_bar
 
@@ -132,9 +132,7 @@ def convert(
             model,
             to.value,
             out,
-            alpha=alpha,
-            amplitude_share=amplitude_share,
-            phase_rows=phase_rows,
+            **of_tapa,
             factor=factor,
             turns=_in_turns(phase_scale),
             rounding=rounding.value,
@@ -188,8 +186,8 @@ def finetune(
     from analysis.training.recipe import FinetuneSettings
 
     check_model_name(model)
-    own = {"alpha": alpha, "amplitude_share": amplitude_share, "phase_rows": phase_rows, "factor": factor}
-    _check_options(to, own, phase_scale, rounding)
+    of_tapa = {"alpha": alpha, "amplitude_share": amplitude_share, "phase_rows": phase_rows}
+    _check_options(to, of_tapa | {"factor": factor}, phase_scale, rounding)
     settings = FinetuneSettings(to.value, length=length, batch=batch, lr=lr, seed=seed, precision=precision)
     settings = settings if factor is None else replace(settings, factor=factor)
     settings.steps(tokens)
@@ -198,8 +196,8 @@ def finetune(
 
     with progress_bar() as show:
         folder, log = finetuned_named(
-            model, corpus, settings, tokens, out, factor_given=own.pop("factor") is not None, progress=show,
-            turns=_in_turns(phase_scale), rounding=rounding.value, **own,
+            model, corpus, settings, tokens, out, factor_given=factor is not None, progress=show,
+            turns=_in_turns(phase_scale), rounding=rounding.value, **of_tapa,
         )  # fmt: skip
     if as_json:
         typer.echo(json.dumps({"folder": str(folder), "steps": len(log.loss), "loss": log.loss}))
