@@ -24,12 +24,14 @@ from figures.style import (
 )
 
 CONTROL, ENDPOINT, RAW = "rope", "tapa", "tapa-raw"
+COMPARED = ["tapa", "nope", "yarn", "rope"]  # how far all of these have come decides what the headline says
 FEW = 6  # ticks that all have room for their names
 LOOKS = {  # name, colour, marker, line, and a factor of the abscissa by which intervals do not hide each other
     "tapa": ("TAPA", "orange", "^", "-", 0.95),
     "nope": ("no rotation", "black", "v", ":", 1.05),
     "yarn": ("YaRN", "purple", "s", "--", 0.95),
     "rope": ("RoPE, trained on", "blue", "o", "-", 1.05),
+    "tapa-still": ("TAPA at phase 0", "vermilion", "D", "-.", 1.05),
 }
 
 
@@ -60,6 +62,12 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
     return figure
 
 
+def _drawn(data: xr.Dataset) -> list[str]:
+    """The arms of which something is measured; a record may have been made before one was planned."""
+    loss = data.loss.reindex(arm=list(LOOKS))
+    return [arm for arm in LOOKS if bool(np.isfinite(loss.sel(arm=arm)).any())]
+
+
 def _reached(data: xr.Dataset, arms: list[str]) -> int:
     """The largest number of tokens after which these arms are measured in every window; 0 also for none."""
     full = np.isfinite(data.loss.sel(arm=arms)).all(("arm", "length")).values
@@ -74,8 +82,9 @@ def _places(data: xr.Dataset) -> np.ndarray:
 
 def _arms(ax: Axes, cells: xr.Dataset) -> None:
     places = _places(cells)
-    last = places[np.isfinite(cells.loss.sel(arm=list(LOOKS))).any("arm").values].max()
-    for arm, (_, colour, marker, line, aside) in LOOKS.items():
+    last = places[np.isfinite(cells.loss.sel(arm=_drawn(cells))).any("arm").values].max()
+    for arm in _drawn(cells):
+        _, colour, marker, line, aside = LOOKS[arm]
         own = cells.sel(arm=arm)
         known = np.isfinite(own.loss.values)
         ax.errorbar(
@@ -101,18 +110,17 @@ def _thousands(tokens: int) -> str:
 
 def _name_lines(ax: Axes, cells: xr.Dataset) -> None:
     ends = []
-    for arm, (name, colour, *_) in LOOKS.items():
+    for arm in _drawn(cells):
+        name, colour, *_ = LOOKS[arm]
         known = cells.loss.sel(arm=arm).values
-        known = known[np.isfinite(known)]
-        if len(known):
-            ends.append((float(known[-1]), name, COLOURS[colour]))
+        ends.append((float(known[np.isfinite(known)][-1]), name, COLOURS[colour]))
     end_labels(ax, ends)
 
 
 def _progress(data: xr.Dataset) -> str:
     """How far each arm has come."""
     plan = int(data.trained.values.max())
-    come = {arm: _reached(data, [arm]) for arm in LOOKS}
+    come = {arm: _reached(data, [arm]) for arm in _drawn(data)}
     if set(come.values()) == {plan}:
         return f"All {plan:,} tokens of the plan."
     by_tokens: dict[int, list[str]] = {}
@@ -126,7 +134,7 @@ def _progress(data: xr.Dataset) -> str:
 
 def _finding(data: xr.Dataset) -> str:
     """What TAPA's loss is above that of RoPE after as many tokens as every arm has had, in windows as in training."""
-    tokens = _reached(data, list(LOOKS))
+    tokens = _reached(data, COMPARED)
     cell = data.sel(arm=ENDPOINT, length=int(data.attrs["window"]))
     if tokens == 0 or not np.isfinite(float(cell.excess.sel(trained=tokens))):
         return "Loss after the rotation was exchanged: not every arm has been trained yet"

@@ -26,7 +26,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ import numpy as np
 import torch
 import xarray as xr
 from jaxtyping import Float
+from transformers import PreTrainedModel
 
 from analysis import records, schemas
 from analysis.errors import InputError
@@ -53,17 +54,45 @@ from analysis.tables import Table
 from analysis.text.corpus import Corpus, corpus
 from analysis.text.windows import Document, spans
 from analysis.training.finetune import Finetuning, narrow, one_run_in, start_of, tokenized_documents
-from analysis.training.recipe import FinetuneSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One exchange of a model's positional encoding.
+
+    Attributes:
+        name: in the record.
+        said: to a reader.
+        to: the encoding of `tapa convert` that it is trained as.
+        phase_rows: what of the weights TAPA's phase starts with, as in `models.convert.converted`; None for its own.
+        raw: TAPA over the weights as they are, which is measured and not trained.
+    """
+
+    name: str
+    said: str
+    to: str
+    phase_rows: float | None = None
+    raw: bool = False
+
+    def begun(self, model: PreTrainedModel) -> PreTrainedModel:
+        """A copy of the model with this encoding, before any training."""
+        return with_tapa(model) if self.raw else converted(model, self.to, phase_rows=self.phase_rows)
+
 
 CONTROL, RAW, STILL = "rope", "tapa-raw", "tapa-still"
-ARMS = {
-    CONTROL: "RoPE, trained on",
-    "tapa": "TAPA",
-    "nope": "rotation dropped",
-    "yarn": "YaRN",
-    STILL: "TAPA, phase at 0",
-}
 STILL_ROWS = 2.0**-40  # of the phase's rows: it and its gradients round to nothing beside 1, and stay there
+ARMS = {
+    arm.name: arm
+    for arm in (
+        Arm(CONTROL, "RoPE, trained on", "rope"),
+        Arm("tapa", "TAPA", "tapa"),
+        Arm("nope", "rotation dropped", "nope"),
+        Arm("yarn", "YaRN", "yarn"),
+        Arm(STILL, "TAPA, phase at 0", "tapa", phase_rows=STILL_ROWS),
+        Arm(RAW, "TAPA, raw weights", "tapa", raw=True),
+    )
+}
+TRAINED_ARMS = tuple(arm.name for arm in ARMS.values() if not arm.raw)
 SAVE_EVERY = 32  # steps between two checkpoints of an arm
 TIMED = 2  # steps whose time makes a plan's hours, after one that is not counted
 
@@ -73,8 +102,12 @@ Cell = tuple[str, int, int]
 
 def planned_measurements(settings: RecoverySettings) -> list[tuple[str, int]]:
     """Arms and tokens in the order in which they are trained to and measured."""
-    first = [(arm, 0) for arm in (*ARMS, RAW)]
-    return first + [(arm, tokens) for tokens in settings.points[1:] for arm in ARMS]
+    return _planned(settings.points)
+
+
+def _planned(points: Iterable[int]) -> list[tuple[str, int]]:
+    """Every arm before training, then those that are trained at each further number of tokens."""
+    return [(arm, tokens) for tokens in points for arm in (TRAINED_ARMS if tokens else ARMS)]
 
 
 @dataclass(slots=True)
@@ -137,7 +170,7 @@ class RecoveryRecord:
 
     def dataset(self) -> xr.Dataset:
         """Everything so far; nan where nothing has been measured."""
-        arms = [*ARMS, RAW]
+        arms = list(ARMS)
         points = sorted({*self.settings.points, *(tokens for _, tokens, _ in self.nats)})
         shape = (len(arms), len(points), len(self.lengths))
         nats = np.full((*shape, len(self.documents)), np.nan)
@@ -197,22 +230,14 @@ class _Bench:
 
     def started(self, arm: str) -> Any:
         """The arm's model before any training."""
-        own = self.model.checkpoint.model
-        if arm == STILL:
-            return converted(own, "tapa", phase_rows=STILL_ROWS)
-        return with_tapa(own) if arm == RAW else converted(own, arm)
+        return ARMS[arm].begun(self.model.checkpoint.model)
 
     def run(self, arm: str) -> Finetuning:
         """The arm's training, where it stopped."""
         return Finetuning.begun(
-            self.started(arm), self.learned, _training(self.settings, arm), self.runs / arm,
+            self.started(arm), self.learned, self.settings.arm(ARMS[arm].to), self.runs / arm,
             start=start_of(self.model, self.data), first_token=self.model.first_token,
         )  # fmt: skip
-
-
-def _training(settings: RecoverySettings, arm: str) -> FinetuneSettings:
-    """How an arm is trained; `STILL` as TAPA, which it is."""
-    return settings.arm("tapa" if arm == STILL else arm)
 
 
 def _prepared(
@@ -289,7 +314,7 @@ def _trained_to(bench: _Bench, arm: str, tokens: int, deadline: float | None, pr
         return None
     if tokens == 0:
         return bench.started(arm)
-    run, steps = bench.run(arm), _training(bench.settings, arm).steps(tokens)
+    run, steps = bench.run(arm), bench.settings.arm(ARMS[arm].to).steps(tokens)
     if run.step > steps:
         raise InputError(
             f"{run.out} has gone on beyond {tokens} tokens, whose loss is not in the record; give another --runs"
@@ -350,7 +375,7 @@ def recovery_hours(
 # What a record says.
 
 
-def reached(data: xr.Dataset, arms: Sequence[str] = tuple(ARMS)) -> int:
+def reached(data: xr.Dataset, arms: Sequence[str] = TRAINED_ARMS) -> int:
     """The largest number of tokens after which all these arms have been measured at every length; 0 also for none."""
     full = np.isfinite(data.loss.reindex(arm=list(arms))).all(("arm", "length")).values
     return max((int(tokens) for tokens in data.trained.values[full]), default=0)
@@ -358,9 +383,8 @@ def reached(data: xr.Dataset, arms: Sequence[str] = tuple(ARMS)) -> int:
 
 def unmeasured(data: xr.Dataset) -> list[tuple[str, int]]:
     """Arms and tokens of the plan that are not measured at every length, in the order of the plan."""
-    full = np.isfinite(data.loss.reindex(arm=[*ARMS, RAW])).all("length")  # older records have fewer arms
-    planned = [(arm, 0) for arm in (*ARMS, RAW)]
-    planned += [(arm, int(tokens)) for tokens in data.trained.values if tokens for arm in ARMS]
+    full = np.isfinite(data.loss.reindex(arm=list(ARMS))).all("length")  # older records have fewer arms
+    planned = _planned(map(int, data.trained.values))
     return [(arm, tokens) for arm, tokens in planned if not bool(full.sel(arm=arm, trained=tokens))]
 
 
@@ -392,7 +416,7 @@ def recovery_table(data: xr.Dataset) -> str:
         [
             str(row["length"]),
             f"{row['trained']:,}",
-            ARMS.get(row["arm"], "TAPA, raw weights"),
+            ARMS[row["arm"]].said,
             f"{row['loss']:.3f}",
             "-"
             if row["excess"] is None

@@ -36,12 +36,14 @@ def said(data: xr.Dataset, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return {one.label: one.sentence for one in findings.recovery_curve_findings()}
 
 
-def test_every_measured_cell_is_drawn_where_it_belongs():
-    data = record(PARTIAL | AHEAD)
+@pytest.mark.parametrize("still", [{}, {(STILL, 0): 6.25, (STILL, 4096): 5.0}], ids=["planned", "measured"])
+def test_every_measured_cell_is_drawn_where_it_belongs(still: dict[tuple[str, int], float]):
+    data = record(PARTIAL | AHEAD | still)
+    looks = {arm: look for arm, look in figure.LOOKS.items() if arm != STILL or still}
     drawn = figure.draw({"recovery": data})
     for ax, length in zip(drawn.axes, (256, 1024), strict=True):
         cells = data.sel(length=length)
-        for arm, look in figure.LOOKS.items():
+        for arm, look in looks.items():
             known = cells.loss.sel(arm=arm).values
             known = known[np.isfinite(known)]
             x, y = next(
@@ -53,7 +55,9 @@ def test_every_measured_cell_is_drawn_where_it_belongs():
         heights = [np.asarray(line.get_ydata()).tolist() for line in ax.lines]
         assert [3.5, 3.5] in heights  # RoPE untouched
         assert [7.5] in heights  # TAPA, raw weights
-        assert {text.get_text() for text in ax.texts} >= {look[0] for look in figure.LOOKS.values()}
+        assert {text.get_text() for text in ax.texts} == {"a", "b"} & {ax.texts[0].get_text()} | {
+            look[0] for look in looks.values()
+        }
 
 
 def test_arms_are_compared_where_all_have_come_and_the_note_says_who_is_ahead():
@@ -62,6 +66,10 @@ def test_arms_are_compared_where_all_have_come_and_the_note_says_who_is_ahead():
     assert title.startswith("Trained on 4,096 tokens, TAPA's loss is 1.50 [1.50, 1.50] nats above")
     assert "after 3.00 at the start" in title
     assert "Of 8,192 planned tokens so far: TAPA and RoPE at 8,192; no rotation and YaRN at 4,096." in note
+    late = {(STILL, tokens): 5.0 for tokens in (0, 4096)}  # planned last, and no part of what is compared
+    both = figure.draw({"recovery": record(PARTIAL | AHEAD | late)})
+    assert both.get_suptitle() == drawn.get_suptitle()
+    assert "no rotation, YaRN and TAPA at phase 0 at 4,096" in both.get_supxlabel().replace("\n", " ")
     whole = figure.draw({"recovery": record(WHOLE)})
     assert "Trained on 8,192 tokens, TAPA's loss is 1.00" in whole.get_suptitle().replace("\n", " ")
     assert "All 8,192 tokens of the plan" in whole.get_supxlabel().replace("\n", " ")

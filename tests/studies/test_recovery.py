@@ -17,9 +17,17 @@ from analysis import records, schemas
 from analysis.evaluation.loss_by_length import Target
 from analysis.models.convert import converted
 from analysis.models.load import PretrainedModel, open_model
-from analysis.models.tapa_llama import tapa_encoding
+from analysis.models.tapa_llama import tapa_encoding, with_tapa
 from analysis.studies import recovery as study
-from analysis.studies.recovery import ARMS, CONTROL, RAW, STILL, RecoveryRecord, measure_recovery
+from analysis.studies.recovery import (
+    ARMS,
+    CONTROL,
+    RAW,
+    STILL,
+    TRAINED_ARMS,
+    RecoveryRecord,
+    measure_recovery,
+)
 from analysis.studies.settings import RecoverySettings
 from tests import tiny_models
 from tests.refusals import plainly_raises
@@ -62,7 +70,7 @@ def whole(places: Places, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
 def test_all_arms_reach_one_number_of_tokens_before_any_goes_on():
     plan = study.planned_measurements(RecoverySettings(tokens=16384))
     assert [tokens for _, tokens in plan] == [0] * 6 + [4096] * 5 + [8192] * 5 + [16384] * 5
-    assert all({arm for arm, tokens in plan if tokens == n} == set(ARMS) for n in (4096, 8192, 16384))
+    assert all({arm for arm, tokens in plan if tokens == n} == set(TRAINED_ARMS) for n in (4096, 8192, 16384))
 
 
 def test_the_record_has_all_of_the_plan(whole: tuple[Path, xr.Dataset]):
@@ -70,7 +78,7 @@ def test_the_record_has_all_of_the_plan(whole: tuple[Path, xr.Dataset]):
     opened = schemas.open_record(out / "recovery.nc")
     assert opened.nats.equals(data.nats)
     assert study.reached(data) == 128
-    assert np.isfinite(data.sel(arm=list(ARMS)).loss).all()
+    assert np.isfinite(data.sel(arm=list(TRAINED_ARMS)).loss).all()
     assert np.isfinite(data.sel(arm=RAW).loss).sum() == 2  # before training, at two lengths
     assert all(
         "long_name" in opened[name].attrs and "units" in opened[name].attrs for name in opened.variables
@@ -86,8 +94,12 @@ def test_losses_before_training_are_those_of_the_converted_model(
     assert isinstance(opened, PretrainedModel)
     _, record = study._prepared(name, settings, Path("none"), study.silent)
     for arm in ARMS:
-        still = {"phase_rows": study.STILL_ROWS} if arm == STILL else {}
-        model = converted(opened.checkpoint.model, "tapa" if still else arm, **still)
+        if arm == RAW:
+            model = with_tapa(opened.checkpoint.model)
+        elif arm == STILL:
+            model = converted(opened.checkpoint.model, "tapa", phase_rows=2.0**-40)
+        else:
+            model = converted(opened.checkpoint.model, arm)
         for length in record.lengths:
             total = 0.0
             for target in record.targets:
@@ -101,7 +113,7 @@ def test_losses_before_training_are_those_of_the_converted_model(
 
 
 def test_training_lowers_the_loss_of_every_arm(whole: tuple[Path, xr.Dataset]):
-    loss = whole[1].loss.sel(arm=list(ARMS), length=16)
+    loss = whole[1].loss.sel(arm=list(TRAINED_ARMS), length=16)
     assert (loss.sel(trained=128) < loss.sel(trained=0)).all()
 
 
