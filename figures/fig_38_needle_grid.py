@@ -29,24 +29,28 @@ def draw(records: Mapping[str, Any]) -> Figure:
         cells = {(row["depth"], row["length"]): row for row in rows if row["label"] == name}
         if not cells:
             nothing_yet(ax)
+            ax.set_xticks([])
             continue
         shares = np.full((len(depths), len(lengths)), np.nan)
         for (depth, length), row in cells.items():
-            shares[depths.index(depth), lengths.index(length)] = row["hits"] / row["trials"]
-        image = ax.imshow(shares, vmin=0, vmax=1, cmap=SEQUENTIAL, aspect="auto")
+            shares[depths.index(depth), lengths.index(length)] = 100 * row["hits"] / row["trials"]
+        image = ax.imshow(shares, vmin=0, vmax=100, cmap=SEQUENTIAL, aspect="auto")
         for (y, x), share in np.ndenumerate(shares):
             if np.isfinite(share):
-                ax.text(x, y, f"{100 * share:.0f}", ha="center", va="center", fontsize=6,
-                        color="black" if share > 0.6 else "white")  # fmt: skip
+                ax.text(x, y, f"{share:.0f}", ha="center", va="center", fontsize=6,
+                        color="black" if share > 60 else "white")  # fmt: skip
         ax.set_xticks(range(len(lengths)), [f"{n // data['length']}" for n in lengths])
         ax.set_yticks(range(len(depths)), [f"{d:g}" for d in depths])
     axes[0].set_ylabel("depth in the window\n(below: near the query)")
     axes[0].set_xlabel("context length / trained length", loc="left")
     if image is not None:
-        figure.colorbar(image, ax=axes, label="found", fraction=0.05)
+        figure.colorbar(image, ax=axes, label="found (%)", fraction=0.05)
         trials = " or ".join(str(n) for n in sorted({row["trials"] for row in rows}))
-        note(figure, f"per cent of fresh {_what(data)} found, {trials} trials a cell; a guess finds none; each seed's "
-             "run of the least validation loss")  # fmt: skip
+        note(
+            figure,
+            f"cells: per cent of fresh {_what(data)} found, {trials} trials a cell; a guess finds none; each seed's "
+            "run of the least validation loss",
+        )
     headline(figure, _finding(rows, data["length"], _what(data)))
     return figure
 

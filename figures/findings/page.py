@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import cache
 
 from analysis.errors import InputError
@@ -109,10 +110,16 @@ SECTIONS = {
 
 
 @cache
+def _told(source: Callable[[], Iterator[Finding]]) -> tuple[Finding, ...]:
+    return tuple(source())
+
+
+@cache
 def sections() -> dict[str, tuple[Finding, ...]]:
     """The findings by the titles of their sections, in the order of the page."""
     return {
-        title: tuple(one for source in sources for one in source()) for title, sources in SECTIONS.items()
+        title: tuple(one for source in sources for one in _told(source))
+        for title, sources in SECTIONS.items()
     }
 
 
@@ -132,17 +139,18 @@ def findings() -> dict[str, Finding]:
 
 
 def finding(label: str) -> Finding:
-    """The finding `label`.
+    """The finding `label`; of the records, those are read that stand before it on the page.
 
     Raises:
         InputError: no finding has this label; the nearest one is named.
     """
-    known = findings()
-    if label not in known:
-        raise InputError(
-            f"no finding {label!r}; {nearest(label, known, otherwise='see figures/FINDINGS.md')}"
-        )
-    return known[label]
+    for source in (source for sources in SECTIONS.values() for source in sources):
+        for one in _told(source):
+            if one.label == label:
+                return one
+    raise InputError(
+        f"no finding {label!r}; {nearest(label, findings(), otherwise='see figures/FINDINGS.md')}"
+    )
 
 
 def findings_page() -> str:
