@@ -456,10 +456,15 @@ KINDS = (
 """What a user may name as a model, for messages."""
 
 
+# pickles too, which have a refusal of their own
+_OF_MODELS = {".safetensors", ".json", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
+
+
 def check_model_name(name: str | Path, kinds: str = KINDS, revision: str | None = None) -> None:
     """`InputError` unless a model is pinned under that name, may be of the hub, or something lies there.
 
-    Seconds earlier than opening it: nothing is imported or read. The nearest name is suggested.
+    Seconds earlier than opening it: nothing is imported or read. The nearest name is suggested. A folder in which
+    nothing can be a model or hold one is refused as well.
 
     Args:
         name: as a user gives it.
@@ -470,7 +475,12 @@ def check_model_name(name: str | Path, kinds: str = KINDS, revision: str | None 
     if revision is not None and not is_hub_name(name):
         raise InputError(f"revision={revision} is of a model of the hub, and {name} is none; leave it out")
     # not `Path.exists`, which raises for too long a name
-    if str(name) in MODELS or os.path.exists(path) or is_hub_name(name):
+    if str(name) in MODELS or is_hub_name(name):
+        return
+    if os.path.exists(path):
+        listed = path.iterdir() if os.path.isdir(path) and os.access(path, os.R_OK | os.X_OK) else None
+        if listed is not None and not any(one.is_dir() or one.suffix in _OF_MODELS for one in listed):
+            raise InputError(f"{path} holds no model; give {kinds}")
         return
     beside = [str(found) for found in sorted(path.parent.iterdir())] if path.parent.is_dir() else []
     what = nearest(path, [*MODELS, *beside], cutoff=0.75, otherwise=f"give {kinds}")

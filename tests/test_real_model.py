@@ -19,7 +19,7 @@ from analysis.models.capture import capture_checkpoint
 from analysis.models.huggingface import PARAGRAPH, check_row_order, interleaved_order, reordered
 from analysis.models.intervened import TextReader, intervened, unchanged
 from analysis.models.load import fetch_smollm2, load_checkpoint
-from analysis.models.token_losses import extended_rotation
+from analysis.models.pretrained_losses import extended_rotation
 from analysis.records import read_summary
 from analysis.studies import distance_bias, formula_fit
 from analysis.studies.bias_interventions import WHOLE

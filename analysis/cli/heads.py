@@ -24,6 +24,7 @@ from analysis.cli.options import (
     committed,
     import_methods,
     own,
+    readable_texts,
     shown,
 )
 from analysis.errors import InputError
@@ -217,7 +218,12 @@ def formula(
 def phase(
     model: Annotated[Path, typer.Argument(help="A TAPA checkpoint of `tapa train`, or its run's folder.")],
     text: Annotated[
-        list[Path], typer.Option(help="UTF-8 text; the model's own validation split if none is given.")
+        list[Path],
+        typer.Option(
+            metavar="<path>",
+            help="UTF-8 text; the model's own validation split if none is given.",
+            callback=readable_texts,
+        ),
     ] = [],
     layer: Annotated[int | None, typer.Option(help="Only this layer.")] = None,
     head: Annotated[int | None, typer.Option(help="Only this head.")] = None,

@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for a machine to read.")]
 
 
-def _named(paths: list[Path]) -> list[Path]:
+def readable_texts(paths: list[Path]) -> list[Path]:
+    """The files of texts, pinned ones by their names; `InputError` for one that cannot be read."""
     if not paths:
         return paths
     from analysis.assets import named_texts
@@ -34,7 +35,7 @@ Texts = Annotated[
     typer.Option(
         metavar="<path>",
         help="UTF-8 text, or a pinned one as texts/hamlet; repeat for several.",
-        callback=_named,
+        callback=readable_texts,
     ),
 ]
 

@@ -95,8 +95,10 @@ def usage_text(error: Any, words: Sequence[str], examples: str = "") -> str:
         return f"command {found[1]!r} is unknown; {nearest(found[1], known, otherwise=see)}"
     if found := re.fullmatch(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)", said):
         return f"{found[1]}: more arguments than `{command}` takes; leave that out, or {see}"
-    if said.startswith("Missing ") and (example := re.search(r"tapa \S.*", examples)):
-        return f"{said}; give it, as in `{example[0].strip()}`"
+    if said.startswith("Missing ") and (
+        example := re.search(rf"^\s*({re.escape(command)} \S.*)$", examples, re.M)
+    ):
+        return f"{said}; give it, as in `{example[1].strip()}`"
     return f"{said}; {see}"
 
 

@@ -27,14 +27,11 @@ from analysis.intervals import Interval, mean_and_error, of_mean
 from analysis.models import checkpoint
 from analysis.models.token_losses import Read, llama_reader
 from analysis.progress import Progress, silent
+from analysis.settings import LEAST_ERRORS, LEAST_GAIN
 from analysis.text.recurrence import FIRST_LETTER, LETTERS, PitmanYor, PrivateWords, bayes_nats
 from analysis.text.windows import Spans
 from analysis.text.windows import spans as spans_of
 
-LEAST_GAIN = 0.04
-"""Bits a byte that a corpus's context from L to 4L must be worth to a reference model."""
-LEAST_ERRORS = 5.0
-"""Standard errors over documents by which that gain must be above zero."""
 KEY = 1.0
 """Nats by which a key token's loss falls with the long context."""
 LONGER = 4

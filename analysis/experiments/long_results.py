@@ -18,11 +18,12 @@ from jaxtyping import Float, Float64
 from scipy import stats
 
 from analysis.errors import InputError
-from analysis.evaluation.long_range import LEAST_ERRORS, LEAST_GAIN, collected_share
+from analysis.evaluation.long_range import collected_share
 from analysis.experiments.long_plan import CONTRASTS, FAR, Ladder, LongRun, ladder
 from analysis.experiments.results import NAT
 from analysis.experiments.run_record import Content, read_run
 from analysis.intervals import LEVEL, Interval, detectable, holm, over_documents, over_seeds
+from analysis.settings import LEAST_ERRORS, LEAST_GAIN
 from analysis.text.corpus import PRIVATE_WORDS
 from analysis.training.variants import label
 

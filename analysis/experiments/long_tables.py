@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from analysis.errors import InputError
-from analysis.evaluation.long_range import LEAST_ERRORS, LEAST_GAIN
 from analysis.experiments.long_plan import CONTRASTS, FAR
 from analysis.experiments.plan import LONG, rate_name
 from analysis.experiments.tables import Row, csv_of, words
-from analysis.settings import nearest
+from analysis.settings import LEAST_ERRORS, LEAST_GAIN, nearest
 from analysis.tables import Format, Table
 
 Results = Mapping[str, Any]

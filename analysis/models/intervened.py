@@ -38,7 +38,7 @@ from analysis.errors import InputError
 from analysis.models.attention import Attend
 from analysis.models.capture import LayerCapture, ModelPass
 from analysis.models.huggingface import Checkpoint
-from analysis.models.token_losses import head
+from analysis.models.pretrained_losses import head
 
 BLOCK = 512  # tokens read at a time
 PIECE = 256  # positions whose logits are formed at a time

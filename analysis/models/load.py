@@ -24,6 +24,7 @@ from analysis.errors import InputError
 from analysis.models import huggingface
 from analysis.models.capture import Consumer, capture_checkpoint, capture_llama, verify_rotation
 from analysis.models.checkpoint import is_ours, load_model, own_corpus, own_tokenizer, read_checkpoint
+from analysis.models.devices import check_device, say_if_emulated
 from analysis.models.hub import fetch_from_hub
 from analysis.models.huggingface import (
     Checkpoint,
@@ -36,9 +37,10 @@ from analysis.models.huggingface import (
     read_config,
 )
 from analysis.models.layerwise import LayerFiles, WindowConsumer, capture_layers, open_layers
-from analysis.models.memory import MemoryNeed, check_device, free_memory, memory_needed, say_if_emulated
+from analysis.models.memory import MemoryNeed, free_memory, memory_needed
 from analysis.models.methods import ROTATING
-from analysis.models.token_losses import Read, check_head, llama_reader, pretrained_reader
+from analysis.models.pretrained_losses import check_head, pretrained_reader
+from analysis.models.token_losses import Read, llama_reader
 from analysis.progress import Progress, silent
 from analysis.records import printable
 from analysis.settings import check_precision
@@ -382,7 +384,7 @@ class PretrainedModel(Model):
         return self.checkpoint
 
     def reader(self, length: int, extension: Extension) -> tuple[Read, int]:
-        """See `token_losses.pretrained_reader`; errors also as `check_head`."""
+        """See `pretrained_losses.pretrained_reader`; errors also as `check_head`."""
         return pretrained_reader(self._evaluated, length, extension)
 
     def check_rotates(self) -> None:

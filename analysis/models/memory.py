@@ -1,5 +1,4 @@
-"""Memory that a measurement takes, known before any weight is read, and devices, refused before anything is loaded,
-and what they compute slowly."""
+"""Memory that a measurement takes, known before any weight is read."""
 
 from __future__ import annotations
 
@@ -19,8 +18,6 @@ from safetensors import safe_open
 from analysis.errors import InputError
 from analysis.models.families import heads_of
 from analysis.models.huggingface import Source
-from analysis.progress import remark
-from analysis.settings import DEVICES, check_device_name
 
 WIDTHS = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I8": 1, "U8": 1}
 COPIES = 10  # of a layer's queries and keys in float32 while its statistics are made
@@ -29,40 +26,6 @@ CURVES = (
     28  # float32 numbers of a record for each head and distance: seven curves, their errors, two first tokens
 )
 EMBEDDED = 2  # of the embedding's rows: read, and looked up
-
-
-def check_device(name: str) -> None:
-    """`InputError` unless torch can use a device of this name here.
-
-    >>> check_device('cpu')
-    """
-    check_device_name(name)
-    here = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not here[name]:
-        others = " or ".join(one for one in DEVICES if here[one])
-        raise InputError(f"device={name}: torch finds none here; give --device {others}")
-
-
-def emulated(device: str, precision: str) -> bool:
-    """Does a device of this name have no instructions for products in this precision?
-
-    >>> emulated('cpu', 'float32')
-    False
-    """
-    # what torch asks itself before it leaves such products to oneDNN
-    fast = {
-        "bfloat16": torch.ops.mkldnn._is_mkldnn_bf16_supported,
-        "float16": torch.ops.mkldnn._is_mkldnn_fp16_supported,
-    }
-    return device == "cpu" and precision in fast and not fast[precision]()
-
-
-def say_if_emulated(device: str, precision: str, faster: str = "--precision float32") -> None:
-    """One line on stderr where a precision saves memory and costs time; `faster` is what to give instead."""
-    if emulated(device, precision):
-        remark(
-            f"this processor emulates {precision}, which takes many times as long; {faster} is faster here"
-        )
 
 
 @dataclass(frozen=True, slots=True)

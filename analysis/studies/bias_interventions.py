@@ -66,7 +66,7 @@ from analysis.heads.bias_interventions import (
 from analysis.models.capture import capture_checkpoint
 from analysis.models.intervened import BLOCK, CachedAttention, TextReader
 from analysis.models.load import Model, PretrainedModel, open_model
-from analysis.models.token_losses import extended_rotation
+from analysis.models.pretrained_losses import extended_rotation
 from analysis.progress import Progress
 from analysis.records import Provenance
 from analysis.studies.recovered_shares import DOSES, able, difference, dose_controls, recovered, with_shares

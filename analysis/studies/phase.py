@@ -15,6 +15,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from analysis import schemas
+from analysis.assets import MODELS, is_hub_name
 from analysis.encodings import Encoding, PhaseEncoding
 from analysis.errors import InputError
 from analysis.heads import phase_ablation
@@ -417,10 +418,11 @@ def tapa_checkpoint(path: Path) -> ModelFile:
             that knows no distance, the message says what it is and which command fits.
     """
     of_another_program = InputError(
-        f"{path.name} is a checkpoint of another program, whose heads have no phase; "
-        f"`tapa measure {path.name}` measures the distance bias of a RoPE model"
+        f"{path} is a checkpoint of another program, whose heads have no phase; "
+        f"`tapa measure {path}` measures the distance bias of a RoPE model"
     )
-    if path.suffix == ".gguf" or (path / "config.json").is_file():  # opening it would take seconds
+    pinned = str(path) in MODELS or is_hub_name(path)
+    if pinned or path.suffix == ".gguf" or (path / "config.json").is_file():  # opening it would take seconds
         raise of_another_program
     opened = open_model(path)
     if not isinstance(opened, TrainedModel):

@@ -35,18 +35,17 @@ import numpy as np
 import torch
 import xarray as xr
 from jaxtyping import Float
-from transformers import PreTrainedModel
 
 from analysis import records, schemas
 from analysis.errors import InputError
 from analysis.evaluation.loss_by_length import Protocol, Target, losses_by_document, position_edges
 from analysis.intervals import Interval, over_documents
 from analysis.models.convert import converted
+from analysis.models.devices import say_if_emulated
 from analysis.models.huggingface import Checkpoint
 from analysis.models.load import PretrainedModel, open_model
-from analysis.models.memory import say_if_emulated
+from analysis.models.pretrained_losses import pretrained_reader
 from analysis.models.tapa_llama import with_tapa
-from analysis.models.token_losses import pretrained_reader
 from analysis.progress import NotedProgress, silent
 from analysis.records import Provenance
 from analysis.studies.settings import RecoverySettings
@@ -74,8 +73,8 @@ class Arm:
     phase_rows: float | None = None
     raw: bool = False
 
-    def begun(self, model: PreTrainedModel) -> PreTrainedModel:
-        """A copy of the model with this encoding, before any training."""
+    def begun(self, model: Any) -> Any:
+        """A copy of the model of transformers with this encoding, before any training."""
         return with_tapa(model) if self.raw else converted(model, self.to, phase_rows=self.phase_rows)
 
 

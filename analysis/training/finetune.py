@@ -25,9 +25,9 @@ from analysis.models import checkpoint
 from analysis.models.checkpoint import MODEL, STATE, damaged, file_metadata, read_tensors
 from analysis.models.config import check_conversion
 from analysis.models.convert import converted, write_folder, yarn_factor
+from analysis.models.devices import say_if_emulated
 from analysis.models.families import TAPA
 from analysis.models.load import PretrainedModel, open_model
-from analysis.models.memory import say_if_emulated
 from analysis.progress import NotedProgress, silent
 from analysis.settings import differences
 from analysis.text.corpus import Corpus, corpus

@@ -32,9 +32,9 @@ from analysis.models.checkpoint import (
     read_checkpoint,
     read_tensors,
 )
+from analysis.models.devices import say_if_emulated
 from analysis.models.fused import Fused
 from analysis.models.llama import Llama
-from analysis.models.memory import say_if_emulated
 from analysis.progress import NotedProgress, remark, silent
 from analysis.records import Provenance
 from analysis.text.corpus import Corpus

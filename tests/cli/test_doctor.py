@@ -115,7 +115,7 @@ def test_resting_pairs_are_said(tmp_path: Path):
         (("deep.json",), "deep.json is nested more than 64 deep; give a Hugging Face folder"),
         (("pipe",), "pipe is a device or a pipe"),
         (("config.json", "--against", "pipe"), "pipe is a device or a pipe"),
-        (("empty",), "cannot be read: No such file or directory; give a Hugging Face folder"),
+        (("empty",), "empty holds no model; give smollm2"),
         (("config.json", "--length", "0"), "--length 0"),
         (("config.json", "--against", "none.npz"), "none.npz cannot be read as .npz"),
     ],

@@ -675,7 +675,7 @@ NO_CHECKPOINTS = [
     ("broken.gguf", "broken.gguf is truncated or not a GGUF file"),
     ("words.gguf", "words.gguf is truncated or not a GGUF file"),
     ("empty.gguf", "empty.gguf is truncated or not a GGUF file"),
-    ("folder.gguf", "folder.gguf has no model.safetensors"),
+    ("folder.gguf", "folder.gguf holds no model; give smollm2"),
     ("m" * 300, "m: no such file or folder"),
 ]
 USAGE = [
@@ -818,19 +818,26 @@ print(json.dumps(found))
 """
 
 
-def test_no_refusal_imports_torch():
+def test_no_refusal_imports_torch(tmp_path: Path):
     """Every command refuses in one process, one after the other; `tapa bench start_up` times each in its own."""
     assert sorted(line[0] for line in bench.REFUSED) == sorted(COMMANDS)
+    (tmp_path / "notes.txt").write_text("no model")
+    lines = [*bench.REFUSED, ["results", "longg"], ["phase", str(tmp_path), "--text", "nofile"]]
+    lines += [
+        [command, str(tmp_path)] for command in ("measure", "evaluate", "formula", "recovery", "report")
+    ]
     code = REFUSE_ALL.replace("WATCHED", repr(json.dumps(WATCHED)))
     done = subprocess.run(
-        [sys.executable, "-c", code, json.dumps(bench.REFUSED)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, json.dumps(lines)], capture_output=True, text=True, check=True
     )
     found = json.loads(done.stdout)
-    assert [code for code, _, _ in found] == [2] * len(bench.REFUSED)
-    assert [heavy for _, _, heavy in found] == [[]] * len(bench.REFUSED)
-    without_sympy = [line[0] for line in bench.REFUSED].index("results")
+    assert [code for code, _, _ in found] == [2] * len(lines)
+    assert [heavy for _, _, heavy in found] == [[]] * len(lines)
+    without_sympy = [line[0] for line in lines].index("results")
     assert found[without_sympy][1] < 1000  # modules; torch alone has more
-    assert len(done.stderr.splitlines()) == len(bench.REFUSED)
+    said = done.stderr.splitlines()
+    assert len(said) == len(lines)
+    assert all(f"{tmp_path} holds no model; give " in line for line in said[-5:])
 
 
 def test_help_imports_few_modules_and_none_of_numbers():

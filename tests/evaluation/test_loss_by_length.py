@@ -30,7 +30,7 @@ from analysis.evaluation.loss_by_length import (
     scaled_stride,
 )
 from analysis.evaluation.retrieval import evaluate_retrieval
-from analysis.models import attention, checkpoint, token_losses
+from analysis.models import attention, checkpoint, pretrained_losses, token_losses
 from analysis.models.config import MethodConfig, ModelConfig
 from analysis.models.fused import Fused
 from analysis.models.huggingface import Checkpoint
@@ -295,11 +295,11 @@ def test_replaced_frequencies_are_transformers_own_scaling(name: str):
     with torch.no_grad():
         expected = plainly(theirs(input_ids=tokens, use_cache=False).logits, tokens)
         plain = plainly(mine.model(input_ids=tokens, use_cache=False).logits, tokens)
-    found = token_losses.pretrained_reader(mine, 200, Extension(name, 4.0, 64))[0](tokens).double()
+    found = pretrained_losses.pretrained_reader(mine, 200, Extension(name, 4.0, 64))[0](tokens).double()
     # float32 angles of 200 rad are off by 200 2^-24, and losses here move by tens when all of the angle goes
     assert (found - expected).abs().max() < 1e-3
     assert (found - plain).abs().max() > 1
-    again = token_losses.pretrained_reader(mine, 200, Extension("none", 4.0, 64))[0](tokens).double()
+    again = pretrained_losses.pretrained_reader(mine, 200, Extension("none", 4.0, 64))[0](tokens).double()
     assert torch.allclose(again, plain, atol=1e-4)  # left as it was
 
 
@@ -307,12 +307,12 @@ def test_replaced_frequencies_are_transformers_own_scaling(name: str):
 def test_logits_in_pieces_are_the_models_own(variant: str, monkeypatch: pytest.MonkeyPatch):
     """Soft caps and scales of the head included."""
     checkpoint = Checkpoint.of(tiny_models.build(variant), name="tiny")
-    token_losses.check_head(checkpoint)
-    monkeypatch.setattr(token_losses, "PIECE", 7)
+    pretrained_losses.check_head(checkpoint)
+    monkeypatch.setattr(pretrained_losses, "PIECE", 7)
     tokens = torch.randint(96, (1, 30), generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         expected = plainly(checkpoint.model(input_ids=tokens, use_cache=False).logits, tokens)
-    found = token_losses.pretrained_reader(checkpoint, 30)[0](tokens).double()
+    found = pretrained_losses.pretrained_reader(checkpoint, 30)[0](tokens).double()
     assert torch.allclose(found, expected, atol=1e-4)
 
 
@@ -329,13 +329,13 @@ def test_a_head_that_does_more_is_refused(monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr(type(model), "forward", doubled)
     with pytest.raises(InputError, match="its logits are more than its head"):
-        token_losses.check_head(checkpoint)
+        pretrained_losses.check_head(checkpoint)
 
 
 def test_layers_of_different_rotation_are_not_extended():
     checkpoint = Checkpoint.of(tiny_models.build("gemma3"), name="tiny")
     with pytest.raises(InputError, match=r"tiny: its layers have no rotation in common.*--extension none"):
-        token_losses.pretrained_reader(checkpoint, 32, Extension("pi", 2.0, 16))
+        pretrained_losses.pretrained_reader(checkpoint, 32, Extension("pi", 2.0, 16))
 
 
 # the real model
@@ -364,7 +364,7 @@ def test_the_sliding_protocol_is_transformers_recipe(smollm2: Checkpoint):
     text = next(path for path in assets.fetch_texts() if path.name == "hamlet.txt").read_text()[:1600]
     tokens, sizes = encoded(smollm2, text)
     length, stride = 256, 128
-    read_, rows = token_losses.pretrained_reader(smollm2, length)
+    read_, rows = pretrained_losses.pretrained_reader(smollm2, length)
     target = Target("hamlet", tokens, sizes, 1, len(tokens))
     edges = position_edges(length)
     mine = losses_by_document(read_, [target], length, Protocol("sliding", stride), edges=edges, rows=rows)[

@@ -13,9 +13,10 @@ from safetensors.torch import load_file, save_file
 
 from analysis.errors import InputError
 from analysis.models import memory
+from analysis.models.devices import check_device
 from analysis.models.huggingface import inspect, read_config
 from analysis.models.load import PretrainedModel, fetch_smollm2, load_layers, open_model
-from analysis.models.memory import MemoryNeed, check_device, memory_needed, weights_of
+from analysis.models.memory import MemoryNeed, memory_needed, weights_of
 from analysis.settings import check_precision
 from analysis.studies.distance_bias import measure
 from tests import tiny_models

@@ -21,9 +21,9 @@ from analysis.locks import exclusive
 from analysis.models import checkpoint, fused, one_loop
 from analysis.models.attention import explicit
 from analysis.models.config import METHODS, MethodConfig
+from analysis.models.devices import emulated
 from analysis.models.fused import Fused
 from analysis.models.llama import Llama
-from analysis.models.memory import emulated
 from analysis.text.windows import Batches
 from analysis.training import train as train_
 from analysis.training.recipe import Recipe
