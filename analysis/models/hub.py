@@ -53,7 +53,8 @@ def fetch_from_hub(name: str, revision: str | None = None, progress: Progress = 
         progress: told what is being done.
 
     Raises:
-        InputError: the hub cannot be reached, has no such model or revision, or asks for a permission.
+        InputError: the hub cannot be reached, has no such model or revision, or asks for a permission; the model has
+            no weights as safetensors.
     """
     # read here: the library takes it once, at its import
     endpoint = os.environ.get("HF_ENDPOINT")
@@ -84,6 +85,11 @@ def fetch_from_hub(name: str, revision: str | None = None, progress: Progress = 
     except HfHubHTTPError as error:
         raise InputError(f"{name}: the hub refuses it: {_why(error)}; give a local folder") from error
     folder = Path(found)
+    if not any(folder.glob("model*.safetensors*")):
+        raise InputError(
+            f"{what} has no weights as safetensors, and nothing else is fetched of the hub; give a revision that has "
+            "them, or a folder in which you saved them so"
+        )
     return folder, folder.name
 
 

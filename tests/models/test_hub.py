@@ -89,6 +89,17 @@ def test_what_the_hub_refuses(
     assert "\n" not in str(caught.value)
 
 
+def test_a_model_without_safetensors_is_named_and_not_where_the_hub_keeps_it(
+    files: dict[str, bytes], cache: Path, monkeypatch: pytest.MonkeyPatch
+):
+    del files["model.safetensors"]
+    with serving(Hub(NAME, files)) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.address)
+        with pytest.raises(InputError, match=rf"^{NAME} has no weights as safetensors") as caught:
+            open_model(NAME)
+    assert str(cache) not in str(caught.value)
+
+
 def test_without_a_network_there_is_one_line(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # nobody listens there
     with pytest.raises(
