@@ -339,11 +339,23 @@ def read_arrays(name: str) -> xr.Dataset:
     Raises:
         InputError: there is none of that name, or its file is missing, damaged or of another kind.
     """
-    return records.read(path_of(name), expect_schema=record_row(name).schema)
+    return records.read(_there(name), expect_schema=record_row(name).schema)
 
 
 def read_any(name: str) -> xr.Dataset | dict[str, Any]:
     """The record `name`, arrays or the content of a summary; raises as `read_arrays`."""
     if record_row(name).digits is not None:
-        return records.read_summary(path_of(name), expect_schema=record_row(name).schema)
+        return records.read_summary(_there(name), expect_schema=record_row(name).schema)
     return read_arrays(name)
+
+
+def _there(name: str) -> Path:
+    """Where the record `name` lies; `InputError` that names the figure with which it is made, if it is not made yet."""
+    path, of_each = (
+        path_of(name),
+        name.rpartition("-")[0],
+    )  # one record of each checkpoint, drawn by one figure
+    drawn = [figure.name for figure in FIGURES.values() if {name, of_each} & set(figure.needs)]
+    if CATALOGUE[name].study is not None and drawn and not path.exists():
+        raise InputError(f"there is no {path}; make it with `tapa figures {drawn[0]}`")
+    return path

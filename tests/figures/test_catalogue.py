@@ -91,6 +91,18 @@ def test_a_record_of_another_kind_is_refused(tmp_path: Path, monkeypatch: pytest
         catalogue.read_arrays("smollm2")
 
 
+@pytest.mark.parametrize(
+    ("name", "drawn"),
+    [("rivals", "encodings_compared"), ("phase-tapa", "phase_heads"), ("smollm2", "overview")],
+)
+def test_a_record_that_is_not_made_yet_names_the_figure_that_makes_it(
+    name: str, drawn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(catalogue, "path_of", lambda name: tmp_path / "x.nc")
+    with pytest.raises(InputError, match=rf"there is no .*x\.nc; make it with `tapa figures {drawn}`$"):
+        catalogue.read_arrays(name)
+
+
 DRAWING = """
 import json, sys
 from figures.build import perform_step
