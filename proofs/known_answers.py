@@ -243,7 +243,30 @@ def _scans() -> Answers:
             (scan.first(5, 161, greatest).doubtful, scan.first(5, at, greatest).first),
             (at, None),
         )
-    yield "no integer", _refused(lambda: checks.Distances((arb(1),), 1, 0).extremes(5, 5)), True
+    one = checks.Distances((arb(1),), 1, 0)
+    yield "no integer", _refused(lambda: one.extremes(5, 5)), True
+    yield "an empty range", one.first(5, 5, 0), checks.Scan(None, None, range(5, 5))
+    yield "few blocks", [len(list(one._blocks(5, stop))) for stop in (6, 10**4, 10**4 + 5)], [1, 1, 1]
+
+
+def _floats() -> Answers:
+    """Floats in place of balls: what they are off by is bounded from above, and not a thousand times too widely."""
+    for start, step, number in ((0, 1, 8), (10**6, 1024, 50)):
+        omega = [arb(1), ball("0.1"), ball("1e-4")]
+        for size, factor in ((1, None), (3, acb(1, "-2.5"))):
+            waves, error = checks._waves(omega, start, step, number, factor)
+            true = [
+                [(acb(0, w * (start + step * j))).exp() * (factor or 1) for w in omega] for j in range(number)
+            ]
+            apart = [
+                abs(acb(complex(x)) - y)
+                for row, known in zip(waves, true, strict=True)
+                for x, y in zip(row, known, strict=True)
+            ]
+            within = all(x <= error for x in apart) and bool(error < size * ball("1e-13"))
+            yield f"waves from {start} in steps of {step}, times {size}", within, True
+    _, error = checks._floats([[(arb(3).sqrt(), arb(2).sqrt())]])
+    yield "a float is not the number", bool(error > arb(2) ** -54), True
 
 
 def _lemma_points() -> Answers:
@@ -390,6 +413,9 @@ def _draws() -> Answers:
     yield "draws of both signs", {bool(ball(x) > 0) for x in signed.values({})}, {True, False}
     free = [float(ball(x).mid()) for x in Variable(X).values({})]
     yield "draws of any number", (min(free) < -1000, max(free) > 1000, 0.0 in free), (True, True, True)
+    for low in (zero, one, -two):
+        drawn = [float(ball(x).mid()) for x in Variable(X, low=low).values({})]
+        yield f"draws above {low}", (len(drawn), max(drawn) >= 10**5), (7, True)
     beyond = Variable(Y, low=2 * X).values({X: Fraction(5)})
     yield "draws beyond another", (all(x > 10 for x in beyond), any(x > 1000 for x in beyond)), (True, True)
 
@@ -461,6 +487,9 @@ def _statements() -> Answers:
     yield "on part of it", (_verdicts(*within.attack()), asked[1].given), ([SHOWN], ())
     at = [asked[1].fails_at({X: sp.Rational(n, 2)}) for n in (1, 2, 3)]
     yield "at a point", _verdicts(*at), [SHOWN, NO, NO]
+    root = sp.sqrt(2)  # on either side of a number without a radius
+    wide = [of(Conclusion(one)).fails_at({X: 1}) for one in (relation(X, "<", root), relation(root, ">", X))]
+    yield "radius of the wider side", [(item.radius or 0) > 0 for item in wide], [True, True]
     outside = [_refused(lambda n=n: asked[2].fails_at({X: sp.Rational(n, 2)})) for n in (-1, 1, 3, 4)]
     yield "outside", outside, [True, False, True, True]
     hypothesis = [_refused(lambda n=n: asked[3].fails_at({X: sp.Rational(n, 2)})) for n in (1, 3)]
@@ -586,6 +615,6 @@ def _tokens() -> Answers:
 
 
 GROUPS: tuple[Callable[[], Answers], ...] = (
-    *(_balls, _identities, _numbers, _inequalities, _scans, _lemma_points, _rope_sums),
+    *(_balls, _identities, _numbers, _inequalities, _scans, _floats, _lemma_points, _rope_sums),
     *(_ranges, _draws, _relations, _statements, _boxes, _tokens),
 )

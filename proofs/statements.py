@@ -198,7 +198,8 @@ class Variable:
             near = (
                 low + gap * step for step in (1, 10**4, 5 * 10**4, 10**5)
             )  # the last is 1 or |low| beyond
-            return [*ends, *(x.mid() for x in (*near, (low + 1) * 10, (low + 1) * 100, (low + 1) * 10**5))]
+            size = abs(low) + 1
+            return [*ends, *(x.mid() for x in (*near, size * 10, size * 100, size * 10**5))]
         end = _real(self.high, known, meaning)
         high = end.mid()
         ends += [end] if self.closed and end.is_exact() else []
