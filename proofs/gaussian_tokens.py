@@ -7,6 +7,7 @@ s = |m-n|^alpha / sqrt(n), so the cosine of eq 12 is cos(2 pi s q_P.k_P).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -54,6 +55,15 @@ class Split:
     def phase(self) -> int:
         """n = (1 - theta) D."""
         return self.head_dim - self.amplitude
+
+
+def splits(head_dim: int) -> list[Split]:
+    """Every split of a head, the smallest amplitude first: whatever `Split` admits."""
+    found = []
+    for size in range(head_dim + 1):
+        with suppress(InputError):
+            found.append(Split(head_dim, Fraction(size, head_dim)))
+    return found
 
 
 def counterexample(hypotheses: Iterable[Evidence], *conclusions: Evidence) -> Iterator[Evidence]:

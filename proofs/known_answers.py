@@ -29,6 +29,7 @@ from proofs.gaussian_tokens import (
     gaussian_integral,
     one_pair,
     quadratic,
+    splits,
     wick,
 )
 from proofs.statements import (
@@ -595,6 +596,8 @@ def _tokens() -> Answers:
         _refused(lambda share=share: Split(8, share)) for share in (Fraction(0), Fraction(1), Fraction(1, 3))
     ]
     yield "no split", bad, [True] * 3
+    sizes = [[(one.amplitude, one.phase) for one in splits(head)] for head in (1, 2, 4)]
+    yield "every split", sizes, [[], [(1, 1)], [(1, 3), (2, 2), (3, 1)]]
     q, k, j = quadratic(2)
     x = q.col_join(k)
     yield "x^T J x", sp.expand((x.T * j * x)[0] - 2 * (q.T * k)[0]), 0

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from fractions import Fraction
 from typing import Any
 
 import sympy as sp
@@ -17,7 +16,7 @@ import sympy as sp
 from analysis.evidence import Evidence
 from proofs.checks import exact
 from proofs.exact import identity
-from proofs.gaussian_tokens import HEAD_DIMS, N, Split
+from proofs.gaussian_tokens import HEAD_DIMS, N, splits
 from proofs.statements import Conclusion, Statement, Variable, relation
 
 Expr = Any
@@ -108,7 +107,7 @@ def every_split(statement: Statement) -> Evidence:
     sizes = statement.range_of(SIZE_A)
     for head in HEAD_DIMS:
         said = range(int(sizes.low), int(sizes.high.subs(HEAD, head)) + 1)
-        found = [a for a in range(1, head) if Split(head, Fraction(a, head)).phase == head - a]
+        found = [split.amplitude for split in splits(head)]
         if list(said) != found:
             return exact(f"D = {head}: every split", False, said, found)
     least = (statement.range_of(HEAD).low, statement.range_of(APART).low)

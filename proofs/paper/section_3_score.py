@@ -29,6 +29,7 @@ from proofs.gaussian_tokens import (
     gaussian_integral,
     off_diagonal,
     quadratic,
+    splits,
     stacked,
 )
 from proofs.ledger import attack, claim, necessary, practice, repair
@@ -298,7 +299,7 @@ EQ_11 = Statement(
 )
 def eq_11(statement: Statement) -> Iterator[Evidence]:
     yield from statement.identities()
-    sizes = [Split(64, Fraction(a, 64)).phase for a in range(1, 64)]
+    sizes = [split.phase for split in splits(64)]
     yield exact(
         "D = 64: sizes of the phase for theta = 1/64..63/64", sizes == list(range(63, 0, -1)), len(sizes), 63
     )
@@ -444,10 +445,10 @@ def eq_13(statement: Statement) -> Iterator[Evidence]:
     yield from statement.identities()
     yield from special_everywhere()
     for head in range(2, 4):
-        for amplitude in range(1, head):
+        for amplitude, phase in ((split.amplitude, split.phase) for split in splits(head)):
             found = matrices(head, amplitude)
             yield special_case(head, amplitude, *found)
-            given = split_of(amplitude, head - amplitude)
+            given = split_of(amplitude, phase)
             for name, matrix, scale in zip("MN", found, statement.meaning.values(), strict=True):
                 largest = max(matrix, key=sp.Abs)
                 yield identity(
