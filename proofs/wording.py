@@ -4,7 +4,8 @@ A statement that is an object prints its ranges and sides from it, but its words
 is no object. Five rules tie what is typed to what is checked; `Ledger.check` enforces them.
 
 - **Citations.** "(54)", "Theorem 2.2", "`thm-3.2`" name the claim itself, one that it uses, or one that it `cites`; and
-  each that it cites is named.
+  each that it cites is named. An assumption that words name is among the hypotheses, or cited: that it is used is not
+  enough.
 - **Indices.** A letter with an index, `\mu_0`, is printed by the object or stands in `NOTATION_INDICES`; `\theta_1`
   only begins a list, `\theta_1,\dots`.
 - **Shares.** The amplitude has the share $\theta$ of a head, the phase $1-\theta$, and no other number less $\theta$.
@@ -121,7 +122,8 @@ def misprints(
         uses, cites: labels that the form uses, and those that its words name beside them.
         elsewhere: what else of its entry may name something: the place in the paper, the hypotheses.
     """
-    own = designations(label).union(*map(designations, (*uses, *cites)), *map(mentions, elsewhere))
+    used = (one for one in uses if not one.startswith("asm-"))
+    own = designations(label).union(*map(designations, (*used, *cites)), *map(mentions, elsewhere))
     said = mentions(words)
     found = [f"{name} is cited, and neither used nor among cites" for name in sorted(said - own)]
     found += [f"cites {one!r}, which its words do not name" for one in cites if not designations(one) & said]

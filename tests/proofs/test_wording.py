@@ -53,6 +53,13 @@ def test_what_is_cited_is_named() -> None:
     assert misprints("", None, "eq-47", (), ("eq-42",)) == ["cites 'eq-42', which its words do not name"]
 
 
+def test_an_assumption_that_words_name_is_a_hypothesis_or_cited() -> None:
+    words, refused = "under Assumption 2.1: ", ["assumption 2.1 is cited, and neither used nor among cites"]
+    assert misprints(words, None, "thm-2.2", ("asm-2.1",)) == refused
+    assert misprints(words, None, "thm-2.2", ("asm-2.1",), (), ("Assumption 2.1",)) == []
+    assert misprints(words, None, "thm-2.2", ("asm-2.1",), ("asm-2.1",)) == []
+
+
 def test_numbers_of_a_form_in_words_are_left_alone() -> None:
     assert misprints("within $17$ of it", None, "thm-2.1") == []
 
