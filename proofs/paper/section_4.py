@@ -42,10 +42,25 @@ def numbers(row: Row) -> list[Fraction]:
     return [Fraction(value) for value in row]
 
 
-def perplexity_range(table: Mapping[str, Row], column: int) -> Fraction:
-    """Largest less smallest perplexity of a column."""
-    values = [numbers(row)[column] for row in table.values()]
-    return max(values) - min(values)
+def up_to(window: str) -> int:
+    """How many windows there are up to one, itself among them."""
+    return WINDOWS.index(window) + 1
+
+
+def ranges(table: Mapping[str, Row], window: str) -> list[Fraction]:
+    """Largest less smallest perplexity at each window up to one."""
+    columns = zip(*map(numbers, table.values()), strict=True)
+    return [max(column) - min(column) for column in columns][: up_to(window)]
+
+
+def others(table: Mapping[str, Row]) -> list[list[Fraction]]:
+    """The rows of the methods beside TAPA."""
+    return [numbers(row) for name, row in table.items() if name != "TAPA"]
+
+
+def best(rows: Sequence[Sequence[Fraction]], column: int) -> Fraction:
+    """The least perplexity at a window."""
+    return min(row[column] for row in rows)
 
 
 def saving(worse: Fraction, better: Fraction) -> Fraction:
@@ -103,17 +118,17 @@ def _exactly(value: Fraction | int) -> Expr:
 def fine_tuned(few: Expr, words: str) -> Statement:
     """The statements on table 1, with `few` for the largest difference up to 16k."""
     tapa, rope, pi_, yarn = (numbers(FINE_TUNED[name]) for name in ("TAPA", "RoPE b=5e5", "PI", "YaRN"))
-    others = [numbers(row) for name, row in FINE_TUNED.items() if name != "TAPA"]
+    rest = others(FINE_TUNED)
     meaning = {
-        WIDEST: max(perplexity_range(FINE_TUNED, column) for column in range(5)),
-        RISES: sum(rises_in(row[:5]) for row in FINE_TUNED.values()),
+        WIDEST: max(ranges(FINE_TUNED, "16k")),
+        RISES: sum(rises_in(row[: up_to("16k")]) for row in FINE_TUNED.values()),
         BELOW_ROPE: saving(rope[5], tapa[5]),
         BELOW_PI: saving(pi_[5], tapa[5]),
         BELOW_YARN: saving(yarn[5], tapa[5]),
-        PLACE_32: sorted(row[5] for row in (tapa, *others)).index(tapa[5]) + 1,
-        TURNING: rises_in(FINE_TUNED["TAPA"][:7]),
-        OTHERS_48: min(row[6] for row in others),
-        OTHERS_64: min(row[7] for row in others),
+        PLACE_32: sorted(row[5] for row in (tapa, *rest)).index(tapa[5]) + 1,
+        TURNING: rises_in(FINE_TUNED["TAPA"][: up_to("48k")]),
+        OTHERS_48: best(rest, 6),
+        OTHERS_64: best(rest, 7),
     }
     return Statement(
         (),
@@ -159,9 +174,8 @@ def table_1(statement: Statement) -> Iterator[Evidence]:
     yield from decided(statement)
 
 
-BEHIND = [
-    numbers(FINE_TUNED["TAPA"])[i] - min(numbers(row)[i] for row in FINE_TUNED.values()) for i in range(5)
-]
+_ALL_OF_1 = [numbers(row) for row in FINE_TUNED.values()]
+BEHIND = [numbers(FINE_TUNED["TAPA"])[i] - best(_ALL_OF_1, i) for i in range(up_to("16k"))]
 _PRINTED_1 = fine_tuned(
     sp.Rational(1, 10),
     "the same with differences up to 0.10 (at 8k) from 1k to 16k, where TAPA is 0.04 to 0.10 above the best: "
@@ -198,7 +212,7 @@ def table_1_repaired(statement: Statement) -> Iterator[Evidence]:
 )
 def table_1_attack() -> Iterator[Evidence]:
     def wide(bound: Fraction) -> Evidence:
-        found = [WINDOWS[i] for i in range(5) if perplexity_range(FINE_TUNED, i) > bound]
+        found = [w for w, apart in zip(WINDOWS, ranges(FINE_TUNED, "16k"), strict=False) if apart > bound]
         return tried(
             f"windows with a difference above {bound}", found == list(WINDOWS[:5]), found, "all five"
         )
@@ -212,10 +226,7 @@ NARROWEST, TIMES_16, TIMES_32 = sp.symbols("v x_16 x_32", real=True)
 def zero_shot(at_16k: int, at_32k: int) -> Statement:
     """The statements on table 2 with the given factors."""
     tapa = numbers(ZERO_SHOT["TAPA"])
-    best = [
-        min(numbers(row)[column] for name, row in ZERO_SHOT.items() if name != "TAPA") for column in (4, 5)
-    ]
-    ranges = [perplexity_range(ZERO_SHOT, column) for column in range(4)]
+    rest, apart = others(ZERO_SHOT), ranges(ZERO_SHOT, "8k")
     return Statement(
         (),
         (
@@ -225,10 +236,10 @@ def zero_shot(at_16k: int, at_32k: int) -> Statement:
             Conclusion(relation(rounded(TIMES_32), "==", at_32k)),
         ),
         meaning={
-            WIDEST: _exactly(max(ranges)),
-            NARROWEST: _exactly(min(ranges)),
-            TIMES_16: _exactly(best[0] / tapa[4]),
-            TIMES_32: _exactly(best[1] / tapa[5]),
+            WIDEST: _exactly(max(apart)),
+            NARROWEST: _exactly(min(apart)),
+            TIMES_16: _exactly(best(rest, 4) / tapa[4]),
+            TIMES_32: _exactly(best(rest, 5) / tapa[5]),
         },
         words="without fine-tuning all methods are alike to 8k with differences of 0.03 to 0.05; beyond, the "
         "others are near "
@@ -269,22 +280,25 @@ WORSE, LEAST_GAP, MOST_GAP, GAP_32, GAP_1K, GAP_16K, SHARE_32, ABOVE, RISES_3 = 
 )
 
 
+def phase_gaps() -> list[Fraction]:
+    """The linear phase's perplexity less the quadratic one's, window by window."""
+    return [a - b for a, b in zip(numbers(LINEAR), numbers(FINE_TUNED["TAPA"]), strict=True)]
+
+
 def phases(relative: int) -> Statement:
     """The statements on table 3, with the printed relative gap in per cent at 1k, 16k and 32k."""
-    linear, quadratic = numbers(LINEAR), numbers(FINE_TUNED["TAPA"])
-    gaps = [a - b for a, b in zip(linear, quadratic, strict=True)]
-    others = [numbers(row) for name, row in FINE_TUNED.items() if name != "TAPA"]
+    linear, quadratic, gaps = numbers(LINEAR), numbers(FINE_TUNED["TAPA"]), phase_gaps()
     percent = {
         name: saving(linear[column], quadratic[column])
         for name, column in ((GAP_1K, 0), (GAP_16K, 4), (SHARE_32, 5))
     }
     meaning = {
         WORSE: sum(gap <= 0 for gap in gaps),
-        LEAST_GAP: min(gaps[:5]),
-        MOST_GAP: max(gaps[:5]),
+        LEAST_GAP: min(gaps[: up_to("16k")]),
+        MOST_GAP: max(gaps[: up_to("16k")]),
         GAP_32: gaps[5],
         **percent,
-        ABOVE: sum(linear[i] >= min(row[i] for row in others) for i in (6, 7)),
+        ABOVE: sum(linear[i] >= best(others(FINE_TUNED), i) for i in (6, 7)),
         RISES_3: rises_in(LINEAR[5:]),
     }
     return Statement(
@@ -322,18 +336,21 @@ TABLE_3 = phases(11)
 )
 def table_3(statement: Statement) -> Iterator[Evidence]:
     yield from decided(statement)
+    least, most = (statement.meaning[name] for name in (LEAST_GAP, MOST_GAP))
+    outside = [gap for gap in phase_gaps()[: up_to("16k")] if not least <= _exactly(gap) <= most]
+    found = exact("every gap up to 16k from the least to the largest", not outside, outside, "none outside")
+    yield replace(found, role=Role.STATEMENT)
 
 
 @attack("tab-3", domain="is the linear phase below the baselines at shorter lengths too?")
 def table_3_attack() -> Iterator[Evidence]:
-    others = [numbers(row) for name, row in FINE_TUNED.items() if name != "TAPA"]
-
     def beats(rows: list[list[Fraction]]) -> Evidence:
-        better = [w for i, w in enumerate(WINDOWS) if numbers(LINEAR)[i] < min(row[i] for row in rows)]
+        better = [w for i, w in enumerate(WINDOWS) if numbers(LINEAR)[i] < best(rows, i)]
         what = f"windows where the linear phase beats all of {len(rows)}"
         return tried(what, better == ["48k", "64k"], better, "48k, 64k")
 
-    yield controlled(beats(others), beats([*others, numbers(FINE_TUNED["TAPA"])]))
+    rest = others(FINE_TUNED)
+    yield controlled(beats(rest), beats([*rest, numbers(FINE_TUNED["TAPA"])]))
 
 
 PRETRAINING = (200_000, 256, 8192)  # steps, sequences a step, tokens a sequence
@@ -430,6 +447,8 @@ def fine_tuning_tokens_attack() -> Iterator[Evidence]:
 
 
 EXPONENT_SIGN = sp.Symbol("s", integer=True)
+READ_SIGN = sp.Integer(1)
+PRINTED_SIGN = -READ_SIGN
 FIRST_TRIED, LAST_TRIED, BEST_BASE = sp.symbols("b_first b_last b_best", positive=True)
 TRIED = {FIRST_TRIED: (1, 6), LAST_TRIED: (2, 9), BEST_BASE: (4, 9)}  # factor and power of ten of each base
 
@@ -450,14 +469,15 @@ WAS_TRIED = (
     Conclusion(relation(BEST_BASE, "<=", LAST_TRIED)),
 )
 BASES_TRIED = Statement(
-    (Variable(EXPONENT_SIGN, among=(sp.Integer(-1), sp.Integer(1))),),
+    (Variable(EXPONENT_SIGN, among=(PRINTED_SIGN, READ_SIGN)),),
     (
         Conclusion(relation(BEST_BASE, ">", 1)),
-        *(replace(one, when=(relation(EXPONENT_SIGN, "==", 1),)) for one in WAS_TRIED),
+        *(replace(one, when=(relation(EXPONENT_SIGN, "==", READ_SIGN),)) for one in WAS_TRIED),
     ),
     meaning=with_sign(EXPONENT_SIGN),
     words="bases from $b_{first}$ to $b_{last}$ were tried, and the best result is at the base $b_{best}$, printed "
-    "with $s = -1$; so this is a base, and it was tried if exponents are read as positive, $s = 1$: ",
+    f"with $s = {PRINTED_SIGN}$; so this is a base, and it was tried if exponents are read as positive, "
+    f"$s = {READ_SIGN}$: ",
 )
 
 
@@ -472,15 +492,15 @@ BASES_TRIED = Statement(
     ),
 )
 def bases_tried(statement: Statement) -> Iterator[Evidence]:
-    yield statement.fails_at({EXPONENT_SIGN: -1}, 1)
-    yield statement.fails_at({EXPONENT_SIGN: 1}, 3)
+    yield statement.fails_at({EXPONENT_SIGN: PRINTED_SIGN}, 1)
+    yield statement.fails_at({EXPONENT_SIGN: READ_SIGN}, 3)
 
 
 TABLE_BASE = sp.Symbol("b_table", positive=True)
 BASES_TRIED_REPAIRED = Statement(
     (),
     tuple(Conclusion(one.says.subs(BEST_BASE, TABLE_BASE)) for one in WAS_TRIED),
-    meaning={name: value for name, value in with_sign(sp.Integer(1)).items() if name != BEST_BASE}
+    meaning={name: value for name, value in with_sign(READ_SIGN).items() if name != BEST_BASE}
     | {TABLE_BASE: power_of_ten(2, sp.Integer(8))},
     words="the base of Table 1 lies among those that were tried, exponents read as positive: ",
 )
@@ -530,5 +550,5 @@ def table_1_practice() -> Iterator[dict[str, object]]:
     """Rows: TAPA against the best of the others, as v1 prints them."""
     tapa = numbers(FINE_TUNED["TAPA"])
     for column, window in enumerate(WINDOWS):
-        best = min(numbers(row)[column] for name, row in FINE_TUNED.items() if name != "TAPA")
-        yield {"window": window, "best of the others": float(best), "TAPA": float(tapa[column])}
+        least = best(others(FINE_TUNED), column)
+        yield {"window": window, "best of the others": float(least), "TAPA": float(tapa[column])}
