@@ -256,8 +256,7 @@ KAPPA_BOUNDS = Statement(
 )
 def kappa_bounds(statement: Statement) -> Iterator[Evidence]:
     cleared = sp.exp(u) * (1 - sp.exp(-u)) * u
-    for index in range(1, len(statement.conclusions) + 1):
-        bound = statement.target(index)
+    for bound in (conclusion.says.rhs for conclusion in statement.conclusions):
         numerator = sp.expand(sp.simplify((bound - KAPPA) * cleared))
         yield rises(f"({bound} - kappa) u (e^u - 1) > 0", numerator, u, 3, strict=True)
     yield same("kappa for u -> oo, the first bound", sp.limit(KAPPA, u, sp.oo), statement.target(1))

@@ -90,8 +90,8 @@ SHARP = Statement(
 def thm_2_2_sharp(statement: Statement) -> Iterator[Evidence]:
     least = constant_ball(statement.range_of(BASE).low)
     end = least ** (ball(1) / 4) / 8
-    small = 2 * arb.pi() * end / least
-    rest = (8 / scale(True)).log() - arb.const_euler() + 1 / (2 * arb.pi() * end) + small**2 / 4
+    unit = scale(True)
+    rest = (8 / unit).log() - arb.const_euler() + 1 / (unit * end) + (unit * end / least) ** 2 / 4
     what = "b >= 1e6: ln(8/2pi) - gamma + 1/(c lambda) + (c lambda theta_0)^2/4 at the near end"
     yield below(what, rest, 0)
     yield equality("2L times the gap is 3L/4 and that", near_share(NEAR_END) / 2, statement.target(1))
