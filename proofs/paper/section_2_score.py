@@ -45,6 +45,7 @@ def relative(rotate_key: int = 1) -> Evidence:
 THETA = sp.Symbol("theta_0", positive=True)
 PAIR = sp.Symbol("d", integer=True, nonnegative=True)
 LAST_PAIR = DIM / 2 - 1
+PRINTED_BASE = 1 / THETA
 NOTATION_2_1 = Statement(
     (
         ANY_HEAD,
@@ -52,7 +53,8 @@ NOTATION_2_1 = Statement(
         Variable(PAIR, among=(sp.Integer(0),)),
     ),
     (Conclusion(relation(THETA ** (2 * PAIR / DIM), "==", THETA)),),
-    words=r"$1/\theta_0$ is the base and $\theta_d = \theta_0^{2d/D}$, so that the two uses of $\theta_0$ agree: ",
+    words=rf"${sp.latex(PRINTED_BASE, fold_short_frac=True)}$ is the base and $\theta_d = \theta_0^{{2d/D}}$, so that "
+    r"the two uses of $\theta_0$ agree: ",
 )
 
 
@@ -93,6 +95,8 @@ def notation_repaired(statement: Statement) -> Iterator[Evidence]:
     yield from statement.identities()
     least = sp.simplify(sp.log(FREQUENCY.subs(PAIR, LAST_PAIR) / statement.target(3)) / sp.log(BASE))
     yield exact("the exponent of the last frequency over 1/b", least.is_positive, least, "> 0")
+    kept, own = NOTATION_2_1.conclusions[0].says.lhs, FREQUENCY.subs(BASE, PRINTED_BASE)
+    yield equality("theta_d of the base that is printed, theta_0 kept for 1/b", own, kept)
 
 
 attack("not-2.1*", domain=NOTATION_REPAIRED.domain())(NOTATION_REPAIRED.attack)

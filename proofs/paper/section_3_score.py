@@ -212,12 +212,12 @@ def reduces_attack() -> Iterator[Evidence]:
 PRODUCT = sp.Symbol("p", real=True)
 WHOLE_HEAD = sp.Symbol("D", integer=True, positive=True)
 ANY_PRODUCT = (Variable(WHOLE_HEAD, low=sp.Integer(1), integer=True, closed=True), Variable(PRODUCT))
+NO_PHASE = sp.Integer(0)
 SCALED = Statement(
     ANY_PRODUCT,
     (Conclusion(relation(PRODUCT, "==", PRODUCT / sp.sqrt(WHOLE_HEAD))),),
-    words=r"$M = I_D$ and $\phi \equiv 0$, where the score of (9) is $p = q^T k$, give the scaled product $q^T "
-    r"k/\sqrt D$ "
-    "that (2) and transformers use; ",
+    words=rf"$M = I_D$ and $\phi \equiv {NO_PHASE}$, where the score of (9) is $p = q^T k$, give the scaled product "
+    r"$q^T k/\sqrt D$ that (2) and transformers use; ",
 )
 
 
@@ -233,7 +233,7 @@ SCALED = Statement(
     outline="The factor 1/sqrt(D) is missing; D = 4, q = k = (1, 0, 0, 0): 1 against 1/2.",
 )
 def reduces_scaled(statement: Statement) -> Iterator[Evidence]:
-    yield from reduction(sp.eye(4), sp.Integer(0), sp.Integer(1))
+    yield from reduction(sp.eye(4), NO_PHASE, sp.Integer(1))
     yield statement.fails_at({WHOLE_HEAD: 4, PRODUCT: 1})
 
 
@@ -242,11 +242,9 @@ SCALED_REPAIRED = Statement(
     ANY_PRODUCT,
     (Conclusion(relation(SCORE_P, "==", PRODUCT / sp.sqrt(WHOLE_HEAD))),),
     meaning={
-        SCORE_P: sp.Mul(
-            1 / sp.sqrt(WHOLE_HEAD), PRODUCT, sp.cos(sp.Integer(0), evaluate=False), evaluate=False
-        )
+        SCORE_P: sp.Mul(1 / sp.sqrt(WHOLE_HEAD), PRODUCT, sp.cos(NO_PHASE, evaluate=False), evaluate=False)
     },
-    words=r"$M = I_D/\sqrt D$ and $\phi \equiv 0$ give (9) as the scaled product, $p = q^T k$; ",
+    words=rf"$M = I_D/\sqrt D$ and $\phi \equiv {NO_PHASE}$ give (9) as the scaled product, $p = q^T k$; ",
 )
 
 
@@ -261,7 +259,7 @@ def reduces_scaled_repaired(statement: Statement) -> Iterator[Evidence]:
     for head in (1, 2, 3, 4):
         yield from reduction(
             sp.eye(head) / sp.sqrt(head),
-            sp.Integer(0),
+            NO_PHASE,
             statement.target().subs({WHOLE_HEAD: head, PRODUCT: 1}),
         )
 

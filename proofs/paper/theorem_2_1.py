@@ -154,13 +154,6 @@ def _power_mod(modulus: fmpz_poly, exponent: int) -> fmpz_poly:
     return rest
 
 
-def independence(degree: int, exponents: range) -> Evidence:
-    """Powers of a root of x^degree - 2, irreducible by Eisenstein: independent iff they span as many dimensions."""
-    rank = rank_of_powers([-2] + [0] * (degree - 1) + [1], exponents)
-    what = f"degree {degree}: rank of t^{exponents[0]}..t^{exponents[-1]}"
-    return instance(exact(what, rank == len(exponents), rank, len(exponents)))
-
-
 def _whole(value: arb) -> int:
     """The integer that a ball is."""
     if (found := value.unique_fmpz()) is None:
@@ -198,6 +191,17 @@ OF_DEGREE = Statement(
 )
 
 
+ALL_POWERS = RankOfPowers(OF_T, 0, HEAD_DIM / 2 - 1)
+
+
+def of_rank(rank: sp.Expr, sign: str, value: sp.Expr, head_dim: sp.Expr, degree: int) -> Evidence:
+    """A rank of powers, as a statement writes it, against what it is said to be, at one head and degree of t."""
+    at = {HEAD_DIM: head_dim, OF_T: sp.Integer(degree)}
+    found, said = (int(constant_ball(one.subs(at)).unique_fmpz()) for one in (rank, value))
+    holds = {"==": found == said, "<": found < said}[sign]
+    return instance(exact(f"D = {head_dim}, degree {degree}: {tex(rank)}", holds, found, f"{sign} {said}"))
+
+
 @claim(
     "rem-B",
     where="Sec. 2.2, Remark under Theorem 2.1",
@@ -223,12 +227,13 @@ def rem_b(statement: Statement) -> Iterator[Evidence]:
     yield exact(
         "as many as there are of them", statement.target() == HEAD_DIM / 2 - 1, statement.target(), ""
     )
+    rank = statement.conclusions[0].says.lhs
     for head_dim in statement.range_of(HEAD_DIM).among:
-        pairs, printed = int(head_dim) // 2, int(bound.rhs.subs(HEAD_DIM, head_dim))
-        yield independence(printed + 1, range(1, pairs))
-        yield independence(printed + 1, range(pairs))
-        if pairs > 2:
-            yield independence(printed, range(1, pairs))
+        printed = int(bound.rhs.subs(HEAD_DIM, head_dim))
+        yield of_rank(rank, "==", LEAST_DEGREE, head_dim, printed + 1)
+        yield of_rank(ALL_POWERS, "==", WITH_ONE, head_dim, printed + 1)
+        if printed > 1:
+            yield of_rank(rank, "==", LEAST_DEGREE, head_dim, printed)
 
 
 @necessary("rem-B", hypothesis=f"${tex(ABOVE)}$")
@@ -250,7 +255,6 @@ def rem_b_attack() -> Iterator[Evidence]:
     yield from OF_DEGREE.attack()
 
 
-ALL_POWERS = RankOfPowers(OF_T, 0, HEAD_DIM / 2 - 1)
 IN_RADIANS = Statement(
     (SOME_HEADS, ANY_DEGREE),
     (
@@ -289,10 +293,10 @@ def radians(statement: Statement) -> Iterator[Evidence]:
     meant = [relation(OF_T, ">=", WITH_ONE), relation(OF_T, "<", WITH_ONE)]
     yield exact("for degrees from it on, and below", conditions == meant, conditions, meant)
     for head_dim in statement.range_of(HEAD_DIM).among:
-        pairs, least = int(head_dim) // 2, int(conditions[0].rhs.subs(HEAD_DIM, head_dim))
-        yield independence(least, range(pairs))
-        below_it = rank_of_powers([-2] + [0] * (least - 2) + [1], range(pairs))
-        yield instance(exact(f"degree {least - 1}: rank", below_it < pairs, below_it, f"< {pairs}"))
+        least = int(conditions[0].rhs.subs(HEAD_DIM, head_dim))
+        for conclusion, degree in zip(statement.conclusions, (least, least - 1), strict=True):
+            says = conclusion.says
+            yield of_rank(says.lhs, says.rel_op, says.rhs, head_dim, degree)
 
 
 def _dependent(pairs: int, degree: int, first: int) -> Evidence:

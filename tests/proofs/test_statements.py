@@ -334,6 +334,10 @@ def test_a_scan_that_begins_late_or_leaves_a_sign_out_does_not_cover_the_far_ran
     late = found | {1: replace(found[1], looked=found[1].looked[1:])}
     assert uncovered(late, 17**4, 17**4 + 39) != []
     assert uncovered({1: found[1]}, 17**4, 17**4 + 39) == ["no Lambda of sign -1"]
+    for sign in (1, -1):
+        open_ = found | {sign: replace(found[sign], doubtful=17**4 + 39)}
+        assert uncovered(open_, 17**4, 17**4 + 39) == [f"sign {sign}: undecided at {17**4 + 39}"]
+        assert uncovered(open_, 17**4, 17**4 + 38) == []
 
 
 # Ranks --------------------------------------------------------------------------------------------------

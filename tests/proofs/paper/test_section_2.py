@@ -169,7 +169,9 @@ PLANTED: dict[str, Callable[[], Iterable[Evidence]]] = {
     "geometric sum one term longer": lambda: appendix_b.character_sum(power=2),
     "2 pi lost in the steered sum": lambda: appendix_b.eq_23_example(turns=False),
     "constant 7 for 8": lambda: theorem_2_1.uniform_constant(sp.Integer(7)),
-    "degree one too small": lambda: one(theorem_2_1.independence(8, range(9))),
+    "degree one too small": lambda: one(
+        theorem_2_1.of_rank(theorem_2_1.ALL_POWERS, "==", theorem_2_1.WITH_ONE, sp.Integer(18), 8)
+    ),
     "base 10^4 taken for independent": lambda: one(theorem_2_1.degree_row(10_000, 128, 64)),
     "dip of Ci tightened below the truth": lambda: theorem_2_2.integral_bounds(LOOSE),
     "1/8 for Ci tightened": lambda: appendix_c.cosine_beyond_one_turn("0.123"),
