@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache, reduce
 
@@ -358,7 +359,19 @@ def first_attack() -> Iterator[Evidence]:
         where, gap = worst_gap(*LATE[place])
         what, room = "(7) fails: 1/8 less the gap", ball("1/8") - gap
         yield search(what, [(where, room)], strict=False, control=control)
+    *case, last = FIRST[-1][:5]
+    found = scans(*case, last + 1)
+    opened = (
+        {sign: replace(found[sign], doubtful=last)} for sign in (1, -1)
+    )  # the last distance left undecided
+    yield controlled(closed(found, case[0], last), *(closed(found | one, case[0], last) for one in opened))
     yield from FAILURES.attack()
+
+
+def closed(found: Mapping[int, Scan], base: int, last: int) -> Evidence:
+    """Do the scans leave nothing of a range open?"""
+    gaps = uncovered(found, base, last)
+    return tried(f"what the scans of {base + 1} to {last} leave open", not gaps, gaps, "nothing")
 
 
 @practice("thm-2.2.uniform")
