@@ -194,10 +194,10 @@ OF_DEGREE = Statement(
 ALL_POWERS = RankOfPowers(OF_T, 0, HEAD_DIM / 2 - 1)
 
 
-def of_rank(rank: sp.Expr, sign: str, value: sp.Expr, head_dim: sp.Expr, degree: int) -> Evidence:
+def of_rank(rank: Any, sign: str, value: Any, head_dim: sp.Expr, degree: int) -> Evidence:
     """A rank of powers, as a statement writes it, against what it is said to be, at one head and degree of t."""
     at = {HEAD_DIM: head_dim, OF_T: sp.Integer(degree)}
-    found, said = (int(constant_ball(one.subs(at)).unique_fmpz()) for one in (rank, value))
+    found, said = (_whole(constant_ball(one.subs(at))) for one in (rank, value))
     holds = {"==": found == said, "<": found < said}[sign]
     return instance(exact(f"D = {head_dim}, degree {degree}: {tex(rank)}", holds, found, f"{sign} {said}"))
 
