@@ -632,6 +632,29 @@ def remark_repaired(statement: Statement) -> Iterator[Evidence]:
     yield exact("limit of the bound as D -> oo", limit == 0, limit, 0)
 
 
+def share_bound(index: int, point: dict[sp.Symbol, sp.Expr]) -> arb:
+    """A bound of `rem-A*` for blocks of one pair at C_1 = e, C_2 = 1."""
+    known = {C1: sp.E, C2: sp.Integer(1), BLOCK: sp.Integer(1)}
+    return constant_ball(REMARK_REPAIRED.target(index).subs(known | point))
+
+
+@necessary("rem-A*", hypothesis=BLOCKS)
+def remark_of_equal_pairs() -> Iterator[Evidence]:
+    """The tokens of the counterexample to (20) at mu_0 = 1, where |Z - Z| = |Delta|, as in `eq-20*` without blocks."""
+    what = (
+        "D = 8192, mu_0 = 1: P(|Z - Z| > 0.99 |Delta|) = 1 against the bound of independent pairs at g = 1/5"
+    )
+    share = {DIM: sp.Integer(8192), SHARE: sp.Rational(99, 100), FLOOR: sp.Rational(1, 5)}
+    yield from counterexample([*coin_tokens(), equal_pairs(8192)], below(what, 1, share_bound(2, share)))
+
+
+@necessary("rem-A*", hypothesis=TAILS_MET)
+def remark_of_wide_coins() -> Iterator[Evidence]:
+    """One pair, A_0 = 1 +- 11, for which (19) is false at C_1 = e, C_2 = 1; half a turn on Delta is 1."""
+    share = {DIM: sp.Integer(2), SHARE: sp.Integer(10), SCORE_GAP: sp.Integer(1)}
+    yield below("D = 2: P(|Z - Z| > 10 |Delta|) = 1, half a turn on", 1, share_bound(1, share))
+
+
 @attack("rem-A", domain="mu_0 = 100: there the ratio is 1/100; is it ever above 1? mu_0 = 1/100")
 def rem_a_attack() -> Iterator[Evidence]:
     ratio = 1 / sp.Rational(1, 100)

@@ -25,6 +25,7 @@ from proofs.statements import Conclusion, Statement, Variable, relation, tex
 
 MU, NU, GAMMA, ANGLE = sp.symbols("mu_0 nu_0 gamma x", real=True)
 RADIUS = sp.sqrt(MU**2 + NU**2)
+CIRCLE = sp.Integer(1)  # length of the circle of angles in turns: they are taken mod it
 GOLDEN = (sp.sqrt(5) - 1) / 2  # theta_1 at D = 6, theta_0 = sqrt(5) - 2
 Phase = Callable[[sp.Expr, sp.Expr], sp.Expr]
 
@@ -99,6 +100,10 @@ def eq_21_repaired(statement: Statement) -> Iterator[Evidence]:
     yield equality("sin(x + p) - sin x cos p", addition, sp.cos(ANGLE) * sp.sin(sp.Symbol("p")))
     left, right = (statement.spelt(side) for side in statement.conclusions[0].sides)
     yield equality("both together", sp.expand(sp.expand_trig(right)), left)
+    origin = {MU: Fraction(0), NU: Fraction(0)}
+    angle = phi.subs(dict.fromkeys(origin, 0))
+    left_out = angle is sp.nan and not statement.admits(origin)
+    yield exact("the point without an angle is left out", left_out, angle, statement.given)
 
 
 @attack("eq-21", domain="both signs of mu_0, and 0, at nu_0 < 0")
@@ -127,13 +132,13 @@ EQ_21_BETA = Statement(
     TARGETS,
     (Conclusion(relation(STEERED, "==", GAMMA)),),
     meaning={BETA: sp.asin(GAMMA / LENGTH) / (2 * sp.pi) - PHI},
-    words=r"$\beta$ mod 1 is the angle in turns that all pairs are steered to: ",
+    words=rf"$\beta$ mod {CIRCLE} is the angle in turns that all pairs are steered to: ",
 )
 EQ_21_BETA_REPAIRED = Statement(
     TARGETS,
     EQ_21_BETA.conclusions,
     meaning={BETA: (sp.asin(GAMMA / LENGTH) - PHI) / (2 * sp.pi)},
-    words=r"the same, mod 1, where $r > 0$; for $r = 0$ every angle will do: ",
+    words=rf"the same, mod {CIRCLE}, where $r > 0$; for $r = 0$ every angle will do: ",
 )
 
 
@@ -156,6 +161,8 @@ def eq_21_beta(statement: Statement) -> Iterator[Evidence]:
 def eq_21_beta_repaired(statement: Statement) -> Iterator[Evidence]:
     left, right = (statement.spelt(side) for side in statement.conclusions[0].sides)
     yield equality("r sin(2 pi beta + phi)", sp.expand(left, trig=False, deep=True), right)
+    period = sp.periodicity(statement.conclusions[0].says.lhs, BETA)
+    yield exact("and the least period in beta, which it is taken mod", period == CIRCLE, period, CIRCLE)
 
 
 @attack("eq-21.beta", domain="gamma = 1 and 1/2 at r = sqrt(2)")
@@ -292,13 +299,14 @@ def weyl_repaired_attack() -> Iterator[Evidence]:
 TARGET, CLOSE = sp.Symbol("beta", nonnegative=True), sp.Symbol("epsilon", positive=True)
 FROM_ORBIT = sp.Symbol(r"\inf_{\lambda}|(\lambda\theta_{1})-\beta|", nonnegative=True)
 ALONE = sp.Rational(1, 4) ** sp.Rational(1, 2)  # theta_1 at D = 4, theta_0 = 1/4
+ORBIT_ALONE = (*sorted(orbit(ALONE, int(ALONE.q))), CIRCLE)  # of its multiples mod 1; 1 is 0
 EQ_22 = Statement(
     (
         Variable(TARGET, low=sp.Integer(0), high=sp.Integer(1), closed=True),
         Variable(CLOSE, low=sp.Integer(0)),
     ),
     (Conclusion(relation(FROM_ORBIT, "<=", CLOSE)),),
-    meaning={FROM_ORBIT: sp.Min(TARGET, sp.Abs(TARGET - sp.Rational(1, 2)), 1 - TARGET)},
+    meaning={FROM_ORBIT: sp.Min(*(sp.Abs(TARGET - end) for end in ORBIT_ALONE))},
     words=r"for every $\epsilon$ some $\lambda_\epsilon$ brings "
     r"$((\lambda\theta_1),\dots,(\lambda\theta_{D/2-1}))$ within $\epsilon$ of $(\beta,\dots,\beta)$; so where "
     rf"$\theta_1 = {tex(ALONE)}$ is alone: ",
@@ -316,19 +324,14 @@ EQ_22 = Statement(
     ),
 )
 def eq_22(statement: Statement) -> Iterator[Evidence]:
-    points = orbit(ALONE, 100)
-    targets = [sp.Rational(k, 16) for k in range(17)]
-    ends = (*points, sp.Integer(1))  # 1 is 0 mod 1
-    found = {beta: min(abs(beta - x) for x in ends) for beta in targets}
-    near = {value - statement.meaning[FROM_ORBIT].subs(TARGET, beta) for beta, value in found.items()}
-    yield exact("the distance to the whole orbit mod 1, at k/16", near == {sp.Integer(0)}, near, {0})
-    yield statement.fails_at({TARGET: sp.Rational(1, 4), CLOSE: sp.Rational(1, 8)})
+    for quarter in (sp.Rational(1, 4), sp.Rational(3, 4)):  # half a circle holds one of them
+        yield statement.fails_at({TARGET: quarter, CLOSE: sp.Rational(1, 5)})
 
 
 @repair(
     "eq-22",
     says=(
-        r"true, distances mod 1, when 1, $\theta_1$, ..., $\theta_{D/2-1}$ are independent over "
+        rf"true, distances mod {CIRCLE}, when {CIRCLE}, $\theta_1$, ..., $\theta_{{D/2-1}}$ are independent over "
         r"$\mathbb{Q}$"
     ),
     uses=("thm-2.1.weyl*",),
@@ -344,6 +347,8 @@ def eq_22_repaired() -> Iterator[Evidence]:
         volume,
         "> 0",
     )
+    period = sp.periodicity(sp.re(CHARACTER), TURNED)
+    yield exact("least period of the characters by which it is dense", period == CIRCLE, period, CIRCLE)
 
 
 @attack("eq-22", domain="D = 6, theta_0 = sqrt(5)-2: every beta with 2 beta no integer")

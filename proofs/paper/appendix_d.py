@@ -154,7 +154,6 @@ EQ_36 = Statement(
             )
         ),
     ),
-    given=(relation(BASE, ">", 1),),
     words=r"given $\epsilon_0 > 0$, for all sufficiently small $\theta_0 = 1/b$; explicitly, ",
 )
 

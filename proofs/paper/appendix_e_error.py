@@ -40,7 +40,7 @@ from proofs.paper.appendix_e_riemann import (
     first_past,
 )
 from proofs.paper.classical_lemmas import KAPPA, P, k, u, v
-from proofs.statements import TURN, Conclusion, Statement, Variable, relation
+from proofs.statements import TURN, Conclusion, Statement, Variable, chain, relation
 from proofs.subdivision import attacked_in_boxes
 from proofs.waves import (
     ANY_BASE,
@@ -334,13 +334,10 @@ def eq_49_attack() -> Iterator[Evidence]:
 
 EQ_50 = Statement(
     (*SIZES, SHARE),
-    (
-        Conclusion(relation(sp.Abs(FAR_TERMS), "<=", 4 * sp.pi * lam / D * theta**alpha / (1 - 2 * L / D))),
-        Conclusion(
-            relation(
-                4 * sp.pi * lam / D * theta**alpha / (1 - 2 * L / D), "<=", 8 * sp.pi * lam * theta**alpha / D
-            )
-        ),
+    chain(
+        sp.Abs(FAR_TERMS),
+        ("<=", 4 * sp.pi * lam / D * theta**alpha / (1 - 2 * L / D)),
+        ("<=", 8 * sp.pi * lam * theta**alpha / D),
     ),
     meaning=LOG,
 )

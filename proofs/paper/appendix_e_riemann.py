@@ -407,7 +407,7 @@ def eq_45_repaired(statement: Statement) -> Iterator[Evidence]:
     yield same("a linear f attains it", sp.integrate(r, (r, 0, 2 / D)), bound)
 
 
-def lipschitz(bound: sp.Expr = 4 / D**2) -> Iterator[Evidence]:
+def lipschitz(bound: sp.Expr) -> Iterator[Evidence]:
     """int_0^{2/D} r dr, which Lip_d multiplies, stays below `bound`."""
     yield termwise("bound - int_0^{2/D} r dr", bound - sp.integrate(r, (r, 0, 2 / D)))
 

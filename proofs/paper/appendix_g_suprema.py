@@ -125,13 +125,18 @@ EQ_79 = Statement(
 )
 
 
-@necessary("eq-79", hypothesis=SCHWARTZ)
-def eq_79_without_decay() -> Iterator[Evidence]:
+def mean_of_cauchy(whose: str) -> Evidence:
+    """The mean of the size of a number of Cauchy's density, which is not Schwartz: infinite."""
     x = sp.Symbol("x", positive=True)
     found = sp.limit(sp.integrate(x / (1 + x**2), (x, 0, S)), S, sp.oo)
-    yield exact(
-        "q_A, k_A of Cauchy's density: mean of |q_A|, up to a constant", found.is_finite, found, "finite"
+    return exact(
+        f"{whose} of Cauchy's density: mean of |q_A|, up to a constant", found.is_finite, found, "finite"
     )
+
+
+@necessary("eq-79", hypothesis=SCHWARTZ)
+def eq_79_without_decay() -> Iterator[Evidence]:
+    yield mean_of_cauchy("q_A, k_A")
 
 
 @claim(
@@ -221,6 +226,18 @@ def eq_80_without_growth() -> Iterator[Evidence]:
 @necessary("eq-80*", hypothesis=f"${tex(GROWING)}$")
 def eq_80_repaired_without_growth() -> Iterator[Evidence]:
     yield shrinking(EQ_80_REPAIRED)
+
+
+@necessary("eq-80", hypothesis=SCHWARTZ)
+def eq_80_without_decay() -> Iterator[Evidence]:
+    """Phi is at least its first term, 2|q_A k_A| sup rho over sqrt(a), on the tokens' own quarter of the plane."""
+    yield mean_of_cauchy("q_A and k_A positive, independent of the phase and")
+
+
+@necessary("eq-80*", hypothesis=SCHWARTZ)
+def eq_80_repaired_without_decay() -> Iterator[Evidence]:
+    """|Phi| is at least its first term."""
+    yield mean_of_cauchy("q_A and k_A independent of the phase and")
 
 
 def bounded_below(statement: Statement) -> Iterator[Evidence]:

@@ -252,12 +252,13 @@ def square_expansion(size: int, weight: int) -> Evidence:
 
 @attack("eq-83", domain="positive correlation, where I is too large instead: r = +9/10 in both, D = 4")
 def eq_83_attack() -> Iterator[Evidence]:
-    def too_large(sign: int) -> Evidence:
-        found = twisted(CORRELATION, sign=sign).amplitude_square(2) / 4
-        what = f"E|q_A.k_A|^2/(2a), correlations r and {sign} r"
-        return tried(what, found == (1 + CORRELATION**2) / 2, found, "(1 + r^2)/2 > 1/2")
-
-    yield controlled(too_large(1), too_large(-1))
+    tokens = twisted(CORRELATION, sign=1)
+    what = "E|q_A.k_A|^2 less that of uncorrelated tokens"
+    more = tokens.amplitude_square(2) - twisted(sp.Integer(0)).amplitude_square(2)
+    too_large = exact(what, bool(more > 0), more, "> 0")
+    yield from counterexample(
+        [tokens.schwartz(), *tokens.assumption(0, 0, 1), too_large], EQ_83.fails_at(moments_of(tokens, 2))
+    )
 
 
 SIZE_OF_SECOND = sp.Symbol(r"|\mathrm{II}|", nonnegative=True)

@@ -211,6 +211,9 @@ def interval_distances(low: int, high: int) -> set[int]:
 )
 def protocol_repaired(statement: Statement) -> Iterator[Evidence]:
     query = statement.range_of(QUERY)
+    first = statement.values_at({START: NEAR[0], KEY: NEAR[0], QUERY: NEAR[-1]})  # refused outside the ranges
+    apart = first[QUERY] - first[KEY]
+    yield exact("the first position may be a key's, the last a query's", apart == WIDTH, apart, WIDTH)
     for index, end in enumerate((query.low, query.high), 1):
         yield equality("what the query's range leaves of m - n", end - KEY, statement.target(index))
     for start, said in zip(statement.range_of(START).among, (NEAR, FAR), strict=True):
@@ -283,18 +286,23 @@ SYMMETRIC = Statement(
 def symmetric_means_unbiased(statement: Statement) -> Iterator[Evidence]:
     bias, law = hidden_bias()
     spread = max(bias.values()) - min(bias.values())
-    yield exact("Delta is symmetric", symmetric(law), law, "its negative's")
-    yield exact("and its mean scores differ by 2", spread == 2, spread, 2)
+    hidden = [
+        exact("Delta is symmetric", symmetric(law), law, "its negative's"),
+        exact("and its mean scores differ by 2", spread == 2, spread, 2),
+    ]
     skewed = {Fraction(3): Fraction(1, 4), Fraction(-1): Fraction(3, 4)}
     third = sum(value**3 * weight for value, weight in skewed.items())
-    yield exact("a law with third moment 6", third == 6, third, 6)
-    yield exact("is not symmetric", not symmetric(skewed), skewed, "not its negative's")
+    shown = [
+        exact("a law with third moment 6", third == 6, third, 6),
+        exact("is not symmetric", not symmetric(skewed), skewed, "not its negative's"),
+    ]
     moment = CHANCE * (FIRST - CENTRE) ** 3 + (1 - CHANCE) * (SECOND - CENTRE) ** 3
     skew = CHANCE * (1 - CHANCE) * (1 - 2 * CHANCE) * (FIRST - SECOND) ** 3
-    yield equality("third moment of u or v about m, not 0 for p < 1/2", statement.spelt(moment), skew)
+    shown.append(equality("third moment of u or v about m, not 0 for p < 1/2", statement.spelt(moment), skew))
     values = {FIRST: 3, SECOND: -1, CHANCE: sp.Rational(1, 4)}
-    yield statement.fails_at(values | {NEARER: 1}, 1, also=(2,))
-    yield statement.fails_at(values | {NEARER: 0}, 2)
+    # apart, so that a point whose hypotheses fail stands undecided beside one that refutes, and is an error
+    yield from counterexample(hidden, statement.fails_at(values | {NEARER: 1}, 1, also=(2,)))
+    yield from counterexample(shown, statement.fails_at(values | {NEARER: 0}, 2))
 
 
 NEAR_MEANS, FAR_MEANS = sp.symbols("x_1:4", real=True), sp.symbols("y_1:3", real=True)
@@ -344,10 +352,13 @@ def symmetric_attack() -> Iterator[Evidence]:
         return exact(what, average == 0, average, "0: invisible in the mean of Delta")
 
     means = list(bias.values())
-    unbiased = exact("every mean score is the same", max(means) == min(means), max(means) - min(means), 0)
     seen = controlled(invisible(means), invisible(means[:-1]))
+    nearer, farther = (sp.Rational(sum(half), len(half)) for half in (means[1:51], means[51:]))
+    opposite = exact("means of the two halves of 1..100", nearer == -farther, (nearer, farther), "x and -x")
+    point = {NEARER: nearer, FIRST: 3, SECOND: -2, CHANCE: sp.Rational(1, 4)}
     yield from counterexample(
-        [seen, exact("Delta is symmetric", symmetric(law), law, "its negative's")], unbiased
+        [seen, opposite, exact("Delta is symmetric", symmetric(law), law, "its negative's")],
+        SYMMETRIC.fails_at(point),
     )
 
 
