@@ -129,15 +129,16 @@ def served_rows(*rows: tuple[int, int]) -> Listed:
     return Listed((LENGTH, BASE), tuple((sp.Integer(length), sp.Integer(base)) for length, base in rows))
 
 
+LEAST = sp.Integer(0)  # what the sums may not fall below
 PRINTED = Statement(
     (served_rows(*((length, base) for length, base, _ in FAILING)), replace(ANY_PLACE, high=LENGTH)),
-    (Conclusion(relation(summed(BASE), ">=", 0)),),
-    words=r"the least bases $b$ with $B_m \ge 0$ for all $m$ within a length $L$, as Table 2 prints them, read "
+    (Conclusion(relation(summed(BASE), ">=", LEAST)),),
+    words=rf"the least bases $b$ with $B_m \ge {LEAST}$ for all $m$ within a length $L$, as Table 2 prints them, read "
     rf"as numbers ($d = {HEAD_DIM}$, which reproduces the table); at 2k it prints $1.6\cdot10^4$; ",
 )
 SERVED = Statement(
     (served_rows(*SERVING), ANY_PLACE),
-    (Conclusion(relation(summed(BASE), ">", 0)),),
+    (Conclusion(relation(summed(BASE), ">", LEAST)),),
     words=rf"at $d = {HEAD_DIM}$ the bases $b$ serve the lengths $L$: ",
 )
 

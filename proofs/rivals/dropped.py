@@ -65,8 +65,11 @@ def drope_0_attack() -> Iterator[Evidence]:
     yield from UNIFORM.attack()
 
 
-TURNING = r"some pair has $|q_m||k_m|>0$"
+OF_PAIR = sp.Symbol("|q_{m}||k_{m}|", nonnegative=True)
+TURNS = relation(OF_PAIR, ">", 0)
+TURNING = f"some pair has ${tex(TURNS)}$"
 ROWS = "$T>d_k$"
+POWERS = r"frequencies $b^{-2m/d_k}$, $b>1$"
 
 
 SCORES, ALPHAS = sp.symbols("f_1:4", real=True), sp.symbols("alpha_1:4", positive=True)
@@ -91,7 +94,7 @@ LAST_ROW = Statement(
     (Conclusion(relation(last_row(1), ">", 0)), Conclusion(relation(last_row(2), ">", 0))),
     given=(UNLIKE,),
     meaning=softmax_of_row(),
-    words=r"a RoPE head with a pair whose $q_m$ and $k_m$ are not 0, on a constant sequence of more than $d_k$ tokens, "
+    words=rf"a RoPE head in which {TURNING}, on a constant sequence of more than $d_k$ tokens, "
     r"has some $c$ with $A^c>0$ and a gradient other than 0; with the proof's $c$ and three keys, $TA^c$ and its "
     "derivative: ",
 )
@@ -104,7 +107,7 @@ LAST_ROW = Statement(
     known=TEXT,
     kind="lemma",
     says=LAST_ROW,
-    assumes=(TURNING, ROWS, r"frequencies $b^{-2m/d_k}$, $b>1$"),
+    assumes=(TURNING, ROWS, POWERS),
     outline="Scores of one distance are f = a sum of waves. Were f constant on the last row, all amplitudes were 0. "
     "Else c_j = alpha_j (f_j - mean f) on that row makes A^c a covariance of alpha and f, and its derivative along "
     "W_Q a sum of squares.",
@@ -160,6 +163,7 @@ def drope_rope(statement: Statement) -> Iterator[Evidence]:
     yield instance(equality("three keys: the sum of c", sp.expand(total), sp.Integer(0)))
     what = "frequencies are in (0, 1], half a turn is more: their waves and 1 all differ at distance 1"
     yield exact(what, bool(sp.pi > 1), "1", "< pi")
+    yield exact("of a pair of any size", TURNS.subs(OF_PAIR, t) == sp.true, TURNS, f"at {t} > 0")
 
 
 @BESIDE.necessary("drope-rope", hypothesis=f"${tex(UNLIKE)}$")
@@ -176,8 +180,19 @@ def drope_rope_of_few_rows() -> Iterator[Evidence]:
 
 @BESIDE.necessary("drope-rope", hypothesis=TURNING)
 def drope_rope_of_nothing() -> Iterator[Evidence]:
-    share = UNIFORM.target() * sp.Integer(0)
-    yield exact("all q_m or k_m are 0, so all scores: A^c", bool(share > 0), share, "> 0")
+    size = int(TURNS.rhs)
+    row, _ = _last_row(10, (size,), ("1/3",))
+    yield exact(f"d_k = 2, T = 3, base 10, |q_0||k_0| = {size}: T A^c", bool(row > 0), float(row), "> 0")
+
+
+@BESIDE.necessary("drope-rope", hypothesis=POWERS)
+def drope_rope_of_one_frequency() -> Iterator[Evidence]:
+    """b = 1: two pairs of one frequency, half a turn apart, cancel; so all scores are alike, and A^c = 0."""
+    x = sp.Symbol("x", real=True)
+    whole = sp.cos(x) + sp.cos(x + sp.pi)
+    row = LAST_ROW.spelt(last_row(1)).subs({f: whole.subs(x, j) for j, f in enumerate(SCORES)})
+    yield exact("b = 1, d_k = 4, f(x) = cos x + cos(x + pi): f", bool(whole != 0), whole, "!= 0")
+    yield exact("so of three keys T A^c", bool(sp.simplify(row) > 0), sp.simplify(row), "> 0")
 
 
 def _last_row(base: Real, amplitudes: Sequence[int], phases: Sequence[str]) -> tuple[arb, arb]:
@@ -341,12 +356,12 @@ def slow_frequencies(base: int, head_dim: int, length: int) -> int:
 
 
 PAIR = sp.Symbol("m", integer=True, nonnegative=True)
-TRAINED = sp.Integer(32_000)
+DEPLOYED, TRAINED = sp.Integer(10_000), sp.Integer(32_000)  # the base, C_train
 
 
 def slowness(head_dim: int) -> sp.Expr:
-    """omega_m C_train at base 10^4."""
-    return sp.Integer(10_000) ** (-2 * PAIR / sp.Integer(head_dim)) * TRAINED
+    """omega_m C_train at the deployed base."""
+    return DEPLOYED ** (-2 * PAIR / sp.Integer(head_dim)) * TRAINED
 
 
 SLOW_FIVE = Statement(
@@ -381,26 +396,31 @@ LESS_THAN_ONCE = Statement(
 )
 def drope_freq(statement: Statement) -> Iterator[Evidence]:
     yield statement.fails_at({PAIR: 27})
-    found = slow_frequencies(10_000, 64, int(TRAINED))
+    found = slow_frequencies(int(DEPLOYED), 64, int(TRAINED))
     yield tried("frequencies that turn less than once: fewer than five", found < 5, found, "< 5")
 
 
 @BESIDE.repair("drope-freq", says=LESS_THAN_ONCE, outline="Each frequency is decided in balls.")
 def drope_freq_repaired(statement: Statement) -> Iterator[Evidence]:
-    slow, _, slow_long, _ = statement.conclusions
-    for head_dim, conclusion, last in ((64, slow, 31), (128, slow_long, 63)):
-        count = last + 1 - int(conclusion.when[0].rhs)
-        found = slow_frequencies(10_000, head_dim, int(TRAINED))
-        yield exact(f"d_k = {head_dim}", found == count, found, count)
-    pair, decided, places = statement.range_of(PAIR), [], []
-    for m in range(int(pair.high) + 1):
-        for conclusion in statement.conclusions:
-            if all(one.subs(PAIR, m) for one in conclusion.when):
-                greater, lesser = (constant_ball(side.subs(PAIR, m)) for side in conclusion.sides)
-                decided.append(less(lesser, greater))
-                places.append(m)
-    whole = set(decided) == {True} and (places[0], places[-1]) == (pair.low, pair.high)
-    yield exact("every conclusion at every pair, to the last", whole, f"{len(decided)} comparisons", "true")
+    pair, decided = statement.range_of(PAIR), []
+    for head_dim, conclusion in zip((64, 64, 128, 128), statement.conclusions, strict=True):
+        slow, fewer = slow_frequencies(int(DEPLOYED), head_dim, int(TRAINED)), conclusion.says.rel_op == "<"
+        pairs = [
+            m
+            for m in range(int(pair.low), int(pair.high) + 1)
+            if all(one.subs(PAIR, m) for one in conclusion.when)
+        ]
+        count = slow if fewer else head_dim // 2 - slow
+        what = (
+            f"d_k = {head_dim}, pairs that turn {'less' if fewer else 'more'} than once, and those spoken of"
+        )
+        yield exact(what, len(pairs) == count and pairs[-1] < head_dim // 2, len(pairs), count)
+        for m in pairs:
+            greater, lesser = (constant_ball(side.subs(PAIR, m)) for side in conclusion.sides)
+            decided.append(less(lesser, greater))
+    yield exact(
+        "every conclusion at every pair", set(decided) == {True}, f"{len(decided)} comparisons", "true"
+    )
 
 
 @BESIDE.attack("drope-freq*", domain="the slowest two and the third slowest, by their exponents in mpmath")

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 import sympy as sp
 from flint import arb
 
+from analysis.errors import InputError
 from analysis.evidence import Evidence
 from proofs.balls import ball, below
-from proofs.checks import equality, search
+from proofs.checks import equality, exact, search
 from proofs.integrals import RopeSums
 from proofs.ledger import Known
 from proofs.rivals import BESIDE, unjudged
@@ -32,6 +33,8 @@ def inversion_share(base: int, length: int, head_dim: int) -> arb:
     """
     sums, half = RopeSums.of(head_dim, base=base, turns=False), length // 2
     near, far = ([_floats(sums.cos(m)) for m in part] for part in (range(half), range(half, length)))
+    if (2 * len(near), 2 * len(far)) != (length, length):
+        raise InputError(f"M = {length}: windows of {len(near)} and {len(far)} distances are not its halves")
     least, greatest = (sorted(ends) for ends in zip(*near, strict=True))
     sure = sum(bisect_left(greatest, low) for low, _ in far)
     possible = sum(bisect_right(least, high) for _, high in far)
@@ -80,6 +83,18 @@ def du_1() -> Iterator[Evidence]:
 
 LESS, TIE = sp.symbols("less tie", positive=True)
 HALF = sp.Rational(1, 2)  # the limit of the share of inversions
+SOME_WAVE = r"some $C_n\ne0$"
+
+
+def of_each_order(ties: sp.Expr) -> sp.Expr:
+    """P(X < Y) of two that are independent and alike: by exchange, the two orders are as likely."""
+    return sp.solve(sp.Eq(LESS + LESS + TIE, 1), LESS)[0].subs(TIE, ties)
+
+
+@BESIDE.necessary("du-1.weyl", hypothesis=SOME_WAVE)
+def du_1_of_no_wave() -> Iterator[Evidence]:
+    found = of_each_order(sp.Integer(1))
+    yield exact("all C_n = 0: S = 0, so that two always tie: P(S(m2) > S(m1))", found == HALF, found, HALF)
 
 
 @BESIDE.claim(
@@ -88,13 +103,8 @@ HALF = sp.Rational(1, 2)  # the limit of the share of inversions
     paper=PAPER,
     known=Known.OURS,
     kind="theorem",
-    says=r"for fixed $h$ and $B$ with $1,\theta_0/2\pi,\dots,\theta_{h-1}/2\pi$ independent over $\mathbb Q$ "
-    r"and $S$ not "
-    rf"constant: $P(S(m_2)>S(m_1))\to{tex(HALF)}$ as $M\to\infty$, without a normal law",
-    assumes=(
-        r"$1,\theta_n/2\pi$ independent over $\mathbb{Q}$",
-        r"some $C_n\ne0$",
-    ),
+    says=rf"for fixed $h$ and $B$: $P(S(m_2)>S(m_1))\to{tex(HALF)}$ as $M\to\infty$, without a normal law",
+    assumes=(r"$1,\theta_0/2\pi,\dots,\theta_{h-1}/2\pi$ independent over $\mathbb{Q}$", SOME_WAVE),
     uses=("thm-2.1.weyl*",),
     outline="m1 and m2 are independent and each uniform on a window of consecutive integers; by Weyl's criterion their "
     "angles become uniform on the torus, so the pair tends to two independent values of one law without atoms.",
@@ -109,8 +119,8 @@ HALF = sp.Rational(1, 2)  # the limit of the share of inversions
     in_words="of the distribution of an infinite orbit",
 )
 def du_1_weyl() -> Iterator[Evidence]:
-    solved = sp.solve(sp.Eq(LESS + LESS + TIE, 1), LESS)[0]  # by exchange, the two orders are as likely
-    yield equality("P(X < Y) of two that are independent and alike, without ties", solved.subs(TIE, 0), HALF)
+    without = of_each_order(sp.Integer(0))
+    yield equality("P(X < Y) of two that are independent and alike, without ties", without, HALF)
     k = sp.Symbol("k", integer=True, nonzero=True)
     y = sp.Symbol("y", real=True)
     mean = sp.integrate(sp.exp(2 * sp.pi * sp.I * k * y), (y, 0, 1))
