@@ -1,13 +1,15 @@
 r"""Words beside an object: what a printed statement cites, indexes and counts must be somebody's.
 
 A statement that is an object prints its ranges and sides from it, but its words are typed. So are those of a form that
-is no object. Five rules tie what is typed to what is checked; `Ledger.check` enforces them.
+is no object. Seven rules tie what is typed to what is checked; `Ledger.check` enforces them.
 
 - **Citations.** "(54)", "Theorem 2.2", "`thm-3.2`" name the claim itself, one that it uses, or one that it `cites`; and
   each that it cites is named. An assumption that words name is among the hypotheses, or cited: that it is used is not
   enough.
 - **Indices.** A letter with an index, `\mu_0`, is printed by the object or stands in `NOTATION_INDICES`; `\theta_1`
   only begins a list, `\theta_1,\dots`.
+- **Lists** such as `\theta_1,\dots` begin with the index 0 or 1, or go on from the index before.
+- **Versions.** Words that name a version of the paper name v1, which is the one that is judged.
 - **Shares.** The amplitude has the share $\theta$ of a head, the phase $1-\theta$, and no other number less $\theta$.
 - **Fractions** of two numbers are in lowest terms.
 - **Numbers.** Each other number in the words of an object stands among those that the object prints. `UNTIED`
@@ -32,6 +34,10 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _FRACTION = re.compile(r"\\frac\{(\d+)\}\{(\d+)\}")
 _SHORT_FRACTION = re.compile(r"\\frac(\d)(\d)")
 _BEGINS_LIST = re.compile(r"\\theta_1[)$]*,[ $]*(?:\\dots|\.\.\.)")
+_LIST = re.compile(
+    r"(?:_\{?(\d+)\}?[)$]*,[ $\\(A-Za-z]*)?_\{?(\d+)\}?[)$]*,[ $]*(?:\\dots|\.\.\.)"
+)  # the index before, if there is one, and the last
+_VERSION = re.compile(r"\bv(\d)\b")
 _RATIO = re.compile(r"(?<![\w^}.])(\d+)/(\d+)(?![\w.])")
 _SHARE = re.compile(r"\((\d+)-\\theta\)")
 _KINDS = {"eq": "", "thm": "theorem", "lem": "lemma", "asm": "assumption", "tab": "table", "not": "notation"}
@@ -132,6 +138,14 @@ def misprints(
         f"{above}/{below} is not in lowest terms"
         for above, below in _RATIO.findall(bare)
         if gcd(int(above), int(below)) > 1
+    ]
+    found += [
+        f"a list from the index {last} on"
+        for before, last in _LIST.findall(words)
+        if last not in ("0", "1") and before != str(int(last) - 1)
+    ]
+    found += [
+        f"v{number} is not the version that is judged" for number in _VERSION.findall(bare) if number != "1"
     ]
     found += [rf"({whole}-\theta) is no share of a head" for whole in _SHARE.findall(bare) if whole != "1"]
     return found if printed is None else found + _numbers(bare, printed, UNTIED.get(label, frozenset()))
