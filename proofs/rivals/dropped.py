@@ -342,7 +342,9 @@ def _bias_margins() -> Iterator[tuple[str, arb]]:
                 c = [weight / whole - ball(Fraction(1, i)) for weight in weights]
                 largest = functools.reduce(arb.max, map(abs, c), largest)
                 total += sum((x * (x + ball(Fraction(1, i))) for x in c), arb(0))
-            bound = largest * ball(2 * size * spread) * (4 * ball(size**2)).exp()
+            point = {SIZE: size, BOUND: sp.Integer(1), WIDTH: sp.Integer(1), SPREAD: spread}
+            LAYER.values_at(point)  # refused outside the ranges, as where a state is larger than R
+            bound = largest * constant_ball(LAYER.target(1).subs(point))
             yield f"{name}, T = {length}, step {step}", 1 - abs(total) / (length * bound)
 
 
