@@ -70,9 +70,9 @@ def _finding(contrasts: Sequence[Mapping[str, Any]], runs: Sequence[Mapping[str,
         said = []
         for name in (name for name in SHOWN if any(row["label"] == name for row in runs)):
             mine = [row for row in runs if row["label"] == name]
-            best = min(mine, key=lambda row: row["bits"][near])
+            best = min(mine, key=lambda row: row["validation_bits"])  # of the data that chooses
             said.append(f"{name} {best['harm']:+.2f} at {best['bits'][near]:.2f}")
-        return f"From L to {FAR}L, bits a byte, each at its least loss at L: {', '.join(said)}; none is equal yet"
+        return f"From L to {FAR}L, bits a byte, each at its least validation loss: {', '.join(said)}; none is equal yet"
     said = ", ".join(f"{row['against_label']} {row['difference']:+.2f}" for row in contrasts)
     seeds = sorted({len(row["seeds"]) for row in contrasts})
     count = _counted(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from statistics import median
 
 from analysis.experiments.plan import rate_name
@@ -159,6 +159,56 @@ def length_use_findings() -> Iterator[Finding]:
             },
             COLLECTED,
         )
+
+
+def trained_rate_findings() -> Iterator[Finding]:
+    """What the learning rate changes within the trained length and beyond it, of methods trained at several."""
+    rows = [row for row in table("long_runs") if (row["kind"], row["diverged"]) == ("scratch", "False")]
+    groups = dict.fromkeys((row["corpus"], row["variant"], row["seed"], row["tokens"]) for row in rows)
+    for corpus, variant, seed, tokens in groups:
+        place = (corpus, variant, seed, tokens)
+        mine = [row for row in rows if (row["corpus"], row["variant"], row["seed"], row["tokens"]) == place]
+        if len(mine) < 2:
+            continue
+        mine.sort(key=lambda row: float(row["lr"]))
+
+        far = [dict(_read_at(row, 8 * BASE)) for row in mine]
+        extended = ", with YaRN {yarn} there" if all("yarn" in read for read in far) else ""
+        yarn = {"yarn": _each(read["yarn"] for read in far)} if extended else {}
+        yield Finding(
+            f"rates-{label_part(variant)}-{corpus}-s{seed}-{float(tokens) / 1e6:.0f}m",
+            "{method} trained on {tokens} million tokens of {corpus} (seed {seed}) at rates of {rates} has {near} bits "
+            "a byte at {short} tokens and {far} at {long}"
+            + extended
+            + "; the validation split, by which a rate is "
+            "chosen, has {validation} bits a token.",
+            "tables/long_runs.csv",
+            {
+                "method": mine[0]["label"],
+                "tokens": number(float(tokens) / 1e6, 1),
+                "corpus": corpus,
+                "seed": int(seed),
+                "rates": " and ".join(rate_name(float(row["lr"])) for row in mine),
+                "near": _each(float(row[f"bits_{BASE}"]) for row in mine),
+                "far": _each(read["none"] for read in far),
+                "validation": _each(float(row["validation_bits"]) for row in mine),
+                "short": BASE,
+                "long": 8 * BASE,
+            }
+            | yarn,
+            FRONTIER,
+        )
+
+
+def _each(values: Iterable[float]) -> str:
+    return " and ".join(f"{value:.3f}" for value in values)
+
+
+def _read_at(row: dict[str, str], length: int) -> Iterator[tuple[str, float]]:
+    """Each extension under which a run was read at a length, and its bits a byte."""
+    for read in content(_of_run(row))["readings"]:
+        if read["length"] == length:
+            yield read["extension"], read["bits_per_byte"]
 
 
 def copying_findings() -> Iterator[Finding]:

@@ -348,14 +348,16 @@ def mutant_findings() -> Iterator[Finding]:
     left = [
         row for row in computed if row["ended"] != "killed"
     ]  # what ran over time is seen by nobody either
+    left_printed = [row for row in printed if row["ended"] != "killed"]
     reasons = Counter(row.get("why", "hole").partition(":")[0] for row in left)
-    seen, seen_printed = len(computed) - len(left), sum(row["ended"] == "killed" for row in printed)
+    seen, seen_printed = len(computed) - len(left), len(printed) - len(left_printed)
     yield Finding(
         "mutation-score",
         "Of {computed} errors planted in what the ledger computes it sees {seen} ({share}). Of the {left} that it does "
-        "not see, {attack} are in a search for a counterexample alone, {equivalent} change nothing that is judged, and "
-        "{hole} are holes. Of {printed} planted in printed statements and hypotheses it sees {seen_printed} "
-        "({share_printed}).",
+        "not see, {attack} are in a search for a counterexample alone, {equivalent} change nothing that is judged, "
+        "{over} ran out of time, and {hole} are holes, of which {mended} were mended after the draw. Of {printed} "
+        "planted in printed statements and hypotheses it sees {seen_printed} ({share_printed}); of the other "
+        "{left_printed}, {mended_printed} were mended after it.",
         record,
         {
             "computed": len(computed),
@@ -363,8 +365,12 @@ def mutant_findings() -> Iterator[Finding]:
             "share": percent(seen / len(computed)),
             "left": len(left),
             **{reason: reasons[reason] for reason in ("attack", "equivalent", "hole")},
+            "over": reasons["over time"],
+            "mended": sum("mended" in row.get("why", "") for row in left),
             "printed": len(printed),
             "seen_printed": seen_printed,
             "share_printed": percent(seen_printed / len(printed)),
+            "left_printed": len(left_printed),
+            "mended_printed": sum("mended" in row.get("why", "") for row in left_printed),
         },
     )

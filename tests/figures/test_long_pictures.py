@@ -131,9 +131,9 @@ def test_the_grid_shows_hits_by_depth_and_length(found):
     assert tapa.get_title() == "TAPA"
     shares = np.asarray(tapa.images[0].get_array())
     assert shares.shape == (5, 5)
-    expected = round(LADDER.needles * 0.8 * 0.9) / LADDER.needles
+    expected = 100 * round(LADDER.needles * 0.8 * 0.9) / LADDER.needles
     assert shares[4, 0] == pytest.approx(expected)
-    assert f"{100 * expected:.0f}" in {text.get_text() for text in tapa.texts}
+    assert f"{expected:.0f}" in {text.get_text() for text in tapa.texts}
 
 
 def test_findings_are_sentences_of_the_tables(found, monkeypatch: pytest.MonkeyPatch):
