@@ -479,7 +479,7 @@ def check_model_name(name: str | Path, kinds: str = KINDS, revision: str | None 
         return
     if os.path.exists(path):
         listed = path.iterdir() if os.path.isdir(path) and os.access(path, os.R_OK | os.X_OK) else None
-        if listed is not None and not any(one.is_dir() or one.suffix in _OF_MODELS for one in listed):
+        if listed is not None and not any(not one.is_file() or one.suffix in _OF_MODELS for one in listed):
             raise InputError(f"{path} holds no model; give {kinds}")
         return
     beside = [str(found) for found in sorted(path.parent.iterdir())] if path.parent.is_dir() else []

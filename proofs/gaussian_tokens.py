@@ -57,7 +57,7 @@ class Split:
         return self.head_dim - self.amplitude
 
 
-def splits(head_dim: int) -> list[Split]:
+def admitted_splits(head_dim: int) -> list[Split]:
     """Every split of a head, the smallest amplitude first: whatever `Split` admits."""
     found = []
     for size in range(head_dim + 1):

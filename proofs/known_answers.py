@@ -22,6 +22,7 @@ from proofs.balls import ball
 from proofs.gaussian_tokens import (
     GaussianTokens,
     Split,
+    admitted_splits,
     column,
     cosine_mean,
     counterexample,
@@ -29,7 +30,6 @@ from proofs.gaussian_tokens import (
     gaussian_integral,
     one_pair,
     quadratic,
-    splits,
     wick,
 )
 from proofs.statements import (
@@ -603,7 +603,7 @@ def _tokens() -> Answers:
         _refused(lambda share=share: Split(8, share)) for share in (Fraction(0), Fraction(1), Fraction(1, 3))
     ]
     yield "no split", bad, [True] * 3
-    sizes = [[(one.amplitude, one.phase) for one in splits(head)] for head in (1, 2, 4)]
+    sizes = [[(one.amplitude, one.phase) for one in admitted_splits(head)] for head in (1, 2, 4)]
     yield "every split", sizes, [[], [(1, 1)], [(1, 3), (2, 2), (3, 1)]]
     q, k, j = quadratic(2)
     x = q.col_join(k)

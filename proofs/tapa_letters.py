@@ -16,7 +16,7 @@ import sympy as sp
 from analysis.evidence import Evidence
 from proofs.checks import exact
 from proofs.exact import identity
-from proofs.gaussian_tokens import HEAD_DIMS, N, splits
+from proofs.gaussian_tokens import HEAD_DIMS, N, admitted_splits
 from proofs.statements import Conclusion, Statement, Variable, relation
 
 Expr = Any
@@ -107,7 +107,7 @@ def every_split(statement: Statement) -> Evidence:
     sizes = statement.range_of(SIZE_A)
     for head in HEAD_DIMS:
         said = range(int(sizes.low), int(sizes.high.subs(HEAD, head)) + 1)
-        found = [split.amplitude for split in splits(head)]
+        found = [split.amplitude for split in admitted_splits(head)]
         if list(said) != found:
             return exact(f"D = {head}: every split", False, said, found)
     least = (statement.range_of(HEAD).low, statement.range_of(APART).low)

@@ -17,7 +17,7 @@ from analysis.evidence import Evidence
 from proofs.balls import ball, below
 from proofs.checks import arrives, controlled, exact, search, short, tried
 from proofs.exact import Expr, identity, limit
-from proofs.gaussian_tokens import HEAD_DIMS, LONGEST, SHARE, Split, T, cosine_mean, splits
+from proofs.gaussian_tokens import HEAD_DIMS, LONGEST, SHARE, Split, T, admitted_splits, cosine_mean
 from proofs.ledger import attack, claim, necessary, practice, repair
 from proofs.paper.section_3_score import EQ_12
 from proofs.paper.theorem_2_1 import DIM, steering_error
@@ -596,7 +596,7 @@ def flops_repaired(statement: Statement) -> Iterator[Evidence]:
         products = {vanilla_operations(head)["multiply"] - scaled["multiply"]}
         products |= {
             tapa_operations(head, one.amplitude)["multiply"] - scaled["multiply"] - more[0]
-            for one in splits(head)
+            for one in admitted_splits(head)
         }
         wanted = {statement.target(6).subs(HEAD, head)}
         yield exact(f"multiplications of the products, D = {head}", products == wanted, products, wanted)
@@ -604,7 +604,7 @@ def flops_repaired(statement: Statement) -> Iterator[Evidence]:
 
 def same_everywhere(predicted: Counter) -> Evidence:
     """Is the difference of operations the predicted one at every split of D = 2..12, 64, 128, 256?"""
-    every = [one for head in (*range(2, 13), *HEAD_DIMS) for one in splits(head)]
+    every = [one for head in (*range(2, 13), *HEAD_DIMS) for one in admitted_splits(head)]
     found = {tuple(sorted(extra_operations(one.head_dim, one.amplitude).items())) for one in every}
     wanted = {tuple(sorted(predicted.items()))}
     return exact(f"operations added by eq 12 at {len(every)} splits", found == wanted, found, wanted)

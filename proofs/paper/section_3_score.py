@@ -24,12 +24,12 @@ from proofs.gaussian_tokens import (
     Q,
     S,
     Split,
+    admitted_splits,
     column,
     for_every_size,
     gaussian_integral,
     off_diagonal,
     quadratic,
-    splits,
     stacked,
 )
 from proofs.ledger import attack, claim, necessary, practice, repair
@@ -297,7 +297,7 @@ EQ_11 = Statement(
 )
 def eq_11(statement: Statement) -> Iterator[Evidence]:
     yield from statement.identities()
-    sizes = [split.phase for split in splits(64)]
+    sizes = [split.phase for split in admitted_splits(64)]
     yield exact(
         "D = 64: sizes of the phase for theta = 1/64..63/64", sizes == list(range(63, 0, -1)), len(sizes), 63
     )
@@ -393,11 +393,11 @@ def eq_12(statement: Statement) -> Iterator[Evidence]:
 
 @attack("eq-12", domain="the smallest head, D = 2, theta = 1/2; D = 1 cannot be split")
 def eq_12_attack() -> Iterator[Evidence]:
-    def splits(head: int) -> Evidence:
+    def admitted_splits(head: int) -> Evidence:
         whole = _whole(head, SHARE)
         return tried(f"D = {head}, theta = 1/2", whole, whole, "whole parts")
 
-    yield controlled(splits(2), splits(1))
+    yield controlled(admitted_splits(2), admitted_splits(1))
 
 
 @practice("eq-12")
@@ -443,7 +443,7 @@ def eq_13(statement: Statement) -> Iterator[Evidence]:
     yield from statement.identities()
     yield from special_everywhere()
     for head in range(2, 4):
-        for amplitude, phase in ((split.amplitude, split.phase) for split in splits(head)):
+        for amplitude, phase in ((split.amplitude, split.phase) for split in admitted_splits(head)):
             found = matrices(head, amplitude)
             yield special_case(head, amplitude, *found)
             given = split_of(amplitude, phase)

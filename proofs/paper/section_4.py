@@ -53,7 +53,7 @@ def ranges(table: Mapping[str, Row], window: str) -> list[Fraction]:
     return [max(column) - min(column) for column in columns][: up_to(window)]
 
 
-def others(table: Mapping[str, Row]) -> list[list[Fraction]]:
+def beside_tapa(table: Mapping[str, Row]) -> list[list[Fraction]]:
     """The rows of the methods beside TAPA."""
     return [numbers(row) for name, row in table.items() if name != "TAPA"]
 
@@ -118,7 +118,7 @@ def _exactly(value: Fraction | int) -> Expr:
 def fine_tuned(few: Expr, words: str) -> Statement:
     """The statements on table 1, with `few` for the largest difference up to 16k."""
     tapa, rope, pi_, yarn = (numbers(FINE_TUNED[name]) for name in ("TAPA", "RoPE b=5e5", "PI", "YaRN"))
-    rest = others(FINE_TUNED)
+    rest = beside_tapa(FINE_TUNED)
     meaning = {
         WIDEST: max(ranges(FINE_TUNED, "16k")),
         RISES: sum(rises_in(row[: up_to("16k")]) for row in FINE_TUNED.values()),
@@ -226,7 +226,7 @@ NARROWEST, TIMES_16, TIMES_32 = sp.symbols("v x_16 x_32", real=True)
 def zero_shot(at_16k: int, at_32k: int) -> Statement:
     """The statements on table 2 with the given factors."""
     tapa = numbers(ZERO_SHOT["TAPA"])
-    rest, apart = others(ZERO_SHOT), ranges(ZERO_SHOT, "8k")
+    rest, apart = beside_tapa(ZERO_SHOT), ranges(ZERO_SHOT, "8k")
     return Statement(
         (),
         (
@@ -298,7 +298,7 @@ def phases(relative: int) -> Statement:
         MOST_GAP: max(gaps[: up_to("16k")]),
         GAP_32: gaps[5],
         **percent,
-        ABOVE: sum(linear[i] >= best(others(FINE_TUNED), i) for i in (6, 7)),
+        ABOVE: sum(linear[i] >= best(beside_tapa(FINE_TUNED), i) for i in (6, 7)),
         RISES_3: rises_in(LINEAR[5:]),
     }
     return Statement(
@@ -349,7 +349,7 @@ def table_3_attack() -> Iterator[Evidence]:
         what = f"windows where the linear phase beats all of {len(rows)}"
         return tried(what, better == ["48k", "64k"], better, "48k, 64k")
 
-    rest = others(FINE_TUNED)
+    rest = beside_tapa(FINE_TUNED)
     yield controlled(beats(rest), beats([*rest, numbers(FINE_TUNED["TAPA"])]))
 
 
@@ -550,5 +550,5 @@ def table_1_practice() -> Iterator[dict[str, object]]:
     """Rows: TAPA against the best of the others, as v1 prints them."""
     tapa = numbers(FINE_TUNED["TAPA"])
     for column, window in enumerate(WINDOWS):
-        least = best(others(FINE_TUNED), column)
+        least = best(beside_tapa(FINE_TUNED), column)
         yield {"window": window, "best of the others": float(least), "TAPA": float(tapa[column])}
