@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from analysis.errors import InputError
 from analysis.evaluation.protocol import Protocol, scaled_stride
 from analysis.experiments.plan import VARIANTS, Run, cpu
-from analysis.settings import check_device_name, check_least, check_precision, nearest
+from analysis.settings import MOST, check_device_name, check_least, check_precision, nearest
 from analysis.theory.frequencies import Extension, extension_name
 from analysis.training.recipe import FinetuneSettings, Recipe, tuned_rates
 
@@ -319,11 +319,14 @@ class Watched:
 
 
 def whole_numbers(name: str, text: str) -> tuple[int, ...]:
-    """Whole numbers with commas between them; `InputError` naming the option if they are none."""
+    """Whole numbers with commas between them; `InputError` naming the option if they are none, or one is too large."""
     try:
-        return tuple(int(part) for part in text.split(","))
+        found = tuple(int(part) for part in text.split(","))
     except ValueError:
         raise InputError(f"{name} {text} is not a list of whole numbers such as 1024,2048") from None
+    if (largest := max(found)) > MOST:  # also of those that no float holds
+        raise InputError(f"{name} {largest} is above {MOST}; give less")
+    return found
 
 
 @dataclass(frozen=True, slots=True)

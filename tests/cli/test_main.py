@@ -741,6 +741,7 @@ USAGE = [
     ("evaluate lama", "lama: no such file or folder; did you mean llama?"),
     ("bias llama --interventions holt", "intervention 'holt' is unknown; did you mean hold?"),
     ("bias llama --lengths 9,8", "--lengths 9,8 do not ascend"),
+    (f"evaluate llama --lengths {'9' * 400}", "is above 9223372036854775807; give less"),
     ("bias llama --precision half", "--precision half is unknown; known: float32, bfloat16"),
     ("bias nosuch --dry-run", "nosuch: no such file or folder; give the folder of the runs of `tapa sweep`"),
     ("train cpu lrr=1", "recipe key lrr is unknown; did you mean lr?"),
