@@ -296,8 +296,8 @@ def hostile_findings() -> Iterator[Finding]:
     yield Finding(
         "hostile-inputs",
         "Of {cases} hostile inputs at {doors} doors {results} end in a result and {refusals} in one line with exit "
-        "code 2; {failures} end otherwise: in a traceback, in a crash, or beyond {seconds} s of a processor or {size} "
-        "GB.",
+        "code 2; {failures} end otherwise: in a traceback, in more lines, in a crash, or beyond {seconds} s of a "
+        "processor or {size} GB.",
         "summaries/hostile.json",
         {
             "cases": int(found["cases"]),
