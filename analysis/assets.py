@@ -456,8 +456,9 @@ KINDS = (
 """What a user may name as a model, for messages."""
 
 
-# pickles too, which have a refusal of their own
-_OF_MODELS = {".safetensors", ".json", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+"""Endings of files that can run code when they are opened; they have a refusal of their own."""
+_OF_MODELS = {".safetensors", ".json", ".gguf", *PICKLES}
 
 
 def check_model_name(name: str | Path, kinds: str = KINDS, revision: str | None = None) -> None:

@@ -129,9 +129,7 @@ def check_whole(name: str, value: int, least: int = 1, most: int = MOST) -> None
 
 MOST_PROCESSES = 1024  # on one machine
 FEWEST = 3  # seeds or documents whose interval is given or drawn: that of two says nothing
-LEAST_GAIN = (
-    0.04  # bits a byte that a corpus's context from L to 4L must be worth to a reference model, at the gate
-)
+LEAST_GAIN = 0.04  # bits a byte that the context from L to 4L must be worth to a reference model, at the gate
 LEAST_ERRORS = 5.0  # standard errors over documents by which that gain must be above zero
 
 

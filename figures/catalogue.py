@@ -351,11 +351,11 @@ def read_any(name: str) -> xr.Dataset | dict[str, Any]:
 
 def _there(name: str) -> Path:
     """Where the record `name` lies; `InputError` that names the figure with which it is made, if it is not made yet."""
-    path, of_each = (
-        path_of(name),
-        name.rpartition("-")[0],
-    )  # one record of each checkpoint, drawn by one figure
+    path = path_of(name)
+    if path.exists() or CATALOGUE[name].study is None:
+        return path
+    of_each = name.rpartition("-")[0]  # one record of each checkpoint, drawn by one figure
     drawn = [figure.name for figure in FIGURES.values() if {name, of_each} & set(figure.needs)]
-    if CATALOGUE[name].study is not None and drawn and not path.exists():
+    if drawn:
         raise InputError(f"there is no {path}; make it with `tapa figures {drawn[0]}`")
     return path

@@ -559,10 +559,8 @@ def _boxes() -> Answers:
     square = subdivision.BestFirst(lambda x, y: x * y, None, (0, 0), (1, 1))
     places = [("1/2", "1/2"), (0, 1), ("1/2", 2), (2, "1/2"), (-1, "1/2")]
     asked = [square.asked([ball(x) for x in place]) for place in places]
-    sides = [
-        (arb(0), arb(1)),
-        (arb(0), arb(2)),
-    ]  # the steepest side is halved, or the longest where slopes are unknown
+    # the steepest side is halved, or the longest where slopes are unknown
+    sides = [(arb(0), arb(1)), (arb(0), arb(2))]
     slopes = [(3, 1), (1, 1), (arb("inf"), 1), (arb("inf"), arb("inf"))]
     boxes = [subdivision.Box.of(lambda x, y: x + y, lambda x, y, s=s: [*map(arb, s)], sides) for s in slopes]
     yield "which side is halved", [box.widest() for box in boxes], [0, 1, 1, 1]

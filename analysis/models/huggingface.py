@@ -29,6 +29,7 @@ from transformers import (
 )
 from transformers.utils import logging
 
+from analysis.assets import PICKLES
 from analysis.errors import InputError
 from analysis.inputs import check_folder_is_plain, check_regular, read_json, tensor_sizes
 from analysis.models.families import TAPA, Family, Heads, family_of, heads_of
@@ -38,8 +39,6 @@ from analysis.theory.model_config import from_config
 
 # What lies at a checkpoint's path, found out without loading it: refusals come before any weight is read.
 
-
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 WEIGHTS, INDEX, CONFIG = "model.safetensors", "model.safetensors.index.json", "config.json"
 
 
