@@ -47,10 +47,10 @@ in the message:
   a side that shows a ball, "[1.5 +/- 2e-9]", needs both: precision "128 bit ball" and the radius.
 - A claim is attacked, as stated or as repaired.
 - A point of a statement object that refutes nothing, beside evidence that refutes, is an error.
-- REFUTED evidence in an attack refutes the form; where the form's own check calls it proved or certified, the
-  ledger contradicts itself, which is an error. An attack that finds nothing yields SUPPORTED (sampled) or
-  CERTIFIED (the whole domain covered), and shows that it could have: the same search refutes something false, its
-  control (`control=` of `search`, `controlled`, `refutes`); without one, or undecided, it is an error.
+- Where an attack refutes a form, the form's own check refutes it as well; that it does not is an error: a search that
+  hits would hide a check that misses. An attack that finds nothing yields SUPPORTED (sampled) or CERTIFIED (the whole
+  domain covered), and shows that it could have: the same search refutes something false, its control (`control=` of
+  `search`, `controlled`, `refutes`); without one, or undecided, it is an error.
 - A hypothesis that `necessary` names stands among those that the form assumes, or its statement has it, and without
   it the form is refuted (`Statement.without(hypothesis).fails_at(point)`).
 - A definition or an assumption has nothing to prove: its evidence is of consistency (do its printed forms
@@ -437,16 +437,17 @@ def weakest(verdicts: Iterable[Verdict]) -> Verdict:
 def own_verdict(
     node: str, evidence: Sequence[Evidence], attack: Sequence[Evidence] = (), *, written: bool = True
 ) -> Verdict:
-    """Verdict of a form's own evidence; a counterexample found by the attack refutes it.
+    """Verdict of a form's own evidence: the weakest of its facts.
 
     Instances are witnesses beside a written proof; where none is `written` they are samples, and support.
-    `LedgerError` if the evidence says proved or certified and the attack refuted: a contradiction.
+    `LedgerError` where the attack refutes what the evidence does not: a contradiction, or a check that missed what a
+    search finds, which the attack's verdict would hide.
     """
     verdict = weakest(_worth(item, written) for item in evidence)
     hits = [item.what for item in attack if item.verdict is Verdict.REFUTED]
-    if hits and verdict in (Verdict.PROVED, Verdict.CERTIFIED):
-        raise LedgerError(f"{node}: {verdict}, yet its attack found a counterexample: {hits[0]}")
-    return Verdict.REFUTED if hits else verdict
+    if hits and verdict is not Verdict.REFUTED:
+        raise LedgerError(f"{node}: {verdict} by its check, yet its attack found a counterexample: {hits[0]}")
+    return verdict
 
 
 def _worth(item: Evidence, written: bool) -> Verdict:
