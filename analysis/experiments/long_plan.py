@@ -9,6 +9,7 @@ method, at every rate and horizon, are points of its frontier, and each horizon 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -32,7 +33,9 @@ CONTRASTS: tuple[tuple[str, str], ...] = (("tapa", "rope"), ("tapa", "alibi"), (
 PRIMARY = ("rope", "tapa", "alibi", "nope")
 OTHERS = ("fox", "window", "tapa_linear", "tapa_alpha0", "tapa_frozen", "tapa_radians", "nope_log", "accumulated",
           "pope", "p_rope", "interleaved")  # fmt: skip
-FINE = ("rope_4x", "yarn_4x", "tapa_4x", "alibi_4x", "nope_4x", "drope")
+FINE = ("rope_4x", "yarn_4x", "tapa_4x")
+"""Goes on from RoPE and TAPA at four times their length."""
+FINE_OTHERS = ("alibi_4x", "nope_4x", "drope")
 RATES = (1.5e-3, 3e-3, 6e-3)
 MIDDLE = RATES[1]
 """The rate of runs that have but one, and of the reference of private words."""
@@ -42,9 +45,11 @@ lower one takes the place of the highest, for all methods."""
 CODE_SHARE = 0.375
 """Of the recipe's steps, the horizon on code: a pilot of a model of this size copied from far back after half of it."""
 CODE_PRECISION = "float32"
-"""Of the methods' runs on code: processors without bfloat16 take many times as long for its products. The reference
-was trained in the recipe's."""
+"""Of the methods' runs on code, fine-tuning too: processors without bfloat16 take many times as long for its products.
+The reference was trained in the recipe's."""
 FINE_RATES = (2.5e-4, 5e-4, 1e-3)
+FINE_POINTS = 10
+"""Of a recovery curve: how often the validation loss is taken."""
 FINE_SHARES = (0.005, 0.05)
 """Of the parent's tokens: the paper fine-tunes on 0.5 % of its pre-training tokens."""
 FAR = 8
@@ -65,8 +70,9 @@ class LongRun:
         corpus: a key of `CORPORA`.
         share: of the recipe's steps, its horizon; of a "fine" run the share of its parent's tokens.
         size: a key of `SIZES`.
-        kind: "scratch"; "reference", trained at four times the length, for the gate; "fine", goes on from the run of
-            its variant's parent, seed and corpus with the least validation loss at the whole horizon.
+        kind: "scratch"; "reference", trained at four times the length, for the gate; "fine", goes on from one of the
+            runs of earlier tiers of its variant's parent, seed and corpus: of those at the whole horizon the one with
+            the least validation loss.
 
     >>> LongRun("tapa", 1, 2e-3, share=0.25).name
     'private-words-tapa-x0.25-s1-lr2e-3'
@@ -140,6 +146,12 @@ def _on_code(
     return crossed(variants, seeds=seeds, rates=rates, shares=shares, corpus="code", size="3M")
 
 
+def _fine_on_code(variants: Iterable[str]) -> Iterator[LongRun]:
+    return crossed(
+        variants, seeds=(0,), rates=FINE_RATES, shares=FINE_SHARES, corpus="code", size="3M", kind="fine"
+    )
+
+
 def _tiers() -> Iterator[Tier]:
     yield Tier(
         "gate",
@@ -169,7 +181,9 @@ def _tiers() -> Iterator[Tier]:
         "fine",
         "What do 0.5 % and 5 % of the tokens at 4L mend?",
         tuple(
-            crossed(FINE, seeds=(0, 1, 2), rates=FINE_RATES, shares=FINE_SHARES, kind="fine"),
+            crossed(
+                (*FINE, *FINE_OTHERS), seeds=(0, 1, 2), rates=FINE_RATES, shares=FINE_SHARES, kind="fine"
+            ),
         ),
     )
     yield Tier(
@@ -179,6 +193,17 @@ def _tiers() -> Iterator[Tier]:
             LongRun("rope", 0, CODE_RATES[0], "code", share=CODE_SHARE, size="3M", kind="reference"),
             *_on_code(("rope", "tapa"), seeds=(0,), rates=CODE_RATES[:2]),
             *_on_code(("alibi", "nope"), seeds=(0,), rates=CODE_RATES[:2]),
+        ),
+    )
+    yield Tier(
+        "code_fine",
+        "In long source files, what do 0.5 % and 5 % of the tokens at 4L mend?",
+        tuple(run for group in (FINE, FINE_OTHERS) for run in _fine_on_code(group)),
+    )
+    yield Tier(
+        "code_more",
+        "Is it the same at another horizon, with another seed, at a higher rate?",
+        (
             *_on_code(PRIMARY, seeds=(0,), rates=CODE_RATES[:1], shares=(CODE_SHARE / 3,)),
             *_on_code(PRIMARY, seeds=(1,), rates=CODE_RATES[:1], shares=(CODE_SHARE, CODE_SHARE / 3)),
             *_on_code(PRIMARY, seeds=(0,), rates=CODE_RATES[2:]),
@@ -271,6 +296,26 @@ class Ladder:
                 return run
         raise InputError(f"corpus {corpus} has no reference in the ladder; add one before its runs")
 
+    def parents(self, run: LongRun) -> list[LongRun]:
+        """The runs of earlier tiers that a "fine" run may go on from: every rate at the whole horizon of its corpus.
+
+        >>> [run.name for run in ladder().parents(ladder().runs(["code_fine"])[0])]
+        ['code-rope-3M-x0.375-s0-lr1.5e-3', 'code-rope-3M-x0.375-s0-lr7.5e-4']
+        """
+        before = itertools.takewhile(lambda tier: run not in tier.runs, self.tiers)
+        wanted = (
+            VARIANTS[run.variant].parent,
+            run.corpus,
+            run.seed,
+            run.size,
+            self.reference(run.corpus).share,
+        )
+        return [
+            one
+            for one in dict.fromkeys(one for tier in before for one in tier.runs)
+            if one.kind == "scratch" and (one.variant, one.corpus, one.seed, one.size, one.share) == wanted
+        ]
+
     def recipe_of(self, run: LongRun, start: str | None = None) -> Recipe:
         """What the trainer gets.
 
@@ -287,12 +332,15 @@ class Ladder:
                 method = replace(method, trained_length=self.length)
             context = variant.stretch * self.length
             model = replace(base.model, method=method, context=context, **sizes)
-            tokens = run.share * base.steps * base.batch * base.length
+            horizon = self.reference(run.corpus).share
+            tokens = run.share * horizon * base.steps * base.batch * base.length
             batch = max(1, base.batch // variant.stretch)  # the same tokens in a step
             steps = max(2, round(tokens / (batch * context)))
             return replace(
                 self.fine, model=model, corpus=run.corpus, batch=batch, steps=steps, seed=run.seed, lr=run.lr,
                 warmup=min(self.fine.warmup, steps // 2), parent=start or str(variant.parent),
+                validate_every=max(1, steps // FINE_POINTS),
+                precision=CODE_PRECISION if run.corpus == "code" else self.fine.precision,
             )  # fmt: skip
         longer = STRETCH if run.kind == "reference" else 1
         model = replace(base.model, method=method, context=longer * self.length, **sizes)

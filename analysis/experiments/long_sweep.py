@@ -47,7 +47,6 @@ from analysis.text.corpus import Corpus, corpus
 from analysis.training import train
 from analysis.training.recipe import Recipe
 from analysis.training.train import Diverged
-from analysis.training.variants import VARIANTS
 from analysis.workers import HERE, Workers
 
 STEPS = 8
@@ -88,19 +87,12 @@ def finished_long(
 
 
 def parent_of(run: LongRun, ladder: Ladder, places: Places) -> LongRun | None:
-    """The run that a "fine" one goes on from: of the least validation loss at the whole horizon with its seed.
+    """The run that a "fine" one goes on from: of `Ladder.parents` that of the least validation loss.
 
     Returns:
         None while one of these runs is missing, or if all diverged.
     """
-    variant = VARIANTS[run.variant].parent
-    wanted = [
-        one
-        for one in ladder.runs()
-        if (one.kind, one.variant, one.corpus, one.seed, one.share, one.size)
-        == ("scratch", variant, run.corpus, run.seed, 1.0, run.size)
-    ]
-    found = [(one, finished_long(one, ladder, places)) for one in wanted]
+    found = [(one, finished_long(one, ladder, places)) for one in ladder.parents(run)]
     if not found or any(content is None for _, content in found):
         return None
     losses = {

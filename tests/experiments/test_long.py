@@ -19,7 +19,16 @@ from hypothesis import strategies as st
 from analysis.cli import main
 from analysis.errors import InputError
 from analysis.experiments import long_results, long_sweep, run_record
-from analysis.experiments.long_plan import CONTRASTS, MIDDLE, Ladder, LongRun, Tier, crossed, ladder
+from analysis.experiments.long_plan import (
+    CONTRASTS,
+    FINE_POINTS,
+    MIDDLE,
+    Ladder,
+    LongRun,
+    Tier,
+    crossed,
+    ladder,
+)
 from analysis.experiments.long_results import at_equal_loss, frontier, slower_by, summarise_long
 from analysis.experiments.long_sweep import Timing, gate_of, jobs, standing, sweep_long
 from analysis.experiments.long_tables import TITLES, long_csv, long_page, long_table_files
@@ -63,12 +72,24 @@ def test_every_corpus_has_its_reference_before_its_runs():
     plainly_raises(lambda: LADDER.reference("texts"), "corpus texts has no reference in the ladder; add one")
 
 
-def test_fine_tuning_takes_its_share_of_the_tokens():
-    whole = LADDER.recipe
-    for share, run in {run.share: run for run in LADDER.runs(["fine"])}.items():
+@pytest.mark.parametrize("tier", ["fine", "code_fine"])
+def test_fine_tuning_takes_its_share_of_its_parents_tokens(tier: str):
+    for run in LADDER.runs([tier]):
+        parents = [LADDER.recipe_of(parent) for parent in LADDER.parents(run)]
+        (whole,) = {parent.steps * parent.batch * parent.length for parent in parents}
         fine = LADDER.recipe_of(run)
-        tokens = fine.steps * fine.batch * fine.length
-        assert tokens == pytest.approx(share * whole.steps * whole.batch * whole.length, rel=0.05)
+        assert fine.steps * fine.batch * fine.length == pytest.approx(run.share * whole, rel=0.05)
+        assert {parent.precision for parent in parents} == {fine.precision}
+        assert 2 <= fine.steps // fine.validate_every <= 2 * FINE_POINTS
+
+
+def test_a_run_is_fine_tuned_from_runs_of_earlier_tiers_at_several_rates():
+    order = {run: n for n, tier in reversed([*enumerate(LADDER.tiers)]) for run in tier.runs}
+    for run in LADDER.runs(["fine", "code_fine"]):
+        parents = LADDER.parents(run)
+        assert len({parent.lr for parent in parents}) == len(parents) >= 2
+        assert all(order[parent] < order[run] for parent in parents)
+        assert {parent.variant for parent in parents} == {VARIANTS[run.variant].parent}
 
 
 def test_all_methods_of_a_contrast_have_the_same_rates_horizons_and_seeds():

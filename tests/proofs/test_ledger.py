@@ -460,7 +460,7 @@ def test_an_independent_proof_survives_the_refuted_step_of_the_printed_one() -> 
     assert run(ledger)["thm-2.2"].stated is Verdict.CERTIFIED
 
 
-@pytest.mark.parametrize("label, verdict", [("eq-29", "supported"), ("def-1", "proved")])
+@pytest.mark.parametrize(("label", "verdict"), [("eq-29", "supported"), ("def-1", "proved")])
 def test_an_attack_that_finds_a_counterexample_which_the_check_does_not_is_an_error(
     label: str, verdict: str
 ) -> None:

@@ -505,7 +505,9 @@ def ledger_of(judge: Callable[[arb], Evidence]) -> Ledger:
 def test_an_interval_judged_by_less_than_all_of_it_contradicts_its_attack(
     judge: Callable[[arb], Evidence],
 ) -> None:
-    with pytest.raises(LedgerError, match=r"^lem-x: certified by its check, yet its attack found a counterexample"):
+    with pytest.raises(
+        LedgerError, match=r"^lem-x: certified by its check, yet its attack found a counterexample"
+    ):
         verify(workers=0, loader=lambda: ledger_of(judge))
 
 
