@@ -122,7 +122,8 @@ _TEXT = {"windows": 4, "length": 512, "seed": 0}
 _TABLES = ("table1", "table2", "table3", "alpha", "share", "tuning", "equal_loss", "retrieval")
 
 _LONG_TABLES = tuple(
-    f"long_{name}" for name in ("gate", "contrasts", "use", "collected", "pace", "needles", "runs", "power")
+    f"long_{name}"
+    for name in ("gate", "contrasts", "use", "collected", "fine", "pace", "needles", "runs", "power")
 )
 
 

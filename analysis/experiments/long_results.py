@@ -25,11 +25,13 @@ from analysis.experiments.run_record import Content, read_run
 from analysis.intervals import LEVEL, Interval, detectable, holm, over_documents, over_seeds
 from analysis.settings import LEAST_ERRORS, LEAST_GAIN
 from analysis.text.corpus import PRIVATE_WORDS
-from analysis.training.variants import label
+from analysis.training.variants import VARIANTS, label
 
 Row = dict[str, Any]
 Points = Float64[np.ndarray, "_ 2"]
 """Of each run the loss at L and at 8L, bits a byte."""
+FINE_BASELINE = "rope_4x"
+"""That other fine-tuned methods are compared with."""
 COUNTS = (3, 5, 8, 16)
 """Seeds for which the power table says what they detect."""
 
@@ -120,6 +122,7 @@ def summarise_long(
         "runs", a row for each; "gate", one for each reference; "contrasts", the primary endpoint; "frontiers", their
         corners by corpus, method and seed; "pace", TAPA's lag behind RoPE by corpus, size and horizon; "use", losses by
         method and length, on key tokens too; "collected", shares of the bits beyond L by method and length; "needles";
+        "fine", losses by length after light fine-tuning and before it; "fine_curves", validation losses meanwhile;
         "power"; "missing", a line for each tier that is not finished; "length" and "lengths"; "corpus", the one that
         passes the gate, and "size", at which methods are compared on it.
     """
@@ -141,6 +144,8 @@ def summarise_long(
         "use": list(_use(ended, plan)),
         "collected": list(_collected(ended, plan)),
         "needles": list(_needles(ended, plan)),
+        "fine": list(_fine(ended)),
+        "fine_curves": list(_fine_curves(ended, plan)),
         "power": [
             *_power_rows(earlier or {}, "earlier runs"),
             *_power_rows(_differences(contrasts), "this experiment"),
@@ -415,8 +420,13 @@ def _use(ended: Mapping[LongRun, Content], plan: Ladder) -> Iterator[Row]:
 
 def _change(content: Content, extension: str, length: int, short: int) -> Interval:
     """Bits a byte at a length less those of the plain model at the short one, with the interval over documents."""
-    far, near = (np.array(_item(content, *cell)["nats"]) for cell in ((extension, length), ("none", short)))
-    sizes = np.array(content.get("document_bytes", content["document_tokens"]), float)
+    return _less(content, (extension, length), content, ("none", short))
+
+
+def _less(one: Content, cell: tuple[str, int], other: Content, other_cell: tuple[str, int]) -> Interval:
+    """Bits a byte of one reading less another of the same text, with the interval over documents."""
+    far, near = (np.array(_item(c, *at)["nats"]) for c, at in ((one, cell), (other, other_cell)))
+    sizes = np.array(one.get("document_bytes", one["document_tokens"]), float)
     return over_documents((far - near) * NAT, sizes, seed=0)
 
 
@@ -491,6 +501,92 @@ def _needles(ended: Mapping[LongRun, Content], plan: Ladder) -> Iterator[Row]:
                     "trials": sum(one["trials"] for one in found), "hits": sum(one["hits"] for one in found),
                     "nats": _mean(one["nats"] for one in found),
                 }  # fmt: skip
+
+
+# Light fine-tuning at four times the length.
+
+
+def tuned_fine_runs(ended: Mapping[LongRun, Content]) -> dict[tuple[str, str, float], dict[int, LongRun]]:
+    """By method, corpus and share of the tokens, of each seed: the run of the least validation loss at 4L."""
+    found: dict[tuple[str, str, float], dict[int, LongRun]] = {}
+    for run in sorted((run for run in ended if run.kind == "fine"), key=lambda run: (run.share, run.lr)):
+        seeds = found.setdefault((run.variant, run.corpus, run.share), {})
+        known = seeds.get(run.seed)
+        if known is None or ended[run]["validation_loss"] < ended[known]["validation_loss"]:
+            seeds[run.seed] = run
+    return found
+
+
+def _fine(ended: Mapping[LongRun, Content]) -> Iterator[Row]:
+    """Losses by length of each method's tuned fine-tuned runs, and of their parents (share 0), each less RoPE's.
+
+    RoPE's are of the same share, seed and corpus; a parent's are under the extension that its run was fine-tuned with.
+    """
+    by_name = {run.name: content for run, content in ended.items()}
+    chosen = tuned_fine_runs(ended)
+    for (variant, corpus, share), runs in chosen.items():
+        mine = {seed: ended[run] for seed, run in runs.items()}
+        rope = {seed: ended[run] for seed, run in chosen.get((FINE_BASELINE, corpus, share), {}).items()}
+        tried = sorted(
+            {run.lr for run in ended if (run.variant, run.corpus, run.share) == (variant, corpus, share)}
+        )
+        head = {"label": label(variant), "variant": variant, "corpus": corpus}
+        row = head | {"share": share, "rates": sorted({run.lr for run in runs.values()}), "tried": tried}
+        yield from _fine_rows(row, mine, rope, "none")
+    for variant, corpus in dict.fromkeys((variant, corpus) for variant, corpus, _ in chosen):
+        before, rope = (
+            {
+                seed: by_name[parent]
+                for (name, of, _), runs in chosen.items()
+                for seed, run in runs.items()
+                if (name, of) == (wanted, corpus) and (parent := ended[run]["parent"]) in by_name
+            }
+            for wanted in (variant, FINE_BASELINE)
+        )
+        extension = VARIANTS[variant].method.extension
+        head = {"label": label(variant), "variant": variant, "corpus": corpus}
+        row = head | {"share": 0.0, "rates": sorted({c["lr"] for c in before.values()}), "tried": []}
+        yield from _fine_rows(row, before, rope, extension)
+
+
+def _fine_rows(
+    head: Row, mine: Mapping[int, Content], rope: Mapping[int, Content], extension: str
+) -> Iterator[Row]:
+    if not mine:
+        return
+    for length in sorted(set.intersection(*({i["length"] for i in c["evaluations"]} for c in mine.values()))):
+        cells = {seed: _cell(content, extension, length) for seed, content in mine.items()}
+        bits = [bits_at(mine[seed], *reversed(cell)) for seed, cell in cells.items()]
+        pairs = [(mine[seed], cells[seed], rope[seed]) for seed in mine if seed in rope]
+        less = [_less(content, cell, other, ("none", length)) for content, cell, other in pairs]
+        one = len(less) == 1
+        over = over_seeds(np.array([x.value for x in less])) if len(less) > 1 else less[0] if one else None
+        tokens = _mean(content["long_range"]["trained_tokens"] for content in mine.values())
+        yield head | {
+            "length": length, "seeds": list(mine), "tokens": tokens,
+            "bits": _mean(each for each in bits if each is not None), "over": "documents" if one else "seeds",
+            **dict(zip(("less_rope", "less_rope_low", "less_rope_high"), over.ends() if over else [None] * 3,
+                       strict=True)),
+        }  # fmt: skip
+
+
+def _cell(content: Content, extension: str, length: int) -> tuple[str, int]:
+    """The extension and length at which a run was read, without the extension where that changes nothing."""
+    read = {(item["extension"], item["length"]) for item in content["evaluations"]}
+    return (extension, length) if (extension, length) in read else ("none", length)
+
+
+def _fine_curves(ended: Mapping[LongRun, Content], plan: Ladder) -> Iterator[Row]:
+    """Validation loss at 4L along each tuned fine-tuned run, bits a token by its own tokens."""
+    for (variant, corpus, share), runs in tuned_fine_runs(ended).items():
+        for seed, run in runs.items():
+            recipe, training = plan.recipe_of(run), ended[run]["training"]
+            steps = zip(training["validation_step"], training["validation_loss"], strict=True)
+            yield {
+                "label": label(variant), "variant": variant, "corpus": corpus, "share": share, "seed": seed,
+                "lr": run.lr,
+                "curve": [[step * recipe.batch * recipe.length, loss * NAT] for step, loss in steps],
+            }  # fmt: skip
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -19,6 +19,7 @@ TITLES = {
     "long_contrasts": "The primary endpoint: difference at 8L at equal loss at L",
     "long_use": "Use of longer contexts: loss by length, and on key tokens",
     "long_collected": "Share of the available bits beyond L that a method collects",
+    "long_fine": "Light fine-tuning at 4L: loss by length, before and after",
     "long_pace": "Slower, or worse: TAPA behind RoPE at L, by tokens and size",
     "long_needles": "Needles: fresh words or sequences by depth and length",
     "long_runs": "Every run: loss by length, harm, key tokens, and when it learned to copy",
@@ -182,6 +183,36 @@ def _collected(content: Results) -> list[str | Table]:
     ]
 
 
+def _fine(content: Results) -> list[str | Table]:
+    lengths = content["lengths"]
+    cells = {(row["corpus"], row["label"], row["share"], row["length"]): row for row in content["fine"]}
+    rows = []
+    for corpus, name, share in sorted({place[:3] for place in cells}):
+        mine = [cells.get((corpus, name, share, length)) for length in lengths]
+        first = next(row for row in mine if row is not None)
+        rates = " ".join(map(rate_name, first["rates"]))
+        tried = f" of {' '.join(map(rate_name, first['tried']))}" if first["tried"] else ""
+        head = [corpus, name, f"{100 * share:g} %", rates + tried, _seeds(first["seeds"]), first["over"]]
+        rows.append([*head, "bits", *("" if row is None else _number(row["bits"], ".3f") for row in mine)])
+        rows.append(
+            [*head, "less RoPE", *("" if row is None else _ended(row, "less_rope", "+.3f") for row in mine)]
+        )
+    return [
+        f"Bits a byte of the same held-out text by the tokens before it, of models that were trained at "
+        f"{content['length']} tokens and went on at {4 * content['length']} for a share of their parents' tokens; 0 %: "
+        "the parents themselves, YaRN's under YaRN at inference. Each seed's run of the least validation loss at "
+        f"{4 * content['length']}, of the rates that are there. Less RoPE: paired with RoPE of the same share; 95 % "
+        "over seeds (Student's t), of a single seed over documents (bootstrap).",
+        Table(
+            [
+                "corpus", "method", "tokens", "rate", "seeds", "interval over", "what",
+                *(str(length) for length in lengths),
+            ],
+            rows,
+        ),
+    ]  # fmt: skip
+
+
 def _pace(content: Results) -> list[str | Table]:
     rows = [
         [
@@ -283,6 +314,7 @@ PAGES: Mapping[str, Callable[[Results], list[str | Table]]] = {
     "long_contrasts": _contrasts,
     "long_use": _use,
     "long_collected": _collected,
+    "long_fine": _fine,
     "long_pace": _pace,
     "long_needles": _needles,
     "long_runs": _runs,

@@ -50,7 +50,7 @@ def long_content(
     """
     rng = np.random.default_rng([run.seed, *run.variant.encode()])
     shift = noise * float(rng.standard_normal())
-    parent = "some-run" if run.kind == "fine" else None
+    parent = plan.parents(run)[0].name if run.kind == "fine" else None
     content: dict[str, Any] = {
         "run": run.name, "variant": run.variant, "seed": run.seed, "lr": run.lr, "parent": parent,
         "configuration": plan.configuration(run, parent), "parameters": 824_448,
@@ -64,7 +64,10 @@ def long_content(
     items = [_item(run, e, n, loss(run, n) + shift * (n > plan.length), plan) for e, n in cells]
     tokens = plan.recipe_of(run)
     total = tokens.steps * tokens.batch * tokens.length
+    last = content["validation_loss"]
+    curve = {"validation_step": [tokens.steps // 2, tokens.steps], "validation_loss": [1.5 * last, last]}
     return content | {
+        "training": curve,
         "evaluations": items, "document_tokens": [BYTES] * DOCUMENTS,
         "long_range": {
             "trained_tokens": total, "spans_sha256": "00" * 32, "key_count": 40, "copies_after": total / 2,

@@ -22,6 +22,7 @@ from analysis.experiments import long_results, long_sweep, run_record
 from analysis.experiments.long_plan import (
     CONTRASTS,
     FINE_POINTS,
+    FINE_RATES,
     MIDDLE,
     Ladder,
     LongRun,
@@ -256,6 +257,48 @@ def test_shares_are_those_of_the_made_up_words(whole):
     assert not [row for row in whole["collected"] if row["corpus"] == "code"]
     single = {run: c for run, c in contents_of("first").items() if run.seed == 0}
     assert {row["over"] for row in summarise_long(single, LADDER)["collected"]} == {"documents"}
+
+
+def fine_law(run: LongRun, length: int) -> float:
+    """YaRN 0.1 better than RoPE from scratch on, TAPA 0.4 worse; a fifth better for 5 %; the middle rate is best."""
+    method = {"yarn_4x": -0.1, "tapa_4x": 0.4, "tapa": 0.4}.get(run.variant, 0.0)
+    rate = 0.01 * abs(math.log2(run.lr / FINE_RATES[1])) if run.kind == "fine" else 0.0
+    tokens = {0.005: 1.5, 0.05: 1.3}.get(run.share, 2.0)
+    return tokens + method + rate + 0.1 * math.log2(length / LADDER.length) + 0.001 * run.seed
+
+
+@pytest.mark.parametrize(
+    ("tiers", "over"), [(("code", "code_fine"), "documents"), (("first", "seeds", "fine"), "seeds")]
+)
+def test_fine_tuned_runs_are_tuned_alike_and_paired_with_rope(tiers: tuple[str, ...], over: str):
+    content = summarise_long(contents_of(*tiers, loss=fine_law), LADDER)
+    rows = {(row["variant"], row["share"], row["length"]): row for row in content["fine"]}
+    far = 16 * LADDER.length
+    for variant, less in (("rope_4x", 0.0), ("yarn_4x", -0.1), ("tapa_4x", 0.4)):
+        for share, start in ((0.005, 1.5), (0.05, 1.3)):
+            row = rows[variant, share, far]
+            assert (row["rates"], row["tried"]) == ([FINE_RATES[1]], sorted(FINE_RATES))
+            assert row["bits"] == pytest.approx(start + less + 0.4, abs=0.003)
+            assert row["less_rope"] == pytest.approx(less, abs=1e-9)
+            assert row["over"] == over
+    # before: the parents, of which YaRN's and RoPE's are one model
+    assert rows["yarn_4x", 0.0, far]["bits"] == rows["rope_4x", 0.0, far]["bits"]
+    assert rows["tapa_4x", 0.0, far]["less_rope"] == pytest.approx(0.4)
+    curves = {(row["variant"], row["share"], row["seed"]): row for row in content["fine_curves"]}
+    assert {row["lr"] for row in curves.values()} == {FINE_RATES[1]}
+    tokens = rows["tapa_4x", 0.05, far]["tokens"]
+    assert [at for at, _ in curves["tapa_4x", 0.05, 0]["curve"]] == pytest.approx(
+        [tokens / 2, tokens], rel=0.01
+    )
+    assert "less RoPE" in long_page(content, "long_fine", Format.MARKDOWN)
+
+
+def test_a_fine_tuned_run_without_rope_or_its_parent_is_shown_without_a_difference():
+    some = {run: c for run, c in contents_of("code_fine", loss=fine_law).items() if run.variant == "tapa_4x"}
+    rows = summarise_long(some, LADDER)["fine"]
+    assert {row["share"] for row in rows} == {0.005, 0.05}  # no parent is there
+    assert {row["less_rope"] for row in rows} == {None}
+    assert "tokens" in long_page(summarise_long(some, LADDER), "long_fine", Format.TEXT)
 
 
 def test_needles_of_all_seeds_are_added_up(whole):
