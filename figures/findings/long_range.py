@@ -9,6 +9,7 @@ from analysis.experiments.plan import rate_name
 from figures.findings.finding import Finding, Value, content, label_part, number, percent, table
 
 FRONTIER, COLLECTED, NEEDLES = "fig_36_frontier", "fig_37_collected", "fig_38_needle_grid"
+FINE = "fig_40_fine_tuned"
 DETECT = {"few": 3, "some": 8, "many": 16}  # seeds
 ASKED = ", which asks for {least} bits a byte and {errors} standard errors"
 BASE = 256  # bytes or byte pairs: the trained length L
@@ -152,13 +153,65 @@ def length_use_findings() -> Iterator[Finding]:
                 "change": _triple(far, "change", 3, "+"),
                 "over": far["over"],
                 "seeds": len(far["seeds"].split()),
-                "rates": ", ".join(rate_name(float(rate)) for rate in far["rates"].split()),
+                "rates": _rates(far["rates"]),
                 "key_near": number(float(plain["key_bits"])),
                 "key_four": number(float(four["key_bits"])),
                 "four": 4 * BASE,
             },
             COLLECTED,
         )
+
+
+def fine_findings() -> Iterator[Finding]:
+    """Light fine-tuning at four times the length: what it leaves at its length and at four times that."""
+    rows = {
+        (r["corpus"], r["variant"], float(r["share"]), int(r["length"]) // BASE): r
+        for r in table("long_fine")
+    }
+    for corpus, variant, share in dict.fromkeys(place[:3] for place in rows if place[2]):
+        near, four, far = (rows.get((corpus, variant, share, times)) for times in (1, 4, 16))
+        before = rows.get((corpus, variant, 0.0, 16))
+        if near is None or four is None or far is None or before is None:
+            continue
+        values = {
+            "method": far["label"],
+            "short": BASE,
+            "long": 4 * BASE,
+            "farther": 16 * BASE,
+            "corpus": corpus,
+            "percent": f"{100 * share:g}",
+            "seeds": len(far["seeds"].split()),
+            "rates": _rates(far["rates"]),
+            "tried": _rates(far["tried"]),
+            "near": number(float(near["bits"]), 3),
+            "four": number(float(four["bits"]), 3),
+            "far": number(float(far["bits"]), 3),
+            "before": number(float(before["bits"]), 3),
+        }
+        beside = ""
+        if far["label"] != "RoPE" and far["less_rope"]:
+            beside = (
+                "; less RoPE fine-tuned alike that is {less_four} at {long} and {less} at {farther} "
+                "[95 % over {over}]"
+            )
+            values |= {
+                "less_four": _triple(four, "less_rope", 3, "+"),
+                "less": _triple(far, "less_rope", 3, "+"),
+                "over": far["over"],
+            }
+        yield Finding(
+            f"fine-{label_part(variant.removesuffix('_4x'))}-{label_part(f'{100 * share:g}')}-{corpus}",
+            "{method}, trained at {short} tokens of {corpus}, then at {long} for {percent} % as many tokens (seeds: "
+            "{seeds}; at rates {rates}, by validation among {tried}), has {near} bits a byte at {short}, {four} at "
+            "{long} and {far} at {farther}, where it had {before}" + beside + ".",
+            "tables/long_fine.csv",
+            values,
+            FINE,
+        )
+
+
+def _rates(cell: str) -> str:
+    return ", ".join(rate_name(float(rate)) for rate in cell.split())
 
 
 def trained_rate_findings() -> Iterator[Finding]:

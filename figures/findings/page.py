@@ -52,6 +52,7 @@ SECTIONS = {
         long_range.contrast_findings,
         long_range.share_findings,
         long_range.length_use_findings,
+        long_range.fine_findings,
         long_range.trained_rate_findings,
         long_range.copying_findings,
         long_range.steadiness_findings,

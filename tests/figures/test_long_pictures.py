@@ -20,7 +20,7 @@ from tests.experiments.long_records import LADDER, contents_of, long_content
 from tests.figures.test_pictures import few_pixels, module
 
 __all__ = ["few_pixels"]  # a fixture that every test here uses
-NAMES = ("frontier", "collected", "needle_grid")
+NAMES = ("frontier", "collected", "needle_grid", "fine_tuned")
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +134,50 @@ def test_the_grid_shows_hits_by_depth_and_length(found):
     expected = 100 * round(LADDER.needles * 0.8 * 0.9) / LADDER.needles
     assert shares[4, 0] == pytest.approx(expected)
     assert f"{expected:.0f}" in {text.get_text() for text in tapa.texts}
+
+
+@pytest.fixture(scope="module")
+def fine() -> dict[str, Any]:
+    runs = contents_of("code", "code_fine", gain=0.2)
+    few = {
+        run: c
+        for run, c in runs.items()
+        if run.kind != "fine" or run.variant in ("rope_4x", "yarn_4x", "tapa_4x")
+    }
+    return {"long": summarise_long(few, LADDER)}
+
+
+def test_a_panel_a_method_and_a_line_a_share_of_the_tokens(fine):
+    figure = module("fine_tuned").draw(fine)
+    assert [ax.get_title() for ax in figure.axes] == ["RoPE", "YaRN", "TAPA"]
+    bits = {(row["label"], row["share"], row["length"]): row["bits"] for row in fine["long"]["fine"]}
+    for ax in figure.axes:
+        lines = [line for line in ax.lines if len(line.get_xdata()) == len(LADDER.lengths)]
+        drawn = [np.asarray(line.get_ydata()).tolist() for line in lines]
+        assert drawn == [[bits[ax.get_title(), s, n] for n in LADDER.lengths] for s in (0.0, 0.005, 0.05)]
+        assert {text.get_text() for text in ax.texts} >= {"0 %", "0.5 %", "5 %"}
+    assert f"TAPA {bits['TAPA', 0.05, LADDER.lengths[-1]]:.2f}" in title(figure)
+
+
+def test_a_method_without_the_larger_share_is_compared_at_the_smaller(fine):
+    rows = [row for row in fine["long"]["fine"] if (row["label"], row["share"]) != ("TAPA", 0.05)]
+    assert "After 0.5 %" in title(module("fine_tuned").draw({"long": fine["long"] | {"fine": rows}}))
+
+
+def test_findings_of_fine_tuning_give_rates_and_the_difference_to_rope(fine, monkeypatch: pytest.MonkeyPatch):
+    def table(name: str) -> tuple[dict[str, str], ...]:
+        return tuple(csv.DictReader(io.StringIO(long_csv(fine["long"], name))))
+
+    monkeypatch.setattr(long_range, "table", table)
+    said = {one.label: one.sentence for one in long_range.fine_findings()}
+    rows = {(r["variant"], r["share"], r["length"]): r for r in fine["long"]["fine"]}
+    assert set(said) == {
+        f"fine-{name}-{share}-code" for name in ("rope", "yarn", "tapa") for share in ("0-5", "5")
+    }
+    tapa = said["fine-tapa-5-code"]
+    assert f"{rows['tapa_4x', 0.05, 1024]['bits']:.3f} at 1024" in tapa
+    assert f"{rows['tapa_4x', 0.05, 4096]['less_rope']:+.3f}" in tapa
+    assert "less than RoPE" not in said["fine-rope-5-code"]
 
 
 def test_findings_are_sentences_of_the_tables(found, monkeypatch: pytest.MonkeyPatch):
