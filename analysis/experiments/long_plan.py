@@ -47,7 +47,7 @@ CODE_SHARE = 0.375
 CODE_PRECISION = "float32"
 """Of the methods' runs on code, fine-tuning too: processors without bfloat16 take many times as long for its products.
 The reference was trained in the recipe's."""
-FINE_RATES = (2.5e-4, 5e-4, 1e-3)
+FINE_RATES = (1e-3, 5e-4, 2.5e-4)
 FINE_POINTS = 10
 """Of a recovery curve: how often the validation loss is taken."""
 FINE_SHARES = (0.005, 0.05)
@@ -152,6 +152,32 @@ def _fine_on_code(variants: Iterable[str]) -> Iterator[LongRun]:
     )
 
 
+def _code_tiers() -> Iterator[Tier]:
+    yield Tier(
+        "code",
+        "Is it the same in long source files by byte pairs?",
+        (
+            LongRun("rope", 0, CODE_RATES[0], "code", share=CODE_SHARE, size="3M", kind="reference"),
+            *_on_code(("rope", "tapa"), seeds=(0,), rates=CODE_RATES[:2]),
+            *_on_code(("alibi", "nope"), seeds=(0,), rates=CODE_RATES[:2]),
+        ),
+    )
+    yield Tier(
+        "code_fine",
+        "In long source files, what do 0.5 % and 5 % of the tokens at 4L mend?",
+        tuple(run for group in (FINE, FINE_OTHERS) for run in _fine_on_code(group)),
+    )
+    yield Tier(
+        "code_more",
+        "Is it the same at another horizon, with another seed, at a higher rate?",
+        (
+            *_on_code(PRIMARY, seeds=(0,), rates=CODE_RATES[:1], shares=(CODE_SHARE / 3,)),
+            *_on_code(PRIMARY, seeds=(1,), rates=CODE_RATES[:1], shares=(CODE_SHARE, CODE_SHARE / 3)),
+            *_on_code(PRIMARY, seeds=(0,), rates=CODE_RATES[2:]),
+        ),
+    )
+
+
 def _tiers() -> Iterator[Tier]:
     yield Tier(
         "gate",
@@ -186,29 +212,7 @@ def _tiers() -> Iterator[Tier]:
             ),
         ),
     )
-    yield Tier(
-        "code",
-        "Is it the same in long source files by byte pairs?",
-        (
-            LongRun("rope", 0, CODE_RATES[0], "code", share=CODE_SHARE, size="3M", kind="reference"),
-            *_on_code(("rope", "tapa"), seeds=(0,), rates=CODE_RATES[:2]),
-            *_on_code(("alibi", "nope"), seeds=(0,), rates=CODE_RATES[:2]),
-        ),
-    )
-    yield Tier(
-        "code_fine",
-        "In long source files, what do 0.5 % and 5 % of the tokens at 4L mend?",
-        tuple(run for group in (FINE, FINE_OTHERS) for run in _fine_on_code(group)),
-    )
-    yield Tier(
-        "code_more",
-        "Is it the same at another horizon, with another seed, at a higher rate?",
-        (
-            *_on_code(PRIMARY, seeds=(0,), rates=CODE_RATES[:1], shares=(CODE_SHARE / 3,)),
-            *_on_code(PRIMARY, seeds=(1,), rates=CODE_RATES[:1], shares=(CODE_SHARE, CODE_SHARE / 3)),
-            *_on_code(PRIMARY, seeds=(0,), rates=CODE_RATES[2:]),
-        ),
-    )
+    yield from _code_tiers()
     yield Tier(
         "scale",
         "Does TAPA's lag at L close with tokens and with size?",

@@ -258,8 +258,9 @@ class Timing:
 def windows_read(run: LongRun, ladder: Ladder) -> dict[int, int]:
     """Windows that the evaluation of a run reads, by length: spans under every extension, needles, copying."""
     evaluation = ladder.evaluation(run)
-    counts = {n: evaluation.spans * len(evaluation.extensions) + ladder.needles for n in evaluation.lengths}
-    counts[ladder.length] = evaluation.spans * (1 + max(evaluation.checkpoints, 1)) + ladder.needles
+    needles = 0 if run.kind == "fine" else ladder.needles
+    counts = {n: evaluation.spans * len(evaluation.extensions) + needles for n in evaluation.lengths}
+    counts[ladder.length] = evaluation.spans * (1 + max(evaluation.checkpoints, 1)) + needles
     return counts
 
 
