@@ -43,8 +43,8 @@ def draw(records: Mapping[str, Any]) -> Figure:
         )
     note(
         figure,
-        f"corpus {data['corpus']}; 0 %: before (YaRN's under YaRN at inference); other lines: after so much of the "
-        "parent's tokens at 4L (dotted upright), at the rate of the least validation loss there; seeds of each: "
+        f"corpus {data['corpus']}; dotted: the parent before it (YaRN's under YaRN at inference); the others: after "
+        "that share of its tokens at 4L (upright line), at the rate of the least validation loss there; seeds of each: "
         + ", ".join(map(str, sorted({len(row["seeds"]) for row in rows}) or ["none"])),
     )
     headline(figure, _finding(rows, data["length"], names))
