@@ -38,6 +38,7 @@ from figures import (
     fig_18_equal_loss,
     fig_36_frontier,
     fig_37_collected,
+    fig_40_fine_tuned,
 )
 from figures.catalogue import LONG, TRAINED
 from figures.style import RC
@@ -158,3 +159,17 @@ Markdown(long_page(long["long"], "long_use", Format.MARKDOWN))
 # %%
 with mpl.rc_context(RC):
     figure = fig_37_collected.draw(long)
+
+# %% [markdown]
+# ## 8 Light fine-tuning, as the paper does it
+#
+# Each model goes on at four times its length for a small share of its tokens, at the rate of the least validation loss
+# there, and is read at lengths beyond that. Before it stand the models themselves, RoPE's with YaRN at inference where
+# YaRN is what it goes on with.
+
+# %%
+with mpl.rc_context(RC):
+    figure = fig_40_fine_tuned.draw(long)
+
+# %%
+Markdown(long_page(long["long"], "long_fine", Format.MARKDOWN))

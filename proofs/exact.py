@@ -35,6 +35,7 @@ from proofs.integrals import integrate
 _ENTIRE = (sp.cos, sp.sin, sp.exp)  # what an integrand may be made of, beside sums, products and powers
 Expr = Any  # a SymPy expression or a number; SymPy's own annotations are too narrow to be of use
 Point = Mapping[Expr, Fraction | int]
+Values = Mapping[Expr, Fraction | int | arb | acb]
 _REWRITES: tuple[Callable[[Expr], Expr], ...] = (
     sp.expand,  # the cheapest first: each is tried on false identities before its first use, and that takes time
     sp.cancel,
@@ -233,43 +234,69 @@ class Enclosed(sp.Function):
         raise NotImplementedError
 
 
-def to_ball(expr: Expr, values: Mapping[Expr, Fraction | int | arb | acb] | None = None) -> acb:
+def to_ball(expr: Expr, values: Values | None = None) -> acb:
     """Enclosure of an expression, with an exact value or a ball for each symbol; else `InputError`."""
-    expr, values = sp.sympify(expr), values or {}
+    return _evaluator(sp.sympify(expr))(values or {})
+
+
+@cache
+def _evaluator(expr: Expr) -> Callable[[Values], acb]:
+    """What evaluates an expression at values: its tree is walked once, and a ledger evaluates it at many points."""
     if expr in _CONSTANTS:
-        return _CONSTANTS[expr]()
+        constant = _CONSTANTS[expr]
+        return lambda _: constant()
     if isinstance(expr, sp.Rational):
-        return acb(ball(Fraction(int(expr.p), int(expr.q))))
-    if isinstance(expr, sp.Symbol) and expr in values:
-        value = values[expr]
-        return value if isinstance(value, acb) else acb(ball(value))
+        number = fmpq(int(expr.p), int(expr.q))
+        return lambda _: acb(arb(number))
+    if isinstance(expr, sp.Symbol):
+        return lambda values: _value_of(expr, values)
     if isinstance(expr, sp.Integral):
-        return acb(_integral(expr, values))
+        return lambda values: acb(_integral(expr, values))
     if isinstance(expr, sp.Derivative):
-        return to_ball(expr.doit(), values)
+        return lambda values: to_ball(expr.doit(), values)
     if isinstance(expr, sp.Sum | sp.Product):
-        terms = _finite_terms(expr, values)
-        if terms is None:
-            return to_ball(expr.subs(_rationals(values)).doit())
-        return sum(terms, acb(0)) if isinstance(expr, sp.Sum) else prod(terms, start=acb(1))
-    parts = [to_ball(arg, values) for arg in expr.args]
+        return lambda values: _over_index(expr, values)
+    combine, parts = _combination(expr), [_evaluator(arg) for arg in expr.args]
+    return lambda values: combine([part(values) for part in parts])
+
+
+def _value_of(symbol: sp.Symbol, values: Values) -> acb:
+    if symbol not in values:
+        raise InputError(f"{symbol}: a Symbol without a value cannot be evaluated in balls")
+    value = values[symbol]
+    return value if isinstance(value, acb) else acb(ball(value))
+
+
+def _over_index(expr: Expr, values: Values) -> acb:
+    """A sum or a product: over its terms where there are finitely many, else as SymPy has it."""
+    terms = _finite_terms(expr, values)
+    if terms is None:
+        return to_ball(expr.subs(_rationals(values)).doit())
+    return sum(terms, acb(0)) if isinstance(expr, sp.Sum) else prod(terms, start=acb(1))
+
+
+def _combination(expr: Expr) -> Callable[[list[acb]], acb]:
+    """What makes the ball of an expression from those of its parts; `InputError` for a function that is not known."""
     if isinstance(expr, Enclosed):
-        return acb(expr.enclosed(*(part.real for part in parts)))
+        return lambda parts: acb(expr.enclosed(*(part.real for part in parts)))
     if isinstance(expr, sp.Add):
-        return sum(parts, acb(0))
+        return lambda parts: sum(parts, acb(0))
     if isinstance(expr, sp.Mul):
-        return prod(parts, start=acb(1))
+        return lambda parts: prod(parts, start=acb(1))
     if isinstance(expr, sp.Pow):
         if expr.exp == sp.S.Half:
-            return parts[0].sqrt()
-        return parts[0] ** int(expr.exp) if expr.exp.is_Integer else parts[0].pow(parts[1])
+            return lambda parts: parts[0].sqrt()
+        if expr.exp.is_Integer:
+            whole = int(expr.exp)
+            return lambda parts: parts[0] ** whole
+        return lambda parts: parts[0].pow(parts[1])
     known = _FUNCTIONS.get(expr.func) or _OF_SEVERAL.get(expr.func)
-    if known is not None:
-        return known(*parts)
-    raise InputError(f"{expr}: a {expr.func.__name__} without a value cannot be evaluated in balls")
+    if known is None:
+        raise InputError(f"{expr}: a {expr.func.__name__} without a value cannot be evaluated in balls")
+    return lambda parts: known(*parts)
 
 
-def _finite_terms(expr: Expr, values: Mapping[Expr, Fraction | int | arb | acb]) -> list[acb] | None:
+def _finite_terms(expr: Expr, values: Values) -> list[acb] | None:
     """The terms of a sum or product over one index whose ends are certainly integers; else None."""
     if len(expr.limits) != 1 or any(end.is_infinite for end in expr.limits[0][1:]):
         return None
@@ -280,7 +307,7 @@ def _finite_terms(expr: Expr, values: Mapping[Expr, Fraction | int | arb | acb])
     return [to_ball(expr.function, {**values, index: k}) for k in range(int(first), int(last) + 1)]
 
 
-def _integral(expr: Expr, values: Mapping[Expr, Fraction | int | arb | acb]) -> arb:
+def _integral(expr: Expr, values: Values) -> arb:
     """An integral over one finite range of what is analytic wherever it is finite."""
     if len(expr.limits) != 1 or len(expr.limits[0]) != 3:
         raise InputError(f"{expr}: only an integral over one range is evaluated in balls")
@@ -297,7 +324,7 @@ def _integral(expr: Expr, values: Mapping[Expr, Fraction | int | arb | acb]) -> 
     return integrate(integrand, to_ball(low, values).real, to_ball(high, values).real)
 
 
-def _rationals(values: Mapping[Expr, Fraction | int | arb | acb]) -> dict[Expr, Expr]:
+def _rationals(values: Values) -> dict[Expr, Expr]:
     exact = {}
     for symbol, value in values.items():
         if isinstance(value, arb | acb):
