@@ -23,7 +23,7 @@ from analysis.theory.frequencies import Extension, partial_rotary_dim
 Read = Callable[[Int[Tensor, "rows length"]], Float[Tensor, "rows predictions"]]
 """Loss in nats of every token of a window but its first, from those before it."""
 
-EXPLICIT = 2048  # up to this many tokens all scores at once are cheaper than a compilation
+EXPLICIT = 1024  # up to this many tokens all scores at once are cheaper than a compilation
 SCORES = 2**25  # numbers in the largest array of scores: 134 MB
 
 _fused = Fused()
