@@ -44,11 +44,17 @@ def draw(records: Mapping[str, Any]) -> Figure:
     note(
         figure,
         f"corpus {data['corpus']}; dotted: the parent before it (YaRN's under YaRN at inference); the others: after "
-        "that share of its tokens at 4L (upright line), at the rate of the least validation loss there; seeds of each: "
+        "that share of its tokens at 4L (upright line), at the rate of the least validation loss there"
+        + "".join(f"; {name} of factor {factor:g}" for name, factor in _factors(rows).items())
+        + "; seeds of each: "
         + ", ".join(map(str, sorted({len(row["seeds"]) for row in rows}) or ["none"])),
     )
     headline(figure, _finding(rows, data["length"], names))
     return figure
+
+
+def _factors(rows: Rows) -> dict[str, float]:
+    return {row["label"]: row["factor"] for row in rows if row["factor"] is not None}
 
 
 def _shares(rows: Rows) -> list[float]:

@@ -35,6 +35,8 @@ OTHERS = ("fox", "window", "tapa_linear", "tapa_alpha0", "tapa_frozen", "tapa_ra
           "pope", "p_rope", "interleaved")  # fmt: skip
 FINE = ("rope_4x", "yarn_4x", "tapa_4x")
 """Goes on from RoPE and TAPA at four times their length."""
+FINE_BASELINE = "rope_4x"
+"""That other fine-tuned methods are compared with."""
 FINE_OTHERS = ("alibi_4x", "nope_4x", "drope")
 RATES = (1.5e-3, 3e-3, 6e-3)
 MIDDLE = RATES[1]

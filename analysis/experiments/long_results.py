@@ -19,7 +19,7 @@ from scipy import stats
 
 from analysis.errors import InputError
 from analysis.evaluation.long_range import collected_share
-from analysis.experiments.long_plan import CONTRASTS, FAR, Ladder, LongRun, ladder
+from analysis.experiments.long_plan import CONTRASTS, FAR, FINE_BASELINE, Ladder, LongRun, ladder
 from analysis.experiments.results import NAT
 from analysis.experiments.run_record import Content, read_run
 from analysis.intervals import LEVEL, Interval, detectable, holm, over_documents, over_seeds
@@ -30,8 +30,6 @@ from analysis.training.variants import VARIANTS, label
 Row = dict[str, Any]
 Points = Float64[np.ndarray, "_ 2"]
 """Of each run the loss at L and at 8L, bits a byte."""
-FINE_BASELINE = "rope_4x"
-"""That other fine-tuned methods are compared with."""
 COUNTS = (3, 5, 8, 16)
 """Seeds for which the power table says what they detect."""
 
@@ -531,7 +529,10 @@ def _fine(ended: Mapping[LongRun, Content]) -> Iterator[Row]:
             {run.lr for run in ended if (run.variant, run.corpus, run.share) == (variant, corpus, share)}
         )
         head = {"label": label(variant), "variant": variant, "corpus": corpus}
-        row = head | {"share": share, "rates": sorted({run.lr for run in runs.values()}), "tried": tried}
+        method = VARIANTS[variant].method
+        factor = None if method.extension == "none" else method.factor
+        rates = sorted({run.lr for run in runs.values()})
+        row = head | {"share": share, "factor": factor, "rates": rates, "tried": tried}
         yield from _fine_rows(row, mine, rope, "none")
     for variant, corpus in dict.fromkeys((variant, corpus) for variant, corpus, _ in chosen):
         before, rope = (
@@ -545,7 +546,8 @@ def _fine(ended: Mapping[LongRun, Content]) -> Iterator[Row]:
         )
         extension = VARIANTS[variant].method.extension
         head = {"label": label(variant), "variant": variant, "corpus": corpus}
-        row = head | {"share": 0.0, "rates": sorted({c["lr"] for c in before.values()}), "tried": []}
+        rates = sorted({content["lr"] for content in before.values()})
+        row = head | {"share": 0.0, "factor": None, "rates": rates, "tried": []}
         yield from _fine_rows(row, before, rope, extension)
 
 

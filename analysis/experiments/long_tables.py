@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from analysis.errors import InputError
-from analysis.experiments.long_plan import CONTRASTS, FAR
+from analysis.experiments.long_plan import CONTRASTS, FAR, FINE_BASELINE
 from analysis.experiments.plan import LONG, rate_name
 from analysis.experiments.tables import Row, csv_of, words
 from analysis.settings import LEAST_ERRORS, LEAST_GAIN, nearest
@@ -192,17 +192,18 @@ def _fine(content: Results) -> list[str | Table]:
         first = next(row for row in mine if row is not None)
         rates = " ".join(map(rate_name, first["rates"]))
         tried = f" of {' '.join(map(rate_name, first['tried']))}" if first["tried"] else ""
-        head = [corpus, name, f"{100 * share:g} %", rates + tried, _seeds(first["seeds"]), first["over"]]
+        called = name if first["factor"] is None else f"{name}, factor {first['factor']:g}"
+        head = [corpus, called, f"{100 * share:g} %", rates + tried, _seeds(first["seeds"]), first["over"]]
         rows.append([*head, "bits", *("" if row is None else _number(row["bits"], ".3f") for row in mine)])
-        rows.append(
-            [*head, "less RoPE", *("" if row is None else _ended(row, "less_rope", "+.3f") for row in mine)]
-        )
+        if first["variant"] != FINE_BASELINE:
+            less = ["" if row is None else _ended(row, "less_rope", "+.3f") for row in mine]
+            rows.append([*head, "less RoPE", *less])
     return [
         f"Bits a byte of the same held-out text by the tokens before it, of models that were trained at "
         f"{content['length']} tokens and went on at {4 * content['length']} for a share of their parents' tokens; 0 %: "
-        "the parents themselves, YaRN's under YaRN at inference. Each seed's run of the least validation loss at "
-        f"{4 * content['length']}, of the rates that are there. Less RoPE: paired with RoPE of the same share; 95 % "
-        "over seeds (Student's t), of a single seed over documents (bootstrap).",
+        "the parents themselves, YaRN's under YaRN at inference with the factor of each length. Each seed's run of the "
+        f"least validation loss at {4 * content['length']}, of the rates that are there. Less RoPE: paired with RoPE "
+        "of the same share; 95 % over seeds (Student's t), of a single seed over documents (bootstrap).",
         Table(
             [
                 "corpus", "method", "tokens", "rate", "seeds", "interval over", "what",

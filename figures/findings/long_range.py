@@ -174,7 +174,7 @@ def fine_findings() -> Iterator[Finding]:
         if near is None or four is None or far is None or before is None:
             continue
         values = {
-            "method": far["label"],
+            "method": far["label"] + (f" of factor {float(far['factor']):g}" if far["factor"] else ""),
             "short": BASE,
             "long": 4 * BASE,
             "farther": 16 * BASE,
@@ -188,9 +188,9 @@ def fine_findings() -> Iterator[Finding]:
             "far": number(float(far["bits"]), 3),
             "before": number(float(before["bits"]), 3),
         }
-        beside = ""
+        beside = " under YaRN at inference with the factor of that length" if far["label"] == "YaRN" else ""
         if far["label"] != "RoPE" and far["less_rope"]:
-            beside = (
+            beside += (
                 "; less RoPE fine-tuned alike that is {less_four} at {long} and {less} at {farther} "
                 "[95 % over {over}]"
             )
