@@ -60,7 +60,7 @@ _SHOWN = (
 )  # texts that evidence shows beside its verdict
 _EFFORT = ("number", "seed", "tol", "max_boxes")  # how long something is searched, and from where
 _CONTROLS = {"controlled": 1, "refutes": 0}  # from which argument on something is false on purpose
-_COUNTED = ("range", "Fraction", "ball")  # what a list of places to look at is written with
+_COUNTED = ("range", "product", "Fraction", "ball")  # what a list of places to look at is written with
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +90,15 @@ def mutants_of(source: str, file: str, attacks: Collection[str] = ()) -> list[Mu
 
     Not planted, as no verdict depends on it by construction: in docstrings and in texts that evidence shows beside its
     verdict (f-strings that are no statement and no number, the `computed` and `predicted` of `exact` and `tried`); in
-    the effort of a search (`_EFFORT`); in literal lists and ranges that a loop of an attack runs over, which are where
-    it looks, and not what it looks for; in the points of `fails_at` and `sharp`, which refute only where they meet
-    the statement's hypotheses, and in the controls of searches (`control=`, what follows the search in `controlled`,
-    what `refutes` is given): another point or control that is refuted is as good, and one that is not is seen.
+    the effort of a search (`_EFFORT`); in literal lists and ranges that a loop of an attack runs over, and ranges that
+    it hands to a function for a loop alone, which are where it looks, and not what it looks for; in the points of
+    `fails_at` and `sharp`, which refute only where they meet the statement's hypotheses, and in the controls of
+    searches (`control=`, what follows the search in `controlled`, what `refutes` is given): another point or control
+    that is refuted is as good, and one that is not is seen. Nor what leaves the numbers of a range as they are, such as
+    range(2, 20 - 1, 2) for range(2, 20, 2).
     """
     tree, found, lines = ast.parse(source), [], source.encode().splitlines(keepends=True)
-    idle = {id(_documentation(node)) for node in ast.walk(tree)}
+    idle = {id(node) for node in _alike(tree)} | {id(_documentation(node)) for node in ast.walk(tree)}
     unread = (*_shown(tree), *_places(tree, attacks), *_witnesses(tree))
     idle |= {id(inner) for node in unread for inner in ast.walk(node)}
     for node in ast.walk(tree):
@@ -135,12 +137,52 @@ def _name(function: ast.expr) -> str:
 
 
 def _places(tree: ast.Module, attacks: Collection[str]) -> Iterator[ast.AST]:
-    """The literal lists and ranges that the loops of attacks run over."""
-    for function in tree.body:
-        if isinstance(function, ast.FunctionDef) and function.name in attacks:
-            for node in ast.walk(function):
-                if isinstance(node, ast.For | ast.comprehension) and _literal(node.iter):
-                    yield node.iter
+    """The literal lists and ranges that the loops of attacks run over; ranges also where an attack hands them to."""
+    own = [one for one in tree.body if isinstance(one, ast.FunctionDef) and one.name in attacks]
+    for function in own:
+        inner = [
+            one for one in ast.walk(function) if isinstance(one, ast.FunctionDef) and one is not function
+        ]
+        looped = {one.name: _looped(one) for one in (*own, *inner)}  # a name within hides the one without
+        for node in ast.walk(function):
+            if isinstance(node, ast.For | ast.comprehension) and _literal(node.iter):
+                yield node.iter
+            if isinstance(node, ast.Call) and not any(isinstance(one, ast.Starred) for one in node.args):
+                handed = zip(looped.get(getattr(node.func, "id", ""), ()), node.args, strict=False)
+                yield from (place for alone, place in handed if alone and _ranged(place))
+
+
+def _ranged(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and _name(node.func) == "range" and _literal(node)
+
+
+def _looped(function: ast.FunctionDef) -> list[bool]:
+    """Of each parameter: is it read, and by nothing but loops and texts beside a verdict?"""
+    loops = (one.iter for one in ast.walk(function) if isinstance(one, ast.For | ast.comprehension))
+    texts = {id(inner) for node in _shown(function) for inner in ast.walk(node)}
+    idle = texts | {id(iterated) for iterated in loops}
+    named = [one for one in ast.walk(function) if isinstance(one, ast.Name)]
+    reads = ([id(one) for one in named if one.id == parameter.arg] for parameter in function.args.args)
+    return [bool(found) and idle.issuperset(found) for found in reads]
+
+
+def _alike(tree: ast.AST) -> Iterator[ast.AST]:
+    """Literal ranges that list the same numbers with their end one lower; and such an end, where one higher does."""
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and _name(node.func) == "range")
+    for node in calls:
+        try:
+            given = [ast.literal_eval(argument) for argument in node.args]
+        except ValueError:
+            continue
+        end = _end(node)
+        for by, planted_in in ((-1, node), (1, node.args[end])):
+            if range(*given[:end], given[end] + by, *given[end + 1 :]) == range(*given):
+                yield planted_in
+
+
+def _end(call: ast.Call) -> int:
+    """Which argument of a range is its end."""
+    return min(len(call.args) - 1, 1)
 
 
 def _witnesses(tree: ast.Module) -> Iterator[ast.AST]:
@@ -250,7 +292,7 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
         yield "constant", ast.Constant(_raised(node.value))
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         if node.func.id == "range" and node.args:
-            last = len(node.args) - 1 if len(node.args) < 2 else 1
+            last = _end(node)
             shorter = [
                 *node.args[:last],
                 ast.BinOp(node.args[last], ast.Sub(), ast.Constant(1)),

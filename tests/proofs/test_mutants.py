@@ -116,6 +116,77 @@ def test_only_where_an_attack_looks_and_what_evidence_shows_is_left_out() -> Non
     assert attack_functions(read_elsewhere)["x.py"] == {"searched"}
 
 
+HANDED = """
+@attack("eq-1", domain="numbers")
+def searched():
+    def tries(lags, least):
+        values = [f(lag) for lag in lags]
+        return tried(f"{lags}", len(values) > least, values, 1)
+
+    def counts(lags):
+        return exact("", sum(lags) == 2, 3, 4)
+
+    yield controlled(tries(range(11, 20), 21), tries(range(12), 22))
+    yield tries((24, 25), 26)
+    yield tries(*(range(31), 32))
+    yield counts(range(41))
+    yield outside(range(51))
+    yield own(range(61), 62)
+    yield exact("", list(range(71)) == 72, 5, 6)
+    yield search("", (g(i, j) for i, j in product(range(81), (82, 83))))
+
+
+def own(lags, found):
+    return tried("", found == 91, [h(n) for n in lags], 92)
+
+
+def outside(lags):
+    return [n for n in lags]
+
+
+@claim("eq-1", says="")
+def checked():
+    yield exact("", outside(range(101)) == list(range(102)), 7, 8)
+"""
+
+
+def test_a_range_that_an_attack_hands_to_a_loop_is_left_out() -> None:
+    """And no other: what the function does more with it, or a check, may decide."""
+    attacks = attack_functions({"x.py": HANDED})["x.py"]
+    assert attacks == {"searched", "own"}
+    found = mutants_of(HANDED, "x.py", attacks)
+    assert {one.before for one in found if one.kind == "range"} == {
+        f"range({n})" for n in (31, 41, 51, 71, 101, 102)
+    }
+    numbers = {one.before for one in found if one.kind == "constant"}
+    assert numbers == {
+        "2",
+        "21",
+        "24",
+        "25",
+        "26",
+        "31",
+        "32",
+        "41",
+        "51",
+        "62",
+        "71",
+        "72",
+        "91",
+        "101",
+        "102",
+    }
+
+
+def test_what_leaves_a_range_as_it_is_is_no_error() -> None:
+    source = "x = range(2, 20, 2), range(1, 40, 2), range(3), range(6, n, 2), range(9, 0, -2)\n"
+    found = {(one.before, one.after) for one in mutants_of(source, "x.py") if one.kind == "range"}
+    lowered = {("range(1, 40, 2)", "range(1, 40 - 1, 2)"), ("range(3)", "range(3 - 1)")}
+    assert found == {*lowered, ("range(6, n, 2)", "range(6, n - 1, 2)")}
+    raised = {one.before for one in mutants_of(source, "x.py") if one.kind == "constant"}
+    assert raised == {"0", "1", "2", "3", "6", "9", "20"}  # not 40: the next number is even
+
+
 WITNESS = """
 S = Statement((Variable(x, low=1),), (Conclusion(relation(x, "<", 2), sharp=(3, {x: 4})),))
 
