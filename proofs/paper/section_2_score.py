@@ -246,9 +246,12 @@ def eq_3_repaired(statement: Statement) -> Iterator[Evidence]:
 
 @attack("eq-3", domain="for which distances do (2) and (3) agree? d = 0 alone, integer m - n from 1 to 1000")
 def eq_3_attack() -> Iterator[Evidence]:
-    gaps = [(lam, abs(arb(lam).cos() - 1)) for lam in range(1, 1001)]
-    nearest = min(gaps, key=lambda pair: float(pair[1]))[0]
-    yield EQ_3.fails_at({Q0: 1, Q1: 0, K0: 1, K1: 0, X: nearest})
+    (said,), tokens = EQ_3.conclusions, {Q0: Fraction(1), Q1: Fraction(0), K0: Fraction(1), K1: Fraction(0)}
+    apart = (
+        (f"m - n = {lam}", -said.margin({**tokens, X: Fraction(lam)}, EQ_3.meaning)) for lam in range(1, 1001)
+    )
+    yield search("(2) and (3) differ, q = k = (1, 0)", apart, control="2e-9")
+    yield EQ_3.fails_at({**tokens, X: 710})  # the nearest of them
 
 
 @attack("eq-3*", domain="D = 2, 4, 16, unstructured rational q and k, distances of both signs")

@@ -56,11 +56,14 @@ LIMITS = Statement(
 )
 
 
+_STEP = sp.Symbol("t", integer=True, positive=True)
+_OF_QUARTER = sp.cos(sp.pi * APART / 2)  # the cosine of eq 12 where phi = 1/4 for certain, alpha = 1
+
+
 @necessary("rem-3.limits", hypothesis=BOTH_THEOREMS)
 def limits_without_density() -> Iterator[Evidence]:
-    found = {sp.cos(2 * sp.pi * lag / 4) for lag in range(1, 41)}
-    what = "phi = 1/4 for certain, alpha = 1, q_A.k_A = sqrt(theta D): limit points, each at every fourth distance"
-    yield exact(what, found == {LIMITS.target()}, found, "{0}")
+    what = "phi = 1/4 for certain, alpha = 1, q_A.k_A = sqrt(theta D): the limit along distances 4 t"
+    yield limit(_OF_QUARTER.subs(APART, 4 * _STEP), _STEP, sp.oo, LIMITS.target(), what)
 
 
 @claim(
@@ -367,10 +370,11 @@ ONE_DENSITY = "a joint density, one for all $m$, $n$"
 
 @necessary("rem-3.nondegenerate", hypothesis=ONE_DENSITY)
 def nondegenerate_without_density() -> Iterator[Evidence]:
-    found = {sp.cos(sp.pi * lag / 2) ** 2 for lag in range(1, 40, 2)}
-    what = "q_P.k_P = 1/4 for certain, alpha = 1, odd distances: E Attn^2 over that at distance 0"
+    what = (
+        "q_P.k_P = 1/4 for certain, alpha = 1: E Attn^2 over that at distance 0, along odd distances 2 t + 1"
+    )
     said = NONDEGENERATE.target(1) / AT_ZERO
-    yield exact(what, found == {said}, found, said)
+    yield limit(_OF_QUARTER.subs(APART, 2 * _STEP + 1) ** 2, _STEP, sp.oo, said, what)
 
 
 @claim(
