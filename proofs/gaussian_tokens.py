@@ -207,9 +207,10 @@ class GaussianTokens:
 
     def assumption(self, mu: Expr = 0, nu: Expr = 0, sigma_sq: Expr = 1) -> Iterator[Evidence]:
         """Evidence that Assumption 2.1 holds with the given constants, pair by pair and coordinate by coordinate."""
-        for d in range(0, self.head_dim, 2):
-            yield identity(self.moment([d], [d]) + self.moment([d + 1], [d + 1]), mu, f"E A_{d // 2} = mu_0")
-            yield identity(self.moment([d], [d + 1]) - self.moment([d + 1], [d]), nu, f"E B_{d // 2} = nu_0")
+        for pair in range(self.head_dim // 2):
+            d, e = 2 * pair, 2 * pair + 1
+            yield identity(self.moment([d], [d]) + self.moment([e], [e]), mu, f"E A_{pair} = mu_0")
+            yield identity(self.moment([d], [e]) - self.moment([e], [d]), nu, f"E B_{pair} = nu_0")
         for d in range(self.head_dim):
             yield identity(self.moment([d, d], [d, d]), sigma_sq, f"E (q_{d} k_{d})^2 = sigma_0^2")
 

@@ -112,7 +112,7 @@ def _balls() -> Answers:
 
 
 def _identities() -> Answers:
-    square = (X + 1) ** 2
+    square, root, one = (X + 1) ** 2, sp.sqrt(2), sp.Integer(1)
     asked = (
         (square, X**2 + 2 * X + 1),
         (sp.cos(X) ** 2 + sp.sin(X) ** 2, 1),
@@ -123,6 +123,8 @@ def _identities() -> Answers:
     for tool in (exact.identity, lambda a, b, what: checks.equality(what, a, b)):
         found = [tool(sp.sympify(a), sp.sympify(b), "") for a, b in asked]
         yield "identities", _verdicts(*found), [YES, YES, NO, NO, NO]
+    apart = [exact.identity(*sides, "").radius for sides in ((root, one), (one, root))]
+    yield "radius of the wider side", [0 < (x or 0) < 1e-30 for x in apart], [True, True]
     yield "same", _verdicts(checks.same("", square, square), checks.same("", square, X)), [YES, NO]
     derived = checks.arrives("", square, X**2 + 2 * X + 1), checks.arrives("", square, X)
     yield "a derivation", _verdicts(*derived), [YES, OPEN]
@@ -248,6 +250,9 @@ def _scans() -> Answers:
     yield "no integer", _refused(lambda: one.extremes(5, 5)), True
     yield "an empty range", one.first(5, 5, 0), checks.Scan(None, None, range(5, 5))
     yield "few blocks", [len(list(one._blocks(5, stop))) for stop in (6, 10**4, 10**4 + 5)], [1, 1, 1]
+    small = checks.Distances((arb(1),), 1, 0, side=2)
+    ends = [[(block.start, len(block.values)) for block in small._blocks(5, stop)] for stop in (9, 10)]
+    yield "blocks no larger than said, and all of them", ends, [[(5, 4)], [(5, 4), (9, 1)]]
 
 
 def _floats() -> Answers:
@@ -575,6 +580,7 @@ def _tokens() -> Answers:
             matrix[a, b] = matrix[b, a] = value
     alone, both = GaussianTokens(plain), GaussianTokens(tied)
     yield "D", (alone.head_dim, both.correlated()), (4, {"q0,q1": first, "k0,k1": second})
+    yield "the last two", GaussianTokens(singular).correlated(), {"k2,k3": 1}
     sums = [(one.amplitude_square(n), one.cross_terms(n)) for one in (alone, both) for n in (1, 2, 3)]
     cross = 2 * first * second
     yield (
@@ -587,6 +593,11 @@ def _tokens() -> Answers:
     yield "assumption 2.1", {*_verdicts(*both.assumption())}, {YES}
     yield "and not with another mean", NO in _verdicts(*both.assumption(mu=1)), True
     yield "nor another variance", NO in _verdicts(*both.assumption(sigma_sq=2)), True
+    mean, turn, spread = (plain.copy() for _ in range(3))  # each but one thing of the last pair is met
+    mean[3, 7] = mean[7, 3] = turn[2, 7] = turn[7, 2] = second
+    mean[7, 7], spread[3, 3] = 1 - 2 * second**2, 2
+    failing = [_verdicts(*GaussianTokens(one).assumption()).count(NO) for one in (mean, turn, spread)]
+    yield "nor where the last pair is another", failing, [1, 1, 1]
     yield "moments", [wick(sp.Matrix([[2]]), [0] * n) for n in (0, 2, 4, 6)], [1, 2, 12, 120]
     factor, exponent = gaussian_integral(-P * X**2 + Q * X + 3, X)
     yield "a normal integral", (factor**2, sp.simplify(exponent - 3 - Q**2 / (4 * P))), (sp.pi / P, 0)

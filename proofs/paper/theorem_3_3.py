@@ -313,7 +313,8 @@ def mean(law: Law, value: Callable[..., Fraction | int]) -> Fraction:
 def finite_law_assumption(law: Law) -> Iterator[Evidence]:
     """Assumption 2.1 for a finite law: one E A_d, one E B_d over the pairs, one E (q_d k_d)^2 over the coordinates."""
     head = len(law[0][0])
-    pairs, every = range(0, head, 2), range(head)
+    every = range(head)
+    pairs = every[::2]
     a = {mean(law, lambda q, k, d=d: q[d] * k[d] + q[d + 1] * k[d + 1]) for d in pairs}
     b = {mean(law, lambda q, k, d=d: q[d] * k[d + 1] - q[d + 1] * k[d]) for d in pairs}
     squares = {mean(law, lambda q, k, d=d: (q[d] * k[d]) ** 2) for d in every}
