@@ -445,6 +445,10 @@ class Point:
         lo, hi = (self.phase(Fraction(2 * i, self.head_dim)) for i in (d, d + 1))
         return value(lo) * 2 / self.head_dim - (integral(lo) - integral(hi)) / self.log
 
+    def terms(self, wave: str = "cos", first: int = 0) -> Iterator[arb]:
+        """Delta_d of eq 42 for d = first .. D/2 - 1, in this order."""
+        return (self.term(d, wave) for d in range(first, self.head_dim // 2))
+
     def epsilon(self, alpha: Real) -> arb:
         """e(D; lambda, theta_0, alpha) of eq 26."""
         return ball(alpha) + 2 * self.phase(alpha) / self.head_dim

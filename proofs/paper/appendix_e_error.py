@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice
 
 import sympy as sp
 from flint import arb
@@ -66,13 +67,12 @@ WORST_KAPPA = sp.Rational(13, 24)  # 1/2 + u/12 at u = 1/2
 
 def near(point: Point, share: Fraction, wave: str = "cos") -> arb:
     """Delta' of eq 43."""
-    return sum((point.term(d, wave) for d in range(first_past(point.head_dim, share))), arb(0))
+    return sum(islice(point.terms(wave), first_past(point.head_dim, share)), arb(0))
 
 
 def far(point: Point, share: Fraction, wave: str = "cos") -> arb:
     """Delta'' of eq 43."""
-    later = range(first_past(point.head_dim, share), point.head_dim // 2)
-    return sum((point.term(d, wave) for d in later), arb(0))
+    return sum(point.terms(wave, first_past(point.head_dim, share)), arb(0))
 
 
 def geometric(point: Point, share: Fraction) -> tuple[arb, arb]:

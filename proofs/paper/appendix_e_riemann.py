@@ -350,14 +350,9 @@ def trivial_bound(bound: sp.Expr = 4 / D) -> Iterator[Evidence]:
 
 @attack("eq-44", domain=f"{EQ_44.domain()}; " + f"{EDGES}; every d")
 def eq_44_attack() -> Iterator[Evidence]:
-    edges = margins(lambda q: ((abs(q.term(i)), ball(4) / q.head_dim) for i in indices(q)), relative=True)
+    edges = margins(lambda q: ((abs(found), ball(4) / q.head_dim) for found in q.terms()), relative=True)
     yield search("1 - |Delta_d| D/4", edges, control="0.354")
     yield from EQ_44.attack()
-
-
-def indices(point: Point) -> range:
-    """d = 0 .. D/2 - 1."""
-    return range(point.head_dim // 2)
 
 
 STEEPEST = sp.Symbol(r"\mathrm{Lip}_d", positive=True)
@@ -415,8 +410,8 @@ def lipschitz(bound: sp.Expr) -> Iterator[Evidence]:
 @attack("eq-45*", domain=f"{EDGES}; every d, Lip_d by its bound in eq 46")
 def eq_45_attack() -> Iterator[Evidence]:
     def pairs(q: Point) -> Iterator[tuple[arb, arb]]:
-        for i in indices(q):
-            yield abs(q.term(i)), q.phase(Fraction(2 * i, q.head_dim)) * q.log * 2 / q.head_dim**2
+        for i, found in enumerate(q.terms()):
+            yield abs(found), q.phase(Fraction(2 * i, q.head_dim)) * q.log * 2 / q.head_dim**2
 
     yield search("1 - |Delta_d| D^2/(2 Lip_d)", margins(pairs, relative=True), control="0.149")
     yield from EQ_45_REPAIRED.attack()

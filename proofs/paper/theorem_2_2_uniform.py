@@ -244,7 +244,7 @@ def uncovered(found: Mapping[int, Scan], base: int, last: int) -> list[str]:
             gaps.append(f"no Lambda of sign {sign}")
             continue
         looked, fails, doubtful = found[sign].looked, found[sign].first, found[sign].doubtful
-        end = last if fails is None else min(last, fails)
+        end = last if fails is None else fails
         if not looked or looked[0] > base + 1 or looked[-1] < end or looked.step != 1:
             gaps.append(f"sign {sign}: looked at {looked}, not at all of [{base + 1}, {end}]")
         if doubtful is not None and doubtful <= last:
@@ -256,12 +256,12 @@ def failure(base: int, head_dim: int, turns: bool, nu: int, expected: int) -> It
     """Evidence that (7) holds at all integers in (b, expected), of both signs, and fails at `expected`."""
     found = scans(base, head_dim, turns, nu, expected + 1)
     where = f"base {base}, D = {head_dim}, {'turns' if turns else 'radians'}, nu_0/mu_0 = {nu}"
-    fails = min((scan.first for scan in found.values() if scan.first is not None), default=None)
+    fails = {scan.first for scan in found.values() if scan.first is not None}
     gaps = uncovered(found, base, expected)
     yield Evidence(
         f"{where}: first far integer where (7) fails{'; left open: ' + ', '.join(gaps) if gaps else ''}",
-        Verdict.CERTIFIED if fails == expected and not gaps else Verdict.UNKNOWN,
-        str(fails),
+        Verdict.CERTIFIED if fails == {expected} and not gaps else Verdict.UNKNOWN,
+        ", ".join(map(str, sorted(fails))),
         str(expected),
         radius=0.0,
         precision="64 bit ball",
