@@ -15,6 +15,7 @@ import sympy as sp
 from analysis.evidence import Evidence
 from proofs.checks import controlled, exact, tried
 from proofs.exact import Expr
+from proofs.gaussian_tokens import admitted_splits
 from proofs.ledger import Known
 from proofs.rivals import BESIDE
 from proofs.statements import Conclusion, Statement, Variable, relation
@@ -98,7 +99,8 @@ def tapa_code_score(statement: Statement) -> Iterator[Evidence]:
 
 
 @BESIDE.attack(
-    "tapa-code.score", domain="D = 2..256, theta = 1/100..99/100: is n_A always a split of the head?"
+    "tapa-code.score",
+    domain="D = 2..256, theta = 1/100..99/100: is n_A a split of the head? D = 2, 3, 64: is it theta D where whole?",
 )
 def tapa_code_score_attack() -> Iterator[Evidence]:
     shares = [Fraction(i, 100) for i in range(1, 100)]
@@ -107,7 +109,13 @@ def tapa_code_score_attack() -> Iterator[Evidence]:
         bad = sum(not 1 <= split(d, share) < d for d in range(2, largest + 1) for share in shares)
         return tried(f"n_A outside 1..D-1, D up to {largest}", bad == 0, bad, 0)
 
+    def moved(split: Callable[[int, Fraction], int]) -> Evidence:
+        admitted = [one for d in (2, 3, 64) for one in admitted_splits(d)]
+        other = [one for one in admitted if split(one.head_dim, one.share) != one.amplitude]
+        return tried("splits with whole parts where n_A is not theta D", not other, len(other), "none")
+
     yield controlled(outside(released_split, 256), outside(lambda d, share: int(share * d), 4))
+    yield controlled(moved(released_split), moved(lambda d, share: d - 1))
     *others, power = RELEASED.variables  # at larger powers balls of the phase decide nothing
     few = Variable(POWER, among=(sp.Rational(1, 10), sp.Rational(1, 2), ONE, sp.Integer(2)))
     assert power == Variable(POWER, low=sp.Integer(0))

@@ -300,7 +300,7 @@ MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
     "a cosine that costs nothing": (
         "paper.section_3_remarks",
         "tapa_operations",
-        lambda f: lambda *x: f(*x) - Counter(cosine=1),
+        lambda f: lambda *x, **named: Counter({**f(*x, **named), "cosine": 0}),
         "rem-3.flops*",
     ),
     "the far end of the phase's range": (
