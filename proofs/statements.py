@@ -22,6 +22,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache, cached_property
+from itertools import count
 from typing import Any, cast
 
 import sympy as sp
@@ -578,7 +579,7 @@ def _is_decimal(denominator: int) -> bool:
 def _decimal(value: sp.Rational) -> Expr:
     """A symbol that is printed as the number's decimal expansion."""
     size = abs(Fraction(int(value.p), int(value.q)))
-    digits = next(n for n in range(1, 60) if (size * 10**n).denominator == 1)
+    digits = next(n for n in count(1) if (size * 10**n).denominator == 1)
     whole, part = divmod(int(size * 10**digits), 10**digits)
     name = sp.Symbol(f"{whole}.{part:0{digits}d}", positive=True)
     return -name if value < 0 else name

@@ -252,7 +252,7 @@ def hidden_bias() -> tuple[dict[int, int], Law]:
 
 def symmetric(law: Law) -> bool:
     """Is the law that of its own negative?"""
-    return all(law.get(-value) == weight for value, weight in law.items())
+    return law == {-value: weight for value, weight in law.items()}
 
 
 NEARER, FIRST, SECOND = sp.symbols("x u v", real=True)

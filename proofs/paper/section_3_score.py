@@ -442,24 +442,17 @@ EQ_13 = Statement(
 def eq_13(statement: Statement) -> Iterator[Evidence]:
     yield from statement.identities()
     yield from special_everywhere()
-    for head in range(2, 4):
-        for amplitude, phase in ((split.amplitude, split.phase) for split in admitted_splits(head)):
-            found = matrices(head, amplitude)
-            yield special_case(head, amplitude, *found)
-            given = split_of(amplitude, phase)
-            for name, matrix, scale in zip("MN", found, statement.meaning.values(), strict=True):
-                largest = max(matrix, key=sp.Abs)
-                yield identity(
-                    largest, put(scale, given), f"scale of {name}, D = {head}, theta D = {amplitude}"
-                )
+    for split in admitted_splits(3):
+        yield special_case(3, split.amplitude, *matrices(3, split.amplitude))
 
 
 def special_everywhere(size: Expr | None = None) -> Iterator[Evidence]:
-    """q^T M k and q^T N k of eq 13 for every split a + n: amplitude and phase of eq 12; `size` for a in M."""
+    """q^T M k and q^T N k of eq 13 for every split a + n: amplitude and phase of eq 12; `size` for a in mu and nu."""
     a = sp.Symbol("a", positive=True, integer=True)
     query, key = (column(f"{name}_A", a) for name in "qk"), (column(f"{name}_P") for name in "qk")
     (q_a, k_a), (q_p, k_p) = query, key
-    scales = (1 / sp.sqrt(a if size is None else size), 1 / sp.sqrt(N))
+    given = split_of(a if size is None else size, N)
+    scales = [sp.simplify(put(scale, given)) for scale in EQ_13.meaning.values()]
     off = sp.ZeroMatrix(a, N)
     m = sp.BlockMatrix([[scales[0] * sp.Identity(a), off], [off.T, sp.ZeroMatrix(N, N)]])
     n = sp.BlockMatrix([[sp.ZeroMatrix(a, a), off], [off.T, scales[1] * sp.Identity(N)]])
