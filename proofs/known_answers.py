@@ -501,6 +501,16 @@ def _statements() -> Answers:
     yield "outside", outside, [True, False, True, True]
     hypothesis = [_refused(lambda n=n: asked[3].fails_at({X: sp.Rational(n, 2)})) for n in (1, 3)]
     yield "without a hypothesis", hypothesis, [False, True]
+    bound = relation(X, "<", "3/2")
+    beside = [
+        of(Conclusion(small), Conclusion(bound, when=when)) for when in ((), (positive,), (positive, small))
+    ]
+    alike = [
+        _refused(lambda one=one, n=n, also=also: one.fails_at({X: sp.Rational(n, 4)}, also=also))
+        for one in beside
+        for n, also in ((7, ()), (7, (2,)), (5, ()), (5, (2,)))
+    ]
+    yield "what else fails there", alike, [*[True, False, False, True] * 2, *[False] * 4]
     equations = of(
         Conclusion(relation((X + 1) ** 2, "==", X**2 + 2 * X + 1)),
         Conclusion(relation(X**2, "==", 4), when=(relation(X, "==", 2),)),

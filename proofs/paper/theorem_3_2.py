@@ -16,7 +16,7 @@ from flint import acb, arb
 
 from analysis.evidence import Evidence
 from proofs.balls import Real, ball, below, equal_within
-from proofs.checks import arrives, controlled, instance, search, short, termwise
+from proofs.checks import arrives, controlled, search, short, termwise
 from proofs.exact import Enclosed, Expr, identity, limit
 from proofs.gaussian_tokens import (
     ALPHA,
@@ -30,6 +30,7 @@ from proofs.gaussian_tokens import (
     S,
     Split,
     T,
+    column,
     cosine_mean,
     gaussian_integral,
     log_normal,
@@ -371,10 +372,11 @@ def substituted(power: Expr, mean_q: Expr = MEAN_Q, mean_k: Expr = MEAN_K) -> Ex
     return S**-power * factor * outer * sp.exp(exponent)
 
 
-def jacobian(size: int, power: int) -> Evidence:
-    """Determinant of q = zeta/s in R^size against s^(-power)."""
-    zeta = sp.Matrix(sp.symbols(f"zeta0:{size}", real=True))
-    return identity((zeta / S).jacobian(zeta).det(), S**-power, f"det dq/dzeta in dimension {size}")
+def jacobian(size: Expr, factor: Expr) -> Evidence:
+    """Determinant of q = zeta/s in `size` dimensions, a number or a letter, against a factor."""
+    zeta = column("zeta", size)
+    found = sp.Determinant((zeta / S).diff(zeta)).doit().subs(sp.Determinant(sp.Identity(size)), 1)
+    return identity(found, factor, f"det dq/dzeta in dimension {size}")
 
 
 DOT = sp.Symbol(r"q{}\cdot k", real=True)
@@ -414,9 +416,7 @@ def kernel(statement: Statement) -> Iterator[Evidence]:
     yield every_size(statement, N)
     scaling = statement.target(1) / ALONG
     yield identity(statement.target(2) / HIGHEST, scaling, "the bound has the factor of the equation")
-    for size in range(1, 6):
-        yield instance(jacobian(size, size))
-        yield instance(identity(scaling.subs(N, size), S**-size, f"the factor, dimension {size}"))
+    yield jacobian(N, scaling)
     exponent = WAVE.args[0].subs(DOT, Q * K) + log_normal(K, MEAN_K) + log_normal(Q, MEAN_Q)
     inner, exponent = gaussian_integral(exponent, K)
     outer, exponent = gaussian_integral(exponent, Q)

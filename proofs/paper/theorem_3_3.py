@@ -293,9 +293,11 @@ def of_certain(
 ) -> Iterator[Evidence]:
     """The variance at tokens without randomness, a counterexample where they meet Assumption 2.1 with sigma_0 = 1."""
     split, law = Split(len(q), share), [(q, k)]
-    first = range(split.amplitude)
-    square = mean(law, lambda q, k: sum(q[i] * k[i] for i in first) ** 2)
-    spread = square - mean(law, lambda q, k: sum(q[i] * k[i] for i in first)) ** 2
+
+    def inner(q: Sequence[int | Fraction], k: Sequence[int | Fraction]) -> int | Fraction:
+        return sum(x * y for x, y in zip(q[: split.amplitude], k, strict=False))
+
+    spread = mean(law, lambda q, k: inner(q, k) ** 2) - mean(law, inner) ** 2
     what = f"{named} for certain, D = {len(q)}, theta D = {split.amplitude}: variance at every distance"
     yield from counterexample(
         finite_law_assumption(law), exact(what, spread >= Fraction(1, 2), spread, ">= 1/2")

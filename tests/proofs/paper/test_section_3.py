@@ -194,8 +194,8 @@ PLANTED: dict[str, tuple[Check, Check]] = {
         lambda: section_3_score.fits("q_P, k_P", lambda share: 2 * (1 - share), ones=1),
     ),
     "Jacobian with one power too many": (
-        lambda: theorem_3_2.jacobian(3, 3),
-        lambda: theorem_3_2.jacobian(3, 4),
+        lambda: theorem_3_2.jacobian(3, theorem_3_2.S**-3),
+        lambda: theorem_3_2.jacobian(3, theorem_3_2.S**-4),
     ),
     "wave operator with 2 pi^2": (
         lambda: theorem_3_2.operator(4 * sp.pi**2),
