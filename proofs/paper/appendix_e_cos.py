@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 
 import sympy as sp
@@ -190,7 +190,7 @@ def eq_53_attack() -> Iterator[Evidence]:
 
     def first(off: Fraction) -> Evidence:
         by_definition = (
-            (q, next(i for i in range(-3, first_cut(q) + 9) if q.far + off <= Fraction(4 * i + 1, 4)))
+            (q, next(i for i in count(-3) if q.far + off <= Fraction(4 * i + 1, 4)))
             for q in points(heads=(0,))
         )
         wrong = [str(q) for q, least in by_definition if least != first_cut(q)]
