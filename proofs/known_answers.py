@@ -501,16 +501,6 @@ def _statements() -> Answers:
     yield "outside", outside, [True, False, True, True]
     hypothesis = [_refused(lambda n=n: asked[3].fails_at({X: sp.Rational(n, 2)})) for n in (1, 3)]
     yield "without a hypothesis", hypothesis, [False, True]
-    bound = relation(X, "<", "3/2")
-    beside = [
-        of(Conclusion(small), Conclusion(bound, when=when)) for when in ((), (positive,), (positive, small))
-    ]
-    alike = [
-        _refused(lambda one=one, n=n, also=also: one.fails_at({X: sp.Rational(n, 4)}, also=also))
-        for one in beside
-        for n, also in ((7, ()), (7, (2,)), (5, ()), (5, (2,)))
-    ]
-    yield "what else fails there", alike, [*[True, False, False, True] * 2, *[False] * 4]
     equations = of(
         Conclusion(relation((X + 1) ** 2, "==", X**2 + 2 * X + 1)),
         Conclusion(relation(X**2, "==", 4), when=(relation(X, "==", 2),)),
@@ -530,6 +520,22 @@ def _statements() -> Answers:
         (len(list(asked[0].points(40, 0))), len({*map(str, asked[0].points(40, 0))}) >= 4),
         (40, True),
     )
+
+
+def _conclusions() -> Answers:
+    """Where one conclusion fails, another that is not said to fail holds, or is not said there."""
+    x = Variable(X, low=sp.Integer(0), high=sp.Integer(2))
+    small, positive, other = relation(X, "<", 1), relation(X, ">", 0), relation(X, "<", "3/2")
+    said = [
+        Statement((x,), (Conclusion(small), Conclusion(other, when=when)))
+        for when in ((), (positive,), (positive, small))
+    ]
+    alike = [
+        _refused(lambda one=one, n=n, also=also: one.fails_at({X: sp.Rational(n, 4)}, also=also))
+        for one in said
+        for n, also in ((7, ()), (7, (2,)), (5, ()), (5, (2,)))
+    ]
+    yield "what else fails there", alike, [*[True, False, False, True] * 2, *[False] * 4]
 
 
 def _boxes() -> Answers:
@@ -646,5 +652,5 @@ def _tokens() -> Answers:
 
 GROUPS: tuple[Callable[[], Answers], ...] = (
     *(_balls, _identities, _numbers, _inequalities, _scans, _floats, _lemma_points, _rope_sums),
-    *(_ranges, _draws, _relations, _statements, _boxes, _tokens),
+    *(_ranges, _draws, _relations, _statements, _conclusions, _boxes, _tokens),
 )
