@@ -1,7 +1,7 @@
 r"""Words beside an object: what a printed statement cites, indexes and counts must be somebody's.
 
 A statement that is an object prints its ranges and sides from it, but its words are typed. So are those of a form that
-is no object. Seven rules tie what is typed to what is checked; `Ledger.check` enforces them.
+is no object. Eight rules tie what is typed to what is checked; `Ledger.check` enforces them.
 
 - **Citations.** "(54)", "Theorem 2.2", "`thm-3.2`" name the claim itself, one that it uses, or one that it `cites`; and
   each that it cites is named. An assumption that words name is among the hypotheses, or cited: that it is used is not
@@ -10,6 +10,7 @@ is no object. Seven rules tie what is typed to what is checked; `Ledger.check` e
   only begins a list, `\theta_1,\dots`.
 - **Lists** such as `\theta_1,\dots` begin with the index 0 or 1, or go on from the index before.
 - **Versions.** Words that name a version of the paper name v1, which is the one that is judged.
+- **Bases.** $b$ is $1/\theta_0$, and no other number over $\theta_0$.
 - **Shares.** The amplitude has the share $\theta$ of a head, the phase $1-\theta$, and no other number less $\theta$.
 - **Fractions** of two numbers are in lowest terms.
 - **Numbers.** Each other number in the words of an object stands among those that the object prints. `UNTIED`
@@ -28,7 +29,7 @@ from math import gcd
 _EQUATION = re.compile(r"(?<![\w\\}^_{)])\((\d{1,2})\)")
 _NAMED = re.compile(r"\b([Aa]ssumption|[Tt]heorem|[Ll]emma|[Nn]otation|[Tt]able) ([A-I]?\.?\d+(?:\.\d+)?)")
 _LABEL = re.compile(r"`([a-z]+-[^`]+)`")
-_INDEXED = re.compile(r"(\\?[A-Za-z]+'?)_\{?(\d+)\}?(?![\w^{}+])")
+_INDEXED = re.compile(r"(\\?[A-Za-z]+'?)_\{?(\d+)\}?(?![\w{}+])")  # bounds of integrals apart
 _BOUNDS = re.compile(r"(\\(?:int|sum|prod))_\{?\d+\}?(\^\{?\d+\}?)?")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _FRACTION = re.compile(r"\\frac\{(\d+)\}\{(\d+)\}")
@@ -39,6 +40,7 @@ _LIST = re.compile(
 )  # the index before, if there is one, and the last
 _VERSION = re.compile(r"\bv(\d)\b")
 _RATIO = re.compile(r"(?<![\w^}.])(\d+)/(\d+)(?![\w.])")
+_BASE = re.compile(r"(?<!\w)b = (\d+)/\\theta_0(?!\w)")
 _SHARE = re.compile(r"\((\d+)-\\theta\)")
 _KINDS = {"eq": "", "thm": "theorem", "lem": "lemma", "asm": "assumption", "tab": "table", "not": "notation"}
 _NUMBERED = re.compile(r"(eq|thm|lem|asm|tab|not)-([A-I]?\.?\d+(?:\.\d+)?)")
@@ -61,12 +63,11 @@ NOTATION_INDICES: dict[str, frozenset[int]] = {
 UNTIED: dict[str, frozenset[str]] = {
     "rem-3.eliminates*": frozenset(["10", "32", "20"]),
     "rem-PI.monotone*": frozenset(["4"]),
-    "rem-extensions*": frozenset(["1", "5.5", "0"]),
+    "rem-extensions*": frozenset(["1", "0"]),
     "eq-3": frozenset(["1"]),
     "eq-4": frozenset(["2", "1"]),
     "thm-2.1.reach": frozenset(["10000", "8", "10", "0.96779", "0.032"]),
     "thm-2.2.sharp": frozenset(["0"]),
-    "rem-base.monotone*": frozenset(["5.5"]),
     "thm-2.3.slow": frozenset(["0"]),
     "rem-3.reduces.scaled": frozenset(["0"]),
     "thm-3.2.sphere": frozenset(["5"]),
@@ -147,11 +148,13 @@ def misprints(
     found += [
         f"v{number} is not the version that is judged" for number in _VERSION.findall(bare) if number != "1"
     ]
+    found += [rf"{number}/\theta_0 is no base" for number in _BASE.findall(bare) if number != "1"]
     found += [rf"({whole}-\theta) is no share of a head" for whole in _SHARE.findall(bare) if whole != "1"]
     return found if printed is None else found + _numbers(bare, printed, UNTIED.get(label, frozenset()))
 
 
 def _indices(words: str, printed: str) -> list[str]:
+    words, printed = (_BOUNDS.sub(r"\1", text) for text in (words, printed))
     known = {(letter, int(index)) for letter, index in _INDEXED.findall(printed)}
     known |= {(letter.replace("'", ""), index) for letter, index in known}
     found = []

@@ -587,6 +587,7 @@ def rem_a(statement: Statement) -> Iterator[Evidence]:
 
 
 AT_SHARE = {ETA: SHARE * SCORE_GAP}
+IN_THE_LIMIT = sp.Integer(0)
 REMARK_REPAIRED = Statement(
     (
         *(Variable(C1, low=sp.Integer(0)), Variable(C2, low=sp.Integer(0)), ANY_HEAD),
@@ -604,7 +605,8 @@ REMARK_REPAIRED = Statement(
     given=(LEAST_C1,),
     meaning={name: value.subs(AT_SHARE) for name, value in CHERNOFF.items()},
     words=r"with independent blocks of at most $M$ pairs, $P(|Z_\lambda-Z_\Lambda| > \delta\Delta)$, $\Delta$ for "
-    r"$|\Delta_{\lambda,\Lambda}|$, is at most $p$, which tends to 0 as $D$ grows wherever $\Delta$ stays above $g$: ",
+    rf"$|\Delta_{{\lambda,\Lambda}}|$, is at most $p$, which tends to {IN_THE_LIMIT} as $D$ grows wherever $\Delta$ "
+    "stays above $g$: ",
 )
 
 
@@ -629,7 +631,7 @@ def remark_repaired(statement: Statement) -> Iterator[Evidence]:
     slope = sp.diff(statement.target(1), SCORE_GAP)
     yield exact("it falls with |Delta|", slope.is_negative, slope, "< 0")
     limit = sp.limit(statement.target(2), DIM, sp.oo)
-    yield exact("limit of the bound as D -> oo", limit == 0, limit, 0)
+    yield exact("limit of the bound as D -> oo", limit == IN_THE_LIMIT, limit, IN_THE_LIMIT)
 
 
 def share_bound(index: int, point: dict[sp.Symbol, sp.Expr]) -> arb:

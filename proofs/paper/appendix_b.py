@@ -233,14 +233,16 @@ MEAN_OF_ORBIT = (
     sp.Abs(sp.Sum(sp.exp(2 * sp.pi * sp.I * STEP * TURNED), (STEP, 0, COUNT - 1)), evaluate=False) / COUNT
 )
 NO_INTEGER = relation(AWAY, ">", 0)
+CUBE_SIDE = sp.Interval(0, 1)
 WEYL = Statement(
     (Variable(COUNT, low=sp.Integer(0), integer=True), Variable(TURNED)),
     (
         Conclusion(relation(MEAN_OF_ORBIT, "<=", 2 / (COUNT * AWAY)), when=(NO_INTEGER,)),
         Conclusion(relation(MEAN_OF_ORBIT, "==", 1), when=(relation(TURNED, "==", 0),)),
     ),
-    words=r"uniformly distributed in $[0, 1]^{D/2-1}$ if and only if 1, $\theta_1$, ..., $\theta_{D/2-1}$ "
-    r"are independent over $\mathbb{Q}$; the means of characters, $x$ being $k\cdot\theta$ mod 1, are at most: ",
+    words=rf"uniformly distributed in ${tex(CUBE_SIDE)}^{{D/2-1}}$ if and only if 1, $\theta_1$, ..., "
+    r"$\theta_{D/2-1}$ are independent over $\mathbb{Q}$; the means of characters, "
+    r"$x$ being $k\cdot\theta$ mod 1, are at most: ",
 )
 
 
@@ -262,6 +264,12 @@ def weyl_repaired(statement: Statement) -> Iterator[Evidence]:
     yield equality("at most two ends of modulus 1 over T |z - 1|", 2 / (COUNT * AWAY), first)
     alike = statement.conclusions[1].says.lhs.subs(TURNED, 0).doit()
     yield equality("the mean where k.theta is an integer", alike, statement.target(2))
+    k, x = sp.Symbol("k", integer=True, nonzero=True), sp.Symbol("x", real=True)
+    for times, said in ((sp.Integer(0), sp.Integer(1)), (k, sp.Integer(0))):
+        mean = sp.integrate(CHARACTER.subs(TURNED, times * x), (x, CUBE_SIDE.start, CUBE_SIDE.end))
+        yield equality(
+            f"mean of a uniform law's character, of the frequency {times}", sp.simplify(mean), said
+        )
     yield exact(
         "no integer", statement.conclusions[0].when == (NO_INTEGER,), statement.conclusions[0].when, ""
     )

@@ -491,7 +491,9 @@ def eq_32_attack() -> Iterator[Evidence]:
 
 LEAST = 128 * sp.pi * (1 + sp.Abs(NU) / sp.Abs(MU)) * (NEAR_POSITIVE + FAR_POSITIVE)
 ERROR_SUM = 2 * BOTH_SIZES * (E_NEAR + E_FAR)
-AT_ZERO = {E_NEAR: lemma_error(NEAR_POSITIVE, sp.Integer(0)), E_FAR: lemma_error(FAR_POSITIVE, sp.Integer(0))}
+NO_POWER = sp.Integer(0)
+AT_NO_POWER = rf"at ${tex(relation(ALPHA, '==', NO_POWER))}$"
+AT_ZERO = {E_NEAR: lemma_error(NEAR_POSITIVE, NO_POWER), E_FAR: lemma_error(FAR_POSITIVE, NO_POWER)}
 EQ_33 = Statement(
     (
         ANY_NONZERO,
@@ -503,7 +505,7 @@ EQ_33 = Statement(
     ),
     (Conclusion(relation(ERROR_SUM, "<", sp.Abs(MU) / 16)),),
     meaning=AT_ZERO,
-    words=r"for given $\lambda$, $\Lambda$ some $D$, and all larger ones, e.g. with $\alpha = 0$; explicitly, ",
+    words=rf"for given $\lambda$, $\Lambda$ some $D$, and all larger ones, e.g. {AT_NO_POWER}; explicitly, ",
 )
 
 
@@ -575,7 +577,7 @@ EQ_33_BOUNDED = Statement(
     EQ_33.conclusions,
     given=(UP_TO,),
     meaning=AT_ZERO,
-    words=r"one $D$ serves all $\Lambda$ up to $\Lambda_{max}$, at $\alpha = 0$: ",
+    words=rf"one $D$ serves all $\Lambda$ up to ${tex(LONGEST)}$, {AT_NO_POWER}: ",
 )
 
 
@@ -649,6 +651,7 @@ EQ_34 = Statement(
     kind="step",
     says=EQ_34,
     uses=("eq-31*", "eq-32", "eq-33"),
+    cites=("eq-31", "eq-32", "eq-33"),
     outline="(31) with (32) and (33).",
 )
 def eq_34(statement: Statement) -> Iterator[Evidence]:

@@ -72,6 +72,7 @@ def monomials(size: int, power: int, sign: int = 1) -> Evidence:
 
 
 SCHWARTZ = r"$\rho$ Schwartz"
+OF_TOKENS = 2 * HEAD  # coordinates of q and k
 
 
 @necessary("eq-78", hypothesis=SCHWARTZ)
@@ -87,7 +88,7 @@ def eq_78_without_decay() -> Iterator[Evidence]:
     kind="step",
     in_words="of every Schwartz density",
     says=(
-        r"$\rho$ Schwartz on $\mathbb{R}^{2D}$: $\sup_{x_P}|\rho(x_A,x_P)|$ and "
+        rf"$\rho$ Schwartz on $\mathbb{{R}}^{{{tex(OF_TOKENS)}}}$: $\sup_{{x_P}}|\rho(x_A,x_P)|$ and "
         r"$\sup_{x_P}|D^a\rho(x_A,x_P)|$ decay faster than any power of $|x_A|$"
     ),
     assumes=(SCHWARTZ,),
@@ -97,6 +98,7 @@ def eq_78_without_decay() -> Iterator[Evidence]:
     ),
 )
 def eq_78() -> Iterator[Evidence]:
+    yield identity(2 * AMPLITUDE_SIZE + 2 * PHASE_SIZE, OF_TOKENS, "coordinates of x_A and of x_P")
     for size in (1, 2, 3):
         yield monomials(size, 2)
 

@@ -250,9 +250,12 @@ def hidden_bias() -> tuple[dict[int, int], Law]:
     return bias, {Fraction(value): Fraction(count, 2 * len(NEAR)) for value, count in counts.items()}
 
 
+ABOUT = 0  # where a distribution without bias would have its centre
+
+
 def symmetric(law: Law) -> bool:
-    """Is the law that of its own negative?"""
-    return law == {-value: weight for value, weight in law.items()}
+    """Is the law that of its own mirror image?"""
+    return law == {2 * ABOUT - value: weight for value, weight in law.items()}
 
 
 NEARER, FIRST, SECOND = sp.symbols("x u v", real=True)
@@ -264,7 +267,7 @@ SYMMETRIC = Statement(
     ),
     (Conclusion(relation(NEARER, "==", -NEARER)), Conclusion(relation(CENTRE, "!=", 0))),
     meaning={CENTRE: CHANCE * FIRST + (1 - CHANCE) * SECOND},
-    words=r"a symmetric distribution of $\Delta$ about 0 indicates that no distance bias is present, a "
+    words=rf"a symmetric distribution of $\Delta$ about {ABOUT} indicates that no distance bias is present, a "
     r"skewed one that there is; so two halves of the near distances with the means $x$ and $-x$, which make "
     r"$\Delta$ symmetric, have the same mean, and the mean $m$ of a skewed law, $u$ with probability $p$, else $v$, "
     "is a bias: ",

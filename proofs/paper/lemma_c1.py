@@ -22,6 +22,7 @@ from proofs.checks import (
     WAVES,
     Point,
     controlled,
+    equality,
     exact,
     margins,
     points,
@@ -44,6 +45,7 @@ from proofs.letters import (
     LOG,
     NEAR_POSITIVE,
     UNIT,
+    in_closed_form,
     lemma_error,
 )
 from proofs.paper.appendix_e_cos import integral_bound
@@ -108,6 +110,9 @@ def eq_69_own_attack() -> Iterator[Evidence]:
 
 EXTREMES = (sp.Si(sp.pi), sp.Si(3 * sp.pi))
 HUGE, THOUSANDTH = sp.Integer(10) ** 12, sp.Rational(1, 1000)
+WHICH_PAIR = sp.Symbol("x", real=True)  # 2d/D
+SINE_INTEGRAL = sp.Integral(sp.sin(UNIT * NEAR_POSITIVE * BASE**-WHICH_PAIR), (WHICH_PAIR, 0, 1))
+SINE_PEAKS = "0.926", "0.8374"  # times 1/L: of every angular factor, and in turns beyond 1
 EQ_69_REPAIRED = Statement(
     (ANY_UNIT, ANY_BASE, Variable(NEAR_POSITIVE, low=sp.Integer(0))),
     (
@@ -122,9 +127,9 @@ EQ_69_REPAIRED = Statement(
         ),
     ),
     meaning={LOG: sp.log(BASE)},
-    words=r"$I/2 = \frac12\int_0^1\sin(c\lambda\theta_0^x)dx$ is below $0.926/L$ in size for every angular factor, as "
-    r"another $\lambda$ makes one of the other, and below $0.8374/L$ in turns with $\lambda > 1$; both are approached "
-    r"as $\theta_0 \to 0$, at $2\pi\lambda = \pi$ and $3\pi$: ",
+    words=rf"${tex(HALF * sp.Symbol('I'))}$, $I = {tex(SINE_INTEGRAL)}$, is below ${SINE_PEAKS[0]}/L$ in size for "
+    rf"every angular factor, as another $\lambda$ makes one of the other, and below ${SINE_PEAKS[1]}/L$ in turns with "
+    r"$\lambda > 1$; both are approached as $\theta_0 \to 0$, at $2\pi\lambda = \pi$ and $3\pi$: ",
 )
 
 
@@ -145,13 +150,23 @@ def eq_69_repaired(statement: Statement) -> Iterator[Evidence]:
         (first, second),
         EXTREMES,
     )
-    yield below("Si(3 pi)/2 < 0.8374", constant_ball(second) / 2, "0.8374")
-    yield below("Si(pi)/2 < 0.926", constant_ball(first) / 2, "0.926")
+    yield from half_of_integral()
+    for peak, said in zip((first, second), SINE_PEAKS, strict=True):
+        yield below(f"{peak}/2 < {said}", constant_ball(peak) / 2, said)
     yield from statement.sharpness()
     yield below("from 4 pi on Si < Si(3 pi)", pi / 2 + tail, si(3 * pi))
     yield below("from 4 pi on Si > Si(2 pi)", si(2 * pi), pi / 2 - tail)
     yield below("Si(2 pi) < Si(4 pi)", si(2 * pi), si(4 * pi))
     yield below("Si(pi) - Si(2 pi) < Si(3 pi)", si(pi) - si(2 * pi), si(3 * pi))
+
+
+def half_of_integral() -> Iterator[Evidence]:
+    """I/2 is the limit of S_D: the closed form of both."""
+    (angle,), ((x, low, high),) = SINE_INTEGRAL.function.args, SINE_INTEGRAL.limits
+    primitive = -sp.Si(angle) / sp.log(BASE)
+    yield equality("a primitive of the integrand", sp.diff(primitive, x), SINE_INTEGRAL.function)
+    found = HALF * (primitive.subs(x, high) - primitive.subs(x, low))
+    yield equality("I/2", found, in_closed_form(SineLimit(BASE, NEAR_POSITIVE, UNIT)))
 
 
 BEYOND = relation(NEAR_POSITIVE, ">", 1)

@@ -12,6 +12,7 @@ from flint import arb
 from analysis.evidence import Evidence, Verdict
 from proofs.balls import Real, ball, below
 from proofs.checks import BASES, controlled, equality, exact, rises, scale, search, short, tried
+from proofs.gaussian_tokens import counterexample
 from proofs.integrals import RopeSums
 from proofs.ledger import attack, claim, necessary, practice, repair
 from proofs.letters import (
@@ -52,6 +53,7 @@ from proofs.statements import (
     Variable,
     constant_ball,
     relation,
+    tex,
 )
 from proofs.subdivision import certify_positive
 
@@ -204,6 +206,7 @@ def slope_steps(rate: int = 2) -> Iterator[Evidence]:
 
 
 LONG = sp.Symbol("N", positive=True)
+SERVED_FROM = sp.Rational(11, 2) * LONG  # a base
 PAIRS_SERVED = (sp.Integer(8192), sp.Integer(65536), sp.Integer(2) ** 20)
 
 
@@ -224,10 +227,10 @@ FALLING = Statement(
             ),
             when=(falling_condition(BASE, NEAR_POSITIVE, FAR_POSITIVE),),
         ),
-        Conclusion(falling_condition(sp.Rational(11, 2) * LONG, sp.Integer(2), LONG, TURN)),
+        Conclusion(falling_condition(SERVED_FROM, sp.Integer(NEAR), LONG, TURN)),
     ),
     words=r"$\nu_0 = 0$, $\mu_0 = 1$, $D \to \infty$: the gap of a pair falls at every base beyond any $b$ that meets "
-    r"the condition, in turns $b = 5.5N$ for the pair $(2, N)$; ",
+    rf"the condition, in turns $b = {tex(SERVED_FROM)}$ for the pair $({NEAR}, {LONG})$; ",
 )
 
 
@@ -255,7 +258,7 @@ def base_monotone_repaired(statement: Statement) -> Iterator[Evidence]:
     for far in pairs:
         left, right = (constant_ball(side.subs(LONG, far)) for side in statement.conclusions[1].sides)
         yield below(f"condition for (2, {far}) at base 5.5 Lambda", right, left)
-        yield below(f"and not at base 2 Lambda: (2, {far})", falling_from(2, int(far), 2 * int(far)), 0)
+        yield below(f"and not at base 2 Lambda: (2, {far})", falling_from(NEAR, int(far), 2 * int(far)), 0)
 
 
 @attack(
@@ -387,13 +390,15 @@ ALSO_FIRST, WHICH = (
     sp.Symbol("d", integer=True, positive=True),
 )
 SLOWER = Variable(FACTOR, low=sp.Integer(1))
+FIRST_PAIR = sp.Integer(0)
 SLOWEST = sp.Symbol(r"\inf_{B}B^{-2d/D}", nonnegative=True)  # over all bases B > 1
 EQUIVALENT = Statement(
-    (ANY_HEAD, ANY_BASE, SLOWER, Variable(ALSO_FIRST, among=(sp.Integer(0),))),
+    (ANY_HEAD, ANY_BASE, SLOWER, Variable(ALSO_FIRST, among=(FIRST_PAIR,))),
     (Conclusion(relation(SLOWEST, "<=", BASE ** (-2 * ALSO_FIRST / DIM) / FACTOR)),),
     meaning={SLOWEST: sp.Integer(1)},
-    words="position interpolation by $s > 1$ is mathematically equivalent to increasing the base "
-    "non-uniformly across dimensions; so in each pair, in pair 0 too, some base is as slow as interpolation: ",
+    words="position interpolation by $s$ is mathematically equivalent to increasing the base "
+    f"non-uniformly across dimensions; so in each pair, in pair {FIRST_PAIR} too, some base is as slow as "
+    "interpolation: ",
 )
 
 
@@ -408,8 +413,9 @@ def interpolation(statement: Statement) -> Iterator[Evidence]:
     raised, factor = sp.Symbol("B", positive=True), 8
     (pair,) = statement.range_of(ALSO_FIRST).among
     of_any = raised ** (-2 * pair / DIM)
-    yield equality("the frequency of the pair at any base B", of_any, statement.meaning[SLOWEST])
-    yield statement.fails_at({DIM: 128, BASE: 10_000, FACTOR: factor, ALSO_FIRST: pair})
+    alike = equality("the frequency of the pair at any base B", of_any, statement.meaning[SLOWEST])
+    point = {DIM: 128, BASE: 10_000, FACTOR: factor, ALSO_FIRST: pair}
+    yield from counterexample([alike], statement.fails_at(point))
 
 
 def dimension_base(sign: int = 1) -> Evidence:
@@ -668,22 +674,21 @@ def introduction(statement: Statement) -> Iterator[Evidence]:
 EXTENSIONS_REPAIRED = Statement(
     (
         Variable(LONG, among=PAIRS_SERVED),
-        Variable(BASE, low=sp.Rational(11, 2) * LONG),
+        Variable(BASE, low=SERVED_FROM),
         Variable(RAISED, low=BASE),
     ),
     (
         Conclusion(
             relation(
-                cosine_limit_gap(sp.Integer(2), LONG, TURN, base=RAISED),
+                cosine_limit_gap(sp.Integer(NEAR), LONG, TURN, base=RAISED),
                 "<",
-                cosine_limit_gap(sp.Integer(2), LONG, TURN),
+                cosine_limit_gap(sp.Integer(NEAR), LONG, TURN),
             )
         ),
     ),
-    words=r"interpolation in the limit $s \to \infty$ reduces the gap of a given pair, and so does raising "
-    r"$1/\theta_0 = b$ of the pairs $(2, N)$, in turns, once it exceeds 5.5 times the far distance ($\nu_0 = "
-    r"0$, $\mu_0 = 1$, $D \to "
-    r"\infty$): ",
+    words=r"interpolation in the limit $s \to \infty$ reduces the gap of a given pair, and so does raising the base "
+    rf"$b$ of the pairs $({NEAR}, {LONG})$, in turns, once it exceeds ${tex(SERVED_FROM)}$ ($\nu_0 = 0$, "
+    r"$\mu_0 = 1$, $D \to \infty$): ",
 )
 
 
@@ -697,7 +702,7 @@ def introduction_repaired(statement: Statement) -> Iterator[Evidence]:
     pairs, base = statement.range_of(LONG), statement.range_of(BASE)
     for far in pairs.among:
         least = constant_ball(base.low.subs(LONG, far))
-        yield below(f"(2, {far}): condition at the least base", 0, falling_from(2, int(far), least))
+        yield below(f"(2, {far}): condition at the least base", 0, falling_from(NEAR, int(far), least))
     low, high = (limit_gap(ball(times) * 8192, 4096, 8192, 0) for times in ("5.5", "7"))
     yield below(
         "of nearer pairs it is not true: (4096, 8192), gap at 5.5 below that at 7 times Lambda", low, high

@@ -20,13 +20,14 @@ from proofs.statements import Conclusion, Statement, Variable, relation, tex
 
 Q0, Q1, K0, K1, X, Y = sp.symbols("q0 q1 k0 k1 x y", real=True)
 MU, NU, SIGMA = sp.symbols("mu nu sigma", real=True)
+QUERY_PAIR, KEY_PAIR = Q0 + sp.I * Q1, K0 + sp.I * K1  # one pair of each as a complex number
 A = Q0 * K0 + Q1 * K1  # eq 4
 B = Q0 * K1 - Q1 * K0
 
 
 def pair_expansion(a: sp.Expr, b: sp.Expr, left: sp.Expr = X, right: sp.Expr = X) -> Evidence:
     """Re[q conj(k) e^{i left}] against a cos(right) + b sin(right), for one pair and every q, k, angle."""
-    score = sp.re(sp.expand((Q0 + sp.I * Q1) * (K0 - sp.I * K1) * (sp.cos(left) + sp.I * sp.sin(left))))
+    score = sp.re(sp.expand(QUERY_PAIR * sp.conjugate(KEY_PAIR) * (sp.cos(left) + sp.I * sp.sin(left))))
     return equality("Re[q k* e^{ix}] = A cos x + B sin x", score, a * sp.cos(right) + b * sp.sin(right))
 
 
@@ -119,20 +120,20 @@ EQ_2 = Statement(
             relation(
                 sp.re(
                     sp.Mul(
-                        (Q0 + sp.I * Q1) * sp.exp(sp.I * QUERY_AT * SPEED),
-                        (K0 - sp.I * K1) * sp.exp(-sp.I * KEY_AT * SPEED),
+                        QUERY_PAIR * sp.exp(sp.I * QUERY_AT * SPEED),
+                        sp.conjugate(KEY_PAIR) * sp.exp(-sp.I * KEY_AT * SPEED),
                         evaluate=False,
                     ),
                     evaluate=False,
                 ),
                 "==",
-                sp.re((Q0 + sp.I * Q1) * (K0 - sp.I * K1) * PHASE, evaluate=False),
+                sp.re(QUERY_PAIR * sp.conjugate(KEY_PAIR) * PHASE, evaluate=False),
             )
         ),
     ),
     words=rf"$\mathrm{{Attn}} = \mathrm{{Re}}[\sum_d q^C_d (k^C_d)^{{\ast}} {tex(PHASE)}]/\sqrt D$; "
-    r"of one pair, $q = q_0 + iq_1$, $k = k_0 + ik_1$, that is $q$ turned by $m\theta_d$ with $k$ turned by "
-    r"$n\theta_d$: ",
+    rf"of one pair, $q = {tex(QUERY_PAIR)}$, $k = {tex(KEY_PAIR)}$, that is $q$ turned by $m\theta_d$ with $k$ turned "
+    r"by $n\theta_d$: ",
 )
 
 
@@ -186,7 +187,7 @@ TURNED = sp.exp(sp.I * X)
 def pair_score(phase: sp.Expr) -> sp.Expr:
     """Re[q k* phase] of one pair, in real numbers."""
     spelt = phase.rewrite(sp.cos) if isinstance(phase, sp.exp) else phase
-    return sp.re(sp.expand((Q0 + sp.I * Q1) * (K0 - sp.I * K1) * spelt))
+    return sp.re(sp.expand(QUERY_PAIR * sp.conjugate(KEY_PAIR) * spelt))
 
 
 PAIRS_REAL = tuple(Variable(symbol) for symbol in (Q0, Q1, K0, K1, X))
@@ -204,7 +205,7 @@ EQ_3 = Statement(
     (Conclusion(relation(pair_score(TURNED), "==", expanded(2 * sp.pi))),),
     meaning=PRODUCTS,
     words=r"expanding (2): $\mathrm{Attn} = (1/\sqrt D) \sum_d (A_d \cos 2\pi(m-n)\theta_d + B_d \sin "
-    r"2\pi(m-n)\theta_d)$, of which one pair, $q = q_0 + iq_1$, $k = k_0 + ik_1$, $x = (m-n)\theta_d$, is "
+    rf"2\pi(m-n)\theta_d)$, of which one pair, $q = {tex(QUERY_PAIR)}$, $k = {tex(KEY_PAIR)}$, $x = (m-n)\theta_d$, is "
     r"$\mathrm{Re}[qk^{\ast}e^{ix}]$: ",
 )
 
@@ -281,12 +282,12 @@ def _expanded_cases(sign: int) -> Iterator[tuple[str, arb]]:
 EQ_4 = Statement(
     PAIRS_REAL[:4],
     (
-        Conclusion(relation(sp.re((Q0 + sp.I * Q1) * (K0 - sp.I * K1)), "==", A_D)),
-        Conclusion(relation(sp.im((Q0 + sp.I * Q1) * (K0 - sp.I * K1)), "==", -B_D)),
+        Conclusion(relation(sp.re(QUERY_PAIR * sp.conjugate(KEY_PAIR)), "==", A_D)),
+        Conclusion(relation(sp.im(QUERY_PAIR * sp.conjugate(KEY_PAIR)), "==", -B_D)),
     ),
     meaning=PRODUCTS,
-    words=r"the real and the imaginary part of $q^C_d (k^C_d)^*$ are $A_d$ and $-B_d$, $q^C_d = q_0 + iq_1$, $k^C_d = "
-    r"k_0 + ik_1$, where $q_0 = q_{2d}$, $q_1 = q_{2d+1}$ and the same of $k$: ",
+    words=rf"the real and the imaginary part of $q^C_d (k^C_d)^*$ are $A_d$ and $-B_d$, $q^C_d = {tex(QUERY_PAIR)}$, "
+    rf"$k^C_d = {tex(KEY_PAIR)}$, where $q_0 = q_{{2d}}$, $q_1 = q_{{2d+1}}$ and the same of $k$: ",
 )
 
 

@@ -138,12 +138,12 @@ def mean_at(distance: Expr) -> Expr:
     return (1 + turned) ** (-PHASE_DIMS / 2)
 
 
+MEAN_PRODUCT = sp.Symbol("M", real=True)
 ELIMINATES = Statement(
-    (*PHASES, Variable(THERE_D, low=sp.Integer(0))),
-    (Conclusion(relation(mean_at(HERE_D), "==", mean_at(THERE_D))),),
+    (*PHASES, Variable(THERE_D, low=sp.Integer(0)), Variable(MEAN_PRODUCT)),
+    (Conclusion(relation(MEAN_PRODUCT * mean_at(HERE_D), "==", MEAN_PRODUCT * mean_at(THERE_D))),),
     words=r"TAPA eliminates undesired distance bias; read: $\mathrm{E} \mathrm{Attn}$ does not depend on "
-    r"$|m-n|$; of normal "
-    r"tokens with $\mathrm{E} q_A\cdot k_A \ne 0$, over that at distance 0: ",
+    r"$|m-n|$; of normal tokens with $M = \mathrm{E} q_A\cdot k_A/\sqrt a$: ",
 )
 
 
@@ -165,6 +165,7 @@ def eliminates(statement: Statement) -> Iterator[Evidence]:
             SPREAD_S: sp.Rational(1, 10),
             HERE_D: 1,
             THERE_D: LONGEST,
+            MEAN_PRODUCT: 1,
         }
     )
 

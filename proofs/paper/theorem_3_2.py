@@ -163,6 +163,7 @@ FINITE, AT_ORIGIN = (
 RISING = sp.Symbol(
     rf"\lim_{{|m-n| \to \infty}} {tex(APART ** (POWER * N))} \mathrm{{E}} \mathrm{{Attn}}", real=True
 )
+VANISHED = sp.Integer(0)
 SHARPER_SCALE = N ** (N / 2) / sp.sqrt(SIZE_A)
 SHARPER = Statement(
     (
@@ -177,7 +178,7 @@ SHARPER = Statement(
     ),
     words=r"whenever $K = \int |q_A\cdot k_A| \int \sup_{q}|F_{x_A}(q,\zeta)| \,d\zeta \,dx_A < \infty$, $F$ the "
     r"Fourier transform of $\rho(x_A,q_P,.)$ (or the same with $q$, $k$ exchanged), the first below; and, if $F$ is "
-    "continuous in $q$ at the origin, the second, so the exponent is exact unless the integral is 0; with "
+    f"continuous in $q$ at the origin, the second, so the exponent is exact unless the integral is {VANISHED}; with "
     r"$n = (1-\theta)D$, $a = \theta D$, ",
 )
 
@@ -213,6 +214,7 @@ def thm_3_2_repaired(statement: Statement) -> Iterator[Evidence]:
     )
     limit_ = sp.simplify(APART ** (POWER * N) * s**-N) * form * AT_ORIGIN
     yield arrives("the limit of |m-n|^(alpha n) times the same", limit_, statement.target(2))
+    yield identity(put(statement.target(2), {AT_ORIGIN: VANISHED}), sp.Integer(0), "0 with the integral")
     yield statement.every_positive(POWER, APART)
     yield every_size(statement, SIZE_A, N)
     b, c = MEANS
@@ -640,7 +642,8 @@ def _room(q: list[Expr], k: list[Expr]) -> arb:
 
 def per_dimension(power: Expr) -> Evidence:
     """E cos(2 pi s q k) for standard normal q, k against (1 + 4 pi^2 s^2)^(-power)."""
-    return identity(one_pair(S), (1 + 4 * sp.pi**2 * S**2) ** -power, "one dimension: E e^{-2 pi i s q k}")
+    found, said = one_pair(S, TOKEN_MEAN, TOKEN_MEAN), (1 + 4 * sp.pi**2 * S**2) ** -power
+    return identity(found, said, "one dimension: E e^{-2 pi i s q k}")
 
 
 class MeanWave(Enclosed):
@@ -658,6 +661,7 @@ class MeanWave(Enclosed):
         return by_quadrature(*arguments)
 
 
+TOKEN_MEAN = sp.Integer(0)
 SPREAD = sp.Symbol("sigma", positive=True)
 TURNED = 2 * sp.pi * SPREAD * LAG**POWER / sp.sqrt(N)
 GAUSSIAN = Statement(
@@ -677,12 +681,10 @@ GAUSSIAN = Statement(
         ),
     ),
     meaning={T: TURNED},
-    words=r"$q_P$, $k_P$ independent normal of mean 0 and variances of product $\sigma^2$, independent of $x_A$, "
-    r"$d = |m-n|$: "
-    r"$\mathrm{E} \mathrm{Attn}$ is $\mathrm{E} q_A\cdot k_A/\sqrt a$ times the mean cosine, which for standard "
-    r"normal $q$, "
-    r"$k$ is the first side below; $d^{\alpha n}$ times it tends to the bound, so the exponent of (14) cannot be "
-    r"raised; ",
+    words=rf"$q_P$, $k_P$ independent normal of mean {TOKEN_MEAN} and variances of product $\sigma^2$, independent of "
+    r"$x_A$, $d = |m-n|$: $\mathrm{E} \mathrm{Attn}$ is $\mathrm{E} q_A\cdot k_A/\sqrt a$ times the mean cosine, which "
+    r"for standard normal $q$, $k$ is the first side below; $d^{\alpha n}$ times it tends to the bound, so the "
+    "exponent of (14) cannot be raised; ",
 )
 
 
