@@ -62,8 +62,6 @@ from proofs.statements import (
 from proofs.subdivision import certify_positive, covers
 
 LEAST_BASE = 10  # of the lemmas: theta_0 < 1/10
-
-
 HALF, PAIR = sp.Rational(1, 2), sp.Symbol("d", integer=True, nonnegative=True)
 
 
@@ -200,10 +198,7 @@ def eq_28(statement: Statement) -> Iterator[Evidence]:
 
 @attack(
     "eq-28",
-    domain=(
-        "theta_0 -> 1/4096 from below, lambda at both ends and at 7/4 (least Ci); bases to 1e60, D -> "
-        "infinity"
-    ),
+    domain="theta_0 -> 1/4096 from below, lambda at both ends and at 7/4 (least Ci); bases to 1e60, D -> infinity",
 )
 def eq_28_attack() -> Iterator[Evidence]:
     yield search("lim C_D - (0.2651 - 2/L)", _near_cases(ball("0.2652"), 2), control="0.1231")
@@ -386,7 +381,7 @@ SOME_MEAN = relation(sp.Abs(MU) + sp.Abs(NU), ">", 0)
 EQ_31_REPAIRED = Statement(
     EQ_31.variables,
     (*EQ_31.conclusions, Conclusion(relation(SPLIT, ">", remainder(error=1)))),
-    given=(LEMMA_HEAD, SOME_MEAN),
+    given=(*EQ_31.given, SOME_MEAN),
     meaning=EQ_31.meaning,
 )
 
@@ -422,6 +417,10 @@ def eq_31(statement: Statement) -> Iterator[Evidence]:
 def eq_31_repaired(statement: Statement) -> Iterator[Evidence]:
     yield follows("as printed", statement.target(2))
     yield follows("with each e once", statement.target(3))
+    used = {*EQ_28.given, *EQ_29.given, *EQ_30.given}
+    yield exact(
+        "it assumes what (28), (29) and (30) do", used <= {*statement.given} or None, statement.given, used
+    )
     c1, c2, s1, s2, nu = sp.symbols("C1 C2 S1 S2 nu_0", real=True)
     for sign_mu in (1, -1):
         delta = sign_mu * (sign_mu * P * (c1 - c2) + nu * (s1 - s2))
@@ -690,6 +689,14 @@ EQ_7 = Statement(
 )
 
 
+@necessary("eq-7", hypothesis="Assumption 2.1")
+def eq_7_of_one_pair() -> Iterator[Evidence]:
+    near, far = sp.symbols("lambda Lambda", integer=True)
+    gap, said = sp.cos(TURN * near) - sp.cos(TURN * far), EQ_7.target().subs(MU, 1)
+    what = "E A_0 = D/2, E A_d = 0 for d > 0, all E B_d = 0, so of mean 1 and 0; integers lambda, Lambda: gap"
+    yield exact(what, bool(gap > said), gap, f"> {said}")
+
+
 @claim(
     "eq-7",
     where="Sec. 2.2, eq 7",
@@ -713,10 +720,7 @@ def eq_7(statement: Statement) -> Iterator[Evidence]:
 
 @attack(
     "eq-7",
-    domain=(
-        "base e^64 and e^128, near end and lambda = -3/2, far 1+ and 7/4 times b, nu_0/mu_0 = 0, 1, -1; D "
-        "-> infinity"
-    ),
+    domain="base e^64, e^128, near end and lambda = -3/2, far 1+ and 7/4 times b, nu_0/mu_0 = 0, 1, -1; D -> infinity",
 )
 def eq_7_attack() -> Iterator[Evidence]:
     cases = []

@@ -431,7 +431,6 @@ def thm_3_3_printed_repaired(statement: Statement) -> Iterator[Evidence]:
 LEFT_AT_NORMAL = Statement(  # standard normal tokens: E Attn = 0, E (q_A.k_A)^2 = a, so Var - I = II
     (PHASE_DIMS, ANY_POWER, ANY_DISTANCE),
     PRINTED_REPAIRED.conclusions[1:],
-    given=(relation(APART**POWER, "<", 50), relation(N, "<", 70)),
     meaning={
         LEFT_OVER: (1 + (4 * sp.pi * APART**POWER) ** 2 / N) ** (-N / 2) / 2,
         OF_SECOND: (sp.sqrt(N) / (4 * sp.pi)) ** N / 2,

@@ -382,12 +382,23 @@ def nondegenerate_without_density() -> Iterator[Evidence]:
     yield limit(_OF_QUARTER.subs(APART, 2 * _STEP + 1) ** 2, _STEP, sp.oo, said, what)
 
 
+FINITE_SECOND = r"$\mathrm{E}(q_A\cdot k_A)^2$ finite"
+
+
+@necessary("rem-3.nondegenerate", hypothesis=FINITE_SECOND)
+def nondegenerate_without_moment() -> Iterator[Evidence]:
+    x = sp.Symbol("x", positive=True)
+    found = sp.limit(x - sp.atan(x), x, sp.oo)  # the integral of t^2/(1 + t^2) up to x
+    what = "a = 1, q_A of Cauchy's density, k_A apart from 0, at distance 0: V_0 up to a constant"
+    yield exact(what, found.is_finite, found, "finite")
+
+
 @claim(
     "rem-3.nondegenerate",
     where="Sec. 3, before Theorem 3.3",
     kind="remark",
     says=NONDEGENERATE,
-    assumes=(ONE_DENSITY, r"$\mathrm{E}(q_A\cdot k_A)^2$ finite"),
+    assumes=(ONE_DENSITY, FINITE_SECOND),
     uses=("thm-3.3*",),
     outline=(
         "What is left of Theorem 3.3 without any hypothesis on moments: the limit is exactly half of E Attn^2 at "

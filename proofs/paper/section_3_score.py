@@ -287,12 +287,23 @@ EQ_11 = Statement(
 )
 
 
+WHOLE_PARTS = r"$\theta D$ is an integer (implied: of all $\theta$ in $(0, 1)$ only $D-1$ are meant)"
+
+
+@necessary("eq-11", hypothesis=WHOLE_PARTS)
+def eq_11_in_tenths() -> Iterator[Evidence]:
+    head, share = sp.Integer(64), sp.Rational(1, 10)
+    sizes = [part.subs({HEAD_DIM: head, PART: share}) for part in EQ_11.conclusions[0].says.lhs.args]
+    found = sum(map(sp.floor, sizes))
+    yield exact(f"coordinates in whole parts of at most {sizes}", found == head, found, head)
+
+
 @claim(
     "eq-11",
     where="Sec. 3, eq 11",
     kind="definition",
     says=EQ_11,
-    assumes=(r"$\theta D$ is an integer (implied: of all $\theta$ in $(0, 1)$ only $D-1$ are meant)",),
+    assumes=(WHOLE_PARTS,),
     outline="The two parts exhaust the head, and neither is empty.",
 )
 def eq_11(statement: Statement) -> Iterator[Evidence]:

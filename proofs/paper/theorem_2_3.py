@@ -89,7 +89,6 @@ EQ_8 = Statement(
             sp.Le(GAP, R * (2 / DIM + (1 + sp.log(C * DELTA / 2)) / LOG)), when=(sp.Ge(C * DELTA, 2),)
         ),
     ),
-    given=(sp.Ne(NEAR, FAR),),
     meaning=SHORT,
 )
 
@@ -102,7 +101,8 @@ EQ_8 = Statement(
     outline=(
         "Per pair |mu cos + nu sin| of two angles differs by at most r|e^{ix} - e^{iy}| <= r h(2d/D), h(x) "
         "= min(2, c delta theta_0^x), which falls; (1/D) sum h(2d/D) <= h(0)/D + (1/2) int_0^1 h. No lemma "
-        "is needed, and neither D > 4L nor lambda > 1. The second bound holds for every delta >= 1 in turns."
+        "is needed, and neither D > 4L nor lambda > 1; at delta = 0 both sides are 0. The second bound holds for every "
+        "delta >= 1 in turns."
     ),
     proof=r"""
         In pair $d$ two angles differ by $c\delta\theta_d$, so the pair's share of $\Delta$ is at most

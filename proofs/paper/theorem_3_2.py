@@ -156,10 +156,8 @@ def best_constant(n: int, spread: Real = 1) -> arb:
     return (ball(n).sqrt() / (2 * arb.pi() * ball(spread))) ** n
 
 
-FINITE, AT_ORIGIN = (
-    sp.Symbol("K", positive=True),
-    quantity(r"\int q_A\cdot k_A \rho(x_A,0,0) \,dx_A", real=True),
-)
+FINITE = sp.Symbol("K", positive=True)
+AT_ORIGIN = quantity(r"\int q_A\cdot k_A \rho(x_A,0,0) \,dx_A", real=True)
 RISING = sp.Symbol(
     rf"\lim_{{|m-n| \to \infty}} {tex(APART ** (POWER * N))} \mathrm{{E}} \mathrm{{Attn}}", real=True
 )
@@ -181,17 +179,18 @@ SHARPER = Statement(
     f"continuous in $q$ at the origin, the second, so the exponent is exact unless the integral is {VANISHED}; with "
     r"$n = (1-\theta)D$, $a = \theta D$, ",
 )
+KERNEL_FINITE = "$K$ finite; more than enough: Schwartz in $k_P$ with weights in $x_A$, $q_P$ smooth or not"
+
+
+@necessary("thm-3.2*", hypothesis=KERNEL_FINITE)
+def sharper_without_density() -> Iterator[Evidence]:
+    yield of_equal_tokens(SHARPER.target(1), FINITE)
 
 
 @repair(
     "thm-3.2",
     says=SHARPER,
-    assumes=(
-        (
-            "$K$ finite: Schwartz in $k_P$ with $x_A-weights$ is more than enough, smoothness in $q_P$ is not "
-            "needed"
-        ),
-    ),
+    assumes=(KERNEL_FINITE,),
     uses=("thm-3.2.kernel", "thm-3.2.gaussian"),
     outline=(
         "The bound is the kernel step. In int F(zeta/s, zeta) dzeta let s grow: dominated by sup_q |F|, it "

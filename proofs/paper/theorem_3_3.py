@@ -392,6 +392,7 @@ SCALE, INNER_PHASE = sp.symbols(r"s q_P{}\cdot{}k_P", real=True)
 WAVE = sp.cos(2 * sp.pi * SCALE * INNER_PHASE)
 VANISHING = sp.Symbol(rf"\lim_{{s \to \infty}} \mathrm{{E}}[G {tex(WAVE)}]", real=True)
 JOINT_DENSITY = "$(q,k)$ has a density"
+INTEGRABLE = r"$\mathrm{E}|G| < \infty$"
 LEBESGUE = Statement((), (equals(VANISHING, 0),), words=r"$G = G(q,k)$")
 
 
@@ -402,12 +403,23 @@ def lebesgue_without_density() -> Iterator[Evidence]:
     yield limit(wave, turn, sp.oo, LEBESGUE.target(), "q_P.k_P = 1/4 for certain, G = 1, along s = 4 t")
 
 
+@necessary("thm-3.3.lebesgue", hypothesis=INTEGRABLE)
+def lebesgue_of_infinite_mean() -> Iterator[Evidence]:
+    u, s = sp.symbols("u s", positive=True)
+    wave = WAVE.subs({SCALE: s, INNER_PHASE: u})
+    primitive = -wave / u - 2 * sp.pi * s * sp.Si(2 * sp.pi * s * u)
+    integrates = identity(sp.diff(primitive, u), wave / u**2, "a primitive in u")
+    found = sp.limit(-primitive, u, 0, "+")
+    what = "q uniform on (0, 1), k on (1, 2), u = q k, G = 1/u^2: mean of G cos(2 pi s u) at each s, the part near 0"
+    yield from counterexample([integrates], exact(what, found.is_finite, found, "finite"))
+
+
 @claim(
     "thm-3.3.lebesgue",
     where="App. H",
     kind="step",
     says=LEBESGUE,
-    assumes=(JOINT_DENSITY, r"$\mathrm{E}|G| < \infty$"),
+    assumes=(JOINT_DENSITY, INTEGRABLE),
     outline=(
         "k_1 of k_P is not 0 almost surely. With k and the other coordinates fixed, u = q_P.k_P replaces q_1, "
         "du = |k_1| dq_1; so the finite signed measure G dP has a density in u, integrable over the line "

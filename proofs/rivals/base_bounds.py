@@ -58,6 +58,25 @@ DIFFERENCE = Statement(
 )
 
 
+def mean_over(*errors: int) -> sp.Expr:
+    """Mean of q.R k* - q.R k over all outcomes of one pair: components 1 or 3, e of these values, by fair coins."""
+    total, outcomes = sp.Integer(0), list(product(*[(1, 3)] * 4, *[errors] * 2))
+    for q0, q1, k0, k1, e0, e1 in outcomes:
+        near = ((q0 * (q0 + e0) + q1 * (q1 + e1)), (q1 * (q0 + e0) - q0 * (q1 + e1)))
+        other = (q0 * k0 + q1 * k1, q1 * k0 - q0 * k1)
+        total += (near[0] - other[0]) * sp.cos(A) + (near[1] - other[1]) * sp.sin(A)
+    return sp.expand(total / len(outcomes))
+
+
+CENTRED_ERROR = r"$e$ independent of $q$, $\mathrm{E}e=0$"
+
+
+@BESIDE.necessary("men-1", hypothesis=CENTRED_ERROR)
+def men_1_of_shifted_error() -> Iterator[Evidence]:
+    found, said = mean_over(1), DIFFERENCE.target().subs(S, 1)
+    yield exact("components 1 or 3 by fair coins, so s = 1, and e = 1", found == said, found, said)
+
+
 @BESIDE.claim(
     "men-1",
     where="Theorem 1",
@@ -67,7 +86,7 @@ DIFFERENCE = Statement(
     says=DIFFERENCE,
     assumes=(
         "components independent and identically distributed, standard deviation $s$",
-        r"$e$ independent of $q$, $\mathrm{E}e=0$",
+        CENTRED_ERROR,
     ),
     outline="One pair: E q.R q = 2 (mean^2 + s^2) cos, E q.R k = 2 mean^2 cos, E q.R e = 0; sum over the pairs.",
     proof=r"""
@@ -90,17 +109,11 @@ def men_1_other_mean() -> Iterator[Evidence]:
 
 @BESIDE.attack("men-1", domain="one pair, components 1 or 3 by fair coins, e = +-1: all 64 outcomes, exactly")
 def men_1_attack() -> Iterator[Evidence]:
-    def mean_over(*errors: int) -> Evidence:
-        total, outcomes = sp.Integer(0), list(product(*[(1, 3)] * 4, *[errors] * 2))
-        for q0, q1, k0, k1, e0, e1 in outcomes:
-            near = ((q0 * (q0 + e0) + q1 * (q1 + e1)), (q1 * (q0 + e0) - q0 * (q1 + e1)))
-            other = (q0 * k0 + q1 * k1, q1 * k0 - q0 * k1)
-            total += (near[0] - other[0]) * sp.cos(A) + (near[1] - other[1]) * sp.sin(A)
-        mean = sp.expand(total / len(outcomes))
-        what = f"mean over all outcomes, s = 1, e in {errors}"
+    def agrees(*errors: int) -> Evidence:
+        mean, what = mean_over(*errors), f"mean over all outcomes, s = 1, e in {errors}"
         return tried(what, mean == 2 * sp.cos(A), mean, "2*cos(phi)")
 
-    yield controlled(mean_over(1, -1), mean_over(1))
+    yield controlled(agrees(1, -1), agrees(1))
     yield from DIFFERENCE.attack(number=80)
 
 

@@ -12,7 +12,7 @@ import sympy as sp
 from flint import arb
 
 from analysis.evidence import Evidence
-from proofs.balls import Real, ball, less
+from proofs.balls import Real, ball, below, less
 from proofs.checks import controlled, equality, exact, instance, rises, search, tried
 from proofs.integrals import RopeSums
 from proofs.ledger import Known
@@ -263,6 +263,15 @@ LAYER = Statement(
 )
 
 
+@BESIDE.necessary("drope-1", hypothesis=BOUNDED)
+def drope_1_of_large_scores() -> Iterator[Evidence]:
+    size = Fraction(1, 10)
+    spread, found = _bias((-size, size), 1000)
+    bound = constant_ball(LAYER.target(1).subs({SIZE: size, BOUND: sp.Integer(1), SPREAD: spread}))
+    what = "states -1/10, 1/10 and |W_Q W_K^T| a thousand times its bound: |A^c|/max|c| against U's bound"
+    yield below(what, found, bound)
+
+
 @BESIDE.claim(
     "drope-1",
     where="Theorem 3.4",
@@ -333,19 +342,25 @@ def _bias_margins() -> Iterator[tuple[str, arb]]:
             ("last", [Fraction(1)] * (length - 1) + [1 + Fraction(step)]),
         ):
             size = max(map(abs, states))
-            spread, largest, total = Fraction(0), arb(0), arb(0)
-            for i in range(1, length + 1):
-                mean = sum(states[:i], Fraction(0)) / i
-                spread = max(spread, *(abs(h - mean) for h in states[:i]))
-                weights = [(ball(states[i - 1] * h)).exp() for h in states[:i]]
-                whole = sum(weights, arb(0))
-                c = [weight / whole - ball(Fraction(1, i)) for weight in weights]
-                largest = functools.reduce(arb.max, map(abs, c), largest)
-                total += sum((x * (x + ball(Fraction(1, i))) for x in c), arb(0))
+            spread, unevenness = _bias(states)
             point = {SIZE: size, BOUND: sp.Integer(1), WIDTH: sp.Integer(1), SPREAD: spread}
             LAYER.values_at(point)  # refused outside the ranges, as where a state is larger than R
-            bound = largest * constant_ball(LAYER.target(1).subs(point))
-            yield f"{name}, T = {length}, step {step}", 1 - abs(total) / (length * bound)
+            bound = constant_ball(LAYER.target(1).subs(point))
+            yield f"{name}, T = {length}, step {step}", 1 - unevenness / bound
+
+
+def _bias(states: Sequence[Fraction], scores: int = 1) -> tuple[Fraction, arb]:
+    """Prefix spread of states in a line, and |A^c|/max|c| of c = alpha - 1/i at scores so many times h_i h_j."""
+    spread, largest, total = Fraction(0), arb(0), arb(0)
+    for i in range(1, len(states) + 1):
+        mean = sum(states[:i], Fraction(0)) / i
+        spread = max(spread, *(abs(h - mean) for h in states[:i]))
+        weights = [ball(scores * states[i - 1] * h).exp() for h in states[:i]]
+        whole = sum(weights, arb(0))
+        c = [weight / whole - ball(Fraction(1, i)) for weight in weights]
+        largest = functools.reduce(arb.max, map(abs, c), largest)
+        total += sum((x * (x + ball(Fraction(1, i))) for x in c), arb(0))
+    return spread, abs(total) / (len(states) * largest)
 
 
 def slow_frequencies(base: int, head_dim: int, length: int) -> int:
