@@ -27,6 +27,7 @@ from proofs.checks import (
     margins,
     points,
     rises,
+    rounded_up,
     same,
     search,
     termwise,
@@ -152,7 +153,7 @@ def eq_69_repaired(statement: Statement) -> Iterator[Evidence]:
     )
     yield from half_of_integral()
     for peak, said in zip((first, second), SINE_PEAKS, strict=True):
-        yield below(f"{peak}/2 < {said}", constant_ball(peak) / 2, said)
+        yield from rounded_up(f"{peak}/2 < {said}", constant_ball(peak) / 2, said, f"1e-{len(said) - 2}")
     yield from statement.sharpness()
     yield below("from 4 pi on Si < Si(3 pi)", pi / 2 + tail, si(3 * pi))
     yield below("from 4 pi on Si > Si(2 pi)", si(2 * pi), pi / 2 - tail)
