@@ -8,9 +8,10 @@ is no object. Eight rules tie what is typed to what is checked; `Ledger.check` e
   enough.
 - **Indices.** A letter with an index, `\mu_0`, is printed by the object or stands in `NOTATION_INDICES`; `\theta_1`
   only begins a list, `\theta_1,\dots`.
-- **Lists** such as `\theta_1,\dots` begin with the index 0 or 1, or go on from the index before.
+- **Lists** such as `\theta_1,\dots` begin with the index 0 or 1, or go on from the index before; the last of the
+  $\theta_d$ is `\theta_{D/2-1}`.
 - **Versions.** Words that name a version of the paper name v1, which is the one that is judged.
-- **Bases.** $b$ is $1/\theta_0$, and no other number over $\theta_0$.
+- **Bases.** $b$ is $1/\theta_0$ and $\theta_0$ is $1/b$, and no other number over the other.
 - **Shares.** The amplitude has the share $\theta$ of a head, the phase $1-\theta$, and no other number less $\theta$.
 - **Fractions** of two numbers are in lowest terms.
 - **Numbers.** Each other number in the words of an object stands among those that the object prints. `UNTIED`
@@ -40,7 +41,8 @@ _LIST = re.compile(
 )  # the index before, if there is one, and the last
 _VERSION = re.compile(r"\bv(\d)\b")
 _RATIO = re.compile(r"(?<![\w^}.])(\d+)/(\d+)(?![\w.])")
-_BASE = re.compile(r"(?<!\w)b = (\d+)/\\theta_0(?!\w)")
+_BASE = re.compile(r"(?<!\w)(?:b = (\d+/\\theta_0)|\\theta_0 = (\d+/b))(?!\w)")
+_LAST_PAIR = re.compile(r"\\theta_\{D/2-(\d+)\}")
 _SHARE = re.compile(r"\((\d+)-\\theta\)")
 _KINDS = {"eq": "", "thm": "theorem", "lem": "lemma", "asm": "assumption", "tab": "table", "not": "notation"}
 _NUMBERED = re.compile(r"(eq|thm|lem|asm|tab|not)-([A-I]?\.?\d+(?:\.\d+)?)")
@@ -148,7 +150,16 @@ def misprints(
     found += [
         f"v{number} is not the version that is judged" for number in _VERSION.findall(bare) if number != "1"
     ]
-    found += [rf"{number}/\theta_0 is no base" for number in _BASE.findall(bare) if number != "1"]
+    found += [
+        f"{ratio} is neither the base nor its inverse"
+        for ratio in map("".join, _BASE.findall(bare))
+        if not ratio.startswith("1/")
+    ]
+    found += [
+        rf"\theta_{{D/2-{number}}} is not that of the last pair"
+        for number in _LAST_PAIR.findall(bare)
+        if number != "1"
+    ]
     found += [rf"({whole}-\theta) is no share of a head" for whole in _SHARE.findall(bare) if whole != "1"]
     return found if printed is None else found + _numbers(bare, printed, UNTIED.get(label, frozenset()))
 
