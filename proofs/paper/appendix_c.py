@@ -692,7 +692,7 @@ EQ_7 = Statement(
 @necessary("eq-7", hypothesis="Assumption 2.1")
 def eq_7_of_one_pair() -> Iterator[Evidence]:
     near, far = sp.symbols("lambda Lambda", integer=True)
-    gap, said = sp.cos(TURN * near) - sp.cos(TURN * far), EQ_7.target().subs(MU, 1)
+    gap, said = (sp.cos(TURN * near) - sp.cos(TURN * far)) / 2, EQ_7.target().subs(MU, 1)
     what = "E A_0 = D/2, E A_d = 0 for d > 0, all E B_d = 0, so of mean 1 and 0; integers lambda, Lambda: gap"
     yield exact(what, bool(gap > said), gap, f"> {said}")
 
