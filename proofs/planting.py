@@ -310,11 +310,16 @@ def _statement_changes(node: ast.keyword) -> Iterator[tuple[str, ast.AST]]:
     value = node.value
     if node.arg in _HYPOTHESES and isinstance(value, ast.Tuple) and value.elts:
         yield "hypothesis", ast.Tuple(value.elts[:-1], ast.Load())
-    if node.arg in _PRINTED and isinstance(value, ast.Constant) and isinstance(text := value.value, str):
-        number = re.search(r"\d+", text)
-        if number is not None:
-            start, end = number.span()
-            yield "says", ast.Constant(f"{text[:start]}{int(number[0]) + 1}{text[end:]}")
+    if node.arg in _PRINTED:
+        parts = value.values if isinstance(value, ast.JoinedStr) else [value]
+        for place, part in enumerate(parts):
+            text = part.value if isinstance(part, ast.Constant) else None
+            if isinstance(text, str) and (number := re.search(r"\d+", text)) is not None:
+                start, end = number.span()
+                other = ast.Constant(f"{text[:start]}{int(number[0]) + 1}{text[end:]}")
+                changed = [*parts[:place], other, *parts[place + 1 :]]
+                yield "says", ast.JoinedStr(changed) if isinstance(value, ast.JoinedStr) else other
+                return
 
 
 def _raised(text: str) -> str:

@@ -48,6 +48,7 @@ Y = "0.0896"
 Z = min(range(1, 5)) if x < 2 else all(y)
 claim("eq-1", says=r"$x < 7$", assumes=("one", "two"))
 S = Statement(V, (Conclusion(relation(x, "<=", y)),), words="for 3 of them, ")
+T = Statement(V, C, words=rf"below ${tex(K)}$ for 5 of them, ")
 '''
 
 
@@ -66,6 +67,7 @@ def test_every_kind_is_planted_where_it_stands() -> None:
         "says: r\"$x < 7$\" -> '$x < 8$'",
         "operator: \"<=\" -> '>='",
         "says: \"for 3 of them, \" -> 'for 4 of them, '",
+        "says: rf\"below ${tex(K)}$ for 5 of them, \" -> f'below ${tex(K)}$ for 6 of them, '",
     }
     assert not any("docstring" in line for line in found)
     for mutant in mutants_of(SOURCE, "x.py"):
