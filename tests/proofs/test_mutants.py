@@ -390,17 +390,21 @@ def test_the_part_of_an_error_is_that_of_its_line() -> None:
     assert _part(witness, {"y.py": WITNESS}, {"y.py": set()}) == "statement"
 
 
-def test_an_error_that_matters_is_killed_in_its_fork_and_a_lost_hypothesis_survives() -> None:
-    """`fig-1.zero` counts the near distances; what it assumes is prose, and no check sees it go."""
-    file, ledger, before = "paper/appendix_i.py", load(), proof_sources()
-    warm = warm_up(
-        ledger, ["fig-1.zero", "fig-1.zero*"] if "fig-1.zero*" in ledger.nodes() else ["fig-1.zero"]
-    )
-    found = {(mutant.kind, mutant.before): mutant for mutant in mutants_of(warm.modules[file], file)}
-    (lost,) = (mutant for (kind, _), mutant in found.items() if kind == "hypothesis")
-    near = found["range", "range(101)"]
+def test_an_error_that_matters_is_killed_in_its_fork_and_one_that_changes_nothing_survives() -> None:
+    """`fig-1.zero` counts the near distances; `eq-83` is refuted at tokens that meet the hypothesis that is lost."""
+    ledger, before = load(), proof_sources()
+    warm = warm_up(ledger, ["fig-1.zero", "eq-83"])
+
+    def planted_in(file: str, kind: str, text: str) -> Mutant:
+        found = mutants_of(warm.modules[file], file)
+        return next(
+            one for one in found if (one.kind, one.before) == (kind, text) and asked(one, warm, ledger)
+        )
+
+    near = planted_in("paper/appendix_i.py", "range", "range(101)")
     assert outcome(near, warm, ledger, limit=600)["ended"] == "killed"
     assert outcome(near, warm, ledger, limit=0.01)["ended"] == "over time"
+    lost = planted_in("paper/appendix_h.py", "hypothesis", r'("Assumption 2.1", r"$\rho$ Schwartz")')
     survivor = outcome(lost, warm, ledger, limit=600)
     assert survivor["ended"] == "survived"
     assert survivor["asked"] > 0
