@@ -96,6 +96,11 @@ class LongRun:
         share = "" if self.share == 1 else f"-x{self.share:g}"
         return f"{self.corpus}-{self.variant}{kind}{size}{share}-s{self.seed}-lr{rate_name(self.lr)}"
 
+    @property
+    def needles(self) -> bool:
+        """Is it asked for needles: no table has those of fine-tuned models, and they take a fifth of the reading."""
+        return self.kind != "fine"
+
 
 @dataclass(frozen=True, slots=True)
 class Tier:

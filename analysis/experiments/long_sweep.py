@@ -258,7 +258,7 @@ class Timing:
 def windows_read(run: LongRun, ladder: Ladder) -> dict[int, int]:
     """Windows that the evaluation of a run reads, by length: spans under every extension, needles, copying."""
     evaluation = ladder.evaluation(run)
-    needles = 0 if run.kind == "fine" else ladder.needles
+    needles = ladder.needles if run.needles else 0
     counts = {n: evaluation.spans * len(evaluation.extensions) + needles for n in evaluation.lengths}
     counts[ladder.length] = evaluation.spans * (1 + max(evaluation.checkpoints, 1)) + needles
     return counts

@@ -8,7 +8,7 @@ from typing import Any
 from analysis.errors import InputError
 from analysis.experiments.long_plan import CONTRASTS, FAR, FINE_BASELINE
 from analysis.experiments.plan import LONG, rate_name
-from analysis.experiments.tables import Row, csv_of, words
+from analysis.experiments.tables import Row, csv_of, papers_rows, papers_table, words
 from analysis.settings import LEAST_ERRORS, LEAST_GAIN, nearest
 from analysis.tables import Format, Table
 
@@ -162,6 +162,7 @@ def _use(content: Results) -> list[str | Table]:
         Table(
             ["corpus", "method", "seeds", "interval over", "what", *(str(length) for length in lengths)], rows
         ),
+        *papers_table(papers_rows()["table2"]),
     ]
 
 
@@ -211,6 +212,7 @@ def _fine(content: Results) -> list[str | Table]:
             ],
             rows,
         ),
+        *papers_table(papers_rows()["table1"]),
     ]  # fmt: skip
 
 

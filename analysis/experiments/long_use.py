@@ -120,8 +120,7 @@ def evaluate_long(
             "key_count": len(made.key),
             "copying": curve,
             "copies_after": copies_after(curve),
-            # no table has needles of fine-tuned models, and they take a fifth of the reading
-            "needles": [] if run.kind == "fine" else _needles(model, chosen, process, ladder),
+            "needles": _needles(model, chosen, process, ladder) if run.needles else [],
             **({} if gate is not None else {"gate": _gate_content(made)}),
         },
     }

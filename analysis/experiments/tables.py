@@ -210,10 +210,11 @@ def _by_length(content: Results, name: str) -> list[str | Table]:
             bits,
         ),
     ]
-    return ours + _papers(content["paper"].get(name, []))
+    return ours + papers_table(content["paper"].get(name, []))
 
 
-def _papers(rows: Sequence[Row]) -> list[str | Table]:
+def papers_table(rows: Sequence[Row]) -> list[str | Table]:
+    """One of the paper's tables, from its rows in `papers_rows`, to stand below ours; nothing of no rows."""
     if not rows:
         return []
     lengths = sorted({row["length"] for row in rows})

@@ -497,7 +497,7 @@ def test_a_plan_longer_than_the_hours_is_one_line(monkeypatch, capsys, tmp_path:
         (["sweep", "long", "--slurm", "2"], "--slurm is not for long"),
         (["sweep", "long", "--tier", "gat"], "tier 'gat' is unknown; did you mean gate"),
         (["results", "long_need"], "table 'long_need' is unknown; did you mean long_needles"),
-        (["results", "long", "--csv"], "--csv is for one table, 8 are named"),
+        (["results", "long", "--csv"], "--csv is for one table, 9 are named"),
         (["results", "long", "--runs", "x"], "--runs goes with the paper's tables, not with long"),
         (["gate", "nosuch"], "nosuch is no model of `tapa train`; train a reference"),
     ],
