@@ -176,7 +176,9 @@ def _alike(tree: ast.AST) -> Iterator[ast.AST]:
             continue
         end = _end(node)
         for by, planted_in in ((-1, node), (1, node.args[end])):
-            if range(*given[:end], given[end] + by, *given[end + 1 :]) == range(*given):
+            moved = [*given]
+            moved[end] += by
+            if range(*moved) == range(*given):
                 yield planted_in
 
 

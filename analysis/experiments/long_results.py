@@ -558,7 +558,7 @@ def _fine_rows(
         return
     for length in sorted(set.intersection(*({i["length"] for i in c["evaluations"]} for c in mine.values()))):
         cells = {seed: _cell(content, extension, length) for seed, content in mine.items()}
-        bits = [bits_at(mine[seed], *reversed(cell)) for seed, cell in cells.items()]
+        bits = [bits_at(mine[seed], n, read_as) for seed, (read_as, n) in cells.items()]
         pairs = [(mine[seed], cells[seed], rope[seed]) for seed in mine if seed in rope]
         less = [_less(content, cell, other, ("none", length)) for content, cell, other in pairs]
         one = len(less) == 1
