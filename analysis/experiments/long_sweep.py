@@ -392,9 +392,9 @@ def require_hours(rows: Iterable[Mapping[str, Any]], given: float | None) -> Non
 
 def hours_text(rows: Sequence[Mapping[str, Any]]) -> str:
     """The result of `planned_hours` for a reader."""
-    lines = [f"{'tier':10s}{'runs':>6s}{'left':>6s}{'core-hours':>12s}  question"]
+    lines = [f"{'tier':8s}{'runs':>6s}{'left':>6s}{'core-hours':>12s}  question"]
     lines += [
-        f"{row['tier']:10s}{row['runs']:6d}{row['left']:6d}{row['hours']:12.2f}  {row['question']}"
+        f"{row['tier']:8s}{row['runs']:6d}{row['left']:6d}{row['hours']:12.2f}  {row['question']}"
         for row in rows
     ]
     return "\n".join([*lines, f"{sum(row['hours'] for row in rows):.1f} core-hours are left"])
