@@ -402,13 +402,12 @@ def _use(ended: Mapping[LongRun, Content], plan: Ladder) -> Iterator[Row]:
         seeds = best_runs(ended, variant, corpus, plan)
         for extension, length in _cells(seeds.values()):
             changes = [_change(content, extension, length, plan.length) for content in seeds.values()]
-            one = len(changes) == 1
-            ends = changes[0] if one else over_seeds(np.array([change.value for change in changes]))
+            ends, over = _pooled(changes)
             bits = [bits_at(content, length, extension) for content in seeds.values()]
             key = [_key_bits(content, length, extension) for content in seeds.values()]
             yield {
                 "label": label(variant, extension), "variant": variant, "extension": extension, "corpus": corpus,
-                "length": length, "seeds": list(seeds), "over": "documents" if one else "seeds",
+                "length": length, "seeds": list(seeds), "over": over,
                 "rates": sorted({content["lr"] for content in seeds.values()}),
                 "bits": _mean(one for one in bits if one is not None),
                 "key_bits": _mean(key) if all(map(math.isfinite, key)) else None,
@@ -460,11 +459,10 @@ def _collected(ended: Mapping[LongRun, Content], plan: Ladder) -> Iterator[Row]:
 def _share_row(
     variant: str, extension: str, corpus: str, length: int, seeds: list[int], shares: list[Interval]
 ) -> Row:
-    one = len(shares) == 1
-    ends = shares[0] if one else over_seeds(np.array([share.value for share in shares]))
+    ends, over = _pooled(shares)
     return {
         "label": label(variant, extension), "variant": variant, "extension": extension, "corpus": corpus,
-        "length": length, "seeds": seeds, "over": "documents" if one else "seeds",
+        "length": length, "seeds": seeds, "over": over,
         **dict(zip(("share", "share_low", "share_high"), ends.ends(), strict=True)),
     }  # fmt: skip
 
@@ -561,13 +559,12 @@ def _fine_rows(
         bits = [bits_at(mine[seed], n, read_as) for seed, (read_as, n) in cells.items()]
         pairs = [(mine[seed], cells[seed], rope[seed]) for seed in mine if seed in rope]
         less = [_less(content, cell, other, ("none", length)) for content, cell, other in pairs]
-        one = len(less) == 1
-        over = over_seeds(np.array([x.value for x in less])) if len(less) > 1 else less[0] if one else None
+        ends, over = _pooled(less) if less else (None, "seeds")
         tokens = _mean(content["long_range"]["trained_tokens"] for content in mine.values())
         yield head | {
             "length": length, "seeds": list(mine), "tokens": tokens,
-            "bits": _mean(each for each in bits if each is not None), "over": "documents" if one else "seeds",
-            **dict(zip(("less_rope", "less_rope_low", "less_rope_high"), over.ends() if over else [None] * 3,
+            "bits": _mean(each for each in bits if each is not None), "over": over,
+            **dict(zip(("less_rope", "less_rope_low", "less_rope_high"), ends.ends() if ends else [None] * 3,
                        strict=True)),
         }  # fmt: skip
 
@@ -589,6 +586,16 @@ def _fine_curves(ended: Mapping[LongRun, Content], plan: Ladder) -> Iterator[Row
                 "lr": run.lr,
                 "curve": [[step * recipe.batch * recipe.length, loss * NAT] for step, loss in steps],
             }  # fmt: skip
+
+
+def _pooled(found: Sequence[Interval]) -> tuple[Interval, str]:
+    """What several seeds say, each with its interval over documents, and what the interval is over.
+
+    Of one seed its own interval, of more their mean with Student's t.
+    """
+    if len(found) == 1:
+        return found[0], "documents"
+    return over_seeds(np.array([one.value for one in found])), "seeds"
 
 
 def _mean(values: Iterable[float]) -> float:
