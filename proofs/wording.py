@@ -1,7 +1,7 @@
 r"""Words beside an object: what a printed statement cites, indexes and counts must be somebody's.
 
 A statement that is an object prints its ranges and sides from it, but its words are typed. So are those of a form that
-is no object. Eight rules tie what is typed to what is checked; `Ledger.check` enforces them.
+is no object. Nine rules tie what is typed to what is checked; `Ledger.check` enforces them.
 
 - **Citations.** "(54)", "Theorem 2.2", "`thm-3.2`" name the claim itself, one that it uses, or one that it `cites`; and
   each that it cites is named. An assumption that words name is among the hypotheses, or cited: that it is used is not
@@ -10,6 +10,7 @@ is no object. Eight rules tie what is typed to what is checked; `Ledger.check` e
   only begins a list, `\theta_1,\dots`.
 - **Lists** such as `\theta_1,\dots` begin with the index 0 or 1, or go on from the index before; the last of the
   $\theta_d$ is `\theta_{D/2-1}`.
+- **Independence** is that of 1 and the angles: no other number stands before $\theta_1$.
 - **Versions.** Words that name a version of the paper name v1, which is the one that is judged.
 - **Bases.** $b$ is $1/\theta_0$ and $\theta_0$ is $1/b$, and no other number over the other.
 - **Shares.** The amplitude has the share $\theta$ of a head, the phase $1-\theta$, and no other number less $\theta$.
@@ -40,6 +41,7 @@ _LIST = re.compile(
     r"(?:_\{?(\d+)\}?[)$]*,[ $\\(A-Za-z]*)?_\{?(\d+)\}?[)$]*,[ $]*(?:\\dots|\.\.\.)"
 )  # the index before, if there is one, and the last
 _VERSION = re.compile(r"\bv(\d)\b")
+_INDEPENDENT = re.compile(r"(?<![\w.\\])(\d+),[ $]*\\theta_1\b")
 _RATIO = re.compile(r"(?<![\w^}.])(\d+)/(\d+)(?![\w.])")
 _BASE = re.compile(r"(?<!\w)(?:b = (\d+/\\theta_0)|\\theta_0 = (\d+/b))(?!\w)")
 _LAST_PAIR = re.compile(r"\\theta_\{D/2-(\d+)\}")
@@ -146,6 +148,9 @@ def misprints(
         f"a list from the index {last} on"
         for before, last in _LIST.findall(words)
         if last not in ("0", "1") and before != str(int(last) - 1)
+    ]
+    found += [
+        rf"{whole} and \theta_1, where 1 is due" for whole in _INDEPENDENT.findall(bare) if whole != "1"
     ]
     found += [
         f"v{number} is not the version that is judged" for number in _VERSION.findall(bare) if number != "1"

@@ -27,8 +27,11 @@ THETA = sp.Symbol("theta0", positive=True)
 LAM = sp.Symbol("lambda", real=True)
 
 
+FIRST_PAIR = 0  # from which on every sum over d runs
+
+
 def terms(head_dim: int, last: int) -> tuple[sp.Expr, sp.Expr]:
-    """Both sides of (17) times D for one D, the random sums running over d = 0..last; A_d, B_d symbols for every d."""
+    """Both sides of (17) times D for one D, the random sums up to d = last; A_d, B_d symbols for every d."""
     a, b = (sp.symbols(f"{name}0:{head_dim}", real=True) for name in "AB")
 
     def wave(d: int) -> tuple[sp.Expr, sp.Expr]:
@@ -38,7 +41,9 @@ def terms(head_dim: int, last: int) -> tuple[sp.Expr, sp.Expr]:
     pairs = range(head_dim // 2)
     left = sp.Add(*(a[d] * wave(d)[0] + b[d] * wave(d)[1] for d in pairs))
     mean = sp.Add(*(MU * wave(d)[0] + NU * wave(d)[1] for d in pairs))
-    random = sp.Add(*((a[d] - MU) * wave(d)[0] + (b[d] - NU) * wave(d)[1] for d in range(last + 1)))
+    random = sp.Add(
+        *((a[d] - MU) * wave(d)[0] + (b[d] - NU) * wave(d)[1] for d in range(FIRST_PAIR, last + 1))
+    )
     return left, mean + random
 
 
@@ -74,7 +79,7 @@ EQ_17 = Statement(
     ),
     (Conclusion(relation(*_both(terms(int(SMALL), int(PRINTED_LAST.subs(DIM, SMALL)))))),),
     words=r"$\mathrm{Attn}/\sqrt D = \Gamma_\lambda + Z_\lambda$, the sums of $Z_\lambda$ over "
-    rf"$d = 0,\dots,{tex(PRINTED_LAST)}$; $\mathrm{{E}} Z_\lambda = 0$; at $D = {SMALL}$, times $D$: ",
+    rf"$d = {FIRST_PAIR},\dots,{tex(PRINTED_LAST)}$; $\mathrm{{E}} Z_\lambda$ vanishes; at $D = {SMALL}$, times $D$: ",
 )
 
 
@@ -111,7 +116,7 @@ EQ_17_REPAIRED = Statement(
             )
         ),
     ),
-    words=rf"the same with both sums of $Z_\lambda$ over $d = 0,\dots,{tex(LAST)}$, and then "
+    words=rf"the same with both sums of $Z_\lambda$ over $d = {FIRST_PAIR},\dots,{tex(LAST)}$, and then "
     r"$\mathrm{E} Z_\lambda = 0$ under Assumption 2.1; pair by pair, with $x = 2\pi\lambda\theta_d$: ",
 )
 
@@ -230,9 +235,9 @@ EQ_19 = Statement(
     (Variable(REACH, low=sp.Integer(0)), Variable(ETA, low=sp.Integer(0), high=REACH)),
     SUB_GAUSSIAN,
     meaning={C1: sp.E, C2: REACH**-2, **dict.fromkeys(TAILS, sp.Integer(1))},
-    words=f"{', '.join(f'${tex(one.says)}$' for one in SUB_GAUSSIAN)} for all $i$, $j$ and $\\eta > 0$; it is met, "
-    r"with $C_1$ and $C_2$ as below, where no $|A_i-\mu_0|$ and no $|B_j-\nu_0|$ exceeds $R$, so that the left sides "
-    r"are 0 but for $\eta < R$, and at most what they are here: ",
+    words=f"{', '.join(f'${tex(one.says)}$' for one in SUB_GAUSSIAN)} for all $i$, $j$ and positive $\\eta$; it is "
+    r"met, with $C_1$ and $C_2$ as below, where no $|A_i-\mu_0|$ and no $|B_j-\nu_0|$ exceeds $R$, so that the left "
+    r"sides are 0 but for $\eta < R$, and at most what they are here: ",
 )
 
 

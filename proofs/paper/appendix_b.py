@@ -138,7 +138,7 @@ EQ_21_BETA_REPAIRED = Statement(
     TARGETS,
     EQ_21_BETA.conclusions,
     meaning={BETA: (sp.asin(GAMMA / LENGTH) - PHI) / (2 * sp.pi)},
-    words=rf"the same, mod {CIRCLE}, where $r > 0$; for $r = 0$ every angle will do: ",
+    words=rf"the same, mod {CIRCLE}, where ${tex(relation(LENGTH, '>', TARGETS[0].low))}$; else every angle will do: ",
 )
 
 

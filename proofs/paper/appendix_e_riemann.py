@@ -219,7 +219,8 @@ EQ_42_REPAIRED = Statement(
             )
         ),
     ),
-    words=rf"with ${tex(term())} = {tex(term(unit=c).integral())}$ and, by another $\lambda$, for every $c > 0$ too, ",
+    words=rf"with ${tex(term())} = {tex(term(unit=c).integral())}$ and, by another $\lambda$, for "
+    "any positive $c$ too, ",
 )
 
 

@@ -60,6 +60,7 @@ from proofs.tapa_letters import (
 FORM_A, FORM_P = (sp.Symbol(rf"x_{part}^{{T}} J x_{part}", real=True) for part in "AP")
 PRINTED_FIRST = FORM_A**2 / AMPLITUDE_SIZE / 2  # what (82) integrates over x_A, and what over x_P beside it
 PRINTED_SECOND = FORM_A / sp.sqrt(AMPLITUDE_SIZE) / 2
+MOMENT = sp.degree(PRINTED_FIRST, FORM_A)  # the power of the score that is integrated
 PRINTED_WAVE = sp.cos(4 * sp.pi * LAG**POWER / sp.sqrt(PHASE_SIZE) * FORM_P)
 
 
@@ -81,7 +82,7 @@ def second_moment(square: Expr, doubled: Expr) -> Expr:
     kind="equation",
     in_words="an identity of integrals, one of which is infinite",
     says=(
-        rf"$\mathrm{{E}}|\mathrm{{Attn}}|^2 = \int {tex(PRINTED_FIRST)} \,dx_A + \int {tex(PRINTED_SECOND)} "
+        rf"$\mathrm{{E}}|\mathrm{{Attn}}|^{MOMENT} = \int {tex(PRINTED_FIRST)} \,dx_A + \int {tex(PRINTED_SECOND)} "
         rf"(\int {tex(PRINTED_WAVE)} \rho \,dx_P) \,dx_A = I +$ II"
     ),
     outline=(

@@ -22,6 +22,7 @@ from proofs.statements import Conclusion, Statement, Variable, constant_ball, re
 PAIRS = 10_000
 NEAR = range(101)  # the distances 0..100 of the near interval
 FAR = range(10_000, 10_101)
+CORPUS = "PG19"
 MEAN, SPREAD = "0.03", "3.3"  # TAPA, as printed
 ROPE_MEAN, ROPE_SPREAD = "4.1", "0.85"
 
@@ -37,7 +38,7 @@ def standard_errors(mean: Real, spread: Real, pairs: int = PAIRS) -> arb:
     kind="remark",
     in_words="measured on models that v1 does not give",
     says=(
-        f"score at a near less score at a far distance, {PAIRS} pairs on PG19: RoPE has mean {ROPE_MEAN} and "
+        f"score at a near less score at a far distance, {PAIRS} pairs on {CORPUS}: RoPE has mean {ROPE_MEAN} and "
         f"standard deviation {ROPE_SPREAD}, TAPA {MEAN} and {SPREAD}"
     ),
     outline=(
@@ -380,8 +381,8 @@ ZERO_DISTANCE = Statement(
         Conclusion(relation(DEVIATIONS * sp.Rational(SPREAD), "<", ROOM)),
     ),
     meaning={ROOM: (sp.Rational(MEAN) + sp.Rational("1.96") * STANDARD_ERROR) * len(NEAR)},
-    words="the near interval holds distance 0, where TAPA has no phase: a bias of that distance alone enters the "
-    "mean of "
+    words=f"the near interval holds distance {NEAR[0]}, where TAPA has no phase: a bias of that distance alone enters "
+    "the mean of "
     rf"$\Delta$ with weight $1/{len(NEAR)}$, so the printed ${MEAN} \pm {tex(STANDARD_ERROR)}$ leaves room for one of "
     rf"{float(BIAS)} ({float(DEVIATIONS)} standard deviations of $\Delta$): of up to $B$, ",
 )
@@ -401,7 +402,7 @@ def zero_distance_of_opposite_pairs() -> Iterator[Evidence]:
     where="App. I, Figure 1",
     kind="step",
     says=ZERO_DISTANCE,
-    assumes=("distances uniform on the integers 0..100", INDEPENDENT_PAIRS),
+    assumes=(f"distances uniform on the integers {NEAR[0]}..{NEAR[-1]}", INDEPENDENT_PAIRS),
     outline="(0.03 + 1.96 x 3.3/100) x 101. The figure cannot see what happens between neighbouring distances.",
 )
 def zero_distance(statement: Statement) -> Iterator[Evidence]:

@@ -60,9 +60,9 @@ HUMP = Statement(
     (Variable(TIMES, low=sp.Integer(0), integer=True), Variable(LENGTH, low=sp.Integer(0), closed=True)),
     tuple(hump_conclusions()),
     meaning={ZERO["sin"]: TIMES * sp.pi, ZERO["cos"]: (TIMES - sp.S.Half) * sp.pi},
-    words=r"$\int_z^X w(y)/y \,dy$ from a zero $z > 0$ of $w = \pm \sin$ or $\pm \cos$ to $X = z + t$ is 0 or has the "
-    rf"sign that $w$ has just after $z$, and is no more than its first hump, at most ${tex(hump_bound(ZERO['sin']))}$; "
-    r"for $\sin$ and $z$, then for $\cos$ and $y$: ",
+    words=r"$\int_z^X w(y)/y \,dy$ from a positive zero $z$ of $w = \pm \sin$ or $\pm \cos$ to $X = z + t$ is 0 or has "
+    rf"the sign that $w$ has just after $z$, and is no more than its first hump, at most "
+    rf"${tex(hump_bound(ZERO['sin']))}$; for $\sin$ and $z$, then for $\cos$ and $y$: ",
 )
 
 

@@ -114,6 +114,7 @@ HUGE, THOUSANDTH = sp.Integer(10) ** 12, sp.Rational(1, 1000)
 WHICH_PAIR = sp.Symbol("x", real=True)  # 2d/D
 SINE_INTEGRAL = sp.Integral(sp.sin(UNIT * NEAR_POSITIVE * BASE**-WHICH_PAIR), (WHICH_PAIR, 0, 1))
 SINE_PEAKS = "0.926", "0.8374"  # times 1/L: of every angular factor, and in turns beyond 1
+FROM_ONE = relation(NEAR_POSITIVE, ">", BEYOND_ONE.low)
 EQ_69_REPAIRED = Statement(
     (ANY_UNIT, ANY_BASE, Variable(NEAR_POSITIVE, low=sp.Integer(0))),
     (
@@ -123,14 +124,14 @@ EQ_69_REPAIRED = Statement(
         ),
         Conclusion(
             relation(sp.Abs(HALF_INTEGRAL), "<", sp.Si(3 * sp.pi) / (2 * LOG)),
-            when=(relation(NEAR_POSITIVE, ">", 1),),
+            when=(FROM_ONE,),
             sharp=(THOUSANDTH, {UNIT: TURN, BASE: HUGE, NEAR_POSITIVE: 3 * HALF}),
         ),
     ),
     meaning={LOG: sp.log(BASE)},
     words=rf"${tex(HALF * sp.Symbol('I'))}$, $I = {tex(SINE_INTEGRAL)}$, is below ${SINE_PEAKS[0]}/L$ in size for "
     rf"every angular factor, as another $\lambda$ makes one of the other, and below ${SINE_PEAKS[1]}/L$ in turns with "
-    r"$\lambda > 1$; both are approached as $\theta_0 \to 0$, at $2\pi\lambda = \pi$ and $3\pi$: ",
+    rf"${tex(FROM_ONE)}$; both are approached as $\theta_0$ tends to zero, at $2\pi\lambda = \pi$ and $3\pi$: ",
 )
 
 

@@ -279,6 +279,9 @@ def _expanded_cases(sign: int) -> Iterator[tuple[str, arb]]:
             )
 
 
+D_PAIR = sp.Symbol("d")
+PLACES = (tex(2 * D_PAIR + index).replace(" ", "") for index in (0, 1))
+COORDINATES = ", ".join(f"${tex(one)} = q_{{{place}}}$" for one, place in zip((Q0, Q1), PLACES, strict=True))
 EQ_4 = Statement(
     PAIRS_REAL[:4],
     (
@@ -287,7 +290,7 @@ EQ_4 = Statement(
     ),
     meaning=PRODUCTS,
     words=rf"the real and the imaginary part of $q^C_d (k^C_d)^*$ are $A_d$ and $-B_d$, $q^C_d = {tex(QUERY_PAIR)}$, "
-    rf"$k^C_d = {tex(KEY_PAIR)}$, where $q_0 = q_{{2d}}$, $q_1 = q_{{2d+1}}$ and the same of $k$: ",
+    rf"$k^C_d = {tex(KEY_PAIR)}$, where {COORDINATES} and the same of $k$: ",
 )
 
 

@@ -608,12 +608,13 @@ def stationary_attack() -> Iterator[Evidence]:
         yield controlled(dimension(rank, said), dimension(3, said))
 
 
+ENTRY = sp.Integer(1)  # of the vector of (16) before it is divided
 EQ_16 = Statement(
     SPLIT,
     (equals(2 * HEAD_DIM, PHASE_SIZE), equals(2 * PHASE_SIZE, PHASE_SIZE)),
-    words=rf"$\phi(q,k) = (q^T, k^T) \cdot \frac{{1_{{{tex(PHASE_SIZE)}}}}}{{{tex(sp.sqrt(PHASE_SIZE))}}}$; as an "
-    "inner product it takes as many entries as there are ones, with $q$, $k$ as written, and with $q_P$, $k_P$ if they "
-    "are meant: ",
+    words=rf"$\phi(q,k) = (q^T, k^T) \cdot \frac{{{ENTRY}_{{{tex(PHASE_SIZE)}}}}}"
+    rf"{{{tex(sp.sqrt(PHASE_SIZE))}}}$; as an inner product it takes as many entries as there are "
+    "ones, with $q$, $k$ as written, and with $q_P$, $k_P$ if they are meant: ",
 )
 
 
@@ -628,6 +629,8 @@ EQ_16 = Statement(
     ),
 )
 def eq_16(statement: Statement) -> Iterator[Evidence]:
+    squared = PHASE_SIZE * (ENTRY / sp.sqrt(PHASE_SIZE)) ** 2
+    yield identity(squared, sp.Integer(1), "the squared length of the vector")
     for what, conclusion in zip(("q, k", "q_P, k_P"), statement.conclusions, strict=True):
         said = conclusion.says
         yield fits(what, lambda share, entries=said.lhs: put(entries / HEAD_DIM, {PART: share}))

@@ -138,6 +138,7 @@ def one_over_sphere(space: int) -> Expr:
 SPACE = 3
 RADIUS, RADIUS_SQUARED = sp.Symbol("R", positive=True), sp.sqrt(3) / 4
 SPREAD = 2 * sp.pi * RADIUS**2
+LINEAR = sp.Integer(1)  # the exponent of the distance in the example
 AT_ODD = 2 / (sp.pi * APART)
 SPHERE = Statement(
     (Variable(S, low=sp.Integer(0)),),
@@ -153,8 +154,8 @@ SPHERE = Statement(
     ),
     words=rf"$q_P$, $k_P$ independent, uniform on the sphere of radius $R$ in $\mathbb{{R}}^{{{SPACE}}}$ (normalised "
     rf"queries, keys): $\mathrm{{E}}\cos$ is the first integral below, at ${tex(SPREAD)}$ times the $s$ of the "
-    rf"notation; with $\alpha = 1$, $R^2 = {tex(RADIUS_SQUARED)}$ it is ${tex(AT_ODD)}$ in size at odd distances; (14) "
-    rf"says ${tex(APART**-SPACE)}$; in $\mathbb{{R}}^5$ it is the second; ",
+    rf"notation; with $\alpha = {LINEAR}$, $R^2 = {tex(RADIUS_SQUARED)}$ it is ${tex(AT_ODD)}$ in size at odd "
+    rf"distances; (14) says ${tex(APART**-SPACE)}$; in $\mathbb{{R}}^5$ it is the second; ",
 )
 
 
@@ -175,14 +176,13 @@ def sphere(statement: Statement) -> Iterator[Evidence]:
         mass = sp.integrate(density, (COORDINATE, -1, 1))
         yield identity(mass, sp.Integer(1), f"{place}: the density's integral")
     odd = sp.Symbol("j", integer=True)
-    turn = (
-        SPREAD.subs(RADIUS, sp.sqrt(RADIUS_SQUARED)) * APART / sp.sqrt(SPACE)
-    )  # s = |m-n|/sqrt(n) at alpha = 1
+    spread = SPREAD.subs(RADIUS, sp.sqrt(RADIUS_SQUARED))
+    turn = spread * APART**LINEAR / sp.sqrt(SPACE)  # times s = |m-n|^alpha/sqrt(n)
     yield identity(turn, sp.pi * APART / 2, "a quarter of a turn for each token")
     yield identity(
         statement.target(1).subs(S, turn) / sp.sin(turn), AT_ODD, "its size where the sine is 1 or -1"
     )
-    power = falls_like(in_dimensions(EQ_14.target()).subs({N: SPACE, POWER: 1}))
+    power = falls_like(in_dimensions(EQ_14.target()).subs({N: SPACE, POWER: LINEAR}))
     yield exact("(14) says |m-n|^-3", power == SPACE, power, SPACE)
     yield identity(
         one_over_sphere(SPACE), statement.conclusions[0].says.lhs.function / sp.cos(S * COORDINATE), "R^3"

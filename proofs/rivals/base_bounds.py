@@ -197,10 +197,10 @@ WHOLE = 4096
 NOT_MONOTONE = Statement(
     (Variable(PLACE, low=sp.Integer(0), high=sp.Integer(WHOLE - 1), integer=True, closed=True),),
     (
-        Conclusion(relation(summed(sp.Integer(26_960)), ">", 0)),
-        Conclusion(relation(summed(sp.Integer(27_000), sp.Integer(4080)), "<", 0)),
+        Conclusion(relation(summed(sp.Integer(26_960)), ">", LEAST)),
+        Conclusion(relation(summed(sp.Integer(27_000), sp.Integer(4080)), "<", LEAST)),
     ),
-    words=rf"whether $B_m\ge0$ over a length is not monotone in the base, at $d={HEAD_DIM}$ and $L={WHOLE}$: ",
+    words=rf"whether $B_m\ge{LEAST}$ over a length is not monotone in the base, at $d={HEAD_DIM}$ and $L={WHOLE}$: ",
 )
 
 
@@ -238,9 +238,9 @@ HALVES = Statement(
     (Variable(ANGLE),),
     (
         Conclusion(relation(HALF, "==", 2 * sp.cos(ANGLE / 2) ** 2)),
-        Conclusion(relation(HALF, ">=", 0)),
+        Conclusion(relation(HALF, ">=", LEAST)),
     ),
-    words=rf"with half of the pairs unrotated the sum is $\sum({SUMMED})\ge0$ for every $m$ and base: no "
+    words=rf"with half of the pairs unrotated the sum is $\sum({SUMMED})\ge{LEAST}$ for every $m$ and base: no "
     r"bound is "
     r"left; term by term, ",
 )

@@ -88,15 +88,16 @@ def softmax_of_row() -> dict[sp.Symbol, sp.Expr]:
     return weights | {MEAN_SCORE: sum((w * f for w, f in zip(ALPHAS, SCORES, strict=True)), sp.Integer(0))}
 
 
+NOTHING = sp.Integer(0)  # above which both sides lie
 UNLIKE = relation(SCORES[0], "!=", SCORES[1])
 LAST_ROW = Statement(
     tuple(Variable(f) for f in SCORES),
-    (Conclusion(relation(last_row(1), ">", 0)), Conclusion(relation(last_row(2), ">", 0))),
+    tuple(Conclusion(relation(last_row(power), ">", NOTHING)) for power in (1, 2)),
     given=(UNLIKE,),
     meaning=softmax_of_row(),
     words=rf"a RoPE head in which {TURNING}, on a constant sequence of more than $d_k$ tokens, "
-    r"has some $c$ with $A^c>0$ and a gradient other than 0; with the proof's $c$ and three keys, $TA^c$ and its "
-    "derivative: ",
+    rf"has some $c$ with $A^c>{NOTHING}$ and a gradient that does not vanish; with the proof's $c$ and three keys, "
+    "$TA^c$ and its derivative: ",
 )
 
 

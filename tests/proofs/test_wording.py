@@ -44,6 +44,8 @@ PRINTED = r"for all $1 < b$: $\lambda^{2} n_{0} \le \frac{3}{8} + 10000$"
         (r"with $b = 2/\theta_0$: ", r"2/\theta_0 is neither the base"),
         (r"with $\theta_0 = 1/b$: ", ""),
         (r"with $\theta_0 = 2/b$: ", "2/b is neither the base"),
+        (r"1, $\theta_1,\dots,\theta_{D/2-1}$ are independent: ", ""),
+        (r"2, $\theta_1,\dots,\theta_{D/2-1}$ are independent: ", r"2 and \theta_1, where 1 is due"),
         (r"$(1-\theta)D$ phases: ", ""),
         (r"$(2-\theta)D$ phases: ", r"(2-\theta) is no share"),
         ("$3/8$ is best, at $10^4$: ", ""),
