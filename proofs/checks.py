@@ -74,8 +74,7 @@ def equality(what: str, left: symbolic.Expr, right: symbolic.Expr) -> Evidence:
     with suppress(InputError):  # as in `proofs.exact.identity`
         if (found := symbolic.refutation(left, right, what)) is not None:
             return found
-    gap = sp.simplify(gap)
-    if gap == 0 or sp.simplify(sp.expand_trig(gap)) == 0:
+    if symbolic.is_zero(gap) or sp.simplify(sp.expand_trig(sp.simplify(gap))) == 0:
         return proved
     return symbolic.identity(left, right, what)
 
@@ -418,7 +417,7 @@ class Point:
     @property
     def log(self) -> arb:
         """L = |log theta_0|."""
-        return -ball(self.inverse_base).log()
+        return _log_of(self.inverse_base, ctx.prec)
 
     @property
     def far(self) -> Fraction:
@@ -441,13 +440,16 @@ class Point:
 
     def term(self, d: int, wave: str = "cos") -> arb:
         """Delta_d of eq 42: (2/D) f(2d/D) less the integral of f from 2d/D to 2(d+1)/D."""
-        value, integral = WAVES[wave]
-        lo, hi = (self.phase(Fraction(2 * i, self.head_dim)) for i in (d, d + 1))
-        return value(lo) * 2 / self.head_dim - (integral(lo) - integral(hi)) / self.log
+        return next(self.terms(wave, d, d + 1))
 
-    def terms(self, wave: str = "cos", first: int = 0) -> Iterator[arb]:
-        """Delta_d of eq 42 for d = first .. D/2 - 1, in this order."""
-        return (self.term(d, wave) for d in range(first, self.head_dim // 2))
+    def terms(self, wave: str = "cos", first: int = 0, end: int | None = None) -> Iterator[arb]:
+        """Delta_d of eq 42 for d = first .. end - 1, to D/2 - 1 by default, in this order."""
+        value, integral = WAVES[wave]
+        last = self.head_dim // 2 if end is None else end
+        angles = [self.phase(Fraction(2 * d, self.head_dim)) for d in range(first, last + 1)]
+        integrals = [integral(angle) for angle in angles]
+        for angle, before, after in zip(angles, integrals, integrals[1:], strict=False):
+            yield value(angle) * 2 / self.head_dim - (before - after) / self.log
 
     def epsilon(self, alpha: Real) -> arb:
         """e(D; lambda, theta_0, alpha) of eq 26."""
@@ -457,6 +459,12 @@ class Point:
         """Infimum of e over alpha > 0 (see "eq-26"): 4 pi lambda / D, or (1 + log(4 pi lambda L / D)) / L."""
         steep = 2 * self.phase() * self.log / self.head_dim
         return self.epsilon(0) if at_most(steep, 1) else (1 + steep.log()) / self.log
+
+
+@functools.cache
+def _log_of(inverse_base: Fraction, _bits: int) -> arb:
+    """L at the precision of so many bits: every term asks for it."""
+    return -ball(inverse_base).log()
 
 
 def least_head_dim(inverse_base: Fraction) -> int:

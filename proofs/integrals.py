@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
-from flint import acb, arb
+from flint import acb, arb, ctx, fmpz
 
 from analysis.errors import InputError
 from proofs.balls import Real, ball, less, sign, text
@@ -37,10 +38,8 @@ class RopeSums:
         if head_dim < 2 or head_dim % 2:
             raise InputError(f"head_dim={head_dim} is odd or below 2; RoPE rotates pairs")
         theta = _inverse(base, inverse_base)
-        log = theta.log()
-        scale = 2 * arb.pi() if turns else arb(1)
-        omega = (scale * (log * 2 * d / head_dim).exp() if d else scale for d in range(head_dim // 2))
-        return cls(head_dim, tuple(omega), theta)
+        middle, spread = theta.mid().man_exp(), theta.rad().man_exp()
+        return cls(head_dim, _frequencies(head_dim, middle, spread, turns, ctx.prec), theta)
 
     def cos(self, distance: Real) -> arb:
         """C_D = (1/D) sum_d cos(distance omega_d)."""
@@ -227,6 +226,16 @@ def _positive(x: Real) -> arb:
     if sign(value) != 1:
         raise InputError(f"{text(value)} is not certainly positive; Ci and its tail are used on x > 0")
     return value
+
+
+@lru_cache(maxsize=1024)
+def _frequencies(
+    head_dim: int, middle: tuple[fmpz, fmpz], spread: tuple[fmpz, fmpz], turns: bool, _bits: int
+) -> tuple[arb, ...]:
+    """The angle of each pair a token, theta_0 being the ball of this middle and radius, at a precision of `_bits`."""
+    log = arb(middle, spread).log()
+    scale = 2 * arb.pi() if turns else arb(1)
+    return tuple(scale * (log * 2 * d / head_dim).exp() if d else scale for d in range(head_dim // 2))
 
 
 def _sum(terms: object) -> arb:

@@ -40,6 +40,7 @@ Value = Fraction | arb
 Point = dict[sp.Symbol, Value]
 Meaning = Mapping[sp.Symbol, Expr]
 TURN = 2 * sp.pi
+_NO_LOW, _NO_HIGH = sp.S.NegativeInfinity, sp.S.Infinity  # singletons: `is` decides, and == is slow
 UNITS = (TURN, sp.Integer(1))  # an angle's unit c: turns as v1 has them, radians as deployed
 DRAWS = 40  # points of an attack
 _BY_ANSWERS = "this tool, at false statements (proofs/known_answers.py)"
@@ -124,8 +125,8 @@ class Variable:
     """
 
     symbol: sp.Symbol
-    low: Expr = -sp.oo
-    high: Expr = sp.oo
+    low: Expr = _NO_LOW
+    high: Expr = _NO_HIGH
     even: bool = False
     signed: bool = False
     among: tuple[Expr, ...] = ()
@@ -157,8 +158,8 @@ class Variable:
         if self.among:
             return rf"{name} \in \{{{', '.join(map(tex, self.among))}\}}"
         inner = f"|{name}|" if self.signed else name
-        below = "" if self.low == -sp.oo else f"{tex(self.low)} {less_} "
-        above = "" if self.high == sp.oo else f" {less_} {tex(self.high)}"
+        below = "" if self.low is _NO_LOW else f"{tex(self.low)} {less_} "
+        above = "" if self.high is _NO_HIGH else f" {less_} {tex(self.high)}"
         whole = r" \text{ even}" if self.even else r" \in \mathbb{Z}" if self.integer else ""
         kind = whole or ("" if below or above else r" \in \mathbb{R}")
         # after an upper end the kind would be said of that end
@@ -174,28 +175,33 @@ class Variable:
         both = [sign_ * x for x in drawn for sign_ in signs if sign_ > 0 or sign(x) != 0]
         return [x for x in both if self.holds(x, known, meaning)]
 
+    def depends(self, meaning: Meaning) -> bool:
+        """Does an end of the range name another variable?"""
+        ends = (_prepared(sp.sympify(end), tuple(meaning.items())) for end in (self.low, self.high))
+        return any(expr.free_symbols for expr, _ in ends)
+
     def _whole(self, known: Mapping[sp.Symbol, Value], meaning: Meaning | None) -> list[Value]:
         step = 2 if self.even else 1
-        if self.low == -sp.oo:
+        if self.low is _NO_LOW:
             return [Fraction(step * n) for n in (0, 1, -1, 7, -7, 10**4)]
         first = step * (_floor(self.low, known, meaning) // step)
         far = [first + step * n for n in (0, 1, 2, 9)] + [64, 256]
-        if self.high != sp.oo:
+        if self.high is not _NO_HIGH:
             last = step * (_floor(self.high, known, meaning) // step)
             far = [*far[:3], last, last - step, step * ((first + last) // (2 * step))]
         return [Fraction(n) for n in dict.fromkeys(far)]
 
     def _real(self, known: Mapping[sp.Symbol, Value], meaning: Meaning | None) -> list[Value]:
-        if self.low == -sp.oo and self.high == sp.oo:
+        if self.low is _NO_LOW and self.high is _NO_HIGH:
             return [Fraction(0), *(Fraction(s * n, 7) for n in (1, 9, 7 * 10**4) for s in (1, -1))]
-        if self.low == -sp.oo:
+        if self.low is _NO_LOW:
             high = _real(self.high, known, meaning).mid()
             return [high - arb.max(abs(high), arb(1)) * ball(step) for step in (_TINY, 1, 1000)]
         at = _real(self.low, known, meaning)
         low = at.mid()
         gap = arb.max(abs(low), arb(1)) * ball(_TINY)
         ends = [at] if self.closed and at.is_exact() else []
-        if self.high == sp.oo:
+        if self.high is _NO_HIGH:
             near = (
                 low + gap * step for step in (1, 10**4, 5 * 10**4, 10**5)
             )  # the last is 1 or |low| beyond
@@ -218,8 +224,8 @@ class Variable:
             if whole is None or not x.is_exact() or (self.even and int(whole) % 2):
                 return False
         size, inside = abs(x) if self.signed else x, at_most if self.closed else less
-        above = self.low == -sp.oo or inside(_real(self.low, known, meaning), size) is True
-        return above and (self.high == sp.oo or inside(size, _real(self.high, known, meaning)) is True)
+        above = self.low is _NO_LOW or inside(_real(self.low, known, meaning), size) is True
+        return above and (self.high is _NO_HIGH or inside(size, _real(self.high, known, meaning)) is True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,13 +348,18 @@ class Statement:
     def points(self, number: int, seed: int) -> Iterator[Point]:
         """Up to `number` points, drawn from the ranges' values, that certainly meet every range and hypothesis."""
         rng = random.Random(seed)
+        alone = {
+            one.symbol: one.values({}, self.meaning)
+            for one in self.variables
+            if isinstance(one, Variable) and not one.depends(self.meaning)
+        }
         for _ in range(number):
             point: Point = {}
             for variable in self.variables:
                 if isinstance(variable, Listed):
                     point.update(rng.choice(variable.choices()))
                     continue
-                choices = variable.values(point, self.meaning)
+                choices = alone.get(variable.symbol) or variable.values(point, self.meaning)
                 if not choices:
                     break
                 point[variable.symbol] = rng.choice(choices)

@@ -147,17 +147,21 @@ def verify(
     label, for whatever goes wrong inside a check.
     """
     ledger = loader()
-    if labels is None:
-        check_rules(ledger)
     wanted = _wanted(ledger, labels)
     tasks = _tasks(ledger, wanted)
-    ledger.printed(wanted)  # before anything is computed: how SymPy prints depends on what it has in store
     number = _cores() if workers is None else workers
     if number < 0:
         raise InputError(f"workers={number}; give a number of processes, or 0 for none but this")
+
+    def first() -> None:
+        if labels is None:
+            check_rules(ledger)
+        ledger.printed(wanted)  # before this process computes: how SymPy prints depends on what it has in store
+
     if number == 0:
+        first()
         return _results(ledger, wanted, _run_here(tasks, ledger, progress))
-    return _results(ledger, wanted, _run(tasks, loader, number, progress))
+    return _results(ledger, wanted, _run(tasks, loader, number, progress, meanwhile=first))
 
 
 def check_rules(ledger: Ledger, *, tools: bool = True) -> None:
@@ -254,9 +258,14 @@ def _run_here(
 
 
 def _run(
-    tasks: Sequence[LedgerTask], loader: Loader, workers: int, progress: Progress | None
+    tasks: Sequence[LedgerTask],
+    loader: Loader,
+    workers: int,
+    progress: Progress | None,
+    *,
+    meanwhile: Callable[[], None],
 ) -> dict[LedgerTask, Found]:
-    """Tasks over fresh processes; the first error ends them and is raised."""
+    """Tasks over fresh processes, and `meanwhile` here while they start; the first error ends them and is raised."""
     done: dict[LedgerTask, Found] = {}
     count = min(workers, max(len(tasks), 1))
     with (
@@ -264,6 +273,7 @@ def _run(
         ending_workers(pool),
     ):
         tasks_of = {pool.submit(at_work, _perform_there, task, loader): task for task in tasks}
+        meanwhile()
         for future in as_completed(tasks_of):
             done[tasks_of[future]] = future.result()
             if progress:

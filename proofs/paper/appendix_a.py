@@ -117,7 +117,7 @@ EQ_17_REPAIRED = Statement(
         ),
     ),
     words=rf"the same with both sums of $Z_\lambda$ over $d = {FIRST_PAIR},\dots,{tex(LAST)}$, and then "
-    r"$\mathrm{E} Z_\lambda = 0$ under Assumption 2.1; pair by pair, with $x = 2\pi\lambda\theta_d$: ",
+    r"$Z_\lambda$ has mean zero under Assumption 2.1; pair by pair, with $x = 2\pi\lambda\theta_d$: ",
 )
 
 
@@ -236,8 +236,8 @@ EQ_19 = Statement(
     SUB_GAUSSIAN,
     meaning={C1: sp.E, C2: REACH**-2, **dict.fromkeys(TAILS, sp.Integer(1))},
     words=f"{', '.join(f'${tex(one.says)}$' for one in SUB_GAUSSIAN)} for all $i$, $j$ and positive $\\eta$; it is "
-    r"met, with $C_1$ and $C_2$ as below, where no $|A_i-\mu_0|$ and no $|B_j-\nu_0|$ exceeds $R$, so that the left "
-    r"sides are 0 but for $\eta < R$, and at most what they are here: ",
+    rf"met, with ${tex(C1)}$ and ${tex(C2)}$ as below, where no $|A_i-\mu_0|$ and no $|B_j-\nu_0|$ exceeds $R$, so "
+    r"that the left sides are 0 but for $\eta < R$, and at most what they are here: ",
 )
 
 

@@ -189,7 +189,7 @@ def eq_42(statement: Statement) -> Iterator[Evidence]:
 
 def excess(point: Point, last: int, wave: str = "cos") -> arb:
     """(1/2) sum_{d=0}^{last} Delta_d + I/2 less the sum C_D (or S_D)."""
-    terms = sum((point.term(i, wave) for i in range(last + 1)), arb(0))
+    terms = sum(point.terms(wave, end=last + 1), arb(0))
     return terms / 2 + point.half_integral(wave) - point.sum(wave)
 
 
@@ -310,8 +310,8 @@ def eq_43_attack() -> Iterator[Evidence]:
         wrong = [
             (dim, share)
             for dim, share in sizes
-            for d in range(dim // 2)
-            if (d < first_past(dim, share) + off) is not (2 * d <= share * dim)
+            for end, bound in [(first_past(dim, share) + off, share * dim)]
+            if any((d < end) is not (2 * d <= bound) for d in range(dim // 2))
         ]
         return tried(f"where they are none, Delta'' from {off} terms later on", not wrong, wrong, [])
 

@@ -18,7 +18,7 @@ from flint import arb
 
 from analysis.evidence import Evidence, Verdict
 from proofs.balls import Real, ball, below
-from proofs.checks import arrives, controlled, exact, rises, search, termwise, tried
+from proofs.checks import arrives, controlled, equality, exact, rises, search, termwise, tried
 from proofs.exact import Expr, identity, limit
 from proofs.gaussian_tokens import (
     K,
@@ -280,7 +280,7 @@ EQ_76 = Statement(
 )
 def eq_76(statement: Statement) -> Iterator[Evidence]:
     (said,) = statement.conclusions  # at every point; the integral is that of both sides
-    yield identity(said.says.lhs, statement.target(), "Re(e^{-iy} rho)")
+    yield equality("Re(e^{-iy} rho)", said.says.lhs, statement.target())
 
 
 @attack(

@@ -373,6 +373,7 @@ def unseen(mean: Real, spread: Real) -> arb:
 
 ROOM = sp.Symbol("B", positive=True)
 BIAS, DEVIATIONS = sp.Rational(95, 10), sp.Rational(28, 10)
+WEIGHT = sp.Rational(1, len(NEAR))  # of each near distance in the mean
 STANDARD_ERROR = sp.Rational(SPREAD) / sp.sqrt(PAIRS)
 ZERO_DISTANCE = Statement(
     (),
@@ -380,10 +381,10 @@ ZERO_DISTANCE = Statement(
         Conclusion(relation(BIAS, "<", ROOM)),
         Conclusion(relation(DEVIATIONS * sp.Rational(SPREAD), "<", ROOM)),
     ),
-    meaning={ROOM: (sp.Rational(MEAN) + sp.Rational("1.96") * STANDARD_ERROR) * len(NEAR)},
+    meaning={ROOM: (sp.Rational(MEAN) + sp.Rational("1.96") * STANDARD_ERROR) / WEIGHT},
     words=f"the near interval holds distance {NEAR[0]}, where TAPA has no phase: a bias of that distance alone enters "
     "the mean of "
-    rf"$\Delta$ with weight $1/{len(NEAR)}$, so the printed ${MEAN} \pm {tex(STANDARD_ERROR)}$ leaves room for one of "
+    rf"$\Delta$ with weight ${WEIGHT!s}$, so the printed ${MEAN} \pm {tex(STANDARD_ERROR)}$ leaves room for one of "
     rf"{float(BIAS)} ({float(DEVIATIONS)} standard deviations of $\Delta$): of up to $B$, ",
 )
 

@@ -60,8 +60,8 @@ HUMP = Statement(
     (Variable(TIMES, low=sp.Integer(0), integer=True), Variable(LENGTH, low=sp.Integer(0), closed=True)),
     tuple(hump_conclusions()),
     meaning={ZERO["sin"]: TIMES * sp.pi, ZERO["cos"]: (TIMES - sp.S.Half) * sp.pi},
-    words=r"$\int_z^X w(y)/y \,dy$ from a positive zero $z$ of $w = \pm \sin$ or $\pm \cos$ to $X = z + t$ is 0 or has "
-    rf"the sign that $w$ has just after $z$, and is no more than its first hump, at most "
+    words=r"$\int_z^X w(y)/y \,dy$ from a positive zero $z$ of $w = \pm \sin$ or $\pm \cos$ to $X = z + t$ vanishes or "
+    rf"has the sign that $w$ has just after $z$, and is no more than its first hump, at most "
     rf"${tex(hump_bound(ZERO['sin']))}$; for $\sin$ and $z$, then for $\cos$ and $y$: ",
 )
 
@@ -260,7 +260,7 @@ def kappa_bounds(statement: Statement) -> Iterator[Evidence]:
         numerator = sp.expand(sp.simplify((bound - KAPPA) * cleared))
         yield rises(f"({bound} - kappa) u (e^u - 1) > 0", numerator, u, 3, strict=True)
     yield same("kappa for u -> oo, the first bound", sp.limit(KAPPA, u, sp.oo), statement.target(1))
-    steepest = sp.limit((KAPPA - sp.Rational(1, 2)) / u, u, 0)
+    steepest = sp.limit(sp.together((KAPPA - sp.Rational(1, 2)) / u), u, 0)
     yield same("slope of kappa at 0, that of the second bound", steepest, sp.diff(statement.target(2), u))
 
 
@@ -365,7 +365,7 @@ def _riemann_margins() -> Iterator[tuple[str, arb]]:
     for point in points(heads=(0, 64)):
         half = point.head_dim // 2
         for wave in WAVES:
-            terms = [point.term(i, wave) for i in range(half)]
+            terms = list(point.terms(wave, end=half))
             for cut in (0, half // 2, half - 1):
                 bound = kappa(point) * (point.phase(Fraction(cut, half)) - point.phase(1)) / point.head_dim
                 yield f"{point}, k={cut}, {wave}", 1 - abs(sum(terms[cut:], arb(0))) / (2 * bound)

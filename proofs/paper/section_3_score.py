@@ -589,8 +589,9 @@ def hessian(n: Expr, determinant: Expr) -> Evidence:
     q, k, _ = quadratic(n.shape[0])
     variables = [*q, *k]
     phase = (q.T * n * k)[0]
+    matrix = sp.hessian(phase, variables).to_DM()
     return identity(
-        sp.hessian(phase, variables).det(), determinant, f"det Hessian of q^T N k, N = {n.tolist()}"
+        matrix.domain.to_sympy(matrix.det()), determinant, f"det Hessian of q^T N k, N = {n.tolist()}"
     )
 
 

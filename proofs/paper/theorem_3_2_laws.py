@@ -116,9 +116,14 @@ def equal_tokens_attack() -> Iterator[Evidence]:
 
 
 def moment_cosine(density: Expr) -> Expr:
-    """int_{-1}^1 density(u) cos(t u) du, in closed form, t = S."""
-    u = sp.Symbol("x", real=True)
-    return sp.integrate(sp.expand(density.subs(U, u)) * sp.cos(S * u), (u, -1, 1))
+    """int_{-1}^1 density(u) cos(t u) du of a polynomial, t = S: by parts, until its derivatives vanish."""
+    part, primitive, order = sp.expand(density), sp.Integer(0), 0
+    while part != 0:
+        primitive += part * sp.sin(S * U + order * sp.pi / 2) / S ** (order + 1)
+        part, order = sp.diff(part, U), order + 1
+    if sp.expand(sp.expand_trig(sp.diff(primitive, U)) - sp.expand(density) * sp.cos(S * U)) != 0:
+        raise ArithmeticError(f"{primitive} is no primitive of ({density}) cos({S} {U})")
+    return primitive.subs(U, 1) - primitive.subs(U, -1)
 
 
 COORDINATE = sp.Symbol("x", real=True)
@@ -136,7 +141,8 @@ def one_over_sphere(space: int) -> Expr:
 
 
 SPACE = 3
-RADIUS, RADIUS_SQUARED = sp.Symbol("R", positive=True), sp.sqrt(3) / 4
+RADIUS = sp.Symbol("R", positive=True)
+EXAMPLE = relation(RADIUS**2, "==", sp.sqrt(3) / 4)
 SPREAD = 2 * sp.pi * RADIUS**2
 LINEAR = sp.Integer(1)  # the exponent of the distance in the example
 AT_ODD = 2 / (sp.pi * APART)
@@ -154,7 +160,7 @@ SPHERE = Statement(
     ),
     words=rf"$q_P$, $k_P$ independent, uniform on the sphere of radius $R$ in $\mathbb{{R}}^{{{SPACE}}}$ (normalised "
     rf"queries, keys): $\mathrm{{E}}\cos$ is the first integral below, at ${tex(SPREAD)}$ times the $s$ of the "
-    rf"notation; with $\alpha = {LINEAR}$, $R^2 = {tex(RADIUS_SQUARED)}$ it is ${tex(AT_ODD)}$ in size at odd "
+    rf"notation; with $\alpha = {LINEAR}$, ${tex(EXAMPLE)}$ it is ${tex(AT_ODD)}$ in size at odd "
     rf"distances; (14) says ${tex(APART**-SPACE)}$; in $\mathbb{{R}}^5$ it is the second; ",
 )
 
@@ -176,7 +182,7 @@ def sphere(statement: Statement) -> Iterator[Evidence]:
         mass = sp.integrate(density, (COORDINATE, -1, 1))
         yield identity(mass, sp.Integer(1), f"{place}: the density's integral")
     odd = sp.Symbol("j", integer=True)
-    spread = SPREAD.subs(RADIUS, sp.sqrt(RADIUS_SQUARED))
+    spread = SPREAD.subs(EXAMPLE.lhs, EXAMPLE.rhs)
     turn = spread * APART**LINEAR / sp.sqrt(SPACE)  # times s = |m-n|^alpha/sqrt(n)
     yield identity(turn, sp.pi * APART / 2, "a quarter of a turn for each token")
     yield identity(
