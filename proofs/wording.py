@@ -56,7 +56,7 @@ NOTATION_INDICES: dict[str, frozenset[int]] = {
     r"\nu": frozenset({0}),
     r"\sigma": frozenset({0}),
     r"\epsilon": frozenset({0}),
-    "C": frozenset({1, 2, 3, 4}),  # constants of (19) and (20)
+    "C": frozenset({3, 4}),  # constants of (20)
     "D": frozenset({0}),
     **dict.fromkeys(("S", "k", "m"), frozenset({1, 2})),
     **dict.fromkeys(("s", "x"), frozenset({1})),

@@ -35,7 +35,7 @@ PRINTED = r"for all $1 < b$: $\lambda^{2} n_{0} \le \frac{3}{8} + 10000$"
         (r"$\mu_1^2$ and $\int_0^1$: ", r"\mu_1 is a letter"),
         (r"$\theta_0,\dots,\theta_{D/2-1}$: ", ""),
         (r"$n_0$, ..., $\theta_{D/2-1}$: ", ""),
-        (r"$C_1, C_2, \dots$: ", ""),
+        (r"$S_1, S_2, \dots$: ", ""),
         (r"$C_2, \dots$: ", "a list from the index 2"),
         (r"$C_1, C_3, \dots$: ", "a list from the index 3"),
         ("in the text of v1: ", ""),
