@@ -156,7 +156,8 @@ def verify(
     def first() -> None:
         if labels is None:
             check_rules(ledger)
-        ledger.printed(wanted)  # before this process computes: how SymPy prints depends on what it has in store
+        # before this process computes: how SymPy prints depends on what it has in store
+        ledger.printed(wanted)
 
     if number == 0:
         first()

@@ -435,8 +435,10 @@ def opposite(value: int = -1) -> Evidence:
     dim = sp.Symbol("D", positive=True)
     error = 1 - 2 / dim * (1 + (dim / 2 - 1) * value)
     found, alone = sp.limit(error, dim, sp.oo), error.subs(dim, 2)  # D = 2 has pair 0 alone, at its best
+    if alone != 0:
+        raise ArithmeticError(f"the error of one pair at its best is {alone}, not 0")
     what = "theta_0 = 1/p, p prime, gamma = r: error as D -> oo where lambda meets (22)"
-    return exact(what, bool(found <= 0) if alone == 0 else None, found, "0, as epsilon + O(1/D) demands")
+    return exact(what, bool(found <= 0), found, "0, as epsilon + O(1/D) demands")
 
 
 DIM, FACTOR = sp.symbols("D {\\epsilon'}", positive=True)

@@ -236,6 +236,9 @@ def eq_83_repaired(statement: Statement) -> Iterator[Evidence]:
     yield arrives(
         "theta D squares and the cross terms", squares + CROSS / (2 * AMPLITUDE), statement.target()
     )
+    yield arrives(
+        "as printed where the cross terms cancel", statement.target().subs(CROSS, 0), EQ_83.target()
+    )
     yield from statement.identities()
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import pairwise
 
 import sympy as sp
 from flint import acb, arb
@@ -280,8 +281,10 @@ def _expanded_cases(sign: int) -> Iterator[tuple[str, arb]]:
 
 
 D_PAIR = sp.Symbol("d")
-PLACES = (tex(2 * D_PAIR + index).replace(" ", "") for index in (0, 1))
-COORDINATES = ", ".join(f"${tex(one)} = q_{{{place}}}$" for one, place in zip((Q0, Q1), PLACES, strict=True))
+PLACES = 2 * D_PAIR, 2 * D_PAIR + 1  # of a pair's two coordinates
+COORDINATES = ", ".join(
+    f"${tex(one)} = q_{{{tex(place).replace(' ', '')}}}$" for one, place in zip((Q0, Q1), PLACES, strict=True)
+)
 EQ_4 = Statement(
     PAIRS_REAL[:4],
     (
@@ -306,6 +309,14 @@ def eq_4(statement: Statement) -> Iterator[Evidence]:
     yield pair_expansion(statement.meaning[A_D], statement.meaning[B_D])
     yield equality(
         "(2) and (3) name the same A_d and B_d", statement.meaning[A_D] - statement.meaning[B_D], A - B
+    )
+    in_order = *PLACES, PLACES[0].subs(D_PAIR, D_PAIR + 1)
+    steps = [sp.expand(after - before) for before, after in pairwise(in_order)]
+    yield exact(
+        "pairs adjoin, from coordinate 0 on",
+        steps == [1, 1] and PLACES[0].subs(D_PAIR, 0) == 0,
+        steps,
+        [1, 1],
     )
 
 
