@@ -311,6 +311,7 @@ _FIGURES = [
     Figure(name="needle_grid", number=38, needs=("long",), claims=("tab-2",)),
     Figure(name="recovery", number=39, needs=("recovery",), claims=("eq-12",)),
     Figure(name="fine_tuned", number=40, needs=("long",), claims=("tab-1",)),
+    Figure(name="fine_curves", number=41, needs=("long",), claims=("tab-1",)),
 ]  # fmt: skip
 
 CATALOGUE: Mapping[str, Record] = {row.name: row for row in _ROWS}

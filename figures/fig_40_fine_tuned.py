@@ -21,19 +21,19 @@ def draw(records: Mapping[str, Any]) -> Figure:
     """A panel a method, a line a share of the parent's tokens."""
     data = records["long"]
     rows = [row for row in data["fine"] if row["corpus"] == data["corpus"] and row["label"] in SHOWN]
-    names = [name for name in SHOWN if any(row["label"] == name and row["share"] for row in rows)]
-    figure, axes = plt.subplots(1, max(len(names), 1), figsize=(PAGE, 3.0), sharey=True, squeeze=False)
-    for ax, name, letter in zip(axes[0], names, "abcde", strict=False):
-        _method(ax, [row for row in rows if row["label"] == name], data["length"])
+    by_name = {name: [row for row in rows if row["label"] == name] for name in SHOWN}
+    by_name = {name: mine for name, mine in by_name.items() if any(row["share"] for row in mine)}
+    figure, axes = plt.subplots(1, max(len(by_name), 1), figsize=(PAGE, 3.0), sharey=True, squeeze=False)
+    for ax, (name, mine), letter in zip(axes[0], by_name.items(), "abcde", strict=False):
+        _method(ax, mine, data["length"])
         ax.set_title(name)
         ax.set_xlabel("context / trained length")
         panel(ax, letter)
     axes[0, 0].set_ylabel("bits per byte")
-    if not names:
+    if not by_name:
         nothing_yet(axes[0, 0])
     figure.canvas.draw()  # heights of the panels, for labels that do not touch
-    for ax, name in zip(axes[0], names, strict=False):
-        mine = [row for row in rows if row["label"] == name]
+    for ax, (name, mine) in zip(axes[0], by_name.items(), strict=False):
         _, style = method(name) or ("", {"color": COLOURS["black"]})
         lines = [_line(mine, share) for share in _shares(mine)]
         end_labels(
@@ -49,7 +49,7 @@ def draw(records: Mapping[str, Any]) -> Figure:
         + "; seeds of each: "
         + ", ".join(map(str, sorted({len(row["seeds"]) for row in rows}) or ["none"])),
     )
-    headline(figure, _finding(rows, data["length"], names))
+    headline(figure, _finding(rows, data["length"], list(by_name)))
     return figure
 
 

@@ -120,7 +120,8 @@ def summarise_long(
         "runs", a row for each; "gate", one for each reference; "contrasts", the primary endpoint; "frontiers", their
         corners by corpus, method and seed; "pace", TAPA's lag behind RoPE by corpus, size and horizon; "use", losses by
         method and length, on key tokens too; "collected", shares of the bits beyond L by method and length; "needles";
-        "fine", losses by length after light fine-tuning and before it; "fine_curves", validation losses meanwhile;
+        "fine", losses by length after light fine-tuning and before it, and validation losses in bits a token after a
+        tenth of it and at its end; "fine_curves", validation losses meanwhile;
         "power"; "missing", a line for each tier that is not finished; "length" and "lengths"; "corpus", the one that
         passes the gate, and "size", at which methods are compared on it.
     """
@@ -561,8 +562,11 @@ def _fine_rows(
         less = [_less(content, cell, other, ("none", length)) for content, cell, other in pairs]
         ends, over = _pooled(less) if less else (None, "seeds")
         tokens = _mean(content["long_range"]["trained_tokens"] for content in mine.values())
+        along = [content["training"]["validation_loss"] for content in mine.values()] if head["share"] else []
         yield head | {
             "length": length, "seeds": list(mine), "tokens": tokens,
+            "first_validation_bits": _mean(losses[0] * NAT for losses in along) if along else None,
+            "validation_bits": _mean(losses[-1] * NAT for losses in along) if along else None,
             "bits": _mean(each for each in bits if each is not None), "over": over,
             **dict(zip(("less_rope", "less_rope_low", "less_rope_high"), ends.ends() if ends else [None] * 3,
                        strict=True)),
@@ -576,16 +580,16 @@ def _cell(content: Content, extension: str, length: int) -> tuple[str, int]:
 
 
 def _fine_curves(ended: Mapping[LongRun, Content], plan: Ladder) -> Iterator[Row]:
-    """Validation loss at 4L along each tuned fine-tuned run, bits a token by its own tokens."""
-    for (variant, corpus, share), runs in tuned_fine_runs(ended).items():
-        for seed, run in runs.items():
-            recipe, training = plan.recipe_of(run), ended[run]["training"]
-            steps = zip(training["validation_step"], training["validation_loss"], strict=True)
-            yield {
-                "label": label(variant), "variant": variant, "corpus": corpus, "share": share, "seed": seed,
-                "lr": run.lr,
-                "curve": [[step * recipe.batch * recipe.length, loss * NAT] for step, loss in steps],
-            }  # fmt: skip
+    """Validation loss at 4L along each fine-tuned run, bits a token by its own tokens; chosen: of the tuned runs."""
+    chosen = {run for runs in tuned_fine_runs(ended).values() for run in runs.values()}
+    for run in (run for run in ended if run.kind == "fine"):
+        recipe, training = plan.recipe_of(run), ended[run]["training"]
+        steps = zip(training["validation_step"], training["validation_loss"], strict=True)
+        yield {
+            "label": label(run.variant), "variant": run.variant, "corpus": run.corpus, "share": run.share,
+            "seed": run.seed, "lr": run.lr, "chosen": run in chosen,
+            "curve": [[step * recipe.batch * recipe.length, loss * NAT] for step, loss in steps],
+        }  # fmt: skip
 
 
 def _pooled(found: Sequence[Interval]) -> tuple[Interval, str]:

@@ -187,6 +187,8 @@ def fine_findings() -> Iterator[Finding]:
             "four": number(float(four["bits"]), 3),
             "far": number(float(far["bits"]), 3),
             "before": number(float(before["bits"]), 3),
+            "first": number(float(far["first_validation_bits"]), 3),
+            "last": number(float(far["validation_bits"]), 3),
         }
         beside = " under YaRN at inference with the factor of that length" if far["label"] == "YaRN" else ""
         if far["label"] != "RoPE" and far["less_rope"]:
@@ -203,7 +205,10 @@ def fine_findings() -> Iterator[Finding]:
             f"fine-{label_part(variant.removesuffix('_4x'))}-{label_part(f'{100 * share:g}')}-{corpus}",
             "{method}, trained at {short} tokens of {corpus}, then at {long} for {percent} % as many tokens (seeds: "
             "{seeds}; at rates {rates}, by validation among {tried}), has {near} bits a byte at {short}, {four} at "
-            "{long} and {far} at {farther}, where it had {before}" + beside + ".",
+            "{long} and {far} at {farther}, where it had {before}"
+            + beside
+            + "; its validation loss at {long} goes from "
+            "{first} bits a token after a tenth of these tokens to {last}.",
             "tables/long_fine.csv",
             values,
             FINE,

@@ -351,10 +351,11 @@ def mutant_findings() -> Iterator[Finding]:
     left_printed = [row for row in printed if row["ended"] != "killed"]
     reasons = Counter(row.get("why", "hole").partition(":")[0] for row in left)
     seen, seen_printed = len(computed) - len(left), len(printed) - len(left_printed)
+    plain = [row["ended"] == "killed" for row in computed if row["kind"] in ("constant", "operator")]
     yield Finding(
         "mutation-score",
-        "Of {computed} errors planted in what the ledger computes it sees {seen} ({share}). Of the {left} that it does "
-        "not see, {attack} are in a search for a counterexample alone, {equivalent} change nothing that is judged, "
+        "Of {computed} errors planted in what the ledger computes it sees {seen} ({share}), of changed constants and "
+        "operators among them {seen_plain} of {plain} ({share_plain}). Of the {left} that it does not see, {attack} are in a search for a counterexample alone, {equivalent} change nothing that is judged, "
         "{over} ran out of time, and {hole} are holes, of which {mended} were mended after the draw. Of {printed} "
         "planted in printed statements and hypotheses it sees {seen_printed} ({share_printed}); of the other "
         "{left_printed}, {mended_printed} were mended after it.",
@@ -363,6 +364,9 @@ def mutant_findings() -> Iterator[Finding]:
             "computed": len(computed),
             "seen": seen,
             "share": percent(seen / len(computed)),
+            "seen_plain": sum(plain),
+            "plain": len(plain),
+            "share_plain": percent(sum(plain) / len(plain)),
             "left": len(left),
             **{reason: reasons[reason] for reason in ("attack", "equivalent", "hole")},
             "over": reasons["over time"],

@@ -6,7 +6,7 @@ with constants that degrade exactly as the blocks grow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 
 import sympy as sp
@@ -535,25 +535,29 @@ def eq_20_attack() -> Iterator[Evidence]:
     yield from counterexample(walsh_signs(3), exact(what, bool(ratio >= 1), ratio, ">= 1"))
 
 
-@attack("eq-20*", domain="independent signs, D = 4..20, every outcome counted, eta from 0.05 to 2")
+RARE = tuple(sp.Rational(n, 2) for n in (1, 4, 10, 26, 80, 160))  # R^2
+
+
+@attack(
+    "eq-20*",
+    domain=f"{EQ_20_REPAIRED.domain()}, where its bound is no 0 to every digit; one pair at C_2 = 1, |A_0 - mu_0| = R "
+    "as often as (19) allows, half a turn on, where independent signs never come near the bound",
+)
 def eq_20_repaired_attack() -> Iterator[Evidence]:
-    yield search("1 - P(|Z - Z| > eta)/(3 exp(-D eta^2/(32 e)))", _sign_cases(), control="0.67")
+    def rare(constants: Sequence[sp.Expr]) -> Evidence:
+        """Is P(|Z - Z| > eta) for eta up to R at most the bound?"""
+        cases = (
+            (
+                f"C_1 = {c1}, R^2 = {square}",
+                1 - constant_ball(c1 * sp.exp(-square)).min(arb(1)) / bound_at(c1, 2, square),
+            )
+            for c1, square in product(constants, RARE)
+        )
+        return search(f"C_1 in {constants}: 1 less P(|Z - Z| > R) over its bound", cases)
+
+    yield controlled(rare((LEAST_C1.rhs, sp.E, sp.Integer(10))), rare((sp.Rational(1, 32),)))
     few = relation(C2 * DIM * ETA**2, "<", 10**4 * C1 * BLOCK)  # both sides are 0 to every digit beyond
     yield from EQ_20_REPAIRED.within(few).attack()
-
-
-def _sign_cases() -> Iterator[tuple[str, arb]]:
-    for head_dim in (4, 10, 20):
-        sums = RopeSums.of(head_dim, base=BASE)
-        steps = [float((w * NEAR).cos() - (w * FAR).cos()) / head_dim for w in sums.omega]
-        totals = [
-            abs(sum(s * x for s, x in zip(signs, steps, strict=True)))
-            for signs in product((1, -1), repeat=len(steps))
-        ]
-        for eta in ("0.05", "0.3", "1", "2"):
-            share = ball(sum(t > float(eta) for t in totals)) / len(totals)
-            bound = 3 * (-head_dim * ball(eta) ** 2 / (32 * arb(1).exp())).exp()
-            yield f"D = {head_dim}, eta = {eta}", 1 - share / bound
 
 
 SHARE, SCORE_GAP, FLOOR = sp.symbols("delta Delta g", positive=True)

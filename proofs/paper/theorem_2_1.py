@@ -673,6 +673,10 @@ def thm_2_1_reach(statement: Statement) -> Iterator[Evidence]:
         "greatest limit point is the stated one, to", abs(high - constant_ball(statement.target(2))), "1e-6"
     )
     yield from statement.sharpness()
+    alone = Power(10_007, 8)
+    for found, said in zip(alone.free(3, 4), (-5, 5), strict=True):
+        yield below(f"mu_0 = 3, nu_0 = 4: a chain of one pair reaches {said}, to", abs(found - said), "1e-6")
+    yield exact("its length", alone.chain == 1, alone.chain, 1)
 
 
 @attack("thm-2.1.reach", domain="D = 64, 128: 4000 distances up to 10^12, spread without structure, radians")

@@ -14,13 +14,14 @@ from matplotlib.figure import Figure
 from analysis.experiments.long_plan import CODE_SHARE, RATES
 from analysis.experiments.long_results import frontier, points_of, summarise_long
 from analysis.experiments.long_tables import long_csv
+from analysis.experiments.plan import rate_name
 from figures import style
 from figures.findings import long_range
 from tests.experiments.long_records import LADDER, contents_of, long_content
 from tests.figures.test_pictures import few_pixels, module
 
 __all__ = ["few_pixels"]  # a fixture that every test here uses
-NAMES = ("frontier", "collected", "needle_grid", "fine_tuned")
+NAMES = ("frontier", "collected", "needle_grid", "fine_tuned", "fine_curves")
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +163,36 @@ def test_a_panel_a_method_and_a_line_a_share_of_the_tokens(fine):
 def test_a_method_without_the_larger_share_is_compared_at_the_smaller(fine):
     rows = [row for row in fine["long"]["fine"] if (row["label"], row["share"]) != ("TAPA", 0.05)]
     assert "After 0.5 %" in title(module("fine_tuned").draw({"long": fine["long"] | {"fine": rows}}))
+
+
+def test_a_line_a_rate_along_fine_tuning_and_the_chosen_ones_named(fine):
+    figure = module("fine_curves").draw(fine)
+    assert [ax.get_title() for ax in figure.axes] == ["0.5 % of the tokens", "5 % of the tokens"]
+    curves = fine["long"]["fine_curves"]
+    for ax, share in zip(figure.axes, (0.005, 0.05), strict=True):
+        mine = [row for row in curves if row["share"] == share]
+        drawn = sorted(np.asarray(line.get_ydata()).tolist() for line in ax.lines)
+        assert drawn == sorted([bits for _, bits in row["curve"]] for row in mine)
+        strong = [row for row in mine if row["chosen"]]
+        assert {text.get_text() for text in ax.texts} >= {
+            f"{row['label']} {rate_name(row['lr'])}" for row in strong
+        }
+        assert {row["label"] for row in strong} == {"RoPE", "YaRN", "TAPA"}
+        assert all(row["curve"][-1][1] >= min(one["curve"][-1][1] for one in strong) for row in mine)
+
+
+def test_a_share_at_which_a_method_lacks_a_rate_is_not_drawn(fine):
+    last = max(row["lr"] for row in fine["long"]["fine_curves"])
+    rows = [
+        row
+        for row in fine["long"]["fine_curves"]
+        if (row["label"], row["share"], row["lr"]) != ("TAPA", 0.05, last)
+    ]
+    figure = module("fine_curves").draw({"long": fine["long"] | {"fine_curves": rows}})
+    assert [ax.get_title() for ax in figure.axes] == ["0.5 % of the tokens"]
+    assert "0.5 %" in title(figure)
+    nothing = module("fine_curves").draw({"long": fine["long"] | {"fine_curves": []}})
+    assert "no run yet" in {text.get_text() for text in nothing.axes[0].texts}
 
 
 def test_findings_of_fine_tuning_give_rates_and_the_difference_to_rope(fine, monkeypatch: pytest.MonkeyPatch):
