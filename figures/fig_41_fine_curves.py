@@ -73,9 +73,11 @@ def _end(row: Mapping[str, Any]) -> tuple[float, str, str]:
 def _share(ax: Axes, rows: Rows) -> None:
     for row in sorted(rows, key=lambda row: row["chosen"]):
         at, bits = zip(*row["curve"], strict=True)
-        strong = {"marker": MARKS[row["label"]], "ms": 3.5, "lw": 1.4}
-        ax.plot([tokens / 1e6 for tokens in at], bits, color=_style(row)["color"],
-                **(strong if row["chosen"] else {"lw": 0.6, "alpha": 0.6}))  # fmt: skip
+        (line,) = ax.plot(
+            [tokens / 1e6 for tokens in at], bits, color=_style(row)["color"], lw=0.6, alpha=0.6
+        )
+        if row["chosen"]:
+            line.set(marker=MARKS[row["label"]], markersize=3.5, linewidth=1.4, alpha=1)
 
 
 def _finding(rows: Rows, shares: Sequence[float]) -> str:

@@ -354,11 +354,12 @@ def mutant_findings() -> Iterator[Finding]:
     plain = [row["ended"] == "killed" for row in computed if row["kind"] in ("constant", "operator")]
     yield Finding(
         "mutation-score",
-        "Of {computed} errors planted in what the ledger computes it sees {seen} ({share}), of changed constants and "
-        "operators among them {seen_plain} of {plain} ({share_plain}). Of the {left} that it does not see, {attack} are in a search for a counterexample alone, {equivalent} change nothing that is judged, "
-        "{over} ran out of time, and {hole} are holes, of which {mended} were mended after the draw. Of {printed} "
-        "planted in printed statements and hypotheses it sees {seen_printed} ({share_printed}); of the other "
-        "{left_printed}, {mended_printed} were mended after it.",
+        "Of {computed} errors planted in what the ledger computes it sees {seen} ({share}), of changed constants "
+        "and operators among them {seen_plain} of {plain} ({share_plain}). Of the {left} that it does not see, "
+        "{attack} are in a search for a counterexample alone, {equivalent} change nothing that is judged, {over} ran "
+        "out of time, and {hole} are holes, of which {mended} were mended after the draw. Of {printed} planted in "
+        "printed statements and hypotheses it sees {seen_printed} ({share_printed}); of the other {left_printed}, "
+        "{mended_printed} were mended after it.",
         record,
         {
             "computed": len(computed),

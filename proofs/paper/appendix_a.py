@@ -6,7 +6,7 @@ with constants that degrade exactly as the blocks grow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 
 import sympy as sp
@@ -643,10 +643,10 @@ def remark_repaired(statement: Statement) -> Iterator[Evidence]:
     yield exact("limit of the bound as D -> oo", limit == IN_THE_LIMIT, limit, IN_THE_LIMIT)
 
 
-def share_bound(index: int, point: dict[sp.Symbol, sp.Expr]) -> arb:
+def share_bound(index: int, point: Mapping[sp.Symbol, sp.Expr]) -> arb:
     """A bound of `rem-A*` for blocks of one pair at C_1 = e, C_2 = 1."""
     known = {C1: sp.E, C2: sp.Integer(1), BLOCK: sp.Integer(1)}
-    return constant_ball(REMARK_REPAIRED.target(index).subs(known | point))
+    return constant_ball(REMARK_REPAIRED.target(index).subs({**known, **point}))
 
 
 @necessary("rem-A*", hypothesis=BLOCKS)

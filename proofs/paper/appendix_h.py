@@ -60,7 +60,7 @@ from proofs.tapa_letters import (
 FORM_A, FORM_P = (sp.Symbol(rf"x_{part}^{{T}} J x_{part}", real=True) for part in "AP")
 PRINTED_FIRST = FORM_A**2 / AMPLITUDE_SIZE / 2  # what (82) integrates over x_A, and what over x_P beside it
 PRINTED_SECOND = FORM_A / sp.sqrt(AMPLITUDE_SIZE) / 2
-MOMENT = sp.degree(PRINTED_FIRST, FORM_A)  # the power of the score that is integrated
+MOMENT = sp.Poly(PRINTED_FIRST, FORM_A).degree()  # the power of the score that is integrated
 PRINTED_WAVE = sp.cos(4 * sp.pi * LAG**POWER / sp.sqrt(PHASE_SIZE) * FORM_P)
 
 

@@ -213,7 +213,10 @@ def interval_distances(low: int, high: int) -> set[int]:
 def protocol_repaired(statement: Statement) -> Iterator[Evidence]:
     query = statement.range_of(QUERY)
     first = statement.values_at({START: NEAR[0], KEY: NEAR[0], QUERY: NEAR[-1]})  # refused outside the ranges
-    apart = first[QUERY] - first[KEY]
+    key, last = first[KEY], first[QUERY]
+    assert isinstance(key, Fraction)
+    assert isinstance(last, Fraction)
+    apart = last - key
     yield exact("the first position may be a key's, the last a query's", apart == WIDTH, apart, WIDTH)
     for index, end in enumerate((query.low, query.high), 1):
         yield equality("what the query's range leaves of m - n", end - KEY, statement.target(index))
