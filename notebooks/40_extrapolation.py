@@ -39,6 +39,7 @@ from figures import (
     fig_36_frontier,
     fig_37_collected,
     fig_40_fine_tuned,
+    fig_41_fine_curves,
 )
 from figures.catalogue import LONG, TRAINED
 from figures.style import RC
@@ -170,6 +171,14 @@ with mpl.rc_context(RC):
 # %%
 with mpl.rc_context(RC):
     figure = fig_40_fine_tuned.draw(long)
+
+# %% [markdown]
+# On the way there the loss need not fall: a model can first lose what it had, more so at a higher rate, and regain it
+# while its rate falls.
+
+# %%
+with mpl.rc_context(RC):
+    figure = fig_41_fine_curves.draw(long)
 
 # %%
 Markdown(long_page(long["long"], "long_fine", Format.MARKDOWN))
