@@ -9,7 +9,6 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.experiments.plan import rate_name
 from figures.style import COLOURS, PAGE, end_labels, headline, method, note, nothing_yet, panel
 
 SHOWN = ("RoPE", "YaRN", "TAPA", "ALiBi", "NoPE")
@@ -67,7 +66,7 @@ def _style(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _end(row: Mapping[str, Any]) -> tuple[float, str, str]:
-    return row["curve"][-1][1], f"{row['label']} {rate_name(row['lr'])}", _style(row)["color"]
+    return row["curve"][-1][1], f"{row['label']} {row['rate']}", _style(row)["color"]
 
 
 def _share(ax: Axes, rows: Rows) -> None:

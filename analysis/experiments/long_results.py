@@ -20,6 +20,7 @@ from scipy import stats
 from analysis.errors import InputError
 from analysis.evaluation.long_range import collected_share
 from analysis.experiments.long_plan import CONTRASTS, FAR, FINE_BASELINE, Ladder, LongRun, ladder
+from analysis.experiments.plan import rate_name
 from analysis.experiments.results import NAT
 from analysis.experiments.run_record import Content, read_run
 from analysis.intervals import LEVEL, Interval, detectable, holm, over_documents, over_seeds
@@ -587,7 +588,7 @@ def _fine_curves(ended: Mapping[LongRun, Content], plan: Ladder) -> Iterator[Row
         steps = zip(training["validation_step"], training["validation_loss"], strict=True)
         yield {
             "label": label(run.variant), "variant": run.variant, "corpus": run.corpus, "share": run.share,
-            "seed": run.seed, "lr": run.lr, "chosen": run in chosen,
+            "seed": run.seed, "lr": run.lr, "rate": rate_name(run.lr), "chosen": run in chosen,
             "curve": [[step * recipe.batch * recipe.length, loss * NAT] for step, loss in steps],
         }  # fmt: skip
 
