@@ -9,7 +9,17 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.style import COLOURS, PAGE, end_labels, headline, method, note, nothing_yet, panel, powers_of_two
+from figures.style import (
+    COLOURS,
+    PAGE,
+    colour_of,
+    end_labels,
+    headline,
+    note,
+    nothing_yet,
+    panel,
+    powers_of_two,
+)
 
 SHOWN = ("RoPE", "YaRN", "TAPA", "ALiBi", "NoPE")
 LOOKS = ((":", "o", 0.45), ("--", "s", 0.7), ("-", "^", 1.0))  # line, marker and strength by share
@@ -34,11 +44,10 @@ def draw(records: Mapping[str, Any]) -> Figure:
         nothing_yet(axes[0, 0])
     figure.canvas.draw()  # heights of the panels, for labels that do not touch
     for ax, (name, mine) in zip(axes[0], by_name.items(), strict=False):
-        _, style = method(name) or ("", {"color": COLOURS["black"]})
         lines = [_line(mine, share) for share in _shares(mine)]
         end_labels(
             ax,
-            [(line[-1]["bits"], f"{100 * line[0]['share']:g} %", style["color"]) for line in lines],
+            [(line[-1]["bits"], f"{100 * line[0]['share']:g} %", colour_of(name)) for line in lines],
             size=6.5,
         )
     note(
@@ -66,11 +75,11 @@ def _line(rows: Rows, share: float) -> list[Mapping[str, Any]]:
 
 
 def _method(ax: Axes, rows: Rows, length: int) -> None:
-    _, style = method(rows[0]["label"]) or ("", {"color": COLOURS["black"]})
+    colour = colour_of(rows[0]["label"])
     for share, (line, mark, strength) in zip(_shares(rows), LOOKS, strict=False):
         mine = _line(rows, share)
         at = [row["length"] / length for row in mine]
-        ax.plot(at, [row["bits"] for row in mine], ls=line, marker=mark, ms=3.5, lw=1.1, color=style["color"],
+        ax.plot(at, [row["bits"] for row in mine], ls=line, marker=mark, ms=3.5, lw=1.1, color=colour,
                 alpha=strength)  # fmt: skip
     ax.axvline(AT, color=COLOURS["grey"], lw=0.7, ls=":")
     powers_of_two(ax)

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.style import COLOURS, PAGE, end_labels, headline, method, note, nothing_yet, panel
+from figures.style import PAGE, colour_of, end_labels, headline, note, nothing_yet, panel
 
 SHOWN = ("RoPE", "YaRN", "TAPA", "ALiBi", "NoPE")
 MARKS = dict(zip(SHOWN, "os^Dv", strict=True))
@@ -60,20 +60,15 @@ def chosen(rows: Rows, share: float) -> list[Mapping[str, Any]]:
     return sorted(found, key=lambda row: (SHOWN.index(row["label"]), row["seed"]))
 
 
-def _style(row: Mapping[str, Any]) -> dict[str, Any]:
-    _, style = method(row["label"]) or ("", {"color": COLOURS["black"]})
-    return style
-
-
 def _end(row: Mapping[str, Any]) -> tuple[float, str, str]:
-    return row["curve"][-1][1], f"{row['label']} {row['rate']}", _style(row)["color"]
+    return row["curve"][-1][1], f"{row['label']} {row['rate']}", colour_of(row["label"])
 
 
 def _share(ax: Axes, rows: Rows) -> None:
     for row in sorted(rows, key=lambda row: row["chosen"]):
         at, bits = zip(*row["curve"], strict=True)
         (line,) = ax.plot(
-            [tokens / 1e6 for tokens in at], bits, color=_style(row)["color"], lw=0.6, alpha=0.6
+            [tokens / 1e6 for tokens in at], bits, color=colour_of(row["label"]), lw=0.6, alpha=0.6
         )
         if row["chosen"]:
             line.set(marker=MARKS[row["label"]], markersize=3.5, linewidth=1.4, alpha=1)

@@ -212,6 +212,12 @@ def method(label: str) -> tuple[str, dict[str, Any]] | None:
     return name, {"color": colour, "ls": line}
 
 
+def colour_of(label: str) -> str:
+    """The colour of a method's lines; black for one that has none."""
+    named = method(label)
+    return named[1]["color"] if named else COLOURS["black"]
+
+
 def of_group(rows: Iterable[Mapping[str, Any]], group: str) -> dict[str, list[Mapping[str, Any]]]:
     """The rows of a group's methods by name, in the group's order; those without rows are left out."""
     found: dict[str, list[Mapping[str, Any]]] = {name: [] for name in GROUPS[group]}
