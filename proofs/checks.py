@@ -446,7 +446,8 @@ class Point:
         """Delta_d of eq 42 for d = first .. end - 1, to D/2 - 1 by default, in this order."""
         value, integral = WAVES[wave]
         last = self.head_dim // 2 if end is None else end
-        angles = [self.phase(Fraction(2 * d, self.head_dim)) for d in range(first, last + 1)]
+        whole, step = self.phase(), -2 * self.log / self.head_dim
+        angles = [whole * (step * d).exp() for d in range(first, last + 1)]
         integrals = [integral(angle) for angle in angles]
         for angle, before, after in zip(angles, integrals, integrals[1:], strict=False):
             yield value(angle) * 2 / self.head_dim - (before - after) / self.log

@@ -261,9 +261,9 @@ def _evaluator(expr: Expr) -> Callable[[Values], acb]:
 
 
 def _value_of(symbol: sp.Symbol, values: Values) -> acb:
-    if symbol not in values:
+    value = values.get(symbol)
+    if value is None:
         raise InputError(f"{symbol}: a Symbol without a value cannot be evaluated in balls")
-    value = values[symbol]
     return value if isinstance(value, acb) else acb(ball(value))
 
 
@@ -304,7 +304,11 @@ def _finite_terms(expr: Expr, values: Values) -> list[acb] | None:
     first, last = (to_ball(end, values).real.unique_fmpz() for end in (low, high))
     if first is None or last is None:
         return None
-    return [to_ball(expr.function, {**values, index: k}) for k in range(int(first), int(last) + 1)]
+    evaluate = _evaluator(expr.function)
+    known = {
+        symbol: value if isinstance(value, acb) else acb(ball(value)) for symbol, value in values.items()
+    }
+    return [evaluate({**known, index: acb(k)}) for k in range(int(first), int(last) + 1)]
 
 
 def _integral(expr: Expr, values: Values) -> arb:

@@ -289,7 +289,11 @@ class Conclusion:
 
     def holds(self, values: Mapping[sp.Symbol, Value], meaning: Meaning) -> bool | None:
         """Is the conclusion true at a point: True or False only where balls decide it."""
-        left, right = (_real(side, values, meaning) for side in self.sides)
+        return self.decided(lambda side: _real(side, values, meaning))
+
+    def decided(self, ball_of: Callable[[Expr], arb]) -> bool | None:
+        """`holds`, of the balls of its sides."""
+        left, right = map(ball_of, self.sides)
         if isinstance(self.says, sp.Eq | sp.Ne):
             apart = sign(left - right)
             equal = None if apart is None else apart == 0
@@ -396,11 +400,11 @@ class Statement:
 
     def attack(self, *, number: int = DRAWS, seed: int = 0) -> Iterator[Evidence]:
         """A search for a counterexample to each conclusion at `points`, in balls."""
-        points = list(self.points(number, seed))
+        points = [(_named(point), point) for point in self.points(number, seed)]
         for index, conclusion in enumerate(self.conclusions, 1):
             cases = (
-                (_named(point), conclusion.margin(point, self.meaning))
-                for point in points
+                (name, conclusion.margin(point, self.meaning))
+                for name, point in points
                 if all(_holds(one, point, self.meaning) for one in conclusion.when)
             )
             found = search(
@@ -444,16 +448,19 @@ class Statement:
         refuted conclusion is looked at too, any other that fails there and is not among `also`, or that is and holds.
         """
         values, conclusion = self.values_at(point, index), self.conclusions[index - 1]
+
+        @cache  # conclusions share sides, some of them sums of thousands of terms
+        def ball_of(side: Expr) -> arb:
+            return _real(side, values, self.meaning)
+
         for other, beside in enumerate(self.conclusions, 1):
             if other == index or not all(_holds(one, values, self.meaning) for one in beside.when):
                 continue
-            if (beside.holds(values, self.meaning) is False) is not (other in also):
+            if (beside.decided(ball_of) is False) is not (other in also):
                 fails = "fails" if other not in also else "does not certainly fail"
                 raise InputError(f"{_named(values)}: conclusion {other} {fails} there as well")
-        holds = conclusion.holds(values, self.meaning)
-        left, right = (
-            _real(side, values, self.meaning) for side in (conclusion.says.lhs, conclusion.says.rhs)
-        )
+        holds = conclusion.decided(ball_of)
+        left, right = ball_of(conclusion.says.lhs), ball_of(conclusion.says.rhs)
         return Evidence(
             f"conclusion {index} at {_named(values)}, where every range and hypothesis is met",
             Verdict.UNKNOWN if holds is None else Verdict.SUPPORTED if holds else Verdict.REFUTED,
@@ -655,9 +662,10 @@ def _prepared(
 ) -> tuple[Expr, tuple[tuple[Any, Any], ...]]:
     """The expression with its abbreviations replaced, and a symbol for each sum over pairs that it then has."""
     for name, value in reversed(meaning):
-        expr = expr.subs(name, value)
+        if name in expr.free_symbols:  # `subs` is slow where there is nothing to replace
+            expr = expr.subs(name, value)
     calls = tuple((sp.Dummy(real=True), call) for call in sorted(expr.atoms(*_ROPE), key=str))
-    return expr.subs([(call, stand_in) for stand_in, call in calls]), calls
+    return expr.xreplace({call: stand_in for stand_in, call in calls}), calls
 
 
 def _holds(one: Any, values: Mapping[sp.Symbol, Value], meaning: Meaning) -> bool:

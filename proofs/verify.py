@@ -9,7 +9,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -146,23 +146,31 @@ def verify(
     Raises `InputError` for an unknown label or a negative number of workers, and `LedgerError`, with the
     label, for whatever goes wrong inside a check.
     """
-    ledger = loader()
-    wanted = _wanted(ledger, labels)
-    tasks = _tasks(ledger, wanted)
     number = _cores() if workers is None else workers
     if number < 0:
         raise InputError(f"workers={number}; give a number of processes, or 0 for none but this")
 
-    def first() -> None:
+    def first(ledger: Ledger, wanted: Sequence[str]) -> None:
         if labels is None:
             check_rules(ledger)
         # before this process computes: how SymPy prints depends on what it has in store
         ledger.printed(wanted)
 
     if number == 0:
-        first()
-        return _results(ledger, wanted, _run_here(tasks, ledger, progress))
-    return _results(ledger, wanted, _run(tasks, loader, number, progress, meanwhile=first))
+        ledger = loader()
+        wanted = _wanted(ledger, labels)
+        first(ledger, wanted)
+        return _results(ledger, wanted, _run_here(_tasks(ledger, wanted), ledger, progress))
+    with (
+        ProcessPoolExecutor(number, get_context("spawn"), begin_work, (os.getpid(),)) as pool,
+        ending_workers(pool),
+    ):
+        for _ in range(number):  # each starts a process, which makes its ledger while this one does
+            pool.submit(at_work, _make_ready, loader)
+        ledger = loader()
+        wanted = _wanted(ledger, labels)
+        done = _run(_tasks(ledger, wanted), loader, pool, progress, meanwhile=lambda: first(ledger, wanted))
+    return _results(ledger, wanted, done)
 
 
 def check_rules(ledger: Ledger, *, tools: bool = True) -> None:
@@ -242,6 +250,11 @@ def _loaded(loader: Loader) -> Ledger:
     return loader()
 
 
+def _make_ready(loader: Loader) -> None:
+    """Have the ledger of a worker process made before its first task comes."""
+    _loaded(loader)
+
+
 def _perform_there(task: LedgerTask, loader: Loader) -> Found:
     """`_perform` in a worker process: functions do not travel, the name of the loader does."""
     return _perform(task, _loaded(loader))
@@ -261,24 +274,19 @@ def _run_here(
 def _run(
     tasks: Sequence[LedgerTask],
     loader: Loader,
-    workers: int,
+    pool: Executor,
     progress: Progress | None,
     *,
     meanwhile: Callable[[], None],
 ) -> dict[LedgerTask, Found]:
-    """Tasks over fresh processes, and `meanwhile` here while they start; the first error ends them and is raised."""
+    """Tasks over the processes of a pool, and `meanwhile` here while they work; the first error is raised."""
     done: dict[LedgerTask, Found] = {}
-    count = min(workers, max(len(tasks), 1))
-    with (
-        ProcessPoolExecutor(count, get_context("spawn"), begin_work, (os.getpid(),)) as pool,
-        ending_workers(pool),
-    ):
-        tasks_of = {pool.submit(at_work, _perform_there, task, loader): task for task in tasks}
-        meanwhile()
-        for future in as_completed(tasks_of):
-            done[tasks_of[future]] = future.result()
-            if progress:
-                progress(len(done), len(tasks), tasks_of[future].node)
+    tasks_of = {pool.submit(at_work, _perform_there, task, loader): task for task in tasks}
+    meanwhile()
+    for future in as_completed(tasks_of):
+        done[tasks_of[future]] = future.result()
+        if progress:
+            progress(len(done), len(tasks), tasks_of[future].node)
     return done
 
 

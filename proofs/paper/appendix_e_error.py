@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import islice
+from functools import lru_cache
 
 import sympy as sp
-from flint import arb
+from flint import arb, ctx
 
 from analysis.evidence import Evidence
 from proofs.balls import Real, at_most, ball
@@ -67,12 +67,17 @@ WORST_KAPPA = sp.Rational(13, 24)  # 1/2 + u/12 at u = 1/2
 
 def near(point: Point, share: Fraction, wave: str = "cos") -> arb:
     """Delta' of eq 43."""
-    return sum(islice(point.terms(wave), first_past(point.head_dim, share)), arb(0))
+    return sum(_terms(point, wave, ctx.prec)[: first_past(point.head_dim, share)], arb(0))
 
 
 def far(point: Point, share: Fraction, wave: str = "cos") -> arb:
     """Delta'' of eq 43."""
-    return sum(point.terms(wave, first_past(point.head_dim, share)), arb(0))
+    return sum(_terms(point, wave, ctx.prec)[first_past(point.head_dim, share) :], arb(0))
+
+
+@lru_cache(maxsize=2)  # both waves of one point, which is cut at several shares
+def _terms(point: Point, wave: str, _bits: int) -> tuple[arb, ...]:
+    return tuple(point.terms(wave))
 
 
 def geometric(point: Point, share: Fraction) -> tuple[arb, arb]:

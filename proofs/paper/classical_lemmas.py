@@ -257,7 +257,7 @@ KAPPA_BOUNDS = Statement(
 def kappa_bounds(statement: Statement) -> Iterator[Evidence]:
     cleared = sp.exp(u) * (1 - sp.exp(-u)) * u
     for bound in (conclusion.says.rhs for conclusion in statement.conclusions):
-        numerator = sp.expand(sp.simplify((bound - KAPPA) * cleared))
+        numerator = sp.expand(sp.cancel((bound - KAPPA) * cleared))
         yield rises(f"({bound} - kappa) u (e^u - 1) > 0", numerator, u, 3, strict=True)
     yield same("kappa for u -> oo, the first bound", sp.limit(KAPPA, u, sp.oo), statement.target(1))
     steepest = sp.limit(sp.together((KAPPA - sp.Rational(1, 2)) / u), u, 0)

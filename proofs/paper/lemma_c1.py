@@ -191,9 +191,13 @@ def eq_69_attack() -> Iterator[Evidence]:
             far = si(turn * (log_distance - log).exp())
             return si(3 * arb.pi()) + ball("1e-6") - sign * (si(turn * log_distance.exp()) - far)
 
+        def slopes(log_distance: arb, log: arb, sign: int = sign) -> list[arb]:
+            near, far = (turn * log_distance.exp()).sin(), (turn * (log_distance - log).exp()).sin()
+            return [sign * (far - near), -sign * far]
+
         what = f"Si(3 pi) + 1e-6 {'-' if sign > 0 else '+'} 2 L (I/2) > 0"
         asked = "every lambda in [1, 400], theta_0 in [e^-12, 1/10]", (0, arb(10).log()), (arb(400).log(), 12)
-        yield from attacked_in_boxes(what, margin, None, ((0, "2.3025"), (6, 12)), asked, control=control)
+        yield from attacked_in_boxes(what, margin, slopes, ((0, "2.3025"), (6, 12)), asked, control=control)
     point = Point(Fraction(1, 10**12), 112, Fraction(3, 2))
     reached = point.log * point.half_integral("sin")
     exceeded = below("0.8373/L is exceeded", "0.8373", reached)

@@ -117,12 +117,15 @@ class Power:
         f, df = (lambda y: self.wave(y, m, n)), (lambda y: self.slope(y, m, n))
         return minimum(f, df, 0, 1, tol="1e-7"), maximum(f, df, 0, 1, tol="1e-7")
 
-    def reach(self, mu: Real, nu: Real, *, turns: bool) -> tuple[arb, arb]:
+    def reach(
+        self, mu: Real, nu: Real, *, turns: bool, free: tuple[arb, arb] | None = None
+    ) -> tuple[arb, arb]:
         """Least and greatest limit point of (2/sqrt D) E Attn over integer distances.
 
-        Radians: every chain is free. Turns: the chain of pair 0 has the rational angles i/c^(K-1) only.
+        Radians: every chain is free. Turns: the chain of pair 0 has the rational angles i/c^(K-1) only. `free` is
+        `self.free(mu, nu)`, where it is known.
         """
-        low, high = self.free(mu, nu)
+        low, high = free or self.free(mu, nu)
         if not turns:
             return low / self.chain, high / self.chain
         count = self.ratio ** (self.chain - 1)
@@ -600,8 +603,8 @@ def thm_2_1_practice() -> Iterator[dict[str, object]]:
         for head_dim in HEAD_DIMS:
             power = Power(base, head_dim)
             seen = _seen(base, head_dim, turns=False)
-            low, high = power.reach(mu=1, nu=0, turns=False)
-            turns = power.reach(mu=1, nu=0, turns=True)
+            free = power.free(1, 0)
+            (low, high), turns = (power.reach(1, 0, turns=turns, free=free) for turns in (False, True))
             yield {
                 "base": base,
                 "head_dim": head_dim,
