@@ -202,14 +202,25 @@ def _gate_row(run: LongRun, content: Content) -> Row:
 
 def points_of(ended: Mapping[LongRun, Content], variant: str, corpus: str, plan: Ladder) -> dict[int, Points]:
     """Points of a method's frontier by seed: its runs from scratch at every rate and horizon, of the corpus's size."""
-    found: dict[int, list[tuple[float, float]]] = {}
+    return {seed: _points(runs, plan) for seed, runs in _of_frontier(ended, variant, corpus, plan).items()}
+
+
+def _of_frontier(
+    ended: Mapping[LongRun, Content], variant: str, corpus: str, plan: Ladder
+) -> dict[int, list[Content]]:
+    """By seed the runs that are points of a method's frontier."""
+    found: dict[int, list[Content]] = {}
     wanted = (variant, corpus, "scratch", plan.size_of(corpus))
     for run, content in ended.items():
-        if (run.variant, run.corpus, run.kind, run.size) == wanted:
-            near, far = bits_at(content, plan.length), bits_at(content, FAR * plan.length)
-            if near is not None and far is not None:
-                found.setdefault(run.seed, []).append((near, far))
-    return {seed: np.array(points) for seed, points in sorted(found.items())}
+        read = [bits_at(content, length) for length in (plan.length, FAR * plan.length)]
+        if (run.variant, run.corpus, run.kind, run.size) == wanted and None not in read:
+            found.setdefault(run.seed, []).append(content)
+    return dict(sorted(found.items()))
+
+
+def _points(runs: Iterable[Content], plan: Ladder) -> Points:
+    lengths = (plan.length, FAR * plan.length)
+    return np.array([[bits_at(content, length) for length in lengths] for content in runs], float)
 
 
 def _frontiers(
@@ -241,17 +252,21 @@ def _contrasts(ended: Mapping[LongRun, Content], plan: Ladder) -> list[Row]:
 
 
 def _contrast(one: str, other: str, corpus: str, ended: Mapping[LongRun, Content], plan: Ladder) -> Row:
-    mine, theirs = (points_of(ended, variant, corpus, plan) for variant in (one, other))
+    mine, theirs = (_of_frontier(ended, variant, corpus, plan) for variant in (one, other))
     shared = sorted(set(mine) & set(theirs))
-    found = {seed: point for seed in shared if (point := at_equal_loss(mine[seed], theirs[seed]))}
+    points = {seed: (_points(mine[seed], plan), _points(theirs[seed], plan)) for seed in shared}
+    found = {seed: point for seed, pair in points.items() if (point := at_equal_loss(*pair))}
     values = np.array([first - second for _, first, second in found.values()])
     row: Row = {
         "corpus": corpus, "variant": one, "against": other, "label": label(one), "against_label": label(other),
         "seeds": list(found), "never_equal": [seed for seed in shared if seed not in found],
         "differences": values.tolist(), "p": None, "p_holm": None, "sd": None, "detectable": None,
-        "bits": [x for x, *_ in found.values()],
+        "bits": [x for x, *_ in found.values()], "over": "documents" if len(values) == 1 else "seeds",
     }  # fmt: skip
     ends = over_seeds(values).ends() if len(values) else [None] * 3
+    if len(values) == 1:
+        (seed,) = found
+        ends = equal_loss_over_documents(mine[seed], theirs[seed], plan).ends()
     row |= dict(zip(("difference", "difference_low", "difference_high"), ends, strict=True))
     if len(values) > 1:
         sd = float(values.std(ddof=1))
@@ -261,6 +276,33 @@ def _contrast(one: str, other: str, corpus: str, ended: Mapping[LongRun, Content
         }
         row["detectable"] = detectable(sd, len(values), level=strictest(len(CONTRASTS)))
     return row
+
+
+def equal_loss_over_documents(one: Sequence[Content], other: Sequence[Content], plan: Ladder) -> Interval:
+    """The difference of `at_equal_loss` between two methods' runs of one seed, with its interval over documents.
+
+    The loss at L at which both are read depends on the documents as well: of each is taken off what it moves along the
+    frontier that is interpolated there, which over all of them is 0.
+    """
+    pair = [(runs, _points(runs, plan)) for runs in (one, other)]
+    ahead, behind = sorted(pair, key=lambda method: method[1][:, 0].min())
+    at = float(behind[1][:, 0].min())
+    hull = frontier(ahead[1])
+    end = min(int(np.searchsorted(hull[:, 0], at, side="right")), len(hull) - 1)
+    (x0, y0), (x1, y1) = hull[max(end - 1, 0)], hull[end]
+    share, slope = ((at - x0) / (x1 - x0), (y1 - y0) / (x1 - x0)) if x1 > x0 else (0.0, 0.0)
+
+    def by_document(method: tuple[Sequence[Content], Points], corner: tuple[float, float]) -> Points:
+        runs, points = method
+        content = runs[int(np.flatnonzero((points == corner).all(axis=1))[0])]
+        return np.array([_item(content, "none", n)["nats"] for n in (plan.length, FAR * plan.length)]).T * NAT
+
+    first, last = (by_document(ahead, corner) for corner in ((x0, y0), (x1, y1)))
+    gap = by_document(behind, tuple(frontier(behind[1])[0])) - (1 - share) * first - share * last
+    sums = (gap[:, 1] - slope * gap[:, 0]) * (1 if behind is pair[0] else -1)
+    content = one[0]
+    sizes = np.array(content.get("document_bytes", content["document_tokens"]), float)
+    return over_documents(sums, sizes, seed=0)
 
 
 def strictest(tests: int) -> float:

@@ -134,9 +134,9 @@ def _contrasts(content: Results) -> list[str | Table]:
     return [
         f"Bits a byte at {FAR * content['length']} tokens, at equal loss at {content['length']}: where the worse of "
         f"the two frontiers is best, a frontier being the lower convex hull of a seed's runs at all rates and "
-        f"horizons. Mean over seeds [95 %, Student's t]; p by the t-test, adjusted over the {len(CONTRASTS)} primary "
-        f"contrasts; detectable: the difference that these seeds find with a chance of 80 % at the strictest of the "
-        f"adjusted levels.",
+        f"horizons. Mean over seeds [95 %, Student's t; of one seed over documents]; p by the t-test, adjusted over "
+        f"the {len(CONTRASTS)} primary contrasts; detectable: the difference that these seeds find with a chance of "
+        f"80 % at the strictest of the adjusted levels.",
         Table(head, rows),
     ]
 

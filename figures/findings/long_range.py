@@ -85,7 +85,7 @@ def contrast_findings() -> Iterator[Finding]:
         yield Finding(
             f"long-{label_part(row['variant'])}-{label_part(row['against'])}-{row['corpus']}",
             "At equal loss at {short} tokens of {corpus}, {one} less {other} is {difference} bits a byte at {far} "
-            "(mean over seeds, 95 % by Student's t where there are two or more; seeds: {seeds}{p}).",
+            "(95 % over {over}; seeds: {seeds}{p}).",
             "tables/long_contrasts.csv",
             {
                 "short": BASE,
@@ -94,6 +94,7 @@ def contrast_findings() -> Iterator[Finding]:
                 "one": row["label"],
                 "other": row["against_label"],
                 "difference": _triple(row, "difference", 2, "+"),
+                "over": row["over"],
                 "seeds": len(seeds),
                 "p": "" if adjusted is None else f"; p {adjusted:.2g} after Holm",
             },

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.cli import main
@@ -35,7 +35,7 @@ from analysis.experiments.long_sweep import Timing, gate_of, jobs, standing, swe
 from analysis.experiments.long_tables import TITLES, long_csv, long_page, long_table_files
 from analysis.experiments.long_use import copies_after
 from analysis.experiments.plan import Places
-from analysis.intervals import detectable, holm
+from analysis.intervals import detectable, holm, over_documents
 from analysis.models.config import ModelConfig
 from analysis.tables import Format
 from analysis.text.corpus import Raw, from_texts, with_private_words
@@ -240,6 +240,50 @@ def test_the_endpoint_is_the_truth_of_made_up_runs(whole):
     one = noisy["tapa", "rope"]
     assert one["difference_low"] < -0.96 < one["difference_high"]
     assert one["detectable"] == pytest.approx(detectable(one["sd"], 8, level=1 - 0.05 / 3))
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10**6), st.booleans())
+def test_the_endpoint_of_one_seed_has_an_interval_over_documents(seed: int, swapped: bool):
+    """By numbers: what one document's weight changes in the endpoint, corners and equal loss found anew."""
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(50, 100, 9)
+
+    def run(near: float, far: float) -> dict[str, Any]:
+        bits = np.array([near, far])[:, None] + rng.normal(0, 0.05, (2, len(sizes)))
+        nats = bits * sizes * math.log(2)
+        items = [
+            {"length": n, "extension": "none", "bits_per_byte": each.sum() / math.log(2) / sizes.sum(), "nats": each}
+            for n, each in zip((LADDER.length, 8 * LADDER.length), nats, strict=True)
+        ]  # fmt: skip
+        return {"evaluations": items, "document_tokens": sizes}
+
+    behind, ahead = [run(1.5, 1.7)], [run(1.1, 2.6), run(1.9, 2.3), run(1.5, 3.0)]
+    pair = (ahead, behind) if swapped else (behind, ahead)
+
+    def endpoint(weights: np.ndarray) -> float:
+        losses = (
+            np.array([[i["nats"] @ weights / (sizes @ weights) / math.log(2) for i in c["evaluations"]] for c in runs])
+            for runs in pair
+        )  # fmt: skip
+        found = at_equal_loss(*losses)
+        assert found is not None
+        return found[1] - found[2]
+
+    alike = np.ones(len(sizes))
+    slopes = [(endpoint(alike + h) - endpoint(alike - h)) / 2e-5 for h in 1e-5 * np.eye(len(sizes))]
+    value = endpoint(alike)
+    wanted = over_documents(np.array(slopes) * sizes.sum() + value * sizes, sizes, seed=0)
+    found = long_results.equal_loss_over_documents(*pair, LADDER)
+    assert found.value == pytest.approx(value)
+    # resamples that are the value itself but for rounding fall to either side of it
+    np.testing.assert_allclose(found.ends(), wanted.ends(), rtol=0, atol=0.02 * (wanted.high - wanted.low))
+
+
+def test_one_seed_is_over_documents_and_several_over_seeds(whole):
+    single = {run: c for run, c in contents_of("first").items() if run.seed == 0}
+    assert {row["over"] for row in summarise_long(single, LADDER)["contrasts"]} == {"documents"}
+    assert {row["over"] for row in whole["contrasts"]} == {"seeds"}
 
 
 def test_tests_that_are_not_there_yet_belong_to_the_family():
