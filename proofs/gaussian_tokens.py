@@ -15,7 +15,7 @@ import sympy as sp
 from flint import arb
 
 from analysis.errors import InputError
-from analysis.evidence import Evidence, Verdict
+from analysis.evidence import Evidence, Role, Verdict
 from proofs.balls import Real, ball
 from proofs.checks import exact
 from proofs.exact import Expr, identity
@@ -69,7 +69,8 @@ def admitted_splits(head_dim: int) -> list[Split]:
 def counterexample(hypotheses: Iterable[Evidence], *conclusions: Evidence) -> Iterator[Evidence]:
     """A conclusion that fails refutes only where every hypothesis is shown to hold; otherwise it is UNKNOWN.
 
-    Yields the hypotheses and the conclusions, or, where a hypothesis fails, the conclusions with its name.
+    Yields the hypotheses and the conclusions, or, where a hypothesis fails, the conclusions with its name. A step that
+    fails is an instance then: it is false for these tokens, and no step of what is true.
     """
     shown = list(hypotheses)
     failing = [item.what for item in shown if item.verdict not in (Verdict.PROVED, Verdict.CERTIFIED)]
@@ -80,7 +81,9 @@ def counterexample(hypotheses: Iterable[Evidence], *conclusions: Evidence) -> It
         what = (
             f"no counterexample, as a hypothesis fails ({failing[0]}): {item.what}" if failing else item.what
         )
-        yield replace(item, what=what, verdict=Verdict.UNKNOWN if failing else item.verdict)
+        verdict = Verdict.UNKNOWN if failing else item.verdict
+        step = item.role is Role.STEP and verdict is Verdict.REFUTED
+        yield replace(item, what=what, verdict=verdict, role=Role.INSTANCE if step else item.role)
 
 
 def gaussian_integral(exponent: Expr, x: sp.Symbol) -> tuple[Expr, Expr]:

@@ -46,7 +46,8 @@ in the message:
 - A check yields at least one `Evidence`. CERTIFIED, or a precision that says "ball", needs a finite radius;
   a side that shows a ball, "[1.5 +/- 2e-9]", needs both: precision "128 bit ball" and the radius.
 - A claim is attacked, as stated or as repaired.
-- A point of a statement object that refutes nothing, beside evidence that refutes, is an error.
+- A point of a statement object that refutes nothing, beside evidence that refutes, is an error; so is a step that is
+  false beside such a point that refutes. Another counterexample is called an `instance`.
 - Where an attack refutes a form, the form's own check refutes it as well; that it does not is an error: a search that
   hits would hide a check that misses. An attack that finds nothing yields SUPPORTED (sampled) or CERTIFIED (the whole
   domain covered), and shows that it could have: the same search refutes something false, its control (`control=` of

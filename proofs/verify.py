@@ -317,8 +317,17 @@ def gather(node: str, check: Check) -> tuple[Evidence, ...]:
 
 
 def _check_counterexamples(node: str, found: Sequence[Evidence]) -> None:
-    """`LedgerError` for a point that was to refute the statement and does not, beside what refutes it all the same."""
-    if any(item.verdict is Verdict.REFUTED for item in found):
+    """`LedgerError` for what is wrong beside evidence that refutes all the same, so that no verdict would show it.
+
+    That is a point that was to refute the statement and does not; and, where such a point does, a step that is false:
+    another counterexample is called an instance.
+    """
+    refuted = [item for item in found if item.verdict is Verdict.REFUTED]
+    if any(item.role is Role.STATEMENT for item in refuted):
+        for item in refuted:
+            if item.role is Role.STEP:
+                raise LedgerError(f"{node}: {item.what!r} is false; mend the step, or call it an `instance`")
+    if refuted:
         for item in found:
             if item.role is Role.STATEMENT and item.verdict in (Verdict.SUPPORTED, Verdict.UNKNOWN):
                 raise LedgerError(

@@ -10,7 +10,7 @@ from flint import arb
 
 from analysis.evidence import Evidence
 from proofs.balls import ball, below
-from proofs.checks import EDGES, Point, arrives, controlled, exact, margins, search
+from proofs.checks import EDGES, Point, arrives, controlled, exact, instance, margins, search
 from proofs.integrals import ci
 from proofs.ledger import attack, claim, repair
 from proofs.paper.appendix_e_cos import BOUNDLESS, EQ_55, EQ_59, TWO_TURNS, integral_bound
@@ -146,7 +146,7 @@ def eq_60_repaired_attack() -> Iterator[Evidence]:
 )
 def eq_60_a(statement: Statement) -> Iterator[Evidence]:
     yield statement.fails_at(TWO_TURNS)
-    yield insertion(sp.Integer(2), 1 / sp.pi)
+    yield instance(insertion(sp.Integer(2), 1 / sp.pi))
 
 
 @attack("eq-60.a", domain=f"{EDGES}: is what (55) and (59) give ever at most (60)?")

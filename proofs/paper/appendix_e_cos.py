@@ -24,6 +24,7 @@ from proofs.checks import (
     arrives,
     controlled,
     exact,
+    instance,
     margins,
     points,
     rises,
@@ -663,9 +664,8 @@ def eq_59(statement: Statement) -> Iterator[Evidence]:
     first = statement.meaning[CUT_LOW].subs(TWO_TURNS)
     statement.values_at(TWO_TURNS, 1)
     term_ = statement.target(1).atoms(sp.Sum).pop().function.subs(SUMMAND, first)
-    yield exact(
-        f"the first term, n = {first}, at lambda = 2, theta_0 = 1/20", term_.is_finite, term_, "a number"
-    )
+    what = f"the first term, n = {first}, at lambda = 2, theta_0 = 1/20"
+    yield instance(exact(what, term_.is_finite, term_, "a number"))
 
 
 TELESCOPED = (4 / (4 * CUT_LOW + 1) - 4 / (4 * CUT_HIGH + 5)) / sp.pi

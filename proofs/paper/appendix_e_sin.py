@@ -21,6 +21,7 @@ from proofs.checks import (
     arrives,
     controlled,
     exact,
+    instance,
     margins,
     points,
     rises,
@@ -317,7 +318,8 @@ def eq_66(statement: Statement) -> Iterator[Evidence]:
     yield statement.fails_at({**TWO_TURNS, lam: sp.Rational(5, 4)}, 1)  # both sums are empty
     statement.values_at(TWO_TURNS, 1)
     term_ = statement.target(1).atoms(sp.Sum).pop().function.subs(SUMMAND, 0)
-    yield exact("the first term, n = 0, at lambda = 2, theta_0 = 1/20", term_.is_finite, term_, "a number")
+    what = "the first term, n = 0, at lambda = 2, theta_0 = 1/20"
+    yield instance(exact(what, term_.is_finite, term_, "a number"))
 
 
 EQ_66_REPAIRED = Statement(

@@ -18,7 +18,7 @@ from flint import arb
 
 from analysis.evidence import Evidence, Verdict
 from proofs.balls import Real, ball, below
-from proofs.checks import arrives, controlled, equality, exact, rises, search, termwise, tried
+from proofs.checks import arrives, controlled, equality, exact, instance, rises, search, termwise, tried
 from proofs.exact import Expr, identity, limit
 from proofs.gaussian_tokens import (
     K,
@@ -164,8 +164,8 @@ def eq_75(statement: Statement) -> Iterator[Evidence]:
     yield statement.fails_at(
         {HEAD: 2, SHARE: sp.Rational(1, 2), DISTANCE: 0, POWER: 1, INNER_A: 1, INNER_P: 1}
     )
-    yield form(1, sp.Integer(1))
-    yield in_place(sp.Integer(1), sp.Integer(1))
+    yield instance(form(1, sp.Integer(1)))
+    yield instance(in_place(sp.Integer(1), sp.Integer(1)))
 
 
 @repair(

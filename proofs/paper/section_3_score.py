@@ -634,7 +634,7 @@ def eq_16(statement: Statement) -> Iterator[Evidence]:
     yield identity(squared, sp.Integer(1), "the squared length of the vector")
     for what, conclusion in zip(("q, k", "q_P, k_P"), statement.conclusions, strict=True):
         said = conclusion.says
-        yield fits(what, lambda share, entries=said.lhs: put(entries / HEAD_DIM, {PART: share}))
+        yield instance(fits(what, lambda share, entries=said.lhs: put(entries / HEAD_DIM, {PART: share})))
     yield statement.fails_at({HEAD_DIM: 2, PART: sp.Rational(1, 2)}, also=(2,))
 
 

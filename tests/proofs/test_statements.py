@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from analysis.errors import InputError
 from analysis.evidence import Evidence, Role, Verdict
 from proofs.balls import PRECISION, ball, less, precision
+from proofs.checks import exact, instance
 from proofs.classical import CLASSICAL, unknown_names
 from proofs.ledger import Form, Ledger, LedgerError, Rank, load, own_verdict, rests_on, settle, settle_ranks
 from proofs.paper.theorem_2_2_uniform import scans, uncovered
@@ -261,6 +262,17 @@ def test_a_point_that_refutes_nothing_is_an_error_beside_one_that_refutes() -> N
     assert [item.verdict for item in gather("eq-1", lambda: iter(both))] == [Verdict.REFUTED] * 2
     with pytest.raises(LedgerError, match=r"^eq-1: 'conclusion 1 at x = 0, .*' refutes nothing, supported"):
         gather("eq-1", lambda: iter([*both, false.fails_at({X: 0})]))
+
+
+def test_a_false_step_is_an_error_beside_a_point_that_refutes() -> None:
+    """It changes no verdict there, and would go unseen; what is false on purpose is an instance."""
+    false = Statement((Variable(X),), (Conclusion(relation(X, "<", 1)),))
+    wrong = exact("a sum", False, 2 + 2, 5)
+    with pytest.raises(LedgerError, match=r"^eq-1: 'a sum' is false; mend the step"):
+        gather("eq-1", lambda: iter([false.fails_at({X: 2}), wrong]))
+    for beside in (instance(wrong), exact("a sum", True, 2 + 2, 4)):
+        assert len(gather("eq-1", lambda beside=beside: iter([false.fails_at({X: 2}), beside]))) == 2
+    assert gather("eq-1", lambda: iter([wrong])) == (wrong,)
 
 
 def test_ranges_of_all_positive_numbers_are_told_from_others() -> None:
