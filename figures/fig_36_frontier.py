@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures.style import COLOURS, PAGE, headline, method, note, nothing_yet
@@ -13,6 +15,7 @@ from figures.style import COLOURS, PAGE, headline, method, note, nothing_yet
 SHOWN = ("RoPE", "TAPA", "ALiBi", "NoPE")
 MARKS = dict(zip(SHOWN, ("o", "s", "^", "D"), strict=True))
 FAR = 8
+Rows = Sequence[Mapping[str, Any]]
 
 
 def draw(records: Mapping[str, Any]) -> Figure:
@@ -38,6 +41,8 @@ def draw(records: Mapping[str, Any]) -> Figure:
             ax.plot(*zip(*corners, strict=True), lw=0.9, **style)
         best = min(zip(*at, strict=True))
         ax.annotate(name, best, (6, -8), textcoords="offset points", color=style["color"], fontsize=7)
+    contrasts = [row for row in data["contrasts"] if row["corpus"] == data["corpus"]]
+    _endpoints(ax, contrasts, data["frontiers"][data["corpus"]] if rows else {})
     ax.margins(y=0.1)
     low, high = ax.get_xlim()
     ax.axline((low, low), slope=1, color=COLOURS["grey"], lw=0.7, ls=(0, (1, 3)))
@@ -51,18 +56,38 @@ def draw(records: Mapping[str, Any]) -> Figure:
     counts = (("seed", "seed"), ("lr", "rate"), ("share", "horizon"))
     counts = ", ".join(_counted(len({row[key] for row in rows}), word) for key, word in counts)
     note(figure, f"corpus {data['corpus']}; every point a run whose schedule ends there ({counts}); lines: the "
-         "frontier of each seed")  # fmt: skip
-    headline(
-        figure, _finding([row for row in data["contrasts"] if row["corpus"] == data["corpus"]], rows, near)
-    )
+         "frontier of each seed" + _read_at(contrasts))  # fmt: skip
+    headline(figure, _finding(contrasts, rows, near))
     return figure
+
+
+def _endpoints(ax: Axes, contrasts: Rows, frontiers: Mapping[str, Mapping[str, Any]]) -> None:
+    """Of each contrast and seed a bar between the two frontiers, where they are compared."""
+    for row in contrasts:
+        for seed, at in zip(row["seeds"], row["bits"], strict=True):
+            hulls = (frontiers[row[key]][str(seed)] for key in ("label", "against_label"))
+            ends = [float(np.interp(at, *zip(*hull, strict=True))) for hull in hulls]
+            ax.plot([at, at], ends, color=COLOURS["grey"], lw=2.2, alpha=0.5, solid_capstyle="butt")
+
+
+def _read_at(contrasts: Rows) -> str:
+    """What the bars are, with the intervals of the differences."""
+    shown = [row for row in contrasts if row["difference_low"] is not None]
+    if not shown:
+        return ""
+    ends = ", ".join(
+        f"{row['against_label']} [{row['difference_low']:+.2f}, {row['difference_high']:+.2f}]"
+        for row in shown
+    )
+    over = " or ".join(sorted({row["over"] for row in shown}))
+    return f"; bars: where two are compared; 95 % over {over}: {ends}"
 
 
 def _counted(number: int, word: str) -> str:
     return f"{number} {word}{'s' * (number != 1)}"
 
 
-def _finding(contrasts: Sequence[Mapping[str, Any]], runs: Sequence[Mapping[str, Any]], near: str) -> str:
+def _finding(contrasts: Rows, runs: Rows, near: str) -> str:
     """The primary endpoint; what the runs lose beyond L while no two methods are of equal loss there."""
     if not runs:
         return "At equal loss at the trained length, what is lost beyond it?"

@@ -50,7 +50,10 @@ ORIGINS = {  # by record: the command that makes it, and the module that measure
     "trained/*_needle-*.json": ("tapa sweep retrieval", "analysis/evaluation/retrieval.py"),
     "trained/*_recall-*.json": ("tapa sweep retrieval", "analysis/evaluation/retrieval.py"),
     "trained_long/earlier/*.json": ("tapa sweep long --tier gate", "analysis/experiments/long_use.py"),
-    "trained_long/code-*.json": ("tapa sweep long --tier code", "analysis/experiments/long_use.py"),
+    "trained_long/code-*.json": (
+        "tapa sweep long --tier code --tier code_fine --tier code_more",
+        "analysis/experiments/long_use.py",
+    ),
     "tables/long_*.csv": ("tapa results long", "analysis/experiments/long_results.py"),
     "tables/*.csv": ("tapa results", "analysis/experiments/tables.py"),
     "../proofs/STATUS.md": ("tapa verify --write", "proofs/ledger.py"),
