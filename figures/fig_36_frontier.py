@@ -65,8 +65,8 @@ def _endpoints(ax: Axes, contrasts: Rows, frontiers: Mapping[str, Mapping[str, A
     """Of each contrast and seed a bar between the two frontiers, where they are compared."""
     for row in contrasts:
         for seed, at in zip(row["seeds"], row["bits"], strict=True):
-            hulls = (frontiers[row[key]][str(seed)] for key in ("label", "against_label"))
-            ends = [float(np.interp(at, *zip(*hull, strict=True))) for hull in hulls]
+            hulls = (np.array(frontiers[row[key]][str(seed)]) for key in ("label", "against_label"))
+            ends = [np.interp(at, hull[:, 0], hull[:, 1]) for hull in hulls]
             ax.plot([at, at], ends, color=COLOURS["grey"], lw=2.2, alpha=0.5, solid_capstyle="butt")
 
 
