@@ -140,8 +140,10 @@ with mpl.rc_context(RC):
 #
 # Identifiers recur over kilobytes of source, and a reference trained at 1024 tokens gains from the context beyond 256
 # ([gate-code](../figures/FINDINGS.md#gate-code)). Every point is a run whose schedule ends there; methods are compared
-# at equal loss at the trained length, over seeds. What is not there yet is listed under the table, and as long as much
-# is missing there is no contrast. A run that has not begun to copy
+# at equal loss at the trained length: TAPA is ahead of RoPE
+# ([long-tapa-rope-code](../figures/FINDINGS.md#long-tapa-rope-code)) and behind ALiBi
+# ([long-tapa-alibi-code](../figures/FINDINGS.md#long-tapa-alibi-code)), a bias by distance and nothing else. There is
+# one seed so far, and what is not there yet is listed under the table. A run that has not begun to copy
 # ([copies-tapa-code](../figures/FINDINGS.md#copies-tapa-code)) says nothing about far context.
 
 # %%
@@ -149,6 +151,9 @@ plan = ladder()
 long = {"long": summarise_long(read_long(LONG, plan), plan)}
 with mpl.rc_context(RC):
     figure = fig_36_frontier.draw(long)
+
+# %%
+Markdown(long_page(long["long"], "long_contrasts", Format.MARKDOWN))
 
 # %%
 Markdown(long_page(long["long"], "long_use", Format.MARKDOWN))
