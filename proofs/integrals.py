@@ -244,7 +244,7 @@ def _sum(terms: object) -> arb:
 
 def _mean_value(x: arb, f: Callable[[arb], arb], slope: Callable[[arb], arb]) -> arb:
     plain, middle = f(x), x.mid()
-    if 2 * x.rel_accuracy_bits() >= ctx.prec:  # narrow: the other form gains a bit at most, in the same time
+    if 2 * x.rel_accuracy_bits() >= ctx.prec:  # narrow: the other form gains a bit at most
         return plain
     mean = f(middle) + slope(x) * (x - middle)
     if not plain.is_finite() or not mean.is_finite():

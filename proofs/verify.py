@@ -156,20 +156,26 @@ def verify(
         # before this process computes: how SymPy prints depends on what it has in store
         ledger.printed(wanted)
 
-    if number == 0:
+    ledger, wanted, tasks = None, [], []
+    if number == 0 or labels is not None:
         ledger = loader()
         wanted = _wanted(ledger, labels)
-        first(ledger, wanted)
-        return _results(ledger, wanted, _run_here(_tasks(ledger, wanted), ledger, progress))
+        tasks = _tasks(ledger, wanted)
+        number = min(number, len(tasks))
+        if number == 0:
+            first(ledger, wanted)
+            return _results(ledger, wanted, _run_here(tasks, ledger, progress))
     with (
         ProcessPoolExecutor(number, get_context("spawn"), begin_work, (os.getpid(),)) as pool,
         ending_workers(pool),
     ):
-        for _ in range(number):  # each starts a process, which makes its ledger while this one does
-            pool.submit(at_work, _make_ready, loader)
-        ledger = loader()
-        wanted = _wanted(ledger, labels)
-        done = _run(_tasks(ledger, wanted), loader, pool, progress, meanwhile=lambda: first(ledger, wanted))
+        if ledger is None:
+            for _ in range(number):  # each starts a process, which makes its ledger while this one does
+                pool.submit(at_work, _make_ready, loader)
+            ledger = loader()
+            wanted = _wanted(ledger, None)
+            tasks = _tasks(ledger, wanted)
+        done = _run(tasks, loader, pool, progress, meanwhile=lambda: first(ledger, wanted))
     return _results(ledger, wanted, done)
 
 
