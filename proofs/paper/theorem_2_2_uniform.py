@@ -6,12 +6,12 @@ bases and head dimensions that happens close to the edge of the far range; whole
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache, reduce
 
-import numpy as np
 import sympy as sp
 from flint import arb
 
@@ -442,7 +442,8 @@ def _least_gap(base: int, head_dim: int, turns: bool) -> float:
     sums = RopeSums.of(head_dim, base=base, turns=turns)
     near = near_floor(base, head_dim, turns, 0)[0]
     span = Fraction(LONGEST, base)
-    distances = [round(base * float(span) ** (i / 399)) + 1 for i in range(400)]
+    distances = {round(base * float(span) ** (i / 399)) + 1 for i in range(400)}
+    omega = [float(w) for w in sums.omega]
     # floats choose, and a ball tells
-    waves = np.cos(np.outer(distances, [float(w) for w in sums.omega]))
-    return short(near - sums.cos(distances[int(waves.sum(axis=1).argmax())]))
+    seen = max(distances, key=lambda lam: math.fsum(math.cos(lam * w) for w in omega))
+    return short(near - sums.cos(seen))
