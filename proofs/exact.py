@@ -264,6 +264,10 @@ def _value_of(symbol: sp.Symbol, values: Values) -> acb:
     value = values.get(symbol)
     if value is None:
         raise InputError(f"{symbol}: a Symbol without a value cannot be evaluated in balls")
+    return _complex(value)
+
+
+def _complex(value: Fraction | int | arb | acb) -> acb:
     return value if isinstance(value, acb) else acb(ball(value))
 
 
@@ -305,9 +309,7 @@ def _finite_terms(expr: Expr, values: Values) -> list[acb] | None:
     if first is None or last is None:
         return None
     evaluate = _evaluator(expr.function)
-    known = {
-        symbol: value if isinstance(value, acb) else acb(ball(value)) for symbol, value in values.items()
-    }
+    known = {symbol: _complex(value) for symbol, value in values.items()}
     return [evaluate({**known, index: acb(k)}) for k in range(int(first), int(last) + 1)]
 
 

@@ -21,7 +21,7 @@ from analysis.errors import InputError
 from analysis.evaluation.long_range import collected_share
 from analysis.experiments.long_plan import CONTRASTS, FAR, FINE_BASELINE, Ladder, LongRun, ladder
 from analysis.experiments.plan import rate_name
-from analysis.experiments.results import NAT
+from analysis.experiments.results import NAT, scored_bytes
 from analysis.experiments.run_record import Content, read_run
 from analysis.intervals import LEVEL, Interval, detectable, holm, over_documents, over_seeds
 from analysis.settings import LEAST_ERRORS, LEAST_GAIN
@@ -212,8 +212,9 @@ def _of_frontier(
     found: dict[int, list[Content]] = {}
     wanted = (variant, corpus, "scratch", plan.size_of(corpus))
     for run, content in ended.items():
-        read = [bits_at(content, length) for length in (plan.length, FAR * plan.length)]
-        if (run.variant, run.corpus, run.kind, run.size) == wanted and None not in read:
+        if (run.variant, run.corpus, run.kind, run.size) != wanted:
+            continue
+        if None not in (bits_at(content, length) for length in (plan.length, FAR * plan.length)):
             found.setdefault(run.seed, []).append(content)
     return dict(sorted(found.items()))
 
@@ -300,9 +301,7 @@ def equal_loss_over_documents(one: Sequence[Content], other: Sequence[Content], 
     first, last = (by_document(ahead, corner) for corner in ((x0, y0), (x1, y1)))
     gap = by_document(behind, tuple(frontier(behind[1])[0])) - (1 - share) * first - share * last
     sums = (gap[:, 1] - slope * gap[:, 0]) * (1 if behind is pair[0] else -1)
-    content = one[0]
-    sizes = np.array(content.get("document_bytes", content["document_tokens"]), float)
-    return over_documents(sums, sizes, seed=0)
+    return over_documents(sums, scored_bytes(one[0]), seed=0)
 
 
 def strictest(tests: int) -> float:
@@ -467,8 +466,7 @@ def _change(content: Content, extension: str, length: int, short: int) -> Interv
 def _less(one: Content, cell: tuple[str, int], other: Content, other_cell: tuple[str, int]) -> Interval:
     """Bits a byte of one reading less another of the same text, with the interval over documents."""
     far, near = (np.array(_item(c, *at)["nats"]) for c, at in ((one, cell), (other, other_cell)))
-    sizes = np.array(one.get("document_bytes", one["document_tokens"]), float)
-    return over_documents((far - near) * NAT, sizes, seed=0)
+    return over_documents((far - near) * NAT, scored_bytes(one), seed=0)
 
 
 def _key_bits(content: Content, length: int, extension: str) -> float:

@@ -113,7 +113,7 @@ def experiment(name: str, evaluated: Mapping[str, Chosen]) -> list[Row]:
 
 def _rows(one: Chosen, baseline: Chosen | None, called: str | None = None) -> Iterator[Row]:
     """Of one variant, or of a user's runs that are called something else."""
-    counts = _bytes(one)
+    counts = scored_bytes(one.first)
     trained, *_ = one.first["configuration"]["lengths"]
     for extension, length in cells(one):
         mine, short = nats(one, extension, length), nats(one, "none", trained)
@@ -133,9 +133,9 @@ def _rows(one: Chosen, baseline: Chosen | None, called: str | None = None) -> It
         yield row
 
 
-def _bytes(one: Chosen) -> Float[np.ndarray, " documents"]:
-    """Scored bytes of each document: its tokens, unless these are byte pairs."""
-    return np.array(one.first.get("document_bytes", one.first["document_tokens"]), float)
+def scored_bytes(content: Content) -> Float[np.ndarray, " documents"]:
+    """Scored bytes of each document of a run: its tokens, unless these are byte pairs."""
+    return np.array(content.get("document_bytes", content["document_tokens"]), float)
 
 
 def cells(one: Chosen) -> list[tuple[str, int]]:
