@@ -41,9 +41,10 @@ FINE_OTHERS = ("alibi_4x", "nope_4x", "drope")
 RATES = (1.5e-3, 3e-3, 6e-3)
 MIDDLE = RATES[1]
 """The rate of runs that have but one, and of the reference of private words."""
-CODE_RATES = (1.5e-3, 7.5e-4, 3e-3)
+CODE_RATES = (1.5e-3, 7.5e-4, 3.75e-4, 3e-3)
 """On code, in the order in which they are taken: at the first of them TAPA's gradients grew a thousandfold, so that a
-lower one takes the place of the highest, for all methods."""
+lower one takes the place of the highest, for all methods. The second was the better of two for TAPA, and so at the edge
+of what had been tried; the third lies beyond it."""
 CODE_SHARE = 0.375
 """Of the recipe's steps, the horizon on code: a pilot of a model of this size copied from far back after half of it."""
 CODE_PRECISION = "float32"
