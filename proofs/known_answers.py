@@ -3,7 +3,7 @@ r"""What the ledger's tools must answer before their word counts: true facts, fa
 A tool that takes a false fact for true would prove whatever it is asked, and no claim that is true shows it. So
 `verify` asks each tool of `balls`, `exact`, `checks`, `integrals`, `statements`, `subdivision` and
 `gaussian_tokens` first, and the ledger is refused where one of them errs (`wrong_answers`). The known answers are by
-hand, or by another way to the same number; all of them take about a second.
+hand, or by another way to the same number; all of them take a few seconds, most of them for rules of SymPy.
 """
 
 from __future__ import annotations
@@ -147,6 +147,8 @@ def _identities() -> Answers:
         (all(right), len(right), len({tuple(point.items()) for point in points}) > 4),
         (True, 8, True),
     )
+    rules = dict.fromkeys(rule for chain in exact.REWRITES for rule in chain)
+    yield "false identities", [exact.unsound(rule) for rule in rules], [None] * len(rules)
     yield "an exact number alone", _refused(lambda: exact.is_zero(X - 0.5)), True
     yield "zero", [exact.is_zero(sp.sqrt(2) * sp.sqrt(3) - sp.sqrt(6)), exact.is_zero(P)], [True, None]
     yield "decided", _verdicts(*(checks.exact("", x, 1, 2) for x in (True, False, None))), [YES, NO, OPEN]
@@ -536,6 +538,16 @@ def _conclusions() -> Answers:
         for n, also in ((7, ()), (7, (2,)), (5, ()), (5, (2,)))
     ]
     yield "what else fails there", alike, [*[True, False, False, True] * 2, *[False] * 4]
+    half = {X: sp.Rational(1, 2)}
+    bounds = Statement((x,), (Conclusion(small), Conclusion(relation(X, "<", P))), meaning={P: X + 1})
+    near = "1.500000000000000001"  # further than balls leave equal sides apart
+    yield "bounds", _verdicts(*bounds.bounds_by(half, {1: 1, 2: "3/2"})), [SURE, SURE]
+    other_bounds: tuple[dict[int, Any], ...] = ({2: near}, {1: "3/2"}, {2: 0})
+    yield (
+        "other bounds",
+        [_refused(lambda one=one: list(bounds.bounds_by(half, one))) for one in other_bounds],
+        [True] * 3,
+    )
 
 
 def _boxes() -> Answers:

@@ -31,8 +31,8 @@ from sympy.core.relational import Relational
 
 from analysis.errors import InputError
 from analysis.evidence import Evidence, Role, Verdict
-from proofs.balls import at_most, ball, less, radius, sign, text
-from proofs.checks import equality, exact, search
+from proofs.balls import Real, at_most, ball, equal_within, less, radius, sign, text
+from proofs.checks import controlled, equality, exact, search
 from proofs.exact import Expr, to_ball
 from proofs.integrals import RopeSums, cos_limit, sin_limit
 
@@ -542,6 +542,25 @@ class Statement:
     def target(self, index: int = 1) -> Expr:
         """Right side of a conclusion, counted from 1: what a check must arrive at."""
         return self.conclusions[index - 1].says.rhs
+
+    def right_at(self, point: Mapping[sp.Symbol, Expr], index: int = 1) -> arb:
+        """The right side of a conclusion at a point, which must meet every range and hypothesis, as in `values_at`."""
+        return _real(self.target(index), self.values_at(point, index), self.meaning)
+
+    def bounds_by(self, point: Mapping[sp.Symbol, Expr], found: Mapping[int, Real]) -> Iterator[Evidence]:
+        """Evidence that a search has the statement's bounds: at a point, those of its conclusions by their numbers.
+
+        `InputError` for another value: what is searched with it says nothing of the statement.
+        """
+        for index, value in found.items():
+            said = self.right_at(point, index)
+            alike, doubled = (
+                equal_within(f"{name} {index} of the search, the statement's", number, said, _NEAR)
+                for name, number in (("bound", value), ("twice bound", 2 * ball(value)))
+            )
+            if alike.verdict is not Verdict.CERTIFIED:
+                raise InputError(f"{alike.what}: {alike.computed}, not {alike.predicted}")
+            yield controlled(alike, doubled)
 
     def reworded(self, index: int, change: Callable[[Any], Any]) -> Statement:
         """The same with one conclusion's relation changed: what a test plants."""

@@ -30,7 +30,17 @@ from proofs.paper.appendix_g import (
 )
 from proofs.paper.appendix_g import LAG as LAG_D
 from proofs.paper.section_3_score import EQ_12, scales
-from proofs.paper.theorem_3_2 import FINITE, SHARPER, WEIGHT, WEIGHTS, of_score
+from proofs.paper.theorem_3_2 import (
+    FINITE,
+    INNER_A,
+    ONE_K,
+    ONE_Q,
+    SHARPER,
+    WEIGHT,
+    WEIGHTS,
+    WEIGHTS_AT_NORMAL,
+    of_score,
+)
 from proofs.statements import Conclusion, Statement, Variable, chain, relation, tex
 from proofs.subdivision import maximum
 from proofs.tapa_letters import (
@@ -167,7 +177,6 @@ def eq_79(statement: Statement) -> Iterator[Evidence]:
     yield statement.every_positive(WAVE_NUMBER, HEAD, SUP, SUP_TWO)
 
 
-ONE_Q, ONE_K = sp.symbols("q k", real=True)
 EQ_79_AT_ONE = replace(  # one coordinate of q_A and one of k_A
     EQ_79,
     variables=(
@@ -175,7 +184,11 @@ EQ_79_AT_ONE = replace(  # one coordinate of q_A and one of k_A
         Variable(ONE_Q),
         Variable(ONE_K),
     ),
-    meaning={FORM_A: 2 * ONE_Q * ONE_K, WEIGHT: (1 + ONE_Q**2) * (1 + ONE_K**2), **EQ_79.meaning},
+    meaning={
+        FORM_A: 2 * WEIGHTS_AT_NORMAL.meaning[INNER_A],
+        WEIGHT: WEIGHTS_AT_NORMAL.meaning[WEIGHT],
+        **EQ_79.meaning,
+    },
 )
 
 

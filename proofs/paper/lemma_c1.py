@@ -436,6 +436,10 @@ def lem_c1_of_one_pair() -> Iterator[Evidence]:
 
 @attack("lem-C.1*", domain=f"{EDGES}; turns and radians; k = 0, D/8, D/4, D/2; cos and sin")
 def lem_c1_repaired_attack() -> Iterator[Evidence]:
+    point = {UNIT: TURN, NEAR_POSITIVE: 3, BASE: 100, DIM: 64, CUT: 8, AT_LEAST_ZERO: 0}
+    phase, log = 6 * arb.pi(), ball(100).log()
+    found = [bound for wave in WAVES for bound in cut_bounds(phase, log, 64, 8, wave)]
+    yield from LEMMA_REPAIRED.bounds_by(point, dict(enumerate(found, 1)))
     cases = list(_cut_margins())
     yield search("1 - |C_D|/bound", cases[::4], control="0.0134")
     yield search("1 - |C_D|/second bound", cases[1::4], control="0.000616")
@@ -516,6 +520,8 @@ def emptiness(constant: sp.Expr = COSINE_LIMIT, sine: sp.Expr = SINE_LIMIT) -> I
     domain="bases and D of the practice rows, lambda = 2^-4 to 2^40, alpha = 1/16 to 2; then D just above its bound",
 )
 def empty_attack() -> Iterator[Evidence]:
+    point = {BASE: 100, DIM: 64, NEAR_POSITIVE: 3, ALPHA: sp.Rational(1, 2)}
+    yield from LEMMA.bounds_by(point, {1: _right_side(100, 64, ball(3), ball("1/2"))})
     yield search("right side for C_D - 1/2", _right_sides(), control="0.58")
     base, log = BASES[0], ball(BASES[0]).log()
 

@@ -117,15 +117,12 @@ class Power:
         f, df = (lambda y: self.wave(y, m, n)), (lambda y: self.slope(y, m, n))
         return minimum(f, df, 0, 1, tol="1e-7"), maximum(f, df, 0, 1, tol="1e-7")
 
-    def reach(
-        self, mu: Real, nu: Real, *, turns: bool, free: tuple[arb, arb] | None = None
-    ) -> tuple[arb, arb]:
+    def reach(self, mu: Real, nu: Real, *, turns: bool) -> tuple[arb, arb]:
         """Least and greatest limit point of (2/sqrt D) E Attn over integer distances.
 
-        Radians: every chain is free. Turns: the chain of pair 0 has the rational angles i/c^(K-1) only. `free` is
-        `self.free(mu, nu)`, where it is known.
+        Radians: every chain is free. Turns: the chain of pair 0 has the rational angles i/c^(K-1) only.
         """
-        low, high = free or self.free(mu, nu)
+        low, high = self.free(mu, nu)
         if not turns:
             return low / self.chain, high / self.chain
         count = self.ratio ** (self.chain - 1)
@@ -603,8 +600,7 @@ def thm_2_1_practice() -> Iterator[dict[str, object]]:
         for head_dim in HEAD_DIMS:
             power = Power(base, head_dim)
             seen = _seen(base, head_dim, turns=False)
-            free = power.free(1, 0)
-            (low, high), turns = (power.reach(1, 0, turns=turns, free=free) for turns in (False, True))
+            (low, high), turns = (power.reach(1, 0, turns=turns) for turns in (False, True))
             yield {
                 "base": base,
                 "head_dim": head_dim,
@@ -680,6 +676,9 @@ def thm_2_1_reach(statement: Statement) -> Iterator[Evidence]:
     for found, said in zip(alone.free(3, 4), (-5, 5), strict=True):
         yield below(f"mu_0 = 3, nu_0 = 4: a chain of one pair reaches {said}, to", abs(found - said), "1e-6")
     yield exact("its length", alone.chain == 1, alone.chain, 1)
+    two = Power(10_007, 4).reach(1, 0, turns=True)  # pair 0 stays at 1, the other is free
+    for found, said in zip(two, (0, 1), strict=True):
+        yield below(f"two chains of one pair, in turns, reach {said}, to", abs(found - said), "1e-6")
 
 
 @attack("thm-2.1.reach", domain="D = 64, 128: 4000 distances up to 10^12, spread without structure, radians")

@@ -194,7 +194,8 @@ def uniform_repaired_attack() -> Iterator[Evidence]:
             holds = found is not None and found <= last
             return tried(f"D = {head_dim}: first failure", holds, found, f"<= {last}")
 
-        yield controlled(fails_by(steps), fails_by(before))
+        yield controlled(fails_by(before + 1), fails_by(before))
+        yield exact(f"D = {head_dim}: which is within the bound", before < steps, before + 1, f"<= {steps}")
     yield from SERVED.attack()
 
 
