@@ -108,13 +108,12 @@ def eq_24_attack() -> Iterator[Evidence]:
     cases = []
     for head_dim in (2, 4, 256):
         sums = RopeSums.of(head_dim, base=10_000)
-        for lam in (0, 1, -1, "1/2", 12345):
+        for lam in (0, 1, -1, "1/8", "1/2", 12345):
             x, y = sums.cos(lam), sums.sin(lam)
-            cases.append((f"D={head_dim}, {lam}", ball("1/4") - x * x - y * y + ball("1e-30")))
-            if head_dim == 2:  # one pair is as long at every distance: there the bound is met
-                cases.append(
-                    (f"D=2, {lam}, from the other side", x * x + y * y - ball("1/4") + ball("1e-30"))
-                )
+            room = ball("1/4") - x * x - y * y
+            cases.append((f"D={head_dim}, {lam}", room + ball("1e-30")))
+            if head_dim == 2:  # one pair is as long at every distance: the bound is met
+                cases.append((f"D=2, {lam}: no room", ball("1e-30") - room))
     yield search("1/4 - C_D^2 - S_D^2", cases, control="1.1e-30")
     yield from EQ_24.attack()
 
