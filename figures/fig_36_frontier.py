@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -42,7 +41,7 @@ def draw(records: Mapping[str, Any]) -> Figure:
         best = min(zip(*at, strict=True))
         ax.annotate(name, best, (6, -8), textcoords="offset points", color=style["color"], fontsize=7)
     contrasts = [row for row in data["contrasts"] if row["corpus"] == data["corpus"]]
-    _endpoints(ax, contrasts, data["frontiers"][data["corpus"]] if rows else {})
+    _endpoints(ax, contrasts)
     ax.margins(y=0.1)
     low, high = ax.get_xlim()
     ax.axline((low, low), slope=1, color=COLOURS["grey"], lw=0.7, ls=(0, (1, 3)))
@@ -61,12 +60,10 @@ def draw(records: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def _endpoints(ax: Axes, contrasts: Rows, frontiers: Mapping[str, Mapping[str, Any]]) -> None:
+def _endpoints(ax: Axes, contrasts: Rows) -> None:
     """Of each contrast and seed a bar between the two frontiers, where they are compared."""
     for row in contrasts:
-        for seed, at in zip(row["seeds"], row["bits"], strict=True):
-            hulls = (np.array(frontiers[row[key]][str(seed)]) for key in ("label", "against_label"))
-            ends = [np.interp(at, hull[:, 0], hull[:, 1]) for hull in hulls]
+        for at, ends in zip(row["bits"], row["far_bits"], strict=True):
             ax.plot([at, at], ends, color=COLOURS["grey"], lw=2.2, alpha=0.5, solid_capstyle="butt")
 
 

@@ -262,7 +262,8 @@ def _contrast(one: str, other: str, corpus: str, ended: Mapping[LongRun, Content
         "corpus": corpus, "variant": one, "against": other, "label": label(one), "against_label": label(other),
         "seeds": list(found), "never_equal": [seed for seed in shared if seed not in found],
         "differences": values.tolist(), "p": None, "p_holm": None, "sd": None, "detectable": None,
-        "bits": [x for x, *_ in found.values()], "over": "documents" if len(values) == 1 else "seeds",
+        "bits": [x for x, *_ in found.values()], "far_bits": [far for _, *far in found.values()],
+        "over": "documents" if len(values) == 1 else "seeds",
     }  # fmt: skip
     ends = over_seeds(values).ends() if len(values) else [None] * 3
     if len(values) == 1:

@@ -230,6 +230,8 @@ def test_the_endpoint_is_the_truth_of_made_up_runs(whole):
     assert rope[0] < tapa[0] < rope[1]
     # every made-up rope run rises by 0.9 bits to 8L, every tapa run falls by 0.06
     assert mine["difference"] == pytest.approx(-0.96)
+    far = plain_loss(LongRun("tapa", 0, MIDDLE), 2048)
+    assert [tuple(pair) for pair in mine["far_bits"]] == [pytest.approx((far, far + 0.96))] * 3
     noisy = {
         (row["variant"], row["against"]): row
         for row in whole["contrasts"]
