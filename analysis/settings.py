@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from numbers import Integral
 from types import NoneType
@@ -89,6 +89,15 @@ def _checked(name: str, value: Any, hint: Any) -> Any:
         wanted = " or ".join(_KINDS.get(kind, str(kind)) for kind in allowed if kind is not NoneType)
         raise InputError(f"{name}={value!r} is not {wanted}; give one")
     return value
+
+
+def names_of(names: Sequence[str]) -> str:
+    """Names in a sentence.
+
+    >>> names_of(["RoPE", "PI", "YaRN"])
+    'RoPE, PI and YaRN'
+    """
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def nearest(

@@ -80,7 +80,7 @@ def _key_tokens(ax: Axes, data: Mapping[str, Any], rows: Rows) -> None:
             bits = [row["key_bits"][str(n)] for n in lengths]
             at = [n / data["length"] for n in lengths]
             ax.plot(at, bits, color=COLOURS["grey"], lw=0.9, ls=":")
-            ax.annotate("reference, trained at 4L", (at[-1], bits[-1]), (4, -2), textcoords="offset points",
+            ax.annotate("reference, trained at 4L", (at[0], bits[0]), (6, 2), textcoords="offset points",
                         color=COLOURS["grey"], fontsize=6.5)  # fmt: skip
     ax.set(ylabel="bits a key token\n(falls: far context is used)")
     end_labels(ax, ends, size=6.5)

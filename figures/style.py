@@ -6,7 +6,7 @@ A figure is drawn at the width at which it is read, has its finding as its title
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,6 +38,7 @@ from analysis.plotting import means_explain as means_explain
 from analysis.plotting import model_label as model_label
 from analysis.plotting import note as note
 from analysis.settings import FEWEST as FEWEST
+from analysis.settings import names_of as names_of
 
 DIVERGING = "PuOr_r"
 SUFFIXES = (".png", ".pdf", ".svg")  # of the pictures of a user's own
@@ -225,15 +226,6 @@ def of_group(rows: Iterable[Mapping[str, Any]], group: str) -> dict[str, list[Ma
         if (named := method(row["label"])) is not None and named[0] in found:
             found[named[0]].append(row)
     return {name: mine for name, mine in found.items() if mine}
-
-
-def names_of(names: Sequence[str]) -> str:
-    """Names in a sentence.
-
-    >>> names_of(["RoPE", "PI", "YaRN"])
-    'RoPE, PI and YaRN'
-    """
-    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def powers_of_two(ax: Axes) -> None:

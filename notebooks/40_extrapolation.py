@@ -142,9 +142,11 @@ with mpl.rc_context(RC):
 # ([gate-code](../figures/FINDINGS.md#gate-code)). Every point is a run whose schedule ends there; methods are compared
 # at equal loss at the trained length: TAPA is ahead of RoPE
 # ([long-tapa-rope-code](../figures/FINDINGS.md#long-tapa-rope-code)) and behind ALiBi
-# ([long-tapa-alibi-code](../figures/FINDINGS.md#long-tapa-alibi-code)), a bias by distance and nothing else. There is
-# one seed so far, and what is not there yet is listed under the table. A run that has not begun to copy
-# ([copies-tapa-code](../figures/FINDINGS.md#copies-tapa-code)) says nothing about far context.
+# ([long-tapa-alibi-code](../figures/FINDINGS.md#long-tapa-alibi-code)), a bias by distance and nothing else. NoPE, with
+# no position at all, is ahead of TAPA at the trained length and behind it beyond
+# ([use-nope-code](../figures/FINDINGS.md#use-nope-code)). There is one seed so far, and what is not there yet is listed
+# under the table. A run that has not begun to copy ([copies-tapa-code](../figures/FINDINGS.md#copies-tapa-code),
+# [copies-nope-code](../figures/FINDINGS.md#copies-nope-code)) says nothing about far context.
 
 # %%
 plan = ladder()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from statistics import median
 
 from analysis.experiments.plan import rate_name
+from analysis.settings import names_of
 from figures.findings.finding import Finding, Value, content, label_part, number, percent, table
 
 FRONTIER, COLLECTED, NEEDLES = "fig_36_frontier", "fig_37_collected", "fig_38_needle_grid"
@@ -247,7 +248,7 @@ def trained_rate_findings() -> Iterator[Finding]:
                 "tokens": number(float(tokens) / 1e6, 1),
                 "corpus": corpus,
                 "seed": int(seed),
-                "rates": " and ".join(rate_name(float(row["lr"])) for row in mine),
+                "rates": names_of([rate_name(float(row["lr"])) for row in mine]),
                 "near": _each(float(row[f"bits_{BASE}"]) for row in mine),
                 "far": _each(read["none"] for read in far),
                 "validation": _each(float(row["validation_bits"]) for row in mine),
@@ -260,7 +261,7 @@ def trained_rate_findings() -> Iterator[Finding]:
 
 
 def _each(values: Iterable[float]) -> str:
-    return " and ".join(f"{value:.3f}" for value in values)
+    return names_of([f"{value:.3f}" for value in values])
 
 
 def _read_at(row: dict[str, str], length: int) -> Iterator[tuple[str, float]]:
