@@ -141,11 +141,12 @@ with mpl.rc_context(RC):
 # Identifiers recur over kilobytes of source, and a reference trained at 1024 tokens gains from the context beyond 256
 # ([gate-code](../figures/FINDINGS.md#gate-code)). Every point is a run whose schedule ends there; methods are compared
 # at equal loss at the trained length: TAPA is ahead of RoPE
-# ([long-tapa-rope-code](../figures/FINDINGS.md#long-tapa-rope-code)) and behind ALiBi
-# ([long-tapa-alibi-code](../figures/FINDINGS.md#long-tapa-alibi-code)), a bias by distance and nothing else. NoPE, with
-# no position at all, is ahead of TAPA at the trained length and behind it beyond
-# ([use-nope-code](../figures/FINDINGS.md#use-nope-code)). There is one seed so far, and what is not there yet is listed
-# under the table. A run that has not begun to copy ([copies-tapa-code](../figures/FINDINGS.md#copies-tapa-code),
+# ([long-tapa-rope-code](../figures/FINDINGS.md#long-tapa-rope-code)) and of NoPE, which has no position at all
+# ([long-tapa-nope-code](../figures/FINDINGS.md#long-tapa-nope-code)), and behind ALiBi
+# ([long-tapa-alibi-code](../figures/FINDINGS.md#long-tapa-alibi-code)), a bias by distance and nothing else. At the
+# trained length itself NoPE is ahead of TAPA ([use-nope-code](../figures/FINDINGS.md#use-nope-code)). There is one seed
+# so far, and what is not there yet is listed under the table. A run that has not begun to copy
+# ([copies-tapa-code](../figures/FINDINGS.md#copies-tapa-code),
 # [copies-nope-code](../figures/FINDINGS.md#copies-nope-code)) says nothing about far context.
 
 # %%

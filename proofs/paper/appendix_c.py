@@ -111,9 +111,8 @@ def eq_24_attack() -> Iterator[Evidence]:
         for lam in (0, 1, -1, "1/8", "1/2", 12345):
             x, y = sums.cos(lam), sums.sin(lam)
             room = ball("1/4") - x * x - y * y
-            cases.append((f"D={head_dim}, {lam}", room + ball("1e-30")))
-            if head_dim == 2:  # one pair is as long at every distance: the bound is met
-                cases.append((f"D=2, {lam}: no room", ball("1e-30") - room))
+            for way in (1, -1) if head_dim == 2 else (1,):  # one pair is as long at every distance: no room
+                cases.append((f"D={head_dim}, {lam}", way * room + ball("1e-30")))
     yield search("1/4 - C_D^2 - S_D^2", cases, control="1.1e-30")
     yield from EQ_24.attack()
 
