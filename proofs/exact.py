@@ -56,7 +56,7 @@ REWRITES: tuple[tuple[Rule, ...], ...] = (
     (sp.expand_log, sp.logcombine, sp.simplify),
     (sp.radsimp,),
 )
-"""What `is_zero` rests on: chains of rules, each of which `verify` tries on false identities first (`unsound`)."""
+"""What `is_zero` rests on: chains of rules. The whole ledger is refused where one is `unsound`."""
 
 
 def is_zero(expr: Expr) -> bool | None:

@@ -612,10 +612,8 @@ RESOLVED = (relation(c * lam * theta, ">", THOUSANDTH), relation(k, "<", D / 2))
     + f"{EDGES}; turns and radians; k = 0, D/8, D/4, D/2",
 )
 def lem_c2_repaired_attack() -> Iterator[Evidence]:
-    for distance, cut, better in (
-        (3000, 0, (1, 2)),
-        (3, 8, (3, 4)),
-    ):  # which of the two forms is better there
+    # at the one the first of the two forms is better, at the other the second
+    for distance, cut, better in ((3000, 0, (1, 2)), (3, 8, (3, 4))):
         point = {theta: sp.Rational(1, 100), D: 64, lam: distance, c: TURN, k: cut}
         bounds = cin_bounds(2 * arb.pi() * distance, ball(100).log(), 64, cut)
         yield from LEMMA_C_2_REPAIRED.bounds_by(point, dict(zip(better, bounds, strict=True)))
