@@ -56,7 +56,7 @@ REWRITES: tuple[tuple[Rule, ...], ...] = (
     (sp.expand_log, sp.logcombine, sp.simplify),
     (sp.radsimp,),
 )
-"""What `is_zero` rests on: chains of rules. The whole ledger is refused where one is `unsound`."""
+"""What `is_zero` rests on: chains of rules, each of which is tried on false identities before its first use."""
 
 
 def is_zero(expr: Expr) -> bool | None:
@@ -69,10 +69,13 @@ def is_zero(expr: Expr) -> bool | None:
         raise InputError(f"{expr} contains a float; write Rational(1, 10) for 0.1")
     for rules in REWRITES:
         if reduce(lambda found, rule: rule(found), rules, expr) == 0:
+            if false := next(filter(None, map(unsound, rules)), None):
+                raise ArithmeticError(f"a rewriting gives 0 for {false}, which is not 0: it proves nothing")
             return True
     return None
 
 
+@cache
 def _temptations() -> tuple[Expr, ...]:
     """Expressions that are not 0 for all values of their symbols, and that unsound rules take for 0."""
     x, y, n = sp.symbols("x y n")
@@ -92,10 +95,11 @@ def _temptations() -> tuple[Expr, ...]:
     )  # fmt: skip
 
 
+@cache
 def unsound(rule: Rule) -> Expr | None:
     """The first expression that is not 0 and that the rule rewrites to 0; None where it takes none of them for 0.
 
-    A guard, and no proof of the rule.
+    A rule is tried before the first identity that rests on it: a guard, and no proof of the rule.
     """
     return next((false for false in _temptations() if rule(false) == 0), None)
 

@@ -543,17 +543,14 @@ class Statement:
         """Right side of a conclusion, counted from 1: what a check must arrive at."""
         return self.conclusions[index - 1].says.rhs
 
-    def right_at(self, point: Mapping[sp.Symbol, Expr], index: int = 1) -> arb:
-        """The right side of a conclusion at a point, which must meet every range and hypothesis, as in `values_at`."""
-        return _real(self.target(index), self.values_at(point, index), self.meaning)
-
     def bounds_by(self, point: Mapping[sp.Symbol, Expr], found: Mapping[int, Real]) -> Iterator[Evidence]:
-        """Evidence that a search has the statement's bounds: at a point, those of its conclusions by their numbers.
+        """Evidence that a search has the statement's bounds: the right sides of conclusions, by their numbers.
 
-        `InputError` for another value: what is searched with it says nothing of the statement.
+        `InputError` for another value, as what is searched with it says nothing of the statement; and, as in
+        `values_at`, for a point that is not the statement's.
         """
         for index, value in found.items():
-            said = self.right_at(point, index)
+            said = _real(self.target(index), self.values_at(point, index), self.meaning)
             alike, doubled = (
                 equal_within(f"{name} {index} of the search, the statement's", number, said, _NEAR)
                 for name, number in (("bound", value), ("twice bound", 2 * ball(value)))
