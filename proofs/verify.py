@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import time
@@ -166,7 +167,7 @@ def verify(
             first(ledger, wanted)
             return _results(ledger, wanted, _run_here(tasks, ledger, progress))
     with (
-        ProcessPoolExecutor(number, get_context("spawn"), begin_work, (os.getpid(),)) as pool,
+        ProcessPoolExecutor(number, get_context("spawn"), _begin, (os.getpid(),)) as pool,
         ending_workers(pool),
     ):
         if ledger is None:
@@ -254,6 +255,12 @@ def _perform(task: LedgerTask, ledger: Ledger) -> Found:
 def _loaded(loader: Loader) -> Ledger:
     """The ledger of a worker process, made once."""
     return loader()
+
+
+def _begin(parent: int) -> None:
+    """Initializer of a worker: `begin_work`, and at its end nothing is taken apart, which takes a second with SymPy."""
+    begin_work(parent)
+    atexit.register(os._exit, 0)
 
 
 def _make_ready(loader: Loader) -> None:
