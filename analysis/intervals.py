@@ -58,6 +58,7 @@ def over_documents(
     method: Method = "bca",
     level: float = LEVEL,
     resamples: int = RESAMPLES,
+    groups: Sequence[int] | None = None,
 ) -> Interval:
     """sum(sums) / sum(counts), and its interval over documents drawn with replacement.
 
@@ -73,6 +74,8 @@ def over_documents(
             ones, meant to hold the truth in 95 of 100 cases, do in 77 at 4 documents.
         level: that the interval aims at, in (0, 1).
         resamples: drawn.
+        groups: the group of each document, by number; those of one group, which share text, say, are no independent
+            ones and are drawn as one. None if each is a group.
 
     Raises:
         InputError: a number is out of its range, or nothing was counted.
@@ -87,6 +90,10 @@ def over_documents(
     sums, counts = np.asarray(sums, np.float64), np.asarray(counts, np.float64)
     if len(sums) != len(counts) or not counts.sum() > 0 or (counts < 0).any():
         raise InputError(f"{len(sums)} sums and counts {counts}: one count of each, >= 0, and not all zero")
+    if groups is not None:
+        if len(groups) != len(sums):
+            raise InputError(f"{len(groups)} groups of {len(sums)} documents; give the group of each")
+        sums, counts = (np.bincount(np.unique(groups, return_inverse=True)[1], x) for x in (sums, counts))
     value = float(sums.sum() / counts.sum())
     used = counts > 0
     sums, counts = sums[used], counts[used]

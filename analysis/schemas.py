@@ -420,7 +420,7 @@ SCORE_VARIANCE = replace(SCORE_VARIANCE, required=SCORE_VARIANCE.variables.keys(
 PHASE_SUMMARY = Schema("phase-summary", 1, made_by="tapa figures")
 PHASE_SEEDS = Schema("phase-seeds", 1, made_by="tapa phase-seeds MODELS")
 RESULTS = Schema("extrapolation-results", 2, made_by="tapa figures perplexity_by_length")
-LONG = Schema("long-results", 3, made_by="tapa figures frontier")
+LONG = Schema("long-results", 4, made_by="tapa figures frontier")
 BIAS = Schema("bias-runs", 1, made_by="tapa bias RUNS")
 BIAS_INTERVENTIONS = Schema(
     "bias-interventions", 1, made_by="tapa bias MODEL",

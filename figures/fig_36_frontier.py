@@ -38,8 +38,15 @@ def draw(records: Mapping[str, Any]) -> Figure:
         ax.plot(*at, MARKS[name], ms=3.5, color=style["color"], label=name)
         for corners in data["frontiers"][data["corpus"]][name].values():
             ax.plot(*zip(*corners, strict=True), lw=0.9, **style)
-        best = min(zip(*at, strict=True))
-        ax.annotate(name, best, (6, -8), textcoords="offset points", color=style["color"], fontsize=7)
+        named = min(mine, key=lambda row: (row["seed"], row["validation_bits"]))  # of the data that chooses
+        ax.annotate(
+            name,
+            (named["bits"][near], named["bits"][far]),
+            (6, -8),
+            textcoords="offset points",
+            color=style["color"],
+            fontsize=7,
+        )
     contrasts = [row for row in data["contrasts"] if row["corpus"] == data["corpus"]]
     _endpoints(ax, contrasts)
     ax.margins(y=0.1)
@@ -68,16 +75,21 @@ def _endpoints(ax: Axes, contrasts: Rows) -> None:
 
 
 def _read_at(contrasts: Rows) -> str:
-    """What the bars are, with the intervals of the differences."""
-    shown = [row for row in contrasts if row["difference_low"] is not None]
-    if not shown:
-        return ""
-    ends = ", ".join(
-        f"{row['against_label']} [{row['difference_low']:+.2f}, {row['difference_high']:+.2f}]"
-        for row in shown
-    )
-    over = " or ".join(sorted({row["over"] for row in shown}))
-    return f"; bars: where two are compared; 95 % over {over}: {ends}"
+    """What the bars are, with the intervals of the differences, and where there is none."""
+    said = [
+        f"{row['against_label']} [{row['difference_low']:+.2f}, {row['difference_high']:+.2f}] ({_of(row)})"
+        if row["difference_low"] is not None
+        else f"{row['against_label']} no common loss at L ({_of(row)})"
+        for row in contrasts
+    ]
+    over = " or ".join(sorted({row["over"] for row in contrasts}))
+    return f"; bars: where two are compared; 95 % over {over}: {', '.join(said)}" if said else ""
+
+
+def _of(row: Mapping[str, Any]) -> str:
+    """The seeds of a contrast's row: "seed 0", "8 seeds"."""
+    seeds = row["seeds"] or row["never_equal"]
+    return f"seed {seeds[0]}" if len(seeds) == 1 else _counted(len(seeds), "seed")
 
 
 def _counted(number: int, word: str) -> str:
@@ -88,14 +100,18 @@ def _finding(contrasts: Rows, runs: Rows, near: str) -> str:
     """The primary endpoint; what the runs lose beyond L while no two methods are of equal loss there."""
     if not runs:
         return "At equal loss at the trained length, what is lost beyond it?"
-    if not contrasts:
+    compared = [row for row in contrasts if row["difference"] is not None]
+    if not compared:
         said = []
         for name in (name for name in SHOWN if any(row["label"] == name for row in runs)):
             mine = [row for row in runs if row["label"] == name]
-            best = min(mine, key=lambda row: row["validation_bits"])  # of the data that chooses
+            best = min(mine, key=lambda row: (row["seed"], row["validation_bits"]))
             said.append(f"{name} {best['harm']:+.2f} at {best['bits'][near]:.2f}")
         return f"From L to {FAR}L, bits a byte, each at its least validation loss: {', '.join(said)}; none is equal yet"
-    said = ", ".join(f"{row['against_label']} {row['difference']:+.2f}" for row in contrasts)
-    seeds = sorted({len(row["seeds"]) for row in contrasts})
-    count = _counted(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    by_name: dict[str, list[str]] = {}
+    for row in compared:
+        by_name.setdefault(row["against_label"], []).append(f"{row['difference']:+.2f}")
+    said = ", ".join(f"{name} {' and '.join(values)}" for name, values in by_name.items())
+    sets = dict.fromkeys(_of(row) for row in compared)
+    count = next(iter(sets)) if len(sets) == 1 else "a number for each seed"
     return f"At equal loss at L, TAPA's bits a byte at {FAR}L, less those of others ({count}): {said}"

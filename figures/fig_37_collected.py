@@ -30,14 +30,14 @@ def draw(records: Mapping[str, Any]) -> Figure:
     ax.set(xlabel="context length / trained length")
     if shares or not use:
         _shares(ax, data, shares)
-        note(figure, "private words; each seed's run of the least validation loss (number of seeds in brackets); bars: "
-             "95 % over seeds, of one seed over documents; numbers at the lower edge: shares below it")  # fmt: skip
+        note(figure, "private words; each seed's run of the least validation loss; bars: 95 % over seeds, of one seed "
+             "over documents; numbers at the lower edge: shares below it")  # fmt: skip
         headline(figure, _collected(shares))
     else:
         _key_tokens(ax, data, use)
         note(figure, f"corpus {data['corpus']}; key tokens: their loss under a RoPE model trained at 4L falls by more "
-             "than a nat with the context from L to 4L; each seed's run of the least validation loss (number of seeds "
-             "in brackets)")  # fmt: skip
+             "than a nat with windows of 4L in place of L; from 2L on every target has more than L tokens before it; "
+             "each seed's run of the least validation loss")  # fmt: skip
         headline(figure, _used(use, data["length"]))
     powers_of_two(ax)
     return figure
@@ -57,7 +57,7 @@ def _shares(ax: Axes, data: Mapping[str, Any], rows: Rows) -> None:
             if row["share"] <= FLOOR:
                 ax.annotate(f"{row['share']:.1f}", (x, FLOOR), (0, 4), textcoords="offset points", ha="center",
                             fontsize=6, color=style["color"])  # fmt: skip
-        ends.append((values[-1], f"{shown} ({len(mine[-1]['seeds'])})", style["color"]))
+        ends.append((values[-1], f"{shown}, {_of(mine[-1]['seeds'])}", style["color"]))
     for level, words in ((1, "best reader"), (0, "cuts at L")):
         ax.axhline(level, color=COLOURS["grey"], lw=0.7, ls=":")
         ax.annotate(words, (0.01, level), (0, 2), xycoords=("axes fraction", "data"), textcoords="offset points",
@@ -73,7 +73,7 @@ def _key_tokens(ax: Axes, data: Mapping[str, Any], rows: Rows) -> None:
         shown, style = method(name) or ("", {})
         values = [row["key_bits"] for row in mine]
         ax.plot(_places(mine, data["length"], shift), values, marker=MARKS[name], ms=3.5, label=name, **style)
-        ends.append((values[-1], f"{shown} ({len(mine[-1]['seeds'])})", style["color"]))
+        ends.append((values[-1], f"{shown}, {_of(mine[-1]['seeds'])}", style["color"]))
     for row in data["runs"]:
         if (row["corpus"], row["kind"], row["diverged"]) == (data["corpus"], "reference", False):
             lengths = [n for n in data["lengths"] if n <= 4 * data["length"]]
@@ -87,13 +87,18 @@ def _key_tokens(ax: Axes, data: Mapping[str, Any], rows: Rows) -> None:
 
 
 def _by_method(rows: Rows) -> list[tuple[int, str, list[Mapping[str, Any]]]]:
-    """Place, name and rows by length of each method that has any."""
+    """Place, name and rows by length of each method that has any, and of each of its seeds where they are apart."""
     found = []
     for shift, name in enumerate(SHOWN):
-        mine = sorted((row for row in rows if row["label"] == name), key=lambda row: row["length"])
-        if mine:
-            found.append((shift, name, mine))
+        of_name = [row for row in rows if row["label"] == name]
+        for seeds in sorted({tuple(row["seeds"]) for row in of_name}):
+            mine = [row for row in of_name if tuple(row["seeds"]) == seeds]
+            found.append((shift, name, sorted(mine, key=lambda row: row["length"])))
     return found
+
+
+def _of(seeds: Sequence[int]) -> str:
+    return f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds"
 
 
 def _places(rows: Rows, length: int, shift: int) -> list[float]:
@@ -116,14 +121,16 @@ def _collected(rows: Rows) -> str:
 
 
 def _used(rows: Rows, length: int) -> str:
-    """What four times the context, as much as the reference was trained with, changes on key tokens."""
-    bits = {(row["variant"], row["extension"], row["length"]): row["key_bits"] for row in rows}
-    said = []
+    """What context from 2L, where every target has more than L before it, to 4L changes on key tokens."""
+    bits = {
+        (row["variant"], row["extension"], tuple(row["seeds"]), row["length"]): row["key_bits"]
+        for row in rows
+    }
+    said: dict[str, list[str]] = {}
     for _, name, (row, *_) in _by_method(rows):
-        near, far = (
-            bits.get((row["variant"], "none", length)),
-            bits.get((row["variant"], row["extension"], 4 * length)),
-        )
-        if near is not None and far is not None:
-            said.append(f"{name} {far - near:+.2f}")
-    return f"With 4L in place of L, bits a key token change by: {', '.join(said)}"
+        place = row["variant"], row["extension"], tuple(row["seeds"])
+        two, four = (bits.get((*place, times * length)) for times in (2, 4))
+        if two is not None and four is not None:
+            said.setdefault(name, []).append(f"{four - two:+.2f}")
+    changes = ", ".join(f"{name} {' and '.join(values)}" for name, values in said.items())
+    return f"From windows of 2L to 4L, bits a key token change by: {changes}"

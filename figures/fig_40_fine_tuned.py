@@ -31,7 +31,7 @@ def draw(records: Mapping[str, Any]) -> Figure:
     """A panel a method, a line a share of the parent's tokens."""
     data = records["long"]
     rows = [row for row in data["fine"] if row["corpus"] == data["corpus"] and row["label"] in SHOWN]
-    by_name = {name: [row for row in rows if row["label"] == name] for name in SHOWN}
+    by_name = {name: _first([row for row in rows if row["label"] == name]) for name in SHOWN}
     by_name = {name: mine for name, mine in by_name.items() if any(row["share"] for row in mine)}
     figure, axes = plt.subplots(1, max(len(by_name), 1), figsize=(PAGE, 3.0), sharey=True, squeeze=False)
     for ax, (name, mine), letter in zip(axes[0], by_name.items(), "abcde", strict=False):
@@ -55,11 +55,23 @@ def draw(records: Mapping[str, Any]) -> Figure:
         f"corpus {data['corpus']}; dotted: the parent before it (YaRN's under YaRN at inference); the others: after "
         "that share of its tokens at 4L (upright line), at the rate of the least validation loss there"
         + "".join(f"; {name} of factor {factor:g}" for name, factor in _factors(rows).items())
-        + "; seeds of each: "
-        + ", ".join(map(str, sorted({len(row["seeds"]) for row in rows}) or ["none"])),
+        + "; seeds: "
+        + (
+            ", ".join(
+                map(str, sorted({n for mine in by_name.values() for row in mine for n in row["seeds"]}))
+            )
+            or "none"
+        ),
     )
-    headline(figure, _finding(rows, data["length"], list(by_name)))
+    headline(
+        figure, _finding([row for mine in by_name.values() for row in mine], data["length"], list(by_name))
+    )
     return figure
+
+
+def _first(rows: Rows) -> list[Mapping[str, Any]]:
+    """The rows of all seeds together, or of the first where each has its own."""
+    return [row for row in rows if row["seeds"] == min(each["seeds"] for each in rows)]
 
 
 def _factors(rows: Rows) -> dict[str, float]:

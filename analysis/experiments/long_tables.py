@@ -9,7 +9,7 @@ from analysis.errors import InputError
 from analysis.experiments.long_plan import CONTRASTS, FAR, FINE_BASELINE
 from analysis.experiments.plan import LONG, rate_name
 from analysis.experiments.tables import Row, csv_of, papers_rows, papers_table, words
-from analysis.settings import LEAST_ERRORS, LEAST_GAIN, nearest
+from analysis.settings import FEWEST, LEAST_ERRORS, LEAST_GAIN, nearest
 from analysis.tables import Format, Table
 
 Results = Mapping[str, Any]
@@ -108,16 +108,24 @@ def _gate(content: Results) -> list[str | Table]:
         [
             row["corpus"], _ended(row, "gain", ".3f"), f"{row['error']:.4f}",
             f"{row['positive']} of {row['documents']}", "passes" if row["passes"] else "fails",
+            _ended(row, "whole", ".3f"), _ended(row, "beyond", ".3f"), str(row["groups"]),
             _millions(row["copies_after"]),
         ]
         for row in content["gate"]
     ]  # fmt: skip
     return [
-        f"Bits a byte that a model trained at {4 * short} tokens gains from the context between {short} and "
-        f"{4 * short} [95 % over documents, Student's t], its standard error, and in how many documents it gains. "
-        f"A corpus passes from {LEAST_GAIN} at {LEAST_ERRORS:g} standard errors on.",
-        Table(["corpus", "gain", "standard error", "documents", "gate", "copies after tokens"], rows),
-    ]
+        f"Bits a byte that a model trained at {4 * short} tokens gains in windows of {4 * short} against those of "
+        f"{short} [95 % over documents, Student's t], its standard error, and in how many documents it gains. "
+        f"A corpus passes from {LEAST_GAIN} at {LEAST_ERRORS:g} standard errors on. By bytes: the same of all bytes "
+        f"alike, 95 % over documents (bootstrap), those that share text drawn as one; from {2 * short}: against "
+        f"windows of {2 * short}, in which every target has more than {short} tokens before it, so that the gain is of "
+        f"farther context alone.",
+        Table(
+            ["corpus", "gain", "standard error", "documents", "gate", "by bytes", f"from {2 * short}",
+             "documents that share no text", "copies after tokens"],
+            rows,
+        ),
+    ]  # fmt: skip
 
 
 def _contrasts(content: Results) -> list[str | Table]:
@@ -125,40 +133,61 @@ def _contrasts(content: Results) -> list[str | Table]:
         [
             row["corpus"], f"{row['label']} less {row['against_label']}",
             f"{_seeds(row['seeds'])}" + (f" (never equal: {_seeds(row['never_equal'])})" if row["never_equal"] else ""),
-            _ended(row, "difference", "+.3f"), _number(row["p"], ".3g"), _number(row["p_holm"], ".3g"),
-            _number(row["sd"], ".3f"), _number(row["detectable"], ".3f"),
+            _ended(row, "difference", "+.3f"), _between(row), _ended(row, "near", "+.3f"), _number(row["p"], ".3g"),
+            _number(row["p_holm"], ".3g"), _number(row["sd"], ".3f"), _number(row["detectable"], ".3f"),
         ]
         for row in content["contrasts"]
     ]  # fmt: skip
-    head = ["corpus", "contrast", "seeds", f"difference at {FAR}L", "p", "p, Holm", "sd", "detectable"]
+    head = ["corpus", "contrast", "seeds", f"difference at {FAR}L", "between", "best, at L", "p", "p, Holm", "sd",
+            "detectable"]  # fmt: skip
     return [
         f"Bits a byte at {FAR * content['length']} tokens, at equal loss at {content['length']}: where the worse of "
         f"the two frontiers is best, a frontier being the lower convex hull of a seed's runs at all rates and "
-        f"horizons. Mean over seeds [95 %, Student's t; of one seed over documents]; p by the t-test, adjusted over "
-        f"the {len(CONTRASTS)} primary contrasts; detectable: the difference that these seeds find with a chance of "
-        f"80 % at the strictest of the adjusted levels.",
+        f"horizons; of {FEWEST} seeds or more those that all of them have. Mean over seeds [95 %, Student's t], of "
+        f"fewer each seed by itself [95 % over documents, bootstrap, those that share text drawn as one]. Between: the "
+        f"least and the greatest difference if an interpolated frontier is only known to lie between its two runs. "
+        f"Best, at L: the difference at L itself, each method's run of the least validation loss. p by the t-test, "
+        f"adjusted over the {len(CONTRASTS)} primary contrasts; detectable: the difference that these seeds find with "
+        f"a chance of 80 % at the strictest of the adjusted levels.",
         Table(head, rows),
     ]
 
 
+def _between(row: Row) -> str:
+    low, high = row["between_low"], row["between_high"]
+    return "" if low is None else f"{low:+.3f} to {high:+.3f}"
+
+
+def _by_length(rows: Sequence[Row], lengths: Sequence[int], *keys: str) -> list[list[Row | None]]:
+    """Rows by length, a list for each method, set of seeds and whatever `keys` name; None where there is none."""
+    cells: dict[tuple[Any, ...], dict[int, Row]] = {}
+    for row in rows:
+        place = (row["corpus"], row["label"], *(row[key] for key in keys), tuple(row["seeds"]))
+        cells.setdefault(place, {})[row["length"]] = row
+    return [[mine.get(length) for length in lengths] for mine in cells.values()]
+
+
 def _use(content: Results) -> list[str | Table]:
     lengths = content["lengths"]
-    cells = {(row["corpus"], row["label"], row["length"]): row for row in content["use"]}
     rows = []
-    for corpus, name in dict.fromkeys((corpus, name) for corpus, name, _ in cells):
-        mine = [cells.get((corpus, name, length)) for length in lengths]
+    for mine in _by_length(content["use"], lengths):
         first = next(row for row in mine if row is not None)
-        head = [corpus, name, _seeds(first["seeds"]), first["over"]]
+        head = [first["corpus"], first["label"], _seeds(first["seeds"]), first["over"]]
         rows.append([*head, "bits", *("" if row is None else _number(row["bits"], ".3f") for row in mine)])
         rows.append(
             [*head, "change", *("" if row is None else _ended(row, "change", "+.3f") for row in mine)]
         )
+        rows.append(
+            [*head, "beyond", *("" if row is None else _ended(row, "beyond", "+.3f") for row in mine)]
+        )
         rows.append([*head, "key", *("" if row is None else _number(row["key_bits"], ".2f") for row in mine)])
     return [
-        f"Bits a byte of the same held-out text by the tokens before it; change: less those at {content['length']} "
-        "tokens without an extension; key: bits a key token (the reference's loss falls by more than a nat with 4L). "
-        "Each seed's run of the least validation loss at the longest horizon; means over seeds, 95 % of the change "
-        "over seeds (Student's t), of a single seed over documents (bootstrap).",
+        f"Bits a byte of the same held-out text by the length of its windows; change: less those at "
+        f"{content['length']} tokens without an extension; beyond: less those at {2 * content['length']}, from where "
+        f"on every target has more than {content['length']} tokens before it; key: bits a key token (the reference's "
+        f"loss falls by more than a nat with 4L). Each seed's run of the least validation loss at the longest horizon; "
+        f"of {FEWEST} seeds or more the mean with 95 % over seeds (Student's t), of fewer each seed with 95 % over "
+        "documents (bootstrap, those that share text drawn as one).",
         Table(
             ["corpus", "method", "seeds", "interval over", "what", *(str(length) for length in lengths)], rows
         ),
@@ -168,29 +197,29 @@ def _use(content: Results) -> list[str | Table]:
 
 def _collected(content: Results) -> list[str | Table]:
     lengths = sorted({row["length"] for row in content["collected"]})
-    cells = {(row["corpus"], row["label"], row["length"]): row for row in content["collected"]}
     rows = []
-    for corpus, name in dict.fromkeys((corpus, name) for corpus, name, _ in cells):
-        mine = [cells.get((corpus, name, length)) for length in lengths]
+    for mine in _by_length(content["collected"], lengths):
         first = next(row for row in mine if row is not None)
         shares = ["" if row is None else _ended(row, "share", ".2f") for row in mine]
-        rows.append([corpus, name, _seeds(first["seeds"]), *shares, first["over"]])
+        rows.append([first["corpus"], first["label"], _seeds(first["seeds"]), *shares, first["over"]])
     return [
         f"Of the bits that the best reader gains on private words from the context between {content['length']} tokens "
         f"and so many, the share that a method gains: 0 for one that reads no farther, 1 for the best reader, below 0 "
-        f"where the longer window does harm. Each seed's run of the least validation loss; 95 % over seeds "
-        f"(Student's t), of a single seed over documents (jackknife).",
+        f"where the longer window does harm. Each seed's run of the least validation loss; of {FEWEST} seeds or more "
+        f"the mean with 95 % over seeds (Student's t), of fewer each seed with 95 % over documents (jackknife).",
         Table(["corpus", "method", "seeds", *(str(length) for length in lengths), "interval over"], rows),
     ]
 
 
 def _fine(content: Results) -> list[str | Table]:
     lengths = content["lengths"]
-    cells = {(row["corpus"], row["label"], row["share"], row["length"]): row for row in content["fine"]}
     rows = []
-    for corpus, name, share in sorted({place[:3] for place in cells}):
-        mine = [cells.get((corpus, name, share, length)) for length in lengths]
+    ordered = sorted(
+        content["fine"], key=lambda row: (row["corpus"], row["label"], row["share"], row["seeds"])
+    )
+    for mine in _by_length(ordered, lengths, "share"):
         first = next(row for row in mine if row is not None)
+        corpus, name, share = first["corpus"], first["label"], first["share"]
         rates = " ".join(map(rate_name, first["rates"]))
         tried = f" of {' '.join(map(rate_name, first['tried']))}" if first["tried"] else ""
         called = name if first["factor"] is None else f"{name}, factor {first['factor']:g}"
@@ -204,7 +233,8 @@ def _fine(content: Results) -> list[str | Table]:
         f"{content['length']} tokens and went on at {4 * content['length']} for a share of their parents' tokens; 0 %: "
         "the parents themselves, YaRN's under YaRN at inference with the factor of each length. Each seed's run of the "
         f"least validation loss at {4 * content['length']}, of the rates that are there. Less RoPE: paired with RoPE "
-        "of the same share; 95 % over seeds (Student's t), of a single seed over documents (bootstrap).",
+        f"of the same share. Of {FEWEST} seeds or more the mean with 95 % over seeds (Student's t), of fewer each seed "
+        "with 95 % over documents (bootstrap, those that share text drawn as one).",
         Table(
             [
                 "corpus", "method", "tokens", "rate", "seeds", "interval over", "what",
@@ -229,8 +259,9 @@ def _pace(content: Results) -> list[str | Table]:
         f"TAPA less RoPE in bits a byte at {content['length']} tokens after equal tokens, and the factor of tokens "
         "that TAPA's loss took over what RoPE's took: RoPE's horizons are joined over the logarithm of tokens, none is "
         "extrapolated (> at least, < at most; the least factor of the seeds). At each horizon the best of the rates "
-        "that both methods have at every one. 95 % over seeds, Student's t. A slower learner has the same factor at "
-        "every horizon; of one that is worse the factor grows, and the lag stays where RoPE's curve is flat.",
+        f"that both methods have at every one. 95 % over {FEWEST} seeds or more, Student's t. A slower learner has the "
+        "same factor at every horizon; of one that is worse the factor grows, and the lag stays where RoPE's curve is "
+        "flat.",
         Table(["corpus", "size", "tokens", "seeds", "lag", "slower by"], rows),
     ]
 

@@ -38,11 +38,13 @@ class Gate:
         worth: of context from L to 4L.
         key: targets whose loss falls by more than a nat with it, numbered through all spans.
         spans_sha256: of the targets.
+        groups: of each document its number among those that share text; None in records of before they were kept.
     """
 
     worth: Worth
     key: tuple[int, ...]
     spans_sha256: str
+    groups: tuple[int, ...] | None = None
 
     @classmethod
     def of(cls, content: Content) -> Gate:
@@ -53,6 +55,7 @@ class Gate:
             Worth(gain, found["error"], found["documents"], found["positive"]),
             tuple(found["key"]),
             content["long_range"]["spans_sha256"],
+            tuple(found["groups"]) if "groups" in found else None,
         )
 
     def mask(self, chosen: Spans) -> Bool[np.ndarray, "spans target"]:
@@ -97,7 +100,7 @@ def evaluate_long(
         for length in spec.evaluation.lengths
         if extension == "none" or length > ladder.length
     }
-    made = gate or _gate(losses, chosen, sizes, ladder)
+    made = gate or _gate(losses, chosen, sizes, ladder, data)
     names = np.array([document.name for document in chosen.documents])
     whole = np.full(len(names), chosen.target) if sizes is None else sizes[chosen.cut(0).numpy()].sum(axis=1)
     evaluations = [
@@ -203,10 +206,13 @@ def _gate(
     chosen: Spans,
     sizes: np.ndarray | None,
     ladder: Ladder,
+    data: Corpus,
 ) -> Gate:
     short, long = (losses["none", length] for length in (ladder.length, long_range.LONGER * ladder.length))
     key = np.flatnonzero(key_tokens(short, long)).tolist()
-    return Gate(worth(short, long, chosen, sizes), tuple(key), chosen.sha256)
+    return Gate(
+        worth(short, long, chosen, sizes), tuple(key), chosen.sha256, tuple(data.groups_of(chosen.names))
+    )
 
 
 def _gate_content(gate: Gate) -> dict[str, Any]:
@@ -218,6 +224,7 @@ def _gate_content(gate: Gate) -> dict[str, Any]:
         "positive": found.positive,
         "passes": found.passes,
         "key": list(gate.key),
+        **({} if gate.groups is None else {"groups": list(gate.groups)}),
     }
 
 

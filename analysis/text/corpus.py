@@ -347,6 +347,31 @@ class Corpus:
     sha256: str
     tokenizer: BytePairs | None = None
 
+    def groups_of(self, names: Sequence[str]) -> list[int]:
+        """Of documents, numbers that are alike for those that share text, and for pieces of one text.
+
+        >>> found = from_texts(Raw([(f'{i}.txt', b'text number %d' % i) for i in range(8)], {}))
+        >>> found.groups_of(["4.txt", "2.txt", "4.txt"])
+        [0, 1, 0]
+
+        Args:
+            names: of documents of this corpus.
+
+        Raises:
+            InputError: a document is not of this corpus.
+        """
+        known = {item["name"]: item["group"] for item in self.manifest["documents"]}
+        found: list[int] = []
+        numbers: dict[int, int] = {}
+        for name in names:
+            group = known.get(
+                name, known.get(name.rpartition(" (")[0])
+            )  # a piece: see `recurrence.piece_name`
+            if group is None:
+                raise InputError(f"{name} is no document of this corpus; give names of its documents")
+            found.append(numbers.setdefault(group, len(numbers)))
+        return found
+
 
 def corpus(
     source: str | Path, *, seed: int = 0, vocabulary: int | None = None, progress: Progress = silent

@@ -28,8 +28,12 @@ def gate_findings() -> Iterator[Finding]:
         yield Finding(
             f"gate-{row['corpus']}",
             "On {corpus} one RoPE model trained at {long} tokens gains {gain} bits a byte [95 % over {documents} "
-            "documents, Student's t] from the context between {short} and {long} tokens: the corpus {verdict} the "
-            "gate" + ASKED + ".",
+            "documents, Student's t] in windows of {long} tokens against those of {short}: the corpus {verdict} the "
+            "gate"
+            + ASKED
+            + ". All bytes alike it gains {whole}, of which {beyond} from windows of {double} on, in "
+            "which every target has more than {short} tokens before it [95 % over {groups} groups of documents that "
+            "share no text].",
             "tables/long_gate.csv",
             {
                 **_asked(),
@@ -39,6 +43,10 @@ def gate_findings() -> Iterator[Finding]:
                 "short": BASE,
                 "long": 4 * BASE,
                 "verdict": "passes" if passes else "fails",
+                "whole": _triple(row, "whole", 3),
+                "beyond": _triple(row, "beyond", 3),
+                "double": 2 * BASE,
+                "groups": int(row["groups"]),
             },
         )
 
@@ -79,28 +87,73 @@ def earlier_gate_findings() -> Iterator[Finding]:
 
 
 def contrast_findings() -> Iterator[Finding]:
-    """The primary endpoint, fixed before the runs."""
+    """The primary endpoint, fixed before the runs; and how far apart the two methods are at L itself."""
     for row in table("long_contrasts"):
-        seeds = row["seeds"].split()
+        name = f"{label_part(row['variant'])}-{label_part(row['against'])}-{row['corpus']}"
+        pair: dict[str, Value | str | int] = {
+            "short": BASE,
+            "corpus": row["corpus"],
+            "one": row["label"],
+            "other": row["against_label"],
+        }
+        if row["near"]:
+            yield Finding(
+                f"near-{name}{_of_seed(row)}",
+                "At {short} tokens of {corpus}, each method's run of the least validation loss, {one} less {other} is "
+                "{near} bits a byte [95 % over {over}] ({seeds}).",
+                "tables/long_contrasts.csv",
+                pair | {"near": _triple(row, "near", 3, "+"), "over": row["over"], "seeds": _seeds(row)},
+                FRONTIER,
+            )
+        if not row["difference"]:
+            yield Finding(
+                f"long-{name}-s{row['never_equal'].replace(' ', '-')}",
+                "At {short} tokens of {corpus}, {one} and {other} have no loss that both frontiers reach (seed "
+                "{never}).",
+                "tables/long_contrasts.csv",
+                pair | {"never": row["never_equal"]},
+                FRONTIER,
+            )
+            continue
         adjusted = float(row["p_holm"]) if row["p_holm"] else None
+        room = (
+            "; from {least} to {most} if an interpolated frontier is only known to lie between its two runs"
+            if row["between_low"]
+            else ""
+        )
+        ends = (
+            {key: f"{float(row[f'between_{end}']):+.2f}" for key, end in (("least", "low"), ("most", "high"))}
+            if room
+            else {}
+        )
         yield Finding(
-            f"long-{label_part(row['variant'])}-{label_part(row['against'])}-{row['corpus']}",
+            f"long-{name}{_of_seed(row)}",
             "At equal loss at {short} tokens of {corpus}, {one} less {other} is {difference} bits a byte at {far} "
-            "(95 % over {over}; seeds: {seeds}{p}).",
+            "(95 % over {over}; {seeds}{p})" + room + ".",
             "tables/long_contrasts.csv",
-            {
-                "short": BASE,
+            pair
+            | {
                 "far": 8 * BASE,
-                "corpus": row["corpus"],
-                "one": row["label"],
-                "other": row["against_label"],
                 "difference": _triple(row, "difference", 2, "+"),
                 "over": row["over"],
-                "seeds": len(seeds),
+                "seeds": _seeds(row),
                 "p": "" if adjusted is None else f"; p {adjusted:.2g} after Holm",
-            },
+            }
+            | ends,
             FRONTIER,
         )
+
+
+def _of_seed(row: dict[str, str]) -> str:
+    """What a label has at its end where a row is of one seed, other than the first."""
+    seeds = (row["seeds"] or row["never_equal"]).split()
+    return f"-s{seeds[0]}" if len(seeds) == 1 and seeds != ["0"] else ""
+
+
+def _seeds(row: dict[str, str]) -> str:
+    """The seeds of a row: "seed 0", "seeds 0, 1 and 2"."""
+    seeds = (row["seeds"] or row["never_equal"]).split()
+    return f"seed{'s' * (len(seeds) > 1)} {names_of(seeds)}"
 
 
 def share_findings() -> Iterator[Finding]:
@@ -110,9 +163,9 @@ def share_findings() -> Iterator[Finding]:
     for row in (row for row in rows if int(row["length"]) == longest):
         extension = "" if row["extension"] == "none" else f"-{row['extension']}"
         yield Finding(
-            f"collected-{label_part(row['variant'])}{extension}-{row['corpus']}",
+            f"collected-{label_part(row['variant'])}{extension}-{row['corpus']}{_of_seed(row)}",
             "Of the bits that context between {short} and {far} bytes is worth to the best reader of {corpus}, "
-            "{method} collects {share} (seeds: {seeds}; 95 % over {over}).",
+            "{method} collects {share} ({seeds}; 95 % over {over}).",
             "tables/long_collected.csv",
             {
                 "short": BASE,
@@ -120,7 +173,7 @@ def share_findings() -> Iterator[Finding]:
                 "corpus": row["corpus"],
                 "method": row["label"],
                 "share": percent(*_ends(row, "share")),
-                "seeds": len(row["seeds"].split()),
+                "seeds": _seeds(row),
                 "over": row["over"],
             },
             COLLECTED,
@@ -130,20 +183,22 @@ def share_findings() -> Iterator[Finding]:
 def length_use_findings() -> Iterator[Finding]:
     """What eight times the trained length does to each method, and four times the length to key tokens."""
     rows = {
-        (row["corpus"], row["variant"], row["extension"], int(row["length"])): row
+        (row["corpus"], row["variant"], row["extension"], row["seeds"], int(row["length"])): row
         for row in table("long_use")
     }
-    for corpus, variant, extension in dict.fromkeys((place[0], place[1], place[2]) for place in rows):
-        plain = rows.get((corpus, variant, "none", BASE))  # an extension changes nothing within L
-        four, far = (rows.get((corpus, variant, extension, times * BASE)) for times in (4, 8))
-        if plain is None or four is None or far is None or not four["key_bits"]:
+    for corpus, variant, extension, seeds in dict.fromkeys(place[:4] for place in rows):
+        plain = rows.get((corpus, variant, "none", seeds, BASE))  # an extension changes nothing within L
+        two, four, far = (rows.get((corpus, variant, extension, seeds, times * BASE)) for times in (2, 4, 8))
+        if plain is None or two is None or four is None or far is None or not four["key_bits"]:
             continue
+        part = "" if extension == "none" else f"-{extension}"
         yield Finding(
-            f"use-{label_part(variant)}{'' if extension == 'none' else f'-{extension}'}-{corpus}",
+            f"use-{label_part(variant)}{part}-{corpus}{_of_seed(far)}",
             "{method} trained at {short} tokens of {corpus} has {near} bits a byte there and {far_bits} at {far}, a "
-            "change of {change} [95 % over {over}] (seeds: {seeds}, at rates {rates}); on key tokens, those whose loss "
-            "under a RoPE reference trained at {four} falls by more than a nat from {short} tokens of context to "
-            "{four}, {key_near} bits at {short} and {key_four} at {four}.",
+            "change of {change} [95 % over {over}] ({seeds}, at rates {rates}), of which {beyond} from windows of "
+            "{two} on, in which every target has more than {short} tokens before it; on key tokens, those whose loss "
+            "under a RoPE reference trained at {four} falls by more than a nat with windows of {four} in place of "
+            "{short}, {key_near} bits at {short}, {key_two} at {two} and {key_four} at {four}.",
             "tables/long_use.csv",
             {
                 "method": far["label"],
@@ -154,9 +209,12 @@ def length_use_findings() -> Iterator[Finding]:
                 "far": 8 * BASE,
                 "change": _triple(far, "change", 3, "+"),
                 "over": far["over"],
-                "seeds": len(far["seeds"].split()),
+                "seeds": _seeds(far),
                 "rates": _rates(far["rates"]),
+                "beyond": _triple(far, "beyond", 3, "+"),
+                "two": 2 * BASE,
                 "key_near": number(float(plain["key_bits"])),
+                "key_two": number(float(two["key_bits"])),
                 "key_four": number(float(four["key_bits"])),
                 "four": 4 * BASE,
             },
@@ -167,12 +225,12 @@ def length_use_findings() -> Iterator[Finding]:
 def fine_findings() -> Iterator[Finding]:
     """Light fine-tuning at four times the length: what it leaves at its length and at four times that."""
     rows = {
-        (r["corpus"], r["variant"], float(r["share"]), int(r["length"]) // BASE): r
+        (r["corpus"], r["variant"], float(r["share"]), r["seeds"], int(r["length"]) // BASE): r
         for r in table("long_fine")
     }
-    for corpus, variant, share in dict.fromkeys(place[:3] for place in rows if place[2]):
-        near, four, far = (rows.get((corpus, variant, share, times)) for times in (1, 4, 16))
-        before = rows.get((corpus, variant, 0.0, 16))
+    for corpus, variant, share, seeds in dict.fromkeys(place[:4] for place in rows if place[2]):
+        near, four, far = (rows.get((corpus, variant, share, seeds, times)) for times in (1, 4, 16))
+        before = rows.get((corpus, variant, 0.0, seeds, 16))
         if near is None or four is None or far is None or before is None:
             continue
         values = {
@@ -182,7 +240,7 @@ def fine_findings() -> Iterator[Finding]:
             "farther": 16 * BASE,
             "corpus": corpus,
             "percent": f"{100 * share:g}",
-            "seeds": len(far["seeds"].split()),
+            "seeds": _seeds(far),
             "rates": _rates(far["rates"]),
             "tried": _rates(far["tried"]),
             "near": number(float(near["bits"]), 3),
@@ -204,9 +262,9 @@ def fine_findings() -> Iterator[Finding]:
                 "over": far["over"],
             }
         yield Finding(
-            f"fine-{label_part(variant.removesuffix('_4x'))}-{label_part(f'{100 * share:g}')}-{corpus}",
-            "{method}, trained at {short} tokens of {corpus}, then at {long} for {percent} % as many tokens (seeds: "
-            "{seeds}; at rates {rates}, by validation among {tried}), has {near} bits a byte at {short}, {four} at "
+            f"fine-{label_part(variant.removesuffix('_4x'))}-{label_part(f'{100 * share:g}')}-{corpus}{_of_seed(far)}",
+            "{method}, trained at {short} tokens of {corpus}, then at {long} for {percent} % as many tokens "
+            "({seeds}; at rates {rates}, by validation among {tried}), has {near} bits a byte at {short}, {four} at "
             "{long} and {far} at {farther}, where it had {before}"
             + beside
             + "; its validation loss at {long} goes from "

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from analysis.cli import main
 from analysis.errors import InputError
-from analysis.experiments import long_results, long_sweep, run_record
+from analysis.experiments import long_contrasts, long_results, long_sweep, run_record
+from analysis.experiments.long_contrasts import at_equal_loss, between, frontier
 from analysis.experiments.long_plan import (
     CONTRASTS,
     FINE_POINTS,
@@ -30,7 +31,7 @@ from analysis.experiments.long_plan import (
     crossed,
     ladder,
 )
-from analysis.experiments.long_results import at_equal_loss, frontier, slower_by, summarise_long
+from analysis.experiments.long_results import slower_by, summarise_long
 from analysis.experiments.long_sweep import Timing, gate_of, jobs, standing, sweep_long
 from analysis.experiments.long_tables import TITLES, long_csv, long_page, long_table_files
 from analysis.experiments.long_use import copies_after
@@ -276,7 +277,7 @@ def test_the_endpoint_of_one_seed_has_an_interval_over_documents(seed: int, swap
     slopes = [(endpoint(alike + h) - endpoint(alike - h)) / 2e-5 for h in 1e-5 * np.eye(len(sizes))]
     value = endpoint(alike)
     wanted = over_documents(np.array(slopes) * sizes.sum() + value * sizes, sizes, seed=0)
-    found = long_results.equal_loss_over_documents(*pair, LADDER)
+    found = long_contrasts.equal_loss_over_documents(*pair, LADDER)
     assert found.value == pytest.approx(value)
     # resamples that are the value itself but for rounding fall to either side of it
     room = 0.02 * (wanted.high - wanted.low)
@@ -286,7 +287,75 @@ def test_the_endpoint_of_one_seed_has_an_interval_over_documents(seed: int, swap
 def test_one_seed_is_over_documents_and_several_over_seeds(whole):
     single = {run: c for run, c in contents_of("first").items() if run.seed == 0}
     assert {row["over"] for row in summarise_long(single, LADDER)["contrasts"]} == {"documents"}
-    assert {row["over"] for row in whole["contrasts"]} == {"seeds"}
+    of_words = [row for row in whole["contrasts"] if row["corpus"] == "private-words"]
+    assert {row["over"] for row in of_words} == {"seeds"}
+
+
+def test_two_seeds_are_a_row_each_and_one_without_a_common_loss_says_so():
+    """Two seeds have no interval worth the name; RoPE's second seed is ahead of all of TAPA's runs, so never equal."""
+    both = {
+        run: c for run, c in contents_of("first").items() if run.seed < 2 and run.variant in ("rope", "tapa")
+    }
+    far = next(run for run in both if (run.variant, run.seed, run.share) == ("rope", 1, 0.25))
+    content = summarise_long({run: c for run, c in both.items() if run != far}, LADDER)
+    first, second = content["contrasts"]
+    assert (first["seeds"], first["never_equal"], first["over"]) == ([0], [], "documents")
+    assert first["difference"] == pytest.approx(-0.96)
+    assert (second["seeds"], second["never_equal"], second["difference"]) == ([], [1], None)
+    assert second["near"] is not None
+    for table in ("use", "collected"):
+        seeds = {row["label"]: [] for row in content[table]}
+        for row in content[table]:
+            seeds[row["label"]].append(row["seeds"])
+        assert all({tuple(one) for one in each} == {(0,), (1,)} for each in seeds.values())
+    assert "never equal: 1" in long_page(content, "long_contrasts", Format.MARKDOWN)
+    assert not [row for row in content["power"] if row["from"] == "this experiment"]
+
+
+def test_seeds_are_pooled_over_the_rates_and_horizons_that_all_have():
+    """A rate that one seed alone has, and that is best far away, moves that seed's frontier and not the mean."""
+    some = {run: c for run, c in contents_of("first").items() if run.variant in ("rope", "tapa")}
+    odd = LongRun("rope", 0, 5e-3)
+    better = some | {odd: long_content(odd, loss=lambda run, n: 1.9 if n == LADDER.length else 2.0)}
+    (alike,), (row,) = (summarise_long(c, LADDER)["contrasts"] for c in (some, better))
+    assert row["differences"] == alike["differences"]
+    one = {run: c for run, c in better.items() if run.seed == 0}
+    assert summarise_long(one, LADDER)["contrasts"][0]["difference"] > alike["difference"] + 0.2
+
+
+@given(points, points)
+def test_what_is_interpolated_lies_between_its_two_runs(one, other):
+    if found := at_equal_loss(np.array(one), np.array(other)):
+        low, high = between(np.array(one), np.array(other))
+        assert low - 1e-12 <= found[1] - found[2] <= high + 1e-12
+
+
+def test_documents_that_share_text_are_drawn_as_one():
+    """As the reference says; a run that was scored on other tokens than its reference is refused."""
+    contents = {
+        run: c for run, c in contents_of("gate", "code").items() if run.corpus == "code" and run.seed == 0
+    }
+    for content in contents.values():
+        for item in content["evaluations"]:  # two documents of three alike, apart from the third
+            item["nats"] = [n * (1.2 if d % 3 else 0.7) for d, n in enumerate(item["nats"])]
+    alone = summarise_long(contents, LADDER)
+    reference = next(run for run in contents if run.kind == "reference")
+    contents[reference]["long_range"]["gate"]["groups"] = [d // 3 for d in range(12)]
+    together = summarise_long(contents, LADDER)
+    assert [row["groups"] for row in together["gate"]] == [4]
+    pick = [
+        {(row["label"], row["length"]): row for row in content["use"] if row["seeds"] == [0]}["RoPE", 2048]
+        for content in (alone, together)
+    ]
+    assert pick[0]["change"] == pytest.approx(pick[1]["change"])
+    # each group has the same sums, so that nothing is left to vary between them
+    assert (
+        pick[1]["change_high"] - pick[1]["change_low"] < 1e-9 < pick[0]["change_high"] - pick[0]["change_low"]
+    )
+    other = next(run for run in contents if run.kind == "scratch")
+    contents[other]["long_range"]["spans_sha256"] = "11" * 32
+    with pytest.raises(InputError, match="was scored on other tokens than code-rope-reference"):
+        summarise_long(contents, LADDER)
 
 
 def test_tests_that_are_not_there_yet_belong_to_the_family():

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from analysis.experiments.long_contrasts import frontier, points_of
 from analysis.experiments.long_plan import CODE_SHARE, RATES
-from analysis.experiments.long_results import frontier, points_of, summarise_long
+from analysis.experiments.long_results import summarise_long
 from analysis.experiments.long_tables import long_csv
 from analysis.experiments.plan import rate_name
 from figures import style
@@ -59,7 +60,7 @@ def on_code() -> dict[str, Any]:
 def test_figures_show_the_corpus_that_passes_the_gate(on_code):
     """At the size of its reference; before two methods are of equal loss, what each loses beyond L."""
     assert (on_code["long"]["corpus"], on_code["long"]["size"]) == ("code", "3M")
-    assert on_code["long"]["contrasts"] == []
+    assert [(row["never_equal"], row["difference"]) for row in on_code["long"]["contrasts"]] == [([0], None)]
     figure = module("frontier").draw(on_code)
     lines = {str(line.get_label()): line.get_xydata() for line in figure.axes[0].lines}
     assert len(lines["RoPE"]) == len(lines["TAPA"]) == 1
@@ -77,9 +78,20 @@ def test_where_no_best_reader_is_known_key_tokens_are_shown(on_code):
         lengths = [n for n in LADDER.lengths if (name, n) in use]
         assert lines[name].tolist() == [use[name, n]["key_bits"] for n in lengths]
     assert "key token" in figure.axes[0].get_ylabel()
-    # made-up key tokens have as many nats as all targets have bits, and those of RoPE rise by 0.6 to 4L
-    assert "RoPE +0.87, RoPE + YaRN +0.87, TAPA -0.06" in title(figure)
+    # made-up key tokens have as many nats as all targets have bits, and those of RoPE rise by 0.3 from 2L to 4L
+    assert "RoPE +0.43, RoPE + YaRN +0.43, TAPA -0.03" in title(figure)
     assert any("reference" in text.get_text() for text in figure.axes[0].texts)
+
+
+def test_each_of_two_seeds_is_drawn_and_named(tmp_path):
+    """Neither is pooled with the other, nor left out of the title."""
+    two = summarise_long(
+        {run: c for run, c in contents_of("gate", "first", noise=0.05).items() if run.seed < 2}, LADDER
+    )
+    (rope_0, rope_1) = [row["difference"] for row in two["contrasts"] if row["against"] == "rope"]
+    assert f"RoPE {rope_0:+.2f} and {rope_1:+.2f}" in title(module("frontier").draw({"long": two}))
+    labels = {text.get_text() for text in module("collected").draw({"long": two}).axes[0].texts}
+    assert labels >= {"TAPA, seed 0", "TAPA, seed 1"}
 
 
 @pytest.mark.parametrize("name", NAMES)
