@@ -19,10 +19,10 @@ from scipy import stats
 from analysis.experiments.long_plan import CONTRASTS, FAR, Ladder, LongRun
 from analysis.experiments.long_readings import (
     Row,
+    apart,
     best_runs,
     bits_at,
     item_at,
-    less,
     over_bytes,
     pooled,
 )
@@ -200,7 +200,7 @@ def _contrast(one: str, other: str, corpus: str, ended: Runs, plan: Ladder) -> I
         "corpus": corpus, "variant": one, "against": other, "label": label(one), "against_label": label(other),
     }  # fmt: skip
     shared = [seed for seed in mine if seed in theirs]
-    near = {seed: less(best[0][seed], here, best[1][seed], here) for seed in best[0] if seed in best[1]}
+    near = {seed: apart(best[0][seed], here, best[1][seed], here) for seed in best[0] if seed in best[1]}
     found = {
         seed: point
         for seed in shared

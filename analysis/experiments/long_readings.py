@@ -80,7 +80,7 @@ def cells_of(contents: Iterable[Content]) -> list[Cell]:
     return sorted(set.intersection(*sets)) if sets else []
 
 
-def less(one: Content, cell: Cell, other: Content, other_cell: Cell) -> Interval:
+def apart(one: Content, cell: Cell, other: Content, other_cell: Cell) -> Interval:
     """Bits a byte of one reading less another of the same text, with the interval over documents."""
     far, near = (np.array(item_at(c, *at)["nats"]) for c, at in ((one, cell), (other, other_cell)))
     return over_bytes((far - near) * NAT, one)
@@ -132,6 +132,6 @@ def pooled(found: Sequence[Interval]) -> tuple[Interval, str]:
     return values if len(found) >= FEWEST else Interval(values.value, math.nan, math.nan), "seeds"
 
 
-def mean(values: Iterable[float]) -> float:
+def mean_of(values: Iterable[float]) -> float:
     """The mean of numbers."""
     return float(np.mean(list(values)))

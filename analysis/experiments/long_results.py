@@ -20,12 +20,12 @@ from analysis.experiments.long_plan import CONTRASTS, FAR, FINE_BASELINE, Ladder
 from analysis.experiments.long_readings import (
     Cell,
     Row,
+    apart,
     best_runs,
     bits_at,
     cells_of,
     key_bits,
-    less,
-    mean,
+    mean_of,
     pooled,
     seed_sets,
     with_groups,
@@ -142,7 +142,7 @@ def _gate_row(run: LongRun, content: Content, plan: Ladder) -> Row:
     more: Row = {"groups": len(set(content["groups"] or range(len(content["document_tokens"]))))}
     for name, (short, long) in steps.items():
         there = all(bits_at(content, n) is not None for n in (short, long))
-        ends = less(content, ("none", short), content, ("none", long)).ends() if there else [None] * 3
+        ends = apart(content, ("none", short), content, ("none", long)).ends() if there else [None] * 3
         more |= dict(zip((name, f"{name}_low", f"{name}_high"), ends, strict=True))
     return more | {
         "corpus": run.corpus, "run": run.name, "gain": gain, "gain_low": low, "gain_high": high,
@@ -265,13 +265,15 @@ def _use_of(contents: Iterable[Content], cell: Cell, plan: Ladder) -> Row:
     key = [key_bits(content, length, extension) for content in contents]
     row: Row = {
         "rates": sorted({content["lr"] for content in contents}),
-        "bits": mean(one for one in bits if one is not None),
-        "key_bits": mean(key) if all(map(math.isfinite, key)) else None,
+        "bits": mean_of(one for one in bits if one is not None),
+        "key_bits": mean_of(key) if all(map(math.isfinite, key)) else None,
     }
     for name, start in (("change", ("none", plan.length)), ("beyond", (extension, 2 * plan.length))):
         there = length > start[1] or name == "change"
         there = there and all(bits_at(content, start[1], start[0]) is not None for content in contents)
-        ends, over = pooled([less(c, cell, c, start) for c in contents]) if there else (None, row.get("over"))
+        ends, over = (
+            pooled([apart(c, cell, c, start) for c in contents]) if there else (None, row.get("over"))
+        )
         row |= {"over": over, **_named(name, ends)}
     return row
 
@@ -328,9 +330,9 @@ def _needles(ended: Mapping[LongRun, Content], plan: Ladder) -> Iterator[Row]:
             for (length, depth), found in sorted(cells.items()):
                 yield {
                     "label": label(variant), "variant": variant, "corpus": corpus, "length": length, "depth": depth,
-                    "distance": mean(one["distance"] for one in found), "seeds": list(seeds),
+                    "distance": mean_of(one["distance"] for one in found), "seeds": list(seeds),
                     "trials": sum(one["trials"] for one in found), "hits": sum(one["hits"] for one in found),
-                    "nats": mean(one["nats"] for one in found),
+                    "nats": mean_of(one["nats"] for one in found),
                 }  # fmt: skip
 
 
@@ -403,14 +405,14 @@ def _fine_of(
     """The numbers of `_fine` of one set of seeds at one length."""
     cells = {seed: _cell(content, extension, length) for seed, content in mine.items()}
     bits = [bits_at(mine[seed], n, read_as) for seed, (read_as, n) in cells.items()]
-    apart = [less(mine[seed], cells[seed], rope[seed], ("none", length)) for seed in mine if seed in rope]
-    ends, over = pooled(apart) if apart else (None, "seeds")
+    pairs = [apart(mine[seed], cells[seed], rope[seed], ("none", length)) for seed in mine if seed in rope]
+    ends, over = pooled(pairs) if pairs else (None, "seeds")
     along = [content["training"]["validation_loss"] for content in mine.values()] if head["share"] else []
     return {
-        "tokens": mean(content["long_range"]["trained_tokens"] for content in mine.values()),
-        "first_validation_bits": mean(losses[0] * NAT for losses in along) if along else None,
-        "validation_bits": mean(losses[-1] * NAT for losses in along) if along else None,
-        "bits": mean(each for each in bits if each is not None), "over": over, **_named("less_rope", ends),
+        "tokens": mean_of(content["long_range"]["trained_tokens"] for content in mine.values()),
+        "first_validation_bits": mean_of(losses[0] * NAT for losses in along) if along else None,
+        "validation_bits": mean_of(losses[-1] * NAT for losses in along) if along else None,
+        "bits": mean_of(each for each in bits if each is not None), "over": over, **_named("less_rope", ends),
     }  # fmt: skip
 
 
