@@ -132,6 +132,6 @@ def pooled(found: Sequence[Interval]) -> tuple[Interval, str]:
     return values if len(found) >= FEWEST else Interval(values.value, math.nan, math.nan), "seeds"
 
 
-def mean_of(values: Iterable[float]) -> float:
+def mean_number(values: Iterable[float]) -> float:
     """The mean of numbers."""
     return float(np.mean(list(values)))

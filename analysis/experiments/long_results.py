@@ -25,7 +25,7 @@ from analysis.experiments.long_readings import (
     bits_at,
     cells_of,
     key_bits,
-    mean_of,
+    mean_number,
     pooled,
     seed_sets,
     with_groups,
@@ -265,8 +265,8 @@ def _use_of(contents: Iterable[Content], cell: Cell, plan: Ladder) -> Row:
     key = [key_bits(content, length, extension) for content in contents]
     row: Row = {
         "rates": sorted({content["lr"] for content in contents}),
-        "bits": mean_of(one for one in bits if one is not None),
-        "key_bits": mean_of(key) if all(map(math.isfinite, key)) else None,
+        "bits": mean_number(one for one in bits if one is not None),
+        "key_bits": mean_number(key) if all(map(math.isfinite, key)) else None,
     }
     for name, start in (("change", ("none", plan.length)), ("beyond", (extension, 2 * plan.length))):
         there = length > start[1] or name == "change"
@@ -330,9 +330,9 @@ def _needles(ended: Mapping[LongRun, Content], plan: Ladder) -> Iterator[Row]:
             for (length, depth), found in sorted(cells.items()):
                 yield {
                     "label": label(variant), "variant": variant, "corpus": corpus, "length": length, "depth": depth,
-                    "distance": mean_of(one["distance"] for one in found), "seeds": list(seeds),
+                    "distance": mean_number(one["distance"] for one in found), "seeds": list(seeds),
                     "trials": sum(one["trials"] for one in found), "hits": sum(one["hits"] for one in found),
-                    "nats": mean_of(one["nats"] for one in found),
+                    "nats": mean_number(one["nats"] for one in found),
                 }  # fmt: skip
 
 
@@ -409,10 +409,10 @@ def _fine_of(
     ends, over = pooled(pairs) if pairs else (None, "seeds")
     along = [content["training"]["validation_loss"] for content in mine.values()] if head["share"] else []
     return {
-        "tokens": mean_of(content["long_range"]["trained_tokens"] for content in mine.values()),
-        "first_validation_bits": mean_of(losses[0] * NAT for losses in along) if along else None,
-        "validation_bits": mean_of(losses[-1] * NAT for losses in along) if along else None,
-        "bits": mean_of(each for each in bits if each is not None), "over": over, **_named("less_rope", ends),
+        "tokens": mean_number(content["long_range"]["trained_tokens"] for content in mine.values()),
+        "first_validation_bits": mean_number(losses[0] * NAT for losses in along) if along else None,
+        "validation_bits": mean_number(losses[-1] * NAT for losses in along) if along else None,
+        "bits": mean_number(each for each in bits if each is not None), "over": over, **_named("less_rope", ends),
     }  # fmt: skip
 
 
