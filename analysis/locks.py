@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import platform
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,9 @@ from filelock import FileLock, Timeout
 
 from analysis.errors import InputError
 from analysis.processes import machine, started
+
+POLL = 0.05
+"""Seconds between two tries at a lock that is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +89,13 @@ def exclusive(path: Path, what: str, *, wait: Callable[[str], None] | None = Non
     True
     """
     lock = FileLock(path, timeout=0)
+    if not _acquired(path, lock):
+        if wait is None:
+            raise Busy(what, holder_of(path))
+        wait(str(Busy(what, holder_of(path))))
+        while not _acquired(path, lock):
+            time.sleep(POLL)
     try:
-        lock.acquire()
-    except Timeout:
-        if not _taken_over(path, lock):
-            if wait is None:
-                raise Busy(what, holder_of(path)) from None
-            wait(str(Busy(what, holder_of(path))))
-            lock.acquire(timeout=-1)
-    try:
-        path.write_text(json.dumps(asdict(Holder.here())) + "\n", encoding="utf-8")
         yield
     finally:
         with contextlib.suppress(OSError):  # the folder may be gone, and a name that stays does no harm
@@ -112,16 +113,29 @@ def holder_of(path: Path) -> Holder | None:
     return found if isinstance(found.pid, int) and all(isinstance(text, str) for text in plain) else None
 
 
-def _taken_over(path: Path, lock: FileLock) -> bool:
-    """Whether the lock's holder was dead and it is ours now: a new file in the place of the one that is locked."""
-    holder = holder_of(path)
-    if holder is None or not holder.is_dead:
-        return False
-    with FileLock(path.with_name(f"{path.name}.takeover")):  # of several that see it, one takes over
-        if holder_of(path) == holder:
-            path.unlink()
+def _acquired(path: Path, lock: FileLock) -> bool:
+    """One try at a lock: is it ours now, with our name in its file?
+
+    A dead process's lock may be held by a child of it; a new file then takes the place of the one that is locked. So a
+    name that stands in the file is exchanged for ours under a lock of its own, or somebody who tries meanwhile would
+    take us for the dead.
+    """
+    named = holder_of(path) is not None
+    with FileLock(path.with_name(f"{path.name}.takeover")) if named else contextlib.nullcontext():
         try:
             lock.acquire()
         except Timeout:
-            return False
-        return True
+            holder = holder_of(path)
+            if not named or holder is None or not holder.is_dead:
+                return False
+            path.unlink()
+            try:
+                lock.acquire()
+            except Timeout:
+                return False
+        try:
+            path.write_text(json.dumps(asdict(Holder.here())) + "\n", encoding="utf-8")
+        except BaseException:
+            lock.release()
+            raise
+    return True

@@ -9,6 +9,8 @@ import re
 import signal
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -88,6 +90,42 @@ def test_a_lock_that_a_dead_process_has_left_to_its_child_is_taken_over(tmp_path
             pass
     finally:
         os.kill(child, signal.SIGKILL)
+
+
+def test_who_has_just_come_is_not_taken_for_the_dead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The file still names who was killed while its successor holds the lock and has not written its name yet."""
+    path = tmp_path / "lock"
+    with holding(path) as other:
+        assert line(other) == "held"
+        other.kill()
+    here, begun, go_on = Holder.here, threading.Event(), threading.Event()
+
+    def slowly() -> Holder:
+        begun.set()
+        assert go_on.wait(60)
+        return here()
+
+    monkeypatch.setattr(Holder, "here", slowly)
+    held: list[Holder | None] = []
+
+    def successor() -> None:
+        with exclusive(path, "the run"):
+            held.append(holder_of(path))
+            with holding(path) as late:
+                held.append(None if line(late) == "held" else held[0])
+                late.kill()
+
+    thread = threading.Thread(target=successor)
+    thread.start()
+    assert begun.wait(60)
+    with holding(path) as third:
+        time.sleep(2)  # it waits for the name
+        go_on.set()
+        assert line(third) != "held"
+        third.kill()
+    thread.join(60)
+    assert held[0] is not None
+    assert held == [held[0], held[0]]
 
 
 def test_who_waits_is_told_once_for_whom(tmp_path: Path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -626,7 +627,9 @@ def measure_model(
     dataset = measure(loaded, chosen.tokens, seed=settings.seed, progress=progress, clock=clock)
     provenance = Provenance.collect(
         arguments,
-        asdict(settings) | {"length": length, "texts": [name for name, _ in documents]} | loaded.recorded,
+        asdict(settings)
+        | {"length": length, "texts": [name for name, _ in documents], "texts_sha256": _sha256_of(texts)}
+        | loaded.recorded,
         seeds={"windows and token orders": settings.seed},
         device=loaded.device,
         precision=f"{loaded.precision} forward, float32 transforms, float64 angles and sums over windows",
@@ -678,8 +681,7 @@ def kept_or_measured(
 ) -> xr.Dataset:
     """The record of a model at `path`, measured and written there unless one of these weights and settings is there.
 
-    A record is measured again where it is older than one of the texts, or was made of the user's texts and none is
-    given now.
+    A record is measured again where it was made of other texts, or does not say of which.
 
     Args: as `measure_model`; `path` is that of the record.
 
@@ -712,10 +714,13 @@ def kept_record(
     same = all(found.configuration.get(key, before[key]) == value for key, value in wanted.items())
     if found.model_sha256 != digest or not same or "context_length" not in data.attrs:
         return None
-    if not texts:
-        return None if "--text" in found.command.split() else data
-    newer = any(text.stat().st_mtime > path.stat().st_mtime for text in texts)
-    return data if found.configuration["texts"] == [text.name for text in texts] and not newer else None
+    of_these = found.configuration.get("texts_sha256", "not said") == _sha256_of(texts)
+    return data if of_these else None
+
+
+def _sha256_of(texts: Sequence[Path]) -> list[str] | None:
+    """Of the bytes of each of the user's texts; None where the pinned ones are read."""
+    return [hashlib.sha256(text.read_bytes()).hexdigest() for text in texts] or None
 
 
 def smollm2_record(*, windows: int, length: int, seed: int) -> tuple[xr.Dataset, Provenance]:

@@ -52,7 +52,8 @@ from analysis.studies.settings import RecoverySettings
 from analysis.tables import Table
 from analysis.text.corpus import Corpus, corpus
 from analysis.text.windows import Document, spans
-from analysis.training.finetune import Finetuning, narrow, one_run_in, start_of, tokenized_documents
+from analysis.training.finetune import Finetuning, narrow, start_of, tokenized_documents
+from analysis.training.train import one_run_in
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ class LayerType:
         trained_length: tokens before the extension; None where the configuration is silent.
         context: `max_position_embeddings`, tokens; None where it is silent.
         window: tokens that a query attends to; None for all.
+        model_layers: how many the whole model has, of every type.
     """
 
     name: str | None
@@ -50,6 +51,7 @@ class LayerType:
     trained_length: int | None
     context: int | None
     window: int | None
+    model_layers: int
 
     @property
     def unscaled(self) -> Float[np.ndarray, " pairs"]:
@@ -111,6 +113,7 @@ def layer_types(config: Mapping[str, Any] | HasToDict, *, length: int | None = N
                 trained_length=None if context is None else own.trained_length,
                 context=None if context is None else own.context,
                 window=_window(settings, name),
+                model_layers=len(names),
             )
         )
     return found
@@ -219,14 +222,18 @@ def known_mistakes(layer: LayerType) -> dict[str, Float[np.ndarray, " pairs"]]:
     """Frequencies that stacks are known to compute in place of the right ones, by what went wrong."""
     ours, frequencies = layer.frequencies.omega, layer.frequencies
     found: dict[str, np.ndarray] = {}
-    if (layer.slowed > 1 + KEPT).any():
+    turns = ours > 0  # pairs of p-RoPE that rest are slowed without end, and by no extension
+    if not turns.all():
+        found["pairs that ought to rest are turned"] = layer.unscaled[: len(ours)]
+    if (layer.slowed[turns] > 1 + KEPT).any():
         unscaled = layer.unscaled[: len(ours)]
         found["the scaling is ignored: these are the frequencies of the base alone"] = unscaled
         found["every pair is divided by the factor, as in position interpolation"] = unscaled / layer.factor
         found["the ramp is inverted: fast pairs are divided by the factor and slow pairs are kept"] = (
             unscaled * (1 + 1 / layer.factor) - ours
         )
-        found["the frequencies are multiplied where they ought to be divided"] = unscaled**2 / ours
+        multiplied = np.divide(unscaled**2, ours, out=np.zeros_like(ours), where=turns)
+        found["the frequencies are multiplied where they ought to be divided"] = multiplied
     if frequencies.rotary_dim < frequencies.head_dim:
         whole = plain(layer.base, frequencies.head_dim).omega[: len(ours)]
         found["the exponents are those of the whole head, not of its rotated part"] = whole
@@ -266,9 +273,11 @@ class FrequencyDump:
         if found.ndim == 1:
             return [(layer.layers, found)]
         rows = layer.layers if name == "" else tuple(range(len(layer.layers)))
-        if max(rows) >= len(found):
+        wanted = len(layer.layers) if name else layer.model_layers
+        if len(found) != wanted:
+            where = f" under {name!r}" if name else ""
             raise InputError(
-                f"the file has frequencies of {len(found)} layers, the model has layer {max(rows)}"
+                f"the file has frequencies of {len(found)} layers{where}, the model has {wanted}; write a row for each"
             )
         return [((index,), found[row]) for index, row in zip(layer.layers, rows, strict=True)]
 

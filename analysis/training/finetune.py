@@ -7,9 +7,8 @@ step number. Optimiser, guard and state are those of `tapa train`.
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from analysis import locks
 from analysis.errors import InputError
 from analysis.models import checkpoint
 from analysis.models.checkpoint import MODEL, STATE, damaged, file_metadata, read_tensors
@@ -38,6 +36,7 @@ from analysis.training.train import (
     EPS,
     Log,
     adam_moments,
+    one_run_in,
     record_step,
     restore,
     update,
@@ -192,21 +191,6 @@ class Finetuning:
             )
         self.save()
         return True
-
-
-@contextlib.contextmanager
-def one_run_in(out: Path) -> Iterator[None]:
-    """Only one process trains in a folder; `InputError` for a second one, or a folder that cannot be written."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with locks.exclusive(out / ".lock", str(out)):
-            yield
-    except locks.Busy as busy:
-        raise InputError(f"{busy}; wait for it, or give another --out") from None
-    except (FileExistsError, NotADirectoryError):
-        raise InputError(f"{out} is not a folder; give another --out") from None
-    except OSError as error:
-        raise InputError(f"{out} cannot be written: {error.strerror}; give another --out") from error
 
 
 def start_of(model: PretrainedModel, data: Corpus) -> dict[str, str]:

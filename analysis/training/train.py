@@ -317,7 +317,7 @@ def train(recipe: Recipe, out: Path, corpus: Corpus, *, progress: NotedProgress 
             use, a checkpoint is damaged or cannot be written, or the recipe asks for a GPU and there is none.
     """
     recipe = as_it_can_run(recipe)
-    with group_on(recipe.device) as group, threads(recipe.threads), _alone(out, group):
+    with group_on(recipe.device) as group, threads(recipe.threads), _led(out, group):
         if group.leads:
             say_if_emulated(recipe.device, recipe.precision, "precision=float32")
         run = _begin(recipe, out, corpus, group)
@@ -495,12 +495,9 @@ def _save(run: TrainingState) -> None:
 
 
 @contextlib.contextmanager
-def _alone(out: Path, group: Group) -> Iterator[None]:
-    """Only one run writes into a folder."""
-    if not group.leads:
-        yield
-        return
-    with contextlib.ExitStack() as held:
+def one_run_in(out: Path) -> Iterator[None]:
+    """Only one process trains in a folder; `InputError` for a second one, or a folder that cannot be written."""
+    with contextlib.ExitStack() as held:  # what the body raises is not the folder's fault
         try:
             out.mkdir(parents=True, exist_ok=True)
             held.enter_context(locks.exclusive(out / ".lock", str(out)))
@@ -511,6 +508,11 @@ def _alone(out: Path, group: Group) -> Iterator[None]:
         except OSError as error:
             raise InputError(f"{out} cannot be written: {error.strerror}; give another --out") from error
         yield
+
+
+def _led(out: Path, group: Group) -> contextlib.AbstractContextManager[None]:
+    """`one_run_in` for the process that leads a group; the others write nothing."""
+    return one_run_in(out) if group.leads else contextlib.nullcontext()
 
 
 # What records say of a run.

@@ -225,6 +225,28 @@ def test_layers_and_layer_types_are_compared_one_by_one(tmp_path: Path) -> None:
     assert compare_frequencies(every_sixth, whole.of(every_sixth)[0][1]).wrong
 
 
+def test_a_dump_of_other_layers_is_refused(tmp_path: Path) -> None:
+    """More rows than layers are refused too: which of them are meant is not known."""
+    local, every_sixth = layer_types(GEMMA3)
+    rows = np.stack([local.frequencies.omega] * 7)
+    typed = read_dump(saved(tmp_path, **{"full_attention.inv_freq": rows}))
+    plainly_raises(lambda: typed.of(every_sixth), "7 layers under 'full_attention', the model has 1")
+    whole = read_dump(saved(tmp_path, inv_freq=rows[:6]))
+    plainly_raises(lambda: whole.of(local), "frequencies of 6 layers, the model has 7")
+
+
+def test_pairs_that_rest_are_no_extension() -> None:
+    """In p-RoPE: a stack that turns them is told so, and nothing about a scaling that is not there."""
+    rope = {"rope_type": "proportional", "rope_theta": 1e4, "partial_rotary_factor": 0.5}
+    config = {"model_type": "llama", "head_dim": 16, "num_hidden_layers": 2, "rope_parameters": rope}
+    layer = only(config)
+    assert (layer.frequencies.omega == 0).any()
+    assert compare_frequencies(layer, layer.unscaled).mistake == "pairs that ought to rest are turned"
+    halved = compare_frequencies(layer, layer.frequencies.omega / 2)
+    assert halved.wrong
+    assert halved.mistake is None
+
+
 @pytest.mark.parametrize(
     ("arrays", "said"),
     [
