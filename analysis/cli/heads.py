@@ -401,8 +401,12 @@ def bias(
     out: BiasRecord = None,
     variant: Annotated[list[str], typer.Option(help="RUNS: only of this variant; repeat for several.")] = [],
     workers: Processes = None,
-    windows: Annotated[int, typer.Option(help="RUNS: windows in which mean scores are measured.")] = 8,
-    spans: Annotated[int, typer.Option(help="RUNS: spans of the test split that are scored.")] = 64,
+    windows: Annotated[
+        int | None, typer.Option(help="RUNS: windows in which mean scores are measured.", show_default="8")
+    ] = None,
+    spans: Annotated[
+        int | None, typer.Option(help="RUNS: spans of the test split that are scored.", show_default="64")
+    ] = None,
     seed: Annotated[
         int, typer.Option(help="Of whatever is drawn: windows, documents, placebos, bootstraps.")
     ] = 0,
@@ -413,9 +417,13 @@ def bias(
     interventions: Annotated[
         str | None, typer.Option(help="MODEL: such as plain,hold,clamp; all of the plan if not given.")
     ] = None,
-    documents: Annotated[int, typer.Option(help="MODEL: that are scored; four more are needed.")] = 12,
+    documents: Annotated[
+        int | None, typer.Option(help="MODEL: that are scored; four more are needed.", show_default="12")
+    ] = None,
     text: Texts = [],
-    precision: Annotated[str, typer.Option(help="MODEL: float32 or bfloat16.")] = "bfloat16",
+    precision: Annotated[
+        str | None, typer.Option(help="MODEL: float32 or bfloat16.", show_default="bfloat16")
+    ] = None,
     dry_run: DryRun = False,
     method: Methods = [],
     as_json: Json = False,
@@ -433,23 +441,26 @@ def bias(
       tapa bias runs --records records --variant rope --variant tapa
       tapa bias smollm2 --lengths 12288,16384 --dry-run
     """
-    from analysis.assets import check_model_name
+    from analysis.assets import MODELS, check_model_name, is_hub_name
 
     check_model_name(runs, "the folder of the runs of `tapa sweep` or `tapa train`, smollm2, or a model")
-    if str(runs) == "smollm2" or runs.suffix == ".gguf" or (runs / "config.json").is_file():
+    named = str(runs) in MODELS or is_hub_name(runs)
+    if named or runs.suffix == ".gguf" or (runs / "config.json").is_file():
         _check_none({
             "records": records, "variant": variant, "workers": workers, "method": method, "force": force,
-            "windows": windows != 8, "spans": spans != 64,
+            "windows": windows, "spans": spans,
         }, f"of RUNS, and {runs} is a model")  # fmt: skip
+        documents, precision = 12 if documents is None else documents, precision or "bfloat16"
         chosen = _intervention_settings(lengths, interventions, documents, seed, precision)
         _bias_of_model(str(runs), text, chosen, out or Path("bias.nc"), dry_run=dry_run, as_json=as_json)
         return
     _check_none({
         "lengths": lengths, "interventions": interventions, "text": text, "dry-run": dry_run,
-        "documents": documents != 12, "precision": precision != "bfloat16",
+        "documents": documents, "precision": precision,
     }, f"of a MODEL, and {runs} is no smollm2, Hugging Face folder or .gguf file")  # fmt: skip
     _bias_of_runs(
-        runs, records, out, variant, workers, (windows, spans, seed),
+        runs, records, out, variant, workers,
+        (8 if windows is None else windows, 64 if spans is None else spans, seed),
         methods=method, force=force, as_json=as_json,
     )  # fmt: skip
 

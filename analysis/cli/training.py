@@ -338,8 +338,8 @@ def results(
         list[str],
         typer.Argument(
             help="table1 to table3, alpha, share, retrieval, tuning, equal_loss; all of these if none is named. "
-            "Or long, long_gate, long_contrasts, long_use, long_collected, long_pace, long_needles, long_runs, "
-            "long_power."
+            "Or long, long_gate, long_contrasts, long_use, long_collected, long_fine, long_pace, long_needles, "
+            "long_runs, long_power."
         ),
     ] = [],
     runs: Annotated[

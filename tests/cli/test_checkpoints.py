@@ -40,10 +40,28 @@ def test_one_command_makes_the_page_and_the_second_measures_nothing(place: Path,
     assert found["bytes"] == (place / "page.html").stat().st_size
     printed(monkeypatch, capsys, *REPORT, "--seed", "1")
     assert len(measured) == 1  # other settings
-    (place / "text.txt").write_text(words(500, seed=3))
-    os.utime(place / "text.txt", (2e9, 2e9))
-    printed(monkeypatch, capsys, *REPORT, "--seed", "1")
-    assert len(measured) == 2  # a text that was changed after the record
+    (place / "other").mkdir()
+    (place / "other" / "text.txt").write_text(words(500, seed=3))
+    os.utime(place / "other" / "text.txt", (1e9, 1e9))
+    of_other = ["other/text.txt" if each == "text.txt" else each for each in REPORT]
+    printed(monkeypatch, capsys, *of_other, "--seed", "1")
+    assert len(measured) == 2  # another text of the same name, older than the record
+    os.utime(place / "other" / "text.txt", (2e9, 2e9))
+    printed(monkeypatch, capsys, *of_other, "--seed", "1")
+    assert len(measured) == 2  # the same text, touched
+
+
+def test_a_record_of_the_users_text_is_not_one_of_the_pinned_texts(place: Path, monkeypatch, capsys):  # noqa: F811
+    """However the option was written."""
+    equals = [each for each in REPORT if each not in ("--text", "text.txt")]
+    printed(monkeypatch, capsys, *equals, "--text=text.txt")
+    settings = DistanceBiasSettings(3, 32, 0)
+    found = [
+        distance_bias.kept_record("llama", texts, settings, place / "page.nc", silent)
+        for texts in ([Path("text.txt")], [])
+    ]
+    assert found[0] is not None
+    assert found[1] is None
 
 
 def test_a_record_becomes_a_page_without_the_model(records: Path, monkeypatch, capsys):

@@ -469,6 +469,25 @@ def test_the_command_says_what_it_found(place: Path, monkeypatch, capsys: pytest
     assert summary["chosen"]["rope"] == 1e-2  # of the least validation loss
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ("smollm2", "--windows", "8"),
+            "--windows: of RUNS, and smollm2 is a model",
+        ),  # typed, be it the default
+        (("gemma3-270m", "--force"), "--force: of RUNS, and gemma3-270m is a model"),
+        (("Qwen/Qwen3-0.6B", "--variant", "rope"), "--variant: of RUNS, and Qwen/Qwen3-0.6B is a model"),
+        ((".", "--documents", "12"), "--documents: of a MODEL, and . is no"),
+    ],
+)
+def test_options_of_the_other_argument_are_refused(
+    arguments: tuple[str, ...], said: str, monkeypatch, capsys: pytest.CaptureFixture[str]
+):
+    assert run(monkeypatch, *arguments) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_runs_of_train_are_measured_too(place: Path, monkeypatch, capsys: pytest.CaptureFixture[str]):
     """Their records and checkpoints lie in their own folders; the same weights have the same row."""
     for name in RUNS[:2]:

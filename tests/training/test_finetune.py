@@ -14,6 +14,7 @@ from analysis.models.convert import converted
 from analysis.text.windows import Document
 from analysis.training.finetune import Finetuning
 from analysis.training.recipe import FinetuneSettings
+from analysis.training.train import one_run_in
 from tests import tiny_models
 from tests.refusals import plainly_raises
 
@@ -68,6 +69,17 @@ def test_all_encodings_see_the_same_windows(tmp_path: Path):
         found = run(tmp_path / to, FinetuneSettings(to, length=16, batch=2))
         seen[to] = [found.batches.at(step) for step in range(4)]
     assert all(torch.equal(a, b) for a, b in zip(*seen.values(), strict=True))
+
+
+def test_what_fails_inside_a_run_is_not_the_folders_fault(tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(FileNotFoundError), one_run_in(tmp_path / "run"):
+        (tmp_path / "no" / "corpus.txt").read_text()
+    plainly_raises(
+        lambda: one_run_in(tmp_path / "file").__enter__(), "file is not a folder; give another --out"
+    )
+    with one_run_in(tmp_path / "run"):
+        plainly_raises(lambda: one_run_in(tmp_path / "run").__enter__(), "give another --out")
 
 
 def test_a_deadline_saves_and_stops(tmp_path: Path):
