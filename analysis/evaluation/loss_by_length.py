@@ -156,7 +156,14 @@ def _check_finite(losses: Float[np.ndarray, "rows predictions"], batch: list[tup
 SCORES = 2**21  # numbers in the largest array of scores
 
 
-def evaluate_spans(model: Llama, chosen: Spans, length: int, *, extension: str = "none") -> dict[str, Any]:
+def evaluate_spans(
+    model: Llama,
+    chosen: Spans,
+    length: int,
+    *,
+    extension: str = "none",
+    token_bytes: Int[np.ndarray, " vocab"] | None = None,
+) -> dict[str, Any]:
     """What a run's record says of a model at one length: the last `target` tokens of each window are scored.
 
     The protocol is "sliding" with a stride as long as a target. Targets are the same at every length, for every
@@ -167,9 +174,10 @@ def evaluate_spans(model: Llama, chosen: Spans, length: int, *, extension: str =
         chosen: held-out targets; `longest` + `target` at least `length`.
         length: tokens of a window.
         extension: of RoPE at inference, its factor the length over the model's context.
+        token_bytes: of each token of a vocabulary of byte pairs; None for a model of bytes.
 
     Returns:
-        length, extension; nats by document, summed over its targets, as "nats"; bits per byte over all; loss by
+        length, extension; nats by document, summed over its targets, as "nats"; bits per byte of text over all; loss by
         position in the window: mean nats of the bins of `position_edges` as "loss_by_place".
 
     Raises:
@@ -208,6 +216,6 @@ def evaluate_spans(model: Llama, chosen: Spans, length: int, *, extension: str =
         "length": length,
         "extension": extension,
         "nats": nats,
-        "bits_per_byte": sum(nats) / (len(targets) * chosen.target * math.log(2)),
+        "bits_per_byte": sum(nats) / (int(chosen.document_bytes(token_bytes).sum()) * math.log(2)),
         "loss_by_place": by_position.tolist(),
     }

@@ -177,7 +177,9 @@ def test_decay_draws_scores_slopes_variances_and_entropies(records):
 
 
 def test_decay_draws_no_bound_of_eq_14_where_there_is_none(records):
-    linear = {name: data.assign(exponent_paper=data.exponent_paper * np.nan) for name, data in records.items()}
+    linear = {
+        name: data.assign(exponent_paper=data.exponent_paper * np.nan) for name, data in records.items()
+    }
     _, slopes, *_ = fig_23_phase_decay.draw(linear).axes
     assert slopes.get_title("right") == ""
     assert not [line for line in slopes.lines if line.get_ls() == "--" and len(line.get_xdata()) == 2]
