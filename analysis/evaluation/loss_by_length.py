@@ -166,8 +166,7 @@ def evaluate_spans(
 ) -> dict[str, Any]:
     """What a run's record says of a model at one length: the last `target` tokens of each window are scored.
 
-    The protocol is "sliding" with a stride as long as a target. Targets are the same at every length, for every
-    model.
+    The protocol is "sliding" with a stride as long as a target. Targets are alike at every length, for every model.
 
     Args:
         model: in evaluation mode.
@@ -207,9 +206,10 @@ def evaluate_spans(
         edges=edges,
         rows=rows_at_once(model, length, SCORES),
     ).values()
-    sums = (
-        np.sum([getattr(x, name) for x in found], axis=0) for name in ("position_nats", "position_tokens")
-    )
+    sums = [
+        np.sum([x.position_nats for x in found], axis=0),
+        np.sum([x.position_tokens for x in found], axis=0),
+    ]
     by_position = np.divide(*sums)
     nats = [x.nats for x in found]
     return {
