@@ -206,11 +206,7 @@ def evaluate_spans(
         edges=edges,
         rows=rows_at_once(model, length, SCORES),
     ).values()
-    sums = [
-        np.sum([x.position_nats for x in found], axis=0),
-        np.sum([x.position_tokens for x in found], axis=0),
-    ]
-    by_position = np.divide(*sums)
+    by_position = sum(x.position_nats for x in found) / sum(x.position_tokens for x in found)
     nats = [x.nats for x in found]
     return {
         "length": length,
