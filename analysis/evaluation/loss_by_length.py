@@ -206,7 +206,7 @@ def evaluate_spans(
         edges=edges,
         rows=rows_at_once(model, length, SCORES),
     ).values()
-    by_position = sum(x.position_nats for x in found) / sum(x.position_tokens for x in found)
+    by_position = np.divide(*np.sum([(x.position_nats, x.position_tokens) for x in found], axis=0))
     nats = [x.nats for x in found]
     return {
         "length": length,
