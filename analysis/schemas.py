@@ -165,7 +165,7 @@ NEAR_FAR = Schema(
     ),
 )  # fmt: skip
 TRAINED_GAPS = Schema(
-    "trained-gaps", 2, made_by="tapa figures near_far_trained",
+    "trained-gaps", 3, made_by="tapa figures near_far_trained",
     variables=_with_ends(_HEADS | _READING | {
         "checkpoint": ("1", "committed model"),
         "label": ("1", "name of the model in figures"),
@@ -175,18 +175,19 @@ TRAINED_GAPS = Schema(
         "near_last": ("token", "last of the near interval, which begins at 0"),
         "far_first": ("token", "first of the far interval"),
         "windows": ("1", "windows of text"),
+        "documents": ("1", "documents that the windows are from"),
         "mean": ("1", "mean of near less far scores"),
         "low": ("1", "lower end of the 95 % interval of the mean over documents"),
         "high": ("1", "upper end of the 95 % interval of the mean over documents"),
         "sd": ("1", "standard deviation of near less far scores"),
         "above": ("1", "share of the windows whose mean difference is above 0"),
-        "sign_p": ("1", "p-value of the two-sided sign test over windows"),
-        "sign_p_holm": ("1", "p-value of the sign test, adjusted over all heads of a model (Holm 1979)"),
+        "t_p": ("1", "p-value of the two-sided t-test over documents"),
+        "t_p_holm": ("1", "p-value of that t-test, adjusted over all heads of a model (Holm 1979)"),
         "drift": ("1", "mean of near less far scores of the same pairs, all of them one token apart"),
         "due": ("1", "mean of near less far scores that distance adds to the drift"),
         "due_above": ("1", "share of the windows in which distance adds to near less far"),
-        "due_p": ("1", "p-value of the two-sided sign test over windows of what distance adds"),
-        "due_p_holm": ("1", "p-value of that sign test, adjusted over all heads of a model (Holm 1979)"),
+        "due_t_p": ("1", "p-value of the two-sided t-test over documents of what distance adds"),
+        "due_t_p_holm": ("1", "p-value of that t-test, adjusted over all heads of a model (Holm 1979)"),
         "share": ("1", "share of the differences of all heads in a bin of their histogram"),
         "gap_edge": ("1", "edges of the histogram of near less far scores"),
         "paper_mean": ("1", "mean that the paper reports of a model of this method"),
@@ -334,7 +335,7 @@ _PHASE = _with_ends(
             "gaussian_share": ("1", "share of the mean score's variance over distance that normal tokens explain"),
             "exponent_seen": ("1", "slope of log |mean score| against log distance between octaves"),
             "exponent_gaussian": ("1", "local exponent of normal tokens' mean score"),
-            "exponent_paper": ("1", "exponent of eq 14's bound"),
+            "exponent_paper": ("1", "exponent of eq 14's bound; nan for a phase that is not quadratic"),
             "score_spread": ("1", "standard deviation of the score over pairs of tokens"),
             "variance_kept": ("1", "variance of the score over half the mean squared amplitude; eq 15 says 1 or more"),
             "turns": ("turn", "mean phase at this distance"),
@@ -417,7 +418,7 @@ SCORE_VARIANCE = Schema(
     ),
 )  # fmt: skip
 SCORE_VARIANCE = replace(SCORE_VARIANCE, required=SCORE_VARIANCE.variables.keys() - {"window_begin"})
-PHASE_SUMMARY = Schema("phase-summary", 1, made_by="tapa figures")
+PHASE_SUMMARY = Schema("phase-summary", 2, made_by="tapa figures")
 PHASE_SEEDS = Schema("phase-seeds", 1, made_by="tapa phase-seeds MODELS")
 RESULTS = Schema("extrapolation-results", 2, made_by="tapa figures perplexity_by_length")
 LONG = Schema("long-results", 4, made_by="tapa figures frontier")

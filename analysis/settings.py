@@ -206,7 +206,7 @@ Shape = Callable[[str, Any], None]
 def text_shape(name: str, value: Any) -> None:
     """A text."""
     if not isinstance(value, str):
-        raise InputError(f"{name}={_short(value)} is not a text")
+        raise InputError(f"{name}={shortened(value)} is not a text")
 
 
 def whole_shape(least: int = 0) -> Shape:
@@ -219,7 +219,7 @@ def number_shape(least: float) -> Shape:
 
     def check(name: str, value: Any) -> None:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise InputError(f"{name}={_short(value)} is not a number")
+            raise InputError(f"{name}={shortened(value)} is not a number")
         check_at_least(name, value, least)
 
     return check
@@ -235,7 +235,7 @@ def list_shape(shape: Shape) -> Shape:
 
     def check(name: str, value: Any) -> None:
         if not isinstance(value, list):
-            raise InputError(f"{name}={_short(value)} is not a list")
+            raise InputError(f"{name}={shortened(value)} is not a list")
         for index, item in enumerate(value):
             shape(f"{name}[{index}]", item)
 
@@ -253,7 +253,7 @@ def table_shape(keys: Mapping[str, Shape], optional: Mapping[str, Shape] | None 
 
     def check(name: str, value: Any) -> None:
         if not isinstance(value, Mapping):
-            raise InputError(f"{name}={_short(value)} is not a table")
+            raise InputError(f"{name}={shortened(value)} is not a table")
         if missing := [key for key in keys if key not in value]:
             raise InputError(f"{name} lacks {', '.join(missing)}")
         for key, shape in {**keys, **(optional or {})}.items():
@@ -263,7 +263,7 @@ def table_shape(keys: Mapping[str, Shape], optional: Mapping[str, Shape] | None 
     return check
 
 
-def _short(value: Any) -> str:
+def shortened(value: Any) -> str:
     """A value as it is written, cut to 60 letters."""
     shown = repr(value)
     return shown if len(shown) <= 60 else f"{shown[:57]}..."

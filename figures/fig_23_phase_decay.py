@@ -88,9 +88,10 @@ def _finish(axes: np.ndarray, data: xr.Dataset, long: xr.Dataset) -> None:
     paper = float(data.exponent_paper.isel(layer=0, head=0))
     scores.axhline(0, color="black", lw=0.5)
     scores.set_ylabel("mean score")
-    exponents.axhline(paper, color="black", lw=1.4, ls="--")
     exponents.axhline(0, color="black", lw=0.5)
-    exponents.set_title(f"dashed: bound of eq 14, {paper:g}", loc="right", fontsize=7)
+    if np.isfinite(paper):  # eq 14 says nothing of a linear phase
+        exponents.axhline(paper, color="black", lw=1.4, ls="--")
+        exponents.set_title(f"dashed: bound of eq 14, {paper:g}", loc="right", fontsize=7)
     exponents.set_ylabel("slope of log |mean score|")
     variance.axhline(1, color="black", lw=1.4, ls="--")
     variance.set_title("dashed: bound of eq 15", loc="right", fontsize=7)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from figures.style import COLOURS, PAGE, headline, model_label, note, panel
 
-LEVEL = 0.05
+SIGNIFICANT = 0.05  # p-value after Holm's adjustment
 QUESTIONS = {
     "pairs": "over pairs",
     "positions": "over quarters\nof the window",
@@ -39,7 +39,7 @@ def draw(records: Mapping[str, xr.Dataset]) -> Figure:
     axes[0].set_ylim(len(models) - 0.5, -0.5)
     axes[1].set_xlabel("share of the mean square that is not constant (0: Assumption 2.1)")
     note(figure, "blue circle: E A, orange square: E B; mark: median, line: least to most over heads (c: layers); "
-         f"numbers: tests that reject constancy at {LEVEL:g} (Holm), of all")  # fmt: skip
+         f"numbers: tests that reject constancy at {SIGNIFICANT:g} (Holm), of all")  # fmt: skip
     headline(figure, _finding(data))
     return figure
 
@@ -49,7 +49,7 @@ def _finding(data: xr.Dataset) -> str:
     said = {}
     for question in ("pairs", "positions"):
         p = data.p_holm.isel(test=np.flatnonzero(data.question == question))
-        said[question] = f"{int((p <= LEVEL).sum())} of {p.size}"
+        said[question] = f"{int((p <= SIGNIFICANT).sum())} of {p.size}"
     return (
         f"Trained heads: constancy of E A and E B over pairs is rejected in {said['pairs']} tests, over positions in "
         f"{said['positions']}"
@@ -69,7 +69,7 @@ def _question(ax: Axes, data: xr.Dataset, models: list[str]) -> None:
                 [middle], [row + offset], xerr=[[middle - shares.min()], [shares.max() - middle]],
                 marker=marker, ms=4, ls="", color=COLOURS[colour],
             )  # fmt: skip
-            rejected = f"{int((x.p_holm <= LEVEL).sum())}/{x.sizes['test']}"
+            rejected = f"{int((x.p_holm <= SIGNIFICANT).sum())}/{x.sizes['test']}"
             ax.annotate(
                 rejected, (1, row + offset), (2, 0), ax.get_yaxis_transform(), textcoords="offset points",
                 va="center", color=COLOURS[colour], fontsize=6.5, annotation_clip=False,

@@ -106,13 +106,14 @@ with mpl.rc_context(RC):
 # %% [markdown]
 # ## 4 Theorems 3.2 and 3.3
 #
-# The bound of theorem 3.2 falls with slope $-\alpha n$. Theorem 3.3 says that the variance stays above half of the
-# mean squared amplitude: above 1 in panel c, in the limit. Full colours are windows as long as trained, pale ones long.
+# The bound of theorem 3.2, which is of the quadratic phase, falls with slope $-\alpha n$. Theorem 3.3 says that the
+# variance stays above half of the mean squared amplitude: above 1 in panel c, in the limit. Full colours are windows as
+# long as trained, pale ones long.
 
 # %%
 with mpl.rc_context(RC):
     figure = fig_23_phase_decay.draw(records)
-print(f"slope of the bound: {numbers['exponent_bound']:g}")
+print("slope of the bound:", numbers["exponent_bound"])
 for name, head in numbers["heads"].items():
     within = head["within"]
     slopes = [value for value in within["slope_by_octave"] if value is not None]
@@ -132,13 +133,14 @@ with mpl.rc_context(RC):
 # Near less far scores of pairs of one window. NoPE has no distance in its score and shows near above far all the
 # same: hidden states drift along a text, and near tokens are more alike. So each pair is scored twice, at its own
 # distance and at distance 1; what the second leaves of the gap is drift, and the rest is due to distance (panel d).
+# Heads are counted by a t-test over documents, all heads of a model at once.
 
 # %%
 with mpl.rc_context(RC):
     figure = fig_25_near_far_trained.draw(records)
 for name, readings in phase_summary.gaps(records["trained_gaps"]).items():
     for reach, found in readings["distances"].items():
-        near, far, heads = (found[key] for key in ("near_above", "far_above", "heads"))
+        near, far, heads = (found[key] for key in ("near_sure", "far_sure", "heads"))
         whole, due = (sum(found[f"{part}_over_sd"]) / heads for part in ("mean", "due"))
         print(f"{name:10s} reach {reach:>3}: near above far in {near} of {heads} heads, far above near in {far}; "
               f"mean over sd {whole:+.2f}, of that due to distance {due:+.2f}")  # fmt: skip

@@ -19,7 +19,14 @@ from analysis.records import Schema
 from analysis.studies import equal_dose as study
 from figures import findings
 from figures.findings import checkpoint, equal_dose, interventions, phase_seeds
-from figures.findings.finding import FOLDER, content
+from figures.findings.finding import (
+    FINE_TUNED_LENGTH,
+    FINE_TUNED_LONGEST,
+    FOLDER,
+    LONGEST,
+    TRAINED_LENGTH,
+    content,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -107,4 +114,11 @@ def test_one_finding_is_printed_and_raw_values_for_machines():
 
 
 def test_scored_bytes_are_those_of_the_study():
-    assert interventions.SPAN == equal_dose.SCORED == study.SCORED
+    assert interventions.SPAN == equal_dose.span() == study.SCORED
+
+
+def test_lengths_are_those_of_every_run_of_the_small_models():
+    for path in sorted((FOLDER / "trained").glob("*-s*-lr*.json")):
+        configuration = content(f"trained/{path.name}")["configuration"]
+        lengths = (FINE_TUNED_LENGTH, FINE_TUNED_LONGEST) if "_4x" in path.name else (TRAINED_LENGTH, LONGEST)
+        assert (configuration["recipe"]["length"], configuration["lengths"][-1]) == lengths, path.name

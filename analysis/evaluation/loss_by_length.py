@@ -156,20 +156,27 @@ def _check_finite(losses: Float[np.ndarray, "rows predictions"], batch: list[tup
 SCORES = 2**21  # numbers in the largest array of scores
 
 
-def evaluate_spans(model: Llama, chosen: Spans, length: int, *, extension: str = "none") -> dict[str, Any]:
+def evaluate_spans(
+    model: Llama,
+    chosen: Spans,
+    length: int,
+    *,
+    extension: str = "none",
+    token_bytes: Int[np.ndarray, " vocab"] | None = None,
+) -> dict[str, Any]:
     """What a run's record says of a model at one length: the last `target` tokens of each window are scored.
 
-    The protocol is "sliding" with a stride as long as a target. Targets are the same at every length, for every
-    model.
+    The protocol is "sliding" with a stride as long as a target. Targets are alike at every length, for every model.
 
     Args:
         model: in evaluation mode.
         chosen: held-out targets; `longest` + `target` at least `length`.
         length: tokens of a window.
         extension: of RoPE at inference, its factor the length over the model's context.
+        token_bytes: of each token of a vocabulary of byte pairs; None for a model of bytes.
 
     Returns:
-        length, extension; nats by document, summed over its targets, as "nats"; bits per byte over all; loss by
+        length, extension; nats by document, summed over its targets, as "nats"; bits per byte of text over all; loss by
         position in the window: mean nats of the bins of `position_edges` as "loss_by_place".
 
     Raises:
@@ -199,15 +206,12 @@ def evaluate_spans(model: Llama, chosen: Spans, length: int, *, extension: str =
         edges=edges,
         rows=rows_at_once(model, length, SCORES),
     ).values()
-    sums = (
-        np.sum([getattr(x, name) for x in found], axis=0) for name in ("position_nats", "position_tokens")
-    )
-    by_position = np.divide(*sums)
+    by_position = np.divide(*np.sum([(x.position_nats, x.position_tokens) for x in found], axis=0))
     nats = [x.nats for x in found]
     return {
         "length": length,
         "extension": extension,
         "nats": nats,
-        "bits_per_byte": sum(nats) / (len(targets) * chosen.target * math.log(2)),
+        "bits_per_byte": sum(nats) / (int(chosen.document_bytes(token_bytes).sum()) * math.log(2)),
         "loss_by_place": by_position.tolist(),
     }

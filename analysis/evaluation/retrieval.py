@@ -20,7 +20,14 @@ from analysis.models.llama import Llama
 from analysis.models.token_losses import attention_for_length, rows_at_once
 from analysis.text.windows import Document
 from analysis.training.recipe import Recipe
-from analysis.training.retrieval_data import RECALL, TASKS, RetrievalTask, retrieval_batch, score_queries
+from analysis.training.retrieval_data import (
+    RECALL,
+    TASKS,
+    Queries,
+    RetrievalTask,
+    retrieval_batch,
+    score_queries,
+)
 
 SCORES = 2**21  # numbers in the largest array of scores: on one core smaller arrays are faster
 _NAMES = ("exact", "exact_low", "exact_high", "bits", "bits_low", "bits_high")
@@ -103,18 +110,20 @@ def answers(
     count: int,
     seed: int,
 ) -> tuple[Bool[np.ndarray, " count"], Float[np.ndarray, " count"]]:
-    """Of each instance at one distance: was the answer all right, and its bits; arguments as `evaluate_retrieval`."""
-    rows = min(count, rows_at_once(model, length, SCORES))
+    """Of each instance at one distance: was the answer all right, and its bits; arguments as `evaluate_retrieval`.
+
+    All instances are drawn at once, so that how many of them the model reads together decides none.
+    """
+    asked = retrieval_batch(documents, length, count, task=task, distance=distance, seed=seed)
+    rows, device = rows_at_once(model, length, SCORES), model.embedding.weight.device
+    parts = zip(*(x.split(rows) for x in (asked.tokens, asked.mask, asked.distances)), strict=True)
     exact, bits = [], []
-    for step in range(math.ceil(count / rows)):
-        questions = retrieval_batch(
-            documents, length, rows, task=task, distance=distance, seed=seed, step=step
-        )
+    for part in (Queries(*tensors, values=asked.values) for tensors in parts):
         with attention_for_length(model, length):
-            scores = score_queries(model(questions.tokens.to(model.embedding.weight.device)).cpu(), questions)
+            scores = score_queries(model(part.tokens.to(device)).cpu(), part)
         exact.append(scores.exact.flatten().numpy())
         bits.append(scores.bits.flatten().numpy())
-    return np.concatenate(exact)[:count], np.concatenate(bits)[:count]
+    return np.concatenate(exact), np.concatenate(bits)
 
 
 # What a run's record says of retrieval: which questions are asked at which distances, and how they are

@@ -17,7 +17,7 @@ from typing import Any, Protocol, runtime_checkable
 from analysis.errors import InputError
 from analysis.models.config import MODEL
 from analysis.settings import nearest
-from analysis.training.recipe import Recipe, load_recipe
+from analysis.training.recipe import Recipe, flat, load_recipe
 from analysis.training.variants import LABELS as LABELS
 from analysis.training.variants import STRETCH, VARIANTS, Variant
 from analysis.training.variants import label as label
@@ -363,23 +363,13 @@ def outdated(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
     A key of the recipe that the record does not know is younger than the record: it counts as its default, which
     is to mean what was done before there was a choice.
     """
-    mine, theirs = _flat(wanted), _flat({"recipe": Recipe().to_dict()}) | _flat(found)
-    known = [key for key in theirs if key in mine or key in _flat(found)]
+    mine, theirs = flat(wanted), flat({"recipe": Recipe().to_dict()}) | flat(found)
+    known = [key for key in theirs if key in mine or key in flat(found)]
     return [
         f"{key}: {mine.get(key)}, not {theirs.get(key)}"
         for key in dict.fromkeys([*mine, *known])
         if (key in mine, mine.get(key)) != (key in theirs, theirs.get(key))
     ]
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            found |= _flat(value, f"{prefix}{key}.")
-        else:
-            found[f"{prefix}{key}"] = value
-    return found
 
 
 @runtime_checkable

@@ -224,7 +224,7 @@ def _at_equal_loss(name: str, against: str, evaluated: Mapping[str, Chosen]) -> 
     found = {seed: point for seed, pair in zip(seeds, pairs, strict=True) if (point := equal_loss(*pair))}
     row: Row = {"variant": name, "against": against, "seeds": list(found)}
     row["never_equal"] = [seed for seed in seeds if seed not in found]
-    counts = np.array(evaluated[name].first["document_tokens"], float)
+    counts = scored_bytes(evaluated[name].first)
     points = list(found.values())
     losses = [loss for loss, *_ in points]
     row["bits_trained"] = float(np.mean(losses) / counts.sum() * NAT) if points else None
@@ -239,7 +239,7 @@ def _curves(one: Chosen) -> Iterator[Row]:
     """Bits per byte at the trained and at the longest length along the training of each run from scratch."""
     if VARIANTS[one.variant].parent is not None:
         return
-    total = sum(one.first["document_tokens"])
+    total = scored_bytes(one.first).sum()
     for seed, content in one.seeds.items():
         curve = loss_curve(content)
         yield {
@@ -309,7 +309,7 @@ def _common(chosen: Mapping[str, Chosen], evaluated: Mapping[str, Chosen]) -> di
         "trained_length": first["configuration"]["lengths"][0],
         "parameters": first["parameters"],
         "documents": first["documents"],
-        "bytes": sum(first["document_tokens"]),
+        "bytes": int(scored_bytes(first).sum()),
     }
 
 

@@ -330,13 +330,14 @@ def evaluated(run: RunSpec, data: Corpus, last: Path, passed: Mapping[int, Path]
 
     Returns:
         "evaluations" at every length and extension, answers to "retrieval" queries, losses at "checkpoints", names of
-        the "documents" and their scored tokens, "document_tokens".
+        the "documents" and their scored tokens, "document_tokens"; of byte pairs also "document_bytes".
     """
     lengths = run.evaluation.lengths
     chosen = held_out(data.test, run.evaluation)
     model = checkpoint.load_model(last).to(run.recipe.device)  # where it was trained
+    token_bytes = None if data.tokenizer is None else data.tokenizer.token_bytes
     evaluations = [
-        loss_by_length.evaluate_spans(model, chosen, length, extension=extension)
+        loss_by_length.evaluate_spans(model, chosen, length, extension=extension, token_bytes=token_bytes)
         for extension in run.evaluation.extensions
         for length in lengths
         if extension == "none" or length > run.recipe.length
@@ -344,32 +345,22 @@ def evaluated(run: RunSpec, data: Corpus, last: Path, passed: Mapping[int, Path]
     on_the_way = [
         {
             "step": step,
-            "evaluations": _coarse(file, run.recipe.device, chosen, (run.recipe.length, lengths[-1])),
+            "evaluations": _coarse(
+                file, run.recipe.device, chosen, (run.recipe.length, lengths[-1]), token_bytes
+            ),
         }
         for step, file in passed.items()
     ]
     names = [document.name for document in chosen.documents]
     documents = chosen.names
-    found = {
+    return {
         "evaluations": [_renamed(item, {old: new for new, old in ON_DISK.items()}) for item in evaluations],
         "retrieval": _answers(model, data, run),
         "checkpoints": on_the_way,
         "documents": documents,
         "document_tokens": [names.count(name) * chosen.target for name in documents],
+        **({} if token_bytes is None else {"document_bytes": chosen.document_bytes(token_bytes).tolist()}),
     }
-    if data.tokenizer is not None:
-        _count_bytes(found, chosen, data.tokenizer.token_bytes)
-    return found
-
-
-def _count_bytes(found: dict[str, Any], chosen: Spans, sizes: np.ndarray) -> None:
-    """Of byte pairs: the bytes of each document's scored tokens, and losses per byte instead of per token."""
-    targets = sizes[chosen.cut(0).numpy()].sum(axis=1)
-    names = np.array([document.name for document in chosen.documents])
-    found["document_bytes"] = [int(targets[names == name].sum()) for name in found["documents"]]
-    at_steps = [item for point in found["checkpoints"] for item in point["evaluations"]]
-    for item in (*found["evaluations"], *at_steps):
-        item["bits_per_byte"] = sum(item["nats"]) / int(targets.sum()) / float(np.log(2))
 
 
 def _answers(model: Llama, data: Corpus, run: RunSpec) -> list[dict[str, Any]]:
@@ -383,9 +374,13 @@ def _answers(model: Llama, data: Corpus, run: RunSpec) -> list[dict[str, Any]]:
     )
 
 
-def _coarse(file: Path, device: str, chosen: Spans, lengths: tuple[int, ...]) -> list[dict[str, Any]]:
+def _coarse(
+    file: Path, device: str, chosen: Spans, lengths: tuple[int, ...], token_bytes: np.ndarray | None
+) -> list[dict[str, Any]]:
     model = checkpoint.load_model(file).to(device)
-    found = [loss_by_length.evaluate_spans(model, chosen, length) for length in lengths]
+    found = [
+        loss_by_length.evaluate_spans(model, chosen, length, token_bytes=token_bytes) for length in lengths
+    ]
     return [{name: item[name] for name in ("length", "nats", "bits_per_byte")} for item in found]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Complex, Float, Int
 
 from analysis.errors import InputError
-from analysis.heads.bias_interventions import LEVEL
+from analysis.heads.bias_interventions import LEVEL_FROM
 from analysis.settings import check_least
 from analysis.theory.frequencies import ROPE_TYPES, Extension, Frequencies, plain, rope_type
 
@@ -105,7 +105,7 @@ class LayerMeans:
         if times < 2 or times & (times - 1):
             raise InputError(f"times={times} is no power of two above 1")
         first = context << np.arange(times.bit_length() - 1)
-        level = self.scores(np.array([int(LEVEL * context)]), np.array([context]))
+        level = self.scores(np.array([int(LEVEL_FROM * context)]), np.array([context]))
         return (self.scores(first, 2 * first, frequencies).mean(axis=1) - level[:, 0]) / self.spread
 
 

@@ -58,7 +58,7 @@ NAMES: Mapping[str, str] = {
 
 CONSTANT = -1.5  # sd, of "constant"
 OPENING = 4  # keys that "sink" means
-LEVEL = 0.75  # c(L) is the mean of c(D) from this share of L on, below L
+LEVEL_FROM = 0.75  # c(L) is the mean of c(D) from this share of L on, below L
 REBOUND_SHARE = 0.25  # of the heads, in "hold-rebound-heads"
 PREDICTED = ("hold-predicted", "hold-fast", "hold-slow")
 CLAMPED = ("clamp-departure", "clamp-constant")
@@ -125,7 +125,7 @@ def level_at(mean: HeadCurves, trained_length: int) -> HeadValues:
     >>> level_at(np.arange(8.0)[None, None], 8)  # of distances 6 and 7
     array([[6.5]])
     """
-    return mean[..., int(LEVEL * trained_length) : trained_length].mean(axis=-1)
+    return mean[..., int(LEVEL_FROM * trained_length) : trained_length].mean(axis=-1)
 
 
 def check_intervention(name: str) -> None:

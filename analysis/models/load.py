@@ -19,7 +19,15 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from analysis import assets
-from analysis.assets import ModelSource, _alone, _gguf, _make, _verified, cache_folder, writing_to
+from analysis.assets import (
+    ModelSource,
+    cache_folder,
+    fetched_gguf,
+    make_folder,
+    making_alone,
+    verified_files,
+    writing_to,
+)
 from analysis.errors import InputError
 from analysis.models import huggingface
 from analysis.models.capture import Consumer, capture_checkpoint, capture_llama, verify_rotation
@@ -188,14 +196,14 @@ def fetch_model(
     folder = cache / source.name / "converted"
     stamp = {"recipe": source.recipe, "source_sha256": source.sha256}
     progress(f"verify {source.name}", 0, 0)
-    if _verified(folder, stamp):
+    if verified_files(folder, stamp):
         return folder
-    with _alone(cache, source.name, progress):
-        if not _verified(folder, stamp):  # nor has another process made it meanwhile
-            gguf = _gguf(source, cache, progress)
+    with making_alone(cache, source.name, progress):
+        if not verified_files(folder, stamp):  # nor has another process made it meanwhile
+            gguf = fetched_gguf(source, cache, progress)
             progress("convert to safetensors", 0, 1)
             with writing_to(cache):
-                _make(folder, stamp, lambda new: convert(gguf, new))
+                make_folder(folder, stamp, lambda new: convert(gguf, new))
             progress("convert to safetensors", 1, 1)
     return folder
 

@@ -31,14 +31,13 @@ from analysis.errors import InputError
 from analysis.experiments.plan import LABELS
 from analysis.heads import decomposition
 from analysis.intervals import holm, jackknife
+from analysis.settings import FEWEST
 from analysis.studies import distance_bias
 from analysis.studies.settings import DistanceBiasSettings
 
 VERDICTS = schemas.VERDICTS
 KINDS = ("A", "B")
 QUESTIONS = ("pairs", "positions", "heads")
-LEVEL = 0.05
-FEWEST = 3  # windows: the share's standard error needs as many
 
 Entries = Float[np.ndarray, "windows tests *cells"]
 

@@ -222,6 +222,7 @@ class IntervenedModel:
         matching: spans of validation text in which far masses are matched.
         chosen: spans of the test text that are scored.
         seed: of the interventions that draw.
+        token_bytes: of each token of a vocabulary of byte pairs; None for a model of bytes.
     """
 
     model: Llama
@@ -229,6 +230,7 @@ class IntervenedModel:
     matching: Spans
     chosen: Spans
     seed: int
+    token_bytes: Int[np.ndarray, " vocab"] | None = None
 
     def read(
         self, kind: str, length: int, text: Spans, constant: float | HeadValues | None = None
@@ -324,13 +326,13 @@ def _cell(
     documents = subject.chosen.names
     readings = {"trained": trained, "plain": plain, "altered": altered}
     nats = {key: np.array([one.nats[names == d].sum() for d in documents]) for key, one in readings.items()}
-    tokens = np.array([subject.chosen.target * (names == d).sum() for d in documents], dtype=np.float64)
+    sizes = subject.chosen.document_bytes(subject.token_bytes)
     back, lost = nats["plain"] - nats["altered"], nats["plain"] - nats["trained"]
     share = over_documents(back, lost, seed=subject.seed) if (lost > 0).all() else None
     return {
         "nats": nats["altered"].tolist(),
-        "bits_per_byte": {key: float(x.sum() / tokens.sum() / math.log(2)) for key, x in nats.items()},
-        "back": over_documents(back, tokens, seed=subject.seed).times(1 / math.log(2)).ends(),
+        "bits_per_byte": {key: float(x.sum() / sizes.sum() / math.log(2)) for key, x in nats.items()},
+        "back": over_documents(back, sizes, seed=subject.seed).times(1 / math.log(2)).ends(),
         "share": None if share is None else share.ends(),
         "far_mass": float(altered.far.mean()),
         "opening_mass": float(altered.opening.mean()),

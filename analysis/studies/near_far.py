@@ -19,6 +19,7 @@ import numpy as np
 import torch
 import xarray as xr
 from jaxtyping import Float64, Int, Int64
+from scipy import special
 from torch import Tensor
 
 from analysis import schemas
@@ -27,7 +28,7 @@ from analysis.encodings import Encoding
 from analysis.encodings.interventions import FixedDistance
 from analysis.errors import InputError
 from analysis.experiments.plan import label
-from analysis.intervals import holm, of_mean, of_sd, over_document_means, sign_test
+from analysis.intervals import holm, of_mean, of_sd
 from analysis.models.capture import read_layers
 from analysis.models.checkpoint import load_model
 from analysis.models.llama import Llama
@@ -255,8 +256,8 @@ READINGS: tuple[Reading, ...] = get_args(Reading)
 COMMON = 1
 """Tokens that all pairs are apart where distance is to have no say."""
 _NAMES = (
-    *("mean", "low", "high", "sd", "above", "sign_p"),
-    *("drift", "drift_low", "drift_high", "due", "due_low", "due_high", "due_above", "due_p"),
+    *("mean", "low", "high", "sd", "above", "t_p"),
+    *("drift", "drift_low", "drift_high", "due", "due_low", "due_high", "due_above", "due_t_p"),
 )
 _EDGES = np.arange(-40.0, 41.0)  # of the histogram of differences; few are beyond
 
@@ -329,11 +330,13 @@ def trained_gaps(
 
     Returns:
         Over checkpoint, reading, reach, layer and head: mean and sd of the differences; low and high, 95 % interval
-        of the mean over documents; above, share of the windows whose mean difference is above 0; sign_p, two-sided
-        sign test over windows; sign_p_holm, the same for all heads of a checkpoint at once (Holm 1979). drift, mean
+        of the mean over documents; above, share of the windows whose mean difference is above 0; t_p, two-sided
+        p-value of the t-test over documents that this interval belongs to, as the windows of one document are not
+        independent; t_p_holm, the same for all heads of a checkpoint at once (Holm 1979). drift, mean
         of the same differences with all pairs `COMMON` tokens apart, due, of what distance adds to that, each with its
-        interval; due_above, due_p, due_p_holm likewise. share, of
+        interval; due_above, due_t_p, due_t_p_holm likewise. share, of
         all heads' differences in each bin between neighbouring gap_edge; the rest lies outside.
+        documents (reach): that the windows are from.
         paper_mean, paper_sd (checkpoint): of the paper's model of that method, nan where it has none; near_last,
         far_first (tokens) and windows (reach).
 
@@ -351,7 +354,8 @@ def trained_gaps(
         progress(f"near and far, {name}", 1, 1)
         measured.append(found)
     found = {key: np.stack([of_model[key] for of_model in measured]) for key in (*_NAMES, "share")}
-    return _dataset(models, reaches, [len(text.documents) for text in texts], found).assign_attrs(pairs=pairs)
+    sizes = np.array([[len(text.documents), len(set(text.documents))] for text in texts])
+    return _dataset(models, reaches, sizes, found).assign_attrs(pairs=pairs)
 
 
 def _of_model(job: tuple[Llama, list[Windows], list[list[Pairs]]]) -> dict[str, np.ndarray]:
@@ -424,29 +428,45 @@ def _statistics(
     values: Float64[np.ndarray, " pairs"], drifting: Float64[np.ndarray, " pairs"], documents: Sequence[str]
 ) -> dict[str, float]:
     """Of the differences of one head, and of the same pairs' at one distance."""
-    count = len(documents)
+    count, names = len(documents), np.array(documents)
     mean, drift = (np.array([x[w::count].mean() for w in range(count)]) for x in (values, drifting))
     found = {"sd": float(values.std(ddof=1))}
-    parts = (("", mean), ("drift_", drift), ("due_", mean - drift))
-    for name, by_window in parts:
-        over = over_document_means(by_window, documents)
+    for name, by_window in (("", mean), ("drift_", drift), ("due_", mean - drift)):
+        by_document = np.array([by_window[names == one].mean() for one in sorted(set(documents))])
+        over = of_mean(by_document)
         found |= {name.rstrip("_") or "mean": over.value, f"{name}low": over.low, f"{name}high": over.high}
-    for name, p_name, by_window in (("above", "sign_p", mean), ("due_above", "due_p", mean - drift)):
-        above, found[p_name] = sign_test(by_window)
-        found[name] = above / count
+        if name != "drift_":
+            found[f"{name}above"] = int((by_window > 0).sum()) / count
+            found[f"{name}t_p"] = t_test(by_document)
     return found
+
+
+def t_test(values: Float64[np.ndarray, " independent"]) -> float:
+    """Two-sided p-value of a mean of 0 of independent numbers, Student's t; nan for a single one, 1 for zeros alone.
+
+    It is below 1 - level where the interval of that level (`intervals.of_mean`) leaves 0 out.
+
+    >>> round(t_test(np.array([1.0, 2.0, 3.0])), 3)
+    0.074
+    """
+    if len(values) < 2:
+        return math.nan
+    mean, error = float(values.mean()), float(values.std(ddof=1)) / math.sqrt(len(values))
+    if error == 0:  # all alike
+        return float(mean == 0)
+    return float(2 * special.stdtr(len(values) - 1, -abs(mean) / error))
 
 
 def _dataset(
     models: Mapping[str, Llama],
     reaches: Sequence[int],
-    counts: Sequence[int],
+    sizes: Int64[np.ndarray, "reaches two"],
     found: Mapping[str, np.ndarray],
 ) -> xr.Dataset:
     of = ("checkpoint", "reading", "reach", "layer", "head")
     variables = {name: (of, found[name]) for name in _NAMES}
     variables |= {"share": ((*of[:3], "bin"), found["share"]), "gap_edge": ("edge", _EDGES)}
-    for name in ("sign_p", "due_p"):
+    for name in ("t_p", "due_t_p"):
         p = found[name]
         families = [holm(p[at]) for at in np.ndindex(p.shape[:3])]
         variables[f"{name}_holm"] = of, np.stack(families).reshape(p.shape)
@@ -458,7 +478,8 @@ def _dataset(
         "paper_sd": ("checkpoint", np.array([sd for _, sd in paper])),
         "near_last": ("reach", at[:, 0]),
         "far_first": ("reach", at[:, 1]),
-        "windows": ("reach", np.array(counts)),
+        "windows": ("reach", sizes[:, 0]),
+        "documents": ("reach", sizes[:, 1]),
     }
     coords = {"checkpoint": list(models), "reading": list(READINGS), "reach": list(reaches)}
     layers, heads = (np.arange(size) for size in found["mean"].shape[3:])

@@ -165,14 +165,16 @@ def removed(
     target = min(TARGET, trained // 2)
     chosen = spans(data.test, MULTIPLES[-1] * trained - target, target, count, seed=seed)
     names = np.array([document.name for document in chosen.documents])
-    sizes = np.array([chosen.target * (names == d).sum() for d in sorted(set(names))], dtype=np.float64)
+    token_bytes = None if data.tokenizer is None else data.tokenizer.token_bytes
+    by_document = dict(zip(chosen.names, chosen.document_bytes(token_bytes), strict=True))
+    sizes = np.array([by_document[d] for d in sorted(by_document)], dtype=np.float64)
     found: list[Numbers] = []
     for multiple in MULTIPLES:
         plain: Float64[np.ndarray, " spans"] | None = None
         for kind in INTERVENTIONS:
             nats, far = losses(changed_model(model, kind, parts), chosen, multiple * trained)
             plain = nats if plain is None else plain
-            change = np.array([(nats - plain)[names == d].sum() for d in sorted(set(names))])
+            change = np.array([(nats - plain)[names == d].sum() for d in sorted(by_document)])
             interval = over_documents(change, sizes, seed=seed).times(1 / math.log(2))
             found.append(
                 {

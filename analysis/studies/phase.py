@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from analysis import schemas
 from analysis.assets import MODELS, is_hub_name
-from analysis.encodings import Encoding, PhaseEncoding
+from analysis.encodings import Encoding, PhaseEncoding, Tapa
 from analysis.errors import InputError
 from analysis.heads import phase_ablation
 from analysis.heads.mean_score import pair_counts
@@ -94,14 +95,14 @@ def measure_heads(
         assert isinstance(encoding, PhaseEncoding)
         windows = [factors(encoding, q[w], k[w]) for w in range(len(q))]
         with threads(1):  # bands are so small that sharing them out costs more than it gains
-            found.append(statistics(windows, entropy))
+            found.append(statistics(windows, entropy, bound_exponent(encoding)))
 
-    def statistics(windows: list[list[Factors]], entropy: Tensor) -> xr.Dataset:
+    def statistics(windows: list[list[Factors]], entropy: Tensor, bound: float) -> xr.Dataset:
         parts: list[xr.Dataset] = []
         for head in heads:
             progress("heads", len(found) * len(heads) + len(parts), len(layers) * len(heads))
             own = [window[head] for window in windows]
-            parts.append(xr.Dataset(_head(own) | _entropies(entropy[:, head].double().numpy())))
+            parts.append(xr.Dataset(_head(own, bound) | _entropies(entropy[:, head].double().numpy())))
         dataset = xr.concat(parts, "head")
         if tokens_too:
             chosen = [[window[head] for head in heads] for window in windows]
@@ -122,8 +123,22 @@ def measure_heads(
     )
 
 
-def _head(windows: list[Factors]) -> Variables:
-    """One head.
+def bound_exponent(encoding: PhaseEncoding) -> float:
+    """Exponent of eq 14's bound, -alpha n_P; nan where eq 14 says nothing, as it is of eq 12's quadratic phase.
+
+    With a linear phase the mean score decays faster than any power (`theory.tapa.leading_term`).
+
+    >>> from analysis.encodings import LinearTapa
+    >>> bound_exponent(Tapa(64)), bound_exponent(LinearTapa(64))
+    (-3.2, nan)
+    """
+    if isinstance(encoding, Tapa) and encoding.kind == "quadratic":
+        return -encoding.alpha * encoding.phase_dim
+    return math.nan
+
+
+def _head(windows: list[Factors], bound: float) -> Variables:
+    """One head; `bound` is its `bound_exponent`.
 
     Over distance, means over all pairs of all windows: amplitude, cosine (`_se`), cosine_sd, score (`_se`), product,
     covariance (score = product + covariance), gaussian (closed form with fitted moments), turns and turns_sd (phi
@@ -158,7 +173,7 @@ def _head(windows: list[Factors]) -> Variables:
         ),
         "exponent_seen": ("step", measured_exponent(pooled.score)),
         "exponent_gaussian": ("octave", law.exponent(at)),
-        "exponent_paper": ((), np.array(-alpha * windows[0].x.shape[1])),
+        "exponent_paper": ((), np.array(bound)),
     }
     square, whole = (
         np.mean([getattr(s, name) for s in spreads], axis=0) for name in ("score_square", "amplitude_square")

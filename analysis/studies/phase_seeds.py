@@ -373,14 +373,19 @@ def _ranges(by_condition: Numbers) -> Numbers:
 
 
 def _gap(cell: Numbers) -> Numbers:
-    """Near less far over its standard deviation, mean over heads, and how many heads show it surely."""
+    """Near less far over its standard deviation, mean over heads, and how many heads show it surely.
+
+    Rows older than 2026-12-01 count heads by a sign test over windows ("near_above"), which are not independent; later
+    ones by a t-test over documents ("near_sure"). What a row has keeps its name.
+    """
     parts = {part: float(np.mean(cell[f"{part}_over_sd"])) for part in ("mean", "drift", "due")}
-    counts = ("near_above", "far_above", "due_near_above", "due_far_above")
-    return parts | {name: cell[name] for name in counts}
+    sides = [f"{due}{side}" for due in ("", "due_") for side in ("near", "far")]
+    counts = [f"{side}_{by}" for by in ("sure", "above") for side in sides]
+    return parts | {name: cell[name] for name in counts if name in cell}
 
 
-def _heads(heads: Sequence[Numbers], bound: float) -> Numbers:
-    """Means over heads, or counts of heads, in windows of one length."""
+def _heads(heads: Sequence[Numbers], bound: float | None) -> Numbers:
+    """Means over heads, or counts of heads, in windows of one length; no `bound_met` without a bound by eq 14."""
     slopes = [step for head in heads for step in head["slope_by_octave"]]
     gaussian = [head["gaussian_share"] for head in heads]
     return {
@@ -392,9 +397,13 @@ def _heads(heads: Sequence[Numbers], bound: float) -> Numbers:
         "nope_index": float(np.mean([head["nope_index"][0] for head in heads])),
         "entropy": float(np.mean([head["entropy"][0] for head in heads])),
         "gaussian_heads": sum(value is not None and value > BOUND for value in gaussian),
-        "bound_met": float(np.mean([step is not None and step <= bound for step in slopes])),
         "variance_below": sum(head["variance_kept"]["least"] < 1 for head in heads),
+        **({} if bound is None else {"bound_met": float(np.mean([_met(step, bound) for step in slopes]))}),
     }
+
+
+def _met(slope: float | None, bound: float) -> bool:
+    return slope is not None and slope <= bound
 
 
 def _property(x: Numbers) -> Numbers:

@@ -54,7 +54,8 @@ from analysis.models.config import ModelConfig
 from analysis.models.load import Model, TrainedModel, open_model
 from analysis.progress import Progress, silent
 from analysis.records import Provenance, read, relied_on, write
-from analysis.studies.assumption_2_1 import FEWEST, constancy
+from analysis.settings import FEWEST
+from analysis.studies.assumption_2_1 import constancy
 from analysis.studies.equal_dose import has_learned
 from analysis.studies.parts_removed import (
     INTERVENTIONS,

@@ -363,6 +363,19 @@ class Spans:
         """Names of the documents, each once, in the order of the spans: in it stand sums over documents."""
         return list(dict.fromkeys(document.name for document in self.documents))
 
+    def document_bytes(self, token_bytes: Int[np.ndarray, " vocab"] | None) -> Int[np.ndarray, " documents"]:
+        """Bytes of text that the targets of each document stand for, documents in the order of `names`.
+
+        Args:
+            token_bytes: of each token of the vocabulary, as `tokenizer.BytePairs.token_bytes`; None where a token is a
+                byte.
+        """
+        found = dict.fromkeys(self.names, 0)
+        for document, start in zip(self.documents, self.starts, strict=True):
+            tokens = document.tokens[start : start + self.target]
+            found[document.name] += self.target if token_bytes is None else int(token_bytes[tokens].sum())
+        return np.array(list(found.values()))
+
     @property
     def sha256(self) -> str:
         """SHA-256, in hexadecimal, of the target tokens as little-endian int64, span by span."""

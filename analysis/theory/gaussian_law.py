@@ -301,7 +301,7 @@ def _sample_covariance(rows: np.ndarray) -> np.ndarray:
 #
 # Accuracy. Rotations are right to a few 2^-53 at any distance (`bias`). Means and variances are sums of
 # products, off by at most (2 head_dim + 32) 2^-53 of the same sums with every term positive; nothing is
-# subtracted from a second moment.
+# subtracted from a second moment, not where angles are drawn either (`_wandering`).
 
 
 _ROWS = 4096  # distances at a time
@@ -401,7 +401,8 @@ def accumulated_moments(
     """Moments of the rotary score when pair d turns by the sum of the tokens' Gaussian angles between key and query.
 
     With |distance| angles of mean m_d and variance s_d, of pairs apart independent, the cosine has mean
-    exp(-|distance| s_d / 2) cos(distance m_d), as xPos with a decay; the variance takes the mean of its square too.
+    exp(-|distance| s_d / 2) cos(distance m_d), as xPos with a decay. The variance is that at these means, and what the
+    angles' own spread adds, pair by pair (`_wandering`): no square of the mean is subtracted.
 
     Args:
         law: of (q, k), before rotation; a pair is made of dimensions d and d + head_dim/2.
@@ -419,20 +420,43 @@ def accumulated_moments(
         )
     factor, turning = _checked_scale(scale, law.head_dim), plain(10.0, law.head_dim)
     centre, covariance = (part[..., : 2 * half] for part in _features(law, turning))
-    products = covariance[: 2 * half] + np.outer(centre, centre)
-    mean, second = np.empty(lags.size), np.empty(lags.size)
-    for i, lag in enumerate(lags.ravel().tolist()):
-        damp = np.exp(-abs(lag) * steps.variance / 2)
-        cos, sin = damp * np.cos(lag * steps.mean), damp * np.sin(lag * steps.mean)
-        waves = np.concatenate([cos, sin])
-        mean[i] = waves @ centre
-        squares = np.outer(waves, waves)
-        cos_2, sin_2 = damp**4 * np.cos(2 * lag * steps.mean), damp**4 * np.sin(2 * lag * steps.mean)
-        at = np.arange(half)
-        squares[at, at], squares[half + at, half + at] = (1 + cos_2) / 2, (1 - cos_2) / 2
-        squares[at, half + at] = squares[half + at, at] = sin_2 / 2
-        second[i] = (squares * products).sum()
-    return _moments(factor * mean.reshape(lags.shape), factor**2 * (second - mean**2).reshape(lags.shape))
+    covariance = covariance[: 2 * half]
+    flat, mean, variance = lags.ravel(), np.empty(lags.size), np.empty(lags.size)
+    for first in range(0, flat.size, _ROWS):
+        block = slice(first, first + _ROWS)
+        cos, sin = (_tables(flat[block], steps.mean, mu, 1.0 - mu) for mu in (1.0, 0.0))
+        spread = np.abs(flat[block])[:, None] * steps.variance
+        waves = np.concatenate([cos, sin], axis=1) * np.tile(np.exp(-spread / 2), 2)
+        mean[block] = waves @ centre
+        variance[block] = np.einsum("nf,nf->n", waves @ covariance, waves)
+        variance[block] += _wandering(cos, sin, spread, centre, covariance)
+    return _moments(factor * mean.reshape(lags.shape), factor**2 * variance.reshape(lags.shape))
+
+
+def _wandering(
+    cos: Float64[np.ndarray, "n pairs"],
+    sin: Float64[np.ndarray, "n pairs"],
+    spread: Float64[np.ndarray, "n pairs"],
+    centre: Float64[np.ndarray, " features"],
+    covariance: Float64[np.ndarray, "features features"],
+) -> Float64[np.ndarray, " n"]:
+    """What Gaussian angles of means phi and variances `spread` add to the variance of sum_d A_d cos + B_d sin.
+
+    The covariance of (cos, sin) of one angle is that of (cos, sin) of its departure from phi, turned by phi: along it
+    (1 - exp(-spread))^2 / 2, across it (1 - exp(-2 spread)) / 2, both without a subtraction of near numbers. Each
+    multiplies the second moment of the pair's (A_d, B_d) in that direction.
+
+    Args:
+        cos, sin: of phi.
+        spread: variance of the angle, rad^2.
+        centre, covariance: of (A_d for every pair, B_d for every pair), as `_features`.
+    """
+    half = len(centre) // 2
+    (a, b), (aa, bb) = np.split(centre, 2), np.split(covariance.diagonal(), 2)
+    both = 2 * covariance[:half, half:].diagonal() * cos * sin
+    along = cos**2 * aa + both + sin**2 * bb + (cos * a + sin * b) ** 2
+    across = sin**2 * aa - both + cos**2 * bb + (cos * b - sin * a) ** 2
+    return (np.expm1(-spread) ** 2 / 2 * along - np.expm1(-2 * spread) / 2 * across).sum(axis=1)
 
 
 def _moments(mean: np.ndarray, variance: np.ndarray) -> Moments:
@@ -461,15 +485,26 @@ def _waves(
     distance: Float64[np.ndarray, " n"], frequencies: Frequencies
 ) -> Float64[np.ndarray, "n features"]:
     """What multiplies A_d, B_d and the unrotated rest at each distance."""
-    pairs = len(frequencies.omega)
-    waves = np.ones((len(distance), 2 * pairs + 1))
-    for pair in range(pairs):
+    omega, decay = frequencies.omega, frequencies.log_decay
+    tables = [_tables(distance, omega, mu, 1.0 - mu, decay) for mu in (1.0, 0.0)]
+    rest = np.ones((len(distance), 1))
+    return np.concatenate([*(frequencies.attention_factor**2 * table for table in tables), rest], axis=1)
+
+
+def _tables(
+    distance: Float64[np.ndarray, " n"],
+    omega: Float64[np.ndarray, " pairs"],
+    mu: float,
+    nu: float,
+    log_decay: Float64[np.ndarray, " pairs"] | None = None,
+) -> Float64[np.ndarray, "n pairs"]:
+    """mu cos(distance omega_d) + nu sin(distance omega_d) of each pair, right to a few 2^-53 at any distance."""
+    table = np.empty((len(distance), len(omega)))
+    for pair in range(len(omega)):
         one = slice(pair, pair + 1)
-        decay = None if frequencies.log_decay is None else frequencies.log_decay[one]
-        for column, mu, nu in ((pair, 1.0, 0.0), (pairs + pair, 0.0, 1.0)):
-            waves[:, column] = expected_score(distance, frequencies.omega[one], mu, nu, log_decay=decay)
-    waves[:, :-1] *= frequencies.attention_factor**2
-    return waves
+        decay = None if log_decay is None else log_decay[one]
+        table[:, pair] = expected_score(distance, omega[one], mu, nu, log_decay=decay)
+    return table
 
 
 def _features(

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from typing import Any, Protocol, runtime_checkable
 
 from analysis.errors import InputError
-from analysis.settings import nearest
+from analysis.settings import nearest, shortened
 from analysis.theory.frequencies import Frequencies, Pairing, partial_rotary_dim, rope_type
 
 
@@ -68,7 +68,7 @@ class LayerConfig:
         # transformers lets the old name win where a file has both
         given = settings.get("rope_scaling") or settings.get("rope_parameters") or {}
         if not isinstance(given, Mapping):
-            raise InputError(f"rope_scaling={_short(given)} is not a mapping of rope parameters")
+            raise InputError(f"rope_scaling={shortened(given)} is not a mapping of rope parameters")
         if any(isinstance(value, Mapping) for value in given.values()):
             return cls(settings, _choose(given, layer_type), layer_type, True)
         _check_has_rope(settings, given)
@@ -78,7 +78,7 @@ class LayerConfig:
             return cls(settings, _choose(entries, layer_type), layer_type, True)
         known = settings.get("layer_types") or ()
         if isinstance(known, str) or not isinstance(known, Sequence):
-            raise InputError(f"layer_types={_short(known)} is not a list of names")
+            raise InputError(f"layer_types={shortened(known)} is not a list of names")
         if layer_type is not None and known and layer_type not in known:
             names = sorted(set(map(str, known)))
             raise InputError(f"layer_type={layer_type!r} is unknown; {nearest(layer_type, names)}")
@@ -91,7 +91,7 @@ class LayerConfig:
         for key, value in given.items():
             if not isinstance(value, str) or not value:
                 raise InputError(
-                    f"{key}={_short(value)} is not the name of a rope type; remove it for plain RoPE"
+                    f"{key}={shortened(value)} is not the name of a rope type; remove it for plain RoPE"
                 )
         kind = next(iter(given.values()), "default")
         is_phi = self.settings.get("model_type") in ("phi3", "phi4_multimodal")
@@ -102,7 +102,7 @@ class LayerConfig:
         """Whether neighbouring dimensions form a pair; False where nothing says so."""
         given = _first(self.settings.get("rope_interleave"), _family(self.settings).interleaved)
         if not isinstance(given, bool):
-            raise InputError(f"rope_interleave={_short(given)} is neither true nor false")
+            raise InputError(f"rope_interleave={shortened(given)} is neither true nor false")
         return given
 
     @property
@@ -149,7 +149,7 @@ class LayerConfig:
             }
         except (AttributeError, TypeError, ValueError):
             raise InputError(
-                f"per_layer_config={_short(changes)} does not map indices of layers to their changes"
+                f"per_layer_config={shortened(changes)} does not map indices of layers to their changes"
             ) from None
         if len(own) > 1:
             raise InputError(f"layers of type {self.layer_type!r} differ in head_dim: {sorted(own, key=str)}")
@@ -211,7 +211,7 @@ class LayerConfig:
         """A list of numbers that the entry must give."""
         values = self._need(self.entry, key)
         if isinstance(values, str) or not isinstance(values, Sequence):
-            raise InputError(f"{key}={_short(values)} is not a list of numbers")
+            raise InputError(f"{key}={shortened(values)} is not a list of numbers")
         return [_number(key, value) for value in values]
 
     def _need(self, where: Mapping[str, Any], key: str) -> Any:
@@ -232,7 +232,7 @@ def _settings(config: Mapping[str, Any] | HasToDict) -> Mapping[str, Any]:
 def _family(settings: Mapping[str, Any]) -> _Defaults:
     name = settings.get("model_type") or ""
     if not isinstance(name, str):
-        raise InputError(f"model_type={_short(name)} is not a name")
+        raise InputError(f"model_type={shortened(name)} is not a name")
     return _FAMILIES.get(name, _UNKNOWN)
 
 
@@ -265,23 +265,17 @@ def _first(*values: Any) -> Any:
 
 def _number(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError(f"{name}={_short(value)} is not a number")
+        raise InputError(f"{name}={shortened(value)} is not a number")
     try:
         return float(value)
     except OverflowError:
-        raise InputError(f"{name}={_short(value)} is too large for a number of float64") from None
-
-
-def _short(value: Any) -> str:
-    """A value as it is written, cut to 60 letters."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+        raise InputError(f"{name}={shortened(value)} is too large for a number of float64") from None
 
 
 def _whole(name: str, value: Any) -> int:
     number = _number(name, value)
     if not number.is_integer():
-        raise InputError(f"{name}={_short(value)} is not a whole number")
+        raise InputError(f"{name}={shortened(value)} is not a whole number")
     return int(number)
 
 
@@ -472,10 +466,10 @@ def unread(config: Mapping[str, Any] | HasToDict, layer_type: str | None = None)
         if key in _SCALING:
             takes = ", ".join(sorted(_READS.get(kind, ()))) or "none"
             lost.append(
-                f"nothing reads {key}={_short(value)}: rope type {kind} takes {takes}, so the scaling is ignored"
+                f"nothing reads {key}={shortened(value)}: rope type {kind} takes {takes}, so the scaling is ignored"
             )
         else:
-            notes.append(f"{key}={_short(value)} is no part of rope type {kind} as it is read here")
+            notes.append(f"{key}={shortened(value)} is no part of rope type {kind} as it is read here")
     names = [
         _canonical(layer.entry[key]) for key in ("rope_type", "type") if layer.entry.get(key) is not None
     ]
@@ -509,8 +503,8 @@ def _contradictions(settings: Mapping[str, Any]) -> list[str]:
         {("rope_type" if key == "type" else key): value for key, value in entry.items()} for entry in both
     )
     return [
-        f"nothing reads {key}={_short(second[key])} of rope_parameters: rope_scaling, with "
-        f"{key}={_short(first.get(key))}, stands beside it"
+        f"nothing reads {key}={shortened(second[key])} of rope_parameters: rope_scaling, with "
+        f"{key}={shortened(first.get(key))}, stands beside it"
         for key in second
         if second[key] != first.get(key, settings.get(key))
     ]

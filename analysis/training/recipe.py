@@ -228,7 +228,7 @@ def load_recipe(name: str, settings: Sequence[str] = ()) -> Recipe:
         InputError: a recipe that is missing or not TOML, a key that is unknown (naming the nearest), a value
             of another type or range, or a checkpoint that does not fit.
     """
-    values = renamed(_flat(_read(name)))
+    values = renamed(flat(_read(name)))
     tuned = {key.removeprefix("tuned."): values.pop(key) for key in [*values] if key.startswith("tuned.")}
     chosen = renamed(dict(_setting(text) for text in settings))
     values, chosen = _of_users_class(values, chosen)
@@ -412,11 +412,16 @@ def _read(name: str) -> dict[str, Any]:
     return parse_toml(text, f"recipe {name}")
 
 
-def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Values of nested tables by their keys joined by dots.
+
+    >>> flat({"lr": 0.1, "model": {"width": 8}})
+    {'lr': 0.1, 'model.width': 8}
+    """
     found: dict[str, Any] = {}
     for key, value in table.items():
         if isinstance(value, Mapping):
-            found |= _flat(value, f"{prefix}{key}.")
+            found |= flat(value, f"{prefix}{key}.")
         else:
             found[f"{prefix}{key}"] = value
     return found

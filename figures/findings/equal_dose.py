@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import log
 from typing import Any
 
 from figures.findings.finding import (
@@ -19,7 +20,6 @@ from figures.findings.finding import (
 )
 
 RECORD, SWEEP, FIGURE = "summaries/bias.json", "summaries/bias_sweep.json", "fig_28_equal_dose"
-SCORED = 64  # bytes of a span, `equal_dose.SCORED`
 MAIN = ("rope", "partial", "tapa")
 LEAST = 0.1  # bits per byte lost: of less, shares of it mean nothing
 
@@ -42,8 +42,15 @@ def _name(variant: str) -> str:
     return capital(_summary()["labels"][variant])
 
 
+def span() -> int:
+    """Scored bytes of a span: nats over nats a byte of one reading, over its spans."""
+    cell = next(iter(content(RECORD)["rows"].values()))["altered"][0]
+    scored = sum(cell["nats"]) / cell["bits_per_byte"]["altered"] / log(2)
+    return round(scored / content(RECORD)["settings"]["spans"])
+
+
 def _common(variant: str) -> dict[str, Value | str | int]:
-    scored = SCORED * content(RECORD)["settings"]["spans"]
+    scored = span() * content(RECORD)["settings"]["spans"]
     return {
         "method": _name(variant),
         "rate": chosen_rate(variant),

@@ -16,8 +16,6 @@ from analysis.settings import FEWEST as FEWEST
 
 FOLDER = Path(__file__).resolve().parents[1]
 RATES, LENGTHS = "fig_15_learning_rates", "fig_13_perplexity_by_length"
-TRAINED_LENGTH, LONGEST = 128, 1024  # bytes: of the small models, and the longest at which they are evaluated
-FINE_TUNED_LENGTH, FINE_TUNED_LONGEST = 512, 2048
 ORIGINS = {  # by record: the command that makes it, and the module that measures
     "summaries/smollm2.json": ("tapa measure smollm2 --summary FILE", "analysis/studies/distance_bias.py"),
     "summaries/gemma3.json": (
@@ -168,6 +166,16 @@ def number(value: float, digits: int = 2) -> Value:
 def content(name: str) -> Any:
     """Content of a JSON record below `figures/`."""
     return json.loads((FOLDER / name).read_text(encoding="utf-8"))["content"]
+
+
+def _lengths(run: str) -> tuple[int, int]:
+    """Of a run the length that it is trained at, and the longest at which it is evaluated."""
+    configuration = content(f"trained/{run}.json")["configuration"]
+    return configuration["recipe"]["length"], configuration["lengths"][-1]
+
+
+TRAINED_LENGTH, LONGEST = _lengths("rope-s0-lr4e-3")  # bytes; alike in all small models
+FINE_TUNED_LENGTH, FINE_TUNED_LONGEST = _lengths("rope_4x-s0-lr1e-3")
 
 
 @cache

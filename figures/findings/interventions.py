@@ -19,7 +19,7 @@ from figures.findings.finding import (
 )
 
 RECORD, FIGURE = "summaries/bias_sweep.json", "fig_28_equal_dose"
-SPAN = 64  # scored bytes of a span, `equal_dose.SCORED`
+SPAN = 64  # scored bytes of a span, `equal_dose.SCORED`, which this record of before does not hold
 HOLD, AVERAGE, SHUFFLED = "hold beyond", "hold on average", "hold, shuffled"
 PREDICTED, CLAMP, MASK = "hold, predicted", "clamp", "mask"
 DATE = "2026-11-28"

@@ -25,6 +25,7 @@ from analysis.evaluation.loss_by_length import (
     NAMES,
     Protocol,
     Target,
+    evaluate_spans,
     losses_by_document,
     position_edges,
     scaled_stride,
@@ -40,11 +41,12 @@ from analysis.records import provenance_of, read
 from analysis.studies import perplexity
 from analysis.studies.perplexity import EVALUATION, evaluate_model
 from analysis.studies.settings import PerplexitySettings
-from analysis.text.windows import Document
+from analysis.text.windows import Document, spans
 from analysis.theory.frequencies import Extension
 from analysis.training import retrieval_data
 from analysis.training.retrieval_data import RECALL, Queries
 from tests import tiny_models
+from tests.heads import tiny_phase
 from tests.refusals import said_in_one_line
 
 # protocols
@@ -633,3 +635,19 @@ def test_one_document_says_that_it_has_no_interval(documents: int):
     said = perplexity.perplexity_table(data)
     assert ("[n=1: no interval]" in said) == (documents == 1)
     assert "nan" not in said
+
+
+def test_spans_of_byte_pairs_are_scored_per_byte():
+    rng = np.random.default_rng(0)
+    texts = [Document(name, rng.integers(0, 256, 60).astype(np.uint8)) for name in "ab"]
+    chosen, sizes = spans(texts, longest=24, target=8, count=3, seed=0), np.arange(256) % 3 + 1
+    model = tiny_phase.model("rope", context=16)
+    own, pairs = (evaluate_spans(model, chosen, 32, token_bytes=one) for one in (None, sizes))
+    by_document = dict.fromkeys(chosen.names, 0)
+    for document, start in zip(chosen.documents, chosen.starts, strict=True):
+        by_document[document.name] += int(sizes[document.tokens[start : start + 8]].sum())
+    assert chosen.document_bytes(sizes).tolist() == list(by_document.values())
+    assert chosen.document_bytes(None).sum() == 3 * 8
+    assert pairs["nats"] == own["nats"]
+    for found, size in ((own, 24), (pairs, sum(by_document.values()))):
+        assert found["bits_per_byte"] == pytest.approx(sum(found["nats"]) / size / math.log(2))

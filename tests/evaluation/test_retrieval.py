@@ -53,9 +53,9 @@ def test_what_fits_is_what_is_not_refused(task, length, distance):
 class Reader(Llama):
     """Sure of what stood `back` bytes before the byte to predict; of nothing for None."""
 
-    def __init__(self, back: int | None) -> None:
+    def __init__(self, back: int | None, heads: int = 1) -> None:
         recipe = tiny_recipe()
-        super().__init__(replace(recipe.model, vocab_size=256))
+        super().__init__(replace(recipe.model, vocab_size=256, heads=heads, kv_heads=1))
         self.back = back
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
@@ -94,15 +94,21 @@ def test_a_reader_that_knows_nothing_is_worse_than_chance():
 
 
 def test_every_model_is_asked_the_same(monkeypatch):
-    seen = []
+    """Whatever it knows, and however many heads it has, which decide how many instances it reads at once."""
+    seen: list[list[tuple[int, ...]]] = []
+    calls: list[int] = []
     forward = Reader.forward
 
     def spied(self, tokens):
-        seen.append(tuple(tokens.flatten().tolist()))
+        seen[-1] += [tuple(row) for row in tokens.tolist()]
+        calls[-1] += 1
         return forward(self, tokens)
 
     monkeypatch.setattr(Reader, "forward", spied)
-    for back in (8, None):
-        retrieval.ask(Reader(back), [TEXT], RECALL_RECIPE, LENGTHS[:1])
-    assert seen[: len(seen) // 2] == seen[len(seen) // 2 :]
-    assert len(set(seen)) == len(seen) // 2 > 1
+    for back, heads in ((8, 1), (None, 1), (8, 4)):
+        seen.append([])
+        calls.append(0)
+        retrieval.ask(Reader(back, heads), [TEXT], RECALL_RECIPE, LENGTHS[:2])
+    assert seen[0] == seen[1] == seen[2]
+    assert len(set(seen[0])) == len(seen[0])
+    assert calls[0] == calls[1] < calls[2]

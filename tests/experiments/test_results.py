@@ -258,6 +258,20 @@ def test_documents_in_common_cancel_in_differences():
     assert row["difference_documents_high"] == pytest.approx(truth)
 
 
+def test_losses_of_byte_pairs_are_per_byte_in_every_table():
+    """Tokens of two bytes each: half as many bits per byte, in the tables as along the training."""
+    runs = [record(name, 0, BEST) for name in ("rope", "tapa")]
+    pairs = [run | {"document_bytes": [2 * size for size in run["document_tokens"]]} for run in runs]
+    of_bytes, of_pairs = found_of(runs), found_of(pairs)
+    assert of_pairs["bytes"] == 2 * of_bytes["bytes"]
+    for kind, names in (("table2", ("bits", "rise")), ("equal_loss", ("bits_trained", "bits", "difference"))):
+        for one, other in zip(of_bytes[kind], of_pairs[kind], strict=True):
+            assert [other[name] for name in names] == pytest.approx([one[name] / 2 for name in names])
+    for one, other in zip(of_bytes["paths"], of_pairs["paths"], strict=True):
+        for name in ("trained", "longest"):
+            assert other[name] == pytest.approx([bits / 2 for bits in one[name]])
+
+
 # equal quality
 
 

@@ -155,6 +155,7 @@ def test_decay_draws_scores_slopes_variances_and_entropies(records):
     """Of each head the windows as long as trained, then the long ones, paler."""
     data = records["phase"]
     scores, slopes, variance, entropy = fig_23_phase_decay.draw(records).axes
+    assert "eq 14" in slopes.get_title("right")
     for i, (layer, head) in enumerate(by_loss(records["phase_short"])):
         for j, (of, inner) in enumerate((("phase_short", slice(1, 32)), ("phase", slice(1, 64)))):
             x = records[of].sel(layer=layer, head=head)
@@ -173,6 +174,15 @@ def test_decay_draws_scores_slopes_variances_and_entropies(records):
     assert levels == [float(data.exponent_paper[0, 0])]
     alike = np.asarray(entropy.lines[8].get_ydata())  # log 1; (log 2 + log 3) / 2; ...
     assert alike[:2] == pytest.approx([0.0, np.log(6) / 2])
+
+
+def test_decay_draws_no_bound_of_eq_14_where_there_is_none(records):
+    linear = {
+        name: data.assign(exponent_paper=data.exponent_paper * np.nan) for name, data in records.items()
+    }
+    _, slopes, *_ = fig_23_phase_decay.draw(linear).axes
+    assert slopes.get_title("right") == ""
+    assert not [line for line in slopes.lines if line.get_ls() == "--" and len(line.get_xdata()) == 2]
 
 
 def test_dynamics_draw_every_head_and_their_median(records, dynamic):

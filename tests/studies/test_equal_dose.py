@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -113,6 +114,16 @@ def test_recovered_losses_are_of_the_same_tokens_and_nothing_is_recovered_plain(
             assert bits["trained"] == cells[0]["bits_per_byte"]["altered"]
             nats = np.sum(by[kind, length]["nats"])
             assert bits["altered"] == pytest.approx(nats / (4 * SCORED * math.log(2)))
+    # of a vocabulary of byte pairs: per byte of text, and not per token
+    made = subject()
+    found = replace(made, token_bytes=np.arange(256) % 3 + 1)
+    size = int((made.chosen.cut(0) % 3 + 1).sum())
+    assert size > 1.5 * 4 * SCORED
+    for cell in equal_dose.compare_interventions(found, (LENGTH,), described=False):
+        own = by[cell["kind"], cell["length"]]
+        for key, value in own["bits_per_byte"].items():
+            assert cell["bits_per_byte"][key] == pytest.approx(value * 4 * SCORED / size)
+        assert cell["back"][0] == pytest.approx(own["back"][0] * 4 * SCORED / size)
     assert by["mask", LENGTH]["far_mass"] == 0
     assert by["constant -2", LENGTH]["far_mass"] < by["constant -1", LENGTH]["far_mass"]
     assert by["constant -1", LENGTH]["constant"] == -1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from analysis.studies import parts_removed
 from analysis.studies.parts_removed import INTERVENTIONS, LayerParts, changed_encoding, losses, removed
 from analysis.studies.score_variance import Settings, parts_of_layers
 from analysis.text.corpus import Corpus, Raw, from_texts
+from analysis.text.tokenizer import BytePairs, learn_byte_pairs
 from analysis.text.windows import Spans, spans
 from tests.heads import tiny_phase as phase_tiny
 
@@ -90,6 +92,20 @@ def test_losses_are_those_of_scores_put_together_by_hand(method: str, data: Corp
             assert row["change_low"] <= row["change"] <= row["change_high"]
     kinds = {m: [r["intervention"] for r in found if r["multiple"] == m] for m in (1, 2, 4, 8)}
     assert all(kind == list(INTERVENTIONS) for kind in kinds.values())
+
+
+def test_losses_of_byte_pairs_are_per_byte(data: Corpus, tmp_path, monkeypatch: pytest.MonkeyPatch):
+    model, layers = parts("rope", data, tmp_path)
+    sizes, pairs = np.arange(256) % 3 + 1, learn_byte_pairs([b"of the bytes of the text"], 257)
+    monkeypatch.setattr(BytePairs, "token_bytes", sizes)
+    own, found = (
+        removed(model, layers, one, count=4, seed=0) for one in (data, replace(data, tokenizer=pairs))
+    )
+    share = 4 * TARGET / sizes[chosen(data).cut(0).numpy()].sum()
+    assert share < 0.7
+    for per_token, per_byte in zip(own, found, strict=True):
+        for name in ("bits_per_byte", "change"):
+            assert per_byte[name] == pytest.approx(share * per_token[name])
 
 
 def test_the_model_as_it_is_and_its_far_mass(data: Corpus, tmp_path, monkeypatch: pytest.MonkeyPatch):

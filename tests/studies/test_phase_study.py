@@ -101,6 +101,16 @@ def test_everything_asked_for_is_there(data: xr.Dataset):
     assert np.isfinite(data.effect.sel(property="same line")).all()
 
 
+@pytest.mark.parametrize(("method", "bound"), [("tapa", -0.1 * 4), ("tapa_linear", None)])
+def test_only_a_quadratic_phase_has_the_bound_of_eq_14(method: str, bound: float | None, texts):
+    """A linear phase has a factor of two dimensions, which are no dimensions of its phase."""
+    reading = phase._reading([(path.name, list(path.read_bytes())) for path in texts], 32, 2, 0)
+    found = phase.measure_heads(
+        phase_tiny.model(method), reading, layers=[0], heads=[0, 1], tokens_too=False, progress=silent
+    ).exponent_paper
+    assert np.isnan(found).all() if bound is None else (found == bound).all()
+
+
 def test_the_ablations_are_those_of_the_model(data: xr.Dataset, texts: list[Path]):
     documents = [(path.name, list(path.read_bytes())) for path in texts]
     reading = phase._reading(documents, 32, 6, 0)

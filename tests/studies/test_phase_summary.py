@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 from analysis.records import Provenance, read_summary, write_summary
-from analysis.studies import near_far, phase, phase_summary
+from analysis.studies import near_far, phase, phase_seeds, phase_summary
 from analysis.studies.settings import PhaseSettings
 from figures import catalogue
 from tests.heads import tiny_phase as phase_tiny
@@ -65,6 +65,24 @@ def test_heads_are_those_of_the_records(records):
 
 
 @pytest.mark.full  # a model, measured twice
+def test_without_a_bound_by_eq_14_no_table_speaks_of_it(records):
+    long, short = (data.assign(exponent_paper=data.exponent_paper * np.nan) for data in records)
+    found = phase_summary.summarise_checkpoint(long, short)
+    assert found["exponent_bound"] is None
+    text = phase_summary.phase_markdown({"tapa_linear": found}, {})
+    assert "eq 14" not in text
+    for block in text.split("\n\n"):
+        if block.startswith("|"):
+            assert len({row.replace("\\|", "").count("|") for row in block.splitlines()}) == 1
+    for name in phase_summary.WINDOWS:
+        heads = [head[name] for head in found["heads"].values()]
+        assert "bound_met" not in phase_seeds._heads(heads, None)
+        slopes = [slope for head in heads for slope in head["slope_by_octave"]]
+        share = np.mean([slope is not None and slope <= 0.5 for slope in slopes])
+        assert phase_seeds._heads(heads, 0.5)["bound_met"] == pytest.approx(share)
+
+
+@pytest.mark.full  # a model, measured twice
 def test_properties_are_counted(records):
     long, short = records
     name = "same line"
@@ -88,14 +106,15 @@ def test_properties_are_counted(records):
 def test_gaps_are_counted(gaps: xr.Dataset):
     planted = gaps.copy(deep=True)
     at = {"checkpoint": "tapa", "reading": "positions", "reach": 24}
-    planted.sign_p_holm.loc[at] = np.array([[0.01, 0.04], [0.06, 0.01]])
-    planted["above"].loc[at] = np.array([[1.0, 0.0], [1.0, 1.0]])
-    planted.due_p_holm.loc[at] = np.array([[0.01, 0.04], [0.06, 0.01]])
-    planted["due_above"].loc[at] = np.array([[1.0, 0.0], [1.0, 0.2]])
+    planted.t_p_holm.loc[at] = np.array([[0.01, 0.04], [0.06, 0.01]])
+    planted["mean"].loc[at] = np.array([[1.0, -0.1], [1.0, 1.0]])
+    planted.due_t_p_holm.loc[at] = np.array([[0.01, 0.04], [0.06, 0.01]])
+    planted["due"].loc[at] = np.array([[1.0, -2.0], [1.0, -0.2]])
     found = phase_summary.gaps(planted)
     cell = found["tapa"]["positions"]["24"]
-    assert (cell["due_near_above"], cell["due_far_above"]) == (1, 2)
-    assert (cell["near_above"], cell["far_above"], cell["heads"], cell["windows"]) == (2, 1, 4, 9)
+    assert (cell["due_near_sure"], cell["due_far_sure"]) == (1, 2)
+    assert (cell["near_sure"], cell["far_sure"], cell["heads"]) == (2, 1, 4)
+    assert (cell["windows"], cell["documents"]) == (9, 3)
     x = gaps.sel(checkpoint="alibi", reading="distances", reach=24)
     cell = found["alibi"]["distances"]["24"]
     for part in ("mean", "drift", "due"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import flint
+import mpmath
 import numpy as np
 import pytest
 from flint import arb
@@ -15,6 +16,8 @@ from analysis.errors import InputError
 from analysis.theory.frequencies import Frequencies, plain, xpos, yarn
 from analysis.theory.gaussian_law import (
     GaussianLaw,
+    Steps,
+    accumulated_moments,
     alibi_moments,
     correlated,
     equal,
@@ -244,6 +247,79 @@ def test_singular_laws_have_their_moments_too():
         assert found.variance[i] == pytest.approx(variance, rel=1e-9)
     still = GaussianLaw(np.arange(16.0), np.zeros((16, 16)))
     assert (rotary_moments(still, DISTANCES, FAMILY["plain"]).variance == 0).all()
+
+
+def in_many_digits(law: GaussianLaw, lag: float, steps: Steps) -> tuple[mpmath.mpf, mpmath.mpf]:
+    """Mean and variance of q^T R k with R turned by Gaussian angles, as E[s] and E[s^2] - E[s]^2 at 120 digits.
+
+    Given the angles the score is x^T M x of x = (q, k), of mean tr(M S) + m^T M m; the mean of its square adds to the
+    square of that 2 tr(M S M S) + 4 m^T M S M m. M is linear in cosines and sines, whose moments are exact.
+    """
+    half = law.head_dim // 2
+    with mpmath.workdps(120):
+        m, covariance = mpmath.matrix(law.mean.tolist()), mpmath.matrix(law.covariance.tolist())
+        forms = []
+        for pair in range(half):
+            first, second = pair, half + pair
+            entries = [(first, first, 1), (second, second, 1)], [(first, second, 1), (second, first, -1)]
+            for side in entries:  # A_d = q_1 k_1 + q_2 k_2, B_d = q_1 k_2 - q_2 k_1
+                form = mpmath.zeros(2 * law.head_dim)
+                for i, j, sign in side:
+                    form[i, law.head_dim + j] = form[law.head_dim + j, i] = mpmath.mpf(sign) / 2
+                forms.append(form)
+        waves, squares = [], mpmath.zeros(len(forms))
+        for pair in range(half):
+            phi = mpmath.mpf(lag) * mpmath.mpf(float(steps.mean[pair]))
+            spread = abs(mpmath.mpf(lag)) * mpmath.mpf(float(steps.variance[pair]))
+            waves += [mpmath.exp(-spread / 2) * f(phi) for f in (mpmath.cos, mpmath.sin)]
+            twice = mpmath.exp(-2 * spread)
+            squares[2 * pair, 2 * pair] = (1 + twice * mpmath.cos(2 * phi)) / 2
+            squares[2 * pair + 1, 2 * pair + 1] = (1 - twice * mpmath.cos(2 * phi)) / 2
+            squares[2 * pair, 2 * pair + 1] = squares[2 * pair + 1, 2 * pair] = (
+                twice * mpmath.sin(2 * phi) / 2
+            )
+        spreads = [form * covariance for form in forms]
+        means = [
+            sum(s[i, i] for i in range(s.rows)) + (m.T * f * m)[0]
+            for s, f in zip(spreads, forms, strict=True)
+        ]
+        mean, second = sum(w * e for w, e in zip(waves, means, strict=True)), mpmath.mpf(0)
+        for f, one in enumerate(forms):
+            for g, other in enumerate(forms):
+                product = spreads[f] * spreads[g]
+                trace = sum(product[i, i] for i in range(product.rows))
+                of_both = means[f] * means[g] + 2 * trace + 4 * (m.T * one * covariance * other * m)[0]
+                together = squares[f, g] if f // 2 == g // 2 else waves[f] * waves[g]
+                second += together * of_both
+        return mean, second - mean**2
+
+
+@given(
+    seed=SEEDS,
+    size=st.sampled_from([0.0, 1.0, 1e5, 1e10]),
+    lag=st.sampled_from([0.0, 1.0, -3.0, 2.0**20 + 1, 2.0**40 + 1, -(2.0**40) - 1]),
+    variance=st.sampled_from([0.0, 1e-30, 1e-13, 1e-3, 1.0]),
+)
+@settings(max_examples=40, deadline=None)
+def test_accumulated_rotations_keep_their_digits_at_any_mean_and_distance(seed, size, lag, variance):
+    rng = np.random.default_rng(seed)
+    factor = rng.standard_normal((8, 16))
+    law = GaussianLaw(size * rng.standard_normal(8), factor @ factor.T / 8)
+    steps = Steps(rng.uniform(-3, 3, 2), variance * rng.uniform(0.5, 1, 2))
+    found = accumulated_moments(law, np.array([lag]), steps, scale=1.0)
+    mean, exact = in_many_digits(law, lag, steps)
+    # the covariance is well conditioned, so that no sum of products is far below its terms
+    assert abs(found.variance[0] - exact) <= 2.0**-42 * exact
+    largest = np.abs(law.mean).max() ** 2 + np.abs(law.covariance).max()
+    assert abs(found.mean[0] - mean) <= 2.0**-47 * largest
+
+
+def test_accumulated_rotations_without_spread_are_rotary():
+    law, rope = draw_law(5), plain(1e4, 8)
+    steps = Steps(rope.omega, np.zeros(4))
+    found, expected = accumulated_moments(law, DISTANCES, steps), rotary_moments(law, DISTANCES, rope)
+    for name in ("mean", "second", "variance"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=2.0**-46)
 
 
 def test_what_does_not_fit_is_named():
