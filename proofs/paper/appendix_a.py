@@ -420,7 +420,7 @@ def chernoff(blocks: sp.Expr, rate: sp.Expr) -> Evidence:
 RATE = C2 * sp.Symbol("D") * sp.Symbol("eta") ** 2 / (32 * C1 * sp.Symbol("M"))
 BLOCK, PARAMETER = sp.symbols("M t", positive=True)
 BOTH_TAILS, LEAST_C1 = sp.Symbol("p", positive=True), relation(C1, ">=", 1)
-TAILS_MET = "(19)"
+CENTRED, TAILS_MET = "Assumption 2.1", "(19)"
 BLOCKS = "blocks of at most $M$ pairs, independent between blocks"
 CHERNOFF = {
     PARAMETER: DIM * C2 * ETA / (16 * C1 * BLOCK),
@@ -442,7 +442,7 @@ EQ_20_REPAIRED = Statement(
 @repair(
     "eq-20",
     says=EQ_20_REPAIRED,
-    assumes=(TAILS_MET, BLOCKS),
+    assumes=(CENTRED, TAILS_MET, BLOCKS),
     outline=(
         "e^x <= x + e^{x^2} and the layer-cake formula give E e^{sU} <= e^{K s^2}, K = 2C_1/C_2, for U = "
         "A_d - mu_0 and B_d - nu_0. X_d = a_d U + b_d V with a_d^2 + b_d^2 = |e^{ix} - e^{iy}|^2 <= 4; "
@@ -452,7 +452,7 @@ EQ_20_REPAIRED = Statement(
     ),
     proof=r"""
         Let $U$ be an $A_d-\mu_0$ or $B_d-\nu_0$ and $K=2C_1/C_2$. *$\mathrm Ee^{sU}\le e^{Ks^2}$:* from
-        $e^x\le x+e^{x^2}$ and $\mathrm EU=0$, $\mathrm Ee^{sU}\le\mathrm
+        $e^x\le x+e^{x^2}$ and $\mathrm EU=0$ (Assumption 2.1), $\mathrm Ee^{sU}\le\mathrm
         Ee^{s^2U^2}=1+\int_0^\infty2s^2te^{s^2t^2}P(|U|>t)\,dt\le1+\frac{C_1s^2}{C_2-s^2}\le1+Ks^2$ for
         $s^2\le C_2/2$. For $s^2>C_2/2$ use $sU\le\frac{s^2}{2C_2}+\frac{C_2U^2}2$: $\mathrm Ee^{sU}\le
         e^{s^2/2C_2}(1+C_1)$, and $\ln(1+C_1)\le C_1-\frac14\le(2C_1-\frac12)\frac{s^2}{C_2}$.
@@ -535,13 +535,24 @@ def eq_20_attack() -> Iterator[Evidence]:
     yield from counterexample(walsh_signs(3), exact(what, bool(ratio >= 1), ratio, ">= 1"))
 
 
+@necessary("eq-20*", hypothesis=CENTRED)
+def shifted_tokens() -> Iterator[Evidence]:
+    """A_d = mu_0 + 1 and B_d = nu_0 for certain: independent; (19) holds with C_1 = e, C_2 = 1, as in `coin_tokens`."""
+    head_dim, margin = 8192, sp.Rational(1, 5)
+    sums = RopeSums.of(head_dim, base=BASE)
+    gap, bound = abs(sums.cos(NEAR) - sums.cos(FAR)), bound_at(sp.E, head_dim, margin**2)
+    yield below(f"D = {head_dim}: |Z - Z| > {margin} for certain", constant_ball(margin), gap)
+    yield below("the chance 1 is at most the bound", arb(1), bound)
+
+
 RARE = tuple(sp.Rational(n, 2) for n in (1, 4, 10, 26, 80, 160))  # R^2
 
 
 @attack(
     "eq-20*",
-    domain=f"{EQ_20_REPAIRED.domain()}, where its bound is no 0 to every digit; one pair at C_2 = 1, |A_0 - mu_0| = R "
-    "as often as (19) allows, half a turn on, where independent signs never come near the bound",
+    domain=f"{EQ_20_REPAIRED.domain()}, where its bound is no 0 to every digit; one pair at C_2 = 1, A_0 - mu_0 = R "
+    "and -R, either as often, together as often as (19) allows, half a turn on, where independent signs never come "
+    "near the bound",
 )
 def eq_20_repaired_attack() -> Iterator[Evidence]:
     def rare(constants: Sequence[sp.Expr]) -> Evidence:
@@ -622,7 +633,7 @@ REMARK_REPAIRED = Statement(
 @repair(
     "rem-A",
     says=REMARK_REPAIRED,
-    assumes=(TAILS_MET, BLOCKS),
+    assumes=(CENTRED, TAILS_MET, BLOCKS),
     uses=("eq-20*",),
     outline="(20) as repaired at eta = delta |Delta|.",
     proof=r"""

@@ -176,9 +176,11 @@ SHARPER = Statement(
     ),
     words=r"whenever $K = \int |q_A\cdot k_A| \int \sup_{q}|F_{x_A}(q,\zeta)| \,d\zeta \,dx_A < \infty$, $F$ the "
     r"Fourier transform of $\rho(x_A,q_P,.)$ (or the same with $q$, $k$ exchanged), the first below; and, if $F$ is "
-    f"continuous in $q$ at the origin, the second, so the exponent is exact unless the integral is {VANISHED}; with "
+    r"continuous in $q$ at the origin, and $\rho(x_A,\cdot)$ there too, the second, so the exponent is exact unless "
+    f"the integral is {VANISHED}; with "
     r"$n = (1-\theta)D$, $a = \theta D$, ",
 )
+INTEGRABLE = r"$\mathrm{E}|\mathrm{Attn}|$ finite"
 KERNEL_FINITE = "$K$ finite; more than enough: Schwartz in $k_P$ with weights in $x_A$, $q_P$ smooth or not"
 
 
@@ -190,7 +192,7 @@ def sharper_without_density() -> Iterator[Evidence]:
 @repair(
     "thm-3.2",
     says=SHARPER,
-    assumes=(KERNEL_FINITE,),
+    assumes=(INTEGRABLE, KERNEL_FINITE),
     uses=("thm-3.2.kernel", "thm-3.2.gaussian"),
     outline=(
         "The bound is the kernel step. In int F(zeta/s, zeta) dzeta let s grow: dominated by sup_q |F|, it "

@@ -93,7 +93,7 @@ ENDS = Statement(
     ),
     (Conclusion(relation(SHRINKS, ">=", 2)), Conclusion(relation(SHRINKS, "<=", HEAD))),
     meaning={SHRINKS: (GREATEST + REST) / (GREATEST / 2)},
-    words=r"for constant $u$, frequencies of which no two are equal or add up to a multiple of $2\pi$ and none is a "
+    words=r"for constant $u$, frequencies of which no two differ by or add up to a multiple of $2\pi$ and none is a "
     r"multiple of $\pi$: as $n\to\infty$, $s_1^2$ falls by the factor $f$, of $g=\max_m|v_m|^2$ and of the sum $h$ "
     r"of the other $|v_m|^2$: ",
 )
