@@ -69,7 +69,10 @@ def compare_heads(first: xr.Dataset, second: xr.Dataset) -> xr.Dataset:
 
 
 def comparison_numbers(found: xr.Dataset) -> dict[str, Any]:
-    """Of each quantity the medians over heads, None if not finite, and how many heads differ after adjustment."""
+    """Of each quantity the medians over heads, None if not finite, and how many heads differ after adjustment.
+
+    That is None where no head could be tested, for want of standard errors.
+    """
     numbers: dict[str, Any] = {
         "paired": bool(found.attrs["paired"]),
         "heads": found.sizes["layer"] * found.sizes["head"],
@@ -77,8 +80,10 @@ def comparison_numbers(found: xr.Dataset) -> dict[str, Any]:
     for name in found["quantity"].values.tolist():
         one = found.sel(quantity=name)
         medians = {key: float(one[key].median()) for key in ("first", "second", "difference")}
+        tested = int(np.isfinite(one.p_holm).sum())
         numbers[name] = {key: value if math.isfinite(value) else None for key, value in medians.items()} | {
-            "heads_that_differ": int((one.p_holm <= 1 - LEVEL).sum())
+            "heads_tested": tested,
+            "heads_that_differ": int((one.p_holm <= 1 - LEVEL).sum()) if tested else None,
         }
     return numbers
 

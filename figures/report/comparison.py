@@ -128,18 +128,26 @@ def comparison_sentences(found: xr.Dataset, names: tuple[str, str], *, windows: 
         if found.attrs["paired"]
         else f"over {windows[0]} and {windows[1]} windows, not paired, because the windows differ"
     )
-    medians = [float(np.nanmedian(share[name])) for name in ("first", "second")]
     return [
-        f"The share of the scores' variance between distances is {in_percent(medians[0])} in the median head of "
-        f"{names[0]} and {in_percent(medians[1])} in that of {names[1]}; {_different(share)} of {heads} heads "
-        f"differ at the level of {in_percent(1 - LEVEL)} after Holm's adjustment for all heads.",
+        f"The share of the scores' variance between distances is {_median(share['first'])} in the median head of "
+        f"{names[0]} and {_median(share['second'])} in that of {names[1]}; {_different(share)}.",
         f"What the means of queries and keys predict of near less far scores rises in "
-        f"{int((gap.difference > 0).sum())} of {heads} heads and differs in {_different(gap)} after Holm's "
-        f"adjustment ({sure}).",
+        f"{int((gap.difference > 0).sum())} of {heads} heads; {_different(gap)} ({sure}).",
         "Intervals are over windows and say nothing of other texts; those of shares take the two records' errors as "
         "independent, which is too wide where the windows are the same.",
     ]
 
 
-def _different(one: xr.Dataset) -> int:
-    return int((one.p_holm <= 1 - LEVEL).sum())
+def _median(shares: xr.DataArray) -> str:
+    known = shares.values[np.isfinite(shares.values)]
+    return in_percent(float(np.median(known))) if len(known) else "not defined"
+
+
+def _different(one: xr.Dataset) -> str:
+    """In how many heads the records differ, of those in which that can be tested."""
+    heads, tested = one.p_holm.size, int(np.isfinite(one.p_holm).sum())
+    if not tested:
+        return "no head could be tested, for want of standard errors: they take three windows, and scores that vary"
+    of = f"{heads} heads" if tested == heads else f"the {tested} heads of {heads} that could be tested"
+    count = int((one.p_holm <= 1 - LEVEL).sum())
+    return f"{count} of {of} differ at the level of {in_percent(1 - LEVEL)} after Holm's adjustment for all of them"

@@ -109,6 +109,7 @@ def god_lower_0_attack() -> Iterator[Evidence]:
     says="as the far set grows with the context, no choice of rotations keeps the mass of the near keys above a "
     "positive "
     "bound, unless the far mass is controlled",
+    assumes=("$|q||k|$ bounded, whatever the context",),
     uses=("god-lower.0",),
     outline="god-lower.0 for N_far -> oo: the scores of rotated vectors stay within |q||k|/sqrt(D), whatever "
     "the rotations.",

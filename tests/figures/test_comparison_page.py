@@ -11,11 +11,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 
 from analysis.cli.exported import COLUMNS, heads_csv, layers_latex, query_statistics, write_query_statistics
-from analysis.studies.heads_compared import compare_heads
+from analysis.studies.heads_compared import compare_heads, comparison_numbers
 from figures.fig_03_distance_bias import draw_own
-from figures.report.comparison import comparison_page
+from figures.report.comparison import comparison_page, comparison_sentences
 from figures.report.page import report_page, unpacked
 from figures.style import save_picture
 from tests.figures.report_records import LENGTH, tiny_record
@@ -51,6 +52,22 @@ def test_the_comparison_holds_both_records_and_their_differences() -> None:
     first, stop = (arrays[f"beyond_{name}"][inside].astype(int) for name in ("first", "stop"))
     expected = np.stack([bias[:, a:b].mean(axis=1) for a, b in zip(first, stop, strict=True)], axis=1)
     assert np.allclose(arrays["beyond_b"][:, inside], expected, atol=1e-4)
+
+
+def test_heads_that_could_not_be_tested_do_not_count_as_alike() -> None:
+    """Of two windows no share has a standard error; of a head whose scores do not vary none at all."""
+    found = compare_heads(stamped(tiny_record(seed=0)), stamped(tiny_record(seed=1)))
+    assert comparison_numbers(found)["distance_share"]["heads_tested"] == 12
+    none = found.assign(p_holm=xr.full_like(found.p_holm, np.nan), first=xr.full_like(found["first"], np.nan))
+    said = comparison_sentences(none, ("base", "tuned"), windows=(2, 2))
+    assert "is not defined in the median head of base" in said[0]
+    assert all("no head could be tested" in sentence for sentence in said[:2])
+    assert comparison_numbers(none)["distance_share"]["heads_that_differ"] is None
+    some = found.assign(p_holm=found.p_holm.where(found.layer > 0))
+    assert (
+        "of the 8 heads of 12 that could be tested"
+        in comparison_sentences(some, ("a", "b"), windows=(3, 3))[0]
+    )
 
 
 def test_records_of_two_lengths_share_their_common_bins() -> None:
