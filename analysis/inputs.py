@@ -179,3 +179,18 @@ def tensor_sizes(file: Path) -> list[int]:
             return [math.prod(opened.get_slice(name).get_shape()) for name in opened.keys()]  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise InputError(f"{file} is truncated or not safetensors: {error}") from error
+
+
+FLOATS = ("F64", "F32", "F16", "BF16")
+"""Types of safetensors whose numbers are the weights themselves."""
+
+
+def check_weights_are_floats(file: Path) -> None:
+    """`InputError` for a weight that is stored as integers or in eight bits: what it stands for takes its scales."""
+    with safe_open(file, framework="np") as opened:
+        for name in opened.keys():  # noqa: SIM118
+            kind = opened.get_slice(name).get_dtype()
+            if name.endswith("weight") and kind not in FLOATS:
+                raise InputError(
+                    f"{file}: {name} is stored as {kind}, quantised; use the full-precision checkpoint or a .gguf"
+                )

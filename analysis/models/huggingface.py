@@ -31,7 +31,13 @@ from transformers.utils import logging
 
 from analysis.assets import PICKLES
 from analysis.errors import InputError
-from analysis.inputs import check_folder_is_plain, check_regular, read_json, tensor_sizes
+from analysis.inputs import (
+    check_folder_is_plain,
+    check_regular,
+    check_weights_are_floats,
+    read_json,
+    tensor_sizes,
+)
 from analysis.models.families import TAPA, Family, Heads, family_of, heads_of
 from analysis.progress import Progress, silent
 from analysis.text.tokenizer import tokenizers_errors
@@ -113,6 +119,8 @@ def _folder(path: Path) -> Source:
         if not file.exists():
             raise InputError(f"{file} is missing, though {path / INDEX} names it")
     sizes = [size for file in weights for size in tensor_sizes(file)]
+    for file in weights:
+        check_weights_are_floats(file)
     return Source(path, weights, None, len(sizes), sum(sizes))
 
 

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import gguf
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.utils import logging
 
@@ -140,6 +141,16 @@ def test_pickles_beside_safetensors_are_left_alone(spoiled: Path) -> None:
 
 
 # ------------------------------------------------------------------------------------- what is refused
+
+
+@pytest.mark.parametrize("kind", [torch.int8, torch.float8_e4m3fn])
+def test_weights_that_are_quantised_without_a_word_in_the_configuration(spoiled: Path, kind: torch.dtype):
+    """Read as they stand, integers would be measured as if they were the weights."""
+    file = spoiled / "model.safetensors"
+    tensors = load_file(file)
+    name = "model.layers.0.self_attn.q_proj.weight"
+    save_file(tensors | {name: tensors[name].to(kind)}, file, metadata={"format": "pt"})
+    refused(spoiled, rf"{name} is stored as (I8|F8_E4M3), quantised; use the full-precision checkpoint")
 
 
 class Trap:
