@@ -367,8 +367,8 @@ class PretrainedModel(Model):
 
     @property
     def default_window(self) -> int:
-        """2048."""
-        return DEFAULT_WINDOW
+        """2048, or its context where that is shorter."""
+        return min(DEFAULT_WINDOW, self.context_length)
 
     def encode(self, text: str) -> Int[Tensor, " length"]:
         """As its tokenizer does; `InputError` without one."""
@@ -583,8 +583,9 @@ def memory_of(
     source = huggingface.inspect(path)
     with quiet_transformers():
         check_config(source)
+    config = read_config(source)
     need = memory_needed(
-        source, read_config(source), windows=windows, length=length or DEFAULT_WINDOW,
+        source, config, windows=windows, length=length or min(DEFAULT_WINDOW, _context_of(config)),
         precision=precision, device=device, by_layers=source.gguf_file is None,
     )  # fmt: skip
     return need, free_memory(device)
@@ -630,7 +631,15 @@ def weights_sha256(
         found = read_checkpoint(path)
         return huggingface.sha256([found.file]), found.config.context
     source = huggingface.inspect(path)
-    return huggingface.sha256(source.weights, _if_large(source, progress)), DEFAULT_WINDOW
+    with quiet_transformers():
+        window = min(DEFAULT_WINDOW, _context_of(read_config(source)))
+    return huggingface.sha256(source.weights, _if_large(source, progress)), window
+
+
+def _context_of(config: Any) -> int:
+    """The context that a configuration declares; 2048 where it declares none that can be one."""
+    found = getattr(config, "max_position_embeddings", None)
+    return found if isinstance(found, int) and found > 0 else DEFAULT_WINDOW
 
 
 def _instead(method: str, path: Path) -> str:

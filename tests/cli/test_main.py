@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pickle
@@ -380,6 +381,7 @@ def test_measure_in_a_process_of_its_own(place: Path):
     )
     assert provenance.configuration == {
         "windows": 3, "length": 32, "seed": 5, "model": "llama", "texts": ["text.txt"],
+        "texts_sha256": [hashlib.sha256((place / "text.txt").read_bytes()).hexdigest()],
         "precision": "float32", "device": "cpu", "revision": None,
     }  # fmt: skip
     assert provenance.model_sha256

@@ -135,6 +135,10 @@ def test_loading_says_nothing_and_restores_what_it_silenced(
     assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
 
 
+def test_a_window_is_no_longer_than_the_context_if_none_is_given(saved: Path) -> None:
+    assert load.open_model(saved).default_window == load.weights_sha256(saved)[1] == 256
+
+
 def test_pickles_beside_safetensors_are_left_alone(spoiled: Path) -> None:
     (spoiled / "pytorch_model.bin").write_bytes(pickle.dumps(Trap()))
     load.load_checkpoint(spoiled)
