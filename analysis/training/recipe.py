@@ -99,6 +99,8 @@ class Recipe:
         check_above("lr", self.lr, 0)
         for name in ("weight_decay", "task_weight"):
             check_at_least(name, getattr(self, name), 0)
+        if self.length < 2:  # or the run would be trained, and could not be evaluated
+            raise InputError(f"length={self.length} leaves nothing to score; give 2 or more")
         if self.warmup >= self.steps:
             raise InputError(f"warmup={self.warmup} leaves nothing of steps={self.steps}; give fewer")
         if self.task is not None and self.task not in TASKS:

@@ -151,6 +151,7 @@ BAD = [
     (["steps=0"], "steps=0 is not a whole number of at least 1"),
     (["steps=1.5"], "steps=1.5 is not a whole number; give one"),
     (["steps=50"], "warmup=100 leaves nothing of steps=50; give fewer"),
+    (["length=1"], "length=1 leaves nothing to score; give 2 or more"),
     (["batch=0"], "batch=0 is not a whole number"),
     (["compile=1"], "compile=1 is not true or false; give one"),
     (["precision=float16"], "precision='float16' is unknown; did you mean bfloat16?"),
