@@ -373,7 +373,8 @@ RunsOrModel = Annotated[
     Path,
     typer.Argument(
         metavar="RUNS|MODEL",
-        help="Folder of the runs of `tapa sweep` or `tapa train`; or smollm2, a Hugging Face folder, a .gguf file.",
+        help="Folder of the runs of `tapa sweep` or `tapa train`; or smollm2, gemma3-270m, a Hugging Face folder or "
+        "name, a .gguf file.",
     ),
 ]
 BiasRecord = Annotated[
@@ -457,7 +458,7 @@ def bias(
     _check_none({
         "lengths": lengths, "interventions": interventions, "text": text, "dry-run": dry_run,
         "documents": documents, "precision": precision,
-    }, f"of a MODEL, and {runs} is no smollm2, Hugging Face folder or .gguf file")  # fmt: skip
+    }, f"of a MODEL, and {runs} is no smollm2, gemma3-270m, Hugging Face folder or name, or .gguf file")  # fmt: skip
     _bias_of_runs(
         runs, records, out, variant, workers,
         (8 if windows is None else windows, 64 if spans is None else spans, seed),
