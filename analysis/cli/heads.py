@@ -388,6 +388,22 @@ Lengths = Annotated[
     str | None,
     typer.Option(help="MODEL: tokens to read; one and a half times and twice its context if not given."),
 ]
+# None where it was not typed, so that what is of the command's other argument is refused even at its default
+MeanWindows = Annotated[
+    int | None, typer.Option(help="RUNS: windows in which mean scores are measured.", show_default="8")
+]
+TestSpans = Annotated[
+    int | None, typer.Option(help="RUNS: spans of the test split that are scored.", show_default="64")
+]
+Interventions = Annotated[
+    str | None, typer.Option(help="MODEL: such as plain,hold,clamp; all of the plan if not given.")
+]
+ScoredDocuments = Annotated[
+    int | None, typer.Option(help="MODEL: that are scored; four more are needed.", show_default="12")
+]
+ForwardPrecision = Annotated[
+    str | None, typer.Option(help="MODEL: float32 or bfloat16.", show_default="bfloat16")
+]
 DryRun = Annotated[
     bool,
     typer.Option("--dry-run", help="MODEL: only say how many core-hours it takes, by one measured step."),
@@ -402,12 +418,8 @@ def bias(
     out: BiasRecord = None,
     variant: Annotated[list[str], typer.Option(help="RUNS: only of this variant; repeat for several.")] = [],
     workers: Processes = None,
-    windows: Annotated[
-        int | None, typer.Option(help="RUNS: windows in which mean scores are measured.", show_default="8")
-    ] = None,
-    spans: Annotated[
-        int | None, typer.Option(help="RUNS: spans of the test split that are scored.", show_default="64")
-    ] = None,
+    windows: MeanWindows = None,
+    spans: TestSpans = None,
     seed: Annotated[
         int, typer.Option(help="Of whatever is drawn: windows, documents, placebos, bootstraps.")
     ] = 0,
@@ -415,16 +427,10 @@ def bias(
         bool, typer.Option("--force", help="RUNS: measure again what is up to date, too.")
     ] = False,
     lengths: Lengths = None,
-    interventions: Annotated[
-        str | None, typer.Option(help="MODEL: such as plain,hold,clamp; all of the plan if not given.")
-    ] = None,
-    documents: Annotated[
-        int | None, typer.Option(help="MODEL: that are scored; four more are needed.", show_default="12")
-    ] = None,
+    interventions: Interventions = None,
+    documents: ScoredDocuments = None,
     text: Texts = [],
-    precision: Annotated[
-        str | None, typer.Option(help="MODEL: float32 or bfloat16.", show_default="bfloat16")
-    ] = None,
+    precision: ForwardPrecision = None,
     dry_run: DryRun = False,
     method: Methods = [],
     as_json: Json = False,

@@ -132,6 +132,7 @@ def test_a_cell_of_a_matched_constant_is_of_the_constant_of_its_length(
     _, data = record
     opened, lengths, windows, _ = study.prepared(str(places[0]), places[1], SETTINGS, silent)
     kept = kept_arrays(record[0].with_name("bias.curves.npz"))
+    assert kept is not None
     curves = Curves.from_arrays(kept, str(kept["key"]))
     assert curves is not None
     window = next(window for window in windows if window.role == "test")

@@ -286,11 +286,11 @@ def test_steps_and_seeds_differ():
     ],
 )
 def test_what_is_no_batch(change: dict, message: str):
-    drawn = {"documents": documents([50, 60]), "length": 8, "batch": 2, "seed": 0}
-    place = {"step": 0, "rank": 0, "ranks": 1}
-    given = drawn | place | change
+    given: dict = {"documents": documents([50, 60]), "length": 8, "batch": 2, "seed": 0}
+    given |= {"step": 0, "rank": 0, "ranks": 1} | change
+    place = {name: given.pop(name) for name in ("step", "rank", "ranks")}
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        Batches(**{name: given[name] for name in drawn}).at(**{name: given[name] for name in place})
+        Batches(**given).at(**place)
     assert rank_rows(1, 2) == slice(1, None, 2)
 
 
