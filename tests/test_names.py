@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -180,3 +181,143 @@ def test_a_planted_homonym_is_seen(path: str, line: str, name: str):
     found = homonyms(SOURCES | {path: f"{SOURCES[path]}\n\n{line}\n"})
     assert list(found) == [name]
     assert path in found[name]
+
+
+# Docstrings name what is there: of every dotted name between backticks a module, a class or a parameter has the rest.
+
+# what ends so is a file, or an array in one
+FILES = ("cpp", "html", "inv_freq", "json", "md", "safetensors", "toml")
+FOREIGN = {*sys.stdlib_module_names, "numpy", "rich", "torch", "AutoModelForCausalLM", "arb"}
+LEFT = (
+    "analysis/evaluation/retrieval.py",
+    "analysis/experiments/long_plan.py",
+)  # whose names are not mended yet
+DOTTED = re.compile(r"(?<!`)`([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)`(?!`)")
+Named = dict[str, set[str]]
+"""Members by the name of their module or class."""
+
+
+def bound_in(body: Sequence[ast.stmt]) -> set[str]:
+    """Names that statements bind, those inside `if` and `try` included, those inside functions and classes not."""
+    found: set[str] = set()
+    for node in body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {(one.asname or one.name).partition(".")[0] for one in node.names}
+        elif isinstance(node, ast.If | ast.Try | ast.With):
+            found |= bound_in(
+                [part for part in ast.walk(node) if isinstance(part, ast.stmt) and part is not node]
+            )
+        else:
+            found |= {
+                part.id
+                for part in ast.walk(node)
+                if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+            }
+    return found
+
+
+@cache
+def index_of(text: str) -> tuple[set[str], Named, Named]:
+    """Of a module: its names, the members of each of its classes, and the names of the classes they are made of."""
+    tree = ast.parse(text)
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    members = {node.name: bound_in(node.body) for node in classes}
+    bases = {node.name: {re.split(r"\W", ast.unparse(base))[0] for base in node.bases} for node in classes}
+    for node in classes:  # what a method puts into its object
+        stored = (
+            part
+            for part in ast.walk(node)
+            if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Store)
+        )
+        members[node.name] |= {
+            part.attr for part in stored if isinstance(part.value, ast.Name) and part.value.id == "self"
+        }
+    return bound_in(tree.body), members, bases
+
+
+@cache
+def dotted_names(text: str) -> tuple[tuple[int, str, set[str]], ...]:
+    """Of a module's docstrings: line, dotted name, and the parameters and attributes that the docstring is about."""
+
+    def within(node: ast.AST, about: set[str]) -> Iterator[tuple[int, str, set[str]]]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.ClassDef):
+                yield from within(child, about | bound_in(child.body))
+            elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield from within(
+                    child, about | {part.arg for part in ast.walk(child.args) if isinstance(part, ast.arg)}
+                )
+            elif (
+                isinstance(child, ast.Expr)
+                and isinstance(child.value, ast.Constant)
+                and isinstance(child.value.value, str)
+            ):
+                yield from ((child.lineno, name, about) for name in DOTTED.findall(child.value.value))
+            else:
+                yield from within(child, about)
+
+    return tuple(within(ast.parse(text), set()))
+
+
+def stale_names(sources: Mapping[str, str]) -> list[str]:
+    """Dotted names in docstrings whose parts are no module or class and its member, nor a parameter and its own."""
+    modules, members, bases = {}, {}, {}
+    for path, text in sources.items():
+        names, own, made_of = index_of(text)
+        modules[path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")] = names
+        for kind in own:
+            members[kind] = members.get(kind, set()) | own[kind]
+            bases[kind] = bases.get(kind, set()) | made_of[kind]
+
+    def has(kind: str, name: str) -> bool:
+        return name in members.get(kind, ()) or any(
+            has(base, name) for base in bases.get(kind, set()) - {kind}
+        )
+
+    def is_there(parts: list[str], about: set[str]) -> bool:
+        if parts[-1] in FILES or parts[0] in FOREIGN | about or (len(parts) == 2 and has(*parts)):
+            return True
+        for end in range(1, len(parts) + 1):
+            prefix, rest = ".".join(parts[:end]), parts[end:]
+            for module, names in modules.items():
+                if f".{module}".endswith(f".{prefix}") and (
+                    not rest or (rest[0] in names and (len(rest) == 1 or has(rest[0], rest[1])))
+                ):
+                    return True
+        return False
+
+    return [
+        f"{path}:{line}: {name}"
+        for path, text in sources.items()
+        for line, name, about in dotted_names(text)
+        if not is_there(name.split("."), about)
+    ]
+
+
+def test_names_in_docstrings_are_there():
+    assert [one for one in stale_names(SOURCES) if not one.startswith(LEFT)] == []
+    named = [name for text in SOURCES.values() for _, name, _ in dotted_names(text)]
+    assert len(named) > 150
+    assert {"Batches.at", "curves.trained_length", "theory.frequencies.NAMES", "torch.compile"} <= set(named)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "heads.lags.mean_score",  # no such module
+        "heads.mean_score.mean_scores",  # no such member
+        "theory.rope.Rotation.omega",
+        "Batches.next",  # no such method
+        "evaluation.assemble",
+        "other.length",  # no such parameter
+    ],
+)
+def test_a_planted_stale_name_is_seen(name: str):
+    said = f'"""Nothing, as `{name}` of `curves.length` and `Batches.at`."""'
+    path = "analysis/heads/phase.py"
+    found = stale_names(
+        {**SOURCES, path: f"{SOURCES[path]}\n\ndef planted(curves: int) -> None:\n    {said}\n"}
+    )
+    assert [one.rpartition(": ")[2] for one in found if one.startswith(path)] == [name]

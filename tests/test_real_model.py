@@ -20,6 +20,7 @@ from analysis.models.huggingface import PARAGRAPH, check_row_order, interleaved_
 from analysis.models.intervened import TextReader, intervened, unchanged
 from analysis.models.load import fetch_smollm2, load_checkpoint
 from analysis.models.pretrained_losses import extended_rotation
+from analysis.progress import silent
 from analysis.records import read_summary
 from analysis.studies import distance_bias, formula_fit
 from analysis.studies.bias_interventions import WHOLE
@@ -114,7 +115,9 @@ def test_row_order_is_guarded(made_records: None):
 
 @pytest.mark.slow  # expanding the quantised weights takes half a minute; the fetch did so, with the same guard
 def test_the_converted_folder_holds_the_weights_of_the_gguf():
-    ours, theirs = (load_checkpoint(path).model for path in (fetch_smollm2(), assets.smollm2_gguf()))
+    folder = fetch_smollm2()
+    gguf = assets.fetched_gguf(assets.SMOLLM2, assets.cache_folder(), silent)
+    ours, theirs = (load_checkpoint(path).model for path in (folder, gguf))
     converted = ours.state_dict()
     for name, weight in theirs.state_dict().items():
         assert torch.equal(converted.pop(name), weight), name

@@ -373,7 +373,8 @@ RunsOrModel = Annotated[
     Path,
     typer.Argument(
         metavar="RUNS|MODEL",
-        help="Folder of the runs of `tapa sweep` or `tapa train`; or smollm2, a Hugging Face folder, a .gguf file.",
+        help="Folder of the runs of `tapa sweep` or `tapa train`; or smollm2, gemma3-270m, a Hugging Face folder or "
+        "name, a .gguf file.",
     ),
 ]
 BiasRecord = Annotated[
@@ -386,6 +387,22 @@ BiasRecord = Annotated[
 Lengths = Annotated[
     str | None,
     typer.Option(help="MODEL: tokens to read; one and a half times and twice its context if not given."),
+]
+# None where it was not typed, so that what is of the command's other argument is refused even at its default
+MeanWindows = Annotated[
+    int | None, typer.Option(help="RUNS: windows in which mean scores are measured.", show_default="8")
+]
+TestSpans = Annotated[
+    int | None, typer.Option(help="RUNS: spans of the test split that are scored.", show_default="64")
+]
+Interventions = Annotated[
+    str | None, typer.Option(help="MODEL: such as plain,hold,clamp; all of the plan if not given.")
+]
+ScoredDocuments = Annotated[
+    int | None, typer.Option(help="MODEL: that are scored; four more are needed.", show_default="12")
+]
+ForwardPrecision = Annotated[
+    str | None, typer.Option(help="MODEL: float32 or bfloat16.", show_default="bfloat16")
 ]
 DryRun = Annotated[
     bool,
@@ -401,12 +418,8 @@ def bias(
     out: BiasRecord = None,
     variant: Annotated[list[str], typer.Option(help="RUNS: only of this variant; repeat for several.")] = [],
     workers: Processes = None,
-    windows: Annotated[
-        int | None, typer.Option(help="RUNS: windows in which mean scores are measured.", show_default="8")
-    ] = None,
-    spans: Annotated[
-        int | None, typer.Option(help="RUNS: spans of the test split that are scored.", show_default="64")
-    ] = None,
+    windows: MeanWindows = None,
+    spans: TestSpans = None,
     seed: Annotated[
         int, typer.Option(help="Of whatever is drawn: windows, documents, placebos, bootstraps.")
     ] = 0,
@@ -414,16 +427,10 @@ def bias(
         bool, typer.Option("--force", help="RUNS: measure again what is up to date, too.")
     ] = False,
     lengths: Lengths = None,
-    interventions: Annotated[
-        str | None, typer.Option(help="MODEL: such as plain,hold,clamp; all of the plan if not given.")
-    ] = None,
-    documents: Annotated[
-        int | None, typer.Option(help="MODEL: that are scored; four more are needed.", show_default="12")
-    ] = None,
+    interventions: Interventions = None,
+    documents: ScoredDocuments = None,
     text: Texts = [],
-    precision: Annotated[
-        str | None, typer.Option(help="MODEL: float32 or bfloat16.", show_default="bfloat16")
-    ] = None,
+    precision: ForwardPrecision = None,
     dry_run: DryRun = False,
     method: Methods = [],
     as_json: Json = False,
@@ -457,7 +464,7 @@ def bias(
     _check_none({
         "lengths": lengths, "interventions": interventions, "text": text, "dry-run": dry_run,
         "documents": documents, "precision": precision,
-    }, f"of a MODEL, and {runs} is no smollm2, Hugging Face folder or .gguf file")  # fmt: skip
+    }, f"of a MODEL, and {runs} is no smollm2, gemma3-270m, Hugging Face folder or name, or .gguf file")  # fmt: skip
     _bias_of_runs(
         runs, records, out, variant, workers,
         (8 if windows is None else windows, 64 if spans is None else spans, seed),

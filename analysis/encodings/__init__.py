@@ -5,7 +5,7 @@ Every class declares what it is, and one parametrised test proves the declaratio
 relative       the score depends on positions through the distance m - n alone;
 symmetric      and not on the sign of the distance;
 inner_product  at given positions the score is bilinear in q and k, an inner product of vectors transformed by
-               position, so that FFT gives its mean at every distance (`heads.lags.mean_score`);
+               position, so that FFT gives its mean at every distance (`heads.mean_score.mean_score`);
 trainable      it holds tensors that may be learned.
 
 Partial rotation, p-RoPE, xPos and every RoPE extension are `Rope` with other frequencies (`theory.frequencies`).

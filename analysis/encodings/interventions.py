@@ -20,7 +20,8 @@ A mask from a distance on is `SlidingWindow`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -83,8 +84,33 @@ class Intervention(Encoding):
 
     @property
     def trainable(self) -> bool:
-        """As the encoding inside."""
-        return self.encoding.trainable
+        """Whether an encoding inside is."""
+        return any(value.trainable for value in vars(self).values() if isinstance(value, Encoding))
+
+    def learned(self) -> dict[str, Tensor]:
+        """Those of the encodings inside; what a second one calls alike and does not share has that one's name first."""
+        return {here: tensor for *_, here, tensor in self._learned_inside()}
+
+    def with_learned(self, tensors: Mapping[str, Tensor]) -> Encoding:
+        """The same intervention in the encodings inside with these tensors."""
+        inside: dict[str, dict[str, Tensor]] = {}
+        for attribute, name, here, _ in self._learned_inside():
+            if here in tensors:
+                inside.setdefault(attribute, {})[name] = tensors[here]
+        twin = copy.copy(self)
+        for attribute, own in inside.items():
+            object.__setattr__(twin, attribute, getattr(self, attribute).with_learned(own))
+        return twin
+
+    def _learned_inside(self) -> list[tuple[str, str, str, Tensor]]:
+        """Learned tensors of the encodings inside: attribute and name there, name here, tensor."""
+        found: list[tuple[str, str, str, Tensor]] = []
+        known: dict[str, Tensor] = {}
+        for attribute, value in vars(self).items():
+            for name, tensor in value.learned().items() if isinstance(value, Encoding) else ():
+                here = name if known.setdefault(name, tensor) is tensor else f"{attribute}_{name}"
+                found.append((attribute, name, here, tensor))
+        return found
 
 
 def _between(query_positions: QueryPositions, key_positions: KeyPositions) -> Num[Tensor, "rows columns"]:

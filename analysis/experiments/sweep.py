@@ -136,7 +136,7 @@ def sweep(
     """Run what is not finished, stage by stage, until nothing is left, time is up or others do the rest.
 
     Args:
-        wanted: as `experiments.variants`.
+        wanted: as `plan.variants`.
         scale: of the experiments.
         places: where everything is kept.
         workers: who runs; one run occupies one process and one thread.

@@ -70,7 +70,6 @@ MATCHED: Mapping[str, str] = {
 """Interventions by one constant for all heads, and those whose far mass they have: controls of equal dose."""
 MATCHED_HEADS: Mapping[str, str] = {"matched-heads": "hold"}
 """Those by one constant for each head."""
-UNSHIFTED = ("plain", "clamp", "mask", "mask-sink", "length-corrected", "yarn")
 """Interventions that need no mean scores."""
 
 HeadCurves = Float64[np.ndarray, "layers heads reach"]
@@ -117,6 +116,31 @@ class Curves:
     def rebound(self, length: int) -> HeadValues:
         """Mean over distances L .. length - 1 of the departure, in standard deviations."""
         return self.departure(length)[..., self.trained_length :].mean(axis=-1) / self.spread
+
+    def to_arrays(self, key: str) -> dict[str, np.ndarray]:
+        """What is kept of curves that have all their parts, the curves in float32, and what they depend on.
+
+        >>> curves = Curves(*(np.ones(shape) for shape in ((1, 1, 8), (1, 1))), 4, *np.ones((2, 1, 1, 8)))
+        >>> again = Curves.from_arrays(curves.to_arrays("mine"), "mine")
+        >>> again.mean.shape, Curves.from_arrays(curves.to_arrays("mine"), "another")
+        ((1, 1, 8), None)
+        """
+        assert self.predicted is not None
+        assert self.fast is not None
+        arrays = {"mean": self.mean, "predicted": self.predicted, "fast": self.fast}
+        short = {name: values.astype(np.float32) for name, values in arrays.items()}
+        return short | {
+            "key": np.array(key), "trained_length": np.array(self.trained_length), "spread": self.spread,
+        }  # fmt: skip
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], key: str) -> Curves | None:
+        """Curves that `to_arrays` kept for this key; None if there are none."""
+        names = ("mean", "spread", "predicted", "fast")
+        if not {"key", "trained_length", *names} <= arrays.keys() or str(arrays["key"]) != key:
+            return None
+        mean, spread, predicted, fast = (arrays[name].astype(np.float64) for name in names)
+        return cls(mean, spread, int(arrays["trained_length"]), predicted, fast)
 
 
 def level_at(mean: HeadCurves, trained_length: int) -> HeadValues:

@@ -466,16 +466,8 @@ def share(
     return jackknife(ratio, found["part", "whole"], found["whole", "whole"])
 
 
-def explained(
-    prediction: Curves, whole: Curves, weight: Float[np.ndarray, " distances"]
-) -> tuple[np.ndarray, np.ndarray]:
-    """R^2 = 1 - |whole - prediction|^2 / |whole|^2 of the centred curves; below 0: worse than a constant."""
-    found = products({"rest": whole - prediction, "whole": whole}, weight)
-    return jackknife(unexplained_from_one, found["rest", "rest"], found["whole", "whole"])
-
-
 def unexplained_from_one(rest: Gram, whole: Gram) -> PerHead:
-    """1 - cross(rest) / cross(whole)."""
+    """R^2 = 1 - cross(rest) / cross(whole) of a prediction that leaves the rest; below 0: worse than a constant."""
     return 1 - ratio(rest, whole)
 
 

@@ -242,13 +242,3 @@ def by_distance(scores: Float[Tensor, "heads rows columns"]) -> Float64[Tensor, 
         .double()
         .sum(dim=1)
     )
-
-
-def toeplitz(
-    values: Float[Tensor, "heads length"], rows: int, columns: int
-) -> Float[Tensor, "heads rows columns"]:
-    """values[distance] for the last `rows` rows of a square of `columns`, 0 above its diagonal."""
-    heads = len(values)
-    line = values.new_zeros(heads, columns + rows - 1)  # distance columns - 1, ..., 0, -1, ...
-    line[:, :columns] = values[:, :columns].flip(-1)
-    return line.unfold(1, columns, 1).flip(1)  # row r begins at distance columns - rows + r

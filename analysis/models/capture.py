@@ -65,10 +65,6 @@ class LayerCapture:
         """The same with its queries and keys on the CPU."""
         return replace(self, q=self.q.cpu(), k=self.k.cpu())
 
-    def key_head(self, query_head: int) -> int:
-        """Index of the key head that a query head reads."""
-        return query_head // (self.q.shape[1] // self.k.shape[1])
-
 
 Consumer = Callable[[LayerCapture], None]
 

@@ -98,9 +98,9 @@ def weight_sd(initialisation: Initialisation, outputs: int, inputs: int, *, laye
 
 
 def byte_windows(paths: Sequence[Path], length: int, count: int, *, seed: int) -> Windows:
-    """Windows of bytes, as `texts.windows` takes them from UTF-8 files (of `assets.fetch_texts`, say).
+    """Windows of bytes, as `text.windows.windows` takes them from UTF-8 files (of `assets.fetch_texts`, say).
 
-    Raises `InputError` as `texts.tokenized` and `texts.windows`.
+    Raises `InputError` as `text.windows.tokenized` and `text.windows.windows`.
     """
     return windows(tokenized(paths, lambda text: list(text.encode())), length, count, seed=seed)
 

@@ -47,6 +47,7 @@ import numpy as np
 import torch
 import xarray as xr
 from jaxtyping import Int
+from torch import Tensor
 
 from analysis import records, schemas
 from analysis.array_cache import keep_arrays, kept_arrays
@@ -87,9 +88,7 @@ DOSE_CONTROLS = {name: MATCHED[name] for name in (*PRIMARY, *SECONDARY) if name 
 """Constants of the plan, and the interventions whose far mass they have; the plan was committed with these."""
 CURVES, MATCHING = 2, 2  # documents that give curves, and constants
 FEWER = 6  # test documents under secondary interventions
-MARGIN = (
-    2048  # tokens of the windows of curves beyond the longest length, so that every distance has many pairs
-)
+MARGIN = 2048  # tokens by which windows of curves are longer, so that every distance has many pairs
 WHOLE = ("yarn", "hold-within")  # act within L too
 POINTS = 96  # distances at which the record keeps the curves
 EVERY = 10.0  # seconds: as often at most is the record written, so that short readings do not wait for it
@@ -113,7 +112,12 @@ class TextWindow:
     document: str
     role: str
     start: int
-    tokens: Int[torch.Tensor, " tokens"]
+    tokens: Int[Tensor, " tokens"]
+
+    @property
+    def sha256(self) -> str:
+        """Of the tokens."""
+        return hashlib.sha256(self.tokens.numpy().tobytes()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,27 +228,15 @@ class Bench:
         sampled = [np.sort(rng.choice(one, self.settings.sampled, replace=False)) for one in targets]
         meters: dict[tuple[int, int], Doses] = {}
 
-        def watch(
-            layer: int,
-            encoding: Any,
-            q: torch.Tensor,
-            k: torch.Tensor,
-            rows: torch.Tensor,
-            columns: torch.Tensor,
-        ) -> None:
+        def watch(layer: int, encoding: Any, q: Tensor, k: Tensor, rows: Tensor, columns: Tensor) -> None:
             for at, one in enumerate(targets):  # a block may hold queries of several
                 own = (rows >= one.start) & (rows < one.stop)
                 if bool(own.any()):
                     meter = meters.setdefault((at, int(rows[own][0])), Doses(self.trained))
                     meter.add(encoding, q[:, own], k, rows[own], columns)
 
-        losses = reader.losses(
-            self.change(name, length, constant),
-            targets,
-            whole=name in WHOLE,
-            watched=torch.from_numpy(np.concatenate(sampled)),
-            watch=watch,
-        )
+        change, watched = self.change(name, length, constant), torch.from_numpy(np.concatenate(sampled))
+        losses = reader.losses(change, targets, whole=name in WHOLE, watched=watched, watch=watch)
         found = np.empty((len(targets), 1 + len(DOSES)))
         for at, nats in enumerate(losses):
             own = [meter for (index, _), meter in sorted(meters.items()) if index == at]
@@ -277,26 +269,6 @@ def measured_curves(
     return sums.curves()
 
 
-def curves_of(arrays: Mapping[str, np.ndarray] | None, key: str) -> Curves | None:
-    """Curves that were kept for this key; None if there are none."""
-    names = ("mean", "spread", "predicted", "fast")
-    if arrays is None or not {"key", "trained_length", *names} <= arrays.keys() or str(arrays["key"]) != key:
-        return None
-    mean, spread, predicted, fast = (arrays[name].astype(np.float64) for name in names)
-    return Curves(mean, spread, int(arrays["trained_length"]), predicted, fast)
-
-
-def arrays_of(curves: Curves, key: str) -> dict[str, np.ndarray]:
-    """What is kept of curves, in float32."""
-    assert curves.predicted is not None
-    assert curves.fast is not None
-    arrays = {"mean": curves.mean, "predicted": curves.predicted, "fast": curves.fast}
-    short = {name: values.astype(np.float32) for name, values in arrays.items()}
-    return short | {
-        "key": np.array(key), "trained_length": np.array(curves.trained_length), "spread": curves.spread,
-    }  # fmt: skip
-
-
 # The record: what has been read so far.
 
 
@@ -306,7 +278,7 @@ class InterventionRecord:
     def __init__(self, bench: Bench, windows: Sequence[TextWindow], keys: Mapping[str, str]) -> None:
         self.bench, self.keys = bench, keys
         self.key = keys[bench.settings.precision]
-        self.windows = [window for window in windows if window.role != "curves"]
+        self.drawn, self.windows = windows, [window for window in windows if window.role != "curves"]
         self.cells: dict[Cell, np.ndarray] = {}
         self.references: dict[tuple[str, int], float] = {}
         self.trials: dict[tuple[str, int, float], float] = {}
@@ -327,17 +299,21 @@ class InterventionRecord:
         self.precisions[document, REFERENCE, length] = self.bench.settings.precision
 
     def resume(self, path: Path) -> None:
-        """Take over what a record at `path` has for the same key, in whatever precision it was begun."""
+        """Take over what a record at `path` has for the same key and windows, in whatever precision it was begun.
+
+        Raises:
+            InputError: it has another key, or does not say of which windows it is, and they are not these.
+        """
         if not path.is_file():
             return
         data = records.read(path, expect_schema=BIAS_INTERVENTIONS)
         begun = next((name for name, key in self.keys.items() if key == data.attrs["key"]), None)
-        if begun is None:
+        known = self._known(data)
+        if begun is None or known is None:
             raise InputError(
                 f"{path} is of another model, other texts or settings; give another --out or remove it"
             )
         self.key = self.keys[begun]
-        known = {window.document for window in self.windows}
         for d, n, t in itertools.product(data.document.values, data.length.values, data.intervention.values):
             cell = data.sel(document=d, length=n, intervention=t)
             if d in known and math.isfinite(float(cell.nats)):
@@ -360,6 +336,16 @@ class InterventionRecord:
             found = float(own.sel(length=n) if "length" in own.dims else own if n == shortest[0] else np.nan)
             if math.isfinite(found):
                 self.bench.constants[str(name), int(n)] = found
+
+    def _known(self, data: xr.Dataset) -> set[str] | None:
+        """Documents of a record that have the same window here; None where one of before there were sums has others."""
+        read, provenance = [str(name) for name in data.document.values], records.provenance_of(data)
+        sums = provenance.configuration.get("windows_sha256")
+        if sums is not None:
+            before = dict(zip(read, sums, strict=True))
+            return {found.document for found in self.windows if before.get(found.document) == found.sha256}
+        shared = [window for window in self.drawn if window.role == "curves" or window.document in read]
+        return set(read) if _sha256_of(shared) == provenance.text_sha256 else None
 
     def precision(self) -> str:
         """Of the forward passes, all that were used."""
@@ -470,12 +456,12 @@ def measure_interventions(
     opened, lengths, windows, keys = prepared(model, texts, settings, progress)
     key = keys[settings.precision]
     path = out.with_name(f"{out.stem}.curves.npz")
-    curves = curves_of(kept_arrays(path), key)
+    curves = Curves.from_arrays(kept_arrays(path) or {}, key)
     if curves is None:
         own = [window for window in windows if window.role == "curves"]
-        arrays = arrays_of(measured_curves(opened, own, lengths[-1] + 1, progress), key)
+        arrays = measured_curves(opened, own, lengths[-1] + 1, progress).to_arrays(key)
         keep_arrays(path, arrays)
-        curves = curves_of(arrays, key)  # as a later run will have them
+        curves = Curves.from_arrays(arrays, key)  # as a later run will have them
         assert curves is not None
     bench = Bench(opened, settings, lengths, curves, {})
     record = InterventionRecord(bench, windows, keys)
@@ -500,8 +486,11 @@ def _provenance(
     record: InterventionRecord, windows: Sequence[TextWindow], arguments: Sequence[str], seconds: float
 ) -> Provenance:
     """Where a record comes from."""
-    bench, tokens = record.bench, np.concatenate([window.tokens.numpy() for window in windows])
-    decided = {"lengths": bench.lengths, "texts": [window.document for window in windows]}
+    bench = record.bench
+    decided = {
+        "lengths": bench.lengths, "texts": [window.document for window in windows],
+        "windows_sha256": [window.sha256 for window in record.windows],
+    }  # fmt: skip
     return Provenance.collect(
         arguments,
         asdict(bench.settings) | decided | bench.model.recorded,
@@ -511,8 +500,13 @@ def _provenance(
         threads=torch.get_num_threads(),
         seconds=seconds,
         model_sha256=bench.model.sha256,
-        text_sha256=hashlib.sha256(tokens.tobytes()).hexdigest(),
+        text_sha256=_sha256_of(windows),
     )
+
+
+def _sha256_of(windows: Sequence[TextWindow]) -> str:
+    """Of the tokens of all of them."""
+    return hashlib.sha256(np.concatenate([window.tokens.numpy() for window in windows]).tobytes()).hexdigest()
 
 
 def chosen_of(settings: Settings) -> tuple[str, ...]:
@@ -547,7 +541,7 @@ def prepared(
         "lengths": list(lengths), "target": settings.target, "sampled": settings.sampled, "seed": settings.seed,
         "model": opened.sha256,
         "texts": hashlib.sha256("".join(sorted(d.name for d in documents)).encode()).hexdigest(),
-        "curves": [hashlib.sha256(w.tokens.numpy().tobytes()).hexdigest() for w in windows if w.role != "test"],
+        "curves": [window.sha256 for window in windows if window.role != "test"],
     }  # fmt: skip
     keys = {
         name: hashlib.sha256(json.dumps(decides | {"precision": name}, sort_keys=True).encode()).hexdigest()

@@ -622,13 +622,12 @@ def measure_model(
     chosen = loaded.windows(documents, length, settings.windows, seed=settings.seed)
     if needs is not None:
         say(needs)
-    clock = Clock()
-    begun = time.perf_counter()
+    clock, read, begun = Clock(), [name for name, _ in documents], time.perf_counter()
     dataset = measure(loaded, chosen.tokens, seed=settings.seed, progress=progress, clock=clock)
     provenance = Provenance.collect(
         arguments,
         asdict(settings)
-        | {"length": length, "texts": [name for name, _ in documents], "texts_sha256": _sha256_of(texts)}
+        | {"length": length, "texts": read, "texts_sha256": _sha256_of(texts)}
         | loaded.recorded,
         seeds={"windows and token orders": settings.seed},
         device=loaded.device,
@@ -641,9 +640,8 @@ def measure_model(
     dataset = dataset.assign_coords(window=list(range(settings.windows))).assign(
         window_document=("window", list(chosen.documents)), window_offset=("window", list(chosen.offsets))
     )
-    dataset = dataset.assign_attrs(model=loaded.name, window_begin=loaded.window_begin)
-    dataset = dataset.assign_attrs(statistics_seconds=clock.statistics, forward_seconds=clock.forward)
-    return dataset, provenance
+    times = {"statistics_seconds": clock.statistics, "forward_seconds": clock.forward}
+    return dataset.assign_attrs(model=loaded.name, window_begin=loaded.window_begin, **times), provenance
 
 
 def _opened(model: str, settings: DistanceBiasSettings, progress: Progress) -> tuple[Model, str | None]:

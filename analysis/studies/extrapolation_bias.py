@@ -246,7 +246,7 @@ def row(
     Returns:
         observed: the means over heads of what `observed` says; heads: each head's; curve: mean over heads of the
         mean score by distance; bigram_bits: of the corpus; documents: that are scored; altered: what
-        `equal_dose.compare` says, for each intervention at 2 L and at the longest length.
+        `equal_dose.compare_interventions` says, for each intervention at 2 L and at the longest length.
     """
     trained = model.config.context
     length = reach * trained + trained // 2  # so that even the farthest distance has many pairs

@@ -217,7 +217,7 @@ def evaluate_model(
         save: called with the record as it stands after each reading.
 
     Returns:
-        The dataset of `evaluation.assemble` and its provenance.
+        The dataset of `evaluation_dataset` and its provenance.
 
     Raises:
         InputError: whatever cannot be used of the model, the texts or the settings.

@@ -344,7 +344,7 @@ def measure_phase(
         progress: called with (what, done, total).
 
     Returns:
-        The dataset of `phase_measure.measure` and, if asked for, of `phase_measure.ablations`; its provenance.
+        The dataset of `measure_heads` and, if asked for, of `ablations`; its provenance.
 
     Raises:
         InputError: no TAPA model of ours, a layer or head that it has not, no text, or too little of it.

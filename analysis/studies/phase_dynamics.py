@@ -48,7 +48,7 @@ def watch(
     Args:
         recipe, steps: as `Watched` gives them: a checkpoint is saved at every step but 0.
         folder: of the run alone; killed and started again, it goes on from there.
-        settings: as of `phase_job.measure_phase`; the texts are the validation documents.
+        settings: as of `studies.phase.measure_phase`; the texts are the validation documents.
         arguments: the command line, for the record.
         progress: called with (what, done, total, note).
 

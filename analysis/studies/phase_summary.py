@@ -29,7 +29,7 @@ def summarise_checkpoint(long: xr.Dataset, short: xr.Dataset) -> dict[str, Any]:
     """One checkpoint.
 
     Args:
-        long: of `phase_measure.measure`, windows beyond the trained length.
+        long: of `studies.phase.measure_heads`, windows beyond the trained length.
         short: the same of windows as long as trained, with ablations and what tokens have to do with the phase.
     """
     change = {str(kind): _interval(short.sel(ablation=kind), "change") for kind in short.ablation.values}

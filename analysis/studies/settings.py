@@ -279,7 +279,7 @@ class Watched:
     """A run of the experiments and the steps at which it is measured.
 
     Attributes:
-        variant: of `experiments.VARIANTS`, whose heads have a phase and that is trained from scratch.
+        variant: of `training.VARIANTS`, whose heads have a phase and that is trained from scratch.
         lr: peak learning rate, > 0; None for the one that the variant was tuned to, and has from then on.
         seed: >= 0, of weights and batches.
         steps: optimiser steps after which it is measured, 0 for the untrained model.
@@ -372,7 +372,7 @@ class RecoverySettings:
         long: tokens of the longer window in which the same targets are read.
         spans: of the test split, which are scored, over as many documents as possible, >= 2.
         target: scored tokens of a span, below `length`.
-        corpus: that the arms learn from and are tested on, as `text.corpus`.
+        corpus: that the arms learn from and are tested on, as `text.corpus.corpus` takes it.
 
     >>> RecoverySettings(tokens=16384).points
     (0, 4096, 8192, 16384)

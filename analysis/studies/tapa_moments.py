@@ -1,7 +1,7 @@
 """TAPA's mean and variance by distance, and a map over its settings: closed form beside Monte Carlo.
 
 Half of a head's dimensions are amplitude, half are phase, and a law's phase is rescaled to a given standard
-deviation, in turns at distance 1 (`samplers.rescaled`).
+deviation, in turns at distance 1 (`sampling.laws.rescaled`).
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def mean_curves(
     """E[score] over E[score at distance 0] by distance, its local exponent, eq 14's bound, and Monte Carlo.
 
     Eq 14's constant C(rho, D) is nowhere given. Here it is the smallest that makes eq 14 a bound for this law at
-    all distances: |distance|^(alpha n) |E score| rises to its limit, that of `gaussian.leading_term`.
+    all distances: |distance|^(alpha n) |E score| rises to its limit, that of `theory.tapa.leading_term`.
 
     Args:
         phase_sds: turns at distance 1, each > 0.
@@ -278,8 +278,8 @@ def phase_map(
 ) -> xr.Dataset:
     """Share of E[score] at distance 0 that is left at distance 1 and far away, over alpha and size of the phase.
 
-    The law is that of `mean_law`. Where more than `blind` is left at `far`, TAPA is NoPE within the context; where
-    less than `gone` is left at distance 1, no mean remains; the rest decays across the context.
+    The law is that of `mean_law`. Where more than `BLIND` is left at `far`, TAPA is NoPE within the context; where
+    less than `GONE` is left at distance 1, no mean remains; the rest decays across the context.
 
     Args:
         alphas: exponents of the distance, > 0.

@@ -86,7 +86,7 @@ def heads_of_text(path: Path, text: str) -> ReadText:
     """Run a text through a model of bytes.
 
     Args:
-        path: a checkpoint as of `phase_job.measure_phase`.
+        path: a checkpoint as of `studies.phase.measure_phase`.
         text: two bytes in UTF-8 at least.
 
     Raises:

@@ -306,20 +306,6 @@ def rank_rows(rank: int, ranks: int) -> slice:
     return slice(rank, None, ranks)
 
 
-def batch_at(
-    documents: Sequence[Document],
-    length: int,
-    batch: int,
-    seed: int,
-    step: int,
-    *,
-    rank: int = 0,
-    ranks: int = 1,
-) -> Int64[Tensor, "rows length"]:
-    """One batch of `Batches`, for whoever needs just one; arguments and errors are those of `Batches`."""
-    return Batches(documents, length, batch, seed=seed).at(step, rank, ranks)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Spans:
     """Target bytes of held-out documents, each with room for the longest context before it.

@@ -468,15 +468,20 @@ def gamma_limit(
 ) -> Float[np.ndarray, " distances"] | None:
     """`gamma` for infinitely many pairs, by cosine and sine integrals; None where there is no such form.
 
-    It exists where the moving pairs are a geometric sequence c r^d: plain RoPE, position interpolation, both
-    NTK forms, partial rotation and p-RoPE. YaRN, Llama 3 and LongRoPE bend the sequence, xPos decays.
+    It exists where the moving pairs are a falling geometric sequence c r^d, r < 1: plain RoPE, position interpolation,
+    both NTK forms, partial rotation and p-RoPE. YaRN, Llama 3 and LongRoPE bend the sequence, xPos decays.
+
+    Raises:
+        InputError: r^-pairs, the base of the sequence, is beyond float64.
 
     >>> gamma_limit(plain(1e4, 128), np.array([1.0, 100.0])).round(4)
     array([0.487 , 0.2184])
     """
     moving = frequencies.omega[frequencies.omega > 0]
+    if frequencies.log_decay is not None or len(moving) < 2:
+        return None
     ratio = moving[:-1] / moving[1:]
-    if frequencies.log_decay is not None or len(moving) < 2 or not np.allclose(ratio, ratio[0], rtol=1e-9):
+    if not ratio[0] > 1 or not np.allclose(ratio, ratio[0], rtol=1e-9):
         return None
     log_base = len(moving) * math.log(ratio[0])
     if log_base > MOST_LOG_BASE:

@@ -9,16 +9,13 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from analysis.errors import InputError
 from analysis.files import check_writable, write_whole
-
-if TYPE_CHECKING:
-    from figures.report.head_views import HeadViews
 
 HERE = Path(__file__).parent
 START = b"<!doctype html>"
@@ -50,7 +47,7 @@ def report_page(record: xr.Dataset) -> str:
         title=f"{model}: distance bias of every head",
         sentences=sentences(record, views),
         score_note=_score_note(record),
-        beyond_note=_beyond_note(views),
+        beyond_note=_beyond_note(),
         provenance=where_from(record),
         meta=meta,
         arrays=arrays,
@@ -109,7 +106,7 @@ def _score_note(record: xr.Dataset) -> str:
     )
 
 
-def _beyond_note(views: HeadViews) -> str:
+def _beyond_note() -> str:
     from figures.report.head_views import TIMES
 
     return (

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_type_hints
 
 import numpy as np
 import pytest
 
 from analysis.cli import main
+from analysis.cli.training import results
+from analysis.experiments import long_tables, tables
 from analysis.models.checkpoint import read_checkpoint
 
 TINY = [
@@ -32,6 +36,15 @@ def tapa(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *a
     said = capsys.readouterr()
     assert not end.value.code, said.err
     return json.loads(said.out)
+
+
+def test_results_names_every_table_that_it_prints():
+    """Written out, since importing the tables would slow every command."""
+    said = get_type_hints(results, include_extras=True)["tables"].__metadata__[0].help
+    span = [f"table{number}" for number in range(1, 4)]
+    named = re.sub(r"table1 to table3", ", ".join(span), said)
+    ours = {name for name in re.findall(r"\w+", named) if name in tables.names() or name.startswith("long")}
+    assert ours == {*tables.names(), "long", *long_tables.TITLES}
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from analysis.encodings import Alibi, Encoding, Nope, Rope, SlidingWindow, Tapa
+from analysis.encodings import Alibi, Encoding, Nope, Polar, Rope, SlidingWindow, Tapa
 from analysis.encodings.interventions import (
     AmplitudeOnly,
     Clamped,
@@ -132,6 +132,33 @@ def test_attention_by_tiles_takes_an_intervention_as_any_encoding(name: str):
     # the oracle takes one window at a time, and foreign vectors are of all
     expected = explicit if name == "foreign phases" else oracle
     torch.testing.assert_close(found, expected(encoding, q, k, v, positions), rtol=0, atol=1e-10)
+
+
+def test_what_the_encoding_inside_learns_is_learned():
+    """In place and with a gradient; of two encodings inside each its own, and once what they share."""
+    polar, other = Polar(drawn(8, HEADS, DIM)), Polar(drawn(9, HEADS, DIM))
+    q, k, positions = *vectors()[:2], torch.arange(LENGTH)
+    shifted = Shifted(polar, SHIFT)
+    start = torch.zeros(HEADS, DIM, dtype=torch.float64).requires_grad_()
+    moved = shifted.with_learned({"offsets": start})
+    assert list(shifted.learned()) == ["offsets"]
+    assert moved.learned()["offsets"] is start
+    assert shifted.learned()["offsets"] is polar.offsets  # as it was
+    found = moved.scores(q, k, positions, positions)
+    assert torch.equal(found, Shifted(Polar(start), SHIFT).scores(q, k, positions, positions))
+    found.square().sum().backward()
+    assert start.grad is not None
+    assert bool(start.grad.abs().sum() > 0)
+    both = InHeads(polar, Shifted(other, SHIFT), CHOSEN)
+    assert {name: id(tensor) for name, tensor in both.learned().items()} == {
+        "offsets": id(polar.offsets), "changed_offsets": id(other.offsets),
+    }  # fmt: skip
+    again = both.with_learned({"changed_offsets": start})
+    assert again.learned() == {"offsets": polar.offsets, "changed_offsets": start}
+    shared = InHeads(polar, Shifted(polar, SHIFT), CHOSEN).with_learned({"offsets": start})
+    assert list(shared.learned().values()) == [start]
+    assert not Shifted(ROPE, SHIFT).learned()
+    assert not Shifted(ROPE, SHIFT).trainable
 
 
 def test_opening_keys_reach_as_far_as_either_encoding():

@@ -78,7 +78,10 @@ def test_an_intervention_acts_beyond_the_trained_length_and_says_so_if_it_does_n
     assert (float(far) == 0) == (name in ("plain", "hold-within"))
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in bias.UNSHIFTED])
+NO_SHIFT = ("plain", "clamp", "mask", "mask-sink", "length-corrected", "yarn")
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in NO_SHIFT])
 def test_a_shift_is_the_same_for_all_pairs_of_a_head_and_distance(name: str):
     difference = changed(name)
     if name in bias.CLAMPED:

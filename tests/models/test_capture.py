@@ -55,7 +55,8 @@ def attention_of(found: LayerCapture) -> Tensor:
     length = found.q.shape[2]
     at = torch.arange(length)
     q, k = (rotate(x.double(), at, found.frequencies) for x in (found.q, found.k))
-    keys = torch.stack([k[:, found.key_head(head)] for head in range(q.shape[1])], dim=1)
+    group = q.shape[1] // k.shape[1]
+    keys = torch.stack([k[:, head // group] for head in range(q.shape[1])], dim=1)
     scores = found.scale * torch.einsum("bhmd,bhnd->bhmn", q, keys)
     if found.softcap is not None:
         scores = found.softcap * torch.tanh(scores / found.softcap)
@@ -124,10 +125,8 @@ def test_llama_queries_are_weights_times_normed_hidden_states() -> None:
                     assert ((ours[0, head] - normed[0] @ rows).abs() <= budget).all()
 
 
-def test_grouped_queries_read_the_key_head_of_their_group() -> None:
-    q, k = torch.zeros(1, 6, 3, 4), torch.zeros(1, 2, 3, 4)
-    found = LayerCapture(0, q, k, plain(10.0, 4), 0.5, None, None)
-    assert [found.key_head(head) for head in range(6)] == [0, 0, 0, 1, 1, 1]
+def test_heads_that_cannot_be_grouped_are_refused() -> None:
+    q = torch.zeros(1, 6, 3, 4)
     with pytest.raises(InputError, match="6 query heads cannot share 4 key heads evenly"):
         LayerCapture(0, q, torch.zeros(1, 4, 3, 4), plain(10.0, 4), 0.5, None, None)
     with pytest.raises(InputError, match=r"layer 3: q is \(1, 6, 3, 4\), k is \(1, 2, 5, 4\)"):

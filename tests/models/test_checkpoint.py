@@ -208,10 +208,15 @@ def test_files_of_before_there_were_sums_are_loaded(run: Path):
 
 
 def test_committed_models_are_loaded():
-    for file in sorted(
-        (Path(__file__).parents[2] / "figures" / "trained" / "checkpoints").glob("*.safetensors")
-    )[:2]:
-        checkpoint.load_model(file)
+    folder = Path(__file__).parents[2] / "figures" / "trained" / "checkpoints"
+    files = sorted(folder.glob("*.safetensors"))
+    assert [file.stem for file in files] == [
+        "alibi", "nope", "partial", "rope", "rope_large", "tapa", "tapa_linear", "tapa_plain", "window",
+    ]  # fmt: skip
+    for file in files:
+        model = checkpoint.load_model(file)
+        assert file.stem.startswith(model.config.method.name), file
+        assert all(bool(weight.isfinite().all()) for weight in model.parameters())
 
 
 def test_somebody_elses_weights_are_not_replaced(run: Path, tmp_path: Path):

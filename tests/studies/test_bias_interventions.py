@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch.nn import functional as F
 from analysis import records
 from analysis.array_cache import kept_arrays
 from analysis.errors import InputError
-from analysis.heads.bias_interventions import NAMES
+from analysis.heads.bias_interventions import NAMES, Curves
 from analysis.models.huggingface import Checkpoint
 from analysis.progress import silent
 from analysis.studies import bias_interventions as study
@@ -131,7 +132,9 @@ def test_a_cell_of_a_matched_constant_is_of_the_constant_of_its_length(
     _, data = record
     opened, lengths, windows, _ = study.prepared(str(places[0]), places[1], SETTINGS, silent)
     kept = kept_arrays(record[0].with_name("bias.curves.npz"))
-    curves = study.curves_of(kept, str(kept["key"]))
+    assert kept is not None
+    curves = Curves.from_arrays(kept, str(kept["key"]))
+    assert curves is not None
     window = next(window for window in windows if window.role == "test")
     reader = study.TextReader(opened.checkpoint, window.tokens, TRAINED)
     bench = study.Bench(opened, SETTINGS, lengths, curves, {})
@@ -209,6 +212,46 @@ def test_what_is_known_is_not_read_again_and_what_is_added_is(places, record, tm
     np.testing.assert_array_equal(more.nats.sel(shared), first.nats.sel(shared))
     with pytest.raises(InputError, match="is of another model, other texts or settings"):
         measure(places, out, Settings((48, 72), ("plain",), 2, TARGET, 4, precision="float32"))
+
+
+@pytest.mark.parametrize("before_sums", [False, True])
+def test_a_document_that_was_replaced_under_its_name_is_read_again(
+    places, tmp_path: Path, before_sums: bool, monkeypatch
+):
+    """Its cells are those of another text; of a record that does not know which, nothing is taken or overwritten."""
+    out, names = tmp_path / "bias.nc", ("plain", "hold")
+    begun = measure(places, out, Settings(LENGTHS, names, 2, TARGET, 4, precision="float32"))
+    if before_sums:
+        known = records.provenance_of(begun)
+        rest = {name: value for name, value in known.configuration.items() if name != "windows_sha256"}
+        old = replace(known, configuration=rest, configuration_sha256=records._sha256_of(rest))
+        begun.attrs = {name: begun.attrs[name] for name in ("model", "trained_length", "key", "target")}
+        records.write(begun, out, old, schema=study.BIAS_INTERVENTIONS)
+    *_, kept, changed = begun.document.values
+    texts = [tmp_path / text.name for text in places[1]]
+    for text, own in zip(texts, places[1], strict=True):
+        words = own.read_text().split()
+        text.write_text(" ".join(words[::-1] if text.name == changed else words))
+    settings = Settings(LENGTHS, names, 3, TARGET, 4, precision="float32")
+    if before_sums:
+        content = out.read_bytes()
+        with pytest.raises(InputError, match="is of another model, other texts or settings"):
+            measure((places[0], texts), out, settings)
+        assert out.read_bytes() == content
+        more = measure(places, out, settings)  # the texts that it is of
+        shared = {"document": begun.document.values}
+        np.testing.assert_array_equal(more.nats.sel(shared), begun.nats)
+        return
+    read: list[str] = []
+    own_read = study.Bench.read
+    monkeypatch.setattr(
+        study.Bench, "read", lambda self, *given: (read.append(given[1]), own_read(self, *given))[1]
+    )
+    more = measure((places[0], texts), out, settings)
+    assert read.count("hold") == 4  # of the new document and of the replaced one, at either length
+    np.testing.assert_array_equal(more.nats.sel(document=kept), begun.nats.sel(document=kept))
+    assert (more.nats.sel(document=changed) != begun.nats.sel(document=changed)).all()
+    assert (more.reference.sel(document=changed) != begun.reference.sel(document=changed)).all()
 
 
 def test_a_record_goes_on_in_another_precision_and_says_which_reading_is_in_which(places, tmp_path: Path):

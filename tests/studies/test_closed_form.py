@@ -161,6 +161,13 @@ def test_one_pair_has_no_limit():
     assert rope.gamma_limit(frequencies.plain(1e4, 2), np.array([1.0])) is None
 
 
+@pytest.mark.parametrize("omega", [[0.1, 0.1, 0.1], [0.01, 0.1, 1.0], [1.0, 0.0, 1.0]])
+def test_frequencies_that_do_not_fall_have_no_limit(omega: list[float]):
+    """Equal or rising, they are no sequence of a base: there is nothing to refuse, and no number to give."""
+    own = frequencies.Frequencies(np.array(omega), head_dim=8)
+    assert rope.gamma_limit(own, np.array([1.0, 100.0])) is None
+
+
 @pytest.mark.parametrize("name", GEOMETRIC)
 def test_the_limit_starts_where_the_sum_starts(name: str):
     """At distance 0 every pair gives mu: sum and limit are mu/2 exactly, whatever turns."""

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from analysis.encodings import SlidingWindow
 from analysis.heads.bias_interventions import Curves, intervention, level_at
-from analysis.heads.mean_score import by_distance, toeplitz
+from analysis.heads.mean_score import by_distance
 from analysis.models.attention import explicit
 from analysis.models.config import METHODS, MethodConfig
 from analysis.models.llama import Llama
@@ -93,17 +93,6 @@ def test_sums_by_distance_are_those_of_the_diagonals(heads: int, rows: int, more
         expected = [square[:, p, p - d] for p in range(max(d, columns - rows), columns)]
         total = torch.stack(expected).double().sum(dim=0) if expected else torch.zeros(heads).double()
         torch.testing.assert_close(found[:, d], total, rtol=0, atol=1e-12)
-
-
-@given(st.integers(1, 9), st.integers(0, 9))
-def test_a_number_for_each_distance_becomes_a_matrix(rows: int, more: int):
-    columns = rows + more
-    values = torch.arange(1.0, columns + 4)[None]  # longer than what is read
-    found = toeplitz(values, rows, columns)[0]
-    for r in range(rows):
-        for j in range(columns):
-            distance = columns - rows + r - j
-            assert float(found[r, j]) == (distance + 1 if distance >= 0 else 0)
 
 
 @pytest.mark.parametrize("method", METHOD_NAMES)

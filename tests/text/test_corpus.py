@@ -32,7 +32,7 @@ from analysis.text.corpus import (
     split,
 )
 from analysis.text.tokenizer import BytePairs, learn_byte_pairs, load_byte_pairs
-from analysis.text.windows import Batches, Document, Spans, batch_at, rank_rows, spans
+from analysis.text.windows import Batches, Document, Spans, rank_rows, spans
 
 
 def runs(data: bytes, words: int) -> set[tuple[bytes, ...]]:
@@ -236,7 +236,7 @@ def test_batches(sizes, length, batch, seed, step, ranks):
     """Windows of one document each; any step at random, in a row or by ranks is the same."""
     assume(max(sizes) >= length)
     docs = documents(sizes)
-    found = batch_at(docs, length, batch, seed, step)
+    found = Batches(docs, length, batch, seed=seed).at(step)
     assert found.shape == (batch, length)
     assert found.dtype == torch.int64
     assert (found.diff(dim=1) == 1).all()  # in a row, in one document
@@ -248,7 +248,7 @@ def test_batches(sizes, length, batch, seed, step, ranks):
 
     whole = torch.full_like(found, -1)
     for rank in range(ranks):
-        whole[rank::ranks] = batch_at(docs, length, batch, seed, step, rank=rank, ranks=ranks)
+        whole[rank::ranks] = Batches(docs, length, batch, seed=seed).at(step, rank, ranks)
     assert torch.equal(whole, found)
 
 
@@ -263,7 +263,8 @@ def test_every_start_is_equally_likely():
 
 def test_steps_and_seeds_differ():
     docs = documents([900, 900])
-    drawn = [tuple(batch_at(docs, 4, 8, seed, step)[:, 0].tolist()) for seed in range(5) for step in range(5)]
+    streams = [Batches(docs, 4, 8, seed=seed) for seed in range(5)]
+    drawn = [tuple(stream.at(step)[:, 0].tolist()) for stream in streams for step in range(5)]
     assert len(set(drawn)) == 25
 
 
@@ -285,9 +286,11 @@ def test_steps_and_seeds_differ():
     ],
 )
 def test_what_is_no_batch(change: dict, message: str):
-    plain = {"documents": documents([50, 60]), "length": 8, "batch": 2, "seed": 0, "step": 0}
+    given: dict = {"documents": documents([50, 60]), "length": 8, "batch": 2, "seed": 0}
+    given |= {"step": 0, "rank": 0, "ranks": 1} | change
+    place = {name: given.pop(name) for name in ("step", "rank", "ranks")}
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        batch_at(**plain | change)
+        Batches(**given).at(**place)
     assert rank_rows(1, 2) == slice(1, None, 2)
 
 
