@@ -188,10 +188,6 @@ def test_a_planted_homonym_is_seen(path: str, line: str, name: str):
 # what ends so is a file, or an array in one
 FILES = ("cpp", "html", "inv_freq", "json", "md", "safetensors", "toml")
 FOREIGN = {*sys.stdlib_module_names, "numpy", "rich", "torch", "AutoModelForCausalLM", "arb"}
-LEFT = (
-    "analysis/evaluation/retrieval.py",
-    "analysis/experiments/long_plan.py",
-)  # whose names are not mended yet
 DOTTED = re.compile(r"(?<!`)`([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)`(?!`)")
 Named = dict[str, set[str]]
 """Members by the name of their module or class."""
@@ -297,7 +293,7 @@ def stale_names(sources: Mapping[str, str]) -> list[str]:
 
 
 def test_names_in_docstrings_are_there():
-    assert [one for one in stale_names(SOURCES) if not one.startswith(LEFT)] == []
+    assert stale_names(SOURCES) == []
     named = [name for text in SOURCES.values() for _, name, _ in dotted_names(text)]
     assert len(named) > 150
     assert {"Batches.at", "curves.trained_length", "theory.frequencies.NAMES", "torch.compile"} <= set(named)

@@ -60,7 +60,7 @@ def evaluate_retrieval(
         and `chance_bits` of readers that know the form of a value but not which fact was asked.
 
     Raises:
-        InputError: as `recall.retrieval_batch`.
+        InputError: as `retrieval_data.retrieval_batch`.
 
     >>> from analysis.models.config import ModelConfig
     >>> model = Llama(ModelConfig(layers=1, width=16, heads=2, kv_heads=2, head_dim=8, hidden=32, context=128))
@@ -159,7 +159,7 @@ def ask(
         "chance_of_any" of one that gives the value of whichever fact.
 
     Raises:
-        InputError: as `recall.retrieval_batch`.
+        InputError: as `retrieval_data.retrieval_batch`.
     """
     if recipe.task is None:
         return [

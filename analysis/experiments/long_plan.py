@@ -2,7 +2,7 @@
 
 The experiment asks whether methods use context beyond their trained length L, on corpora where such context is worth
 something. Everything is fixed here before any run: methods, learning rates, seeds, horizons, the primary contrasts
-and their endpoint, the difference at 8L at equal loss at L (`long_results.at_equal_loss`). A tier is finished before
+and their endpoint, the difference at 8L at equal loss at L (`long_contrasts.at_equal_loss`). A tier is finished before
 the next one begins; every table can be made from what is there. No rate is chosen along the way: all runs of a
 method, at every rate and horizon, are points of its frontier, and each horizon is a schedule that ends there.
 """

@@ -177,8 +177,7 @@ SHARPER = Statement(
     words=r"whenever $K = \int |q_A\cdot k_A| \int \sup_{q}|F_{x_A}(q,\zeta)| \,d\zeta \,dx_A < \infty$, $F$ the "
     r"Fourier transform of $\rho(x_A,q_P,.)$ (or the same with $q$, $k$ exchanged), the first below; and, if $F$ is "
     r"continuous in $q$ at the origin, and $\rho(x_A,\cdot)$ there too, the second, so the exponent is exact unless "
-    f"the integral is {VANISHED}; with "
-    r"$n = (1-\theta)D$, $a = \theta D$, ",
+    rf"the integral is {VANISHED}; with $n = (1-\theta)D$, $a = \theta D$, ",
 )
 INTEGRABLE = r"$\mathrm{E}|\mathrm{Attn}|$ finite"
 KERNEL_FINITE = "$K$ finite; more than enough: Schwartz in $k_P$ with weights in $x_A$, $q_P$ smooth or not"
