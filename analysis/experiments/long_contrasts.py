@@ -22,6 +22,7 @@ from analysis.experiments.long_readings import (
     apart,
     best_runs,
     bits_at,
+    ends_named,
     item_at,
     over_bytes,
     pooled,
@@ -238,11 +239,11 @@ def _of_seed(
     """One seed, with all of its runs: over documents."""
     points = [_points(runs, plan) for runs in (mine, theirs)]
     found = at_equal_loss(points[0], points[1])
-    row: Row = _NOTHING | _ends("near", near) | {"seeds": [seed], "over": "documents", "never_equal": []}
+    row: Row = _NOTHING | ends_named("near", near) | {"seeds": [seed], "over": "documents", "never_equal": []}
     if found is None:
         return row | {"seeds": [], "never_equal": [seed], "differences": [], "bits": [], "far_bits": []}
     equal, first, second = found
-    row |= _ends("difference", equal_loss_over_documents(mine, theirs, plan))
+    row |= ends_named("difference", equal_loss_over_documents(mine, theirs, plan))
     row |= dict(zip(("between_low", "between_high"), between(points[0], points[1]), strict=True))
     return row | {"differences": [first - second], "bits": [equal], "far_bits": [[first, second]]}
 
@@ -267,22 +268,17 @@ def _over_seeds(
         "far_bits": [far for _, *far in found.values()],
     }  # fmt: skip
     at_length = [near[seed] for seed in found if seed in near]
-    row |= _ends("near", pooled(at_length)[0] if len(at_length) >= FEWEST else None)
+    row |= ends_named("near", pooled(at_length)[0] if len(at_length) >= FEWEST else None)
     if len(values) < FEWEST:
         return row
     sd = float(values.std(ddof=1))
     p = float(np.asarray(stats.ttest_1samp(values, 0.0))[1]) if sd > 0 else float(values[0] == 0)
-    row |= _ends("difference", over_seeds(values))
+    row |= ends_named("difference", over_seeds(values))
     return row | {
         "p": p,
         "sd": sd,
         "detectable": detectable(sd, len(values), level=strictest(len(CONTRASTS))),
     }
-
-
-def _ends(name: str, found: Interval | None) -> Row:
-    ends = found.ends() if found else [None] * 3
-    return dict(zip((name, f"{name}_low", f"{name}_high"), ends, strict=True))
 
 
 def strictest(tests: int) -> float:

@@ -132,6 +132,13 @@ def pooled(found: Sequence[Interval]) -> tuple[Interval, str]:
     return values if len(found) >= FEWEST else Interval(values.value, math.nan, math.nan), "seeds"
 
 
+def ends_named(name: str, found: Interval | None) -> Row:
+    """A number and the ends of its interval under a name; None for each where there is none."""
+    return dict(
+        zip((name, f"{name}_low", f"{name}_high"), found.ends() if found else [None] * 3, strict=True)
+    )
+
+
 def mean_number(values: Iterable[float]) -> float:
     """The mean of numbers."""
     return float(np.mean(list(values)))

@@ -24,6 +24,7 @@ from analysis.experiments.long_readings import (
     best_runs,
     bits_at,
     cells_of,
+    ends_named,
     key_bits,
     mean_number,
     pooled,
@@ -142,8 +143,7 @@ def _gate_row(run: LongRun, content: Content, plan: Ladder) -> Row:
     more: Row = {"groups": len(set(content["groups"] or range(len(content["document_tokens"]))))}
     for name, (short, long) in steps.items():
         there = all(bits_at(content, n) is not None for n in (short, long))
-        ends = apart(content, ("none", short), content, ("none", long)).ends() if there else [None] * 3
-        more |= dict(zip((name, f"{name}_low", f"{name}_high"), ends, strict=True))
+        more |= ends_named(name, apart(content, ("none", short), content, ("none", long)) if there else None)
     return more | {
         "corpus": run.corpus, "run": run.name, "gain": gain, "gain_low": low, "gain_high": high,
         "error": found["error"], "documents": found["documents"], "positive": found["positive"],
@@ -274,15 +274,8 @@ def _use_of(contents: Iterable[Content], cell: Cell, plan: Ladder) -> Row:
         ends, over = (
             pooled([apart(c, cell, c, start) for c in contents]) if there else (None, row.get("over"))
         )
-        row |= {"over": over, **_named(name, ends)}
+        row |= {"over": over, **ends_named(name, ends)}
     return row
-
-
-def _named(name: str, found: Interval | None) -> Row:
-    """A number and the ends of its interval under a name; None for each where there is none."""
-    return dict(
-        zip((name, f"{name}_low", f"{name}_high"), found.ends() if found else [None] * 3, strict=True)
-    )
 
 
 def _collected(ended: Mapping[LongRun, Content], plan: Ladder) -> Iterator[Row]:
@@ -296,7 +289,7 @@ def _collected(ended: Mapping[LongRun, Content], plan: Ladder) -> Iterator[Row]:
                         yield {
                             "label": label(variant, extension), "variant": variant, "extension": extension,
                             "corpus": corpus, "length": length, "seeds": list(shares), "over": over,
-                            **_named("share", found),
+                            **ends_named("share", found),
                         }  # fmt: skip
 
 
@@ -412,7 +405,7 @@ def _fine_of(
         "tokens": mean_number(content["long_range"]["trained_tokens"] for content in mine.values()),
         "first_validation_bits": mean_number(losses[0] * NAT for losses in along) if along else None,
         "validation_bits": mean_number(losses[-1] * NAT for losses in along) if along else None,
-        "bits": mean_number(each for each in bits if each is not None), "over": over, **_named("less_rope", ends),
+        "bits": mean_number(each for each in bits if each is not None), "over": over, **ends_named("less_rope", ends),
     }  # fmt: skip
 
 
