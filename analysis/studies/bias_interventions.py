@@ -272,6 +272,33 @@ def measured_curves(
 # The record: what has been read so far.
 
 
+def begun_record(path: Path, windows: Sequence[TextWindow], keys: Mapping[str, str]) -> xr.Dataset | None:
+    """The record at `path`, if one is there, to go on with: of one of these keys, and of these windows.
+
+    Raises:
+        InputError: it has another key, or does not say of which windows it is, and they are not these.
+    """
+    if not path.is_file():
+        return None
+    with records.relied_on(path, BIAS_INTERVENTIONS):
+        data = records.read(path, expect_schema=BIAS_INTERVENTIONS)
+        if data.attrs["key"] not in keys.values() or _known(data, windows) is None:
+            raise InputError(
+                f"{path} is of another model, other texts or settings; give another --out or remove it"
+            )
+    return data
+
+
+def _known(data: xr.Dataset, windows: Sequence[TextWindow]) -> set[str] | None:
+    """Documents of a record that have the same window here; None where one of before there were sums has others."""
+    read, provenance = [str(name) for name in data.document.values], records.provenance_of(data)
+    if (sums := provenance.configuration.get("windows_sha256")) is not None:
+        before = dict(zip(read, sums, strict=True))
+        return {found.document for found in windows if before.get(found.document) == found.sha256}
+    shared = [window for window in windows if window.role == "curves" or window.document in read]
+    return set(read) if _sha256_of(shared) == provenance.text_sha256 else None
+
+
 class InterventionRecord:
     """Cells that have been read, and the dataset that they make."""
 
@@ -298,21 +325,10 @@ class InterventionRecord:
         self.references[document, length] = nats
         self.precisions[document, REFERENCE, length] = self.bench.settings.precision
 
-    def resume(self, path: Path) -> None:
-        """Take over what a record at `path` has for the same key and windows, in whatever precision it was begun.
-
-        Raises:
-            InputError: it has another key, or does not say of which windows it is, and they are not these.
-        """
-        if not path.is_file():
-            return
-        data = records.read(path, expect_schema=BIAS_INTERVENTIONS)
-        begun = next((name for name, key in self.keys.items() if key == data.attrs["key"]), None)
-        known = self._known(data)
-        if begun is None or known is None:
-            raise InputError(
-                f"{path} is of another model, other texts or settings; give another --out or remove it"
-            )
+    def resume(self, data: xr.Dataset) -> None:
+        """Take over what a record has for the same key and windows, in whatever precision it was begun."""
+        begun = next(name for name, key in self.keys.items() if key == data.attrs["key"])
+        known = _known(data, self.drawn) or set()
         self.key = self.keys[begun]
         for d, n, t in itertools.product(data.document.values, data.length.values, data.intervention.values):
             cell = data.sel(document=d, length=n, intervention=t)
@@ -336,16 +352,6 @@ class InterventionRecord:
             found = float(own.sel(length=n) if "length" in own.dims else own if n == shortest[0] else np.nan)
             if math.isfinite(found):
                 self.bench.constants[str(name), int(n)] = found
-
-    def _known(self, data: xr.Dataset) -> set[str] | None:
-        """Documents of a record that have the same window here; None where one of before there were sums has others."""
-        read, provenance = [str(name) for name in data.document.values], records.provenance_of(data)
-        sums = provenance.configuration.get("windows_sha256")
-        if sums is not None:
-            before = dict(zip(read, sums, strict=True))
-            return {found.document for found in self.windows if before.get(found.document) == found.sha256}
-        shared = [window for window in self.drawn if window.role == "curves" or window.document in read]
-        return set(read) if _sha256_of(shared) == provenance.text_sha256 else None
 
     def precision(self) -> str:
         """Of the forward passes, all that were used."""
@@ -454,6 +460,7 @@ def measure_interventions(
     for name in settings.interventions:
         check_intervention(name)
     opened, lengths, windows, keys = prepared(model, texts, settings, progress)
+    begun = begun_record(out, windows, keys)  # before the curves, which take an hour
     key = keys[settings.precision]
     path = out.with_name(f"{out.stem}.curves.npz")
     curves = Curves.from_arrays(kept_arrays(path) or {}, key)
@@ -465,15 +472,16 @@ def measure_interventions(
         assert curves is not None
     bench = Bench(opened, settings, lengths, curves, {})
     record = InterventionRecord(bench, windows, keys)
-    with records.relied_on(out, BIAS_INTERVENTIONS):
-        record.resume(out)
-    begun, written = time.perf_counter(), -math.inf
+    if begun is not None:
+        with records.relied_on(out, BIAS_INTERVENTIONS):
+            record.resume(begun)
+    start, written = time.perf_counter(), -math.inf
 
     def save(every: float) -> None:
         nonlocal written
         if time.perf_counter() - written < every:
             return
-        provenance = _provenance(record, windows, arguments, time.perf_counter() - begun)
+        provenance = _provenance(record, windows, arguments, time.perf_counter() - start)
         records.write(record.dataset(), out, provenance, schema=BIAS_INTERVENTIONS)
         written = time.perf_counter()
 

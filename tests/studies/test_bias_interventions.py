@@ -210,8 +210,11 @@ def test_what_is_known_is_not_read_again_and_what_is_added_is(places, record, tm
     assert read.count("hold") == 2  # of the new document, at either length
     shared = {"document": first.document.values, "intervention": ["plain", "hold"]}
     np.testing.assert_array_equal(more.nats.sel(shared), first.nats.sel(shared))
+    beside = out.with_name("bias.curves.npz")
+    curves = beside.read_bytes()
     with pytest.raises(InputError, match="is of another model, other texts or settings"):
         measure(places, out, Settings((48, 72), ("plain",), 2, TARGET, 4, precision="float32"))
+    assert beside.read_bytes() == curves  # it is refused before they are measured again
 
 
 @pytest.mark.parametrize("before_sums", [False, True])
