@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.style import COLOURS, PAGE, headline, method, note, nothing_yet
+from figures.style import COLOURS, PAGE, headline, method, note, nothing_yet, seeds_label
 
 SHOWN = ("RoPE", "TAPA", "ALiBi", "NoPE")
 MARKS = dict(zip(SHOWN, ("o", "s", "^", "D"), strict=True))
@@ -87,9 +87,8 @@ def _read_at(contrasts: Rows) -> str:
 
 
 def _of(row: Mapping[str, Any]) -> str:
-    """The seeds of a contrast's row: "seed 0", "8 seeds"."""
-    seeds = row["seeds"] or row["never_equal"]
-    return f"seed {seeds[0]}" if len(seeds) == 1 else _counted(len(seeds), "seed")
+    """The seeds of a contrast's row, those that it has no value for if it has none."""
+    return seeds_label(row["seeds"] or row["never_equal"])
 
 
 def _counted(number: int, word: str) -> str:

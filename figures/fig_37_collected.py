@@ -9,7 +9,17 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.style import COLOURS, PAGE, end_labels, headline, method, note, nothing_yet, powers_of_two
+from figures.style import (
+    COLOURS,
+    PAGE,
+    end_labels,
+    headline,
+    method,
+    note,
+    nothing_yet,
+    powers_of_two,
+    seeds_label,
+)
 
 SHOWN = ("RoPE", "RoPE + YaRN", "TAPA", "ALiBi", "NoPE")
 MARKS: Mapping[str, str] = dict(zip(SHOWN, ("o", "v", "s", "^", "D"), strict=True))
@@ -57,7 +67,7 @@ def _shares(ax: Axes, data: Mapping[str, Any], rows: Rows) -> None:
             if row["share"] <= FLOOR:
                 ax.annotate(f"{row['share']:.1f}", (x, FLOOR), (0, 4), textcoords="offset points", ha="center",
                             fontsize=6, color=style["color"])  # fmt: skip
-        ends.append((values[-1], f"{shown}, {_of(mine[-1]['seeds'])}", style["color"]))
+        ends.append((values[-1], f"{shown}, {seeds_label(mine[-1]['seeds'])}", style["color"]))
     for level, words in ((1, "best reader"), (0, "cuts at L")):
         ax.axhline(level, color=COLOURS["grey"], lw=0.7, ls=":")
         ax.annotate(words, (0.01, level), (0, 2), xycoords=("axes fraction", "data"), textcoords="offset points",
@@ -73,7 +83,7 @@ def _key_tokens(ax: Axes, data: Mapping[str, Any], rows: Rows) -> None:
         shown, style = method(name) or ("", {})
         values = [row["key_bits"] for row in mine]
         ax.plot(_places(mine, data["length"], shift), values, marker=MARKS[name], ms=3.5, label=name, **style)
-        ends.append((values[-1], f"{shown}, {_of(mine[-1]['seeds'])}", style["color"]))
+        ends.append((values[-1], f"{shown}, {seeds_label(mine[-1]['seeds'])}", style["color"]))
     for row in data["runs"]:
         if (row["corpus"], row["kind"], row["diverged"]) == (data["corpus"], "reference", False):
             lengths = [n for n in data["lengths"] if n <= 4 * data["length"]]
@@ -95,10 +105,6 @@ def _by_method(rows: Rows) -> list[tuple[int, str, list[Mapping[str, Any]]]]:
             mine = [row for row in of_name if tuple(row["seeds"]) == seeds]
             found.append((shift, name, sorted(mine, key=lambda row: row["length"])))
     return found
-
-
-def _of(seeds: Sequence[int]) -> str:
-    return f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds"
 
 
 def _places(rows: Rows, length: int, shift: int) -> list[float]:

@@ -6,7 +6,7 @@ A figure is drawn at the width at which it is read, has its finding as its title
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -226,6 +226,15 @@ def of_group(rows: Iterable[Mapping[str, Any]], group: str) -> dict[str, list[Ma
         if (named := method(row["label"])) is not None and named[0] in found:
             found[named[0]].append(row)
     return {name: mine for name, mine in found.items() if mine}
+
+
+def seeds_label(seeds: Sequence[int]) -> str:
+    """Of whichever seeds a number is: the one, or how many.
+
+    >>> seeds_label([1]), seeds_label([0, 1, 2])
+    ('seed 1', '3 seeds')
+    """
+    return f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds"
 
 
 def powers_of_two(ax: Axes) -> None:
