@@ -686,8 +686,8 @@ EQ_7 = Statement(
             relation(sp.sign(MU) * (limit_bias(NEAR, TURN) - limit_bias(FAR, TURN)), ">", sp.Abs(MU) / 8)
         ),
     ),
-    words=r"what the printed proof gives of (7), in the limit $D \to \infty$ and so for $D$ beyond a bound that "
-    r"depends on $m$, $n$, $m'$, $n'$ (where $b = 1/\theta_0$): ",
+    words=r"(7), which names no threshold, read as what its printed proof gives, in the limit $D \to \infty$ and so "
+    r"for $D$ beyond a bound that depends on $m$, $n$, $m'$, $n'$ (where $b = 1/\theta_0$): ",
 )
 
 

@@ -559,8 +559,9 @@ EQ_6 = Statement(
             relation(sp.Abs(2 * rope_bias(NEAR) - GAMMA), "<=", TWICE.subs(OF_THEOREM)),
         ),
     ),
-    words=r"$\limsup_k |(2/\sqrt D) \mathrm{E} \mathrm{Attn} - \gamma| = O(1/D)$ at one fixed $D$, whatever the "
-    rf"distances: the constant ${tex(TWICE * HEAD_DIM)}$ over $D$ will do; ",
+    words=r"$\limsup_k |(2/\sqrt D) \mathrm{E} \mathrm{Attn} - \gamma| = O(1/D)$, read literally, at the one $D$ of "
+    rf"Theorem 2.1, whatever the distances: the constant ${tex(TWICE * HEAD_DIM)}$ over $D$ will do (with one constant "
+    "for all $D$ it is `thm-2.1`); ",
 )
 
 
@@ -569,6 +570,7 @@ EQ_6 = Statement(
     where="Sec. 2.2, eq 6",
     kind="equation",
     says=EQ_6,
+    cites=("thm-2.1",),
     outline=(
         "At one D every bounded number is O(1/D): |(2/D) sum_d (mu_0 cos + nu_0 sin)| <= r and |gamma| <= "
         "r, so 2r, or 2rD/D, is a constant for any sequence (m_k, n_k). Only a constant that is free of D "

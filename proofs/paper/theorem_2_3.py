@@ -90,6 +90,8 @@ EQ_8 = Statement(
         ),
     ),
     meaning=SHORT,
+    words=r"(8) is printed as a bound by any $\epsilon > 0$, of small $\theta_0$ and large $D$ that it does not name "
+    r"(`thm-2.3`); read as these two bounds, which make it explicit: ",
 )
 
 
@@ -98,6 +100,7 @@ EQ_8 = Statement(
     where="Sec. 2.2, eq 8",
     kind="equation",
     says=EQ_8,
+    cites=("thm-2.3",),
     outline=(
         "Per pair |mu cos + nu sin| of two angles differs by at most r|e^{ix} - e^{iy}| <= r h(2d/D), h(x) "
         "= min(2, c delta theta_0^x), which falls; (1/D) sum h(2d/D) <= h(0)/D + (1/2) int_0^1 h. No lemma "
