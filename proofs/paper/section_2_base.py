@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import sympy as sp
 from flint import arb
@@ -203,7 +204,7 @@ SERVED_FROM = sp.Rational(11, 2) * LONG  # a base
 PAIRS_SERVED = (sp.Integer(8192), sp.Integer(65536), sp.Integer(2) ** 20)
 
 
-def falling_condition(base: sp.Expr, near: sp.Expr, far: sp.Expr, unit: sp.Expr = UNIT) -> sp.Expr:
+def falling_condition(base: sp.Expr, near: sp.Expr, far: sp.Expr, unit: sp.Expr = UNIT) -> Any:
     """(2L+1)(c Lambda/b)^2/4 < Cin(c Lambda) - Cin(c lambda)."""
     least = (2 * sp.log(base) + 1) * (unit * far / base) ** 2 / 4
     return relation(least, "<", cin_expression(unit * far) - cin_expression(unit * near))

@@ -594,7 +594,7 @@ def thm_3_3_repaired(statement: Statement) -> Iterator[Evidence]:
     q, k, _ = quadratic(4)
     of_pairs = sp.Add(*(q[d] * k[d] + q[d + 1] * k[d + 1] for d in (0, 2)))
     yield identity(of_pairs, (q.T * k)[0], "q_A.k_A is the sum of the A_d, a = 4")
-    total = sp.Sum(MEAN_A, (sp.Symbol("d", integer=True), 1, AMPLITUDE / 2)).doit()
+    total: Any = sp.Sum(MEAN_A, (sp.Symbol("d", integer=True), 1, AMPLITUDE / 2)).doit()
     yield arrives("so the sum of a/2 of mean mu_0, whose square Jensen needs", total**2, mean.rhs)
     yield arrives("E (q_A.k_A)^2 is what exceeds its square", AMPLITUDE * SQUARE + CROSS, mean.lhs)
     rest = sp.Symbol("w", nonnegative=True)  # mu_0^2 a = 4 sigma_0^2 + w
