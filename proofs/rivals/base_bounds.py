@@ -53,9 +53,8 @@ DIFFERENCE = Statement(
     (Variable(S, low=sp.Integer(0)), Variable(MQ), Variable(MK), Variable(A)),
     (Conclusion(relation(expected_difference(MQ, MK), "==", 2 * S**2 * sp.cos(A))),),
     given=(SAME,),
-    words=r"$\mathrm{E}q\cdot R_mk^*-\mathrm{E}q\cdot R_mk=2s^2B_m$ for every $m$, where $k^*=q+e$, $\mathrm Ee=0$; "
-    r"(printed of any $e$ with $\mathrm Ee=0$; the printed proof uses that it is independent of $q$, and that "
-    r"$\mu_q=\mu_k$); "
+    words=r"$\mathrm{E}q\cdot R_mk^*-\mathrm{E}q\cdot R_mk=2s^2B_m$ for every $m$, where $k^*=q+e$, $\mathrm Ee=0$ "
+    r"(printed of any such $e$, while its proof uses that $e$ is independent of $q$, and that $\mu_q=\mu_k$); "
     r"of one pair with the angle $\phi$, the components of $q$ and $k$ with the means $\mu_q$, $\mu_k$: ",
 )
 
