@@ -13,7 +13,7 @@ from flint import arb
 
 from analysis.evidence import Evidence, Role, Verdict
 from proofs.balls import Real, ball, below
-from proofs.checks import BASES, equality, exact, rounded_up, scale, search, short
+from proofs.checks import BASES, arrives, equality, exact, rounded_up, scale, search, short
 from proofs.ledger import attack, claim, practice
 from proofs.letters import (
     BASE,
@@ -102,11 +102,13 @@ SHARP = Statement(
 )
 def thm_2_2_sharp(statement: Statement) -> Iterator[Evidence]:
     least = statement.range_of(BASE).low
-    rest = beyond_share(statement.target(1))
+    rest, angle = beyond_share(statement.target(1)), TURN * NEAR_END
+    printed = sp.log(8 / TURN) - sp.EulerGamma + 1 / angle + (angle / BASE) ** 2 / 4
+    what = "2L times the bound less 3L/4 is ln(8/c) - gamma + 1/(c lambda) + (c lambda theta_0)^2/4 at the near end"
+    yield arrives(what, rest, sp.expand(sp.expand_log(printed.subs(BASE, sp.exp(LOG)), force=True)))
     slope = sp.factor(sp.diff(rest, LOG))
-    yield exact("2L times the bound less 3L/4 falls as the base rises", slope.is_negative, slope, "< 0")
-    what = f"and is below 0 at {least}: ln(8/2pi) - gamma + 1/(c lambda) + (c lambda theta_0)^2/4 at the near end"
-    yield below(what, constant_ball(rest.subs(LOG, sp.log(least))), 0)
+    yield exact("which falls as the base rises", slope.is_negative, slope, "< 0")
+    yield below(f"and is negative at {least}", 0, -constant_ball(rest.subs(LOG, sp.log(least))))
     yield equality("2L times the gap is 3L/4 and that", near_share(NEAR_END) / 2, statement.target(1))
     for ratio in statement.range_of(STEEP).among:
         yield fails_inside(statement, ratio)
