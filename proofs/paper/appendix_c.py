@@ -46,7 +46,7 @@ from proofs.letters import (
     limit_bias,
     rope_bias,
 )
-from proofs.paper.theorem_2_2 import EDGE, PRINTED_EXPONENT, RADIANS, RIEMANN_ERROR, TURNS, limit_gap
+from proofs.paper.theorem_2_2 import EDGE, PRINTED_LOG, RADIANS, RIEMANN_ERROR, TURNS, limit_gap
 from proofs.statements import (
     TURN,
     Conclusion,
@@ -458,7 +458,7 @@ def threshold(exponent: int, target: int = 16) -> Evidence:
 BOTH_SIZES = sp.Abs(MU) + sp.Abs(NU)
 ANY_NONZERO = Variable(MU, low=sp.Integer(0), signed=True)
 EQ_32 = Statement(
-    (ANY_NONZERO, Variable(NU), Variable(BASE, low=sp.exp(PRINTED_EXPONENT * BOTH_SIZES / sp.Abs(MU)))),
+    (ANY_NONZERO, Variable(NU), Variable(BASE, low=sp.exp(PRINTED_LOG))),
     (Conclusion(relation(4 * BOTH_SIZES / LOG, "<", sp.Abs(MU) / 16)),),
     meaning={LOG: sp.log(BASE)},
     words=r"where $b = 1/\theta_0$, ",

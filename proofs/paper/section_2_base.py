@@ -258,7 +258,7 @@ def base_monotone_repaired(statement: Statement) -> Iterator[Evidence]:
     for far in pairs:
         left, right = (constant_ball(side.subs(LONG, far)) for side in statement.conclusions[1].sides)
         yield below(f"condition for (2, {far}) at base 5.5 Lambda", right, left)
-        yield below(f"and not at base 2 Lambda: (2, {far})", falling_from(2 * far, sp.Integer(NEAR), far), 0)
+        yield below(f"and not at base 2 Lambda: (2, {far})", 0, -falling_from(2 * far, sp.Integer(NEAR), far))
 
 
 @attack(
@@ -363,8 +363,8 @@ OWN_RANGES = Statement(
 )
 def base_range_repaired(statement: Statement) -> Iterator[Evidence]:
     yield equality("the bound is thm-2.2.limit's", statement.target(1), LIMIT.target(1).subs(RHO, 0))
-    ranges = statement.variables[:3], LIMIT.variables[:3]
-    yield exact("for the bases and distances of thm-2.2.limit", ranges[0] == ranges[1], *ranges)
+    ranges, theirs = statement.variables[:3], LIMIT.variables[:3]
+    yield exact("for the bases and distances of thm-2.2.limit", ranges == theirs, ranges, theirs)
     slope = sp.simplify(sp.diff(statement.target(1) / sp.Abs(MU), LOG))
     yield exact("slope of the bound in L", bool(slope.is_positive), slope, "> 0")
     said, own = statement.conclusions[1], SHARP.conclusions[0]
@@ -655,8 +655,9 @@ EXTENSIONS = Statement(
         Conclusion(relation(INTERPOLATED, "<", PAIR_GAP)),
     ),
     words=r"the proof shows that reducing base-frequency and PI (by $s$) mitigate the bias; a reading of ours: base "
-    r"frequency is $1/\theta_0$ (Notation 2.1), reduced from $B$ to $b$, of whatever pair ($\nu_0 = 0$, $\mu_0 = 1$); "
-    r"who reads it as $\theta_0$ finds the direction right, and `rem-base.monotone` refuted for some pairs: ",
+    r"frequency is the inverse of $\theta_0$ (Notation 2.1), reduced from $B$ to $b$, of whatever pair ($\nu_0 = 0$, "
+    r"$\mu_0 = 1$); who reads it as $\theta_0$ finds the direction right, and `rem-base.monotone` refuted for some "
+    "pairs: ",
 )
 V1_PAIR = {DIM: 128, FACTOR: 8, NEAR_POSITIVE: 2, FAR_POSITIVE: 65536, BASE: 500_000}
 

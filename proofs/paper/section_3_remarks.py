@@ -223,7 +223,9 @@ def eliminates_repaired(statement: Statement) -> Iterator[Evidence]:
         statement.conclusions[1].says.lhs,
     )
     bound = constant_ball(statement.target(2))
-    yield below("largest share lost", largest_gap(), bound)
+    largest = largest_gap()
+    yield below("largest share lost", largest, bound)
+    yield below("which is rounded up to 1/10000", bound - ball("1e-4"), largest)
     yield below("a share that is reached, at u = 1/84", bound - ball("1e-4"), lost_mean(ball("1/84")))
     falls = sp.diff(LEFT, SQUARE_U)
     yield exact(

@@ -469,27 +469,27 @@ def _limit_cases(convention: Convention) -> Iterator[tuple[str, arb]]:
                     )
 
 
-PRINTED_EXPONENT = 64  # of the threshold in (32)
+PRINTED_LOG = 64 * (sp.Abs(MU) + sp.Abs(NU)) / sp.Abs(MU)  # L at the threshold of (32)
 ROOT = Fraction(2, 3)  # theta_0^(2/D) of the exact example: D > 4L at every D
 
 
 def periodic_example(pairs: int, offset: int) -> Iterator[Evidence]:
     """theta_d = (2/3)^d, d < pairs: Lambda = offset + 3^(pairs-1) repeats the distance `offset` exactly."""
-    base = ROOT**-pairs
+    base, dim = ROOT**-pairs, 2 * pairs
     far = offset + 3 ** (pairs - 1)
 
     def returns(step: int) -> bool:
         """Do all pairs come back after so many tokens?"""
-        return all(step * ROOT**d % 1 == 0 for d in range(pairs))
+        return all(step * ROOT**d % 1 == 0 for d in range(dim // 2))
 
     seen = returns(far - offset) and not returns((far - offset) // 3)  # a third leaves the last pair out
-    known, sizes = {BASE: base}, {DIM: 2 * pairs, LOG: sp.log(sp.Rational(base.numerator, base.denominator))}
+    known, sizes = {BASE: base}, {DIM: dim, LOG: sp.log(sp.Rational(base.numerator, base.denominator))}
     within = NEAR_RANGE.holds(Fraction(offset), known) and FAR_RANGE.holds(Fraction(far), known)
     least, head = (constant_ball(side.subs(sizes)) for side in (LEMMA_HEAD.lts, LEMMA_HEAD.gts))
-    printed = f"the base exceeds e^{PRINTED_EXPONENT}, the printed threshold at nu_0 = 0"
+    printed = constant_ball(PRINTED_LOG.subs(NU, 0))
     hypotheses = [
         exact(f"lambda = {offset} and Lambda lie in their ranges", within, (offset, far > base), "yes"),
-        below(printed, PRINTED_EXPONENT, ball(base).log()),
+        below("the base exceeds the printed threshold at nu_0 = 0", printed, ball(base).log()),
         below("and D exceeds 4L, as the lemmas ask", least, head),
     ]
     alike = exact(
@@ -676,7 +676,7 @@ def thm_2_2_attack() -> Iterator[Evidence]:
 
 def _printed_threshold_cases() -> Iterator[tuple[str, arb]]:
     for ratio in (-3, -1, 0, 1, 3):
-        base = (ball(PRINTED_EXPONENT) * (1 + abs(ratio))).exp().mid()
+        base = constant_ball(PRINTED_LOG.subs({MU: 1, NU: ratio})).exp().mid()
         end = (base ** (ball(1) / 4) / 8 * ball("9999/10000")).mid()
         for near in (ball("10001/10000"), end.sqrt().mid(), end):
             for stretch in ("10001/10000", "5/2", "1000"):
