@@ -421,7 +421,8 @@ def eq_23_example(turns: bool) -> Iterator[Evidence]:
         "2 pi is missing. D = 8, theta_0 = 1/2, mu_0 = 0, nu_0 = gamma = 1: lambda = 19822 has all three lambda "
         "theta_d within 0.021 of beta = 1/4 mod 1, and the printed sum is -0.93. Nor does any constant in O(1/D) "
         "help: for theta_0 = 1/p, p prime, the numbers 1, theta_d and theta_d/(2 pi), d >= 1, are independent (pi is "
-        "transcendental), so some lambda meets (22) with all lambda theta_d + phi near -pi/2 mod 2 pi, error 2."
+        "transcendental: Lindemann 1882), so some lambda meets (22) with all lambda theta_d + phi near -pi/2 mod "
+        "2 pi, error 2."
     ),
     in_words="of every sequence of distances that meets (22)",
 )

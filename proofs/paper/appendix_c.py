@@ -46,7 +46,7 @@ from proofs.letters import (
     limit_bias,
     rope_bias,
 )
-from proofs.paper.theorem_2_2 import EDGE, RADIANS, RIEMANN_ERROR, TURNS, limit_gap
+from proofs.paper.theorem_2_2 import EDGE, PRINTED_LOG, RADIANS, RIEMANN_ERROR, TURNS, limit_gap
 from proofs.statements import (
     TURN,
     Conclusion,
@@ -458,7 +458,7 @@ def threshold(exponent: int, target: int = 16) -> Evidence:
 BOTH_SIZES = sp.Abs(MU) + sp.Abs(NU)
 ANY_NONZERO = Variable(MU, low=sp.Integer(0), signed=True)
 EQ_32 = Statement(
-    (ANY_NONZERO, Variable(NU), Variable(BASE, low=sp.exp(64 * BOTH_SIZES / sp.Abs(MU)))),
+    (ANY_NONZERO, Variable(NU), Variable(BASE, low=sp.exp(PRINTED_LOG))),
     (Conclusion(relation(4 * BOTH_SIZES / LOG, "<", sp.Abs(MU) / 16)),),
     meaning={LOG: sp.log(BASE)},
     words=r"where $b = 1/\theta_0$, ",
@@ -686,8 +686,8 @@ EQ_7 = Statement(
             relation(sp.sign(MU) * (limit_bias(NEAR, TURN) - limit_bias(FAR, TURN)), ">", sp.Abs(MU) / 8)
         ),
     ),
-    words=r"what the printed proof gives of (7), in the limit $D \to \infty$ and so for $D$ beyond a bound that "
-    r"depends on $m$, $n$, $m'$, $n'$ (where $b = 1/\theta_0$): ",
+    words=r"(7), which names no threshold, read as what its printed proof gives, in the limit $D \to \infty$ and so "
+    r"for $D$ beyond a bound that depends on $m$, $n$, $m'$, $n'$ (where $b = 1/\theta_0$): ",
 )
 
 

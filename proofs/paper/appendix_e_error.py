@@ -37,6 +37,7 @@ from proofs.paper.appendix_e_riemann import (
     EQ_26,
     HALF,
     PLACE,
+    READ_TO_LAST,
     THOUSANDTH,
     first_past,
 )
@@ -101,7 +102,8 @@ EQ_47 = Statement(
         Conclusion(relation(theta**alpha * RATIO / (1 - RATIO), "<=", theta**alpha * (1 / (1 - RATIO) - 1))),
     ),
     meaning=LOG,
-    words=r"$\Delta'$ and $\Delta''$ are the sums of $\Delta_d$ of (42) up to $\lfloor\alpha D/2\rfloor$ "
+    words=READ_TO_LAST
+    + r"$\Delta'$ and $\Delta''$ are the sums of $\Delta_d$ of (42) up to $\lfloor\alpha D/2\rfloor$ "
     "and beyond it; ",
 )
 
@@ -201,7 +203,7 @@ EQ_47_A = Statement(
         ),
     ),
     meaning=LOG,
-    words=r"the last member of (47) bounds $\Delta''$ although the members between do not: ",
+    words=READ_TO_LAST + r"the last member of (47) bounds $\Delta''$ although the members between do not: ",
 )
 
 
@@ -211,6 +213,7 @@ EQ_47_A = Statement(
     kind="step",
     says=EQ_47_A,
     uses=("eq-47*", "lem-riemann.kappa"),
+    cites=("eq-42",),
     outline="With u = 2L/D < 1/2 it is (2/D) c lambda theta_0^alpha u/(e^u - 1), and u/(e^u - 1) >= 1 - u/2 >= 1/2 "
     "+ u/12 >= kappa(u).",
 )
@@ -345,6 +348,7 @@ EQ_50 = Statement(
         ("<=", 8 * sp.pi * lam * theta**alpha / D),
     ),
     meaning=LOG,
+    words=READ_TO_LAST,
 )
 
 
@@ -354,6 +358,7 @@ EQ_50 = Statement(
     kind="step",
     says=EQ_50,
     uses=("eq-47.a",),
+    cites=("eq-42",),
     outline="u/(e^u - 1) <= 1 <= 1/(1 - u) <= 2 for u = 2L/D < 1/2. It is (48) that is inserted, not (49).",
 )
 def eq_50(statement: Statement) -> Iterator[Evidence]:
@@ -433,7 +438,7 @@ EQ_51 = Statement(
         ),
     ),
     meaning=LOG,
-    words=r"$\epsilon(D; \lambda, \theta_0, \alpha)$ of (26) bounds $\Delta/2$: ",
+    words=READ_TO_LAST + r"$\epsilon(D; \lambda, \theta_0, \alpha)$ of (26) bounds $\Delta/2$: ",
 )
 
 
@@ -443,7 +448,7 @@ EQ_51 = Statement(
     kind="step",
     says=EQ_51,
     uses=("eq-44", "eq-47*", "lem-riemann"),
-    cites=("eq-26",),
+    cites=("eq-26", "eq-42"),
     outline="Not by (47). Let P = c lambda theta_0^alpha. From eq-47* and kappa < 1, |Delta/2| <= alpha + (2 + "
     "P)/D, which suffices where P >= 2. Where P < 2, some alpha' < alpha has P = 2, as 2 pi lambda > 2, and e "
     "rises from alpha' to alpha, since de/dalpha = 1 - 2LP/D > 0 there. For alpha >= 1, |Delta/2| <= 1 by (44).",

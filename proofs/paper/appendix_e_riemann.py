@@ -162,6 +162,8 @@ def riemann_decomposition(last: sp.Expr = n - 1) -> Evidence:
     return same("Delta of the step from n to n + 1, h f(nh) less an integral", term.subs(d, last + 1), step)
 
 
+# printed to d = D/2 the sum of (42) has one term too many (eq-42): what follows from it is read without that term
+READ_TO_LAST = r"read with the sum of (42) to $d = D/2-1$, as repaired, where it is printed to $D/2$: "
 PRINTED_TERMS = rf"with ${tex(term())} = {tex(term().integral())}$ "
 EQ_42 = Statement(
     SIZES,
@@ -268,7 +270,8 @@ EQ_43 = Statement(
         ),
     ),
     meaning=LOG,
-    words=r"$\Delta = \sum_{d \le \alpha D/2} \Delta_d + \sum_{d > \alpha D/2} \Delta_d =: \Delta' + \Delta''$, "
+    words=READ_TO_LAST
+    + r"$\Delta = \sum_{d \le \alpha D/2} \Delta_d + \sum_{d > \alpha D/2} \Delta_d =: \Delta' + \Delta''$, "
     + PRINTED_TERMS,
 )
 
@@ -278,6 +281,7 @@ EQ_43 = Statement(
     where="App. E, eq 43",
     kind="equation",
     says=EQ_43,
+    cites=("eq-42",),
     outline="Each d is in exactly one of the two sums.",
 )
 def eq_43(statement: Statement) -> Iterator[Evidence]:
@@ -325,7 +329,10 @@ def first_past(head_dim: int, share: Fraction) -> int:
 
 
 EQ_44 = Statement(
-    (*SIZES, INDEX), (Conclusion(relation(sp.Abs(term()), "<=", 4 / D)),), meaning=LOG, words=PRINTED_TERMS
+    (*SIZES, INDEX),
+    (Conclusion(relation(sp.Abs(term()), "<=", 4 / D)),),
+    meaning=LOG,
+    words=READ_TO_LAST + PRINTED_TERMS,
 )
 
 
@@ -334,6 +341,7 @@ EQ_44 = Statement(
     where="App. E, eq 44",
     kind="step",
     says=EQ_44,
+    cites=("eq-42",),
     outline="cos A - cos B is twice a product of sines, so at most 2; the interval is 2/D long.",
 )
 def eq_44(statement: Statement) -> Iterator[Evidence]:

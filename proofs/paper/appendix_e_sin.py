@@ -62,6 +62,7 @@ from proofs.paper.appendix_e_riemann import (
     EPSILON,
     EQ_26,
     HALF,
+    READ_TO_LAST,
     THOUSANDTH,
     riemann_decomposition,
 )
@@ -98,7 +99,7 @@ EQ_61 = Statement(
         Conclusion(relation(SINE_ERROR, ">=", -alpha - 4 * sp.pi * lam * theta**alpha / D)),
     ),
     meaning=LOG,
-    words=r"$\Delta/2$ for $S_D$ is on the left: ",
+    words=READ_TO_LAST + r"$\Delta/2$ for $S_D$ is on the left: ",
 )
 
 
@@ -107,6 +108,7 @@ EQ_61 = Statement(
     where="App. E, eq 61",
     kind="step",
     says=EQ_61,
+    cites=("eq-42",),
     uses=("eq-44", "eq-47*", "lem-riemann"),
     outline="As eq-51: |sin A - sin B| <= 2, and lem-riemann holds for both waves. The decomposition has D/2 terms.",
 )

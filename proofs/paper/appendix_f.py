@@ -39,6 +39,7 @@ from proofs.paper.appendix_e_riemann import (
     EPSILON,
     EQ_26,
     HALF,
+    READ_TO_LAST,
     THOUSANDTH,
     riemann_decomposition,
 )
@@ -332,7 +333,7 @@ EQ_73 = Statement(
     ),
     given=NEAR,
     meaning=LOG,
-    words=r"'exactly (27)', $\Delta_d$ of (42): ",
+    words=READ_TO_LAST + r"'exactly (27)', $\Delta_d$ of (42): ",
 )
 
 

@@ -217,7 +217,12 @@ def wave_number(factor: Expr) -> Statement:
     )
 
 
-LAMBDA_PRINTED, LAMBDA_REPAIRED = wave_number(sp.Integer(2)), wave_number(sp.Integer(1))
+LAMBDA_REPAIRED = wave_number(sp.Integer(1))
+LAMBDA_PRINTED = replace(
+    of_two := wave_number(sp.Integer(2)),
+    words=r"a reading of ours: $\lambda$ is that of the score; as a definition after (75), whose printed angle "
+    "is twice that of the score, it is right, and who reads it so refutes (75) alone: " + of_two.words,
+)
 
 
 @claim(
@@ -225,8 +230,8 @@ LAMBDA_PRINTED, LAMBDA_REPAIRED = wave_number(sp.Integer(2)), wave_number(sp.Int
     where="App. G, after eq 75",
     kind="step",
     says=LAMBDA_PRINTED,
-    cites=("eq-12",),
-    outline="True of (75) as printed, whose angle is twice that of the score.",
+    cites=("eq-12", "eq-75"),
+    outline="True of (75) as printed, whose angle is twice that of the score: the verdict is that of our reading.",
 )
 def eq_75_lambda(statement: Statement) -> Iterator[Evidence]:
     yield statement.fails_at({N: 1, POWER: 1, LAG: 1, INNER: 1})

@@ -45,6 +45,7 @@ from proofs.tapa_letters import (
 
 X, RATE, SHARE_T = sp.symbols("x p theta", positive=True)
 DIMS = 32  # (1-theta)D of D = 64, theta = 1/2
+CUT = 1  # boxes decide the share that is lost up to this u, its first term beyond
 REACH = 16  # (2^20)^(2 alpha) at alpha = 1/10: how much t^2 grows from distance 1 to 2^20
 
 
@@ -118,8 +119,8 @@ def gap_slope(u: arb, reach: int = REACH) -> arb:
 
 
 def largest_gap() -> arb:
-    """The largest `lost_mean` over all u >= 0: on [0, 1] by subdivision; beyond it is below (1 + u)^-16 <= 2^-16."""
-    return maximum(lost_mean, gap_slope, 0, 1, tol="1e-6")
+    """The largest `lost_mean` over all u >= 0: up to `CUT` by subdivision; beyond it is below (1 + u)^-16."""
+    return maximum(lost_mean, gap_slope, 0, CUT, tol="1e-6")
 
 
 PHASE_DIMS = sp.Symbol("n", integer=True, positive=True)
@@ -170,7 +171,8 @@ def eliminates(statement: Statement) -> Iterator[Evidence]:
     )
 
 
-LOST = (1 + SQUARE_U) ** (-DIMS // 2) - (1 + REACH * SQUARE_U) ** (-DIMS // 2)
+LEFT = (1 + SQUARE_U) ** (-DIMS // 2)  # of the mean at distance 0
+LOST = LEFT - LEFT.subs(SQUARE_U, REACH * SQUARE_U)
 ELIMINATES_REPAIRED = Statement(
     (*PHASES, Variable(THERE_D, low=HERE_D), Variable(SQUARE_U, low=sp.Integer(0))),
     (
@@ -221,9 +223,20 @@ def eliminates_repaired(statement: Statement) -> Iterator[Evidence]:
         statement.conclusions[1].says.lhs,
     )
     bound = constant_ball(statement.target(2))
-    yield below("largest share lost", largest_gap(), bound)
+    largest = largest_gap()
+    yield below("largest share lost", largest, bound)
+    yield below("which is rounded up to 1/10000", bound - ball("1e-4"), largest)
     yield below("a share that is reached, at u = 1/84", bound - ball("1e-4"), lost_mean(ball("1/84")))
-    yield below("beyond u = 1: at most 2^-16", ball(2) ** -16, bound)
+    falls = sp.diff(LEFT, SQUARE_U)
+    yield exact(
+        "what is left at the nearer distance, more than is lost, falls with u",
+        falls.is_negative,
+        falls,
+        "< 0",
+    )
+    yield below(
+        f"so beyond u = {CUT}: at most what is left there", constant_ball(LEFT.subs(SQUARE_U, CUT)), bound
+    )
 
 
 # balls of 128 bits do not tell (1 + d^(2 alpha))^(-n/2) from 1 below
@@ -236,9 +249,9 @@ DECIDABLE = relation(HERE_D**EXPONENT_A, ">", sp.Rational(1, 10**9))
     + "the slope of the share against differences, u = 1/1000, 1/84, 1; u up to 100",
 )
 def eliminates_attack() -> Iterator[Evidence]:
+    bound = constant_ball(ELIMINATES_REPAIRED.target(2))
     cases = (
-        (f"u = {u}", ball("0.7661") - lost_mean(ball(u)))
-        for u in ("1/1000", "1/100", "1/84", "1/10", "1", "100")
+        (f"u = {u}", bound - lost_mean(ball(u))) for u in ("1/1000", "1/100", "1/84", "1/10", "1", "100")
     )
     yield search("0.7661 less the share", cases, control="4.68e-5")
     for u in ("1/1000", "1/84", "1"):

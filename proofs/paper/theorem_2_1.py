@@ -536,9 +536,11 @@ def _worst_target(values: list[sp.Expr]) -> sp.Expr:
 
 
 def _golden_cases() -> Iterator[tuple[str, arb]]:
-    sums = RopeSums.of(6, inverse_base=ball(5).sqrt() - 2)
+    head_dim = 6
+    sums = RopeSums.of(head_dim, inverse_base=ball(5).sqrt() - 2)
     best = min((2 * sums.cos(lam) for lam in range(1, 300)), key=float)
-    yield "closest of 300", ball("8/6") - abs(best + 1)
+    bound = constant_ball(THEOREM.target().subs({MU_0: 1, NU_0: 0, HEAD_DIM: head_dim}))
+    yield "closest of 300", bound - abs(best + 1)
 
 
 TWICE = 2 * R  # at one D, of whatever is at most r and of gamma
@@ -557,8 +559,9 @@ EQ_6 = Statement(
             relation(sp.Abs(2 * rope_bias(NEAR) - GAMMA), "<=", TWICE.subs(OF_THEOREM)),
         ),
     ),
-    words=r"$\limsup_k |(2/\sqrt D) \mathrm{E} \mathrm{Attn} - \gamma| = O(1/D)$ at one fixed $D$, whatever the "
-    rf"distances: the constant ${tex(TWICE * HEAD_DIM)}$ over $D$ will do; ",
+    words=r"$\limsup_k |(2/\sqrt D) \mathrm{E} \mathrm{Attn} - \gamma| = O(1/D)$, read literally, at the one $D$ of "
+    rf"Theorem 2.1, whatever the distances: the constant ${tex(TWICE * HEAD_DIM)}$ over $D$ will do (with one constant "
+    "for all $D$ it is `thm-2.1`); ",
 )
 
 
@@ -567,6 +570,7 @@ EQ_6 = Statement(
     where="Sec. 2.2, eq 6",
     kind="equation",
     says=EQ_6,
+    cites=("thm-2.1",),
     outline=(
         "At one D every bounded number is O(1/D): |(2/D) sum_d (mu_0 cos + nu_0 sin)| <= r and |gamma| <= "
         "r, so 2r, or 2rD/D, is a constant for any sequence (m_k, n_k). Only a constant that is free of D "
@@ -654,8 +658,9 @@ REACH = Statement(
     uses=("thm-2.1.orbit", "thm-2.1.degree"),
     outline=(
         "theta_{d+D/8} = theta_d/10: the pairs fall into D/8 chains y, 10y, 100y, 1000y and the chains' "
-        "angles are free, so the mean over pairs takes exactly the values of (1/4) sum_{k<4} cos(2 pi 10^k "
-        "y). Its least value is certified over the whole circle."
+        "angles are free: a relation 2 pi p = sum k_d theta_d of integers with p != 0 would make pi algebraic "
+        "(Lindemann 1882), and p = 0 leaves the relations within the chains. So the mean over pairs takes exactly the "
+        "values of (1/4) sum_{k<4} cos(2 pi 10^k y). Its least value is certified over the whole circle."
     ),
 )
 def thm_2_1_reach(statement: Statement) -> Iterator[Evidence]:
@@ -687,8 +692,8 @@ def reach_attack() -> Iterator[Evidence]:
         sums = RopeSums.of(head_dim, base=10_000, turns=False)
         distances = ((i * 2654435761 + 12345) % 10**12 + 1 for i in range(2000))
         yield search(
-            f"D = {head_dim}: 2 C_D above -0.9678",
-            ((f"lambda = {lam}", 2 * sums.cos(lam) + ball("0.9678")) for lam in distances),
+            f"D = {head_dim}: 2 C_D above {REACH.target(1)}",
+            ((f"lambda = {lam}", 2 * sums.cos(lam) - constant_ball(REACH.target(1))) for lam in distances),
             control=control,
         )
     yield from REACH.attack()

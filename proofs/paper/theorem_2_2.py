@@ -22,6 +22,8 @@ from flint import arb
 from analysis.evidence import Evidence
 from proofs.balls import Real, ball, below, text
 from proofs.checks import equality, exact, rounded_up, scale, search
+from proofs.exact import to_ball
+from proofs.gaussian_tokens import counterexample
 from proofs.integrals import RopeSums, ci, cos_limit, si, sin_limit
 from proofs.ledger import attack, claim, necessary, repair
 from proofs.letters import (
@@ -37,6 +39,7 @@ from proofs.letters import (
     LOG,
     MU,
     NEAR,
+    NEAR_END,
     NEAR_RANGE,
     NU,
     RHO,
@@ -155,6 +158,7 @@ INTEGRALS = Statement(
     """,
 )
 def integrals(statement: Statement) -> Iterator[Evidence]:
+    yield statement.every_positive(ANGLE)
     for index, convention in ((0, TURNS), (3, RADIANS)):
         said = statement.conclusions[index : index + 3]
         own = tuple(integral_conclusions(convention))
@@ -223,11 +227,22 @@ RIEMANN_ERROR = Statement(
         $\Gamma_\lambda=\frac12\sum_khf(x_k)$, its limit is $\frac12\int_0^1f$, and on a cell
         $|f(x_k)-f(x)|\le rc|\lambda|(\theta_0^{x_k}-\theta_0^{x_{k+1}})$, since $\mu_0\cos+\nu_0\sin$ has
         Lipschitz constant $r$. The sum telescopes: $|\Gamma_\lambda-\lim\Gamma_\lambda|\le\frac
-        h2rc|\lambda|(1-\theta_0)<rc|\lambda|/D$. $\square$
+        h2rc|\lambda|(1-\theta_0)\le rc|\lambda|/D$, the first conclusion.
+
+        *The others.* $C_D$ is $\Gamma$ at $\mu_0=1$, $\nu_0=0$, and $S_D$ at $\mu_0=0$, $\nu_0=1$; $r=1$ and
+        $|f|\le1$ for both. For $x<a$ bound $|f(x_k)-f(x)|$ by 2: half of the integral over those $x$ is at most
+        $a$, and for $a\ge1$ they are all there are. Every other $x$ lies in a cell that ends after $a$, so begins
+        after $a-h$ or at 0. Over the cells from the first such on, which begins at $x_j\ge a-h$, the sum
+        telescopes: half of it is at most $\frac h2c|\lambda|(\theta_0^{x_j}-\theta_0)\le\frac1Dc|\lambda|
+        \theta_0^{a-h}$. As $\theta_0^{-h}=e^{2L/D}<\sqrt e$ for $D>4L$, both together are at most
+        $a+\sqrt e\,c|\lambda|\theta_0^a/D$: conclusions 2 and 4. As $\sqrt e<2$, so are 3 and 5. $\square$
     """,
 )
 def thm_2_2_riemann(statement: Statement) -> Iterator[Evidence]:
     yield from thm_2_2_riemann_steps()
+    powers = statement.range_of(POWER)
+    every = (powers.low, powers.high, powers.closed) == (0, sp.oo, True)
+    yield exact("of every a >= 0, 0 among them", every, powers.words(), "no range is cut")
     step, distance = 2 / DIM, UNIT * sp.Abs(NEAR)
     whole = step / 2 * R * distance
     yield equality("half a step times r c |lambda| (1 - theta_0), which is less", whole, statement.target(1))
@@ -383,8 +398,11 @@ def limit_bound(statement: Statement) -> Iterator[Evidence]:
             "half of what -ln(c lambda/b) is over L at the near end", near_share(near.high) / 2, constant
         )
     yield from near_algebra()
-    edge = constant_ball(statement.range_of(BASE).low)
-    yield below("4096 serves every base of the statement", EDGE, edge, strict=False)
+    edge = statement.range_of(BASE).low
+    yield equality(
+        "up to its least base, and no farther, no near distance", near.high.subs(BASE, edge), near.low
+    )
+    yield below("4096 serves every base of the statement", EDGE, constant_ball(edge), strict=False)
 
 
 def far_sine_holds(convention: Convention) -> Iterator[Evidence]:
@@ -451,34 +469,36 @@ def _limit_cases(convention: Convention) -> Iterator[tuple[str, arb]]:
                     )
 
 
+PRINTED_LOG = 64 * (sp.Abs(MU) + sp.Abs(NU)) / sp.Abs(MU)  # L at the threshold of (32)
 ROOT = Fraction(2, 3)  # theta_0^(2/D) of the exact example: D > 4L at every D
 
 
 def periodic_example(pairs: int, offset: int) -> Iterator[Evidence]:
     """theta_d = (2/3)^d, d < pairs: Lambda = offset + 3^(pairs-1) repeats the distance `offset` exactly."""
-    base = ROOT**-pairs
+    base, dim = ROOT**-pairs, 2 * pairs
     far = offset + 3 ** (pairs - 1)
 
     def returns(step: int) -> bool:
         """Do all pairs come back after so many tokens?"""
-        return all(step * ROOT**d % 1 == 0 for d in range(pairs))
+        return all(step * ROOT**d % 1 == 0 for d in range(dim // 2))
 
     seen = returns(far - offset) and not returns((far - offset) // 3)  # a third leaves the last pair out
-    near_range = offset > 1 and (8 * offset) ** 4 < base
-    yield exact(
-        "lambda = 2 lies in the near range and Lambda beyond the base",
-        near_range and far > base,
-        (offset, far > base),
-        "yes",
-    )
-    yield below("the base exceeds e^64, the printed threshold at nu_0 = 0", 64, ball(base).log())
-    yield below("and D exceeds 4L, as the lemmas ask", 4 * ball(base).log(), 2 * pairs)
-    yield exact(
+    known, sizes = {BASE: base}, {DIM: dim, LOG: sp.log(sp.Rational(base.numerator, base.denominator))}
+    within = NEAR_RANGE.holds(Fraction(offset), known) and FAR_RANGE.holds(Fraction(far), known)
+    least, head = (constant_ball(side.subs(sizes)) for side in (LEMMA_HEAD.lts, LEMMA_HEAD.gts))
+    printed = constant_ball(PRINTED_LOG.subs(NU, 0))
+    hypotheses = [
+        exact(f"lambda = {offset} and Lambda lie in their ranges", within, (offset, far > base), "yes"),
+        below("the base exceeds the printed threshold at nu_0 = 0", printed, ball(base).log()),
+        below("and D exceeds 4L, as the lemmas ask", least, head),
+    ]
+    alike = exact(
         "all (Lambda - lambda) theta_d are integers, so Delta = 0: (7) for mu_0 = 1",
         False if seen else None,
         "0",
         "> 1/8",
     )
+    yield from counterexample(hypotheses, alike)
 
 
 def pigeonhole() -> Evidence:
@@ -656,7 +676,7 @@ def thm_2_2_attack() -> Iterator[Evidence]:
 
 def _printed_threshold_cases() -> Iterator[tuple[str, arb]]:
     for ratio in (-3, -1, 0, 1, 3):
-        base = (ball(64) * (1 + abs(ratio))).exp().mid()
+        base = constant_ball(PRINTED_LOG.subs({MU: 1, NU: ratio})).exp().mid()
         end = (base ** (ball(1) / 4) / 8 * ball("9999/10000")).mid()
         for near in (ball("10001/10000"), end.sqrt().mid(), end):
             for stretch in ("10001/10000", "5/2", "1000"):
@@ -676,8 +696,9 @@ def thm_2_2_at_zero() -> Iterator[Evidence]:
 
 @necessary("thm-2.2*", hypothesis=IN_TURNS)
 def thm_2_2_below_its_threshold() -> Iterator[Evidence]:
-    what = "D -> oo, rho = 10, L = 0.4 + 3.44|rho|: gap over |mu_0| against 1/8"
-    yield below(what, "1/8", threshold_gap(10, "0.4", "3.44"))
+    offset, slope = FALL
+    what = f"D -> oo, rho = 10, L = {offset} + {slope}|rho|: gap over |mu_0| against 1/8"
+    yield below(what, "1/8", threshold_gap(10, offset, slope))
 
 
 @necessary("thm-2.2*", hypothesis=r"$D$ beyond a multiple of $|\Lambda|$")
@@ -712,11 +733,15 @@ def _finite_cases() -> Iterator[tuple[str, arb]]:
         )
 
 
+FALL = ("0.4", "3.44")  # offset and slope of a threshold that is too small
+TOO_NEAR, TOO_FAR = -sp.Rational(999, 1000) * NEAR_END, sp.Rational(1000001, 1000000) * BASE
+
+
 def threshold_gap(ratio: int, offset: str, slope: str) -> arb:
-    """The limit gap at L = offset + slope |ratio|, lambda = -0.999 b^(1/4)/8, Lambda = 1.000001 b."""
+    """The limit gap at L = offset + slope |ratio|, just inside the ends of the near and of the far range."""
     base = (ball(offset) + ball(slope) * ratio).exp().mid()
-    near = (base ** (ball(1) / 4) / 8 * ball("999/1000")).mid()
-    return limit_gap(base, -near, (base * ball("1000001/1000000")).mid(), ratio)
+    near, far = (to_ball(end, {BASE: base}).real.mid() for end in (TOO_NEAR, TOO_FAR))
+    return limit_gap(base, near, far, ratio)
 
 
 def below_eighth(ratio: int, offset: str, slope: str, bound: Real = "1/8") -> Evidence:

@@ -6,36 +6,54 @@ There lambda, Lambda > 0, and the sign of nu_0 mu_0 decides.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import sympy as sp
 from flint import arb
 
-from analysis.evidence import Evidence
+from analysis.evidence import Evidence, Role, Verdict
 from proofs.balls import Real, ball, below
-from proofs.checks import BASES, equality, exact, rounded_up, scale, search, short
+from proofs.checks import BASES, arrives, equality, exact, rounded_up, scale, search, short
 from proofs.ledger import attack, claim, practice
-from proofs.letters import BASE, FAR_POSITIVE, LOG, MU, NEAR_END, NEAR_POSITIVE, NU, RHO, limit_bias
+from proofs.letters import (
+    BASE,
+    FAR,
+    FAR_POSITIVE,
+    LOG,
+    MU,
+    NEAR,
+    NEAR_END,
+    NEAR_POSITIVE,
+    NU,
+    RHO,
+    limit_bias,
+)
+from proofs.paper.classical_lemmas import CI_BOUND, CIN_BOUNDS
 from proofs.paper.theorem_2_2 import (
     COSTS,
     EDGE,
+    FALL,
     FAR_ENOUGH,
     LIMIT,
     NONZERO,
     RADIANS,
     RATIO,
+    THRESHOLDS,
+    TOO_FAR,
+    TOO_NEAR,
     TURNS,
     Convention,
     below_eighth,
     costs,
     limit_gap,
     near_share,
+    signed_gap,
     threshold_gap,
 )
 from proofs.statements import (
     TURN,
     Conclusion,
     CosineLimit,
-    SineLimit,
     Statement,
     Variable,
     constant_ball,
@@ -43,12 +61,9 @@ from proofs.statements import (
     relation,
 )
 
-FALL = ("0.4", "3.44")  # offset and slope of a threshold that is too small
 STEEP, LARGE = sp.symbols("rho b_rho", positive=True)
-TOO_NEAR, TOO_FAR = (
-    -sp.Rational(999, 1000) * LARGE ** sp.Rational(1, 4) / 8,
-    sp.Rational(1000001, 1000000) * LARGE,
-)
+AT_FALL = {symbol: end.subs(BASE, LARGE) for symbol, end in ((NEAR, TOO_NEAR), (FAR, TOO_FAR))}
+TOO_SMALL_GAP = signed_gap(limit_bias, TURN).subs({MU: 1, NU: STEEP}).subs(BASE, LARGE).subs(AT_FALL)
 SHARP = Statement(
     (
         Variable(BASE, low=sp.Integer(10) ** 6, closed=True),
@@ -58,9 +73,7 @@ SHARP = Statement(
         Conclusion(relation(CosineLimit(BASE, NEAR_END, TURN), "<", sp.Rational(3, 8))),
         Conclusion(
             relation(
-                CosineLimit(LARGE, TOO_NEAR, TURN)
-                - CosineLimit(LARGE, TOO_FAR, TURN)
-                + STEEP * (SineLimit(LARGE, TOO_NEAR, TURN) - SineLimit(LARGE, TOO_FAR, TURN)),
+                TOO_SMALL_GAP,
                 "<",
                 sp.Rational(1, 8),
             )
@@ -79,7 +92,7 @@ SHARP = Statement(
     where="Sec. 2.2, Theorem 2.2",
     kind="step",
     says=SHARP,
-    uses=("thm-2.2.limit",),
+    uses=("thm-2.2.limit", "lem-ci", "lem-cin"),
     cites=("eq-7",),
     outline=(
         "Near end lambda = b^{1/4}/8, Lambda -> infinity (far terms 0): 2L gap = 3L/4 + ln(8/c) - gamma + "
@@ -88,15 +101,40 @@ SHARP = Statement(
     ),
 )
 def thm_2_2_sharp(statement: Statement) -> Iterator[Evidence]:
-    least = constant_ball(statement.range_of(BASE).low)
-    end = least ** (ball(1) / 4) / 8
-    unit = scale(True)
-    rest = (8 / unit).log() - arb.const_euler() + 1 / (unit * end) + (unit * end / least) ** 2 / 4
-    what = "b >= 1e6: ln(8/2pi) - gamma + 1/(c lambda) + (c lambda theta_0)^2/4 at the near end"
-    yield below(what, rest, 0)
+    least = statement.range_of(BASE).low
+    rest, angle = beyond_share(statement.target(1)), TURN * NEAR_END
+    printed = sp.log(8 / TURN) - sp.EulerGamma + 1 / angle + (angle / BASE) ** 2 / 4
+    what = "2L times the bound less 3L/4 is ln(8/c) - gamma + 1/(c lambda) + (c lambda theta_0)^2/4 at the near end"
+    yield arrives(what, rest, sp.expand(sp.expand_log(printed.subs(BASE, sp.exp(LOG)), force=True)))
+    slope = sp.factor(sp.diff(rest, LOG))
+    yield exact("which falls as the base rises", slope.is_negative, slope, "< 0")
+    yield below(f"and is negative at {least}", 0, -constant_ball(rest.subs(LOG, sp.log(least))))
     yield equality("2L times the gap is 3L/4 and that", near_share(NEAR_END) / 2, statement.target(1))
     for ratio in statement.range_of(STEEP).among:
+        yield fails_inside(statement, ratio)
         yield below_eighth(int(ratio), *FALL, constant_ball(statement.target(2)))
+
+
+def beyond_share(share: sp.Expr) -> sp.Expr:
+    """An upper bound of 2L (gap - share) at the near end for Lambda -> oo, in L: lem-ci, and Ci = gamma + ln - Cin."""
+    (x,) = CI_BOUND.symbols
+    angle = TURN * NEAR_END
+    near = sp.sqrt(CI_BOUND.target().subs(x, angle))
+    (most,) = (one.says.rhs for one in CIN_BOUNDS.conclusions if one.says.rel_op == "<=")
+    far = sp.EulerGamma + sp.log(angle / BASE) - most.subs(x, angle / BASE)
+    found = (near - far - 2 * LOG * share).subs(BASE, sp.exp(LOG))
+    return sp.expand(sp.expand_log(sp.expand(found), force=True))
+
+
+def fails_inside(statement: Statement, ratio: sp.Expr) -> Evidence:
+    """Does (7) fail at the two distances, in theorem 2.2's ranges? `InputError` names the range that one misses."""
+    (gap, _), bound = LIMIT.conclusions, statement.target(2) * sp.Abs(MU)
+    large = statement.meaning[LARGE].subs(STEEP, ratio)
+    at = {symbol: end.subs(LARGE, large) for symbol, end in AT_FALL.items()}
+    said = replace(LIMIT, conclusions=(Conclusion(relation(gap.says.lhs, ">", bound)),))
+    found = said.fails_at({BASE: large, MU: 1, NU: ratio, **at})
+    answer = Verdict.CERTIFIED if found.verdict is Verdict.REFUTED else Verdict.UNKNOWN
+    return replace(found, what=f"(7) fails in its ranges: {found.what}", verdict=answer, role=Role.STEP)
 
 
 @attack(
@@ -105,7 +143,7 @@ def thm_2_2_sharp(statement: Statement) -> Iterator[Evidence]:
 )
 def thm_2_2_sharp_attack() -> Iterator[Evidence]:
     cases = (
-        (f"nu_0/mu_0 = {ratio}", threshold_gap(ratio, "1.03", "3.66") - ball("1/8"))
+        (f"nu_0/mu_0 = {ratio}", threshold_gap(ratio, *THRESHOLDS[0]) - constant_ball(SHARP.target(2)))
         for ratio in (3, 10, 30, 100)
     )
     yield search("limit gap less 1/8", cases, control="0.012")

@@ -183,12 +183,13 @@ def uniform_attack() -> Iterator[Evidence]:
     domain="D = 4, 6 with base 65537, lambda = 2: does a failure occur within the stated bound?",
 )
 def uniform_repaired_attack() -> Iterator[Evidence]:
-    base = 65_537
+    base, near = 65_537, 2
     for head_dim, before in ((4, 65_537), (6, 66_319)):
         sums = RopeSums.of(head_dim, base=base)
-        limit = sums.cos(2) - ball("1/8")
+        limit = sums.cos(near) - ball("1/8")
         found = Distances(sums.omega, 1, 0).first(base + 1, base + 200_000, limit).first
-        steps = 2 + 26 ** (head_dim // 2 - 1) * base
+        sizes = {NEAR_HERE: near, DIM: head_dim, BASE: base, MU: 1, NU: 0}
+        steps = int(SERVED.spelt(LATEST).subs(sizes))
 
         def fails_by(last: int, head_dim: int = head_dim, found: int | None = found) -> Evidence:
             holds = found is not None and found <= last

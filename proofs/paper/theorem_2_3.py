@@ -90,6 +90,8 @@ EQ_8 = Statement(
         ),
     ),
     meaning=SHORT,
+    words=r"(8) is printed as a bound by any $\epsilon > 0$, of small $\theta_0$ and large $D$ that it does not name "
+    r"(`thm-2.3`); read as these two bounds, which make it explicit: ",
 )
 
 
@@ -98,6 +100,7 @@ EQ_8 = Statement(
     where="Sec. 2.2, eq 8",
     kind="equation",
     says=EQ_8,
+    cites=("thm-2.3",),
     outline=(
         "Per pair |mu cos + nu sin| of two angles differs by at most r|e^{ix} - e^{iy}| <= r h(2d/D), h(x) "
         "= min(2, c delta theta_0^x), which falls; (1/D) sum h(2d/D) <= h(0)/D + (1/2) int_0^1 h. No lemma "
@@ -231,12 +234,14 @@ def thm_2_3(statement: Statement) -> Iterator[Evidence]:
     ),
 )
 def thm_2_3_attack() -> Iterator[Evidence]:
-    cases = []
+    cases, near, far = [], 2, 65536
     for exponent in (20, 80, 320):
         for head_dim in (8, exponent, 512):
             sums = RopeSums.of(head_dim, base=ball(10) ** exponent)
-            gap = abs(sums.gamma(2, 1, 1) - sums.gamma(65536, 1, 1))
-            bound = ball(2).sqrt() * gap_bound(65534, head_dim, ball(10).log() * exponent, True)
+            gap = abs(sums.gamma(near, 1, 1) - sums.gamma(far, 1, 1))
+            bound = ball(2).sqrt() * gap_bound(far - near, head_dim, ball(10).log() * exponent, True)
+            sizes = {C: TURN, DIM: head_dim, BASE: sp.Integer(10) ** exponent, MU: 1, NU: 1}
+            yield from EQ_8.bounds_by(sizes | {NEAR: near, FAR: far}, {2: bound})
             cases.append((f"base 1e{exponent}, D = {head_dim}", 1 - gap / bound))
     yield search("1 - |Delta|/bound", cases, control="0.608")
     yield from THEOREM_2_3.attack()
@@ -390,8 +395,9 @@ SLOW = Statement(
 )
 def slow(statement: Statement) -> Iterator[Evidence]:
     base, near, far = statement.range_of(BASE), 2, 65536
-    constant = final_gap(near, far, 1, 0)
-    rest = (2 * arb.pi() * far / constant_ball(base.low)) ** 2 / 4
+    pair = {C: TURN, NEAR_POSITIVE: near, FAR_POSITIVE: far, MU: 1, NU: 0}
+    constant = constant_ball(RATE.meaning[K].subs(pair))
+    rest = constant_ball(RATE.target().subs(pair).subs(BASE, base.low))
     said = cosine_limit_gap(sp.Integer(near), sp.Integer(far), TURN)
 
     def asked(largest: sp.Expr) -> arb:

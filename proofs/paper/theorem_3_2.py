@@ -536,10 +536,7 @@ MAJORANT_AT_NORMAL = replace(
 
 
 def normal_majorant() -> tuple[arb, arb]:
-    """Standard normal q, k, n = 1: int sup_q |F| dzeta = 1/(2 pi), and (1/2) sup_q int |L f| dk, L f = (2 - k^2) f.
-
-    |2 - k^2| integrates to -1 + 4 int_0^sqrt2 (2 - k^2) g(k) dk under the normal density g.
-    """
+    """At n = 1 int sup_q |F| dzeta, and half of sup_q int |2 - k^2| f dk: int |2 - k^2| g = 4 int_0^sqrt2 - 1."""
     density = (2 * arb.pi()).rsqrt()
     inside = integrate(lambda k, _a: (2 - k * k) * (-k * k / 2).exp(), 0, ball(2).sqrt()) * density
     return 1 / (2 * arb.pi()), density * (4 * inside - 1) / 2
@@ -552,6 +549,8 @@ def normal_majorant() -> tuple[arb, arb]:
 def majorant_attack() -> Iterator[Evidence]:
     yield from MAJORANT_AT_NORMAL.attack()
     left, right = normal_majorant()
+    (size,) = MAJORANT.symbols
+    yield from MAJORANT_AT_NORMAL.bounds_by({size: 1}, {1: right})
     yield search(
         "1 - integral/majorant", ((f"n = {n}", 1 - (left / right) ** n) for n in (1, 2, 32)), control="0.474"
     )

@@ -32,7 +32,7 @@ from proofs.gaussian_tokens import (
     quadratic,
 )
 from proofs.ledger import attack, claim, necessary, practice, repair
-from proofs.statements import Conclusion, Statement, Variable, relation, tex
+from proofs.statements import Conclusion, Statement, Variable, constant_ball, relation, tex
 from proofs.tapa_letters import equals
 
 SIZE = sp.Symbol("a", positive=True)
@@ -94,8 +94,9 @@ EQ_15 = Statement(
 
 
 def moments_of(tokens: GaussianTokens, amplitude: int) -> dict[sp.Symbol, Expr]:
-    """The point of a law, at sigma_0 = 1: its moments by Wick's formula."""
-    return {AMPLITUDE: sp.Integer(amplitude), SQUARE: sp.Integer(1), CROSS: tokens.cross_terms(amplitude)}
+    """The point of a law of one scale: its moments by Wick's formula."""
+    square = tokens.moment([0, 0], [0, 0])
+    return {AMPLITUDE: sp.Integer(amplitude), SQUARE: square, CROSS: tokens.cross_terms(amplitude)}
 
 
 @claim(
@@ -115,7 +116,11 @@ def moments_of(tokens: GaussianTokens, amplitude: int) -> dict[sp.Symbol, Expr]:
 def eq_15(statement: Statement) -> Iterator[Evidence]:
     tokens = twisted(CORRELATION)
     yield from variance_counterexample(tokens, 2)
-    yield statement.fails_at(moments_of(tokens, 2))
+    point = moments_of(tokens, 2)
+    yield identity(
+        statement.spelt(VARIANCE).subs(point), limit_variance(tokens, 2), "V at the moments of the law"
+    )
+    yield statement.fails_at(point)
 
 
 EQ_15_REPAIRED = Statement(
@@ -196,7 +201,8 @@ def eq_15_attack() -> Iterator[Evidence]:
     for r in ("1/100", "1/2", "9/10", "999/1000"):
         yield list(variance_counterexample(twisted(sp.Rational(r)), 2))[-1]
     what, variance = "r = 9/10: variance at distance 1, exactly", exact_variance("9/10", 2, 1)
-    yield controlled(below(what, variance, "1/2"), below(what, variance, "0.096"))
+    bound = constant_ball(EQ_15.target().subs(moments_of(twisted(CORRELATION), 2)))
+    yield controlled(below(what, variance, bound), below(what, variance, "0.096"))
 
 
 IN_Q, IN_K = sp.symbols("c d", positive=True)
@@ -476,11 +482,12 @@ THEOREM_3_3_REPAIRED = Statement(
     + MOMENT_WORDS.replace(" (`thm-3.3*`)", "")
     + r"$\mathrm{Var} \mathrm{Attn} \to V = \mathrm{E}(q_A\cdot k_A)^2/(2a)$; for $a = 1$ there is no cross "
     r"term, and the "
-    r"last condition but one holds whenever $a$ is even (Jensen); ",
+    r"last condition but one holds whenever $a$ is even, as the $A_d$ have the same mean (Jensen); ",
 )
 
 
 ONE_DENSITY = "a joint density (the same for all $m$, $n$)"
+ONE_MEAN = r"$\mathrm{E} A_d = \mu_0$ for all $d$ (for what is said of even $a$ alone)"
 
 
 for condition, where, values in (
@@ -514,6 +521,27 @@ def thm_3_3_repaired_without_one_scale() -> Iterator[Evidence]:
     yield of_two_scales(THEOREM_3_3_REPAIRED, 1)
 
 
+@necessary("thm-3.3*", hypothesis=ONE_MEAN)
+def thm_3_3_repaired_without_one_mean() -> Iterator[Evidence]:
+    """q_d and k_d of correlation r in every other pair, -r in the rest: E A_d = +-2r, and E q_A.k_A = 0 at a = 4."""
+    head, amplitude, r, covariance = 8, 4, CORRELATION, sp.eye(16)
+    for d in range(head):
+        covariance[d, head + d] = covariance[head + d, d] = -r if d // 2 % 2 else r
+    tokens = GaussianTokens(covariance)
+    squares = [tokens.moment([d, d], [d, d]) for d in range(head)]
+    at = {AMPLITUDE: amplitude, SQUARE: squares[0], MEAN_A: tokens.moment([0], [0]) + tokens.moment([1], [1])}
+    conclusion = THEOREM_3_3_REPAIRED.conclusions[4]
+    enough = conclusion.when[1].subs(at)
+    hypotheses = [
+        tokens.schwartz(),
+        exact("E (q_d k_d)^2, of every d", len(set(squares)) == 1, squares, "one value"),
+        exact("mu_0^2 a, mu_0 = E A_0, against 4 S", enough == sp.true, at, "at least"),
+    ]
+    found, bound = limit_variance(tokens, amplitude), conclusion.says.rhs.subs(at)
+    what = "E A_d = 9/5 and -9/5 in turn, a = 4: limit of the variance"
+    yield from counterexample(hypotheses, exact(what, bool(found >= bound), found, f">= {bound}"))
+
+
 @necessary("thm-3.3*", hypothesis=ONE_DENSITY)
 def thm_3_3_repaired_without_density() -> Iterator[Evidence]:
     yield from two_coins()
@@ -525,6 +553,7 @@ def thm_3_3_repaired_without_density() -> Iterator[Evidence]:
     assumes=(
         ONE_DENSITY,
         ONE_SCALE,
+        ONE_MEAN,
     ),
     uses=("eq-12", "eq-82*", "eq-83*", "thm-3.3.lebesgue"),
     outline=(
@@ -562,7 +591,11 @@ def thm_3_3_repaired(statement: Statement) -> Iterator[Evidence]:
         yield exact("and the variance alike", said == sign, said, sign)
     mean, enough = statement.conclusions[4].when
     least = mean.rhs / (2 * AMPLITUDE)  # of V, by the mean of q_A.k_A
-    yield arrives("the sum of a/2 of the A_d has the mean a mu_0/2", (MEAN_A * AMPLITUDE / 2) ** 2, mean.rhs)
+    q, k, _ = quadratic(4)
+    of_pairs = sp.Add(*(q[d] * k[d] + q[d + 1] * k[d + 1] for d in (0, 2)))
+    yield identity(of_pairs, (q.T * k)[0], "q_A.k_A is the sum of the A_d, a = 4")
+    total: Any = sp.Sum(MEAN_A, (sp.Symbol("d", integer=True), 1, AMPLITUDE / 2)).doit()
+    yield arrives("so the sum of a/2 of mean mu_0, whose square Jensen needs", total**2, mean.rhs)
     yield arrives("E (q_A.k_A)^2 is what exceeds its square", AMPLITUDE * SQUARE + CROSS, mean.lhs)
     rest = sp.Symbol("w", nonnegative=True)  # mu_0^2 a = 4 sigma_0^2 + w
     at = sp.expand(least).subs(MEAN_A, sp.sqrt((enough.rhs + rest) / AMPLITUDE))
@@ -591,8 +624,12 @@ def thm_3_3_repaired_attack() -> Iterator[Evidence]:
 def breaks_never(tokens: GaussianTokens) -> Evidence:
     """Cross terms >= 0: the limit must not be below sigma_0^2/2."""
     cross, found = tokens.cross_terms(2), limit_variance(tokens, 2)
-    enough = bool(cross >= 0 and found >= sp.Rational(1, 2))
-    return tried(f"cross terms {cross}: limit of the variance", enough, found, ">= 1/2")
+    (condition,), bound = (
+        THEOREM_3_3_REPAIRED.conclusions[2].when,
+        THEOREM_3_3_REPAIRED.target(3).subs(SQUARE, 1),
+    )
+    enough = bool(condition.subs(CROSS, cross) and found >= bound)
+    return tried(f"cross terms {cross}: limit of the variance", enough, found, f">= {bound}")
 
 
 @practice("thm-3.3")

@@ -53,28 +53,41 @@ DIFFERENCE = Statement(
     (Variable(S, low=sp.Integer(0)), Variable(MQ), Variable(MK), Variable(A)),
     (Conclusion(relation(expected_difference(MQ, MK), "==", 2 * S**2 * sp.cos(A))),),
     given=(SAME,),
-    words=r"$\mathrm{E}q\cdot R_mk^*-\mathrm{E}q\cdot R_mk=2s^2B_m$ for every $m$, where $k^*=q+e$, $\mathrm Ee=0$; "
+    words=r"$\mathrm{E}q\cdot R_mk^*-\mathrm{E}q\cdot R_mk=2s^2B_m$ for every $m$, where $k^*=q+e$, $\mathrm Ee=0$ "
+    r"(printed of any such $e$, while its proof uses that $e$ is independent of $q$, and that $\mu_q=\mu_k$); "
     r"of one pair with the angle $\phi$, the components of $q$ and $k$ with the means $\mu_q$, $\mu_k$: ",
 )
 
 
-def mean_over(*errors: int) -> sp.Expr:
-    """Mean of q.R k* - q.R k over all outcomes of one pair: components 1 or 3, e of these values, by fair coins."""
+def mean_over(*errors: int, similar: int | None = None) -> sp.Expr:
+    """Mean of q.R k* - q.R k over all outcomes of one pair: components 1 or 3, e of these values, by fair coins.
+
+    With `similar` both components of k* are that, for certain, so that e depends on q.
+    """
     total, outcomes = sp.Integer(0), list(product(*[(1, 3)] * 4, *[errors] * 2))
     for q0, q1, k0, k1, e0, e1 in outcomes:
-        near = ((q0 * (q0 + e0) + q1 * (q1 + e1)), (q1 * (q0 + e0) - q0 * (q1 + e1)))
+        s0, s1 = (q0 + e0, q1 + e1) if similar is None else (similar, similar)
+        near = (q0 * s0 + q1 * s1, q1 * s0 - q0 * s1)
         other = (q0 * k0 + q1 * k1, q1 * k0 - q0 * k1)
         total += (near[0] - other[0]) * sp.cos(A) + (near[1] - other[1]) * sp.sin(A)
     return sp.expand(total / len(outcomes))
 
 
-CENTRED_ERROR = r"$e$ independent of $q$, $\mathrm{E}e=0$"
+CENTRED_ERROR, INDEPENDENT_ERROR = r"$\mathrm{E}e=0$", "$e$ independent of $q$"
 
 
 @BESIDE.necessary("men-1", hypothesis=CENTRED_ERROR)
 def men_1_of_shifted_error() -> Iterator[Evidence]:
     found, said = mean_over(1), DIFFERENCE.target().subs(S, 1)
     yield exact("components 1 or 3 by fair coins, so s = 1, and e = 1", found == said, found, said)
+
+
+@BESIDE.necessary("men-1", hypothesis=INDEPENDENT_ERROR)
+def men_1_of_dependent_error() -> Iterator[Evidence]:
+    found, said = mean_over(0, similar=2), DIFFERENCE.target().subs(S, 1)
+    yield exact(
+        "components 1 or 3 by fair coins, so s = 1, and e = 2 - q, of mean 0", found == said, found, said
+    )
 
 
 @BESIDE.claim(
@@ -87,6 +100,7 @@ def men_1_of_shifted_error() -> Iterator[Evidence]:
     assumes=(
         "components independent and identically distributed, standard deviation $s$",
         CENTRED_ERROR,
+        INDEPENDENT_ERROR,
     ),
     outline="One pair: E q.R q = 2 (mean^2 + s^2) cos, E q.R k = 2 mean^2 cos, E q.R e = 0; sum over the pairs.",
     proof=r"""

@@ -27,12 +27,19 @@ SCORE = sp.Symbol("s", real=True)
 ROW, KEY = sp.Symbol("i", positive=True, integer=True), sp.Symbol("j", integer=True)
 EACH = 1 / ROW
 WEIGHTS = tex(relation(sp.Symbol(r"\alpha_{ij}", positive=True), "==", EACH))
+VALUE = sp.Symbol("v", real=True)  # of every key alike, in each coordinate
 SOFTMAX = sp.exp(SCORE) / sp.Sum(sp.exp(SCORE), (KEY, 1, ROW))
 UNIFORM = Statement(
-    (Variable(SCORE), Variable(ROW, low=sp.Integer(0), integer=True)),
-    (Conclusion(relation(SOFTMAX, "==", EACH)),),
+    (Variable(SCORE), Variable(ROW, low=sp.Integer(0), integer=True), Variable(VALUE)),
+    (
+        Conclusion(relation(SOFTMAX, "==", EACH)),
+        Conclusion(relation(sp.diff(SOFTMAX, SCORE), "==", 0)),
+        Conclusion(relation(sp.Sum(SOFTMAX * VALUE, (KEY, 1, ROW)), "==", VALUE)),
+    ),
     words=rf"NoPE on a constant sequence: all scores of a row $i$ are one number $s$, so ${WEIGHTS}$, and "
-    r"$A^c=\frac1T\sum_i\sum_{j\le i}c_{ij}\alpha_{ij}=0$ for every $c$ with $\sum_{j\le i}c_{ij}=0$; ",
+    r"$A^c=\frac1T\sum_i\sum_{j\le i}c_{ij}\alpha_{ij}=0$ for every $c$ with $\sum_{j\le i}c_{ij}=0$; that is so for "
+    r"all $W_Q$, $W_K$, on which $\alpha$ does not depend, so the gradients of $A^c$ and of any loss vanish there; and "
+    r"the output at every row is the value $v$ that all keys have: the weights, their derivative, the output, ",
 )
 
 
@@ -43,14 +50,19 @@ UNIFORM = Statement(
     known=TEXT,
     kind="lemma",
     says=UNIFORM,
-    outline="All scores of a row are equal, so softmax is uniform, and each row's sum is (1/i) sum_j c_ij = 0.",
+    outline="All scores of a row are equal, so softmax is uniform, and each row's sum is (1/i) sum_j c_ij = 0. A "
+    "change of W_Q or W_K changes all scores of a row alike, and nothing else.",
     proof=r"""
-        Equal scores $s$ give $\alpha_{ij}=e^s/(ie^s)=1/i$, and $\sum_{j\le i}c_{ij}/i=0$. $\square$
+        Equal scores $s$ give $\alpha_{ij}=e^s/(ie^s)=1/i$, and $\sum_{j\le i}c_{ij}/i=0$. Whatever $W_Q$ and $W_K$ are,
+        the scores of a row are equal, so $\alpha$ and with it $A^c$, the outputs and every loss are constant in them,
+        and their derivatives 0. The output $\sum_j\alpha_{ij}v=v$ is the same at every row: a constant sequence again,
+        so that the next layer has one before it too. $\square$
     """,
 )
 def drope_0(statement: Statement) -> Iterator[Evidence]:
-    (conclusion,) = statement.conclusions
-    yield equality("softmax of i scores s", conclusion.says.lhs.doit(), statement.target())
+    names = ("softmax of i scores s", "its derivative along all of them", "the mean of one value")
+    for index, (name, conclusion) in enumerate(zip(names, statement.conclusions, strict=True), 1):
+        yield equality(name, conclusion.says.lhs.doit(), statement.target(index))
     total = sp.simplify(statement.target() * sp.Integer(0))
     yield exact("a row of A^c: 1/i times the sum of its c, which is 0", total == 0, total, 0)
 
@@ -69,7 +81,8 @@ OF_PAIR = sp.Symbol("|q_{m}||k_{m}|", nonnegative=True)
 TURNS = relation(OF_PAIR, ">", 0)
 TURNING = f"some pair has ${tex(TURNS)}$"
 ROWS = "$T>d_k$"
-POWERS = r"frequencies $b^{-2m/d_k}$, $b>1$"
+DIFFERENT = r"different frequencies, as $b^{-2m/d_k}$, $b>1$, are"
+SLOW = r"frequencies $0<\omega_m<\pi$"
 
 
 SCORES, ALPHAS = sp.symbols("f_1:4", real=True), sp.symbols("alpha_1:4", positive=True)
@@ -96,8 +109,9 @@ LAST_ROW = Statement(
     given=(UNLIKE,),
     meaning=softmax_of_row(),
     words=rf"a RoPE head in which {TURNING}, on a constant sequence of more than $d_k$ tokens, "
-    rf"has some $c$ with $A^c>{NOTHING}$ and a gradient that does not vanish; with the proof's $c$ and three keys, "
-    "$TA^c$ and its derivative: ",
+    rf"has some $c$ with $A^c>{NOTHING}$ and a gradient that does not vanish (printed for frequencies in $(0,2\pi)$ "
+    r"and without a length; but $\omega$ and $2\pi-\omega$ are one frequency at whole distances, and the printed proof "
+    "too takes rows beyond $d_k$); with the proof's $c$ and three keys, $TA^c$ and its derivative: ",
 )
 
 
@@ -108,7 +122,7 @@ LAST_ROW = Statement(
     known=TEXT,
     kind="lemma",
     says=LAST_ROW,
-    assumes=(TURNING, ROWS, POWERS),
+    assumes=(TURNING, ROWS, DIFFERENT, SLOW),
     outline="Scores of one distance are f = a sum of waves. Were f constant on the last row, all amplitudes were 0. "
     "Else c_j = alpha_j (f_j - mean f) on that row makes A^c a covariance of alpha and f, and its derivative along "
     "W_Q a sum of squares.",
@@ -116,7 +130,7 @@ LAST_ROW = Statement(
         All tokens are alike, so the score at distance $x$ is
         $f(x)=\sum_m|q_m||k_m|\cos(\omega_mx+\varphi_m)$, over $\sqrt{d_k}$. If $f$ were a constant $f_0$ on
         $x=0,\dots,d_k$, then $-f_0+\sum_n a_nz_n^x=0$ for these $d_k+1$ numbers $x$, where the $z_n$ are the $d_k$
-        numbers $e^{\pm i\omega_m}$. As $0<\omega_m\le1$ are different, the $z_n$ and 1 are $d_k+1$ different numbers.
+        numbers $e^{\pm i\omega_m}$. As $0<\omega_m<\pi$ are different, the $z_n$ and 1 are $d_k+1$ different numbers.
         The polynomial of degree $d_k$ that is 1 at one of them and 0 at the others, its coefficients taken as weights
         of the $d_k+1$ equations, leaves that number's own factor: all $a_n$ are 0, and with them all $|q_m||k_m|$.
 
@@ -162,7 +176,7 @@ def drope_rope(statement: Statement) -> Iterator[Evidence]:
     )
     total = sum((a * (f - average) for a, f in zip(ALPHAS, SCORES, strict=True)), sp.Integer(0)).subs(known)
     yield instance(equality("three keys: the sum of c", sp.expand(total), sp.Integer(0)))
-    what = "frequencies are in (0, 1], half a turn is more: their waves and 1 all differ at distance 1"
+    what = "frequencies of a base are in (0, 1], less than half a turn"
     yield exact(what, bool(sp.pi > 1), "1", "< pi")
     yield exact("of a pair of any size", TURNS.subs(OF_PAIR, t) == sp.true, TURNS, f"at {t} > 0")
 
@@ -186,7 +200,7 @@ def drope_rope_of_nothing() -> Iterator[Evidence]:
     yield exact(f"d_k = 2, T = 3, base 10, |q_0||k_0| = {size}: T A^c", bool(row > 0), float(row), "> 0")
 
 
-@BESIDE.necessary("drope-rope", hypothesis=POWERS)
+@BESIDE.necessary("drope-rope", hypothesis=DIFFERENT)
 def drope_rope_of_one_frequency() -> Iterator[Evidence]:
     """b = 1: two pairs of one frequency, half a turn apart, cancel; so all scores are alike, and A^c = 0."""
     x = sp.Symbol("x", real=True)
@@ -194,6 +208,15 @@ def drope_rope_of_one_frequency() -> Iterator[Evidence]:
     row = LAST_ROW.spelt(last_row(1)).subs({f: whole.subs(x, j) for j, f in enumerate(SCORES)})
     yield exact("b = 1, d_k = 4, f(x) = cos x + cos(x + pi): f", bool(whole != 0), whole, "!= 0")
     yield exact("so of three keys T A^c", bool(sp.simplify(row) > 0), sp.simplify(row), "> 0")
+
+
+@BESIDE.necessary("drope-rope", hypothesis=SLOW)
+def drope_rope_of_aliased_frequencies() -> Iterator[Evidence]:
+    """Frequencies w and 2 pi - w are different, in (0, 2 pi), and cancel at every whole distance."""
+    place, w = sp.Symbol("j", integer=True), sp.Symbol("w", positive=True)
+    whole = sp.cos(w * place) + sp.cos(sp.expand((2 * sp.pi - w) * place) + sp.pi)
+    found = sp.simplify(sp.expand_trig(whole))
+    yield exact("f(x) = cos w x + cos((2 pi - w) x + pi) at whole x", bool(found != 0), found, "!= 0")
 
 
 def _last_row(base: Real, amplitudes: Sequence[int], phases: Sequence[str]) -> tuple[arb, arb]:

@@ -176,6 +176,7 @@ PLANTED: dict[str, Callable[[], Iterable[Evidence]]] = {
     "dip of Ci tightened below the truth": lambda: theorem_2_2.integral_bounds(LOOSE),
     "1/8 for Ci tightened": lambda: appendix_c.cosine_beyond_one_turn("0.123"),
     "variation doubled": lambda: theorem_2_2.thm_2_2_riemann_steps(factor=2),
+    "a return to no near distance": lambda: theorem_2_2.periodic_example(256, 1),
     "fourth root read as a square root": lambda: theorem_2_2.near_algebra(root=2),
     "constant above 3/8": lambda: one(appendix_c.near_cosine("0.38", 0)),
     "far constant below the truth": lambda: appendix_c.far_cosine("0.04"),
