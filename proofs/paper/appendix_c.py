@@ -145,7 +145,7 @@ def near_cosine(constant: Real, slope: Real) -> Evidence:
     )
 
 
-NEAR_ONLY = Variable(NEAR_POSITIVE, low=sp.Integer(1), high=NEAR_END)  # lambda theta_0^{1/4} < 1/8
+NEAR_ONLY = Variable(NEAR_POSITIVE, low=sp.Integer(1), high=NEAR_END, cut=True)  # lambda theta_0^{1/4} < 1/8
 FAR_ONLY = Variable(FAR_POSITIVE, low=BASE)
 EXPONENT = Variable(ALPHA, low=sp.Integer(0))
 ERRORS = {E_NEAR: lemma_error(NEAR_POSITIVE), LOG: sp.log(BASE)}
@@ -294,7 +294,7 @@ def sine_bound(slope: Real) -> Iterator[Evidence]:
 
 
 EQ_30 = Statement(
-    (LEMMA_BASE, ANY_HEAD, Variable(NEAR_POSITIVE, low=sp.Integer(1)), FAR_ONLY, EXPONENT),
+    (LEMMA_BASE, ANY_HEAD, Variable(NEAR_POSITIVE, low=sp.Integer(1), cut=True), FAR_ONLY, EXPONENT),
     (
         Conclusion(relation(Sines(DIM, BASE, NEAR_POSITIVE, TURN), "<", 2 / LOG + E_NEAR)),
         Conclusion(relation(Sines(DIM, BASE, FAR_POSITIVE, TURN), "<", 2 / LOG + E_FAR)),
@@ -500,7 +500,7 @@ EQ_33 = Statement(
         ANY_NONZERO,
         Variable(NU),
         ANY_BASE,
-        Variable(NEAR_POSITIVE, low=sp.Integer(1)),
+        Variable(NEAR_POSITIVE, low=sp.Integer(1), cut=True),
         FAR_ONLY,
         Variable(DIM, low=LEAST, even=True),
     ),
@@ -570,8 +570,8 @@ EQ_33_BOUNDED = Statement(
     (
         ANY_NONZERO,
         Variable(NU),
-        Variable(NEAR_POSITIVE, low=sp.Integer(1)),
-        Variable(LONGEST, low=sp.Integer(1)),
+        Variable(NEAR_POSITIVE, low=sp.Integer(1), cut=True),
+        Variable(LONGEST, low=sp.Integer(1), cut=True),
         Variable(FAR_POSITIVE, low=sp.Integer(0)),
         Variable(DIM, low=LEAST.subs(FAR_POSITIVE, LONGEST), even=True),
     ),

@@ -199,8 +199,8 @@ BOTH = {HERE: rope_bias(NEAR_POSITIVE, TURN), THERE: rope_bias(FAR_POSITIVE, TUR
 PRINTED = (  # what Appendix D lets its steps vary over
     LEMMA_BASE,
     ANY_HEAD,
-    Variable(NEAR_POSITIVE, low=sp.Integer(1)),
-    Variable(FAR_POSITIVE, low=sp.Integer(1)),
+    Variable(NEAR_POSITIVE, low=sp.Integer(1), cut=True),
+    Variable(FAR_POSITIVE, low=sp.Integer(1), cut=True),
     Variable(E_ZERO, low=sp.Integer(0)),
     Variable(ALPHA, low=sp.Integer(0)),
     *ANY_MEANS,

@@ -494,7 +494,7 @@ def eq_68(statement: Statement) -> Iterator[Evidence]:
 
 
 EQ_68_REPAIRED = Statement(
-    (Variable(lam, low=HALF, closed=True),),
+    (Variable(lam, low=HALF, closed=True, cut=True),),
     (
         Conclusion(relation(sp.Abs(LAST_SINE), "<=", 2 / ((2 * CUT_HIGH + 3) * sp.pi))),
         Conclusion(relation(2 / ((2 * CUT_HIGH + 3) * sp.pi), "<=", 2 / sp.pi)),

@@ -136,7 +136,7 @@ def first_hump(bound: sp.Expr) -> Evidence:
 
 HUMPS = [(sp.Ci(sp.pi / 2) - sp.Ci(z * sp.pi / 2)) / 2 for z in (7, 3)]
 EQ_71_REPAIRED = Statement(
-    (ANY_BASE, Variable(lam, low=CUT_F, closed=True)),
+    (ANY_BASE, Variable(lam, low=CUT_F, closed=True, cut=True)),
     (
         Conclusion(
             relation(LATER, ">=", -HUMPS[0] / L),

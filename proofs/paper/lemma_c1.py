@@ -71,7 +71,7 @@ COSINE_DIM = 8
 COSINE_LIMIT, SINE_LIMIT = COSINE_DIM * sp.exp(2), 4 * sp.pi * sp.exp(3)  # of lem-C.1.empty
 
 
-BEYOND_ONE = Variable(NEAR_POSITIVE, low=sp.Integer(1))
+BEYOND_ONE = Variable(NEAR_POSITIVE, low=sp.Integer(1), cut=True)
 HALF_INTEGRAL = SineLimit(BASE, NEAR_POSITIVE, TURN)  # I/2
 EQ_69 = Statement(
     (LEMMA_BASE, BEYOND_ONE),

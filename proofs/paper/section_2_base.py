@@ -296,7 +296,7 @@ def least_limit_gap(log_base: sp.Expr) -> sp.Expr:
 
 SMALLER_GAP = Statement(
     (
-        *(Variable(BASE, low=sp.Integer(4096)), Variable(RAISED, low=BASE), NEAR_RANGE, FAR_RANGE),
+        *(Variable(BASE, low=sp.Integer(4096), cut=True), Variable(RAISED, low=BASE), NEAR_RANGE, FAR_RANGE),
         Variable(NU, among=(sp.Integer(0),)),
     ),
     (
@@ -333,7 +333,7 @@ def base_range(statement: Statement) -> Iterator[Evidence]:
 
 
 OWN_RANGES = Statement(
-    (Variable(BASE, low=sp.Integer(4096)), NEAR_RANGE, FAR_RANGE, *ANY_MEANS),
+    (Variable(BASE, low=sp.Integer(4096), cut=True), NEAR_RANGE, FAR_RANGE, *ANY_MEANS),
     (
         Conclusion(
             relation(
@@ -388,7 +388,7 @@ ALSO_FIRST, WHICH = (
     sp.Symbol("d", integer=True, nonnegative=True),
     sp.Symbol("d", integer=True, positive=True),
 )
-SLOWER = Variable(FACTOR, low=sp.Integer(1))
+SLOWER = Variable(FACTOR, low=sp.Integer(1), cut=True)
 FIRST_PAIR = sp.Integer(0)
 SLOWEST = sp.Symbol(r"\inf_{B}B^{-2d/D}", nonnegative=True)  # over all bases B > 1
 EQUIVALENT = Statement(

@@ -51,7 +51,7 @@ TOO_NEAR, TOO_FAR = (
 )
 SHARP = Statement(
     (
-        Variable(BASE, low=sp.Integer(10) ** 6, closed=True),
+        Variable(BASE, low=sp.Integer(10) ** 6, closed=True, cut=True),
         Variable(STEEP, among=(sp.Integer(3), sp.Integer(10), sp.Integer(30))),
     ),
     (
@@ -171,7 +171,7 @@ def causal_conclusions(index: int) -> Iterator[Conclusion]:
 CAUSAL = Statement(
     (
         FAR_ENOUGH,
-        Variable(NEAR_POSITIVE, low=sp.Integer(1), high=NEAR_END),
+        Variable(NEAR_POSITIVE, low=sp.Integer(1), high=NEAR_END, cut=True),
         Variable(FAR_POSITIVE, low=FAR_ENOUGH.symbol),
         NONZERO,
         Variable(NU),
