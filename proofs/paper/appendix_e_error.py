@@ -28,7 +28,7 @@ from proofs.checks import (
     search,
     termwise,
 )
-from proofs.exact import Expr
+from proofs.exact import Expr, to_ball
 from proofs.integrals import ci
 from proofs.ledger import attack, claim, repair
 from proofs.paper.appendix_e_riemann import (
@@ -43,7 +43,7 @@ from proofs.paper.appendix_e_riemann import (
     first_past,
 )
 from proofs.paper.classical_lemmas import KAPPA, KAPPA_BOUNDS, P, k, u, v
-from proofs.statements import TURN, Conclusion, Statement, Variable, chain, constant_ball, relation
+from proofs.statements import TURN, Conclusion, Statement, Variable, chain, relation
 from proofs.subdivision import attacked_in_boxes
 from proofs.waves import (
     ANY_BASE,
@@ -66,7 +66,6 @@ from proofs.waves import (
 LARGE_HEAD = SIZES[1]  # D > 4 L
 STEEPEST, STEEP = ((2 * L / D).subs(D, LARGE_HEAD.low + more) for more in (0, v))  # u at its end, and every u
 SLOW_KAPPA = KAPPA_BOUNDS.target(2)  # 1/2 + u/12
-WORST_KAPPA = sp.Rational(13, 24)  # the same at u = 1/2
 PHASE_CUT = 2
 
 
@@ -420,12 +419,14 @@ def worst_kappa(bound: sp.Expr) -> Evidence:
     + f"{EDGES}; alpha = 1e-6, 1/10, 1/3, 1/2, 0.999; cos and sin",
 )
 def eq_50_attack() -> Iterator[Evidence]:
-    factor = constant_ball(EQ_50_REPAIRED.target(1) * D / (c * lam * theta**SHARE_0))
+    def bound(q: Point, share: Fraction) -> arb:
+        values = {theta: q.inverse_base, D: q.head_dim, lam: q.distance, c: 2 * arb.pi(), SHARE_0: share}
+        return to_ball(EQ_50_REPAIRED.target(1), values).real
 
     def pairs(q: Point) -> Iterator[tuple[arb, arb]]:
         for share in ALPHAS:
             for wave in WAVES:
-                yield abs(far(q, share, wave)), q.phase(share) * factor / q.head_dim
+                yield abs(far(q, share, wave)), bound(q, share)
 
     yield search("1 - |Delta''|/bound, 13/12", margins(pairs, relative=True), control="0.153")
     yield from EQ_50_REPAIRED.attack(number=12)
@@ -508,7 +509,6 @@ EQ_51_REPAIRED = Statement(
 )
 def eq_51_repaired(statement: Statement) -> Iterator[Evidence]:
     yield same("half of 2 alpha + 4/D", (2 * alpha + 4 / D) / 2, alpha + 2 / D)
-    yield worst_kappa(WORST_KAPPA)
     yield same("kappa of lem-riemann at small u", sp.limit(KAPPA, u, 0), HALF)
     phase = c * lam * theta**SHARE_0
     for index in (1, 3):
@@ -518,6 +518,7 @@ def eq_51_repaired(statement: Statement) -> Iterator[Evidence]:
         yield arrives("e of eq 26, any unit", SHARE_0 + 2 * phase / D, statement.target(index))
         near_ = EQ_47_REPAIRED.target(1) / 2
         far_ = EQ_50_REPAIRED.target(1) / 2
+        yield worst_kappa(sp.simplify(far_ * D / phase))
         yield arrives("half of eq-47* and eq-50*", near_ + far_, statement.target(index + 1))
 
 
