@@ -244,7 +244,7 @@ def eq_29(statement: Statement) -> Iterator[Evidence]:
     yield from far_cosine(slope)
 
 
-FAR_COSINE = Cosines(DIM, BASE, FAR_POSITIVE, TURN)
+NEAR_COSINE, FAR_COSINE = (Cosines(DIM, BASE, one, TURN) for one in (NEAR_POSITIVE, FAR_POSITIVE))
 EQ_29_REPAIRED = Statement(
     EQ_29.variables,
     (Conclusion(relation(sp.Abs(FAR_COSINE), "<", sp.Rational("0.071") / LOG + E_FAR)),),
@@ -486,11 +486,18 @@ def eq_31_repaired(statement: Statement) -> Iterator[Evidence]:
         "it assumes what (28), (29) and (30) do", used <= {*statement.given} or None, statement.given, used
     )
     c1, c2, s1, s2, nu = sp.symbols("C1 C2 S1 S2 nu_0", real=True)
-    for sign_mu in (1, -1, 0):
-        size = P if sign_mu else sp.Integer(0)
-        delta = sign_mu * (sign_mu * size * (c1 - c2) + nu * (s1 - s2))
-        found = size * c1 - size * c2 + sign_mu * nu * (s1 - s2)
-        yield equality(f"sgn(mu_0) Delta, sgn = {sign_mu}", delta, found)
+    waves = zip((NEAR_COSINE, FAR_COSINE, NEAR_SINE, FAR_SINE, NU), (c1, c2, s1, s2, nu), strict=True)
+    said, none = statement.target(1).subs(dict(waves)), sp.Integer(0)
+    cases = {P: sp.Interval.open(0, sp.oo), -P: sp.Interval.open(-sp.oo, 0), none: sp.FiniteSet(none)}
+    yield exact("every mu_0", sp.Union(*cases.values()) == sp.S.Reals, cases, "the real numbers")
+    for mu in cases:
+        delta = sp.sign(mu) * (mu * (c1 - c2) + nu * (s1 - s2))
+        terms = (-sp.Abs(mu) * c2, sp.sign(mu) * nu * s1, -sp.sign(mu) * nu * s2)
+        yield equality(f"sgn(mu_0) Delta, mu_0 = {mu}", delta, sp.Abs(mu) * c1 + sum(terms))
+        gap = sp.expand(delta - said.subs(MU, mu) - sum(sp.Abs(one) + one for one in terms))
+        yield exact(
+            "beyond (31) by what each |x| + x, and what has no place in it", gap.is_nonnegative, gap, ">= 0"
+        )
 
 
 @attack("eq-31*", domain=EQ_31_REPAIRED.domain(number=200))
