@@ -370,6 +370,30 @@ def _ranges() -> Answers:
     among = Variable(X, among=(one, sp.Integer(3)))
     yield "among", [among.holds(x, {}) for x in values], [False, False, True, False, True]
     nonnegative, nonzero = sp.Symbol("u", nonnegative=True), sp.Symbol("w", real=True, nonzero=True)
+    good = Variable(P, low=zero), Variable(nonnegative, low=zero, closed=True), Variable(nonzero, low=zero)
+    words = [one.words() for one in (*good, open_, closed, signed, even, whole, among, Variable(X))]
+    yield (
+        "ranges in words",
+        words,
+        [
+            *("0 < p", r"0 \le u", "0 < w", "0 < x < 2", r"0 \le x \le 2", "1 < |x| < 3"),
+            *(
+                r"0 \le m \le 8,\ m \text{ even}",
+                r"1 < m \in \mathbb{Z}",
+                r"x \in \{1, 3\}",
+                r"x \in \mathbb{R}",
+            ),
+        ],
+    )
+    rows = Listed((X, Y), ((one, two), (two, one)))
+    pairs = ((1, 2), (2, 1), (1, 1), (2, 2))
+    yield "rows", [rows.holds({X: Fraction(a), Y: Fraction(b)}) for a, b in pairs], [True, True, False, False]
+    yield "rows in words", rows.words(), r"(x, y) \in \{(1, 2), (2, 1)\}"
+
+
+def _ranges_of_symbols() -> Answers:
+    zero, one, two = map(sp.Integer, range(3))
+    nonnegative, nonzero = sp.Symbol("u", nonnegative=True), sp.Symbol("w", real=True, nonzero=True)
     counted = sp.Symbol("n", integer=True, positive=True)
     bad: tuple[tuple[sp.Symbol, dict[str, Any]], ...] = (
         (P, {"low": -one}),
@@ -407,25 +431,6 @@ def _ranges() -> Answers:
         for one in (1 + P, 1 + 1 / P, 2 + P, 1 + (P - 1) ** 2, 1 + P / (1 + P))
     ]
     yield "what fills a range", filled, [YES, YES, *[Verdict.REFUTED] * 3]
-    good = Variable(P, low=zero), Variable(nonnegative, low=zero, closed=True), Variable(nonzero, low=zero)
-    words = [one.words() for one in (*good, open_, closed, signed, even, whole, among, Variable(X))]
-    yield (
-        "ranges in words",
-        words,
-        [
-            *("0 < p", r"0 \le u", "0 < w", "0 < x < 2", r"0 \le x \le 2", "1 < |x| < 3"),
-            *(
-                r"0 \le m \le 8,\ m \text{ even}",
-                r"1 < m \in \mathbb{Z}",
-                r"x \in \{1, 3\}",
-                r"x \in \mathbb{R}",
-            ),
-        ],
-    )
-    rows = Listed((X, Y), ((one, two), (two, one)))
-    pairs = ((1, 2), (2, 1), (1, 1), (2, 2))
-    yield "rows", [rows.holds({X: Fraction(a), Y: Fraction(b)}) for a, b in pairs], [True, True, False, False]
-    yield "rows in words", rows.words(), r"(x, y) \in \{(1, 2), (2, 1)\}"
 
 
 def _draws() -> Answers:
@@ -686,5 +691,5 @@ def _tokens() -> Answers:
 
 GROUPS: tuple[Callable[[], Answers], ...] = (
     *(_balls, _identities, _numbers, _inequalities, _scans, _floats, _lemma_points, _rope_sums),
-    *(_ranges, _draws, _relations, _statements, _conclusions, _boxes, _tokens),
+    *(_ranges, _ranges_of_symbols, _draws, _relations, _statements, _conclusions, _boxes, _tokens),
 )

@@ -294,7 +294,7 @@ def eq_29_attack() -> Iterator[Evidence]:
     yield from EQ_29_REPAIRED.attack()
 
 
-def sine_costs() -> tuple[arb, arb, arb]:
+def sine_limits_over_log() -> tuple[arb, arb, arb]:
     """L lim S_D(lambda) and its negative, and L |lim S_D(Lambda)|, for lambda > 1, Lambda > b > 10, are below these.
 
     Near: Si(c lambda) in (low, high) less Si(c lambda/b) in (0, Si(pi)], below 1.852. Far: two values in (low, high).
@@ -311,7 +311,7 @@ def sine_bound(slope: Real) -> Iterator[Evidence]:
         yield below("attained at lambda = 3/2, base 1e12: L lim S_D", attained, slope)
     else:
         whats = ("near: L lim S_D", "near: -L lim S_D", "far: L |lim S_D|")
-        for what, own in zip(whats, sine_costs(), strict=True):
+        for what, own in zip(whats, sine_limits_over_log(), strict=True):
             yield below(what, own, slope)
 
 
@@ -366,7 +366,7 @@ EQ_30_REPAIRED = Statement(
 def eq_30_repaired(statement: Statement) -> Iterator[Evidence]:
     yield over_log(statement)
     rows = ((1, E_NEAR, 1), (2, E_NEAR, -1), (3, E_FAR, 1))
-    for (index, error, sign), own in zip(rows, sine_costs(), strict=True):
+    for (index, error, sign), own in zip(rows, sine_limits_over_log(), strict=True):
         yield from least_over_log(statement, index, error, own, sign)
 
 

@@ -378,7 +378,7 @@ def eq_55(statement: Statement) -> Iterator[Evidence]:
     yield statement.fails_at({theta: sp.Rational(1, 20), D: 12, lam: sp.Rational(101, 100)}, 2)
 
 
-MET, FEWER = 1 / (1 - theta), sp.Rational(4, 5)
+MET, FEWER = 1 / (1 - theta), sp.Rational(15, 16)
 EQ_55_REPAIRED = Statement(
     SIZES,
     (
@@ -398,16 +398,16 @@ EQ_55_REPAIRED = Statement(
     cites=("eq-54",),
     outline="If lambda theta_0 > 1/4 then lambda > 5/2 > 1/(1 - theta_0), and each part is at most its length, 1, "
     "over its lower end. If not, |I_*| <= log(1/(4 lambda theta_0)), |I^*| <= log 5, and with s = 1/(lambda "
-    "theta_0) >= 4: log s + log(5/4) <= (s - 1) + 1/4 <= 2 s.",
+    "theta_0) >= 4: log(s/4) + log 5 <= (s/4 - 1) + (5 - 1) <= 2 s.",
 )
 def eq_55_repaired(statement: Statement) -> Iterator[Evidence]:
     yield from longer_than_one()
     yield same("the two cases adjoin", NEAR_END.subs(v, 0), FAR_END.subs(v, 0))
-    yield rises("(s - 1) - log s from s = 1 on", s - sp.log(1 + s), s, 2)
+    yield rises("z - 1 - log z from z = 1 on", above_log(1 + s) - sp.log(1 + s), s, 2)
     factor, first = statement.target(1) * lam * theta, BEGIN_AT["cos"](sp.Integer(0))
-    logs = (1 / NEAR_END - 1) + (first * (first + 1) / first - 1)  # of s, and of 5/4: that of 1/4, and of 5
+    logs = above_log(first / NEAR_END) + above_log((first + 1) / first)
     enough, fewer = (
-        at_least(f"{times} s >= (s - 1) + 1/4, s >= 4", times / NEAR_END, logs) for times in (factor, FEWER)
+        at_least(f"{times} s >= (s/4 - 1) + 4, s >= 4", times / NEAR_END, logs) for times in (factor, FEWER)
     )
     yield controlled(enough, fewer)
     yield arrives("the last member of (55)", EQ_55.target(2), statement.target(1))
@@ -421,6 +421,11 @@ def eq_55_repaired(statement: Statement) -> Iterator[Evidence]:
         yield exact(
             "on the side that is said", above, (when.rel_op, conclusion.says.rel_op), ">= and <=, < and >"
         )
+
+
+def above_log(z: Expr) -> Expr:
+    """No less than log z."""
+    return z - 1
 
 
 @attack("eq-55*", domain=f"{EQ_55_REPAIRED.domain()}; " + f"{EDGES}, where lambda <= 500")
