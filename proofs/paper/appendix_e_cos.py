@@ -236,7 +236,7 @@ BEGIN_AT: dict[str, Callable[[Expr], Expr]] = {
 }
 FIRST_PIECE = piece(lam * theta, BEGIN_AT["cos"](CUT_LOW))
 LAST_PIECE = piece(BEGIN_AT["cos"](CUT_HIGH + 1), lam)
-PERIODS = sp.Sum(period("cos"), (SUMMAND, CUT_LOW, CUT_HIGH))
+PERIODS: Expr = sp.Sum(period("cos"), (SUMMAND, CUT_LOW, CUT_HIGH))
 EQ_54 = Statement(
     SIZES,
     (

@@ -369,7 +369,7 @@ def falls_over_a_turn(sum_: Expr) -> Iterator[Evidence]:
     place = zero + s
     halves = [sp.expand_trig(sp.expand(sp.sin(at))) / at for at in (place, place + sp.pi)]
     gap = sp.factor(1 / y - 1 / (y + sp.pi))
-    yield same("at s and half a turn later", sum(halves), -sp.sin(s) * gap.subs(y, place))
+    yield same("at s and half a turn later", sp.Add(*halves), -sp.sin(s) * gap.subs(y, place))
     yield exact("1/y falls over half a turn", gap.is_positive, gap, "> 0")
     yield same("the next zero", zero.subs(CUT_HIGH, CUT_HIGH + 1), zero + 2 * sp.pi)
 
