@@ -2,7 +2,7 @@ r"""What the claims share: evidence from symbols, searches and forms, and the po
 
 - Evidence: `exact` and `tried` decide by symbols, `search` by balls at chosen points, `equality` by rewriting.
 - Inequalities proved by their form: one in one variable by Taylor's theorem (`rises`), a rational one in positive
-  symbols by the signs of its coefficients (`termwise`).
+  symbols by the signs of its coefficients (`termwise`; `at_least` of two sides).
 - `Point` refuses whatever does not meet the hypotheses of Lemmas C.1 and C.2; `Distances` bounds the expected score at
   whole ranges of integer distances by balls.
 
@@ -364,6 +364,15 @@ def termwise(what: str, expression: sp.Expr) -> Evidence:
     coefficients = [c for poly in polys if poly is not None for c in poly.coeffs()] or [above / below]
     holds = all(c.is_nonnegative for c in coefficients) and all(s.is_positive for s in names)
     return _inequality(what, expression, bool(holds), f"({sp.expand(above)}) / ({sp.factor(below)})")
+
+
+def at_least(what: str, greater: symbolic.Expr, lesser: symbolic.Expr) -> Evidence:
+    """`termwise` of greater >= lesser, with its converse for a control, which is to be false somewhere."""
+    found, converse = (
+        termwise(name, one - other)
+        for name, one, other in ((what, greater, lesser), ("the converse", lesser, greater))
+    )
+    return controlled(found, converse) if found.verdict is Verdict.PROVED else found
 
 
 def _inequality(what: str, g: sp.Expr, holds: bool, form: str) -> Evidence:

@@ -208,6 +208,9 @@ def _inequalities() -> Answers:
     terms = ((P + 1) / Q, P - Q, 2 * P - Q, P + X, P * Q + sp.pi - 3, 1 / (Q + 1) - 1 / (Q + 2), -P)
     found = [checks.termwise("", expression) for expression in terms]
     yield "termwise", _verdicts(*found), [YES, NO, OPEN, OPEN, YES, YES, NO]
+    sides = ((sp.Integer(1), P / (1 + P)), (P, P + 1), (sp.Rational(1, 2), P / (1 + P)))
+    yield "at least", _verdicts(*(checks.at_least("", *both) for both in sides)), [YES, NO, NO]
+    yield "at least itself", _refused(lambda: checks.at_least("", P, P)), True
     open_, third = ball(-1).union(ball(1)), ball("1/3")
     cases = ([third, 1], [1, -third], [1, 0], [1, open_], [-1, open_])
     for strict, known in ((True, [SHOWN, NO, NO, OPEN, NO]), (False, [SHOWN, NO, SHOWN, OPEN, NO])):
@@ -367,22 +370,6 @@ def _ranges() -> Answers:
     among = Variable(X, among=(one, sp.Integer(3)))
     yield "among", [among.holds(x, {}) for x in values], [False, False, True, False, True]
     nonnegative, nonzero = sp.Symbol("u", nonnegative=True), sp.Symbol("w", real=True, nonzero=True)
-    bad: tuple[tuple[sp.Symbol, dict[str, Any]], ...] = (
-        (P, {"low": -one}),
-        (P, {"low": zero, "signed": True}),
-        (P, {"low": zero, "closed": True}),
-        (P, {"among": (one, -one)}),
-        (nonnegative, {"among": (zero, -one)}),
-        (nonnegative, {"low": -one}),
-        (nonzero, {"among": (zero, one)}),
-        (M, {"low": zero}),
-        (M, {"among": (one, sp.Rational(1, 2))}),
-    )
-    yield (
-        "symbols that assume more",
-        [_refused(lambda s=s, o=o: Variable(s, **o)) for s, o in bad],
-        [True] * 9,
-    )
     good = Variable(P, low=zero), Variable(nonnegative, low=zero, closed=True), Variable(nonzero, low=zero)
     words = [one.words() for one in (*good, open_, closed, signed, even, whole, among, Variable(X))]
     yield (
@@ -402,6 +389,48 @@ def _ranges() -> Answers:
     pairs = ((1, 2), (2, 1), (1, 1), (2, 2))
     yield "rows", [rows.holds({X: Fraction(a), Y: Fraction(b)}) for a, b in pairs], [True, True, False, False]
     yield "rows in words", rows.words(), r"(x, y) \in \{(1, 2), (2, 1)\}"
+
+
+def _ranges_of_symbols() -> Answers:
+    zero, one, two = map(sp.Integer, range(3))
+    nonnegative, nonzero = sp.Symbol("u", nonnegative=True), sp.Symbol("w", real=True, nonzero=True)
+    counted = sp.Symbol("n", integer=True, positive=True)
+    bad: tuple[tuple[sp.Symbol, dict[str, Any]], ...] = (
+        (P, {"low": -one}),
+        (P, {"low": zero, "signed": True}),
+        (P, {"low": zero, "closed": True}),
+        (P, {"among": (one, -one)}),
+        (nonnegative, {"among": (zero, -one)}),
+        (nonnegative, {"low": -one}),
+        (nonzero, {"among": (zero, one)}),
+        (M, {"low": zero}),
+        (M, {"among": (one, sp.Rational(1, 2))}),
+        (P, {"low": one}),
+        (nonnegative, {"low": sp.Rational(1, 2), "closed": True}),
+        (counted, {"low": two, "closed": True, "integer": True}),
+        (P, {"low": zero, "cut": True}),
+        (counted, {"low": one, "closed": True, "integer": True, "cut": True}),
+    )
+    yield (
+        "symbols that assume more, and ranges that begin late",
+        [_refused(lambda s=s, o=o: Variable(s, **o)) for s, o in bad],
+        [True] * 14,
+    )
+    cut = (
+        Variable(P, low=one, cut=True),
+        Variable(counted, low=one, closed=True, integer=True),
+        Variable(X, low=one),
+    )
+    yield (
+        "ranges that may begin there",
+        [one.words() for one in cut],
+        ["1 < p", r"1 \le n \in \mathbb{Z}", "1 < x"],
+    )
+    filled = [
+        cut[0].filled_by(one, P).verdict
+        for one in (1 + P, 1 + 1 / P, 2 + P, 1 + (P - 1) ** 2, 1 + P / (1 + P))
+    ]
+    yield "what fills a range", filled, [YES, YES, *[Verdict.REFUTED] * 3]
 
 
 def _draws() -> Answers:
@@ -662,5 +691,5 @@ def _tokens() -> Answers:
 
 GROUPS: tuple[Callable[[], Answers], ...] = (
     *(_balls, _identities, _numbers, _inequalities, _scans, _floats, _lemma_points, _rope_sums),
-    *(_ranges, _draws, _relations, _statements, _conclusions, _boxes, _tokens),
+    *(_ranges, _ranges_of_symbols, _draws, _relations, _statements, _conclusions, _boxes, _tokens),
 )

@@ -23,8 +23,8 @@ NEAR_POSITIVE, FAR_POSITIVE = sp.symbols("lambda Lambda", positive=True)  # wher
 
 ANY_UNIT = Variable(UNIT, among=UNITS)
 ANY_HEAD = Variable(DIM, low=sp.Integer(0), even=True)
-ANY_BASE = Variable(BASE, low=sp.Integer(1))
-LEMMA_BASE = Variable(BASE, low=sp.Integer(10))  # theta_0 < 1/10
+ANY_BASE = Variable(BASE, low=sp.Integer(1), cut=True)
+LEMMA_BASE = Variable(BASE, low=sp.Integer(10), cut=True)  # theta_0 < 1/10
 LEMMA_HEAD = relation(DIM, ">", 4 * LOG)
 ANY_MEANS = (Variable(MU), Variable(NU))
 NEAR_END = BASE ** sp.Rational(1, 4) / 8  # of theorem 2.2's near range

@@ -122,6 +122,7 @@ class Variable:
         signed: the range is that of |x|, and both signs are drawn.
         closed: its ends belong to the range.
         among: the finitely many values it may have, instead of a range.
+        cut: the range begins beyond where the symbol's own assumptions do, on purpose.
     """
 
     symbol: sp.Symbol
@@ -132,12 +133,28 @@ class Variable:
     among: tuple[Expr, ...] = ()
     integer: bool = False
     closed: bool = False
+    cut: bool = False
 
     def __post_init__(self) -> None:
-        """`InputError` where the symbol's own assumptions, on which proofs rest, are not those of the range."""
+        """`InputError` where the symbol's own assumptions, on which proofs rest, are not those of the range.
+
+        Nor may a range begin at a greater number than they do, unless it is a `cut`: what is proved of every positive
+        number would be said of fewer.
+        """
         wrong = [name for name, met in self._assumed() if met is not True]
         if wrong:
             raise InputError(f"{self.symbol} is {wrong[0]} as a symbol, and its range is {self.words()}")
+        if self._begins_late() is not self.cut:
+            remedy = "drop `cut`" if self.cut else "say `cut=True` if that is meant"
+            raise InputError(f"{self.symbol}, the range {self.words()} against that of the symbol: {remedy}")
+
+    def _begins_late(self) -> bool:
+        """Is the low end a number above the one where the range that the symbol's assumptions leave begins?"""
+        low = sp.sympify(self.low)
+        if self.among or not self.symbol.is_nonnegative or not low.is_number:
+            return False
+        whole = self.integer and self.symbol.is_positive and self.closed
+        return bool(low > (1 if whole else 0))
 
     def _assumed(self) -> Iterator[tuple[str, Any]]:
         ends = [_defined(value) for value in self.among or (self.low,)]
@@ -165,6 +182,15 @@ class Variable:
         # after an upper end the kind would be said of that end
         kind = rf",\ {name}{kind}" if above and kind else kind
         return f"{below}{inner}{above}{kind}"
+
+    def filled_by(self, expression: Expr, parameter: sp.Symbol) -> Evidence:
+        """Evidence that an expression in a positive parameter, which it moves one way, runs over just this range."""
+        found = sp.sympify(expression)
+        ends = {sp.limit(found, parameter, end) for end in (0, sp.oo)}
+        slope = sp.factor(sp.diff(found, parameter))
+        one_way = slope.is_positive or slope.is_negative or None
+        holds = one_way if ends == {sp.sympify(self.low), sp.sympify(self.high)} else False
+        return exact(f"{found} runs over {self.words()}", holds, (slope, ends), "one way, from end to end")
 
     def values(self, known: Mapping[sp.Symbol, Value], meaning: Meaning | None = None) -> list[Value]:
         """Values inside the range, its ends first: just inside of either, and in between on a logarithmic scale."""

@@ -73,7 +73,7 @@ def equals(left: Expr, right: Expr, *when: Any) -> Conclusion:
 
 SIZE_A = sp.Symbol("a", positive=True)  # theta D
 WHOLE_SPLIT = (
-    Variable(HEAD, low=sp.Integer(2), integer=True, closed=True),
+    Variable(HEAD, low=sp.Integer(2), integer=True, closed=True, cut=True),
     Variable(SIZE_A, low=sp.Integer(1), high=HEAD - 1, integer=True, closed=True),
 )
 SHARE_OF = {SHARE: SIZE_A / HEAD}

@@ -28,7 +28,7 @@ TENTH = sp.Rational(1, 10)
 SIZES = (
     Variable(theta, low=sp.Integer(0), high=TENTH),
     Variable(D, low=4 * L, even=True),
-    Variable(lam, low=sp.Integer(1)),
+    Variable(lam, low=sp.Integer(1), cut=True),
 )
 ANY_BASE = Variable(theta, low=sp.Integer(0), high=sp.Integer(1))
 ANY_DISTANCE = Variable(lam, low=sp.Integer(0))

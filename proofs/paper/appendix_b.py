@@ -21,7 +21,7 @@ from proofs.checks import controlled, equality, exact, refutes, search, tried
 from proofs.gaussian_tokens import counterexample
 from proofs.integrals import RopeSums
 from proofs.ledger import attack, claim, repair
-from proofs.statements import Conclusion, Statement, Variable, relation, tex
+from proofs.statements import Conclusion, Statement, Variable, constant_ball, relation, tex
 
 MU, NU, GAMMA, ANGLE = sp.symbols("mu_0 nu_0 gamma x", real=True)
 RADIUS = sp.sqrt(MU**2 + NU**2)
@@ -485,7 +485,8 @@ def eq_23_attack() -> Iterator[Evidence]:
 
 @attack("eq-23*", domain="D = 8, theta_0 = 1/2, lambda = 19822")
 def eq_23_repaired_attack() -> Iterator[Evidence]:
-    margin = ball("4/8") + 2 * arb.pi() * ball("21/1000") - abs(printed_sum(19822, 8, "1/2", True) - 1)
+    bound = EQ_23_REPAIRED.spelt(EQ_23_REPAIRED.target()).subs({DIM: 8, CLOSE: sp.Rational(21, 1000)})
+    margin = constant_ball(bound) - abs(printed_sum(19822, 8, "1/2", True) - 1)
     yield search("4/D + 2 pi eps less the error", [("lambda = 19822", margin)], control="0.3782")
     yield from EQ_23_REPAIRED.attack()
 

@@ -8,15 +8,17 @@ from fractions import Fraction
 import sympy as sp
 from flint import arb
 
-from analysis.evidence import Evidence
+from analysis.evidence import Evidence, Verdict
 from proofs.balls import ball, below
-from proofs.checks import EDGES, Point, arrives, controlled, exact, instance, margins, search
+from proofs.checks import EDGES, Point, arrives, controlled, exact, instance, margins, search, termwise
 from proofs.integrals import ci
 from proofs.ledger import attack, claim, repair
-from proofs.paper.appendix_e_cos import BOUNDLESS, EQ_55, EQ_59, TWO_TURNS, integral_bound
+from proofs.paper.appendix_e_cos import BOUNDLESS, EQ_52, EQ_55, EQ_59, TWO_TURNS
+from proofs.paper.classical_lemmas import v
 from proofs.statements import TURN, Conclusion, Statement, relation
 from proofs.subdivision import attacked_in_boxes
 from proofs.waves import (
+    ANY_BASE,
     ANY_FACTOR,
     LOG,
     SIZES,
@@ -25,6 +27,7 @@ from proofs.waves import (
     c,
     half_integral,
     lam,
+    piece,
     theta,
 )
 
@@ -162,3 +165,18 @@ def insertion(ends: sp.Expr, periods: sp.Expr) -> Evidence:
     """(ends + periods)/2 <= 2/pi: bounds of the ends and of the sum, times lambda theta_0, against eq 60."""
     gap = 2 / sp.pi - (ends + periods) / 2
     return exact("2/pi - (ends + periods)/2 >= 0", gap.is_nonnegative, gap, ">= 0")
+
+
+def integral_bound(factor: sp.Expr, bound: sp.Expr) -> Iterator[Evidence]:
+    """(1/2L)(1/(c lambda) + 1/(c lambda theta_0)) stays below `bound`, and not below a ninth; theta_0 = 1/(1 + v)."""
+    ends = EQ_52.target(2) / piece(lam * theta, lam)  # 1/(2L)
+    found = ends * (1 / (factor * lam) + 1 / (factor * lam * theta))
+    base = 1 + v
+    yield ANY_BASE.filled_by(1 / base, v)
+    enough, less = (
+        termwise(
+            f"{said}, less (1/2L)(1/(c lambda) + 1/(c lambda theta_0))", (said - found).subs(theta, 1 / base)
+        )
+        for said in (bound, bound / 9)
+    )
+    yield controlled(enough, less) if enough.verdict is Verdict.PROVED else enough

@@ -22,6 +22,7 @@ from proofs.checks import (
     EDGES,
     Point,
     arrives,
+    at_least,
     controlled,
     exact,
     instance,
@@ -168,10 +169,23 @@ EQ_53 = Statement(
 )
 def eq_53(statement: Statement) -> Iterator[Evidence]:
     yield from least_and_greatest(statement, ((CUT_LOW, lam * theta), (CUT_HIGH, lam)))
-    yield exact("n_0 > -1/4 - 0 is an integer", sp.ceiling(-QUARTER) == 0, sp.ceiling(-QUARTER), 0)
-    yield exact("N_0 at lambda = 1", sp.floor(1 - 5 * QUARTER) == -1, sp.floor(1 - 5 * QUARTER), -1)
     for index, cut in ((5, CUT_LOW), (6, CUT_HIGH)):
-        yield arrives("an integer", cut, statement.target(index))
+        yield from least_integer(statement, index, cut)
+
+
+def least_integer(statement: Statement, index: int, cut: sp.Symbol) -> Iterator[Evidence]:
+    """Conclusion "m < cut", where m + 1 is the cut for the least lambda and theta_0: it rises with both."""
+    meant = statement.meaning[cut]
+    (value,) = meant.args
+    ends = {name: statement.range_of(name).low for name in (lam, theta)}
+    slopes = [sp.diff(value, name) for name in ends]
+    yield exact(f"{cut} rises", all(slope.is_nonnegative for slope in slopes), slopes, ">= 0")
+    least = value.subs(ends)
+    yield exact(f"{cut} is the same a little beyond the ends", least.is_integer is False, least, "no integer")
+    yield arrives(
+        f"the integer below {cut}", meant.func(least) - 1, statement.conclusions[index - 1].says.lhs
+    )
+    yield arrives("an integer", cut, statement.target(index))
 
 
 def least_and_greatest(statement: Statement, cuts: Sequence[tuple[sp.Symbol, Expr]]) -> Iterator[Evidence]:
@@ -222,7 +236,7 @@ BEGIN_AT: dict[str, Callable[[Expr], Expr]] = {
 }
 FIRST_PIECE = piece(lam * theta, BEGIN_AT["cos"](CUT_LOW))
 LAST_PIECE = piece(BEGIN_AT["cos"](CUT_HIGH + 1), lam)
-PERIODS = sp.Sum(period("cos"), (SUMMAND, CUT_LOW, CUT_HIGH))
+PERIODS: Expr = sp.Sum(period("cos"), (SUMMAND, CUT_LOW, CUT_HIGH))
 EQ_54 = Statement(
     SIZES,
     (
@@ -248,7 +262,7 @@ AFFORDABLE = relation(lam, "<", 500)  # sums with one term a turn
 )
 def eq_54(statement: Statement) -> Iterator[Evidence]:
     yield periods_meet(QUARTER)
-    yield longer_than_one()
+    yield from longer_than_one()
     yield from adjoining(statement)
     yield arrives("no gap between the last period and n_0", CUT_HIGH + 1, statement.target(2))
 
@@ -282,9 +296,14 @@ def periods_meet(offset: sp.Expr, turns: int = 1) -> Evidence:
     return same("one period", halves, primitive(begin.subs(n, n + 1)) - primitive(begin))
 
 
-def longer_than_one() -> Evidence:
+FAR_END, NEAR_END = QUARTER + v, 1 / (4 + v)  # lambda theta_0 beyond 1/4, and before
+
+
+def longer_than_one() -> Iterator[Evidence]:
     """lambda (1 - theta_0) >= 1 where lambda theta_0 = 1/4 + v and theta_0 = 1/(10 + r)."""
-    return termwise("lambda (1 - theta_0) - 1", (QUARTER + v) * (10 + r) * (1 - 1 / (10 + r)) - 1)
+    base = 10 + r
+    yield SIZES[0].filled_by(1 / base, r)
+    yield termwise("lambda (1 - theta_0) - 1", FAR_END * base * (1 - 1 / base) - 1)
 
 
 @attack("eq-54", domain=f"{EQ_54.within(AFFORDABLE).domain(number=20)}; " + f"{EDGES}, where lambda <= 500")
@@ -359,7 +378,7 @@ def eq_55(statement: Statement) -> Iterator[Evidence]:
     yield statement.fails_at({theta: sp.Rational(1, 20), D: 12, lam: sp.Rational(101, 100)}, 2)
 
 
-MET = 1 / (1 - theta)
+MET, FEWER = 1 / (1 - theta), sp.Rational(15, 16)
 EQ_55_REPAIRED = Statement(
     SIZES,
     (
@@ -379,13 +398,18 @@ EQ_55_REPAIRED = Statement(
     cites=("eq-54",),
     outline="If lambda theta_0 > 1/4 then lambda > 5/2 > 1/(1 - theta_0), and each part is at most its length, 1, "
     "over its lower end. If not, |I_*| <= log(1/(4 lambda theta_0)), |I^*| <= log 5, and with s = 1/(lambda "
-    "theta_0) >= 4: log s + log(5/4) <= (s - 1) + 1/4 <= 2 s.",
+    "theta_0) >= 4: log(s/4) + log 5 <= (s/4 - 1) + (5 - 1) <= 2 s.",
 )
 def eq_55_repaired(statement: Statement) -> Iterator[Evidence]:
-    yield longer_than_one()
-    yield rises("(s - 1) - log s from s = 1 on", s - sp.log(1 + s), s, 2)
-    factor = statement.target(1) * lam * theta
-    yield termwise("2s - (s - 1) - 1/4 from s = 4 on", factor * (4 + v) - (3 + v) - QUARTER)
+    yield from longer_than_one()
+    yield same("the two cases adjoin", NEAR_END.subs(v, 0), FAR_END.subs(v, 0))
+    yield rises("z - 1 - log z from z = 1 on", above_log(1 + s) - sp.log(1 + s), s, 2)
+    factor, first = statement.target(1) * lam * theta, BEGIN_AT["cos"](sp.Integer(0))
+    logs = above_log(first / NEAR_END) + above_log((first + 1) / first)
+    enough, fewer = (
+        at_least(f"{times} s >= (s/4 - 1) + 4, s >= 4", times / NEAR_END, logs) for times in (factor, FEWER)
+    )
+    yield controlled(enough, fewer)
     yield arrives("the last member of (55)", EQ_55.target(2), statement.target(1))
     for index in (2, 3):
         conclusion = statement.conclusions[index - 1]
@@ -397,6 +421,11 @@ def eq_55_repaired(statement: Statement) -> Iterator[Evidence]:
         yield exact(
             "on the side that is said", above, (when.rel_op, conclusion.says.rel_op), ">= and <=, < and >"
         )
+
+
+def above_log(z: Expr) -> Expr:
+    """No less than log z."""
+    return z - 1
 
 
 @attack("eq-55*", domain=f"{EQ_55_REPAIRED.domain()}; " + f"{EDGES}, where lambda <= 500")
@@ -683,15 +712,18 @@ EQ_59_REPAIRED = Statement(
 @repair(
     "eq-59",
     says=EQ_59_REPAIRED,
-    uses=("eq-53", "eq-56*"),
-    cites=("eq-54",),
+    uses=("eq-53", "eq-54", "eq-56*"),
     outline="The bounds of eq-56* telescope, and lambda theta_0 <= (4 n_0 + 1)/4: half the printed bound, for "
-    "every n_0 >= 0.",
+    "every n_0 >= 0. Where the sum is empty, n_0 = N_0 + 1 by (54), and the bound is 0.",
 )
 def eq_59_repaired(statement: Statement) -> Iterator[Evidence]:
     partial = (statement.target(1) * sp.pi).subs({CUT_LOW: k, CUT_HIGH: n})  # the sum from k to n
     yield same("one more term", partial - partial.subs(n, n - 1), EQ_56_REPAIRED.target(1) * sp.pi)
     yield same("the first term", partial.subs(n, k), EQ_56_REPAIRED.target(1).subs(n, k) * sp.pi)
+    (empty,) = sp.solve(sp.Eq(*EQ_54.conclusions[1].sides), CUT_HIGH)  # the least N_0
+    yield same("of no term", statement.target(1).subs(CUT_HIGH, empty), sp.Integer(0))
+    _, first, last = PERIODS.limits[0]
+    yield same("the sum is empty there", last.subs(CUT_HIGH, empty), first - 1)
     yield termwise("1/z - 1/(z + v), z = lambda theta_0, z + v = (4 n_0 + 1)/4", 1 / y - 1 / (y + v))
     end = EQ_53.target(1)  # lambda theta_0 is at most this
     yield same("its first part", 1 / end, 4 / (4 * CUT_LOW + 1))
@@ -710,11 +742,3 @@ def eq_59_attack() -> Iterator[Evidence]:
 
     yield search("1 - |sum| pi lambda theta_0", margins(pairs, relative=True), control="0.513")
     yield from EQ_59_REPAIRED.within(AFFORDABLE).attack(number=20)
-
-
-def integral_bound(factor: sp.Expr, bound: sp.Expr) -> Iterator[Evidence]:
-    """(1/2L)(1/(c lambda) + 1/(c lambda theta_0)) stays below `bound`, where theta_0 = 1/(1 + v)."""
-    found = (1 / (factor * lam) + 1 / (factor * lam * theta)) / (2 * L)
-    yield termwise(
-        "bound - (1/2L)(1/(c lambda) + 1/(c lambda theta_0))", (bound - found).subs(theta, 1 / (1 + v))
-    )

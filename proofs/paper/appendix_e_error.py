@@ -20,6 +20,7 @@ from proofs.checks import (
     WAVES,
     Point,
     arrives,
+    at_least,
     exact,
     margins,
     rises,
@@ -27,7 +28,7 @@ from proofs.checks import (
     search,
     termwise,
 )
-from proofs.exact import Expr
+from proofs.exact import Expr, to_ball
 from proofs.integrals import ci
 from proofs.ledger import attack, claim, repair
 from proofs.paper.appendix_e_riemann import (
@@ -35,13 +36,14 @@ from proofs.paper.appendix_e_riemann import (
     ANY_HEAD_DIM,
     EPSILON,
     EQ_26,
+    EQ_44_REPAIRED,
     HALF,
     PLACE,
     READ_TO_LAST,
     THOUSANDTH,
     first_past,
 )
-from proofs.paper.classical_lemmas import KAPPA, P, k, u, v
+from proofs.paper.classical_lemmas import KAPPA, KAPPA_BOUNDS, P, k, u, v
 from proofs.statements import TURN, Conclusion, Statement, Variable, chain, relation
 from proofs.subdivision import attacked_in_boxes
 from proofs.waves import (
@@ -62,8 +64,10 @@ from proofs.waves import (
     x,
 )
 
-STEEP = 1 / (2 + v)  # every u = 2 L / D with D > 4 L
-WORST_KAPPA = sp.Rational(13, 24)  # 1/2 + u/12 at u = 1/2
+LARGE_HEAD = SIZES[1]  # D > 4 L
+STEEPEST, STEEP = ((2 * L / D).subs(D, LARGE_HEAD.low + more) for more in (0, v))  # u at its end, and every u
+SLOW_KAPPA = KAPPA_BOUNDS.target(2)  # 1/2 + u/12
+PHASE_CUT = 2
 
 
 def near(point: Point, share: Fraction, wave: str = "cos") -> arb:
@@ -146,7 +150,7 @@ EQ_47_REPAIRED = Statement(
 @repair(
     "eq-47",
     says=EQ_47_REPAIRED,
-    uses=("eq-44", "lem-riemann"),
+    uses=("eq-44*", "lem-riemann"),
     cites=("eq-42",),
     outline="Delta' has k = floor(alpha D/2) + 1 <= alpha D/2 + 1 terms; Delta'' begins at k > alpha D/2, so that "
     "theta_0^{2k/D} < theta_0^alpha.",
@@ -156,7 +160,8 @@ def eq_47_repaired(statement: Statement) -> Iterator[Evidence]:
         first, last = (statement.conclusions[i - 1].says.lhs.args[0].limits[0][1:] for i in (near_, far_))
         number = first[1].args[0] + 1  # floor(z) + 1 <= z + 1
         yield counted(number.subs(SHARE_0, alpha))
-        yield arrives("4/D for each term", 4 / D * number, statement.target(near_))
+        each = EQ_44_REPAIRED.target(1 + near_ // 2)
+        yield arrives("4/D for each term", each * number, statement.target(near_))
         yield exact("the rest begins where they end", last[0] == first[1] + 1, last[0], first[1] + 1)
         start = 2 / D * KAPPA_SYMBOL * c * lam * theta ** (2 * k / D)  # lem-riemann from term k on
         yield arrives("at 2k/D = alpha", start.subs(k, SHARE_0 * D / 2), statement.target(far_))
@@ -220,8 +225,10 @@ EQ_47_A = Statement(
 def eq_47_a(statement: Statement) -> Iterator[Evidence]:
     last = statement.target().subs(theta, sp.exp(-L)).subs(lam, P * sp.exp(alpha * L) / TURN)
     yield same("the last member", sp.simplify(last).subs(L, u * D / 2), 2 / D * P * u / (sp.exp(u) - 1))
-    yield rises("u - (1 - u/2)(e^u - 1)", u - (1 - u / 2) * (sp.exp(u) - 1), u, 2)
-    yield termwise("1 - u/2 - (1/2 + u/12) at u < 1/2", 1 - STEEP / 2 - sp.Rational(1, 2) - STEEP / 12)
+    lower = 1 - u / 2
+    yield rises("u - (1 - u/2)(e^u - 1)", u - lower * (sp.exp(u) - 1), u, 2)
+    sides = (one.subs(u, STEEP) for one in (lower, SLOW_KAPPA))
+    yield at_least("1 - u/2 >= 1/2 + u/12 at u < 1/2", *sides)
 
 
 @attack("eq-47.a", domain=f"{EQ_47_A.domain(number=12)}; " + f"{EDGES}; alpha = 1e-6, 1/10, 1/3, 1/2, 0.999")
@@ -363,11 +370,12 @@ EQ_50 = Statement(
 )
 def eq_50(statement: Statement) -> Iterator[Evidence]:
     yield rises("e^u - 1 - u", sp.exp(u) - 1 - u, u, 2)
-    yield termwise("1/(1 - u) - 1", 1 / (1 - STEEP) - 1)
-    yield termwise("2 - 1/(1 - u)", 2 - 1 / (1 - STEEP))
+    series = 1 / (1 - STEEP)
+    yield at_least("1/(1 - u) >= 1", series, sp.Integer(1))
+    yield at_least("2 >= 1/(1 - u)", 1 / (1 - STEEPEST), series)
     inserted = 8 * sp.pi * lam * L / D**2 * theta**alpha / EQ_48.target()
     yield arrives("(48) in the last member of (47)", inserted, statement.target(1))
-    yield arrives("at 2L/D = 1/2", inserted.subs(L, D / 4), statement.target(2))
+    yield arrives("at 2L/D = 1/2", inserted.subs(L, STEEPEST * D / 2), statement.target(2))
 
 
 @attack("eq-50", domain=EQ_50.domain(number=12))
@@ -375,7 +383,6 @@ def eq_50_statement_attack() -> Iterator[Evidence]:
     yield from EQ_50.attack(number=12)
 
 
-LARGE_HEAD = Variable(D, low=4 * L, even=True)
 EQ_50_REPAIRED = Statement(
     (ANY_BASE, LARGE_HEAD, ANY_DISTANCE, ANY_FACTOR, SMALL_SHARE),
     tuple(
@@ -403,12 +410,12 @@ def eq_50_repaired(statement: Statement) -> Iterator[Evidence]:
     for index in (1, 2):
         factor = sp.simplify(statement.target(index) * D / (2 * c * lam * theta**SHARE_0))
         yield worst_kappa(factor)
-        yield arrives("1/2 + u/12 at u = 1/2", (HALF + u / 12).subs(u, HALF), factor)
+        yield arrives("1/2 + u/12 at u = 1/2", SLOW_KAPPA.subs(u, STEEPEST), factor)
 
 
 def worst_kappa(bound: sp.Expr) -> Evidence:
     """1/2 + u/12 <= bound for every u < 1/2."""
-    return termwise("bound - 1/2 - u/12", bound - sp.Rational(1, 2) - STEEP / 12)
+    return at_least("bound >= 1/2 + u/12", bound, SLOW_KAPPA.subs(u, STEEP))
 
 
 @attack(
@@ -417,10 +424,14 @@ def worst_kappa(bound: sp.Expr) -> Evidence:
     + f"{EDGES}; alpha = 1e-6, 1/10, 1/3, 1/2, 0.999; cos and sin",
 )
 def eq_50_attack() -> Iterator[Evidence]:
+    def bound(q: Point, share: Fraction) -> arb:
+        values = {theta: q.inverse_base, D: q.head_dim, lam: q.distance, c: 2 * arb.pi(), SHARE_0: share}
+        return to_ball(EQ_50_REPAIRED.target(1), values).real
+
     def pairs(q: Point) -> Iterator[tuple[arb, arb]]:
         for share in ALPHAS:
             for wave in WAVES:
-                yield abs(far(q, share, wave)), q.phase(share) * 13 / (12 * q.head_dim)
+                yield abs(far(q, share, wave)), bound(q, share)
 
     yield search("1 - |Delta''|/bound, 13/12", margins(pairs, relative=True), control="0.153")
     yield from EQ_50_REPAIRED.attack(number=12)
@@ -447,20 +458,26 @@ EQ_51 = Statement(
     where="App. E, eq 51",
     kind="step",
     says=EQ_51,
-    uses=("eq-44", "eq-47*", "lem-riemann"),
+    uses=("eq-44*", "eq-47*", "lem-riemann"),
     cites=("eq-26", "eq-42"),
     outline="Not by (47). Let P = c lambda theta_0^alpha. From eq-47* and kappa < 1, |Delta/2| <= alpha + (2 + "
     "P)/D, which suffices where P >= 2. Where P < 2, some alpha' < alpha has P = 2, as 2 pi lambda > 2, and e "
     "rises from alpha' to alpha, since de/dalpha = 1 - 2LP/D > 0 there. For alpha >= 1, |Delta/2| <= 1 by (44).",
 )
 def eq_51(statement: Statement) -> Iterator[Evidence]:
-    printed = sp.simplify((statement.target() - alpha) * D / (TURN * lam * theta**alpha))
-    yield from riemann_error(printed=printed)
-    yield exact("2 pi > 2", bool(2 * sp.pi > 2), "2 pi", "> 2")
+    yield from error_in_turns(statement, statement.target())
     yield arrives("e of eq 26", EQ_26.meaning[EPSILON], statement.target())
 
 
-def riemann_error(cut: int = 2, printed: Expr = 2) -> Iterator[Evidence]:
+def error_in_turns(statement: Statement, bound: Expr) -> Iterator[Evidence]:
+    """The steps of eq-51 for a bound alpha + printed P/D, P in turns: some alpha has P at the cut."""
+    phase = TURN * lam * theta**alpha
+    yield from riemann_error(printed=sp.simplify((bound - alpha) * D / phase))
+    least = phase.subs(alpha, 0).subs(lam, statement.range_of(lam).low)
+    yield exact("P at alpha = 0 is beyond the cut", bool(least > PHASE_CUT), least, f"> {PHASE_CUT}")
+
+
+def riemann_error(cut: int = PHASE_CUT, printed: Expr = 2) -> Iterator[Evidence]:
     """The steps of eq-51: `cut` is the phase at which e is compared, `printed` the factor of P/D in e."""
     beyond = cut + v
     yield counted(alpha * D / 2 + 1)
@@ -468,8 +485,9 @@ def riemann_error(cut: int = 2, printed: Expr = 2) -> Iterator[Evidence]:
     epsilon, phase = alpha + printed * P * sp.exp(-alpha * L) / D, P * sp.exp(-alpha * L)
     yield same("slope of e", sp.diff(epsilon, alpha), 1 - printed * L * phase / D)
     slope = 1 - printed * L * cut / D
-    yield termwise("slope of e where P <= cut and D > 4L", slope.subs(D, 4 * L + v))
-    yield same("(1/2)(D/2)(4/D)", D / 4 * (4 / D), sp.Integer(1))
+    yield termwise("slope of e where P <= cut and D > 4L", slope.subs(D, LARGE_HEAD.low + v))
+    for each in (EQ_44_REPAIRED.target(1), EQ_44_REPAIRED.target(2)):
+        yield same("(1/2)(D/2)(4/D)", D / 4 * each, sp.Integer(1))
 
 
 EQ_51_REPAIRED = Statement(
@@ -490,22 +508,22 @@ EQ_51_REPAIRED = Statement(
 @repair(
     "eq-51",
     says=EQ_51_REPAIRED,
-    uses=("eq-44", "eq-47*", "eq-50*", "lem-riemann"),
+    uses=("eq-44*", "eq-47*", "eq-50*", "lem-riemann"),
     outline="As eq-51; where c lambda < 2 there is no alpha', but e rises on all of alpha >= 0 and e(0) = 2 c lambda/D "
     "exceeds kappa c lambda/D, which is lem-riemann at k = 0.",
 )
 def eq_51_repaired(statement: Statement) -> Iterator[Evidence]:
-    yield termwise("2 - 1, as kappa < 1", sp.Integer(2) - 1)
     yield same("half of 2 alpha + 4/D", (2 * alpha + 4 / D) / 2, alpha + 2 / D)
-    yield worst_kappa(WORST_KAPPA)
     yield same("kappa of lem-riemann at small u", sp.limit(KAPPA, u, 0), HALF)
     phase = c * lam * theta**SHARE_0
     for index in (1, 3):
         printed = sp.simplify((statement.target(index) - SHARE_0) * D / phase)
         yield from riemann_error(printed=printed)
+        yield at_least("2 >= 1, as kappa < 1", printed, KAPPA_BOUNDS.target(1))
         yield arrives("e of eq 26, any unit", SHARE_0 + 2 * phase / D, statement.target(index))
         near_ = EQ_47_REPAIRED.target(1) / 2
         far_ = EQ_50_REPAIRED.target(1) / 2
+        yield worst_kappa(sp.simplify(far_ * D / phase))
         yield arrives("half of eq-47* and eq-50*", near_ + far_, statement.target(index + 1))
 
 

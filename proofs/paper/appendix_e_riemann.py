@@ -4,8 +4,7 @@ Eq 42 as printed has one term too many; the bounds of one term are right, eq 45 
 terms where there can be one more, and its geometric sum begins too late, so it fails; eq 51, its purpose, is true all
 the same, for every angular factor c.
 
-In the checks P is c lambda theta_0^alpha, h = 2/D, u = 2 L / D (so D > 4 L says u < 1/2), and u = 1/(2 + v) with v > 0
-writes D > 4 L as a positive symbol.
+In the checks P is c lambda theta_0^alpha, h = 2/D, u = 2 L / D (so D > 4 L says u < 1/2), and D = 4 L + v with v > 0.
 """
 
 from __future__ import annotations
@@ -44,6 +43,7 @@ from proofs.statements import TURN, UNITS, Conclusion, Statement, Variable, rela
 from proofs.waves import (
     ANY_BASE,
     ANY_DISTANCE,
+    ANY_FACTOR,
     INDEX,
     LOG,
     SIZES,
@@ -347,6 +347,29 @@ EQ_44 = Statement(
 def eq_44(statement: Statement) -> Iterator[Evidence]:
     yield from trivial_bound(statement.target())
     yield arrives("2 over an interval of length 2/D", 2 * (2 / D), statement.target())
+
+
+EQ_44_REPAIRED = Statement(
+    (ANY_BASE, ANY_HEAD_DIM, ANY_DISTANCE, ANY_FACTOR, INDEX),
+    tuple(Conclusion(relation(sp.Abs(term(wave, c)), "<=", 4 / D)) for wave in WAVES),
+    meaning=LOG,
+    words=rf"with ${tex(term())} = {tex(term(unit=c).integral())}$ and, in the second, the same of $\sin$, ",
+)
+
+
+@repair(
+    "eq-44",
+    says=EQ_44_REPAIRED,
+    outline="The same, and sin A - sin B is twice such a product; nothing else is asked of A and B.",
+)
+def eq_44_repaired(statement: Statement) -> Iterator[Evidence]:
+    for index, conclusion in enumerate(statement.conclusions, 1):
+        yield from trivial_bound(statement.target(index))
+        ((_, start, end),) = conclusion.says.lhs.args[0].integral().limits
+        yield arrives("2 over the whole interval", 2 * (end - start), statement.target(index))
+
+
+attack("eq-44*", domain=EQ_44_REPAIRED.domain())(EQ_44_REPAIRED.attack)
 
 
 def trivial_bound(bound: sp.Expr = 4 / D) -> Iterator[Evidence]:

@@ -19,6 +19,7 @@ from proofs.checks import (
     EDGES,
     Point,
     arrives,
+    at_least,
     controlled,
     exact,
     instance,
@@ -27,7 +28,6 @@ from proofs.checks import (
     rises,
     same,
     search,
-    termwise,
     tried,
 )
 from proofs.exact import Expr
@@ -49,6 +49,7 @@ from proofs.paper.appendix_e_cos import (
     from_one_on,
     half_period,
     least_and_greatest,
+    least_integer,
     no_value,
     over_pieces,
     period,
@@ -57,7 +58,7 @@ from proofs.paper.appendix_e_cos import (
     points_to,
     substitution,
 )
-from proofs.paper.appendix_e_error import riemann_error
+from proofs.paper.appendix_e_error import error_in_turns
 from proofs.paper.appendix_e_riemann import (
     EPSILON,
     EQ_26,
@@ -108,15 +109,14 @@ EQ_61 = Statement(
     where="App. E, eq 61",
     kind="step",
     says=EQ_61,
+    uses=("eq-44*", "eq-47*", "lem-riemann"),
     cites=("eq-42",),
-    uses=("eq-44", "eq-47*", "lem-riemann"),
     outline="As eq-51: |sin A - sin B| <= 2, and lem-riemann holds for both waves. The decomposition has D/2 terms.",
 )
 def eq_61(statement: Statement) -> Iterator[Evidence]:
     yield riemann_decomposition()
-    yield from riemann_error()
-    yield exact("2 pi > 2", bool(2 * sp.pi > 2), "2 pi", "> 2")
     for index, sign in ((1, 1), (2, -1)):
+        yield from error_in_turns(statement, sign * statement.target(index))
         yield arrives("e of eq 26", sign * EQ_26.meaning[EPSILON], statement.target(index))
 
 
@@ -218,8 +218,7 @@ EQ_64 = Statement(
 )
 def eq_64(statement: Statement) -> Iterator[Evidence]:
     yield from least_and_greatest(statement, ((CUT_HIGH, lam),))
-    yield exact("N_0 at lambda = 1", sp.floor(1 - 3 * HALF) == -1, sp.floor(1 - 3 * HALF), -1)
-    yield arrives("an integer", CUT_HIGH, statement.target(3))
+    yield from least_integer(statement, 3, CUT_HIGH)
 
 
 @attack("eq-64", domain=f"{EQ_64.domain()}; " + f"{EDGES}: the definition against the closed form")
@@ -344,8 +343,9 @@ EQ_66_REPAIRED = Statement(
     "eq-66",
     says=EQ_66_REPAIRED,
     uses=("eq-63", "lem-hump", "lem-ci"),
-    outline="The sum is one integral from 1/2 to (2 N_0 + 3)/2. From the zero (2 N_0 + 3) pi on, sin is negative "
-    "first, so pi/2 - Si((2 N_0 + 3) pi) < 0 by lem-hump; Si(pi) - pi/2 < 1/pi by lem-ci.",
+    outline="The sum is one integral from 1/2 to (2 N_0 + 3)/2. From the zero z = (2 N_0 + 3) pi on, sin is negative "
+    "first: over a turn Si falls, by more than 0, and by lem-hump pi/2 - Si(z + 2 pi) <= 0. So pi/2 < Si(z). Si(pi) - "
+    "pi/2 < 1/pi by lem-ci.",
 )
 def eq_66_repaired(statement: Statement) -> Iterator[Evidence]:
     yield same("slope of Si(2 pi y)", sp.diff(sp.Si(TURN * y), y), sp.sin(TURN * y) / y)
@@ -357,8 +357,23 @@ def eq_66_repaired(statement: Statement) -> Iterator[Evidence]:
     far = sp.Symbol("N", positive=True)
     least = sp.limit(statement.target(2).subs(CUT_HIGH, far), far, sp.oo)
     yield arrives("its limit", least, statement.target(3))
+    yield from falls_over_a_turn(statement.target(2))
     yield arrives("lem-ci at X = pi", 1 / sp.pi, statement.target(4))
     yield arrives("from a zero on, sin is negative first", -SINE_PERIODS, statement.target(1))
+
+
+def falls_over_a_turn(sum_: Expr) -> Iterator[Evidence]:
+    """Si falls, strictly, over the turn after the zero z at which a sum Si(pi) - Si(z) ends, and z + 2 pi is the next.
+
+    Its integrand at s and half a turn later, together, are -sin s, s in [0, pi], times what is positive.
+    """
+    (zero,) = (one.args[0] for one in sum_.atoms(sp.Si) if one.has(CUT_HIGH))
+    place = zero + s
+    halves = [sp.expand_trig(sp.expand(sp.sin(at))) / at for at in (place, place + sp.pi)]
+    gap = sp.factor(1 / y - 1 / (y + sp.pi))
+    yield same("at s and half a turn later", sp.Add(*halves), -sp.sin(s) * gap.subs(y, place))
+    yield exact("1/y falls over half a turn", gap.is_positive, gap, "> 0")
+    yield same("the next zero", zero.subs(CUT_HIGH, CUT_HIGH + 1), zero + 2 * sp.pi)
 
 
 @attack(
@@ -496,7 +511,7 @@ def eq_68(statement: Statement) -> Iterator[Evidence]:
 
 
 EQ_68_REPAIRED = Statement(
-    (Variable(lam, low=HALF, closed=True),),
+    (Variable(lam, low=HALF, closed=True, cut=True),),
     (
         Conclusion(relation(sp.Abs(LAST_SINE), "<=", 2 / ((2 * CUT_HIGH + 3) * sp.pi))),
         Conclusion(relation(2 / ((2 * CUT_HIGH + 3) * sp.pi), "<=", 2 / sp.pi)),
@@ -509,14 +524,15 @@ EQ_68_REPAIRED = Statement(
 @repair(
     "eq-68",
     says=EQ_68_REPAIRED,
-    uses=("eq-63", "lem-hump"),
+    uses=("eq-63", "eq-64", "lem-hump"),
     outline="lem-hump from the zero (2 N_0 + 3) pi of sin; N_0 >= -1.",
 )
 def eq_68_repaired(statement: Statement) -> Iterator[Evidence]:
     zero = LAST_SINE.args[0] * LAST_SINE.args[2]
     yield arrives("2/z of lem-hump at the zero where it begins", 2 / zero, statement.target(1))
-    yield arrives("at N_0 = -1", statement.target(1).subs(CUT_HIGH, -1), statement.target(2))
-    yield termwise("2/pi - 2/((1 + v) pi)", 2 / sp.pi - 2 / ((1 + v) * sp.pi))
+    least = EQ_64.conclusions[2].says.lts + 1  # the integer above -2
+    yield arrives("at N_0 = -1", statement.target(1).subs(CUT_HIGH, least), statement.target(2))
+    yield at_least("beyond it", statement.target(2), statement.target(1).subs(CUT_HIGH, least + v))
 
 
 @attack(

@@ -43,7 +43,7 @@ from proofs.paper.appendix_e_riemann import (
     THOUSANDTH,
     riemann_decomposition,
 )
-from proofs.paper.classical_lemmas import KAPPA, P, a, b, k, u
+from proofs.paper.classical_lemmas import KAPPA, P, a, b, hump_bound, k, u
 from proofs.statements import TURN, UNITS, Conclusion, Statement, Variable, relation, tex
 from proofs.waves import (
     ANY_BASE,
@@ -130,14 +130,15 @@ def eq_71_statement_attack() -> Iterator[Evidence]:
 
 
 def first_hump(bound: sp.Expr) -> Evidence:
-    """2/z < bound at the zero z = pi/2."""
-    gap = bound - 2 / (sp.pi / 2)
-    return exact("bound - 4/pi > 0", gap.is_positive, gap, "> 0")
+    """2/z of lem-hump < bound at the zero z = pi/2 where (71) begins, and 5/4 is no bound."""
+    gaps = [one - hump_bound(CUT_F * TURN) for one in (bound, sp.Rational(5, 4))]
+    found, less = (exact(f"bound - 4/pi = {gap} > 0", gap.is_positive, gap, "> 0") for gap in gaps)
+    return controlled(found, less)
 
 
 HUMPS = [(sp.Ci(sp.pi / 2) - sp.Ci(z * sp.pi / 2)) / 2 for z in (7, 3)]
 EQ_71_REPAIRED = Statement(
-    (ANY_BASE, Variable(lam, low=CUT_F, closed=True)),
+    (ANY_BASE, Variable(lam, low=CUT_F, closed=True, cut=True)),
     (
         Conclusion(
             relation(LATER, ">=", -HUMPS[0] / L),

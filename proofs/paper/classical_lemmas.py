@@ -17,6 +17,7 @@ from flint import arb
 from analysis.evidence import Evidence, Verdict
 from proofs.balls import Real, ball
 from proofs.checks import EDGES, WAVES, Point, exact, points, rises, same, search, termwise
+from proofs.exact import to_ball
 from proofs.integrals import ci, si
 from proofs.ledger import attack, claim
 from proofs.letters import ANY_BASE, ANY_HEAD, ANY_UNIT, BASE, DIM, LOG, NEAR_POSITIVE, UNIT
@@ -159,8 +160,8 @@ def auxiliary_steps(sign: int = -1) -> Iterator[Evidence]:
     yield same("limit of Ci at infinity", sp.limit(sp.Ci(x), x, sp.oo), sp.Integer(0))
     yield same("limit of Si at infinity", sp.limit(sp.Si(x), x, sp.oo), sp.pi / 2)
     yield same("a rotation of (f, g)", cosine**2 + sine**2, f**2 + g**2)
-    yield same("length of the kernel, squared", f_kernel**2 + g_kernel**2, sp.exp(-2 * x * s) * below)
-    yield termwise("1 - 1/(1+s^2)", 1 - below)
+    rest = sp.exp(-x * s) ** 2 - f_kernel**2 - g_kernel**2
+    yield same("e^{-xs} is longer than the kernel: their squares differ by", rest, g_kernel**2 / below)
 
 
 @attack("lem-ci", domain="every x in [1/64, 64], in boxes; beyond, 200 points to 1e6")
@@ -428,6 +429,7 @@ def second_order_attack() -> Iterator[Evidence]:
 
 
 def _second_order_margins() -> Iterator[tuple[str, arb]]:
+    said = SECOND_ORDER.target(1)
     for point in points(heads=(0, 64)):
         dim = point.head_dim
         for wave, (value, integral) in WAVES.items():
@@ -436,5 +438,5 @@ def _second_order_margins() -> Iterator[tuple[str, arb]]:
                 terms = (value(point.phase(Fraction(2 * i, dim))) for i in range(cut, dim // 2))
                 smooth = (integral(here) - integral(last)) / (2 * point.log)
                 rest = sum(terms, arb(0)) / dim - smooth - (value(here) - value(last)) / (2 * dim)
-                bound = (here - last + (here**2 - last**2) / 2) * point.log / (4 * dim**2)
+                bound = to_ball(said, {START: here, END: last, LOG: point.log, DIM: dim}).real
                 yield f"{point}, k={cut}, {wave}", 1 - abs(rest) / bound

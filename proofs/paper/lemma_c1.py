@@ -49,8 +49,9 @@ from proofs.letters import (
     in_closed_form,
     lemma_error,
 )
-from proofs.paper.appendix_e_cos import integral_bound
+from proofs.paper.appendix_e_bound import integral_bound
 from proofs.paper.appendix_e_riemann import HALF, riemann_decomposition
+from proofs.paper.appendix_e_sin import EQ_62, EQ_67_REPAIRED
 from proofs.paper.classical_lemmas import CI_BOUND, RIEMANN, SECOND_ORDER, D, L, P, theta, u, v
 from proofs.statements import (
     TURN,
@@ -65,13 +66,13 @@ from proofs.statements import (
     tex,
 )
 from proofs.subdivision import attacked_in_boxes
-from proofs.waves import alpha, c, lam
+from proofs.waves import alpha, c, lam, piece
 
 COSINE_DIM = 8
 COSINE_LIMIT, SINE_LIMIT = COSINE_DIM * sp.exp(2), 4 * sp.pi * sp.exp(3)  # of lem-C.1.empty
 
 
-BEYOND_ONE = Variable(NEAR_POSITIVE, low=sp.Integer(1))
+BEYOND_ONE = Variable(NEAR_POSITIVE, low=sp.Integer(1), cut=True)
 HALF_INTEGRAL = SineLimit(BASE, NEAR_POSITIVE, TURN)  # I/2
 EQ_69 = Statement(
     (LEMMA_BASE, BEYOND_ONE),
@@ -99,9 +100,11 @@ def eq_69(statement: Statement) -> Iterator[Evidence]:
 
 
 def sine_constant(bound: sp.Expr) -> Evidence:
-    """Si(pi)/2 < pi/2 <= bound."""
-    gap = bound - sp.pi / 2
-    return exact("bound - pi/2 >= 0", gap.is_nonnegative, gap, ">= 0")
+    """Si(pi)/2 < pi/2 <= bound, and 3/2 is none; 1/2 is that of eq 62, and Si(pi) < pi is eq-67*."""
+    half = EQ_62.target() / piece(lam * theta, lam, "sin") * L
+    gaps = [one - half * EQ_67_REPAIRED.target(4) for one in (bound, 3 * HALF)]
+    found, less = (exact(f"bound - pi/2 = {gap} >= 0", gap.is_nonnegative, gap, ">= 0") for gap in gaps)
+    return controlled(found, less)
 
 
 @attack("eq-69", domain=EQ_69.domain())
@@ -238,7 +241,7 @@ def lemma_parts(statement: Statement) -> Iterator[Evidence]:
     where="App. C, eq 25",
     kind="equation",
     says=LEMMA,
-    uses=("eq-42*", "eq-44", "eq-51", "eq-60*", "eq-61", "eq-69"),
+    uses=("eq-42*", "eq-44*", "eq-51", "eq-60*", "eq-61", "eq-69"),
     outline="C_D = I/2 + Delta/2; the bounds of the parts are eq-60* and eq-69, eq-51 and eq-61. For alpha >= 1, "
     "beyond what App. E treats, |Delta/2| <= 1 <= alpha by (44).",
 )
@@ -392,16 +395,15 @@ def above_one(first: sp.Expr) -> Iterator[Evidence]:
     yield same(
         "L e = 1 + log q + (e^w - 1 - w)", L * error.subs(P, q * D / (2 * L)), sp.log(q) + sp.exp(w) - w
     )
-    slack = sp.expand(
-        L * first.subs(theta, sp.exp(-L)).subs(lam, q * D / (2 * L * c)) - L * sp.exp(L) / (q * D)
-    )
+    least = L * sp.exp(L) / (q * D)
+    slack = sp.expand(L * first.subs(theta, sp.exp(-L)).subs(lam, q * D / (2 * L * c)) - least)
     yield termwise("L times the first term less L e^L/(q D)", sp.simplify(slack))
-    yield termwise("1/D at D = 4 L/(1 + v), less 1/(4 L)", (1 + v) / (4 * L) - 1 / (4 * L))
-    w = L - sp.log(4 * q)
-    yield same(
-        "their sum at 1/(4 L)", sp.exp(L) / (4 * q) + 1 + sp.log(q), L + 2 - sp.log(4) + sp.exp(w) - 1 - w
-    )
-    yield exact("2 - log 4", (2 - sp.log(4)).is_positive, 2 - sp.log(4), "> 0")
+    slope = sp.diff(least, D)
+    yield exact("which falls with D", slope.is_negative, slope, "< 0")
+    w, rest = L - sp.log(4 * q), 2 - sp.log(4)
+    at_edge = least.subs(D, LEMMA_HEAD.rhs.subs(LOG, L)) + 1 + sp.log(q)
+    yield same("their sum at D = 4 L", at_edge, L + rest + sp.exp(w) - 1 - w)
+    yield exact("2 - log 4", rest.is_positive, rest, "> 0")
     yield rises("e^w - 1 - w for w >= 0", sp.exp(u) - 1 - u, u, 2)
     yield rises("e^-w - 1 + w for w >= 0", sp.exp(-u) - 1 + u, u, 2)
 

@@ -391,7 +391,7 @@ ALSO_FIRST, WHICH = (
     sp.Symbol("d", integer=True, nonnegative=True),
     sp.Symbol("d", integer=True, positive=True),
 )
-SLOWER = Variable(FACTOR, low=sp.Integer(1))
+SLOWER = Variable(FACTOR, low=sp.Integer(1), cut=True)
 FIRST_PAIR = sp.Integer(0)
 SLOWEST = sp.Symbol(r"\inf_{B}B^{-2d/D}", nonnegative=True)  # over all bases B > 1
 EQUIVALENT = Statement(

@@ -74,7 +74,7 @@ FREQUENCY = BASE ** (-2 * PAIR / DIM)
 NOTATION_REPAIRED = Statement(
     (
         ANY_HEAD,
-        Variable(BASE, low=sp.Integer(1)),
+        Variable(BASE, low=sp.Integer(1), cut=True),
         Variable(PAIR, low=sp.Integer(0), high=LAST_PAIR, integer=True, closed=True),
     ),
     (

@@ -320,7 +320,7 @@ COSTS = (
     (TURN, "0.2575", "0.9138"),
     (sp.Integer(1), "-0.552", "1.2386"),
 )  # unit, a and a' of 3/8 - (a + a'|rho|)/L
-FAR_ENOUGH = Variable(BASE, low=sp.Integer(EDGE))
+FAR_ENOUGH = Variable(BASE, low=sp.Integer(EDGE), cut=True)
 NONZERO = Variable(MU, low=sp.Integer(0), signed=True)
 RATIO = {LOG: sp.log(BASE), RHO: NU / MU}
 

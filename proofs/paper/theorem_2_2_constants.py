@@ -66,7 +66,7 @@ AT_FALL = {symbol: end.subs(BASE, LARGE) for symbol, end in ((NEAR, TOO_NEAR), (
 TOO_SMALL_GAP = signed_gap(limit_bias, TURN).subs({MU: 1, NU: STEEP}).subs(BASE, LARGE).subs(AT_FALL)
 SHARP = Statement(
     (
-        Variable(BASE, low=sp.Integer(10) ** 6, closed=True),
+        Variable(BASE, low=sp.Integer(10) ** 6, closed=True, cut=True),
         Variable(STEEP, among=(sp.Integer(3), sp.Integer(10), sp.Integer(30))),
     ),
     (
@@ -209,7 +209,7 @@ def causal_conclusions(index: int) -> Iterator[Conclusion]:
 CAUSAL = Statement(
     (
         FAR_ENOUGH,
-        Variable(NEAR_POSITIVE, low=sp.Integer(1), high=NEAR_END),
+        Variable(NEAR_POSITIVE, low=sp.Integer(1), high=NEAR_END, cut=True),
         Variable(FAR_POSITIVE, low=FAR_ENOUGH.symbol),
         NONZERO,
         Variable(NU),

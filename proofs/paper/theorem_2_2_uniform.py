@@ -102,7 +102,7 @@ AT_MOST = {NEAR: NEAR_END, FAR: FAR_MOST}  # the farthest of the near and of the
 SERVED = Statement(
     (
         *(FAR_ENOUGH, NONZERO, Variable(NU), Variable(FAR_MOST, low=BASE), ANY_HEAD),
-        Variable(NEAR_HERE, low=sp.Integer(1), high=NEAR_END),
+        Variable(NEAR_HERE, low=sp.Integer(1), high=NEAR_END, cut=True),
     ),
     (
         Conclusion(

@@ -376,7 +376,7 @@ def rate_practice() -> Iterator[dict[str, object]]:
 
 
 SLOW = Statement(
-    (Variable(BASE, low=sp.Integer(10) ** 6, high=sp.Integer(10) ** 17, closed=True),),
+    (Variable(BASE, low=sp.Integer(10) ** 6, high=sp.Integer(10) ** 17, closed=True, cut=True),),
     (Conclusion(relation(cosine_limit_gap(sp.Integer(2), sp.Integer(65536), TURN), ">", sp.Rational(1, 8))),),
     words=r"$\nu_0 = 0$, $\mu_0 = 1$, turns, pair $(2, 65536)$, $D \to \infty$: ",
 )

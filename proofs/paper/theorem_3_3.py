@@ -209,7 +209,7 @@ IN_Q, IN_K = sp.symbols("c d", positive=True)
 SQUARED = sp.Symbol("E", positive=True)
 INFIMUM = Statement(
     (
-        Variable(AMPLITUDE, low=sp.Integer(2), integer=True, closed=True),
+        Variable(AMPLITUDE, low=sp.Integer(2), integer=True, closed=True, cut=True),
         Variable(IN_Q, low=sp.Integer(0), high=sp.Integer(1)),
         Variable(IN_K, low=sp.Integer(0), high=1 / (AMPLITUDE - 1)),
     ),

@@ -406,7 +406,7 @@ def slowness(head_dim: int) -> sp.Expr:
 
 
 SLOW_FIVE = Statement(
-    (Variable(PAIR, low=sp.Integer(27), high=sp.Integer(31), integer=True, closed=True),),
+    (Variable(PAIR, low=sp.Integer(27), high=sp.Integer(31), integer=True, closed=True, cut=True),),
     (Conclusion(relation(slowness(64), "<", 2 * sp.pi)),),
     words=r"base $10^4$, $d_k=64$, $C_{train}=32{,}000$: at least five frequencies have "
     r"$\omega_mC_{train}<2\pi$, so the "

@@ -23,6 +23,7 @@ from proofs.checks import (
     Distances,
     Point,
     Scan,
+    at_least,
     equality,
     exact,
     instance,
@@ -122,6 +123,10 @@ def test_the_proofs_by_form_say_no() -> None:
     assert rises("true, but not by form", sp.cosh(u) - 1, u, 1).verdict is not Verdict.REFUTED
     assert termwise("x/(1 + x)", u / (1 + u)).verdict is Verdict.PROVED
     assert termwise("x/(1 + x) - 1/2", u / (1 + u) - HALF).verdict is Verdict.REFUTED
+    assert at_least("1 >= x/(1 + x)", sp.Integer(1), u / (1 + u)).verdict is Verdict.PROVED
+    assert at_least("1/2 >= x/(1 + x)", HALF, u / (1 + u)).verdict is Verdict.REFUTED
+    with pytest.raises(InputError, match="its control is not refuted"):
+        at_least("x >= x", u, u)
     assert termwise("a square is not termwise", (u - 1) ** 2).verdict is Verdict.UNKNOWN
     real = sp.Symbol("w", real=True)
     assert termwise("w of any sign", real).verdict is not Verdict.PROVED

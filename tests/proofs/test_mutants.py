@@ -339,7 +339,9 @@ def test_only_claims_that_meet_a_line_are_asked() -> None:
     assert met(lambda one: one.before == '"0.0896"') >= {"thm-2.2.ci", "thm-2.2.limit"}
     assert "fig-1.zero" not in met(lambda one: one.before == '"0.0896"')
     assert met(lambda one: one.before == "4096") >= {"thm-2.2.limit"}
-    printed = "paper/appendix_c.py"  # `remainder` runs when the statement is made, and in no check of eq-31*
+    printed = (
+        "paper/appendix_c_bounds.py"  # `remainder` runs when the statement is made, and in no check of eq-31*
+    )
     begin = warm.modules[printed][: warm.modules[printed].index("def remainder(")].count("\n") + 2
     assert "eq-31*" in met(lambda one: begin < one.line < begin + 5 and one.kind == "operator", printed)
     lemmas = "paper/classical_lemmas.py"

@@ -27,7 +27,7 @@ from proofs.ledger import Ledger, LedgerError, load
 from proofs.letters import MU
 from proofs.paper import (
     appendix_b,
-    appendix_c,
+    appendix_c_bounds,
     section_2_score,
     theorem_2_1,
     theorem_2_2,
@@ -620,7 +620,7 @@ def test_a_bound_without_its_hypothesis_is_refuted_and_with_it_proved() -> None:
 
 def test_the_cosine_bound_needs_its_near_range() -> None:
     """(28) at best: lim C_D > 3/8 - 0.22/L where lambda < b^(1/4)/8, and not at lambda = b."""
-    assert verdicts(iter([appendix_c.near_cosine("3/8", "0.22")])) <= SOUND
+    assert verdicts(iter([appendix_c_bounds.near_cosine("3/8", "0.22")])) <= SOUND
     with balls.precision(128):
         base = balls.ball(10**30)
         bound = balls.ball("3/8") - balls.ball("0.22") / base.log()

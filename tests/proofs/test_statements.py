@@ -280,8 +280,17 @@ def test_ranges_of_all_positive_numbers_are_told_from_others() -> None:
     wide = Statement((Variable(positive, low=sp.Integer(0)),), (Conclusion(relation(positive, ">", 0)),))
     assert wide.every_positive(positive).verdict is Verdict.PROVED
     for low, high in ((1, sp.oo), (0, 9)):
-        cut = replace(wide, variables=(Variable(positive, low=sp.Integer(low), high=sp.sympify(high)),))
+        narrow = Variable(positive, low=sp.Integer(low), high=sp.sympify(high), cut=low > 0)
+        cut = replace(wide, variables=(narrow,))
         assert cut.every_positive(positive).verdict is Verdict.REFUTED
+
+
+def test_what_runs_over_a_range_is_told_from_what_does_not() -> None:
+    positive = sp.Symbol("p", positive=True)
+    ten = Variable(positive, low=sp.Integer(0), high=sp.Rational(1, 10))
+    assert ten.filled_by(1 / (10 + positive), positive).verdict is Verdict.PROVED
+    for wrong in (1 / (11 + positive), 1 / (10 - positive), 1 / (10 + positive**2 - positive)):
+        assert ten.filled_by(wrong, positive).verdict is not Verdict.PROVED
 
 
 def test_an_equation_is_proved_attacked_and_refuted() -> None:
@@ -309,6 +318,10 @@ def test_a_symbol_that_assumes_more_than_its_range_is_refused() -> None:
         with pytest.raises(InputError, match="as a symbol, and its range is"):
             Variable(symbol, **ranges)
     assert Variable(positive, low=sp.Integer(0)).words() == "0 < p"
+    for low, said in ((1, False), (0, True)):
+        with pytest.raises(InputError, match=r"against that of the symbol: .*cut"):
+            Variable(positive, low=sp.Integer(low), cut=said)
+    assert Variable(positive, low=sp.Integer(1), cut=True).words() == "1 < p"
     assert Variable(whole, low=sp.Integer(0), integer=True, closed=True).values({})[0] == 0
 
 

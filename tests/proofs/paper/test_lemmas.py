@@ -43,7 +43,7 @@ VERDICTS: dict[str, tuple[str, str | None]] = {
     "eq-27": (PROVED, None),
     "eq-42": (REFUTED, PROVED),
     "eq-43": (PROVED, None),
-    "eq-44": (PROVED, None),
+    "eq-44": (PROVED, PROVED),
     "eq-45": (PROVED, PROVED),
     "eq-46": (PROVED, None),
     "eq-47": (REFUTED, PROVED),
@@ -158,7 +158,7 @@ PLANTED: dict[str, Callable[[], Evidence | Iterable[Evidence]]] = {
     "eq 54 with periods of two turns": lambda: cosine.periods_meet(sp.Rational(1, 4), turns=2),
     "eq 56 with 15 for 16": lambda: cosine.period_bound("cos", 15 / ((4 * N + 1) * (4 * N + 5))),
     "eq 65 with the ends of eq 56": lambda: cosine.period_bound("sin", 16 / ((4 * N + 1) * (4 * N + 5))),
-    "eq 60 without the near end": lambda: cosine.integral_bound(
+    "eq 60 without the near end": lambda: bound.integral_bound(
         waves.c, 1 / (2 * waves.c * waves.lam * waves.theta * waves.L)
     ),
     "eq 69 with 3/2 for 2": lambda: c1.sine_constant(sp.Rational(3, 2)),
