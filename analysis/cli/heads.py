@@ -21,6 +21,7 @@ from analysis.cli.options import (
     Record,
     Revision,
     Texts,
+    check_none,
     committed,
     import_methods,
     own,
@@ -453,7 +454,7 @@ def bias(
     check_model_name(runs, "the folder of the runs of `tapa sweep` or `tapa train`, smollm2, or a model")
     named = str(runs) in MODELS or is_hub_name(runs)
     if named or runs.suffix == ".gguf" or (runs / "config.json").is_file():
-        _check_none({
+        check_none({
             "records": records, "variant": variant, "workers": workers, "method": method, "force": force,
             "windows": windows, "spans": spans,
         }, f"of RUNS, and {runs} is a model")  # fmt: skip
@@ -461,7 +462,7 @@ def bias(
         chosen = _intervention_settings(lengths, interventions, documents, seed, precision)
         _bias_of_model(str(runs), text, chosen, out or Path("bias.nc"), dry_run=dry_run, as_json=as_json)
         return
-    _check_none({
+    check_none({
         "lengths": lengths, "interventions": interventions, "text": text, "dry-run": dry_run,
         "documents": documents, "precision": precision,
     }, f"of a MODEL, and {runs} is no smollm2, gemma3-270m, Hugging Face folder or name, or .gguf file")  # fmt: skip
@@ -482,15 +483,6 @@ def _intervention_settings(
         () if interventions is None else tuple(name.strip() for name in interventions.split(",")),
         documents, seed=seed, precision=precision,
     )  # fmt: skip
-
-
-def _check_none(options: dict[str, object], whose: str) -> None:
-    """`InputError` for options of the command's other argument."""
-    given = {
-        name for name, value in options.items() if value is not None and value is not False and value != []
-    }
-    if given:
-        raise InputError(f"{', '.join(f'--{name}' for name in sorted(given))}: {whose}; leave that out")
 
 
 def _bias_of_model(

@@ -15,6 +15,7 @@ from analysis.schemas import DISTANCE_BIAS
 from analysis.studies import distance_bias
 from analysis.studies.settings import DistanceBiasSettings
 from figures.report.page import unpacked
+from tests import tiny_models
 from tests.cli.test_main import given, place, printed, refused, saved, words  # noqa: F401 - fixtures
 
 REPORT = ["report", "llama", "--text", "text.txt", "--windows", "3", "--length", "32", "--out", "page.html"]
@@ -38,17 +39,48 @@ def test_one_command_makes_the_page_and_the_second_measures_nothing(place: Path,
     found = json.loads(printed(monkeypatch, capsys, *REPORT, "--json"))
     assert measured == []
     assert found["bytes"] == (place / "page.html").stat().st_size
-    printed(monkeypatch, capsys, *REPORT, "--seed", "1")
-    assert len(measured) == 1  # other settings
+    (place / "other").mkdir()
+    shutil.copy(place / "text.txt", place / "other" / "text.txt")
+    os.utime(place / "other" / "text.txt", (2e9, 2e9))
+    of_other = ["other/text.txt" if each == "text.txt" else each for each in REPORT]
+    printed(monkeypatch, capsys, *of_other)
+    assert measured == []  # the same text elsewhere, touched
+
+
+def test_a_page_does_not_replace_the_record_of_another_measurement(place: Path, monkeypatch, capsys):  # noqa: F811
+    """Of another seed, another text of the same name, or another model: the record beside the page stays."""
+    printed(monkeypatch, capsys, *REPORT)
+    kept = (place / "page.nc").read_bytes()
     (place / "other").mkdir()
     (place / "other" / "text.txt").write_text(words(500, seed=3))
-    os.utime(place / "other" / "text.txt", (1e9, 1e9))
-    of_other = ["other/text.txt" if each == "text.txt" else each for each in REPORT]
-    printed(monkeypatch, capsys, *of_other, "--seed", "1")
-    assert len(measured) == 2  # another text of the same name, older than the record
-    os.utime(place / "other" / "text.txt", (2e9, 2e9))
-    printed(monkeypatch, capsys, *of_other, "--seed", "1")
-    assert len(measured) == 2  # the same text, touched
+    tiny_models.save(tiny_models.build("llama", seed=1), place / "twin", tokenizer=True)
+    capsys.readouterr()
+    for others in (
+        [*REPORT, "--seed", "1"],
+        ["other/text.txt" if each == "text.txt" else each for each in REPORT],
+        ["twin" if each == "llama" else each for each in REPORT],
+    ):
+        with pytest.raises(SystemExit) as end:
+            given(monkeypatch, *others)()
+        refused(end.value, capsys, "page.nc is the record of another measurement")
+        assert (place / "page.nc").read_bytes() == kept
+    printed(monkeypatch, capsys, *REPORT, "--seed", "1", "--out", "other.html")  # the remedies
+    (place / "page.nc").unlink()
+    printed(monkeypatch, capsys, *REPORT, "--seed", "1")
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--windows", "8"), ("--length", "32"), ("--seed", "0"), ("--device", "cpu"), ("--precision", "float32"),
+        ("--revision", "main"), ("--text", "a.nc"),
+    ],
+)  # fmt: skip
+def test_a_page_of_a_record_takes_no_option_that_measures(option, records: Path, monkeypatch, capsys):
+    with pytest.raises(SystemExit) as end:
+        given(monkeypatch, "report", "a.nc", *option)()
+    refused(end.value, capsys, f"{option[0]}: of a measurement, and a.nc is a record; leave that out")
+    assert not (records / "report.html").exists()
 
 
 def test_a_record_of_the_users_text_is_not_one_of_the_pinned_texts(place: Path, monkeypatch, capsys):  # noqa: F811
