@@ -203,6 +203,16 @@ def is_ours(path: Path) -> bool:
     return path.suffix == ".safetensors" and _has_our_key(path)
 
 
+def check_run_folder(out: Path) -> None:
+    """`InputError` for the folder of a run in which another program keeps a model: nothing is written beside that."""
+    kept = [out / "config.json", *sorted(out.glob("*.safetensors")), *sorted(out.glob("pytorch_model*.bin"))]
+    for file in kept:
+        if file.is_file() and not (file.suffix == ".safetensors" and _has_our_key(file)):
+            raise InputError(
+                f"{out} holds a model of another program ({file.name}); give another --out, a folder of its own"
+            )
+
+
 def _has_our_key(file: Path) -> bool:
     if not os.path.isfile(file):
         return False

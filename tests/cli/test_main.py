@@ -149,6 +149,24 @@ def test_finetune_ends_with_a_model_that_opens_and_goes_on_only_with_more_tokens
         assert fragment in capsys.readouterr().err.splitlines()[-1]  # below a bar of progress
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["finetune", "llama", "--to", "tapa", "--tokens", "512", "--out", "llama"],
+        ["train", "cpu", "--out", "llama"],
+        ["finetune", "llama", "--to", "tapa", "--tokens", "512", "--out", "bare"],
+    ],
+)
+def test_no_run_is_written_beside_another_programs_model(command, place: Path, monkeypatch, capsys):
+    (place / "bare").mkdir()
+    shutil.copy(place / "llama" / "model.safetensors", place / "bare")  # without its configuration
+    before = tree(place)
+    with pytest.raises(SystemExit) as end:
+        given(monkeypatch, *command)()
+    refused(end.value, capsys, f"{command[-1]} holds a model of another program (")
+    assert tree(place) == before
+
+
 def test_finetune_keeps_what_the_converted_model_has(place, monkeypatch, capsys):
     (place / "texts").mkdir()
     for i in range(6):
