@@ -149,8 +149,8 @@ def check_sizes(settings: Mapping[str, Any]) -> None:
             raise InputError(f"{name}={shortened(value)} of the configuration is no size; give 1 or more")
         if most is not None and value > most:
             raise InputError(f"{name}={shortened(value)} of the configuration is above {most}; give less")
-    sizes = [settings.get(name) for name in ("hidden_size", "num_attention_heads", "head_dim")]
-    if all(isinstance(size, int) for size in sizes) and (wide := math.prod(map(int, sizes))) > WIDEST:
+    widths = [settings.get(name) for name in ("hidden_size", "num_attention_heads", "head_dim")]
+    if (wide := math.prod(width for width in widths if isinstance(width, int))) > WIDEST:
         raise InputError(
             f"hidden_size, num_attention_heads and head_dim of the configuration make a projection of {wide} "
             f"numbers, above {WIDEST}; give less"
