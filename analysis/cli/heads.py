@@ -51,7 +51,7 @@ class Kind(StrEnum):
 def curve(
     kind: Annotated[Kind, typer.Option(help="Rope type.")] = Kind.DEFAULT,
     config: Annotated[
-        Path | None, typer.Option(help="A model's config.json, instead of the options below.")
+        Path | None, typer.Option(help="A model's config.json or its folder, instead of the options below.")
     ] = None,
     layer_type: Annotated[str | None, typer.Option(help="With --config: which of its layer types.")] = None,
     base: Annotated[float, typer.Option(help="RoPE base, > 1.")] = 1e4,
@@ -148,11 +148,14 @@ def measure(
     if summary is not None:
         content = distance_bias.summarise_model(data)
         write_summary(content, summary, provenance, schema=DISTANCE_BIAS_SUMMARY, digits=4)
-    numbers = distance_bias.share_quartiles(data)
+    numbers, undefined = distance_bias.share_quartiles(data), distance_bias.undefined_heads(data)
     if as_json:
-        typer.echo(json.dumps({"record": printable(str(out)), **distance_bias.for_json(numbers)}))
+        found = {"record": printable(str(out)), **distance_bias.for_json(numbers)}
+        typer.echo(json.dumps(found | ({"undefined": undefined} if undefined else {})))
         return
     typer.echo("\n".join(f"{name:24s}" + "".join(f"{v:8.3f}" for v in row) for name, row in numbers.items()))
+    if undefined:
+        typer.echo(undefined)
     written = ", ".join(shown(path) for path in (out, summary) if path is not None)
     typer.echo(f"quartiles over heads, first token dropped; record: {written}")
 
@@ -387,7 +390,10 @@ BiasRecord = Annotated[
 ]
 Lengths = Annotated[
     str | None,
-    typer.Option(help="MODEL: tokens to read; one and a half times and twice its context if not given."),
+    typer.Option(
+        help="MODEL: tokens to read; one and a half times and twice its context if not given, of one below 2048 "
+        "1024 and 2048 tokens beyond it."
+    ),
 ]
 # None where it was not typed, so that what is of the command's other argument is refused even at its default
 MeanWindows = Annotated[
@@ -563,7 +569,10 @@ def _bias_of_runs(
 def score_variance(
     models: Annotated[
         list[str],
-        typer.Argument(help="smollm2, or models of `tapa train` (run, checkpoint or file); one or more."),
+        typer.Argument(
+            help="smollm2, gemma3-270m, models of `tapa train` (run, checkpoint or file), Hugging Face folders or "
+            "names, .gguf files; one or more."
+        ),
     ],
     out: Record = Path("score-variance.nc"),
     windows: Annotated[

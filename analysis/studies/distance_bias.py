@@ -412,6 +412,14 @@ def quantiles(values: xr.DataArray, at: tuple[float, ...]) -> list[float]:
     return np.quantile(known, at).tolist() if known.size else [np.nan] * len(at)
 
 
+def undefined_heads(data: xr.Dataset) -> str:
+    """How many heads have no share of variance, since it is 0, in a sentence; nothing if all have one."""
+    share = data.distance_share.sel(first_token="dropped").values
+    count = int(np.isnan(share).sum())
+    said = f"{count} of {share.size} heads {'has' if count == 1 else 'have'} no share: all their scores are equal"
+    return said if count else ""
+
+
 def for_json(value: Any) -> Any:
     """None for numbers that are not finite, all through: JSON has no NaN."""
     if isinstance(value, dict):

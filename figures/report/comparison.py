@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from analysis.heads.beyond_context import octave_bins
+from analysis.settings import names_of
 from analysis.studies.heads_compared import LEVEL, OF_MEANS, SHARES, compare_heads
 from figures.report.head_views import (
     TIMES,
@@ -119,7 +120,7 @@ def _predicted(first: xr.Dataset, second: xr.Dataset, context: int) -> dict[str,
 
 
 def comparison_sentences(found: xr.Dataset, names: tuple[str, str], *, windows: tuple[int, int]) -> list[str]:
-    """What differs and how sure it is, in three sentences for a reader."""
+    """What differs and how sure it is, in three sentences for a reader, and one of heads that have no share."""
     heads = found.sizes["layer"] * found.sizes["head"]
     share = found.sel(quantity="distance_share")
     gap = found.sel(quantity="near_far_of_means")
@@ -128,11 +129,16 @@ def comparison_sentences(found: xr.Dataset, names: tuple[str, str], *, windows: 
         if found.attrs["paired"]
         else f"over {windows[0]} and {windows[1]} windows, not paired, because the windows differ"
     )
+    missing = {
+        name: int(np.isnan(share[key]).sum()) for key, name in zip(("first", "second"), names, strict=True)
+    }
+    undefined = [f"{count} of {heads} heads of {name}" for name, count in missing.items() if count]
     return [
         f"The share of the scores' variance between distances is {_median(share['first'])} in the median head of "
         f"{names[0]} and {_median(share['second'])} in that of {names[1]}; {_different(share)}.",
         f"What the means of queries and keys predict of near less far scores rises in "
         f"{int((gap.difference > 0).sum())} of {heads} heads; {_different(gap)} ({sure}).",
+        *([f"{names_of(undefined)} have no share: all their scores are equal."] if undefined else []),
         "Intervals are over windows and say nothing of other texts; those of shares take the two records' errors as "
         "independent, which is too wide where the windows are the same.",
     ]

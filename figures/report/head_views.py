@@ -18,7 +18,7 @@ from analysis.errors import InputError
 from analysis.heads import formula_fit
 from analysis.heads.beyond_context import LayerMeans, mean_turns, octave_bins, under_extensions
 from analysis.heads.decomposition import reach, weights
-from analysis.studies.distance_bias import measured_gap
+from analysis.studies.distance_bias import measured_gap, undefined_heads
 from analysis.theory.frequencies import Frequencies
 
 TIMES = 4  # the context: how far predictions go, and the factor of extensions
@@ -267,12 +267,15 @@ def _quantities(data: xr.Dataset, fits: Mapping[str, np.ndarray]) -> list[Quanti
 
 
 def sentences(record: xr.Dataset, views: HeadViews) -> list[str]:
-    """What was found and how sure it is, in three sentences for a reader."""
+    """What was found and how sure it is, in three sentences for a reader, and one of heads without a share."""
     data = record.sel(first_token="dropped")
     of = {one.key: one.values for one in views.quantities}
     heads = data.sizes["layer"] * data.sizes["head"]
     windows, length = int(record.attrs["windows"]), data.sizes["distance"]
     share, error = of["distance_share"], data.distance_share_se.values
+    undefined = undefined_heads(record)
+    if np.isnan(share).all():
+        return [f"{undefined}, so that nothing is said of distances.", _beyond_sentence(of, views)]
     low, median, high = np.nanquantile(share, (0.25, 0.5, 0.75))
     sure = (
         f"the standard error of a head's share is {np.nanmedian(error):.3f} in the median head"
@@ -292,7 +295,7 @@ def sentences(record: xr.Dataset, views: HeadViews) -> list[str]:
         f"of the distances lie more than two standard errors from what the means say, where chance alone gives "
         f"{in_percent(_by_chance(windows))}.",
     ]
-    return [*found, _beyond_sentence(of, views)]
+    return [*found, *([f"{undefined}."] if undefined else []), _beyond_sentence(of, views)]
 
 
 def in_percent(share: float, digits: int = 0) -> str:
@@ -326,7 +329,9 @@ def _beyond_sentence(of: Mapping[str, np.ndarray], views: HeadViews) -> str:
     rise = of["predicted_rise"]
     known = np.isfinite(rise)
     if not known.any():
-        return "Every layer has a sliding window, so no head attends to distances beyond the context."
+        if np.isfinite(views.arrays["window"]).all():
+            return "Every layer has a sliding window, so no head attends to distances beyond the context."
+        return "No head whose scores vary attends to distances beyond the context."
     return (
         f"From these means {int((rise[known] > SHOWN_RISE).sum())} of {int(known.sum())} heads are predicted to score "
         f"distances beyond the context of {views.context} tokens more than {SHOWN_RISE:g} standard deviations above "

@@ -6,9 +6,12 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
+from analysis import plotting
 from analysis.progress import silent
 from analysis.records import read, write
 from analysis.schemas import DISTANCE_BIAS
@@ -206,3 +209,53 @@ def test_an_export_is_written_again_over_itself(form: str, records: Path, monkey
         given(monkeypatch, "export", "a.nc", "--to", form, "--out", f"again.{form}")()
     refused(end.value, capsys, "exists and is no such export")
     assert (records / f"again.{form}").read_bytes() == b"mine"
+
+
+# Heads whose scores are all equal.
+
+
+@pytest.fixture(scope="module")
+def dead(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Records of models in which one head, and all heads, have queries of zeros: `one.nc`, `all.nc`."""
+    folder = tmp_path_factory.mktemp("dead")
+    (folder / "text.txt").write_text(words(500))
+    for name, heads in (("one", [(1, 0)]), ("all", [(i, j) for i in range(3) for j in range(4)])):
+        model: Any = tiny_models.build("llama")
+        with torch.no_grad():
+            for layer, head in heads:
+                model.model.layers[layer].self_attn.q_proj.weight[8 * head : 8 * head + 8] = 0
+        place_ = str(tiny_models.save(model, folder / name, tokenizer=True))
+        data, provenance = distance_bias.measure_model(
+            place_, [folder / "text.txt"], DistanceBiasSettings(3, 64), arguments=["tapa"], progress=silent
+        )
+        write(data, folder / f"{name}.nc", provenance, schema=DISTANCE_BIAS)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "title"),
+    [
+        ("one", "1 of 12 heads has no share: all their scores are equal", "median"),
+        ("all", "12 of 12 heads have no share: all their scores are equal", "no head's scores vary"),
+    ],
+)
+def test_heads_without_a_share_are_counted_and_nothing_warns(name, said, title, dead, monkeypatch, capsys):
+    """Warnings are errors here."""
+    monkeypatch.chdir(dead)
+    record = read(dead / f"{name}.nc", expect_schema=DISTANCE_BIAS)
+    assert distance_bias.undefined_heads(record) == said
+    assert title in plotting.means_explain(record)
+    printed(monkeypatch, capsys, "report", f"{name}.nc", "--out", f"{name}.html")
+    assert f"{said}{'.' if name == 'one' else ', so that'}" in (dead / f"{name}.html").read_text("utf-8")
+    for head in ([], ["--head", "1.0"]):
+        printed(monkeypatch, capsys, "plot", f"{name}.nc", *head, "--out", f"{name}.png")
+    out = printed(monkeypatch, capsys, "compare", "one.nc", f"{name}.nc", "--names", "A,B")
+    assert f"1 of 12 heads of A and {said.split()[0]} of 12 heads of B have no share" in out
+
+
+def test_measuring_says_how_many_heads_have_no_share(dead: Path, monkeypatch, capsys):
+    monkeypatch.chdir(dead)
+    given_ = ["measure", "one", "--text", "text.txt", "--windows", "3", "--length", "64", "--out", "again.nc"]
+    said = "1 of 12 heads has no share: all their scores are equal"
+    assert said in printed(monkeypatch, capsys, *given_)
+    assert json.loads(printed(monkeypatch, capsys, *given_, "--json"))["undefined"] == said
