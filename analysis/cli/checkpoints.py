@@ -85,6 +85,28 @@ def doctor(
         sys.exit(1)
 
 
+# None where it was not typed, so that what measures is refused of a record even at its default
+PageWindows = Annotated[
+    int | None, typer.Option(help="Token windows; standard errors are over them.", show_default="8")
+]
+PageLength = Annotated[
+    int | None, typer.Option(help="Tokens in a window; 2048, or what a model of ours was trained at.")
+]
+PageSeed = Annotated[
+    int | None, typer.Option(help="Of the windows' places and of the shuffled control.", show_default="0")
+]
+PageDevice = Annotated[
+    str | None, typer.Option(help="Of another's model: cpu, cuda or mps.", show_default="cpu")
+]
+PagePrecision = Annotated[
+    str | None,
+    typer.Option(
+        help="Of another's model: float32, bfloat16 or float16; statistics are in float32.",
+        show_default="float32",
+    ),
+]
+
+
 def report(
     model: Annotated[
         str,
@@ -97,27 +119,11 @@ def report(
     out: Annotated[
         Path, typer.Option(help="Page to write; a record that is measured lies beside it.")
     ] = Path("report.html"),
-    windows: Annotated[
-        int | None,
-        typer.Option(help="Token windows; standard errors are over them.", show_default="8"),
-    ] = None,
-    length: Annotated[
-        int | None, typer.Option(help="Tokens in a window; 2048, or what a model of ours was trained at.")
-    ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(help="Of the windows' places and of the shuffled control.", show_default="0"),
-    ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="Of another's model: cpu, cuda or mps.", show_default="cpu")
-    ] = None,
-    precision: Annotated[
-        str | None,
-        typer.Option(
-            help="Of another's model: float32, bfloat16 or float16; statistics are in float32.",
-            show_default="float32",
-        ),
-    ] = None,
+    windows: PageWindows = None,
+    length: PageLength = None,
+    seed: PageSeed = None,
+    device: PageDevice = None,
+    precision: PagePrecision = None,
     revision: Revision = None,
     as_json: Json = False,
 ) -> None:
@@ -133,7 +139,6 @@ def report(
       tapa report my-llama/ --text book.txt --out my.html
       tapa report my.nc --out my.html
     """
-    # None where it was not typed, so that what measures is refused of a record even at its default
     options = {"windows": windows, "length": length, "seed": seed, "precision": precision, "device": device}
     measuring = {name: value for name, value in options.items() if value is not None}
     is_record = Path(model).suffix == ".nc"

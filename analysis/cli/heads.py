@@ -139,25 +139,30 @@ def measure(
     from analysis.schemas import DISTANCE_BIAS, DISTANCE_BIAS_SUMMARY
 
     _check_outputs({"--out": (out, DISTANCE_BIAS), "--summary": (summary, DISTANCE_BIAS_SUMMARY)})
-    from analysis.studies import distance_bias
+    from analysis.studies import distance_bias as study
 
     with progress_bar() as show:
-        told = {"arguments": sys.argv, "progress": show, "say": say}
-        data, provenance = distance_bias.measure_model(model, text, settings, **told)
+        data, provenance = study.measure_model(
+            model, text, settings, arguments=sys.argv, progress=show, say=say
+        )
     write(data, out, provenance, schema=DISTANCE_BIAS)
     if summary is not None:
-        content = distance_bias.summarise_model(data)
+        content = study.summarise_model(data)
         write_summary(content, summary, provenance, schema=DISTANCE_BIAS_SUMMARY, digits=4)
-    numbers, undefined = distance_bias.share_quartiles(data), distance_bias.undefined_heads(data)
+    numbers, undefined = study.share_quartiles(data), study.undefined_heads(data)
     if as_json:
-        found = {"record": printable(str(out)), **distance_bias.for_json(numbers)}
+        found = {"record": printable(str(out)), **study.for_json(numbers)}
         typer.echo(json.dumps(found | ({"undefined": undefined} if undefined else {})))
         return
-    typer.echo("\n".join(f"{name:24s}" + "".join(f"{v:8.3f}" for v in row) for name, row in numbers.items()))
-    if undefined:
-        typer.echo(undefined)
-    written = ", ".join(shown(path) for path in (out, summary) if path is not None)
-    typer.echo(f"quartiles over heads, first token dropped; record: {written}")
+    typer.echo(_quartiles_text(numbers, undefined, [path for path in (out, summary) if path is not None]))
+
+
+def _quartiles_text(numbers: Mapping[str, list[float]], undefined: str, written: list[Path]) -> str:
+    """Quartiles over heads of every share, a line each, how many heads have none, and where the records are."""
+    lines = [f"{name:24s}" + "".join(f"{v:8.3f}" for v in row) for name, row in numbers.items()]
+    records = ", ".join(map(shown, written))
+    said = f"quartiles over heads, first token dropped; record: {records}"
+    return "\n".join([*lines, *filter(None, [undefined]), said])
 
 
 def _check_outputs(outputs: Mapping[str, tuple[Path | None, Schema]]) -> None:
