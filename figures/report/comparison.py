@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from analysis.heads.beyond_context import octave_bins
 from analysis.settings import names_of
 from analysis.studies.heads_compared import LEVEL, OF_MEANS, SHARES, compare_heads
 from figures.report.head_views import (
     TIMES,
+    bins_beyond,
     head_views,
     in_percent,
     layer_types_of,
@@ -109,8 +109,8 @@ def _sizes(found: xr.Dataset) -> list[float]:
 
 def _predicted(first: xr.Dataset, second: xr.Dataset, context: int) -> dict[str, np.ndarray]:
     """The score of the means of both models up to `TIMES` the context."""
-    start, stop = octave_bins(TIMES * context - 1, start=16 if context > 64 else 1)
-    arrays = {"beyond_first": start, "beyond_stop": stop, "beyond_at": np.sqrt(start * (stop - 1.0))}
+    arrays = bins_beyond(context)
+    start, stop = arrays["beyond_first"], arrays["beyond_stop"]
     for key, record in (("beyond_a", first), ("beyond_b", second)):
         types, kind = layer_types_of(record)
         data = record.sel(first_token="dropped")

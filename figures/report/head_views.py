@@ -204,11 +204,18 @@ def means_of_layer(data: xr.Dataset, layer: int, frequencies: Frequencies) -> La
     return LayerMeans(frequencies, mu, nu, scale, rest, x.score_sd.values)
 
 
+def bins_beyond(context: int) -> dict[str, np.ndarray]:
+    """Bins of distance up to `TIMES` the context: the first of each, the one after its last, and where it is drawn."""
+    first, stop = octave_bins(TIMES * context - 1, start=16 if context > 64 else 1)
+    return {"beyond_first": first, "beyond_stop": stop, "beyond_at": np.sqrt(first * (stop - 1.0))}
+
+
 def _beyond(
     types: list[Frequencies], extended: list[Mapping[str, Frequencies]], context: int
 ) -> dict[str, np.ndarray]:
-    """Cosines and sines in bins up to `TIMES` the context, under every extension; padded to the same number of them."""
-    first, stop = octave_bins(TIMES * context - 1, start=16 if context > 64 else 1)
+    """Cosines and sines in `bins_beyond` the context, under every extension; padded to the same number of them."""
+    bins = bins_beyond(context)
+    first, stop = bins["beyond_first"], bins["beyond_stop"]
     most = max(map(len, extended))
     turns = np.zeros((len(types), most, len(first), len(types[0].omega)), dtype=complex)
     gain = np.full((len(types), most), np.nan)
@@ -216,10 +223,7 @@ def _beyond(
         for e, frequencies in enumerate(one.values()):
             turns[k, e] = mean_turns(frequencies.omega, first, stop)
             gain[k, e] = (frequencies.attention_factor / types[k].attention_factor) ** 2
-    return {
-        "beyond_first": first,
-        "beyond_stop": stop,
-        "beyond_at": np.sqrt(first * (stop - 1.0)),
+    return bins | {
         "beyond_cos": np.real(turns),
         "beyond_sin": np.imag(turns),
         "gain": gain,
