@@ -232,15 +232,6 @@ def jackknife(
     return value, np.sqrt((count - 1) / count * spread)
 
 
-def sign_test(values: Float[np.ndarray, " independent"]) -> tuple[int, float]:
-    """How many numbers are above zero, and the p-value of as many above as below; zeros count for neither."""
-    from scipy import stats  # 57 MB that measuring a model does without
-
-    signs = values[values != 0]
-    above = int((signs > 0).sum())
-    return above, float(stats.binomtest(above, len(signs)).pvalue) if len(signs) else 1.0
-
-
 def holm(p: Float[np.ndarray, ...]) -> Float[np.ndarray, ...]:
     """P-values adjusted for their number, all axes one family (Holm 1979).
 

@@ -118,7 +118,7 @@ def _acquired(path: Path, lock: FileLock) -> bool:
 
     A dead process's lock may be held by a child of it; a new file then takes the place of the one that is locked. So a
     name that stands in the file is exchanged for ours under a lock of its own, or somebody who tries meanwhile would
-    take us for the dead.
+    take us for the dead. A name that came after we looked, from a holder who was about to write it, is such a name too.
     """
     named = holder_of(path) is not None
     with FileLock(path.with_name(f"{path.name}.takeover")) if named else contextlib.nullcontext():
@@ -133,6 +133,9 @@ def _acquired(path: Path, lock: FileLock) -> bool:
                 lock.acquire()
             except Timeout:
                 return False
+        if not named and holder_of(path) is not None:
+            lock.release()
+            return _acquired(path, lock)
         try:
             path.write_text(json.dumps(asdict(Holder.here())) + "\n", encoding="utf-8")
         except BaseException:

@@ -18,6 +18,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patheffects import withStroke
 from matplotlib.rcsetup import cycler
 from matplotlib.ticker import MaxNLocator
@@ -301,7 +302,7 @@ def head_curves(ax: Axes, data: xr.Dataset, layer: int, head: int) -> None:
         at, curves["measured"] - error, curves["measured"] + error, color=COLOURS["grey"], alpha=0.3, lw=0
     )
     every = np.array(list(curves.values()))
-    margin = 0.08 * np.ptp(every)
+    margin = 0.08 * np.ptp(every) or 1.0  # of a head whose scores are all equal
     ax.set_ylim(every.min() - margin, every.max() + margin)
 
 
@@ -341,6 +342,8 @@ def curves_note(data: xr.Dataset) -> str:
 def means_explain(data: xr.Dataset) -> str:
     """How much of the mean score the means of q and k explain, as a sentence with the model's name."""
     median = float(data.r2_bias.sel(weighting="log").median())
+    if np.isnan(median):
+        return f"{_name(data)}: no head's scores vary"
     return (
         f"{_name(data)}: the means of q and k give the mean score by distance (median $R^2$ = {median:.2f})"
     )
@@ -352,7 +355,19 @@ def model_label(name: str) -> str:
     >>> model_label("SmolLM2-135M-Instruct")
     'SmolLM2-135M-Instruct (Q4_1)'
     """
-    return f"{name} (Q4_1)" if name == "SmolLM2-135M-Instruct" else name  # its file has 4-bit weights
+    # its file has 4-bit weights
+    return f"{name} (Q4_1)" if name == "SmolLM2-135M-Instruct" else in_glyphs(name)
+
+
+def in_glyphs(name: str) -> str:
+    """A name as it can be drawn: what the font has no glyph for stands as its escape, and a dollar is a dollar.
+
+    >>> print(in_glyphs("Llama-\\u4e2d-7B"))
+    Llama-\\u4e2d-7B
+    """
+    font = get_font(findfont(FontProperties()))
+    drawn = "".join(c if font.get_char_index(ord(c)) else ascii(c)[1:-1] for c in name)
+    return drawn.replace("$", r"\$")
 
 
 def _name(record: xr.Dataset) -> str:

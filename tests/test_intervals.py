@@ -20,7 +20,6 @@ from analysis.intervals import (
     over_documents,
     over_seeds,
     proportion,
-    sign_test,
 )
 
 TRIALS = 400
@@ -177,11 +176,6 @@ def test_a_standard_deviation_by_resampling():
     drawn = [values[rng.integers(500, size=500)].std(ddof=1) for _ in range(300)]
     assert found.value == pytest.approx(values.std(ddof=1), rel=1e-14)
     assert (found.low, found.high) == pytest.approx(np.quantile(drawn, [0.05, 0.95]).tolist(), rel=1e-12)
-
-
-def test_a_sign_test_leaves_zeros_out():
-    assert sign_test(np.array([1.0, 2.0, 0.0, 3.0])) == (3, 0.25)
-    assert sign_test(np.zeros(3)) == (0, 1.0)
 
 
 def test_one_seed_gives_no_interval():

@@ -15,6 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from analysis import locks
 from analysis.locks import Busy, Holder, exclusive, holder_of
@@ -126,6 +127,35 @@ def test_who_has_just_come_is_not_taken_for_the_dead(tmp_path: Path, monkeypatch
     thread.join(60)
     assert held[0] is not None
     assert held == [held[0], held[0]]
+
+
+def test_a_name_that_comes_after_the_first_look_is_exchanged_under_a_lock_too(tmp_path: Path, monkeypatch):
+    """Who looked before a holder wrote its name, and came in when that was dead, waits for who takes over."""
+    path = tmp_path / "lock"
+    with holding(path) as other:
+        assert line(other) == "held"
+        other.kill()
+    look, looked = locks.holder_of, threading.Event()
+
+    def early(at: Path) -> Holder | None:  # the first look, before the name was there
+        first = not looked.is_set()
+        looked.set()
+        return None if first else look(at)
+
+    monkeypatch.setattr(locks, "holder_of", early)
+    held = threading.Event()
+
+    def newcomer() -> None:
+        with exclusive(path, "the run"):
+            held.set()
+
+    thread = threading.Thread(target=newcomer)
+    with FileLock(tmp_path / "lock.takeover"):
+        thread.start()
+        assert looked.wait(60)
+        assert not held.wait(0.5)
+    assert held.wait(60)
+    thread.join(60)
 
 
 def test_who_waits_is_told_once_for_whom(tmp_path: Path):

@@ -14,8 +14,9 @@ import pytest
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
-from analysis import curve, encodings, open_record, plain, plot, yarn
+from analysis import curve, encodings, open_record, plain, plot, plotting, yarn
 from analysis.plotting import binned, headline, log_bins
 from analysis.records import Provenance, write
 from analysis.schemas import DISTANCE_BIAS
@@ -75,6 +76,17 @@ def test_a_head_of_a_record_in_two_lines(tmp_path: Path):
         lines["from the means of q and k"].get_ydata(), binned(x.bias.values.astype(float), starts)
     )
     assert "head 2.3: measured with two standard errors" in picture.description
+
+
+@pytest.mark.parametrize(
+    ("name", "drawn"), [("模型-7B", r"\u6a21\u578b-7B"), ("a$b$c", "a$b$c"), ("Qwen3-0.6B é", "Qwen3-0.6B é")]
+)
+def test_a_name_that_the_font_has_no_glyphs_for_is_drawn_as_its_escapes(name: str, drawn: str):
+    """No warning of missing glyphs, which would be an error here, and no mathematics of a name with dollars."""
+    figure = Figure()
+    text = figure.suptitle(f"{plotting.model_label(name)}: $R^2$")
+    figure.savefig(io.BytesIO())
+    assert text.get_text() == drawn.replace("$", r"\$") + ": $R^2$"
 
 
 def test_the_map_has_every_head_and_whole_numbers_at_its_axes():

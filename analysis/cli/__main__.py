@@ -2,7 +2,7 @@
 
 import sys
 
-from analysis.cli.main import main
+from analysis.cli import start
 
 sys.argv[0] = "tapa"
-main()
+start()

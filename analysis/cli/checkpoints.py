@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analysis.cli.options import Device, Json, Precision, Revision, Texts, complain, own, shown
+from analysis.cli.options import Json, Revision, Texts, check_none, complain, own, shown
 from analysis.errors import InputError
 
 if TYPE_CHECKING:
@@ -85,6 +85,28 @@ def doctor(
         sys.exit(1)
 
 
+# None where it was not typed, so that what measures is refused of a record even at its default
+PageWindows = Annotated[
+    int | None, typer.Option(help="Token windows; standard errors are over them.", show_default="8")
+]
+PageLength = Annotated[
+    int | None, typer.Option(help="Tokens in a window; 2048, or what a model of ours was trained at.")
+]
+PageSeed = Annotated[
+    int | None, typer.Option(help="Of the windows' places and of the shuffled control.", show_default="0")
+]
+PageDevice = Annotated[
+    str | None, typer.Option(help="Of another's model: cpu, cuda or mps.", show_default="cpu")
+]
+PagePrecision = Annotated[
+    str | None,
+    typer.Option(
+        help="Of another's model: float32, bfloat16 or float16; statistics are in float32.",
+        show_default="float32",
+    ),
+]
+
+
 def report(
     model: Annotated[
         str,
@@ -97,21 +119,19 @@ def report(
     out: Annotated[
         Path, typer.Option(help="Page to write; a record that is measured lies beside it.")
     ] = Path("report.html"),
-    windows: Annotated[int, typer.Option(help="Token windows; standard errors are over them.")] = 8,
-    length: Annotated[
-        int | None, typer.Option(help="Tokens in a window; 2048, or what a model of ours was trained at.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of the windows' places and of the shuffled control.")] = 0,
-    device: Device = "cpu",
-    precision: Precision = "float32",
+    windows: PageWindows = None,
+    length: PageLength = None,
+    seed: PageSeed = None,
+    device: PageDevice = None,
+    precision: PagePrecision = None,
     revision: Revision = None,
     as_json: Json = False,
 ) -> None:
     """Make one offline page of a model's heads.
 
     A map of all heads, the mean score by distance of each with its controls and fits, its pairs, and what the means
-    predict beyond the context. Measures the model unless a record of it lies beside the page; fetches nothing when it
-    is opened.
+    predict beyond the context. Measures the model unless the record of this measurement lies beside the page, and
+    refuses to replace another. Of a record, the options that measure mean nothing. Fetches nothing when it is opened.
 
     \b
     Examples:
@@ -119,13 +139,20 @@ def report(
       tapa report my-llama/ --text book.txt --out my.html
       tapa report my.nc --out my.html
     """
+    options = {"windows": windows, "length": length, "seed": seed, "precision": precision, "device": device}
+    measuring = {name: value for name, value in options.items() if value is not None}
+    is_record = Path(model).suffix == ".nc"
+    if is_record:
+        check_none(
+            measuring | {"text": text, "revision": revision}, f"of a measurement, and {model} is a record"
+        )
     from analysis.studies.settings import DistanceBiasSettings
 
-    settings = DistanceBiasSettings(windows, length, seed, precision, device, revision)
+    settings = DistanceBiasSettings(**measuring, revision=revision)
     from figures.report.page import ensure_page, report_page, write_page
 
     ensure_page(out)
-    if Path(model).suffix == ".nc":
+    if is_record:
         record, data = Path(model), _heads(Path(model))
     else:
         record, data = _measured(model, text, settings, out.with_suffix(".nc"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -76,12 +77,13 @@ def _stretched(factor: float, trained_length: int) -> int:
 
 
 def from_file(path: Path, layer_type: str | None) -> frequencies.Frequencies:
-    """Frequencies of a model's config.json.
+    """Frequencies of a model's config.json, or of the folder that it is in.
 
     Raises:
         InputError: for a file that cannot be read or is not a configuration with RoPE.
     """
-    config = read_json(path, remedy="give a model's config.json")
+    file = path / "config.json" if os.path.isdir(path) else path  # `Path` raises for a long name
+    config = read_json(file, remedy="give a model's config.json, or its folder")
     return model_config.from_config(config, layer_type=layer_type)
 
 

@@ -21,6 +21,7 @@ from analysis.cli.options import (
     Record,
     Revision,
     Texts,
+    check_none,
     committed,
     import_methods,
     own,
@@ -50,7 +51,7 @@ class Kind(StrEnum):
 def curve(
     kind: Annotated[Kind, typer.Option(help="Rope type.")] = Kind.DEFAULT,
     config: Annotated[
-        Path | None, typer.Option(help="A model's config.json, instead of the options below.")
+        Path | None, typer.Option(help="A model's config.json or its folder, instead of the options below.")
     ] = None,
     layer_type: Annotated[str | None, typer.Option(help="With --config: which of its layer types.")] = None,
     base: Annotated[float, typer.Option(help="RoPE base, > 1.")] = 1e4,
@@ -138,22 +139,30 @@ def measure(
     from analysis.schemas import DISTANCE_BIAS, DISTANCE_BIAS_SUMMARY
 
     _check_outputs({"--out": (out, DISTANCE_BIAS), "--summary": (summary, DISTANCE_BIAS_SUMMARY)})
-    from analysis.studies import distance_bias
+    from analysis.studies import distance_bias as study
 
     with progress_bar() as show:
-        told = {"arguments": sys.argv, "progress": show, "say": say}
-        data, provenance = distance_bias.measure_model(model, text, settings, **told)
+        data, provenance = study.measure_model(
+            model, text, settings, arguments=sys.argv, progress=show, say=say
+        )
     write(data, out, provenance, schema=DISTANCE_BIAS)
     if summary is not None:
-        content = distance_bias.summarise_model(data)
+        content = study.summarise_model(data)
         write_summary(content, summary, provenance, schema=DISTANCE_BIAS_SUMMARY, digits=4)
-    numbers = distance_bias.share_quartiles(data)
+    numbers, undefined = study.share_quartiles(data), study.undefined_heads(data)
     if as_json:
-        typer.echo(json.dumps({"record": printable(str(out)), **distance_bias.for_json(numbers)}))
+        found = {"record": printable(str(out)), **study.for_json(numbers)}
+        typer.echo(json.dumps(found | ({"undefined": undefined} if undefined else {})))
         return
-    typer.echo("\n".join(f"{name:24s}" + "".join(f"{v:8.3f}" for v in row) for name, row in numbers.items()))
-    written = ", ".join(shown(path) for path in (out, summary) if path is not None)
-    typer.echo(f"quartiles over heads, first token dropped; record: {written}")
+    typer.echo(_quartiles_text(numbers, undefined, [path for path in (out, summary) if path is not None]))
+
+
+def _quartiles_text(numbers: Mapping[str, list[float]], undefined: str, written: list[Path]) -> str:
+    """Quartiles over heads of every share, a line each, how many heads have none, and where the records are."""
+    lines = [f"{name:24s}" + "".join(f"{v:8.3f}" for v in row) for name, row in numbers.items()]
+    records = ", ".join(map(shown, written))
+    said = f"quartiles over heads, first token dropped; record: {records}"
+    return "\n".join([*lines, *filter(None, [undefined]), said])
 
 
 def _check_outputs(outputs: Mapping[str, tuple[Path | None, Schema]]) -> None:
@@ -386,7 +395,10 @@ BiasRecord = Annotated[
 ]
 Lengths = Annotated[
     str | None,
-    typer.Option(help="MODEL: tokens to read; one and a half times and twice its context if not given."),
+    typer.Option(
+        help="MODEL: tokens to read; one and a half times and twice its context if not given, of one below 2048 "
+        "1024 and 2048 tokens beyond it."
+    ),
 ]
 # None where it was not typed, so that what is of the command's other argument is refused even at its default
 MeanWindows = Annotated[
@@ -453,7 +465,7 @@ def bias(
     check_model_name(runs, "the folder of the runs of `tapa sweep` or `tapa train`, smollm2, or a model")
     named = str(runs) in MODELS or is_hub_name(runs)
     if named or runs.suffix == ".gguf" or (runs / "config.json").is_file():
-        _check_none({
+        check_none({
             "records": records, "variant": variant, "workers": workers, "method": method, "force": force,
             "windows": windows, "spans": spans,
         }, f"of RUNS, and {runs} is a model")  # fmt: skip
@@ -461,7 +473,7 @@ def bias(
         chosen = _intervention_settings(lengths, interventions, documents, seed, precision)
         _bias_of_model(str(runs), text, chosen, out or Path("bias.nc"), dry_run=dry_run, as_json=as_json)
         return
-    _check_none({
+    check_none({
         "lengths": lengths, "interventions": interventions, "text": text, "dry-run": dry_run,
         "documents": documents, "precision": precision,
     }, f"of a MODEL, and {runs} is no smollm2, gemma3-270m, Hugging Face folder or name, or .gguf file")  # fmt: skip
@@ -482,15 +494,6 @@ def _intervention_settings(
         () if interventions is None else tuple(name.strip() for name in interventions.split(",")),
         documents, seed=seed, precision=precision,
     )  # fmt: skip
-
-
-def _check_none(options: dict[str, object], whose: str) -> None:
-    """`InputError` for options of the command's other argument."""
-    given = {
-        name for name, value in options.items() if value is not None and value is not False and value != []
-    }
-    if given:
-        raise InputError(f"{', '.join(f'--{name}' for name in sorted(given))}: {whose}; leave that out")
 
 
 def _bias_of_model(
@@ -571,7 +574,10 @@ def _bias_of_runs(
 def score_variance(
     models: Annotated[
         list[str],
-        typer.Argument(help="smollm2, or models of `tapa train` (run, checkpoint or file); one or more."),
+        typer.Argument(
+            help="smollm2, gemma3-270m, models of `tapa train` (run, checkpoint or file), Hugging Face folders or "
+            "names, .gguf files; one or more."
+        ),
     ],
     out: Record = Path("score-variance.nc"),
     windows: Annotated[

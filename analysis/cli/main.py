@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import json
 import os
 import sys
@@ -18,15 +19,18 @@ from analysis.cli.options import ROOT, Json, TableFormat, app, committed, compla
 from analysis.cli.usage import as_typed, usage_text
 from analysis.errors import InputError
 from analysis.processes import Terminated, end_in_silence, heed_no_more, orderly_end
-from analysis.settings import check_least, nearest
+from analysis.settings import MOST_PROCESSES, check_least, nearest
 from analysis.tables import Format, Table
 
 if TYPE_CHECKING:
     from proofs.cache import Cache
     from proofs.verify import Result
 
+BROKEN_PIPE = 1  # what typer makes of a reader that has enough
 INTERRUPTED = 130  # what typer makes of Ctrl-C, and shells of a process that SIGINT ended
 WHOLE = "nothing is half-written"
+OUTPUT_REFUSED = (errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EDQUOT, errno.EPIPE, errno.EBADF)
+"""What a terminal, a pipe or the file that stdout goes to says of what is printed."""
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[
     1
 ]  # of click, which typer may bring itself: its name is not public
@@ -83,7 +87,7 @@ Explained = Annotated[
 
 def _none_or_more(count: int | None) -> int | None:
     if count is not None:
-        check_least("workers", count, 0)
+        check_least("workers", count, 0, MOST_PROCESSES)
     return count
 
 
@@ -123,10 +127,9 @@ def verify(
         raise InputError("--write changes proofs/STATUS.md of a clone; this is an installed package")
     if write_status and (labels or explain):
         raise InputError("--write needs the whole ledger; give it without labels")
+    _check_explained(labels, explain, form, fresh=fresh)
     if paper is not None:
         return _neighbours(paper, labels, explain, write_status, workers, form, as_json)
-    if fresh and not explain:
-        raise InputError("--fresh is for --explain LABEL; without it every claim is computed anew")
     from analysis.assets import cache_folder
     from proofs import status
     from proofs.cache import Cache
@@ -134,12 +137,12 @@ def verify(
     cache = Cache(cache_folder() / "claims")
     kept = cache.find(explain) if explain and not fresh else None
     if kept:
-        typer.echo(status.explain_entry(kept))
+        typer.echo(json.dumps(kept) if as_json else status.explain_entry(kept))
         _judge(status.compare_entries([kept], status.PATH, whole=False))
         return
     results = _computed([explain] if explain else labels, workers, cache, here=bool(explain))
     if explain:
-        typer.echo(status.explain(results[0]))
+        typer.echo(json.dumps(status.entry(results[0])) if as_json else status.explain(results[0]))
     elif as_json:
         typer.echo(json.dumps(status.claim_rows(results)))
     else:
@@ -150,6 +153,18 @@ def verify(
         write_whole(status.PATH, status.status_markdown(results))
         return
     _judge(status.compare(results, status.PATH, whole=not (labels or explain)))
+
+
+def _check_explained(labels: list[str], explain: str | None, form: Format, *, fresh: bool) -> None:
+    """`InputError` for what one claim in full, or a table of many, would leave aside."""
+    if fresh and not explain:
+        raise InputError("--fresh is for --explain LABEL; without it every claim is computed anew")
+    if explain is None:
+        return
+    if labels:
+        raise InputError(f"{labels[0]}: --explain {explain} is about one claim; leave that out")
+    if form is not Format.TEXT:
+        raise InputError(f"--format {form.value} is of a table, and --explain prints none; leave it out")
 
 
 def _neighbours(
@@ -176,7 +191,7 @@ def _neighbours(
         raise InputError(f"{strange[0]} is no claim of {paper}; its claims: {', '.join(named)}")
     results = check(asked, 0 if workers is None else workers, loader=load_neighbours)
     if explain:
-        typer.echo(status.explain(results[0]))
+        typer.echo(json.dumps(status.entry(results[0])) if as_json else status.explain(results[0]))
     elif as_json:
         rows = status.claim_rows(results)
         known = [{"known": str(result.claim.known)} for result in results]
@@ -219,7 +234,11 @@ def _judge(differences: list[str]) -> None:
 
 def _claims(rows: list[dict[str, object]]) -> Table:
     def cell(value: object) -> str:
+        if value is None:
+            return NO_REPAIR
         return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+    from proofs.status import NO_REPAIR
 
     keys = ("label", "where", "stated", "repaired", "evidence", "seconds")
     columns = ["label", "where", "as stated", "as repaired", "evidence", "seconds"]
@@ -306,7 +325,7 @@ def findings(
     """
     if write_page and not (ROOT / "pyproject.toml").is_file():
         raise InputError("--write changes figures/FINDINGS.md of a clone; this is an installed package")
-    if write_page and label:
+    if write_page and label is not None:
         raise InputError("--write needs all findings; give it without a label")
     from figures import findings as found
 
@@ -315,7 +334,7 @@ def findings(
 
         write_whole(found.PAGE, found.findings_page())
         return
-    chosen = [found.finding(label)] if label else list(found.findings().values())
+    chosen = list(found.findings().values()) if label is None else [found.finding(label)]
     if as_json:
         typer.echo(json.dumps([one.as_json() for one in chosen]))
     else:
@@ -337,7 +356,10 @@ def main() -> None:
     atexit.register(heed_no_more)
     try:
         with orderly_end():
+            _check_named(sys.argv[1:])
             code = app(sys.argv[1:] or ["--help"], standalone_mode=False, prog_name="tapa")
+            if sys.stdout is not None:  # None: it was closed before the start
+                sys.stdout.flush()  # here, where what its device refuses can be said
     except KeyboardInterrupt:  # in the instant before typer is there, or after
         code = INTERRUPTED
     except Terminated as end:
@@ -352,7 +374,15 @@ def main() -> None:
         sys.exit(2)
     except OSError as error:  # of a file or folder that the user named, or a disk that is full
         if error.filename is None:
-            raise
+            if error.errno not in OUTPUT_REFUSED:
+                raise
+            _let_go_of_output()
+            if error.errno == errno.EPIPE:  # whoever reads has enough, as `head` does
+                sys.exit(BROKEN_PIPE)
+            complain(
+                [f"the output cannot be written: {error.strerror}; send it to a file or device with room"]
+            )
+            sys.exit(2)
         complain(
             [str(InputError(f"{_name(error.filename)}: {error.strerror}; give a path that can be used"))]
         )
@@ -361,6 +391,25 @@ def main() -> None:
         end_in_silence()
         complain([f"interrupted; {WHOLE}"])
     sys.exit(code or 0)
+
+
+def _check_named(words: list[str]) -> None:
+    """`InputError` for an empty value: as a path it would be the current folder, as a name everything."""
+    for before, word in zip(["", *words], words, strict=False):
+        if not word or (word.startswith("--") and word.endswith("=")):
+            option = f"{word}''" if word else f"{before} ''" if before.startswith("-") else "''"
+            raise InputError(f"{option} is an empty value; give one, or leave it out")
+
+
+def _let_go_of_output() -> None:
+    """What stdout still holds goes nowhere: else Python would try again at its end, and say so in its own words."""
+    try:
+        descriptor = sys.stdout.fileno()
+    except OSError:  # no file, as in a notebook
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
 
 
 def _name(path: object) -> str:

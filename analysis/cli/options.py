@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from analysis.errors import InputError
 from analysis.settings import check_processes
 from analysis.tables import Format
 
@@ -104,6 +105,15 @@ def import_methods(names: Sequence[str]) -> None:
 
         for name in names:
             imported(name)
+
+
+def check_none(options: Mapping[str, object], whose: str) -> None:
+    """`InputError` for options of the command's other argument."""
+    given = {
+        name for name, value in options.items() if value is not None and value is not False and value != []
+    }
+    if given:
+        raise InputError(f"{', '.join(f'--{name}' for name in sorted(given))}: {whose}; leave that out")
 
 
 def committed(*parts: str) -> Path:

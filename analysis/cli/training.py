@@ -14,7 +14,6 @@ from analysis.cli.options import (
     Methods,
     Processes,
     Record,
-    TableFormat,
     Texts,
     committed,
     import_methods,
@@ -333,6 +332,19 @@ def gate(
     found.require(corpus)
 
 
+ResultsFormat = Annotated[
+    Format | None, typer.Option("--format", help="Of a table.", show_default="markdown")
+]
+
+
+def _one_form(form: Format | None, *, as_csv: bool, as_json: bool) -> Format:
+    """That of tables, Markdown if none was given; `InputError` for two forms."""
+    forms = {"--format": form is not None, "--csv": as_csv, "--json": as_json}
+    if len(two := [name for name, given in forms.items() if given][:2]) == 2:
+        raise InputError(f"{' and '.join(two)} are two forms; leave one out")
+    return form or Format.MARKDOWN
+
+
 def results(
     tables: Annotated[
         list[str],
@@ -349,7 +361,7 @@ def results(
     records: Annotated[
         Path | None, typer.Option(help="Folder of the runs' records; the project's own if not given.")
     ] = None,
-    form: TableFormat = Format.MARKDOWN,
+    form: ResultsFormat = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values of one table.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -365,8 +377,7 @@ def results(
       tapa results retrieval --csv > retrieval.csv
       tapa results long
     """
-    if as_csv and as_json:
-        raise InputError("--csv and --json are two forms; leave one out")
+    form = _one_form(form, as_csv=as_csv, as_json=as_json)
     if records is not None and not records.is_dir():
         raise InputError(f"{records}: no such folder; give the folder of the records")
     if any(name.startswith("long") for name in tables):

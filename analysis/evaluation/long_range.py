@@ -290,7 +290,7 @@ def gate_of_model(
         progress("read windows", len(losses), 2)
         read, rows = llama_reader(model, length)
         losses[length] = span_losses(read, chosen, length, rows=rows)
-    sizes = None if data.tokenizer is None else data.tokenizer.token_bytes
+    sizes = data.token_bytes
     return found.recipe["corpus"], worth(losses[short], losses[long], chosen, sizes), (short, long)
 
 

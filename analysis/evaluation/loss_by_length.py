@@ -22,7 +22,7 @@ from analysis.evaluation.protocol import Protocol as Protocol
 from analysis.evaluation.protocol import Window
 from analysis.evaluation.protocol import scaled_stride as scaled_stride
 from analysis.models.llama import Llama
-from analysis.models.token_losses import Read, llama_reader, rows_at_once
+from analysis.models.token_losses import SCORES, Read, llama_reader, rows_at_once
 from analysis.text.windows import Spans, begun_with
 from analysis.theory.frequencies import Extension
 
@@ -149,11 +149,9 @@ def _check_finite(losses: Float[np.ndarray, "rows predictions"], batch: list[tup
         target, window = batch[row]
         raise InputError(
             f"the loss of token {window.begin + place + 1} of {target.document} is {losses[row, place]} "
-            f"in a window of {window.size} tokens; the model cannot be evaluated at this length"
+            f"in a window of {window.size} tokens; the model cannot be evaluated at this length: give shorter ones, "
+            f"or another model if it overflows at these too"
         )
-
-
-SCORES = 2**21  # numbers in the largest array of scores
 
 
 def evaluate_spans(

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float
 
 from analysis.intervals import over_documents, proportion
 from analysis.models.llama import Llama
-from analysis.models.token_losses import attention_for_length, rows_at_once
+from analysis.models.token_losses import SCORES, attention_for_length, rows_at_once
 from analysis.text.windows import Document
 from analysis.training.recipe import Recipe
 from analysis.training.retrieval_data import (
@@ -29,7 +29,6 @@ from analysis.training.retrieval_data import (
     score_queries,
 )
 
-SCORES = 2**21  # numbers in the largest array of scores: on one core smaller arrays are faster
 _NAMES = ("exact", "exact_low", "exact_high", "bits", "bits_low", "bits_high")
 
 

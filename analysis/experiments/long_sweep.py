@@ -26,7 +26,7 @@ from analysis.assets import cache_folder
 from analysis.errors import InputError
 from analysis.experiments import run_record
 from analysis.experiments.long_plan import Ladder, LongRun
-from analysis.experiments.long_use import SCORES, Gate, evaluate_long
+from analysis.experiments.long_use import Gate, evaluate_long
 from analysis.experiments.plan import Places, outdated
 from analysis.experiments.run_record import Content, RunSpec
 from analysis.experiments.sweep import (
@@ -41,7 +41,7 @@ from analysis.experiments.sweep import (
 from analysis.experiments.training_run import perform
 from analysis.files import write_whole
 from analysis.models.llama import Llama
-from analysis.models.token_losses import llama_reader, rows_at_once
+from analysis.models.token_losses import SCORES, llama_reader, rows_at_once
 from analysis.progress import NotedProgress, silent
 from analysis.text.corpus import Corpus, corpus
 from analysis.training import train

@@ -19,14 +19,13 @@ from analysis.experiments.run_record import Content, RunSpec, held_out
 from analysis.intervals import Interval
 from analysis.models import checkpoint
 from analysis.models.llama import Llama
-from analysis.models.token_losses import llama_reader, rows_at_once
+from analysis.models.token_losses import SCORES, llama_reader, rows_at_once
 from analysis.text.corpus import PRIVATE_WORDS, Corpus
 from analysis.text.recurrence import PitmanYor
 from analysis.text.windows import Spans
 from analysis.theory.frequencies import Extension
 from analysis.training.recipe import Recipe
 
-SCORES = 2**21  # numbers in the largest array of scores: on one core smaller arrays are faster
 NEEDLE_SEED = 0  # the same needles for every model
 
 
@@ -92,7 +91,7 @@ def evaluate_long(
     """
     chosen = held_out(data.test, spec.evaluation)
     model = checkpoint.load_model(last).to(spec.recipe.device)
-    sizes = None if data.tokenizer is None else data.tokenizer.token_bytes
+    sizes = data.token_bytes
     process = PitmanYor() if run.corpus == PRIVATE_WORDS else None
     losses = {
         (extension, length): _losses(model, chosen, length, extension)

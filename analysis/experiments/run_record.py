@@ -335,7 +335,7 @@ def evaluated(run: RunSpec, data: Corpus, last: Path, passed: Mapping[int, Path]
     lengths = run.evaluation.lengths
     chosen = held_out(data.test, run.evaluation)
     model = checkpoint.load_model(last).to(run.recipe.device)  # where it was trained
-    token_bytes = None if data.tokenizer is None else data.tokenizer.token_bytes
+    token_bytes = data.token_bytes
     evaluations = [
         loss_by_length.evaluate_spans(model, chosen, length, extension=extension, token_bytes=token_bytes)
         for extension in run.evaluation.extensions

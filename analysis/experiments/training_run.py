@@ -20,7 +20,7 @@ from analysis.experiments import run_record
 from analysis.experiments.plan import RATES, outdated, rate_name
 from analysis.experiments.run_record import RECORD, Content, Evaluate, RunSpec
 from analysis.inputs import check_output_name
-from analysis.models.checkpoint import Milestones, in_own_tokens, read_checkpoint
+from analysis.models.checkpoint import Milestones, check_run_folder, in_own_tokens, read_checkpoint
 from analysis.models.config import ModelConfig
 from analysis.progress import NotedProgress, remark, silent
 from analysis.records import check_replaceable
@@ -140,6 +140,7 @@ def train_recipe(
         variant = variant_of(recipe, start).partition("[")[0].rpartition(":")[2]  # of a user's class its name
         out = Path("runs") / f"{Path(name).stem}-{variant}-{recipe.seed}"
     check_output_name(out.absolute())  # which the record holds as the run's name
+    check_run_folder(out)  # before its corpus is made
     data = _corpus(recipe, lambda what, done, total: progress(what, done, total, ""))
     return run_recipe(recipe, start, out, data, arguments=arguments, progress=progress)
 

@@ -95,7 +95,7 @@ class LayerMeans:
         """Predicted mean score from the context length on, less its level just within, in standard deviations.
 
         Octaves of distance count alike. The level is that of the frequencies as trained: what an extension does within
-        the context counts for none of it.
+        the context counts for none of it. NaN for a head whose scores do not vary.
 
         Args:
             context: L, tokens.
@@ -106,7 +106,8 @@ class LayerMeans:
             raise InputError(f"times={times} is no power of two above 1")
         first = context << np.arange(times.bit_length() - 1)
         level = self.scores(np.array([int(LEVEL_FROM * context)]), np.array([context]))
-        return (self.scores(first, 2 * first, frequencies).mean(axis=1) - level[:, 0]) / self.spread
+        rise = self.scores(first, 2 * first, frequencies).mean(axis=1) - level[:, 0]
+        return np.divide(rise, self.spread, out=np.full_like(rise, np.nan), where=self.spread > 0)
 
 
 def under_extensions(frequencies: Frequencies, context: int, times: int) -> Mapping[str, Frequencies]:

@@ -203,6 +203,16 @@ def is_ours(path: Path) -> bool:
     return path.suffix == ".safetensors" and _has_our_key(path)
 
 
+def check_run_folder(out: Path) -> None:
+    """`InputError` for the folder of a run in which another program keeps a model: nothing is written beside that."""
+    kept = [out / "config.json", *sorted(out.glob("*.safetensors")), *sorted(out.glob("pytorch_model*.bin"))]
+    for file in kept:
+        if file.is_file() and not (file.suffix == ".safetensors" and _has_our_key(file)):
+            raise InputError(
+                f"{out} holds a model of another program ({file.name}); give another --out, a folder of its own"
+            )
+
+
 def _has_our_key(file: Path) -> bool:
     if not os.path.isfile(file):
         return False
@@ -362,8 +372,13 @@ class Milestones:
 # The corpus that a checkpoint was trained on, made again, and the tokenizer that goes with its weights.
 
 
-def own_corpus(found: ModelFile, progress: Progress) -> Corpus:
-    """What a checkpoint was trained on, with the parts that it has not seen.
+OTHER_TEXT = "give --text FILE that it has not seen"
+OTHER_MODEL = f"give a model that was trained on one of {', '.join(NAMED)}, unchanged since"
+"""Remedies of `own_corpus`, for commands that read a text of the user's and for those that do not."""
+
+
+def own_corpus(found: ModelFile, progress: Progress, remedy: str = OTHER_MODEL) -> Corpus:
+    """What a checkpoint was trained on, with the parts that it has not seen; `remedy` ends its refusals.
 
     Raises:
         InputError: it was a folder, whose place is not recorded, or it has changed: then what is held out may be
@@ -371,14 +386,12 @@ def own_corpus(found: ModelFile, progress: Progress) -> Corpus:
     """
     source = found.recipe["corpus"]
     if source not in NAMED:
-        raise InputError(
-            f"the model was trained on the folder {source}; give --text FILE that it has not seen"
-        )
+        raise InputError(f"the model was trained on the folder {source}; {remedy}")
     data = in_own_tokens(found, corpus(source, seed=found.recipe["corpus_seed"], progress=progress))
     if data.sha256 != found.corpus_sha256:
         raise InputError(
             f"the corpus {source} is not the one that the model was trained on (sha256 {data.sha256}, "
-            f"not {found.corpus_sha256}); give --text FILE that it has not seen"
+            f"not {found.corpus_sha256}); {remedy}"
         )
     return data
 

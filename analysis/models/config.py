@@ -131,6 +131,8 @@ class MethodConfig:
         for key, value in self.options.items():
             if not isinstance(value, bool | int | float | str):
                 raise InputError(f"method.{key}={value!r} is no number, text or truth value")
+            if isinstance(value, float) and not math.isfinite(value):
+                raise InputError(f"method.{key}={value} of {self.name} is not finite; give a number")
         object.__setattr__(self, "extension", frequencies.extension_name(self.extension))
         if self.extension not in EXTENSIONS:
             raise InputError(

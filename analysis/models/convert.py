@@ -12,6 +12,7 @@ rounding, with which stock transformers opens the model.
 from __future__ import annotations
 
 import copy
+import errno
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,7 @@ DEFAULTS: dict[str, Any] = {
 }  # fmt: skip
 DROPPED = 1e30  # angular frequencies are divided by it: no angle of any position is above rounding
 OWN_ROTATION = "rotation_before"  # of a configuration: its rope parameters before a conversion
+ORIGINAL = "original_max_position_embeddings"
 OWN_ROWS = (
     "tapa_phase_rows"  # of a configuration: the factor by which a conversion multiplied the phase's rows
 )
@@ -146,6 +148,8 @@ def _started_with_tapa(model: PreTrainedModel, options: Mapping[str, Any], round
 def with_yarn(model: PreTrainedModel, factor: float) -> PreTrainedModel:
     """A copy of a rotary model with YaRN (Peng et al. 2024, arXiv 2309.00071) on its plain RoPE, from its own context.
 
+    The configuration declares the context that it is meant for, `factor` times the model's own.
+
     Raises:
         InputError: its RoPE is not plain, or a factor below 1.
     """
@@ -155,12 +159,14 @@ def with_yarn(model: PreTrainedModel, factor: float) -> PreTrainedModel:
         raise InputError(
             f"rope_type={own.get('rope_type')!r} is not plain RoPE; give a model without an extension"
         )
-    more = {
-        "rope_type": "yarn",
-        "factor": float(factor),
-        "original_max_position_embeddings": model.config.max_position_embeddings,
+    length = model.config.max_position_embeddings
+    more = {"rope_type": "yarn", "factor": float(factor), ORIGINAL: length}
+    changes = {
+        "rope_parameters": own | more,
+        OWN_ROTATION: own,
+        "max_position_embeddings": round(length * factor),
     }
-    return _rebuilt(model, model.config.to_dict() | {"rope_parameters": own | more, OWN_ROTATION: own})
+    return _rebuilt(model, model.config.to_dict() | changes)
 
 
 def write_converted(
@@ -225,7 +231,12 @@ def write_folder(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase | No
             model.save_pretrained(part)
             if tokenizer is not None:
                 tokenizer.save_pretrained(part)
-    except (OSError, SafetensorError) as error:
+    except OSError as error:
+        # a file where a folder must be is reported as "File exists" by mkdir
+        reason = "Not a directory" if isinstance(error, FileExistsError) else error.strerror or str(error)
+        remedy = "one with more room" if error.errno == errno.ENOSPC else "another folder to be made"
+        raise InputError(f"{folder} cannot be written: {reason}; give {remedy}") from error
+    except SafetensorError as error:
         raise InputError(f"{folder} cannot be written: {error}; give one with more room") from error
 
 
@@ -294,8 +305,12 @@ def _with_own_rotation(model: PreTrainedModel) -> PreTrainedModel:
     config: Any = model.config
     if not isinstance(config, TapaOptions):
         values = config.to_dict()
-        own = values.pop(OWN_ROTATION, None)
-        return _rebuilt(model, values | ({} if own is None else {"rope_parameters": own}))
+        own, now = values.pop(OWN_ROTATION, None), values.get("rope_parameters") or {}
+        if own is None:
+            return _rebuilt(model, values)
+        if now.get("rope_type") == "yarn":  # of `with_yarn`, which stretched the context
+            values["max_position_embeddings"] = now[ORIGINAL]
+        return _rebuilt(model, values | {"rope_parameters": own})
     factor = getattr(config, OWN_ROWS, None)
     if factor is None:
         raise InputError(

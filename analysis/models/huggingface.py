@@ -463,7 +463,14 @@ def _check_sizes(source: Source, config: Any) -> None:
     """Refuses sizes that the weights cannot have, before a model of these sizes is made."""
     size = {
         name: getattr(config, name, None)
-        for name in ("hidden_size", "vocab_size", "intermediate_size", "num_attention_heads", "head_dim")
+        for name in (
+            "hidden_size",
+            "vocab_size",
+            "intermediate_size",
+            "num_attention_heads",
+            "num_key_value_heads",
+            "head_dim",
+        )
     }
     known = {name: value for name, value in size.items() if isinstance(value, int)}
     for name, value in known.items():

@@ -31,7 +31,14 @@ from analysis.assets import (
 from analysis.errors import InputError
 from analysis.models import huggingface
 from analysis.models.capture import Consumer, capture_checkpoint, capture_llama, verify_rotation
-from analysis.models.checkpoint import is_ours, load_model, own_corpus, own_tokenizer, read_checkpoint
+from analysis.models.checkpoint import (
+    OTHER_TEXT,
+    is_ours,
+    load_model,
+    own_corpus,
+    own_tokenizer,
+    read_checkpoint,
+)
 from analysis.models.devices import check_device, say_if_emulated
 from analysis.models.hub import fetch_from_hub
 from analysis.models.huggingface import (
@@ -486,11 +493,13 @@ class TrainedModel(Model):
 
     def held_out(self, progress: Progress) -> list[NamedTokens]:
         """The validation documents of its corpus; errors as `own_corpus`."""
-        return [(d.name, d.tokens.tolist()) for d in own_corpus(self.checkpoint, progress).validation]
+        return [
+            (d.name, d.tokens.tolist()) for d in own_corpus(self.checkpoint, progress, OTHER_TEXT).validation
+        ]
 
     def test_texts(self, progress: Progress) -> Texts:
         """The test documents of its corpus; errors as `own_corpus`."""
-        data, tokenizer = own_corpus(self.checkpoint, progress), own_tokenizer(self.checkpoint)
+        data, tokenizer = own_corpus(self.checkpoint, progress, OTHER_TEXT), own_tokenizer(self.checkpoint)
         per_token = np.ones(256, np.int64) if tokenizer is None else tokenizer.token_bytes
         return list(data.test), {d.name: per_token[d.tokens] for d in data.test}
 

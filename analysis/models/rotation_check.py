@@ -181,6 +181,8 @@ def sample_checkpoint(config: PreTrainedConfig, *, seed: int = 0, name: str = "t
             TypeError,
             ValueError,
             AttributeError,
+            RuntimeError,
+            ArithmeticError,
         ) as error:  # of values that its code does not look at
             said = " ".join(str(error).split())
             raise Unbuildable(f"transformers cannot build {name}: {type(error).__name__}: {said}") from error

@@ -24,7 +24,8 @@ Read = Callable[[Int[Tensor, "rows length"]], Float[Tensor, "rows predictions"]]
 """Loss in nats of every token of a window but its first, from those before it."""
 
 EXPLICIT = 1024  # up to this many tokens all scores at once are cheaper than a compilation
-SCORES = 2**25  # numbers in the largest array of scores: 134 MB
+MOST_SCORES = 2**25  # numbers in the largest array of scores: 134 MB
+SCORES = 2**21  # the same where speed on one core counts: smaller arrays are faster there
 
 _fused = Fused()
 
@@ -50,7 +51,7 @@ def llama_reader(model: Llama, length: int, extension: Extension | None = None) 
     return read, rows_at_once(model, length)
 
 
-def rows_at_once(model: Llama, length: int, scores: int = SCORES) -> int:
+def rows_at_once(model: Llama, length: int, scores: int = MOST_SCORES) -> int:
     """Windows that are read together: one by tiles, else as many as keep arrays of scores below `scores` numbers."""
     return 1 if length > EXPLICIT else max(1, scores // (model.config.heads * length**2))
 

@@ -536,12 +536,13 @@ def prepared(
     if not isinstance(opened, PretrainedModel):
         raise InputError(f"{model} is of `tapa train`; give the folder of its runs: tapa bias RUNS")
     trained = opened.trained_length
-    lengths = settings.lengths or (trained + trained // 2, 2 * trained)
+    # of a short context as much further as is scored
+    lengths = settings.lengths or tuple(trained + max(n * trained // 2, n * settings.target) for n in (1, 2))
     for length in lengths:
         if length - settings.target < trained:
             raise InputError(
                 f"length {length} less {settings.target} scored tokens is not beyond the trained length of "
-                f"{trained}; give longer --lengths"
+                f"{trained}; give --lengths of {trained + settings.target} or more"
             )
     documents, _ = opened.evaluation_texts(texts, progress)
     windows = draw_windows(documents, settings, lengths[-1], min(MARGIN, trained // 4), opened.first_token)

@@ -412,6 +412,14 @@ def quantiles(values: xr.DataArray, at: tuple[float, ...]) -> list[float]:
     return np.quantile(known, at).tolist() if known.size else [np.nan] * len(at)
 
 
+def undefined_heads(data: xr.Dataset) -> str:
+    """How many heads have no share of variance, since it is 0, in a sentence; nothing if all have one."""
+    share = data.distance_share.sel(first_token="dropped").values
+    count = int(np.isnan(share).sum())
+    said = f"{count} of {share.size} heads {'has' if count == 1 else 'have'} no share: all their scores are equal"
+    return said if count else ""
+
+
 def for_json(value: Any) -> Any:
     """None for numbers that are not finite, all through: JSON has no NaN."""
     if isinstance(value, dict):
@@ -677,18 +685,22 @@ def kept_or_measured(
     progress: Progress,
     say: Callable[[str], None] = lambda line: None,
 ) -> xr.Dataset:
-    """The record of a model at `path`, measured and written there unless one of these weights and settings is there.
-
-    A record is measured again where it was made of other texts, or does not say of which.
+    """The record of a model at `path`, measured and written there if nothing is there yet.
 
     Args: as `measure_model`; `path` is that of the record.
 
     Raises:
-        InputError: as `measure_model`, or `path` holds another kind of record.
+        InputError: as `measure_model`, or `path` holds another kind of record, or one of other weights, texts or
+            settings, or one that does not say of which texts: it stays.
     """
     kept = kept_record(model, texts, settings, path, progress)
     if kept is not None:
         return kept
+    if path.exists() and path.stat().st_size > 0:
+        raise InputError(
+            f"{path} is the record of another measurement (weights, texts or settings); give another --out, or "
+            f"remove that record"
+        )
     data, provenance = measure_model(model, texts, settings, arguments=arguments, progress=progress, say=say)
     write(data, path, provenance, schema=HEADS)
     return read(path, expect_schema=HEADS)
@@ -702,7 +714,7 @@ def kept_record(
     Raises:
         InputError: as `load.weights_sha256`, or `path` holds another kind of record.
     """
-    if not path.exists():
+    if not path.exists() or path.stat().st_size == 0:
         return None
     data = read(path, expect_schema=HEADS)
     found = provenance_of(data)

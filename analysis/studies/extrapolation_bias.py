@@ -342,7 +342,7 @@ def prepared_model(
         spans(data.validation, longest - target, target, matching, seed=settings.seed),
         spans(data.test, longest - target, target, count, seed=settings.seed),
         settings.seed,
-        None if data.tokenizer is None else data.tokenizer.token_bytes,
+        data.token_bytes,
     )
 
 

@@ -409,8 +409,13 @@ def _tasks(
         elif not variants or content["variant"] in variants:
             found.append(Task(name, weights, record, settings, row_key(settings, weights, record)))
     if unknown := [name for name in variants if name not in seen]:
+        where = runs if _own_records(runs) else records
+        raise InputError(f"no run of variant {unknown[0]!r} in {where}; {nearest(unknown[0], sorted(seen))}")
+    if not found and _own_records(runs):
+        name, why = next(iter(left_out.items()), ("nothing", "no run"))
         raise InputError(
-            f"no run of variant {unknown[0]!r} in {records}; {nearest(unknown[0], sorted(seen))}"
+            f"no run in {runs} can be measured, such as {name}: {why}; make some with `tapa train`, on one of the "
+            f"corpora {', '.join(NAMED)}"
         )
     if not found:
         raise InputError(

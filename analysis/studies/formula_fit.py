@@ -35,7 +35,7 @@ from analysis.models.load import Model, open_model
 from analysis.progress import Progress
 from analysis.records import Provenance
 from analysis.settings import nearest
-from analysis.studies.settings import FormulaFitSettings
+from analysis.studies.settings import FEWEST_WINDOWS, SHORTEST_SPLIT, FormulaFitSettings
 from analysis.text.windows import Document, tokens_sha256
 
 FORMULA_FIT = schemas.FORMULA_FIT
@@ -84,6 +84,19 @@ class LayerCurves:
         return formula_fit.shape_products(self.measured[..., 1 : len(self.distance) + 1], of, weight)
 
 
+def _with_room(sizes: Sequence[int], able: int, count: int, length: int) -> str:
+    """What a user can give so that as many documents as are fitted and scored have room: their sizes are in tokens."""
+    ranked = sorted(sizes, reverse=True)
+    if able >= 2:
+        return f"give --documents {able}, or more texts"
+    fitting = min(count, sum(size >= FEWEST_WINDOWS * length for size in sizes))
+    if fitting >= 2:
+        return f"give --documents {fitting} --tokens {ranked[fitting - 1]}"
+    if len(ranked) >= 2 and (shorter := ranked[1] // FEWEST_WINDOWS) >= SHORTEST_SPLIT:
+        return f"give --documents 2 --tokens {ranked[1]} --length {shorter}, or longer texts"
+    return "give two texts or more, each of --tokens and more (--text)"
+
+
 def chosen_documents(
     documents: Sequence[Document], count: int, windows_each: int, length: int, *, seed: int
 ) -> list[Document]:
@@ -95,8 +108,8 @@ def chosen_documents(
     able = sorted((d for d in documents if len(d.tokens) >= windows_each * length), key=lambda d: d.name)
     if len(able) < count:
         raise InputError(
-            f"{len(able)} of {len(documents)} documents have {windows_each} windows of {length} tokens; "
-            f"ask for {len(able)} documents, or for fewer tokens of each"
+            f"{len(able)} of {len(documents)} documents have {windows_each} windows of {length} tokens, for "
+            f"documents={count}; {_with_room([len(d.tokens) for d in documents], len(able), count, length)}"
         )
     return [able[index] for index in np.random.default_rng(seed).permutation(len(able))[:count]]
 

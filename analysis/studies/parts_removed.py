@@ -165,7 +165,7 @@ def removed(
     target = min(TARGET, trained // 2)
     chosen = spans(data.test, MULTIPLES[-1] * trained - target, target, count, seed=seed)
     names = np.array([document.name for document in chosen.documents])
-    token_bytes = None if data.tokenizer is None else data.tokenizer.token_bytes
+    token_bytes = data.token_bytes
     by_document = dict(zip(chosen.names, chosen.document_bytes(token_bytes), strict=True))
     sizes = np.array([by_document[d] for d in sorted(by_document)], dtype=np.float64)
     found: list[Numbers] = []

@@ -134,6 +134,11 @@ def _tasks(models: Sequence[Path], settings: PhaseSeedsSettings) -> list[SeedTas
         checkpoint = read_checkpoint(path)
         if checkpoint.config.vocab_size != phase.BYTES:
             raise InputError(f"{path.name} reads other tokens than bytes; give models of `tapa train cpu`")
+        if checkpoint.config.context <= TARGET:
+            raise InputError(
+                f"{path} was trained at {checkpoint.config.context} tokens, and the last {TARGET} of a window are "
+                f"scored; give models trained at length={2 * TARGET} or more"
+            )
         name = f"{variant_of(Recipe(model=checkpoint.config))}-s{int(checkpoint.recipe['seed'])}"
         if name in found:
             raise InputError(

@@ -347,6 +347,11 @@ class Corpus:
     sha256: str
     tokenizer: BytePairs | None = None
 
+    @property
+    def token_bytes(self) -> Int[np.ndarray, " vocab"] | None:
+        """Bytes of text that each token stands for; None where every token is a byte."""
+        return None if self.tokenizer is None else self.tokenizer.token_bytes
+
     def groups_of(self, names: Sequence[str]) -> list[int]:
         """Of documents, numbers that are alike for those that share text, and for pieces of one text.
 

@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float
 
 from analysis.errors import InputError
 from analysis.inputs import check_regular
+from analysis.settings import shortened
 from analysis.theory.frequencies import Frequencies, plain
 from analysis.theory.model_config import HasToDict, LayerConfig, from_config
 
@@ -97,6 +98,7 @@ def layer_types(config: Mapping[str, Any] | HasToDict, *, length: int | None = N
     settings = config if isinstance(config, Mapping) else config.to_dict()
     if isinstance(settings.get("text_config"), Mapping):
         settings = settings["text_config"]
+    check_sizes(settings)
     names = _names(settings)
     found = []
     for name in dict.fromkeys(names):
@@ -119,6 +121,42 @@ def layer_types(config: Mapping[str, Any] | HasToDict, *, length: int | None = N
     return found
 
 
+LARGEST = {
+    **dict.fromkeys(("num_hidden_layers", "n_layer"), 1 << 16),
+    **dict.fromkeys(("hidden_size", "n_embd"), 1 << 18),
+    **dict.fromkeys(("num_attention_heads", "num_key_value_heads", "n_head", "head_dim"), 1 << 14),
+    "sliding_window_pattern": 1 << 16,
+    "max_position_embeddings": None,  # written large for a length without bound
+}
+"""Sizes that a configuration gives as one number, and the most that a model may have of each."""
+WIDEST = 1 << 32
+"""Numbers in a projection of queries; beyond it memory ends before a sentence does."""
+
+
+def check_sizes(settings: Mapping[str, Any]) -> None:
+    """`InputError` for a size that no model has: below 1, or so large that memory would end.
+
+    >>> check_sizes({"num_key_value_heads": 0})
+    Traceback (most recent call last):
+        ...
+    analysis.errors.InputError: num_key_value_heads=0 of the configuration is no size; give 1 or more
+    """
+    for name, most in LARGEST.items():
+        value = settings.get(name)
+        if value is None or isinstance(value, bool) or not isinstance(value, int | float):
+            continue  # other kinds are for whoever reads them
+        if not value >= 1:
+            raise InputError(f"{name}={shortened(value)} of the configuration is no size; give 1 or more")
+        if most is not None and value > most:
+            raise InputError(f"{name}={shortened(value)} of the configuration is above {most}; give less")
+    widths = [settings.get(name) for name in ("hidden_size", "num_attention_heads", "head_dim")]
+    if (wide := math.prod(width for width in widths if isinstance(width, int))) > WIDEST:
+        raise InputError(
+            f"hidden_size, num_attention_heads and head_dim of the configuration make a projection of {wide} "
+            f"numbers, above {WIDEST}; give less"
+        )
+
+
 def _names(settings: Mapping[str, Any]) -> list[str | None]:
     """The type of every layer; None for all where the configuration has one type."""
     count = next(
@@ -134,7 +172,11 @@ def _names(settings: Mapping[str, Any]) -> list[str | None]:
     if (
         settings.get("model_type") == "gemma3_text"
     ):  # published files name every how many layers attend to all
-        every = settings.get("sliding_window_pattern") or 6
+        every = 6 if (given := settings.get("sliding_window_pattern")) is None else given
+        if isinstance(every, bool) or not isinstance(every, int):
+            raise InputError(
+                f"sliding_window_pattern={shortened(every)} is no whole number; give one, such as 6"
+            )
         return ["full_attention" if (i + 1) % every == 0 else "sliding_attention" for i in range(count)]
     return [None] * count
 

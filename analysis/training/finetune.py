@@ -268,6 +268,7 @@ def finetuned_named(
     Unless `factor_given`, a model that has YaRN by a conversion keeps its factor.
     """
     check_conversion(settings.to, conversion)
+    checkpoint.check_run_folder(out)  # before the model is opened
     found = open_model(name, progress=lambda what, done, total: progress(what, done, total, ""))
     if not isinstance(found, PretrainedModel):
         raise InputError(f"{name} is a model of `tapa train`; go on with `tapa train finetune from={name}`")

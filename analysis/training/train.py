@@ -496,7 +496,12 @@ def _save(run: TrainingState) -> None:
 
 @contextlib.contextmanager
 def one_run_in(out: Path) -> Iterator[None]:
-    """Only one process trains in a folder; `InputError` for a second one, or a folder that cannot be written."""
+    """Only one process trains in a folder.
+
+    Raises:
+        InputError: another one does, the folder holds another program's model, or it cannot be written.
+    """
+    checkpoint.check_run_folder(out)
     with contextlib.ExitStack() as held:  # what the body raises is not the folder's fault
         try:
             out.mkdir(parents=True, exist_ok=True)

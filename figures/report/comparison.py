@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from analysis.heads.beyond_context import octave_bins
+from analysis.settings import names_of
 from analysis.studies.heads_compared import LEVEL, OF_MEANS, SHARES, compare_heads
 from figures.report.head_views import (
     TIMES,
+    bins_beyond,
     head_views,
     in_percent,
     layer_types_of,
@@ -108,8 +109,8 @@ def _sizes(found: xr.Dataset) -> list[float]:
 
 def _predicted(first: xr.Dataset, second: xr.Dataset, context: int) -> dict[str, np.ndarray]:
     """The score of the means of both models up to `TIMES` the context."""
-    start, stop = octave_bins(TIMES * context - 1, start=16 if context > 64 else 1)
-    arrays = {"beyond_first": start, "beyond_stop": stop, "beyond_at": np.sqrt(start * (stop - 1.0))}
+    arrays = bins_beyond(context)
+    start, stop = arrays["beyond_first"], arrays["beyond_stop"]
     for key, record in (("beyond_a", first), ("beyond_b", second)):
         types, kind = layer_types_of(record)
         data = record.sel(first_token="dropped")
@@ -119,7 +120,7 @@ def _predicted(first: xr.Dataset, second: xr.Dataset, context: int) -> dict[str,
 
 
 def comparison_sentences(found: xr.Dataset, names: tuple[str, str], *, windows: tuple[int, int]) -> list[str]:
-    """What differs and how sure it is, in three sentences for a reader."""
+    """What differs and how sure it is, in three sentences for a reader, and one of heads that have no share."""
     heads = found.sizes["layer"] * found.sizes["head"]
     share = found.sel(quantity="distance_share")
     gap = found.sel(quantity="near_far_of_means")
@@ -128,11 +129,16 @@ def comparison_sentences(found: xr.Dataset, names: tuple[str, str], *, windows: 
         if found.attrs["paired"]
         else f"over {windows[0]} and {windows[1]} windows, not paired, because the windows differ"
     )
+    missing = {
+        name: int(np.isnan(share[key]).sum()) for key, name in zip(("first", "second"), names, strict=True)
+    }
+    undefined = [f"{count} of {heads} heads of {name}" for name, count in missing.items() if count]
     return [
         f"The share of the scores' variance between distances is {_median(share['first'])} in the median head of "
         f"{names[0]} and {_median(share['second'])} in that of {names[1]}; {_different(share)}.",
         f"What the means of queries and keys predict of near less far scores rises in "
         f"{int((gap.difference > 0).sum())} of {heads} heads; {_different(gap)} ({sure}).",
+        *([f"{names_of(undefined)} have no share: all their scores are equal."] if undefined else []),
         "Intervals are over windows and say nothing of other texts; those of shares take the two records' errors as "
         "independent, which is too wide where the windows are the same.",
     ]

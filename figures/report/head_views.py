@@ -18,7 +18,7 @@ from analysis.errors import InputError
 from analysis.heads import formula_fit
 from analysis.heads.beyond_context import LayerMeans, mean_turns, octave_bins, under_extensions
 from analysis.heads.decomposition import reach, weights
-from analysis.studies.distance_bias import measured_gap
+from analysis.studies.distance_bias import measured_gap, undefined_heads
 from analysis.theory.frequencies import Frequencies
 
 TIMES = 4  # the context: how far predictions go, and the factor of extensions
@@ -204,11 +204,18 @@ def means_of_layer(data: xr.Dataset, layer: int, frequencies: Frequencies) -> La
     return LayerMeans(frequencies, mu, nu, scale, rest, x.score_sd.values)
 
 
+def bins_beyond(context: int) -> dict[str, np.ndarray]:
+    """Bins of distance up to `TIMES` the context: the first of each, the one after its last, and where it is drawn."""
+    first, stop = octave_bins(TIMES * context - 1, start=16 if context > 64 else 1)
+    return {"beyond_first": first, "beyond_stop": stop, "beyond_at": np.sqrt(first * (stop - 1.0))}
+
+
 def _beyond(
     types: list[Frequencies], extended: list[Mapping[str, Frequencies]], context: int
 ) -> dict[str, np.ndarray]:
-    """Cosines and sines in bins up to `TIMES` the context, under every extension; padded to the same number of them."""
-    first, stop = octave_bins(TIMES * context - 1, start=16 if context > 64 else 1)
+    """Cosines and sines in `bins_beyond` the context, under every extension; padded to the same number of them."""
+    bins = bins_beyond(context)
+    first, stop = bins["beyond_first"], bins["beyond_stop"]
     most = max(map(len, extended))
     turns = np.zeros((len(types), most, len(first), len(types[0].omega)), dtype=complex)
     gain = np.full((len(types), most), np.nan)
@@ -216,10 +223,7 @@ def _beyond(
         for e, frequencies in enumerate(one.values()):
             turns[k, e] = mean_turns(frequencies.omega, first, stop)
             gain[k, e] = (frequencies.attention_factor / types[k].attention_factor) ** 2
-    return {
-        "beyond_first": first,
-        "beyond_stop": stop,
-        "beyond_at": np.sqrt(first * (stop - 1.0)),
+    return bins | {
         "beyond_cos": np.real(turns),
         "beyond_sin": np.imag(turns),
         "gain": gain,
@@ -267,12 +271,15 @@ def _quantities(data: xr.Dataset, fits: Mapping[str, np.ndarray]) -> list[Quanti
 
 
 def sentences(record: xr.Dataset, views: HeadViews) -> list[str]:
-    """What was found and how sure it is, in three sentences for a reader."""
+    """What was found and how sure it is, in three sentences for a reader, and one of heads without a share."""
     data = record.sel(first_token="dropped")
     of = {one.key: one.values for one in views.quantities}
     heads = data.sizes["layer"] * data.sizes["head"]
     windows, length = int(record.attrs["windows"]), data.sizes["distance"]
     share, error = of["distance_share"], data.distance_share_se.values
+    undefined = undefined_heads(record)
+    if np.isnan(share).all():
+        return [f"{undefined}, so that nothing is said of distances.", _beyond_sentence(of, views)]
     low, median, high = np.nanquantile(share, (0.25, 0.5, 0.75))
     sure = (
         f"the standard error of a head's share is {np.nanmedian(error):.3f} in the median head"
@@ -292,7 +299,7 @@ def sentences(record: xr.Dataset, views: HeadViews) -> list[str]:
         f"of the distances lie more than two standard errors from what the means say, where chance alone gives "
         f"{in_percent(_by_chance(windows))}.",
     ]
-    return [*found, _beyond_sentence(of, views)]
+    return [*found, *([f"{undefined}."] if undefined else []), _beyond_sentence(of, views)]
 
 
 def in_percent(share: float, digits: int = 0) -> str:
@@ -326,7 +333,9 @@ def _beyond_sentence(of: Mapping[str, np.ndarray], views: HeadViews) -> str:
     rise = of["predicted_rise"]
     known = np.isfinite(rise)
     if not known.any():
-        return "Every layer has a sliding window, so no head attends to distances beyond the context."
+        if np.isfinite(views.arrays["window"]).all():
+            return "Every layer has a sliding window, so no head attends to distances beyond the context."
+        return "No head whose scores vary attends to distances beyond the context."
     return (
         f"From these means {int((rise[known] > SHOWN_RISE).sum())} of {int(known.sum())} heads are predicted to score "
         f"distances beyond the context of {views.context} tokens more than {SHOWN_RISE:g} standard deviations above "

@@ -70,13 +70,14 @@ def write_site(claims: Mapping[str, Any], folder: Path, own: Sequence[Path] = ()
     Raises:
         InputError: a page cannot be written or would replace a file that is none of ours; a link leads nowhere.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     written = [folder / name for name in PAGES]
-    for path in written:
-        ensure_page(path)
+    if folder.exists():  # before what takes seconds; a folder is made for pages that are there
+        for path in written:
+            ensure_page(path)
     pages = site_pages(claims, own)
     if wrong := broken_links(pages):
         raise InputError(f"{len(wrong)} links of the site lead nowhere: {wrong[0]}")
+    folder.mkdir(parents=True, exist_ok=True)
     for path in written:
         write_page(pages[path.name], path)
     return written

@@ -6,15 +6,19 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
+from analysis import plotting
 from analysis.progress import silent
 from analysis.records import read, write
 from analysis.schemas import DISTANCE_BIAS
 from analysis.studies import distance_bias
 from analysis.studies.settings import DistanceBiasSettings
 from figures.report.page import unpacked
+from tests import tiny_models
 from tests.cli.test_main import given, place, printed, refused, saved, words  # noqa: F401 - fixtures
 
 REPORT = ["report", "llama", "--text", "text.txt", "--windows", "3", "--length", "32", "--out", "page.html"]
@@ -38,17 +42,48 @@ def test_one_command_makes_the_page_and_the_second_measures_nothing(place: Path,
     found = json.loads(printed(monkeypatch, capsys, *REPORT, "--json"))
     assert measured == []
     assert found["bytes"] == (place / "page.html").stat().st_size
-    printed(monkeypatch, capsys, *REPORT, "--seed", "1")
-    assert len(measured) == 1  # other settings
+    (place / "other").mkdir()
+    shutil.copy(place / "text.txt", place / "other" / "text.txt")
+    os.utime(place / "other" / "text.txt", (2e9, 2e9))
+    of_other = ["other/text.txt" if each == "text.txt" else each for each in REPORT]
+    printed(monkeypatch, capsys, *of_other)
+    assert measured == []  # the same text elsewhere, touched
+
+
+def test_a_page_does_not_replace_the_record_of_another_measurement(place: Path, monkeypatch, capsys):  # noqa: F811
+    """Of another seed, another text of the same name, or another model: the record beside the page stays."""
+    printed(monkeypatch, capsys, *REPORT)
+    kept = (place / "page.nc").read_bytes()
     (place / "other").mkdir()
     (place / "other" / "text.txt").write_text(words(500, seed=3))
-    os.utime(place / "other" / "text.txt", (1e9, 1e9))
-    of_other = ["other/text.txt" if each == "text.txt" else each for each in REPORT]
-    printed(monkeypatch, capsys, *of_other, "--seed", "1")
-    assert len(measured) == 2  # another text of the same name, older than the record
-    os.utime(place / "other" / "text.txt", (2e9, 2e9))
-    printed(monkeypatch, capsys, *of_other, "--seed", "1")
-    assert len(measured) == 2  # the same text, touched
+    tiny_models.save(tiny_models.build("llama", seed=1), place / "twin", tokenizer=True)
+    capsys.readouterr()
+    for others in (
+        [*REPORT, "--seed", "1"],
+        ["other/text.txt" if each == "text.txt" else each for each in REPORT],
+        ["twin" if each == "llama" else each for each in REPORT],
+    ):
+        with pytest.raises(SystemExit) as end:
+            given(monkeypatch, *others)()
+        refused(end.value, capsys, "page.nc is the record of another measurement")
+        assert (place / "page.nc").read_bytes() == kept
+    printed(monkeypatch, capsys, *REPORT, "--seed", "1", "--out", "other.html")  # the remedies
+    (place / "page.nc").unlink()
+    printed(monkeypatch, capsys, *REPORT, "--seed", "1")
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--windows", "8"), ("--length", "32"), ("--seed", "0"), ("--device", "cpu"), ("--precision", "float32"),
+        ("--revision", "main"), ("--text", "a.nc"),
+    ],
+)  # fmt: skip
+def test_a_page_of_a_record_takes_no_option_that_measures(option, records: Path, monkeypatch, capsys):
+    with pytest.raises(SystemExit) as end:
+        given(monkeypatch, "report", "a.nc", *option)()
+    refused(end.value, capsys, f"{option[0]}: of a measurement, and a.nc is a record; leave that out")
+    assert not (records / "report.html").exists()
 
 
 def test_a_record_of_the_users_text_is_not_one_of_the_pinned_texts(place: Path, monkeypatch, capsys):  # noqa: F811
@@ -174,3 +209,53 @@ def test_an_export_is_written_again_over_itself(form: str, records: Path, monkey
         given(monkeypatch, "export", "a.nc", "--to", form, "--out", f"again.{form}")()
     refused(end.value, capsys, "exists and is no such export")
     assert (records / f"again.{form}").read_bytes() == b"mine"
+
+
+# Heads whose scores are all equal.
+
+
+@pytest.fixture(scope="module")
+def dead(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Records of models in which one head, and all heads, have queries of zeros: `one.nc`, `all.nc`."""
+    folder = tmp_path_factory.mktemp("dead")
+    (folder / "text.txt").write_text(words(500))
+    for name, heads in (("one", [(1, 0)]), ("all", [(i, j) for i in range(3) for j in range(4)])):
+        model: Any = tiny_models.build("llama")
+        with torch.no_grad():
+            for layer, head in heads:
+                model.model.layers[layer].self_attn.q_proj.weight[8 * head : 8 * head + 8] = 0
+        place_ = str(tiny_models.save(model, folder / name, tokenizer=True))
+        data, provenance = distance_bias.measure_model(
+            place_, [folder / "text.txt"], DistanceBiasSettings(3, 64), arguments=["tapa"], progress=silent
+        )
+        write(data, folder / f"{name}.nc", provenance, schema=DISTANCE_BIAS)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "title"),
+    [
+        ("one", "1 of 12 heads has no share: all their scores are equal", "median"),
+        ("all", "12 of 12 heads have no share: all their scores are equal", "no head's scores vary"),
+    ],
+)
+def test_heads_without_a_share_are_counted_and_nothing_warns(name, said, title, dead, monkeypatch, capsys):
+    """Warnings are errors here."""
+    monkeypatch.chdir(dead)
+    record = read(dead / f"{name}.nc", expect_schema=DISTANCE_BIAS)
+    assert distance_bias.undefined_heads(record) == said
+    assert title in plotting.means_explain(record)
+    printed(monkeypatch, capsys, "report", f"{name}.nc", "--out", f"{name}.html")
+    assert f"{said}{'.' if name == 'one' else ', so that'}" in (dead / f"{name}.html").read_text("utf-8")
+    for head in ([], ["--head", "1.0"]):
+        printed(monkeypatch, capsys, "plot", f"{name}.nc", *head, "--out", f"{name}.png")
+    out = printed(monkeypatch, capsys, "compare", "one.nc", f"{name}.nc", "--names", "A,B")
+    assert f"1 of 12 heads of A and {said.split()[0]} of 12 heads of B have no share" in out
+
+
+def test_measuring_says_how_many_heads_have_no_share(dead: Path, monkeypatch, capsys):
+    monkeypatch.chdir(dead)
+    given_ = ["measure", "one", "--text", "text.txt", "--windows", "3", "--length", "64", "--out", "again.nc"]
+    said = "1 of 12 heads has no share: all their scores are equal"
+    assert said in printed(monkeypatch, capsys, *given_)
+    assert json.loads(printed(monkeypatch, capsys, *given_, "--json"))["undefined"] == said

@@ -172,6 +172,28 @@ def test_every_kind_of_scaling_in_every_style_is_read_and_turned_by(kind: str, s
     assert "transformers' llama rotates as the configuration says" in found.module[0]
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"num_key_value_heads": 0}, "num_key_value_heads=0 of the configuration is no size; give 1 or more"),
+        ({"num_key_value_heads": -8}, "num_key_value_heads=-8 of the configuration is no size"),
+        ({"num_attention_heads": 0, "head_dim": 16}, "num_attention_heads=0 of the configuration is no size"),
+        ({"hidden_size": -64}, "hidden_size=-64 of the configuration is no size"),
+        ({"max_position_embeddings": 0}, "max_position_embeddings=0 of the configuration is no size"),
+        ({"num_hidden_layers": 10**9}, "num_hidden_layers=1000000000 of the configuration is above 65536; give less"),
+        ({"num_key_value_heads": 10**15}, "num_key_value_heads=1000000000000000 of the configuration is above"),
+        ({"hidden_size": 1 << 18, "num_attention_heads": 1 << 14, "head_dim": 1 << 14}, "make a projection of"),
+        ({"model_type": "gemma3_text", "sliding_window_pattern": 0}, "sliding_window_pattern=0 of the configuration"),
+        ({"model_type": "gemma3_text", "sliding_window_pattern": "x"}, "sliding_window_pattern='x' is no whole number"),
+    ],
+)  # fmt: skip
+def test_sizes_that_no_model_has_are_refused_in_one_line(changes, said, tmp_path: Path, monkeypatch, capsys):
+    own(tmp_path, **changes)
+    with pytest.raises(SystemExit) as end:
+        given(monkeypatch, "doctor", str(tmp_path))()
+    refused(end.value, capsys, said)
+
+
 LINEAR = {"rope_type": "linear", "factor": 4.0}
 
 

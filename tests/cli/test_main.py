@@ -34,6 +34,7 @@ from figures.catalogue import FIGURES
 from tests import tiny_models
 from tests.index_server import Index, serve
 
+ROOT = Path(__file__).resolve().parents[2]
 TAPA = Path(sys.executable).with_name("tapa")
 COMMANDS = (
     "curve", "doctor", "measure", "report", "plot", "compare", "export", "formula", "evaluate", "phase",
@@ -147,6 +148,24 @@ def test_finetune_ends_with_a_model_that_opens_and_goes_on_only_with_more_tokens
             given(monkeypatch, *given_, "--tokens", tokens, "--out", "run")()
         assert end.value.code == 2
         assert fragment in capsys.readouterr().err.splitlines()[-1]  # below a bar of progress
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["finetune", "llama", "--to", "tapa", "--tokens", "512", "--out", "llama"],
+        ["train", "cpu", "--out", "llama"],
+        ["finetune", "llama", "--to", "tapa", "--tokens", "512", "--out", "bare"],
+    ],
+)
+def test_no_run_is_written_beside_another_programs_model(command, place: Path, monkeypatch, capsys):
+    (place / "bare").mkdir()
+    shutil.copy(place / "llama" / "model.safetensors", place / "bare")  # without its configuration
+    before = tree(place)
+    with pytest.raises(SystemExit) as end:
+        given(monkeypatch, *command)()
+    refused(end.value, capsys, f"{command[-1]} holds a model of another program (")
+    assert tree(place) == before
 
 
 def test_finetune_keeps_what_the_converted_model_has(place, monkeypatch, capsys):
@@ -304,6 +323,7 @@ def test_curve_of_a_configuration_old_and_new(
     path = tmp_path / "config.json"
     path.write_text(json.dumps(config))
     found = curve(monkeypatch, capsys, "--config", str(path), *options)
+    assert curve(monkeypatch, capsys, "--config", str(tmp_path), *options) == found  # by its folder
     assert (found["kind"], found["rotary_dim"]) == (frequencies.kind, 64)
     scale = frequencies.attention_factor**2 / 64
     expected = rope.expected_score(np.array(found["distance"]), frequencies.omega, 1.0, 0.0, scale=scale)
@@ -592,7 +612,10 @@ CURVES = [
     (["--kind", "proportional", "--share", "0"], "--share 0 is outside (0, 1]; give a share above 0"),
     (["--kind", "ntk", "--head-dim", "2"], "rotary_dim=2 is a single pair"),
     (["--config", "nosuch.json"], "nosuch.json cannot be read: No such file or directory"),
-    (["--config", "."], ". cannot be read: Is a directory"),
+    (
+        ["--config", "."],
+        "config.json cannot be read: No such file or directory; give a model's config.json, or its folder",
+    ),
 ]
 CONFIGURATIONS = [
     ("[1]", [], "holds list, not a JSON object"),
@@ -726,6 +749,9 @@ USAGE = [
     ("sweep --workers 2 --scheduler tcp://x:1", "--workers 2 and --scheduler tcp://x:1 both say who works"),
     ("sweep --limit-minutes -1", "--limit-minutes -1 is not above 0; give minutes, or leave it out"),
     ("results table1 --csv --json", "--csv and --json are two forms; leave one out"),
+    ("results table1 --format latex --csv", "--format and --csv are two forms; leave one out"),
+    ("results table1 --format markdown --json", "--format and --json are two forms; leave one out"),
+    ("results long --format text --csv", "--format and --csv are two forms; leave one out"),
     ("curve --nosuch", "option --nosuch is unknown; did you mean --nu?"),
     ("curve --bas 3", "option --bas is unknown; did you mean --base?"),
     ("fetch nosuch", "'nosuch' is unknown; known: smollm2, gemma3-270m, texts"),
@@ -775,6 +801,16 @@ def odd_files(place: Path) -> None:
     (place / "folder.gguf").mkdir()
 
 
+EMPTY = [
+    (["site", "--out", ""], "--out '' is an empty value; give one, or leave it out"),
+    (["measure", "llama", "--out="], "--out='' is an empty value"),
+    (["train", "cpu", "--out", ""], "--out '' is an empty value"),
+    (["findings", ""], "'' is an empty value"),
+    (["findings", "--json", ""], "'' is an empty value"),
+    (["verify", "--explain", ""], "--explain '' is an empty value"),
+]
+
+
 MEASURE = ["measure", "llama", "--text", "text.txt", *LENGTH, "--out", "r.nc"]
 REFUSALS = [
     # what is spoiled, the command line, what the line must say; of an option given twice the last counts
@@ -790,6 +826,7 @@ REFUSALS = [
     *((spoil, [*MEASURE, *arguments], said) for spoil, arguments, said in MEASUREMENTS),
     *((odd_files, ["measure", model, "--text", "text.txt", *LENGTH], said) for model, said in NO_CHECKPOINTS),
     *((nothing, line.split(), said) for line, said in USAGE),
+    *((nothing, words, said) for words, said in EMPTY),
 ]
 
 
@@ -803,6 +840,50 @@ def test_bad_input_is_refused_in_one_line_and_leaves_nothing(
         given(monkeypatch, *arguments)()
     refused(end.value, capsys, fragment)
     assert tree(place) == before
+
+
+def command(*words: str, code: str = "", **options: Any) -> subprocess.CompletedProcess[str]:
+    """A command in a process of its own, after `code`."""
+    script = f"import sys; sys.argv = ['tapa', *{words}]\n{code}\nfrom analysis.cli import start\nstart()"
+    return subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False, **options
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize("words", [("curve", "--json"), ("--help",)])
+def test_a_full_device_is_one_line(words: tuple[str, ...]):
+    with open("/dev/full", "w") as full:
+        done = command(*words, stdout=full)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "tapa: the output cannot be written: No space left on device; send it to a file or device with room\n"
+    )
+
+
+def test_a_reader_that_has_enough_is_no_error():
+    """As `tapa curve | head`: no word, and typer's exit code."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = command("curve", stdout=writing)
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_an_interrupt_while_modules_are_imported_is_one_line():
+    code = """
+import signal
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+"""
+    done = command("curve", code=code, stdout=subprocess.PIPE)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == f"tapa: interrupted; {main.WHOLE}\n"
 
 
 WATCHED = ("torch", "transformers", "matplotlib")

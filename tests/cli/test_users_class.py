@@ -96,6 +96,44 @@ def test_the_example_is_the_encoding_that_it_says(package: Path):
     torch.testing.assert_close(encoding.pairwise(q, k, torch.tensor([0.0]))[:, 0], plain.diagonal())
 
 
+SCORES = "        return self.head_dim**-0.5 * (q @ k.mT) - self.slope * away.log1p()\n"
+
+ONE_COLUMN = SCORES.replace("return ", "return (").rstrip() + ")[..., :1]\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "options", "said"),
+    [
+        ("", "", ["method.slope=nan"], "method.slope=nan of mypackage.module:LogDistance is not finite"),
+        ("", "", ["method.slope=abc"], "with method.slope=abc raises TypeError ("),
+        (SCORES, "        return 1 / 0\n", [], "raises ZeroDivisionError (division by zero) at FILE, line 15; mend"),
+        (SCORES, "        sys.exit(3)\n", [], "ends the process (exit 3) at FILE, line 15; mend that"),
+        (SCORES, ONE_COLUMN, [], "4 keys in 2 heads have shape (1, 2, 3, 1), not (1, 2, 3, 4)"),
+        (SCORES, SCORES.replace("log1p", "log"), ["method.slope=0"], "the score at distance 0 is NaN; mend scores"),
+        (SCORES, "        return 1.0\n", [], "scores is a float; return a tensor"),
+        ("import numpy as np", "import numpy as np; sys.exit(3)", [], "module mypackage.module ends the process"),
+        ("import numpy as np", "import numpy as np; nothing", [], "raises NameError (name 'nothing' is not defined)"),
+        ("self.head_dim, self.slope", "self.slope, self.slop", [], "has no attribute 'head_dim'"),
+    ],
+)  # fmt: skip
+def test_a_class_that_cannot_score_is_refused_in_one_line(
+    old: str, new: str, options: list[str], said: str, package: Path, monkeypatch, capsys
+):
+    file = package / "mypackage" / "module.py"
+    file.write_text(
+        EXAMPLE.replace("import numpy", "import sys\nimport numpy").replace(old, new), encoding="utf-8"
+    )
+    told, told_err = tapa(
+        monkeypatch, capsys, "train", "cpu", *TINY, "corpus=mine", f"method={NAME}", *options, "--out", "run"
+    )
+    lines = [line for line in told_err.splitlines() if "no learning rate is tuned" not in line]
+    assert told == ""
+    assert len(lines) == 1, told_err
+    assert said.replace("FILE", str(file)) in lines[0]
+    assert NAME in lines[0] or "mypackage.module" in lines[0]
+    assert not (package / "run" / "run.json").exists()
+
+
 def test_a_process_that_may_import_nothing_refuses_the_checkpoint(package: Path, monkeypatch, capsys):
     """As a user meets it: another process, the module in reach and not imported."""
     tapa(monkeypatch, capsys, "train", "cpu", *TINY, "corpus=mine", f"method={NAME}", "--out", "run")

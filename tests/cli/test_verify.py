@@ -92,12 +92,43 @@ def test_the_table_names_both_verdicts(run: Run, known: Path, monkeypatch: pytes
     assert row.split()[:7] == ["eq-18", "App.", "A,", "eq", "18", "refuted", "proved"]
 
 
-@pytest.mark.parametrize("extra", [(), ("--json",), ("--explain", "thm-9.9")])
-def test_an_unknown_label_is_one_line_and_exit_code_2(run: Run, extra: tuple[str, ...]) -> None:
-    code, out, err = run("thm-9.9", "--workers", "0", *extra)
+@pytest.mark.parametrize("given", [("thm-9.9",), ("thm-9.9", "--json"), ("--explain", "thm-9.9")])
+def test_an_unknown_label_is_one_line_and_exit_code_2(run: Run, given: tuple[str, ...]) -> None:
+    code, out, err = run(*given, "--workers", "0")
     assert (code, out) == (2, "")
     assert err.strip().splitlines() == [err.strip()]
     assert err == "tapa: no claim is called thm-9.9; did you mean thm-3.3, thm-3.2 or thm-2.3?\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--explain", "thm-2.2", "eq-4"), "eq-4: --explain thm-2.2 is about one claim; leave that out"),
+        (("--paper", "all", "--explain", "thm-2.2", "eq-4"), "eq-4: --explain thm-2.2 is about one claim"),
+        (("--explain", "thm-2.2", "--format", "latex"), "--format latex is of a table"),
+        (("--paper", "all", "--fresh"), "--fresh is for --explain LABEL"),
+        (("--workers", "100000000"), "--workers 100000000 is above 1024; give less"),
+    ],
+)
+def test_what_would_be_left_aside_is_refused(run: Run, given: tuple[str, ...], said: str) -> None:
+    code, out, err = run(*given)
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert said in err
+
+
+def test_one_claim_in_full_as_json_and_no_repair_is_a_dash(run: Run) -> None:
+    for _ in range(2):  # computed, and then as it was kept
+        code, out, _ = run("--explain", "eq-4", "--json")
+        found = json.loads(out)
+        assert (code, found["label"], found["stated"]["verdict"], found["repaired"]) == (
+            0,
+            "eq-4",
+            "proved",
+            None,
+        )
+    _, out, _ = run("eq-4", "--workers", "0")
+    assert "proved" in out
+    assert "None" not in out
 
 
 def test_explain_says_everything_about_one_claim(run: Run, known: Path) -> None:

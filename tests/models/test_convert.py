@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 
+from analysis.errors import InputError
 from analysis.models.checkpoint import load_model
 from analysis.models.config import MethodConfig, ModelConfig
 from analysis.models.convert import (
@@ -22,6 +23,7 @@ from analysis.models.convert import (
     to_transformers,
     with_yarn,
     write_converted,
+    write_folder,
     yarn_factor,
 )
 from analysis.models.families import family_of
@@ -29,6 +31,7 @@ from analysis.models.llama import Llama
 from analysis.models.load import open_model
 from analysis.models.tapa_llama import tapa_encoding
 from analysis.theory.frequencies import Extension
+from analysis.theory.rotation_table import layer_types
 from tests import tiny_models
 from tests.refusals import plainly_raises
 
@@ -106,6 +109,7 @@ def test_the_way_back_is_exact(variant: str, to: str, tmp_path: Path):
     if variant != "gemma3":
         assert torch.equal(back(tokens()).logits, model(tokens()).logits)
     assert back.config.rope_parameters == model.config.rope_parameters
+    assert back.config.max_position_embeddings == model.config.max_position_embeddings
 
 
 @pytest.mark.parametrize("variant", ["llama", "gemma", "gpt_neox"])
@@ -130,6 +134,21 @@ def test_yarn_rotates_as_the_theory_says(variant: str):
     )  # the slowest is stretched, by the factor at most
     assert not torch.equal(after(tokens()).logits, model(tokens()).logits)
     assert config.rope_parameters == rope
+
+
+def test_yarn_declares_the_longer_context(tmp_path: Path):
+    """To whoever opens the folder: transformers, which compares it with the factor, and our own reader."""
+    model = tiny_models.build("llama")
+    for factor, length in ((4.0, 1024), (1.0, 256), (2.5, 640)):
+        after: Any = with_yarn(model, factor)
+        after.save_pretrained(tmp_path / f"{factor}")
+        config = AutoConfig.from_pretrained(tmp_path / f"{factor}")
+        assert config.max_position_embeddings == length
+        assert config.rope_parameters["original_max_position_embeddings"] == 256
+        [layer] = layer_types(config)
+        assert (layer.context, layer.trained_length) == (length, 256)
+    again = converted(converted(model, "yarn", factor=8.0), "yarn", factor=2.0)
+    assert again.config.max_position_embeddings == 512  # not of what was stretched before
 
 
 def test_yarn_refuses_what_is_extended_already_and_factors_below_one():
@@ -387,3 +406,16 @@ def test_an_unknown_rounding_is_refused():
     plainly_raises(
         lambda: converted(tiny_models.build("llama"), "tapa", rounding="up"), "rounding='up' is unknown"
     )
+
+
+def test_a_folder_that_cannot_be_made_is_named_with_a_remedy(tmp_path: Path):
+    """Not by the name of the half-made one beside it."""
+    (tmp_path / "file").write_text("words")
+    for folder, reason in (
+        (tmp_path / "file" / "new", "Not a directory"),
+        (Path("/proc/new"), "No such file"),
+    ):
+        with pytest.raises(InputError) as refusal:
+            write_folder(tiny_models.build("llama"), None, folder)
+        assert str(refusal.value).startswith(f"{folder} cannot be written: {reason}")
+        assert str(refusal.value).endswith("; give another folder to be made")

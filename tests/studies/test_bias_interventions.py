@@ -466,7 +466,7 @@ REFUSED = [
     (Settings(LENGTHS, ("holt",), 3, TARGET, 4), "intervention 'holt' is unknown; did you mean hold?"),
     (
         Settings((36, 64), (), 3, TARGET, 4),
-        "length 36 less 8 scored tokens is not beyond the trained length of 32",
+        "length 36 less 8 scored tokens is not beyond the trained length of 32; give --lengths of 40 or more",
     ),
     (
         Settings(LENGTHS, (), 9, TARGET, 4),
@@ -481,6 +481,12 @@ def test_what_cannot_be_measured_is_refused(places, tmp_path: Path, settings: Se
         measure(places, tmp_path / "bias.nc", settings)
     assert message in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def test_the_lengths_of_a_short_context_leave_room_for_what_is_scored(places):
+    for target, lengths in ((TARGET, (48, 64)), (20, (52, 72))):
+        chosen = study.prepared(str(places[0]), places[1], Settings(None, (), 1, target, 4), silent)
+        assert chosen[1] == lengths
 
 
 @pytest.mark.parametrize(

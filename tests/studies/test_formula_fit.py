@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import sys
 from pathlib import Path
 
@@ -222,8 +223,37 @@ def test_fewer_documents_are_the_first_of_more(able: int, seed: int, data: st.Da
 
 def test_too_few_documents_are_refused():
     texts = [Document(str(i), np.zeros(20 * i, np.int64)) for i in range(4)]
-    with pytest.raises(InputError, match="2 of 4 documents have 4 windows of 10 tokens; ask for 2 documents"):
+    with pytest.raises(InputError, match="2 of 4 documents have 4 windows of 10 tokens, for documents=3"):
         study.chosen_documents(texts, 3, 4, 10, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "count", "tokens", "length", "said"),
+    [
+        ((500, 400, 200), 3, 400, 40, "give --documents 2, or more texts"),
+        ((500, 300, 100), 8, 400, 40, "give --documents 2 --tokens 300"),
+        ((500, 300, 200), 8, 400, 40, "give --documents 3 --tokens 200"),
+        ((500, 100), 2, 400, 40, "give --documents 2 --tokens 100 --length 25, or longer texts"),
+        ((500,), 2, 400, 40, "give two texts or more"),
+        ((500, 20), 2, 400, 40, "give two texts or more"),
+    ],
+)
+def test_the_remedy_of_too_few_documents_works(sizes, count: int, tokens: int, length: int, said: str):
+    texts = [Document(str(i), np.zeros(size, np.int64)) for i, size in enumerate(sizes)]
+    each = FormulaFitSettings(count, tokens, length).windows(length)
+    with pytest.raises(InputError) as refusal:
+        study.chosen_documents(texts, count, each, length, seed=0)
+    assert str(refusal.value).endswith(said) or said in str(refusal.value)
+    remedy = dict(re.findall(r"--(\w+) (\d+)", said))
+    if remedy:  # what it says is done
+        asked = FormulaFitSettings(
+            int(remedy["documents"]), int(remedy.get("tokens", tokens)), int(remedy.get("length", length))
+        )
+        assert asked.length is not None
+        found = study.chosen_documents(
+            texts, asked.documents, asked.windows(asked.length), asked.length, seed=0
+        )
+        assert len(found) == asked.documents
 
 
 # a record

@@ -20,7 +20,8 @@ from analysis.evaluation.loss_by_length import evaluate_spans
 from analysis.heads import phase_ablation
 from analysis.heads.phase_targets import TARGETS
 from analysis.models import checkpoint
-from analysis.models.checkpoint import load_model
+from analysis.models.checkpoint import load_model, read_checkpoint
+from analysis.models.llama import Llama
 from analysis.records import read_summary
 from analysis.studies import phase_seeds
 from analysis.studies.settings import PhaseSeedsSettings
@@ -182,6 +183,21 @@ def test_bad_input_is_one_line(
     out = tmp_path / "seeds.json"
     with pytest.raises(InputError, match="are both tapa-s0; give each variant and seed once"):
         measured([root / "tapa-s0", make(tmp_path, "tapa-s0", data)], out)
+    short = dataclasses.replace(read_checkpoint(root / "tapa-s0").config, context=phase_seeds.TARGET)
+    about = {"corpus": "texts", "corpus_seed": 0, "seed": 0}
+    of_short = checkpoint.save(
+        tmp_path / "short",
+        3,
+        Llama(short).state_dict(),
+        {},
+        config=short,
+        recipe=about,
+        corpus_sha256=data.sha256,
+    )
+    with pytest.raises(
+        InputError, match="was trained at 64 tokens, and the last 64 of a window are scored; give"
+    ):
+        measured([of_short], out)
     with pytest.raises(InputError, match="no model was given; name at least one of `tapa train`"):
         measured([], out)
     with pytest.raises(InputError, match="windows=1 is below 2; give 2 or more"):
