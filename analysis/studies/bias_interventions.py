@@ -282,11 +282,9 @@ def begun_record(path: Path, windows: Sequence[TextWindow], keys: Mapping[str, s
         return None
     with records.relied_on(path, BIAS_INTERVENTIONS):
         data = records.read(path, expect_schema=BIAS_INTERVENTIONS)
-        if data.attrs["key"] not in keys.values() or _known(data, windows) is None:
-            raise InputError(
-                f"{path} is of another model, other texts or settings; give another --out or remove it"
-            )
-    return data
+        if data.attrs["key"] in keys.values() and _known(data, windows) is not None:
+            return data
+    raise InputError(f"{path} is of another model, other texts or settings; give another --out or remove it")
 
 
 def _known(data: xr.Dataset, windows: Sequence[TextWindow]) -> set[str] | None:
