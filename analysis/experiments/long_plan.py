@@ -183,6 +183,8 @@ def _code_tiers() -> Iterator[Tier]:
         (
             *_on_code(PRIMARY, seeds=(0,), rates=CODE_RATES[:1], shares=(CODE_SHARE / 3,)),
             *_on_code(PRIMARY, seeds=(1,), rates=CODE_RATES[:1], shares=(CODE_SHARE, CODE_SHARE / 3)),
+            *_on_code(("tapa",), seeds=(2,), rates=CODE_RATES[1:2]),
+            *_on_code(("rope",), seeds=(2,), rates=CODE_RATES[:1], shares=(CODE_SHARE, CODE_SHARE / 3)),
             *_on_code(PRIMARY, seeds=(1,), rates=CODE_RATES[1:2]),
             *_on_code(PRIMARY, seeds=(0,), rates=CODE_RATES[2:]),
         ),
