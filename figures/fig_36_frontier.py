@@ -14,6 +14,7 @@ from figures.style import COLOURS, PAGE, headline, method, note, nothing_yet, se
 SHOWN = ("RoPE", "TAPA", "ALiBi", "NoPE")
 MARKS = dict(zip(SHOWN, ("o", "s", "^", "D"), strict=True))
 FAR = 8
+FILLS = {"full": "filled", "none": "hollow", "left": "half filled"}  # of the marks of up to three seeds
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -29,13 +30,17 @@ def draw(records: Mapping[str, Any]) -> Figure:
         and row["label"] in SHOWN
         and not row["diverged"]
     ]
+    seeds = sorted({row["seed"] for row in rows})
+    fills = dict(zip(seeds, FILLS if 1 < len(seeds) <= len(FILLS) else ["full"] * len(seeds), strict=False))
     for name in SHOWN:
         mine = [row for row in rows if row["label"] == name]
         if not mine:
             continue
         _, style = method(name) or ("", {})
-        at = [row["bits"][near] for row in mine], [row["bits"][far] for row in mine]
-        ax.plot(*at, MARKS[name], ms=3.5, color=style["color"], label=name)
+        for seed in sorted({row["seed"] for row in mine}):
+            of_seed = [row for row in mine if row["seed"] == seed]
+            at = [row["bits"][near] for row in of_seed], [row["bits"][far] for row in of_seed]
+            ax.plot(*at, MARKS[name], ms=3.5, color=style["color"], fillstyle=fills[seed], label=name)
         for corners in data["frontiers"][data["corpus"]][name].values():
             ax.plot(*zip(*corners, strict=True), lw=0.9, **style)
         named = min(mine, key=lambda row: (row["seed"], row["validation_bits"]))  # of the data that chooses
@@ -61,7 +66,10 @@ def draw(records: Mapping[str, Any]) -> Figure:
         nothing_yet(ax)
     counts = (("seed", "seed"), ("lr", "rate"), ("share", "horizon"))
     counts = ", ".join(_counted(len({row[key] for row in rows}), word) for key, word in counts)
-    note(figure, f"corpus {data['corpus']}; every point a run whose schedule ends there ({counts}); lines: the "
+    marks = "".join(
+        f"; {FILLS[fill]}: seed {seed}" for seed, fill in fills.items() if len({*fills.values()}) > 1
+    )
+    note(figure, f"corpus {data['corpus']}; every point a run whose schedule ends there ({counts}){marks}; lines: the "
          "frontier of each seed" + _read_at(contrasts))  # fmt: skip
     headline(figure, _finding(contrasts, rows, near))
     return figure
@@ -107,10 +115,19 @@ def _finding(contrasts: Rows, runs: Rows, near: str) -> str:
             best = min(mine, key=lambda row: (row["seed"], row["validation_bits"]))
             said.append(f"{name} {best['harm']:+.2f} at {best['bits'][near]:.2f}")
         return f"From L to {FAR}L, bits a byte, each at its least validation loss: {', '.join(said)}; none is equal yet"
-    by_name: dict[str, list[str]] = {}
-    for row in compared:
-        by_name.setdefault(row["against_label"], []).append(f"{row['difference']:+.2f}")
-    said = ", ".join(f"{name} {' and '.join(values)}" for name, values in by_name.items())
-    sets = dict.fromkeys(_of(row) for row in compared)
-    count = next(iter(sets)) if len(sets) == 1 else "a number for each seed"
-    return f"At equal loss at L, TAPA's bits a byte at {FAR}L, less those of others ({count}): {said}"
+    names = dict.fromkeys(row["against_label"] for row in compared)
+    by_name = {name: [row for row in compared if row["against_label"] == name] for name in names}
+    alike = len({_all_of(mine) for mine in by_name.values()}) == 1
+    said = []
+    for name, mine in by_name.items():
+        values = " and ".join(f"{row['difference']:+.2f}" for row in mine)
+        said.append(f"{name} {values}" + ("" if alike else f" ({_all_of(mine)})"))
+    count = f" ({_all_of(by_name[compared[0]['against_label']])})" if alike else ""
+    return f"At equal loss at L, TAPA's bits a byte at {FAR}L, less those of others{count}: {', '.join(said)}"
+
+
+def _all_of(rows: Rows) -> str:
+    """The seeds of rows, pooled or of a seed each: "8 seeds", "seeds 0 and 1"."""
+    if len(rows) == 1:
+        return _of(rows[0])
+    return f"seeds {' and '.join(str(row['seeds'][0]) for row in rows)}"

@@ -89,7 +89,17 @@ def test_each_of_two_seeds_is_drawn_and_named(tmp_path):
         {run: c for run, c in contents_of("gate", "first", noise=0.05).items() if run.seed < 2}, LADDER
     )
     (rope_0, rope_1) = [row["difference"] for row in two["contrasts"] if row["against"] == "rope"]
-    assert f"RoPE {rope_0:+.2f} and {rope_1:+.2f}" in title(module("frontier").draw({"long": two}))
+    figure = module("frontier").draw({"long": two})
+    assert f"others (seeds 0 and 1): RoPE {rope_0:+.2f} and {rope_1:+.2f}" in title(figure)
+    fills = [line.get_fillstyle() for line in figure.axes[0].lines if line.get_label() == "TAPA"]
+    assert fills == ["full", "none"]
+    assert "filled: seed 0; hollow: seed 1" in " ".join(text.get_text() for text in figure.texts).replace(
+        "\n", " "
+    )
+    without = [row for row in two["contrasts"] if (row["against"], row["seeds"]) != ("alibi", [1])]
+    named = title(module("frontier").draw({"long": two | {"contrasts": without}}))
+    assert f"RoPE {rope_0:+.2f} and {rope_1:+.2f} (seeds 0 and 1), ALiBi" in named
+    assert "(seed 0)" in named
     labels = {text.get_text() for text in module("collected").draw({"long": two}).axes[0].texts}
     assert labels >= {"TAPA, seed 0", "TAPA, seed 1"}
 
@@ -104,7 +114,6 @@ def title(figure: Figure) -> str:
     return " ".join(figure.get_suptitle().split())
 
 
-def test_the_frontier_draws_every_run_and_the_hull_of_each_seed(found):
     figure = module("frontier").draw(found)
     lines = {str(line.get_label()): line.get_xydata() for line in figure.axes[0].lines}
     ended = {run: c for run, c in contents_of("gate", "first", noise=0.05).items() if run.kind == "scratch"}
@@ -113,7 +122,8 @@ def test_the_frontier_draws_every_run_and_the_hull_of_each_seed(found):
         for name in ("rope", "tapa", "alibi", "nope")
         for points in points_of(ended, name, "private-words", LADDER).values()
     ]
-    assert sum(len(lines[name]) for name in ("RoPE", "TAPA", "ALiBi", "NoPE")) == len(ended)
+    marks = [line for line in figure.axes[0].lines if line.get_label() in ("RoPE", "TAPA", "ALiBi", "NoPE")]
+    assert sum(len(line.get_xydata()) for line in marks) == len(ended)
     drawn = [line.get_xydata() for line in figure.axes[0].lines if str(line.get_label()).startswith("_child")]
     assert [a.tolist() for a in drawn if len(a) > 1][: len(hulls)] == [
         h.tolist() for h in hulls if len(h) > 1
