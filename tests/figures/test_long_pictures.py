@@ -114,8 +114,8 @@ def title(figure: Figure) -> str:
     return " ".join(figure.get_suptitle().split())
 
 
+def test_the_frontier_draws_every_run_and_the_hull_of_each_seed(found):
     figure = module("frontier").draw(found)
-    lines = {str(line.get_label()): line.get_xydata() for line in figure.axes[0].lines}
     ended = {run: c for run, c in contents_of("gate", "first", noise=0.05).items() if run.kind == "scratch"}
     hulls = [
         frontier(points)
