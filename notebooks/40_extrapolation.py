@@ -141,10 +141,16 @@ with mpl.rc_context(RC):
 # Identifiers recur over kilobytes of source, and a reference trained at 1024 tokens gains in windows of 1024 against
 # those of 256, though less than half of that is certainly of context beyond 256
 # ([gate-code](../figures/FINDINGS.md#gate-code)). Every point is a run whose schedule ends there; methods are compared
-# at equal loss at the trained length: TAPA is ahead of RoPE
+# at equal loss at the trained length. On the first seed TAPA is ahead of RoPE
 # ([long-tapa-rope-code](../figures/FINDINGS.md#long-tapa-rope-code)) and of NoPE, which has no term of position
 # ([long-tapa-nope-code](../figures/FINDINGS.md#long-tapa-nope-code)), and behind ALiBi
-# ([long-tapa-alibi-code](../figures/FINDINGS.md#long-tapa-alibi-code)), a bias by distance and nothing else. At the
+# ([long-tapa-alibi-code](../figures/FINDINGS.md#long-tapa-alibi-code)), a bias by distance and nothing else. On the
+# second it is behind RoPE, by more ([long-tapa-rope-code-s1](../figures/FINDINGS.md#long-tapa-rope-code-s1)): RoPE's
+# two runs are alike ([use-rope-code](../figures/FINDINGS.md#use-rope-code),
+# [use-rope-code-s1](../figures/FINDINGS.md#use-rope-code-s1)), TAPA's are not
+# ([use-tapa-code](../figures/FINDINGS.md#use-tapa-code),
+# [use-tapa-code-s1](../figures/FINDINGS.md#use-tapa-code-s1)). So beyond the trained length nothing is known of which of
+# the two is ahead, and what is said of TAPA beside ALiBi and NoPE is of one run of each. At the
 # trained length itself NoPE is ahead of TAPA ([near-tapa-nope-code](../figures/FINDINGS.md#near-tapa-nope-code)).
 # Seeds are too few for an interval over them: each has its row, over documents, and what is not there yet is listed
 # under the table. From windows of twice the trained length on, every scored token has more than that length before it;
