@@ -223,10 +223,10 @@ MUTATIONS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
         lambda steep: sp.Symbol("u", positive=True),
         "eq-47.a",
     ),
-    "13/24 for kappa tightened to 1/2": (
+    "1/2 + u/12 for kappa doubled": (
         "paper.appendix_e_error",
-        "WORST_KAPPA",
-        lambda k: sp.Rational(1, 2),
+        "SLOW_KAPPA",
+        lambda bound: 2 * bound,
         "eq-51*",
     ),
     "the period's first end one off": (
