@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -117,13 +118,14 @@ def _finding(contrasts: Rows, runs: Rows, near: str) -> str:
         return f"From L to {FAR}L, bits a byte, each at its least validation loss: {', '.join(said)}; none is equal yet"
     names = dict.fromkeys(row["against_label"] for row in compared)
     by_name = {name: [row for row in compared if row["against_label"] == name] for name in names}
-    alike = len({_all_of(mine) for mine in by_name.values()}) == 1
-    said = []
-    for name, mine in by_name.items():
-        values = " and ".join(f"{row['difference']:+.2f}" for row in mine)
-        said.append(f"{name} {values}" + ("" if alike else f" ({_all_of(mine)})"))
-    count = f" ({_all_of(by_name[compared[0]['against_label']])})" if alike else ""
-    return f"At equal loss at L, TAPA's bits a byte at {FAR}L, less those of others{count}: {', '.join(said)}"
+    groups = []
+    for seeds, mine in groupby(by_name.items(), key=lambda item: _all_of(item[1])):
+        values = ((name, " and ".join(f"{row['difference']:+.2f}" for row in rows)) for name, rows in mine)
+        groups.append((seeds, ", ".join(map(" ".join, values))))
+    start = f"At equal loss at L, TAPA's bits a byte at {FAR}L, less those of others"
+    if len(groups) == 1:
+        return f"{start} ({groups[0][0]}): {groups[0][1]}"
+    return f"{start}: {'; '.join(f'{said} ({seeds})' for seeds, said in groups)}"
 
 
 def _all_of(rows: Rows) -> str:

@@ -98,7 +98,7 @@ def test_each_of_two_seeds_is_drawn_and_named(tmp_path):
     )
     without = [row for row in two["contrasts"] if (row["against"], row["seeds"]) != ("alibi", [1])]
     named = title(module("frontier").draw({"long": two | {"contrasts": without}}))
-    assert f"RoPE {rope_0:+.2f} and {rope_1:+.2f} (seeds 0 and 1), ALiBi" in named
+    assert f"RoPE {rope_0:+.2f} and {rope_1:+.2f} (seeds 0 and 1); ALiBi" in named
     assert "(seed 0)" in named
     labels = {text.get_text() for text in module("collected").draw({"long": two}).axes[0].texts}
     assert labels >= {"TAPA, seed 0", "TAPA, seed 1"}
