@@ -194,6 +194,12 @@ def _numbers() -> Answers:
     )
 
 
+def _converses() -> Answers:
+    sides = ((sp.Integer(1), P / (1 + P)), (P, P + 1), (sp.Rational(1, 2), P / (1 + P)))
+    yield "at least", _verdicts(*(checks.at_least("", *both) for both in sides)), [YES, NO, NO]
+    yield "at least itself", _refused(lambda: checks.at_least("", P, P)), True
+
+
 def _inequalities() -> Answers:
     asked = (
         (sp.exp(P) - 1 - P - P**2 / 2, 3, False),
@@ -208,9 +214,6 @@ def _inequalities() -> Answers:
     terms = ((P + 1) / Q, P - Q, 2 * P - Q, P + X, P * Q + sp.pi - 3, 1 / (Q + 1) - 1 / (Q + 2), -P)
     found = [checks.termwise("", expression) for expression in terms]
     yield "termwise", _verdicts(*found), [YES, NO, OPEN, OPEN, YES, YES, NO]
-    sides = ((sp.Integer(1), P / (1 + P)), (P, P + 1), (sp.Rational(1, 2), P / (1 + P)))
-    yield "at least", _verdicts(*(checks.at_least("", *both) for both in sides)), [YES, NO, NO]
-    yield "at least itself", _refused(lambda: checks.at_least("", P, P)), True
     open_, third = ball(-1).union(ball(1)), ball("1/3")
     cases = ([third, 1], [1, -third], [1, 0], [1, open_], [-1, open_])
     for strict, known in ((True, [SHOWN, NO, NO, OPEN, NO]), (False, [SHOWN, NO, SHOWN, OPEN, NO])):
@@ -690,6 +693,6 @@ def _tokens() -> Answers:
 
 
 GROUPS: tuple[Callable[[], Answers], ...] = (
-    *(_balls, _identities, _numbers, _inequalities, _scans, _floats, _lemma_points, _rope_sums),
+    *(_balls, _identities, _numbers, _inequalities, _converses, _scans, _floats, _lemma_points, _rope_sums),
     *(_ranges, _ranges_of_symbols, _draws, _relations, _statements, _conclusions, _boxes, _tokens),
 )

@@ -40,6 +40,7 @@ ERRORS: list[tuple[Any, str, Any, str]] = [
     (exact, "identity", lambda _, __, what, **___: proves_all(what), "identities: identities"),
     (checks, "rises", proves_all, "inequalities: rises"),
     (checks, "termwise", proves_all, "inequalities: termwise"),
+    (checks, "at_least", lambda what, *_: proves_all(what), "converses: at least"),
     (checks, "near_integers", always(range(2, 4)), "inequalities: integers"),
     (checks.Distances, "at", always(arb(0)), "scans: one by one"),
     (checks.Point, "least_epsilon", always(arb(1)), "lemma_points: least epsilon"),
