@@ -7,7 +7,7 @@ As repaired, each constant is the least that these limits give, rounded up, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -106,19 +106,27 @@ EQ_28 = Statement(
 )
 
 
-def over_log(statement: Statement) -> Evidence:
+def asks_for_heads(statement: Statement) -> Evidence:
     """Evidence that the statement asks for D > 4L, as the bound of e does."""
     (condition,) = RIEMANN_ERROR.conclusions[1].when
     what = "e bounds what C_D and S_D are off their limits where D > 4L (thm-2.2.riemann)"
     return exact(what, condition in statement.given, statement.given, condition)
 
 
-def without_error(bound: sp.Expr, error: sp.Symbol, sign: int) -> tuple[arb, arb, Evidence]:
-    """(a, b) of a bound a + b/L + sign e, and the evidence that e stands in it as thm-2.2.riemann has it."""
-    constant, slope = line_in(bound - sign * error, LOG)
+def over_log(
+    statement: Statement, index: int, error: sp.Symbol, sign: int = 1
+) -> Generator[Evidence, None, tuple[arb, arb]]:
+    """(a, b) of a conclusion's bound a + b/L + sign e, with evidence that e stands in it as thm-2.2.riemann has it."""
+    bound = statement.target(index)
     found = sp.expand(bound).coeff(error)
-    what = "e is what C_D or S_D may be off its limit (thm-2.2.riemann)"
-    return constant_ball(constant), constant_ball(slope), exact(what, found == sign, found, sign)
+    yield exact("e is what C_D or S_D may be off its limit (thm-2.2.riemann)", found == sign, found, sign)
+    return without_error(bound, error, sign)
+
+
+def without_error(bound: sp.Expr, error: sp.Symbol, sign: int = 1) -> tuple[arb, arb]:
+    """(a, b) of a bound a + b/L + sign e."""
+    constant, slope = line_in(bound - sign * error, LOG)
+    return constant_ball(constant), constant_ball(slope)
 
 
 @claim(
@@ -132,12 +140,10 @@ def without_error(bound: sp.Expr, error: sp.Symbol, sign: int) -> tuple[arb, arb
     "C_D| < e for every a >= 0.",
 )
 def eq_28(statement: Statement) -> Iterator[Evidence]:
-    yield over_log(statement)
-    constant, slope, once = without_error(statement.target(1), E_NEAR, -1)
-    yield once
+    yield asks_for_heads(statement)
+    constant, slope = yield from over_log(statement, 1, E_NEAR, -1)
     yield near_cosine(constant, -slope)
-    second, last, once = without_error(statement.target(2), E_NEAR, -1)
-    yield once
+    second, last = yield from over_log(statement, 2, E_NEAR, -1)
     yield below("second inequality: 1/4 < (3/8)(sqrt(2)/2)", second, constant)
     yield below("and its term in 1/L is no smaller", last, slope, strict=False)
 
@@ -165,9 +171,8 @@ EQ_28_REPAIRED = Statement(
     outline="The same: cos 0 = 1 gives 3/8, and 0.213 is (dip + gamma - ln(4/pi))/2, rounded up.",
 )
 def eq_28_repaired(statement: Statement) -> Iterator[Evidence]:
-    yield over_log(statement)
-    constant, slope, once = without_error(statement.target(), E_NEAR, -1)
-    yield once
+    yield asks_for_heads(statement)
+    constant, slope = yield from over_log(statement, 1, E_NEAR, -1)
     yield controlled(near_cosine(constant, -slope), near_cosine(constant + ball("1/200"), -slope))
     yield from rounded_up("what 3/8 is short of, times L", near_cost(), -slope, "1/1000")
 
@@ -178,7 +183,7 @@ def eq_28_repaired(statement: Statement) -> Iterator[Evidence]:
 )
 @attack("eq-28*", domain="the same")
 def eq_28_attack() -> Iterator[Evidence]:
-    constant, slope, _ = without_error(EQ_28_REPAIRED.target(), E_NEAR, -1)
+    constant, slope = without_error(EQ_28_REPAIRED.target(), E_NEAR, -1)
     yield search("lim C_D less its bound in the limit", _near_cases(constant, -slope), control="0.000328")
     yield from EQ_28_REPAIRED.attack(number=200)
 
@@ -236,10 +241,9 @@ EQ_29 = Statement(
     "side too: eq-29*, with 0.071 for 2.",
 )
 def eq_29(statement: Statement) -> Iterator[Evidence]:
-    yield over_log(statement)
+    yield asks_for_heads(statement)
     yield from cosine_beyond_one_turn()
-    constant, slope, once = without_error(statement.target(), E_FAR, 1)
-    yield once
+    constant, slope = yield from over_log(statement, 1, E_FAR)
     yield below("nothing stands beside the term in 1/L", 0, constant, strict=False)
     yield from far_cosine(slope)
 
@@ -260,7 +264,7 @@ EQ_29_REPAIRED = Statement(
     outline="The same, both signs: 0.071 is (1/(10 c) + 1/8)/2, rounded up.",
 )
 def eq_29_repaired(statement: Statement) -> Iterator[Evidence]:
-    yield over_log(statement)
+    yield asks_for_heads(statement)
     yield from cosine_beyond_one_turn()
     yield from least_over_log(statement, 1, E_FAR, far_cost())
 
@@ -269,8 +273,7 @@ def least_over_log(
     statement: Statement, index: int, error: sp.Symbol, own: arb, sign: int = 1
 ) -> Iterator[Evidence]:
     """A conclusion's bound (below where `sign` is -1) is `own`/L, rounded up in its last digit, and e."""
-    constant, slope, once = without_error(statement.target(index), error, sign)
-    yield once
+    constant, slope = yield from over_log(statement, index, error, sign)
     yield exact("nothing stands beside the term in 1/L", constant.is_zero(), constant, 0)
     yield from rounded_up("L times the bound in the limit", own, sign * slope, "1/1000")
 
@@ -281,7 +284,7 @@ def least_over_log(
 )
 @attack("eq-29*", domain="the same")
 def eq_29_attack() -> Iterator[Evidence]:
-    _, slope, _ = without_error(EQ_29_REPAIRED.target(), E_FAR, 1)
+    _, slope = without_error(EQ_29_REPAIRED.target(), E_FAR)
     cases = (
         (
             f"base {base}, Lambda = {factor} b",
@@ -336,10 +339,9 @@ EQ_30 = Statement(
     "1.6748) as well. (31) needs the other side too: eq-30*, with smaller constants.",
 )
 def eq_30(statement: Statement) -> Iterator[Evidence]:
-    yield over_log(statement)
+    yield asks_for_heads(statement)
     for index, error in ((1, E_NEAR), (2, E_FAR)):
-        constant, slope, once = without_error(statement.target(index), error, 1)
-        yield once
+        constant, slope = yield from over_log(statement, index, error)
         yield below("nothing stands beside the term in 1/L", 0, constant, strict=False)
         yield from sine_bound(slope)
 
@@ -364,7 +366,7 @@ EQ_30_REPAIRED = Statement(
     outline="The same, both signs, the constants rounded up: 1.6748/2, (1.852 - 1.4181)/2, (1.6748 - 1.4181)/2.",
 )
 def eq_30_repaired(statement: Statement) -> Iterator[Evidence]:
-    yield over_log(statement)
+    yield asks_for_heads(statement)
     rows = ((1, E_NEAR, 1), (2, E_NEAR, -1), (3, E_FAR, 1))
     for (index, error, sign), own in zip(rows, sine_limits_over_log(), strict=True):
         yield from least_over_log(statement, index, error, own, sign)
@@ -376,7 +378,7 @@ def eq_30_repaired(statement: Statement) -> Iterator[Evidence]:
 )
 @attack("eq-30*", domain="the same")
 def eq_30_attack() -> Iterator[Evidence]:
-    _, slope, _ = without_error(EQ_30_REPAIRED.target(), E_NEAR, 1)
+    _, slope = without_error(EQ_30_REPAIRED.target(), E_NEAR)
     cases = (
         (
             f"base {base}, distance {text(ball(lam), 6)}",
