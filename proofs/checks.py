@@ -52,15 +52,17 @@ def tried(what: str, survives: bool, computed: object, predicted: object) -> Evi
     return Evidence(what, answer, computed=_written(computed), predicted=_written(predicted))
 
 
-def _written(value: object) -> str:
-    """As text that is the same at every run: a set has no order of its own, and its members are sorted."""
+def _written(value: object, plain: Callable[[object], str] = str) -> str:
+    """As text that is the same at every run: a set, also in a row, has no order of its own; its members are sorted."""
     if isinstance(value, set | frozenset):
-        return (
-            "{"
-            + ", ".join(sorted((_written(item) for item in value), key=lambda text: (len(text), text)))
-            + "}"
-        )
-    return str(value)
+        members = sorted((_written(item) for item in value), key=lambda text: (len(text), text))
+        return f"{{{', '.join(members)}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(_written(item, repr) for item in value)}]"
+    if type(value) is tuple:  # a named one writes its names
+        members = [_written(item, repr) for item in value]
+        return f"({', '.join(members)}{',' if len(members) == 1 else ''})"
+    return plain(value)
 
 
 def equality(what: str, left: symbolic.Expr, right: symbolic.Expr) -> Evidence:

@@ -186,11 +186,10 @@ class Variable:
     def filled_by(self, expression: Expr, parameter: sp.Symbol) -> Evidence:
         """Evidence that an expression in a positive parameter, which it moves one way, runs over just this range."""
         found = sp.sympify(expression)
-        ends = sorted((sp.limit(found, parameter, end) for end in (0, sp.oo)), key=sp.default_sort_key)
+        ends = {sp.limit(found, parameter, end) for end in (0, sp.oo)}
         slope = sp.factor(sp.diff(found, parameter))
         one_way = slope.is_positive or slope.is_negative or None
-        own = sorted((sp.sympify(self.low), sp.sympify(self.high)), key=sp.default_sort_key)
-        holds = one_way if ends == own else False
+        holds = one_way if ends == {sp.sympify(self.low), sp.sympify(self.high)} else False
         return exact(f"{found} runs over {self.words()}", holds, (slope, ends), "one way, from end to end")
 
     def values(self, known: Mapping[sp.Symbol, Value], meaning: Meaning | None = None) -> list[Value]:

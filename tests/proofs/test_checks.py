@@ -114,6 +114,9 @@ def test_a_set_is_written_the_same_at_every_run():
     for ordered in itertools.permutations(members):
         found = checks.exact("a set", True, set(ordered), frozenset(ordered))
         assert found.computed == found.predicted == "{0, 10, 1/2, sqrt(2)}"
+        within = checks.exact("a set in a row", True, ("a", set(ordered)), [(set(ordered),)])
+        assert within.computed == "('a', {0, 10, 1/2, sqrt(2)})"
+        assert within.predicted == "[({0, 10, 1/2, sqrt(2)},)]"
 
 
 def test_the_proofs_by_form_say_no() -> None:
