@@ -222,7 +222,8 @@ def _wave(ax: Axes, row: Row, key: int, alpha: float, reach: int) -> None:
     ax.axhline(0, color="black", lw=0.5)
     ax.set(ylim=(-1.05, 1.05), ylabel="cosine of the pair")
     ax.set_title(
-        rf"$\varphi$ = {row.phase[key]:+.3f}, score {row.amplitude[key]:+.2f} $\times$ {row.cosine[key]:+.2f}",
+        rf"$\varphi$ = {row.phase[key]:+.3f}," + "\n"  # in two lines: the panel beside it has a title too
+        rf"score {row.amplitude[key]:+.2f} $\times$ {row.cosine[key]:+.2f}",
         loc="left",
     )
     distance_axis(ax)
