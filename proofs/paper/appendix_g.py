@@ -17,7 +17,7 @@ import sympy as sp
 from flint import arb
 
 from analysis.evidence import Evidence, Verdict
-from proofs.balls import Real, ball, below
+from proofs.balls import Real, ball, below, equal_within
 from proofs.checks import arrives, controlled, equality, exact, instance, rises, search, termwise, tried
 from proofs.exact import Expr, identity, limit
 from proofs.gaussian_tokens import (
@@ -35,6 +35,7 @@ from proofs.gaussian_tokens import (
     quadratic,
     stacked,
 )
+from proofs.integrals import integrate
 from proofs.ledger import attack, claim, repair
 from proofs.paper.section_3_score import EQ_12
 from proofs.paper.theorem_3_2 import DOT, HIGHEST, KERNEL, MAJORANT, PHASE_DIMS, WEIGHTED
@@ -448,13 +449,31 @@ def eq_77(statement: Statement) -> Iterator[Evidence]:
 
 
 def fringe_sizes() -> Iterator[Evidence]:
-    """All that `eq_77_bound` rests on, and that no constant is enough."""
+    """All that `eq_77_bound` rests on, the integral in another way, and that no constant is enough."""
+    yield fringes_by_radius()
     yield from fringe_derivatives()
     for n in (1, 2, 32):
         # the cosine is at most 1, and 1 at the origin
         peak = 2 * sp.exp(log_normal(sp.Integer(0))) ** (2 * n)
         yield identity(fringe_peak(n, sp.pi), sp.simplify(peak), f"n = {n}: sup of 2 g")
         yield grows(n)
+
+
+def fringes_by_radius() -> Evidence:
+    """`fringe_integral` at n = 2: given |k| = r, u q.k is normal of deviation v = ur; r has the density r e^{-r^2/2}.
+
+    E cos y (1 + cos y) = e^{-v^2/2} + (1 + e^{-2v^2})/2 for normal y; beyond r = 30 at most 2 e^{-450} is left.
+    """
+    wave, end = ball("1/10"), arb(30)
+    u = 2 * arb.pi() * wave
+    found = integrate(
+        lambda r, _: (
+            r * (-r * r / 2).exp() * ((-((u * r) ** 2) / 2).exp() + (1 + (-2 * (u * r) ** 2).exp()) / 2)
+        ),
+        0,
+        end,
+    )
+    return equal_within("n = 2, lambda = 1/10: the integral by |k|", fringe_integral(2, wave), found, "1e-20")
 
 
 def grows(n: int) -> Evidence:
