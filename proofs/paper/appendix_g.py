@@ -188,9 +188,12 @@ def eq_75_repaired(statement: Statement) -> Iterator[Evidence]:
 
 @attack("eq-75", domain="one factor 1/2 too few in either place alone")
 def eq_75_attack() -> Iterator[Evidence]:
-    half = sp.Rational(1, 2)
-    for amplitude, angle in ((1, half), (half, 1)):
-        yield in_place(sp.sympify(amplitude), sp.sympify(angle))
+    right = [
+        inner / value
+        for inner, value in zip((INNER_A, INNER_P), EQ_75_REPAIRED.meaning.values(), strict=True)
+    ]
+    for amplitude, angle in ((sp.Integer(1), right[1]), (right[0], sp.Integer(1))):
+        yield in_place(amplitude, angle)
 
 
 INNER, WAVE_NUMBER = sp.Symbol("p", real=True), sp.Symbol("lambda", positive=True)
@@ -578,7 +581,7 @@ def eq_77_repaired(statement: Statement) -> Iterator[Evidence]:
     "correlated unit normal q, k, n = 1, r from -0.99 to 0.999, lambda from 1/1000 to 1000",
 )
 def eq_77_repaired_attack() -> Iterator[Evidence]:
-    yield from BOUNDS_AT_NORMAL.attack()
+    yield from BOUNDS_AT_NORMAL.attack(controls=("1.27e-6", "0.682"))
     yield search("1 - |E| 2 pi lambda sqrt(1-r^2)", _correlated_cases(), control="1.27e-8")
 
 

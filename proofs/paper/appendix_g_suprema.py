@@ -440,7 +440,7 @@ COMBINED_AT_NORMAL = at_normal(
     "two bumps, c = 1 and 10, distances 1 to 2^20, alpha = 1: |E Attn| against K/s",
 )
 def thm_3_2_printed_repaired_attack() -> Iterator[Evidence]:
-    yield from COMBINED_AT_NORMAL.attack()
+    yield from COMBINED_AT_NORMAL.attack(controls=("4.95e-5",))
     yield search("1 - |E Attn| s/K", _bump_cases(), control="0.501")
 
 
@@ -506,7 +506,7 @@ def eq_81(statement: Statement) -> Iterator[Evidence]:
     "normal laws, n = 1, 2, 128, distances 1 to 2^20: E cos lambda^n bounded, printed lambda",
 )
 def eq_81_attack() -> Iterator[Evidence]:
-    yield from EQ_81_AT_NORMAL.attack()
+    yield from EQ_81_AT_NORMAL.attack(controls=("4.95e-5", None))
     cases = (
         (f"n = {n}, distance {lag}", 1 - cosine_mean(n, lag) * (arb.pi() * _wave(n, lag)) ** n)
         for n in (1, 2, 128)
