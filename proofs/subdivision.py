@@ -218,7 +218,7 @@ def certify_positive(
         search.split()
 
 
-_HELD = Fraction(9, 10)  # of the control of a search in boxes: the nearer to 1, the more boxes
+_HELD = Fraction(4, 5)  # of the control of a search in boxes: the nearer to 1, the more boxes
 
 
 def attacked_in_boxes(

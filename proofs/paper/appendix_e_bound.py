@@ -104,7 +104,7 @@ def eq_60_repaired(statement: Statement) -> Iterator[Evidence]:
 )
 def eq_60_attack() -> Iterator[Evidence]:
     turn = 2 * arb.pi()
-    for sign, control in ((1, "6.91"), (-1, "6.91")):
+    for sign, control in ((1, "7"), (-1, "7")):
 
         def margin(log_distance: arb, log: arb, sign: int = sign) -> arb:
             x = turn * (log_distance - log).exp()

@@ -181,7 +181,7 @@ def cosine_integral_attack() -> Iterator[Evidence]:
 
     what, ends = "1 - x^2 (Ci^2 + (Si - pi/2)^2) > 0", (Fraction(1, 64), 64)
     yield from attacked_in_boxes(
-        what, margin, slope, ends, ("every x in [1/64, 64]", *ends), control="0.000731"
+        what, margin, slope, ends, ("every x in [1/64, 64]", *ends), control="0.00075"
     )
     far = [64 * ball(Fraction(21, 20)) ** i for i in range(200)]
     cases = ((f"x={float(q):.6g}", margin(q) * q**2) for q in far)
