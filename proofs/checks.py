@@ -102,6 +102,11 @@ def refutes(wrong: Evidence) -> Evidence:
     )
 
 
+NARROW = Fraction(
+    99, 100
+)  # of a control that has three digits, rounded up: no less than 100/101 of it is meant
+
+
 def search(
     what: str, cases: Iterable[tuple[str, Real]], *, strict: bool = True, control: Real | None = None
 ) -> Evidence:
@@ -109,7 +114,9 @@ def search(
 
     SUPPORTED with the least margin if every ball is positive (or, not strict, nonnegative); REFUTED with the case if
     one is certainly not; UNKNOWN if the balls decide neither. `InputError` if there is no case: an empty search
-    would support anything; and if the claim made stronger by `control`, which is false, is not refuted by a case.
+    would support anything; and if the claim made stronger by `control`, which is false, is not refuted by a case, or
+    made stronger by `NARROW` of it is refuted as well: so an error that makes margins larger is seen, and one that
+    makes them smaller. Where the least margin is 0 itself, any control will do.
     """
     least: tuple[str, arb] | None = None
     count, undecided = 0, ""
@@ -131,6 +138,12 @@ def search(
         return found
     lowered = least[1] - ball(control)
     answer = Verdict.REFUTED if lowered < 0 else Verdict.UNKNOWN
+    if answer is Verdict.REFUTED and not (
+        least[1].is_zero() or at_most(ball(NARROW) * ball(control), least[1])
+    ):
+        raise InputError(
+            f"{what}: {text(ball(control), 4)} is no narrow control of the least margin {text(least[1], 4)}"
+        )
     return controlled(found, _found(f"every margin less by {control}", answer, least[0], lowered))
 
 

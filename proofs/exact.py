@@ -173,9 +173,13 @@ def _value(symbol: Expr, k: int) -> Fraction:
     return fits[(11 * k) % len(fits)]
 
 
+_TRY_RATIONALS = range(1, 40), (1, 2, 7)  # numerators and denominators
+
+
 @cache
 def _fitting(symbol: Expr) -> tuple[Fraction, ...]:
-    candidates = (Fraction(sign * n, q) for n in range(1, 40) for q in (1, 2, 7) for sign in (1, -1))
+    above, below = _TRY_RATIONALS
+    candidates = (Fraction(sign * n, q) for n in above for q in below for sign in (1, -1))
     return tuple(x for x in candidates if _meets(symbol, x))
 
 

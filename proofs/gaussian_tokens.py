@@ -7,7 +7,6 @@ s = |m-n|^alpha / sqrt(n), so the cosine of eq 12 is cos(2 pi s q_P.k_P).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -58,12 +57,8 @@ class Split:
 
 
 def admitted_splits(head_dim: int) -> list[Split]:
-    """Every split of a head, the smallest amplitude first: whatever `Split` admits."""
-    found = []
-    for size in range(head_dim + 1):
-        with suppress(InputError):
-            found.append(Split(head_dim, Fraction(size, head_dim)))
-    return found
+    """Every split of a head, the smallest amplitude first: what `Split` admits, as both parts are whole and >= 1."""
+    return [Split(head_dim, Fraction(size, head_dim)) for size in range(1, head_dim)]
 
 
 def counterexample(hypotheses: Iterable[Evidence], *conclusions: Evidence) -> Iterator[Evidence]:

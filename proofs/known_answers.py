@@ -125,6 +125,8 @@ def _identities() -> Answers:
         yield "identities", _verdicts(*found), [YES, YES, NO, NO, NO]
     apart = [exact.identity(*sides, "").radius for sides in ((root, one), (one, root))]
     yield "radius of the wider side", [0 < (x or 0) < 1e-30 for x in apart], [True, True]
+    f = sp.Function("f")
+    yield "nothing known of f", _refused(lambda: checks.equality("", f(X), f(Y))), True
     yield "same", _verdicts(checks.same("", square, square), checks.same("", square, X)), [YES, NO]
     derived = checks.arrives("", square, X**2 + 2 * X + 1), checks.arrives("", square, X)
     yield "a derivation", _verdicts(*derived), [YES, OPEN]
@@ -221,6 +223,11 @@ def _inequalities() -> Answers:
         yield f"searches, strict = {strict}", _verdicts(*found), known
     least = checks.search("", [("one", 2), ("two", third), ("three", 1)])
     yield "the least margin", ("least margin at two" in least.what, "3 cases" in least.what), (True, True)
+    controls = ("0.3", "0.33", "0.334", "0.336", "0.337", "0.34", 1)
+    loose = [_refused(lambda c=c: checks.search("", [("x", third), ("y", 2)], control=c)) for c in controls]
+    yield "controls just above the least margin", loose, [True, True, False, False, True, True, True]
+    flat = [_refused(lambda m=m: checks.search("", [("x", m)], strict=False, control=1)) for m in (0, third)]
+    yield "no control is narrow beside 0", flat, [False, True]
     yield "a search of nothing", _refused(lambda: checks.search("", [])), True
     yield "vanishes", _verdicts(checks.vanishes("", third), checks.vanishes("", open_)), [NO, OPEN]
     rounded = [
@@ -252,6 +259,8 @@ def _scans() -> Answers:
             (scan.first(5, 161, greatest).doubtful, scan.first(5, at, greatest).first),
             (at, None),
         )
+    still = checks.Distances((arb(0),), 1, 0)  # the bias is 1/2 itself, everywhere
+    yield "the bound itself is reached", still.first(5, 9, "1/2"), checks.Scan(5, None, range(5, 6))
     one = checks.Distances((arb(1),), 1, 0)
     yield "no integer", _refused(lambda: one.extremes(5, 5)), True
     yield "an empty range", one.first(5, 5, 0), checks.Scan(None, None, range(5, 5))
@@ -607,6 +616,15 @@ def _boxes() -> Answers:
     parts = [[(0, 1), (1, 2)], [(1, 2), (0, 1)], [(0, 1), ("3/2", 2)], [(0, 1)], [("1/2", 2)], []]
     found = [subdivision.covers("", some, 0, 2) for some in parts]
     yield "ranges that cover", _verdicts(*found), [SURE, SURE, NO, NO, NO, NO]
+    around = ("0.2", "0.24", "0.251", "0.31", "0.32", "0.5")
+    ends = (-1, 2)
+    loose = [
+        _refused(
+            lambda c=c: list(subdivision.attacked_in_boxes("", bowl, slope, ends, ("", *ends), control=c))
+        )
+        for c in around
+    ]
+    yield "controls just above the least value, 1/4", loose, [True, True, False, False, True, True]
     roots = subdivision.isolate_roots(arb.cos, lambda x: -x.sin(), 0, 10)
     places = [root.contains(arb.pi() * (2 * n + 1) / 2) for n, root in enumerate(roots.roots)]
     yield "roots", (places, len(roots.unresolved)), ([True] * 3, 0)

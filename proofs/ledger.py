@@ -47,7 +47,8 @@ in the message:
   a side that shows a ball, "[1.5 +/- 2e-9]", needs both: precision "128 bit ball" and the radius.
 - A claim is attacked, as stated or as repaired.
 - A point of a statement object that refutes nothing, beside evidence that refutes, is an error; so is a step that is
-  false beside such a point that refutes. Another counterexample is called an `instance`.
+  false beside such a point that refutes. Another counterexample is called an `instance`; it refutes too, and what does
+  not is a hypothesis of a `counterexample`, or a conclusion of the statement that holds, or an error.
 - Where an attack refutes a form, the form's own check refutes it as well; that it does not is an error: a search that
   hits would hide a check that misses. An attack that finds nothing yields SUPPORTED (sampled) or CERTIFIED (the whole
   domain covered), and shows that it could have: the same search refutes something false, its control (`control=` of

@@ -90,16 +90,20 @@ def mutants_of(source: str, file: str, attacks: Collection[str] = ()) -> list[Mu
 
     Not planted, as no verdict depends on it by construction: in docstrings and in texts that evidence shows beside its
     verdict (f-strings that are no statement and no number, the `computed` and `predicted` of `exact` and `tried`); in
-    the effort of a search (`_EFFORT`); in literal lists and ranges that a loop of an attack runs over, and ranges that
-    it hands to a function for a loop alone, which are where it looks, and not what it looks for; in the points of
-    `fails_at` and `sharp`, which refute only where they meet the statement's hypotheses, and in the controls of
-    searches (`control=`, what follows the search in `controlled`, what `refutes` is given): another point or control
-    that is refuted is as good, and one that is not is seen. Nor what leaves the numbers of a range as they are, such as
-    range(2, 20 - 1, 2) for range(2, 20, 2).
+    the effort of a search (`_EFFORT`), given, by default, or as a private constant that is read for nothing else; in
+    private constants that begin with `_TRY`, candidates for points of a search, of which those that miss what its
+    points must meet are dropped; in the part of its domain that a statement is attacked on (`within`), and constants
+    that are read for it alone: an attack without a point is refused; in literal lists and ranges that a loop of an
+    attack runs over, and ranges that it hands to a function for a loop alone, which are where it looks, and not what it
+    looks for; in the points of `fails_at` and `sharp`, which refute only where they meet the statement's hypotheses,
+    and in what is false on purpose: the controls of searches (`control=`, `controls=`, what follows the search in
+    `controlled`, what `refutes` is given) and the identities that rewritings are tried on (`_temptations`). Another
+    point or control that is refuted is as good, and one that is not is seen. Nor what leaves the numbers of a range as
+    they are, such as range(2, 20 - 1, 2) for range(2, 20, 2).
     """
     tree, found, lines = ast.parse(source), [], source.encode().splitlines(keepends=True)
     idle = {id(node) for node in _alike(tree)} | {id(_documentation(node)) for node in ast.walk(tree)}
-    unread = (*_shown(tree), *_places(tree, attacks), *_witnesses(tree))
+    unread = (*_shown(tree), *_chosen(tree), *_places(tree, attacks), *_witnesses(tree))
     idle |= {id(inner) for node in unread for inner in ast.walk(node)}
     for node in ast.walk(tree):
         if id(node) in idle:
@@ -122,6 +126,36 @@ def _shown(tree: ast.AST) -> Iterator[ast.AST]:
             yield from node.args[2:]
         if isinstance(node, ast.keyword) and node.arg in (*_SHOWN, *_EFFORT):
             yield node.value
+
+
+def _chosen(tree: ast.Module) -> Iterator[ast.AST]:
+    """How long and on which part of a domain is searched: what is said of it, and constants that say nothing else."""
+    functions = [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)]
+    efforts = [default for one in functions for default in _effort_defaults(one.args)]
+    efforts += [one.value for one in ast.walk(tree) if isinstance(one, ast.keyword) and one.arg in _EFFORT]
+    calls = (one for one in ast.walk(tree) if isinstance(one, ast.Call) and _name(one.func) == "within")
+    parts = [argument for call in calls for argument in call.args]
+    yield from (*efforts, *parts)
+    every, effort, part = (Counter(names_read(tree)), *(_read_in(nodes) for nodes in (efforts, parts)))
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+            alone = every[name] in (effort[name] if name.startswith("_") else 0, part[name])
+            if name.startswith("_TRY") or (every[name] and alone):
+                yield node.value
+
+
+def _read_in(nodes: Sequence[ast.AST]) -> Counter[str]:
+    """How often each name is read in these nodes."""
+    return Counter(name for node in nodes for name in names_read(node))
+
+
+def _effort_defaults(given: ast.arguments) -> Iterator[ast.expr]:
+    """The defaults of parameters that are an effort."""
+    plain = [*given.posonlyargs, *given.args]
+    pairs = [*zip(plain[len(plain) - len(given.defaults) :], given.defaults, strict=True)]
+    pairs += [pair for pair in zip(given.kwonlyargs, given.kw_defaults, strict=True) if pair[1] is not None]
+    yield from (default for parameter, default in pairs if parameter.arg in _EFFORT)
 
 
 def _meant(call: ast.Call) -> Iterator[ast.AST]:
@@ -190,10 +224,12 @@ def _end(call: ast.Call) -> int:
 def _witnesses(tree: ast.Module) -> Iterator[ast.AST]:
     """Controls; the points given to `fails_at` and `sharp`, and what a function names and reads there alone."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.keyword) and node.arg == "control":
+        if isinstance(node, ast.keyword) and node.arg in ("control", "controls"):
             yield node.value
         if isinstance(node, ast.Call) and _name(node.func) in _CONTROLS:
             yield from node.args[_CONTROLS[_name(node.func)] :]
+        if isinstance(node, ast.FunctionDef) and node.name == "_temptations":
+            yield node
         if isinstance(node, ast.keyword) and node.arg == "sharp" and isinstance(node.value, ast.Tuple):
             yield from node.value.elts[1:]
         points = _points(node) if isinstance(node, ast.FunctionDef) else []

@@ -18,7 +18,7 @@ C_D, S_D and their limits for D -> infinity are the functions `Cosines`, `Sines`
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache, cached_property
@@ -42,7 +42,10 @@ Meaning = Mapping[sp.Symbol, Expr]
 TURN = 2 * sp.pi
 _NO_LOW, _NO_HIGH = sp.S.NegativeInfinity, sp.S.Infinity  # singletons: `is` decides, and == is slow
 UNITS = (TURN, sp.Integer(1))  # an angle's unit c: turns as v1 has them, radians as deployed
-DRAWS = 40  # points of an attack
+_DRAWS = 40  # points of an attack
+# candidates for points, beside the ends of a range; those that miss the range are dropped
+_TRY_WHOLE, _TRY_FROM_THE_FIRST = (64, 256), (9,)
+_TRY_ANY_WHOLE = (0, 1, -1, 7, -7, 10**4)
 _BY_ANSWERS = "this tool, at false statements (proofs/known_answers.py)"
 _TINY = Fraction(1, 10**5)
 _NEAR = Fraction(1, 10**18)  # of sides that may be equal: what balls of the ledger's precision leave apart
@@ -209,9 +212,9 @@ class Variable:
     def _whole(self, known: Mapping[sp.Symbol, Value], meaning: Meaning | None) -> list[Value]:
         step = 2 if self.even else 1
         if self.low is _NO_LOW:
-            return [Fraction(step * n) for n in (0, 1, -1, 7, -7, 10**4)]
+            return [Fraction(step * n) for n in _TRY_ANY_WHOLE]
         first = step * (_floor(self.low, known, meaning) // step)
-        far = [first + step * n for n in (0, 1, 2, 9)] + [64, 256]
+        far = [first + step * n for n in (0, 1, 2, *_TRY_FROM_THE_FIRST)] + [*_TRY_WHOLE]
         if self.high is not _NO_HIGH:
             last = step * (_floor(self.high, known, meaning) // step)
             far = [*far[:3], last, last - step, step * ((first + last) // (2 * step))]
@@ -301,6 +304,11 @@ class Conclusion:
             apart = abs(left - right)
             return room - apart if isinstance(self.says, sp.Eq) else apart
         return left - right + room
+
+    def share(self, values: Mapping[sp.Symbol, Value], meaning: Meaning) -> arb:
+        """By how much of itself the greater side exceeds the lesser."""
+        left, right = (_real(side, values, meaning) for side in self.sides)
+        return 1 - right / left
 
     @property
     def sides(self) -> tuple[Expr, Expr]:
@@ -424,21 +432,28 @@ class Statement:
         conditions = (one for conclusion in self.conclusions for one in conclusion.when)
         return tuple(f"${tex(one)}$" for one in (*self.given, *conditions))
 
-    def attack(self, *, number: int = DRAWS, seed: int = 0) -> Iterator[Evidence]:
-        """A search for a counterexample to each conclusion at `points`, in balls."""
+    def attack(
+        self, *, number: int = _DRAWS, seed: int = 0, controls: Sequence[Real | None] = ()
+    ) -> Iterator[Evidence]:
+        """A search for a counterexample to each conclusion at `points`, in balls.
+
+        Of one law, whose numbers nothing else has, `controls` are those of `search`, one for each conclusion; margins
+        are shares of the greater side then, which is positive.
+        """
         points = [(_named(point), point) for point in self.points(number, seed)]
-        for index, conclusion in enumerate(self.conclusions, 1):
+        tests = zip(self.conclusions, controls or [None] * len(self.conclusions), strict=True)
+        for index, (conclusion, control) in enumerate(tests, 1):
+            margin = conclusion.margin if control is None else conclusion.share
             cases = (
-                (name, conclusion.margin(point, self.meaning))
+                (name, margin(point, self.meaning))
                 for name, point in points
                 if all(_holds(one, point, self.meaning) for one in conclusion.when)
             )
-            found = search(
-                f"conclusion {index}, points of its own hypotheses", cases, strict=conclusion.strict
-            )
-            yield replace(found, seed=seed, control=_BY_ANSWERS)
+            what = f"conclusion {index}, points of its own hypotheses"
+            found = search(what, cases, strict=conclusion.strict, control=control)
+            yield replace(found, seed=seed, control=found.control or _BY_ANSWERS)
 
-    def domain(self, *, number: int = DRAWS) -> str:
+    def domain(self, *, number: int = _DRAWS) -> str:
         """In words, what `attack` searches."""
         names = ", ".join(map(str, self.symbols))
         return f"the statement's own ranges of {names}, ends first, {number} draws; what misses a hypothesis is dropped"

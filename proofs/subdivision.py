@@ -218,6 +218,9 @@ def certify_positive(
         search.split()
 
 
+_HELD = Fraction(4, 5)  # of the control of a search in boxes: the nearer to 1, the more boxes
+
+
 def attacked_in_boxes(
     what: str,
     f: Function,
@@ -230,10 +233,18 @@ def attacked_in_boxes(
     """Evidence of a search in boxes that f > 0 on a box, and that the box holds the one that is asked for, in words.
 
     Its controls: f less `control` fails on the box, and the same box with each end moved out by 1 is not held.
+    `InputError` where f > 0 and f less `_HELD` of the control is not: so the least value is known from both sides.
     """
-    found, low = certify_positive(f, df, *box), ball(control)
-    lowered = certify_positive(lambda *x: f(*x) - low, df, *box)
-    yield controlled(found.evidence(what), lowered.evidence(f"the same less {control}"))
+    low = ball(control)
+    lowered, found = (
+        certify_positive(lambda *x, by=by: f(*x) - by, df, *box) for by in (low, low * ball(_HELD))
+    )
+    held = f"{what}, and {text(low * ball(_HELD), 4)} less than it too"
+    if not found.holds:
+        found, held = certify_positive(f, df, *box), what
+        if found.holds:
+            raise InputError(f"{what}: {control} is no narrow control of the least value")
+    yield controlled(found.evidence(held), lowered.evidence(f"the same less {control}"))
     where, lo, hi = asked
     wider = [ball(end) - 1 for end in _corner(lo)], [ball(end) + 1 for end in _corner(hi)]
     yield controlled(

@@ -332,8 +332,9 @@ def gather(node: str, check: Check) -> tuple[Evidence, ...]:
 def _check_counterexamples(node: str, found: Sequence[Evidence]) -> None:
     """`LedgerError` for what is wrong beside evidence that refutes all the same, so that no verdict would show it.
 
-    That is a point that was to refute the statement and does not; and, where such a point does, a step that is false:
-    another counterexample is called an instance.
+    That is a point that was to refute the statement and does not; where such a point does, a step that is false:
+    another counterexample is called an instance; and a step or instance that refutes nothing and is no hypothesis of
+    what does (`proofs.gaussian_tokens.counterexample`), nor has a control: so each counterexample refutes by itself.
     """
     refuted = [item for item in found if item.verdict is Verdict.REFUTED]
     if any(item.role is Role.STATEMENT for item in refuted):
@@ -345,6 +346,10 @@ def _check_counterexamples(node: str, found: Sequence[Evidence]) -> None:
             if item.role is Role.STATEMENT and item.verdict in (Verdict.SUPPORTED, Verdict.UNKNOWN):
                 raise LedgerError(
                     f"{node}: {item.what!r} refutes nothing, {item.verdict}; drop it or mend it"
+                )
+            if item.role is not Role.STATEMENT and item.verdict is not Verdict.REFUTED and not item.control:
+                raise LedgerError(
+                    f"{node}: {item.what!r} refutes nothing, {item.verdict}; mend it, or give it to `counterexample`"
                 )
 
 

@@ -352,12 +352,10 @@ EQ_20 = Statement(
 )
 def eq_20(statement: Statement) -> Iterator[Evidence]:
     greatest, said = statement.range_of(ETA).high, statement.meaning
-    yield from coin_tokens()
-    yield equal_pairs_forever(str(greatest))
-    yield from (equal_pairs(head_dim, str(greatest)) for head_dim in HEAD_DIMS)
-    tail = sp.limit(CLAIMED_TAIL, ANY_D, sp.oo)
-    yield equality("the bound as D -> oo", tail, said[LIMIT_BOUND])
-    yield statement.fails_at({C3: 1, C4: 1, ETA: sp.Rational(1, 10)})
+    tail = equality("the bound as D -> oo", sp.limit(CLAIMED_TAIL, ANY_D, sp.oo), said[LIMIT_BOUND])
+    certain = [equal_pairs_forever(str(greatest)), *(equal_pairs(dim, str(greatest)) for dim in HEAD_DIMS)]
+    failing = statement.fails_at({C3: 1, C4: 1, ETA: sp.Rational(1, 10)})
+    yield from counterexample([*coin_tokens(), *certain, tail], failing)
 
 
 def moment_bound(quadratic: sp.Expr | None = None, least: sp.Expr = sp.S.One) -> Iterator[Evidence]:
@@ -541,8 +539,8 @@ def shifted_tokens() -> Iterator[Evidence]:
     head_dim, margin = 8192, sp.Rational(1, 5)
     sums = RopeSums.of(head_dim, base=BASE)
     gap, bound = abs(sums.cos(NEAR) - sums.cos(FAR)), bound_at(sp.E, head_dim, margin**2)
-    yield below(f"D = {head_dim}: |Z - Z| > {margin} for certain", constant_ball(margin), gap)
-    yield below("the chance 1 is at most the bound", arb(1), bound)
+    certain = below(f"D = {head_dim}: |Z - Z| > {margin} for certain", constant_ball(margin), gap)
+    yield from counterexample([certain], below("the chance 1 is at most the bound", arb(1), bound))
 
 
 RARE = tuple(sp.Rational(n, 2) for n in (1, 4, 10, 26, 80, 160))  # R^2
@@ -596,14 +594,13 @@ NEGLIGIBLE = Statement(
     ),
 )
 def rem_a(statement: Statement) -> Iterator[Evidence]:
-    yield from coin_tokens()
     x, near, far = sp.symbols("X C_near C_far", real=True)
-    ratio = sp.simplify(x * (near - far) / (MU * (near - far)))
-    for sign in (1, -1):  # of X, for every D, lambda and Lambda
-        yield equality(
-            f"|Z - Z|/|Delta| at X = {sign}", sp.Abs(ratio.subs(x, sign)), statement.meaning[RATIO]
-        )
-    yield statement.fails_at({MU: 1, SHARE: sp.Rational(1, 2)})
+    ratio, said = sp.simplify(x * (near - far) / (MU * (near - far))), statement.meaning[RATIO]
+    ratios = (  # of either sign of X, for every D, lambda and Lambda
+        equality(f"|Z - Z|/|Delta| at X = {sign}", sp.Abs(ratio.subs(x, sign)), said) for sign in (1, -1)
+    )
+    failing = statement.fails_at({MU: 1, SHARE: sp.Rational(1, 2)})
+    yield from counterexample([*coin_tokens(), *ratios], failing)
 
 
 AT_SHARE = {ETA: SHARE * SCORE_GAP}

@@ -35,6 +35,7 @@ from proofs.checks import (
     tried,
 )
 from proofs.exact import Expr
+from proofs.gaussian_tokens import counterexample
 from proofs.integrals import cos_integral, integrate
 from proofs.ledger import attack, claim, repair
 from proofs.paper.appendix_e_riemann import HALF
@@ -652,8 +653,12 @@ EQ_58_A = Statement(
     outline="The integral is +1/pi, so the two sides have opposite signs; read as eq-58.",
 )
 def eq_58_a(statement: Statement) -> Iterator[Evidence]:
-    yield statement.fails_at({n: 0})
-    yield statement.fails_at({n: 300})
+    left, right = statement.conclusions[0].sides
+    opposite = (
+        same("the left side is less the right one", left.doit(), -right),
+        same("which is that of eq-58", -right, EQ_58.target(2)),
+    )
+    yield from counterexample(opposite, statement.fails_at({n: 0}))
 
 
 @attack("eq-58.a", domain="n = 0 to 300: is the left side, negative, ever at least the right side?")

@@ -545,7 +545,7 @@ def eq_51_attack() -> Iterator[Evidence]:
             relative=True,
         )
         yield search(f"1 - |Delta/2|/least e, {wave}", pairs, control=control)
-    for sign, control in ((1, "0.25"), (-1, "0.25")):
+    for sign, control in ((1, "0.21"), (-1, "0.21")):
         what = f"least e {'-' if sign > 0 else '+'} (C_D - I/2) > 0 at D = 64"
         box = (0, ball("2.3025")), (arb(4).log(), 4)
         asked = "every lambda in [1, 4], L in [2.3025, 4]", *box

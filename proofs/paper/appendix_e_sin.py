@@ -31,6 +31,7 @@ from proofs.checks import (
     tried,
 )
 from proofs.exact import Expr
+from proofs.gaussian_tokens import counterexample
 from proofs.integrals import si, sin_integral
 from proofs.ledger import attack, claim, repair
 from proofs.paper.appendix_e_cos import (
@@ -316,7 +317,10 @@ EQ_66 = Statement(
     "1/0.",
 )
 def eq_66(statement: Statement) -> Iterator[Evidence]:
-    yield statement.fails_at({**TWO_TURNS, lam: sp.Rational(5, 4)}, 1)  # both sums are empty
+    terms = statement.target(1).atoms(sp.Sum).pop().function / sp.pi
+    of_65 = same("its terms are the bounds of (65)", terms, EQ_65.target(3).subs(n, SUMMAND))
+    failing = statement.fails_at({**TWO_TURNS, lam: sp.Rational(5, 4)}, 1)  # both sums are empty
+    yield from counterexample([of_65], failing)
     statement.values_at(TWO_TURNS, 1)
     term_ = statement.target(1).atoms(sp.Sum).pop().function.subs(SUMMAND, 0)
     what = "the first term, n = 0, at lambda = 2, theta_0 = 1/20"

@@ -421,7 +421,10 @@ EQ_27 = Statement(
     "|Delta/2| <= 1 <= alpha.",
 )
 def eq_27(statement: Statement) -> Iterator[Evidence]:
-    yield first_hump(sp.Integer(2))
+    room = sp.expand(
+        (MAIN_TERM - ERROR - statement.target()) * L
+    )  # I/2, half of the integral, is -room/L at least
+    yield first_hump(room / sp.S.Half)
     yield same("D/2 terms of 4/D, halved", D / 2 * (4 / D) / 2, sp.Integer(1))
     yield logarithm(1 - share)
     least = EQ_72_REPAIRED.target(2).subs(c, TURN) - EQ_71.target() - EQ_26.meaning[EPSILON]

@@ -322,7 +322,7 @@ def eq_84(statement: Statement) -> Iterator[Evidence]:
     "unit normal tokens: II |m-n|^(alpha n) against its limit, n = 1, 2, 128, 1 to 2^20",
 )
 def eq_84_attack() -> Iterator[Evidence]:
-    yield from TWICE_AT_NORMAL.attack()
+    yield from TWICE_AT_NORMAL.attack(controls=("1.24e-5",))
     yield search("1 - t^n E cos(2x) 2^n", _scaled_cases(), control="0.000198")
 
 
@@ -450,9 +450,9 @@ LEFT_AT_NORMAL = Statement(  # standard normal tokens: E Attn = 0, E (q_A.k_A)^2
     meaning={
         LEFT_OVER: (1 + (4 * sp.pi * APART**POWER) ** 2 / N) ** (-N / 2) / 2,
         OF_SECOND: (sp.sqrt(N) / (4 * sp.pi)) ** N / 2,
-        OF_MEAN: sp.Rational(1, 10**9),
+        OF_MEAN: sp.Integer(0),
     },
-)
+).within(relation(APART**POWER, "<", 50))
 
 
 @attack(
@@ -461,7 +461,7 @@ LEFT_AT_NORMAL = Statement(  # standard normal tokens: E Attn = 0, E (q_A.k_A)^2
     "normal tokens of eq-15, r = 0, 9/10: exact variance less I, against its own bound",
 )
 def thm_3_3_printed_repaired_attack() -> Iterator[Evidence]:
-    yield from LEFT_AT_NORMAL.attack()
+    yield from LEFT_AT_NORMAL.attack(controls=("4.95e-5",))
     cases = (
         (f"r = {r}, distance {lag}", cosine_mean(2, lag, spread=2) * (1 - ball(r) ** 2) / 2)
         for r in ("0", "9/10")

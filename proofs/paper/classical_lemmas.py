@@ -20,7 +20,7 @@ from proofs.checks import EDGES, WAVES, Point, exact, points, rises, same, searc
 from proofs.exact import to_ball
 from proofs.integrals import ci, si
 from proofs.ledger import attack, claim
-from proofs.letters import ANY_BASE, ANY_HEAD, ANY_UNIT, BASE, DIM, LOG, NEAR_POSITIVE, UNIT
+from proofs.letters import ANY_BASE, ANY_HEAD, BASE, DIM, LOG, NEAR_POSITIVE, UNIT
 from proofs.statements import Conclusion, Statement, Variable, relation, tex
 from proofs.subdivision import attacked_in_boxes
 
@@ -279,7 +279,7 @@ STARTS = {
     END: UNIT * NEAR_POSITIVE / BASE,
 }
 CUT_SUMS = (
-    ANY_UNIT,
+    Variable(UNIT, low=sp.Integer(0)),
     Variable(NEAR_POSITIVE, low=sp.Integer(0)),
     ANY_BASE,
     ANY_HEAD,

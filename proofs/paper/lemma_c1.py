@@ -188,7 +188,7 @@ def eq_69_nearer_than_one() -> Iterator[Evidence]:
 )
 def eq_69_attack() -> Iterator[Evidence]:
     turn = 2 * arb.pi()
-    for sign, control in ((1, "0.01"), (-1, "1.8")):
+    for sign, control in ((1, "5.9e-5"), (-1, "1.37")):
 
         def margin(log_distance: arb, log: arb, sign: int = sign) -> arb:
             far = si(turn * (log_distance - log).exp())

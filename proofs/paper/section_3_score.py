@@ -26,6 +26,7 @@ from proofs.gaussian_tokens import (
     Split,
     admitted_splits,
     column,
+    counterexample,
     for_every_size,
     gaussian_integral,
     off_diagonal,
@@ -233,8 +234,8 @@ SCALED = Statement(
     outline="The factor 1/sqrt(D) is missing; D = 4, q = k = (1, 0, 0, 0): 1 against 1/2.",
 )
 def reduces_scaled(statement: Statement) -> Iterator[Evidence]:
-    yield from reduction(sp.eye(4), NO_PHASE, sp.Integer(1))
-    yield statement.fails_at({WHOLE_HEAD: 4, PRODUCT: 1})
+    plain = reduction(sp.eye(4), NO_PHASE, sp.Integer(1))
+    yield from counterexample(plain, statement.fails_at({WHOLE_HEAD: 4, PRODUCT: 1}))
 
 
 SCORE_P = sp.Symbol(r"\mathrm{Attn}", real=True)
@@ -631,11 +632,12 @@ EQ_16 = Statement(
 )
 def eq_16(statement: Statement) -> Iterator[Evidence]:
     squared = PHASE_SIZE * (ENTRY / sp.sqrt(PHASE_SIZE)) ** 2
-    yield identity(squared, sp.Integer(1), "the squared length of the vector")
+    unit = identity(squared, sp.Integer(1), "the squared length of the vector")
     for what, conclusion in zip(("q, k", "q_P, k_P"), statement.conclusions, strict=True):
         said = conclusion.says
         yield instance(fits(what, lambda share, entries=said.lhs: put(entries / HEAD_DIM, {PART: share})))
-    yield statement.fails_at({HEAD_DIM: 2, PART: sp.Rational(1, 2)}, also=(2,))
+    refuted = statement.fails_at({HEAD_DIM: 2, PART: sp.Rational(1, 2)}, also=(2,))
+    yield from counterexample([unit], refuted)
 
 
 def fits(what: str, entries: Callable[[Expr], Expr], ones: int = 1) -> Evidence:

@@ -11,7 +11,7 @@ from analysis.evidence import Evidence
 from proofs.balls import ball
 from proofs.checks import arrives, controlled, exact, search, tried
 from proofs.exact import Expr, identity
-from proofs.gaussian_tokens import N, S, cosine_mean, quadratic
+from proofs.gaussian_tokens import N, S, cosine_mean, counterexample, quadratic
 from proofs.ledger import attack, claim, necessary, repair
 from proofs.paper.section_3_score import linear_cosine
 from proofs.statements import Conclusion, Statement, Variable, relation, tex
@@ -52,8 +52,8 @@ SENSITIVITY = Statement(
 def sensitivity(statement: Statement) -> Iterator[Evidence]:
     linear, product = slopes(1)
     at = product.subs(dict.fromkeys(product.free_symbols, 2))  # at q_P = k_P = 2
-    yield identity(linear, statement.target(), "squared gradient of the linear phase, n = 1")
-    yield statement.fails_at({N: 1, NORMS: at})
+    own = identity(linear, statement.target(), "squared gradient of the linear phase, n = 1")
+    yield from counterexample([own], statement.fails_at({N: 1, NORMS: at}))
 
 
 SENSITIVITY_REPAIRED = Statement(

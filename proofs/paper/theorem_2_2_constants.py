@@ -240,6 +240,8 @@ CAUSAL = Statement(
     """,
 )
 def causal(statement: Statement) -> Iterator[Evidence]:
+    either = sp.Union(*(one.as_set() for one in (SAME_SIGN, OTHER_SIGN)))
+    yield exact("a bound for every rho", either == sp.S.Reals, either, sp.S.Reals)
     for start, index, convention in ((0, 0, TURNS), (4, 1, RADIANS)):
         unit = "turns" if convention.turns else "radians"
         said = statement.conclusions[start : start + 4]

@@ -32,6 +32,7 @@ from proofs.checks import (
     short,
     tried,
 )
+from proofs.gaussian_tokens import counterexample
 from proofs.integrals import RopeSums
 from proofs.ledger import attack, claim, practice, repair
 from proofs.letters import (
@@ -91,8 +92,7 @@ from proofs.subdivision import minimum
     in_words="of one head dimension for all far distances, which exist at every one of them",
 )
 def uniform() -> Iterator[Evidence]:
-    yield pigeonhole()
-    yield returning_gap(sp.Integer(8))
+    yield from counterexample([pigeonhole()], returning_gap(sp.Integer(8)))
     yield from periodic_example(256, 2)
 
 

@@ -132,7 +132,7 @@ def thm_3_2_without_density() -> Iterator[Evidence]:
 )
 def thm_3_2_attack() -> Iterator[Evidence]:
     yield controlled(best_constant_holds("1"), best_constant_holds("0.999"))
-    yield from at_normal(THEOREM, NORMAL).attack()
+    yield from at_normal(THEOREM, NORMAL).attack(controls=("4.95e-5",))
 
 
 def best_constant_holds(share: Real) -> Evidence:
@@ -256,7 +256,7 @@ def thm_3_2_repaired_attack() -> Iterator[Evidence]:
     yield search("1 - |E|/bound", _mean_cases(), control="1.27e-8")
     law = {MEAN: in_dimensions(NORMAL[MEAN]), FINITE: sp.sqrt(SIZE_A) * (2 * sp.pi) ** -N}
     bound = replace(SHARPER, conclusions=SHARPER.conclusions[:1], meaning=law)  # E|q_A.k_A| = sqrt(a)
-    yield from bound.within(relation(APART**POWER, "<", 50)).attack()
+    yield from bound.within(relation(APART**POWER, "<", 50)).attack(controls=("0.00127",))
     average = 2 / arb.pi()  # E |q_A k_A|
     yield search(
         "a = n = 1: C_0 from seminorms less K",
@@ -338,7 +338,7 @@ def eq_14_attack() -> Iterator[Evidence]:
         constant = largest.union(arb(1)).upper()
         what = f"D = {head}: 1 less the scaled mean over the largest constant"
         yield search(what, _split_cases(head, constant), control=control)
-    yield from at_normal(EQ_14, NORMAL).attack()
+    yield from at_normal(EQ_14, NORMAL).attack(controls=("4.95e-5",))
 
 
 def _split_cases(head: int, constant: arb) -> Iterator[tuple[str, arb]]:
@@ -455,7 +455,7 @@ def exponential_case(s: Real) -> tuple[arb, arb]:
     "a law that is neither normal nor smooth, s from 1/100 to 5, by quadrature in balls",
 )
 def kernel_attack() -> Iterator[Evidence]:
-    yield from KERNEL_AT_NORMAL.attack()
+    yield from KERNEL_AT_NORMAL.attack(controls=("1.27e-6",))
     other = exponential_case(3)[1]
     for s in ("1/100", "1/2", 5):
         left, right = exponential_case(s)
@@ -547,7 +547,7 @@ def normal_majorant() -> tuple[arb, arb]:
     domain=f"{MAJORANT_AT_NORMAL.domain()}; standard normal q, k, n = 1, 2, 32: the bound's both sides exactly",
 )
 def majorant_attack() -> Iterator[Evidence]:
-    yield from MAJORANT_AT_NORMAL.attack()
+    yield from MAJORANT_AT_NORMAL.attack(controls=("0.474", "0.396"))
     left, right = normal_majorant()
     (size,) = MAJORANT.symbols
     yield from MAJORANT_AT_NORMAL.bounds_by({size: 1}, {1: right})

@@ -436,9 +436,9 @@ LESS_THAN_ONCE = Statement(
     outline="There are two.",
 )
 def drope_freq(statement: Statement) -> Iterator[Evidence]:
-    yield statement.fails_at({PAIR: 27})
     found = slow_frequencies(int(DEPLOYED), 64, int(TRAINED))
-    yield tried("frequencies that turn less than once: fewer than five", found < 5, found, "< 5")
+    yield statement.fails_at({PAIR: 27})
+    yield instance(exact("frequencies that turn less than once", found == 5, found, "five"))
 
 
 @BESIDE.repair("drope-freq", says=LESS_THAN_ONCE, outline="Each frequency is decided in balls.")

@@ -100,6 +100,16 @@ def god_lower_0_attack() -> Iterator[Evidence]:
     yield from FAR_MASS.attack()
 
 
+BOUNDED = "$|q||k|$ bounded, whatever the context"
+
+
+@BESIDE.necessary("god-lower", hypothesis=BOUNDED)
+def god_lower_of_growing_scores() -> Iterator[Evidence]:
+    """Near scores ln N_far and far ones -ln N_far: the near mass is the greatest, and tends to 1."""
+    found = sp.limit(FAR_MASS.meaning[MASS].subs(R, sp.log(FAR)), FAR, sp.oo)
+    yield exact("the near mass as N_far -> oo, scores up to ln N_far", found == 0, found, 0)
+
+
 @BESIDE.claim(
     "god-lower",
     where="abstract",
@@ -109,7 +119,7 @@ def god_lower_0_attack() -> Iterator[Evidence]:
     says="as the far set grows with the context, no choice of rotations keeps the mass of the near keys above a "
     "positive "
     "bound, unless the far mass is controlled",
-    assumes=("$|q||k|$ bounded, whatever the context",),
+    assumes=(BOUNDED,),
     uses=("god-lower.0",),
     outline="god-lower.0 for N_far -> oo: the scores of rotated vectors stay within |q||k|/sqrt(D), whatever "
     "the rotations.",

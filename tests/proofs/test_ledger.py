@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from analysis.errors import InputError
 from analysis.evidence import Evidence, Verdict
 from proofs import paper, status
-from proofs.balls import ball
-from proofs.checks import controlled, refutes, search, tried
+from proofs.balls import Real, ball
+from proofs.checks import controlled, instance, refutes, search, tried
 from proofs.gaussian_tokens import counterexample
 from proofs.ledger import Form, Ledger, LedgerError, load, own_verdict, settle, weakest
-from proofs.verify import Result, verify
+from proofs.verify import Result, gather, verify
 
 GOOD = (Verdict.PROVED, Verdict.CERTIFIED, Verdict.SUPPORTED)
 evidences = st.lists(st.sampled_from(list(Verdict)), min_size=1, max_size=6)
@@ -75,7 +75,7 @@ def bare_ledger() -> Ledger:
     """A definition, a refuted lemma with its repair, and steps that rest on either; made anew in every process."""
     ledger = Ledger()
     add(ledger, "def-1", where="Sec. 2")
-    add(ledger, "lem-C.1", Verdict.PROVED, Verdict.REFUTED, uses=("def-1",), where="App. E")
+    add(ledger, "lem-C.1", Verdict.CERTIFIED, Verdict.REFUTED, uses=("def-1",), where="App. E")
     mend(ledger, "lem-C.1", Verdict.CERTIFIED, uses=("def-1",))
     add(ledger, "eq-28", uses=("lem-C.1",))
     mend(
@@ -111,7 +111,10 @@ def failing_ledger() -> Ledger:
 # Controls: a search that finds nothing must be seen finding something ---------------------------------
 
 
-def searching(margin: Callable[[int], int], control: int | None) -> Ledger:
+NEAR_9 = ball("9.05")
+
+
+def searching(margin: Callable[[int], int], control: Real | None) -> Ledger:
     """A proved claim, n < 20 for n < 12, and an attack that looks for a counterexample by this margin."""
     ledger = Ledger()
     add(ledger, "eq-1", Verdict.PROVED)
@@ -124,7 +127,7 @@ def searching(margin: Callable[[int], int], control: int | None) -> Ledger:
 
 
 def test_a_search_that_finds_nothing_without_a_control_is_refused() -> None:
-    assert run(searching(lambda n: 20 - n, 10))["eq-1"].stated is Verdict.PROVED
+    assert run(searching(lambda n: 20 - n, NEAR_9))["eq-1"].stated is Verdict.PROVED
     with pytest.raises(LedgerError, match=r"^eq-1, attack: '20 - n, 11 cases.* has no control"):
         run(searching(lambda n: 20 - n, None))
 
@@ -134,9 +137,30 @@ def test_a_search_that_finds_nothing_without_a_control_is_refused() -> None:
     [lambda n: 20, lambda n: 20 + n, lambda n: 21 - n, lambda n: max(20 - n, 15), lambda n: 200 - 10 * n],
 )
 def test_a_broken_search_does_not_refute_its_control(broken: Callable[[int], int]) -> None:
-    """9 is the least margin; one that is constant, of the wrong sign, one off or cut off is never below 9.5."""
-    with pytest.raises(LedgerError, match=r"its control is not refuted: every margin less by 9.5"):
-        run(searching(broken, ball("9.5")))
+    """9 is the least margin; one that is constant, of the wrong sign, one off or cut off is never below 9.05."""
+    with pytest.raises(LedgerError, match=r"its control is not refuted: every margin less by .?9.05"):
+        run(searching(broken, NEAR_9))
+
+
+@pytest.mark.parametrize("broken", [lambda n: 19 - n, lambda n: 18 - n, lambda n: 12 - n])
+def test_a_search_whose_margins_are_too_small_has_no_narrow_control(broken: Callable[[int], int]) -> None:
+    with pytest.raises(LedgerError, match=r"is no narrow control of the least margin"):
+        run(searching(broken, NEAR_9))
+
+
+def test_what_stands_beside_a_counterexample_refutes_too_or_is_its_hypothesis() -> None:
+    false, other, true = (
+        says(Verdict.REFUTED),
+        says(Verdict.REFUTED),
+        replace(says(Verdict.PROVED), control=""),
+    )
+    assert len(gather("eq-1", lambda: iter([false, other]))) == 2
+    assert len(gather("eq-1", lambda: counterexample([true], false, other))) == 3
+    for beside in (true, instance(true), replace(says(Verdict.UNKNOWN), control="")):
+        with pytest.raises(LedgerError, match=r"^eq-1: .* refutes nothing, .*; mend it, or give it to"):
+            gather("eq-1", lambda beside=beside: iter([false, beside]))
+    with pytest.raises(LedgerError, match="refutes nothing"):  # of two counterexamples one that is none
+        gather("eq-1", lambda: counterexample([true], false, true))
 
 
 def test_the_same_search_of_what_is_false_must_be_refuted() -> None:

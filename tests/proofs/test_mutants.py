@@ -17,6 +17,8 @@ import sympy as sp
 
 from analysis.errors import InputError
 from analysis.evidence import Verdict
+from proofs import exact, statements
+from proofs.balls import ball
 from proofs.ledger import Ledger, load, own_verdict
 from proofs.mutants import (
     _functions,
@@ -33,7 +35,8 @@ from proofs.mutants import (
     used_with,
     warm_up,
 )
-from proofs.planting import Mutant, attack_functions, drawn, mutants_of, planted, proof_sources
+from proofs.planting import Mutant, attack_functions, drawn, mutants_of, names_read, planted, proof_sources
+from proofs.statements import Variable
 from proofs.verify import gather
 from tests.proofs.test_ledger import small_ledger
 
@@ -221,6 +224,71 @@ def searched():
 def test_a_control_is_left_out_and_the_search_beside_it_is_not() -> None:
     found = {one.before for one in mutants_of(CONTROLLED, "x.py", {"searched"}) if one.kind == "constant"}
     assert found == {"11", "12", "19"}
+
+
+CHOSEN = """
+_DRAWS = 11
+_BOTH = 12
+_TRY_WHOLE = (13, 14)
+FEW = relation(x, "<", 15)
+OTHER = relation(x, "<", 16)
+
+
+def drawn(low, number=_DRAWS, *, tol="0.017", size=18):
+    return [low + 19] * _BOTH + [*_TRY_WHOLE]
+
+
+def more(number=_BOTH):
+    return S.within(FEW, relation(x, ">", 20)).attack(), OTHER, S.within(OTHER).attack(number=21)
+
+
+def _temptations():
+    return cos(x) - 22, x - y
+
+
+def tempted():
+    return cos(x) - 23
+"""
+
+
+def test_how_long_and_where_is_searched_is_left_out_and_what_is_read_for_more_is_not() -> None:
+    found = {one.before for one in mutants_of(CHOSEN, "x.py") if one.kind == "constant"}
+    assert found == {"12", "16", "18", "19", "23"}
+    assert "x - y" not in {one.before for one in mutants_of(CHOSEN, "x.py")}
+
+
+def test_parts_of_domains_are_read_by_attacks_alone_and_candidates_by_what_drops_those_that_miss() -> None:
+    """What the rules rest on: no check narrows its statement; and of other candidates as few are wrong."""
+    modules = proof_sources()
+    attacks = attack_functions(modules)
+    for file, source in modules.items():
+        for function in (one for one in ast.parse(source).body if isinstance(one, ast.FunctionDef)):
+            narrows = "within" in names_read_in_body(function)
+            assert not narrows or function.name in attacks[file] or function.name == "at_normal", (
+                function.name
+            )
+    whole = Variable(sp.Symbol("n", integer=True), low=sp.Integer(3), high=sp.Integer(12), even=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(statements, "_TRY_WHOLE", (2, 5, 500))
+        patch.setattr(statements, "_TRY_FROM_THE_FIRST", (1000,))
+        assert {int(ball(x).mid()) for x in whole.values({})} <= {4, 6, 8, 10}
+        patch.setattr(exact, "_TRY_RATIONALS", (range(-3, 9), (1, 3)))
+        exact._fitting.cache_clear()
+        odd = sp.Symbol("k", integer=True, positive=True)
+        assert {x.denominator for x in exact._fitting(odd)} == {1}
+        assert min(exact._fitting(odd)) == 1
+    exact._fitting.cache_clear()
+
+
+def names_read_in_body(function: ast.FunctionDef) -> set[str]:
+    return {name for node in function.body for name in names_read(node)}
+
+
+def test_a_temptation_that_is_true_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = sp.Symbol("x")
+    assert exact.unsound(sp.trigsimp) is None
+    monkeypatch.setattr(exact, "_temptations", lambda: (sp.cos(x) ** 2 + sp.sin(x) ** 2 - 1,))
+    assert exact.unsound.__wrapped__(sp.trigsimp) is not None
 
 
 def test_a_point_that_does_not_refute_is_seen() -> None:
