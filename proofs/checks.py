@@ -102,9 +102,8 @@ def refutes(wrong: Evidence) -> Evidence:
     )
 
 
-NARROW = Fraction(
-    99, 100
-)  # of a control that has three digits, rounded up: no less than 100/101 of it is meant
+# of a control that has three digits, rounded up: no less than 100/101 of it is meant
+NARROW = Fraction(99, 100)
 
 
 def search(
