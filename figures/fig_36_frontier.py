@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.style import COLOURS, PAGE, headline, method, note, nothing_yet, seeds_label
+from figures.style import COLOURS, PAGE, headline, method, note, nothing_yet, over_most_seeds, seeds_label
 
 SHOWN = ("RoPE", "TAPA", "ALiBi", "NoPE")
 MARKS = dict(zip(SHOWN, ("o", "s", "^", "D"), strict=True))
@@ -53,7 +53,9 @@ def draw(records: Mapping[str, Any]) -> Figure:
             color=style["color"],
             fontsize=7,
         )
-    contrasts = [row for row in data["contrasts"] if row["corpus"] == data["corpus"]]
+    contrasts = over_most_seeds(
+        (row for row in data["contrasts"] if row["corpus"] == data["corpus"]), "against_label"
+    )
     _endpoints(ax, contrasts)
     ax.margins(y=0.1)
     low, high = ax.get_xlim()
@@ -120,12 +122,18 @@ def _finding(contrasts: Rows, runs: Rows, near: str) -> str:
     by_name = {name: [row for row in compared if row["against_label"] == name] for name in names}
     groups = []
     for seeds, mine in groupby(by_name.items(), key=lambda item: _all_of(item[1])):
-        values = ((name, " and ".join(f"{row['difference']:+.2f}" for row in rows)) for name, rows in mine)
+        values = ((name, " and ".join(map(_value, rows))) for name, rows in mine)
         groups.append((seeds, ", ".join(map(" ".join, values))))
     start = f"At equal loss at L, TAPA's bits a byte at {FAR}L, less those of others"
     if len(groups) == 1:
         return f"{start} ({groups[0][0]}): {groups[0][1]}"
     return f"{start}: {'; '.join(f'{said} ({seeds})' for seeds, said in groups)}"
+
+
+def _value(row: Mapping[str, Any]) -> str:
+    """A difference; over seeds with its interval, which says whether its sign is known."""
+    ends = f" [{row['difference_low']:+.2f}, {row['difference_high']:+.2f}]" if row["over"] == "seeds" else ""
+    return f"{row['difference']:+.2f}{ends}"
 
 
 def _all_of(rows: Rows) -> str:

@@ -17,6 +17,7 @@ from figures.style import (
     method,
     note,
     nothing_yet,
+    over_most_seeds,
     powers_of_two,
     seeds_label,
 )
@@ -32,7 +33,9 @@ def draw(records: Mapping[str, Any]) -> Figure:
     data = records["long"]
     figure, ax = plt.subplots(figsize=(PAGE, 3.2))
     shares, use = (
-        [row for row in data[key] if row["corpus"] == data["corpus"] and row["label"] in SHOWN]
+        over_most_seeds(
+            (row for row in data[key] if row["corpus"] == data["corpus"] and row["label"] in SHOWN), "label"
+        )
         for key in ("collected", "use")
     )
     if not shares and not use:
@@ -47,7 +50,7 @@ def draw(records: Mapping[str, Any]) -> Figure:
         _key_tokens(ax, data, use)
         note(figure, f"corpus {data['corpus']}; key tokens: their loss under a RoPE model trained at 4L falls by more "
              "than a nat with windows of 4L in place of L; from 2L on every target has more than L tokens before it; "
-             "each seed's run of the least validation loss")  # fmt: skip
+             "each seed's run of the least validation loss, of several the mean")  # fmt: skip
         headline(figure, _used(use, data["length"]))
     powers_of_two(ax)
     return figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -70,8 +71,10 @@ def draw(records: Mapping[str, Any]) -> Figure:
 
 
 def _first(rows: Rows) -> list[Mapping[str, Any]]:
-    """The rows of all seeds together, or of the first where each has its own."""
-    return [row for row in rows if row["seeds"] == min(each["seeds"] for each in rows)]
+    """The rows of all seeds together, or of the first where not all of them have every share."""
+    count = Counter(tuple(row["seeds"]) for row in rows)
+    shown = max(count, key=lambda seeds: (count[seeds], len(seeds), [-seed for seed in seeds]), default=())
+    return [row for row in rows if tuple(row["seeds"]) == shown]
 
 
 def _factors(rows: Rows) -> dict[str, float]:

@@ -237,6 +237,20 @@ def seeds_label(seeds: Sequence[int]) -> str:
     return f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds"
 
 
+def over_most_seeds(rows: Iterable[Mapping[str, Any]], key: str) -> list[Mapping[str, Any]]:
+    """Of rows of each seed and of all together, for each value of `key`: those of all where there are, else of each.
+
+    >>> rows = [{"of": "a", "seeds": [0]}, {"of": "a", "seeds": [0, 1, 2]}, {"of": "b", "seeds": [0]}]
+    >>> [row["seeds"] for row in over_most_seeds(rows, "of")]
+    [[0, 1, 2], [0]]
+    """
+    rows = list(rows)
+    most: dict[Any, int] = {}
+    for row in rows:
+        most[row[key]] = max(len(row["seeds"]), most.get(row[key], 0))
+    return [row for row in rows if most[row[key]] < 2 or len(row["seeds"]) == most[row[key]]]
+
+
 def powers_of_two(ax: Axes) -> None:
     """A logarithmic horizontal axis with plain numbers at powers of two, fractions below 1."""
     ax.set_xscale("log", base=2)

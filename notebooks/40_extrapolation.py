@@ -145,15 +145,15 @@ with mpl.rc_context(RC):
 # ([long-tapa-rope-code](../figures/FINDINGS.md#long-tapa-rope-code)) and of NoPE, which has no term of position
 # ([long-tapa-nope-code](../figures/FINDINGS.md#long-tapa-nope-code)), and behind ALiBi
 # ([long-tapa-alibi-code](../figures/FINDINGS.md#long-tapa-alibi-code)), a bias by distance and nothing else. On the
-# second it is behind RoPE, by more ([long-tapa-rope-code-s1](../figures/FINDINGS.md#long-tapa-rope-code-s1)): RoPE's
-# two runs are alike ([use-rope-code](../figures/FINDINGS.md#use-rope-code),
-# [use-rope-code-s1](../figures/FINDINGS.md#use-rope-code-s1)), TAPA's are not
-# ([use-tapa-code](../figures/FINDINGS.md#use-tapa-code),
-# [use-tapa-code-s1](../figures/FINDINGS.md#use-tapa-code-s1)). So beyond the trained length nothing is known of which of
-# the two is ahead, and what is said of TAPA beside ALiBi and NoPE is of one run of each. At the
-# trained length itself NoPE is ahead of TAPA ([near-tapa-nope-code](../figures/FINDINGS.md#near-tapa-nope-code)).
-# Seeds are too few for an interval over them: each has its row, over documents, and what is not there yet is listed
-# under the table. From windows of twice the trained length on, every scored token has more than that length before it;
+# third it is ahead of RoPE as well ([long-tapa-rope-code-s2](../figures/FINDINGS.md#long-tapa-rope-code-s2)); on the
+# second it is behind, by more ([long-tapa-rope-code-s1](../figures/FINDINGS.md#long-tapa-rope-code-s1)). RoPE's three
+# runs are alike, TAPA's are not. So a seed decides which of the two is ahead beyond the trained length, and over seeds
+# nothing is known of it ([long-tapa-rope-code-seeds](../figures/FINDINGS.md#long-tapa-rope-code-seeds)). What is said
+# of TAPA beside ALiBi and NoPE is of one run of each. At the trained length itself TAPA is behind RoPE
+# ([near-tapa-rope-code-seeds](../figures/FINDINGS.md#near-tapa-rope-code-seeds)), on the one seed behind NoPE
+# ([near-tapa-nope-code](../figures/FINDINGS.md#near-tapa-nope-code)). Each seed has its row, over documents, and three
+# have their mean, over seeds; what is not there yet is listed under the table. From windows of twice the trained length
+# on, every scored token has more than that length before it;
 # the step before brings nearer context as well.
 
 # %%

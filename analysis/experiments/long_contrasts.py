@@ -177,7 +177,7 @@ def frontiers(ended: Runs, plan: Ladder) -> dict[str, dict[str, dict[str, list[l
 
 
 def contrasts(ended: Runs, plan: Ladder) -> list[Row]:
-    """Rows of the primary contrasts, of all seeds together or of each, as `long_readings.seed_sets`."""
+    """Rows of the primary contrasts, of each seed and of all together, as `long_readings.seed_sets`."""
     rows = [
         row
         for corpus in dict.fromkeys(run.corpus for run in plan.runs())
@@ -202,20 +202,20 @@ def _contrast(one: str, other: str, corpus: str, ended: Runs, plan: Ladder) -> I
     }  # fmt: skip
     shared = [seed for seed in mine if seed in theirs]
     near = {seed: apart(best[0][seed], here, best[1][seed], here) for seed in best[0] if seed in best[1]}
+    for seed in shared:
+        yield head | _of_seed(
+            seed, list(mine[seed].values()), list(theirs[seed].values()), near.get(seed), plan
+        )
     found = {
         seed: point
         for seed in shared
         if (point := at_equal_loss(*(_points(runs[seed].values(), plan) for runs in (mine, theirs))))
     }
-    if len(found) >= FEWEST:
-        alike = [_alike({seed: runs[seed] for seed in found}) for runs in (mine, theirs)]
-        if all(runs[seed] for runs in alike for seed in found):
-            yield head | _over_seeds(alike[0], alike[1], near, [s for s in shared if s not in found], plan)
-            return
-    for seed in shared:
-        yield head | _of_seed(
-            seed, list(mine[seed].values()), list(theirs[seed].values()), near.get(seed), plan
-        )
+    if len(found) < FEWEST:
+        return
+    alike = [_alike({seed: runs[seed] for seed in found}) for runs in (mine, theirs)]
+    if all(runs[seed] for runs in alike for seed in found):
+        yield head | _over_seeds(alike[0], alike[1], near, [s for s in shared if s not in found], plan)
 
 
 def _alike(by_seed: Mapping[int, Runs]) -> dict[int, dict[LongRun, Content]]:

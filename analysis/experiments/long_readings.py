@@ -111,14 +111,15 @@ def best_runs(
 
 
 def seed_sets(by_seed: Mapping[int, T]) -> list[dict[int, T]]:
-    """The sets of seeds that have a row: all together, or each by itself where they are too few for an interval.
+    """The sets of seeds that have a row: each by itself, then all together where they are enough for an interval.
 
     >>> seed_sets({0: "a", 1: "b"})
     [{0: 'a'}, {1: 'b'}]
-    >>> seed_sets({0: "a", 1: "b", 2: "c"})
-    [{0: 'a', 1: 'b', 2: 'c'}]
+    >>> seed_sets({0: "a", 1: "b", 2: "c"})[-1]
+    {0: 'a', 1: 'b', 2: 'c'}
     """
-    return [dict(by_seed)] if len(by_seed) >= FEWEST else [{seed: one} for seed, one in by_seed.items()]
+    each = [{seed: one} for seed, one in by_seed.items()]
+    return [*each, dict(by_seed)] if len(by_seed) >= FEWEST else each
 
 
 def pooled(found: Sequence[Interval]) -> tuple[Interval, str]:

@@ -143,12 +143,12 @@ def _contrasts(content: Results) -> list[str | Table]:
     return [
         f"Bits a byte at {FAR * content['length']} tokens, at equal loss at {content['length']}: where the worse of "
         f"the two frontiers is best, a frontier being the lower convex hull of a seed's runs at all rates and "
-        f"horizons; of {FEWEST} seeds or more those that all of them have. Mean over seeds [95 %, Student's t], of "
-        f"fewer each seed by itself [95 % over documents, bootstrap, those that share text drawn as one]. Between: the "
-        f"least and the greatest difference if an interpolated frontier is only known to lie between its two runs. "
-        f"Best, at L: the difference at L itself, each method's run of the least validation loss. p by the t-test, "
-        f"adjusted over the {len(CONTRASTS)} primary contrasts; detectable: the difference that these seeds find with "
-        f"a chance of 80 % at the strictest of the adjusted levels.",
+        f"horizons. Each seed by itself [95 % over documents, bootstrap, those that share text drawn as one]; of "
+        f"{FEWEST} or more their mean too [95 % over seeds, Student's t], over the rates and horizons that all of them "
+        f"have. Between: the least and the greatest difference if an interpolated frontier is only known to lie "
+        f"between its two runs. Best, at L: the difference at L itself, each method's run of the least validation "
+        f"loss. p by the t-test, adjusted over the {len(CONTRASTS)} primary contrasts; detectable: the difference that "
+        f"these seeds find with a chance of 80 % at the strictest of the adjusted levels.",
         Table(head, rows),
     ]
 
@@ -186,8 +186,8 @@ def _use(content: Results) -> list[str | Table]:
         f"{content['length']} tokens without an extension; beyond: less those at {2 * content['length']}, from where "
         f"on every target has more than {content['length']} tokens before it; key: bits a key token (the reference's "
         f"loss falls by more than a nat with 4L). Each seed's run of the least validation loss at the longest horizon; "
-        f"of {FEWEST} seeds or more the mean with 95 % over seeds (Student's t), of fewer each seed with 95 % over "
-        "documents (bootstrap, those that share text drawn as one).",
+        "each seed with 95 % over documents (bootstrap, those that share text drawn as one), of "
+        f"{FEWEST} or more their mean too, with 95 % over seeds (Student's t).",
         Table(
             ["corpus", "method", "seeds", "interval over", "what", *(str(length) for length in lengths)], rows
         ),
@@ -205,8 +205,8 @@ def _collected(content: Results) -> list[str | Table]:
     return [
         f"Of the bits that the best reader gains on private words from the context between {content['length']} tokens "
         f"and so many, the share that a method gains: 0 for one that reads no farther, 1 for the best reader, below 0 "
-        f"where the longer window does harm. Each seed's run of the least validation loss; of {FEWEST} seeds or more "
-        f"the mean with 95 % over seeds (Student's t), of fewer each seed with 95 % over documents (jackknife).",
+        f"where the longer window does harm. Each seed's run of the least validation loss with 95 % over documents "
+        f"(jackknife), of {FEWEST} or more their mean too, with 95 % over seeds (Student's t).",
         Table(["corpus", "method", "seeds", *(str(length) for length in lengths), "interval over"], rows),
     ]
 
@@ -233,8 +233,8 @@ def _fine(content: Results) -> list[str | Table]:
         f"{content['length']} tokens and went on at {4 * content['length']} for a share of their parents' tokens; 0 %: "
         "the parents themselves, YaRN's under YaRN at inference with the factor of each length. Each seed's run of the "
         f"least validation loss at {4 * content['length']}, of the rates that are there. Less RoPE: paired with RoPE "
-        f"of the same share. Of {FEWEST} seeds or more the mean with 95 % over seeds (Student's t), of fewer each seed "
-        "with 95 % over documents (bootstrap, those that share text drawn as one).",
+        "of the same share. Each seed with 95 % over documents (bootstrap, those that share text drawn as one), of "
+        f"{FEWEST} or more their mean too, with 95 % over seeds (Student's t).",
         Table(
             [
                 "corpus", "method", "tokens", "rate", "seeds", "interval over", "what",

@@ -145,9 +145,11 @@ def contrast_findings() -> Iterator[Finding]:
 
 
 def _of_seed(row: dict[str, str]) -> str:
-    """What a label has at its end where a row is of one seed, other than the first."""
+    """What a label has at its end where a row is of several seeds, or of one other than the first."""
     seeds = (row["seeds"] or row["never_equal"]).split()
-    return f"-s{seeds[0]}" if len(seeds) == 1 and seeds != ["0"] else ""
+    if len(seeds) > 1:
+        return "-seeds"
+    return f"-s{seeds[0]}" if seeds != ["0"] else ""
 
 
 def _seeds(row: dict[str, str]) -> str:

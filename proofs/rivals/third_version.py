@@ -37,7 +37,7 @@ def tapa3_cpt() -> Iterator[Evidence]:
     kind="remark",
     says='"substantially lower" perplexity than RoPE-style baselines in the long-context regime',
     outline="Unknown, not checked at its sizes. In miniature, bytes and other sizes: difference-tapa, equal-loss-tapa; "
-    "on source files two seeds, on either side of RoPE: long-tapa-rope-code, long-tapa-rope-code-s1.",
+    "on source files three seeds, on either side of RoPE: long-tapa-rope-code-seeds.",
     in_words="of training runs",
 )
 def tapa3_ppl() -> Iterator[Evidence]:

@@ -288,7 +288,10 @@ def test_one_seed_is_over_documents_and_several_over_seeds(whole):
     single = {run: c for run, c in contents_of("first").items() if run.seed == 0}
     assert {row["over"] for row in summarise_long(single, LADDER)["contrasts"]} == {"documents"}
     of_words = [row for row in whole["contrasts"] if row["corpus"] == "private-words"]
-    assert {row["over"] for row in of_words} == {"seeds"}
+    for one, other in CONTRASTS:  # a seed each, and all together
+        mine = [row for row in of_words if (row["variant"], row["against"]) == (one, other)]
+        assert [row["seeds"] for row in mine] == [*([seed] for seed in range(8)), [*range(8)]]
+        assert [row["over"] for row in mine] == [*["documents"] * 8, "seeds"]
 
 
 def test_two_seeds_are_a_row_each_and_one_without_a_common_loss_says_so():
@@ -317,10 +320,10 @@ def test_seeds_are_pooled_over_the_rates_and_horizons_that_all_have():
     some = {run: c for run, c in contents_of("first").items() if run.variant in ("rope", "tapa")}
     odd = LongRun("rope", 0, 5e-3)
     better = some | {odd: long_content(odd, loss=lambda run, n: 1.9 if n == LADDER.length else 2.0)}
-    (alike,), (row,) = (summarise_long(c, LADDER)["contrasts"] for c in (some, better))
+    (*_, alike), (first, *_, row) = (summarise_long(c, LADDER)["contrasts"] for c in (some, better))
     assert row["differences"] == alike["differences"]
-    one = {run: c for run, c in better.items() if run.seed == 0}
-    assert summarise_long(one, LADDER)["contrasts"][0]["difference"] > alike["difference"] + 0.2
+    assert first["seeds"] == [0]
+    assert first["difference"] > alike["difference"] + 0.2
 
 
 @given(points, points)
@@ -361,7 +364,8 @@ def test_documents_that_share_text_are_drawn_as_one():
 def test_tests_that_are_not_there_yet_belong_to_the_family():
     """With one contrast of three, its p-value is adjusted for three."""
     some = {run: c for run, c in contents_of("first", noise=0.05).items() if run.variant in ("tapa", "rope")}
-    (row,) = summarise_long(some, LADDER)["contrasts"]
+    *each, row = summarise_long(some, LADDER)["contrasts"]
+    assert {one["p_holm"] for one in each} == {None}
     assert row["p_holm"] == pytest.approx(min(1.0, 3 * row["p"]))
 
 

@@ -128,8 +128,10 @@ def test_the_frontier_draws_every_run_and_the_hull_of_each_seed(found):
     assert [a.tolist() for a in drawn if len(a) > 1][: len(hulls)] == [
         h.tolist() for h in hulls if len(h) > 1
     ]
-    (tapa,) = [row for row in found["long"]["contrasts"] if row["against"] == "rope"]
-    assert f"RoPE {tapa['difference']:+.2f}" in title(figure)
+    *_, tapa = [row for row in found["long"]["contrasts"] if row["against"] == "rope"]
+    assert tapa["seeds"] == [0, 1, 2]
+    ends = f"[{tapa['difference_low']:+.2f}, {tapa['difference_high']:+.2f}]"
+    assert f"RoPE {tapa['difference']:+.2f} {ends}" in title(figure)
     assert "3 seeds" in title(figure)
 
 
@@ -258,17 +260,19 @@ def test_findings_are_sentences_of_the_tables(found, monkeypatch: pytest.MonkeyP
     tokens = recipe.steps * recipe.batch * recipe.length
     assert "gains 0.200 [0.180, 0.220] bits a byte" in said["gate-private-words"]
     assert "passes the gate" in said["gate-private-words"]
-    assert "TAPA less RoPE is -0.9" in said["long-tapa-rope-private-words"]
-    assert "after Holm" in said["long-tapa-rope-private-words"]
-    assert "TAPA collects 50 %" in said["collected-tapa-private-words"]
-    assert "RoPE + YaRN collects" in said["collected-rope-yarn-private-words"]
+    assert "TAPA less RoPE is -0.9" in said["long-tapa-rope-private-words-seeds"]
+    assert "after Holm" in said["long-tapa-rope-private-words-seeds"]
+    for part, seed in (("", 0), ("-s1", 1), ("-s2", 2)):  # each seed has its own sentences as well
+        assert f"95 % over documents; seed {seed}" in said[f"long-tapa-rope-private-words{part}"]
+    assert "TAPA collects 50 %" in said["collected-tapa-private-words-seeds"]
+    assert "RoPE + YaRN collects" in said["collected-rope-yarn-private-words-seeds"]
     assert (
         f"TAPA copies in 5 of 5 runs of {tokens / 1e6:.1f} million tokens"
         in said["copies-tapa-private-words"]
     )
     assert "at the end the share is 60 % to 60 %" in said["copies-tapa-private-words"]
-    assert "a change of -0.0" in said["use-tapa-private-words"]
-    assert "95 % over seeds" in said["use-rope-yarn-private-words"]
+    assert "a change of -0.0" in said["use-tapa-private-words-seeds"]
+    assert "95 % over seeds" in said["use-rope-yarn-private-words-seeds"]
     assert "standard deviation of 0.25 bits a byte over 3 seeds (earlier runs)" in said["power-tapa-rope"]
     assert "8 seeds 0.29" in said["power-tapa-rope"]
     assert not any("None" in sentence or "nan" in sentence for sentence in said.values())
