@@ -162,6 +162,11 @@ def _refused_in_one_line(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # a file where a folder must be is reported as "File exists" by mkdir
-        reason = "Not a directory" if isinstance(error, FileExistsError) else error.strerror or str(error)
-        raise InputError(f"{path} cannot be written: {reason}; give another output path") from error
+        raise InputError(
+            f"{path} cannot be written: {write_refusal(error)}; give another output path"
+        ) from error
+
+
+def write_refusal(error: OSError) -> str:
+    """Why the file system did not let something be written; a file where a folder must be is "File exists" to mkdir."""
+    return "Not a directory" if isinstance(error, FileExistsError) else error.strerror or str(error)

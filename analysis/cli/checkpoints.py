@@ -10,7 +10,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analysis.cli.options import Json, Revision, Texts, check_none, complain, own, shown
+from analysis.cli.options import (
+    DEVICE,
+    PRECISION,
+    SEED,
+    WINDOWS,
+    Json,
+    Revision,
+    Texts,
+    WindowLength,
+    check_none,
+    complain,
+    if_typed,
+    own,
+    shown,
+)
 from analysis.errors import InputError
 
 if TYPE_CHECKING:
@@ -85,28 +99,6 @@ def doctor(
         sys.exit(1)
 
 
-# None where it was not typed, so that what measures is refused of a record even at its default
-PageWindows = Annotated[
-    int | None, typer.Option(help="Token windows; standard errors are over them.", show_default="8")
-]
-PageLength = Annotated[
-    int | None, typer.Option(help="Tokens in a window; 2048, or what a model of ours was trained at.")
-]
-PageSeed = Annotated[
-    int | None, typer.Option(help="Of the windows' places and of the shuffled control.", show_default="0")
-]
-PageDevice = Annotated[
-    str | None, typer.Option(help="Of another's model: cpu, cuda or mps.", show_default="cpu")
-]
-PagePrecision = Annotated[
-    str | None,
-    typer.Option(
-        help="Of another's model: float32, bfloat16 or float16; statistics are in float32.",
-        show_default="float32",
-    ),
-]
-
-
 def report(
     model: Annotated[
         str,
@@ -119,11 +111,11 @@ def report(
     out: Annotated[
         Path, typer.Option(help="Page to write; a record that is measured lies beside it.")
     ] = Path("report.html"),
-    windows: PageWindows = None,
-    length: PageLength = None,
-    seed: PageSeed = None,
-    device: PageDevice = None,
-    precision: PagePrecision = None,
+    windows: Annotated[int | None, if_typed(8, WINDOWS)] = None,
+    length: WindowLength = None,
+    seed: Annotated[int | None, if_typed(0, SEED)] = None,
+    device: Annotated[str | None, if_typed("cpu", DEVICE)] = None,
+    precision: Annotated[str | None, if_typed("float32", PRECISION)] = None,
     revision: Revision = None,
     as_json: Json = False,
 ) -> None:

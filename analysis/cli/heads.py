@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from analysis.cli.options import (
+    SEED,
+    WINDOWS,
     Device,
     Json,
     Methods,
@@ -21,8 +23,10 @@ from analysis.cli.options import (
     Record,
     Revision,
     Texts,
+    WindowLength,
     check_none,
     committed,
+    if_typed,
     import_methods,
     own,
     readable_texts,
@@ -104,11 +108,9 @@ def measure(
     ],
     text: Texts = [],
     out: Record = Path("distance-bias.nc"),
-    windows: Annotated[int, typer.Option(help="Token windows; standard errors are over them.")] = 8,
-    length: Annotated[
-        int | None, typer.Option(help="Tokens in a window; 2048, or what a model of ours was trained at.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of the windows' places and of the shuffled control.")] = 0,
+    windows: Annotated[int, typer.Option(help=WINDOWS)] = 8,
+    length: WindowLength = None,
+    seed: Annotated[int, typer.Option(help=SEED)] = 0,
     device: Device = "cpu",
     precision: Precision = "float32",
     revision: Revision = None,
@@ -237,7 +239,7 @@ def phase(
     layer: Annotated[int | None, typer.Option(help="Only this layer.")] = None,
     head: Annotated[int | None, typer.Option(help="Only this head.")] = None,
     out: Record = Path("phase.nc"),
-    windows: Annotated[int, typer.Option(help="Token windows; standard errors are over them.")] = 4,
+    windows: Annotated[int, typer.Option(help=WINDOWS)] = 4,
     length: Annotated[int, typer.Option(help="Tokens in a window.")] = 4096,
     loss_windows: Annotated[int, typer.Option(help="Windows for the ablations' losses; 0 for none.")] = 32,
     tokens: Annotated[bool, typer.Option(help="Also relate the phase to properties of tokens.")] = True,
@@ -400,22 +402,13 @@ Lengths = Annotated[
         "1024 and 2048 tokens beyond it."
     ),
 ]
-# None where it was not typed, so that what is of the command's other argument is refused even at its default
-MeanWindows = Annotated[
-    int | None, typer.Option(help="RUNS: windows in which mean scores are measured.", show_default="8")
-]
-TestSpans = Annotated[
-    int | None, typer.Option(help="RUNS: spans of the test split that are scored.", show_default="64")
-]
+MeanWindows = Annotated[int | None, if_typed(8, "RUNS: windows in which mean scores are measured.")]
+TestSpans = Annotated[int | None, if_typed(64, "RUNS: spans of the test split that are scored.")]
 Interventions = Annotated[
     str | None, typer.Option(help="MODEL: such as plain,hold,clamp; all of the plan if not given.")
 ]
-ScoredDocuments = Annotated[
-    int | None, typer.Option(help="MODEL: that are scored; four more are needed.", show_default="12")
-]
-ForwardPrecision = Annotated[
-    str | None, typer.Option(help="MODEL: float32 or bfloat16.", show_default="bfloat16")
-]
+ScoredDocuments = Annotated[int | None, if_typed(12, "MODEL: that are scored; four more are needed.")]
+ForwardPrecision = Annotated[str | None, if_typed("bfloat16", "MODEL: float32 or bfloat16.")]
 DryRun = Annotated[
     bool,
     typer.Option("--dry-run", help="MODEL: only say how many core-hours it takes, by one measured step."),

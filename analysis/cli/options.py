@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -56,10 +56,28 @@ Methods = Annotated[
         "--method", help="Class of your own that a checkpoint may use, mypackage.module:Class; imported."
     ),
 ]
-Device = Annotated[str, typer.Option(help="Of another's model: cpu, cuda or mps.")]
-Precision = Annotated[
-    str, typer.Option(help="Of another's model: float32, bfloat16 or float16; statistics are in float32.")
+
+
+def if_typed(default: object, what: str) -> Any:
+    """An option that is None unless it was typed, so that one which means nothing is refused even at its default.
+
+    Args:
+        default: that then holds, for the help.
+        what: the help.
+    """
+    return typer.Option(help=what, show_default=str(default))
+
+
+# What the measurement of a model takes: a command that always measures has the default, one that may not has None.
+WINDOWS = "Token windows; standard errors are over them."
+SEED = "Of the windows' places and of the shuffled control."
+DEVICE = "Of another's model: cpu, cuda or mps."
+PRECISION = "Of another's model: float32, bfloat16 or float16; statistics are in float32."
+WindowLength = Annotated[
+    int | None, typer.Option(help="Tokens in a window; 2048, or what a model of ours was trained at.")
 ]
+Device = Annotated[str, typer.Option(help=DEVICE)]
+Precision = Annotated[str, typer.Option(help=PRECISION)]
 Revision = Annotated[
     str | None, typer.Option(help="Branch, tag or commit of a model of the Hugging Face hub.")
 ]

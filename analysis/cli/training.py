@@ -273,14 +273,14 @@ def _sweep_long(
     plan.of(tiers)  # a mistyped name is refused before torch is imported
     from analysis.experiments import long_sweep
     from analysis.experiments.plan import Places
-    from analysis.progress import progress_bar
+    from analysis.progress import progress_bar, remark
     from analysis.workers import Workers
 
     chosen = Workers(*workers)
     places = Places(records, runs)
     if dry_run or hours is not None:
         with progress_bar() as show:
-            rows = long_sweep.planned_hours(tiers, plan, places, progress=show)
+            rows = long_sweep.planned_hours(tiers, plan, places, progress=show, say=remark)
         if dry_run:
             typer.echo(json.dumps(rows) if as_json else long_sweep.hours_text(rows))
         long_sweep.require_hours(rows, hours)

@@ -70,7 +70,8 @@ def span_losses(read: Read, chosen: Spans, length: int, *, rows: int = 1) -> Spa
     losses = torch.cat(parts).cpu().numpy()
     if not np.isfinite(losses).all():
         raise InputError(
-            f"a loss is not finite in windows of {length} tokens; the model cannot be evaluated there"
+            f"a loss is not finite in windows of {length} tokens, at which the model cannot be evaluated; give another "
+            f"model, or shorter windows if only these overflow"
         )
     return losses
 

@@ -12,8 +12,8 @@ import json
 import math
 import platform
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ from analysis.experiments.sweep import (
 )
 from analysis.experiments.training_run import perform
 from analysis.files import write_whole
+from analysis.models.config import MethodConfig, ModelConfig
 from analysis.models.llama import Llama
 from analysis.models.token_losses import SCORES, llama_reader, rows_at_once
 from analysis.progress import NotedProgress, silent
@@ -49,8 +50,8 @@ from analysis.training.recipe import Recipe
 from analysis.training.train import Diverged
 from analysis.workers import HERE, Workers
 
-STEPS = 8
-"""Optimiser steps that are timed, after one that compiles."""
+STEPS = 3
+"""Optimiser steps that are timed, after one that compiles: they differ by a tenth, and some take seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,23 +265,70 @@ def windows_read(run: LongRun, ladder: Ladder) -> dict[int, int]:
     return counts
 
 
-def measured_timing(run: LongRun, ladder: Ladder) -> Timing:
-    """A step of a run's recipe and a batch of windows at each length, timed here; kept in the cache.
+def timed_recipe(run: LongRun, ladder: Ladder) -> Recipe:
+    """A run's recipe less all that its time does not depend on: runs whose recipes are then alike are timed once.
 
-    Weights and tokens are random: neither changes what is computed. The entry is found by all that decides the time
-    on one machine: sizes, method, batch, version of torch and processor.
+    That is what is drawn, how long it is trained and on what, and numbers that weights start with or are multiplied by.
+
+    >>> from analysis.experiments.long_plan import ladder
+    >>> plain, *others = (
+    ...     timed_recipe(LongRun(name, 3, 1e-3, share=0.5), ladder()) for name in ("tapa", "tapa_radians", "fox")
+    ... )
+    >>> [other == plain for other in others]
+    [True, False]
     """
-    recipe = replace(ladder.recipe_of(run), parent=None, seed=0, lr=1e-3, steps=1000, warmup=10)
-    key = [1, recipe.to_dict(), ladder.lengths, torch.__version__, _processor()]
-    name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]
-    path = cache_folder() / "timings" / f"{name}.json"
-    if path.is_file():
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        return Timing(kept["step"], {int(length): each for length, each in kept["windows"].items()})
+    recipe, usual = ladder.recipe_of(run), MethodConfig()
+    method = recipe.model.method
+    same = ("base", "turns", "phase_init_std", "extension", "factor", "trained_length")
+    plain = replace(method, **{name: getattr(usual, name) for name in same})
+    if plain.phase_lr_scale:  # at 0 the phase takes no gradient, which is less work
+        plain = replace(plain, phase_lr_scale=usual.phase_lr_scale)
+    first = ladder.recipe
+    return replace(
+        recipe, model=replace(recipe.model, method=plain), parent=None, corpus=first.corpus, seed=0, lr=1e-3,
+        steps=1000, warmup=10, validate_every=first.validate_every, validation_batches=first.validation_batches,
+        save_every=first.save_every,
+    )  # fmt: skip
+
+
+def measured_timing(run: LongRun, ladder: Ladder) -> Timing:
+    """A step of a run's recipe and a batch of windows at each length, timed here; both are kept in the cache.
+
+    Weights and tokens are random: neither changes what is computed. The entries are found by all that decides the time
+    on one machine: sizes, method, batch, version of torch and processor. Of the reading that is no batch and no trained
+    length, so that runs which differ in these alone have one entry of it.
+    """
+    recipe = timed_recipe(run, ladder)
+    step, windows = _entries(run, ladder)
     with workers_.threads(recipe.threads):
-        found = Timing(_step_seconds(recipe), _window_seconds(recipe, ladder))
-    write_whole(path, json.dumps(asdict(found)))
-    return found
+        seconds = _kept(step, lambda: _step_seconds(recipe))
+        found = _kept(windows, lambda: _window_seconds(_read_model(recipe, ladder), ladder.lengths))
+    return Timing(seconds, {int(length): each for length, each in found.items()})
+
+
+def _read_model(recipe: Recipe, ladder: Ladder) -> ModelConfig:
+    return replace(recipe.model, context=ladder.length)
+
+
+def _entries(run: LongRun, ladder: Ladder) -> tuple[Path, Path]:
+    """Where the cache has a step's time, and that of the windows."""
+    recipe = timed_recipe(run, ladder)
+    keys = (
+        ["step", STEPS, recipe.to_dict()],
+        ["windows", _read_model(recipe, ladder).to_dict(), ladder.lengths, recipe.threads],
+    )
+    folder = cache_folder() / "timings"
+    where = [torch.__version__, _processor()]
+    wholes = (json.dumps([2, *key, *where], sort_keys=True).encode() for key in keys)
+    step, windows = (folder / f"{hashlib.sha256(whole).hexdigest()[:32]}.json" for whole in wholes)
+    return step, windows
+
+
+def _kept(path: Path, measure: Callable[[], Any]) -> Any:
+    """What the cache has at `path`; measured and kept there if it has nothing."""
+    if not path.is_file():
+        write_whole(path, json.dumps(measure()))
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _processor() -> str:
@@ -298,7 +346,7 @@ def _step_seconds(recipe: Recipe) -> float:
     optimiser = train.optimiser_of(model, recipe)
     torch.compiler.reset()
     loss = torch.compile(model.loss, dynamic=False) if recipe.compile else model.loss
-    tokens = _random_tokens(recipe, recipe.batch, recipe.length + 1)
+    tokens = _random_tokens(recipe.model, recipe.batch, recipe.length + 1)
     seconds = []
     for _ in range(1 + STEPS):
         begun = time.process_time()
@@ -311,13 +359,13 @@ def _step_seconds(recipe: Recipe) -> float:
     return sorted(seconds[1:])[STEPS // 2]
 
 
-def _window_seconds(recipe: Recipe, ladder: Ladder) -> dict[int, float]:
-    model = Llama(recipe.model, seed=0).eval()
+def _window_seconds(config: ModelConfig, lengths: Sequence[int]) -> dict[int, float]:
+    model = Llama(config, seed=0).eval()
     found = {}
-    for length in ladder.lengths:
+    for length in lengths:
         rows = rows_at_once(model, length, SCORES)
         read, _ = llama_reader(model, length)
-        tokens = _random_tokens(recipe, rows, length)
+        tokens = _random_tokens(config, rows, length)
         read(tokens)  # what is prepared once is not counted
         begun = time.process_time()
         read(tokens)
@@ -325,9 +373,9 @@ def _window_seconds(recipe: Recipe, ladder: Ladder) -> dict[int, float]:
     return found
 
 
-def _random_tokens(recipe: Recipe, rows: int, length: int) -> Tensor:
+def _random_tokens(config: ModelConfig, rows: int, length: int) -> Tensor:
     drawn = torch.Generator().manual_seed(0)
-    return torch.randint(recipe.model.vocab_size, (rows, length), generator=drawn)
+    return torch.randint(config.vocab_size, (rows, length), generator=drawn)
 
 
 def standing(names: Sequence[str], ladder: Ladder, places: Places) -> list[dict[str, Any]]:
@@ -343,35 +391,54 @@ def standing(names: Sequence[str], ladder: Ladder, places: Places) -> list[dict[
 
 
 def planned_hours(
-    names: Sequence[str], ladder: Ladder, places: Places, *, progress: NotedProgress = silent
+    names: Sequence[str],
+    ladder: Ladder,
+    places: Places,
+    *,
+    progress: NotedProgress = silent,
+    say: Callable[[str], None] = lambda line: None,
 ) -> list[dict[str, Any]]:
     """A row for each of the named tiers: its question, its runs, those left, and the core-hours that these take.
 
-    Each variant, size, length and corpus is timed once.
+    Only runs that are left are timed, each kind of them once (`timed_recipe`), and said before.
     """
     rows = standing(names, ladder, places)
-    times: dict[Any, Timing] = {}
+    left = [row["plan"] for row in rows if row["stands"] not in ("done", "diverged")]
+    hours = _hours_each(left, ladder, progress, say)
     found = []
     for tier in ladder.of(names):
-        mine = [row for row in rows if row["tier"] == tier.name]
-        left = [row["plan"] for row in mine if row["stands"] not in ("done", "diverged")]
-        hours = 0.0
-        for run in left:
-            key = replace(run, seed=0, lr=1e-3, share=1.0)
-            if key not in times:
-                progress("time a step", len(times), 0, key.name)
-                times[key] = measured_timing(key, ladder)
-            hours += times[key].hours(run, ladder)
+        mine = [row["plan"] for row in rows if row["tier"] == tier.name]
+        todo = [run for run in mine if run in hours]
         found.append(
             {
                 "tier": tier.name,
                 "question": tier.question,
                 "runs": len(mine),
-                "left": len(left),
-                "hours": hours,
+                "left": len(todo),
+                "hours": sum((hours[run] for run in todo), 0.0),
             }
         )
     return found
+
+
+def _hours_each(
+    runs: Sequence[LongRun], ladder: Ladder, progress: NotedProgress, say: Callable[[str], None]
+) -> dict[LongRun, float]:
+    """Core-hours of each run; what the cache has no time of is timed, and a line says so before."""
+    first = {_entries(run, ladder): run for run in reversed(runs)}
+    entry_of = {run: _entries(run, ladder) for run in runs}
+    todo = [each for each in dict.fromkeys(entry_of.values()) if not all(path.is_file() for path in each)]
+    if len(todo) > 1:
+        say(
+            f"{len(todo)} kinds of run are timed on this machine, each once: minutes, of which compiling is the most; "
+            f"--tier names fewer"
+        )
+    for done, entry in enumerate(todo):
+        name = first[entry].name
+        say(f"time {STEPS} steps and the reading of {name} ({done + 1} of {len(todo)})")
+        progress("time kinds of run", done, len(todo), name)
+        measured_timing(first[entry], ladder)
+    return {run: measured_timing(first[entry], ladder).hours(run, ladder) for run, entry in entry_of.items()}
 
 
 def require_hours(rows: Iterable[Mapping[str, Any]], given: float | None) -> None:

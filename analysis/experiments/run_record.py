@@ -540,6 +540,12 @@ def _parent_is_chosen(content: Content, known: Mapping[str, Chosen]) -> bool:
 
 def _check_alike(chosen: Mapping[str, Chosen]) -> None:
     records = [content for one in chosen.values() for content in one.seeds.values()]
+    corpora = {content["configuration"]["recipe"]["corpus"]: content["run"] for content in records}
+    if len(corpora) > 1:
+        (one, run), (other, another), *_ = corpora.items()
+        raise InputError(
+            f"{run} and {another} are of different corpora, {one} and {other}; keep them in different folders"
+        )
     for content in records:
         for name in SHARED:
             if content[name] != records[0][name]:

@@ -127,7 +127,7 @@ def mean_score(
             if not torch.isfinite(k).all()
             else "the product of q and k"
         )
-        raise InputError(f"{name} holds a value that is not finite")
+        raise InputError(f"{name} holds a value that is not finite; give another model, or shorter windows")
     return scale * sums / pair_counts(sums.shape[-1], device=sums.device).to(sums.dtype)
 
 

@@ -172,7 +172,9 @@ def factors(
     """
     for name, values in (("q", q), ("k", k)):
         if not torch.isfinite(values).all():
-            raise InputError(f"{name} holds a value that is not finite; the checkpoint cannot be measured")
+            raise InputError(
+                f"{name} holds a value that is not finite; give another checkpoint, or shorter windows"
+            )
     served = k.repeat_interleave(len(q) // len(k), dim=0)
     a, b, x, y = encoding.factors(q, served)
     a, b = (encoding.scale * a).to(x.dtype), b.to(x.dtype)

@@ -32,7 +32,7 @@ from transformers import (
 )
 
 from analysis.errors import InputError
-from analysis.files import replacing
+from analysis.files import check_writable, replacing, write_refusal
 from analysis.models.checkpoint import own_tokenizer
 from analysis.models.config import CONVERSIONS, PHASE_ROWS, MethodConfig, ModelConfig, check_conversion
 from analysis.models.families import TAPA, Family, Heads, family_of, heads_of
@@ -187,10 +187,12 @@ def write_converted(
         options: as `converted`.
 
     Raises:
-        InputError: as `load.open_model`, `converted` and `to_transformers`, or `folder` cannot be written.
+        InputError: as `load.open_model`, `converted` and `to_transformers`, or `folder` cannot be written, which is
+            found out first.
     """
-    check_free(folder)
     check_conversion(to, options)
+    check_free(folder)
+    check_writable(folder)  # before gigabytes are read
     found = open_model(name, progress=progress)
     if isinstance(found, PretrainedModel):
         tokenizer = found.checkpoint.tokenizer
@@ -232,10 +234,8 @@ def write_folder(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase | No
             if tokenizer is not None:
                 tokenizer.save_pretrained(part)
     except OSError as error:
-        # a file where a folder must be is reported as "File exists" by mkdir
-        reason = "Not a directory" if isinstance(error, FileExistsError) else error.strerror or str(error)
         remedy = "one with more room" if error.errno == errno.ENOSPC else "another folder to be made"
-        raise InputError(f"{folder} cannot be written: {reason}; give {remedy}") from error
+        raise InputError(f"{folder} cannot be written: {write_refusal(error)}; give {remedy}") from error
     except SafetensorError as error:
         raise InputError(f"{folder} cannot be written: {error}; give one with more room") from error
 

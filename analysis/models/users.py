@@ -139,7 +139,7 @@ def _mended_by_its_author(what: str, file: str | None) -> Iterator[None]:
         raise
     except SystemExit as end:
         raise InputError(f"{what} ends the process (exit {end.code}){_line(end, file)}; {remedy}") from end
-    except Exception as error:
+    except Exception as error:  # somebody else's code may raise any; what ours raises has passed
         said = " ".join(str(error).split())
         raise InputError(
             f"{what} raises {type(error).__name__}{f' ({said})' if said else ''}{_line(error, file)}; {remedy}"

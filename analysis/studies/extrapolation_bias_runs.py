@@ -6,8 +6,9 @@ and settings are the same.
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -342,7 +343,7 @@ def measure_runs(
     rows |= {task.name: up_to_date[task.key] for task in tasks if task.key in up_to_date}
     todo = [replace(task, methods=tuple(methods)) for task in tasks if task.key not in up_to_date]
     rows = {name: row for name, row in rows.items() if left_out.get(name) != DIVERGED}
-    chosen |= _chosen(runs, records)
+    chosen |= _chosen(runs, records, {task.name for task in tasks} | rows.keys())
     begun = time.perf_counter()
     progress("models", len(tasks) - len(todo), len(tasks))
     content = _content(settings, rows, left_out, chosen)
@@ -436,17 +437,34 @@ def _weights(folder: Path) -> Path | None:
     return kept if kept.is_file() else newest and newest / checkpoint.MODEL
 
 
-def _chosen(runs: Path, records: Path) -> dict[str, float]:
-    """Learning rate of each variant, chosen among all its runs, measured here or not, by the validation loss."""
+def _chosen(runs: Path, records: Path, names: Set[str]) -> dict[str, float]:
+    """Learning rate of each variant by the validation loss, among all runs like those named, measured here or not."""
     own = [run_record.read_run(path) for path in _own_records(runs)]
-    chosen: dict[str, float] = {}
-    if not own or any(records.glob(run_record.NAMES)):
-        found = run_record.read_runs(records)
-        chosen = {name: one.rate for name, one in found.items() if one.rate is not None}
+    swept = [run_record.read_run(path) for path in sorted(records.glob(run_record.NAMES))]
+    found = run_record.choose(_comparable(swept, names))
+    chosen = {name: one.rate for name, one in found.items() if one.rate is not None}
     ended = [content for content in own if content["diverged"] is None]
     for content in sorted(ended, key=lambda content: -content["validation_loss"]):
         chosen[content["variant"]] = content["lr"]  # the least loss comes last
     return chosen
+
+
+def _comparable(contents: Sequence[run_record.Content], names: Set[str]) -> list[run_record.Content]:
+    """Records of the experiments that the named runs are of, and of what these go on from, whatever else is there.
+
+    Runs of one experiment and variant differ in learning rate and seed alone, and in the run that they go on from.
+    """
+
+    def experiment(content: run_record.Content) -> str:
+        recipe = content["configuration"]["recipe"]
+        sizes = [recipe.get(name) for name in ("corpus", "length", "batch", "steps", "model")]
+        shared = [content[name] for name in run_record.SHARED]
+        return json.dumps([content["variant"], content["configuration"]["lengths"], sizes, shared])
+
+    kinds = {experiment(content) for content in contents if content["run"] in names}
+    parents = {content["parent"] for content in contents if experiment(content) in kinds}
+    kinds |= {experiment(content) for content in contents if content["run"] in parents}
+    return [content for content in contents if experiment(content) in kinds]
 
 
 def _known(

@@ -19,11 +19,12 @@ from typing import Any
 import flint
 import numpy as np
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from analysis import assets, bench
 from analysis.assets import SMOLLM2, TEXTS
-from analysis.cli import heads, main, usage
+from analysis.cli import heads, main, options, usage
 from analysis.errors import InputError
 from analysis.progress import progress_bar
 from analysis.records import provenance_of, read, read_summary
@@ -124,6 +125,21 @@ def test_help_shows_an_example_on_a_line_of_its_own_and_no_type_of_a_flag(comman
     assert re.search(rf"^  Examples?:\n    tapa {command}\b", out, re.MULTILINE)
     assert "bool" not in out
     assert all(len(line) <= 80 for line in out.splitlines())
+
+
+def test_every_option_and_argument_of_every_command_has_help():
+    """As the help shows them: what is declared without a word would stand there bare."""
+    found = get_command(options.app)
+    context = found.make_context("tapa", ["curve"])
+    names = found.list_commands(context)
+    assert names == list(COMMANDS)
+    bare = [
+        f"{name} {parameter.name}"
+        for name in names
+        for parameter in found.get_command(context, name).params
+        if not (parameter.help or "").rstrip().endswith(".")
+    ]
+    assert bare == []
 
 
 def test_the_version_is_the_packages(monkeypatch, capsys):

@@ -190,7 +190,10 @@ def test_a_loss_that_is_not_finite_is_named():
         return counting(tokens).masked_fill(tokens[:, 1:] == 27, math.nan)
 
     target = Target("a.txt", np.arange(40), np.ones(40, int), 20, 40)
-    with pytest.raises(InputError, match=r"the loss of token 27 of a\.txt is nan in a window of 10 tokens"):
+    with pytest.raises(
+        InputError,
+        match=r"the loss of token 27 of a\.txt is nan in a window of 10 tokens; .*: give shorter ones",
+    ):
         losses_by_document(broken, [target], 10, Protocol("sliding", 5), edges=position_edges(10))
 
 

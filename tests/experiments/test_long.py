@@ -6,6 +6,7 @@ import json
 import math
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -588,6 +589,68 @@ def test_hours_are_those_of_the_runs_that_are_left(monkeypatch, tmp_path: Path):
     long_sweep.require_hours(rows, None)
 
 
+def test_kinds_of_run_that_compute_the_same_are_timed_once():
+    def kinds(*names: str) -> int:
+        runs = [run for run in LADDER.runs() if run.corpus == "private-words" and run.variant in names]
+        return len({str(long_sweep.timed_recipe(run, LADDER).model.method) for run in runs})
+
+    def recipes(*runs: LongRun) -> int:
+        return len({str(long_sweep.timed_recipe(run, LADDER)) for run in runs})
+
+    assert kinds("tapa", "tapa_radians") == kinds("rope_4x", "yarn_4x", "rope") == 1
+    assert kinds("tapa", "tapa_frozen") == kinds("tapa", "tapa_alpha0") == kinds("rope", "p_rope") == 2
+    plain = LongRun("rope", 0, 1e-3)
+    same = (replace(plain, share=0.25), replace(plain, seed=5, lr=2e-3))
+    assert recipes(plain, *same) == 1
+    assert recipes(plain, replace(plain, kind="reference")) == 2
+    assert recipes(plain, replace(plain, size="3M")) == 2
+    assert recipes(plain, replace(plain, corpus="code", size="3M"), replace(plain, size="3M")) == 3
+    assert recipes(replace(plain, kind="reference"), LongRun("rope_4x", 0, 1e-3, kind="fine")) == 1
+
+
+def test_each_kind_is_said_before_it_is_timed_once_and_none_whose_runs_are_done(monkeypatch, tmp_path: Path):
+    """The order in which lines and measurements come, and what is measured again after the cache has some."""
+    plan, places, events = tiny_ladder(), Places(tmp_path / "records", tmp_path / "runs"), []
+    monkeypatch.setenv("TAPA_CACHE", str(tmp_path / "cache"))
+
+    def step(recipe: Recipe) -> float:
+        events.append(("step", recipe.length))
+        return 1.0
+
+    def windows(config: ModelConfig, lengths: Sequence[int]) -> dict[int, float]:
+        events.append(("windows", config.context))
+        return dict.fromkeys(lengths, 0.0)
+
+    monkeypatch.setattr(long_sweep, "_step_seconds", step)
+    monkeypatch.setattr(long_sweep, "_window_seconds", windows)
+
+    def say(line: str) -> None:
+        events.append(("said", line))
+
+    ended = {"gate"}  # of this tier every run has a record
+
+    def stands(names, ladder, places):
+        return [
+            row | {"stands": "done" if row["tier"] in ended else "to do"}
+            for row in standing(names, ladder, places)
+        ]
+
+    monkeypatch.setattr(long_sweep, "standing", stands)
+    rows = long_sweep.planned_hours([], plan, places, say=say)
+    assert [row["left"] for row in rows] == [0, 2, 1]
+    first = plan.runs(["first"])[0]
+    assert ("said", f"time 3 steps and the reading of {first.name} (1 of 3)") in events
+    kinds = [event for event in events if event[0] != "said"]
+    assert kinds.count(("step", plan.length)) == 2  # RoPE and NoPE; the third is that of fine-tuning
+    # fine-tuned models are read as those from scratch
+    assert [what for what, _ in kinds].count("windows") == 2
+    assert all(events[place - 1][0] == "said" for place, event in enumerate(events) if event[0] == "step")
+    assert "--tier names fewer" in events[0][1]
+    events.clear()
+    assert long_sweep.planned_hours([], plan, places, say=say) == rows
+    assert events == []
+
+
 def tapa(monkeypatch, capsys, *arguments: str) -> tuple[int, str, str]:
     monkeypatch.setattr(sys, "argv", ["tapa", *arguments])
     with pytest.raises(SystemExit) as end:
@@ -607,6 +670,7 @@ def test_a_plan_longer_than_the_hours_is_one_line(monkeypatch, capsys, tmp_path:
     code, _, err = tapa(monkeypatch, capsys, "sweep", "long", "--hours", "6", "--dry-run", *where)
     assert code == 2
     [line] = [line for line in err.splitlines() if line.startswith("tapa: ")]
+    assert "\ntime 3 steps and the reading of private-words-rope-s0-lr" in err  # no terminal is there
     assert line.startswith("tapa: the plan takes ")
     assert f"6 are given (gate {hours:.1f}" in line
 

@@ -187,7 +187,7 @@ def test_bad_input_is_named():
     freq = frequencies.plain(1e4, 8)
     with pytest.raises(InputError, match="vectors have 6 dimensions, the frequencies are for 8"):
         mean_score.mean_score(vectors(0, 5, 6), vectors(0, 5, 6), freq)
-    with pytest.raises(InputError, match="q holds a value that is not finite"):
+    with pytest.raises(InputError, match="q holds a value that is not finite; give another model"):
         mean_score.mean_score(torch.full((5, 8), torch.nan), vectors(0, 5, 8, dtype=torch.float32), freq)
     with pytest.raises(InputError, match="q holds 5 positions, k holds 6"):
         mean_score.mean_score(vectors(0, 5, 8), vectors(0, 6, 8), freq)

@@ -207,7 +207,7 @@ def test_a_matrix_would_be_seen():
 def test_bad_values_are_refused(work):
     q, k = window(10)
     q[0, 3, 1] = torch.nan
-    with pytest.raises(InputError, match="q holds a value that is not finite"):
+    with pytest.raises(InputError, match="q holds a value that is not finite; give another checkpoint"):
         phase.factors(Tapa(8), q, k)
     with pytest.raises(InputError, match="a window of 2 tokens has no spread"):
         phase.spread(phase.factors(Tapa(8), *window(2))[0])

@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from analysis.errors import InputError
+from analysis.models import convert
 from analysis.models.checkpoint import load_model
 from analysis.models.config import MethodConfig, ModelConfig
 from analysis.models.convert import (
@@ -400,6 +401,20 @@ def test_an_option_that_means_nothing_is_refused_before_a_model_is_read(
 
 def test_a_folder_that_exists_is_refused_before_a_model_is_read(tmp_path: Path):
     plainly_raises(lambda: write_converted("no such model", "tapa", tmp_path), "exists; remove it")
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_a_model_is_read(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(convert, "open_model", lambda *_, **__: pytest.fail("a model was opened"))
+    (tmp_path / "file").write_text("words")
+    for folder, reason in (
+        (tmp_path / "file" / "new", "Not a directory"),
+        (Path("/proc/new"), "No such file"),
+    ):
+        plainly_raises(
+            lambda folder=folder: write_converted("llama", "tapa", folder),
+            f"{folder} cannot be written: {reason}",
+        )
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_an_unknown_rounding_is_refused():

@@ -29,7 +29,7 @@ from analysis.text import windows
 from analysis.text.corpus import Corpus, Raw, from_texts
 from analysis.text.windows import spans
 from tests.heads import tiny_phase as phase_tiny
-from tests.refusals import said_in_one_line
+from tests.refusals import plainly_raises, said_in_one_line
 
 TRAINED, TARGET = 16, 8
 SETTINGS = ExtrapolationBiasSettings(windows=2, spans=4, seed=0)
@@ -268,6 +268,38 @@ def test_a_run_that_diverged_meanwhile_loses_its_row(place: Path):
     assert found["left_out"][RUNS[0]] == "diverged"
 
 
+def other_corpus(place: Path, name: str, **changes) -> None:
+    """A record of a run on another corpus, evaluated on documents of it, as a ladder of several corpora has them."""
+    path = place / "trained" / f"{name}.json"
+    whole = json.loads((place / "trained" / "rope-s0-lr4e-3.json").read_text())
+    content = whole["content"]
+    content |= {"run": name, "documents": ["b"], "document_tokens": [99]} | changes
+    content["configuration"]["recipe"] |= {"corpus": "code"}
+    path.write_text(json.dumps(whole))
+
+
+def test_records_of_another_corpus_beside_those_of_the_runs_do_not_count(place: Path):
+    """Not in the choice of the rate either: this one would be the best."""
+    chosen = measured(place)["summary"]["chosen"]
+    other_corpus(place, "code-rope-s0-lr7e-3", lr=7e-3, validation_loss=0.1)
+    with pytest.raises(InputError, match="of different corpora"):
+        run_record.read_runs(place / "trained")
+    assert measured(place, out="again.json")["summary"]["chosen"] == chosen
+    assert chosen["rope"] != 7e-3
+
+
+def test_runs_of_two_corpora_are_refused_with_a_remedy_that_helps(place: Path):
+    name = "code-tapa-s0-lr7e-3"
+    other_corpus(place, name, variant="tapa", lr=7e-3, validation_loss=0.1)
+    shutil.copytree(place / "runs" / RUNS[0], place / "runs" / name)
+    plainly_raises(
+        lambda: measured(place), "of different corpora, texts and code; keep them in different folders"
+    )
+    (place / "elsewhere").mkdir()
+    (place / "runs" / name).rename(place / "elsewhere" / name)
+    assert measured(place)["rows"].keys() == set(RUNS)
+
+
 def test_rows_of_other_settings_are_not_mixed(place: Path):
     """It raises( with what differs, and touches nothing; where every row is measured again there is nothing to mix."""
     before = (place / "bias.json").read_bytes()
@@ -469,6 +501,27 @@ def test_the_command_says_what_it_found(place: Path, monkeypatch, capsys: pytest
     assert summary["chosen"]["rope"] == 1e-2  # of the least validation loss
 
 
+def moved_to_own(place: Path, *names: str) -> None:
+    """Runs as `tapa train` leaves them: checkpoint and record in the run's own folder."""
+    for name in names:
+        newest = place / "own" / name / "step-000003"
+        newest.mkdir(parents=True)
+        (place / "runs" / name / checkpoint.MODEL).rename(newest / checkpoint.MODEL)
+        (place / "trained" / f"{name}.json").rename(place / "own" / name / "run.json")
+
+
+def test_a_variant_of_ones_own_runs(place: Path, monkeypatch, capsys: pytest.CaptureFixture[str]):
+    """Only its runs are measured, and one that none is of is looked for where the runs are."""
+    moved_to_own(place, RUNS[1], RUNS[3])
+    assert run(monkeypatch, "own", *SMALL[4:], "--variant", "tapa") == 0
+    capsys.readouterr()
+    content = json.loads((place / "own" / "bias.json").read_text())["content"]
+    assert list(content["rows"]) == [RUNS[3]]
+    assert content["summary"]["chosen"] == {"tapa": 1e-3}
+    assert run(monkeypatch, "own", *SMALL[4:], "--variant", "tap") == 2
+    said_in_one_line(capsys, "no run of variant 'tap' in own; did you mean tapa?")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -490,12 +543,7 @@ def test_options_of_the_other_argument_are_refused(
 
 def test_runs_of_train_are_measured_too(place: Path, monkeypatch, capsys: pytest.CaptureFixture[str]):
     """Their records and checkpoints lie in their own folders; the same weights have the same row."""
-    for name in RUNS[:2]:
-        (place / "own" / name / "step-000003").mkdir(parents=True)
-        (place / "runs" / name / checkpoint.MODEL).rename(
-            place / "own" / name / "step-000003" / checkpoint.MODEL
-        )
-        (place / "trained" / f"{name}.json").rename(place / "own" / name / "run.json")
+    moved_to_own(place, *RUNS[:2])
     there = place / "own" / "elsewhere"
     there.mkdir()
     text = (place / "own" / RUNS[0] / "run.json").read_text()
