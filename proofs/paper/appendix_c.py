@@ -322,8 +322,8 @@ def eq_34(statement: Statement) -> Iterator[Evidence]:
     least = first.rhs.subs({one.lhs: one.rhs, other.lhs: other.rhs})
     yield equality("the bound of (31) where (32) and (33) are equations", least, statement.target(1))
     less, also = sp.symbols("s t", positive=True)
-    within = {one.lhs: one.rhs - less, other.lhs: other.rhs - also}
-    yield termwise("where A and B are less by s and t", first.rhs.subs(within) - statement.target(1))
+    smaller = {one.lhs: one.rhs - less, other.lhs: other.rhs - also}
+    yield termwise("where A and B are less by s and t", first.rhs.subs(smaller) - statement.target(1))
     yield from statement.identities()
 
 

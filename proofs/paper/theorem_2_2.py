@@ -484,11 +484,11 @@ def periodic_example(pairs: int, offset: int) -> Iterator[Evidence]:
 
     seen = returns(far - offset) and not returns((far - offset) // 3)  # a third leaves the last pair out
     known, sizes = {BASE: base}, {DIM: dim, LOG: sp.log(sp.Rational(base.numerator, base.denominator))}
-    within = NEAR_RANGE.holds(Fraction(offset), known) and FAR_RANGE.holds(Fraction(far), known)
+    in_range = NEAR_RANGE.holds(Fraction(offset), known) and FAR_RANGE.holds(Fraction(far), known)
     least, head = (constant_ball(side.subs(sizes)) for side in (LEMMA_HEAD.lts, LEMMA_HEAD.gts))
     printed = constant_ball(PRINTED_LOG.subs(NU, 0))
     hypotheses = [
-        exact(f"lambda = {offset} and Lambda lie in their ranges", within, (offset, far > base), "yes"),
+        exact(f"lambda = {offset} and Lambda lie in their ranges", in_range, (offset, far > base), "yes"),
         below("the base exceeds the printed threshold at nu_0 = 0", printed, ball(base).log()),
         below("and D exceeds 4L, as the lemmas ask", least, head),
     ]
