@@ -425,8 +425,8 @@ def _hours_each(
     runs: Sequence[LongRun], ladder: Ladder, progress: NotedProgress, say: Callable[[str], None]
 ) -> dict[LongRun, float]:
     """Core-hours of each run; what the cache has no time of is timed, and a line says so before."""
-    first = {_entries(run, ladder): run for run in reversed(runs)}
     entry_of = {run: _entries(run, ladder) for run in runs}
+    first = {entry: run for run, entry in reversed(entry_of.items())}
     todo = [each for each in dict.fromkeys(entry_of.values()) if not all(path.is_file() for path in each)]
     if len(todo) > 1:
         say(

@@ -461,10 +461,11 @@ def _comparable(contents: Sequence[run_record.Content], names: Set[str]) -> list
         shared = [content[name] for name in run_record.SHARED]
         return json.dumps([content["variant"], content["configuration"]["lengths"], sizes, shared])
 
-    kinds = {experiment(content) for content in contents if content["run"] in names}
-    parents = {content["parent"] for content in contents if experiment(content) in kinds}
-    kinds |= {experiment(content) for content in contents if content["run"] in parents}
-    return [content for content in contents if experiment(content) in kinds]
+    of_each = [(content, experiment(content)) for content in contents]
+    kinds = {kind for content, kind in of_each if content["run"] in names}
+    parents = {content["parent"] for content, kind in of_each if kind in kinds}
+    kinds |= {kind for content, kind in of_each if content["run"] in parents}
+    return [content for content, kind in of_each if kind in kinds]
 
 
 def _known(
