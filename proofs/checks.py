@@ -352,8 +352,9 @@ def same(what: str, left: sp.Expr, right: sp.Expr) -> Evidence:
 def rises(what: str, g: sp.Expr, u: sp.Symbol, order: int, *, strict: bool = False) -> Evidence:
     """Evidence that g(u) >= 0 for every u >= 0, by Taylor's theorem with the remainder of the given order.
 
-    PROVED where g and its derivatives below `order` are nonnegative at 0 and derivative number `order` is
-    nonnegative by its form, positive for `strict` (g > 0 for u > 0); REFUTED by a sample where g < 0; else UNKNOWN.
+    PROVED where g is 0 at 0, its derivatives below `order` are nonnegative there and derivative number `order` is
+    nonnegative by its form, positive for `strict` (g > 0 for u > 0); REFUTED by a sample where g < 0; else UNKNOWN,
+    also where g begins above 0: a sign that was taken for another is then seen.
     """
     found = [g]
     for _ in range(order):
@@ -363,7 +364,7 @@ def rises(what: str, g: sp.Expr, u: sp.Symbol, order: int, *, strict: bool = Fal
     if not last.is_nonnegative:
         last = sp.factor(last.subs(sp.cos(u), 1 - 2 * sp.sin(u / 2) ** 2))  # 1 - cos u is a square
     positive = last.is_positive if strict else last.is_nonnegative
-    holds = all(value.is_nonnegative for value in start) and positive
+    holds = start[0] == 0 and all(value.is_nonnegative for value in start) and positive
     return _inequality(what, g, bool(holds), f"at 0: {start}; derivative {order}: {last}")
 
 

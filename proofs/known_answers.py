@@ -210,9 +210,10 @@ def _inequalities() -> Answers:
         (P - P**2 / 8, 2, False),
         (-P, 1, False),
         (P**2, 2, True),
+        (1 + P**2, 2, True),
     )
     found = [checks.rises("", g, P, order, strict=strict) for g, order, strict in asked]
-    yield "rises", _verdicts(*found), [YES, YES, NO, NO, NO, YES]
+    yield "rises", _verdicts(*found), [YES, YES, NO, NO, NO, YES, OPEN]
     terms = ((P + 1) / Q, P - Q, 2 * P - Q, P + X, P * Q + sp.pi - 3, 1 / (Q + 1) - 1 / (Q + 2), -P)
     found = [checks.termwise("", expression) for expression in terms]
     yield "termwise", _verdicts(*found), [YES, NO, OPEN, OPEN, YES, YES, NO]

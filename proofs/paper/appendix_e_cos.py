@@ -448,14 +448,13 @@ UNIT = {"cos": QUARTER, "sin": HALF}
 IN_SUM = Variable(n, low=CUT_LOW, high=CUT_HIGH, integer=True, closed=True)
 FALLING = piece(BEGIN_AT["cos"](n), BEGIN_AT["cos"](n) + HALF)
 RISING = piece(BEGIN_AT["cos"](n) + HALF, BEGIN_AT["cos"](n) + 1)
+BOTH_ENDS = 4 / (sp.pi * (4 * n + 1)) - 4 / (sp.pi * (4 * n + 5))
 EQ_56 = Statement(
     (*SIZES, IN_SUM),
     (
         Conclusion(relation(sp.Abs(period("cos", n)), "==", sp.Abs(FALLING) - sp.Abs(RISING))),
-        Conclusion(
-            relation(sp.Abs(period("cos", n)), "<=", 4 / (sp.pi * (4 * n + 1)) - 4 / (sp.pi * (4 * n + 5)))
-        ),
-        Conclusion(relation(4 / (sp.pi * (4 * n + 1)) - 4 / (sp.pi * (4 * n + 5)), "<=", 1 / (sp.pi * n**2))),
+        Conclusion(relation(sp.Abs(period("cos", n)), "<=", BOTH_ENDS)),
+        Conclusion(relation(BOTH_ENDS, "<=", 1 / (sp.pi * n**2))),
     ),
     meaning=COSINE_CUTS,
     words=r"$I_n^-$ and $I_n^+$ of (54): ",
@@ -507,6 +506,7 @@ EQ_56_REPAIRED = Statement(
     outline="|I_n^-| >= |I_n^+| as 1/y falls; then (57), (58), a common denominator, and n = 1 + r.",
 )
 def eq_56_repaired(statement: Statement) -> Iterator[Evidence]:
+    yield same("as printed, over a common denominator", EQ_56.target(2), statement.target(1))
     yield from period_bound("cos", statement.target(1) * sp.pi, statement.target(2) * sp.pi)
     yield from from_one_on(statement.conclusions[1])
 

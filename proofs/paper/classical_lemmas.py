@@ -213,7 +213,7 @@ def lem_cin(statement: Statement) -> Iterator[Evidence]:
     yield same("the lower bound, at 0", sp.limit(statement.meaning[ENTIRE], x, 0), statement.target(1))
 
 
-def cin_steps(quadratic: sp.Rational = sp.S.One / 4) -> Iterator[Evidence]:
+def cin_steps(quadratic: sp.Rational) -> Iterator[Evidence]:
     """Derivative and limit of gamma + log - Ci, the sign of 1 - cos, and 1 - cos s <= 2 quadratic s^2."""
     yield same("Cin'", sp.diff(CIN, x), CIN_INTEGRAND.subs(s, x))
     yield same("Cin at 0", sp.limit(CIN, x, 0), sp.Integer(0))
@@ -404,7 +404,7 @@ def second_order(statement: Statement) -> Iterator[Evidence]:
         yield from trapezoid_steps(eighth)
 
 
-def trapezoid_steps(eighth: sp.Rational = sp.S.One / 8) -> Iterator[Evidence]:
+def trapezoid_steps(eighth: sp.Rational) -> Iterator[Evidence]:
     """The trapezoidal kernel and its greatest value, f'' of both waves, and the integral of its bound."""
     f = sp.Function("f")
     primitive = r * (h - r) * sp.diff(f(a + r), r) / 2 - (h - 2 * r) * f(a + r) / 2

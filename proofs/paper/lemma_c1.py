@@ -379,6 +379,9 @@ def lem_c1_repaired(statement: Statement) -> Iterator[Evidence]:
     yield exact("both Si lie in (0, Si(pi)]", widest == sp.Si(sp.pi), widest, "Si(pi)")
     said = statement.target(6)
     yield exact("and so does their difference, in modulus", said == widest, said, widest)
+    for index, first in ((5, 1), (6, 3)):
+        share = statement.target(first).coeff(statement.conclusions[index - 1].says.lhs)
+        yield same("what is bounded is 2 L times the integral of the first form", share, 1 / (2 * LOG))
     for index, lemma in ((1, RIEMANN), (2, SECOND_ORDER)):
         for shift in (0, 2):
             found = statement.target(index + shift) - CUT / DIM

@@ -13,7 +13,7 @@ from flint import acb, arb
 from analysis.errors import InputError
 from analysis.evidence import Evidence
 from proofs.balls import Real, ball, below, equal_within
-from proofs.checks import arrives, controlled, exact, instance, search, tried
+from proofs.checks import arrives, controlled, exact, instance, same, search, tried
 from proofs.exact import Expr, identity, limit
 from proofs.gaussian_tokens import (
     N,
@@ -452,9 +452,10 @@ def finite_law(statement: Statement) -> Iterator[Evidence]:
     phases = [Fraction(1, 3), Fraction(2, 7), Fraction(-5, 11)]
     means = returns(phases, 4)
     yield exact("mean cosine at (231 j)^10, phases 1/3, 2/7, -5/11", means == [1] * 4, means, "1")
-    x = sp.Symbol("x", positive=True)
-    step = sp.diff(x ** sp.Rational(1, 10), x)
-    yield limit(step, x, sp.oo, 0, "slope of |m-n|^0.1")
+    x, t, s = sp.symbols("x t s", positive=True)
+    step, there = sp.diff(x**POWER, x).subs(x, t ** (1 / POWER)), POWER * t ** (1 - 1 / POWER)
+    yield same("slope of |m-n|^alpha at t^(1/alpha)", step, there)
+    yield limit(there.subs(POWER, 1 / (1 + s)), t, sp.oo, 0, "of it, alpha = 1/(1 + s) < 1")
 
 
 @attack(

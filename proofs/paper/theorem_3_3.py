@@ -538,7 +538,9 @@ def thm_3_3_repaired_without_one_mean() -> Iterator[Evidence]:
     enough = conclusion.when[1].subs(at)
     hypotheses = [
         tokens.schwartz(),
-        exact("E (q_d k_d)^2, of every d", len(set(squares)) == 1, squares, "one value"),
+        exact(
+            "E (q_d k_d)^2, of every d", squares == [squares[0]] * head, squares, f"one value, {head} times"
+        ),
         exact("mu_0^2 a, mu_0 = E A_0, against 4 S", enough == sp.true, at, "at least"),
     ]
     found, bound = limit_variance(tokens, amplitude), conclusion.says.rhs.subs(at)

@@ -137,7 +137,9 @@ def test_what_is_false_is_refuted_at_a_point_of_its_own_hypotheses(node: str) ->
     if node in BY_VALUE:  # a side has no value there, or the law is shown beside the point
         assert not all(item.role is Role.STATEMENT for item in against)
     else:
-        own = [item for item in against if item.role is not Role.INSTANCE]  # an instance refutes beside the point
+        own = [
+            item for item in against if item.role is not Role.INSTANCE
+        ]  # an instance refutes beside the point
         assert own
         assert all(item.role is Role.STATEMENT for item in own)
     if not form.statement.symbols:  # of numbers alone
