@@ -420,6 +420,7 @@ SCORE_VARIANCE = Schema(
 SCORE_VARIANCE = replace(SCORE_VARIANCE, required=SCORE_VARIANCE.variables.keys() - {"window_begin"})
 PHASE_SUMMARY = Schema("phase-summary", 2, made_by="tapa figures")
 PHASE_SEEDS = Schema("phase-seeds", 1, made_by="tapa phase-seeds MODELS")
+POSITION_CODE = Schema("position-code", 1, made_by="tapa position MODELS")
 RESULTS = Schema("extrapolation-results", 2, made_by="tapa figures perplexity_by_length")
 LONG = Schema("long-results", 4, made_by="tapa figures frontier")
 BIAS = Schema("bias-runs", 1, made_by="tapa bias RUNS")

@@ -249,12 +249,14 @@ _ROWS = [
         table_files=tuple(TABLES / f"{name}.{kind}" for name in _LONG_TABLES for kind in ("md", "csv")),
     ),
     Record(name="bias", schema=schemas.BIAS, study=None, digits=7, folder=SUMMARIES),
+    Record(name="bias_code", schema=schemas.BIAS, study=None, digits=7, folder=SUMMARIES),
     # all runs of the sweep, before interventions had doses
     Record(name="bias_sweep", schema=schemas.BIAS, study=None, digits=7, folder=SUMMARIES),
     Record(name="formula_fit", schema=schemas.FORMULA_FIT, study=None, folder=TRAINED),
     Record(name="formula_fit_smollm2", schema=schemas.FORMULA_FIT, study=None, folder=TRAINED),
     Record(name="phase_dynamics", schema=schemas.PHASE_DYNAMICS, study=None, folder=TRAINED),
     Record(name="phase_seeds", schema=schemas.PHASE_SEEDS, study=None, digits=5, folder=SUMMARIES),
+    Record(name="position_code", schema=schemas.POSITION_CODE, study=None, digits=5, folder=SUMMARIES),
     Record(name="score_variance", schema=schemas.SCORE_VARIANCE, study=None, folder=TRAINED),
     Record(name="recovery", schema=schemas.RECOVERY, study=None, folder=TRAINED),
     Record(name="smollm2_bias", schema=schemas.BIAS_INTERVENTIONS, study=None, folder=TRAINED),
@@ -312,6 +314,8 @@ _FIGURES = [
     Figure(name="recovery", number=39, needs=("recovery",), claims=("eq-12",)),
     Figure(name="fine_tuned", number=40, needs=("long",), claims=("tab-1",)),
     Figure(name="fine_curves", number=41, needs=("long",), claims=("tab-1",)),
+    Figure(name="masked_beyond", number=42, needs=("bias_code",), claims=("eq-12", "tab-2")),
+    Figure(name="place_code", number=43, needs=("position_code",), claims=("eq-12",)),
 ]  # fmt: skip
 
 CATALOGUE: Mapping[str, Record] = {row.name: row for row in _ROWS}

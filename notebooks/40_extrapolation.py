@@ -40,8 +40,10 @@ from figures import (
     fig_37_collected,
     fig_40_fine_tuned,
     fig_41_fine_curves,
+    fig_42_masked_beyond,
+    fig_43_place_code,
 )
-from figures.catalogue import LONG, TRAINED
+from figures.catalogue import LONG, TRAINED, read_any
 from figures.style import RC
 from figures.widgets import describe_figures, reading_explorer, reading_plot
 
@@ -175,6 +177,27 @@ Markdown(long_page(long["long"], "long_use", Format.MARKDOWN))
 # %%
 with mpl.rc_context(RC):
     figure = fig_37_collected.draw(long)
+
+# %% [markdown]
+# What is lost beyond the trained length need not be lost by attending there. With all keys a trained length or more
+# away masked in every layer, each layer reads as many keys as training showed it, and what is left of the loss is not
+# of attention to far keys ([masked-code-tapa-s1](../figures/FINDINGS.md#masked-code-tapa-s1),
+# [masked-code-nope-s0](../figures/FINDINGS.md#masked-code-nope-s0),
+# [masked-code-rope-s1](../figures/FINDINGS.md#masked-code-rope-s1)).
+
+# %%
+with mpl.rc_context(RC):
+    figure = fig_42_masked_beyond.draw({"bias_code": read_any("bias_code")})
+
+# %% [markdown]
+# TAPA's states say at which place of their window a token stands, as NoPE's do and RoPE's do not: the model counts.
+# Whether the count goes on rightly beyond the trained length differs between seeds
+# ([place-code-tapa-s1](../figures/FINDINGS.md#place-code-tapa-s1),
+# [place-code-tapa-s2](../figures/FINDINGS.md#place-code-tapa-s2)). That the loss follows from it is not shown by that.
+
+# %%
+with mpl.rc_context(RC):
+    figure = fig_43_place_code.draw({"position_code": read_any("position_code")})
 
 # %% [markdown]
 # ## 8 Light fine-tuning, as the paper does it

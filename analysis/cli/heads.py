@@ -380,6 +380,59 @@ def phase_seeds(
     typer.echo(f"{phase_seeds_text(content)}\nrecord: {shown(out)}")
 
 
+def position(
+    models: Annotated[
+        list[Path],
+        typer.Argument(help="Models of `tapa train` or `tapa sweep`: runs, checkpoints or model files."),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Record to write, JSON; the project's own position_code.json if not given."),
+    ] = None,
+    workers: Processes = None,
+    windows: Annotated[
+        int, typer.Option(help="Windows as long as trained, in which readers are fitted.")
+    ] = 40,
+    test_windows: Annotated[int, typer.Option(help="Windows of eight times that, in which they read.")] = 16,
+    seed: Annotated[int, typer.Option(help="Of windows and of the fresh weights beside each model.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Ask hidden states at which place their tokens stand.
+
+    A linear reader is fitted in windows as long as trained, on validation text, and read on test text up to eight
+    times that length: a model without position in its scores can count. About a minute a model; rows that are up to
+    date are kept.
+
+    \b
+    Examples:
+      tapa position runs/cpu-tapa-0 runs/cpu-nope-0 runs/cpu-rope-0 --out mine.json
+    """
+    from analysis.assets import check_model_name
+    from analysis.studies.settings import PositionCodeSettings
+
+    settings = PositionCodeSettings(windows=windows, test_windows=test_windows, seed=seed)
+    for model in models:
+        check_model_name(model, "a model of `tapa train`: a run, a checkpoint or a model file")
+    from analysis.progress import progress_bar
+    from analysis.records import ensure_writable
+    from analysis.schemas import POSITION_CODE
+
+    out = out or own("summaries", "position_code.json")
+    ensure_writable(out, POSITION_CODE)
+    from analysis.cli.printed import position_text
+    from analysis.studies.position_code import measure_position
+    from analysis.workers import Workers
+
+    with progress_bar() as show:
+        content = measure_position(
+            models, out, settings, workers=Workers(workers), arguments=sys.argv, progress=show
+        )
+    if as_json:
+        typer.echo(json.dumps({"record": str(out), **content["rows"]}))
+        return
+    typer.echo(f"{position_text(content)}\nrecord: {shown(out)}")
+
+
 RunsOrModel = Annotated[
     Path,
     typer.Argument(

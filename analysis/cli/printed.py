@@ -196,6 +196,21 @@ def phase_seeds_text(content: Numbers) -> str:
     return "\n".join(lines)
 
 
+def position_text(content: Numbers) -> str:
+    """What the reader explains and what it says beyond, for a reader: a line a model."""
+    rows = content["rows"]
+    ranges = [f"{one['from']}-{one['to']}" for one in next(iter(rows.values()))["read"]]
+    lines = [
+        f"{'run':32s}{'explained':>22s}{'fresh':>8s}  place as it is said, at"
+        + "".join(f"{r:>12s}" for r in ranges)
+    ]
+    for name, row in rows.items():
+        said = "".join(f"{one['said'][0]:12,.0f}" for one in row["read"])
+        best, fresh = row["explained"][row["layer"]], row["untrained"][row["layer"]][0]
+        lines.append(f"{name:32s}{_interval(best):>22s}{fresh:8.2f}" + " " * 25 + said)
+    return "\n".join(lines)
+
+
 OVER_STEPS = ("phase_sd", "past_quarter_all", "nope_index", "gaussian_share", "entropy")
 
 

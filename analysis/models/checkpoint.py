@@ -35,7 +35,7 @@ from analysis.models.config import MODEL as MODEL
 from analysis.models.llama import Llama
 from analysis.progress import Progress
 from analysis.settings import check_whole, from_mapping
-from analysis.text.corpus import NAMED, Corpus, corpus, encoded_corpus
+from analysis.text.corpus import NAMED, Corpus, corpus, encoded_once
 from analysis.text.tokenizer import BytePairs
 
 FORMAT = "tapa-lm/2"
@@ -399,7 +399,7 @@ def own_corpus(found: ModelFile, progress: Progress, remedy: str = OTHER_MODEL) 
 def in_own_tokens(found: ModelFile, of_bytes: Corpus) -> Corpus:
     """Any corpus in the tokens that a model knows; errors as `own_tokenizer`."""
     tokenizer = own_tokenizer(found)
-    return of_bytes if tokenizer is None else encoded_corpus(of_bytes, tokenizer)
+    return of_bytes if tokenizer is None else encoded_once(of_bytes, tokenizer)
 
 
 def own_tokenizer(found: ModelFile) -> BytePairs | None:

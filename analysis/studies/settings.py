@@ -216,6 +216,25 @@ class PhaseSeedsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PositionCodeSettings:
+    """What decides the numbers beside the models and their corpora.
+
+    Attributes:
+        windows: of validation documents, in which readers are fitted and one is chosen, >= 8.
+        test_windows: of test documents, in which they are read, >= 2.
+        seed: of the places of both and of the fresh weights, >= 0.
+    """
+
+    windows: int = 40
+    test_windows: int = 16
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("windows", 8), ("test_windows", 2), ("seed", 0)):
+            check_least(name, getattr(self, name), least)
+
+
+@dataclass(frozen=True, slots=True)
 class ExtrapolationBiasSettings:
     """What decides the numbers beside the model and its corpus.
 

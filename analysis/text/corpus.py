@@ -404,7 +404,7 @@ def corpus(
     if vocabulary is None:
         return found
     progress("learn byte pairs", 0, 0)
-    return _kept_tokens(found, _kept_byte_pairs(found, vocabulary))
+    return encoded_once(found, _kept_byte_pairs(found, vocabulary))
 
 
 def from_texts(
@@ -611,7 +611,7 @@ def _kept_byte_pairs(of_bytes: Corpus, vocabulary: int) -> BytePairs:
     return BytePairs(_kept("byte-pairs", inputs, learn)[0].tobytes().decode())
 
 
-def _kept_tokens(of_bytes: Corpus, tokenizer: BytePairs) -> Corpus:
+def encoded_once(of_bytes: Corpus, tokenizer: BytePairs) -> Corpus:
     """`encoded_corpus`, its tokens out of the cache where they are known."""
     documents = _documents_of(of_bytes)
     tokens = _kept(

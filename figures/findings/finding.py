@@ -28,6 +28,8 @@ ORIGINS = {  # by record: the command that makes it, and the module that measure
     ),
     "summaries/formula_shapes.json": ("tapa figures mean_score_shapes", "analysis/studies/formula_fit.py"),
     "summaries/bias.json": ("tapa bias RUNS", "analysis/studies/equal_dose.py"),
+    "summaries/position_code.json": ("tapa position RUNS", "analysis/studies/position_code.py"),
+    "summaries/bias_code.json": ("tapa bias RUNS", "analysis/studies/equal_dose.py"),
     "summaries/bias_sweep.json": ("tapa bias RUNS", "analysis/studies/extrapolation_bias_runs.py"),
     "summaries/phase.json": ("tapa figures", "analysis/studies/phase_summary.py"),
     "summaries/phase_seeds.json": ("tapa phase-seeds RUNS", "analysis/studies/phase_seeds.py"),

@@ -78,6 +78,7 @@ SECTIONS = {
         equal_dose.departure_findings,
         equal_dose.sink_findings,
         equal_dose.tapa_findings,
+        equal_dose.masked_findings,
         equal_dose.dose_correlation_findings,
     ),
     "A learned phase over seeds, and its controls": (

@@ -39,7 +39,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TAPA = Path(sys.executable).with_name("tapa")
 COMMANDS = (
     "curve", "doctor", "measure", "report", "plot", "compare", "export", "formula", "evaluate", "phase",
-    "phase-dynamics", "phase-seeds", "bias", "score-variance", "train", "gate", "sweep", "results",
+    "phase-dynamics", "phase-seeds", "position", "bias", "score-variance", "train", "gate", "sweep", "results",
     "convert", "finetune", "recovery", "verify", "findings", "site", "figures", "bench", "fetch",
 )  # fmt: skip
 LENGTH = ["--length", "32", "--windows", "3"]

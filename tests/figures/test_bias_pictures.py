@@ -13,7 +13,14 @@ import xarray as xr
 from analysis.studies.assumption_2_1 import verdicts
 from analysis.studies.extrapolation_bias import OBSERVED
 from analysis.studies.extrapolation_bias_runs import summarise
-from figures import catalogue, fig_26_assumption_tests, fig_27_extrapolation_bias, fig_28_equal_dose, style
+from figures import (
+    catalogue,
+    fig_26_assumption_tests,
+    fig_27_extrapolation_bias,
+    fig_28_equal_dose,
+    fig_42_masked_beyond,
+    style,
+)
 from tests.figures.test_pictures import few_pixels
 from tests.figures.test_recovered_by_far_mass import record as real_record
 from tests.studies.test_assumption_2_1 import record
@@ -145,6 +152,36 @@ def test_tests_draw_median_and_range_and_count_the_rejected():
                 assert f"{int((x.p_holm <= 0.05).sum())}/{x.sizes['test']}" in words
 
 
+def test_a_run_stands_at_its_loss_within_its_length_beyond_it_and_masked():
+    rows = {
+        f"{variant}-s{seed}": fake(
+            variant, seed, 1e-3, 0.5, 2.0, documents=["a", "b"],
+            altered=[
+                cell("plain", 0.0, share=[0.0, 0.0, 0.0]),
+                cell("mask", 0.9, length=32, share=[0.45, 0.4, 0.5]),
+                cell("mask", back, share=None if back == 0.25 else [back / 2, back / 2 - 0.1, back / 2 + 0.1]),
+            ],
+        )
+        for variant, seed, back in (("tapa", 1, 0.5), ("nope", 0, 0.25), ("rope", 2, 2.0), ("tapa", 0, 1.0))
+    }  # fmt: skip
+    chosen = dict.fromkeys(("rope", "tapa", "nope"), 1e-3)
+    made = {"rows": rows, "summary": summarise(rows, chosen, seed=0), "settings": {"spans": 64}}
+    figure = fig_42_masked_beyond.draw({"bias_code": made})
+    (ax,) = figure.axes
+    names = [text.get_text() for text in ax.get_yticklabels()]
+    assert names == ["RoPE, seed 2", "TAPA, seed 0", "TAPA, seed 1", "NoPE, seed 0"]
+    drawn = [float(line.get_xdata()[0]) for line, _, _ in ax.containers]
+    assert drawn == [2.0, 4.0, 2.0, 2.0, 4.0, 3.0, 2.0, 4.0, 3.5, 2.0, 4.0, 3.75]  # at 64, not at 32
+    ends = [bars.get_segments()[0][:, 0] for _, _, whole in ax.containers if whole for bars in whole]
+    np.testing.assert_allclose(ends, [[1.8, 2.2], [2.8, 3.2], [3.3, 3.7], [3.75, 3.75]])
+    said = figure.get_suptitle().replace("\n", " ")
+    assert (
+        "recovers 100 % in RoPE and 50 % and 25 % in TAPA" in said
+    )  # of NoPE, which lost too little, no share
+    empty = fig_42_masked_beyond.draw({"bias_code": made | {"rows": {}}})
+    assert "beyond the trained length" in empty.get_suptitle()
+
+
 @pytest.mark.parametrize("module", [fig_27_extrapolation_bias, fig_28_equal_dose, fig_26_assumption_tests])
 def test_they_are_saved(module, tmp_path: Path):
     records = {"bias": content(), "bias_sweep": content(), "verdicts": verdicts(record())}
@@ -158,5 +195,5 @@ def test_they_are_saved(module, tmp_path: Path):
 
 
 def test_the_gathered_record_is_a_committed_summary():
-    for name in ("bias", "bias_sweep"):
+    for name in ("bias", "bias_sweep", "bias_code"):
         assert catalogue.path_of(name) == catalogue.SUMMARIES / f"{name}.json"
