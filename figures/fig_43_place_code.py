@@ -26,7 +26,7 @@ def draw(records: Mapping[str, Any]) -> Figure:
         headline(figure, "Do hidden states say at which place a token stands?")
         return figure
     trained, last = rows[0]["trained_length"], rows[0]["read"][-1]["to"]
-    ax.plot([1, last], [1, last], "-", color=COLOURS["grey"], lw=0.8, zorder=1)
+    ax.plot([1, last], [1, last], "--", color=COLOURS["grey"], lw=0.8, zorder=1)
     ax.axvline(trained, color=COLOURS["grey"], ls=":", lw=1.0)
     ends = []
     for at, row in enumerate(rows):
@@ -43,6 +43,7 @@ def draw(records: Mapping[str, Any]) -> Figure:
         xscale="log", yscale="log", xlabel="place in the window (tokens)", ylabel="place as the states say it"
     )
     ax.set_xlim(rows[0]["read"][0]["from"], last)
+    ax.set_ylim(bottom=rows[0]["read"][0]["from"] / 2)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     figure.canvas.draw()
@@ -51,9 +52,9 @@ def draw(records: Mapping[str, Any]) -> Figure:
     fresh = max(row["untrained"][row["layer"]][0] for row in rows)
     note(
         figure,
-        f"Reader: linear, fitted within L = {trained} (dotted) on validation text, read on {rows[0]['files']} test files "
-        "after the block that validation chose; 95 % intervals over files; grey: where the token stands. Explained "
-        f"variance of the log place within L: {share}; fresh weights at most {fresh:.2f}.",
+        f"Reader: linear, fitted within L = {trained} (dotted) on validation text, read on {rows[0]['files']} test "
+        "files after the block that validation chose; 95 % intervals over files; grey: where the token stands. "
+        f"Explained variance of the log place within L: {share}; fresh weights at most {fresh:.2f}.",
     )
     headline(figure, _finding(rows))
     return figure
@@ -78,18 +79,10 @@ def reads(row: Row) -> bool:
 
 
 def _finding(rows: list[Row]) -> str:
-    """Whose states say the place, and how far off it is at the end."""
-    found: dict[str, list[float]] = {}
-    for row in rows:
-        if reads(row):
-            last = row["read"][-1]
-            found.setdefault(row["label"], []).append(last["said"][0] / last["place"])
+    """Whose states say the place."""
+    found = list(dict.fromkeys(row["label"] for row in rows if reads(row)))
     silent = [name for name in dict.fromkeys(row["label"] for row in rows) if name not in found]
     if not found:
         return "No hidden states say at which place a token stands"
-    said = [
-        f"{name} ({names_of([f'{ratio:.2g}' for ratio in each])} times it at the end)"
-        for name, each in found.items()
-    ]
-    others = f"; those of {names_of(silent)} do not" if silent else ""
-    return f"The states of {names_of(said)} say a token's place{others}"
+    others = f", those of {names_of(silent)} do not" if silent else ""
+    return f"The states of {names_of(found)} say a token's place{others}"

@@ -321,6 +321,7 @@ def cases(samples: Samples) -> dict[str, Callable[[random.Random], Case]]:
             ("measure", "model", "--text", name, *MODEL_OPTIONS), ("results", "--runs", name),
             ("measure", "model", "--text", "t.txt", *MODEL_OPTIONS[:-1], name), ("train", name), ("bias", name),
             ("score-variance", name), ("formula", name), ("phase-seeds", name, "--workers", "1"),
+            ("position", name, "--workers", "1"),
         ]  # fmt: skip
         files = {f"model/{file}": data for file, data in samples.model.items()}
         return Case("paths", files | {"t.txt": samples.text}, tuple(rng.choice(commands)))

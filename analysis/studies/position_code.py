@@ -53,6 +53,8 @@ REACH = 8
 RIDGE = 1e-3
 FIRST = 16
 """Places before this one are left out: there is next to nothing to count."""
+LEAST = 4 * FIRST
+"""Trained length."""
 HELD = 4
 SHARES = ((0.25, 0.5), (0.5, 1.0), (1.0, 2.0), (2.0, 4.0), (4.0, 6.0), (6.0, 8.0))
 """Ranges of places, over the trained length, at which the reader is asked."""
@@ -113,7 +115,7 @@ def explained(
     return 1 - ((reader.read(states) - y) ** 2).mean(axis=1) / y.var()
 
 
-def hidden_states(model: Llama, tokens: Int64[Tensor, "windows places"]) -> list[States]:
+def hidden_states(model: Llama, tokens: Int64[Tensor, "windows length"]) -> list[States]:
     """States before the first block and after each, of places from `FIRST` on."""
     found: list[list[np.ndarray]] = [[] for _ in range(len(model.blocks) + 1)]
 
@@ -150,9 +152,13 @@ def position_row(model: Llama, data: Corpus, settings: PositionCodeSettings) -> 
         interval over documents; files: how many documents.
 
     Raises:
-        InputError: no document is long enough.
+        InputError: it was trained at fewer than `LEAST` tokens, or no document is long enough.
     """
     trained = model.config.context
+    if trained < LEAST:
+        raise InputError(
+            f"the model was trained at {trained} tokens, too few places to fit; give one of {LEAST} or more"
+        )
     longest = REACH * trained
     fitted = _windows(data, "validation", longest, settings.windows, settings.seed)[0][:, :trained]
     test, documents = _windows(data, "test", longest, settings.test_windows, settings.seed)

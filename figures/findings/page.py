@@ -17,6 +17,7 @@ from figures.findings import (
     losses,
     phase,
     phase_seeds,
+    position_code,
     recovery,
     retrieval,
     untrained,
@@ -79,6 +80,8 @@ SECTIONS = {
         equal_dose.sink_findings,
         equal_dose.tapa_findings,
         equal_dose.masked_findings,
+        equal_dose.shape_on_code_findings,
+        position_code.place_findings,
         equal_dose.dose_correlation_findings,
     ),
     "A learned phase over seeds, and its controls": (

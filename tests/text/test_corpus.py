@@ -18,6 +18,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from analysis.errors import InputError
+from analysis.models.checkpoint import ModelFile, in_own_tokens
+from analysis.models.config import ModelConfig
 from analysis.text import corpus
 from analysis.text.corpus import (
     LONG,
@@ -562,6 +564,11 @@ def test_what_takes_long_is_kept_by_content(tmp_path: Path, cache: Path, monkeyp
         patch.setattr(BytePairs, "encode", lambda self, data: pytest.fail("encoded again"))
         folder.rename(folder.with_name("moved"))  # no name is part of a key
         assert the_same(first, corpus.corpus(folder.with_name("moved"), vocabulary=280))
+        config = ModelConfig(layers=1, width=8, heads=1, kv_heads=1, head_dim=8, hidden=8, vocab_size=280)
+        found = ModelFile(tmp_path / "m", config, 1, {}, first.sha256, first.tokenizer.json)
+        assert the_same(
+            first, in_own_tokens(found, corpus.corpus(folder.with_name("moved")))
+        )  # of a model, too
     other = corpus.corpus(folder_of(tmp_path, "v"), vocabulary=280)
     assert other.sha256 != first.sha256
     assert the_same(other, encoded_corpus(from_texts(corpus.read_folder(folder)), other.tokenizer))
