@@ -204,7 +204,13 @@ def is_ours(path: Path) -> bool:
 
 
 def check_run_folder(out: Path) -> None:
-    """`InputError` for the folder of a run in which another program keeps a model: nothing is written beside that."""
+    """`InputError` for a place of a run that is no folder, or in which another program keeps a model.
+
+    Nothing is written beside that.
+    """
+    there = next(place for place in (out, *out.parents) if os.path.exists(place) or place == place.parent)
+    if not os.path.isdir(there):
+        raise InputError(f"{there} is not a folder; give another --out")
     kept = [out / "config.json", *sorted(out.glob("*.safetensors")), *sorted(out.glob("pytorch_model*.bin"))]
     for file in kept:
         if file.is_file() and not (file.suffix == ".safetensors" and _has_our_key(file)):

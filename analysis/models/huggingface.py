@@ -38,6 +38,7 @@ from analysis.inputs import (
     read_json,
     tensor_sizes,
 )
+from analysis.models.config import MOST
 from analysis.models.families import TAPA, Family, Heads, family_of, heads_of
 from analysis.progress import Progress, silent
 from analysis.text.tokenizer import tokenizers_errors
@@ -46,6 +47,15 @@ from analysis.theory.model_config import from_config
 # What lies at a checkpoint's path, found out without loading it: refusals come before any weight is read.
 
 WEIGHTS, INDEX, CONFIG = "model.safetensors", "model.safetensors.index.json", "config.json"
+POSITIVE = (
+    "rms_norm_eps",
+    "layer_norm_eps",
+    "query_pre_attn_scalar",
+    "attn_logit_softcapping",
+    "final_logit_softcapping",
+    "logit_scale",
+)
+"""Constants of a configuration that divide, or whose root is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,7 +445,7 @@ def read_config(source: Source) -> PreTrainedConfig:
             from analysis.models.tapa_llama import CLASSES  # importing it tells transformers of these models
 
             assert named.removeprefix(TAPA) in CLASSES
-    with blaming(source.path, "configuration"):
+    with quiet_transformers(), blaming(source.path, "configuration"):
         config = AutoConfig.from_pretrained(source.folder, **_offline(source))
     family_of(config.model_type)
     return config
@@ -449,6 +459,7 @@ def check_config(source: Source) -> None:
         raise InputError(
             f"{source.path} is quantised ({method}); use the full-precision checkpoint or a .gguf"
         )
+    _check_numbers(source, config)
     try:
         if config.model_type.startswith(TAPA):
             return _check_sizes(source, config)
@@ -457,6 +468,24 @@ def check_config(source: Source) -> None:
     except InputError as error:
         raise InputError(f"{source.path}: {error}") from error
     _check_sizes(source, config)
+
+
+def _check_numbers(source: Source, config: Any) -> None:
+    """Refuses a context that no model has, and constants with which no score is a number."""
+    longest = MOST["context"]
+    context = getattr(config, "max_position_embeddings", None)
+    if isinstance(context, int) and context > longest:
+        raise InputError(
+            f"{source.path}: max_position_embeddings={context} is above {longest}; give the tokens that the model "
+            f"was made to read"
+        )
+    for name in POSITIVE:
+        value = getattr(config, name, None)
+        if isinstance(value, int | float) and not 0 < value < math.inf:
+            raise InputError(
+                f"{source.path}: {name}={value} is no finite number above 0; give the configuration that belongs to "
+                f"the weights"
+            )
 
 
 def _check_sizes(source: Source, config: Any) -> None:
@@ -507,6 +536,11 @@ def pretrained_model(source: Source, dtype: torch.dtype) -> PreTrainedModel:
         )
     model, report = loaded
     _check_complete(source, report)
+    for name, weight in model.named_parameters():
+        if not bool(weight.isfinite().all()):
+            raise InputError(
+                f"{source.path}: {name} holds a value that is not finite; the weights are damaged"
+            )
     return model
 
 

@@ -26,11 +26,13 @@ from analysis import assets, bench
 from analysis.assets import SMOLLM2, TEXTS
 from analysis.cli import heads, main, options, usage
 from analysis.errors import InputError
+from analysis.experiments import training_run
 from analysis.progress import progress_bar
 from analysis.records import provenance_of, read, read_summary
 from analysis.studies import distance_bias
 from analysis.studies.settings import DistanceBiasSettings
 from analysis.theory import frequencies, rope
+from analysis.training import finetune
 from figures.catalogue import FIGURES
 from tests import tiny_models
 from tests.index_server import Index, serve
@@ -164,6 +166,29 @@ def test_finetune_ends_with_a_model_that_opens_and_goes_on_only_with_more_tokens
             given(monkeypatch, *given_, "--tokens", tokens, "--out", "run")()
         assert end.value.code == 2
         assert fragment in capsys.readouterr().err.splitlines()[-1]  # below a bar of progress
+
+
+@pytest.mark.parametrize("place_of_a_run", ["text.txt", "text.txt/run"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["finetune", "llama", "--to", "tapa", "--tokens", "512"],
+        ["train", "cpu", "compile=false", "precision=float32"],
+    ],
+)
+def test_a_run_needs_a_folder_before_anything_is_opened(
+    command, place_of_a_run, place: Path, monkeypatch, capsys
+):
+    def never(*args: object, **options: object) -> None:
+        raise AssertionError("the model or the corpus is opened")
+
+    monkeypatch.setattr(finetune, "open_model", never)
+    monkeypatch.setattr(training_run, "_corpus", never)
+    before = tree(place)
+    with pytest.raises(SystemExit) as end:
+        given(monkeypatch, *command, "--out", place_of_a_run)()
+    refused(end.value, capsys, "tapa: text.txt is not a folder; give another --out")
+    assert tree(place) == before
 
 
 @pytest.mark.parametrize(
@@ -653,6 +678,7 @@ CONFIGURATIONS = [
 SPIRAL = {"rope_type": "spiral", "rope_theta": 1e4}
 MEASUREMENTS = [
     # what is spoiled, arguments beside the usual ones, what the line must say
+    (configured(max_position_embeddings=10**30), [], "is above 16777216; give the tokens that the model"),
     (without("llama/model.safetensors"), [], "llama has no model.safetensors; give a folder with"),
     (without("llama/config.json"), [], "llama has no config.json"),
     (

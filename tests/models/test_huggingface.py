@@ -8,6 +8,7 @@ import pickle
 import shutil
 import socket
 from collections.abc import Callable
+from logging import Handler, LogRecord
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -233,6 +234,16 @@ def test_an_index_without_a_map(spoiled: Path) -> None:
         ({"head_dim": 6}, r"k_proj.weight is \(16, 32\) in the weights, \(12, 32\) by the configuration"),
         ({"hidden_size": 48}, r"tiny-llama: lm_head.weight is \(96, 32\) in the weights, \(96, 48\) by the"),
         ({"max_position_embeddings": 0}, "tiny-llama: context of 0 tokens, 3 layers"),
+        (
+            {"max_position_embeddings": 10**30},
+            "tiny-llama: max_position_embeddings=10{30} is above 16777216; give",
+        ),
+        ({"query_pre_attn_scalar": -4}, "query_pre_attn_scalar=-4 is no finite number above 0; give the"),
+        (
+            {"rms_norm_eps": float("inf")},
+            "tiny-llama: rms_norm_eps=inf is no finite number above 0; give the",
+        ),
+        ({"attn_logit_softcapping": float("nan")}, "attn_logit_softcapping=nan is no finite number above 0"),
         ({"num_hidden_layers": 2}, r"9 tensors of the weights have no place .*: model\.layers\.2\."),
         (
             {"num_hidden_layers": 4},
@@ -245,6 +256,42 @@ def test_an_index_without_a_map(spoiled: Path) -> None:
 def test_configurations_that_cannot_be_used(changes: dict[str, object], message: str, spoiled: Path) -> None:
     edit(spoiled / "config.json", **changes)
     refused(spoiled, message)
+
+
+def test_transformers_says_nothing_of_a_configuration_that_is_refused(spoiled: Path) -> None:
+    """It has a warning for a rope type that it does not know, on a line of stderr of its own."""
+    heard: list[str] = []
+    listening = WatchingHandler(heard)
+    logging.add_handler(listening)
+    try:
+        content = json.loads((spoiled / "config.json").read_text())
+        content["rope_parameters"] = {"rope_type": None, "rope_theta": 300.0}
+        (spoiled / "config.json").write_text(json.dumps(content))
+        refused(spoiled, "cannot be used: KeyError: None")
+    finally:
+        logging.remove_handler(listening)
+    assert heard == []
+
+
+class WatchingHandler(Handler):
+    """Keeps what is logged."""
+
+    def __init__(self, heard: list[str]) -> None:
+        super().__init__()
+        self.heard = heard
+
+    def emit(self, record: LogRecord) -> None:
+        self.heard.append(record.getMessage())
+
+
+@pytest.mark.parametrize("name", ["model.norm.weight", "lm_head.weight"])
+def test_weights_that_are_not_finite_are_refused_by_name(name: str, spoiled: Path) -> None:
+    """Also those that no query and no key goes through: a conversion would write them on."""
+    file = spoiled / "model.safetensors"
+    tensors = load_file(file)
+    tensors[name].view(-1)[3] = torch.nan
+    save_file(tensors, file, metadata={"format": "pt"})
+    refused(spoiled, f"tiny-llama: {name} holds a value that is not finite; the weights are damaged")
 
 
 def test_a_tokenizer_that_is_broken(spoiled: Path) -> None:
