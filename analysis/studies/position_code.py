@@ -115,7 +115,7 @@ def explained(
     return 1 - ((reader.read(states) - y) ** 2).mean(axis=1) / y.var()
 
 
-def hidden_states(model: Llama, tokens: Int64[Tensor, "windows length"]) -> list[States]:
+def states_by_block(model: Llama, tokens: Int64[Tensor, "windows length"]) -> list[States]:
     """States before the first block and after each, of places from `FIRST` on."""
     found: list[list[np.ndarray]] = [[] for _ in range(len(model.blocks) + 1)]
 
@@ -168,7 +168,7 @@ def position_row(model: Llama, data: Corpus, settings: PositionCodeSettings) -> 
     def readers(one: Llama) -> tuple[list[PlaceReader], list[float]]:
         chosen_on = np.arange(len(fitted)) % HELD == 0
         found, held = [], []
-        for states in hidden_states(one, fitted):
+        for states in states_by_block(one, fitted):
             reader = fit_reader(states[~chosen_on], places[within])
             found.append(reader)
             held.append(float(explained(reader, states[chosen_on], places[within]).mean()))
@@ -181,14 +181,14 @@ def position_row(model: Llama, data: Corpus, settings: PositionCodeSettings) -> 
         return [over_document_means(share, documents).ends() for share in shares]
 
     own, held = readers(model)
-    states = hidden_states(model, test)
+    states = states_by_block(model, test)
     fresh = Llama(model.config, seed=settings.seed).eval()
     fresh_readers, _ = readers(fresh)
     layer = int(np.argmax(held[1:])) + 1
     said = own[layer].read(states[layer])
     return {
         "explained": of_test(model, own, states),
-        "untrained": of_test(fresh, fresh_readers, hidden_states(fresh, test[:, :trained])),
+        "untrained": of_test(fresh, fresh_readers, states_by_block(fresh, test[:, :trained])),
         "layer": layer,
         "read": [_read(said, places, documents, trained, share) for share in SHARES],
         "files": len(set(documents)),

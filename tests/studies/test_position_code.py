@@ -95,7 +95,7 @@ def test_states_are_those_that_the_blocks_see(data: Corpus, tmp_path: Path):
     model = load_model(make(tmp_path, "rope-s0", data)).eval()
     tokens, documents = position_code._windows(data, "test", 64, 3, 0)
     assert (tokens.shape, len(set(documents))) == ((3, 64), 3)
-    states = position_code.hidden_states(model, tokens)
+    states = position_code.states_by_block(model, tokens)
     assert len(states) == len(model.blocks) + 1
     assert states[0].shape[:2] == (3, 64 - position_code.FIRST)
     with torch.no_grad():
@@ -147,12 +147,12 @@ def test_fitting_and_choosing_see_no_test_text(data: Corpus, tmp_path: Path, mon
     row = position_code.position_row(model, data, SETTINGS)
     of_validation = position_code._windows(data, "validation", 8 * CONTEXT, 8, 0)[0][:, :CONTEXT]
     kept = np.arange(8) % position_code.HELD != 0
-    own = position_code.hidden_states(model, of_validation)
+    own = position_code.states_by_block(model, of_validation)
     for seen, states in zip(found[:3], own, strict=True):
         np.testing.assert_array_equal(seen, states[kept])
     assert row["files"] == 3
     fresh = Llama(model.config, seed=0).eval()
-    np.testing.assert_array_equal(found[3], position_code.hidden_states(fresh, of_validation)[0][kept])
+    np.testing.assert_array_equal(found[3], position_code.states_by_block(fresh, of_validation)[0][kept])
 
 
 def called(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
