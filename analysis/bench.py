@@ -43,6 +43,7 @@ REFUSED = (
     ("phase", "x", "--windows", "1"),
     ("phase-dynamics", "nosuch"),
     ("phase-seeds", "x", "--windows", "1"),
+    ("position", "x", "--windows", "1"),
     ("bias", "x", "--windows", "1"),
     ("score-variance", "x", "--seed", "-1"),
     ("train", "cpu", "lr=-1"),

@@ -405,7 +405,7 @@ def position(
 
     \b
     Examples:
-      tapa position runs/cpu-tapa-0 runs/cpu-nope-0 runs/cpu-rope-0 --out mine.json
+      tapa position runs/cpu-tapa-0 runs/cpu-nope-0 --out mine.json
     """
     from analysis.assets import check_model_name
     from analysis.studies.settings import PositionCodeSettings
