@@ -8,8 +8,9 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from figures.style import PAGE, colour_of, headline, names_of, note, nothing_yet
+from figures.style import PAGE, colour_of, headline, method_order, names_of, note, nothing_yet
 
 MASKED = "mask"
 READINGS = {  # of one run: words, mark, filled
@@ -32,9 +33,7 @@ def draw(records: Mapping[str, Any]) -> Figure:
     ax.set_yticks([-at for at in range(len(runs))], [run["name"] for run in runs])
     ax.set(ylim=(0.6 - max(len(runs), 1), 0.6), xlabel="loss (bits per byte)")
     handles = [
-        plt.Line2D(
-            [], [], color="black", marker=mark, ls="none", mfc="black" if filled else "white", label=words
-        )
+        Line2D([], [], color="black", marker=mark, ls="none", mfc="black" if filled else "white", label=words)
         for words, mark, filled in READINGS.values()
     ]
     ax.legend(
@@ -83,10 +82,7 @@ def masked_runs(content: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "share": cell["share"],
             }
         )
-    order = ("RoPE", "TAPA", "NoPE")
-    return sorted(
-        found, key=lambda run: (order.index(run["label"]) if run["label"] in order else 9, run["seed"])
-    )
+    return sorted(found, key=lambda run: (method_order(run["label"]), run["seed"]))
 
 
 def _run(ax: Axes, y: float, run: Run) -> None:

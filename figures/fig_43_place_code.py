@@ -9,11 +9,20 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from figures.style import COLOURS, PAGE, colour_of, end_labels, headline, names_of, note, nothing_yet
+from figures.style import (
+    COLOURS,
+    PAGE,
+    colour_of,
+    end_labels,
+    headline,
+    method_order,
+    names_of,
+    note,
+    nothing_yet,
+)
 
 MARKS = "os^Dv"
 READS = 0.5  # of the variance within L: a reader that explains less has not found the place
-ORDER = ("RoPE", "ALiBi", "TAPA", "NoPE")
 Row = Mapping[str, Any]
 
 
@@ -62,10 +71,7 @@ def draw(records: Mapping[str, Any]) -> Figure:
 
 def ordered(rows: Any) -> list[Row]:
     """By method, then seed."""
-    return sorted(
-        rows,
-        key=lambda row: (ORDER.index(row["label"]) if row["label"] in ORDER else 9, row["seed"], row["lr"]),
-    )
+    return sorted(rows, key=lambda row: (method_order(row["label"]), row["seed"], row["lr"]))
 
 
 def name_of(row: Row) -> str:

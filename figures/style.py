@@ -219,6 +219,11 @@ def colour_of(label: str) -> str:
     return named[1]["color"] if named else COLOURS["black"]
 
 
+def method_order(label: str) -> int:
+    """Where a method comes among those that are drawn; behind them for one that is not."""
+    return list(METHODS).index(label) if label in METHODS else len(METHODS)
+
+
 def of_group(rows: Iterable[Mapping[str, Any]], group: str) -> dict[str, list[Mapping[str, Any]]]:
     """The rows of a group's methods by name, in the group's order; those without rows are left out."""
     found: dict[str, list[Mapping[str, Any]]] = {name: [] for name in GROUPS[group]}

@@ -344,8 +344,7 @@ def findings(
 for command in (
     heads.curve, checkpoints.doctor, heads.measure, checkpoints.report, checkpoints.plot, checkpoints.compare_records,
     checkpoints.export_record, heads.formula, training.evaluate, heads.phase, heads.phase_dynamics, heads.phase_seeds,
-    heads.position,
-    heads.bias, heads.score_variance, training.train, training.gate, training.sweep, training.results,
+    heads.position, heads.bias, heads.score_variance, training.train, training.gate, training.sweep, training.results,
     conversion.convert, conversion.finetune, conversion.recovery, verify,
     findings, checkpoints.site, figures, bench, fetch,
 ):  # fmt: skip

@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +31,15 @@ from analysis.intervals import over_seeds as interval_over_seeds
 from analysis.models.checkpoint import ModelFile, load_model, own_corpus, read_checkpoint
 from analysis.models.llama import Llama
 from analysis.progress import Progress, silent
-from analysis.records import Provenance, read_summary, relied_on, row_key, write_summary
+from analysis.records import Provenance, read_summary, relied_on, write_summary
 from analysis.studies import near_far, phase, phase_summary
+from analysis.studies.model_rows import ModelTask, measured_rows, model_tasks
 from analysis.studies.settings import PhaseSeedsSettings, PhaseSettings
 from analysis.text.corpus import Corpus
 from analysis.text.windows import NamedTokens, Windows, spans, windows
 from analysis.training.recipe import Recipe, variant_of
 from analysis.training.variants import label
-from analysis.workers import HERE, Workers, run
+from analysis.workers import HERE, Workers
 
 RECORD = schemas.PHASE_SEEDS
 DIGITS = 5
@@ -55,16 +55,6 @@ NEAR = DISTANCES.index(4)
 BOUND = 0.4  # of the mean score's variance: what a Gaussian law is said to explain
 
 Numbers = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class SeedTask:
-    """One model to measure, for whatever process does."""
-
-    name: str
-    model: Path
-    settings: PhaseSeedsSettings
-    key: str
 
 
 def measure_seeds(
@@ -93,18 +83,14 @@ def measure_seeds(
         InputError: no model, two models of one variant and seed, `out` holds rows of other settings that are not
             measured again now, or as `read_checkpoint` and `own_corpus`.
     """
-    tasks = _tasks(models, settings)
+    tasks = model_tasks(models, settings, _name, "variant and seed")
     rows = _known(out, settings, {task.name for task in tasks})
-    todo = [task for task in tasks if rows.get(task.name, {}).get("key") != task.key]
-    begun = time.perf_counter()
-    progress("models", len(tasks) - len(todo), len(tasks))
-    with closing(run(measured_seed, todo, workers)) as results:
-        for done, (name, found) in enumerate(results, 1):
-            rows[name] = found
-            progress("models", len(tasks) - len(todo) + done, len(tasks))
-            _write(_content(settings, rows), out, settings, arguments, time.perf_counter() - begun)
+    begun, written = time.perf_counter(), False
+    for _ in measured_rows(tasks, rows, measured_seed, workers=workers, progress=progress):
+        _write(_content(settings, rows), out, settings, arguments, time.perf_counter() - begun)
+        written = True
     content = _content(settings, rows)
-    if not todo:  # summarised otherwise than before
+    if not written:  # summarised otherwise than before
         _write(content, out, settings, arguments, time.perf_counter() - begun)
     return content
 
@@ -128,29 +114,19 @@ def _known(out: Path, settings: PhaseSeedsSettings, measured_now: set[str]) -> N
     return kept
 
 
-def _tasks(models: Sequence[Path], settings: PhaseSeedsSettings) -> list[SeedTask]:
-    found: dict[str, SeedTask] = {}
-    for path in models:
-        checkpoint = read_checkpoint(path)
-        if checkpoint.config.vocab_size != phase.BYTES:
-            raise InputError(f"{path.name} reads other tokens than bytes; give models of `tapa train cpu`")
-        if checkpoint.config.context <= TARGET:
-            raise InputError(
-                f"{path} was trained at {checkpoint.config.context} tokens, and the last {TARGET} of a window are "
-                f"scored; give models trained at length={2 * TARGET} or more"
-            )
-        name = f"{variant_of(Recipe(model=checkpoint.config))}-s{int(checkpoint.recipe['seed'])}"
-        if name in found:
-            raise InputError(
-                f"{found[name].model} and {path} are both {name}; give each variant and seed once"
-            )
-        found[name] = SeedTask(name, path, settings, row_key(settings, checkpoint.file))
-    if not found:
-        raise InputError("no model was given; name at least one of `tapa train`")
-    return list(found.values())
+def _name(path: Path, checkpoint: ModelFile) -> str:
+    """Variant and seed; `InputError` for a model that cannot be measured."""
+    if checkpoint.config.vocab_size != phase.BYTES:
+        raise InputError(f"{path.name} reads other tokens than bytes; give models of `tapa train cpu`")
+    if checkpoint.config.context <= TARGET:
+        raise InputError(
+            f"{path} was trained at {checkpoint.config.context} tokens, and the last {TARGET} of a window are "
+            f"scored; give models trained at length={2 * TARGET} or more"
+        )
+    return f"{variant_of(Recipe(model=checkpoint.config))}-s{int(checkpoint.recipe['seed'])}"
 
 
-def measured_seed(task: SeedTask) -> tuple[str, Numbers]:
+def measured_seed(task: ModelTask) -> tuple[str, Numbers]:
     """Name and row of one model."""
     checkpoint = read_checkpoint(task.model)
     data = own_corpus(checkpoint, silent)

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -35,16 +35,17 @@ from torch import Tensor
 from analysis import schemas
 from analysis.errors import InputError
 from analysis.intervals import over_document_means
-from analysis.models.checkpoint import load_model, own_corpus, read_checkpoint
+from analysis.models.checkpoint import ModelFile, load_model, own_corpus, read_checkpoint
 from analysis.models.llama import Llama
 from analysis.progress import Progress, silent
-from analysis.records import Provenance, read_summary, relied_on, row_key, write_summary
+from analysis.records import Provenance, read_summary, relied_on, write_summary
+from analysis.studies.model_rows import ModelTask, measured_rows, model_tasks
 from analysis.studies.settings import PositionCodeSettings
 from analysis.text.corpus import Corpus
 from analysis.text.windows import spans
 from analysis.training.recipe import Recipe, variant_of
 from analysis.training.variants import label
-from analysis.workers import HERE, Workers, run
+from analysis.workers import HERE, Workers
 
 RECORD = schemas.POSITION_CODE
 DIGITS = 5
@@ -122,24 +123,12 @@ def states_by_block(model: Llama, tokens: Int64[Tensor, "windows length"]) -> li
     def keep(at: int, states: Tensor) -> None:
         found[at].append(states[0, FIRST:].double().numpy())
 
-    with _hooks(model, keep), torch.no_grad():
+    with ExitStack() as undo, torch.no_grad():
+        for at, part in enumerate((model.embedding, *model.blocks)):
+            undo.callback(part.register_forward_hook(lambda _, __, out, at=at: keep(at, out)).remove)
         for window in tokens:
             model(window[None])
     return [np.stack(windows) for windows in found]
-
-
-@contextmanager
-def _hooks(model: Llama, keep: Any) -> Any:
-    handles = [model.blocks[0].register_forward_pre_hook(lambda _, inputs: keep(0, inputs[0]))]
-    handles += [
-        block.register_forward_hook(lambda _, __, output, at=at: keep(at, output))
-        for at, block in enumerate(model.blocks, 1)
-    ]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def position_row(model: Llama, data: Corpus, settings: PositionCodeSettings) -> Numbers:
@@ -222,16 +211,6 @@ def _windows(
     return chosen.cut(longest - 1), [document.name for document in chosen.documents]
 
 
-@dataclass(frozen=True, slots=True)
-class PositionTask:
-    """One model to read, for whatever process does."""
-
-    name: str
-    model: Path
-    settings: PositionCodeSettings
-    key: str
-
-
 def measure_position(
     models: Sequence[Path],
     out: Path,
@@ -258,26 +237,20 @@ def measure_position(
         InputError: no model, two models of one variant, seed and rate, `out` holds rows of other settings, or as
             `read_checkpoint` and `own_corpus`.
     """
-    tasks = _tasks(models, settings)
+    tasks = model_tasks(models, settings, _name, "variant, seed and rate")
     rows = _known(out, settings)
-    todo = [task for task in tasks if rows.get(task.name, {}).get("key") != task.key]
-    begun = time.perf_counter()
-    progress("models", len(tasks) - len(todo), len(tasks))
-    content = {"settings": asdict(settings), "rows": rows}
-    with closing(run(measured_position, todo, workers)) as results:
-        for done, (name, found) in enumerate(results, 1):
-            rows[name] = found
-            progress("models", len(tasks) - len(todo) + done, len(tasks))
-            provenance = Provenance.collect(
-                arguments,
-                asdict(settings) | {"models": sorted(rows)},
-                seeds={"windows and fresh weights": settings.seed},
-                device="cpu",
-                precision="float32 forward; float64 readers",
-                threads=torch.get_num_threads(),
-                seconds=time.perf_counter() - begun,
-            )
-            write_summary(content, out, provenance, schema=RECORD, digits=DIGITS)
+    begun, content = time.perf_counter(), {"settings": asdict(settings), "rows": rows}
+    for _ in measured_rows(tasks, rows, measured_position, workers=workers, progress=progress):
+        provenance = Provenance.collect(
+            arguments,
+            asdict(settings) | {"models": sorted(rows)},
+            seeds={"windows and fresh weights": settings.seed},
+            device="cpu",
+            precision="float32 forward; float64 readers",
+            threads=torch.get_num_threads(),
+            seconds=time.perf_counter() - begun,
+        )
+        write_summary(content, out, provenance, schema=RECORD, digits=DIGITS)
     return content
 
 
@@ -292,25 +265,13 @@ def _known(out: Path, settings: PositionCodeSettings) -> dict[str, Numbers]:
         return dict(content["rows"])
 
 
-def _tasks(models: Sequence[Path], settings: PositionCodeSettings) -> list[PositionTask]:
-    found: dict[str, PositionTask] = {}
-    for path in models:
-        checkpoint = read_checkpoint(path)
-        recipe = checkpoint.recipe
-        name = (
-            f"{variant_of(Recipe(model=checkpoint.config))}-s{int(recipe['seed'])}-lr{float(recipe['lr']):g}"
-        )
-        if name in found:
-            raise InputError(
-                f"{found[name].model} and {path} are both {name}; give each variant, seed and rate once"
-            )
-        found[name] = PositionTask(name, path, settings, row_key(settings, checkpoint.file))
-    if not found:
-        raise InputError("no model was given; name at least one of `tapa train`")
-    return list(found.values())
+def _name(_: Path, checkpoint: ModelFile) -> str:
+    """Variant, seed and rate."""
+    recipe = checkpoint.recipe
+    return f"{variant_of(Recipe(model=checkpoint.config))}-s{int(recipe['seed'])}-lr{float(recipe['lr']):g}"
 
 
-def measured_position(task: PositionTask) -> tuple[str, Numbers]:
+def measured_position(task: ModelTask) -> tuple[str, Numbers]:
     """Name and row of one model."""
     checkpoint = read_checkpoint(task.model)
     variant = variant_of(Recipe(model=checkpoint.config))

@@ -517,10 +517,13 @@ def encoded_corpus(of_bytes: Corpus, tokenizer: BytePairs) -> Corpus:
     Raises:
         InputError: the corpus is not of bytes.
     """
+    return _in_tokens(of_bytes, tokenizer, _encoded(of_bytes, tokenizer))
+
+
+def _encoded(of_bytes: Corpus, tokenizer: BytePairs) -> list[np.ndarray]:
     if of_bytes.tokenizer is not None:
         raise InputError(f"the corpus is in tokens of {of_bytes.tokenizer.sha256} already; give one of bytes")
-    encoded = [tokenizer.encode(document.tokens.tobytes()) for document in _documents_of(of_bytes)]
-    return _in_tokens(of_bytes, tokenizer, encoded)
+    return [tokenizer.encode(document.tokens.tobytes()) for document in _documents_of(of_bytes)]
 
 
 def _in_tokens(of_bytes: Corpus, tokenizer: BytePairs, tokens: Sequence[np.ndarray]) -> Corpus:
@@ -613,12 +616,8 @@ def _kept_byte_pairs(of_bytes: Corpus, vocabulary: int) -> BytePairs:
 
 def encoded_once(of_bytes: Corpus, tokenizer: BytePairs) -> Corpus:
     """`encoded_corpus`, its tokens out of the cache where they are known."""
-    documents = _documents_of(of_bytes)
-    tokens = _kept(
-        "tokens",
-        [of_bytes.sha256, tokenizer.sha256, metadata.version("tokenizers")],
-        lambda: [tokenizer.encode(document.tokens.tobytes()) for document in documents],
-    )
+    inputs = [of_bytes.sha256, tokenizer.sha256, metadata.version("tokenizers")]
+    tokens = _kept("tokens", inputs, lambda: _encoded(of_bytes, tokenizer))
     return _in_tokens(of_bytes, tokenizer, tokens)
 
 

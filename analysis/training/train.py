@@ -508,8 +508,6 @@ def one_run_in(out: Path) -> Iterator[None]:
             held.enter_context(locks.exclusive(out / ".lock", str(out)))
         except locks.Busy as busy:
             raise InputError(f"{busy}; wait for it, or give another --out") from None
-        except (FileExistsError, NotADirectoryError):
-            raise InputError(f"{out} is not a folder; give another --out") from None
         except OSError as error:
             raise InputError(f"{out} cannot be written: {error.strerror}; give another --out") from error
         yield

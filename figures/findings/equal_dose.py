@@ -315,10 +315,26 @@ def _whether_zero(share: Value | str | int) -> str:
     return ", of which the interval includes zero"
 
 
+def _code_runs() -> list[Mapping[str, Any]]:
+    """Runs on source files, by variant and seed."""
+    return sorted(content(CODE)["rows"].values(), key=lambda row: (row["variant"], row["seed"]))
+
+
+def _code_run(row: Mapping[str, Any], length: int) -> dict[str, Value | str | int]:
+    """What every sentence on such a run says of it."""
+    return {
+        "method": capital(content(CODE)["summary"]["labels"][row["variant"]]),
+        "seed": row["seed"],
+        "rate": rate_name(row["lr"]),
+        "near": row["trained_length"],
+        "far": length,
+        "files": len(row["documents"]),
+    }
+
+
 def masked_findings() -> Iterator[Finding]:
     """What runs on source files lose at long lengths without any attention beyond the trained one."""
-    rows = content(CODE)["rows"].values()
-    for row in sorted(rows, key=lambda row: (row["variant"], row["seed"])):
+    for row in _code_runs():
         cells = {cell["length"]: cell for cell in row["altered"] if cell["kind"] == "mask"}
         (twice, near), (length, cell) = min(cells.items()), max(cells.items())
         if cell["share"] is None:
@@ -331,20 +347,15 @@ def masked_findings() -> Iterator[Finding]:
             "tokens away masked in every layer {masked_twice} and {masked}, so that at {far} tokens {share} of what is "
             "lost is recovered (the same tokens of {files} files, one run [95 % over files]).",
             CODE,
-            {
-                "method": capital(content(CODE)["summary"]["labels"][row["variant"]]),
-                "seed": row["seed"],
-                "rate": rate_name(row["lr"]),
-                "near": row["trained_length"],
+            _code_run(row, length)
+            | {
                 "twice": twice,
-                "far": length,
                 "trained": number(bits["trained"]),
                 "plain_twice": number(near["bits_per_byte"]["plain"]),
                 "plain": number(bits["plain"]),
                 "masked_twice": number(near["bits_per_byte"]["altered"]),
                 "masked": number(bits["altered"]),
                 "share": triple(cell["share"], ".0f", 100.0, " %"),
-                "files": len(row["documents"]),
             },
             "fig_42_masked_beyond",
         )
@@ -352,15 +363,13 @@ def masked_findings() -> Iterator[Finding]:
 
 def shape_on_code_findings() -> Iterator[Finding]:
     """The held mean against one constant of the same dose, in runs on source files that lose enough there."""
-    rows = content(CODE)["rows"].values()
-    for row in sorted(rows, key=lambda row: (row["variant"], row["seed"])):
+    for row in _code_runs():
         length = max(cell["length"] for cell in row["altered"])
         cells = {cell["kind"]: cell for cell in row["altered"] if cell["length"] == length}
         held, same = cells["hold"], cells["matched-constant"]
         bits = held["bits_per_byte"]
         if held["share"] is None or bits["plain"] - bits["trained"] < LEAST:
             continue
-        shares = (held["share"], same["share"])
         yield Finding(
             f"shape-code-{label_part(row['variant'])}-s{row['seed']}",
             "Of the {lost} bits per byte that {method} (seed {seed}, rate {rate}) loses on source files from {near} to "
@@ -368,18 +377,13 @@ def shape_on_code_findings() -> Iterator[Finding]:
             "{held_mass} of the attention beyond; one constant for all heads that leaves {same_mass} recovers {same} "
             "(the same tokens of {files} files, one run [95 % over files]).",
             CODE,
-            {
+            _code_run(row, length)
+            | {
                 "lost": number(bits["plain"] - bits["trained"]),
-                "method": capital(content(CODE)["summary"]["labels"][row["variant"]]),
-                "seed": row["seed"],
-                "rate": rate_name(row["lr"]),
-                "near": row["trained_length"],
-                "far": length,
-                "held": triple(shares[0], ".0f", 100.0, " %"),
+                "held": triple(held["share"], ".0f", 100.0, " %"),
                 "held_mass": number(held["far_mass"]),
                 "same_mass": number(same["far_mass"]),
-                "same": triple(shares[1], ".0f", 100.0, " %"),
-                "files": len(row["documents"]),
+                "same": triple(same["share"], ".0f", 100.0, " %"),
             },
             "fig_42_masked_beyond",
         )
