@@ -21,7 +21,7 @@ Nothing is changed in the model: that a state says where its token stands does n
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float64, Int64
-from torch import Tensor
+from torch import Tensor, nn
 
 from analysis import schemas
 from analysis.errors import InputError
@@ -120,12 +120,15 @@ def states_by_block(model: Llama, tokens: Int64[Tensor, "windows length"]) -> li
     """States before the first block and after each, of places from `FIRST` on."""
     found: list[list[np.ndarray]] = [[] for _ in range(len(model.blocks) + 1)]
 
-    def keep(at: int, states: Tensor) -> None:
-        found[at].append(states[0, FIRST:].double().numpy())
+    def keeping(of_part: list[np.ndarray]) -> Callable[[nn.Module, Any, Tensor], None]:
+        def keep(_: nn.Module, __: Any, states: Tensor) -> None:
+            of_part.append(states[0, FIRST:].double().numpy())
+
+        return keep
 
     with ExitStack() as undo, torch.no_grad():
-        for at, part in enumerate((model.embedding, *model.blocks)):
-            undo.callback(part.register_forward_hook(lambda _, __, out, at=at: keep(at, out)).remove)
+        for part, of_part in zip((model.embedding, *model.blocks), found, strict=True):
+            undo.callback(part.register_forward_hook(keeping(of_part)).remove)
         for window in tokens:
             model(window[None])
     return [np.stack(windows) for windows in found]
